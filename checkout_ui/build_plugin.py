@@ -1,0 +1,68 @@
+"""What the build does beyond Reflex's own: one prerendered page, and one bundle for every host.
+
+Both rest on Reflex 0.10.1's public hooks but on unpublished details of its output
+(`reference/reflex.md#1.4`); `tests/unit/test_reflex_internals.py` watches them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import reflex as rx
+
+PLACEHOLDER_SESSION_ID = "_"
+"""Stands for the session id in the prerendered page; never a real id."""
+
+PRERENDERED_ROUTES = ("/", f"/v1/view/{PLACEHOLDER_SESSION_ID}")
+
+_ROUTER_CONFIG = "react-router.config.js"
+_ENV_CHUNKS = "assets/reflex-env-*.js"
+_BAKED_ADDRESS = re.compile(r"""[`"'](ws|http)s?://localhost:\d+(/[^`"']*)?[`"']""")
+
+
+class HostedPage(rx.plugins.Plugin):
+    """Prerenders the dynamic route once, and makes the bundle talk to its own origin."""
+
+    def pre_compile(self, **context: Any) -> None:
+        """React Router would prerender static routes only: name the dynamic one as well."""
+        context["add_modify_task"](_ROUTER_CONFIG, add_prerendered_routes)
+
+    def post_build(self, **context: Any) -> None:
+        """Replace the baked-in back-end address in the built chunk, before it is compressed.
+
+        Raises RuntimeError where Reflex's output is not what it was: a page that talks to
+        localhost must never be served.
+        """
+        chunks = list(Path(context["static_dir"]).glob(_ENV_CHUNKS))
+        patched = [chunk for chunk in chunks if _patch(chunk)]
+        if len(patched) != 1:
+            raise RuntimeError(f"expected one environment chunk to patch, found {len(patched)}")
+
+
+def add_prerendered_routes(source: str) -> str:
+    """The router's configuration (`export default {…};`) with our routes to prerender."""
+    head = "export default "
+    config = json.loads(source.strip().removeprefix(head).rstrip(";"))
+    if config.get("prerender"):
+        config["prerender"] = list(PRERENDERED_ROUTES)
+    return f"{head}{json.dumps(config)};"
+
+
+def to_own_origin(source: str) -> str:
+    """`"ws://localhost:8000/_event"` becomes an expression on the page's own `location`."""
+
+    def expression(match: re.Match[str]) -> str:
+        scheme, path = match[1], match[2] or ""
+        return f'(location.protocol==="https:"?"{scheme}s":"{scheme}")+"://"+location.host+"{path}"'
+
+    return _BAKED_ADDRESS.sub(expression, source)
+
+
+def _patch(chunk: Path) -> bool:
+    before = chunk.read_text(encoding="utf-8")
+    after = to_own_origin(before)
+    chunk.write_text(after, encoding="utf-8")
+    return after != before
