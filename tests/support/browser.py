@@ -1,0 +1,33 @@
+"""The Chromium that drives the page in tests: the machine's own, never a downloaded one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def find_chromium() -> str:
+    """Path of the browser: GAVEKORT_CHROMIUM, else the first of the usual names on PATH.
+
+    Raises RuntimeError that names what to install.
+    """
+    named = os.environ.get("GAVEKORT_CHROMIUM")
+    if named:
+        return named
+    for name in _NAMES:
+        path = shutil.which(name)
+        if path:
+            return path
+    raise RuntimeError(
+        "no Chromium found; on Debian: apt-get install chromium, elsewhere set GAVEKORT_CHROMIUM"
+    )
+
+
+def chromium_arguments() -> list[str]:
+    """Chromium's own sandbox does not run as root, which CI is; /dev/shm is small in containers."""
+    arguments = ["--disable-dev-shm-usage"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    return arguments

@@ -1,0 +1,200 @@
+"""A PostgreSQL server for one test run, from the machine's own binaries.
+
+pytest-postgresql's own process fixture cannot be used as root, which CI is: PostgreSQL refuses to
+run as root. So the server is started here, as the user `postgres` where we are root, and
+pytest-postgresql's janitor makes and drops the databases on it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from pytest_postgresql.janitor import DatabaseJanitor
+
+SUPERUSER = "postgres"
+START_SECONDS = 30
+_PR_SET_PDEATHSIG = 1
+
+# Durability is for data that outlives the test run.
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",
+    "shared_buffers": "64MB",
+    "timezone": "UTC",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """A running server; every connection from this machine is trusted."""
+
+    host: str
+    port: int
+    version: int
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{SUPERUSER}@{self.host}:{self.port}/{database}"
+
+    @contextmanager
+    def database(
+        self, name: str, *, template: str | None = None, as_template: bool = False
+    ) -> Iterator[str]:
+        """The URL of a database that is dropped afterwards, whoever is still connected."""
+        janitor = DatabaseJanitor(
+            user=SUPERUSER,
+            host=self.host,
+            port=self.port,
+            dbname=name,
+            template_dbname=template,
+            as_template=as_template,
+        )
+        with janitor:
+            yield self.url(name)
+
+
+def find_binaries() -> Path:
+    """The directory of `initdb` and `postgres`; the newest where there are several.
+
+    Raises RuntimeError that names what to install.
+    """
+    debian = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    versions = sorted(debian, key=lambda path: float(path.parts[-3]), reverse=True)
+    if versions:
+        return versions[0].parent
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).resolve().parent
+    raise RuntimeError("no PostgreSQL server found; on Debian: apt-get install postgresql")
+
+
+@contextmanager
+def running_server() -> Iterator[PostgresServer]:
+    binaries = find_binaries()
+    account = _account()
+    # Not pytest's own temporary directory: only we may enter that one.
+    home = Path(tempfile.mkdtemp(prefix="gavekort-pg-", dir="/tmp" if account else None))
+    log = home / "log"
+    try:
+        log.touch()
+        if account:
+            for path in (home, log):
+                os.chown(path, account.pw_uid, account.pw_gid)
+        data = home / "data"
+        _initialize(binaries, data, account)
+        port = _free_port()
+        with log.open("ab") as output:
+            process = _start(binaries, data, port, account, output.fileno())
+        try:
+            version = _wait_until_up(process, port, log)
+            yield PostgresServer("127.0.0.1", port, version)
+        finally:
+            _stop(process)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Whom to run as; None is ourselves."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("PostgreSQL does not run as root, and there is no user postgres or nobody")
+
+
+def _initialize(binaries: Path, data: Path, account: pwd.struct_passwd | None) -> None:
+    command = [str(binaries / "initdb"), "--pgdata", str(data), "--username", SUPERUSER]
+    command += ["--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
+    done = subprocess.run(
+        command,
+        cwd=data.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+
+
+def _start(
+    binaries: Path, data: Path, port: int, account: pwd.struct_passwd | None, output: int
+) -> subprocess.Popen[bytes]:
+    command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
+    for name, value in _SETTINGS.items():
+        command += ["-c", f"{name}={value}"]
+    return subprocess.Popen(
+        command,
+        cwd=data.parent,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+        preexec_fn=_end_with_parent(),
+        # Ctrl-C at the tests must not take the server away before they have cleaned up.
+        process_group=0,
+    )
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    """So that a killed test run leaves no server behind (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None)
+    return lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> int:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        if process.poll() is not None:
+            raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')}")
+        try:
+            with psycopg.connect(
+                host="127.0.0.1", port=port, user=SUPERUSER, dbname="postgres", connect_timeout=2
+            ) as connection:
+                return connection.info.server_version
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)  # "fast": ends sessions, then itself
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
