@@ -30,6 +30,14 @@ def chromium_path() -> str:
     return find_chromium()
 
 
+@pytest.fixture(scope="session")
+def built_frontend() -> Path:
+    """The directory of the page's built files, built now if anything in it has changed."""
+    from backend.frontend import ensure_frontend
+
+    return ensure_frontend(REPOSITORY)
+
+
 # --- databases ---------------------------------------------------------------------------------
 # Migrating takes long, copying a migrated database does not.
 

@@ -1,0 +1,149 @@
+"""What we rely on in Reflex 0.10.1 that it does not promise. Each test names one such thing;
+when Reflex is upgraded, these say what to look at (`reference/reflex.md`)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import reflex as rx
+from reflex_base.environment import environment
+
+from checkout_ui.build_plugin import (
+    PLACEHOLDER_SESSION_ID,
+    PRERENDERED_ROUTES,
+    HostedPage,
+    add_prerendered_routes,
+    to_own_origin,
+)
+
+SERVE_ONE_ASSET = """
+import sys
+from starlette.testclient import TestClient
+from checkout_ui.checkout_ui import app
+
+answer = TestClient(app()).get(sys.argv[1])
+assert answer.status_code == 200, answer.status_code
+sys.stdout.write(answer.text)
+"""
+
+
+def test_reflex_is_the_version_all_this_was_seen_on() -> None:
+    assert version("reflex") == "0.10.1"
+
+
+def test_names_of_the_two_internal_variables() -> None:
+    """`gavekort serve` sets them by name, double underscore included."""
+    assert environment.REFLEX_SKIP_COMPILE.name == "__REFLEX_SKIP_COMPILE"
+    mount = environment.REFLEX_MOUNT_FRONTEND_COMPILED_APP.name
+    assert mount == "__REFLEX_MOUNT_FRONTEND_COMPILED_APP"
+
+
+def test_the_built_page_is_served_without_compiling(
+    repository: Path, built_frontend: Path, tmp_path: Path
+) -> None:
+    """The two variables together: no node at run time, files served by the app itself."""
+    chunk = _environment_chunk(built_frontend)
+    compiled_at = (repository / ".web" / "app").stat().st_mtime_ns
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE_ONE_ASSET, f"/assets/{chunk.name}"],
+        cwd=repository,
+        env={
+            "PATH": os.defpath,
+            "PYTHONPATH": str(repository),
+            "REFLEX_ENV_MODE": "prod",
+            "__REFLEX_SKIP_COMPILE": "1",
+            "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "1",
+            "GAVEKORT_SECRET_KEY": "only-for-this-test-only-for-this-test",
+            "GAVEKORT_DATABASE_URL": f"sqlite:///{tmp_path / 'unused.db'}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == chunk.read_text(encoding="utf-8")
+    assert (repository / ".web" / "app").stat().st_mtime_ns == compiled_at
+
+
+def test_the_overlay_that_we_take_out_has_this_key() -> None:
+    assert (5, "Overlay") in rx.App().app_wraps
+
+
+def test_router_configuration_is_json_after_export_default(built_frontend: Path) -> None:
+    source = (built_frontend.parents[1] / "react-router.config.js").read_text(encoding="utf-8")
+    head = "export default "
+    assert source.startswith(head)
+    compiled = json.loads(source.strip().removeprefix(head).rstrip(";"))
+    assert compiled["prerender"] == list(PRERENDERED_ROUTES)
+    # And so it stays when the hook meets its own output.
+    assert json.loads(add_prerendered_routes(source)[len(head) : -1]) == compiled
+
+
+def test_both_routes_are_prerendered_with_their_content(built_frontend: Path) -> None:
+    for page in ("index.html", f"v1/view/{PLACEHOLDER_SESSION_ID}/index.html"):
+        html = (built_frontend / page).read_text(encoding="utf-8")
+        assert "<main" in html, f"{page} is an empty shell"
+        assert "<form" in html, f"{page} is an empty shell"
+
+
+def test_the_bundle_talks_to_its_own_origin(built_frontend: Path) -> None:
+    chunk = _environment_chunk(built_frontend)
+    source = chunk.read_text(encoding="utf-8")
+    assert '"://"+location.host+"/_event"' in source
+    for file in built_frontend.rglob("*.js"):
+        assert not re.search(r"//localhost:\d", file.read_text(encoding="utf-8")), file.name
+    # Patched before the compressed neighbours were written, so they say the same.
+    packed = chunk.with_name(chunk.name + ".gz").read_bytes()
+    assert gzip.decompress(packed).decode("utf-8") == source
+    assert chunk.with_name(chunk.name + ".br").is_file()
+
+
+def test_the_patch_keeps_scheme_and_path() -> None:
+    before = 'E={EVENT:"ws://localhost:8000/_event",PING:`http://localhost:8000/ping`}'
+    secure = 'location.protocol==="https:"'
+    assert to_own_origin(before) == (
+        f'E={{EVENT:({secure}?"wss":"ws")+"://"+location.host+"/_event",'
+        f'PING:({secure}?"https":"http")+"://"+location.host+"/ping"}}'
+    )
+
+
+def test_a_build_without_anything_to_patch_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "reflex-env-abc.js").write_text('var e="https://example.com"')
+    with pytest.raises(RuntimeError, match="expected one environment chunk to patch, found 0"):
+        HostedPage().post_build(static_dir=tmp_path)
+
+
+def test_the_build_leaves_the_lock_as_it_was_committed(
+    repository: Path, built_frontend: Path
+) -> None:
+    assert built_frontend.is_dir()
+    command = ["git", "status", "--porcelain", "--", "reflex.lock"]
+    changed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    assert changed.stdout == ""
+    for name in ("package.json", "package-lock.json"):
+        used = (repository / ".web" / name).read_bytes()
+        assert (repository / "reflex.lock" / name).read_bytes() == used
+
+
+def test_the_lock_pins_every_package_by_integrity_and_names_no_place(repository: Path) -> None:
+    lock = json.loads((repository / "reflex.lock" / "package-lock.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert len(packages) > 50
+    assert [name for name, entry in packages.items() if "integrity" not in entry] == []
+    assert [name for name, entry in packages.items() if "resolved" in entry] == []
+
+
+def _environment_chunk(built: Path) -> Path:
+    chunks = list((built / "assets").glob("reflex-env-*.js"))
+    assert len(chunks) == 1
+    return chunks[0]
