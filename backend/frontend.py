@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,6 +100,8 @@ def _only_one_builder(root: Path) -> Iterator[None]:
 
 
 def _build(root: Path) -> None:
+    # Reflex copies npm's settings only when it makes .web anew.
+    shutil.copyfile(root / ".npmrc", root / ".web" / ".npmrc")
     command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
     try:
         done = subprocess.run(
