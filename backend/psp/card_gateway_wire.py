@@ -1,0 +1,254 @@
+"""The card acquirer's wire: one HTTP call in, one classified answer out.
+
+Knows HTTP, form encoding, idempotency and errors; nothing of what a payment is.
+
+Source: `reference/psp/card-gateway.md` sections 2, 5, 6, 7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from backend.psp.protocol import NotificationRefused, Outcome, Result
+
+API_VERSION = "2026-06-24.dahlia"
+SIGNATURE_TOLERANCE_SECONDS = 300
+
+# Never kept: what opens a page or a payment, and what names the payer.
+_DROPPED = frozenset(
+    {
+        "billing_details",
+        "client_secret",
+        "customer_details",
+        "customer_email",
+        "fingerprint",
+        "receipt_email",
+        "receipt_url",
+        "request_log_url",
+        "url",
+    }
+)
+# Raised before a byte of the request left us. Everything else may have had its effect.
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+_NOT_ALLOWED = frozenset(
+    {
+        "charge_already_captured",
+        "charge_already_refunded",
+        "charge_expired_for_capture",
+        "payment_intent_unexpected_state",
+    }
+)
+_AMOUNT = frozenset({"amount_too_large", "amount_too_small", "invalid_charge_amount"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One classified answer: `body` where `outcome` is DONE, `code` and `message` elsewhere."""
+
+    outcome: Outcome
+    body: Mapping[str, Any] = field(default_factory=dict)
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    provider_code: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_result(self, reference: str | None = None) -> Result:
+        """This answer as the end of a write."""
+        return Result(
+            self.outcome,
+            reference=reference,
+            code=self.code,
+            message=self.message,
+            raw=self.raw,
+        )
+
+
+class Wire:
+    """Sends calls for one secret key. Safe for concurrent use.
+
+    ValueError for a base URL that would carry the key in the clear over a network.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        secret_key: str,
+        http: httpx.AsyncClient,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
+        self._base_url = _checked_base_url(base_url)
+        self._secret_key = secret_key
+        self._http = http
+        self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
+        # A server that drips a byte now and then would never meet the read timeout.
+        self._deadline = connect_timeout + 2 * read_timeout
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+        return await self._send("GET", path, params=params)
+
+    async def post(self, path: str, form: Mapping[str, str], idempotency_key: str) -> Answer:
+        return await self._send("POST", path, form=form, idempotency_key=idempotency_key)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        headers = {
+            "Authorization": f"Bearer {self._secret_key}",
+            "Stripe-Version": API_VERSION,
+            "Accept": "application/json",
+        }
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        try:
+            async with asyncio.timeout(self._deadline):
+                response = await self._http.request(
+                    method,
+                    self._base_url + path,
+                    params=dict(params) if params else None,
+                    data=dict(form) if form is not None else None,
+                    headers=headers,
+                    timeout=self._timeout,
+                    follow_redirects=False,
+                )
+        except _NEVER_SENT as error:
+            return Answer(Outcome.REFUSED, code="unreachable", message=type(error).__name__)
+        except (httpx.HTTPError, TimeoutError) as error:
+            return Answer(Outcome.UNKNOWN, message=type(error).__name__)
+        return self._classify(response)
+
+    def _classify(self, response: httpx.Response) -> Answer:
+        body = _json_object(response)
+        raw = {"status": response.status_code, **self._cleaned(body or {})}
+        if request_id := response.headers.get("request-id"):
+            raw["request_id"] = request_id
+        status = response.status_code
+        if status == 200:
+            if body is None:
+                return Answer(Outcome.UNKNOWN, status=status, message="unreadable answer", raw=raw)
+            return Answer(Outcome.DONE, body=body, status=status, raw=raw)
+        error = body.get("error") if body is not None else None
+        if not isinstance(error, dict):
+            error = {}
+        code = _text(error.get("code"))
+        message = self._masked(_text(error.get("message")) or f"HTTP {status}")
+        # 408 and 409: the first run may be at work still. Other 4xx had no effect.
+        sure = 400 <= status < 500 and status not in (408, 409)
+        return Answer(
+            Outcome.REFUSED if sure else Outcome.UNKNOWN,
+            status=status,
+            code=_refusal(status, _text(error.get("type")), code) if sure else None,
+            message=message,
+            provider_code=code,
+            raw=raw,
+        )
+
+    def _cleaned(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: self._clean(inner) for key, inner in value.items() if key not in _DROPPED}
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return self._cleaned(value)
+        if isinstance(value, list):
+            return [self._clean(inner) for inner in value]
+        return self._masked(value) if isinstance(value, str) else value
+
+    def _masked(self, text: str) -> str:
+        return text.replace(self._secret_key, "***")
+
+
+def verify_signature(header: str | None, body: bytes, secret: str, now: datetime) -> None:
+    """Check a `Stripe-Signature` header over the raw body; NotificationRefused when it fails.
+
+    Several `v1` are there while a secret is rolled: any may match. Other schemes are ignored.
+    """
+    moment: int | None = None
+    signatures: list[str] = []
+    for part in (header or "").split(","):
+        name, _, value = part.strip().partition("=")
+        if name == "t" and value.isascii() and value.isdigit() and len(value) <= 12:
+            moment = int(value)
+        elif name == "v1":
+            signatures.append(value)
+    if moment is None or not signatures or not secret:
+        raise NotificationRefused("the signature header cannot be read")
+    signed = str(moment).encode() + b"." + body
+    expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest().encode()
+    # A list, not a generator: every signature is compared, whichever matches.
+    matches = [hmac.compare_digest(expected, given.encode()) for given in signatures]
+    if not any(matches):
+        raise NotificationRefused("no signature matches")
+    if abs(now.timestamp() - moment) > SIGNATURE_TOLERANCE_SECONDS:
+        raise NotificationRefused("the signature is too old")
+
+
+def _refusal(status: int, kind: str | None, code: str | None) -> str:
+    if status in (401, 403) or code == "api_key_expired":
+        return "configuration"
+    if status == 402 or kind == "card_error":
+        return "declined"
+    if status == 429:
+        # Not carried out; `rate_limit` and `lock_timeout` both mean "later".
+        return "conflict" if code == "lock_timeout" else "unreachable"
+    if code == "rate_limit":
+        return "unreachable"
+    if kind == "idempotency_error":
+        return "conflict"
+    if code in _NOT_ALLOWED:
+        return "not_allowed"
+    return "amount" if code in _AMOUNT else "invalid"
+
+
+def _checked_base_url(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if not host or parts.username or parts.query or parts.fragment:
+        raise ValueError("the acquirer's base URL must be scheme, host and port")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_local(host)):
+        raise ValueError("the acquirer's base URL must be https, or http on this machine")
+    return base_url.rstrip("/")
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any] | None:
+    try:
+        body = response.json()
+    except (ValueError, UnicodeDecodeError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

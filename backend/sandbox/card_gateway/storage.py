@@ -1,0 +1,193 @@
+"""What the test acquirer remembers: one SQLite file, objects as JSON."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    merchant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    parent TEXT,
+    due_at INTEGER,
+    body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (kind, merchant, seq);
+CREATE INDEX IF NOT EXISTS objects_by_parent ON objects (parent);
+CREATE INDEX IF NOT EXISTS objects_due ON objects (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS idempotency (
+    merchant TEXT NOT NULL,
+    key TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (merchant, key)
+);
+CREATE TABLE IF NOT EXISTS deliveries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    endpoint TEXT NOT NULL,
+    event TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    due_at REAL,
+    last_status TEXT
+);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A stored answer to an idempotency key."""
+
+    fingerprint: str
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one endpoint."""
+
+    seq: int
+    endpoint: str
+    event: str
+    tries: int
+
+
+class Storage:
+    """Used from one thread, the event loop's; every call is short."""
+
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        path = data_dir / "card_gateway.sqlite3"
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # Test money: a killed process loses nothing, a power cut may lose the last moments.
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. Not nested, and never across an await."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def put(
+        self, merchant: str, body: Json, *, parent: str | None = None, due_at: int | None = None
+    ) -> None:
+        """Insert or replace; `due_at` (Unix seconds) is when the clock must look at it."""
+        self._db.execute(
+            "INSERT INTO objects (id, merchant, kind, parent, due_at, body)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " due_at = excluded.due_at, body = excluded.body,"
+            " parent = COALESCE(excluded.parent, parent)",
+            (body["id"], merchant, body["object"], parent, due_at, json.dumps(body)),
+        )
+
+    def get(self, merchant: str, kind: str, object_id: str) -> Json | None:
+        row = self._db.execute(
+            "SELECT body FROM objects WHERE id = ? AND merchant = ? AND kind = ?",
+            (object_id, merchant, kind),
+        ).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def find(self, kind: str, object_id: str) -> tuple[str, Json] | None:
+        """(merchant, object) of any merchant: for the hosted page, whose address is the key."""
+        row = self._db.execute(
+            "SELECT merchant, body FROM objects WHERE id = ? AND kind = ?", (object_id, kind)
+        ).fetchone()
+        return None if row is None else (row[0], json.loads(row[1]))
+
+    def delete(self, object_id: str) -> None:
+        self._db.execute("DELETE FROM objects WHERE id = ?", (object_id,))
+
+    def newest(
+        self, merchant: str, kind: str, *, parent: str | None, after: str | None, limit: int
+    ) -> list[Json]:
+        """Newest first, from the one after `after`."""
+        rows = self._db.execute(
+            "SELECT body FROM objects WHERE kind = ? AND merchant = ?"
+            " AND (? IS NULL OR parent = ?)"
+            " AND (? IS NULL OR seq < (SELECT seq FROM objects WHERE id = ?))"
+            " ORDER BY seq DESC LIMIT ?",
+            (kind, merchant, parent, parent, after, after, limit),
+        ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+    def due(self, now: int) -> list[tuple[str, Json]]:
+        rows = self._db.execute(
+            "SELECT merchant, body FROM objects WHERE due_at IS NOT NULL AND due_at <= ?"
+            " ORDER BY due_at",
+            (now,),
+        ).fetchall()
+        return [(row[0], json.loads(row[1])) for row in rows]
+
+    def replay(self, merchant: str, key: str, since: int) -> Replay | None:
+        row = self._db.execute(
+            "SELECT fingerprint, status, body FROM idempotency"
+            " WHERE merchant = ? AND key = ? AND created >= ?",
+            (merchant, key, since),
+        ).fetchone()
+        return None if row is None else Replay(*row)
+
+    def remember(self, merchant: str, key: str, answer: Replay, now: int) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
+            (merchant, key, answer.fingerprint, answer.status, answer.body, now),
+        )
+
+    def schedule(self, endpoint: str, event: str, due_at: float) -> None:
+        self._db.execute(
+            "INSERT INTO deliveries (endpoint, event, due_at) VALUES (?, ?, ?)",
+            (endpoint, event, due_at),
+        )
+
+    def due_deliveries(self, now: float) -> list[Delivery]:
+        rows = self._db.execute(
+            "SELECT seq, endpoint, event, tries FROM deliveries"
+            " WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, seq LIMIT 100",
+            (now,),
+        ).fetchall()
+        return [Delivery(*row) for row in rows]
+
+    def tried(self, delivery: Delivery, status: str, next_due_at: float | None) -> None:
+        self._db.execute(
+            "UPDATE deliveries SET tries = tries + 1, last_status = ?, due_at = ? WHERE seq = ?",
+            (status, next_due_at, delivery.seq),
+        )
+
+    def deliveries_of(self, event: str) -> list[Json]:
+        rows = self._db.execute(
+            "SELECT endpoint, tries, last_status, due_at IS NOT NULL FROM deliveries"
+            " WHERE event = ? ORDER BY seq",
+            (event,),
+        ).fetchall()
+        names = ("endpoint", "tries", "last_status", "pending")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def setting(self, name: str) -> Any | None:
+        row = self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def set_setting(self, name: str, value: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
