@@ -1,0 +1,71 @@
+"""How numbers and PINs are made, and how they are shown masked.
+
+Source: `reference/dintero-api.md#42-create-a-card`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import uuid
+from dataclasses import asdict, dataclass
+from typing import Any
+
+MIN_PIN_LENGTH = 4
+MIN_NUMBER_LENGTH = 8
+MAX_LENGTH = 64
+DEFAULT_PREFIX = "DINCARD:"
+# What people mistake for one another is left out.
+_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+_SYMBOLS = "!#%+=?"
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """`length` counts without the prefix."""
+
+    length: int
+    prefix: str = ""
+    numbers: bool = True
+    characters: bool = False
+    symbols: bool = False
+
+    def shown(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def make(form: Format) -> str:
+    """A random value of this format, from the system's generator."""
+    alphabet = "".join(
+        part
+        for part, wanted in (
+            (string.digits, form.numbers),
+            (_LETTERS, form.characters),
+            (_SYMBOLS, form.symbols),
+        )
+        if wanted
+    )
+    body = "".join(secrets.choice(alphabet or string.digits) for _ in range(form.length))
+    return form.prefix + body
+
+
+def make_default_number() -> str:
+    """A UUID with Dintero's prefix, where the request names no format."""
+    return f"{DEFAULT_PREFIX}{uuid.uuid4()}"
+
+
+def last4(number: str) -> str:
+    return number[-4:]
+
+
+def mask(number: str, prefix: str) -> str:
+    """All but the prefix, the last four and the punctuation as `*`."""
+    body = number[len(prefix) :] if number.startswith(prefix) else number
+    kept = len(body) - 4
+    hidden = "".join("*" if i < kept and c.isalnum() else c for i, c in enumerate(body))
+    return (number[: len(number) - len(body)]) + hidden
+
+
+def payer_mask(last_four: str) -> str:
+    """As the page shows it."""
+    return f"•••• •••• •••• {last_four}"

@@ -1,0 +1,200 @@
+"""The gift card ledger: every movement debits one account of the card and credits another.
+
+| movement | debit     | credit    | when |
+| fund     | funds     | available | money is put on the card |
+| hold     | available | held      | the payer presses Pay |
+| post     | held      | drawn     | a capture |
+| void     | held      | available | a payment that came to nothing, a void |
+| draw     | available | drawn     | a drawdown without a hold |
+| refund   | drawn     | available | money goes back to the card |
+
+The running sums on the card's row change in the same unit of work, by one conditional UPDATE.
+Callers hold a unit of work open; a repeated `ref_id` gives back what the first call did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
+from backend.errors import Conflict, GavekortError, NotFound
+from backend.ids import new_uuid
+
+_ACCOUNTS = {
+    "fund": ("funds", "available"),
+    "hold": ("available", "held"),
+    "post": ("held", "drawn"),
+    "void": ("held", "available"),
+    "draw": ("available", "drawn"),
+    "refund": ("drawn", "available"),
+}
+
+
+class InsufficientFunds(GavekortError):
+    code = "INSUFFICIENT_FUNDS"
+
+
+class HoldResolved(Conflict):
+    code = "ALREADY_RESOLVED"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Who moves money and under which reference. `ref_id` is unique on the card."""
+
+    ref_id: str
+    now: datetime
+    created_by: str
+    metadata: dict[str, Any] | None = None
+    originated_by: str | None = None
+
+
+async def lock_card(db: AsyncSession, card_pk: str) -> Card:
+    """The card's row, locked until the unit of work ends."""
+    query = select(Card).where(Card.id == card_pk).with_for_update()
+    query = query.execution_options(populate_existing=True)
+    card = (await db.exec(query)).one_or_none()
+    if card is None:
+        raise NotFound("no such card")
+    return card
+
+
+async def fund(db: AsyncSession, card: Card, amount: int, cause: Cause) -> WalletTransaction:
+    return await _once(db, card, "fund", "fund", amount, cause)
+
+
+async def draw(db: AsyncSession, card: Card, amount: int, cause: Cause) -> WalletTransaction:
+    """A drawdown at once. InsufficientFunds where `available` is smaller."""
+    return await _once(db, card, "draw", "drawdown", amount, cause)
+
+
+async def refund(
+    db: AsyncSession, card: Card, amount: int, cause: Cause, parent_id: str | None
+) -> WalletTransaction:
+    """Money back to the card: shown as `fund` with the drawdown as parent."""
+    return await _once(db, card, "refund", "fund", amount, cause, parent_id=parent_id)
+
+
+async def hold(
+    db: AsyncSession, card: Card, amount: int, cause: Cause, purpose: str
+) -> tuple[WalletTransaction, Hold]:
+    """Set `amount` aside. InsufficientFunds where `available` is smaller."""
+    made = await _once(db, card, "hold", "drawdown", amount, cause, pending=True)
+    query = select(Hold).where(Hold.wallet_transaction_id == made.id)
+    first = (await db.exec(query.order_by(col(Hold.created_at)))).first()
+    if first is None:
+        first = Hold(
+            id=made.id, card=card.id, wallet_transaction_id=made.id, amount=amount,
+            purpose=purpose, created_at=cause.now,
+        )  # fmt: skip
+        db.add(first)
+        await db.flush()
+    return made, first
+
+
+async def lock_hold(db: AsyncSession, hold_id: str) -> Hold:
+    query = select(Hold).where(Hold.id == hold_id).with_for_update()
+    found = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
+        raise NotFound("no such pending transaction")
+    return found
+
+
+async def post(
+    db: AsyncSession, held: Hold, amount: int, cause: Cause, *, keep_rest: bool
+) -> tuple[WalletTransaction, Hold | None]:
+    """Resolve a hold by taking `amount` of it. The rest becomes a new hold with `keep_rest`, else
+    available again. HoldResolved where it was resolved before."""
+    card = await lock_card(db, held.card)
+    if not 0 < amount <= held.amount:
+        raise InsufficientFunds(f"{held.amount} is held, not {amount}")
+    _resolve(held, "posted", cause.now)
+    held.posted = amount
+    parent = held.wallet_transaction_id
+    made = await _once(db, card, "post", "pending_capture", amount, cause, parent_id=parent)
+    rest = held.amount - amount
+    if rest == 0:
+        return made, None
+    if not keep_rest:
+        await _move(db, card, "void", rest, made.id, cause.now)
+        return made, None
+    carried = Hold(
+        id=new_uuid(), card=held.card, wallet_transaction_id=parent, amount=rest,
+        purpose=held.purpose, created_at=cause.now,
+    )  # fmt: skip
+    db.add(carried)
+    await db.flush()
+    held.carried_to = carried.id
+    return made, carried
+
+
+async def void(db: AsyncSession, held: Hold, cause: Cause) -> WalletTransaction:
+    """Resolve a hold by making all of it available again."""
+    card = await lock_card(db, held.card)
+    _resolve(held, "voided", cause.now)
+    parent = held.wallet_transaction_id
+    return await _once(db, card, "void", "voided", held.amount, cause, parent_id=parent)
+
+
+def _resolve(held: Hold, state: str, now: datetime) -> None:
+    if held.state != "pending":
+        raise HoldResolved(f"this pending transaction is already {held.state}")
+    held.state = state
+    held.resolved_at = now
+
+
+async def _once(
+    db: AsyncSession, card: Card, movement: str, type_: str, amount: int, cause: Cause,
+    *, parent_id: str | None = None, pending: bool = False,
+) -> WalletTransaction:  # fmt: skip
+    """The wallet transaction of `cause.ref_id`: made now, or, where it exists, given back."""
+    query = select(WalletTransaction).where(
+        WalletTransaction.card == card.id, WalletTransaction.ref_id == cause.ref_id
+    )
+    before = (await db.exec(query)).one_or_none()
+    if before is not None:
+        if (before.type, before.amount, before.pending) != (type_, amount, pending):
+            raise Conflict("this ref_id was used for something else on this card")
+        return before
+    made = WalletTransaction(
+        id=new_uuid(), account_id=card.account_id, card=card.id, ref_id=cause.ref_id, type=type_,
+        pending=pending, amount=amount, currency=card.currency, parent_id=parent_id,
+        metadata_=cause.metadata or {}, originated_by=cause.originated_by,
+        created_at=cause.now, created_by=cause.created_by,
+    )  # fmt: skip
+    db.add(made)
+    await db.flush()
+    if amount:
+        await _move(db, card, movement, amount, made.id, cause.now)
+    return made
+
+
+async def _move(
+    db: AsyncSession, card: Card, movement: str, amount: int, made_id: str, now: datetime
+) -> None:
+    """One ledger entry and the sums that follow from it; refused where an account would go
+    negative."""
+    debit, credit = _ACCOUNTS[movement]
+    # `funds` is the contra account: it grows with a debit, the others with a credit.
+    source = None if debit == "funds" else col(getattr(Card, debit))
+    grow = {debit: col(getattr(Card, debit)) + (amount if source is None else -amount)}
+    grow[credit] = col(getattr(Card, credit)) + amount
+    change = update(Card).where(col(Card.id) == card.id)
+    if source is not None:
+        change = change.where(source >= amount)
+    done = await db.exec(change.values(**grow).execution_options(synchronize_session=False))
+    if done.rowcount != 1:
+        raise InsufficientFunds(f"less than {amount} is {debit} on this card")
+    entry = LedgerEntry(
+        id=new_uuid(), card=card.id, wallet_transaction_id=made_id, movement=movement,
+        debit=debit, credit=credit, amount=amount, currency=card.currency, created_at=now,
+    )  # fmt: skip
+    db.add(entry)
+    await db.flush()
+    await db.refresh(card)

@@ -1,0 +1,145 @@
+"""Gift cards, their ledger, holds and try budgets. Amounts are minor units of the card's currency."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from backend.db import JsonColumn, UtcDateTime
+
+
+class Card(SQLModel, table=True):
+    """A gift card and the running sums of its ledger.
+
+    `available` can be drawn, `held` waits for a payment, `drawn` was paid with,
+    `funds` = available + held + drawn. Only `cards.ledger` changes these four.
+    """
+
+    __tablename__ = "card"
+    __table_args__ = (
+        UniqueConstraint("account_id", "card_id", name="card_account_card_id"),
+        UniqueConstraint("number_hash", name="card_number_hash"),
+        CheckConstraint("available >= 0", name="card_available_not_negative"),
+        CheckConstraint("held >= 0", name="card_held_not_negative"),
+        CheckConstraint("drawn >= 0", name="card_drawn_not_negative"),
+        CheckConstraint("funds = available + held + drawn", name="card_sums_balance"),
+    )
+
+    id: str = Field(primary_key=True, max_length=36)
+    account_id: str = Field(foreign_key="account.id", index=True)
+    card_id: str = Field(max_length=255)
+    currency: str = Field(max_length=3)
+    type: str = Field(default="gift_card", max_length=32)
+    name: str | None = None
+    customer_id: str | None = Field(default=None, index=True, max_length=255)
+    originated_by: str | None = None
+    metadata_: dict[str, Any] = Field(
+        sa_type=JsonColumn, sa_column_kwargs={"name": "metadata"}, default_factory=dict
+    )
+    extra: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
+    """Request fields that the schema does not know, kept and given back."""
+    initial_amount: int = Field(sa_type=BigInteger)
+    active: bool
+    active_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    number_hash: str = Field(max_length=64)
+    number_last4: str = Field(max_length=4)
+    number_mask: str
+    number_format: dict[str, Any] = Field(sa_type=JsonColumn)
+    pin_hash: str | None = None
+    pin_format: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    funds: int = Field(sa_type=BigInteger)
+    available: int = Field(sa_type=BigInteger)
+    held: int = Field(sa_type=BigInteger)
+    drawn: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str
+
+
+class WalletTransaction(SQLModel, table=True):
+    """One movement as the wallets API shows it. Written once, never changed.
+
+    `type`: `drawdown`, `pending_capture`, `voided`, `fund`.
+    """
+
+    __tablename__ = "wallet_transaction"
+    __table_args__ = (UniqueConstraint("card", "ref_id", name="wallet_transaction_card_ref_id"),)
+
+    id: str = Field(primary_key=True, max_length=36)
+    account_id: str = Field(foreign_key="account.id")
+    card: str = Field(foreign_key="card.id", index=True)
+    ref_id: str = Field(max_length=255)
+    type: str = Field(max_length=16)
+    pending: bool = False
+    amount: int = Field(sa_type=BigInteger)
+    currency: str = Field(max_length=3)
+    parent_id: str | None = Field(default=None, foreign_key="wallet_transaction.id")
+    metadata_: dict[str, Any] = Field(
+        sa_type=JsonColumn, sa_column_kwargs={"name": "metadata"}, default_factory=dict
+    )
+    originated_by: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str
+
+
+class Hold(SQLModel, table=True):
+    """A two-phase transfer: pending -> posted (all or part) | voided, once.
+
+    A part capture posts a part and carries the rest into a new hold (`carried_to`), so that each
+    row resolves once.
+    """
+
+    __tablename__ = "hold"
+    __table_args__ = (CheckConstraint("amount > 0", name="hold_amount_positive"),)
+
+    id: str = Field(primary_key=True, max_length=36)
+    card: str = Field(foreign_key="card.id", index=True)
+    wallet_transaction_id: str = Field(foreign_key="wallet_transaction.id", index=True)
+    """The pending drawdown that first made it."""
+    amount: int = Field(sa_type=BigInteger)
+    state: str = Field(default="pending", max_length=8, index=True)
+    posted: int = Field(default=0, sa_type=BigInteger)
+    carried_to: str | None = Field(default=None, foreign_key="hold.id")
+    purpose: str = Field(max_length=64)
+    """`transaction:<id>` for a checkout payment, `wallets` for one made by API."""
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    resolved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class LedgerEntry(SQLModel, table=True):
+    """Double entry and append only: triggers forbid any change.
+
+    Accounts of a card: `funds` is debited with what is put on it; `available`, `held` and `drawn`
+    are credited with what becomes available, held, drawn. Of each card, debits = credits.
+    """
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="ledger_entry_amount_positive"),
+        CheckConstraint("debit <> credit", name="ledger_entry_two_accounts"),
+    )
+
+    id: str = Field(primary_key=True, max_length=36)
+    card: str = Field(foreign_key="card.id", index=True)
+    wallet_transaction_id: str = Field(foreign_key="wallet_transaction.id", index=True)
+    movement: str = Field(max_length=8)
+    debit: str = Field(max_length=9)
+    credit: str = Field(max_length=9)
+    amount: int = Field(sa_type=BigInteger)
+    currency: str = Field(max_length=3)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class TryBudget(SQLModel, table=True):
+    """Wrong tries of number and PIN. `scope`: `card:<number hash>`, `session:<id>`,
+    `source:<hash>`."""
+
+    __tablename__ = "try_budget"
+
+    scope: str = Field(primary_key=True, max_length=96)
+    tries: int
+    last_try_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,72 @@
+"""What one process works with: settings, database, clock, keys, HTTP client.
+
+Services take it as their first argument; `current()` is for the page, whose handlers are called
+without one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import httpx
+
+from backend.clock import Clock, SystemClock
+from backend.db import Database
+from backend.settings import Settings
+from backend.vault import Vault
+
+
+@dataclass(slots=True)
+class Backend:
+    settings: Settings
+    db: Database
+    vault: Vault
+    http: httpx.AsyncClient
+    """For providers. It follows no redirect."""
+    callbacks_http: httpx.AsyncClient
+    """For merchants' callbacks. Nothing is kept alive: a connection is pinned to the address that
+    one name resolved to, and must not serve another name."""
+    clock: Clock = field(default_factory=SystemClock)
+
+    async def close(self) -> None:
+        await self.http.aclose()
+        await self.callbacks_http.aclose()
+        await self.db.close()
+
+
+def create(settings: Settings, clock: Clock | None = None) -> Backend:
+    return Backend(
+        settings=settings,
+        db=Database(settings.database_url),
+        vault=Vault(settings.secret_key.get_secret_value()),
+        http=httpx.AsyncClient(follow_redirects=False, limits=httpx.Limits(max_connections=200)),
+        callbacks_http=httpx.AsyncClient(
+            follow_redirects=False, limits=httpx.Limits(max_keepalive_connections=0)
+        ),
+        clock=clock or SystemClock(),
+    )
+
+
+_current: Backend | None = None
+
+
+def start(settings: Settings | None = None) -> Backend:
+    """Make this process' context, once. Settings come from the environment where none are given."""
+    global _current
+    if _current is None:
+        _current = create(settings or Settings())
+    return _current
+
+
+def current() -> Backend:
+    """The context that `start` made; RuntimeError before it."""
+    if _current is None:
+        raise RuntimeError("the backend is not started")
+    return _current
+
+
+async def stop() -> None:
+    global _current
+    if _current is not None:
+        backend, _current = _current, None
+        await backend.close()

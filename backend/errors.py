@@ -1,0 +1,122 @@
+"""Typed errors. Each carries an HTTP status and a stable code; one handler renders them
+(`backend.api.errors`). A business conflict is never a 500."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field. `field` is its dotted path, `code` stable, for the page."""
+
+    field: str
+    description: str
+    code: str = "invalid"
+
+
+class GavekortError(Exception):
+    """Base of everything a caller may be told."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "BAD_REQUEST"
+
+    def __init__(self, message: str, errors: tuple[FieldError, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.errors = errors
+
+
+class InvalidRequest(GavekortError):
+    """The request's body or parameters are not acceptable. `errors` name the fields."""
+
+    code = "INVALID_REQUEST_PARAMETER"
+
+
+class Unauthorized(GavekortError):
+    status = 401
+    code = "UNAUTHORIZED"
+
+
+class Forbidden(GavekortError):
+    status = 403
+    code = "FORBIDDEN"
+
+
+class NotFound(GavekortError):
+    status = 404
+    code = "NOT_FOUND"
+
+
+class Conflict(GavekortError):
+    """The thing exists already, or something else is going on with it."""
+
+    status = 409
+    code = "CONFLICT"
+
+
+class PreconditionFailed(GavekortError):
+    status = 412
+    code = "PRECONDITION_FAILED"
+
+
+class TooManyRequests(GavekortError):
+    status = 429
+    code = "TOO_MANY_REQUESTS"
+
+
+class Unavailable(GavekortError):
+    """An outside part did not answer; nothing was lost, the same call may be made again."""
+
+    status = 503
+    code = "UNAVAILABLE"
+
+
+# --- what the payer's page tells apart ---------------------------------------------------------
+
+
+class SessionNotFound(NotFound):
+    code = "SESSION_NOT_FOUND"
+
+
+class SessionClosed(GavekortError):
+    """The session is paid, cancelled or expired: nothing of it can change any more."""
+
+    code = "SESSION_CLOSED"
+
+
+class PaymentInProgress(Conflict):
+    """A payment of this session is under way; `payments.attempts.reopen` first."""
+
+    code = "PAYMENT_IN_PROGRESS"
+
+
+class DetailsInvalid(InvalidRequest):
+    """`errors`: field is `email`, `phone_number`, or `shipping_address.<name>` /
+    `billing_address.<name>`; code is `required` or `invalid`."""
+
+
+class DetailsMissing(InvalidRequest):
+    code = "DETAILS_MISSING"
+
+
+class SplitChanged(Conflict):
+    """The card's balance, or the order, is not what the payer saw: show anew, ask again."""
+
+    code = "SPLIT_CHANGED"
+
+
+class PaymentOptionNotAllowed(InvalidRequest):
+    code = "PAYMENT_OPTION_NOT_ALLOWED"
+
+
+class GiftCardRefused(GavekortError):
+    """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
+    not_active_yet, inactive, other_currency, already_added, not_offered."""
+
+    code = "GIFT_CARD_REFUSED"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

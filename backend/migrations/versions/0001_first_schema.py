@@ -1,0 +1,477 @@
+"""First schema
+
+Revision: 0001, after None
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from backend.db import JsonColumn, UtcDateTime
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "account",
+        sa.Column("id", sa.String(length=9), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "try_budget",
+        sa.Column("scope", sa.String(length=96), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("last_try_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("scope"),
+    )
+    op.create_table(
+        "api_client",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("secret_hash", sa.String(), nullable=False),
+        sa.Column("scopes", JsonColumn, nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("api_client", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_api_client_account_id"), ["account_id"], unique=False)
+
+    op.create_table(
+        "card",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("card_id", sa.String(length=255), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("type", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(), nullable=True),
+        sa.Column("customer_id", sa.String(length=255), nullable=True),
+        sa.Column("originated_by", sa.String(), nullable=True),
+        sa.Column("metadata", JsonColumn, nullable=False),
+        sa.Column("extra", JsonColumn, nullable=False),
+        sa.Column("initial_amount", sa.BigInteger(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("active_from", UtcDateTime(), nullable=True),
+        sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.Column("number_hash", sa.String(length=64), nullable=False),
+        sa.Column("number_last4", sa.String(length=4), nullable=False),
+        sa.Column("number_mask", sa.String(), nullable=False),
+        sa.Column("number_format", JsonColumn, nullable=False),
+        sa.Column("pin_hash", sa.String(), nullable=True),
+        sa.Column("pin_format", JsonColumn, nullable=True),
+        sa.Column("funds", sa.BigInteger(), nullable=False),
+        sa.Column("available", sa.BigInteger(), nullable=False),
+        sa.Column("held", sa.BigInteger(), nullable=False),
+        sa.Column("drawn", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.CheckConstraint("available >= 0", name="card_available_not_negative"),
+        sa.CheckConstraint("drawn >= 0", name="card_drawn_not_negative"),
+        sa.CheckConstraint("funds = available + held + drawn", name="card_sums_balance"),
+        sa.CheckConstraint("held >= 0", name="card_held_not_negative"),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("account_id", "card_id", name="card_account_card_id"),
+        sa.UniqueConstraint("number_hash", name="card_number_hash"),
+    )
+    with op.batch_alter_table("card", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_card_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_card_customer_id"), ["customer_id"], unique=False)
+
+    op.create_table(
+        "checkout_session",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("profile_id", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=9), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("body", JsonColumn, nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("express", sa.Boolean(), nullable=False),
+        sa.Column("gift_card_use", sa.Boolean(), nullable=False),
+        sa.Column("options", JsonColumn, nullable=False),
+        sa.Column("zero_allowed", sa.Boolean(), nullable=False),
+        sa.Column("merchant_reference", sa.String(), nullable=False),
+        sa.Column("details_done", sa.Boolean(), nullable=False),
+        sa.Column("chosen_shipping", sa.String(), nullable=True),
+        sa.Column("notice", sa.String(), nullable=True),
+        sa.Column("visited", sa.Boolean(), nullable=False),
+        sa.Column("transaction_id", sa.String(), nullable=True),
+        sa.Column("redirect_url", sa.String(), nullable=True),
+        sa.Column("gift_card_amount", sa.BigInteger(), nullable=False),
+        sa.Column("initiating_headers", JsonColumn, nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("cancelled_at", UtcDateTime(), nullable=True),
+        sa.Column("cancelled_by", sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("checkout_session", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_checkout_session_account_id"), ["account_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_checkout_session_created_at"), ["created_at"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_checkout_session_transaction_id"), ["transaction_id"], unique=False
+        )
+
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("method", sa.String(length=4), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("body", JsonColumn, nullable=True),
+        sa.Column("state", sa.String(length=9), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("delivered_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index("delivery_due", ["state", "due_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_subject"), ["subject"], unique=False)
+
+    op.create_table(
+        "profile",
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("express", sa.Boolean(), nullable=False),
+        sa.Column("configuration", JsonColumn, nullable=False),
+        sa.Column("merchant", JsonColumn, nullable=False),
+        sa.Column("frame_ancestors", JsonColumn, nullable=False),
+        sa.Column("connections", sa.String(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("account_id", "id"),
+    )
+    op.create_table(
+        "delivery_try",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("delivery_id", sa.String(), nullable=False),
+        sa.Column("status_code", sa.Integer(), nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("duration_ms", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["delivery.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("delivery_try", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_delivery_try_delivery_id"), ["delivery_id"], unique=False
+        )
+
+    op.create_table(
+        "session_event",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("session_id", sa.String(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("request_id", sa.String(length=36), nullable=False),
+        sa.Column("request_headers", JsonColumn, nullable=False),
+        sa.Column("details", JsonColumn, nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["checkout_session.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("session_id", "seq", name="session_event_order"),
+    )
+    with op.batch_alter_table("session_event", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_session_event_session_id"), ["session_id"], unique=False
+        )
+
+    op.create_table(
+        "session_gift_card",
+        sa.Column("session_id", sa.String(), nullable=False),
+        sa.Column("card", sa.String(), nullable=False),
+        sa.Column("preset", sa.Boolean(), nullable=False),
+        sa.Column("added_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["card"],
+            ["card.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["checkout_session.id"],
+        ),
+        sa.PrimaryKeyConstraint("session_id"),
+    )
+    with op.batch_alter_table("session_gift_card", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_session_gift_card_card"), ["card"], unique=False)
+
+    op.create_table(
+        "wallet_transaction",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("card", sa.String(), nullable=False),
+        sa.Column("ref_id", sa.String(length=255), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("pending", sa.Boolean(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("parent_id", sa.String(), nullable=True),
+        sa.Column("metadata", JsonColumn, nullable=False),
+        sa.Column("originated_by", sa.String(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["card"],
+            ["card.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["parent_id"],
+            ["wallet_transaction.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("card", "ref_id", name="wallet_transaction_card_ref_id"),
+    )
+    with op.batch_alter_table("wallet_transaction", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_wallet_transaction_card"), ["card"], unique=False)
+
+    op.create_table(
+        "hold",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("card", sa.String(), nullable=False),
+        sa.Column("wallet_transaction_id", sa.String(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("posted", sa.BigInteger(), nullable=False),
+        sa.Column("carried_to", sa.String(), nullable=True),
+        sa.Column("purpose", sa.String(length=64), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("resolved_at", UtcDateTime(), nullable=True),
+        sa.CheckConstraint("amount > 0", name="hold_amount_positive"),
+        sa.ForeignKeyConstraint(
+            ["card"],
+            ["card.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["carried_to"],
+            ["hold.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["wallet_transaction_id"],
+            ["wallet_transaction.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("hold", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_hold_card"), ["card"], unique=False)
+        batch_op.create_index(batch_op.f("ix_hold_state"), ["state"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_hold_wallet_transaction_id"), ["wallet_transaction_id"], unique=False
+        )
+
+    op.create_table(
+        "ledger_entry",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("card", sa.String(), nullable=False),
+        sa.Column("wallet_transaction_id", sa.String(), nullable=False),
+        sa.Column("movement", sa.String(length=8), nullable=False),
+        sa.Column("debit", sa.String(length=9), nullable=False),
+        sa.Column("credit", sa.String(length=9), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.CheckConstraint("amount > 0", name="ledger_entry_amount_positive"),
+        sa.CheckConstraint("debit <> credit", name="ledger_entry_two_accounts"),
+        sa.ForeignKeyConstraint(
+            ["card"],
+            ["card.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["wallet_transaction_id"],
+            ["wallet_transaction.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("ledger_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ledger_entry_card"), ["card"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_ledger_entry_wallet_transaction_id"),
+            ["wallet_transaction_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "transaction",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("profile_id", sa.String(length=64), nullable=False),
+        sa.Column("session_id", sa.String(), nullable=False),
+        sa.Column("status", sa.String(length=32), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("payment_product_type", sa.String(length=64), nullable=False),
+        sa.Column("merchant_reference", sa.String(), nullable=False),
+        sa.Column("merchant_reference_2", sa.String(), nullable=True),
+        sa.Column("snapshot", JsonColumn, nullable=False),
+        sa.Column("payment_card", JsonColumn, nullable=True),
+        sa.Column("gift_card", sa.String(), nullable=True),
+        sa.Column("gift_card_shown", JsonColumn, nullable=True),
+        sa.Column("hold_id", sa.String(), nullable=True),
+        sa.Column("psp_reference", sa.String(), nullable=True),
+        sa.Column("redirect_url", sa.String(), nullable=True),
+        sa.Column("return_ref", sa.String(length=36), nullable=False),
+        sa.Column("multi_capture", sa.Boolean(), nullable=False),
+        sa.Column("psp_authorized", sa.BigInteger(), nullable=False),
+        sa.Column("psp_captured", sa.BigInteger(), nullable=False),
+        sa.Column("psp_refunded", sa.BigInteger(), nullable=False),
+        sa.Column("psp_released", sa.BigInteger(), nullable=False),
+        sa.Column("card_authorized", sa.BigInteger(), nullable=False),
+        sa.Column("card_captured", sa.BigInteger(), nullable=False),
+        sa.Column("card_refunded", sa.BigInteger(), nullable=False),
+        sa.Column("card_released", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["gift_card"],
+            ["card.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["hold_id"],
+            ["hold.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["checkout_session.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("transaction", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_transaction_account_id"), ["account_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_transaction_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_transaction_psp_reference"), ["psp_reference"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_transaction_session_id"), ["session_id"], unique=False)
+        batch_op.create_index(
+            "transaction_one_live_per_session",
+            ["session_id"],
+            unique=True,
+            sqlite_where=sa.text("status <> 'FAILED'"),
+            postgresql_where=sa.text("status <> 'FAILED'"),
+        )
+
+    op.create_table(
+        "operation",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("transaction_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(length=9), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("card_amount", sa.BigInteger(), nullable=False),
+        sa.Column("psp_amount", sa.BigInteger(), nullable=False),
+        sa.Column("captured_before", sa.BigInteger(), nullable=False),
+        sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("request", JsonColumn, nullable=False),
+        sa.Column("raw", JsonColumn, nullable=False),
+        sa.Column("error", JsonColumn, nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["transaction_id"],
+            ["transaction.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
+    )
+    with op.batch_alter_table("operation", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_operation_transaction_id"), ["transaction_id"], unique=False
+        )
+        batch_op.create_index("operation_due", ["state", "due_at"], unique=False)
+        batch_op.create_index(
+            "operation_one_open_per_transaction",
+            ["transaction_id"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('pending', 'unknown')"),
+            postgresql_where=sa.text("state IN ('pending', 'unknown')"),
+        )
+
+    op.create_table(
+        "transaction_event",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("transaction_id", sa.String(), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("event", sa.String(length=20), nullable=False),
+        sa.Column("transaction_status", sa.String(length=32), nullable=False),
+        sa.Column("success", sa.Boolean(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("card_amount", sa.BigInteger(), nullable=False),
+        sa.Column("wallet_transaction_id", sa.String(), nullable=True),
+        sa.Column("event_reference", sa.String(), nullable=True),
+        sa.Column("items", JsonColumn, nullable=False),
+        sa.Column("metadata", JsonColumn, nullable=False),
+        sa.Column("error", JsonColumn, nullable=True),
+        sa.Column("request_id", sa.String(length=36), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["transaction_id"],
+            ["transaction.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("transaction_id", "seq", name="transaction_event_order"),
+    )
+    with op.batch_alter_table("transaction_event", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_transaction_event_transaction_id"), ["transaction_id"], unique=False
+        )
+
+
+def downgrade() -> None:
+    raise NotImplementedError("there is nothing before the first schema")

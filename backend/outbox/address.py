@@ -1,0 +1,62 @@
+"""Where a message may go: https and public addresses, unless a setting allows the others.
+
+The name is resolved once and the connection goes to that very address, so that a name that
+changes its mind in between reaches nothing else. Source: shared design section 6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+
+class AddressRefused(ValueError):
+    """This address is not sent to, now or later."""
+
+
+class AddressUnknown(OSError):
+    """The name could not be resolved; it may be later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`url` has the address in place of the name; `host` is for the Host header and for TLS."""
+
+    url: str
+    host: str
+    server_name: str
+
+
+async def resolve(url: str, *, allow_insecure: bool) -> Target:
+    """Check `url` and pin it to one address. AddressRefused or AddressUnknown."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise AddressRefused("the port is not a number") from error
+    name = parts.hostname
+    if not name or parts.username is not None:
+        raise AddressRefused("the address has no plain host name")
+    if parts.scheme != "https" and not (allow_insecure and parts.scheme == "http"):
+        raise AddressRefused("only https is sent to")
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise AddressUnknown(f"{name} cannot be resolved") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if not allow_insecure and not all(_is_public(address) for address in addresses):
+        raise AddressRefused("private addresses are not sent to")
+    address = addresses[0]
+    literal = f"[{address}]" if ":" in address else address
+    url = urlunsplit(parts._replace(netloc=f"{literal}:{port}", fragment=""))
+    return Target(url, parts.netloc, name)
+
+
+def _is_public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return parsed.is_global and not parsed.is_multicast

@@ -1,0 +1,231 @@
+"""What becomes of a try to pay: the payer returns, gives up, never comes back; the provider calls.
+
+Whatever comes first only causes a read at the provider, and the read decides. The hold goes back
+only on the provider's word that no money will move. Source: shared design section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlmodel import select
+
+from backend import faults
+from backend.accounts.profiles import connections_of, get_profile
+from backend.context import Backend
+from backend.errors import NotFound, PaymentInProgress, SessionClosed, Unauthorized
+from backend.payments import settle
+from backend.payments.callbacks import tell_merchant
+from backend.payments.pay import create_at_provider
+from backend.payments.store import connector_of, lock_transaction, money, open_operation
+from backend.payments.tables import Transaction
+from backend.psp.protocol import (
+    Connector,
+    NotificationRefused,
+    Outcome,
+    Payment,
+    PaymentState,
+)
+from backend.psp.registry import NotConnected, connect
+from backend.rules.session import SessionState, is_expired
+from backend.rules.session import advance as advance_session
+from backend.rules.transaction import Status
+from backend.sessions import events
+from backend.sessions.links import view_link
+from backend.sessions.load import get_session, lock_session
+from backend.sessions.read import leave_url
+from backend.sessions.tables import CheckoutSession
+from backend.sessions.view import Notice, PageState
+
+SLOWEST_LOOK = 60
+
+
+async def reopen(ctx: Backend, session_id: str) -> None:
+    """The payer is back and wants to go on here: end the payment that is under way.
+
+    Afterwards the session is OPEN (nothing was paid), PAID, or still PAYING: the provider has not
+    decided, or did not answer.
+    """
+    transaction = await _live(ctx, session_id)
+    if transaction is None:
+        return
+    if transaction.psp_reference is None:
+        # The provider may know the payment though we do not know its reference: the same key tells.
+        await create_at_provider(ctx, transaction.id)
+        transaction = await _live(ctx, session_id)
+        if transaction is None or transaction.psp_reference is None:
+            return
+    await give_up(ctx, transaction)
+
+
+async def _live(ctx: Backend, session_id: str) -> Transaction | None:
+    """The transaction of a session that is PAYING."""
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+        if session.state != SessionState.PAYING or session.transaction_id is None:
+            return None
+        return await db.get(Transaction, session.transaction_id)
+
+
+async def give_up(
+    ctx: Backend, transaction: Transaction, notice: Notice = Notice.PAYMENT_CANCELLED
+) -> None:
+    """End a try that the provider knows: read it, and where it can still be paid, abort it there
+    first. Only a confirmed abort gives the hold back."""
+    connector = await connector_of(ctx, transaction)
+    reference = transaction.psp_reference
+    assert reference is not None
+    payment = await connector.fetch(reference)
+    if await apply_read(ctx, transaction, payment):
+        return
+    if payment.outcome is not Outcome.DONE or payment.state is not PaymentState.OPEN:
+        return
+    if payment.declined is not None:
+        notice = Notice.DECLINED
+    result = await connector.abort(reference, f"{transaction.return_ref}:abort")
+    faults.point("abort.done_at_provider")
+    if result.outcome is Outcome.DONE:
+        await _fail(ctx, transaction, notice, payment.declined or notice.value)
+    else:
+        # It may have been paid in the meantime, which is why it could not be aborted.
+        await apply_read(ctx, transaction, await connector.fetch(reference))
+
+
+async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: str) -> None:
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, transaction.session_id)
+        locked = await lock_transaction(db, transaction.id)
+        operation = await open_operation(db, transaction.id)
+        if locked.status == Status.INITIATED and operation is not None:
+            await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
+
+
+async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -> bool:
+    """Do what a read at the provider says; whether the try has ended. Repeating it is harmless."""
+    faults.point("authorize.read")
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, transaction.session_id)
+        locked = await lock_transaction(db, transaction.id)
+        operation = await open_operation(db, transaction.id)
+        if locked.status != Status.INITIATED or operation is None:
+            return True
+        operation.tries += 1
+        operation.due_at = now + timedelta(seconds=min(2 * 2**operation.tries, SLOWEST_LOOK))
+        operation.claimed_until = None
+        if payment.outcome is not Outcome.DONE:
+            return False
+        operation.raw = dict(payment.raw)
+        if payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED):
+            expected = money(locked, operation.psp_amount)
+            if payment.amount != expected:
+                why = f"asked for {expected}, the provider has {payment.amount}"
+                await settle.put_on_hold(db, session, locked, operation, now, why)
+            else:
+                await settle.authorize(
+                    db, session, locked, operation, now, card=payment.card,
+                    multi_capture=payment.multi_capture,
+                )  # fmt: skip
+            ended = True
+        elif payment.state is PaymentState.FAILED:
+            notice = Notice.DECLINED if payment.declined else Notice.PAYMENT_CANCELLED
+            code = payment.declined or payment.code or "not_paid"
+            await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
+            ended = True
+        else:
+            ended = False
+    if ended:
+        faults.point("authorize.stored")
+    return ended
+
+
+async def settle_return(
+    ctx: Backend, session_id: str, return_ref: str, query: Mapping[str, str]
+) -> str:
+    """The payer comes back from the provider; where to send them on. NotFound for an address that
+    we never gave out."""
+    async with ctx.db.reading() as db:
+        statement = select(Transaction).where(
+            Transaction.session_id == session_id, Transaction.return_ref == return_ref
+        )
+        transaction = (await db.exec(statement)).one_or_none()
+    if transaction is None:
+        raise NotFound("there is no such payment")
+    if transaction.status == Status.INITIATED and transaction.psp_reference is not None:
+        if query.get("cancelled"):
+            await give_up(ctx, transaction)
+        else:
+            connector = await connector_of(ctx, transaction)
+            payment = await connector.complete_return(transaction.psp_reference, query)
+            await apply_read(ctx, transaction, payment)
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+    if session.state == SessionState.PAID:
+        return leave_url(session, PageState.PAID)
+    return view_link(ctx.settings.base_url, session_id)
+
+
+async def abandon(ctx: Backend, session_id: str) -> str:
+    """The payer cancels the session; the way back to the shop, with `error=cancelled`.
+
+    SessionClosed where it is paid; PaymentInProgress while a provider has not decided.
+    """
+    await reopen(ctx, session_id)
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, session_id)
+        if session.state == SessionState.PAID:
+            raise SessionClosed("this session is paid")
+        if session.state == SessionState.PAYING:
+            raise PaymentInProgress("the provider has not decided yet")
+        if session.state == SessionState.OPEN and not is_expired(session.expires_at, now):
+            _cancel(ctx, session)
+            await events.record(db, session, "CANCELLED", now)
+            await tell_merchant(db, session, None, now, error="cancelled")
+    return leave_url(session, PageState.CANCELLED)
+
+
+def _cancel(ctx: Backend, session: CheckoutSession) -> None:
+    session.state = advance_session(SessionState(session.state), SessionState.CANCELLED)
+    session.cancelled_at = ctx.clock.now()
+    session.cancelled_by = "payer"
+
+
+async def notified(
+    ctx: Backend, account_id: str, profile_id: str, option: str, headers: Mapping[str, str],
+    body: bytes,
+) -> None:  # fmt: skip
+    """A provider's notification: verified, then the payment it names is read. Unauthorized where
+    the signature is wrong; what names no payment of ours changes nothing."""
+    async with ctx.db.reading() as db:
+        profile = await get_profile(db, account_id, profile_id)
+    try:
+        connector = connect(ctx, option, connections_of(ctx, profile).get(option))
+        notification = connector.parse_notification(headers, body)
+    except NotConnected as error:
+        raise NotFound("this payment option is not connected") from error
+    except NotificationRefused as error:
+        raise Unauthorized("the notification's signature is wrong") from error
+    async with ctx.db.reading() as db:
+        statement = select(Transaction).where(
+            Transaction.account_id == account_id,
+            Transaction.profile_id == profile_id,
+            Transaction.payment_product_type == option,
+        )
+        if notification.reference is not None:
+            statement = statement.where(Transaction.psp_reference == notification.reference)
+        elif notification.transaction_id is not None:
+            statement = statement.where(Transaction.id == notification.transaction_id)
+        else:
+            return
+        transaction = (await db.exec(statement)).one_or_none()
+    if transaction is not None:
+        await read_now(ctx, transaction, connector)
+
+
+async def read_now(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
+    """Read a try that has not ended, and do what the read says."""
+    if transaction.status == Status.INITIATED and transaction.psp_reference is not None:
+        await apply_read(ctx, transaction, await connector.fetch(transaction.psp_reference))

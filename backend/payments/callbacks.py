@@ -1,0 +1,67 @@
+"""What the merchant is told about a payment, by its `callback_url`.
+
+Source: `reference/dintero-api.md#62-callback_url`. The parameters that steer it stand in the
+configured address and stay there.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import iso
+from backend.outbox.enqueue import Message, enqueue
+from backend.payments.shape import transaction_shape
+from backend.payments.store import events_of
+from backend.payments.tables import Transaction, TransactionEvent
+from backend.sessions.links import with_query
+from backend.sessions.tables import CheckoutSession
+
+MAX_DELAY = 60
+
+
+async def tell_merchant(
+    db: AsyncSession, session: CheckoutSession, transaction: Transaction | None, now: datetime,
+    *, event: TransactionEvent | None = None, error: str | None = None,
+) -> None:  # fmt: skip
+    """Write the callback down, in this unit of work, where the session wants this one.
+
+    `event` for a capture, refund or void; `error` (`cancelled`, `authorization`, `failed`) for a
+    payment that came to nothing; neither for an authorization.
+    """
+    url = session.body["url"].get("callback_url")
+    if not url:
+        return
+    steering = parse_qs(urlsplit(url).query)
+    if event is not None and event.event not in steering.get("report_event", []):
+        return
+    if error is not None and "true" not in steering.get("report_error", []):
+        return
+    name = "sid" if "sid" in steering.get("sid_parameter_name", []) else "session_id"
+    added = {}
+    if transaction is not None:
+        added["transaction_id"] = transaction.id
+    added[name] = session.id
+    added["merchant_reference"] = session.merchant_reference
+    added["time"] = iso(now)
+    if error is not None:
+        added["error"] = error
+    if event is not None:
+        added["event"] = event.event
+        added["event_id"] = event.id
+    method = "POST" if "POST" in [m.upper() for m in steering.get("method", [])] else "GET"
+    body = None
+    if method == "POST" and transaction is not None:
+        body = transaction_shape(transaction, await events_of(db, transaction.id))
+    message = Message(
+        account_id=session.account_id, subject=transaction.id if transaction else session.id,
+        method=method, url=with_query(url, added), body=body,
+    )  # fmt: skip
+    enqueue(db, message, now, now + _delay(steering.get("delay_callback", [])))
+
+
+def _delay(values: list[str]) -> timedelta:
+    seconds = int(values[0]) if values and values[0].isdigit() else 0
+    return timedelta(seconds=min(seconds, MAX_DELAY))

@@ -1,0 +1,321 @@
+"""Capture, refund and void: written down with key and split, then the provider's part, then the
+card's part, which cannot fail because it is held. Source: shared design section 4.
+
+At most one operation of a transaction is under way. One whose answer was lost is `unknown`: it is
+parked, and read again by the reconciler until it is done or refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend import faults
+from backend.cards import ledger
+from backend.cards.tables import Card, Hold
+from backend.context import Backend
+from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.ids import new_uuid
+from backend.payments import settle
+from backend.payments.callbacks import tell_merchant
+from backend.payments.store import (
+    Happened,
+    connector_of,
+    get_transaction,
+    keep_position,
+    lock_operation,
+    lock_transaction,
+    money,
+    open_operation,
+    position_of,
+    record,
+)
+from backend.payments.tables import Operation, Transaction, TransactionEvent
+from backend.psp.protocol import OperationKind, Outcome, Result
+from backend.psp.registry import NotConnected
+from backend.rules import transaction as rules
+from backend.rules.transaction import Position, RuleBroken, Split, Status
+from backend.sessions.tables import CheckoutSession
+
+PROVIDER_TIME = timedelta(seconds=30)
+"""How long the process that began an operation has it to itself."""
+
+
+class OperationRefused(InvalidRequest):
+    """The provider refused; nothing moved. `code` of the provider's refusal in `errors`."""
+
+    code = "OPERATION_REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a merchant asks for. `amount` in minor units, not used for a void; `final` on a capture
+    releases what is left."""
+
+    account_id: str
+    transaction_id: str
+    kind: OperationKind
+    created_by: str
+    amount: int = 0
+    reference: str | None = None
+    items: list[dict[str, Any]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+    final: bool = False
+    request_id: str = field(default_factory=new_uuid)
+
+
+async def operate(ctx: Backend, command: Command) -> Operation:
+    """Carry a command out; the operation as it ended: `done` or `unknown`.
+
+    InvalidRequest where the rules forbid it, OperationRefused where the provider does, Conflict
+    while another operation of this transaction is under way.
+    """
+    operation_id = await _write(ctx, command)
+    faults.point(f"{command.kind.value}.written")
+    result = await ask_provider(ctx, operation_id)
+    faults.point(f"{command.kind.value}.done_at_provider")
+    operation = await finish(ctx, operation_id, result)
+    faults.point(f"{command.kind.value}.stored")
+    if operation.state == "refused":
+        error = operation.error or {}
+        message = str(error.get("message") or "the provider refused")
+        raise OperationRefused(
+            message, (FieldError("amount", message, str(error.get("code") or "refused")),)
+        )
+    return operation
+
+
+async def _write(ctx: Backend, command: Command) -> str:
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        await get_transaction(db, command.account_id, command.transaction_id)
+        transaction = await lock_transaction(db, command.transaction_id)
+        if await open_operation(db, transaction.id) is not None:
+            raise Conflict("another operation of this transaction is under way")
+        position = position_of(transaction)
+        try:
+            split = await _split(ctx, transaction, position, command)
+        except RuleBroken as broken:
+            raise InvalidRequest(str(broken), (FieldError("amount", str(broken)),)) from broken
+        key = new_uuid()
+        db.add(
+            Operation(
+                id=key, transaction_id=transaction.id, kind=command.kind.value, key=key,
+                state="pending", card_amount=split.card, psp_amount=split.acquirer,
+                captured_before=position.captured.acquirer, final=command.final,
+                request=_request(command), due_at=now + PROVIDER_TIME,
+                created_by=command.created_by, created_at=now, updated_at=now,
+            )
+        )  # fmt: skip
+    return key
+
+
+def _request(command: Command) -> dict[str, Any]:
+    return {
+        "reference": command.reference,
+        "items": command.items,
+        "metadata": command.metadata,
+        "reason": command.reason,
+        "request_id": command.request_id,
+    }
+
+
+async def _split(
+    ctx: Backend, transaction: Transaction, position: Position, command: Command
+) -> Split:
+    """What the command takes from the card and from the acquirer; RuleBroken where it may not."""
+    status = Status(transaction.status)
+    if command.kind is OperationKind.CAPTURE:
+        rules.check_capture(status)
+        split = rules.split_capture(position, command.amount)
+        left = position.capturable.acquirer - split.acquirer
+        if split.acquirer and left and not command.final and not transaction.multi_capture:
+            raise RuleBroken(
+                "this payment can be captured only once at the acquirer: capture all that is left,"
+                " or set final_capture to release the rest"
+            )
+        return split
+    if command.kind is OperationKind.REFUND:
+        rules.check_refund(status)
+        return rules.split_refund(position, command.amount)
+    after = False
+    if position.authorized.acquirer:
+        connector = await connector_of(ctx, transaction)
+        after = connector.capabilities.void_after_partial_capture
+    rules.check_void(status, position, after_partial_capture=after)
+    return position.capturable
+
+
+async def ask_provider(ctx: Backend, operation_id: str) -> Result:
+    """The provider's part; DONE without asking where it has none."""
+    async with ctx.db.reading() as db:
+        operation = await db.get(Operation, operation_id)
+        assert operation is not None
+        transaction = await db.get(Transaction, operation.transaction_id)
+        assert transaction is not None
+    position = position_of(transaction)
+    amount = operation.psp_amount
+    releases = operation.final and position.capturable.acquirer > 0
+    if amount == 0 and not releases:
+        return Result(Outcome.DONE)
+    try:
+        connector = await connector_of(ctx, transaction)
+    except NotConnected:
+        return Result(Outcome.REFUSED, code="configuration", message="not connected")
+    reference = transaction.psp_reference
+    assert reference is not None
+    if operation.kind == OperationKind.CAPTURE and amount:
+        final = operation.final or amount == position.capturable.acquirer
+        return await connector.capture(
+            reference, money(transaction, amount), operation.key, final=final
+        )
+    if operation.kind == OperationKind.REFUND:
+        return await connector.refund(reference, money(transaction, amount), operation.key)
+    return await connector.void(reference, operation.key)
+
+
+async def finish(ctx: Backend, operation_id: str, result: Result) -> Operation:
+    """Keep the provider's answer, and with DONE the card's part with it. Repeating it is harmless:
+    an operation ends once."""
+    now = ctx.clock.now()
+    async with ctx.db.reading() as db:
+        seen = await db.get(Operation, operation_id)
+    assert seen is not None
+    async with ctx.db.unit_of_work() as db:
+        transaction = await lock_transaction(db, seen.transaction_id)
+        operation = await lock_operation(db, operation_id)
+        if operation.state not in ("pending", "unknown"):
+            return operation
+        operation.tries += 1
+        operation.claimed_until = None
+        operation.raw = dict(result.raw)
+        if result.outcome is Outcome.UNKNOWN:
+            operation.state = "unknown"
+            operation.due_at = now + timedelta(seconds=min(2**operation.tries, 300))
+            if operation.tries == 1:
+                await _record(db, transaction, operation, f"INITIATE_{operation.kind.upper()}",
+                              now)  # fmt: skip
+            return operation
+        if result.outcome is Outcome.REFUSED:
+            error = {"code": result.code or "refused",
+                     "message": result.message or "the provider refused"}  # fmt: skip
+            settle.end(operation, "refused", now, error)
+            await _record(db, transaction, operation, operation.kind.upper(), now, error=error)
+            return operation
+        await _done(db, transaction, operation, now)
+        return operation
+
+
+async def _done(
+    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
+) -> None:
+    """Move the card's part, and the transaction with it."""
+    split = Split(operation.card_amount, operation.psp_amount)
+    position = position_of(transaction)
+    if operation.kind == OperationKind.CAPTURE:
+        moved = await _post_card(db, transaction, operation, split.card, now)
+        position = rules.captured(position, split, final=operation.final)
+    elif operation.kind == OperationKind.REFUND:
+        moved = await _refund_card(db, transaction, operation, split.card, now)
+        position = rules.refunded(position, split)
+    else:
+        moved = await _void_card(db, transaction, operation, now)
+        position = rules.voided(position)
+    keep_position(transaction, position, now)
+    status = rules.status_of(position)
+    if position.authorized.total == 0:
+        # Nothing to see in the amounts of an order of nothing.
+        capture = operation.kind == OperationKind.CAPTURE
+        status = Status.CAPTURED if capture else Status.AUTHORIZATION_VOIDED
+    if status != transaction.status:
+        transaction.status = rules.advance(Status(transaction.status), status)
+    settle.end(operation, "done", now)
+    event = await _record(
+        db, transaction, operation, operation.kind.upper(), now, wallet_transaction_id=moved
+    )
+    session = await db.get(CheckoutSession, transaction.session_id)
+    if session is None:
+        raise NotFound("there is no such session")
+    await tell_merchant(db, session, transaction, now, event=event)
+
+
+def _cause(operation: Operation, now: datetime, verb: str) -> ledger.Cause:
+    return ledger.Cause(f"{verb}:{operation.key}", now, operation.created_by)
+
+
+async def _post_card(
+    db: AsyncSession, transaction: Transaction, operation: Operation, amount: int, now: datetime
+) -> str | None:
+    """Post the card's part; with a final capture the rest of the hold goes back."""
+    if transaction.hold_id is None:
+        return None
+    held = await ledger.lock_hold(db, transaction.hold_id)
+    if amount == 0:
+        if operation.final and held.state == "pending":
+            return (await ledger.void(db, held, _cause(operation, now, "release"))).id
+        return None
+    made, carried = await ledger.post(
+        db, held, amount, _cause(operation, now, "capture"), keep_rest=not operation.final
+    )
+    if carried is not None:
+        transaction.hold_id = carried.id
+    return made.id
+
+
+async def _refund_card(
+    db: AsyncSession, transaction: Transaction, operation: Operation, amount: int, now: datetime
+) -> str | None:
+    if amount == 0 or transaction.gift_card is None:
+        return None
+    card = await ledger.lock_card(db, transaction.gift_card)
+    parent = await _first_drawdown(db, card, transaction)
+    made = await ledger.refund(db, card, amount, _cause(operation, now, "refund"), parent)
+    return made.id
+
+
+async def _first_drawdown(db: AsyncSession, card: Card, transaction: Transaction) -> str | None:
+    query = select(Hold.wallet_transaction_id).where(
+        Hold.card == card.id, Hold.purpose == f"transaction:{transaction.id}"
+    )
+    return (await db.exec(query)).first()
+
+
+async def _void_card(
+    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
+) -> str | None:
+    if transaction.hold_id is None:
+        return None
+    held = await ledger.lock_hold(db, transaction.hold_id)
+    if held.state != "pending":
+        return None
+    return (await ledger.void(db, held, _cause(operation, now, "void"))).id
+
+
+async def _record(
+    db: AsyncSession, transaction: Transaction, operation: Operation, event: str, now: datetime,
+    *, wallet_transaction_id: str | None = None, error: dict[str, str] | None = None,
+) -> TransactionEvent:  # fmt: skip
+    request = operation.request
+    reference = request["reference"] or transaction.snapshot.get("event_reference")
+    metadata = dict(request["metadata"] or {})
+    if request.get("reason"):
+        metadata["reason"] = request["reason"]
+    happened = Happened(
+        event=event,
+        amount=operation.card_amount + operation.psp_amount,
+        success=error is None,
+        card_amount=operation.card_amount,
+        wallet_transaction_id=wallet_transaction_id,
+        reference=reference,
+        items=request["items"] or [],
+        metadata=metadata,
+        error=dict(error) if error else None,
+        created_by=operation.created_by,
+        request_id=request["request_id"],
+    )
+    return await record(db, transaction, happened, now)

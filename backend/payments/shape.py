@@ -1,0 +1,71 @@
+"""A transaction in Dintero's shape. Source: `reference/dintero-api.md#52-object`, `#54-events`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.clock import iso
+from backend.payments.tables import Transaction, TransactionEvent
+
+_SNAPSHOT = (
+    "merchant_reference_2", "channel", "customer", "customer_ip", "user_agent",
+    "shipping_address", "billing_address", "shipping_option", "store", "items", "url",
+    "metadata", "checkboxes", "initiating_system_request_headers",
+)  # fmt: skip
+
+
+def transaction_shape(transaction: Transaction, events: list[TransactionEvent]) -> dict[str, Any]:
+    """As `GET /v1/transactions/{id}` answers it. Fields that are not known are left out."""
+    t = transaction
+    shape: dict[str, Any] = {
+        "id": t.id,
+        "session_id": t.session_id,
+        "status": t.status,
+        "amount": t.amount,
+        "currency": t.currency,
+        "payment_product": t.payment_product_type.split(".")[0],
+        "payment_product_type": t.payment_product_type,
+        "payment_operation": "unscheduled_purchase",
+        "merchant_reference": t.merchant_reference,
+        "settlement_status": "NOT_SETTLED",
+        "created_at": iso(t.created_at),
+        "updated_at": iso(t.updated_at),
+    }
+    shape |= {key: t.snapshot[key] for key in _SNAPSHOT if t.snapshot.get(key) is not None}
+    if t.merchant_reference_2 is not None:
+        shape["merchant_reference_2"] = t.merchant_reference_2
+    if t.payment_card is not None:
+        shape["card"] = t.payment_card
+    shape["gift_cards"] = _gift_cards(t, t.card_authorized)
+    shape["events"] = [_event(t, event) for event in events]
+    return shape
+
+
+def _gift_cards(transaction: Transaction, amount: int) -> list[dict[str, Any]]:
+    if transaction.gift_card_shown is None or amount == 0:
+        return []
+    return [{"type": "dintero.wallets", **transaction.gift_card_shown, "amount": amount}]
+
+
+def _event(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
+    cards = _gift_cards(transaction, event.card_amount)
+    for card in cards:
+        card["transaction_id"] = event.wallet_transaction_id
+    shape: dict[str, Any] = {
+        "id": event.id,
+        "event": event.event,
+        "transaction_status": event.transaction_status,
+        "success": event.success,
+        "amount": event.amount,
+        "items": event.items,
+        "gift_cards": cards,
+        "created_at": iso(event.created_at),
+        "created_by": event.created_by,
+        "request_id": event.request_id,
+        "metadata": event.metadata_,
+    }
+    if event.event_reference is not None:
+        shape["event_reference"] = event.event_reference
+    if event.error is not None:
+        shape["error"] = event.error
+    return shape

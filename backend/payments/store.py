@@ -1,0 +1,130 @@
+"""Transactions as rows: load, lock, position, events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.profiles import connections_of, get_profile
+from backend.context import Backend
+from backend.errors import NotFound
+from backend.ids import new_uuid
+from backend.payments.tables import Operation, Transaction, TransactionEvent
+from backend.psp.protocol import Connector
+from backend.psp.registry import connect
+from backend.rules.money import Money
+from backend.rules.transaction import Position, Split
+
+OPEN_STATES = ("pending", "unknown")
+
+
+async def get_transaction(db: AsyncSession, account_id: str, transaction_id: str) -> Transaction:
+    """NotFound for another account's too."""
+    transaction = await db.get(Transaction, transaction_id)
+    if transaction is None or transaction.account_id != account_id:
+        raise NotFound("there is no such transaction")
+    return transaction
+
+
+async def lock_transaction(db: AsyncSession, transaction_id: str) -> Transaction:
+    """The row, locked until the unit of work ends. After its session's, before holds and cards."""
+    query = select(Transaction).where(Transaction.id == transaction_id).with_for_update()
+    query = query.execution_options(populate_existing=True)
+    transaction = (await db.exec(query)).one_or_none()
+    if transaction is None:
+        raise NotFound("there is no such transaction")
+    return transaction
+
+
+async def lock_operation(db: AsyncSession, operation_id: str) -> Operation:
+    query = select(Operation).where(Operation.id == operation_id).with_for_update()
+    return (await db.exec(query.execution_options(populate_existing=True))).one()
+
+
+async def open_operation(db: AsyncSession, transaction_id: str) -> Operation | None:
+    """The transaction's one operation that has not ended, if there is one."""
+    query = select(Operation).where(
+        Operation.transaction_id == transaction_id, col(Operation.state).in_(OPEN_STATES)
+    )
+    return (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+
+
+def position_of(transaction: Transaction) -> Position:
+    t = transaction
+    return Position(
+        authorized=Split(t.card_authorized, t.psp_authorized),
+        captured=Split(t.card_captured, t.psp_captured),
+        refunded=Split(t.card_refunded, t.psp_refunded),
+        released=Split(t.card_released, t.psp_released),
+    )
+
+
+def keep_position(transaction: Transaction, position: Position, now: datetime) -> None:
+    position.check()
+    t = transaction
+    t.card_authorized, t.psp_authorized = position.authorized.card, position.authorized.acquirer
+    t.card_captured, t.psp_captured = position.captured.card, position.captured.acquirer
+    t.card_refunded, t.psp_refunded = position.refunded.card, position.refunded.acquirer
+    t.card_released, t.psp_released = position.released.card, position.released.acquirer
+    t.updated_at = now
+
+
+async def connector_of(ctx: Backend, transaction: Transaction) -> Connector:
+    """The connector with the credentials of the transaction's profile."""
+    async with ctx.db.reading() as db:
+        profile = await get_profile(db, transaction.account_id, transaction.profile_id)
+    option = transaction.payment_product_type
+    return connect(ctx, option, connections_of(ctx, profile).get(option))
+
+
+def money(transaction: Transaction, amount: int) -> Money:
+    return Money(amount, transaction.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event to append. Amounts in minor units; `card_amount` is the gift card's part."""
+
+    event: str
+    amount: int
+    success: bool = True
+    card_amount: int = 0
+    wallet_transaction_id: str | None = None
+    reference: str | None = None
+    items: list[dict[str, Any]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] | None = None
+    created_by: str = "checkout"
+    request_id: str = field(default_factory=new_uuid)
+
+
+async def record(
+    db: AsyncSession, transaction: Transaction, happened: Happened, now: datetime
+) -> TransactionEvent:
+    """Append an event with the status as it is after it. The transaction's row is locked by the
+    caller, so `seq` has no gaps and no twins."""
+    query = select(func.coalesce(func.max(TransactionEvent.seq), 0)).where(
+        col(TransactionEvent.transaction_id) == transaction.id
+    )
+    event = TransactionEvent(
+        id=new_uuid(), transaction_id=transaction.id, seq=(await db.exec(query)).one() + 1,
+        event=happened.event, transaction_status=transaction.status, success=happened.success,
+        amount=happened.amount, card_amount=happened.card_amount,
+        wallet_transaction_id=happened.wallet_transaction_id,
+        event_reference=happened.reference, items=happened.items, metadata_=happened.metadata,
+        error=happened.error, request_id=happened.request_id, created_by=happened.created_by,
+        created_at=now,
+    )  # fmt: skip
+    db.add(event)
+    await db.flush()
+    return event
+
+
+async def events_of(db: AsyncSession, transaction_id: str) -> list[TransactionEvent]:
+    query = select(TransactionEvent).where(TransactionEvent.transaction_id == transaction_id)
+    return list(await db.exec(query.order_by(col(TransactionEvent.seq))))

@@ -1,0 +1,130 @@
+"""Transactions, the operations on them, and their events. Amounts in minor units."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from backend.db import JsonColumn, UtcDateTime
+
+
+class Transaction(SQLModel, table=True):
+    """One try to pay a session. Of each session at most one has not failed.
+
+    The money is the gift card's part (`card_*`) and the acquirer's (`psp_*`), each authorized,
+    captured, refunded, released. `snapshot` keeps the order, addresses and more as they were when
+    the payer pressed Pay.
+    """
+
+    __tablename__ = "transaction"
+    __table_args__ = (
+        Index(
+            "transaction_one_live_per_session",
+            "session_id",
+            unique=True,
+            sqlite_where=text("status <> 'FAILED'"),
+            postgresql_where=text("status <> 'FAILED'"),
+        ),
+    )
+
+    id: str = Field(primary_key=True, max_length=40)
+    account_id: str = Field(foreign_key="account.id", index=True)
+    profile_id: str = Field(max_length=64)
+    session_id: str = Field(foreign_key="checkout_session.id", index=True)
+    status: str = Field(max_length=32)
+    currency: str = Field(max_length=3)
+    amount: int = Field(sa_type=BigInteger)
+    payment_product_type: str = Field(max_length=64)
+    merchant_reference: str
+    merchant_reference_2: str | None = None
+    snapshot: dict[str, Any] = Field(sa_type=JsonColumn)
+    payment_card: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    gift_card: str | None = Field(default=None, foreign_key="card.id")
+    gift_card_shown: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    """`{card_id, masked_card_token}` as it was at pay."""
+    hold_id: str | None = Field(default=None, foreign_key="hold.id")
+    psp_reference: str | None = Field(default=None, index=True)
+    redirect_url: str | None = None
+    return_ref: str = Field(max_length=36)
+    """In the address the provider sends the payer back to."""
+    multi_capture: bool = False
+    psp_authorized: int = Field(default=0, sa_type=BigInteger)
+    psp_captured: int = Field(default=0, sa_type=BigInteger)
+    psp_refunded: int = Field(default=0, sa_type=BigInteger)
+    psp_released: int = Field(default=0, sa_type=BigInteger)
+    card_authorized: int = Field(default=0, sa_type=BigInteger)
+    card_captured: int = Field(default=0, sa_type=BigInteger)
+    card_refunded: int = Field(default=0, sa_type=BigInteger)
+    card_released: int = Field(default=0, sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Operation(SQLModel, table=True):
+    """One outside effect on a transaction, written before it is asked for.
+
+    `key` is what the provider's idempotency reference is made of: the same on every try.
+    `state`: `pending` (asked, or about to be), `unknown` (asked; the answer was lost), `done`,
+    `refused`. While it is one of the first two, it is looked at again when `due_at` has come.
+    """
+
+    __tablename__ = "operation"
+    __table_args__ = (
+        Index(
+            "operation_one_open_per_transaction",
+            "transaction_id",
+            unique=True,
+            sqlite_where=text("state IN ('pending', 'unknown')"),
+            postgresql_where=text("state IN ('pending', 'unknown')"),
+        ),
+        Index("operation_due", "state", "due_at"),
+    )
+
+    id: str = Field(primary_key=True, max_length=36)
+    transaction_id: str = Field(foreign_key="transaction.id", index=True)
+    kind: str = Field(max_length=9)
+    key: str = Field(max_length=64, unique=True)
+    state: str = Field(max_length=8)
+    card_amount: int = Field(sa_type=BigInteger)
+    psp_amount: int = Field(sa_type=BigInteger)
+    captured_before: int = Field(default=0, sa_type=BigInteger)
+    final: bool = False
+    request: dict[str, Any] = Field(sa_type=JsonColumn)
+    """What the merchant sent with it: references, items, metadata."""
+    raw: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
+    error: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    tries: int = 0
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_by: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class TransactionEvent(SQLModel, table=True):
+    """A transaction's history as the API shows it, in the order of `seq`."""
+
+    __tablename__ = "transaction_event"
+    __table_args__ = (UniqueConstraint("transaction_id", "seq", name="transaction_event_order"),)
+
+    id: str = Field(primary_key=True, max_length=36)
+    transaction_id: str = Field(foreign_key="transaction.id", index=True)
+    seq: int
+    event: str = Field(max_length=20)
+    transaction_status: str = Field(max_length=32)
+    success: bool
+    amount: int = Field(sa_type=BigInteger)
+    card_amount: int = Field(default=0, sa_type=BigInteger)
+    wallet_transaction_id: str | None = None
+    event_reference: str | None = None
+    items: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)
+    metadata_: dict[str, Any] = Field(
+        sa_type=JsonColumn, sa_column_kwargs={"name": "metadata"}, default_factory=dict
+    )
+    error: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    request_id: str = Field(max_length=36)
+    created_by: str
+    created_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,198 @@
+"""What every payment service provider's connector is to us.
+
+A connector speaks one provider's wire protocol and knows nothing of sessions, databases or gift
+cards: a verb goes in, a normalised result comes out. It never retries by itself and never raises
+for what a provider or a network does; what it cannot tell is `Outcome.UNKNOWN`.
+
+Source: shared design section 4; `reference/psp/*.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from backend.rules.money import Money
+
+
+class Outcome(StrEnum):
+    """How an outside call ended.
+
+    DONE: the provider says it took effect. REFUSED: it did not, and will not: the provider said
+    so, or nothing was ever sent. UNKNOWN: sent, and no readable answer; only a read, or the same
+    call with the same key, may follow.
+    """
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class PaymentState(StrEnum):
+    """A payment as its provider tells it, in words shared by all providers."""
+
+    OPEN = "open"  # the payer can still pay
+    PENDING = "pending"  # the payer has acted, the provider has not decided
+    AUTHORIZED = "authorized"
+    CAPTURED = "captured"  # all or part, nothing left to capture
+    FAILED = "failed"  # final: no money will move (voided, expired, declined for good)
+
+
+class OperationKind(StrEnum):
+    AUTHORIZE = "authorize"
+    CAPTURE = "capture"
+    REFUND = "refund"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What may be asked of this provider; checked before anything is sent."""
+
+    void_after_partial_capture: bool
+    """A void may release the rest after a part was captured."""
+    key_lifetime: timedelta
+    """How long the provider remembers an idempotency key; older unknowns are only read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """The remainder after the gift card, to be paid at the provider.
+
+    `key` is our operation key: the same on every retry, from which the provider's idempotency
+    reference is derived.
+    """
+
+    key: str
+    amount: Money
+    transaction_id: str
+    session_id: str
+    merchant_reference: str
+    description: str
+    return_url: str
+    cancel_url: str
+    notification_url: str
+    language: str
+    """BCP 47 language of the page, e.g. `nb`, `en`."""
+    expires_at: datetime
+    """After this the payment is not wanted any more (UTC)."""
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of one write at a provider.
+
+    `code` on REFUSED is one of: `declined`, `not_allowed` (wrong state), `amount`,
+    `configuration` (credentials), `invalid`, `unreachable` (nothing was sent), `conflict`.
+    `raw` is the provider's answer without secrets, for support.
+    """
+
+    outcome: Outcome
+    reference: str | None = None
+    redirect_url: str | None = None
+    code: str | None = None
+    message: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentCard:
+    """The payer's bank card as the provider shows it: masked, never more than the last four."""
+
+    brand: str
+    masked_pan: str
+    expiry_date: str
+    """MM/YYYY"""
+    type: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A read of a payment. Amounts only where `outcome` is DONE.
+
+    `declined` is the reason of the payer's last failed try where there was one, as a stable code:
+    `declined`, `insufficient_funds`, `expired_card`, `incorrect_cvc`, `authentication_failed`,
+    `processing_error`. Lost, stolen and suspected fraud read `declined`.
+    `multi_capture`: a capture may leave the rest authorized.
+    """
+
+    outcome: Outcome
+    state: PaymentState | None = None
+    reference: str | None = None
+    amount: Money | None = None
+    captured: int = 0
+    refunded: int = 0
+    capturable: int = 0
+    multi_capture: bool = False
+    declined: str | None = None
+    card: PaymentCard | None = None
+    code: str | None = None
+    message: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationQuery:
+    """Which earlier write is asked about: `key` as it was sent, `captured_before` (minor units)
+    what had been captured when it was sent."""
+
+    kind: OperationKind
+    reference: str
+    key: str
+    amount: Money
+    captured_before: int = 0
+    sent_at: datetime | None = None
+    """When it was last sent (UTC). A read right after finds nothing although the write may still
+    arrive: with this, a connector answers UNKNOWN until that is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A verified notification: it only says which payment to read."""
+
+    event_id: str
+    event_type: str
+    reference: str | None
+    """The provider's payment reference, as `Result.reference` of `create_payment` gave it."""
+    transaction_id: str | None
+    """Ours, where the provider gives it back."""
+
+
+class NotificationRefused(ValueError):
+    """The signature is wrong or too old, or the body cannot be read. Changes nothing."""
+
+
+class Connector(Protocol):
+    """One provider, with one set of credentials. Safe for concurrent use."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def create_payment(self, request: PaymentRequest) -> Result:
+        """DONE has `reference` and `redirect_url`. The same `key` again gives the same payment."""
+
+    async def abort(self, reference: str, key: str) -> Result:
+        """Give a payment up that is not paid yet. DONE only when it can no longer be paid."""
+
+    async def complete_return(self, reference: str, query: Mapping[str, str]) -> Payment:
+        """The payer came back with this query: whatever it says, a read decides."""
+
+    async def fetch(self, reference: str) -> Payment: ...
+
+    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
+        """`final` False keeps the rest authorized; only where the read said `multi_capture`."""
+
+    async def void(self, reference: str, key: str) -> Result: ...
+
+    async def refund(self, reference: str, amount: Money, key: str) -> Result: ...
+
+    async def fetch_operation(self, query: OperationQuery) -> Result:
+        """Read whether an earlier write took effect: DONE, REFUSED (it did not), or UNKNOWN."""
+
+    def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
+        """Raises NotificationRefused. `headers` keys are lower case."""

@@ -1,0 +1,30 @@
+"""Which connector serves which payment option."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backend.context import Backend
+from backend.psp.card_gateway import CardGateway
+from backend.psp.protocol import Connector
+
+
+class NotConnected(LookupError):
+    """The profile has no credentials for this option, or no connector speaks its protocol."""
+
+
+def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) -> Connector:
+    """The connector of `option` with a profile's credentials. Cheap: connections are pooled in
+    `ctx.http`."""
+    if credentials is None:
+        raise NotConnected(option)
+    if option == "dintero_psp.creditcard":
+        return CardGateway(
+            base_url=str(credentials["base_url"]),
+            secret_key=str(credentials["secret_key"]),
+            webhook_secret=str(credentials.get("webhook_secret") or ""),
+            http=ctx.http,
+            clock=ctx.clock.now,
+        )
+    raise NotConnected(option)

@@ -1,0 +1,112 @@
+"""Which payment options a session has. Source: `reference/gift-cards.md`;
+`reference/dintero-api.md#27-configuration`, `#31-rules`.
+
+An option's name is `type.product` (`dintero_psp.creditcard`); `vipps` stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PRODUCTS: Mapping[str, tuple[str, ...]] = {
+    "payex": (
+        "creditcard", "vipps", "mobilepay", "swish", "applepay", "googlepay", "clicktopay",
+    ),
+    "bambora": ("creditcard", "vipps", "mobilepay", "applepay", "googlepay"),
+    "dintero_psp": ("creditcard", "vipps", "applepay", "googlepay", "clicktopay"),
+    "klarna": ("klarna", "billie"),
+    "swish": ("swish",),
+    "collector": (
+        "invoice", "invoice_b2b", "invoice_b2b_preapproved", "finance", "installment",
+    ),
+    "instabank": ("finance", "invoice", "installment", "postponement"),
+    "netaxept": ("creditcard",),
+    "santander": ("debit_account",),
+    "kravia": ("invoice",),
+    "two": ("invoice",),
+    "seitatech": ("creditcard",),
+}  # fmt: skip
+STANDALONE = ("vipps",)
+WALLETS = "dintero.wallets"
+ZERO = "dintero.zero"
+
+_TYPES_WITH_GIFT_CARD = ("payex", "bambora")
+_OPTIONS_WITH_GIFT_CARD = ("dintero_psp.creditcard", "klarna.klarna")
+
+
+def works_with_gift_card(option: str) -> bool:
+    """`payex` and `bambora` whole, else two named options."""
+    return option.split(".")[0] in _TYPES_WITH_GIFT_CARD or option in _OPTIONS_WITH_GIFT_CARD
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What one `configuration` says: each option named, on or off; and the two of Dintero's own."""
+
+    all_active: bool | None
+    named: tuple[tuple[str, bool], ...]
+    wallets: bool | None
+    zero: bool | None
+
+    def is_on(self, option: str) -> bool | None:
+        """None where the configuration does not name the option."""
+        return dict(self.named).get(option)
+
+
+def read_switches(configuration: Mapping[str, Any]) -> Switches:
+    """The switches of a configuration; what it does not say is None. Unknown keys are no option."""
+    named: list[tuple[str, bool]] = []
+    for name in STANDALONE:
+        enabled = _enabled(configuration.get(name))
+        if enabled is not None:
+            named.append((name, enabled))
+    for payment_type in PRODUCTS:
+        products = configuration.get(payment_type)
+        if not isinstance(products, Mapping):
+            continue
+        for product, value in products.items():
+            enabled = _enabled(value)
+            if enabled is not None:
+                named.append((f"{payment_type}.{product}", enabled))
+    own = configuration.get("dintero")
+    own = own if isinstance(own, Mapping) else {}
+    return Switches(
+        all_active=_enabled(configuration.get("active_payment_types")),
+        named=tuple(named),
+        wallets=_enabled(own.get("wallets")),
+        zero=_enabled(own.get("zero")),
+    )
+
+
+def _enabled(value: object) -> bool | None:
+    if not isinstance(value, Mapping):
+        return None
+    enabled = value.get("enabled")
+    return enabled if isinstance(enabled, bool) else None
+
+
+def unsupported_with_gift_card(named: Iterable[tuple[str, bool]]) -> tuple[str, ...]:
+    """The options a request switched on by name that cannot stand beside a gift card."""
+    return tuple(name for name, on in named if on and not works_with_gift_card(name))
+
+
+def offered(
+    request: Switches, profile: Switches, connected: Iterable[str], *, gift_card: bool
+) -> tuple[str, ...]:
+    """The options of a session, in the order in which the profile connected them.
+
+    The request overrides the profile name by name. `active_payment_types` switches on all that
+    are connected. What is not connected cannot be paid with, whoever names it. While a gift card
+    can be used, what does not go with one is left out.
+    """
+    every = request.all_active if request.all_active is not None else bool(profile.all_active)
+    options = []
+    for option in connected:
+        on = request.is_on(option)
+        if on is None:
+            on = True if every else bool(profile.is_on(option))
+        if on and (not gift_card or works_with_gift_card(option)):
+            options.append(option)
+    return tuple(options)

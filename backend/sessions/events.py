@@ -1,0 +1,47 @@
+"""A session's events. Source: `reference/dintero-api.md#210-session-object-in-answers`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.ids import new_uuid
+from backend.sessions.tables import CheckoutSession, SessionEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The request behind a change: its id and the headers that Dintero keeps with an event."""
+
+    id: str = field(default_factory=new_uuid)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+async def record(
+    db: AsyncSession, session: CheckoutSession, name: str, now: datetime,
+    details: dict[str, Any] | None = None, request: Request | None = None,
+) -> None:  # fmt: skip
+    """Append an event, and make the change visible to every open page. The session's row is
+    locked by the caller, so `seq` has no gaps and no twins."""
+    query = select(func.coalesce(func.max(SessionEvent.seq), 0)).where(
+        col(SessionEvent.session_id) == session.id
+    )
+    seq = (await db.exec(query)).one() + 1
+    request = request or Request()
+    db.add(
+        SessionEvent(
+            id=new_uuid(), session_id=session.id, seq=seq, name=name, request_id=request.id,
+            request_headers=dict(request.headers), details=details or {}, created_at=now,
+        )
+    )  # fmt: skip
+    touch(session, now)
+
+
+def touch(session: CheckoutSession, now: datetime) -> None:
+    session.version += 1
+    session.updated_at = now

@@ -1,0 +1,29 @@
+"""Where the payer goes from a session. Source: `reference/dintero-api.md#61-return_url-query`."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+
+def with_query(url: str, added: dict[str, str]) -> str:
+    """`url` with its own query kept and `added` after it."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True) + list(added.items())
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def return_link(
+    return_url: str, merchant_reference: str, transaction_id: str | None, error: str | None = None
+) -> str:
+    """The merchant's return_url: `merchant_reference` always, `transaction_id` when there is one,
+    `error` (`cancelled`, `authorization`, `failed`) where there was one."""
+    added = {"merchant_reference": merchant_reference}
+    if transaction_id is not None:
+        added["transaction_id"] = transaction_id
+    if error is not None:
+        added["error"] = error
+    return with_query(return_url, added)
+
+
+def view_link(base_url: str, session_id: str) -> str:
+    return f"{base_url}/v1/view/{session_id}"

@@ -1,0 +1,209 @@
+"""What the payer sees of a session. See `backend.sessions.view`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import select
+
+from backend.accounts.tables import Account, Profile
+from backend.cards.formats import payer_mask
+from backend.cards.tables import Card
+from backend.clock import iso
+from backend.context import Backend
+from backend.errors import SessionNotFound
+from backend.rules.session import SessionState, is_expired
+from backend.sessions.details import address_from, countries_of
+from backend.sessions.links import return_link
+from backend.sessions.load import get_session, gift_card_of, share_of
+from backend.sessions.tables import CheckoutSession, SessionGiftCard
+from backend.sessions.view import (
+    CheckboxView,
+    CheckoutView,
+    GiftCardView,
+    LineView,
+    Notice,
+    OptionView,
+    PageState,
+    ShippingOptionView,
+)
+
+_THEME_KEYS = ("primary", "backdrop", "cardRadius", "buttonRadius")
+
+
+async def read_version(ctx: Backend, session_id: str) -> int:
+    """Grows with every change. SessionNotFound."""
+    async with ctx.db.reading() as db:
+        query = select(CheckoutSession.version).where(CheckoutSession.id == session_id)
+        version = (await db.exec(query)).one_or_none()
+    if version is None:
+        raise SessionNotFound("there is no such session")
+    return version
+
+
+async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
+    """All that the page shows, as it is now. SessionNotFound."""
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+        added, card = await gift_card_of(db, session_id)
+        profile = await db.get(Profile, (session.account_id, session.profile_id))
+        account = await db.get(Account, session.account_id)
+    assert profile is not None and account is not None  # foreign keys hold them
+    return _view(ctx, session, added, card, profile, account)
+
+
+def page_state(ctx: Backend, session: CheckoutSession) -> PageState:
+    state = PageState(session.state)
+    if state is PageState.OPEN and is_expired(session.expires_at, ctx.clock.now()):
+        return PageState.EXPIRED
+    return state
+
+
+def _view(
+    ctx: Backend, session: CheckoutSession, added: SessionGiftCard | None, card: Card | None,
+    profile: Profile, account: Account,
+) -> CheckoutView:  # fmt: skip
+    body, order = session.body, session.body["order"]
+    configuration = {**profile.configuration, **(body.get("configuration") or {})}
+    merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
+    express = body.get("express") or {}
+    customer = body.get("customer") or {}
+    address = order.get("shipping_address") or order.get("billing_address") or {}
+    countries, preferred = countries_of(configuration, session.currency)
+    state = page_state(ctx, session)
+    shown_card = _gift_card(ctx, session, added, card)
+    to_pay = session.amount - (shown_card.amount if shown_card else 0)
+    options = tuple(OptionView(o) for o in session.options) if to_pay > 0 else ()
+    shipping = order.get("shipping_option") or {}
+    choices = _shipping_options(session, express)
+    return CheckoutView(
+        session_id=session.id,
+        state=state,
+        version=session.version,
+        merchant_name=str(merchant.get("name") or account.name),
+        merchant_logo_url=merchant.get("logo_url"),
+        merchant_terms_url=body["url"].get("merchant_terms_url"),
+        theme=_theme(configuration),
+        test_mode=session.account_id.startswith("T"),
+        currency=session.currency,
+        order_amount=session.amount,
+        vat_amount=order.get("vat_amount"),
+        shipping_amount=shipping.get("amount"),
+        shipping_title=shipping.get("title"),
+        lines=tuple(_line(i, item) for i, item in enumerate(order.get("items") or [])),
+        express=session.express,
+        shipping_required=express.get("shipping_mode") != "shipping_not_required",
+        billing_allowed="b2c"
+        in (configuration.get("allow_different_billing_shipping_address") or []),
+        details_done=session.details_done,
+        email=str(customer.get("email") or address.get("email") or ""),
+        phone_number=str(customer.get("phone_number") or address.get("phone_number") or ""),
+        shipping_address=address_from(address),
+        billing_address=address_from(order.get("billing_address"))
+        if order.get("billing_address") and order.get("shipping_address")
+        else None,
+        countries=countries,
+        preferred_country=preferred,
+        shipping_options=choices,
+        gift_card_offered=session.gift_card_use and session.amount > 0,
+        gift_card=shown_card,
+        to_pay=to_pay,
+        options=options,
+        payable=_payable(session, state, to_pay, bool(choices)),
+        notice=Notice(session.notice) if session.notice else None,
+        redirect_url=session.redirect_url if state is PageState.PAYING else None,
+        transaction_id=session.transaction_id if state is PageState.PAID else None,
+        leave_url=leave_url(session, state),
+        allowed_frame_ancestors=tuple(profile.frame_ancestors),
+        checkboxes=tuple(_checkbox(box) for box in body.get("checkboxes") or []),
+    )
+
+
+def _payable(session: CheckoutSession, state: PageState, to_pay: int, choices: bool) -> bool:
+    if state is not PageState.OPEN or not session.details_done:
+        return False
+    if choices and session.chosen_shipping is None:
+        return False
+    if session.amount == 0:
+        return session.zero_allowed
+    return to_pay == 0 or bool(session.options)
+
+
+def leave_url(session: CheckoutSession, state: PageState) -> str:
+    """Where the payer goes from here: paid, or away without paying."""
+    error = None if state is PageState.PAID else "cancelled"
+    transaction = session.transaction_id if state is PageState.PAID else None
+    return return_link(
+        session.body["url"]["return_url"], session.merchant_reference, transaction, error
+    )
+
+
+def _theme(configuration: Mapping[str, Any]) -> dict[str, str]:
+    theme = configuration.get("theme") or {}
+    return {key: str(theme[key]) for key in _THEME_KEYS if isinstance(theme.get(key), str | int)}
+
+
+def _line(index: int, item: Mapping[str, Any]) -> LineView:
+    quantity, vat = item.get("quantity"), item.get("vat")
+    return LineView(
+        line_id=str(item.get("line_id") or index),
+        description=str(item.get("description") or item.get("id") or ""),
+        quantity="1" if quantity is None else f"{quantity:g}",
+        amount=int(item.get("amount") or 0),
+        vat=None if vat is None else f"{vat:g}",
+        thumbnail_url=item.get("thumbnail_url"),
+    )
+
+
+def shipping_key(index: int, option: Mapping[str, Any]) -> str:
+    """A name for one of a session's shipping options: ids alone need not be unique."""
+    return f"{index}:{option['id']}"
+
+
+def _shipping_options(
+    session: CheckoutSession, express: Mapping[str, Any]
+) -> tuple[ShippingOptionView, ...]:
+    return tuple(
+        ShippingOptionView(
+            key=shipping_key(index, option),
+            title=option["title"],
+            description=str(option.get("description") or ""),
+            operator=option["operator"],
+            amount=int(option["amount"]),
+            selected=shipping_key(index, option) == session.chosen_shipping,
+        )
+        for index, option in enumerate(express.get("shipping_options") or [])
+    )
+
+
+def _gift_card(
+    ctx: Backend, session: CheckoutSession, added: SessionGiftCard | None, card: Card | None
+) -> GiftCardView | None:
+    if added is None or card is None:
+        return None
+    if session.state == SessionState.OPEN:
+        amount = share_of(session, card, ctx.clock.now())
+        left = card.available - amount
+    else:
+        # From Pay on, what was set aside counts, not what the card could pay now.
+        amount, left = session.gift_card_amount, card.available
+    return GiftCardView(
+        masked_number=payer_mask(card.number_last4),
+        amount=amount,
+        left=left,
+        preset=added.preset,
+        expires_at=iso(card.expires_at) if card.expires_at else None,
+    )
+
+
+def _checkbox(box: Mapping[str, Any]) -> CheckboxView:
+    link = box.get("link") or {}
+    return CheckboxView(
+        id=box["id"],
+        label=box["label"],
+        required=bool(box.get("required")),
+        checked=bool(box.get("checked")),
+        link_url=link.get("url"),
+        link_text=link.get("text"),
+    )

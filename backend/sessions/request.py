@@ -1,0 +1,181 @@
+"""The bodies of session requests. Unknown fields are kept and given back.
+
+Source: `reference/dintero-api.md#2-checkout-sessions`. Amounts are minor units; `29990.0` is one,
+`29990.5` is none.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from babel.core import get_global
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_AMOUNT = 10**12
+
+
+def whole_number(value: object) -> object:
+    """A JSON number without a fraction, as an int: some clients multiply by 100 in floats."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be an integer of minor units")
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise ValueError("must be an integer of minor units, without a fraction")
+        return int(value)
+    return value
+
+
+def _known_currency(value: str) -> str:
+    if value not in get_global("all_currencies"):
+        raise ValueError("must be an ISO 4217 currency code")
+    return value
+
+
+SignedAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
+Amount = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_AMOUNT)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
+Text = Annotated[str, Field(max_length=255)]
+HttpUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s/?#]+[^\s]*$")]
+ReturnUrl = Annotated[str, Field(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s]+$")]
+
+
+class Loose(BaseModel):
+    """Knows some fields, keeps the others."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class UrlPart(Loose):
+    return_url: ReturnUrl
+    callback_url: HttpUrl | None = None
+    merchant_terms_url: HttpUrl | None = None
+
+
+class Address(Loose):
+    first_name: Text | None = None
+    last_name: Text | None = None
+    address_line: Text | None = None
+    address_line_2: Text | None = None
+    co_address: Text | None = None
+    business_name: Text | None = None
+    postal_code: Text | None = None
+    postal_place: Text | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    phone_number: Annotated[str, Field(pattern=r"^\+?\d{5,15}$")] | None = None
+    email: Text | None = None
+
+
+class Item(Loose):
+    id: Text | None = None
+    line_id: Text | None = None
+    description: Annotated[str, Field(max_length=1024)] | None = None
+    quantity: float | None = None
+    amount: SignedAmount | None = None
+    vat_amount: SignedAmount | None = None
+    vat: float | None = None
+    splits: list[dict[str, Any]] | None = None
+    fee_split: dict[str, Any] | None = None
+    thumbnail_url: Annotated[str, Field(max_length=2048)] | None = None
+
+
+class ShippingOption(Loose):
+    id: Text
+    line_id: Text
+    amount: Amount
+    operator: Text
+    title: Text
+    description: Annotated[str, Field(max_length=1024)] | None = None
+    vat_amount: Amount | None = None
+    vat: float | None = None
+    splits: list[dict[str, Any]] | None = None
+    fee_split: dict[str, Any] | None = None
+
+
+class Order(Loose):
+    amount: Amount
+    currency: Currency
+    merchant_reference: Annotated[str, Field(min_length=1, max_length=255)]
+    merchant_reference_2: Text | None = None
+    event_reference: Text | None = None
+    vat_amount: SignedAmount | None = None
+    items: Annotated[list[Item], Field(max_length=1000)] | None = None
+    partial_payment: bool = False
+    shipping_option: ShippingOption | None = None
+    shipping_address: Address | None = None
+    billing_address: Address | None = None
+
+
+class WalletsCard(Loose):
+    card_id: Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class GiftCards(Loose):
+    wallets: Annotated[list[WalletsCard], Field(max_length=1)] | None = Field(
+        default=None, alias="dintero.wallets"
+    )
+
+
+class Customer(Loose):
+    customer_id: Text | None = None
+    email: Text | None = None
+    phone_number: Text | None = None
+    gift_cards: GiftCards | None = None
+
+
+class Countries(Loose):
+    preferred_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    allow_countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] | None = None
+    deny_countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] | None = None
+
+
+class Configuration(Loose):
+    active_payment_types: dict[str, Any] | None = None
+    auto_capture: bool | None = None
+    channel: Literal["ecommerce", "in_app", "in_store"] | None = None
+    countries: Countries | None = None
+    allow_different_billing_shipping_address: list[Literal["b2c", "b2b"]] | None = None
+    theme: dict[str, Any] | None = None
+
+
+class Express(Loose):
+    shipping_options: list[ShippingOption] | None = None
+    shipping_mode: Literal["shipping_required", "shipping_not_required"] | None = None
+    customer_types: list[Literal["b2c", "b2b"]] | None = None
+
+
+class CheckboxLink(Loose):
+    url: HttpUrl
+    text: Text
+
+
+class Checkbox(Loose):
+    id: Text
+    label: Annotated[str, Field(min_length=2, max_length=99)]
+    checked: bool = False
+    required: bool = False
+    link: CheckboxLink | None = None
+
+
+class Merchant(Loose):
+    name: Text
+    logo_url: Annotated[str, Field(max_length=2048)]
+
+
+class SessionRequest(Loose):
+    """`POST /sessions-profile` and `POST /sessions`."""
+
+    url: UrlPart
+    order: Order
+    profile_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    customer: Customer | None = None
+    configuration: Configuration | None = None
+    express: Express | None = None
+    expires_at: datetime | None = None
+    checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
+    merchant: Merchant | None = None
+    metadata: dict[str, str | int | float | None] | None = None
+
+    def as_body(self) -> dict[str, Any]:
+        """What was sent, with amounts as ints; fields that were not sent are not there."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)

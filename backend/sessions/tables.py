@@ -1,0 +1,77 @@
+"""Checkout sessions and their events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from backend.db import JsonColumn, UtcDateTime
+
+
+class CheckoutSession(SQLModel, table=True):
+    """A session. `body` holds the request as it stands now, unknown fields included; the columns
+    beside it are what the rules and the queries need. Amounts in minor units of `currency`."""
+
+    __tablename__ = "checkout_session"
+
+    id: str = Field(primary_key=True, max_length=40)
+    account_id: str = Field(foreign_key="account.id", index=True)
+    profile_id: str = Field(max_length=64)
+    state: str = Field(default="open", max_length=9)
+    version: int = Field(default=1)
+    body: dict[str, Any] = Field(sa_type=JsonColumn)
+    currency: str = Field(max_length=3)
+    amount: int = Field(sa_type=BigInteger)
+    """Of the order as it is now, the chosen shipping option included."""
+    express: bool
+    gift_card_use: bool
+    options: list[str] = Field(sa_type=JsonColumn)
+    zero_allowed: bool
+    merchant_reference: str
+    details_done: bool = False
+    chosen_shipping: str | None = None
+    """Key of the payer's choice among `express.shipping_options`."""
+    notice: str | None = None
+    visited: bool = False
+    transaction_id: str | None = Field(default=None, index=True)
+    """Of the payment that is under way or succeeded."""
+    redirect_url: str | None = None
+    """While a payment is under way: the provider's page."""
+    gift_card_amount: int = Field(default=0, sa_type=BigInteger)
+    """From Pay on: what was set aside on the gift card."""
+    initiating_headers: dict[str, Any] = Field(sa_type=JsonColumn)
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cancelled_by: str | None = None
+
+
+class SessionGiftCard(SQLModel, table=True):
+    """The one gift card of a session: its primary key allows no second."""
+
+    __tablename__ = "session_gift_card"
+
+    session_id: str = Field(primary_key=True, foreign_key="checkout_session.id")
+    card: str = Field(foreign_key="card.id", index=True)
+    preset: bool
+    added_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SessionEvent(SQLModel, table=True):
+    """What happened to a session, in the order of `seq`."""
+
+    __tablename__ = "session_event"
+    __table_args__ = (UniqueConstraint("session_id", "seq", name="session_event_order"),)
+
+    id: str = Field(primary_key=True, max_length=36)
+    session_id: str = Field(foreign_key="checkout_session.id", index=True)
+    seq: int
+    name: str = Field(max_length=40)
+    request_id: str = Field(max_length=36)
+    request_headers: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
+    details: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
+    created_at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,140 @@
+"""The payer's view of a session: what the page shows, and nothing of the merchant's.
+
+All amounts are minor units of `CheckoutView.currency`. Nothing here is kept by the page: it is
+read anew at every event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PageState(StrEnum):
+    OPEN = "open"
+    PAYING = "paying"  # a payment is under way at a provider, or its outcome is unknown
+    PAID = "paid"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Notice(StrEnum):
+    """Why the page is open again after a try to pay."""
+
+    DECLINED = "declined"
+    PAYMENT_CANCELLED = "payment_cancelled"  # the payer came back from the provider without paying
+    PROVIDER_DOWN = "provider_down"
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    line_id: str
+    description: str
+    quantity: str
+    amount: int
+    vat: str | None
+    """Percent as text, e.g. "25"."""
+    thumbnail_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShippingOptionView:
+    key: str
+    """What `set_shipping_option` takes; unique in the session."""
+    title: str
+    description: str
+    operator: str
+    amount: int
+    selected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GiftCardView:
+    masked_number: str
+    """E.g. `•••• •••• •••• 1234`."""
+    amount: int
+    """What it pays of this order."""
+    left: int
+    """What will be left on it afterwards."""
+    preset: bool
+    expires_at: str | None
+    """ISO 8601 date-time."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionView:
+    type: str
+    """E.g. `dintero_psp.creditcard`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    first_name: str = ""
+    last_name: str = ""
+    address_line: str = ""
+    address_line_2: str = ""
+    postal_code: str = ""
+    postal_place: str = ""
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckboxView:
+    id: str
+    label: str
+    required: bool
+    checked: bool
+    link_url: str | None
+    link_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutView:
+    session_id: str
+    state: PageState
+    version: int
+    """Grows with every change of the session: a poll compares it."""
+    merchant_name: str
+    merchant_logo_url: str | None
+    merchant_terms_url: str | None
+    theme: dict[str, str]
+    test_mode: bool
+    currency: str
+    order_amount: int
+    """Of the order, shipping included, before the gift card."""
+    vat_amount: int | None
+    shipping_amount: int | None
+    shipping_title: str | None
+    lines: tuple[LineView, ...]
+    express: bool
+    """Whether the page asks for the details at all."""
+    shipping_required: bool
+    """Whether the details include a delivery address."""
+    billing_allowed: bool
+    details_done: bool
+    email: str
+    phone_number: str
+    """E.164 where valid, else as the merchant gave it."""
+    shipping_address: AddressView
+    billing_address: AddressView | None
+    countries: tuple[str, ...]
+    """ISO alpha-2, in the order of their code; the preferred one is `preferred_country`."""
+    preferred_country: str
+    shipping_options: tuple[ShippingOptionView, ...]
+    gift_card_offered: bool
+    gift_card: GiftCardView | None
+    to_pay: int
+    """order_amount less the gift card's part: what the payment option is asked for."""
+    options: tuple[OptionView, ...]
+    """Empty when nothing is left to pay."""
+    payable: bool
+    """Whether Pay may be pressed: details done, an option or nothing left to pay."""
+    notice: Notice | None
+    redirect_url: str | None
+    """While PAYING: the provider's page, when it is known."""
+    transaction_id: str | None
+    leave_url: str
+    """The merchant's return_url with its query, when the session is paid, cancelled or expired."""
+    allowed_frame_ancestors: tuple[str, ...]
+    """Origins that may frame the page; empty: any https origin may (the Web SDK embeds)."""
+    checkboxes: tuple[CheckboxView, ...] = ()

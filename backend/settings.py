@@ -1,0 +1,66 @@
+"""Settings, from the environment (`GAVEKORT_…`). Times in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """See README, "Settings". `secret_key` is the only one without a default."""
+
+    model_config = SettingsConfigDict(env_prefix="GAVEKORT_", extra="ignore")
+
+    secret_key: SecretStr
+    """At least 32 characters; every other key is derived from it. Losing it makes card numbers,
+    PINs, client secrets and provider credentials unreadable."""
+    database_url: str = "sqlite:///.gavekort/gavekort.db"
+    """`sqlite:///path` or `postgresql://user@host:port/name`."""
+    base_url: str = "http://127.0.0.1:8000"
+    """Where payers and merchants reach us, without a trailing slash."""
+    redis_url: str | None = None
+    environment: str = "production"
+
+    session_lifetime: int = Field(default=24 * 3600, gt=0)
+    """Of a session without `expires_at`. Dintero's own default is not documented."""
+    token_lifetime: int = Field(default=14400, ge=1200)
+    payment_lifetime: int = Field(default=1800, ge=1)
+    """How long a payer may stay at the provider before the payment is given up."""
+    operation_grace: int = Field(default=60, ge=1)
+    """How long a provider may take over a capture, refund or void whose answer was lost. Only
+    after that does a read that does not show it mean that it did not happen."""
+
+    allow_insecure_callbacks: bool = False
+    """Callbacks to http and to private addresses. For development only."""
+    callback_timeout: float = Field(default=10.0, gt=0)
+    callback_attempts: int = Field(default=20, ge=1)
+
+    pin_tries_per_card: int = Field(default=10, ge=1)
+    pin_tries_per_session: int = Field(default=10, ge=1)
+    pin_tries_per_source: int = Field(default=60, ge=1)
+    pin_tries_window: int = Field(default=24 * 3600, ge=60)
+    """After this many seconds without a wrong try a card's, or a source's, budget is whole."""
+
+    trusted_proxy_hops: int = Field(default=0, ge=0)
+    """How many proxies in front of us append to X-Forwarded-For."""
+    worker_interval: float = Field(default=1.0, gt=0)
+    """How often due work is looked for."""
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 32:
+            raise ValueError("at least 32 characters")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    def sqlite_path(self) -> Path | None:
+        """The database's file where it is SQLite."""
+        head = "sqlite:///"
+        return Path(self.database_url[len(head) :]) if self.database_url.startswith(head) else None

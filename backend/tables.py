@@ -1,0 +1,15 @@
+"""Every table, imported in one place: the migrations' and the tests' view of the schema."""
+
+from __future__ import annotations
+
+from sqlmodel import SQLModel
+
+from backend.accounts import tables as accounts
+from backend.cards import tables as cards
+from backend.outbox import tables as outbox
+from backend.payments import tables as payments
+from backend.sessions import tables as sessions
+
+metadata = SQLModel.metadata
+
+__all__ = ["accounts", "cards", "metadata", "outbox", "payments", "sessions"]

@@ -1,0 +1,55 @@
+"""The background work of one process: reconcile what has not ended, deliver what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from backend.context import Backend
+from backend.outbox.deliver import deliver_due
+from backend.payments.reconcile import reconcile_due
+
+log = logging.getLogger(__name__)
+LONGEST_PAUSE = 30.0
+
+
+class Worker:
+    """Runs in the event loop of its process; `stop` lets what is under way end, for a while."""
+
+    def __init__(self, ctx: Backend) -> None:
+        self._ctx = ctx
+        self._stopping = asyncio.Event()
+        self._tasks = [
+            asyncio.create_task(self._loop("reconcile", reconcile_due)),
+            asyncio.create_task(self._loop("deliver", deliver_due)),
+        ]
+
+    async def stop(self, timeout: float = 3.0) -> None:
+        """Ask the loops to end; what takes longer is cancelled, and due again elsewhere."""
+        self._stopping.set()
+        _, late = await asyncio.wait(self._tasks, timeout=timeout)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _loop(self, name: str, work: Callable[[Backend], Awaitable[int]]) -> None:
+        pause = self._ctx.settings.worker_interval
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                done = await work(self._ctx)
+                failures = 0
+            except Exception:
+                log.exception("%s", name)
+                done, failures = 0, failures + 1
+            if not done:
+                wait = min(pause * 2**failures, LONGEST_PAUSE)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), wait)
+
+
+def start(ctx: Backend) -> Worker:
+    """Begin; needs a running event loop."""
+    return Worker(ctx)
