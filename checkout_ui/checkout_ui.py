@@ -1,0 +1,92 @@
+"""The one ASGI app: the payer's page on Reflex, with the merchant API mounted beside it.
+
+`app` is what a server runs (`--factory checkout_ui.checkout_ui:app`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import reflex as rx
+
+from backend import context, worker
+from checkout_ui import hosted_page
+from checkout_ui.page import DESCRIPTION, page
+from checkout_ui.state import Checkout
+
+log = logging.getLogger(__name__)
+
+_SCRIPT = Path(__file__).parent.parent / "assets" / "checkout.js"
+
+
+def _versioned(path: Path) -> str:
+    """With the content's hash, so that a browser may keep it for good."""
+    return f"/{path.name}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def _log_only(exception: Exception) -> None:
+    """Reflex's own handler sends a toast, which needs `eval` and says nothing a payer can use."""
+    log.error("a page event failed", exc_info=exception)
+
+
+def _may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
+    """Only our own pages open the event socket: the origin is the host that was called, whatever
+    its port, or the one that merchants know us by. (No browser, no origin.)"""
+    if not origin:
+        return True
+    if urlsplit(origin).netloc == environ.get("HTTP_HOST"):
+        return True
+    own = urlsplit(context.current().settings.base_url)
+    return origin == f"{own.scheme}://{own.netloc}"
+
+
+@asynccontextmanager
+async def _backend() -> AsyncIterator[None]:
+    running = context.start()
+    at_work = worker.start(running)
+    try:
+        yield
+    finally:
+        await at_work.stop()
+        await context.stop()
+
+
+def _make() -> rx.App:
+    made = rx.App(
+        toaster=None,
+        reset_style=False,
+        html_lang="en",
+        stylesheets=["/checkout.css"],
+        head_components=[
+            rx.el.link(rel="icon", type="image/svg+xml", href="/favicon.svg"),
+            rx.el.meta(name="robots", content="noindex, nofollow"),
+            rx.el.meta(name="color-scheme", content="light dark"),
+            rx.el.meta(name="format-detection", content="telephone=no"),
+            rx.el.script(src=_versioned(_SCRIPT), defer=True),
+        ],
+        backend_exception_handler=_log_only,
+        api_transformer=hosted_page.beside_the_api,
+    )
+    # Reflex's connection overlay: it shows addresses to the payer and breaks a strict CSP.
+    made.app_wraps.pop((5, "Overlay"), None)
+    if made.sio is not None:
+        made.sio.eio.cors_allowed_origins = _may_connect
+    made.register_lifespan_task(_backend)
+    for route in ("/", "/v1/view/[session_id]"):
+        made.add_page(
+            page,
+            route=route,
+            title=Checkout.page_title,
+            description=DESCRIPTION,
+            on_load=Checkout.load,
+        )
+    return made
+
+
+app = _make()

@@ -1,0 +1,50 @@
+"""Amounts, dates and country names as the payer's language writes them. Amounts in minor units."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_currency, get_currency_precision
+
+from checkout_ui import texts
+
+_LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
+
+
+def money(amount: int, currency: str, language: str) -> str:
+    """E.g. `300,00 kr` (nb) or `NOK 300.00` (en), with spaces that do not break."""
+    major = Decimal(amount).scaleb(-get_currency_precision(currency))
+    written = format_currency(major, currency, locale=texts.locale(language))
+    # Babel leaves CLDR's space between a currency's letters and the digits out.
+    return _LETTER_BEFORE_DIGIT.sub("\u00a0", written)
+
+
+def date(moment: str, language: str) -> str:
+    """The day of an ISO 8601 date-time, e.g. `1. des. 2027`; empty where it cannot be read."""
+    try:
+        day = datetime.fromisoformat(moment)
+    except ValueError:
+        return ""
+    return format_date(day, "medium", locale=texts.locale(language))
+
+
+def country(code: str, language: str) -> str:
+    """The name of an ISO alpha-2 country, or the code where it has none."""
+    return _country_names(language).get(code, code)
+
+
+@cache
+def _country_names(language: str) -> dict[str, str]:
+    return dict(Locale.parse(texts.locale(language)).territories)
+
+
+def percent(value: str, language: str) -> str:
+    """`12.5` with the language's decimal sign."""
+    return value.replace(
+        ".", Locale.parse(texts.locale(language)).number_symbols["latn"]["decimal"]
+    )

@@ -1,0 +1,262 @@
+"""The page as it is served: one prerendered file for every session, with a real status, the
+session's language and first texts, and the headers that keep it the payer's own.
+
+Source: `reference/reflex.md#3.3` (what may be replaced in prerendered HTML), design section 5.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request, Response
+from reflex.utils import prerequisites
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend import context
+from backend.api.app import create_api
+from backend.errors import SessionNotFound
+from backend.sessions import read
+from backend.sessions.view import CheckoutView, PageState
+from checkout_ui import formats, shown, texts
+from checkout_ui.build_plugin import PLACEHOLDER_SESSION_ID
+from checkout_ui.state import session_id_of
+
+_INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
+_DATA_SCRIPT = re.compile(r"type=[\"']application/(?:ld\+)?json[\"']")
+_TITLE = re.compile(r"<title([^>]*)>[^<]*</title>")
+_LANG = re.compile(r"(<html[^>]*?\blang=\")[^\"]*\"")
+_NO_STORE = "no-store"
+_FOR_GOOD = "public, max-age=31536000, immutable"
+_FOR_AN_HOUR = "public, max-age=3600"
+
+
+@dataclass(frozen=True)
+class _Template:
+    """A prerendered file and the CSP sources of the scripts that stand in it."""
+
+    text: str
+    script_hashes: str
+
+
+@cache
+def _template(route: str) -> _Template:
+    file = prerequisites.get_web_dir() / "build" / "client" / route.strip("/") / "index.html"
+    text = Path(file).read_text(encoding="utf-8")
+    hashes = []
+    for match in _INLINE_SCRIPT.finditer(text):
+        if not _DATA_SCRIPT.search(match[1]):
+            digest = hashlib.sha256(match[2].encode()).digest()
+            hashes.append(f"'sha256-{base64.b64encode(digest).decode()}'")
+    return _Template(text, " ".join(dict.fromkeys(hashes)))
+
+
+def create_pages() -> FastAPI:
+    """The routes of the page. What a form posts here before its script runs is never read."""
+    pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    for path, route in (("/", "/"), ("/v1/view/{session_id}", None)):
+        where = route or f"/v1/view/{PLACEHOLDER_SESSION_ID}"
+        pages.add_api_route(path, _handler(where), methods=["GET", "HEAD"], response_class=Response)
+        pages.add_api_route(path, _posted, methods=["POST"], response_class=Response)
+    return pages
+
+
+def _handler(route: str):
+    async def serve(request: Request) -> Response:
+        return await _serve(request, route)
+
+    return serve
+
+
+async def _serve(request: Request, route: str) -> Response:
+    language = _language(request)
+    session_id = session_id_of(request.url.path, dict(request.query_params))
+    try:
+        view = await read.read_view(context.current(), session_id)
+    except SessionNotFound:
+        view = None
+    template = _template(route)
+    text = _with_first_texts(template.text, view, language)
+    policy = _content_security_policy(template.script_hashes, view)
+    return _html(request, text, _status(view), language, policy)
+
+
+async def _posted(request: Request) -> Response:
+    """A form was sent without our script: nothing is read, nothing is given back."""
+    language = _language(request)
+    known = {key: html.escape(text) for key, text in texts.catalogue(language).items()}
+    back = html.escape(request.url.path, quote=True)
+    if query := request.url.query:
+        back += "?" + html.escape(query, quote=True)
+    text = (
+        f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{known["hosted.form_heading"]}</title><link rel="icon" href="/favicon.svg">'
+        '<link rel="stylesheet" href="/checkout.css"></head><body><div class="page">'
+        f'<main><section class="panel"><h1>{known["hosted.form_heading"]}</h1>'
+        f'<p>{known["hosted.form_lead"]}</p><a class="button primary" href="{back}">'
+        f"{known['hosted.form_back']}</a></section></main></div></body></html>"
+    )
+    return _html(request, text, 200, language, _content_security_policy("", None))
+
+
+def _language(request: Request) -> str:
+    return texts.choose(
+        request.query_params.get("language"), request.headers.get("accept-language")
+    )
+
+
+def _status(view: CheckoutView | None) -> int:
+    """Gone for what can no longer be paid; a paid session's page is a good answer."""
+    if view is None:
+        return 404
+    return 410 if view.state in (PageState.CANCELLED, PageState.EXPIRED) else 200
+
+
+def _with_first_texts(text: str, view: CheckoutView | None, language: str) -> str:
+    """Text for text only: another element, or text where there was none, would make React throw
+    the prerendered page away."""
+    known = texts.catalogue(language)
+    first = {
+        "first-heading": known["head.checkout"] if view else known["title.loading"],
+        "first-loading": known["head.loading"],
+        "first-no-script": known["head.no_script"],
+    }
+    title = known["title.missing"]
+    if view is not None:
+        first["first-merchant"] = view.merchant_name
+        first["first-total"] = formats.money(view.order_amount, view.currency, language)
+        title = shown.title(view.state, view.merchant_name, language)
+    for element_id, written in first.items():
+        text = _replace_text(text, element_id, written)
+    text = _LANG.sub(rf'\g<1>{language}"', text, count=1)
+    return _TITLE.sub(lambda match: f"<title{match[1]}>{html.escape(title)}</title>", text, count=1)
+
+
+def _replace_text(text: str, element_id: str, written: str) -> str:
+    pattern = rf'(<[a-z0-9]+\b[^>]*\bid="{element_id}"[^>]*>)[^<]+'
+    escaped = html.escape(written) or "…"
+    return re.sub(pattern, lambda match: match[1] + escaped, text, count=1)
+
+
+def _content_security_policy(script_hashes: str, view: CheckoutView | None) -> str:
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' {script_hashes}".strip(),
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            f"frame-ancestors {_frame_ancestors(view)}",
+        )
+    )
+
+
+def _frame_ancestors(view: CheckoutView | None) -> str:
+    """The profile's origins; where it names none any shop may embed us (the Web SDK does), which
+    over plain http, as in development, includes plain http."""
+    if view is not None and view.allowed_frame_ancestors:
+        return " ".join(filter(_is_origin, view.allowed_frame_ancestors)) or "'none'"
+    secure = context.current().settings.base_url.startswith("https://")
+    return "https:" if secure else "https: http:"
+
+
+def _is_origin(text: str) -> bool:
+    """Only what may stand in a header as a source of a policy."""
+    return re.fullmatch(r"https?://[A-Za-z0-9*.\-\[\]:]+", text) is not None
+
+
+def _html(request: Request, text: str, status: int, language: str, policy: str) -> Response:
+    body = text.encode()
+    headers = {
+        "Cache-Control": _NO_STORE,
+        "Content-Language": language,
+        "Content-Security-Policy": policy,
+        "Vary": "Accept-Language, Accept-Encoding",
+    }
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, compresslevel=6, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, status, headers, media_type="text/html; charset=utf-8")
+
+
+# --- beside the API ----------------------------------------------------------------------------
+
+
+def beside_the_api(reflex_app: ASGIApp) -> ASGIApp:
+    """Reflex's `api_transformer`: our page and API first, Reflex's socket and files after."""
+    return _Headers(_Rooms(create_pages(), create_api(), reflex_app))
+
+
+class _Rooms:
+    """Which of the three answers a request. Each keeps its own errors: the API's stay JSON."""
+
+    def __init__(self, pages: ASGIApp, api: ASGIApp, reflex_app: ASGIApp) -> None:
+        self._pages, self._api, self._reflex = pages, api, reflex_app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._room(scope)(scope, receive, send)
+
+    def _room(self, scope: Scope) -> ASGIApp:
+        if scope["type"] != "http":
+            return self._reflex
+        path: str = scope["path"]
+        if path == "/" or path.startswith("/v1/view/"):
+            return self._pages
+        return self._api if path.startswith("/v1/") else self._reflex
+
+
+class _Headers:
+    """What every answer carries, and how long a browser may keep it."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message.get("headers", [])}
+                message["headers"] = [
+                    *message.get("headers", []),
+                    *(
+                        (name.encode(), value.encode())
+                        for name, value in _headers(scope, message["status"]).items()
+                        if name.encode() not in present
+                    ),
+                ]
+            await send(message)
+
+        await self._inner(scope, receive, with_headers)
+
+
+def _headers(scope: Scope, status: int) -> dict[str, str]:
+    """Lower-case names. An answer's own headers win over these."""
+    path: str = scope["path"]
+    headers = {
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "same-origin",
+        "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    }
+    if urlsplit(context.current().settings.base_url).scheme == "https":
+        headers["strict-transport-security"] = "max-age=31536000"
+    if status == 200 and (path.startswith("/assets/") or b"v=" in scope.get("query_string", b"")):
+        headers["cache-control"] = _FOR_GOOD
+    elif status == 200 and path.endswith((".css", ".svg", ".js")):
+        headers["cache-control"] = _FOR_AN_HOUR
+    else:
+        headers["cache-control"] = _NO_STORE
+    return headers

@@ -1,0 +1,178 @@
+"""The page itself: what stands around the steps, and which of them stand on it."""
+
+from __future__ import annotations
+
+import reflex as rx
+from reflex_components_core.core.banner import has_connection_errors
+
+from checkout_ui import texts
+from checkout_ui.parts import icon, words
+from checkout_ui.shown import Language
+from checkout_ui.state import Checkout
+from checkout_ui.steps import details, gift_card, order_summary, payment, result, total
+
+_SERVED_TEXT = {"suppressHydrationWarning": True}
+"""On what `hosted_page` writes into the prerendered HTML: React keeps it until the state comes."""
+
+
+def page() -> rx.Component:
+    return rx.fragment(
+        _lost_connection(),
+        rx.el.div(
+            _header(),
+            rx.el.noscript(rx.el.p(_no_script_text(), class_name="notice bad")),
+            rx.el.main(
+                rx.match(
+                    Checkout.stage,
+                    ("loading", _loading()),
+                    ("open", _open()),
+                    ("paying", result.waiting()),
+                    ("paid", result.paid()),
+                    ("cancelled", result.cancelled()),
+                    ("expired", result.expired()),
+                    result.missing(),
+                ),
+                id="main",
+                custom_attrs={"data-stage": Checkout.stage},
+            ),
+            _footer(),
+            class_name="page",
+        ),
+        rx.el.p(Checkout.announcement, id="announcer", class_name="sr-only", aria_live="polite"),
+        _bridge(),
+    )
+
+
+def _header() -> rx.Component:
+    return rx.el.header(
+        rx.el.h1(
+            rx.el.span(
+                "…", id="first-heading", class_name="eyebrow block", custom_attrs=_SERVED_TEXT
+            ),
+            rx.el.span(
+                Checkout.merchant_name,
+                id="first-merchant",
+                class_name="merchant block",
+                custom_attrs=_SERVED_TEXT,
+            ),
+        ),
+        rx.cond(
+            Checkout.test_mode,
+            rx.el.p(
+                rx.el.strong(words("head.test")),
+                rx.el.span(words("head.test_note"), class_name="sr-only"),
+                class_name="test-mode",
+            ),
+        ),
+        class_name="head",
+    )
+
+
+def _no_script_text() -> rx.Component:
+    return rx.el.span("…", id="first-no-script", custom_attrs=_SERVED_TEXT)
+
+
+def _loading() -> rx.Component:
+    """Of about the size of what comes, so that little moves."""
+    return rx.el.div(
+        order_summary.order_summary(),
+        rx.el.div(
+            rx.el.p("…", id="first-loading", class_name="sr-only", custom_attrs=_SERVED_TEXT),
+            *[rx.el.div(class_name="bone", aria_hidden="true") for _ in range(5)],
+            class_name="step skeleton",
+            aria_busy="true",
+        ),
+        class_name="columns",
+    )
+
+
+def _open() -> rx.Component:
+    return rx.el.div(
+        order_summary.order_summary(),
+        rx.el.div(
+            rx.cond(
+                Checkout.notice != "",
+                rx.el.div(
+                    icon("alert"),
+                    rx.el.p(Checkout.notice),
+                    id="notice",
+                    class_name="notice bad",
+                    tab_index=-1,
+                ),
+            ),
+            details.details(),
+            details.shipping(),
+            gift_card.gift_card(),
+            total.total(),
+            payment.payment(),
+            payment.cancel(),
+            class_name="steps",
+        ),
+        class_name="columns",
+    )
+
+
+def _footer() -> rx.Component:
+    return rx.el.footer(
+        rx.cond(
+            Checkout.stage != "loading",
+            rx.fragment(
+                rx.el.p(icon("lock"), words("head.secure")),
+                rx.cond(
+                    Checkout.merchant_terms_url != "",
+                    rx.el.a(
+                        words("head.terms"),
+                        href=Checkout.merchant_terms_url,
+                        target="_blank",
+                        rel="noopener",
+                    ),
+                ),
+                rx.el.nav(
+                    rx.foreach(Checkout.languages, _language),
+                    custom_attrs={"aria-label": words("head.language")},
+                ),
+            ),
+        ),
+        class_name="foot",
+    )
+
+
+def _language(language: rx.Var[Language]) -> rx.Component:
+    return rx.el.a(
+        language.name,
+        href=language.href,
+        lang=language.code,
+        custom_attrs={
+            "hrefLang": language.code,
+            "aria-current": rx.cond(language.current, "true", "false"),
+        },
+        key=language.code,
+    )
+
+
+def _lost_connection() -> rx.Component:
+    """Reflex's own banner shows the payer the address of the websocket."""
+    return rx.el.div(
+        rx.cond(
+            has_connection_errors & (Checkout.stage != "loading"),
+            rx.el.p(words("head.lost"), class_name="lost"),
+        ),
+        role="status",
+    )
+
+
+def _bridge() -> rx.Component:
+    """What assets/checkout.js acts on: without `eval`, which a strict CSP forbids."""
+    return rx.el.div(
+        id="bridge",
+        hidden=True,
+        custom_attrs={
+            "data-focus": Checkout.focus,
+            "data-go": Checkout.go_to,
+            "data-frame": Checkout.frame_message,
+            "data-accent": Checkout.accent,
+        },
+    )
+
+
+DESCRIPTION = texts.text(texts.DEFAULT, "head.description")

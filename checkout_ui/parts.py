@@ -1,0 +1,128 @@
+"""Small pieces that several steps are made of: plain elements, no component library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import reflex as rx
+
+from checkout_ui.state import Checkout
+
+_ICONS = {
+    "lock": "M7 10V7a5 5 0 0 1 10 0v3m-11 0h12v10H6z",
+    "check": "M5 12.5l4.5 4.5L19 7.5",
+    "chevron": "M6 9l6 6 6-6",
+    "card": "M3 6.5h18v11H3zM3 10h18M6.5 14.5h4",
+    "gift": "M4 11h16v9H4zM3 7h18v4H3zM12 7v13M12 7c-2-4-6-4-6-1.5S9 7 12 7zm0 0c2-4 6-4 6-1.5S15 7 12 7z",  # noqa: E501
+    "phone": "M8 3h8v18H8zM11 18h2",
+    "invoice": "M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6",
+    "alert": "M12 4l9 16H3zM12 10v4.5M12 17v.5",
+    "clock": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3 2",
+    "cross": "M6 6l12 12M18 6L6 18",
+}
+
+
+def words(key: str) -> rx.Var[str]:
+    """The text of a catalogue key, in the payer's language."""
+    return Checkout.t[key]
+
+
+def icon(name: str) -> rx.Component:
+    return rx.el.svg(
+        rx.el.path(d=_ICONS[name]),
+        view_box="0 0 24 24",
+        class_name=f"icon icon-{name}",
+        custom_attrs={"aria-hidden": "true", "focusable": "false"},
+    )
+
+
+def step(
+    element_id: str,
+    heading: rx.Var[str],
+    *children: rx.Component,
+    aside: rx.Component | None = None,
+    class_name: str = "",
+) -> rx.Component:
+    """A section with its heading, and something beside the heading where there is."""
+    return rx.el.section(
+        rx.el.div(
+            rx.el.h2(heading, id=f"{element_id}-heading", tab_index=-1),
+            *([aside] if aside is not None else []),
+            class_name="step-head",
+        ),
+        *children,
+        id=element_id,
+        class_name=f"step {class_name}".strip(),
+        custom_attrs={"aria-labelledby": f"{element_id}-heading"},
+    )
+
+
+def field(
+    name: str,
+    label: rx.Var[str],
+    errors: rx.Var[dict[str, str]],
+    *,
+    value: rx.Var[str] | None = None,
+    class_name: str = "",
+    choices: rx.Component | None = None,
+    **props: Any,
+) -> rx.Component:
+    """A labelled, uncontrolled input (or a select of `choices`) with its error beneath.
+
+    What the payer types is never in the state: `value` is only what the field begins with.
+    """
+    element_id = field_id(name)
+    error_id = f"{element_id}-error"
+    attributes = {
+        "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
+        "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
+        **props.pop("custom_attrs", {}),
+    }
+    common = {"id": element_id, "name": name, "custom_attrs": attributes, **props}
+    if value is not None:
+        common["default_value"] = value
+    control = (
+        rx.el.input(**{"type": "text", **common})
+        if choices is None
+        else rx.el.select(choices, **common)
+    )
+    return rx.el.div(
+        rx.el.label(label, html_for=element_id),
+        control,
+        problem(errors, name, error_id),
+        class_name=f"field {class_name}".strip(),
+    )
+
+
+def problem(errors: rx.Var[dict[str, str]], name: str, element_id: str) -> rx.Component:
+    """The error of one field, where it has one."""
+    return rx.cond(
+        errors.contains(name),
+        rx.el.p(errors[name], id=element_id, class_name="error"),
+    )
+
+
+def field_id(name: str) -> str:
+    """`shipping_address.country` is the name; a dot in an id would need escaping in CSS."""
+    return name.replace(".", "-")
+
+
+def button(
+    label: rx.Var[str],
+    busy: rx.Var[bool] | None = None,
+    busy_label: rx.Var[str] | None = None,
+    **props: Any,
+) -> rx.Component:
+    """A button that says what it is doing, and takes no second click while it does."""
+    if busy is None:
+        return rx.el.button(label, **props)
+    attributes = {
+        "aria-busy": rx.cond(busy, "true", "false"),
+        "aria-disabled": rx.cond(busy, "true", "false"),
+    }
+    return rx.el.button(
+        rx.cond(busy, rx.el.span(class_name="spinner", aria_hidden="true")),
+        rx.cond(busy, busy_label if busy_label is not None else label, label),
+        custom_attrs=attributes,
+        **props,
+    )

@@ -1,0 +1,285 @@
+"""What every step of the page stands on: which session this is, and what is shown of it.
+
+The state holds what the payer sees and nothing more. Every public method of a state class can be
+called by any client with any arguments, so each checks them and reads the session anew; helpers
+begin with an underscore, which keeps them out of reach (`reference/reflex.md#5`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from typing import Any
+
+import reflex as rx
+
+from backend import context
+from backend.errors import GavekortError, PaymentInProgress, SessionClosed, SessionNotFound
+from backend.sessions import payer, read
+from backend.sessions.view import CheckoutView, PageState
+from checkout_ui import colours, embed, formats, shown, texts
+
+log = logging.getLogger(__name__)
+
+SESSION_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
+
+WATCH_SECONDS = 2.0
+"""Between two looks at the session's version while a page is open."""
+WATCH_LONGEST = 4 * 3600
+WATCH_WHOLE_EVERY = 5
+"""Every so many looks the whole session is read: that it has expired changes no version."""
+
+_CLOSED = (PageState.PAID, PageState.CANCELLED, PageState.EXPIRED)
+
+
+def session_id_of(path: str, query: dict[str, str]) -> str:
+    """The session of `/v1/view/{sid}` or `/?sid={sid}`; empty where there is none."""
+    if path.startswith("/v1/view/"):
+        wanted = path.removeprefix("/v1/view/").strip("/")
+    else:
+        wanted = query.get("sid", "")
+    return wanted if SESSION_ID.fullmatch(wanted) else ""
+
+
+class Checkout(rx.State):
+    """The session as the payer sees it. The steps' own states add what only they need."""
+
+    stage: str = "loading"
+    """`loading`, `missing`, or a PageState."""
+    page_title: str = "…"
+    t: dict[str, str] = {}
+    """The catalogue of the payer's language."""
+    languages: list[shown.Language] = []
+
+    merchant_name: str = "…"
+    merchant_terms_url: str = ""
+    test_mode: bool = False
+    accent: str = ""
+    leave_url: str = ""
+    provider_url: str = ""
+    """While paying: the provider's page, where it is known."""
+    transaction_id: str = ""
+    paid_lead: str = ""
+
+    lines: list[shown.Line] = []
+    sums: shown.Sums = shown.Sums()
+
+    asks_details: bool = False
+    asks_address: bool = False
+    billing_allowed: bool = False
+    billing_differs: bool = False
+    details_done: bool = False
+    contact: shown.Contact = shown.Contact()
+    shipping_address: shown.Address = shown.Address()
+    billing_address: shown.Address = shown.Address()
+    countries: list[shown.Country] = []
+    shipping_options: list[shown.Shipping] = []
+
+    card_offered: bool = False
+    has_card: bool = False
+    card: shown.Card = shown.Card()
+
+    options: list[shown.Option] = []
+    consents: list[shown.Consent] = []
+    payable: bool = False
+    pay_label: str = ""
+
+    notice: str = ""
+    announcement: str = ""
+    focus: str = ""
+    """`{nonce} {id}`: assets/checkout.js moves the focus there once for each nonce."""
+    go_to: str = ""
+    """`{nonce} {url}`: likewise, the payer is sent there."""
+    frame_message: str = ""
+    """JSON for the page that embeds us, see `embed`."""
+
+    _language: str = texts.DEFAULT
+    _version: int = -1
+
+    @rx.event
+    async def load(self):
+        """The page was opened, or found its way back: build all of it from the address."""
+        headers = self.router.headers
+        wanted = self.router.url.query_parameters.get("language")
+        self._language = texts.choose(wanted, headers.accept_language)
+        self._set(
+            stage="loading",
+            t=texts.page_texts(self._language),
+            languages=shown.languages(self.router.url.query, self._language),
+            go_to="",
+            focus="",
+            notice="",
+            announcement="",
+        )
+        view = await self._read()
+        if view is None:
+            return None
+        await payer.visit(context.current(), view.session_id)
+        self._show(view)
+        self.frame_message = embed.session_loaded(view)
+        if self.notice:
+            self._move_focus("notice")
+        return Checkout.watch
+
+    @rx.event(background=True)
+    async def watch(self):
+        """Follow the session while the page is open: it may be paid, changed or cancelled in
+        another tab or by the merchant, or expire. Ends with the connection (Reflex cancels what
+        `load` started), when the session is closed, or after WATCH_LONGEST."""
+        seen: tuple[int, str] = (-1, "")
+        for turn in range(int(WATCH_LONGEST / WATCH_SECONDS)):
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                view = await self._if_changed(seen[0], whole=turn % WATCH_WHOLE_EVERY == 0)
+            except SessionNotFound:
+                async with self:
+                    self._show_missing()
+                return
+            except Exception:
+                log.exception("the session could not be read; the next look may")
+                continue
+            if view is None or (view.version, view.state.value) == seen:
+                continue
+            seen = (view.version, view.state.value)
+            async with self:
+                self._show_from_elsewhere(view)
+            if view.state in _CLOSED:
+                return
+
+    # --- for the steps ----------------------------------------------------------------------
+
+    def _session_id(self) -> str:
+        """From the address, which comes with every event: the state itself may be a lost one."""
+        url = self.router.url
+        return session_id_of(url.path, dict(url.query_parameters))
+
+    async def _read(self) -> CheckoutView | None:
+        """The session as it is now; where there is none the page says so."""
+        try:
+            return await read.read_view(context.current(), self._session_id())
+        except SessionNotFound:
+            self._show_missing()
+            return None
+
+    async def _refresh(self) -> CheckoutView | None:
+        view = await self._read()
+        if view is not None:
+            self._show(view)
+        return view
+
+    async def _fail(self, error: Exception) -> None:
+        """An action did not go through: show what is true now, and why where it is not plain."""
+        if not isinstance(error, GavekortError):
+            log.error("a page event failed", exc_info=error)
+        try:
+            await self._refresh()
+        except Exception:
+            log.exception("the session could not be read")
+        if not isinstance(error, SessionClosed | SessionNotFound | PaymentInProgress):
+            self._tell("notice.failed")
+
+    def _tell(self, key: str, **values: str) -> None:
+        """Say it at the top of the page, and move the focus there."""
+        self._set(notice=self._text(key, **values))
+        self._move_focus("notice")
+
+    def _text(self, key: str, **values: str) -> str:
+        return texts.text(self._language, key, **values)
+
+    def _announce(self, key: str, **values: str) -> None:
+        """For a screen reader. A no-break space more or less makes the same words new ones."""
+        said = self._text(key, **values)
+        self.announcement = said + "\u00a0" if self.announcement == said else said
+
+    def _announce_total(self, view: CheckoutView, before: str) -> None:
+        amount = formats.money(view.to_pay, view.currency, self._language)
+        if amount != before:
+            self._announce("announced.total", amount=amount)
+
+    def _move_focus(self, element_id: str) -> None:
+        self.focus = f"{secrets.token_hex(4)} {element_id}"
+
+    def _send_to(self, url: str) -> None:
+        self.go_to = f"{secrets.token_hex(4)} {url}"
+
+    # --- showing ----------------------------------------------------------------------------
+
+    def _set(self, **values: Any) -> None:
+        """Only what differs: Reflex sends every variable that is assigned."""
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+
+    def _show_missing(self) -> None:
+        self._set(stage="missing", page_title=self._text("title.missing"))
+        self.frame_message = embed.session_not_found(self._session_id())
+
+    def _show(self, view: CheckoutView) -> None:
+        language, before = self._language, self.stage
+        self._version = view.version
+        self._set(
+            stage=view.state.value,
+            page_title=shown.title(view.state, view.merchant_name, language),
+            merchant_name=view.merchant_name,
+            merchant_terms_url=view.merchant_terms_url or "",
+            test_mode=view.test_mode,
+            accent=colours.accent(view.theme.get("primary")),
+            leave_url=view.leave_url,
+            provider_url=view.redirect_url or "",
+            transaction_id=view.transaction_id or "",
+            lines=shown.lines(view, language),
+            sums=shown.sums(view, language),
+            paid_lead=shown.paid_lead(view, language),
+        )
+        self._set(
+            asks_details=view.express,
+            asks_address=view.shipping_required,
+            billing_allowed=view.billing_allowed,
+            billing_differs=view.billing_address is not None,
+            details_done=view.details_done,
+            contact=shown.contact(view),
+            shipping_address=shown.address(view.shipping_address, language, view.preferred_country),
+            billing_address=shown.address(view.billing_address, language, view.preferred_country),
+            countries=shown.countries(view, language),
+            shipping_options=shown.shipping(view, language),
+            card_offered=view.gift_card_offered and (view.details_done or not view.express),
+            has_card=view.gift_card is not None,
+            card=shown.card(view.gift_card, view.currency, language),
+            options=shown.options(view.options, language),
+            consents=shown.consents(view),
+            payable=view.payable,
+            pay_label=shown.pay_label(view, language),
+        )
+        if view.notice is not None and view.state is PageState.OPEN:
+            self._set(notice=self._text(f"notice.{view.notice.value}"))
+        if before in ("open", "paying") and view.state in _CLOSED:
+            self._leave(view)
+
+    def _leave(self, view: CheckoutView) -> None:
+        """The session was closed before the payer's eyes: a paid one goes on to the merchant."""
+        self.frame_message = embed.final(view)
+        if view.state is PageState.PAID:
+            self._send_to(view.leave_url)
+        else:
+            self._move_focus("result")
+
+    def _show_from_elsewhere(self, view: CheckoutView) -> None:
+        """What the page did not do itself; said aloud where it changes the amount or the stage."""
+        if (self._version, self.stage) == (view.version, view.state.value):
+            return
+        before, stage = self.sums.to_pay, self.stage
+        self._show(view)
+        if stage == "paying" and view.state is PageState.OPEN and self.notice:
+            self._move_focus("notice")
+        elif view.state is PageState.OPEN:
+            self._announce_total(view, before)
+
+    async def _if_changed(self, version: int, *, whole: bool) -> CheckoutView | None:
+        """The session, where its version is another than `version`, or `whole` asks for it."""
+        now = context.current()
+        session_id = self._session_id()
+        if not whole and await read.read_version(now, session_id) == version:
+            return None
+        return await read.read_view(now, session_id)

@@ -1,0 +1,339 @@
+"""Who the payer is and where the order goes; afterwards folded to a summary with Edit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import reflex as rx
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from backend import context
+from backend.errors import DetailsInvalid, FieldError
+from backend.sessions import payer
+from backend.sessions.details import Details
+from backend.sessions.view import AddressView
+from checkout_ui import texts
+from checkout_ui.parts import button, field, field_id, icon, step, words
+from checkout_ui.shown import Address, Country, Shipping
+from checkout_ui.state import Checkout
+
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+
+_ADDRESS_FIELDS = (
+    "first_name",
+    "last_name",
+    "address_line",
+    "address_line_2",
+    "postal_code",
+    "postal_place",
+    "country",
+)
+
+
+class _Form(BaseModel):
+    """The form as the browser sends it; every field of it comes from a stranger."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    email: _Text = ""
+    phone_number: _Text = ""
+    billing_differs: bool = False
+    addresses: dict[str, dict[str, _Text]] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, form_data: object) -> _Form:
+        """Raises ValidationError."""
+        given: dict[str, Any] = form_data if isinstance(form_data, dict) else {}
+        addresses = {
+            kind: {name: given.get(f"{kind}.{name}") or "" for name in _ADDRESS_FIELDS}
+            for kind in ("shipping_address", "billing_address")
+        }
+        return cls(
+            email=given.get("email") or "",
+            phone_number=given.get("phone_number") or "",
+            billing_differs=bool(given.get("billing_differs")),
+            addresses=addresses,
+        )
+
+    def details(self, *, billing_allowed: bool) -> Details:
+        billing = self.billing_differs and billing_allowed
+        return Details(
+            email=self.email,
+            phone_number=self.phone_number,
+            shipping=AddressView(**self.addresses["shipping_address"]),
+            billing=AddressView(**self.addresses["billing_address"]) if billing else None,
+        )
+
+
+class DetailsState(Checkout):
+    editing: bool = False
+    errors: dict[str, str] = {}
+    """By the field's name: `email`, `shipping_address.postal_code`, …"""
+    saving: bool = False
+
+    @rx.event
+    async def save(self, form_data: dict[str, Any]):
+        try:
+            form = _Form.read(form_data)
+        except ValidationError:
+            self._tell("error.summary")
+            return
+        self.saving = True
+        self._set(notice="")
+        yield
+        try:
+            details = form.details(billing_allowed=self.billing_allowed)
+            await payer.set_details(context.current(), self._session_id(), details)
+        except DetailsInvalid as error:
+            self._show_errors(error.errors)
+        except Exception as error:
+            await self._fail(error)
+        else:
+            self._set(errors={}, editing=False)
+            await self._refresh()
+            self._announce("announced.details_saved")
+            self._move_focus("details-edit")
+        finally:
+            self.saving = False
+
+    @rx.event
+    def edit(self) -> None:
+        self._set(editing=True, errors={})
+        self._move_focus("email")
+
+    @rx.event
+    def keep(self) -> None:
+        """Leave the details as they are saved."""
+        self._set(editing=False, errors={})
+        self._move_focus("details-edit")
+
+    @rx.event
+    async def choose_shipping(self, key: str) -> None:
+        if not isinstance(key, str) or len(key) > 500:
+            return
+        before = self.sums.to_pay
+        try:
+            await payer.set_shipping_option(context.current(), self._session_id(), key)
+        except Exception as error:
+            await self._fail(error)
+            return
+        if view := await self._refresh():
+            self._announce_total(view, before)
+
+    def _show_errors(self, errors: tuple[FieldError, ...]) -> None:
+        """Each at its field, and the focus in the first of them as they stand on the page."""
+        self.errors = {error.field: self._message(error) for error in errors}
+        in_order = ["email", "phone_number"]
+        for kind in ("shipping_address", "billing_address"):
+            in_order += [f"{kind}.{name}" for name in _ADDRESS_FIELDS]
+        first = next((name for name in in_order if name in self.errors), None)
+        if first is None:
+            self._tell("error.summary")
+        else:
+            self._move_focus(field_id(first))
+
+    def _message(self, error: FieldError) -> str:
+        name = error.field.rpartition(".")[2]
+        known = texts.catalogue(self._language)
+        return known.get(f"error.{name}.{error.code}") or known["error.field"]
+
+
+def details() -> rx.Component:
+    return rx.cond(
+        Checkout.asks_details,
+        step(
+            "details",
+            words("details.heading"),
+            rx.cond(Checkout.details_done & ~DetailsState.editing, _folded(), _form()),
+            aside=rx.cond(
+                Checkout.details_done & ~DetailsState.editing,
+                rx.el.button(
+                    words("details.edit"),
+                    id="details-edit",
+                    type="button",
+                    class_name="quiet",
+                    on_click=DetailsState.edit,
+                    custom_attrs={"aria-label": words("details.edit_label")},
+                ),
+            ),
+        ),
+    )
+
+
+def _folded() -> rx.Component:
+    contact, address = Checkout.contact, Checkout.shipping_address
+    return rx.el.div(
+        icon("check"),
+        rx.el.div(
+            rx.cond(contact.name != "", rx.el.p(contact.name, class_name="strong")),
+            rx.el.p(
+                contact.email,
+                rx.cond(contact.phone_number != "", rx.fragment(" · ", contact.phone_number)),
+            ),
+            rx.cond(
+                Checkout.asks_address & (address.summary != ""),
+                rx.el.p(address.summary, class_name="muted"),
+            ),
+            rx.cond(
+                Checkout.billing_differs,
+                rx.el.p(
+                    words("details.billing"),
+                    ": ",
+                    Checkout.billing_address.summary,
+                    class_name="muted",
+                ),
+            ),
+        ),
+        class_name="folded",
+    )
+
+
+def _form() -> rx.Component:
+    errors = DetailsState.errors
+    return rx.el.form(
+        rx.el.div(
+            field(
+                "email",
+                words("details.email"),
+                errors,
+                value=Checkout.contact.email,
+                type="email",
+                auto_complete="email",
+                input_mode="email",
+                custom_attrs={"autocapitalize": "off", "spellcheck": "false"},
+            ),
+            field(
+                "phone_number",
+                words("details.phone"),
+                errors,
+                value=Checkout.contact.phone_number,
+                type="tel",
+                auto_complete="tel",
+                input_mode="tel",
+            ),
+            class_name="fields",
+        ),
+        rx.cond(
+            Checkout.asks_address,
+            rx.el.fieldset(
+                rx.el.legend(words("details.address")),
+                _address("shipping_address", "shipping", Checkout.shipping_address),
+            ),
+        ),
+        rx.cond(Checkout.billing_allowed, _billing()),
+        rx.el.div(
+            button(
+                words("details.save"),
+                DetailsState.saving,
+                words("details.saving"),
+                type="submit",
+                id="details-save",
+                class_name="secondary",
+            ),
+            rx.cond(
+                Checkout.details_done,
+                rx.el.button(
+                    words("details.keep"),
+                    type="button",
+                    class_name="quiet",
+                    on_click=DetailsState.keep,
+                ),
+            ),
+            class_name="actions",
+        ),
+        id="details-form",
+        method="post",
+        no_validate=True,
+        on_submit=DetailsState.save,
+    )
+
+
+def _billing() -> rx.Component:
+    """The checkbox discloses the address by CSS alone: it works on the worst line."""
+    return rx.el.div(
+        rx.el.label(
+            rx.el.input(
+                type="checkbox",
+                id="billing-differs",
+                name="billing_differs",
+                default_checked=Checkout.billing_differs,
+            ),
+            rx.el.span(words("details.billing_different")),
+            class_name="check",
+        ),
+        rx.el.fieldset(
+            rx.el.legend(words("details.billing")),
+            _address("billing_address", "billing", Checkout.billing_address),
+            class_name="disclosed",
+        ),
+        class_name="billing",
+    )
+
+
+def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
+    """`section` is the autofill section of HTML: shipping or billing."""
+    errors = DetailsState.errors
+
+    def part(name: str, token: str, class_name: str = "", **props: Any) -> rx.Component:
+        return field(
+            f"{kind}.{name}",
+            words(f"details.{name}"),
+            errors,
+            value=getattr(known, name),
+            auto_complete=f"{section} {token}",
+            class_name=class_name,
+            **props,
+        )
+
+    return rx.el.div(
+        part("first_name", "given-name", "half"),
+        part("last_name", "family-name", "half"),
+        part("address_line", "address-line1"),
+        rx.cond(known.address_line_2 != "", part("address_line_2", "address-line2")),
+        part("postal_code", "postal-code", "third"),
+        part("postal_place", "address-level2", "two-thirds"),
+        part("country", "country", choices=rx.foreach(Checkout.countries, _country)),
+        class_name="fields",
+    )
+
+
+def _country(country: rx.Var[Country]) -> rx.Component:
+    return rx.el.option(country.name, value=country.code, key=country.code)
+
+
+def shipping() -> rx.Component:
+    """Only where there is a choice; a single option stands in the order summary."""
+    return rx.cond(
+        Checkout.shipping_options.length() > 1,
+        step(
+            "shipping",
+            words("shipping.heading"),
+            rx.el.fieldset(
+                rx.el.legend(words("shipping.heading"), class_name="sr-only"),
+                rx.foreach(Checkout.shipping_options, _shipping_option),
+                class_name="choices",
+            ),
+        ),
+    )
+
+
+def _shipping_option(option: rx.Var[Shipping]) -> rx.Component:
+    return rx.el.label(
+        rx.el.input(
+            type="radio",
+            name="shipping_option",
+            value=option.key,
+            default_checked=option.selected,
+            on_change=lambda _value: DetailsState.choose_shipping(option.key),
+        ),
+        rx.el.span(
+            rx.el.span(option.title, class_name="strong block"),
+            rx.cond(
+                option.description != "",
+                rx.el.span(option.description, class_name="muted small block"),
+            ),
+        ),
+        rx.el.span(option.amount, class_name="amount"),
+        class_name="choice",
+        key=option.key,
+    )

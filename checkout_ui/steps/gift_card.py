@@ -1,0 +1,224 @@
+"""The gift card: number and PIN in, or the card that is in use with what it pays."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import reflex as rx
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from backend import context
+from backend.errors import GiftCardRefused
+from backend.sessions import payer
+from checkout_ui import formats
+from checkout_ui.parts import button, field, icon, step, words
+from checkout_ui.state import Checkout
+
+_SEPARATORS = re.compile(r"[\s.\-]+")
+
+_NUMBER, _PIN = "gift_card_number", "gift_card_pin"
+
+# Password managers take a number with a PIN for a login. These are the words of the common ones.
+_NO_PASSWORD = {
+    "data-1p-ignore": "true",
+    "data-lpignore": "true",
+    "data-bwignore": "true",
+    "data-form-type": "other",
+    "spellcheck": "false",
+    "autocapitalize": "off",
+}
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    gift_card_number: Annotated[str, StringConstraints(max_length=60)] = ""
+    gift_card_pin: Annotated[str, StringConstraints(max_length=30)] = ""
+
+
+class GiftCardState(Checkout):
+    """Neither number nor PIN is ever kept here: they go through `add` and are gone."""
+
+    card_errors: dict[str, str] = {}
+    adding: bool = False
+    removing: bool = False
+
+    @rx.event
+    async def add(self, form_data: dict[str, Any]):
+        try:
+            form = _Form.model_validate(form_data)
+        except ValidationError:
+            self._refuse("not_matched", _NUMBER)
+            return
+        number = _SEPARATORS.sub("", form.gift_card_number)
+        pin = _SEPARATORS.sub("", form.gift_card_pin)
+        if not number or not pin:
+            self._refuse_missing(number, pin)
+            return
+        self.adding = True
+        self._set(card_errors={}, notice="")
+        yield
+        try:
+            await payer.add_gift_card(
+                context.current(),
+                self._session_id(),
+                number,
+                pin,
+                self.router.session.client_ip,
+            )
+        except GiftCardRefused as error:
+            await self._refresh()
+            if error.reason != "already_added":
+                self._refuse(error.reason, _NUMBER)
+        except Exception as error:
+            await self._fail(error)
+        else:
+            await self._added()
+        finally:
+            self.adding = False
+
+    @rx.event
+    async def remove(self):
+        self.removing = True
+        self._set(card_errors={}, notice="")
+        yield
+        try:
+            await payer.remove_gift_card(context.current(), self._session_id())
+        except Exception as error:
+            await self._fail(error)
+        else:
+            if view := await self._refresh():
+                amount = formats.money(view.to_pay, view.currency, self._language)
+                self._announce("announced.card_removed", amount=amount)
+                self._move_focus(_NUMBER if view.gift_card_offered else "card-heading")
+        finally:
+            self.removing = False
+
+    async def _added(self) -> None:
+        view = await self._refresh()
+        if view is None or view.gift_card is None:
+            return
+        self._announce(
+            "announced.card_added",
+            card=formats.money(view.gift_card.amount, view.currency, self._language),
+            amount=formats.money(view.to_pay, view.currency, self._language),
+        )
+        self._move_focus("card-remove")
+
+    def _refuse(self, reason: str, name: str) -> None:
+        self.card_errors = {name: self._text(f"refused.{reason}")}
+        self._move_focus(name)
+
+    def _refuse_missing(self, number: str, pin: str) -> None:
+        missing = {}
+        if not number:
+            missing[_NUMBER] = self._text("refused.number_missing")
+        if not pin:
+            missing[_PIN] = self._text("refused.pin_missing")
+        self.card_errors = missing
+        self._move_focus(next(iter(missing)))
+
+
+def gift_card() -> rx.Component:
+    """Offered after the details, and only where the rules allow it; a card in use is shown."""
+    return rx.cond(
+        Checkout.has_card | Checkout.card_offered,
+        step(
+            "card",
+            words("card.heading"),
+            rx.cond(Checkout.has_card, _in_use(), _form()),
+        ),
+    )
+
+
+def _in_use() -> rx.Component:
+    card = Checkout.card
+    return rx.el.div(
+        rx.el.div(
+            icon("gift"),
+            rx.el.div(
+                rx.el.p(
+                    rx.el.span(card.masked, aria_hidden="true", class_name="digits"),
+                    rx.el.span(words("card.heading"), " ", card.spoken, class_name="sr-only"),
+                    class_name="strong",
+                    id="card-number",
+                ),
+                rx.el.p(
+                    rx.cond(card.preset, words("card.preset"), words("card.active")),
+                    rx.cond(card.expires != "", rx.fragment(" · ", card.expires)),
+                    class_name="muted small",
+                ),
+                class_name="grow",
+            ),
+            button(
+                words("card.remove"),
+                GiftCardState.removing,
+                type="button",
+                id="card-remove",
+                class_name="quiet",
+                on_click=GiftCardState.remove,
+                aria_label=words("card.remove_label"),
+            ),
+            class_name="card-row",
+        ),
+        rx.el.dl(
+            rx.el.div(
+                rx.el.dt(words("card.pays")),
+                rx.el.dd(card.pays, class_name="amount strong", id="card-pays"),
+            ),
+            rx.el.div(
+                rx.el.dt(words("card.left")),
+                rx.el.dd(card.left, class_name="amount", id="card-left"),
+                class_name="muted",
+            ),
+            class_name="sums",
+        ),
+        class_name="in-use",
+        id="card-in-use",
+    )
+
+
+def _form() -> rx.Component:
+    errors = GiftCardState.card_errors
+    return rx.el.form(
+        rx.el.p(words("card.lead"), class_name="muted"),
+        rx.el.div(
+            field(
+                _NUMBER,
+                words("card.number"),
+                errors,
+                class_name="two-thirds",
+                auto_complete="off",
+                input_mode="numeric",
+                max_length=60,
+                custom_attrs={**_NO_PASSWORD, "data-group": "4"},
+            ),
+            field(
+                _PIN,
+                words("card.pin"),
+                errors,
+                class_name="third",
+                auto_complete="off",
+                input_mode="numeric",
+                max_length=30,
+                custom_attrs=_NO_PASSWORD,
+            ),
+            class_name="fields",
+        ),
+        rx.el.div(
+            button(
+                words("card.add"),
+                GiftCardState.adding,
+                words("card.adding"),
+                type="submit",
+                id="card-add",
+                class_name="secondary",
+            ),
+            class_name="actions",
+        ),
+        id="card-form",
+        method="post",
+        no_validate=True,
+        on_submit=GiftCardState.add,
+    )

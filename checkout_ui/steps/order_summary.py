@@ -1,0 +1,78 @@
+"""What is bought: folded on a phone, open beside the steps where there is room."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from checkout_ui.parts import icon, words
+from checkout_ui.shown import Line
+from checkout_ui.state import Checkout
+
+
+def order_summary() -> rx.Component:
+    """The total is in the HTML as it is served (`hosted_page`), hence its suppressed warning."""
+    return rx.el.aside(
+        rx.el.details(
+            rx.el.summary(
+                rx.el.span(words("order.heading"), class_name="summary-title"),
+                icon("chevron"),
+                rx.el.span(
+                    Checkout.sums.order,
+                    id="first-total",
+                    class_name="amount summary-total",
+                    custom_attrs={"suppressHydrationWarning": True},
+                ),
+            ),
+            rx.el.ul(rx.foreach(Checkout.lines, _line), class_name="lines"),
+            _sums(),
+            id="order-details",
+        ),
+        id="order",
+        class_name="order",
+        custom_attrs={"aria-label": words("order.heading")},
+    )
+
+
+def _line(line: rx.Var[Line]) -> rx.Component:
+    return rx.el.li(
+        rx.el.span(
+            line.description,
+            rx.cond(line.quantity != "", rx.el.span(" × ", line.quantity, class_name="quantity")),
+            rx.cond(line.vat != "", rx.el.span(line.vat, class_name="muted small block")),
+        ),
+        rx.el.span(line.amount, class_name="amount"),
+        key=line.key,
+    )
+
+
+def _sums() -> rx.Component:
+    sums = Checkout.sums
+    return rx.el.dl(
+        rx.cond(
+            sums.shipping != "",
+            rx.el.div(
+                rx.el.dt(
+                    words("order.shipping"),
+                    rx.cond(
+                        sums.shipping_title != "",
+                        rx.el.span(sums.shipping_title, class_name="muted small block"),
+                    ),
+                ),
+                rx.el.dd(sums.shipping, class_name="amount"),
+            ),
+        ),
+        rx.el.div(
+            rx.el.dt(words("order.total")),
+            rx.el.dd(sums.order, class_name="amount"),
+            class_name="grand",
+        ),
+        rx.cond(
+            sums.vat != "",
+            rx.el.div(
+                rx.el.dt(words("order.vat")),
+                rx.el.dd(sums.vat, class_name="amount"),
+                class_name="muted small",
+            ),
+        ),
+        class_name="sums",
+    )

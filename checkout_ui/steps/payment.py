@@ -1,0 +1,281 @@
+"""How the rest is paid, the one button, and the way back to the shop.
+
+What waits for a provider runs in the background: the page stays alive, and no lock is held.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import reflex as rx
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from backend import context
+from backend.errors import (
+    DetailsMissing,
+    GiftCardRefused,
+    PaymentOptionNotAllowed,
+    SplitChanged,
+)
+from backend.payments import attempts
+from backend.payments.pay import PayResult, pay
+from checkout_ui.parts import button, icon, problem, step, words
+from checkout_ui.shown import Consent, Option
+from checkout_ui.state import Checkout
+
+_CONSENT = "consent."
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    payment_product_type: Annotated[str, StringConstraints(max_length=80)] = ""
+    seen: Annotated[int, Field(ge=0)]
+    """The remaining total that stood on the page (minor units)."""
+
+
+class PaymentState(Checkout):
+    paying: bool = False
+    asking: bool = False
+    """The provider is asked about a payment under way."""
+    leaving: bool = False
+    consent_errors: dict[str, str] = {}
+
+    @rx.event(background=True)
+    async def press_pay(self, form_data: dict[str, Any]):
+        try:
+            form = _Form.model_validate(form_data)
+        except ValidationError:
+            return
+        async with self:
+            if self.paying or not await self._consents_given(form_data):
+                return
+            self._set(paying=True, notice="")
+            language = self._language
+        try:
+            result = await pay(
+                context.current(),
+                self._session_id(),
+                form.payment_product_type or None,
+                form.seen,
+                language,
+            )
+        except Exception as error:
+            async with self:
+                await self._not_paid(error)
+        else:
+            async with self:
+                await self._go_on(result)
+
+    @rx.event(background=True)
+    async def change(self):
+        """Back from the waiting page: the provider says whether anything can still change."""
+        async with self:
+            if self.asking:
+                return
+            self._set(asking=True, notice="")
+        problem: Exception | None = None
+        try:
+            await attempts.reopen(context.current(), self._session_id())
+        except Exception as error:
+            problem = error
+        async with self:
+            self._set(asking=False, paying=False)
+            if problem is not None:
+                await self._fail(problem)
+                return
+            view = await self._refresh()
+            if view is not None and view.state == "paying":
+                self._tell("notice.still_paying")
+            elif view is not None and view.state == "open":
+                self._move_focus("notice" if self.notice else "pay-heading")
+
+    @rx.event(background=True)
+    async def cancel(self):
+        """Give the order up and go back to the shop."""
+        async with self:
+            if self.leaving:
+                return
+            self._set(leaving=True, notice="")
+        url, problem = "", None
+        try:
+            url = await attempts.abandon(context.current(), self._session_id())
+        except Exception as error:
+            problem = error
+        async with self:
+            self.leaving = False
+            if problem is not None:
+                await self._fail(problem)
+                return
+            await self._refresh()
+            self._send_to(url)
+
+    async def _consents_given(self, form_data: dict[str, Any]) -> bool:
+        """Whether every required checkbox is ticked; where not, each says so."""
+        view = await self._read()
+        if view is None:
+            return False
+        missing = [
+            box.id
+            for box in view.checkboxes
+            if box.required and not form_data.get(f"{_CONSENT}{box.id}")
+        ]
+        self._set(consent_errors={name: self._text("error.consent") for name in missing})
+        if missing:
+            self._move_focus(f"consent-{missing[0]}")
+        return not missing
+
+    async def _go_on(self, result: PayResult) -> None:
+        """`paid` and `redirect` leave the page; the others stay, and the page follows."""
+        view = await self._refresh()
+        if result.state in ("redirect", "paid") and result.url:
+            # `paying` stays: the button takes no click while the browser is on its way.
+            self._send_to(result.url)
+            return
+        self._set(paying=False)
+        if view is not None and self.notice:
+            self._move_focus("notice")
+        elif view is not None and view.state == "paying":
+            self._move_focus("result")
+
+    async def _not_paid(self, error: Exception) -> None:
+        self._set(paying=False)
+        if isinstance(error, SplitChanged | GiftCardRefused):
+            view = await self._refresh()
+            if view is not None:
+                self._tell("notice.split_changed", amount=self.sums.to_pay)
+        elif isinstance(error, PaymentOptionNotAllowed):
+            await self._refresh()
+            self._tell("notice.option_gone")
+        elif isinstance(error, DetailsMissing):
+            await self._refresh()
+            self._tell("notice.details_missing")
+        else:
+            await self._fail(error)
+
+
+def payment() -> rx.Component:
+    return step(
+        "pay",
+        words("pay.heading"),
+        rx.cond(
+            Checkout.asks_details & ~Checkout.details_done,
+            rx.el.p(words("pay.later"), class_name="muted"),
+            _form(),
+        ),
+    )
+
+
+def _form() -> rx.Component:
+    sums = Checkout.sums
+    return rx.el.form(
+        rx.cond(
+            sums.nothing_left,
+            rx.el.p(
+                icon("check"),
+                rx.cond(Checkout.has_card, words("pay.covered"), words("pay.nothing")),
+                class_name="covered",
+                id="pay-covered",
+            ),
+            rx.cond(Checkout.options.length() > 0, _options(), rx.el.p(words("pay.none"))),
+        ),
+        rx.foreach(Checkout.consents, _consent),
+        rx.el.input(type="hidden", name="seen", value=sums.to_pay_minor.to_string()),
+        button(
+            Checkout.pay_label,
+            PaymentState.paying,
+            words("pay.busy"),
+            type="submit",
+            id="pay-button",
+            class_name="primary",
+            disabled=~Checkout.payable,
+        ),
+        rx.cond(
+            sums.nothing_left,
+            rx.fragment(),
+            rx.el.p(words("pay.redirect"), class_name="muted small centre"),
+        ),
+        id="pay-form",
+        method="post",
+        no_validate=True,
+        on_submit=PaymentState.press_pay,
+    )
+
+
+def _options() -> rx.Component:
+    return rx.el.fieldset(
+        rx.el.legend(words("pay.choose")),
+        rx.foreach(Checkout.options, _option),
+        class_name="choices",
+    )
+
+
+def _option(option: rx.Var[Option], place: rx.Var[int]) -> rx.Component:
+    return rx.el.label(
+        rx.el.input(
+            type="radio",
+            name="payment_product_type",
+            value=option.type,
+            default_checked=place == 0,
+        ),
+        rx.el.span(
+            rx.el.span(option.title, class_name="strong block"),
+            rx.cond(option.note != "", rx.el.span(option.note, class_name="muted small block")),
+        ),
+        rx.match(
+            option.icon,
+            ("card", icon("card")),
+            ("invoice", icon("invoice")),
+            icon("phone"),
+        ),
+        class_name="choice",
+        key=option.type,
+    )
+
+
+def _consent(box: rx.Var[Consent]) -> rx.Component:
+    errors = PaymentState.consent_errors
+    element_id = f"consent-{box.id}"
+    error_id = f"consent-error-{box.id}"
+    return rx.el.div(
+        rx.el.label(
+            rx.el.input(
+                type="checkbox",
+                id=element_id,
+                name=f"{_CONSENT}{box.id}",
+                default_checked=box.checked,
+                custom_attrs={
+                    "aria-invalid": rx.cond(errors.contains(box.id), "true", "false"),
+                    "aria-describedby": rx.cond(errors.contains(box.id), error_id, ""),
+                },
+            ),
+            rx.el.span(box.label),
+            class_name="check",
+        ),
+        rx.cond(
+            box.link_url != "",
+            rx.el.a(box.link_text, href=box.link_url, target="_blank", rel="noopener"),
+        ),
+        problem(errors, box.id, error_id),
+        class_name="consent",
+        key=box.id,
+    )
+
+
+def cancel() -> rx.Component:
+    """Two clicks without a dialog: the first unfolds what the second will do."""
+    return rx.el.details(
+        rx.el.summary(words("pay.cancel")),
+        rx.el.p(words("pay.cancel_sure")),
+        button(
+            words("pay.cancel_yes"),
+            PaymentState.leaving,
+            words("pay.busy"),
+            type="button",
+            id="cancel-yes",
+            class_name="secondary",
+            on_click=PaymentState.cancel,
+        ),
+        id="cancel",
+        class_name="cancel",
+    )

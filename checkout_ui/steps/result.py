@@ -1,0 +1,105 @@
+"""What is shown instead of the steps: waiting for a payment, and every way a session ends."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from checkout_ui.parts import button, icon, words
+from checkout_ui.state import Checkout
+from checkout_ui.steps.payment import PaymentState
+
+
+def waiting() -> rx.Component:
+    """Goes on by itself: the page follows the session (`Checkout.watch`)."""
+    at_provider = Checkout.provider_url != ""
+    return _panel(
+        rx.el.span(class_name="spinner big", aria_hidden="true"),
+        words("wait.heading"),
+        rx.el.p(rx.cond(at_provider, words("wait.at_provider"), words("wait.checking"))),
+        rx.cond(
+            at_provider,
+            rx.el.a(
+                words("wait.continue"),
+                href=Checkout.provider_url,
+                id="wait-continue",
+                class_name="button primary",
+                target="_top",
+            ),
+        ),
+        button(
+            words("wait.change"),
+            PaymentState.asking,
+            words("wait.changing"),
+            type="button",
+            id="wait-change",
+            class_name="quiet",
+            on_click=PaymentState.change,
+        ),
+    )
+
+
+def paid() -> rx.Component:
+    return _panel(
+        rx.el.span(icon("check"), class_name="badge good"),
+        words("paid.heading"),
+        rx.el.p(Checkout.paid_lead),
+        rx.cond(
+            Checkout.transaction_id != "",
+            rx.el.p(
+                words("paid.reference"),
+                ": ",
+                rx.el.span(Checkout.transaction_id, class_name="digits"),
+                class_name="muted small",
+            ),
+        ),
+        _back("paid.back"),
+    )
+
+
+def cancelled() -> rx.Component:
+    return _panel(
+        rx.el.span(icon("cross"), class_name="badge"),
+        words("cancelled.heading"),
+        rx.el.p(words("cancelled.lead")),
+        _back("end.back"),
+    )
+
+
+def expired() -> rx.Component:
+    return _panel(
+        rx.el.span(icon("clock"), class_name="badge"),
+        words("expired.heading"),
+        rx.el.p(words("expired.lead")),
+        _back("end.back"),
+    )
+
+
+def missing() -> rx.Component:
+    return _panel(
+        rx.el.span(icon("alert"), class_name="badge"),
+        words("missing.heading"),
+        rx.el.p(words("missing.lead")),
+    )
+
+
+def _panel(mark: rx.Component, heading: rx.Var[str], *children: rx.Component) -> rx.Component:
+    return rx.el.section(
+        mark,
+        rx.el.h2(heading, id="result", tab_index=-1),
+        *children,
+        class_name="panel",
+        custom_attrs={"aria-labelledby": "result"},
+    )
+
+
+def _back(key: str) -> rx.Component:
+    return rx.cond(
+        Checkout.leave_url != "",
+        rx.el.a(
+            words(key),
+            href=Checkout.leave_url,
+            id="back-to-shop",
+            class_name="button primary",
+            target="_top",
+        ),
+    )

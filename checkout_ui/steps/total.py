@@ -1,0 +1,38 @@
+"""Remaining total: the order less the gift card is what is left to pay."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from checkout_ui.parts import words
+from checkout_ui.state import Checkout
+
+
+def total() -> rx.Component:
+    sums = Checkout.sums
+    return rx.el.section(
+        rx.el.h2(words("total.heading"), class_name="sr-only"),
+        rx.el.dl(
+            rx.cond(
+                Checkout.has_card,
+                rx.fragment(
+                    rx.el.div(
+                        rx.el.dt(words("total.order")),
+                        rx.el.dd(sums.order, class_name="amount", id="total-order"),
+                    ),
+                    rx.el.div(
+                        rx.el.dt(words("total.card")),
+                        rx.el.dd(sums.card, class_name="amount saved", id="total-card"),
+                    ),
+                ),
+            ),
+            rx.el.div(
+                rx.el.dt(words("total.to_pay")),
+                rx.el.dd(sums.to_pay, class_name="amount", id="total-to-pay"),
+                class_name="grand",
+            ),
+            class_name="sums",
+        ),
+        id="total",
+        class_name="total",
+    )
