@@ -1,0 +1,215 @@
+"""The command `gavekort`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from backend.settings import Settings
+
+DEFAULT_DIRECTORY = Path(".gavekort")
+ROOT = Path(__file__).resolve().parent.parent
+_APP = "checkout_ui.checkout_ui:app"
+_REFUSED = 2
+_STOP_SECONDS = 3
+_SANDBOX = "backend.sandbox.card_gateway"
+_SHOP = "backend.sandbox.shop"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in ("sandbox", "shop"):
+        return _other_program(_SANDBOX if given[0] == "sandbox" else _SHOP, given[1:])
+    options = _parser().parse_args(given)
+    logging.basicConfig(level=logging.INFO, format="gavekort: %(message)s")
+    # Requests are told by those who make them, where it matters.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gavekort",
+        description="A checkout where a gift card pays part or all of an order.",
+        epilog="Settings come from the environment (GAVEKORT_…), see README.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    demo = commands.add_parser("demo", help="everything on this machine, with test money")
+    demo.add_argument("--port", type=int, default=8000, help="of the checkout (8000); 0: any free")
+    demo.add_argument(
+        "--data-dir", type=Path, default=DEFAULT_DIRECTORY, help="where all is kept (.gavekort)"
+    )
+    demo.set_defaults(run=_demo)
+
+    serve = commands.add_parser("serve", help="the checkout: the page and the API")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--workers", type=int, default=1, help="processes; more need Redis")
+    serve.set_defaults(run=_serve)
+
+    # Listed for --help; `main` hands their arguments on unread.
+    commands.add_parser("sandbox", help="the sandbox acquirer alone", add_help=False)
+    commands.add_parser("shop", help="the demo shop alone", add_help=False)
+
+    migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
+    migrate.set_defaults(run=_migrate)
+
+    audit = commands.add_parser("audit", help="prove that no money was lost; 1 where some was")
+    audit.add_argument("--data-dir", type=Path, help="audit the demo in this directory")
+    audit.set_defaults(run=_audit)
+
+    build = commands.add_parser("build", help="build the page where its sources have changed")
+    build.set_defaults(run=_build)
+    return parser
+
+
+def _other_program(module: str, arguments: list[str]) -> int:
+    """Become another program: the sandbox shares no process and no import with the checkout."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
+
+
+def _refuse(text: object) -> int:
+    print(f"gavekort: {text}", file=sys.stderr)
+    return _REFUSED
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from backend.demo import DemoRefused, run_demo
+    from backend.frontend import FrontendBuildFailed
+    from backend.supervisor import ChildFailed, PortTaken, StopRequested
+
+    try:
+        run_demo(options.port, options.data_dir)
+    except StopRequested:
+        return 0
+    except PortTaken as taken:
+        return _refuse(f"{taken}. Choose other ports with --port.")
+    except DemoRefused as refused:
+        return _refuse(refused)
+    except (ChildFailed, FrontendBuildFailed) as failed:
+        print(f"gavekort: {failed}. All of the demo is stopped.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import uvicorn
+    from pydantic import ValidationError
+
+    from backend.frontend import FrontendBuildFailed, ensure_frontend
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        return _refuse(_what_is_wrong(error))
+    if options.workers > 1 and not settings.redis_url:
+        return _refuse("several workers need Redis for the page's state: set GAVEKORT_REDIS_URL")
+    try:
+        ensure_frontend(ROOT)
+    except FrontendBuildFailed as failed:
+        return _refuse(failed)
+    path = settings.sqlite_path()
+    if path is not None:
+        # Meant from where we were called; Reflex finds its build from the project's root only.
+        os.environ["GAVEKORT_DATABASE_URL"] = f"sqlite:///{path.resolve()}"
+    os.chdir(ROOT)
+    # Reflex serves the built page itself and compiles nothing (reference/reflex.md#2).
+    os.environ |= {
+        "REFLEX_ENV_MODE": "prod",
+        "__REFLEX_SKIP_COMPILE": "1",
+        "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "1",
+    }
+    sys.path.insert(0, str(ROOT))
+    uvicorn.run(
+        _APP,
+        factory=True,
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+        log_level="warning",
+        # A session's id in an address is its payer's key.
+        access_log=False,
+        # Proxies are counted by GAVEKORT_TRUSTED_PROXY_HOPS, not believed because they are near.
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    return 0
+
+
+def _what_is_wrong(error: Exception) -> str:
+    from pydantic import ValidationError
+
+    assert isinstance(error, ValidationError)  # noqa: S101
+    return "; ".join(
+        f"GAVEKORT_{'_'.join(str(part) for part in entry['loc']).upper()}: {entry['msg']}"
+        for entry in error.errors(include_input=False)
+    )
+
+
+def _database_url(directory: Path | None = None) -> str:
+    """Of the demo in `directory`, else of the environment; no secret is needed for it."""
+    if directory is not None:
+        return f"sqlite:///{directory.resolve() / 'gavekort.db'}"
+    default: str = Settings.model_fields["database_url"].default
+    return os.environ.get("GAVEKORT_DATABASE_URL") or default
+
+
+def _migrate(options: argparse.Namespace) -> int:
+    from backend.db import migrate
+
+    migrate(_database_url())
+    return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    url = _database_url(options.data_dir)
+    head = "sqlite:///"
+    if url.startswith(head) and not Path(url[len(head) :]).is_file():
+        return _refuse(f"there is no database {url[len(head) :]}")
+    return asyncio.run(_audit_all(url))
+
+
+async def _audit_all(url: str) -> int:
+    from backend.cards.audit import audit_cards
+    from backend.db import Database
+
+    database = Database(url)
+    found = 0
+    try:
+        async with database.reading() as db:
+            async for difference in audit_cards(db):
+                found += 1
+                print(
+                    f"{difference.subject}: {difference.what}: expected {difference.expected},"
+                    f" found {difference.found}"
+                )
+    finally:
+        await database.close()
+    print("every card balances" if not found else f"{found} differences")
+    return 1 if found else 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    from backend.frontend import FrontendBuildFailed, ensure_frontend
+
+    try:
+        ensure_frontend(ROOT)
+    except FrontendBuildFailed as failed:
+        print(f"gavekort: {failed}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,255 @@
+"""The whole product on one machine: checkout, sandbox acquirer and demo shop, one command.
+
+Everything lives in one directory: the master secret, the database, the acquirer's and the shop's
+own files, and `demo.json`, which is there only while everything answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+
+from backend.db import migrate
+from backend.demo_seed import (
+    ACCOUNT_ID,
+    OPTION,
+    PROFILE_ID,
+    Gateway,
+    Seed,
+    load_seed,
+    save_seed,
+    sow,
+    write_private,
+)
+from backend.frontend import ensure_frontend
+from backend.settings import Settings
+from backend.supervisor import Program, Supervisor, check_port, free_ports, stop_signals
+
+HOST = "127.0.0.1"
+ACQUIRER_OFFSET = 10
+SHOP_OFFSET = 20
+READY_SECONDS = 60.0
+NOTIFICATION_PATH = f"/v1/psp/{ACCOUNT_ID}/{PROFILE_ID}/{OPTION}/notifications"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class DemoRefused(RuntimeError):
+    """The demo cannot start here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the three programs listen, and the directory everything is kept in."""
+
+    directory: Path
+    checkout: int
+    acquirer: int
+    shop: int
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{HOST}:{self.checkout}"
+
+    @property
+    def acquirer_url(self) -> str:
+        return f"http://{HOST}:{self.acquirer}"
+
+    @property
+    def shop_url(self) -> str:
+        return f"http://{HOST}:{self.shop}"
+
+
+def run_demo(port: int, directory: Path) -> None:
+    """Run until stopped. `port` 0 takes three free ports. Raises StopRequested at the end, and
+    DemoRefused, PortTaken, ChildFailed or FrontendBuildFailed where something is wrong."""
+    places = _places(port, directory.resolve())
+    os.umask(0o077)  # for the children as well: what they write is ours alone
+    with stop_signals(), _only_demo_in(places.directory), Supervisor() as children:
+        summary = places.directory / "demo.json"
+        summary.unlink(missing_ok=True)
+        try:
+            facts = _start(places, children)
+            write_private(summary, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+            _tell(places, facts)
+            children.watch()
+        finally:
+            summary.unlink(missing_ok=True)
+
+
+def _start(places: Places, children: Supervisor) -> dict[str, Any]:
+    """Start all three, each as early as it can be, and wait until all answer."""
+    acquirer = _acquirer(places)
+    children.start(acquirer)
+    ensure_frontend(ROOT)
+    environment = _checkout_environment(places)
+    migrate(environment["GAVEKORT_DATABASE_URL"])
+    checkout = _checkout(places, environment)
+    children.start(checkout)
+    children.wait_ready(acquirer, READY_SECONDS)
+    facts = _seed(places, environment)
+    write_private(places.directory / "shop.json", json.dumps(facts, indent=2, ensure_ascii=False))
+    shop = _shop(places)
+    children.start(shop)
+    for program in (shop, checkout):
+        children.wait_ready(program, READY_SECONDS)
+    return facts
+
+
+def _places(port: int, directory: Path) -> Places:
+    if port == 0:
+        return Places(directory, *free_ports(HOST, 3))
+    places = Places(directory, port, port + ACQUIRER_OFFSET, port + SHOP_OFFSET)
+    for number, name in (
+        (places.checkout, "the checkout"),
+        (places.acquirer, "the sandbox acquirer"),
+        (places.shop, "the demo shop"),
+    ):
+        if not 0 < number < 65536:
+            raise DemoRefused(f"port {number}, wanted by {name}, does not exist")
+        check_port(HOST, number, name)
+    return places
+
+
+@contextmanager
+def _only_demo_in(directory: Path) -> Iterator[None]:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
+    with _lock_file(directory) as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DemoRefused(f"another demo runs in {directory}") from error
+        yield
+
+
+def _lock_file(directory: Path) -> IO[str]:
+    # Not inherited by the children: with us, the lock is gone.
+    return (directory / "demo.lock").open("w", encoding="utf-8")
+
+
+def _master_secret(directory: Path) -> str:
+    path = directory / "secret.key"
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        write_private(path, secrets.token_urlsafe(48) + "\n")
+        return path.read_text(encoding="utf-8").strip()
+
+
+def _others_environment() -> dict[str, str]:
+    """For the acquirer and the shop: they have no part in our settings and secrets."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GAVEKORT_")}
+
+
+def _checkout_environment(places: Places) -> dict[str, str]:
+    """A database, Redis and limits set outside are kept, so that the demo runs on them too."""
+    return {
+        "GAVEKORT_DATABASE_URL": f"sqlite:///{places.directory / 'gavekort.db'}",
+        "GAVEKORT_ENVIRONMENT": "demo",
+        **os.environ,
+        "GAVEKORT_SECRET_KEY": _master_secret(places.directory),
+        "GAVEKORT_BASE_URL": places.base_url,
+        "GAVEKORT_ALLOW_INSECURE_CALLBACKS": "true",
+    }
+
+
+def _checkout(places: Places, environment: Mapping[str, str]) -> Program:
+    command = [sys.executable, "-m", "backend.cli", "serve"]
+    return Program(
+        "the checkout",
+        [*command, "--host", HOST, "--port", str(places.checkout)],
+        environment,
+        f"{places.base_url}/ping",
+    )
+
+
+def _acquirer(places: Places) -> Program:
+    command = [sys.executable, "-m", "backend.sandbox.card_gateway"]
+    folder = str(places.directory / "acquirer")
+    return Program(
+        "the sandbox acquirer",
+        [*command, "--host", HOST, "--port", str(places.acquirer), "--data-dir", folder],
+        _others_environment(),
+        f"{places.acquirer_url}/",
+    )
+
+
+def _shop(places: Places) -> Program:
+    command = [sys.executable, "-m", "backend.sandbox.shop", "--host", HOST]
+    config = str(places.directory / "shop.json")
+    return Program(
+        "the demo shop",
+        [*command, "--port", str(places.shop), "--config", config],
+        _others_environment(),
+        f"{places.shop_url}/healthz",
+    )
+
+
+def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What `demo.json` says, after the database says the same."""
+    path = places.directory / "seed.json"
+    seed = load_seed(path)
+    _register_webhook(places, seed)
+    save_seed(path, seed)
+    gateway = Gateway(places.acquirer_url, seed.gateway_key, seed.webhook_secret)
+    settings = Settings(
+        secret_key=environment["GAVEKORT_SECRET_KEY"],
+        database_url=environment["GAVEKORT_DATABASE_URL"],
+        base_url=places.base_url,
+    )
+    asyncio.run(sow(settings, seed, gateway, places.shop_url, lambda s: save_seed(path, s)))
+    return {
+        "base_url": places.base_url,
+        "shop_url": places.shop_url,
+        "account_id": ACCOUNT_ID,
+        "client_id": seed.client_id,
+        "client_secret": seed.client_secret,
+        "profile_id": PROFILE_ID,
+        "gift_cards": seed.gift_cards,
+    }
+
+
+def _register_webhook(places: Places, seed: Seed) -> None:
+    """Tell the acquirer where its notifications go; it gives the signing secret only once."""
+    url = places.base_url + NOTIFICATION_PATH
+    with httpx.Client(base_url=places.acquirer_url, timeout=10.0) as http:
+        http.headers["Authorization"] = f"Bearer {seed.gateway_key}"
+        if seed.webhook_id:
+            known = http.get(f"/v1/webhook_endpoints/{seed.webhook_id}")
+            if known.is_success and known.json()["url"] == url:
+                return
+            http.delete(f"/v1/webhook_endpoints/{seed.webhook_id}")
+        made = http.post("/v1/webhook_endpoints", data={"url": url, "enabled_events[0]": "*"})
+        made.raise_for_status()
+        endpoint = made.json()
+    seed.webhook_id, seed.webhook_url = endpoint["id"], url
+    seed.webhook_secret = endpoint["secret"]
+
+
+def _tell(places: Places, facts: dict[str, Any]) -> None:
+    lines = [
+        "",
+        f"  Demo shop   {places.shop_url}",
+        f"  Checkout    {places.base_url}",
+        f"  Acquirer    {places.acquirer_url}",
+        f"  Facts       {places.directory / 'demo.json'}",
+        "",
+        "  Gift cards: number               PIN    issued with",
+    ]
+    for card in facts["gift_cards"]:
+        number = " ".join(card["number"][i : i + 4] for i in range(0, len(card["number"]), 4))
+        amount = f"{card['amount'] // 100}.{card['amount'] % 100:02d} {card['currency']}"
+        lines.append(f"              {number:20} {card['pin']:6} {amount:>12}  {card['note']}")
+    lines += ["", "  Bank cards are listed on the acquirer's page. Ctrl-C stops it all.", ""]
+    print("\n".join(lines), flush=True)

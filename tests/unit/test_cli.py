@@ -1,0 +1,109 @@
+"""The command `gavekort`, each subcommand as a program of its own."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from backend.demo_seed import Gateway, Seed, sow
+from backend.settings import Settings
+
+_KEY = "k" * 40
+
+
+def _run(
+    repository: Path, *arguments: str, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if "GAVEKORT" not in name}
+    return subprocess.run(
+        [sys.executable, "-m", "backend.cli", *arguments],
+        cwd=cwd or repository,
+        env={**clean, "PYTHONPATH": str(repository), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+async def seeded_url(sqlite_url: str) -> str:
+    """A database with the demo's cards in it."""
+    settings = Settings(secret_key=_KEY, database_url=sqlite_url)  # type: ignore[arg-type]
+    gateway = Gateway("http://127.0.0.1:1", "sk_test_x", "whsec_x")
+    await sow(settings, Seed(), gateway, "http://127.0.0.1:2", lambda seed: None)
+    return sqlite_url
+
+
+def test_help_names_every_command(repository: Path) -> None:
+    shown = _run(repository, "--help").stdout
+    for command in ("demo", "serve", "sandbox", "shop", "migrate", "audit", "build"):
+        assert f"\n    {command} " in shown
+
+
+def test_migrate_needs_no_secret_and_may_run_again(
+    repository: Path, bare_database_url: str
+) -> None:
+    for _ in range(2):
+        done = _run(repository, "migrate", GAVEKORT_DATABASE_URL=bare_database_url)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_audit_is_quiet_where_nothing_was_lost(repository: Path, seeded_url: str) -> None:
+    done = _run(repository, "audit", GAVEKORT_DATABASE_URL=seeded_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "every card balances\n"
+
+
+async def test_audit_names_a_card_whose_money_differs(repository: Path, seeded_url: str) -> None:
+    path = seeded_url.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as database:
+        # The row by itself still balances: only the entries tell that nobody drew this.
+        database.execute(
+            "UPDATE card SET available = available - 1, drawn = drawn + 1"
+            " WHERE card_id = 'demo-100'"
+        )
+        (card,) = database.execute("SELECT id FROM card WHERE card_id = 'demo-100'").fetchone()
+    done = _run(repository, "audit", GAVEKORT_DATABASE_URL=seeded_url)
+    assert done.returncode == 1
+    assert f"{card}: available: expected 10000, found 9999" in done.stdout
+
+
+def test_audit_of_no_database_does_not_make_one(repository: Path, tmp_path: Path) -> None:
+    done = _run(repository, "audit", "--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "there is no database" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_serve_without_a_secret_says_what_is_missing(repository: Path) -> None:
+    done = _run(repository, "serve")
+    assert done.returncode == 2
+    assert "GAVEKORT_SECRET_KEY" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_short_secret_is_refused_and_not_shown(repository: Path) -> None:
+    done = _run(repository, "serve", GAVEKORT_SECRET_KEY="hunter2")
+    assert done.returncode == 2
+    assert "at least 32 characters" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def test_several_workers_need_redis(repository: Path) -> None:
+    done = _run(repository, "serve", "--workers", "2", GAVEKORT_SECRET_KEY=_KEY)
+    assert done.returncode == 2
+    assert "GAVEKORT_REDIS_URL" in done.stderr
+
+
+@pytest.mark.parametrize(("command", "option"), [("sandbox", "--data-dir"), ("shop", "--config")])
+def test_the_other_programs_get_their_arguments_unread(
+    repository: Path, command: str, option: str
+) -> None:
+    assert option in _run(repository, command, "--help").stdout
+    assert _run(repository, command, "--no-such-option").returncode == 2
