@@ -144,8 +144,12 @@
 
   // --- Start ---------------------------------------------------------------------------------------
   const seen = {};
-  const look = () => {
+  const look = (changes) => {
     unfold();
+    for (const { target, attributeName } of changes) {
+      // What the server says is chosen, where another tab has chosen it.
+      if (attributeName === "data-checked") target.checked = target.dataset.checked === "true";
+    }
     const bridge = document.getElementById("bridge");
     for (const name of bridge ? Object.keys(orders) : []) {
       const value = bridge.getAttribute(name) ?? "";
@@ -164,9 +168,9 @@
       subtree: true,
       childList: true,
       attributes: true,
-      attributeFilter: Object.keys(orders),
+      attributeFilter: [...Object.keys(orders), "data-checked"],
     });
-    look();
+    look([]);
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();

@@ -20,8 +20,9 @@ def money(amount: int, currency: str, language: str) -> str:
     """E.g. `300,00 kr` (nb) or `NOK 300.00` (en), with spaces that do not break."""
     major = Decimal(amount).scaleb(-get_currency_precision(currency))
     written = format_currency(major, currency, locale=texts.locale(language))
-    # Babel leaves CLDR's space between a currency's letters and the digits out.
-    return _LETTER_BEFORE_DIGIT.sub("\u00a0", written)
+    # Babel leaves CLDR's space between a currency's letters and the digits out; a hyphen is not
+    # a minus.
+    return _LETTER_BEFORE_DIGIT.sub("\u00a0", written).replace("-", "\u2212")
 
 
 def date(moment: str, language: str) -> str:

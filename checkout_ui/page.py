@@ -9,7 +9,7 @@ from checkout_ui import texts
 from checkout_ui.parts import icon, words
 from checkout_ui.shown import Language
 from checkout_ui.state import Checkout
-from checkout_ui.steps import details, gift_card, order_summary, payment, result, total
+from checkout_ui.steps import details, gift_card, order_summary, payment, result
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
 """On what `hosted_page` writes into the prerendered HTML: React keeps it until the state comes."""
@@ -103,7 +103,6 @@ def _open() -> rx.Component:
             details.details(),
             details.shipping(),
             gift_card.gift_card(),
-            total.total(),
             payment.payment(),
             payment.cancel(),
             class_name="steps",

@@ -65,11 +65,13 @@ def field(
     value: rx.Var[str] | None = None,
     class_name: str = "",
     choices: rx.Component | None = None,
+    error_beneath: bool = True,
     **props: Any,
 ) -> rx.Component:
     """A labelled, uncontrolled input (or a select of `choices`) with its error beneath.
 
     What the payer types is never in the state: `value` is only what the field begins with.
+    Without `error_beneath` the caller places `problem(errors, name, f"{field_id(name)}-error")`.
     """
     element_id = field_id(name)
     error_id = f"{element_id}-error"
@@ -89,7 +91,7 @@ def field(
     return rx.el.div(
         rx.el.label(label, html_for=element_id),
         control,
-        problem(errors, name, error_id),
+        *([problem(errors, name, error_id)] if error_beneath else []),
         class_name=f"field {class_name}".strip(),
     )
 

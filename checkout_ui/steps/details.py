@@ -200,6 +200,7 @@ def _form() -> rx.Component:
                 type="email",
                 auto_complete="email",
                 input_mode="email",
+                class_name="half",
                 custom_attrs={"autocapitalize": "off", "spellcheck": "false"},
             ),
             field(
@@ -210,13 +211,14 @@ def _form() -> rx.Component:
                 type="tel",
                 auto_complete="tel",
                 input_mode="tel",
+                class_name="half",
             ),
             class_name="fields",
         ),
         rx.cond(
             Checkout.asks_address,
             rx.el.fieldset(
-                rx.el.legend(words("details.address")),
+                rx.el.legend(words("details.address"), class_name="sub"),
                 _address("shipping_address", "shipping", Checkout.shipping_address),
             ),
         ),
@@ -228,7 +230,7 @@ def _form() -> rx.Component:
                 words("details.saving"),
                 type="submit",
                 id="details-save",
-                class_name="secondary",
+                class_name="primary",
             ),
             rx.cond(
                 Checkout.details_done,
@@ -262,7 +264,7 @@ def _billing() -> rx.Component:
             class_name="check",
         ),
         rx.el.fieldset(
-            rx.el.legend(words("details.billing")),
+            rx.el.legend(words("details.billing"), class_name="sub"),
             _address("billing_address", "billing", Checkout.billing_address),
             class_name="disclosed",
         ),
@@ -290,8 +292,8 @@ def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
         part("last_name", "family-name", "half"),
         part("address_line", "address-line1"),
         rx.cond(known.address_line_2 != "", part("address_line_2", "address-line2")),
-        part("postal_code", "postal-code", "third"),
-        part("postal_place", "address-level2", "two-thirds"),
+        part("postal_code", "postal-code", "half"),
+        part("postal_place", "address-level2", "half"),
         part("country", "country", choices=rx.foreach(Checkout.countries, _country)),
         class_name="fields",
     )
@@ -304,7 +306,7 @@ def _country(country: rx.Var[Country]) -> rx.Component:
 def shipping() -> rx.Component:
     """Only where there is a choice; a single option stands in the order summary."""
     return rx.cond(
-        Checkout.shipping_options.length() > 1,
+        (Checkout.shipping_options.length() > 1) & (Checkout.details_done | ~Checkout.asks_details),
         step(
             "shipping",
             words("shipping.heading"),
@@ -325,6 +327,8 @@ def _shipping_option(option: rx.Var[Shipping]) -> rx.Component:
             value=option.key,
             default_checked=option.selected,
             on_change=lambda _value: DetailsState.choose_shipping(option.key),
+            # Another tab may choose as well: assets/checkout.js follows this.
+            custom_attrs={"data-checked": rx.cond(option.selected, "true", "false")},
         ),
         rx.el.span(
             rx.el.span(option.title, class_name="strong block"),

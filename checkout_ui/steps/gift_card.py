@@ -12,7 +12,7 @@ from backend import context
 from backend.errors import GiftCardRefused
 from backend.sessions import payer
 from checkout_ui import formats
-from checkout_ui.parts import button, field, icon, step, words
+from checkout_ui.parts import button, field, icon, problem, step, words
 from checkout_ui.state import Checkout
 
 _SEPARATORS = re.compile(r"[\s.\-]+")
@@ -189,6 +189,7 @@ def _form() -> rx.Component:
                 words("card.number"),
                 errors,
                 class_name="two-thirds",
+                error_beneath=False,
                 auto_complete="off",
                 input_mode="numeric",
                 max_length=60,
@@ -199,6 +200,7 @@ def _form() -> rx.Component:
                 words("card.pin"),
                 errors,
                 class_name="third",
+                error_beneath=False,
                 auto_complete="off",
                 input_mode="numeric",
                 max_length=30,
@@ -206,6 +208,9 @@ def _form() -> rx.Component:
             ),
             class_name="fields",
         ),
+        # Across both fields: the commonest message is about the two together.
+        problem(errors, _NUMBER, f"{_NUMBER}-error"),
+        problem(errors, _PIN, f"{_PIN}-error"),
         rx.el.div(
             button(
                 words("card.add"),

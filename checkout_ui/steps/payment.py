@@ -22,6 +22,7 @@ from backend.payments.pay import PayResult, pay
 from checkout_ui.parts import button, icon, problem, step, words
 from checkout_ui.shown import Consent, Option
 from checkout_ui.state import Checkout
+from checkout_ui.steps.total import total
 
 _CONSENT = "consent."
 
@@ -158,6 +159,7 @@ def payment() -> rx.Component:
     return step(
         "pay",
         words("pay.heading"),
+        total(),
         rx.cond(
             Checkout.asks_details & ~Checkout.details_done,
             rx.el.p(words("pay.later"), class_name="muted"),

@@ -10,29 +10,25 @@ from checkout_ui.state import Checkout
 
 def total() -> rx.Component:
     sums = Checkout.sums
-    return rx.el.section(
-        rx.el.h2(words("total.heading"), class_name="sr-only"),
-        rx.el.dl(
-            rx.cond(
-                Checkout.has_card,
-                rx.fragment(
-                    rx.el.div(
-                        rx.el.dt(words("total.order")),
-                        rx.el.dd(sums.order, class_name="amount", id="total-order"),
-                    ),
-                    rx.el.div(
-                        rx.el.dt(words("total.card")),
-                        rx.el.dd(sums.card, class_name="amount saved", id="total-card"),
-                    ),
+    return rx.el.dl(
+        rx.cond(
+            Checkout.has_card,
+            rx.fragment(
+                rx.el.div(
+                    rx.el.dt(words("total.order")),
+                    rx.el.dd(sums.order, class_name="amount", id="total-order"),
+                ),
+                rx.el.div(
+                    rx.el.dt(words("total.card")),
+                    rx.el.dd(sums.card, class_name="amount saved", id="total-card"),
                 ),
             ),
-            rx.el.div(
-                rx.el.dt(words("total.to_pay")),
-                rx.el.dd(sums.to_pay, class_name="amount", id="total-to-pay"),
-                class_name="grand",
-            ),
-            class_name="sums",
         ),
+        rx.el.div(
+            rx.el.dt(words("total.to_pay")),
+            rx.el.dd(sums.to_pay, class_name="amount", id="total-to-pay"),
+            class_name="grand",
+        ),
+        class_name="sums total",
         id="total",
-        class_name="total",
     )
