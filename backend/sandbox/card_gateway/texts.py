@@ -77,7 +77,7 @@ EN = {
     "challenge_fail": "Fail",
     "waiting_title": "No answer from the bank yet",
     "waiting_text": "The bank has not said yes or no. Do not pay again: the shop will learn how it"
-    " ends. You are taken back to the shop in a few seconds.",
+    " ends.",
     "onward": "Continue to the shop",
     "expired_title": "This page has expired",
     "expired_text": "Nothing was charged. Go back to the shop and start the payment again.",
@@ -140,7 +140,7 @@ NB = {
     "challenge_fail": "La den feile",
     "waiting_title": "Banken har ikke svart ennå",
     "waiting_text": "Banken har verken sagt ja eller nei. Ikke betal en gang til: butikken får vite"
-    " hvordan det går. Du kommer tilbake til butikken om noen sekunder.",
+    " hvordan det går.",
     "onward": "Fortsett til butikken",
     "expired_title": "Denne siden er utløpt",
     "expired_text": "Ingenting er trukket. Gå tilbake til butikken og start betalingen på nytt.",

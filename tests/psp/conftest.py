@@ -1,0 +1,62 @@
+"""One sandbox acquirer for all tests of this room; every test is a merchant of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from backend.psp.card_gateway import CardGateway
+from tests.support.card_gateway import Acquirer, Listener
+
+WEBHOOK_SECRET = "whsec_not_used_for_signing_in_these_tests"
+
+
+@pytest.fixture(scope="session")
+def _acquirer(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acquirer]:
+    acquirer = Acquirer(repository, tmp_path_factory.mktemp("acquirer"))
+    acquirer.start()
+    yield acquirer
+    acquirer.kill()
+    acquirer.http.close()
+
+
+@pytest.fixture
+def acquirer(_acquirer: Acquirer) -> Iterator[Acquirer]:
+    yield _acquirer
+    _acquirer.reset()
+
+
+@pytest.fixture
+def secret_key() -> str:
+    return f"sk_test_{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener().running() as listener:
+        yield listener
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient() as client:
+        yield client
+
+
+@pytest.fixture
+def gateway(acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient) -> CardGateway:
+    """A connector that waits half a second for an answer."""
+    return CardGateway(
+        acquirer.base_url,
+        secret_key,
+        WEBHOOK_SECRET,
+        http,
+        lambda: datetime.now(UTC),
+        connect_timeout=1.0,
+        read_timeout=0.5,
+    )

@@ -1,0 +1,344 @@
+"""The sandbox acquirer seen by the wire protocol's own Python client, unmodified."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+import stripe
+
+from tests.support.card_gateway import (
+    APPROVED,
+    CHALLENGE,
+    DECLINED,
+    Acquirer,
+    Listener,
+)
+
+Session = stripe.checkout.Session
+
+
+@pytest.fixture
+def client(acquirer: Acquirer, secret_key: str) -> Iterator[stripe.StripeClient]:
+    transport = stripe.HTTPXClient(allow_sync_methods=True)
+    yield stripe.StripeClient(
+        secret_key,
+        base_addresses={"api": acquirer.base_url},
+        max_network_retries=0,
+        http_client=transport,
+    )
+    transport.close()
+
+
+@pytest.fixture
+def create(client: stripe.StripeClient) -> Callable[..., Session]:
+    def create(amount: int = 30000, **more: object) -> Session:
+        return client.v1.checkout.sessions.create(
+            {
+                "mode": "payment",
+                "success_url": "http://127.0.0.1:9/accept?cs={CHECKOUT_SESSION_ID}",
+                "cancel_url": "http://127.0.0.1:9/cancel",
+                "client_reference_id": "T1",
+                "metadata": {"transaction_id": "T1", "note": "æ & [b] = 1"},
+                "line_items": [
+                    {
+                        "quantity": 1,
+                        "price_data": {
+                            "currency": "nok",
+                            "unit_amount": amount,
+                            "product_data": {"name": "Order 1 (rest after gift card)"},
+                        },
+                    }
+                ],
+                "payment_intent_data": {
+                    "capture_method": "manual",
+                    "metadata": {"transaction_id": "T1"},
+                },
+                **more,
+            }
+        )
+
+    return create
+
+
+@pytest.fixture
+def pay(
+    client: stripe.StripeClient, create: Callable[..., Session], acquirer: Acquirer
+) -> Callable[..., stripe.PaymentIntent]:
+    def pay(amount: int = 30000) -> stripe.PaymentIntent:
+        session = create(amount)
+        acquirer.pay(session.url, APPROVED)
+        read = client.v1.checkout.sessions.retrieve(
+            session.id, {"expand": ["payment_intent.latest_charge"]}
+        )
+        return read.payment_intent
+
+    return pay
+
+
+def test_page_to_authorization(
+    client: stripe.StripeClient, create: Callable[..., Session], acquirer: Acquirer
+) -> None:
+    session = create()
+    assert session.id.startswith("cs_test_")
+    assert (session.status, session.payment_status) == ("open", "unpaid")
+    assert session.payment_intent is None
+    assert session.metadata["note"] == "æ & [b] = 1"
+    response = acquirer.pay(session.url, APPROVED)
+    assert response.status_code == 303
+    assert response.headers["location"] == f"http://127.0.0.1:9/accept?cs={session.id}"
+    read = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert (read.status, read.payment_status, read.url) == ("complete", "unpaid", None)
+    intent = read.payment_intent
+    assert (intent.status, intent.amount_capturable, intent.amount_received) == (
+        "requires_capture",
+        30000,
+        0,
+    )
+    assert intent.metadata["transaction_id"] == "T1"
+    assert isinstance(intent.latest_charge, str)
+
+
+def test_final_part_capture_releases_the_rest(
+    client: stripe.StripeClient, pay: Callable[..., stripe.PaymentIntent]
+) -> None:
+    intent = pay()
+    captured = client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 12000})
+    assert (captured.status, captured.amount_received, captured.amount_capturable) == (
+        "succeeded",
+        12000,
+        0,
+    )
+    with pytest.raises(stripe.InvalidRequestError) as again:
+        client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 1000})
+    assert again.value.code == "payment_intent_unexpected_state"
+    assert again.value.http_status == 400
+
+
+def test_several_captures(
+    client: stripe.StripeClient, pay: Callable[..., stripe.PaymentIntent], acquirer: Acquirer
+) -> None:
+    intent = pay()
+    assert intent.latest_charge.payment_method_details.card.multicapture.status == "available"
+    part = {"amount_to_capture": 10000, "final_capture": False}
+    first = client.v1.payment_intents.capture(intent.id, part)
+    assert (first.status, first.amount_capturable) == ("requires_capture", 20000)
+    with pytest.raises(stripe.InvalidRequestError) as over:
+        client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 20001})
+    assert over.value.code == "amount_too_large"
+    with pytest.raises(stripe.InvalidRequestError) as void:
+        client.v1.payment_intents.cancel(intent.id)
+    assert void.value.code == "payment_intent_unexpected_state"
+    last = client.v1.payment_intents.capture(intent.id)
+    assert (last.status, last.amount_received) == ("succeeded", 30000)
+    acquirer.admin("settings", multicapture=False)
+    other = pay()
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.payment_intents.capture(other.id, part)
+    assert refused.value.param == "final_capture"
+    assert client.v1.payment_intents.retrieve(other.id).amount_received == 0
+
+
+def test_part_refunds_and_over_refund(
+    client: stripe.StripeClient, pay: Callable[..., stripe.PaymentIntent]
+) -> None:
+    intent = pay()
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.refunds.create({"payment_intent": intent.id, "amount": 1})
+    client.v1.payment_intents.capture(intent.id)
+    refund = client.v1.refunds.create(
+        {"payment_intent": intent.id, "amount": 10000, "metadata": {"key": "k1"}}
+    )
+    assert (refund.status, refund.amount) == ("succeeded", 10000)
+    with pytest.raises(stripe.InvalidRequestError) as over:
+        client.v1.refunds.create({"payment_intent": intent.id, "amount": 20001})
+    assert "greater than unrefunded amount" in str(over.value)
+    client.v1.refunds.create({"payment_intent": intent.id})
+    with pytest.raises(stripe.InvalidRequestError) as none_left:
+        client.v1.refunds.create({"payment_intent": intent.id})
+    assert none_left.value.code == "charge_already_refunded"
+    listed = client.v1.refunds.list({"payment_intent": intent.id, "limit": 1})
+    amounts = [one.amount for one in listed.auto_paging_iter()]
+    assert amounts == [20000, 10000]
+    assert client.v1.refunds.retrieve(refund.id).metadata["key"] == "k1"
+    charge = client.v1.charges.retrieve(intent.latest_charge.id)
+    assert (charge.amount_refunded, charge.refunded) == (30000, True)
+
+
+def test_cancel_and_expire(
+    client: stripe.StripeClient,
+    pay: Callable[..., stripe.PaymentIntent],
+    create: Callable[..., Session],
+    acquirer: Acquirer,
+) -> None:
+    intent = pay()
+    voided = client.v1.payment_intents.cancel(intent.id, {"cancellation_reason": "abandoned"})
+    assert (voided.status, voided.cancellation_reason, voided.amount_capturable) == (
+        "canceled",
+        "abandoned",
+        0,
+    )
+    session = create()
+    url = session.url
+    assert client.v1.checkout.sessions.expire(session.id).status == "expired"
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.checkout.sessions.expire(session.id)
+    acquirer.pay(url)
+    assert client.v1.checkout.sessions.retrieve(session.id).payment_intent is None
+
+
+def test_card_error_leaves_its_traces(client: stripe.StripeClient) -> None:
+    with pytest.raises(stripe.CardError) as declined:
+        client.v1.payment_intents.create(
+            {
+                "amount": 5000,
+                "currency": "nok",
+                "payment_method": "pm_card_visa_chargeDeclined",
+                "confirm": True,
+                "capture_method": "manual",
+                "payment_method_types": ["card"],
+            }
+        )
+    assert declined.value.http_status == 402
+    assert declined.value.code == "card_declined"
+    assert declined.value.error.decline_code == "generic_decline"
+    kept = client.v1.payment_intents.retrieve(declined.value.error.payment_intent.id)
+    assert kept.status == "requires_payment_method"
+    assert kept.last_payment_error.code == "card_declined"
+    confirmed = client.v1.payment_intents.confirm(kept.id, {"payment_method": "pm_card_visa"})
+    assert confirmed.status == "requires_capture"
+    assert confirmed.last_payment_error is None
+
+
+def test_idempotency(client: stripe.StripeClient, pay: Callable[..., stripe.PaymentIntent]) -> None:
+    intent = pay()
+    options: stripe.RequestOptions = {"idempotency_key": "k-1"}
+    part = {"amount_to_capture": 1000, "final_capture": False}
+    first = client.v1.payment_intents.capture(intent.id, part, options)
+    second = client.v1.payment_intents.capture(intent.id, part, options)
+    assert second.amount_received == first.amount_received == 1000
+    assert second.last_response.headers["idempotent-replayed"] == "true"
+    with pytest.raises(stripe.IdempotencyError) as other:
+        client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 2000}, options)
+    assert other.value.http_status == 400
+    assert client.v1.payment_intents.retrieve(intent.id).amount_received == 1000
+
+
+def test_errors(client: stripe.StripeClient, acquirer: Acquirer) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as missing:
+        client.v1.payment_intents.retrieve("pi_none")
+    assert (missing.value.http_status, missing.value.code) == (404, "resource_missing")
+    with pytest.raises(stripe.InvalidRequestError) as unknown:
+        client.v1.refunds.create({"payment_intent": "pi_none", "wrong": 1})  # type: ignore[typeddict-unknown-key]
+    assert unknown.value.code == "parameter_unknown"
+    stranger = stripe.StripeClient(
+        "sk_live_real", base_addresses={"api": acquirer.base_url}, max_network_retries=0
+    )
+    with pytest.raises(stripe.AuthenticationError):
+        stranger.v1.refunds.list()
+
+
+def test_merchants_do_not_see_each_other(
+    acquirer: Acquirer, pay: Callable[..., stripe.PaymentIntent]
+) -> None:
+    intent = pay()
+    other = stripe.StripeClient("sk_test_other", base_addresses={"api": acquirer.base_url})
+    with pytest.raises(stripe.InvalidRequestError) as missing:
+        other.v1.payment_intents.cancel(intent.id)
+    assert missing.value.http_status == 404
+
+
+def test_webhooks_verify_with_the_client(
+    client: stripe.StripeClient,
+    create: Callable[..., Session],
+    acquirer: Acquirer,
+    listener: Listener,
+) -> None:
+    endpoint = client.v1.webhook_endpoints.create({"url": listener.url, "enabled_events": ["*"]})
+    assert endpoint.secret.startswith("whsec_")
+    listed = client.v1.webhook_endpoints.list()
+    assert [one.id for one in listed.data] == [endpoint.id]
+    assert listed.data[0].to_dict().get("secret") is None
+    listener.statuses = [500]
+    session = create()
+    acquirer.pay(session.url)
+    seen = {}
+    for kind in ("payment_intent.amount_capturable_updated", "checkout.session.completed"):
+        delivery = listener.wait_for(1, f'"type": "{kind}"'.encode())[0]
+        event = stripe.Webhook.construct_event(
+            delivery.body, delivery.headers["stripe-signature"], endpoint.secret
+        )
+        seen[kind] = event.data.object["id"]
+    assert seen["checkout.session.completed"] == session.id
+    # The one that was answered 500 comes again.
+    first = json.loads(listener.received[0].body)["id"]
+    assert len(listener.wait_for(2, first.encode())) == 2
+    with pytest.raises(stripe.SignatureVerificationError):
+        stripe.Webhook.construct_event(
+            delivery.body, delivery.headers["stripe-signature"], "whsec_wrong"
+        )
+    assert client.v1.webhook_endpoints.delete(endpoint.id).deleted is True
+    before = len(listener.received)
+    client.v1.checkout.sessions.expire(create().id)
+    assert len(listener.received) == before
+
+
+def test_declined_then_challenge_on_one_page(
+    client: stripe.StripeClient, create: Callable[..., Session], acquirer: Acquirer
+) -> None:
+    session = create()
+    assert acquirer.pay(session.url, DECLINED).headers["location"] == f"/c/pay/{session.id}"
+    read = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert (read.status, read.payment_intent.status) == ("open", "requires_payment_method")
+    location = acquirer.pay(session.url, CHALLENGE).headers["location"]
+    assert location == f"/c/pay/{session.id}/challenge"
+    done = acquirer.answer_challenge(session.url, "complete")
+    assert done.headers["location"].startswith("http://127.0.0.1:9/accept")
+    read = client.v1.checkout.sessions.retrieve(
+        session.id, {"expand": ["payment_intent.latest_charge"]}
+    )
+    card = read.payment_intent.latest_charge.payment_method_details.card
+    assert card.three_d_secure.authentication_flow == "challenge"
+
+
+def test_clock(
+    client: stripe.StripeClient,
+    create: Callable[..., Session],
+    pay: Callable[..., stripe.PaymentIntent],
+    acquirer: Acquirer,
+) -> None:
+    session, untouched, part = create(), pay(), pay()
+    client.v1.payment_intents.capture(part.id, {"amount_to_capture": 100, "final_capture": False})
+    acquirer.admin("clock", advance=24 * 3600 + 1)
+    assert client.v1.checkout.sessions.retrieve(session.id).status == "expired"
+    assert client.v1.payment_intents.retrieve(untouched.id).status == "requires_capture"
+    acquirer.admin("clock", advance=6 * 24 * 3600)
+    lapsed = client.v1.payment_intents.retrieve(untouched.id)
+    assert (lapsed.status, lapsed.cancellation_reason) == ("canceled", "automatic")
+    released = client.v1.payment_intents.retrieve(part.id)
+    assert (released.status, released.amount_received) == ("succeeded", 100)
+
+
+@pytest.mark.parametrize("brackets", ["raw", "encoded"])
+@pytest.mark.parametrize("index", ["", "0"])
+def test_bracket_forms(
+    acquirer: Acquirer,
+    secret_key: str,
+    pay: Callable[..., stripe.PaymentIntent],
+    brackets: str,
+    index: str,
+) -> None:
+    intent = pay()
+    name = f"expand[{index}]"
+    name = name if brackets == "raw" else urllib.parse.quote(name)
+    response = httpx.get(
+        f"{acquirer.base_url}/v1/payment_intents/{intent.id}?{name}=latest_charge",
+        headers={"Authorization": f"Bearer {secret_key}", "Stripe-Version": "2026-10-28.endive"},
+    )
+    assert response.json()["latest_charge"]["object"] == "charge"
+    assert response.headers["stripe-version"] == "2026-10-28.endive"
+    assert response.headers["request-id"].startswith("req_")
+    assert "_card" not in response.json()
