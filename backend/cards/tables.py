@@ -1,4 +1,4 @@
-"""Gift cards, their ledger, holds and try budgets. Amounts are minor units of the card's currency."""
+"""Gift cards, their ledger, holds and try budgets. Amounts: minor units of the card's currency."""
 
 from __future__ import annotations
 

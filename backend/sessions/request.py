@@ -70,10 +70,10 @@ class Item(Loose):
     id: Text | None = None
     line_id: Text | None = None
     description: Annotated[str, Field(max_length=1024)] | None = None
-    quantity: float | None = None
+    quantity: int | float | None = None
     amount: SignedAmount | None = None
     vat_amount: SignedAmount | None = None
-    vat: float | None = None
+    vat: int | float | None = None
     splits: list[dict[str, Any]] | None = None
     fee_split: dict[str, Any] | None = None
     thumbnail_url: Annotated[str, Field(max_length=2048)] | None = None
@@ -87,7 +87,7 @@ class ShippingOption(Loose):
     title: Text
     description: Annotated[str, Field(max_length=1024)] | None = None
     vat_amount: Amount | None = None
-    vat: float | None = None
+    vat: int | float | None = None
     splits: list[dict[str, Any]] | None = None
     fee_split: dict[str, Any] | None = None
 

@@ -1,0 +1,96 @@
+"""Bodies and paths before anything else reads them: what no database column can hold, and what no
+JSON answer can say, is refused here, for every route.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from backend.errors import GavekortError, InvalidRequest
+
+MAX_BODY = 512 * 1024
+MAX_DEPTH = 32
+MAX_INTEGER = 2**63
+
+
+class BodyTooLarge(GavekortError):
+    status = 413
+    code = "TOO_LARGE"
+
+
+class StrictRequest(Request):
+    """A request whose JSON holds only what JSON and our databases know."""
+
+    async def body(self) -> bytes:
+        if not hasattr(self, "_body"):
+            received = bytearray()
+            async for chunk in self.stream():
+                received += chunk
+                if len(received) > MAX_BODY:
+                    raise BodyTooLarge("the body is too large")
+            self._body = bytes(received)
+        return self._body
+
+    async def json(self) -> Any:
+        body = await self.body()
+        try:
+            value = json.loads(body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise InvalidRequest("the body is not JSON") from error
+        _check(value, MAX_DEPTH)
+        return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth == 0:
+        raise InvalidRequest("the body is nested too deeply")
+    if isinstance(value, dict):
+        for key, part in value.items():
+            check_text(key)
+            _check(part, depth - 1)
+    elif isinstance(value, list):
+        for part in value:
+            _check(part, depth - 1)
+    elif isinstance(value, str):
+        check_text(value)
+    elif isinstance(value, float):
+        if value in (float("inf"), float("-inf")):
+            raise InvalidRequest("a number in the body is too large")
+    elif isinstance(value, int) and not -MAX_INTEGER <= value < MAX_INTEGER:
+        raise InvalidRequest("a number in the body is too large")
+
+
+def check_text(text: str) -> None:
+    """InvalidRequest for NUL and for half of a surrogate pair."""
+    if "\x00" in text:
+        raise InvalidRequest("text cannot contain NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("text must be valid Unicode") from error
+
+
+class StrictRoute(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        inner = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            check_text(request.url.path)
+            for part in (*request.path_params.values(), *request.query_params.values()):
+                check_text(str(part))
+            return await inner(StrictRequest(request.scope, request.receive))
+
+        return handler
+
+
+def strict_router() -> APIRouter:
+    return APIRouter(route_class=StrictRoute)

@@ -1,0 +1,68 @@
+"""What a route needs of its request: the context, the caller, the headers that are kept."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from backend.accounts.clients import Principal, read_token
+from backend.context import Backend, current
+from backend.errors import Unauthorized
+from backend.sessions import events
+
+_KEPT = (
+    "dintero-system-name",
+    "dintero-system-version",
+    "dintero-system-plugin-name",
+    "dintero-system-plugin-version",
+    "dintero-checkout-instance-id",
+    "user-agent",
+)
+
+
+def context() -> Backend:
+    return current()
+
+
+Context = Annotated[Backend, Depends(context)]
+
+
+def principal(request: Request, ctx: Context) -> Principal:
+    """Who a Bearer token is of; Unauthorized without a valid one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("a Bearer token is needed")
+    return read_token(ctx, token.strip())
+
+
+Caller = Annotated[Principal, Depends(principal)]
+
+
+def basic_credentials(request: Request) -> tuple[str, str]:
+    """Client id and secret of a Basic authorization; Unauthorized where it is none."""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        raise Unauthorized("Basic client credentials are needed")
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Unauthorized("the Basic credentials cannot be read") from error
+    client_id, _, secret = text.partition(":")
+    return client_id, secret
+
+
+def origin(request: Request) -> events.Request:
+    """The request as an event keeps it."""
+    headers = {name: request.headers[name][:120] for name in _KEPT if name in request.headers}
+    return events.Request(headers=headers)
+
+
+Origin = Annotated[events.Request, Depends(origin)]
+
+READ_CHECKOUT = ("admin:checkout", "read:checkout")
+WRITE_CHECKOUT = ("admin:checkout", "write:checkout")
+READ_WALLETS = ("admin:wallets", "read:wallets")
+WRITE_WALLETS = ("admin:wallets", "write:wallets")

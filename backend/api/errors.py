@@ -1,0 +1,75 @@
+"""Every failure as `{"error": {"code", "message", "errors": [{"description", "field"}]}}`.
+
+No answer of this API has FastAPI's own shapes. Source: `reference/dintero-api.md#10-errors`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from backend.errors import FieldError, GavekortError, InvalidRequest
+
+log = logging.getLogger(__name__)
+_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 401: "UNAUTHORIZED"}
+
+
+def envelope(
+    status: int, code: str, message: str, errors: Sequence[FieldError] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:  # fmt: skip
+    listed = [{"description": e.description, "field": e.field, "code": e.code} for e in errors]
+    body = {"error": {"code": code, "message": message, "errors": listed}}
+    return JSONResponse(body, status_code=status, headers=headers)
+
+
+def render(error: GavekortError) -> JSONResponse:
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    return envelope(error.status, error.code, error.message, error.errors, headers)
+
+
+def invalid(problems: Sequence[Any]) -> InvalidRequest:
+    """Pydantic's problems as one of ours; the values themselves are not repeated."""
+    errors = tuple(
+        FieldError(".".join(str(part) for part in p["loc"] if part != "body"), _text(p), p["type"])
+        for p in problems
+    )
+    first = errors[0] if errors else FieldError("", "invalid")
+    where = f"{first.field}: " if first.field else ""
+    return InvalidRequest(f"{where}{first.description}", errors)
+
+
+def _text(problem: Any) -> str:
+    text = str(problem["msg"])
+    return text.removeprefix("Value error, ")
+
+
+def install(app: FastAPI) -> None:
+    @app.exception_handler(GavekortError)
+    async def _ours(_request: Request, error: GavekortError) -> JSONResponse:
+        return render(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _body(_request: Request, error: RequestValidationError) -> JSONResponse:
+        problems = error.errors()
+        if any(p["type"] == "json_invalid" for p in problems):
+            return render(InvalidRequest("the body is not JSON"))
+        return render(invalid(problems))
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        code = _CODES.get(error.status_code, "BAD_REQUEST")
+        headers = dict(error.headers) if error.headers else None
+        return envelope(error.status_code, code, str(error.detail), headers=headers)
+
+    @app.exception_handler(Exception)
+    async def _crash(request: Request, error: Exception) -> JSONResponse:
+        # The path names no secret; the body may.
+        log.error("%s %s", request.method, request.url.path, exc_info=error)
+        return envelope(500, "INTERNAL_ERROR", "something went wrong on our side")

@@ -1,0 +1,21 @@
+"""Where providers notify us: each profile's option has its own address and secret."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from backend.api.body import strict_router
+from backend.api.deps import Context
+from backend.payments.attempts import notified
+
+router = strict_router()
+
+
+@router.post("/psp/{account_id}/{profile_id}/{option}/notifications")
+async def receive(
+    account_id: str, profile_id: str, option: str, request: Request, ctx: Context
+) -> dict[str, bool]:
+    """Verified, then a read at the provider decides; the body itself is believed in nothing."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    await notified(ctx, account_id, profile_id, option, headers, await request.body())
+    return {"received": True}

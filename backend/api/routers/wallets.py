@@ -1,0 +1,153 @@
+"""Balance look-ups and wallet transactions by API.
+
+Source: `reference/dintero-api.md#45-info-and-transactions`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from backend.accounts.clients import Principal
+from backend.api.body import strict_router
+from backend.api.deps import READ_WALLETS, WRITE_WALLETS, Caller, Context
+from backend.cards import wallets
+from backend.cards.ledger import Cause
+from backend.cards.lookup import find_by_number_and_pin, get_by_number, get_card
+from backend.cards.shape import card_shape, wallet_transaction_shape
+from backend.cards.tables import Card, WalletTransaction
+from backend.context import Backend
+from backend.errors import FieldError, InvalidRequest, NotFound
+from backend.sessions.request import Amount, Loose, Text
+
+router = strict_router()
+RefId = Annotated[str, Field(min_length=1, max_length=200)]
+NO_MATCH = "no gift card matches"
+
+
+class InfoRequest(Loose):
+    token: Annotated[str, Field(min_length=1, max_length=255)]
+    pin: Annotated[str, Field(max_length=64)] | None = None
+
+
+class MoveRequest(Loose):
+    ref_id: RefId
+    amount: Amount
+    currency: Text
+    token: Annotated[str, Field(max_length=255)] | None = None
+    card_id: Text | None = None
+    pin: Annotated[str, Field(max_length=64)] | None = None
+    type: Literal["drawdown", "fund"] = "drawdown"
+    pending: bool = False
+    metadata: dict[str, Any] | None = None
+    originated_by: Text | None = None
+
+
+class CaptureRequest(Loose):
+    ref_id: RefId
+    amount: Amount | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class VoidRequest(Loose):
+    ref_id: RefId
+    metadata: dict[str, Any] | None = None
+
+
+@router.post("/accounts/{account_id}/wallets/info")
+async def info(account_id: str, body: InfoRequest, ctx: Context, caller: Caller) -> dict[str, Any]:
+    """The card of a number, with its PIN where it has one. Unknown number and wrong PIN are one
+    answer, and count against the budgets."""
+    caller.require_account(account_id)
+    caller.require(*READ_WALLETS, "write:wallets", "user:wallets")
+    card = await _by_token(ctx, caller, body.token, body.pin)
+    return card_shape(card, ctx.clock.now())
+
+
+async def _by_token(ctx: Backend, caller: Principal, token: str, pin: str | None) -> Card:
+    if pin is None:
+        async with ctx.db.reading() as db:
+            try:
+                card = await get_by_number(ctx, db, caller.account_id, token)
+            except NotFound as error:
+                raise NotFound(NO_MATCH) from error
+        if card.pin_hash is not None:
+            raise NotFound(NO_MATCH)
+        return card
+    client = f"client:{caller.client_id}"
+    found = await find_by_number_and_pin(
+        ctx, caller.account_id, token, pin, session_id=client, source=client
+    )
+    if found is None:
+        raise NotFound(NO_MATCH)
+    return found
+
+
+@router.post("/accounts/{account_id}/wallets/transactions")
+async def move(account_id: str, body: MoveRequest, ctx: Context, caller: Caller) -> dict[str, Any]:
+    """Draw from a card, or fund it. `amount` in minor units; `ref_id` makes a repeat safe."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    if body.pending and body.type == "fund":
+        raise InvalidRequest("only a drawdown can be pending", (FieldError("pending", "invalid"),))
+    card = await _card_of(ctx, caller, body)
+    movement = wallets.Movement(
+        account_id=account_id, card_pk=card.id, type=body.type, amount=body.amount,
+        currency=body.currency, pending=body.pending,
+        cause=_cause(ctx, caller, body.ref_id, body.metadata, body.originated_by),
+    )  # fmt: skip
+    return wallet_transaction_shape(await wallets.move(ctx, movement), card)
+
+
+async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> Card:
+    """By `card_id`, or by `token`; where both are given they must be of one card."""
+    if body.card_id is None and body.token is None:
+        text = "one of card_id and token is needed"
+        raise InvalidRequest(text, (FieldError("card_id", text),))
+    if body.card_id is None:
+        return await _by_token(ctx, caller, body.token or "", body.pin)
+    async with ctx.db.reading() as db:
+        card = await get_card(db, caller.account_id, body.card_id)
+        if body.token is not None:
+            other = await get_by_number(ctx, db, caller.account_id, body.token)
+            if other.id != card.id:
+                raise InvalidRequest("card_id and token are of two cards")
+    return card
+
+
+def _cause(
+    ctx: Backend, caller: Principal, ref_id: str, metadata: dict[str, Any] | None,
+    originated_by: str | None = None,
+) -> Cause:  # fmt: skip
+    return Cause(ref_id, ctx.clock.now(), caller.client_id, metadata, originated_by)
+
+
+@router.post("/accounts/{account_id}/wallets/transactions/{transaction_id}/capture")
+async def capture(
+    account_id: str, transaction_id: str, body: CaptureRequest, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """Take a pending drawdown, all of it or `amount`; the rest is available again."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    cause = _cause(ctx, caller, body.ref_id, body.metadata)
+    made = await wallets.capture(ctx, account_id, transaction_id, body.amount, cause)
+    return await _shape(ctx, made)
+
+
+@router.post("/accounts/{account_id}/wallets/transactions/{transaction_id}/void")
+async def void(
+    account_id: str, transaction_id: str, body: VoidRequest, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """Give a pending drawdown's value back to the card."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    cause = _cause(ctx, caller, body.ref_id, body.metadata)
+    return await _shape(ctx, await wallets.void(ctx, account_id, transaction_id, cause))
+
+
+async def _shape(ctx: Backend, made: WalletTransaction) -> dict[str, Any]:
+    async with ctx.db.reading() as db:
+        card = await db.get(Card, made.card)
+    assert card is not None  # a foreign key holds it
+    return wallet_transaction_shape(made, card)

@@ -1,0 +1,156 @@
+"""Drawdowns and funding by API. Each is one unit of work; the same `ref_id` again gives what the
+first call did. Source: `reference/dintero-api.md#45-info-and-transactions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards import ledger, lookup
+from backend.cards.ledger import Cause, InsufficientFunds
+from backend.cards.tables import Card, Hold, WalletTransaction
+from backend.context import Backend
+from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.rules.gift_card import Refusal, refusal
+
+_REASON = {
+    Refusal.INACTIVE: "the card is not active",
+    Refusal.EXPIRED: "the card has expired",
+    Refusal.NOT_ACTIVE_YET: "the card cannot be used yet",
+    Refusal.OTHER_CURRENCY: "the card is in another currency",
+}
+
+
+class CardRefused(InvalidRequest):
+    code = "CARD_REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """`type`: `drawdown` or `fund`; `pending` locks the value until captured or voided."""
+
+    account_id: str
+    card_pk: str
+    type: str
+    amount: int
+    currency: str
+    pending: bool
+    cause: Cause
+
+
+async def move(ctx: Backend, movement: Movement) -> WalletTransaction:
+    """Draw from, or fund, a card. InsufficientFunds, CardRefused, or Conflict for a `ref_id` that
+    was used for something else."""
+    async with ctx.db.unit_of_work() as db:
+        card = await ledger.lock_card(db, movement.card_pk)
+        again = await _by_ref(db, card.id, movement.cause.ref_id)
+        if again is None:
+            _check(ctx, card, movement)
+        if movement.type == "fund":
+            return await ledger.fund(db, card, movement.amount, movement.cause)
+        if not movement.pending:
+            return await ledger.draw(db, card, movement.amount, movement.cause)
+        if movement.amount == 0:
+            raise _wrong("amount", "a pending drawdown needs an amount")
+        made, _ = await ledger.hold(db, card, movement.amount, movement.cause, "wallets")
+        return made
+
+
+def _check(ctx: Backend, card: Card, movement: Movement) -> None:
+    reason = refusal(lookup.facts(card), movement.currency, ctx.clock.now())
+    # Funding is allowed before `active_from`, and on an empty card.
+    allowed = (Refusal.EMPTY, Refusal.NOT_ACTIVE_YET) if movement.type == "fund" else ()
+    if reason is Refusal.EMPTY and movement.type != "fund":
+        raise InsufficientFunds("nothing is left on this card")
+    if reason is not None and reason not in allowed:
+        raise CardRefused(_REASON[reason])
+
+
+def _wrong(field: str, text: str) -> InvalidRequest:
+    return InvalidRequest(text, (FieldError(field, text),))
+
+
+async def _by_ref(db: AsyncSession, card_pk: str, ref_id: str) -> WalletTransaction | None:
+    query = select(WalletTransaction).where(
+        WalletTransaction.card == card_pk, WalletTransaction.ref_id == ref_id
+    )
+    return (await db.exec(query)).one_or_none()
+
+
+async def _pending(
+    db: AsyncSession, account_id: str, transaction_id: str
+) -> tuple[WalletTransaction, Hold]:
+    """A pending drawdown made by API, its card locked before its hold is. One that a checkout
+    payment made is the checkout's to resolve."""
+    made = await db.get(WalletTransaction, transaction_id)
+    if made is None or made.account_id != account_id:
+        raise NotFound("there is no such wallet transaction")
+    if not made.pending:
+        raise InvalidRequest("this wallet transaction is not pending")
+    query = select(Hold.id).where(Hold.wallet_transaction_id == made.id)
+    hold_id = (await db.exec(query.order_by(col(Hold.created_at)))).first()
+    if hold_id is None:
+        raise NotFound("there is no such wallet transaction")
+    held = await ledger.lock_hold(db, hold_id)
+    if held.purpose != "wallets":
+        raise Conflict("this wallet transaction belongs to a checkout payment")
+    return made, held
+
+
+async def capture(
+    ctx: Backend, account_id: str, transaction_id: str, amount: int | None, cause: Cause
+) -> WalletTransaction:
+    """Post a pending drawdown, all of it or `amount`; the rest is available again."""
+    async with ctx.db.unit_of_work() as db:
+        made, held = await _pending(db, account_id, transaction_id)
+        wanted = made.amount if amount is None else amount
+        again = await _by_ref(db, held.card, cause.ref_id)
+        if again is not None:
+            return _same(again, made, "pending_capture", wanted)
+        if not 0 < wanted <= made.amount:
+            raise _wrong("amount", f"between 1 and {made.amount} can be captured")
+        posted, _ = await ledger.post(db, held, wanted, cause, keep_rest=False)
+        return posted
+
+
+async def void(
+    ctx: Backend, account_id: str, transaction_id: str, cause: Cause
+) -> WalletTransaction:
+    """Give a pending drawdown's value back."""
+    async with ctx.db.unit_of_work() as db:
+        made, held = await _pending(db, account_id, transaction_id)
+        again = await _by_ref(db, held.card, cause.ref_id)
+        if again is not None:
+            return _same(again, made, "voided", made.amount)
+        return await ledger.void(db, held, cause)
+
+
+def _same(
+    again: WalletTransaction, parent: WalletTransaction, type_: str, amount: int
+) -> WalletTransaction:
+    if (again.type, again.amount, again.parent_id) != (type_, amount, parent.id):
+        raise Conflict("this ref_id was used for something else on this card")
+    return again
+
+
+async def list_transactions(
+    db: AsyncSession, card: Card, limit: int, starting_after: str | None
+) -> list[WalletTransaction]:
+    """A card's movements, newest first."""
+    query = select(WalletTransaction).where(WalletTransaction.card == card.id)
+    if starting_after is not None:
+        last = await db.get(WalletTransaction, starting_after)
+        if last is None or last.card != card.id:
+            raise _wrong("starting_after", "there is no such wallet transaction")
+        query = query.where(
+            (col(WalletTransaction.created_at) < last.created_at)
+            | (
+                (col(WalletTransaction.created_at) == last.created_at)
+                & (col(WalletTransaction.id) < last.id)
+            )
+        )
+    order = (col(WalletTransaction.created_at).desc(), col(WalletTransaction.id).desc())
+    return list(await db.exec(query.order_by(*order).limit(limit)))

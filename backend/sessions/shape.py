@@ -1,0 +1,124 @@
+"""A session in Dintero's shape, as its merchant sees it.
+
+Source: `reference/dintero-api.md#210-session-object-in-answers`, `#34-how-it-shows`.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.tables import Account, Profile
+from backend.cards.tables import Card
+from backend.clock import iso
+from backend.context import Backend
+from backend.errors import SessionNotFound
+from backend.rules.payment_option import STANDALONE, read_switches
+from backend.rules.session import SessionState
+from backend.sessions.load import gift_card_of, share_of
+from backend.sessions.tables import CheckoutSession, SessionEvent
+
+
+async def read_session(
+    ctx: Backend, account_id: str, session_id: str, includes: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The whole session. SessionNotFound for another account's too."""
+    async with ctx.db.reading() as db:
+        session = await db.get(CheckoutSession, session_id)
+        if session is None or session.account_id != account_id:
+            raise SessionNotFound("there is no such session")
+        _, card = await gift_card_of(db, session_id)
+        profile = await db.get(Profile, (session.account_id, session.profile_id))
+        account = await db.get(Account, session.account_id)
+        events = await _events(db, session_id)
+    if profile is None or account is None:
+        raise SessionNotFound("there is no such session")
+    shape = copy.deepcopy(session.body)
+    shape |= {
+        "id": session.id,
+        "created_at": iso(session.created_at),
+        "updated_at": iso(session.updated_at),
+        "expires_at": iso(session.expires_at),
+        "payment_operation": "unscheduled_purchase",
+        "events": [_event(event, "events.request_headers" in includes) for event in events],
+    }
+    if session.transaction_id is not None and session.state == SessionState.PAID:
+        shape["transaction_id"] = session.transaction_id
+    if session.cancelled_at is not None:
+        shape["cancelled_at"] = iso(session.cancelled_at)
+        shape["cancelled_by"] = session.cancelled_by
+    if "initiating_system_request_headers" in includes:
+        shape["initiating_system_request_headers"] = session.initiating_headers
+    shape["metadata"] = {**(shape.get("metadata") or {}), "session:profile_id": session.profile_id}
+    _show_gift_card(ctx, session, card, shape)
+    shape["configuration"] = _configuration(session, profile, account)
+    return shape
+
+
+def _show_gift_card(
+    ctx: Backend, session: CheckoutSession, card: Card | None, shape: dict[str, Any]
+) -> None:
+    customer = shape.setdefault("customer", {})
+    customer.pop("gift_cards", None)
+    shape["order"]["gift_cards"] = []
+    if card is None:
+        if not customer:
+            shape.pop("customer")
+        return
+    open_ = session.state == SessionState.OPEN
+    amount = share_of(session, card, ctx.clock.now()) if open_ else session.gift_card_amount
+    masked = {"card_id": card.card_id, "masked_card_token": card.number_mask}
+    customer["gift_cards"] = {"dintero.wallets": [masked]}
+    shape["order"]["gift_cards"] = [{"type": "dintero.wallets", **masked, "amount": amount}]
+
+
+def _configuration(session: CheckoutSession, profile: Profile, account: Account) -> dict[str, Any]:
+    """The request's configuration over the profile's, each option with what became of it."""
+    body = session.body
+    shown: dict[str, Any] = copy.deepcopy(
+        {**profile.configuration, **(body.get("configuration") or {})}
+    )
+    named = dict(read_switches(shown).named)
+    for option in [*named, *session.options]:
+        on = option in session.options
+        # Named and switched on, but not connected, or it does not go with a gift card.
+        payability = "payable" if on else "disabled_by_gateway"
+        enabled = on or named.get(option, False)
+        product = {"type": "payment_product_type", "enabled": enabled, "payability": payability}
+        if option in STANDALONE:
+            shown[option] = {**(shown.get(option) or {}), **product}
+            continue
+        type_, name = option.split(".", 1)
+        group = shown.setdefault(type_, {"type": "payment_type"})
+        group[name] = {**(group.get(name) or {}), **product}
+    own = shown.get("dintero")
+    if isinstance(own, dict) and isinstance(own.get("zero"), dict):
+        payable = "payable" if session.amount == 0 else "disabled_by_order_amount"
+        own["zero"] = {**own["zero"], "payability": payable}
+    merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
+    shown["merchant"] = {
+        "id": session.account_id,
+        **{key: merchant[key] for key in ("name", "logo_url", "country") if merchant.get(key)},
+    }
+    return shown
+
+
+async def _events(db: AsyncSession, session_id: str) -> list[SessionEvent]:
+    query = select(SessionEvent).where(SessionEvent.session_id == session_id)
+    return list(await db.exec(query.order_by(col(SessionEvent.seq))))
+
+
+def _event(event: SessionEvent, with_headers: bool) -> dict[str, Any]:
+    shape: dict[str, Any] = {
+        "id": event.id,
+        "name": event.name,
+        "created_at": iso(event.created_at),
+        "request_id": event.request_id,
+        "details": event.details,
+    }
+    if with_headers:
+        shape["request_headers"] = event.request_headers
+    return shape
