@@ -24,14 +24,18 @@ from checkout_ui.build_plugin import (
     to_own_origin,
 )
 
-SERVE_ONE_ASSET = """
-import sys
+SERVE = """
+import json, sys
 from starlette.testclient import TestClient
 from checkout_ui.checkout_ui import app
 
-answer = TestClient(app()).get(sys.argv[1])
-assert answer.status_code == 200, answer.status_code
-sys.stdout.write(answer.text)
+asset, socket = sys.argv[1], "/_event/?EIO=4&transport=websocket"
+own, foreign = "http://127.0.0.1:8000", "https://elsewhere.example"
+with TestClient(app(), base_url=own) as client:
+    served = client.get(asset, headers={"Origin": foreign})
+    said = [client.get(socket, headers={"Origin": origin}).text for origin in (own, foreign)]
+allowed = served.headers.get("access-control-allow-origin")
+json.dump([served.status_code, served.text, allowed, *said], sys.stdout)
 """
 
 
@@ -47,13 +51,16 @@ def test_names_of_the_two_internal_variables() -> None:
 
 
 def test_the_built_page_is_served_without_compiling(
-    repository: Path, built_frontend: Path, tmp_path: Path
+    repository: Path, built_frontend: Path, sqlite_url: str
 ) -> None:
-    """The two variables together: no node at run time, files served by the app itself."""
+    """The two variables together: no node at run time, files served by the app itself.
+
+    And Reflex's socket, whose origin check we set ourselves, refuses a foreign page.
+    """
     chunk = _environment_chunk(built_frontend)
     compiled_at = (repository / ".web" / "app").stat().st_mtime_ns
     done = subprocess.run(
-        [sys.executable, "-c", SERVE_ONE_ASSET, f"/assets/{chunk.name}"],
+        [sys.executable, "-c", SERVE, f"/assets/{chunk.name}"],
         cwd=repository,
         env={
             "PATH": os.defpath,
@@ -62,7 +69,7 @@ def test_the_built_page_is_served_without_compiling(
             "__REFLEX_SKIP_COMPILE": "1",
             "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "1",
             "GAVEKORT_SECRET_KEY": "only-for-this-test-only-for-this-test",
-            "GAVEKORT_DATABASE_URL": f"sqlite:///{tmp_path / 'unused.db'}",
+            "GAVEKORT_DATABASE_URL": sqlite_url,
         },
         capture_output=True,
         text=True,
@@ -70,8 +77,13 @@ def test_the_built_page_is_served_without_compiling(
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == chunk.read_text(encoding="utf-8")
+    status, text, allowed, said_to_own, said_to_foreign = json.loads(done.stdout)
+    assert (status, text) == (200, chunk.read_text(encoding="utf-8"))
     assert (repository / ".web" / "app").stat().st_mtime_ns == compiled_at
+    assert allowed is None
+    assert said_to_foreign == '"https://elsewhere.example is not an accepted origin."'
+    # This plain GET is no upgrade, so it is refused as well, but not for where it comes from.
+    assert "origin" not in said_to_own
 
 
 def test_the_overlay_that_we_take_out_has_this_key() -> None:
@@ -92,7 +104,7 @@ def test_both_routes_are_prerendered_with_their_content(built_frontend: Path) ->
     for page in ("index.html", f"v1/view/{PLACEHOLDER_SESSION_ID}/index.html"):
         html = (built_frontend / page).read_text(encoding="utf-8")
         assert "<main" in html, f"{page} is an empty shell"
-        assert "<form" in html, f"{page} is an empty shell"
+        assert 'id="first-total"' in html, f"{page} has no place for the total"
 
 
 def test_the_bundle_talks_to_its_own_origin(built_frontend: Path) -> None:
