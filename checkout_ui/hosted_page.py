@@ -125,13 +125,13 @@ def _with_first_texts(text: str, view: CheckoutView | None, language: str) -> st
     the prerendered page away."""
     known = texts.catalogue(language)
     first = {
-        "first-heading": known["head.checkout"] if view else known["title.loading"],
+        "first-heading": known["head.checkout"] if view else "\u00a0",
+        "first-merchant": view.merchant_name if view else known["title.loading"],
         "first-loading": known["head.loading"],
         "first-no-script": known["head.no_script"],
     }
     title = known["title.missing"]
     if view is not None:
-        first["first-merchant"] = view.merchant_name
         first["first-total"] = formats.money(view.order_amount, view.currency, language)
         title = shown.title(view.state, view.merchant_name, language)
     for element_id, written in first.items():

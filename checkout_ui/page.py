@@ -116,7 +116,10 @@ def _footer() -> rx.Component:
         rx.cond(
             Checkout.stage != "loading",
             rx.fragment(
-                rx.el.p(icon("lock"), words("head.secure")),
+                rx.cond(
+                    (Checkout.stage == "open") | (Checkout.stage == "paying"),
+                    rx.el.p(icon("lock"), words("head.secure")),
+                ),
                 rx.cond(
                     Checkout.merchant_terms_url != "",
                     rx.el.a(

@@ -213,7 +213,11 @@ class Checkout(rx.State):
                 setattr(self, name, value)
 
     def _show_missing(self) -> None:
-        self._set(stage="missing", page_title=self._text("title.missing"))
+        self._set(
+            stage="missing",
+            page_title=self._text("title.missing"),
+            merchant_name=self._text("title.loading"),
+        )
         self.frame_message = embed.session_not_found(self._session_id())
 
     def _show(self, view: CheckoutView) -> None:
