@@ -134,7 +134,8 @@ def _profile(gateway: Gateway, shop_url: str) -> ProfileSetup:
             "dintero_psp": {"type": "payment_type", "creditcard": _ALWAYS},
         },
         merchant={"name": MERCHANT_NAME, "logo_url": f"{shop_url}/static/logo.svg"},
-        frame_ancestors=(shop_url,),
+        # Either name of this machine may stand in the visitor's address bar.
+        frame_ancestors=(shop_url, shop_url.replace("127.0.0.1", "localhost")),
         connections={OPTION: asdict(gateway)},
     )
 

@@ -57,7 +57,7 @@ def test_migrate_needs_no_secret_and_may_run_again(
 async def test_audit_is_quiet_where_nothing_was_lost(repository: Path, seeded_url: str) -> None:
     done = _run(repository, "audit", GAVEKORT_DATABASE_URL=seeded_url)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "every card balances\n"
+    assert done.stdout == "every card and every transaction balances\n"
 
 
 async def test_audit_names_a_card_whose_money_differs(repository: Path, seeded_url: str) -> None:

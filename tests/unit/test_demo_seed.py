@@ -91,7 +91,7 @@ async def test_new_addresses_reach_the_profile(backend: Backend) -> None:
     async with backend.db.reading() as db:
         profile = await get_profile(db, ACCOUNT_ID, "default")
     assert profile.express
-    assert profile.frame_ancestors == [_SHOP_URL]
+    assert profile.frame_ancestors == [_SHOP_URL, "http://localhost:2"]
     assert connections_of(backend, profile)[OPTION] == {
         "base_url": "http://127.0.0.1:3",
         "secret_key": "sk_test_x",

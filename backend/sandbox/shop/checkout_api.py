@@ -128,10 +128,13 @@ def _answer_of(response: httpx.Response) -> dict[str, Any]:
     if not isinstance(error, dict):
         raise ApiError(response.status_code, f"The checkout answered {response.status_code}")
     nested = error.get("errors")
+    message = str(error.get("message", "")) or f"The checkout answered {response.status_code}"
+    details = [_description(entry) for entry in nested] if isinstance(nested, list) else []
     raise ApiError(
         response.status_code,
-        str(error.get("message", "")) or f"The checkout answered {response.status_code}",
-        tuple(_description(entry) for entry in nested) if isinstance(nested, list) else (),
+        message,
+        # One error alone is often told twice.
+        tuple(text for text in details if not text.endswith(message)),
         error.get("code") if isinstance(error.get("code"), str) else None,
     )
 

@@ -122,7 +122,7 @@ class Orders:
                 ),
             )
         order = self.find(reference)
-        assert order is not None  # noqa: S101 - written just above
+        assert order is not None
         return order
 
     def find(self, reference: str) -> Order | None:

@@ -98,12 +98,14 @@ def _sum(events: list[dict[str, Any]], name: str) -> Parts:
 def _row(event: dict[str, Any]) -> EventRow:
     error = event.get("error")
     amount = _int(event.get("amount"))
+    moves = event.get("event") != "INITIALIZE"
     return EventRow(
         event=str(event.get("event", "")),
         created_at=str(event.get("created_at", "")),
         success=event.get("success") is True,
         status=str(event.get("transaction_status", "")),
-        parts=Parts(amount, _gift_cards(event)) if "amount" in event else None,
+        # Who pays is decided at AUTHORIZE: before it there is no split to show.
+        parts=Parts(amount, _gift_cards(event)) if moves and "amount" in event else None,
         error=str(error.get("message", "")) if isinstance(error, dict) else "",
     )
 
