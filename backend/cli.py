@@ -150,7 +150,7 @@ def _serve(options: argparse.Namespace) -> int:
 def _what_is_wrong(error: Exception) -> str:
     from pydantic import ValidationError
 
-    assert isinstance(error, ValidationError)  # noqa: S101
+    assert isinstance(error, ValidationError)
     return "; ".join(
         f"GAVEKORT_{'_'.join(str(part) for part in entry['loc']).upper()}: {entry['msg']}"
         for entry in error.errors(include_input=False)
@@ -181,22 +181,20 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 async def _audit_all(url: str) -> int:
-    from backend.cards.audit import audit_cards
     from backend.db import Database
+    from backend.payments.audit import audit_everything
 
     database = Database(url)
-    found = 0
     try:
-        async with database.reading() as db:
-            async for difference in audit_cards(db):
-                found += 1
-                print(
-                    f"{difference.subject}: {difference.what}: expected {difference.expected},"
-                    f" found {difference.found}"
-                )
+        found = await audit_everything(database)
     finally:
         await database.close()
-    print("every card balances" if not found else f"{found} differences")
+    for difference in found:
+        print(
+            f"{difference.subject}: {difference.what}: expected {difference.expected},"
+            f" found {difference.found}"
+        )
+    print(f"{len(found)} differences" if found else "every card and every transaction balances")
     return 1 if found else 0
 
 

@@ -64,6 +64,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, GavekortError):
+            # FastAPI wraps what goes wrong while it reads a body.
+            return render(error.__cause__)
         code = _CODES.get(error.status_code, "BAD_REQUEST")
         headers = dict(error.headers) if error.headers else None
         return envelope(error.status_code, code, str(error.detail), headers=headers)

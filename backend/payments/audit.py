@@ -1,0 +1,117 @@
+"""Prove that transactions and ledger tell one story."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from sqlalchemy import func
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards.audit import Difference, audit_cards
+from backend.cards.tables import Hold, LedgerEntry, WalletTransaction
+from backend.db import Database
+from backend.payments.store import open_operation, position_of
+from backend.payments.tables import Operation, Transaction
+from backend.rules.transaction import RuleBroken, Status
+from backend.sessions.tables import CheckoutSession
+
+_BEFORE_THE_END = (Status.INITIATED, Status.ON_HOLD)
+
+
+async def audit_transactions(db: AsyncSession) -> AsyncIterator[Difference]:
+    """Every transaction whose amounts are impossible, or whose card part is not what the ledger
+    moved for it."""
+    posted = await _posted(db)
+    returned = await _returned(db)
+    pending = await _pending(db)
+    for transaction in await db.exec(select(Transaction)):
+        position = position_of(transaction)
+        try:
+            position.check()
+        except RuleBroken:
+            yield Difference(transaction.id, "refunded <= captured <= authorized", 0, 1)
+        expected_hold = await _expected_hold(db, transaction)
+        checks = (
+            ("card part captured", posted.get(transaction.id, 0), position.captured.card),
+            ("card part refunded", returned.get(transaction.id, 0), position.refunded.card),
+            ("card part held", expected_hold, pending.get(transaction.id, 0)),
+        )
+        for what, expected, found in checks:
+            if expected != found:
+                yield Difference(transaction.id, what, expected, found)
+        if Status(transaction.status) not in (*_BEFORE_THE_END, Status.FAILED):
+            total = position.authorized.total
+            if total != transaction.amount:
+                yield Difference(transaction.id, "amount", transaction.amount, total)
+    async for difference in _audit_sessions(db):
+        yield difference
+
+
+async def _expected_hold(db: AsyncSession, transaction: Transaction) -> int:
+    """What the transaction's state says should be held for it."""
+    if transaction.status in _BEFORE_THE_END:
+        query = select(Operation.card_amount).where(
+            Operation.transaction_id == transaction.id, Operation.kind == "authorize"
+        )
+        return (await db.exec(query)).one()
+    return position_of(transaction).capturable.card
+
+
+async def _posted(db: AsyncSession) -> dict[str, int]:
+    query = select(Hold.purpose, func.sum(Hold.posted)).where(
+        col(Hold.purpose).startswith("transaction:")
+    )
+    rows = await db.exec(query.group_by(col(Hold.purpose)))
+    return {purpose.removeprefix("transaction:"): int(total) for purpose, total in rows}
+
+
+async def _pending(db: AsyncSession) -> dict[str, int]:
+    query = select(Hold.purpose, func.sum(Hold.amount)).where(
+        col(Hold.purpose).startswith("transaction:"), Hold.state == "pending"
+    )
+    rows = await db.exec(query.group_by(col(Hold.purpose)))
+    return {purpose.removeprefix("transaction:"): int(total) for purpose, total in rows}
+
+
+async def _returned(db: AsyncSession) -> dict[str, int]:
+    """Refunds by the ledger, traced to their transaction by the drawdown they came from."""
+    query = (
+        select(Hold.purpose, func.sum(LedgerEntry.amount))
+        .select_from(LedgerEntry)
+        .join(
+            WalletTransaction,
+            col(WalletTransaction.id) == col(LedgerEntry.wallet_transaction_id),
+        )
+        # The first hold of a drawdown bears its id; carried ones do not, so none counts twice.
+        .join(Hold, col(Hold.id) == col(WalletTransaction.parent_id))
+        .where(LedgerEntry.movement == "refund")
+        .group_by(col(Hold.purpose))
+    )
+    rows = await db.exec(query)
+    return {purpose.removeprefix("transaction:"): int(total) for purpose, total in rows}
+
+
+async def _audit_sessions(db: AsyncSession) -> AsyncIterator[Difference]:
+    """A session that is paying or paid has its transaction; an ended operation leaves none open."""
+    query = select(CheckoutSession).where(col(CheckoutSession.state).in_(("paying", "paid")))
+    for session in await db.exec(query):
+        transaction = await db.get(Transaction, session.transaction_id or "")
+        if transaction is None or transaction.session_id != session.id:
+            yield Difference(session.id, "a paying or paid session has a transaction", 1, 0)
+            continue
+        under_way = transaction.status in _BEFORE_THE_END
+        if under_way != (session.state == "paying"):
+            yield Difference(session.id, f"{session.state} with {transaction.status}", 0, 1)
+        if transaction.status == Status.INITIATED and not await open_operation(db, transaction.id):
+            yield Difference(transaction.id, "a try that nobody looks at", 1, 0)
+
+
+async def audit_everything(database: Database) -> list[Difference]:
+    """Cards and transactions, of one moment. Empty where no money was lost."""
+    async with database.reading() as db:
+        if not database.is_sqlite:
+            # SQLite reads one moment anyway.
+            await db.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        cards = [difference async for difference in audit_cards(db)]
+        return cards + [difference async for difference in audit_transactions(db)]

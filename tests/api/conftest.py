@@ -1,0 +1,35 @@
+"""The API over each database, with the real acquirer on its own port."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import Merchant, close_merchant, open_merchant
+
+
+@pytest.fixture(scope="session")
+def _acquirer(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acquirer]:
+    acquirer = Acquirer(repository, tmp_path_factory.mktemp("acquirer"))
+    acquirer.start()
+    yield acquirer
+    acquirer.kill()
+    acquirer.http.close()
+
+
+@pytest.fixture
+def acquirer(_acquirer: Acquirer) -> Iterator[Acquirer]:
+    yield _acquirer
+    _acquirer.reset()
+
+
+@pytest.fixture
+async def merchant(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:
+    secret_key = f"sk_test_{uuid.uuid4().hex}"
+    merchant = await open_merchant(database_url, acquirer.base_url, secret_key)
+    yield merchant
+    await close_merchant(merchant)

@@ -1,0 +1,216 @@
+"""A checkout in this process over a real database, a merchant who calls its API, and a payer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from backend import context
+from backend.accounts.clients import SCOPES, create_account, create_client
+from backend.accounts.profiles import ProfileSetup, save_profile
+from backend.api.app import create_api
+from backend.clock import Clock
+from backend.context import Backend
+from backend.payments.audit import audit_everything
+from backend.payments.pay import PayResult, pay
+from backend.sessions import payer, read
+from backend.sessions.details import Details
+from backend.sessions.view import AddressView, CheckoutView
+from backend.settings import Settings
+from tests.support.card_gateway import APPROVED, Acquirer
+
+ACCOUNT = "T12345678"
+OPTION = "dintero_psp.creditcard"
+WEBHOOK_SECRET = "whsec_of_the_tests"
+ADDRESS = AddressView("Kari", "Nordmann", "Storgata 1", "", "0155", "Oslo", "NO")
+DETAILS = Details("kari@example.com", "+4799887766", ADDRESS)
+BASE_URL = "http://127.0.0.1:8000"
+ON = {"type": "payment_product_type", "enabled": True}
+
+
+class MovingClock:
+    """The real time, and then some."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass
+class Merchant:
+    """One account of the checkout, its client's credentials, and an HTTP client with its token."""
+
+    ctx: Backend
+    api: httpx.AsyncClient
+    client_id: str
+    client_secret: str
+    clock: MovingClock
+
+    async def card(self, amount: int = 10000, **more: Any) -> dict[str, Any]:
+        """A gift card: `{card_id, number, pin}`."""
+        body = {
+            "card_id": f"card-{datetime.now(UTC).timestamp()}",
+            "amount": amount,
+            "currency": "NOK",
+            "pin": {"format": {"length": 4, "numbers": True}},
+            "card_token": {"format": {"length": 16, "numbers": True}},
+        } | more
+        made = await self.post(f"/v1/accounts/{ACCOUNT}/wallets/cards", body)
+        return {
+            "card_id": made["card_id"],
+            "number": made["card_token"]["token"]["value"],
+            "pin": made["pin"]["pin"]["value"],
+        }
+
+    async def post(self, path: str, body: Any = None, expect: int = 200) -> Any:
+        answer = await self.api.post(path, json=body)
+        assert answer.status_code == expect, answer.text
+        return answer.json()
+
+    async def get(self, path: str, expect: int = 200) -> Any:
+        answer = await self.api.get(path)
+        assert answer.status_code == expect, answer.text
+        return answer.json()
+
+    async def session(self, amount: int = 40000, **more: Any) -> str:
+        made = await self.post("/v1/sessions-profile", session_body(amount, **more))
+        return str(made["id"])
+
+    async def ready(
+        self, amount: int = 40000, card: dict[str, Any] | None = None, **more: Any
+    ) -> str:
+        """A session whose payer has given the details, and the card where there is one."""
+        session_id = await self.session(amount, **more)
+        await payer.set_details(self.ctx, session_id, DETAILS)
+        if card is not None:
+            await payer.add_gift_card(self.ctx, session_id, card["number"], card["pin"], "1.2.3.4")
+        return session_id
+
+    async def view(self, session_id: str) -> CheckoutView:
+        return await read.read_view(self.ctx, session_id)
+
+    async def press_pay(self, session_id: str) -> PayResult:
+        shown = await self.view(session_id)
+        option = OPTION if shown.to_pay else None
+        return await pay(self.ctx, session_id, option, shown.to_pay, "nb")
+
+    async def come_back(self, url: str) -> str:
+        """Follow the provider's redirect to us; where we send the payer then."""
+        parts = urlsplit(url)
+        answer = await self.api.get(f"{parts.path}?{parts.query}")
+        assert answer.status_code == 302, answer.text
+        return str(answer.headers["location"])
+
+    async def paid(
+        self, acquirer: Acquirer, amount: int = 40000, card: dict[str, Any] | None = None,
+        number: str = APPROVED, **more: Any,
+    ) -> str:  # fmt: skip
+        """A session paid at the acquirer's page; the transaction's id."""
+        session_id = await self.ready(amount, card, **more)
+        result = await self.press_pay(session_id)
+        if result.state == "redirect":
+            assert result.url is not None
+            answer = acquirer.pay(result.url, number)
+            assert answer.status_code in (302, 303), answer.text
+            await self.come_back(answer.headers["location"])
+        shown = await self.view(session_id)
+        assert shown.transaction_id is not None, shown
+        return shown.transaction_id
+
+    async def transaction(self, transaction_id: str) -> Any:
+        return await self.get(f"/v1/transactions/{transaction_id}")
+
+    async def balance(self, card_id: str) -> tuple[int, int, int]:
+        """Available, held, drawn."""
+        card = await self.get(f"/v1/accounts/{ACCOUNT}/wallets/cards/{card_id}")
+        return card["amount_available"], card["amount_pending"], card["amount_drawdown"]
+
+    async def audit(self) -> None:
+        assert await audit_everything(self.ctx.db) == []
+
+
+def session_body(amount: int = 40000, **more: Any) -> dict[str, Any]:
+    """A request in the form of the documentation's; `more` replaces top-level parts."""
+    return {
+        "url": {
+            "return_url": "https://shop.example/accept?keep=1",
+            "callback_url": "https://shop.example/callback?method=GET",
+        },
+        "order": {
+            "amount": amount,
+            "currency": "NOK",
+            "vat_amount": amount // 5,
+            "items": [
+                {"id": "10", "line_id": "1", "amount": amount, "quantity": 2, "vat": 25,
+                 "description": "Forsvinnignspølse"}
+            ],
+            "merchant_reference": "order-1",
+        },
+        "configuration": {
+            "active_payment_types": {"enabled": True},
+            "dintero": {"type": "payment_type", "wallets": ON},
+        },
+        "profile_id": "default",
+    } | more  # fmt: skip
+
+
+async def open_merchant(
+    database_url: str, acquirer_url: str, secret_key: str, **settings: Any
+) -> Merchant:
+    """Start the process' context and sign in. `close_merchant` ends both."""
+    clock = MovingClock()
+    wanted = Settings(
+        secret_key="a master secret of the tests, long enough",
+        database_url=database_url,
+        base_url=BASE_URL,
+        **settings,
+    )
+    ctx = context.start(wanted)
+    checked: Clock = clock
+    ctx.clock = checked
+    await create_account(ctx, ACCOUNT, "Fjord & Form")
+    made = await create_client(ctx, ACCOUNT, SCOPES)
+    await save_profile(ctx, profile(acquirer_url, secret_key))
+    api = httpx.AsyncClient(
+        transport=httpx.ASGITransport(create_api(), raise_app_exceptions=False),
+        base_url=BASE_URL,
+    )
+    merchant = Merchant(ctx, api, made.client_id, made.client_secret, clock)
+    token = await sign_in(merchant)
+    api.headers["authorization"] = f"Bearer {token}"
+    return merchant
+
+
+def profile(acquirer_url: str, secret_key: str, **more: Any) -> ProfileSetup:
+    gateway = {
+        "base_url": acquirer_url, "secret_key": secret_key, "webhook_secret": WEBHOOK_SECRET,
+    }  # fmt: skip
+    setup: dict[str, Any] = {
+        "account_id": ACCOUNT, "profile_id": "default", "express": True,
+        "connections": {OPTION: gateway},
+    } | more  # fmt: skip
+    return ProfileSetup(**setup)
+
+
+async def sign_in(merchant: Merchant) -> str:
+    answer = await merchant.api.post(
+        f"/v1/accounts/{ACCOUNT}/auth/token",
+        auth=(merchant.client_id, merchant.client_secret),
+        json={
+            "grant_type": "client_credentials",
+            "audience": f"https://api.dintero.com/v1/accounts/{ACCOUNT}",
+        },
+    )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["access_token"])
+
+
+async def close_merchant(merchant: Merchant) -> None:
+    await merchant.api.aclose()
+    await context.stop()
