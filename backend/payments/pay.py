@@ -111,7 +111,7 @@ async def _begin(
     choices = (session.body.get("express") or {}).get("shipping_options") or []
     if not session.details_done or (choices and session.chosen_shipping is None):
         raise DetailsMissing("the payer's details are not complete")
-    added, card = await gift_card_of(db, session.id)
+    _, card = await gift_card_of(db, session.id)
     if card is not None:
         card = await ledger.lock_card(db, card.id)
     share = share_of(session, card, now)
@@ -207,7 +207,7 @@ def _snapshot(session: CheckoutSession, language: str) -> dict[str, Any]:
 
 
 async def create_at_provider(ctx: Backend, transaction_id: str) -> PayResult:
-    """Ask the provider for the payment, and keep its answer. Safe to repeat: one key, one payment."""
+    """Ask the provider for the payment, and keep its answer. One key, one payment."""
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, transaction_id)
         operation = await open_operation(db, transaction_id)
