@@ -126,6 +126,9 @@ class Api:
                 response = await self._answer(verb, request, call)
             except ApiError as error:
                 response = _json(error.status, json.dumps(public(error.body)))
+            except asyncio.CancelledError:
+                # Stopped while an answer was kept waiting on purpose: no fault of the program.
+                return _Broken()
             response.headers.update(headers)
             return response
 

@@ -35,7 +35,7 @@ EN = {
     "expiry": "Expiry date",
     "expiry_hint": "MM / YY",
     "cvc": "Security code",
-    "cvc_hint": "3 digits on the back (4 on Amex)",
+    "cvc_hint": "3 digits, 4 on Amex",
     "name": "Name on card",
     "pay": "Pay {amount}",
     "back": "Cancel and go back to the shop",
@@ -70,7 +70,7 @@ EN = {
     " Try again in a while.",
     "declined_live": "This is not a test card. Nothing was charged. Choose one of the test cards.",
     "challenge_title": "Confirm the payment",
-    "challenge_text": "Your bank asks you to confirm a payment of {amount} to {merchant}"
+    "challenge_text": "Your bank asks you to confirm a payment of {amount}"
     " with the card ending in {last4}.",
     "challenge_bank": "Test bank, 3-D Secure",
     "challenge_complete": "Complete",
@@ -98,7 +98,7 @@ NB = {
     "expiry": "Utløpsdato",
     "expiry_hint": "MM / ÅÅ",
     "cvc": "Sikkerhetskode",
-    "cvc_hint": "3 sifre på baksiden (4 på Amex)",
+    "cvc_hint": "3 sifre, 4 på Amex",
     "name": "Navn på kortet",
     "pay": "Betal {amount}",
     "back": "Avbryt og gå tilbake til butikken",
@@ -133,7 +133,7 @@ NB = {
     " Prøv igjen om litt.",
     "declined_live": "Dette er ikke et testkort. Ingenting er trukket. Velg et av testkortene.",
     "challenge_title": "Bekreft betalingen",
-    "challenge_text": "Banken ber deg bekrefte en betaling på {amount} til {merchant}"
+    "challenge_text": "Banken ber deg bekrefte en betaling på {amount}"
     " med kortet som slutter på {last4}.",
     "challenge_bank": "Testbanken, 3-D Secure",
     "challenge_complete": "Fullfør",
