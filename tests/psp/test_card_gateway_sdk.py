@@ -20,6 +20,9 @@ from tests.support.card_gateway import (
 
 Session = stripe.checkout.Session
 
+# The client's own use of httpx.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
 
 @pytest.fixture
 def client(acquirer: Acquirer, secret_key: str) -> Iterator[stripe.StripeClient]:

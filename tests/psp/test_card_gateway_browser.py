@@ -1,0 +1,117 @@
+"""The acquirer's hosted page in a real browser: look, keyboard, accessibility, no script."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.support.browser import chromium_arguments
+from tests.support.card_gateway import Acquirer, Listener
+
+# isort: split
+# The browser module sets what Playwright needs before it is imported.
+from playwright.sync_api import Browser, Page, sync_playwright
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path, args=chromium_arguments()
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def url(acquirer: Acquirer, secret_key: str, listener: Listener) -> str:
+    """A page of 300.00 NOK whose shop is on another origin."""
+    shop = listener.url.rsplit("/", 1)[0]
+    response = httpx.post(
+        f"{acquirer.base_url}/v1/checkout/sessions",
+        headers={"Authorization": f"Bearer {secret_key}"},
+        data={
+            "mode": "payment",
+            "locale": "nb",
+            "success_url": f"{shop}/accept",
+            "cancel_url": f"{shop}/cancel",
+            "line_items[0][price_data][currency]": "nok",
+            "line_items[0][price_data][unit_amount]": "30000",
+            "line_items[0][price_data][product_data][name]": "Ordre 1043 (rest etter gavekort)",
+            "payment_intent_data[capture_method]": "manual",
+        },
+    )
+    address: str = response.json()["url"]
+    return address
+
+
+def _check(page: Page, axe: Axe) -> None:
+    results = axe.run(page)
+    assert results.violations_count == 0, results.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_every_state_is_accessible(browser: Browser, url: str, width: int, scheme: str) -> None:
+    axe = Axe()
+    size = {"width": width, "height": 800}
+    with browser.new_context(viewport=size, color_scheme=scheme) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(url)
+        _check(page, axe)
+        page.click("#pay")
+        page.wait_for_selector("#alert")
+        _check(page, axe)
+        # The first wrong field has the focus, and its message is its description.
+        wrong = page.locator("#card-number:focus")
+        wrong.wait_for()
+        assert wrong.get_attribute("aria-invalid") == "true"
+        assert wrong.get_attribute("aria-describedby") == "card-number-error "
+        page.get_by_role("link", name=re.compile("4100 0000 0000 0076")).click()
+        _check(page, axe)
+        page.click("#pay")
+        page.wait_for_selector("#alert")
+        _check(page, axe)
+        page.get_by_role("link", name=re.compile("4000 1000 0000 0000")).click()
+        page.click("#pay")
+        page.wait_for_selector("#complete")
+        _check(page, axe)
+        page.click("#fail")
+        page.get_by_role("link", name=re.compile("4100 0000 0000 0001")).click()
+        page.click("#pay")
+        page.wait_for_selector("#onward")
+        _check(page, axe)
+
+
+def test_keyboard_alone_and_no_script(browser: Browser, url: str, acquirer: Acquirer) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        strangers: list[str] = []
+        page.on("request", lambda request: strangers.append(request.url))
+        page.goto(url)
+        assert all(one.startswith((acquirer.base_url, "data:")) for one in strangers)
+        page.focus("#card-number")
+        for text in ("4000 1000 0000 0000", "12 / 34", "123", "Kari Nordmann"):
+            page.keyboard.type(text)
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#complete")
+        page.focus("#complete")
+        # The redirect to the shop's other origin passes the page's own policy.
+        with page.expect_request(re.compile("/accept$")):
+            page.keyboard.press("Enter")
+
+
+def test_back_to_the_shop(browser: Browser, url: str) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(url)
+        with page.expect_request(re.compile("/cancel$")):
+            page.click("#back")
