@@ -1,0 +1,62 @@
+"""`make bench`: figures of this machine, from a demo of its own. Nothing is judged here.
+
+python -m tests.bench [--only page|sessions|payments] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+from typing import Any
+
+from tests.bench import api
+from tests.bench.figures import heading, line
+from tests.bench.merchant import Merchant
+from tests.bench.page import page_figures
+from tests.bench.running import running_demo
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", choices=("page", "sessions", "payments"))
+    parser.add_argument("--quick", action="store_true", help="fewer runs, rougher figures")
+    options = parser.parse_args()
+    heading("Machine")
+    line("processors, system", f"{os.cpu_count()}, {platform.system()} {platform.machine()}")
+    line("Python", platform.python_version())
+    line("load before", f"{os.getloadavg()[0]:.2f}")
+    with running_demo() as facts:
+        rates: dict[str, float] = {}
+        if options.only in (None, "page"):
+            _page(facts, options.quick)
+        if options.only in (None, "sessions"):
+            rates["sessions"] = asyncio.run(api.sessions(facts, quick=options.quick))
+        if options.only in (None, "payments"):
+            rates["payments"] = asyncio.run(api.payments(facts, quick=options.quick))
+        if len(rates) == 2:
+            line("one payment costs", f"{rates['sessions'] / rates['payments']:.1f} sessions")
+
+
+async def _prepare(facts: dict[str, Any]) -> tuple[list[str], list[str], tuple[str, str]]:
+    """Pages of fresh sessions, pages with two shipping options, and a gift card."""
+    merchant = Merchant(facts, 1)
+    try:
+        await merchant.sign_in()
+        pages = [str((await merchant.create_session())["url"]) for _ in range(20)]
+        with_shipping = [
+            str((await merchant.create_session(shipping=True))["url"]) for _ in range(2)
+        ]
+        return pages, with_shipping, await merchant.issue_card(10000)
+    finally:
+        await merchant.close()
+
+
+def _page(facts: dict[str, Any], quick: bool) -> None:
+    pages, with_shipping, card = asyncio.run(_prepare(facts))
+    page_figures(iter(pages), iter(with_shipping), card, quick=quick)
+
+
+if __name__ == "__main__":
+    main()
