@@ -4,15 +4,16 @@
   "use strict";
 
   // --- Numbers are grouped as they are typed, and pasted in any form -----------------------------
+  // Only digits: in a number with letters, other signs may belong to it.
   const grouped = (text, size) =>
-    text.replace(/[^0-9a-z]/gi, "").match(new RegExp(`.{1,${size}}`, "g"))?.join(" ") ?? "";
+    text.replace(/\D/g, "").match(new RegExp(`.{1,${size}}`, "g"))?.join(" ") ?? "";
 
   document.addEventListener("input", (event) => {
     const field = event.target;
     const size = Number(field.dataset?.group);
-    if (!size || event.isComposing) return;
+    if (!size || event.isComposing || /[^\d\s.-]/.test(field.value)) return;
     const caret = field.selectionStart ?? field.value.length;
-    const before = field.value.slice(0, caret).replace(/[^0-9a-z]/gi, "").length;
+    const before = field.value.slice(0, caret).replace(/\D/g, "").length;
     const text = grouped(field.value, size);
     if (text === field.value) return;
     field.value = text;

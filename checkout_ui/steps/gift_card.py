@@ -15,7 +15,8 @@ from checkout_ui import formats
 from checkout_ui.parts import button, field, icon, problem, step, words
 from checkout_ui.state import Checkout
 
-_SEPARATORS = re.compile(r"[\s.\-]+")
+_BLANKS = re.compile(r"\s+")
+_GROUPED_DIGITS = re.compile(r"[\d.\-]+")
 
 _NUMBER, _PIN = "gift_card_number", "gift_card_pin"
 
@@ -33,8 +34,15 @@ _NO_PASSWORD = {
 class _Form(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
-    gift_card_number: Annotated[str, StringConstraints(max_length=60)] = ""
-    gift_card_pin: Annotated[str, StringConstraints(max_length=30)] = ""
+    gift_card_number: Annotated[str, StringConstraints(max_length=200)] = ""
+    gift_card_pin: Annotated[str, StringConstraints(max_length=100)] = ""
+
+
+def _bare(number: str) -> str:
+    """Without what was put in for reading. In a number with letters a hyphen may mean something:
+    Dintero's default numbers are UUIDs."""
+    joined = _BLANKS.sub("", number)
+    return re.sub(r"\D", "", joined) if _GROUPED_DIGITS.fullmatch(joined) else joined
 
 
 class GiftCardState(Checkout):
@@ -51,8 +59,7 @@ class GiftCardState(Checkout):
         except ValidationError:
             self._refuse("not_matched", _NUMBER)
             return
-        number = _SEPARATORS.sub("", form.gift_card_number)
-        pin = _SEPARATORS.sub("", form.gift_card_pin)
+        number, pin = _bare(form.gift_card_number), _BLANKS.sub("", form.gift_card_pin)
         if not number or not pin:
             self._refuse_missing(number, pin)
             return
@@ -192,7 +199,6 @@ def _form() -> rx.Component:
                 error_beneath=False,
                 auto_complete="off",
                 input_mode="numeric",
-                max_length=60,
                 custom_attrs={**_NO_PASSWORD, "data-group": "4"},
             ),
             field(
@@ -203,7 +209,6 @@ def _form() -> rx.Component:
                 error_beneath=False,
                 auto_complete="off",
                 input_mode="numeric",
-                max_length=30,
                 custom_attrs=_NO_PASSWORD,
             ),
             class_name="fields",

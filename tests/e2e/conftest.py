@@ -1,0 +1,84 @@
+"""The demo as it is, a real browser, and a payer whose page must not complain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.support.browser import chromium_arguments
+from tests.support.demo import Demo, Merchant, Shop
+from tests.support.payer import Payer
+
+PHONE = {"width": 390, "height": 844}
+
+NewPayer = Callable[..., Payer]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def demo(
+    built_frontend: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Demo]:
+    demo = Demo(repository, tmp_path_factory.mktemp("demo"))
+    demo.start()
+    yield demo
+    demo.audit()
+    demo.stop()
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with Shop().running() as shop:
+        yield shop
+
+
+@pytest.fixture
+def merchant(demo: Demo, shop: Shop) -> Iterator[Merchant]:
+    merchant = Merchant(demo, shop)
+    yield merchant
+    merchant.http.close()
+
+
+# Playwright's synchronous side keeps an event loop running in this thread as long as it is open:
+# it is closed after every module, so that asynchronous tests elsewhere find none.
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path, args=chromium_arguments()
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_payer(browser: Browser, demo: Demo) -> Iterator[NewPayer]:
+    """Makes payers: a phone in Norwegian unless told otherwise. At the end nothing may have been
+    complained of: no error in the console, none in a script, no violation of the policy."""
+    payers: list[Payer] = []
+
+    def make(**wanted: Any) -> Payer:
+        options: dict[str, Any] = {"viewport": PHONE, "locale": "nb-NO"} | wanted
+        payer = Payer(browser.new_context(**options), demo.base_url)
+        payers.append(payer)
+        return payer
+
+    yield make
+    for payer in payers:
+        payer.page.context.close()
+    assert [payer.complaints for payer in payers if payer.complaints] == []
+
+
+@pytest.fixture
+def payer(new_payer: NewPayer) -> Payer:
+    return new_payer()

@@ -1,0 +1,224 @@
+"""The whole product as `gavekort demo` starts it, a merchant who uses its API, and a shop's
+address on a real socket that payers are sent back to."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+_OFFSETS = (0, 10, 20)
+_SECONDS_TO_START = 150
+
+
+def _free_base_port() -> int:
+    """The first of three ports that the demo takes; each of them is free now."""
+    for base in range(18100, 19900, 30):
+        with contextlib.ExitStack() as sockets, contextlib.suppress(OSError):
+            for offset in _OFFSETS:
+                probe = sockets.enter_context(socket.socket())
+                probe.bind(("127.0.0.1", base + offset))
+            return base
+    raise RuntimeError("no three free ports")
+
+
+class Demo:
+    """`gavekort demo`, which can be stopped and started again on the same ports and directory."""
+
+    def __init__(self, repository: Path, directory: Path) -> None:
+        self._repository = repository
+        self._directory = directory
+        self._port = _free_base_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.facts: dict[str, Any] = {}
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def acquirer_url(self) -> str:
+        return f"http://127.0.0.1:{self._port + 10}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "backend.cli", "demo"]
+        self._process = subprocess.Popen(
+            [*command, "--port", str(self._port), "--data-dir", str(self._directory)],
+            cwd=self._repository,
+            stdout=subprocess.DEVNULL,
+        )
+        summary = self._directory / "demo.json"
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while not summary.exists():
+            assert self._process.poll() is None, "the demo ended while starting"
+            assert time.monotonic() < deadline, "the demo did not start"
+            time.sleep(0.1)
+        self.facts = json.loads(summary.read_text(encoding="utf-8"))
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(15)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(5)
+            self._process = None
+
+    def audit(self) -> None:
+        """`gavekort audit`: no money was lost."""
+        command = [sys.executable, "-m", "backend.cli", "audit", "--data-dir"]
+        done = subprocess.run(
+            [*command, str(self._directory)],
+            cwd=self._repository,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@dataclass
+class Shop:
+    """What payers are sent back to, and what is called back: a server that remembers."""
+
+    url: str = ""
+    returned: list[dict[str, str]] = field(default_factory=list)
+    called_back: list[dict[str, str]] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Shop]:
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+                if parts.path == "/accept":
+                    shop.returned.append(query)
+                elif parts.path == "/callback":
+                    shop.called_back.append(query)
+                body = b"<!DOCTYPE html><title>The shop</title><h1>The shop</h1>"
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join(5)
+
+
+class Merchant:
+    """The demo's merchant, on nothing but the public API. Amounts in minor units."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, demo: Demo, shop: Shop) -> None:
+        self._facts = demo.facts
+        self._shop = shop
+        self.http = httpx.Client(base_url=demo.base_url, timeout=20)
+        account = self._facts["account_id"]
+        answer = self.http.post(
+            f"/v1/accounts/{account}/auth/token",
+            auth=(self._facts["client_id"], self._facts["client_secret"]),
+            json={
+                "grant_type": "client_credentials",
+                "audience": f"{demo.base_url}/v1/accounts/{account}",
+            },
+        )
+        assert answer.status_code == 200, answer.text
+        self.http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def post(self, path: str, body: Any) -> Any:
+        answer = self.http.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def get(self, path: str) -> Any:
+        answer = self.http.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def card(self, amount: int = 10000, currency: str = "NOK", **more: Any) -> dict[str, str]:
+        """A new gift card: `{card_id, number, pin}`."""
+        body = {
+            "card_id": f"e2e-{next(self._numbers)}-{time.time_ns()}",
+            "amount": amount,
+            "currency": currency,
+            "pin": {"format": {"length": 4, "numbers": True}},
+            "card_token": {"format": {"length": 16, "numbers": True}},
+        } | more
+        made = self.post(f"/v1/accounts/{self._facts['account_id']}/wallets/cards", body)
+        return {
+            "card_id": made["card_id"],
+            "number": made["card_token"]["token"]["value"],
+            "pin": made["pin"]["pin"]["value"],
+        }
+
+    def balance(self, card: dict[str, str]) -> tuple[int, int]:
+        """Available and held."""
+        account = self._facts["account_id"]
+        known = self.get(f"/v1/accounts/{account}/wallets/cards/{card['card_id']}")
+        return known["amount_available"], known["amount_pending"]
+
+    def session(self, amount: int = 40000, **more: Any) -> dict[str, str]:
+        """A new session: `{id, url}`. `more` replaces top-level parts of the request."""
+        body = {
+            "url": self.addresses(),
+            "order": {
+                "amount": amount,
+                "currency": "NOK",
+                "vat_amount": amount // 5,
+                "merchant_reference": "order-1",
+                "items": [
+                    {
+                        "id": "10",
+                        "line_id": "1",
+                        "description": "Ullpledd",
+                        "quantity": 2,
+                        "amount": amount,
+                        "vat": 25,
+                    }
+                ],
+            },
+            "profile_id": "default",
+        } | more
+        made: dict[str, str] = self.post("/v1/sessions-profile", body)
+        return made
+
+    def addresses(self) -> dict[str, str]:
+        return {
+            "return_url": f"{self._shop.url}/accept",
+            "callback_url": f"{self._shop.url}/callback?method=GET",
+            "merchant_terms_url": "https://example.com/terms.html",
+        }
+
+    def transaction(self, transaction_id: str) -> Any:
+        return self.get(f"/v1/transactions/{transaction_id}")

@@ -1,0 +1,120 @@
+"""A payer in a real browser: what they do on the page, and what went wrong under way."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Response, expect
+
+APPROVED = "4000000000000002"
+DECLINED = "4100000000000076"
+
+ADDRESS = {
+    "first_name": "Kari",
+    "last_name": "Nordmann",
+    "address_line": "Karl Johans gate 1",
+    "postal_code": "0154",
+    "postal_place": "Oslo",
+}
+
+
+class Payer:
+    """One tab. `complaints` collects errors of the console, of scripts, and of the policy."""
+
+    def __init__(self, context: BrowserContext, base_url: str) -> None:
+        self.page: Page = context.new_page()
+        self.complaints: list[str] = []
+        self._base_url = base_url
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        ours = (message.location or {}).get("url", "").startswith(self._base_url)
+        # A browser writes this for every page whose status is 404 or 410.
+        expected = re.search(r"status of 4(04|10)", message.text)
+        if ours and message.type in ("error", "warning") and not expected:
+            self.complaints.append(message.text)
+
+    # --- the page ---------------------------------------------------------------------------
+
+    def open(self, session: dict[str, str], **query: str) -> Response | None:
+        """By `/v1/view/{sid}`; waits until the page is alive."""
+        pairs = "&".join(f"{name}={value}" for name, value in query.items())
+        response = self.page.goto(session["url"] + (f"?{pairs}" if pairs else ""))
+        self.alive()
+        return response
+
+    def alive(self) -> None:
+        expect(self.page.locator("main:not([data-stage=loading])")).to_be_attached(timeout=15000)
+
+    def stage(self, wanted: str, seconds: float = 10) -> None:
+        found = self.page.locator(f"main[data-stage={wanted}]")
+        expect(found).to_be_attached(timeout=seconds * 1000)
+
+    def give_details(self, email: str = "kari@example.no", phone: str = "41234567") -> None:
+        self.page.fill("#email", email)
+        self.page.fill("#phone_number", phone)
+        for name, value in ADDRESS.items():
+            self.page.fill(f"#shipping_address-{name}", value)
+        self.page.click("#details-save")
+        expect(self["#details-edit"]).to_be_visible()
+
+    def type_card(self, number: str, pin: str) -> None:
+        self.page.fill("#gift_card_number", number)
+        self.page.fill("#gift_card_pin", pin)
+        self.page.click("#card-add")
+
+    def add_card(self, card: dict[str, str]) -> None:
+        self.type_card(card["number"], card["pin"])
+        expect(self["#card-in-use"]).to_be_visible()
+
+    def shows_total(self, to_pay: str, order: str = "", card: str = "") -> None:
+        """As written, with ordinary spaces."""
+        expect(self["#total-to-pay"]).to_have_text(_written(to_pay))
+        if order:
+            expect(self["#total-order"]).to_have_text(_written(order))
+            expect(self["#total-card"]).to_have_text(_written(card))
+
+    def announced(self, text: str) -> None:
+        expect(self["#announcer"]).to_have_text(re.compile(_written(text).pattern))
+
+    def focused(self, element_id: str) -> None:
+        expect(self[f"#{element_id}"]).to_be_focused()
+
+    def __getitem__(self, selector: str) -> Locator:
+        return self.page.locator(selector)
+
+    # --- the acquirer's page ----------------------------------------------------------------
+
+    def press_pay(self) -> None:
+        """Until the acquirer's page is there."""
+        self.page.click("#pay-button")
+        self.at_acquirer()
+
+    def at_acquirer(self) -> None:
+        expect(self["input[name=number]"]).to_be_visible(timeout=15000)
+
+    def pay_with(self, number: str = APPROVED) -> None:
+        page = self.page
+        page.fill("input[name=number]", number)
+        page.fill("input[name=expiry]", "12/34")
+        page.fill("input[name=cvc]", "123")
+        page.fill("input[name=name]", "Kari Nordmann")
+        page.click("#pay")
+
+    def at_shop(self) -> None:
+        expect(self.page).to_have_title("The shop", timeout=15000)
+
+
+def _written(text: str) -> re.Pattern[str]:
+    """`text` with any kind of space where it has one."""
+    return re.compile(re.escape(text).replace(r"\ ", r"\s"))
+
+
+def violations(found: Any) -> list[tuple[str, list[str]]]:
+    """What axe-core complains of: rule and elements."""
+    return [
+        (rule["id"], [node["html"][:120] for node in rule["nodes"]])
+        for rule in found.response["violations"]
+    ]
