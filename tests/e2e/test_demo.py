@@ -27,10 +27,10 @@ class Demo:
     def __init__(self, repository: Path, directory: Path, port: int) -> None:
         self.directory = directory
         self._output = directory.with_name(f"output-{time.monotonic_ns()}")
+        command = [sys.executable, "-m", "backend.cli", "demo"]
         with self._output.open("wb") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "backend.cli", "demo", "--port", str(port)]
-                + ["--data-dir", str(directory)],
+                [*command, "--port", str(port), "--data-dir", str(directory)],
                 cwd=repository,
                 env={name: text for name, text in os.environ.items() if "GAVEKORT_" not in name},
                 stdout=sink,
