@@ -50,8 +50,9 @@ _SESSIONS = "/v1/checkout/sessions"
 _PAGE = 100  # the longest list the provider gives at once
 _MOST_PAGES = 50
 # The provider wants 30 min to 24 h from *its* now: a margin for clock skew and the way there.
-_SHORTEST = timedelta(minutes=31)
-_LONGEST = timedelta(hours=23, minutes=55)
+_SHORTEST = 31 * 60
+_LONGEST = 24 * 3600 - 5 * 60
+_STEP = 10 * 60
 _LANGUAGES = {
     "no": "nb",
     "nb": "nb",
@@ -103,26 +104,36 @@ class CardGateway:
         """Make the hosted page. DONE has `reference` and `redirect_url`.
 
         An answer for another amount than asked is REFUSED `amount`: its page is never shown, so
-        nobody can pay it.
+        nobody can pay it. One key, one page, also where the provider keeps a 500 for the key.
         """
         if request.amount.amount <= 0:
             return Result(Outcome.REFUSED, code="amount", message="nothing to pay here")
-        answer = await self._wire.post(
-            _SESSIONS, self._create_form(request), f"{request.key}:create"
-        )
-        if answer.outcome is not Outcome.DONE:
+        form = self._create_form(request)
+        answer = await self._wire.post(_SESSIONS, form, f"{request.key}:create")
+        if answer.outcome is Outcome.DONE:
+            return created_result(answer.body, answer.raw, request.amount)
+        # A kept 5xx is all that the key will ever give, and the key with another body (the clamped
+        # expiry moves) gives a conflict: but the page that was made carries our key.
+        lost = answer.status is not None and answer.status >= 500
+        if not lost and answer.kind != "idempotency_error":
             return answer.as_result()
-        return created_result(answer.body, answer.raw, request.amount)
+        found = await self._find_created(request.key, request.amount)
+        if found.outcome is Outcome.DONE or (lost and answer.replayed):
+            return found
+        return answer.as_result()
 
     def _create_form(self, request: PaymentRequest) -> dict[str, str]:
-        now = self._clock()
-        expires_at = min(max(request.expires_at, now + _SHORTEST), now + _LONGEST)
+        now = int(self._clock().timestamp())
+        # In steps, so that a retry soon after sends the same body for its key.
+        earliest = -(-(now + _SHORTEST) // _STEP) * _STEP
+        latest = (now + _LONGEST) // _STEP * _STEP
+        expires_at = min(max(int(request.expires_at.timestamp()), earliest), latest)
         form = {
             "mode": "payment",
             "success_url": request.return_url,
             "cancel_url": request.cancel_url,
             "client_reference_id": request.transaction_id,
-            "expires_at": str(int(expires_at.timestamp())),
+            "expires_at": str(expires_at),
             "locale": _LANGUAGES.get(request.language.lower().split("-")[0], "auto"),
             "payment_method_types[0]": "card",
             # Asked for, not promised: the charge says whether later captures are possible.
@@ -253,7 +264,7 @@ class CardGateway:
         A write that may still be on its way (`sent_at` within `settle_time`) is never REFUSED.
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
-            return self._settled(query, await self._find_created(query))
+            return self._settled(query, await self._find_created(query.key, query.amount))
         answer = await self._read(query.reference)
         if answer.outcome is not Outcome.DONE:
             # A failed read says nothing of the write.
@@ -291,12 +302,14 @@ class CardGateway:
             for row in rows:
                 if mapping(mapping(row).get("metadata")).get("key") == query.key:
                     return refund_result(query.reference, row, query.amount, {"id": row.get("id")})
-            if not answer.body.get("has_more") or not rows:
+            last = mapping(rows[-1]) if rows else {}
+            if not answer.body.get("has_more") or not last:
                 return Result(Outcome.REFUSED, query.reference, code="invalid", message="no refund")
-            after = str(rows[-1].get("id"))
+            after = str(last.get("id"))
         return Result(Outcome.UNKNOWN, query.reference, message="the refunds cannot be read")
 
-    async def _find_created(self, query: OperationQuery) -> Result:
+    async def _find_created(self, key: str, amount: Money) -> Result:
+        """The page made with this key, among those made lately: a key is forgotten after a day."""
         after: str | None = None
         oldest = (self._clock() - timedelta(hours=25)).timestamp()
         for _ in range(_MOST_PAGES):
@@ -306,11 +319,12 @@ class CardGateway:
             if answer.outcome is not Outcome.DONE or not isinstance(rows, list):
                 break
             for row in rows:
-                if mapping(mapping(row).get("metadata")).get("key") == query.key:
-                    return created_result(row, {}, query.amount)
-            if not answer.body.get("has_more") or number(rows[-1].get("created")) < oldest:
+                if mapping(mapping(row).get("metadata")).get("key") == key:
+                    return created_result(row, {}, amount)
+            last = mapping(rows[-1]) if rows else {}
+            if not answer.body.get("has_more") or number(last.get("created")) < oldest:
                 return Result(Outcome.REFUSED, code="invalid", message="no such page was made")
-            after = str(rows[-1].get("id"))
+            after = str(last.get("id"))
         return Result(Outcome.UNKNOWN, message="the pages cannot be read")
 
     async def _read(self, reference: str) -> Answer:

@@ -95,7 +95,10 @@ def _state(session: Mapping[str, Any], intent: Mapping[str, Any]) -> PaymentStat
         # Another card can be tried only while the page is open.
         return PaymentState.OPEN if page == "open" else PaymentState.FAILED
     if status == "requires_action":
-        return PaymentState.FAILED if page == "expired" else PaymentState.PENDING
+        # A challenge that waits for the payer: it can be finished, and it can be aborted.
+        return {"open": PaymentState.OPEN, "expired": PaymentState.FAILED}.get(
+            page, PaymentState.PENDING
+        )
     if status == "canceled":
         return PaymentState.CAPTURED if captured_amount(intent) else PaymentState.FAILED
     return {
@@ -155,10 +158,12 @@ def created_result(session: Mapping[str, Any], raw: Mapping[str, Any], amount: M
         return Result(Outcome.UNKNOWN, message="unreadable answer", raw=raw)
     if number(session.get("amount_total")) != amount.amount or currency != amount.currency:
         return Result(Outcome.REFUSED, reference, code="amount", message="another amount", raw=raw)
-    if not url:
-        # No longer open: a replay long after, or paid or expired since.
+    if not url and session.get("status") == "expired":
         return Result(Outcome.REFUSED, reference, code="not_allowed", message="closed", raw=raw)
-    if not url.startswith(("https://", "http://")):
+    if not url and session.get("status") == "complete":
+        # Found again after it was paid: nothing to show, a read decides.
+        return Result(Outcome.DONE, reference, raw=raw)
+    if not url or not url.startswith(("https://", "http://")):
         return Result(Outcome.UNKNOWN, reference, message="unreadable address", raw=raw)
     return Result(Outcome.DONE, reference, redirect_url=url, raw=raw)
 

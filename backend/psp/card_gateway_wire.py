@@ -66,7 +66,10 @@ class Answer:
     status: int | None = None
     code: str | None = None
     message: str | None = None
-    provider_code: str | None = None
+    kind: str | None = None
+    """The provider's error type, e.g. `idempotency_error`."""
+    replayed: bool = False
+    """An answer kept for this key, not one of this call."""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     def as_result(self, reference: str | None = None) -> Result:
@@ -163,7 +166,8 @@ class Wire:
             status=status,
             code=_refusal(status, _text(error.get("type")), code) if sure else None,
             message=message,
-            provider_code=code,
+            kind=_text(error.get("type")),
+            replayed=response.headers.get("idempotent-replayed") == "true",
             raw=raw,
         )
 

@@ -87,7 +87,8 @@ class Result:
     """The end of one write at a provider.
 
     `code` on REFUSED is one of: `declined`, `not_allowed` (wrong state), `amount`,
-    `configuration` (credentials), `invalid`, `unreachable` (nothing was sent), `conflict`.
+    `configuration` (credentials), `invalid`, `unreachable` (nothing was sent by this call, or
+    it was turned away unread; says nothing of an earlier call with the same key), `conflict`.
     `raw` is the provider's answer without secrets, for support.
     """
 
