@@ -173,6 +173,10 @@
     });
     look([]);
   };
+  // Brought back by the browser as it was left: what it shows may be long over.
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
 })();

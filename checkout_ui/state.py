@@ -86,6 +86,12 @@ class Checkout(rx.State):
     payable: bool = False
     pay_label: str = ""
 
+    busy: str = ""
+    """What the payer has asked for and is under way: save, add, remove, pay, ask or leave."""
+    editing: bool = False
+    """The details are open though they are saved."""
+    errors: dict[str, str] = {}
+    """By the field's name: `shipping_address.postal_code`, `gift_card_pin`, `consent.terms`."""
     notice: str = ""
     announcement: str = ""
     focus: str = ""
@@ -97,6 +103,7 @@ class Checkout(rx.State):
 
     _language: str = texts.DEFAULT
     _version: int = -1
+    _sent_to: str = ""
 
     @rx.event
     async def load(self):
@@ -108,11 +115,15 @@ class Checkout(rx.State):
             stage="loading",
             t=texts.page_texts(self._language),
             languages=shown.languages(self.router.url.query, self._language),
-            go_to="",
-            focus="",
+            busy="",
+            editing=False,
+            errors={},
             notice="",
             announcement="",
+            focus="",
+            go_to="",
         )
+        self._sent_to = ""
         view = await self._read()
         if view is None:
             return None
@@ -202,7 +213,20 @@ class Checkout(rx.State):
         self.focus = f"{secrets.token_hex(4)} {element_id}"
 
     def _send_to(self, url: str) -> None:
-        self.go_to = f"{secrets.token_hex(4)} {url}"
+        """Once to each address: the page may still be here when the session says the same."""
+        if url != self._sent_to:
+            self._sent_to = url
+            self.go_to = f"{secrets.token_hex(4)} {url}"
+
+    def _begin(self, action: str) -> bool:
+        """False while something is under way: a click comes twice after a reconnect."""
+        if self.busy:
+            return False
+        self._set(busy=action, notice="", errors={})
+        return True
+
+    def _end(self) -> None:
+        self._set(busy="")
 
     # --- showing ----------------------------------------------------------------------------
 

@@ -66,11 +66,6 @@ class _Form(BaseModel):
 
 
 class DetailsState(Checkout):
-    editing: bool = False
-    errors: dict[str, str] = {}
-    """By the field's name: `email`, `shipping_address.postal_code`, …"""
-    saving: bool = False
-
     @rx.event
     async def save(self, form_data: dict[str, Any]):
         try:
@@ -78,8 +73,8 @@ class DetailsState(Checkout):
         except ValidationError:
             self._tell("error.summary")
             return
-        self.saving = True
-        self._set(notice="")
+        if not self._begin("save"):
+            return
         yield
         try:
             details = form.details(billing_allowed=self.billing_allowed)
@@ -89,12 +84,12 @@ class DetailsState(Checkout):
         except Exception as error:
             await self._fail(error)
         else:
-            self._set(errors={}, editing=False)
+            self._set(editing=False)
             await self._refresh()
             self._announce("announced.details_saved")
             self._move_focus("details-edit")
         finally:
-            self.saving = False
+            self._end()
 
     @rx.event
     def edit(self) -> None:
@@ -144,9 +139,9 @@ def details() -> rx.Component:
         step(
             "details",
             words("details.heading"),
-            rx.cond(Checkout.details_done & ~DetailsState.editing, _folded(), _form()),
+            rx.cond(Checkout.details_done & ~Checkout.editing, _folded(), _form()),
             aside=rx.cond(
-                Checkout.details_done & ~DetailsState.editing,
+                Checkout.details_done & ~Checkout.editing,
                 rx.el.button(
                     words("details.edit"),
                     id="details-edit",
@@ -189,7 +184,7 @@ def _folded() -> rx.Component:
 
 
 def _form() -> rx.Component:
-    errors = DetailsState.errors
+    errors = Checkout.errors
     return rx.el.form(
         rx.el.div(
             field(
@@ -226,7 +221,7 @@ def _form() -> rx.Component:
         rx.el.div(
             button(
                 words("details.save"),
-                DetailsState.saving,
+                Checkout.busy == "save",
                 words("details.saving"),
                 type="submit",
                 id="details-save",
@@ -274,7 +269,7 @@ def _billing() -> rx.Component:
 
 def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
     """`section` is the autofill section of HTML: shipping or billing."""
-    errors = DetailsState.errors
+    errors = Checkout.errors
 
     def part(name: str, token: str, class_name: str = "", **props: Any) -> rx.Component:
         return field(

@@ -48,10 +48,6 @@ def _bare(number: str) -> str:
 class GiftCardState(Checkout):
     """Neither number nor PIN is ever kept here: they go through `add` and are gone."""
 
-    card_errors: dict[str, str] = {}
-    adding: bool = False
-    removing: bool = False
-
     @rx.event
     async def add(self, form_data: dict[str, Any]):
         try:
@@ -63,8 +59,8 @@ class GiftCardState(Checkout):
         if not number or not pin:
             self._refuse_missing(number, pin)
             return
-        self.adding = True
-        self._set(card_errors={}, notice="")
+        if not self._begin("add"):
+            return
         yield
         try:
             await payer.add_gift_card(
@@ -83,12 +79,12 @@ class GiftCardState(Checkout):
         else:
             await self._added()
         finally:
-            self.adding = False
+            self._end()
 
     @rx.event
     async def remove(self):
-        self.removing = True
-        self._set(card_errors={}, notice="")
+        if not self._begin("remove"):
+            return
         yield
         try:
             await payer.remove_gift_card(context.current(), self._session_id())
@@ -100,7 +96,7 @@ class GiftCardState(Checkout):
                 self._announce("announced.card_removed", amount=amount)
                 self._move_focus(_NUMBER if view.gift_card_offered else "card-heading")
         finally:
-            self.removing = False
+            self._end()
 
     async def _added(self) -> None:
         view = await self._refresh()
@@ -114,7 +110,7 @@ class GiftCardState(Checkout):
         self._move_focus("card-remove")
 
     def _refuse(self, reason: str, name: str) -> None:
-        self.card_errors = {name: self._text(f"refused.{reason}")}
+        self.errors = {name: self._text(f"refused.{reason}")}
         self._move_focus(name)
 
     def _refuse_missing(self, number: str, pin: str) -> None:
@@ -123,7 +119,7 @@ class GiftCardState(Checkout):
             missing[_NUMBER] = self._text("refused.number_missing")
         if not pin:
             missing[_PIN] = self._text("refused.pin_missing")
-        self.card_errors = missing
+        self.errors = missing
         self._move_focus(next(iter(missing)))
 
 
@@ -160,7 +156,7 @@ def _in_use() -> rx.Component:
             ),
             button(
                 words("card.remove"),
-                GiftCardState.removing,
+                Checkout.busy == "remove",
                 type="button",
                 id="card-remove",
                 class_name="quiet",
@@ -187,7 +183,7 @@ def _in_use() -> rx.Component:
 
 
 def _form() -> rx.Component:
-    errors = GiftCardState.card_errors
+    errors = Checkout.errors
     return rx.el.form(
         rx.el.p(words("card.lead"), class_name="muted"),
         rx.el.div(
@@ -219,7 +215,7 @@ def _form() -> rx.Component:
         rx.el.div(
             button(
                 words("card.add"),
-                GiftCardState.adding,
+                Checkout.busy == "add",
                 words("card.adding"),
                 type="submit",
                 id="card-add",

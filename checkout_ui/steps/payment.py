@@ -36,12 +36,6 @@ class _Form(BaseModel):
 
 
 class PaymentState(Checkout):
-    paying: bool = False
-    asking: bool = False
-    """The provider is asked about a payment under way."""
-    leaving: bool = False
-    consent_errors: dict[str, str] = {}
-
     @rx.event(background=True)
     async def press_pay(self, form_data: dict[str, Any]):
         try:
@@ -49,9 +43,11 @@ class PaymentState(Checkout):
         except ValidationError:
             return
         async with self:
-            if self.paying or not await self._consents_given(form_data):
+            if not self._begin("pay"):
                 return
-            self._set(paying=True, notice="")
+            if not await self._consents_given(form_data):
+                self._end()
+                return
             language = self._language
         try:
             result = await pay(
@@ -72,16 +68,15 @@ class PaymentState(Checkout):
     async def change(self):
         """Back from the waiting page: the provider says whether anything can still change."""
         async with self:
-            if self.asking:
+            if not self._begin("ask"):
                 return
-            self._set(asking=True, notice="")
         problem: Exception | None = None
         try:
             await attempts.reopen(context.current(), self._session_id())
         except Exception as error:
             problem = error
         async with self:
-            self._set(asking=False, paying=False)
+            self._end()
             if problem is not None:
                 await self._fail(problem)
                 return
@@ -95,16 +90,15 @@ class PaymentState(Checkout):
     async def cancel(self):
         """Give the order up and go back to the shop."""
         async with self:
-            if self.leaving:
+            if not self._begin("leave"):
                 return
-            self._set(leaving=True, notice="")
         url, problem = "", None
         try:
             url = await attempts.abandon(context.current(), self._session_id())
         except Exception as error:
             problem = error
         async with self:
-            self.leaving = False
+            self._end()
             if problem is not None:
                 await self._fail(problem)
                 return
@@ -116,31 +110,28 @@ class PaymentState(Checkout):
         view = await self._read()
         if view is None:
             return False
-        missing = [
-            box.id
-            for box in view.checkboxes
-            if box.required and not form_data.get(f"{_CONSENT}{box.id}")
-        ]
-        self._set(consent_errors={name: self._text("error.consent") for name in missing})
+        names = [f"{_CONSENT}{box.id}" for box in view.checkboxes if box.required]
+        missing = [name for name in names if not form_data.get(name)]
+        self._set(errors={name: self._text("error.consent") for name in missing})
         if missing:
-            self._move_focus(f"consent-{missing[0]}")
+            self._move_focus(missing[0])
         return not missing
 
     async def _go_on(self, result: PayResult) -> None:
         """`paid` and `redirect` leave the page; the others stay, and the page follows."""
-        view = await self._refresh()
         if result.state in ("redirect", "paid") and result.url:
-            # `paying` stays: the button takes no click while the browser is on its way.
+            # Still busy: the button takes no click while the browser is on its way.
             self._send_to(result.url)
             return
-        self._set(paying=False)
+        view = await self._refresh()
+        self._end()
         if view is not None and self.notice:
             self._move_focus("notice")
         elif view is not None and view.state == "paying":
             self._move_focus("result")
 
     async def _not_paid(self, error: Exception) -> None:
-        self._set(paying=False)
+        self._end()
         if isinstance(error, SplitChanged | GiftCardRefused):
             view = await self._refresh()
             if view is not None:
@@ -185,7 +176,7 @@ def _form() -> rx.Component:
         rx.el.input(type="hidden", name="seen", value=sums.to_pay_minor.to_string()),
         button(
             Checkout.pay_label,
-            PaymentState.paying,
+            Checkout.busy == "pay",
             words("pay.busy"),
             type="submit",
             id="pay-button",
@@ -236,19 +227,19 @@ def _option(option: rx.Var[Option], place: rx.Var[int]) -> rx.Component:
 
 
 def _consent(box: rx.Var[Consent]) -> rx.Component:
-    errors = PaymentState.consent_errors
-    element_id = f"consent-{box.id}"
-    error_id = f"consent-error-{box.id}"
+    errors = Checkout.errors
+    name = f"{_CONSENT}{box.id}"
+    error_id = f"{name}-error"
     return rx.el.div(
         rx.el.label(
             rx.el.input(
                 type="checkbox",
-                id=element_id,
-                name=f"{_CONSENT}{box.id}",
+                id=name,
+                name=name,
                 default_checked=box.checked,
                 custom_attrs={
-                    "aria-invalid": rx.cond(errors.contains(box.id), "true", "false"),
-                    "aria-describedby": rx.cond(errors.contains(box.id), error_id, ""),
+                    "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
+                    "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
                 },
             ),
             rx.el.span(box.label),
@@ -258,7 +249,7 @@ def _consent(box: rx.Var[Consent]) -> rx.Component:
             box.link_url != "",
             rx.el.a(box.link_text, href=box.link_url, target="_blank", rel="noopener"),
         ),
-        problem(errors, box.id, error_id),
+        problem(errors, name, error_id),
         class_name="consent",
         key=box.id,
     )
@@ -271,7 +262,7 @@ def cancel() -> rx.Component:
         rx.el.p(words("pay.cancel_sure")),
         button(
             words("pay.cancel_yes"),
-            PaymentState.leaving,
+            Checkout.busy == "leave",
             words("pay.busy"),
             type="button",
             id="cancel-yes",

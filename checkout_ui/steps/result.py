@@ -28,7 +28,7 @@ def waiting() -> rx.Component:
         ),
         button(
             words("wait.change"),
-            PaymentState.asking,
+            Checkout.busy == "ask",
             words("wait.changing"),
             type="button",
             id="wait-change",
