@@ -105,17 +105,20 @@ class Position:
 
 
 def split_capture(position: Position, amount: int) -> Split:
-    """How a capture of `amount` divides: gift card first. RuleBroken where too much is asked."""
-    return _card_first(position.capturable, amount, "capture", position.authorized.total)
+    """How a capture of `amount` divides: gift card first. RuleBroken where too much is asked, or
+    nothing, unless the order is one of nothing."""
+    if amount == 0 and position.authorized.total == 0:
+        return NOTHING
+    return _card_first(position.capturable, amount, "capture")
 
 
 def split_refund(position: Position, amount: int) -> Split:
     """How a refund of `amount` divides: gift card first, never more than it was captured for."""
-    return _card_first(position.refundable, amount, "refund", position.authorized.total)
+    return _card_first(position.refundable, amount, "refund")
 
 
-def _card_first(left: Split, amount: int, verb: str, whole: int) -> Split:
-    if amount < 0 or (amount == 0 and whole > 0):
+def _card_first(left: Split, amount: int, verb: str) -> Split:
+    if amount <= 0:
         raise RuleBroken(f"the amount to {verb} must be positive")
     if amount > left.total:
         raise RuleBroken(f"only {left.total} is left to {verb}, not {amount}")
@@ -178,7 +181,8 @@ def check_void(status: Status, position: Position, *, after_partial_capture: boo
     partly = status in (Status.PARTIALLY_CAPTURED, Status.PARTIALLY_CAPTURED_REFUNDED)
     if not partly:
         raise RuleBroken(f"a transaction that is {status} cannot be voided")
-    if position.authorized.acquirer > 0 and not after_partial_capture:
+    # What was captured from the gift card alone is no capture at the acquirer.
+    if position.captured.acquirer > 0 and not after_partial_capture:
         raise RuleBroken("this payment type cannot be voided after a part of it was captured")
 
 

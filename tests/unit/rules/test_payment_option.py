@@ -1,0 +1,94 @@
+"""Which payment options a session has, with and without a gift card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from backend.rules.payment_option import (
+    PRODUCTS,
+    Switches,
+    offered,
+    read_switches,
+    unsupported_with_gift_card,
+    works_with_gift_card,
+)
+
+CONNECTED = ("dintero_psp.creditcard", "vipps", "klarna.klarna", "klarna.billie", "payex.swish")
+ON, OFF = {"enabled": True}, {"enabled": False}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [*(f"payex.{p}" for p in PRODUCTS["payex"]), *(f"bambora.{p}" for p in PRODUCTS["bambora"]),
+     "dintero_psp.creditcard", "klarna.klarna"],
+)  # fmt: skip
+def test_these_go_with_a_gift_card(option: str) -> None:
+    assert works_with_gift_card(option) is True
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["vipps", "swish.swish", "klarna.billie", "collector.invoice", "instabank.finance",
+     "netaxept.creditcard", "dintero_psp.vipps", "dintero_psp.applepay", "santander.debit_account",
+     "two.invoice", "kravia.invoice", "seitatech.creditcard", "payexx.creditcard"],
+)  # fmt: skip
+def test_these_do_not(option: str) -> None:
+    assert works_with_gift_card(option) is False
+    assert unsupported_with_gift_card([(option, True)]) == (option,)
+    assert unsupported_with_gift_card([(option, False)]) == ()
+
+
+def test_switches_are_read_and_the_unknown_is_no_option() -> None:
+    read = read_switches(
+        {
+            "active_payment_types": ON,
+            "vipps": ON,
+            "payex": {"type": "payment_type", "creditcard": ON, "vipps": OFF, "swish": {}},
+            "klarna": "yes",
+            "dintero_psp": {"creditcard": {"enabled": "true"}},
+            "something": {"else": ON},
+            "dintero": {"wallets": ON, "zero": OFF},
+        }
+    )
+    assert read == Switches(
+        all_active=True,
+        named=(("vipps", True), ("payex.creditcard", True), ("payex.vipps", False)),
+        wallets=True,
+        zero=False,
+    )
+    assert read.is_on("payex.vipps") is False
+    assert read.is_on("payex.swish") is None
+
+
+@pytest.mark.parametrize("configuration", [{}, {"dintero": None}, {"dintero": {"wallets": None}}])
+def test_what_is_not_said_is_none(configuration: dict[str, Any]) -> None:
+    assert read_switches(configuration) == Switches(None, (), None, None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "profile", "gift_card", "options"),
+    [
+        ({"active_payment_types": ON}, {}, False, CONNECTED),
+        ({"active_payment_types": ON}, {}, True,
+         ("dintero_psp.creditcard", "klarna.klarna", "payex.swish")),
+        ({}, {"active_payment_types": ON}, True,
+         ("dintero_psp.creditcard", "klarna.klarna", "payex.swish")),
+        ({"active_payment_types": OFF}, {"active_payment_types": ON}, True, ()),
+        ({"klarna": {"klarna": OFF}}, {"active_payment_types": ON}, True,
+         ("dintero_psp.creditcard", "payex.swish")),
+        ({"klarna": {"klarna": ON}}, {}, False, ("klarna.klarna",)),
+        ({}, {"vipps": ON}, False, ("vipps",)),
+        ({}, {"vipps": ON}, True, ()),
+        ({"vipps": OFF}, {"vipps": ON}, False, ()),
+        # Named, but not connected: nobody can pay with it.
+        ({"bambora": {"creditcard": ON}}, {}, False, ()),
+        ({}, {}, False, ()),
+    ],
+)  # fmt: skip
+def test_offered(
+    request_: dict[str, Any], profile: dict[str, Any], gift_card: bool, options: tuple[str, ...]
+) -> None:
+    asked, given = read_switches(request_), read_switches(profile)
+    assert offered(asked, given, CONNECTED, gift_card=gift_card) == options

@@ -1,0 +1,193 @@
+"""How a transaction's money divides, and which statuses follow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from backend.rules.transaction import (
+    NOTHING,
+    Position,
+    RuleBroken,
+    Split,
+    Status,
+    advance,
+    captured,
+    check_capture,
+    check_refund,
+    check_void,
+    product_type,
+    refunded,
+    split_capture,
+    split_refund,
+    status_of,
+    voided,
+)
+
+S = Status
+AUTHORIZED = Position(authorized=Split(10000, 30000))
+ALLOWED = {
+    S.INITIATED: {S.AUTHORIZED, S.ON_HOLD, S.FAILED},
+    S.ON_HOLD: {S.AUTHORIZED, S.FAILED},
+    S.AUTHORIZED: {S.CAPTURED, S.PARTIALLY_CAPTURED, S.AUTHORIZATION_VOIDED},
+    S.PARTIALLY_CAPTURED: {
+        S.CAPTURED, S.PARTIALLY_CAPTURED, S.REFUNDED, S.PARTIALLY_REFUNDED,
+        S.PARTIALLY_CAPTURED_REFUNDED,
+    },
+    S.CAPTURED: {S.REFUNDED, S.PARTIALLY_REFUNDED},
+    S.PARTIALLY_REFUNDED: {S.PARTIALLY_REFUNDED, S.REFUNDED},
+    S.PARTIALLY_CAPTURED_REFUNDED: {
+        S.CAPTURED, S.PARTIALLY_CAPTURED, S.REFUNDED, S.PARTIALLY_REFUNDED,
+        S.PARTIALLY_CAPTURED_REFUNDED,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("status", list(S))
+@pytest.mark.parametrize("to", list(S))
+def test_only_these_steps_exist(status: Status, to: Status) -> None:
+    if to in ALLOWED.get(status, set()):
+        assert advance(status, to) is to
+    else:
+        with pytest.raises(RuleBroken):
+            advance(status, to)
+
+
+@pytest.mark.parametrize(
+    ("amount", "split"),
+    [(1, (1, 0)), (10000, (10000, 0)), (10001, (10000, 1)), (15000, (10000, 5000)),
+     (40000, (10000, 30000))],
+)  # fmt: skip
+def test_a_capture_takes_the_gift_card_first(amount: int, split: tuple[int, int]) -> None:
+    assert split_capture(AUTHORIZED, amount) == Split(*split)
+
+
+@pytest.mark.parametrize("amount", [-1, 0, 40001])
+def test_such_a_capture_is_refused(amount: int) -> None:
+    with pytest.raises(RuleBroken):
+        split_capture(AUTHORIZED, amount)
+
+
+def test_the_worked_example() -> None:
+    position = captured(AUTHORIZED, split_capture(AUTHORIZED, 15000))
+    assert (position.captured, status_of(position)) == (Split(10000, 5000), S.PARTIALLY_CAPTURED)
+    assert split_capture(position, 25000) == Split(0, 25000)
+    position = captured(position, Split(0, 25000))
+    assert status_of(position) is S.CAPTURED
+    assert split_refund(position, 12000) == Split(10000, 2000)
+    position = refunded(position, Split(10000, 2000))
+    assert status_of(position) is S.PARTIALLY_REFUNDED
+    assert split_refund(position, 28000) == Split(0, 28000)
+    position = refunded(position, Split(0, 28000))
+    assert status_of(position) is S.REFUNDED
+    with pytest.raises(RuleBroken):
+        split_refund(position, 1)
+
+
+def test_the_card_gets_back_no_more_than_was_captured_from_it() -> None:
+    position = captured(AUTHORIZED, Split(4000, 0))
+    assert split_refund(position, 4000) == Split(4000, 0)
+    with pytest.raises(RuleBroken):
+        split_refund(position, 4001)
+    with pytest.raises(RuleBroken):
+        refunded(position, Split(4001, 0))
+    with pytest.raises(RuleBroken):
+        refunded(position, Split(0, 1))
+
+
+def test_a_refund_of_nothing_is_refused_for_an_order_of_nothing_too() -> None:
+    free = Position(authorized=NOTHING)
+    assert split_capture(free, 0) == NOTHING
+    with pytest.raises(RuleBroken):
+        split_refund(free, 0)
+
+
+def test_a_final_capture_releases_the_rest() -> None:
+    position = captured(AUTHORIZED, Split(10000, 5000), final=True)
+    assert position.released == Split(0, 25000)
+    assert position.capturable == NOTHING
+    assert status_of(position) is S.CAPTURED
+
+
+def test_a_void_releases_what_was_not_captured() -> None:
+    assert voided(AUTHORIZED).released == Split(10000, 30000)
+    assert status_of(voided(AUTHORIZED)) is S.AUTHORIZATION_VOIDED
+    part = voided(captured(AUTHORIZED, Split(4000, 0)))
+    assert part.released == Split(6000, 30000)
+    assert status_of(part) is S.CAPTURED
+
+
+@pytest.mark.parametrize(
+    ("position", "status"),
+    [
+        (AUTHORIZED, S.AUTHORIZED),
+        (replace(AUTHORIZED, captured=Split(1, 0)), S.PARTIALLY_CAPTURED),
+        (replace(AUTHORIZED, captured=Split(10000, 30000)), S.CAPTURED),
+        (replace(AUTHORIZED, captured=Split(10000, 0), refunded=Split(1, 0)),
+         S.PARTIALLY_CAPTURED_REFUNDED),
+        (replace(AUTHORIZED, captured=Split(10000, 0), refunded=Split(10000, 0)),
+         S.PARTIALLY_CAPTURED_REFUNDED),
+        (replace(AUTHORIZED, captured=Split(10000, 0), refunded=Split(10000, 0),
+                 released=Split(0, 30000)), S.REFUNDED),
+        (replace(AUTHORIZED, released=Split(10000, 30000)), S.AUTHORIZATION_VOIDED),
+    ],
+)  # fmt: skip
+def test_the_status_follows_from_the_amounts(position: Position, status: Status) -> None:
+    assert status_of(position) is status
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        replace(AUTHORIZED, captured=Split(10001, 0)),
+        replace(AUTHORIZED, captured=Split(0, 30001)),
+        replace(AUTHORIZED, refunded=Split(1, 0)),
+        replace(AUTHORIZED, captured=Split(10000, 0), refunded=Split(0, 1)),
+        replace(AUTHORIZED, released=Split(10001, 0)),
+        replace(AUTHORIZED, released=Split(-1, 0)),
+        replace(AUTHORIZED, captured=Split(10000, 0), refunded=Split(-1, 0)),
+    ],
+)
+def test_impossible_positions_are_found(position: Position) -> None:
+    with pytest.raises(RuleBroken):
+        position.check()
+
+
+def test_who_may_capture_refund_and_void() -> None:
+    capturable = {S.AUTHORIZED, S.PARTIALLY_CAPTURED, S.PARTIALLY_CAPTURED_REFUNDED}
+    refundable = {
+        S.CAPTURED, S.PARTIALLY_CAPTURED, S.PARTIALLY_REFUNDED, S.PARTIALLY_CAPTURED_REFUNDED,
+    }  # fmt: skip
+    voidable = capturable
+    for status in S:
+        for allowed, check in ((capturable, check_capture), (refundable, check_refund)):
+            if status in allowed:
+                check(status)
+            else:
+                with pytest.raises(RuleBroken):
+                    check(status)
+        if status in voidable:
+            check_void(status, AUTHORIZED, after_partial_capture=True)
+        else:
+            with pytest.raises(RuleBroken):
+                check_void(status, AUTHORIZED, after_partial_capture=True)
+
+
+def test_void_after_a_part_capture_is_about_the_acquirer_alone() -> None:
+    """Nothing was captured at the acquirer yet: its authorization can be cancelled as a whole."""
+    card_only = captured(AUTHORIZED, Split(10000, 0))
+    check_void(S.PARTIALLY_CAPTURED, card_only, after_partial_capture=False)
+    both = captured(AUTHORIZED, Split(10000, 1))
+    check_void(S.PARTIALLY_CAPTURED, both, after_partial_capture=True)
+    with pytest.raises(RuleBroken):
+        check_void(S.PARTIALLY_CAPTURED, both, after_partial_capture=False)
+
+
+def test_product_type() -> None:
+    option = "dintero_psp.creditcard"
+    assert product_type(40000, 30000, option) == option
+    assert product_type(40000, 0, None) == "dintero.wallets"
+    assert product_type(0, 0, None) == "dintero.zero"
+    with pytest.raises(RuleBroken):
+        product_type(40000, 30000, None)
