@@ -32,3 +32,10 @@ class SteppedClock:
 def iso(moment: datetime) -> str:
     """ISO 8601 with milliseconds and `Z`, as Dintero's answers write it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """A date-time without a zone is UTC, as in Dintero's list filters."""
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)

@@ -86,6 +86,33 @@ class SessionClosed(GavekortError):
     code = "SESSION_CLOSED"
 
 
+class SessionLocked(Conflict):
+    """The merchant is changing the session: the payer's page waits."""
+
+    code = "SESSION_LOCKED"
+
+
+class ShippingUnavailable(GavekortError):
+    """The shop's callback failed, or cannot ship to this address. `reason`: `callback_failed`,
+    `cannot_ship`. The session stays usable: another address, or the same again."""
+
+    code = "SHIPPING_UNAVAILABLE"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class DiscountRefused(GavekortError):
+    """`reason`: `callback_failed`, `not_offered`, `too_many`."""
+
+    code = "DISCOUNT_REFUSED"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class PaymentInProgress(Conflict):
     """A payment of this session is under way; `payments.attempts.reopen` first."""
 

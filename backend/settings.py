@@ -25,6 +25,8 @@ class Settings(BaseSettings):
 
     session_lifetime: int = Field(default=24 * 3600, gt=0)
     """Of a session without `expires_at`. Dintero's own default is not documented."""
+    pay_lock_lifetime: int = Field(default=300, ge=1)
+    """After this a merchant's lock on a session no longer binds: its server never came back."""
     token_lifetime: int = Field(default=14400, ge=1200)
     payment_lifetime: int = Field(default=1800, ge=1)
     """How long a payer may stay at the provider before the payment is given up."""
@@ -35,6 +37,7 @@ class Settings(BaseSettings):
     allow_insecure_callbacks: bool = False
     """Callbacks to http and to private addresses. For development only."""
     callback_timeout: float = Field(default=10.0, gt=0)
+    express_callback_timeout: float = Field(default=60.0, gt=0)
     callback_attempts: int = Field(default=20, ge=1)
 
     pin_tries_per_card: int = Field(default=10, ge=1)

@@ -33,6 +33,7 @@ _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.
 _DATA_SCRIPT = re.compile(r"type=[\"']application/(?:ld\+)?json[\"']")
 _TITLE = re.compile(r"<title([^>]*)>[^<]*</title>")
 _LANG = re.compile(r"(<html[^>]*?\blang=\")[^\"]*\"")
+_VIEW = re.compile(r"/v1/view/[^/]+/?")
 _NO_STORE = "no-store"
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _FOR_AN_HOUR = "public, max-age=3600"
@@ -211,7 +212,7 @@ class _Rooms:
         if scope["type"] != "http":
             return self._reflex
         path: str = scope["path"]
-        if path == "/" or path.startswith("/v1/view/"):
+        if path == "/" or _VIEW.fullmatch(path):
             return self._pages
         return self._api if path.startswith("/v1/") else self._reflex
 

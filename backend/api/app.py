@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI
 from backend.api import errors
 from backend.api.routers import auth, cards, notifications, sessions, transactions, wallets
 
-_ROUTERS = (auth, sessions, cards, wallets, transactions, notifications)
+_ROUTERS = (auth, sessions, view, cards, wallets, transactions, notifications)
 
 
 def create_api() -> FastAPI:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from alembic import context
 from sqlalchemy import create_engine, event, pool
 
@@ -9,7 +11,7 @@ from backend import tables
 from backend.db import JsonColumn, UtcDateTime
 
 
-def render_item(type_: str, obj: object, autogen_context: object) -> str | bool:
+def render_item(type_: str, obj: object, autogen_context: object) -> str | Literal[False]:
     if type_ == "type" and isinstance(obj, UtcDateTime):
         return "UtcDateTime()"
     if type_ == "type" and obj is JsonColumn:

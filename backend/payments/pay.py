@@ -40,7 +40,13 @@ from backend.psp.registry import NotConnected
 from backend.rules.session import SessionState, advance, is_expired
 from backend.rules.transaction import Status, product_type
 from backend.sessions.events import touch
-from backend.sessions.load import gift_card_of, lock_session, share_of
+from backend.sessions.load import (
+    check_not_locked,
+    check_unmodified,
+    gift_card_of,
+    lock_session,
+    share_of,
+)
 from backend.sessions.read import leave_url
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice, PageState
@@ -60,12 +66,13 @@ class PayResult:
 
 async def pay(
     ctx: Backend, session_id: str, payment_product_type: str | None, expected_to_pay: int,
-    language: str,
+    language: str, unmodified_since: str | None = None,
 ) -> PayResult:  # fmt: skip
     """Start to pay, or go on with the payment that is under way: a second press does nothing more.
 
     `expected_to_pay` (minor units) is what the payer was shown; SplitChanged where it is no longer
-    so. PaymentInProgress where another option is being paid with.
+    so. PaymentInProgress where another option is being paid with; SessionLocked while the merchant
+    changes the session.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -75,6 +82,8 @@ async def pay(
             return known
         if session.state != SessionState.OPEN or is_expired(session.expires_at, now):
             raise SessionClosed("this session is closed")
+        check_unmodified(session, unmodified_since)
+        check_not_locked(ctx, session, now)
         transaction, operation = await _begin(
             ctx, db, session, payment_product_type, expected_to_pay, now, language
         )

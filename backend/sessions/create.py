@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,6 +15,7 @@ from backend.accounts.profiles import connections_of, get_profile
 from backend.accounts.tables import Profile
 from backend.cards import lookup
 from backend.cards.tables import Card
+from backend.clock import utc
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest, NotFound
 from backend.ids import scoped_id
@@ -53,8 +54,8 @@ async def create_session(
     if len(json.dumps(body)) > MAX_BODY:
         raise InvalidRequest("the session is too large")
     _check_order(body["order"], body.get("express") or {}, strict_amounts=strict_amounts)
-    expires_at = request.expires_at or now + timedelta(seconds=ctx.settings.session_lifetime)
-    expires_at = _aware(expires_at)
+    lifetime = timedelta(seconds=ctx.settings.session_lifetime)
+    expires_at = utc(request.expires_at) or now + lifetime
     if expires_at <= now:
         raise refuse("expires_at", "expires_at must be in the future")
     async with ctx.db.unit_of_work() as db:
@@ -75,11 +76,6 @@ async def create_session(
         await events.record(db, session, "INITIATED", now, request=origin)
         await _preset_gift_card(ctx, db, session, body, now, origin)
     return session.id
-
-
-def _aware(moment: datetime) -> datetime:
-    # Dates without a zone are UTC, as in Dintero's list filters.
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
@@ -114,13 +110,18 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
     return Allowed(express, offered, options, zero)
 
 
+def check_lines(order: Mapping[str, Any]) -> None:
+    """InvalidRequest where two items bear one `line_id`."""
+    lines = [i["line_id"] for i in order.get("items") or [] if i.get("line_id") is not None]
+    if len(lines) != len(set(lines)):
+        raise refuse("order.items", "line_id must be unique among the items")
+
+
 def _check_order(
     order: dict[str, Any], express: Mapping[str, Any], *, strict_amounts: bool
 ) -> None:
     items = order.get("items") or []
-    line_ids = [item["line_id"] for item in items if item.get("line_id") is not None]
-    if len(line_ids) != len(set(line_ids)):
-        raise refuse("order.items", "line_id must be unique among the items")
+    check_lines(order)
     option = order.get("shipping_option")
     if strict_amounts:
         amounts = rules.Amounts(

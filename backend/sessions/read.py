@@ -16,7 +16,8 @@ from backend.errors import SessionNotFound
 from backend.rules.session import SessionState, is_expired
 from backend.sessions.details import address_from, countries_of
 from backend.sessions.links import return_link
-from backend.sessions.load import get_session, gift_card_of, share_of
+from backend.sessions.load import get_session, gift_card_of, is_locked, share_of
+from backend.sessions.shipping import key_of
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
 from backend.sessions.view import (
     CheckboxView,
@@ -116,8 +117,16 @@ def _view(
         transaction_id=session.transaction_id if state is PageState.PAID else None,
         leave_url=leave_url(session, state),
         allowed_frame_ancestors=tuple(profile.frame_ancestors),
+        locked=is_locked(ctx, session, ctx.clock.now()),
+        discounts_offered=bool(_discounts(express).get("callback_url")),
+        discount_codes=tuple(str(c) for c in order.get("discount_codes") or ()),
         checkboxes=tuple(_checkbox(box) for box in body.get("checkboxes") or []),
     )
+
+
+def _discounts(express: Mapping[str, Any]) -> Mapping[str, Any]:
+    discounts = express.get("discount_codes")
+    return discounts if isinstance(discounts, Mapping) else {}
 
 
 def _payable(session: CheckoutSession, state: PageState, to_pay: int, choices: bool) -> bool:
@@ -156,22 +165,17 @@ def _line(index: int, item: Mapping[str, Any]) -> LineView:
     )
 
 
-def shipping_key(index: int, option: Mapping[str, Any]) -> str:
-    """A name for one of a session's shipping options: ids alone need not be unique."""
-    return f"{index}:{option['id']}"
-
-
 def _shipping_options(
     session: CheckoutSession, express: Mapping[str, Any]
 ) -> tuple[ShippingOptionView, ...]:
     return tuple(
         ShippingOptionView(
-            key=shipping_key(index, option),
+            key=key_of(index, option),
             title=option["title"],
             description=str(option.get("description") or ""),
             operator=option["operator"],
             amount=int(option["amount"]),
-            selected=shipping_key(index, option) == session.chosen_shipping,
+            selected=key_of(index, option) == session.chosen_shipping,
         )
         for index, option in enumerate(express.get("shipping_options") or [])
     )

@@ -36,6 +36,9 @@ class CheckoutSession(SQLModel, table=True):
     """Key of the payer's choice among `express.shipping_options`."""
     notice: str | None = None
     visited: bool = False
+    pay_lock_id: str | None = Field(default=None, max_length=36)
+    pay_locked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """While the merchant changes the session: the payer neither changes it nor pays."""
     transaction_id: str | None = Field(default=None, index=True)
     """Of the payment that is under way or succeeded."""
     redirect_url: str | None = None

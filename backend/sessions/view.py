@@ -138,3 +138,7 @@ class CheckoutView:
     allowed_frame_ancestors: tuple[str, ...]
     """Origins that may frame the page; empty: any https origin may (the Web SDK embeds)."""
     checkboxes: tuple[CheckboxView, ...] = ()
+    locked: bool = False
+    """The shop is changing the session: nothing can be edited or paid until it is done."""
+    discounts_offered: bool = False
+    discount_codes: tuple[str, ...] = ()

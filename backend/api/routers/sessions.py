@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request
 from fastapi.responses import RedirectResponse
+from pydantic import BaseModel, Field
 
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
 from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, Origin
+from backend.clock import utc
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 from backend.payments.attempts import settle_return
+from backend.payments.cancel import cancel_session
 from backend.sessions.create import create_session
 from backend.sessions.events import Request as Origin_
 from backend.sessions.links import view_link
+from backend.sessions.listing import SessionFilter, list_sessions
 from backend.sessions.request import SessionRequest
 from backend.sessions.shape import read_session
+from backend.sessions.update import SessionUpdate, update_session
 
 router = strict_router()
 Toggles = Annotated[str, Header(alias="Dintero-Feature-Toggles")]
+
+
+class SessionQuery(BaseModel):
+    search: Annotated[str, Field(max_length=255)] | None = None
+    transaction_id: list[str] = []
+    created_from: datetime | None = Field(default=None, alias="created_at.gte")
+    created_to: datetime | None = Field(default=None, alias="created_at.lte")
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    starting_after: str | None = None
 
 
 @router.post("/sessions-profile")
@@ -59,6 +74,20 @@ async def _create(
     return answer
 
 
+@router.get("/sessions")
+async def list_(
+    ctx: Context, caller: Caller, wanted: Annotated[SessionQuery, Query()]
+) -> list[dict[str, Any]]:
+    """Newest first; `starting_after` pages on."""
+    caller.require(*READ_CHECKOUT)
+    query = SessionFilter(
+        search=wanted.search, transaction_id=tuple(wanted.transaction_id),
+        created_from=utc(wanted.created_from), created_to=utc(wanted.created_to),
+        limit=wanted.limit, starting_after=wanted.starting_after,
+    )  # fmt: skip
+    return await list_sessions(ctx, caller.account_id, query)
+
+
 @router.get("/sessions/{session_id}")
 async def get(
     session_id: str, ctx: Context, caller: Caller,
@@ -66,6 +95,28 @@ async def get(
 ) -> dict[str, Any]:  # fmt: skip
     caller.require(*READ_CHECKOUT)
     return await read_session(ctx, caller.account_id, session_id, frozenset(includes or ()))
+
+
+@router.put("/sessions/{session_id}")
+async def update(
+    session_id: str, body: SessionUpdate, ctx: Context, caller: Caller, origin: Origin,
+    update_without_lock: bool = False, force_shipping_address_callback: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Take the merchant's changes, and the lock off with them."""
+    caller.require(*WRITE_CHECKOUT, "read:checkout")
+    await update_session(
+        ctx, caller.account_id, session_id, body, origin, without_lock=update_without_lock,
+        force_shipping_callback=force_shipping_address_callback,
+    )  # fmt: skip
+    return await read_session(ctx, caller.account_id, session_id)
+
+
+@router.post("/sessions/{session_id}/cancel")
+async def cancel(session_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
+    """Takes no body. Voids what was authorized."""
+    caller.require(*WRITE_CHECKOUT)
+    await cancel_session(ctx, caller.account_id, session_id, caller.client_id)
+    return await read_session(ctx, caller.account_id, session_id)
 
 
 @router.get("/sessions/{session_id}/redirect/{redirect_ref}")

@@ -112,6 +112,8 @@ def upgrade() -> None:
         sa.Column("chosen_shipping", sa.String(), nullable=True),
         sa.Column("notice", sa.String(), nullable=True),
         sa.Column("visited", sa.Boolean(), nullable=False),
+        sa.Column("pay_lock_id", sa.String(length=36), nullable=True),
+        sa.Column("pay_locked_at", UtcDateTime(), nullable=True),
         sa.Column("transaction_id", sa.String(), nullable=True),
         sa.Column("redirect_url", sa.String(), nullable=True),
         sa.Column("gift_card_amount", sa.BigInteger(), nullable=False),

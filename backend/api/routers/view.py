@@ -1,0 +1,217 @@
+"""The payer's side of a session, without a token: its id is the key. The page calls the same
+services. Source: `reference/dintero-api.md` sections 2.1 (L21) and 2.8.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Header, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import Field
+
+from backend.api.body import strict_router
+from backend.api.deps import Context
+from backend.api.source import source_of
+from backend.context import Backend
+from backend.errors import FieldError, GavekortError, InvalidRequest
+from backend.payments.attempts import abandon, reopen
+from backend.payments.pay import PayResult, pay
+from backend.sessions import payer
+from backend.sessions.details import Details, address_from
+from backend.sessions.express_callbacks import set_discount_codes
+from backend.sessions.load import get_session
+from backend.sessions.lock import lock
+from backend.sessions.public import read_public_session
+from backend.sessions.read import read_view
+from backend.sessions.request import Address, Loose, ShippingOption, Text
+from backend.sessions.shipping import find_key
+from backend.sessions.view import PageState
+
+router = strict_router()
+Unmodified = Annotated[str | None, Header(alias="If-Unmodified-Since")]
+Language = Annotated[str, Query(max_length=20)]
+
+
+class AddressesRequest(Loose):
+    shipping_address: Address | None = None
+    billing_address: Address | None = None
+
+
+class GiftCardRequest(Loose):
+    """The card's number and PIN, as the payer has them."""
+
+    token: Annotated[str, Field(min_length=1, max_length=255)]
+    pin: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class DiscountCodesRequest(Loose):
+    discount_codes: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=10)]
+
+
+class PayRequest(Loose):
+    payment_product_type: Text
+    phone_number: Text | None = None
+    remember_me: bool | None = None
+    amount: Annotated[int, Field(ge=0)] | None = None
+    """What the payer was shown (minor units); without it, whatever is left to pay."""
+
+
+@router.get("/view/{session_id}/session")
+async def get(session_id: str, ctx: Context, response: Response) -> dict[str, Any]:
+    return await _shown(ctx, session_id, response)
+
+
+async def _shown(ctx: Backend, session_id: str, response: Response) -> dict[str, Any]:
+    response.headers["Cache-Control"] = "no-store"
+    return await read_public_session(ctx, session_id)
+
+
+@router.put("/view/{session_id}/session/order/addresses")
+async def put_addresses(
+    session_id: str, body: AddressesRequest, ctx: Context, response: Response,
+    unmodified_since: Unmodified = None,
+) -> dict[str, Any]:  # fmt: skip
+    await _set_addresses(
+        ctx, session_id, body.shipping_address, body.billing_address, unmodified_since
+    )
+    return await _shown(ctx, session_id, response)
+
+
+@router.put("/view/{session_id}/session/order/shipping_address")
+async def put_shipping_address(
+    session_id: str, body: Address, ctx: Context, response: Response,
+    unmodified_since: Unmodified = None,
+) -> dict[str, Any]:  # fmt: skip
+    await _set_addresses(ctx, session_id, body, None, unmodified_since)
+    return await _shown(ctx, session_id, response)
+
+
+async def _set_addresses(
+    ctx: Backend, session_id: str, shipping: Address | None, billing: Address | None,
+    unmodified_since: str | None,
+) -> None:  # fmt: skip
+    """Both are checked as the page's are; e-mail and phone may stand in either, or be known."""
+    given = shipping or billing
+    if given is None:
+        text = "an address is needed"
+        raise InvalidRequest(text, (FieldError("shipping_address", text),))
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+    customer = session.body.get("customer") or {}
+    wanted = given.model_dump(mode="json", exclude_none=True)
+    other = billing.model_dump(mode="json", exclude_none=True) if billing else None
+    details = Details(
+        email=given.email or str(customer.get("email") or ""),
+        phone_number=given.phone_number or str(customer.get("phone_number") or ""),
+        shipping=address_from(wanted),
+        billing=address_from(other) if other is not None else None,
+        shipping_more=wanted,
+        billing_more=other or {},
+    )
+    await payer.set_details(ctx, session_id, details, unmodified_since)
+
+
+@router.put("/view/{session_id}/session/order/shipping_option")
+async def put_shipping_option(
+    session_id: str, body: ShippingOption, ctx: Context, response: Response,
+    unmodified_since: Unmodified = None,
+) -> dict[str, Any]:  # fmt: skip
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+    options = (session.body.get("express") or {}).get("shipping_options") or []
+    key = find_key(options, body.model_dump(mode="json"))
+    if key is None:
+        raise InvalidRequest("there is no such shipping option")
+    await payer.set_shipping_option(ctx, session_id, key, unmodified_since)
+    return await _shown(ctx, session_id, response)
+
+
+@router.put("/view/{session_id}/session/order/discount_codes", response_model=None)
+async def put_discount_codes(
+    session_id: str, body: DiscountCodesRequest, ctx: Context, response: Response,
+    unmodified_since: Unmodified = None,
+) -> dict[str, Any] | Response:  # fmt: skip
+    """200 with the session, or 204 where the codes give no discount."""
+    if not await set_discount_codes(ctx, session_id, body.discount_codes, unmodified_since):
+        return Response(status_code=204)
+    return await _shown(ctx, session_id, response)
+
+
+@router.put("/view/{session_id}/session/order/gift_card")
+async def put_gift_card(
+    session_id: str, body: GiftCardRequest, request: Request, ctx: Context, response: Response,
+    unmodified_since: Unmodified = None,
+) -> dict[str, Any]:  # fmt: skip
+    source = source_of(ctx, request)
+    await payer.add_gift_card(ctx, session_id, body.token, body.pin, source, unmodified_since)
+    return await _shown(ctx, session_id, response)
+
+
+@router.delete("/view/{session_id}/session/order/gift_card")
+async def delete_gift_card(
+    session_id: str, ctx: Context, response: Response, unmodified_since: Unmodified = None
+) -> dict[str, Any]:
+    await payer.remove_gift_card(ctx, session_id, unmodified_since)
+    return await _shown(ctx, session_id, response)
+
+
+@router.post("/view/{session_id}/session/lock")
+async def lock_session(
+    session_id: str, ctx: Context, unmodified_since: Unmodified = None
+) -> dict[str, Any]:
+    return {"pay_lock": {"pay_lock_id": await lock(ctx, session_id, unmodified_since)}}
+
+
+@router.post("/view/{session_id}/session/abandon")
+async def abandon_session(session_id: str, ctx: Context) -> RedirectResponse:
+    """The payer cancels: back to the shop."""
+    url = await abandon(ctx, session_id)
+    return RedirectResponse(url, status_code=302, headers={"Cache-Control": "no-store"})
+
+
+@router.post("/view/{session_id}/payments/{payment_product_type}")
+async def payment_operations(
+    session_id: str, payment_product_type: str, ctx: Context, language: Language = "en",
+    unmodified_since: Unmodified = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Start to pay: where the payer goes now."""
+    result = await _pay(ctx, session_id, payment_product_type, None, language, unmodified_since)
+    operation = {"rel": f"{result.state}-payment", "method": "GET", "content_type": "text/html"}
+    listed = [{**operation, "href": result.url}] if result.url else []
+    return {"operations": listed}
+
+
+@router.post("/sessions/{session_id}/pay")
+async def pay_session(
+    session_id: str, body: PayRequest, ctx: Context, response: Response,
+    language: Language = "en", unmodified_since: Unmodified = None,
+) -> dict[str, Any]:  # fmt: skip
+    """200 with `redirect_url`; 202 with `poll_url` while the provider has not answered; a refusal
+    is a 200 with `error`, since another option may be tried."""
+    type_ = body.payment_product_type
+    result = await _pay(ctx, session_id, type_, body.amount, language, unmodified_since)
+    poll = f"{ctx.settings.base_url}/v1/view/{session_id}/session"
+    if result.state == "refused":
+        return {"success": False, "actions": [], "error": "Rejected"}
+    if result.state == "unknown":
+        response.status_code = 202
+        return {"success": True, "actions": [], "poll_url": poll}
+    return {"success": True, "actions": [], "redirect_url": result.url, "poll_url": poll}
+
+
+async def _pay(
+    ctx: Backend, session_id: str, type_: str, amount: int | None, language: str,
+    unmodified_since: str | None,
+) -> PayResult:  # fmt: skip
+    shown = await read_view(ctx, session_id)
+    to_pay = shown.to_pay if amount is None else amount
+    option = type_ if shown.to_pay > 0 or shown.state is PageState.PAYING else None
+    try:
+        return await pay(ctx, session_id, option, to_pay, language, unmodified_since)
+    except GavekortError:
+        if shown.state is not PageState.PAYING:
+            raise
+        # Another option than the one under way: that one is ended first, at its provider.
+        await reopen(ctx, session_id)
+        return await pay(ctx, session_id, option, to_pay, language, unmodified_since)

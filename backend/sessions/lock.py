@@ -1,0 +1,45 @@
+"""The merchant's lock: while it is on, the payer neither changes the session nor pays.
+
+The page takes it when the shop asks (the Web SDK's LockSession); the shop's server then updates the
+session, which takes it off. Source: `reference/dintero-api.md#211-update-put-sessionssession_id`,
+`#74-messages-sdk--page`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.context import Backend
+from backend.errors import InvalidRequest, PaymentInProgress, PreconditionFailed, SessionClosed
+from backend.ids import new_uuid
+from backend.sessions import events
+from backend.sessions.load import lock_open
+from backend.sessions.tables import CheckoutSession
+
+
+async def lock(ctx: Backend, session_id: str, unmodified_since: str | None = None) -> str:
+    """Lock the session; the lock's id, the same while it is on. PreconditionFailed where the
+    session is paid or being paid, InvalidRequest where it is not Express."""
+    now = ctx.clock.now()
+    try:
+        async with ctx.db.unit_of_work() as db:
+            session = await lock_open(db, session_id, now, unmodified_since)
+            if not session.express:
+                raise InvalidRequest("only Express sessions are locked")
+            started = session.pay_lock_id is None
+            session.pay_lock_id = session.pay_lock_id or new_uuid()
+            session.pay_locked_at = now
+            if started:
+                await events.record(db, session, "PAY_LOCK_START", now)
+            return session.pay_lock_id
+    except (PaymentInProgress, SessionClosed) as error:
+        raise PreconditionFailed(error.message) from error
+
+
+async def unlock(db: AsyncSession, session: CheckoutSession, now: datetime) -> None:
+    """Take the lock off, where there is one; the session's row is locked by the caller."""
+    if session.pay_lock_id is not None:
+        session.pay_lock_id = session.pay_locked_at = None
+        await events.record(db, session, "PAY_LOCK_END", now)

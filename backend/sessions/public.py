@@ -1,0 +1,64 @@
+"""What anybody with a session's id may read: the payer's view, without the merchant's secrets.
+
+Source: `reference/dintero-api.md#21-endpoints` ("Public vs authenticated view").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.context import Backend
+from backend.sessions.load import get_session, is_locked
+from backend.sessions.shape import read_session
+
+_SHOWN = (
+    "id", "created_at", "updated_at", "expires_at", "order", "customer", "configuration",
+    "checkboxes", "merchant", "transaction_id", "cancelled_at", "payment_operation",
+)  # fmt: skip
+_CUSTOMER = ("email", "phone_number", "gift_cards")
+_EXPRESS = ("shipping_options", "shipping_mode", "customer_types")
+_URLS = ("return_url", "merchant_terms_url")
+_OPERATIONS = (
+    ("PUT", "order/addresses", "update-addresses"),
+    ("PUT", "order/shipping_address", "update-shipping-address"),
+    ("PUT", "order/shipping_option", "update-shipping-option"),
+    ("PUT", "order/discount_codes", "update-discount-codes"),
+    ("PUT", "order/gift_card", "update-gift-card"),
+    ("DELETE", "order/gift_card", "remove-gift-card"),
+    ("POST", "lock", "lock-session"),
+    ("POST", "abandon", "abandon-session"),
+)
+
+
+async def read_public_session(ctx: Backend, session_id: str) -> dict[str, Any]:
+    """The session, its lock and the operations that the payer has. Callback addresses, metadata,
+    events and what identifies a visitor stay out, and so does what the schema does not know."""
+    async with ctx.db.reading() as db:
+        found = await get_session(db, session_id)
+    whole = await read_session(ctx, found.account_id, session_id)
+    shape: dict[str, Any] = {key: whole[key] for key in _SHOWN if key in whole}
+    if "customer" in shape:
+        shape["customer"] = {k: v for k, v in shape["customer"].items() if k in _CUSTOMER}
+    shape["url"] = {key: whole["url"][key] for key in _URLS if key in whole["url"]}
+    if "express" in whole:
+        express = whole["express"] or {}
+        shape["express"] = {key: express[key] for key in _EXPRESS if key in express}
+        discounts = express.get("discount_codes") or {}
+        if discounts:
+            shape["express"]["discount_codes"] = {"max_count": discounts.get("max_count") or 1}
+    if is_locked(ctx, found, ctx.clock.now()):
+        shape["pay_lock"] = {"pay_lock_id": found.pay_lock_id}
+    shape["operations"] = _operations(ctx, session_id)
+    return shape
+
+
+def _operations(ctx: Backend, session_id: str) -> list[dict[str, str]]:
+    base = ctx.settings.base_url
+    view = f"{base}/v1/view/{session_id}/session"
+    kind = "application/json"
+    listed = [
+        {"method": method, "href": f"{view}/{path}", "rel": rel, "content_type": kind}
+        for method, path, rel in _OPERATIONS
+    ]
+    pay = f"{base}/v1/sessions/{session_id}/pay"
+    return [*listed, {"method": "POST", "href": pay, "rel": "pay-session", "content_type": kind}]

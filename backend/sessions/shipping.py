@@ -1,0 +1,61 @@
+"""A session's shipping options, and the amount that follows from the chosen one.
+
+Without a fixed option `order.amount` is the items' alone; what the payer chooses is added.
+Source: `reference/dintero-api.md#213-amounts-and-validation-summed-up`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def key_of(index: int, option: Mapping[str, Any]) -> str:
+    """A name for one of a session's shipping options: ids alone need not be unique."""
+    return f"{index}:{option['id']}"
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two descriptions are of one option, whatever it costs."""
+    names = ("id", "line_id", "operator", "operator_product_id")
+    return all(one.get(name) == other.get(name) for name in names)
+
+
+def find_key(options: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> str | None:
+    """The key of the option that `wanted` describes; None where it is not offered."""
+    for index, option in enumerate(options):
+        if same(option, wanted):
+            return key_of(index, option)
+    for index, option in enumerate(options):
+        if option.get("id") == wanted.get("id"):
+            return key_of(index, option)
+    return None
+
+
+def by_key(options: Sequence[Mapping[str, Any]], key: str | None) -> Mapping[str, Any] | None:
+    return {key_of(i, option): option for i, option in enumerate(options)}.get(key or "")
+
+
+def pick_key(
+    options: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None, *, first: bool
+) -> str | None:
+    """The choice among new options: what was chosen where it is still offered, else, with `first`,
+    the first one, so that a total is never shown without shipping."""
+    key = find_key(options, chosen) if chosen else None
+    if key is None and first and options:
+        key = key_of(0, options[0])
+    return key
+
+
+def put_option(order: dict[str, Any], option: Mapping[str, Any] | None) -> None:
+    """Set, change or take off an order's shipping option; `amount` and `vat_amount` follow."""
+    before = order.get("shipping_option") or {}
+    after = option or {}
+    order["amount"] += int(after.get("amount") or 0) - int(before.get("amount") or 0)
+    if order.get("vat_amount") is not None:
+        order["vat_amount"] += int(after.get("vat_amount") or 0)
+        order["vat_amount"] -= int(before.get("vat_amount") or 0)
+    if option is None:
+        order.pop("shipping_option", None)
+    else:
+        order["shipping_option"] = dict(option)

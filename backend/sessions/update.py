@@ -1,0 +1,173 @@
+"""The merchant's server changes a session. Source:
+`reference/dintero-api.md#211-update-put-sessionssession_id`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.profiles import get_profile
+from backend.context import Backend
+from backend.errors import InvalidRequest, SessionNotFound
+from backend.rules import session as rules
+from backend.sessions import events, shipping
+from backend.sessions.change import keep_body
+from backend.sessions.create import check_lines, decide, refuse
+from backend.sessions.express_callbacks import ask_for_shipping
+from backend.sessions.load import lock_open
+from backend.sessions.lock import unlock
+from backend.sessions.request import (
+    Address,
+    Amount,
+    Currency,
+    Express,
+    Item,
+    Loose,
+    ShippingOption,
+    SignedAmount,
+    Text,
+)
+from backend.sessions.tables import CheckoutSession
+
+
+class OrderUpdate(Loose):
+    """As an order, and nothing of it required. What is not named stays as it is."""
+
+    amount: Amount | None = None
+    currency: Currency | None = None
+    merchant_reference_2: Text | None = None
+    vat_amount: SignedAmount | None = None
+    items: Annotated[list[Item], Field(max_length=1000)] | None = None
+    partial_payment: bool | None = None
+    shipping_option: ShippingOption | None = None
+    shipping_address: Address | None = None
+    billing_address: Address | None = None
+
+
+class SessionUpdate(Loose):
+    order: OrderUpdate
+    express: Express | None = None
+    remove_lock: bool = True
+
+
+_NOT_FROM_HERE = ("merchant_reference", "gift_cards", "shipping_option", "amount")
+"""Clients send more than they may change; what is not theirs to change is passed over."""
+
+
+async def update_session(
+    ctx: Backend, account_id: str, session_id: str, request: SessionUpdate,
+    origin: events.Request, *, without_lock: bool = False, force_shipping_callback: bool = False,
+) -> None:  # fmt: skip
+    """Take the merchant's changes. InvalidRequest where the session is not locked, or where the
+    amounts, the shipping option or the gift card rules do not allow them.
+
+    With options in `express.shipping_options` the shop is not asked for them by callback, unless
+    `force_shipping_callback`; without any it is, where an address is known.
+    """
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_open(db, session_id, now)
+        if session.account_id != account_id:
+            raise SessionNotFound("there is no such session")
+        if session.pay_lock_id is None and not without_lock:
+            raise InvalidRequest("the session must be locked first, or update_without_lock set")
+        await _change(ctx, db, session, request, now, origin)
+        if request.remove_lock:
+            await unlock(db, session, now)
+        asks = _asks_for_shipping(session, request, force=force_shipping_callback)
+    if asks:
+        await ask_for_shipping(ctx, session_id)
+
+
+async def _change(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate,
+    now: datetime, origin: events.Request,
+) -> None:  # fmt: skip
+    before = session.body
+    body = copy.deepcopy(before)
+    given = request.order.model_dump(mode="json", exclude_unset=True)
+    express = request.express.model_dump(mode="json", exclude_unset=True) if request.express else {}
+    _change_order(session, body, given, express)
+    check_lines(body["order"])
+    _check_amounts(body["order"])
+    profile = await get_profile(db, session.account_id, session.profile_id)
+    allowed = decide(ctx, profile, body)
+    session.gift_card_use, session.options = allowed.gift_card, list(allowed.options)
+    keep_body(session, body)
+    details: dict[str, Any] = {
+        "previous_order": before["order"],
+        "updated_order": body["order"],
+        "previous_express": before.get("express"),
+        "updated_express": body.get("express"),
+    }
+    for part in ("order", "express"):
+        if before.get(part) == body.get(part):
+            details[f"updated_{part}_result"] = {"status": "NOT_MODIFIED"}
+    await events.record(db, session, "UPDATE_SESSION", now, details, origin)
+
+
+def _change_order(
+    session: CheckoutSession, body: dict[str, Any], given: dict[str, Any],
+    express: dict[str, Any],
+) -> None:  # fmt: skip
+    """Merge the given parts; the chosen shipping option follows the offered ones."""
+    order = body["order"]
+    if given.get("currency", session.currency) != session.currency:
+        raise refuse("order.currency", "the currency of a session cannot change")
+    if express:
+        body["express"] = {**(body.get("express") or {}), **express}
+    options = (body.get("express") or {}).get("shipping_options") or []
+    option: Mapping[str, Any] | None = order.get("shipping_option")
+    if "shipping_option" in given:
+        option = given["shipping_option"]
+        session.chosen_shipping = shipping.find_key(options, option) if option else None
+        if option and options and session.chosen_shipping is None:
+            raise refuse("order.shipping_option", "it is not one of express.shipping_options")
+    elif "shipping_options" in express:
+        first = session.details_done
+        session.chosen_shipping = shipping.pick_key(options, option, first=first)
+        option = shipping.by_key(options, session.chosen_shipping)
+    # The option is taken off, the items' part changed, and the option put on again.
+    shipping.put_option(order, None)
+    order.update({key: value for key, value in given.items() if key not in _NOT_FROM_HERE})
+    if given.get("amount") is not None:
+        cost = int((option or {}).get("amount") or 0)
+        order["amount"] = _items_amount(order, given["amount"], cost)
+    vat = given.get("vat_amount")
+    shipping.put_option(order, option)
+    if vat is not None:
+        order["vat_amount"] = vat
+
+
+def _items_amount(order: dict[str, Any], amount: int, option: int) -> int:
+    """The order's amount without shipping. A client may give it with the chosen option or, in an
+    Express session, without: both are taken, where the items say which is meant."""
+    if amount == rules.items_sum(order.get("items") or []):
+        return amount
+    return amount - option
+
+
+def _check_amounts(order: dict[str, Any]) -> None:
+    option = order.get("shipping_option") or {}
+    amounts = rules.Amounts(
+        order["amount"], rules.items_sum(order.get("items") or []), int(option.get("amount") or 0)
+    )
+    broken = rules.sum_rule_broken(amounts, partial_payment=bool(order.get("partial_payment")))
+    if broken or order["amount"] < 0:
+        raise refuse("order.amount", broken or "order.amount must not be negative")
+
+
+def _asks_for_shipping(session: CheckoutSession, request: SessionUpdate, *, force: bool) -> bool:
+    express = session.body.get("express") or {}
+    if not express.get("shipping_address_callback_url"):
+        return False
+    if not session.body["order"].get("shipping_address"):
+        return False
+    given = request.express is not None and request.express.shipping_options is not None
+    return force or not given
