@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from backend.api import errors
-from backend.api.routers import auth, cards, notifications, sessions, transactions, wallets
+from backend.api.routers import auth, cards, notifications, sessions, transactions, view, wallets
 
 _ROUTERS = (auth, sessions, view, cards, wallets, transactions, notifications)
 
