@@ -28,7 +28,7 @@ SESSION_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 WATCH_SECONDS = 2.0
 """Between two looks at the session's version while a page is open."""
 WATCH_LONGEST = 4 * 3600
-WATCH_WHOLE_EVERY = 5
+WATCH_WHOLE_EVERY = 3
 """Every so many looks the whole session is read: that it has expired changes no version."""
 
 _CLOSED = (PageState.PAID, PageState.CANCELLED, PageState.EXPIRED)
