@@ -8,29 +8,49 @@ from __future__ import annotations
 import os
 import signal
 
+# `*ing`: inside a unit of work that is not committed yet, so none of it may be seen afterwards.
 POINTS = (
+    "pay.writing",
     "pay.written",
     "pay.created_at_provider",
+    "pay.storing",
     "pay.redirect_stored",
     "authorize.read",
+    "authorize.storing",
     "authorize.stored",
+    "reopen.created_at_provider",
+    "abort.read",
+    "abort.done_at_provider",
+    "abort.storing",
+    "abort.stored",
+    "abandon.reopened",
+    "abandon.storing",
+    "capture.writing",
     "capture.written",
     "capture.done_at_provider",
+    "capture.storing",
     "capture.stored",
+    "refund.writing",
     "refund.written",
     "refund.done_at_provider",
+    "refund.storing",
     "refund.stored",
+    "void.writing",
     "void.written",
     "void.done_at_provider",
+    "void.storing",
     "void.stored",
-    "abort.done_at_provider",
+    "reconcile.claimed",
+    "reconcile.read",
+    "reconcile.sending_again",
+    "callback.claimed",
     "callback.sent",
+    "callback.storing",
+    "callback.stored",
 )
-
-_CRASH_AT = os.environ.get("GAVEKORT_CRASH_AT")
 
 
 def point(name: str) -> None:
     """Die here, as a power cut would, where the environment asks for it."""
-    if name == _CRASH_AT:
+    if name == os.environ.get("GAVEKORT_CRASH_AT"):
         os.kill(os.getpid(), signal.SIGKILL)

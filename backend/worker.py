@@ -13,6 +13,7 @@ from backend.payments.reconcile import reconcile_due
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
+MOST_DOUBLINGS = 10
 
 
 class Worker:
@@ -43,7 +44,7 @@ class Worker:
                 failures = 0
             except Exception:
                 log.exception("%s", name)
-                done, failures = 0, failures + 1
+                done, failures = 0, min(failures + 1, MOST_DOUBLINGS)
             if not done:
                 wait = min(pause * 2**failures, LONGEST_PAUSE)
                 with contextlib.suppress(TimeoutError):

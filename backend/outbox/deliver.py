@@ -7,6 +7,7 @@ and a redirect, never. Source: `reference/dintero-api.md#62-callback_url`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import datetime, timedelta
 
 import httpx
@@ -18,6 +19,7 @@ from backend.ids import new_uuid
 from backend.outbox.address import AddressRefused, AddressUnknown, resolve
 from backend.outbox.tables import Delivery, DeliveryTry
 
+log = logging.getLogger(__name__)
 BATCH = 20
 LEASE = timedelta(seconds=60)
 FIRST_GAP = 5
@@ -32,7 +34,15 @@ def gap(tries: int) -> timedelta:
 async def deliver_due(ctx: Backend) -> int:
     """Claim and send one batch; how many. Any number of processes may do this at once."""
     claimed = await _claim(ctx)
-    await asyncio.gather(*(_deliver(ctx, delivery) for delivery in claimed))
+    if claimed:
+        faults.point("callback.claimed")
+    ended = await asyncio.gather(
+        *(_deliver(ctx, delivery) for delivery in claimed), return_exceptions=True
+    )
+    for delivery, error in zip(claimed, ended, strict=True):
+        if isinstance(error, Exception):
+            # One that fails must not keep the others waiting; it is due again after its lease.
+            log.error("delivery %s", delivery.id, exc_info=error)
     return len(claimed)
 
 
@@ -61,17 +71,23 @@ async def _deliver(ctx: Backend, delivery: Delivery) -> None:
     status, error, final = await _send(ctx, delivery)
     faults.point("callback.sent")
     await _record(ctx, delivery.id, status, error, started, final=final)
+    faults.point("callback.stored")
 
 
 async def _send(ctx: Backend, delivery: Delivery) -> tuple[int | None, str | None, bool]:
     """Status code, or the error, and whether the error is for good."""
+    timeout = ctx.settings.callback_timeout
     try:
-        target = await resolve(delivery.url, allow_insecure=ctx.settings.allow_insecure_callbacks)
+        async with asyncio.timeout(timeout):
+            target = await resolve(
+                delivery.url, allow_insecure=ctx.settings.allow_insecure_callbacks
+            )
+    except TimeoutError:
+        return None, f"the name was not resolved within {timeout:g} s", False
     except AddressRefused as refused:
         return None, str(refused), True
     except AddressUnknown as unknown:
         return None, str(unknown), False
-    timeout = ctx.settings.callback_timeout
     try:
         async with asyncio.timeout(timeout):
             async with ctx.callbacks_http.stream(
@@ -107,11 +123,17 @@ async def _record(
                 started_at=started, duration_ms=duration,
             )
         )  # fmt: skip
-        if status is not None and 200 <= status < 300:
+        if delivery.state == "delivered":
+            # Another process was told yes while we waited for an answer.
+            pass
+        elif status is not None and 200 <= status < 300:
             delivery.state, delivery.delivered_at = "delivered", now
-        elif final or (status is not None and 300 <= status < 500):
-            delivery.state = "failed"
-        elif delivery.tries >= ctx.settings.callback_attempts:
+        elif (
+            final
+            or (status is not None and 300 <= status < 500)
+            or delivery.tries >= ctx.settings.callback_attempts
+        ):
             delivery.state = "failed"
         else:
             delivery.due_at = now + gap(delivery.tries)
+        faults.point("callback.storing")
