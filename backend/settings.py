@@ -30,9 +30,10 @@ class Settings(BaseSettings):
     token_lifetime: int = Field(default=14400, ge=1200)
     payment_lifetime: int = Field(default=1800, ge=1)
     """How long a payer may stay at the provider before the payment is given up."""
-    operation_grace: int = Field(default=60, ge=1)
-    """How long a provider may take over a capture, refund or void whose answer was lost. Only
-    after that does a read that does not show it mean that it did not happen."""
+    operation_grace: int = Field(default=120, ge=1)
+    """How long one call to a provider may last or still take effect. Before that nobody else takes
+    its operation over, and a read that does not show it says nothing. The connectors' own time-outs
+    stay below it."""
 
     allow_insecure_callbacks: bool = False
     """Callbacks to http and to private addresses. For development only."""

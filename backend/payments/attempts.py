@@ -17,7 +17,7 @@ from backend.context import Backend
 from backend.errors import NotFound, PaymentInProgress, SessionClosed, Unauthorized
 from backend.payments import settle
 from backend.payments.callbacks import tell_merchant
-from backend.payments.pay import create_at_provider
+from backend.payments.create import create_at_provider
 from backend.payments.store import connector_of, lock_transaction, money, open_operation
 from backend.payments.tables import Transaction
 from backend.psp.protocol import (
@@ -53,6 +53,7 @@ async def reopen(ctx: Backend, session_id: str) -> None:
     if transaction.psp_reference is None:
         # The provider may know the payment though we do not know its reference: the same key tells.
         await create_at_provider(ctx, transaction.id)
+        faults.point("reopen.created_at_provider")
         transaction = await _live(ctx, session_id)
         if transaction is None or transaction.psp_reference is None:
             return
@@ -81,6 +82,7 @@ async def give_up(
         return
     if payment.outcome is not Outcome.DONE or payment.state is not PaymentState.OPEN:
         return
+    faults.point("abort.read")
     if payment.declined is not None:
         notice = Notice.DECLINED
     result = await connector.abort(reference, f"{transaction.return_ref}:abort")
@@ -100,6 +102,8 @@ async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: st
         operation = await open_operation(db, transaction.id)
         if locked.status == Status.INITIATED and operation is not None:
             await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
+        faults.point("abort.storing")
+    faults.point("abort.stored")
 
 
 async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -> bool:
@@ -136,6 +140,8 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
             ended = True
         else:
             ended = False
+        if ended:
+            faults.point("authorize.storing")
     if ended:
         faults.point("authorize.stored")
     return ended
@@ -173,6 +179,7 @@ async def abandon(ctx: Backend, session_id: str) -> str:
     SessionClosed where it is paid; PaymentInProgress while a provider has not decided.
     """
     await reopen(ctx, session_id)
+    faults.point("abandon.reopened")
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
@@ -184,6 +191,7 @@ async def abandon(ctx: Backend, session_id: str) -> str:
             _cancel(ctx, session)
             await events.record(db, session, "CANCELLED", now)
             await tell_merchant(db, session, None, now, error="cancelled")
+        faults.point("abandon.storing")
     return leave_url(session, PageState.CANCELLED)
 
 

@@ -7,7 +7,9 @@ parked, and read again by the reconciler until it is done or refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +25,7 @@ from backend.ids import new_uuid
 from backend.payments import settle
 from backend.payments.callbacks import tell_merchant
 from backend.payments.store import (
+    OPEN_STATES,
     Happened,
     connector_of,
     get_transaction,
@@ -35,14 +38,15 @@ from backend.payments.store import (
     record,
 )
 from backend.payments.tables import Operation, Transaction, TransactionEvent
-from backend.psp.protocol import OperationKind, Outcome, Result
+from backend.psp.protocol import Connector, OperationKind, OperationQuery, Outcome, Result
 from backend.psp.registry import NotConnected
 from backend.rules import transaction as rules
 from backend.rules.transaction import Position, RuleBroken, Split, Status
 from backend.sessions.tables import CheckoutSession
 
-PROVIDER_TIME = timedelta(seconds=30)
-"""How long the process that began an operation has it to itself."""
+log = logging.getLogger(__name__)
+SLOWEST_READ = 300
+_SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration", "conflict")
 
 
 class OperationRefused(InvalidRequest):
@@ -75,11 +79,11 @@ async def operate(ctx: Backend, command: Command) -> Operation:
     InvalidRequest where the rules forbid it, OperationRefused where the provider does, Conflict
     while another operation of this transaction is under way.
     """
-    operation_id = await _write(ctx, command)
+    written = await _write(ctx, command)
     faults.point(f"{command.kind.value}.written")
-    result = await ask_provider(ctx, operation_id)
+    result = await ask_provider(ctx, written.id)
     faults.point(f"{command.kind.value}.done_at_provider")
-    operation = await finish(ctx, operation_id, result)
+    operation = await finish(ctx, written.id, result, written.claimed_until)
     faults.point(f"{command.kind.value}.stored")
     if operation.state == "refused":
         error = operation.error or {}
@@ -90,8 +94,10 @@ async def operate(ctx: Backend, command: Command) -> Operation:
     return operation
 
 
-async def _write(ctx: Backend, command: Command) -> str:
+async def _write(ctx: Backend, command: Command) -> Operation:
+    """The operation, claimed by this process for as long as a provider may take."""
     now = ctx.clock.now()
+    ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
     async with ctx.db.unit_of_work() as db:
         await get_transaction(db, command.account_id, command.transaction_id)
         transaction = await lock_transaction(db, command.transaction_id)
@@ -103,16 +109,17 @@ async def _write(ctx: Backend, command: Command) -> str:
         except RuleBroken as broken:
             raise InvalidRequest(str(broken), (FieldError("amount", str(broken)),)) from broken
         key = new_uuid()
-        db.add(
-            Operation(
-                id=key, transaction_id=transaction.id, kind=command.kind.value, key=key,
-                state="pending", card_amount=split.card, psp_amount=split.acquirer,
-                captured_before=position.captured.acquirer, final=command.final,
-                request=_request(command), due_at=now + PROVIDER_TIME,
-                created_by=command.created_by, created_at=now, updated_at=now,
-            )
+        operation = Operation(
+            id=key, transaction_id=transaction.id, kind=command.kind.value, key=key,
+            state="pending", card_amount=split.card, psp_amount=split.acquirer,
+            captured_before=position.captured.acquirer, final=command.final,
+            request=_request(command), due_at=ours_until, claimed_until=ours_until,
+            created_by=command.created_by, created_at=now, updated_at=now,
         )  # fmt: skip
-    return key
+        db.add(operation)
+        await db.flush()
+        faults.point(f"{command.kind.value}.writing")
+    return operation
 
 
 def _request(command: Command) -> dict[str, Any]:
@@ -151,6 +158,16 @@ async def _split(
     return position.capturable
 
 
+def _verb(transaction: Transaction, operation: Operation) -> OperationKind | None:
+    """What the provider is asked for; None where it has no part in this operation."""
+    if operation.psp_amount:
+        return OperationKind(operation.kind)
+    if operation.final and position_of(transaction).capturable.acquirer > 0:
+        # A final capture of the card's part alone releases the acquirer's.
+        return OperationKind.VOID
+    return None
+
+
 async def ask_provider(ctx: Backend, operation_id: str) -> Result:
     """The provider's part; DONE without asking where it has none."""
     async with ctx.db.reading() as db:
@@ -158,30 +175,85 @@ async def ask_provider(ctx: Backend, operation_id: str) -> Result:
         assert operation is not None
         transaction = await db.get(Transaction, operation.transaction_id)
         assert transaction is not None
-    position = position_of(transaction)
-    amount = operation.psp_amount
-    releases = operation.final and position.capturable.acquirer > 0
-    if amount == 0 and not releases:
+    verb = _verb(transaction, operation)
+    if verb is None:
         return Result(Outcome.DONE)
     try:
         connector = await connector_of(ctx, transaction)
     except NotConnected:
         return Result(Outcome.REFUSED, code="configuration", message="not connected")
-    reference = transaction.psp_reference
+    return await _send(ctx, connector, verb, transaction, operation)
+
+
+async def _send(
+    ctx: Backend, connector: Connector, verb: OperationKind, transaction: Transaction,
+    operation: Operation,
+) -> Result:  # fmt: skip
+    """The same call, with the same key, however often. It never lasts longer than the claim."""
+    reference, amount = transaction.psp_reference, money(transaction, operation.psp_amount)
     assert reference is not None
-    if operation.kind == OperationKind.CAPTURE and amount:
-        final = operation.final or amount == position.capturable.acquirer
-        return await connector.capture(
-            reference, money(transaction, amount), operation.key, final=final
+    left = position_of(transaction).capturable.acquirer
+    final = operation.final or operation.psp_amount == left
+    try:
+        async with asyncio.timeout(ctx.settings.operation_grace):
+            if verb is OperationKind.CAPTURE:
+                return await connector.capture(reference, amount, operation.key, final=final)
+            if verb is OperationKind.REFUND:
+                return await connector.refund(reference, amount, operation.key)
+            return await connector.void(reference, operation.key)
+    except TimeoutError:
+        return Result(Outcome.UNKNOWN, reference, message="no answer in time")
+
+
+async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation) -> Result:
+    """Whether an operation took effect whose answer was lost, or which was never sent.
+
+    A read tells that it did. That it is not seen, after all the time that a provider may take, is
+    not yet a no: the call may have been held up before it was sent. So it is sent once more with
+    its key, which the provider carries out once; then what a late read does not show is refused.
+    """
+    verb = _verb(transaction, operation)
+    if verb is None:
+        return Result(Outcome.DONE)
+    try:
+        connector = await connector_of(ctx, transaction)
+    except NotConnected:
+        return Result(Outcome.UNKNOWN, code="configuration", message="not connected")
+    assert transaction.psp_reference is not None
+    result = await connector.fetch_operation(
+        OperationQuery(
+            kind=verb,
+            reference=transaction.psp_reference,
+            key=operation.key,
+            amount=money(transaction, operation.psp_amount),
+            captured_before=operation.captured_before,
+            sent_at=operation.updated_at,
         )
-    if operation.kind == OperationKind.REFUND:
-        return await connector.refund(reference, money(transaction, amount), operation.key)
-    return await connector.void(reference, operation.key)
+    )
+    faults.point("reconcile.read")
+    sent_once = operation.updated_at == operation.created_at
+    forgotten = operation.created_at + connector.capabilities.key_lifetime <= ctx.clock.now()
+    # `declined` is the provider's own no, not something that the read did not find.
+    if result.outcome is not Outcome.REFUSED or result.code == "declined":
+        return result
+    if not sent_once or forgotten:
+        return result
+    async with ctx.db.unit_of_work() as db:
+        locked = await lock_operation(db, operation.id)
+        locked.updated_at = ctx.clock.now()
+    faults.point("reconcile.sending_again")
+    result = await _send(ctx, connector, verb, transaction, operation)
+    if result.outcome is Outcome.REFUSED and result.code in _SAYS_NOTHING_OF_OTHER_CALLS:
+        return replace(result, outcome=Outcome.UNKNOWN)
+    return result
 
 
-async def finish(ctx: Backend, operation_id: str, result: Result) -> Operation:
+async def finish(
+    ctx: Backend, operation_id: str, result: Result, claim: datetime | None
+) -> Operation:
     """Keep the provider's answer, and with DONE the card's part with it. Repeating it is harmless:
-    an operation ends once."""
+    an operation ends once. `claim` is the caller's `claimed_until`: who has lost the operation to
+    another process may still tell that it was done, but not that it was not."""
     now = ctx.clock.now()
     async with ctx.db.reading() as db:
         seen = await db.get(Operation, operation_id)
@@ -189,14 +261,18 @@ async def finish(ctx: Backend, operation_id: str, result: Result) -> Operation:
     async with ctx.db.unit_of_work() as db:
         transaction = await lock_transaction(db, seen.transaction_id)
         operation = await lock_operation(db, operation_id)
-        if operation.state not in ("pending", "unknown"):
+        if operation.state not in OPEN_STATES:
+            if operation.state == "refused" and result.outcome is Outcome.DONE:
+                log.critical("operation %s is refused, and done at the provider", operation.id)
+            return operation
+        if result.outcome is not Outcome.DONE and operation.claimed_until != claim:
             return operation
         operation.tries += 1
         operation.claimed_until = None
         operation.raw = dict(result.raw)
         if result.outcome is Outcome.UNKNOWN:
             operation.state = "unknown"
-            operation.due_at = now + timedelta(seconds=min(2**operation.tries, 300))
+            operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_READ))
             if operation.tries == 1:
                 await _record(db, transaction, operation, f"INITIATE_{operation.kind.upper()}",
                               now)  # fmt: skip
@@ -208,6 +284,8 @@ async def finish(ctx: Backend, operation_id: str, result: Result) -> Operation:
             await _record(db, transaction, operation, operation.kind.upper(), now, error=error)
             return operation
         await _done(db, transaction, operation, now)
+        await db.flush()
+        faults.point(f"{operation.kind}.storing")
         return operation
 
 

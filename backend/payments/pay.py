@@ -6,8 +6,7 @@ the card is added: an abandoned page strands nothing. Source: shared design sect
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -25,18 +24,10 @@ from backend.errors import (
 )
 from backend.ids import new_uuid, scoped_id
 from backend.payments import settle
-from backend.payments.store import (
-    Happened,
-    connector_of,
-    lock_operation,
-    lock_transaction,
-    money,
-    open_operation,
-    record,
-)
+from backend.payments.create import FIRST_LOOK, PayResult, create_at_provider, known_page
+from backend.payments.store import Happened, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
-from backend.psp.protocol import OperationKind, Outcome, PaymentRequest, Result
-from backend.psp.registry import NotConnected
+from backend.psp.protocol import OperationKind
 from backend.rules.session import SessionState, advance, is_expired
 from backend.rules.transaction import Status, product_type
 from backend.sessions.events import touch
@@ -49,19 +40,9 @@ from backend.sessions.load import (
 )
 from backend.sessions.read import leave_url
 from backend.sessions.tables import CheckoutSession
-from backend.sessions.view import Notice, PageState
+from backend.sessions.view import PageState
 
-FIRST_LOOK = timedelta(seconds=30)
-"""When the reconciler looks at a try that nobody came back from."""
-
-
-@dataclass(frozen=True, slots=True)
-class PayResult:
-    """`state`: `redirect` (to the provider, `url`), `paid` (to the shop, `url`), `unknown` (wait:
-    the provider has not answered), `refused` (the session is open again, with a notice)."""
-
-    state: str
-    url: str | None = None
+__all__ = ["PayResult", "pay"]
 
 
 async def pay(
@@ -78,20 +59,29 @@ async def pay(
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
         known = await _under_way(db, session, payment_product_type, expected_to_pay)
-        if known is not None:
+        if known is not None and known.state != "unknown":
             return known
-        if session.state != SessionState.OPEN or is_expired(session.expires_at, now):
-            raise SessionClosed("this session is closed")
-        check_unmodified(session, unmodified_since)
-        check_not_locked(ctx, session, now)
-        transaction, operation = await _begin(
-            ctx, db, session, payment_product_type, expected_to_pay, now, language
-        )
-        if operation.psp_amount == 0:
-            await settle.authorize(db, session, transaction, operation, now)
-            return PayResult("paid", leave_url(session, PageState.PAID))
+        if known is not None:
+            assert session.transaction_id is not None
+            begun = session.transaction_id
+        else:
+            if session.state != SessionState.OPEN or is_expired(session.expires_at, now):
+                raise SessionClosed("this session is closed")
+            check_unmodified(session, unmodified_since)
+            check_not_locked(ctx, session, now)
+            transaction, operation = await _begin(
+                ctx, db, session, payment_product_type, expected_to_pay, now, language
+            )
+            begun = transaction.id
+            if operation.psp_amount == 0:
+                await settle.authorize(db, session, transaction, operation, now)
+                known = PayResult("paid", leave_url(session, PageState.PAID))
+        faults.point("pay.writing")
     faults.point("pay.written")
-    return await create_at_provider(ctx, transaction.id)
+    if known is not None and known.state == "paid":
+        return known
+    # A second press asks once more, where the first one's answer never came.
+    return await create_at_provider(ctx, begun, first=known is None)
 
 
 async def _under_way(
@@ -107,9 +97,7 @@ async def _under_way(
     to_pay = session.amount - session.gift_card_amount
     if (transaction.payment_product_type, to_pay) != (option, expected_to_pay):
         raise PaymentInProgress("a payment of this session is under way")
-    if transaction.redirect_url is None:
-        return PayResult("unknown")
-    return PayResult("redirect", transaction.redirect_url)
+    return known_page(transaction)
 
 
 async def _begin(
@@ -213,92 +201,3 @@ def _snapshot(session: CheckoutSession, language: str) -> dict[str, Any]:
         "language": language,
         "metadata": {key: value for key, value in metadata.items() if value is not None},
     }
-
-
-async def create_at_provider(ctx: Backend, transaction_id: str) -> PayResult:
-    """Ask the provider for the payment, and keep its answer. One key, one payment."""
-    async with ctx.db.reading() as db:
-        transaction = await db.get(Transaction, transaction_id)
-        operation = await open_operation(db, transaction_id)
-    if transaction is None or operation is None:
-        return PayResult("unknown")
-    if transaction.redirect_url is not None:
-        return PayResult("redirect", transaction.redirect_url)
-    try:
-        connector = await connector_of(ctx, transaction)
-        request = _payment_request(ctx, transaction, operation)
-        result = await connector.create_payment(request)
-    except NotConnected:
-        result = Result(Outcome.REFUSED, code="configuration", message="not connected")
-    faults.point("pay.created_at_provider")
-    answer = await _keep_created(ctx, transaction, operation.id, result)
-    faults.point("pay.redirect_stored")
-    return answer
-
-
-def _payment_request(
-    ctx: Backend, transaction: Transaction, operation: Operation
-) -> PaymentRequest:
-    """The same for every try with one key: a provider compares the bodies."""
-    base = ctx.settings.base_url
-    back = f"{base}/v1/sessions/{transaction.session_id}/redirect/{transaction.return_ref}"
-    lifetime = max(ctx.settings.payment_lifetime, 3600)
-    customer = transaction.snapshot.get("customer") or {}
-    return PaymentRequest(
-        key=operation.key,
-        amount=money(transaction, operation.psp_amount),
-        transaction_id=transaction.id,
-        session_id=transaction.session_id,
-        merchant_reference=transaction.merchant_reference,
-        description=_description(transaction, operation),
-        return_url=back,
-        cancel_url=f"{back}?cancelled=1",
-        notification_url=f"{base}/v1/psp/{transaction.account_id}/{transaction.profile_id}/"
-        f"{transaction.payment_product_type}/notifications",
-        language=str(transaction.snapshot.get("language") or "en"),
-        expires_at=transaction.created_at + timedelta(seconds=lifetime),
-        email=customer.get("email"),
-    )
-
-
-def _description(transaction: Transaction, operation: Operation) -> str:
-    norwegian = str(transaction.snapshot.get("language") or "").startswith(("nb", "no", "nn"))
-    order = "Ordre" if norwegian else "Order"
-    name = f"{order} {transaction.merchant_reference}"
-    if operation.card_amount == 0:
-        return name
-    return f"{name} ({'resten etter gavekort' if norwegian else 'rest after gift card'})"
-
-
-async def _keep_created(
-    ctx: Backend, transaction: Transaction, operation_id: str, result: Result
-) -> PayResult:
-    now = ctx.clock.now()
-    async with ctx.db.unit_of_work() as db:
-        session = await lock_session(db, transaction.session_id)
-        transaction = await lock_transaction(db, transaction.id)
-        operation = await lock_operation(db, operation_id)
-        if operation.state not in ("pending", "unknown"):
-            return PayResult("unknown")
-        operation.raw = dict(result.raw)
-        operation.tries += 1
-        operation.claimed_until = None
-        if result.outcome is Outcome.DONE:
-            operation.state = "pending"
-            operation.due_at = now + FIRST_LOOK
-            transaction.psp_reference = result.reference
-            transaction.redirect_url = result.redirect_url
-            session.redirect_url = result.redirect_url
-            touch(session, now)
-            return PayResult("redirect", result.redirect_url)
-        if result.outcome is Outcome.REFUSED:
-            notice = Notice.DECLINED if result.code == "declined" else Notice.PROVIDER_DOWN
-            code = result.code or "refused"
-            await settle.fail(
-                db, session, transaction, operation, now, notice=notice, code=code,
-                message=result.message,
-            )  # fmt: skip
-            return PayResult("refused")
-        operation.state = "unknown"
-        operation.due_at = now + timedelta(seconds=2)
-        return PayResult("unknown")

@@ -7,34 +7,38 @@ section 4.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 
 from sqlmodel import col, or_, select
 
+from backend import faults
 from backend.context import Backend
 from backend.payments import attempts, operations
-from backend.payments.pay import create_at_provider
-from backend.payments.store import OPEN_STATES, connector_of, money
+from backend.payments.create import create_at_provider
+from backend.payments.store import OPEN_STATES, connector_of
 from backend.payments.tables import Operation, Transaction
-from backend.psp.protocol import OperationKind, OperationQuery, Outcome, Result
-from backend.psp.registry import NotConnected
+from backend.psp.protocol import OperationKind
 from backend.sessions.view import Notice
 
 BATCH = 10
-LEASE = timedelta(seconds=120)
 log = logging.getLogger(__name__)
 
 
 async def reconcile_due(ctx: Backend) -> int:
     """Claim one batch of due operations and go on with each; how many."""
     claimed = await _claim(ctx)
-    for operation in claimed:
-        try:
-            await _go_on(ctx, operation)
-        except Exception:
-            # One that fails must not keep the others waiting; it is due again after its lease.
-            log.exception("operation %s of %s", operation.id, operation.transaction_id)
+    if claimed:
+        faults.point("reconcile.claimed")
+    # At once, so that a slow provider does not use up the claims on what waits behind it.
+    ended = await asyncio.gather(*(_go_on(ctx, one) for one in claimed), return_exceptions=True)
+    for operation, error in zip(claimed, ended, strict=True):
+        if isinstance(error, Exception):
+            # One that fails must not keep the others waiting; it is due again after its claim.
+            log.error(
+                "operation %s of %s", operation.id, operation.transaction_id, exc_info=error
+            )  # fmt: skip
     return len(claimed)
 
 
@@ -53,7 +57,7 @@ async def _claim(ctx: Backend) -> list[Operation]:
     async with ctx.db.unit_of_work() as db:
         due = list(await db.exec(query.with_for_update(skip_locked=True)))
         for operation in due:
-            operation.claimed_until = now + LEASE
+            operation.claimed_until = now + timedelta(seconds=ctx.settings.operation_grace)
         return due
 
 
@@ -61,10 +65,12 @@ async def _go_on(ctx: Backend, operation: Operation) -> None:
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, operation.transaction_id)
     assert transaction is not None
-    if operation.kind == OperationKind.AUTHORIZE:
-        await _go_on_paying(ctx, transaction, operation)
-    else:
-        await operations.finish(ctx, operation.id, await _ask_again(ctx, transaction, operation))
+    async with asyncio.timeout(ctx.settings.operation_grace):
+        if operation.kind == OperationKind.AUTHORIZE:
+            await _go_on_paying(ctx, transaction, operation)
+        else:
+            result = await operations.ask_again(ctx, transaction, operation)
+            await operations.finish(ctx, operation.id, result, operation.claimed_until)
 
 
 async def _go_on_paying(ctx: Backend, transaction: Transaction, operation: Operation) -> None:
@@ -78,32 +84,3 @@ async def _go_on_paying(ctx: Backend, transaction: Transaction, operation: Opera
         return
     connector = await connector_of(ctx, transaction)
     await attempts.read_now(ctx, transaction, connector)
-
-
-async def _ask_again(ctx: Backend, transaction: Transaction, operation: Operation) -> Result:
-    """Read whether an operation took effect. That it is not seen means that it did not happen only
-    after the provider had its time."""
-    if operation.psp_amount == 0 and not operation.final:
-        return Result(Outcome.DONE)
-    try:
-        connector = await connector_of(ctx, transaction)
-    except NotConnected:
-        return Result(Outcome.UNKNOWN, code="configuration", message="not connected")
-    assert transaction.psp_reference is not None
-    kind = OperationKind(operation.kind)
-    if operation.psp_amount == 0:
-        # A final capture of the card's part alone: the provider was asked to void the rest.
-        kind = OperationKind.VOID
-    result = await connector.fetch_operation(
-        OperationQuery(
-            kind=kind,
-            reference=transaction.psp_reference,
-            key=operation.key,
-            amount=money(transaction, operation.psp_amount),
-            captured_before=operation.captured_before,
-        )
-    )
-    grace = timedelta(seconds=ctx.settings.operation_grace)
-    if result.outcome is Outcome.REFUSED and ctx.clock.now() < operation.created_at + grace:
-        return Result(Outcome.UNKNOWN, raw=result.raw)
-    return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from backend.context import Backend
@@ -26,5 +27,6 @@ def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) ->
             webhook_secret=str(credentials.get("webhook_secret") or ""),
             http=ctx.http,
             clock=ctx.clock.now,
+            settle_time=timedelta(seconds=ctx.settings.operation_grace),
         )
     raise NotConnected(option)

@@ -1,0 +1,208 @@
+"""Ask a provider for a payment and keep its answer: one key, one payment, however often asked.
+
+Source: shared design section 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from backend import faults
+from backend.context import Backend
+from backend.payments import settle
+from backend.payments.store import (
+    OPEN_STATES,
+    connector_of,
+    lock_operation,
+    lock_transaction,
+    money,
+    open_operation,
+)
+from backend.payments.tables import Operation, Transaction
+from backend.psp.protocol import (
+    Connector,
+    OperationKind,
+    OperationQuery,
+    Outcome,
+    PaymentRequest,
+    Result,
+)
+from backend.psp.registry import NotConnected
+from backend.sessions.events import touch
+from backend.sessions.load import lock_session
+from backend.sessions.view import Notice
+
+FIRST_LOOK = timedelta(seconds=30)
+"""When the reconciler looks at a try that nobody came back from."""
+FIRST_CALL = timedelta(seconds=5)
+"""How long the press that began a try has the provider to itself."""
+SLOWEST_RETRY = 30
+LONGEST_LIFETIME = 23 * 3600
+"""Seconds. No provider keeps a page open for longer than a day."""
+_SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration")
+
+
+@dataclass(frozen=True, slots=True)
+class PayResult:
+    """`state`: `redirect` (to the provider, `url`), `paid` (to the shop, `url`), `unknown` (wait:
+    the provider has not answered), `refused` (the session is open again, with a notice)."""
+
+    state: str
+    url: str | None = None
+
+
+async def create_at_provider(
+    ctx: Backend, transaction_id: str, *, first: bool = False
+) -> PayResult:
+    """Ask the provider for the payment, and keep its answer. One key, one payment.
+
+    `first` for the press that began the try: only then nobody has asked before.
+    """
+    async with ctx.db.reading() as db:
+        transaction = await db.get(Transaction, transaction_id)
+        operation = await open_operation(db, transaction_id)
+    if transaction is None or operation is None:
+        return PayResult("unknown")
+    if transaction.psp_reference is not None:
+        return known_page(transaction)
+    now = ctx.clock.now()
+    if not first and operation.tries == 0 and now < operation.created_at + FIRST_CALL:
+        return PayResult("unknown")
+    grace = timedelta(seconds=ctx.settings.operation_grace)
+    send = first or now < operation.created_at + grace
+    try:
+        connector = await connector_of(ctx, transaction)
+        result = await _ask(ctx, connector, transaction, operation, send=send)
+    except NotConnected:
+        connector = None
+        result = Result(Outcome.REFUSED, code="configuration", message="not connected")
+    if _says_nothing(result, first=first):
+        result = replace(result, outcome=Outcome.UNKNOWN)
+    faults.point("pay.created_at_provider")
+    answer = await _keep_created(ctx, transaction, operation.id, result, sent=send)
+    faults.point("pay.redirect_stored")
+    if result.reference is not None and answer.state in ("over", "refused"):
+        # A page that the payer is never sent to: nobody can pay it, and nobody shall.
+        assert connector is not None
+        await connector.abort(result.reference, f"{transaction.return_ref}:abort")
+    return PayResult("unknown") if answer.state == "over" else answer
+
+
+def known_page(transaction: Transaction) -> PayResult:
+    """What a payer gets whose try has been answered: its page, where it can still be paid."""
+    if transaction.redirect_url is None:
+        return PayResult("unknown")
+    return PayResult("redirect", transaction.redirect_url)
+
+
+def _says_nothing(result: Result, *, first: bool) -> bool:
+    """A refusal that leaves open what an earlier call with the same key did. A `conflict` is one
+    always: the provider knows the key already."""
+    if result.outcome is not Outcome.REFUSED:
+        return False
+    return result.code == "conflict" or (not first and result.code in _SAYS_NOTHING_OF_OTHER_CALLS)
+
+
+async def _ask(
+    ctx: Backend, connector: Connector, transaction: Transaction, operation: Operation, *,
+    send: bool,
+) -> Result:  # fmt: skip
+    """Send the payment, with the same key as ever; or, once nobody waits for its page any more,
+    only read whether it was made."""
+    try:
+        async with asyncio.timeout(ctx.settings.operation_grace):
+            if send:
+                return await connector.create_payment(_payment_request(ctx, transaction, operation))
+            return await connector.fetch_operation(
+                OperationQuery(
+                    kind=OperationKind.AUTHORIZE,
+                    reference="",
+                    key=operation.key,
+                    amount=money(transaction, operation.psp_amount),
+                    sent_at=operation.updated_at,
+                )
+            )
+    except TimeoutError:
+        return Result(Outcome.UNKNOWN, message="no answer in time")
+
+
+def _payment_request(
+    ctx: Backend, transaction: Transaction, operation: Operation
+) -> PaymentRequest:
+    """The same for every try with one key: a provider compares the bodies."""
+    base = ctx.settings.base_url
+    back = f"{base}/v1/sessions/{transaction.session_id}/redirect/{transaction.return_ref}"
+    lifetime = min(max(ctx.settings.payment_lifetime, 3600), LONGEST_LIFETIME)
+    customer = transaction.snapshot.get("customer") or {}
+    return PaymentRequest(
+        key=operation.key,
+        amount=money(transaction, operation.psp_amount),
+        transaction_id=transaction.id,
+        session_id=transaction.session_id,
+        merchant_reference=transaction.merchant_reference,
+        description=_description(transaction, operation),
+        return_url=back,
+        cancel_url=f"{back}?cancelled=1",
+        notification_url=f"{base}/v1/psp/{transaction.account_id}/{transaction.profile_id}/"
+        f"{transaction.payment_product_type}/notifications",
+        language=str(transaction.snapshot.get("language") or "en"),
+        expires_at=transaction.created_at + timedelta(seconds=lifetime),
+        email=customer.get("email"),
+    )
+
+
+def _description(transaction: Transaction, operation: Operation) -> str:
+    norwegian = str(transaction.snapshot.get("language") or "").startswith(("nb", "no", "nn"))
+    order = "Ordre" if norwegian else "Order"
+    name = f"{order} {transaction.merchant_reference}"
+    if operation.card_amount == 0:
+        return name
+    return f"{name} ({'resten etter gavekort' if norwegian else 'rest after gift card'})"
+
+
+async def _keep_created(
+    ctx: Backend, transaction: Transaction, operation_id: str, result: Result, *, sent: bool
+) -> PayResult:
+    """`over` where the try has ended in the meantime. What another call was told first stays: a
+    try whose page is known ends by a read of that page alone."""
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, transaction.session_id)
+        transaction = await lock_transaction(db, transaction.id)
+        operation = await lock_operation(db, operation_id)
+        if operation.state not in OPEN_STATES:
+            known = result.reference is not None and result.reference == transaction.psp_reference
+            return PayResult("unknown" if known else "over")
+        if transaction.psp_reference is not None:
+            return known_page(transaction)
+        operation.raw = dict(result.raw)
+        operation.tries += 1
+        operation.claimed_until = None
+        if sent:
+            operation.updated_at = now
+        closed = result.code == "not_allowed" and result.reference is not None
+        if result.outcome is Outcome.DONE or closed:
+            operation.state = "pending"
+            operation.due_at = now + FIRST_LOOK if result.redirect_url else now
+            transaction.psp_reference = result.reference
+            transaction.redirect_url = result.redirect_url
+            session.redirect_url = result.redirect_url
+            touch(session, now)
+            answer = known_page(transaction)
+        elif result.outcome is Outcome.REFUSED:
+            notice = Notice.DECLINED if result.code == "declined" else Notice.PROVIDER_DOWN
+            code = result.code or "refused"
+            await settle.fail(
+                db, session, transaction, operation, now, notice=notice, code=code,
+                message=result.message,
+            )  # fmt: skip
+            answer = PayResult("refused")
+        else:
+            operation.state = "unknown"
+            operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_RETRY))
+            answer = PayResult("unknown")
+        await db.flush()
+        faults.point("pay.storing")
+        return answer
