@@ -59,6 +59,23 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderLine:
+    """A line of the order, for providers that want lines.
+
+    `amount` (minor units) is the line's total with VAT; below zero for what lowers the sum.
+    """
+
+    name: str
+    amount: int
+    quantity: int = 1
+    vat_rate: int = 0
+    """Hundredths of a percent: 2500 is 25 %."""
+    kind: str = "goods"
+    """`goods`, `shipping`, `discount`, or `tender`: paid by other means beforehand."""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentRequest:
     """The remainder after the gift card, to be paid at the provider.
 
@@ -80,6 +97,10 @@ class PaymentRequest:
     expires_at: datetime
     """After this the payment is not wanted any more (UTC)."""
     email: str | None = None
+    lines: tuple[OrderLine, ...] = ()
+    """They sum to `amount`, or there are none: then a connector makes one of `description`."""
+    country: str | None = None
+    """Where the payer lives, ISO 3166-1 alpha-2, where we know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,4 +217,5 @@ class Connector(Protocol):
         """Read whether an earlier write took effect: DONE, REFUSED (it did not), or UNKNOWN."""
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
-        """Raises NotificationRefused. `headers` keys are lower case."""
+        """Raises NotificationRefused. `headers` keys are lower case; `:path` is what was asked for
+        with its query, as in HTTP/2: some providers sign nothing and tell all in the address."""

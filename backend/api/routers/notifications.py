@@ -17,5 +17,7 @@ async def receive(
 ) -> dict[str, bool]:
     """Verified, then a read at the provider decides; the body itself is believed in nothing."""
     headers = {name.lower(): value for name, value in request.headers.items()}
+    # By the name HTTP/2 has for it: no header a client sends can be called so.
+    headers[":path"] = f"{request.url.path}?{request.url.query}"
     await notified(ctx, account_id, profile_id, option, headers, await request.body())
     return {"received": True}
