@@ -1,0 +1,161 @@
+"""The payer's side by API: `reference/dintero-api.md#21-endpoints`, `#28`."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import BASE_URL, Merchant, session_body
+
+OPTION = "dintero_psp.creditcard"
+ADDRESS = {
+    "first_name": "Kari", "last_name": "Nordmann", "address_line": "Storgata 1",
+    "postal_code": "0155", "postal_place": "Oslo", "country": "NO",
+    "email": "kari@example.com", "phone_number": "+4799887766", "business_name": "Nordmann AS",
+}  # fmt: skip
+HOME = {"id": "home", "line_id": "s1", "amount": 9900, "operator": "Posten", "title": "Home"}
+
+
+@pytest.fixture
+async def payer(merchant: Merchant) -> Any:
+    """A client without a token."""
+    async with httpx.AsyncClient(transport=merchant.api._transport, base_url=BASE_URL) as client:
+        yield client
+
+
+async def call(
+    payer: httpx.AsyncClient, method: str, path: str, body: Any = None, expect: int = 200,
+    **headers: str,
+) -> Any:  # fmt: skip
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = await payer.request(method, f"/v1{path}", json=body, headers=named)
+    assert answer.status_code == expect, answer.text
+    return answer.json() if answer.content else None
+
+
+async def test_the_public_view_hides_what_is_the_merchants(
+    merchant: Merchant, payer: httpx.AsyncClient
+) -> None:
+    body = session_body(
+        metadata={"ext:secret": "x"}, internal={"secret": 1},
+        customer={"customer_id": "c-1", "email": "a@example.com"},
+        express={"shipping_options": [HOME],
+                 "shipping_address_callback_url": "https://shop.example/secret",
+                 "discount_codes": {"max_count": 2, "callback_url": "https://shop.example/s2"}},
+    )  # fmt: skip
+    session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
+    shown = await call(payer, "GET", f"/view/{session_id}/session")
+    assert shown["id"] == session_id
+    assert shown["url"] == {"return_url": "https://shop.example/accept?keep=1"}
+    assert shown["express"] == {
+        "shipping_options": [HOME], "discount_codes": {"max_count": 2},
+    }  # fmt: skip
+    assert shown["customer"] == {"email": "a@example.com"}
+    assert not {"metadata", "events", "internal", "profile_id"} & shown.keys()
+    assert {"rel": "pay-session", "method": "POST", "content_type": "application/json",
+            "href": f"{BASE_URL}/v1/sessions/{session_id}/pay"} in shown["operations"]  # fmt: skip
+    missing = await call(payer, "GET", "/view/T12345678.nope/session", expect=404)
+    assert missing["error"]["code"] == "SESSION_NOT_FOUND"
+
+
+async def test_an_app_pays_without_the_page(
+    merchant: Merchant, payer: httpx.AsyncClient, acquirer: Acquirer
+) -> None:
+    card = await merchant.card(10000)
+    session_id = await merchant.session(40000, express={"shipping_options": [HOME]})
+    view, pay = f"/view/{session_id}/session", f"/sessions/{session_id}/pay"
+    choice = {"payment_product_type": OPTION}
+    early = await call(payer, "POST", pay, choice, expect=400)
+    assert early["error"]["code"] == "DETAILS_MISSING"
+
+    bad = {"shipping_address": {**ADDRESS, "postal_code": "1"}}
+    wrong = await call(payer, "PUT", f"{view}/order/addresses", bad, expect=400)
+    assert [e["field"] for e in wrong["error"]["errors"]] == ["shipping_address.postal_code"]
+    shown = await call(payer, "PUT", f"{view}/order/addresses", {"shipping_address": ADDRESS})
+    assert shown["order"]["shipping_address"] == ADDRESS
+    assert shown["order"]["amount"] == 49900
+    await call(payer, "PUT", f"{view}/order/shipping_option", HOME)
+    nowhere = {**HOME, "id": "nowhere"}
+    await call(payer, "PUT", f"{view}/order/shipping_option", nowhere, expect=400)
+
+    typed = {"token": card["number"], "pin": card["pin"]}
+    refused = await call(
+        payer, "PUT", f"{view}/order/gift_card", {**typed, "pin": "0000x"}, expect=400
+    )
+    assert refused["error"]["code"] == "GIFT_CARD_REFUSED"
+    assert card["number"] not in str(refused)
+    shown = await call(payer, "PUT", f"{view}/order/gift_card", typed)
+    assert shown["order"]["gift_cards"][0]["amount"] == 10000
+    shown = await call(payer, "DELETE", f"{view}/order/gift_card")
+    assert shown["order"]["gift_cards"] == []
+    await call(payer, "PUT", f"{view}/order/gift_card", typed)
+
+    stale = await call(payer, "POST", pay, {**choice, "amount": 49900}, expect=409)
+    assert stale["error"]["code"] == "SPLIT_CHANGED"
+    started = await call(payer, "POST", pay, {**choice, "amount": 39900})
+    assert started["success"] is True
+    again = await call(payer, "POST", pay, choice)
+    assert again["redirect_url"] == started["redirect_url"]
+    answer = acquirer.pay(started["redirect_url"])
+    await merchant.come_back(answer.headers["location"])
+    shown = await call(payer, "GET", view)
+    assert shown["transaction_id"].startswith("T12345678.")
+    assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
+    await merchant.audit()
+
+
+async def test_a_card_that_covers_all(merchant: Merchant, payer: httpx.AsyncClient) -> None:
+    card = await merchant.card(100000)
+    session_id = await merchant.ready(40000, card)
+    body = {"payment_product_type": "dintero.wallets"}
+    done = await call(payer, "POST", f"/sessions/{session_id}/pay", body)
+    assert done["redirect_url"].startswith("https://shop.example/accept?keep=1&")
+
+
+async def test_payment_operations_and_abandon(
+    merchant: Merchant, payer: httpx.AsyncClient, acquirer: Acquirer
+) -> None:
+    session_id = await merchant.ready()
+    shown = await call(payer, "POST", f"/view/{session_id}/payments/{OPTION}?language=nb-NO")
+    [operation] = shown["operations"]
+    assert operation["rel"] == "redirect-payment"
+    assert operation["href"].startswith(acquirer.base_url)
+    answer = await payer.post(f"/v1/view/{session_id}/session/abandon")
+    assert answer.status_code == 302
+    assert "error=cancelled" in answer.headers["location"]
+    gone = acquirer.http.get(operation["href"])
+    assert "4000 0000" not in gone.text
+    unknown = await call(payer, "POST", f"/view/{session_id}/payments/{OPTION}", expect=400)
+    assert unknown["error"]["code"] == "SESSION_CLOSED"
+
+
+async def test_unmodified_since(merchant: Merchant, payer: httpx.AsyncClient) -> None:
+    session_id = await merchant.ready()
+    path = f"/view/{session_id}/session"
+    before = (await call(payer, "GET", path))["updated_at"]
+    merchant.clock.ahead = timedelta(seconds=2)
+    await call(payer, "PUT", f"{path}/order/shipping_address",
+               {**ADDRESS, "postal_code": "0150"}, if_unmodified_since=before)  # fmt: skip
+    stale = {"if_unmodified_since": before}
+    requests: list[tuple[str, str, Any]] = [
+        ("PUT", f"{path}/order/shipping_address", ADDRESS),
+        ("PUT", f"{path}/order/gift_card", {"token": "1", "pin": "1"}),
+        ("DELETE", f"{path}/order/gift_card", None),
+        ("POST", f"{path}/lock", None),
+        ("POST", f"/sessions/{session_id}/pay", {"payment_product_type": OPTION}),
+    ]
+    for method, target, body in requests:
+        if "gift_card" in target and method == "PUT":
+            continue  # the PIN is checked first, and this one is wrong
+        refused = await call(payer, method, target, body, expect=412, **stale)
+        assert refused["error"]["code"] == "PRECONDITION_FAILED"
+    now = (await call(payer, "GET", path))["updated_at"]
+    http_date = format_datetime(datetime.fromisoformat(now), usegmt=True)
+    await call(payer, "POST", f"{path}/lock", if_unmodified_since=http_date)
+    nonsense = await call(payer, "POST", f"{path}/lock", expect=400, if_unmodified_since="soon")
+    assert nonsense["error"]["code"] == "INVALID_REQUEST_PARAMETER"
