@@ -17,27 +17,18 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from backend.sandbox.card_gateway import checkout_sessions, payment_intents, refunds, webhooks
-from backend.sandbox.card_gateway.faults import WRONG_BY, Fault
-from backend.sandbox.card_gateway.storage import Json, Replay
-from backend.sandbox.card_gateway.wire import ApiError, integer, missing, parse_form, public
-from backend.sandbox.card_gateway.world import API_VERSION, Call, World, merchant_of, new_id
+from backend.sandbox.card_gateway.wire import ApiError, integer, missing, parse_form
+from backend.sandbox.card_gateway.world import API_VERSION, Call, World, merchant_of
+from backend.sandbox.common.faults import WRONG_BY, WRONG_CURRENCY, Fault
+from backend.sandbox.common.storage import Json, Replay
+from backend.sandbox.common.wire import Broken, new_id, public
 
 Handler = Callable[[World, Call, Json, Json], Json]
 _KEEP_KEYS_SECONDS = 24 * 3600
 _VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(\.[a-z]+)?")
 _EXPANDABLE = {"payment_intent": "payment_intent", "latest_charge": "charge", "charge": "charge"}
-
-
-class _Broken(Response):
-    """Half an answer and then nothing: the client sees its connection break."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"4096")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{", "more_body": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +119,7 @@ class Api:
                 response = _json(error.status, json.dumps(public(error.body)))
             except asyncio.CancelledError:
                 # Stopped while an answer was kept waiting on purpose: no fault of the program.
-                return _Broken()
+                return Broken()
             response.headers.update(headers)
             return response
 
@@ -176,7 +167,7 @@ class Api:
         if fault and kind == "hang":
             await asyncio.sleep(fault.seconds)
         if kind == "drop_before":
-            return _Broken()
+            return Broken()
         if kind == "error_before":
             return self._fail(call, fingerprint)
         status, body = self._effect(verb, request, call, params, fingerprint, fault)
@@ -185,7 +176,7 @@ class Api:
         elif call.late:
             await self._wait(call, float(self._world.setting("late_seconds")))
         if kind == "drop_after":
-            return _Broken()
+            return Broken()
         if kind == "error_after":
             return self._fail(call, fingerprint)
         return _json(status, body)
@@ -206,15 +197,19 @@ class Api:
         fault: Fault | None,
     ) -> tuple[int, str]:
         """Carry it out and remember the answer, all in one transaction."""
-        wrong = fault is not None and fault.kind == "wrong_amount"
+        kind = fault.kind if fault else ""
+        wrong = kind in ("wrong_amount", "wrong_currency")
         if wrong:
-            _distort(verb, params)
+            _distort(verb, params, kind)
         if verb.handler is checkout_sessions.create:
             own = f"{request.url.scheme}://{request.url.netloc}"
             params["_base_url"] = self._public_url or own
         with self._world.storage.transaction():
             try:
                 found = verb.handler(self._world, call, params, dict(request.path_params))
+                if verb.handler is checkout_sessions.create and self._world.faults.take("early"):
+                    # As if the payer had paid: a page that nobody has seen yet.
+                    self._world.emit(call, "checkout.session.completed", found)
                 expanded = self._expanded(call, found, _wanted(params))
                 status = 200
             except ApiError as error:
@@ -222,7 +217,7 @@ class Api:
                     raise
                 status, expanded = error.status, error.body
             if wrong and verb.method == "GET":
-                _distort_answer(expanded)
+                _distort_answer(expanded, kind)
             body = json.dumps(public(expanded))
             self._remember(call, fingerprint, status, body)
         return status, body
@@ -309,22 +304,29 @@ def _json(status: int, body: str, *, replayed: bool = False) -> Response:
     return Response(body, status, headers=headers, media_type="application/json")
 
 
-def _distort(verb: Verb, params: Json) -> None:
-    """Make the call be about another amount than asked."""
+def _distort(verb: Verb, params: Json, kind: str) -> None:
+    """Make the call be about another amount, or currency, than asked."""
     lines = params.get("line_items")
     place: Json = params
     name = {"capture": "amount_to_capture"}.get(verb.fault or "", "amount")
     if isinstance(lines, list) and verb.handler is checkout_sessions.create:
         place, name = lines[0]["price_data"], "unit_amount"
-    if str(place.get(name, "")).isdigit():
+    if kind == "wrong_currency":
+        if place is not params:  # the other verbs name none
+            place["currency"] = WRONG_CURRENCY.lower()
+    elif str(place.get(name, "")).isdigit():
         place[name] = str(int(place[name]) - WRONG_BY)
 
 
-def _distort_answer(body: Json) -> None:
-    for name in ("amount", "amount_total", "amount_subtotal", "amount_capturable"):
-        if body.get(name):
-            body[name] -= WRONG_BY
+def _distort_answer(body: Json, kind: str) -> None:
+    if kind == "wrong_currency":
+        if "currency" in body:
+            body["currency"] = WRONG_CURRENCY.lower()
+    else:
+        for name in ("amount", "amount_total", "amount_subtotal", "amount_capturable"):
+            if body.get(name):
+                body[name] -= WRONG_BY
     for name in ("payment_intent", "latest_charge"):
         if isinstance(body.get(name), dict):
             body[name] = dict(body[name])
-            _distort_answer(body[name])
+            _distort_answer(body[name], kind)

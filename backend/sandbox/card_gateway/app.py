@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -12,12 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from backend.sandbox.card_gateway.admin import Admin
+from backend.sandbox.card_gateway.admin import CardAdmin
 from backend.sandbox.card_gateway.api import Api
 from backend.sandbox.card_gateway.hosted_page import HostedPage
-from backend.sandbox.card_gateway.storage import Storage
-from backend.sandbox.card_gateway.webhooks import deliver_for_ever
+from backend.sandbox.card_gateway.webhooks import RETRY, pass_time, prepare
 from backend.sandbox.card_gateway.world import World
+from backend.sandbox.common.program import sandbox_app
+from backend.sandbox.common.storage import Storage
 
 
 def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
@@ -25,26 +23,17 @@ def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
 
     `public_url` is where payers' browsers reach it; None: the address a merchant calls it by.
     """
-    storage = Storage(data_dir)
-    world = World(storage)
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        deliveries = asyncio.create_task(deliver_for_ever(world))
-        yield
-        deliveries.cancel()
-        with suppress(asyncio.CancelledError):
-            await deliveries
-        storage.close()
-
-    routes = [
-        *Api(world, public_url.rstrip("/") if public_url else None).routes(),
-        *HostedPage(world).routes(),
-        *Admin(world).routes(),
-    ]
-    return Starlette(
-        routes=routes,
-        lifespan=lifespan,
+    world = World(Storage(data_dir, "card_gateway"))
+    return sandbox_app(
+        world,
+        [
+            *Api(world, public_url.rstrip("/") if public_url else None).routes(),
+            *HostedPage(world).routes(),
+            *CardAdmin(world).routes(),
+        ],
+        prepare=lambda delivery: prepare(world, delivery),
+        retry=RETRY,
+        pass_time=lambda: pass_time(world),
         exception_handlers={HTTPException: _http_error, Exception: _crash},
     )
 

@@ -130,14 +130,3 @@ def card_for(number: str) -> TestCard:
     """The card of this number; one that is in no table is declined: it may be a real one."""
     found = CARDS.get(number)
     return found if found is not None else _declined(number, "test_mode_live_card")
-
-
-def valid_number(number: str) -> bool:
-    """12 to 19 digits with a right check digit (Luhn), or one of the tables'."""
-    if number in CARDS:
-        return True
-    if not (number.isascii() and number.isdigit() and 12 <= len(number) <= 19):
-        return False
-    digits = [int(digit) for digit in reversed(number)]
-    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[1::2]]
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0

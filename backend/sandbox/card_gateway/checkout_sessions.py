@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from backend.sandbox.card_gateway import payment_intents
-from backend.sandbox.card_gateway.storage import Json
 from backend.sandbox.card_gateway.wire import (
     ApiError,
     integer,
@@ -14,7 +13,9 @@ from backend.sandbox.card_gateway.wire import (
     only,
     string,
 )
-from backend.sandbox.card_gateway.world import Call, World, new_id
+from backend.sandbox.card_gateway.world import Call, World
+from backend.sandbox.common.storage import Json
+from backend.sandbox.common.wire import new_id
 
 SHORTEST = 30 * 60
 LONGEST = 24 * 3600

@@ -6,34 +6,24 @@ state, in one transaction, so the second one only follows the first one's redire
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import parse_qsl
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from backend.sandbox.card_gateway import checkout_sessions, payment_intents
-from backend.sandbox.card_gateway.cards import CARDS, card_for, valid_number
-from backend.sandbox.card_gateway.payment_intents import Expiry
-from backend.sandbox.card_gateway.storage import Json
-from backend.sandbox.card_gateway.texts import catalogue, money
+from backend.sandbox.card_gateway.cards import CARDS, card_for
+from backend.sandbox.card_gateway.texts import TEXTS
 from backend.sandbox.card_gateway.webhooks import pass_time
 from backend.sandbox.card_gateway.world import Call, World
+from backend.sandbox.common.card_form import FIELDS, empty_values, read_form, values_of
+from backend.sandbox.common.pages import Pages, to
+from backend.sandbox.common.storage import Json
+from backend.sandbox.common.texts import catalogue, money
 
-_STYLE = Path(__file__).with_name("page.css")
-_HEADERS = {
-    # Any http(s) target: the chain of redirects after the form ends at the merchant's own shop.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:;"
-    " form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 _SHOWN = (
     ("4000000000000002", "card_approved"),
     ("4000100000000000", "card_challenge"),
@@ -53,38 +43,27 @@ _DECLINED = {
     "processing_error": "declined_processing_error",
     "test_mode_live_card": "declined_live",
 }
-_FIELDS = ("number", "expiry", "cvc", "name")
 _FINISHED = ("requires_capture", "succeeded", "processing")
 
 
 class HostedPage:
     def __init__(self, world: World) -> None:
         self._world = world
-        self._pages = Environment(
-            loader=PackageLoader("backend.sandbox.card_gateway", "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._pages = Pages()
 
     def routes(self) -> list[Route]:
         pay = "/c/pay/{id}"
         table: tuple[tuple[str, str, Callable[[Request], object]], ...] = (
-            ("/c/page.css", "GET", self._style),
             (pay, "GET", self._show),
             (pay, "POST", self._submit),
             (pay + "/challenge", "GET", self._show_challenge),
             (pay + "/challenge", "POST", self._answer_challenge),
             (pay + "/waiting", "GET", self._show_waiting),
         )
-        return [
+        return self._pages.routes() + [
             Route(path, endpoint, methods=[method], include_in_schema=False)
             for path, method, endpoint in table
         ]
-
-    async def _style(self, request: Request) -> Response:
-        return FileResponse(_STYLE, media_type="text/css", headers={"Cache-Control": "max-age=300"})
 
     async def _show(self, request: Request) -> Response:
         found = self._found(request)
@@ -94,15 +73,11 @@ class HostedPage:
         if session["status"] != "open":
             return self._over(request, session, intent)
         if intent["status"] == "requires_action":
-            return _to(f"{_path(session)}/challenge")
+            return to(f"{_path(session)}/challenge")
         chosen = CARDS.get(request.query_params.get("card", ""))
-        values = dict.fromkeys(_FIELDS, "")
+        values = empty_values()
         if chosen is not None:
-            cvc = "1234" if chosen.brand == "amex" else "123"
-            year = self._today().year % 100 + 3
-            grouped = " ".join(re.findall(".{1,4}", chosen.number))
-            values = {"number": grouped, "expiry": f"12 / {year:02d}", "cvc": cvc}
-            values["name"] = "Test Testesen"
+            values = values_of(chosen.number, self._today())
         # A card just chosen is a new try: the last one's error is not about it.
         error = None if chosen is not None else intent["last_payment_error"]
         return self._form(request, session, values, {}, error, chosen.number if chosen else None)
@@ -114,16 +89,13 @@ class HostedPage:
             return self._closed(request, None, "missing", 404)
         call, session, intent = found
         if session["status"] == "open" and intent["status"] != "requires_action":
-            values = {name: given.get(name, "").strip()[:100] for name in _FIELDS}
-            number = re.sub(r"[\s-]", "", values["number"])
-            expiry, errors = _checked(values, number, self._today())
-            if expiry is None or errors:
-                # A card number or code is never sent back into a page.
-                values |= {"number": "", "cvc": ""}
-                return self._form(request, session, values, errors, None, None)
+            filled = read_form(given, CARDS, self._today())
+            if filled.expiry is None or filled.errors:
+                return self._form(request, session, filled.values, filled.errors, None, None)
+            card = card_for(filled.number)
             with self._world.storage.transaction():
                 intent = checkout_sessions.intent_for(self._world, call, session)
-                payment_intents.attempt(self._world, call, intent, card_for(number), expiry)
+                payment_intents.attempt(self._world, call, intent, card, filled.expiry)
                 if intent["status"] in _FINISHED:
                     checkout_sessions.complete(self._world, call, session, intent)
         return _onward(session, intent)
@@ -134,7 +106,7 @@ class HostedPage:
             return self._closed(request, None, "missing", 404)
         _, session, intent = found
         if session["status"] != "open" or intent["status"] != "requires_action":
-            return _to(_path(session))
+            return to(_path(session))
         return self._page(request, session, "challenge.html", last4=intent["_card"][-4:])
 
     async def _answer_challenge(self, request: Request) -> Response:
@@ -196,10 +168,10 @@ class HostedPage:
         return self._page(
             request,
             session,
-            "pay.html",
+            "card.html",
             values=values,
             errors={name: text[key] for name, key in errors.items()},
-            first_error=next((name for name in _FIELDS if name in errors), None),
+            first_error=next((name for name in FIELDS if name in errors), None),
             alert=alert,
             filled=text["filled"].format(label=label) if chosen else None,
             test_cards=shown,
@@ -209,7 +181,7 @@ class HostedPage:
         if session["status"] == "expired":
             return self._closed(request, session, "expired", 200)
         if intent["status"] == "processing":
-            return _to(f"{_path(session)}/waiting")
+            return to(f"{_path(session)}/waiting")
         return self._closed(request, session, "done", 200)
 
     def _closed(self, request: Request, session: Json | None, why: str, status: int) -> Response:
@@ -236,34 +208,12 @@ class HostedPage:
             ]
             more["amount"] = money(session["amount_total"], session["currency"], text["lang"])
             more["cancel_url"] = session["cancel_url"]
-        html = self._pages.get_template(template).render(more)
-        return HTMLResponse(html, status, headers=_HEADERS)
-
-
-def _checked(
-    values: dict[str, str], number: str, today: datetime
-) -> tuple[Expiry | None, dict[str, str]]:
-    """The expiry, and per wrong field the key of its message."""
-    errors: dict[str, str] = {}
-    if not valid_number(number):
-        errors["number"] = "error_number"
-    match = re.fullmatch(r"([0-9]{1,2})\s*[/.\-]?\s*(?:20)?([0-9]{2})", values["expiry"])
-    expiry = Expiry(int(match[1]), 2000 + int(match[2])) if match else None
-    if expiry is None or not 1 <= expiry.month <= 12:
-        errors["expiry"] = "error_expiry"
-    elif (expiry.year, expiry.month) < (today.year, today.month):
-        errors["expiry"] = "error_expired"
-    digits = 4 if number.startswith(("34", "37")) else 3
-    if not re.fullmatch(rf"[0-9]{{{digits}}}", values["cvc"]):
-        errors["cvc"] = "error_cvc"
-    if not values["name"]:
-        errors["name"] = "error_name"
-    return expiry, errors
+        return self._pages.render(template, status, **more)
 
 
 def _texts(request: Request, session: Json | None) -> dict[str, str]:
     accepted = request.headers.get("accept-language", "")
-    return catalogue(session["locale"] if session else None, accepted)
+    return catalogue(TEXTS, session["locale"] if session else None, accepted)
 
 
 def _path(session: Json) -> str:
@@ -277,13 +227,9 @@ def _success(session: Json) -> str:
 def _onward(session: Json, intent: Json) -> Response:
     """Where the payer goes after a form, whichever of several it was."""
     if session["status"] == "complete" and intent["status"] == "processing":
-        return _to(f"{_path(session)}/waiting")
+        return to(f"{_path(session)}/waiting")
     if session["status"] == "complete":
-        return _to(_success(session))
+        return to(_success(session))
     if intent["status"] == "requires_action":
-        return _to(f"{_path(session)}/challenge")
-    return _to(_path(session))
-
-
-def _to(url: str) -> Response:
-    return RedirectResponse(url, 303, headers={"Cache-Control": "no-store"})
+        return to(f"{_path(session)}/challenge")
+    return to(_path(session))

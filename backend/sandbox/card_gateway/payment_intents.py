@@ -5,8 +5,6 @@ Source: `reference/psp/card-gateway.md` section 4.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backend.sandbox.card_gateway.cards import (
     CARDS,
     PAYMENT_METHODS,
@@ -14,7 +12,6 @@ from backend.sandbox.card_gateway.cards import (
     TestCard,
     card_for,
 )
-from backend.sandbox.card_gateway.storage import Json
 from backend.sandbox.card_gateway.wire import (
     ApiError,
     flag,
@@ -24,7 +21,10 @@ from backend.sandbox.card_gateway.wire import (
     only,
     string,
 )
-from backend.sandbox.card_gateway.world import Call, World, new_id
+from backend.sandbox.card_gateway.world import Call, World
+from backend.sandbox.common.card_form import Expiry
+from backend.sandbox.common.storage import Json
+from backend.sandbox.common.wire import new_id
 
 HOLD_SECONDS = 7 * 24 * 3600
 _CREATE = [
@@ -47,12 +47,6 @@ _CREATE = [
     "statement_descriptor_suffix",
 ]
 _CAPTURE = ["amount_to_capture", "final_capture", "metadata", "statement_descriptor_suffix"]
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    month: int
-    year: int
 
 
 def load(world: World, call: Call, intent_id: str) -> Json:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from backend.sandbox.card_gateway import payment_intents
 from backend.sandbox.card_gateway.cards import card_for
-from backend.sandbox.card_gateway.storage import Json
 from backend.sandbox.card_gateway.wire import ApiError, integer, metadata, missing, only, string
-from backend.sandbox.card_gateway.world import Call, World, new_id
+from backend.sandbox.card_gateway.world import Call, World
+from backend.sandbox.common.storage import Json
+from backend.sandbox.common.wire import new_id
 
 _CREATE = ["amount", "charge", "metadata", "payment_intent", "reason", "refund_application_fee"]
 _REASONS = ("duplicate", "fraudulent", "requested_by_customer", None)

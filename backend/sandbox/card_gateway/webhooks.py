@@ -5,27 +5,20 @@ Source: `reference/psp/card-gateway.md` section 6.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
-import logging
 import time
 from urllib.parse import urlsplit
 
-import httpx
-
 from backend.sandbox.card_gateway import checkout_sessions, payment_intents
-from backend.sandbox.card_gateway.storage import Delivery, Json
-from backend.sandbox.card_gateway.wire import ApiError, missing, only, public, string
-from backend.sandbox.card_gateway.world import Call, World, new_id
+from backend.sandbox.card_gateway.wire import ApiError, missing, only, string
+from backend.sandbox.card_gateway.world import Call, World
+from backend.sandbox.common.deliveries import Retry, Sending
+from backend.sandbox.common.storage import Delivery, Json
+from backend.sandbox.common.wire import new_id, public
 
-log = logging.getLogger(__name__)
-
-GAPS = (1, 2, 5, 15, 60, 300, 1800, 3600, 10800)
-"""Seconds until the next try; the last one repeats until GIVE_UP tries were made."""
-GIVE_UP = 30
-_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+RETRY = Retry(gaps=(1, 2, 5, 15, 60, 300, 1800, 3600, 10800), tries=30)
 _CREATE = ["api_version", "description", "enabled_events", "metadata", "url"]
 
 
@@ -75,55 +68,20 @@ def sign(secret: str, body: bytes, moment: int) -> str:
     return f"t={moment},v1={digest.hexdigest()}"
 
 
-async def deliver_for_ever(world: World) -> None:
-    """Deliver what is due and let time pass for what has a deadline, until cancelled."""
-    under_way: set[int] = set()
-    tasks: set[asyncio.Task[None]] = set()
-    async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as http:
-        while True:
-            world.woken.clear()
-            try:
-                pass_time(world)
-                for delivery in world.storage.due_deliveries(time.time()):
-                    if delivery.seq not in under_way:
-                        under_way.add(delivery.seq)
-                        task = asyncio.create_task(_deliver(world, http, delivery, under_way))
-                        tasks.add(task)
-                        task.add_done_callback(tasks.discard)
-            except Exception:
-                log.exception("the acquirer's clock tick failed")
-            try:
-                await asyncio.wait_for(world.woken.wait(), 0.25)
-            except TimeoutError:
-                continue
-
-
-async def _deliver(
-    world: World, http: httpx.AsyncClient, delivery: Delivery, under_way: set[int]
-) -> None:
-    try:
-        endpoint = world.storage.find("webhook_endpoint", delivery.endpoint)
-        event = world.storage.find("event", delivery.event)
-        if endpoint is None or event is None:
-            world.storage.tried(delivery, "endpoint deleted", None)
-            return
-        body = json.dumps(event[1], indent=2).encode()
-        moment = int(time.time())
-        headers = {
-            "Content-Type": "application/json; charset=utf-8",
-            "User-Agent": "card-gateway-sandbox",
-            "Stripe-Signature": sign(endpoint[1]["_secret"], body, moment),
-        }
-        try:
-            response = await http.post(endpoint[1]["url"], content=body, headers=headers)
-            status, good = str(response.status_code), response.is_success
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            status, good = type(error).__name__, False
-        gap = GAPS[min(delivery.tries, len(GAPS) - 1)]
-        again = None if good or delivery.tries + 1 >= GIVE_UP else time.time() + gap
-        world.storage.tried(delivery, status, again)
-    finally:
-        under_way.discard(delivery.seq)
+def prepare(world: World, delivery: Delivery) -> Sending | None:
+    """The event for its endpoint, signed now."""
+    endpoint = world.storage.find("webhook_endpoint", delivery.endpoint)
+    event = world.storage.find("event", delivery.event)
+    if endpoint is None or event is None:
+        return None
+    body = json.dumps(event[1], indent=2).encode()
+    secret = new_id("whsec", 32) if delivery.forged else endpoint[1]["_secret"]
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "card-gateway-sandbox",
+        "Stripe-Signature": sign(secret, body, int(time.time())),
+    }
+    return Sending(endpoint[1]["url"], body, headers)
 
 
 def pass_time(world: World) -> None:

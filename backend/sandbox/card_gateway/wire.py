@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from backend.sandbox.card_gateway.storage import Json
+from backend.sandbox.common.storage import Json
 
 _PART = re.compile(r"\[([^\[\]]*)\]")
 _DEEPEST = 8
@@ -70,20 +70,6 @@ def _listed(value: Any) -> Any:
     if inner and all(name.isdigit() for name in inner):
         return [inner[name] for name in sorted(inner, key=int)]
     return inner
-
-
-def public(value: Any) -> Any:
-    """Without what is ours alone (names with a leading underscore)."""
-    if isinstance(value, dict):
-        return {
-            # Metadata is the merchant's: its names are theirs.
-            name: below if name == "metadata" else public(below)
-            for name, below in value.items()
-            if not name.startswith("_")
-        }
-    if isinstance(value, list):
-        return [public(below) for below in value]
-    return value
 
 
 def only(params: Json, allowed: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the test acquirer remembers: one SQLite file, objects as JSON."""
+"""What a sandbox acquirer remembers: one SQLite file, objects as JSON."""
 
 from __future__ import annotations
 
@@ -34,15 +34,17 @@ CREATE TABLE IF NOT EXISTS idempotency (
     created INTEGER NOT NULL,
     PRIMARY KEY (merchant, key)
 );
-CREATE TABLE IF NOT EXISTS deliveries (
+CREATE TABLE IF NOT EXISTS sendings (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     endpoint TEXT NOT NULL,
     event TEXT NOT NULL,
     tries INTEGER NOT NULL DEFAULT 0,
     due_at REAL,
-    last_status TEXT
+    last_status TEXT,
+    forged INTEGER NOT NULL DEFAULT 0,
+    held INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS sendings_due ON sendings (due_at) WHERE due_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
@@ -58,20 +60,21 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event on its way to one endpoint."""
+    """One event on its way to one endpoint; `forged` where its signature shall be wrong."""
 
     seq: int
     endpoint: str
     event: str
     tries: int
+    forged: bool = False
 
 
 class Storage:
     """Used from one thread, the event loop's; every call is short."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, name: str) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
-        path = data_dir / "card_gateway.sqlite3"
+        path = data_dir / f"{name}.sqlite3"
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         # Test money: a killed process loses nothing, a power cut may lose the last moments.
@@ -156,29 +159,38 @@ class Storage:
             (merchant, key, answer.fingerprint, answer.status, answer.body, now),
         )
 
-    def schedule(self, endpoint: str, event: str, due_at: float) -> None:
+    def schedule(
+        self, endpoint: str, event: str, due_at: float, *, forged: bool = False, held: bool = False
+    ) -> None:
+        """`held`: until `due_at` or the next `release_held`, whichever comes first."""
         self._db.execute(
-            "INSERT INTO deliveries (endpoint, event, due_at) VALUES (?, ?, ?)",
-            (endpoint, event, due_at),
+            "INSERT INTO sendings (endpoint, event, due_at, forged, held) VALUES (?, ?, ?, ?, ?)",
+            (endpoint, event, due_at, forged, held),
+        )
+
+    def release_held(self, due_at: float) -> None:
+        self._db.execute(
+            "UPDATE sendings SET held = 0, due_at = ? WHERE held = 1 AND due_at IS NOT NULL",
+            (due_at,),
         )
 
     def due_deliveries(self, now: float) -> list[Delivery]:
         rows = self._db.execute(
-            "SELECT seq, endpoint, event, tries FROM deliveries"
+            "SELECT seq, endpoint, event, tries, forged FROM sendings"
             " WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, seq LIMIT 100",
             (now,),
         ).fetchall()
-        return [Delivery(*row) for row in rows]
+        return [Delivery(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
     def tried(self, delivery: Delivery, status: str, next_due_at: float | None) -> None:
         self._db.execute(
-            "UPDATE deliveries SET tries = tries + 1, last_status = ?, due_at = ? WHERE seq = ?",
+            "UPDATE sendings SET tries = tries + 1, last_status = ?, due_at = ? WHERE seq = ?",
             (status, next_due_at, delivery.seq),
         )
 
     def deliveries_of(self, event: str) -> list[Json]:
         rows = self._db.execute(
-            "SELECT endpoint, tries, last_status, due_at IS NOT NULL FROM deliveries"
+            "SELECT endpoint, tries, last_status, due_at IS NOT NULL FROM sendings"
             " WHERE event = ? ORDER BY seq",
             (event,),
         ).fetchall()

@@ -2,7 +2,7 @@
 
 | kind | effect | answer |
 | --- | --- | --- |
-| refuse | no | 402 `card_declined` (or `status`, `code`) |
+| refuse | no | the provider's refusal (`status`, `code`) |
 | error_before | no | 500 |
 | error_after | yes | 500 |
 | hang | yes, after `seconds` | then, right |
@@ -10,18 +10,21 @@
 | drop_before | no | none: the connection breaks |
 | drop_after | yes | none: the connection breaks |
 | wrong_amount | of another amount, 1.00 less | as if it were right |
+| wrong_currency | as it should | in another currency |
 
-Verb `notify` knows instead: drop (never delivered), repeat (five times), delay (by `seconds`).
+Verb `notify` knows instead: drop (never delivered), repeat (five times), delay (by `seconds`),
+swap (held back until the next one has gone out), forge (with a wrong signature). Verb `early`
+knows only `send`: told of before the payer has done anything. A provider says which it has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backend.sandbox.card_gateway.storage import Json
+from backend.sandbox.common.storage import Json
 
-VERBS = ("create", "capture", "refund", "cancel", "expire", "read", "confirm", "notify")
 KINDS = (
     "refuse",
     "error_before",
@@ -31,9 +34,11 @@ KINDS = (
     "drop_before",
     "drop_after",
     "wrong_amount",
+    "wrong_currency",
 )
-NOTIFY_KINDS = ("drop", "repeat", "delay")
+NOTIFY_KINDS = ("drop", "repeat", "delay", "swap", "forge")
 WRONG_BY = 100  # minor units
+WRONG_CURRENCY = "CHF"
 REPEATS = 5
 
 
@@ -44,13 +49,17 @@ class Fault:
     times: int = 1
     seconds: float = 30.0
     status: int = 402
-    code: str = "card_declined"
+    code: str = ""
 
 
 class Faults:
-    """Oldest first, each used up after its `times`. Gone with the process."""
+    """Oldest first, each used up after its `times`. Gone with the process. `verbs`: the
+    provider's own, beside `notify` and `early`."""
 
-    def __init__(self) -> None:
+    def __init__(self, verbs: Sequence[str], *, status: int = 402, code: str = "") -> None:
+        self._verbs = (*verbs, "notify", "early")
+        self._status = status
+        self._code = code
         self._waiting: list[Fault] = []
 
     def add(self, wanted: Json) -> Fault:
@@ -60,12 +69,12 @@ class Faults:
             kind=str(wanted.get("kind", "")),
             times=int(wanted.get("times", 1)),
             seconds=float(wanted.get("seconds", 30.0)),
-            status=int(wanted.get("status", 402)),
-            code=str(wanted.get("code", "card_declined")),
+            status=int(wanted.get("status", self._status)),
+            code=str(wanted.get("code", self._code)),
         )
-        kinds = NOTIFY_KINDS if fault.verb == "notify" else KINDS
-        if fault.verb not in VERBS or fault.kind not in kinds:
-            raise ValueError(f"verbs {VERBS}, kinds {kinds}")
+        kinds = {"notify": NOTIFY_KINDS, "early": ("send",)}.get(fault.verb, KINDS)
+        if fault.verb not in self._verbs or fault.kind not in kinds:
+            raise ValueError(f"verbs {self._verbs}, kinds {kinds}")
         if not 1 <= fault.times <= 10_000 or not 0 <= fault.seconds <= 3600:
             raise ValueError("times 1 to 10000, seconds 0 to 3600")
         if not 400 <= fault.status <= 599:

@@ -1,0 +1,60 @@
+"""What every verb of a sandbox acquirer works on: storage, clock, settings, notifications."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backend.sandbox.common.faults import REPEATS, Faults
+from backend.sandbox.common.storage import Storage
+
+# Until the next notification goes out, which it then follows; or until a tester's patience ends.
+_HELD_BACK_SECONDS = 60.0
+_BEHIND_SECONDS = 0.5
+
+
+class World:
+    """`defaults` names every setting a tester may change, with its value and type; `choices` the
+    only values of some."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        faults: Faults,
+        defaults: Mapping[str, Any],
+        choices: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.storage = storage
+        self.faults = faults
+        self.choices = choices or {}
+        self.defaults: dict[str, Any] = {"clock_offset": 0, **defaults}
+        self.woken = asyncio.Event()
+
+    def now(self) -> int:
+        """The acquirer's time, Unix seconds: the machine's, moved by the test clock."""
+        return int(time.time()) + int(self.setting("clock_offset"))
+
+    def setting(self, name: str) -> Any:
+        stored = self.storage.setting(name)
+        return self.defaults[name] if stored is None else stored
+
+    def notify(self, targets: Sequence[str], event_id: str) -> None:
+        """Write one event's deliveries, in the same transaction as what it tells of. Deliveries
+        live in real time: the test clock moves the money, not the network."""
+        fault = self.faults.take("notify") if targets else None
+        kind = fault.kind if fault else None
+        copies = {"drop": 0, "repeat": REPEATS}.get(kind or "", 1)
+        now = time.time()
+        wait = fault.seconds if fault and kind == "delay" else 0.0
+        if kind == "swap":
+            wait = _HELD_BACK_SECONDS
+        else:
+            self.storage.release_held(now + _BEHIND_SECONDS)
+        for target in targets:
+            for _ in range(copies):
+                self.storage.schedule(
+                    target, event_id, now + wait, forged=kind == "forge", held=kind == "swap"
+                )
+        self.woken.set()
