@@ -51,12 +51,17 @@ async def lock_open(
     cancelled or expired; PaymentInProgress while a payment is under way; PreconditionFailed where
     it is not as `unmodified_since` says."""
     session = await lock_session(db, session_id)
+    check_open(session, now, unmodified_since)
+    return session
+
+
+def check_open(session: CheckoutSession, now: datetime, unmodified_since: str | None) -> None:
+    """The checks of `lock_open`, on a row that need not be locked."""
     check_unmodified(session, unmodified_since)
     if session.state == SessionState.PAYING:
         raise PaymentInProgress("a payment of this session is under way")
     if session.state != SessionState.OPEN or is_expired(session.expires_at, now):
         raise SessionClosed("this session is closed")
-    return session
 
 
 async def lock_for_payer(
@@ -90,7 +95,7 @@ def check_unmodified(session: CheckoutSession, unmodified_since: str | None) -> 
     if given is None:
         raise InvalidRequest("If-Unmodified-Since is not a date")
     kept = session.updated_at
-    if given.microsecond == 0 and "T" not in unmodified_since:
+    if unmodified_since.lstrip()[:1].isalpha():
         kept = kept.replace(microsecond=0)
     if iso(given) != iso(kept):
         raise PreconditionFailed("the session was changed in the meantime")

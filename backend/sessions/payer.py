@@ -23,7 +23,14 @@ from backend.sessions import events, express_callbacks, shipping
 from backend.sessions.change import choose_shipping
 from backend.sessions.create import put_gift_card
 from backend.sessions.details import Details
-from backend.sessions.load import get_session, gift_card_of, lock_for_payer, lock_session
+from backend.sessions.load import (
+    check_not_locked,
+    check_open,
+    get_session,
+    gift_card_of,
+    lock_for_payer,
+    lock_session,
+)
 from backend.sessions.tables import CheckoutSession
 
 MAX_TYPED = 128
@@ -128,6 +135,9 @@ async def add_gift_card(
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         added, _ = await gift_card_of(db, session_id)
+        # What cannot be changed anyway costs no try.
+        check_open(session, ctx.clock.now(), unmodified_since)
+        check_not_locked(ctx, session, ctx.clock.now())
         if not session.gift_card_use:
             raise refused(Refusal.NOT_OFFERED)
         account_id, before = session.account_id, added.card if added else None
