@@ -65,6 +65,14 @@ class FakeCheckout:
     def revoke_tokens(self) -> None:
         self.tokens.clear()
 
+    def forget(self) -> None:
+        """As freshly started, on the same address: the next test's."""
+        for kept in (self.tokens, self.token_requests, self.operations):
+            kept.clear()
+        self.sessions.clear()
+        self.transactions.clear()
+        self.expires_in, self.refuse_next = 86400, None
+
 
 def _event(name: str, status: str, amount: int, gift_card: int) -> dict[str, Any]:
     return {

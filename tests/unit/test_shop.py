@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -13,10 +12,17 @@ import pytest
 from tests.support.shop import RunningShop, running_shop
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[RunningShop]:
-    with running_shop(tmp_path) as shop:
+@pytest.fixture(scope="module")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    with running_shop(tmp_path_factory.mktemp("shop")) as shop:
         yield shop
+
+
+@pytest.fixture
+def shop(_running: RunningShop) -> RunningShop:
+    """Starting takes longer than most tests: one for all, its checkout emptied in between."""
+    _running.api.forget()
+    return _running
 
 
 def _text(page: httpx.Response) -> str:

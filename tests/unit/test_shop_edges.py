@@ -22,10 +22,17 @@ from tests.support.fake_checkout import ACCOUNT, CLIENT, bound_socket, served
 from tests.support.shop import RunningShop, running_shop, shop_config_file
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[RunningShop]:
-    with running_shop(tmp_path) as shop:
+@pytest.fixture(scope="module")
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    with running_shop(tmp_path_factory.mktemp("shop")) as shop:
         yield shop
+
+
+@pytest.fixture
+def shop(_running: RunningShop) -> RunningShop:
+    """Starting takes longer than most tests: one for all, its checkout emptied in between."""
+    _running.api.forget()
+    return _running
 
 
 def test_one_token_serves_many_calls_and_a_refused_one_is_renewed(shop: RunningShop) -> None:
