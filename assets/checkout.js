@@ -73,7 +73,7 @@
   };
 
   const goTo = (url) => {
-    if (!/^https?:\/\//.test(url)) return;
+    if (!/^https?:\/\//.test(url) || over) return;
     if (embedded && post({ type: "TopLevelNavigation", href: url })) return;
     (embedded ? window.top : window).location.assign(url);
   };
@@ -92,12 +92,12 @@
       const id = once("checkout-focus", value);
       if (id) focusOn(id);
     },
+    "data-accent": accent,
+    "data-frame": (value) => frameMessage(JSON.parse(value)),
     "data-go": (value) => {
       const url = once("checkout-go", value);
       if (url) goTo(url);
     },
-    "data-accent": accent,
-    "data-frame": (value) => frameMessage(JSON.parse(value)),
   };
 
   // --- The page that embeds this one (Dintero's Web SDK) ------------------------------------------
@@ -106,6 +106,9 @@
   const fromPath = location.pathname.match(/^\/v1\/view\/([^/]+)/)?.[1];
   const sid = fromPath ? decodeURIComponent(fromPath) : params.get("sid");
   let allowed = [];
+  // The host has been told how it ended: where the payer goes now is the host's to say.
+  let over = false;
+  const final = ["SessionPaymentAuthorized", "SessionCancel"];
 
   // The exact origin of the parent: a message never goes to "*".
   const parentOrigin = () => {
@@ -132,7 +135,7 @@
 
   const frameMessage = ({ message, parents }) => {
     allowed = parents;
-    post(message);
+    if (post(message) && final.includes(message.type)) over = true;
     postHeight(true);
   };
 

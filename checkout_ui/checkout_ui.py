@@ -18,7 +18,7 @@ import reflex as rx
 from backend import context, worker
 from checkout_ui import hosted_page
 from checkout_ui.page import DESCRIPTION, page
-from checkout_ui.state import Checkout
+from checkout_ui.state import Checkout, RebuildFirst
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ def _make() -> rx.App:
     made.app_wraps.pop((5, "Overlay"), None)
     if made.sio is not None:
         made.sio.eio.cors_allowed_origins = _may_connect
+    made.add_middleware(RebuildFirst())
     made.register_lifespan_task(_backend)
     for route in ("/", "/v1/view/[session_id]"):
         made.add_page(

@@ -157,7 +157,7 @@ def _lost_connection() -> rx.Component:
     return rx.el.div(
         rx.cond(
             has_connection_errors & (Checkout.stage != "loading"),
-            rx.el.p(words("head.lost"), class_name="lost"),
+            rx.el.p(words("head.lost"), id="lost", class_name="lost"),
         ),
         role="status",
     )

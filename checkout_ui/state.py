@@ -14,6 +14,9 @@ import secrets
 from typing import Any
 
 import reflex as rx
+from reflex.event import Event
+from reflex.middleware import Middleware
+from reflex.state import BaseState
 
 from backend import context
 from backend.errors import GavekortError, PaymentInProgress, SessionClosed, SessionNotFound
@@ -30,6 +33,9 @@ WATCH_SECONDS = 2.0
 WATCH_LONGEST = 4 * 3600
 WATCH_WHOLE_EVERY = 3
 """Every so many looks the whole session is read: that it has expired changes no version."""
+
+_CONNECTED = (".hydrate_and_load", ".hydrate")
+"""Reflex's own events with which a page that has connected asks for the state."""
 
 _CLOSED = (PageState.PAID, PageState.CANCELLED, PageState.EXPIRED)
 
@@ -107,31 +113,10 @@ class Checkout(rx.State):
 
     @rx.event
     async def load(self):
-        """The page was opened, or found its way back: build all of it from the address."""
-        headers = self.router.headers
-        wanted = self.router.url.query_parameters.get("language")
-        self._language = texts.choose(wanted, headers.accept_language)
-        self._set(
-            stage="loading",
-            t=texts.page_texts(self._language),
-            languages=shown.languages(self.router.url.query, self._language),
-            busy="",
-            editing=False,
-            errors={},
-            notice="",
-            announcement="",
-            focus="",
-            go_to="",
-        )
-        self._sent_to = ""
-        view = await self._read()
-        if view is None:
+        """The page is there (`_rebuild` has been): count the visit, and follow the session."""
+        if self.stage in ("loading", "missing"):
             return None
-        await payer.visit(context.current(), view.session_id)
-        self._show(view)
-        self.frame_message = embed.session_loaded(view)
-        if self.notice:
-            self._move_focus("notice")
+        await payer.visit(context.current(), self._session_id())
         return Checkout.watch
 
     @rx.event(background=True)
@@ -158,6 +143,29 @@ class Checkout(rx.State):
                 self._show_from_elsewhere(view)
             if view.state in _CLOSED:
                 return
+
+    async def _rebuild(self, *, opened: bool) -> None:
+        """All that is shown, from the address alone. `opened` is false for a page that was here
+        before the connection was lost: what its payer is in the middle of stays."""
+        headers = self.router.headers
+        wanted = self.router.url.query_parameters.get("language")
+        self._language = texts.choose(wanted, headers.accept_language)
+        self._set(
+            busy="",
+            t=texts.page_texts(self._language),
+            languages=shown.languages(self.router.url.query, self._language),
+        )
+        if opened:
+            self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
+            self._set(focus="", go_to="")
+            self._sent_to = ""
+        view = await self._read()
+        if view is None:
+            return
+        self._show(view)
+        self.frame_message = embed.session_loaded(view)
+        if opened and self.notice:
+            self._move_focus("notice")
 
     # --- for the steps ----------------------------------------------------------------------
 
@@ -311,3 +319,20 @@ class Checkout(rx.State):
         if not whole and await read.read_version(now, session_id) == version:
             return None
         return await read.read_view(now, session_id)
+
+
+class RebuildFirst(Middleware):
+    """Shows the session before Reflex sends the state to a page that has just connected.
+
+    Without it a page that finds its server again would first be sent the defaults: React would
+    take the steps away and put empty ones in their place, and what was typed would be gone. An
+    event of a page whose state was forgotten (`reference/reflex.md#4.2`) is covered as well.
+    """
+
+    async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> None:
+        checkout = await state.get_state(Checkout)
+        connected = event.name.endswith(_CONNECTED)
+        if connected or checkout.stage == "loading":
+            # Only the first connection of a page says what it was built with.
+            opened = not connected or "hashes" in event.payload
+            await checkout._rebuild(opened=opened)

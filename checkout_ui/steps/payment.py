@@ -118,12 +118,14 @@ class PaymentState(Checkout):
         return not missing
 
     async def _go_on(self, result: PayResult) -> None:
-        """`paid` and `redirect` leave the page; the others stay, and the page follows."""
-        if result.state in ("redirect", "paid") and result.url:
-            # Still busy: the button takes no click while the browser is on its way.
+        """`redirect` and `paid` leave the page, still busy: the button takes no click while the
+        browser is on its way. The others stay, and the page follows."""
+        if result.state == "redirect" and result.url:
             self._send_to(result.url)
             return
         view = await self._refresh()
+        if result.state == "paid":
+            return
         self._end()
         if view is not None and self.notice:
             self._move_focus("notice")

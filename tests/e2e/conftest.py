@@ -15,6 +15,9 @@ from tests.support.payer import Payer
 
 PHONE = {"width": 390, "height": 844}
 
+_NO_ASKING = "--disable-features=LocalNetworkAccessChecks"
+"""A page that a test makes up has no address: it would have to ask before it frames a local one."""
+
 NewPayer = Callable[..., Payer]
 
 
@@ -55,7 +58,7 @@ def merchant(demo: Demo, shop: Shop) -> Iterator[Merchant]:
 def browser(chromium_path: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=chromium_path, args=chromium_arguments()
+            executable_path=chromium_path, args=[*chromium_arguments(), _NO_ASKING]
         )
         yield browser
         browser.close()

@@ -1,4 +1,4 @@
-"""The page itself: fields and their errors, gift card refusals, every state, keyboard, languages."""
+"""The page: fields and their errors, gift card refusals, every state, keyboard, languages."""
 
 from __future__ import annotations
 

@@ -1,0 +1,297 @@
+"""How the page is served: statuses, headers, first texts, without a script, to whom, in a frame."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, FrameLocator, Page, expect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from tests.support.demo import Demo, Merchant, Shop
+from tests.support.payer import ADDRESS, Payer
+
+NewPayer = Callable[..., Payer]
+
+_EVENT = "reflex___state____state.checkout_ui___state____checkout"
+_STEPS = "checkout_ui___steps___"
+
+
+# --- over HTTP ----------------------------------------------------------------------------------
+
+
+def test_first_texts_stand_in_the_page(merchant: Merchant) -> None:
+    session = merchant.session(72200, merchant={"name": "<b>Æ & Ø", "logo_url": "https://a.b"})
+    page = httpx.get(session["url"], headers={"Accept-Language": "nb"})
+    assert page.status_code == 200
+    assert '<html lang="nb"' in page.text
+    assert "<title>Betaling – &lt;b&gt;Æ &amp; Ø</title>" in page.text
+    assert re.search(r'id="first-merchant"[^>]*>&lt;b&gt;Æ &amp; Ø<', page.text)
+    assert re.search(r'id="first-total"[^>]*>722,00\skr<', page.text)
+    assert re.search(r'id="first-heading"[^>]*>Betaling hos<', page.text)
+    english = httpx.get(
+        session["url"], params={"language": "en"}, headers={"Accept-Language": "nb"}
+    )
+    assert '<html lang="en"' in english.text
+    assert re.search(r'id="first-total"[^>]*>NOK\s722\.00<', english.text)
+
+
+def test_headers(merchant: Merchant, demo: Demo) -> None:
+    page = httpx.get(merchant.session()["url"])
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["content-encoding"] == "gzip"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["referrer-policy"] == "same-origin"
+    policy = dict(
+        part.split(" ", 1) for part in page.headers["content-security-policy"].split("; ")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"].split(" ")[0] == demo.facts["shop_url"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert policy["connect-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+    asset = re.search(r'href="(/assets/[^"]+\.js)"', page.text)
+    assert asset is not None
+    script = httpx.get(demo.base_url + asset[1], headers={"Accept-Encoding": "br"})
+    assert script.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert script.headers["content-encoding"] == "br"
+    own = re.search(r'src="(/checkout\.js\?v=[0-9a-f]+)"', page.text)
+    assert own is not None
+    kept = httpx.get(demo.base_url + own[1])
+    assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
+    gone = httpx.get(f"{demo.base_url}/assets/nothing.js")
+    assert (gone.status_code, gone.headers["cache-control"]) == (404, "no-store")
+
+
+def test_statuses(demo: Demo) -> None:
+    for path in ("/v1/view/nobody", "/?sid=nobody", "/", "/v1/view/%3Cscript%3E"):
+        page = httpx.get(demo.base_url + path)
+        assert page.status_code == 404, path
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "<script>alert" not in page.text
+    # What is not the page stays the API's, in its own shape.
+    api = httpx.get(f"{demo.base_url}/v1/nothing")
+    assert api.status_code == 404
+    assert set(api.json()) == {"error"}
+
+
+def test_a_form_that_is_sent_without_the_script_is_never_read(merchant: Merchant) -> None:
+    url = merchant.session()["url"] + "?language=en"
+    page = httpx.post(url, data={"gift_card_number": "9876543210", "gift_card_pin": "4321"})
+    assert page.status_code == 200
+    assert page.headers["cache-control"] == "no-store"
+    assert "needs JavaScript" in page.text
+    assert f'href="{url.partition("://")[2].partition("/")[1]}' in page.text
+    assert "9876543210" not in page.text and "4321" not in page.text
+
+
+def test_without_javascript_the_payer_is_told(browser: Browser, merchant: Merchant) -> None:
+    context = browser.new_context(java_script_enabled=False, locale="nb-NO")
+    page = context.new_page()
+    page.goto(merchant.session()["url"])
+    assert page.locator("noscript").inner_text().startswith("Denne siden trenger JavaScript.")
+    expect(page.locator("noscript")).to_be_visible()
+    expect(page.locator("#first-merchant")).to_have_text("Fjord & Form")
+    context.close()
+
+
+# --- the event socket ---------------------------------------------------------------------------
+
+
+def test_only_our_own_pages_open_the_event_socket(demo: Demo) -> None:
+    with _socket(demo, origin=demo.base_url):
+        pass
+    for origin in ("https://elsewhere.example", demo.facts["shop_url"], "null"):
+        with pytest.raises(InvalidStatus), _socket(demo, origin=origin):
+            pass
+
+
+@contextmanager
+def _socket(demo: Demo, origin: str, token: str = "t-1") -> Iterator[ClientConnection]:
+    """Engine.IO and Socket.IO as far as Reflex's page speaks them, up to the connected state."""
+    address = demo.base_url.replace("http", "ws", 1)
+    with connect(
+        f"{address}/_event/?token={token}&EIO=4&transport=websocket", origin=origin
+    ) as socket:
+        assert str(socket.recv(5)).startswith("0{")
+        socket.send("40/_event,{}")
+        assert str(socket.recv(5)).startswith("40/_event")
+        yield socket
+
+
+_BAD: list[tuple[str, dict[str, Any]]] = [
+    (f"{_STEPS}details____details_state.save", {"form_data": ["not", "a", "form"]}),
+    (f"{_STEPS}details____details_state.save", {"form_data": {"email": {"$ne": 1}}}),
+    (f"{_STEPS}details____details_state.save", {"form_data": {"email": "x" * 5000}}),
+    (f"{_STEPS}details____details_state.save", {"form_data": None}),
+    (f"{_STEPS}details____details_state.save", {"wrong": 1}),
+    (f"{_STEPS}details____details_state.choose_shipping", {"key": ["0:x"]}),
+    (f"{_STEPS}details____details_state.choose_shipping", {"key": "7:nothing"}),
+    (f"{_STEPS}gift_card____gift_card_state.add", {"form_data": "1234"}),
+    (
+        f"{_STEPS}gift_card____gift_card_state.add",
+        {"form_data": {"gift_card_number": ["1"], "gift_card_pin": 4}},
+    ),
+    (f"{_STEPS}payment____payment_state.press_pay", {"form_data": {"seen": -1}}),
+    (f"{_STEPS}payment____payment_state.press_pay", {"form_data": {"seen": "lots"}}),
+    (f"{_STEPS}payment____payment_state.press_pay", {"form_data": {"seen": 1}}),
+    (f"{_STEPS}payment____payment_state.press_pay", {"form_data": []}),
+    ("_show_missing", {}),
+    ("_send_to", {"url": "https://elsewhere.example"}),
+    ("set_stage", {"value": "paid"}),
+]
+
+
+def test_forged_events_change_nothing(demo: Demo, merchant: Merchant) -> None:
+    """Every handler can be called by anybody with anything: nothing moves, nobody crashes."""
+    session = merchant.session()
+    before = merchant.get(f"/v1/sessions/{session['id']}")
+    path = f"/v1/view/{session['id']}"
+    where = {"pathname": "/v1/view/[session_id]", "asPath": path, "query": {}}
+    where["query"] = {"session_id": session["id"]}
+    with _socket(demo, demo.base_url, token="forger") as socket:
+        for name, payload in _BAD:
+            event = {"name": f"{_EVENT}.{name}", "payload": payload, "router_data": where}
+            socket.send("42/_event," + json.dumps(["event", event]))
+        # The socket is still served afterwards: the page's own first event is answered.
+        last = {"name": f"{_EVENT}.load", "payload": {}, "router_data": where}
+        socket.send("42/_event," + json.dumps(["event", last]))
+        heard = _hear(socket, "Ullpledd")
+    assert "Traceback" not in heard
+    assert "elsewhere.example" not in heard
+    deadline = time.monotonic() + 5
+    while True:
+        after = merchant.get(f"/v1/sessions/{session['id']}")
+        if (names := [event["name"] for event in after["events"]]) == ["INITIATED", "VISITED"]:
+            break
+        assert time.monotonic() < deadline, names
+        time.sleep(0.05)
+    assert after["order"] == before["order"]
+    assert "transaction_id" not in after or after["transaction_id"] is None
+
+
+def _hear(socket: ClientConnection, wanted: str) -> str:
+    """All that comes until `wanted` does."""
+    heard = ""
+    for _ in itertools.repeat(None, 200):
+        message = str(socket.recv(10))
+        if message == "2":
+            socket.send("3")
+        heard += message
+        if wanted in heard:
+            return heard
+    raise AssertionError(f"{wanted} never came")
+
+
+# --- in a frame ---------------------------------------------------------------------------------
+
+_HOST = """<!DOCTYPE html><title>Host</title><iframe id="f" src="{url}"
+ style="width:100%;height:0" allow="payment; clipboard-write *"
+ sandbox="allow-scripts allow-forms allow-same-origin allow-popups
+ allow-popups-to-escape-sandbox allow-top-navigation"></iframe>
+<script>window.heard = [];
+addEventListener("message", (event) => {{
+  if (event.source === document.getElementById("f").contentWindow)
+    heard.push({{origin: event.origin, ...event.data}});
+}});</script>"""
+
+
+def _embed(browser: Browser, origin: str, url: str) -> Page:
+    """A page of `origin` with the checkout in a frame as the Web SDK makes it."""
+    page = browser.new_context(locale="nb-NO").new_page()
+    page.route(
+        f"{origin}/host",
+        lambda route: route.fulfill(content_type="text/html", body=_HOST.format(url=url)),
+    )
+    page.goto(f"{origin}/host")
+    return page
+
+
+def _heard(page: Page, kind: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate(
+        "kind => heard.filter(message => message.type === kind)", kind
+    )
+    return found
+
+
+def _wait_for(page: Page, kind: str) -> dict[str, Any]:
+    for _ in range(100):
+        if found := _heard(page, kind):
+            return found[-1]
+        page.wait_for_timeout(100)
+    raise AssertionError(f"no {kind}: {page.evaluate('heard')}")
+
+
+def test_a_frame_tells_its_host_how_high_it_is_and_how_it_ended(
+    browser: Browser, demo: Demo, merchant: Merchant
+) -> None:
+    session = merchant.session(5000)
+    url = f"{demo.base_url}/?sdk=1.0.0&ui=inline&language=no&sid={session['id']}"
+    page = _embed(browser, demo.facts["shop_url"], url)
+    loaded = _wait_for(page, "SessionLoaded")
+    assert (loaded["sid"], loaded["origin"]) == (session["id"], demo.base_url)
+    assert loaded["session"]["order"] == {"amount": 5000, "currency": "NOK"}
+    assert _wait_for(page, "HeightChanged")["height"] > 300
+    page.evaluate("document.getElementById('f').style.height = '1400px'")
+    frame = page.frame_locator("#f")
+    _pay_with_card(frame, merchant.card())
+    paid = _wait_for(page, "SessionPaymentAuthorized")
+    assert paid["merchant_reference"] == "order-1"
+    assert f"transaction_id={paid['transaction_id']}" in paid["href"]
+    # From here on it is the host's to say where the payer goes.
+    page.wait_for_timeout(500)
+    assert _heard(page, "TopLevelNavigation") == []
+    assert page.url.endswith("/host")
+    page.context.close()
+
+
+def _pay_with_card(frame: FrameLocator, card: dict[str, str]) -> None:
+    frame.locator("#email").fill("kari@example.no")
+    frame.locator("#phone_number").fill("41234567")
+    for name, value in ADDRESS.items():
+        frame.locator(f"#shipping_address-{name}").fill(value)
+    frame.locator("#details-save").click()
+    frame.locator("#gift_card_number").fill(card["number"])
+    frame.locator("#gift_card_pin").fill(card["pin"])
+    frame.locator("#card-add").click()
+    expect(frame.locator("#card-in-use")).to_be_visible()
+    frame.locator("#pay-button").click()
+
+
+def test_a_host_that_the_profile_does_not_name_gets_no_frame(
+    browser: Browser, demo: Demo, merchant: Merchant, shop: Shop
+) -> None:
+    session = merchant.session()
+    page = _embed(browser, shop.url, session["url"])
+    page.wait_for_timeout(1500)
+    assert page.evaluate("heard") == []
+    expect(page.frame_locator("#f").locator("main")).to_have_count(0)
+    page.context.close()
+
+
+# --- a bad line ---------------------------------------------------------------------------------
+
+
+def test_a_restarted_server_is_found_again(payer: Payer, merchant: Merchant, demo: Demo) -> None:
+    """What was typed stays, the page says what is going on, and paying goes on afterwards."""
+    card = merchant.card()
+    payer.open(merchant.session())
+    payer.give_details()
+    payer.page.fill("#gift_card_number", card["number"])
+    demo.stop()
+    expect(payer["#lost"]).to_contain_text("Vi har mistet forbindelsen")
+    demo.start()
+    expect(payer["#lost"]).to_have_count(0, timeout=20000)
+    payer.page.fill("#gift_card_pin", card["pin"])
+    payer["#card-add"].click()
+    payer.shows_total("300,00 kr", order="400,00 kr", card="−100,00 kr")
+    payer.press_pay()
+    # A browser tells of every connection it could not make.
+    payer.complaints[:] = [text for text in payer.complaints if "WebSocket" not in text]
