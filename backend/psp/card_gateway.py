@@ -24,15 +24,13 @@ from backend.psp.card_gateway_reading import (
     captured_amount,
     created_result,
     intent_of,
-    mapping,
-    number,
     over_refund,
     refund_result,
-    text,
     to_payment,
     void_by_read,
 )
-from backend.psp.card_gateway_wire import Answer, Wire, verify_signature
+from backend.psp.card_gateway_wire import Wire, verify_signature
+from backend.psp.http import Answer, mapping, number, text
 from backend.psp.protocol import (
     Capabilities,
     Notification,

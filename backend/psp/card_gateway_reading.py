@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backend.psp.card_gateway_wire import Answer
+from backend.psp.http import Answer, mapping, number, text
 from backend.psp.protocol import (
     OperationQuery,
     Outcome,
@@ -29,19 +29,6 @@ _DECLINED = {
     "payment_intent_authentication_failure": "authentication_failed",
     "processing_error": "processing_error",
 }
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def number(value: Any) -> int:
-    """The integer, or -1: no amount of a provider's is negative."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
 def intent_of(session: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,19 +7,15 @@ Source: `reference/psp/card-gateway.md` sections 2, 5, 6, 7.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
-import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
-from backend.psp.protocol import NotificationRefused, Outcome, Result
+from backend.psp.http import Answer, Cleaner, Transport, json_object, text
+from backend.psp.protocol import NotificationRefused, Outcome
 
 API_VERSION = "2026-06-24.dahlia"
 SIGNATURE_TOLERANCE_SECONDS = 300
@@ -38,14 +34,6 @@ _DROPPED = frozenset(
         "url",
     }
 )
-# Raised before a byte of the request left us. Everything else may have had its effect.
-_NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
 _NOT_ALLOWED = frozenset(
     {
         "charge_already_captured",
@@ -55,32 +43,6 @@ _NOT_ALLOWED = frozenset(
     }
 )
 _AMOUNT = frozenset({"amount_too_large", "amount_too_small", "invalid_charge_amount"})
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One classified answer: `body` where `outcome` is DONE, `code` and `message` elsewhere."""
-
-    outcome: Outcome
-    body: Mapping[str, Any] = field(default_factory=dict)
-    status: int | None = None
-    code: str | None = None
-    message: str | None = None
-    kind: str | None = None
-    """The provider's error type, e.g. `idempotency_error`."""
-    replayed: bool = False
-    """An answer kept for this key, not one of this call."""
-    raw: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_result(self, reference: str | None = None) -> Result:
-        """This answer as the end of a write."""
-        return Result(
-            self.outcome,
-            reference=reference,
-            code=self.code,
-            message=self.message,
-            raw=self.raw,
-        )
 
 
 class Wire:
@@ -98,12 +60,11 @@ class Wire:
         connect_timeout: float,
         read_timeout: float,
     ) -> None:
-        self._base_url = _checked_base_url(base_url)
         self._secret_key = secret_key
-        self._http = http
-        self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
-        # A server that drips a byte now and then would never meet the read timeout.
-        self._deadline = connect_timeout + 2 * read_timeout
+        self._cleaner = Cleaner((secret_key,), _DROPPED)
+        self._transport = Transport(
+            base_url, http, connect_timeout=connect_timeout, read_timeout=read_timeout
+        )
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         return await self._send("GET", path, params=params)
@@ -127,26 +88,14 @@ class Wire:
         }
         if idempotency_key is not None:
             headers["Idempotency-Key"] = idempotency_key
-        try:
-            async with asyncio.timeout(self._deadline):
-                response = await self._http.request(
-                    method,
-                    self._base_url + path,
-                    params=dict(params) if params else None,
-                    data=dict(form) if form is not None else None,
-                    headers=headers,
-                    timeout=self._timeout,
-                    follow_redirects=False,
-                )
-        except _NEVER_SENT as error:
-            return Answer(Outcome.REFUSED, code="unreachable", message=type(error).__name__)
-        except (httpx.HTTPError, TimeoutError) as error:
-            return Answer(Outcome.UNKNOWN, message=type(error).__name__)
-        return self._classify(response)
+        response = await self._transport.send(
+            method, path, headers=headers, params=params, form=form
+        )
+        return response if isinstance(response, Answer) else self._classify(response)
 
     def _classify(self, response: httpx.Response) -> Answer:
-        body = _json_object(response)
-        raw = {"status": response.status_code, **self._cleaned(body or {})}
+        body = json_object(response)
+        raw = {"status": response.status_code, **self._cleaner.cleaned(body or {})}
         if request_id := response.headers.get("request-id"):
             raw["request_id"] = request_id
         status = response.status_code
@@ -157,32 +106,19 @@ class Wire:
         error = body.get("error") if body is not None else None
         if not isinstance(error, dict):
             error = {}
-        code = _text(error.get("code"))
-        message = self._masked(_text(error.get("message")) or f"HTTP {status}")
+        code = text(error.get("code"))
+        message = self._cleaner.masked(text(error.get("message")) or f"HTTP {status}")
         # 408 and 409: the first run may be at work still. Other 4xx had no effect.
         sure = 400 <= status < 500 and status not in (408, 409)
         return Answer(
             Outcome.REFUSED if sure else Outcome.UNKNOWN,
             status=status,
-            code=_refusal(status, _text(error.get("type")), code) if sure else None,
+            code=_refusal(status, text(error.get("type")), code) if sure else None,
             message=message,
-            kind=_text(error.get("type")),
+            kind=text(error.get("type")),
             replayed=response.headers.get("idempotent-replayed") == "true",
             raw=raw,
         )
-
-    def _cleaned(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: self._clean(inner) for key, inner in value.items() if key not in _DROPPED}
-
-    def _clean(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return self._cleaned(value)
-        if isinstance(value, list):
-            return [self._clean(inner) for inner in value]
-        return self._masked(value) if isinstance(value, str) else value
-
-    def _masked(self, text: str) -> str:
-        return text.replace(self._secret_key, "***")
 
 
 def verify_signature(header: str | None, body: bytes, secret: str, now: datetime) -> None:
@@ -225,34 +161,3 @@ def _refusal(status: int, kind: str | None, code: str | None) -> str:
     if code in _NOT_ALLOWED:
         return "not_allowed"
     return "amount" if code in _AMOUNT else "invalid"
-
-
-def _checked_base_url(base_url: str) -> str:
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    if not host or parts.username or parts.query or parts.fragment:
-        raise ValueError("the acquirer's base URL must be scheme, host and port")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_local(host)):
-        raise ValueError("the acquirer's base URL must be https, or http on this machine")
-    return base_url.rstrip("/")
-
-
-def _is_local(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _json_object(response: httpx.Response) -> dict[str, Any] | None:
-    try:
-        body = response.json()
-    except (ValueError, UnicodeDecodeError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None

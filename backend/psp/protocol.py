@@ -56,6 +56,9 @@ class Capabilities:
     """A void may release the rest after a part was captured."""
     key_lifetime: timedelta
     """How long the provider remembers an idempotency key; older unknowns are only read."""
+    one_phase: bool = False
+    """The payer's yes moves the money: a payment comes back CAPTURED with `captured` its whole
+    amount. `capture` and `void` are refused unsent; only `refund` is left."""
 
 
 @dataclass(frozen=True, slots=True)

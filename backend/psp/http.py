@@ -1,0 +1,170 @@
+"""One HTTP call to a provider: sent or not, answered or not, and what of it may be kept.
+
+The one classification all connectors share. Never sent: REFUSED `unreachable`. Sent and not
+answered readably: UNKNOWN. What an answer means is the provider's own wire's to say.
+
+Source: `backend/psp/protocol.py`; `reference/psp/*.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from backend.psp.protocol import Outcome, Result
+
+# Raised before a byte of the request left us. Everything else may have had its effect.
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One classified answer: `body` where `outcome` is DONE, `code` and `message` elsewhere."""
+
+    outcome: Outcome
+    body: Mapping[str, Any] = field(default_factory=dict)
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    kind: str | None = None
+    """The provider's own name of the error."""
+    replayed: bool = False
+    """An answer kept for this key, not one of this call."""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_result(self, reference: str | None = None) -> Result:
+        """This answer as the end of a write."""
+        return Result(
+            self.outcome,
+            reference=reference,
+            code=self.code,
+            message=self.message,
+            raw=self.raw,
+        )
+
+
+class Transport:
+    """Calls to one provider, below one base URL. Safe for concurrent use. Timeouts in seconds.
+
+    ValueError for a base URL that would carry the credentials in the clear over a network.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        http: httpx.AsyncClient,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
+        self.base_url = checked_base_url(base_url)
+        self._http = http
+        self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
+        # A server that drips a byte now and then would never meet the read timeout.
+        self._deadline = connect_timeout + 2 * read_timeout
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Response | Answer:
+        """The response; an Answer where there is none. Redirects are not followed."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._http.request(
+                    method,
+                    self.base_url + path,
+                    params=dict(params) if params else None,
+                    data=dict(form) if form is not None else None,
+                    content=content,
+                    headers=dict(headers),
+                    timeout=self._timeout,
+                    follow_redirects=False,
+                )
+        except _NEVER_SENT as error:
+            return Answer(Outcome.REFUSED, code="unreachable", message=type(error).__name__)
+        except (httpx.HTTPError, TimeoutError) as error:
+            return Answer(Outcome.UNKNOWN, message=type(error).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaner:
+    """Takes out of an answer what may not be kept: fields by name, secrets wherever they stand."""
+
+    secrets: Collection[str] = field(repr=False)
+    dropped: Collection[str]
+
+    def cleaned(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: self._clean(inner) for key, inner in value.items() if key not in self.dropped}
+
+    def masked(self, text: str) -> str:
+        for secret in self.secrets:
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return self.cleaned(value)
+        if isinstance(value, list):
+            return [self._clean(inner) for inner in value]
+        return self.masked(value) if isinstance(value, str) else value
+
+
+def checked_base_url(base_url: str) -> str:
+    """Without its last slash; ValueError where it is not https, or http on this machine."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if not host or parts.username or parts.query or parts.fragment:
+        raise ValueError("the acquirer's base URL must be scheme, host and port")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_local(host)):
+        raise ValueError("the acquirer's base URL must be https, or http on this machine")
+    return base_url.rstrip("/")
+
+
+def is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def json_object(response: httpx.Response) -> dict[str, Any] | None:
+    """The body where it is a JSON object."""
+    try:
+        body = response.json()
+    except (ValueError, UnicodeDecodeError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def number(value: Any) -> int:
+    """The integer, or -1: no amount of a provider's is negative."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1
