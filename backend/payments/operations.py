@@ -105,7 +105,7 @@ async def _write(ctx: Backend, command: Command) -> Operation:
             raise Conflict("another operation of this transaction is under way")
         position = position_of(transaction)
         try:
-            split = await _split(ctx, transaction, position, command)
+            split = await _split(ctx, db, transaction, position, command)
         except RuleBroken as broken:
             raise InvalidRequest(str(broken), (FieldError("amount", str(broken)),)) from broken
         key = new_uuid()
@@ -133,7 +133,7 @@ def _request(command: Command) -> dict[str, Any]:
 
 
 async def _split(
-    ctx: Backend, transaction: Transaction, position: Position, command: Command
+    ctx: Backend, db: AsyncSession, transaction: Transaction, position: Position, command: Command
 ) -> Split:
     """What the command takes from the card and from the acquirer; RuleBroken where it may not."""
     status = Status(transaction.status)
@@ -151,8 +151,8 @@ async def _split(
         rules.check_refund(status)
         return rules.split_refund(position, command.amount)
     after = False
-    if position.authorized.acquirer:
-        connector = await connector_of(ctx, transaction)
+    if position.captured.acquirer:
+        connector = await connector_of(ctx, transaction, db)
         after = connector.capabilities.void_after_partial_capture
     rules.check_void(status, position, after_partial_capture=after)
     return position.capturable

@@ -74,9 +74,18 @@ def keep_position(transaction: Transaction, position: Position, now: datetime) -
     t.updated_at = now
 
 
-async def connector_of(ctx: Backend, transaction: Transaction) -> Connector:
-    """The connector with the credentials of the transaction's profile."""
-    async with ctx.db.reading() as db:
+async def connector_of(
+    ctx: Backend, transaction: Transaction, db: AsyncSession | None = None
+) -> Connector:
+    """The connector with the credentials of the transaction's profile; NotConnected without.
+
+    Inside a unit of work give its `db`: one that waits for a second connection while it keeps its
+    own can wait for ever.
+    """
+    if db is None:
+        async with ctx.db.reading() as reading:
+            profile = await get_profile(reading, transaction.account_id, transaction.profile_id)
+    else:
         profile = await get_profile(db, transaction.account_id, transaction.profile_id)
     option = transaction.payment_product_type
     return connect(ctx, option, connections_of(ctx, profile).get(option))

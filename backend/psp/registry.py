@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from backend.context import Backend
+from backend.errors import Unavailable
 from backend.psp.card_gateway import CardGateway
 from backend.psp.protocol import Connector
 
 
-class NotConnected(LookupError):
+class NotConnected(Unavailable):
     """The profile has no credentials for this option, or no connector speaks its protocol."""
 
 
@@ -19,7 +20,7 @@ def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) ->
     """The connector of `option` with a profile's credentials. Cheap: connections are pooled in
     `ctx.http`."""
     if credentials is None:
-        raise NotConnected(option)
+        raise NotConnected(f"{option} is not connected")
     if option == "dintero_psp.creditcard":
         return CardGateway(
             base_url=str(credentials["base_url"]),
@@ -29,4 +30,4 @@ def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) ->
             clock=ctx.clock.now,
             settle_time=timedelta(seconds=ctx.settings.operation_grace),
         )
-    raise NotConnected(option)
+    raise NotConnected(f"{option} is not connected")
