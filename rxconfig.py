@@ -44,6 +44,8 @@ config = rx.Config(
     cors_allowed_origins=own_origins(),
     state_manager_mode="redis" if REDIS_URL else "memory",
     redis_url=REDIS_URL,
+    # Whose tries with a gift card are counted: X-Forwarded-For is believed this far, else not.
+    trusted_proxy_hops=int(os.environ.get("GAVEKORT_TRUSTED_PROXY_HOPS") or 0),
     # Seconds; every state manager, the one in memory too, forgets a page's state after this.
     redis_token_expiration=3600,
 )

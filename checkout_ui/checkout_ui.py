@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import reflex as rx
 
 from backend import context, worker
-from checkout_ui import hosted_page
+from checkout_ui import hosted_page, quiet_log
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.state import Checkout, RebuildFirst
 
@@ -58,6 +58,7 @@ async def _backend() -> AsyncIterator[None]:
 
 
 def _make() -> rx.App:
+    quiet_log.install()
     made = rx.App(
         toaster=None,
         reset_style=False,

@@ -1,0 +1,77 @@
+"""Which session an address means, what goes into the served page, and what stays out of the log."""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from pathlib import Path
+
+import pytest
+
+from checkout_ui import hosted_page, quiet_log
+from checkout_ui.build_plugin import PRERENDERED_ROUTES
+from checkout_ui.state import session_id_of
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "session_id"),
+    [
+        ("/v1/view/T12345678.abcDEF_-1", {}, "T12345678.abcDEF_-1"),
+        ("/v1/view/T12345678.abc/", {}, "T12345678.abc"),
+        ("/", {"sid": "T12345678.abc", "language": "no"}, "T12345678.abc"),
+        ("/v1/view/one", {"sid": "another"}, "one"),
+        ("/v1/view/../../etc/passwd", {}, ""),
+        ("/v1/view/<script>", {}, ""),
+        ("/", {"sid": "x" * 201}, ""),
+        ("/", {"sid": "a\nb"}, ""),
+        ("/", {}, ""),
+    ],
+)
+def test_session_of_an_address(path: str, query: dict[str, str], session_id: str) -> None:
+    assert session_id_of(path, query) == session_id
+
+
+def test_every_first_text_has_its_place_in_the_prerendered_page(built_frontend: Path) -> None:
+    """Text for text: an element that is not there, or is empty, would show the payer nothing."""
+    for route in PRERENDERED_ROUTES:
+        page = (built_frontend / route.strip("/") / "index.html").read_text(encoding="utf-8")
+        for name in ("heading", "merchant", "total", "loading", "no-script"):
+            assert len(re.findall(rf'id="first-{name}"[^>]*>…<', page)) == 1, (route, name)
+        assert page.count("<title>…</title>") == 1
+        assert '<html lang="en"' in page
+
+
+def test_only_origins_get_into_the_policy() -> None:
+    good = ("https://shop.example", "https://*.shop.example", "http://127.0.0.1:8020")
+    bad = ("*", "https://a.example; script-src *", "javascript:x", "https://a b", "shop.example")
+    assert [origin for origin in (*good, *bad) if hosted_page._is_origin(origin)] == list(good)
+
+
+def test_what_was_typed_stays_out_of_the_log() -> None:
+    quiet_log.install()
+    quiet_log.install()
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    for name in ("reflex.app", "reflex_base.event.processor.event_processor"):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        try:
+            logger.warning("Error processing Event(name='add', payload={'pin': '4321'}) [txid=1]:")
+            logger.error("Received event data as a string. Event data: %s", {"pin": "4321"})
+            logger.error("something else of 4 words")
+        finally:
+            logger.removeHandler(handler)
+    assert "4321" not in written.getvalue()
+    assert written.getvalue().count("Error processing Event(name='add', …") == 2
+    assert written.getvalue().count("something else of 4 words") == 2
+
+
+def test_reflex_still_logs_where_we_filter() -> None:
+    """The names of its two loggers; if they change, what a payer typed is in the log again."""
+    import reflex.app
+    import reflex_base.event.processor.event_processor as processor
+
+    assert {reflex.app.logger.name, processor.logger.name} == set(quiet_log._TALKATIVE)
+    source = Path(processor.__file__).read_text(encoding="utf-8")
+    assert "Error processing event queue entry for {entry.event}" in source
