@@ -1,9 +1,9 @@
-"""One sandbox acquirer for all tests of this room; every test is a merchant of its own."""
+"""One sandbox of each kind for all tests of this room; every test is a merchant of its own."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +11,9 @@ import httpx
 import pytest
 
 from backend.psp.card_gateway import CardGateway
-from tests.support.card_gateway import Acquirer, Listener
+from tests.psp.providers import PROVIDERS, Provider
+from tests.support.card_gateway import Acquirer
+from tests.support.sandbox import Listener, Sandbox
 
 WEBHOOK_SECRET = "whsec_not_used_for_signing_in_these_tests"
 
@@ -60,3 +62,36 @@ def gateway(acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient) -> Car
         connect_timeout=1.0,
         read_timeout=0.5,
     )
+
+
+@pytest.fixture(scope="session")
+def sandboxes(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Sandbox]]:
+    """A sandbox by its name, started by the first test that wants it."""
+    running: dict[str, Sandbox] = {}
+
+    def sandbox(name: str) -> Sandbox:
+        if name not in running:
+            running[name] = Sandbox(repository, name, tmp_path_factory.mktemp(name))
+            running[name].start()
+        return running[name]
+
+    yield sandbox
+    for one in running.values():
+        one.kill()
+        one.http.close()
+
+
+@pytest.fixture(params=list(PROVIDERS))
+def provider(
+    request: pytest.FixtureRequest,
+    sandboxes: Callable[[str], Sandbox],
+    listener: Listener,
+    http: httpx.AsyncClient,
+) -> Iterator[Provider]:
+    """Each of the providers in turn."""
+    make = PROVIDERS[request.param]
+    sandbox = sandboxes(make.sandbox_name)
+    yield make(sandbox, listener, http)
+    sandbox.reset()

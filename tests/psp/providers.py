@@ -1,0 +1,171 @@
+"""The providers that the common suite (`test_invariants.py`) is run over: one adapter each.
+
+To add one: a `Provider` below with its module's name, a connector of a fresh merchant, a payer
+who says yes, no or goes back, and what the sandbox's faults call the verbs; then its line in
+`PROVIDERS`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from backend.psp.card_gateway import CardGateway
+from backend.psp.protocol import Connector, PaymentRequest
+from backend.rules.money import Money
+from tests.support.sandbox import Listener, Sandbox
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Provider(ABC):
+    """One provider under test, as a merchant that nobody else uses."""
+
+    sandbox_name: str
+    one_phase = False
+    """Approval moves the money: no capture, no void."""
+    multi_capture = True
+    """A capture can leave the rest authorized."""
+    remembers_create = True
+    """The same key again gives the same page; elsewhere it gives another one, and only the page
+    that was stored first is ever shown."""
+    signs = True
+    """Whoever does not know the secret cannot write a notification that is believed."""
+    notifies_captures = True
+    verbs: Mapping[str, str] = {
+        "create": "create",
+        "abort": "abort",
+        "capture": "capture",
+        "refund": "refund",
+        "void": "void",
+        "read": "read",
+    }
+    """What the sandbox's faults call our verbs."""
+
+    def __init__(self, sandbox: Sandbox, listener: Listener, http: httpx.AsyncClient) -> None:
+        self.sandbox = sandbox
+        self.listener = listener
+        self.http = http
+        self.merchant = uuid.uuid4().hex
+        self.setup()
+
+    def setup(self) -> None:
+        """What a merchant does once at this provider, e.g. register an address."""
+
+    @abstractmethod
+    def connect(
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+    ) -> Connector:
+        """A connector with this merchant's credentials, at any address."""
+
+    @property
+    @abstractmethod
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be seen in what is kept, logged or said."""
+
+    @abstractmethod
+    def asked(self, reference: str) -> tuple[int, str]:
+        """Amount in the provider's own unit and currency, as the provider has it."""
+
+    @abstractmethod
+    def approve(self, url: str) -> None: ...
+
+    @abstractmethod
+    def decline(self, url: str) -> None: ...
+
+    def connector(self, *, read_timeout: float = 0.5) -> Connector:
+        return self.connect(self.sandbox.base_url, self.http, read_timeout=read_timeout)
+
+    def fault(self, verb: str, kind: str, **more: object) -> None:
+        self.sandbox.fault(self.verbs.get(verb, verb), kind, **more)
+
+    def units(self, money: Money) -> int:
+        """An amount in the provider's own unit."""
+        return money.amount
+
+    def back_link(self, url: str) -> str:
+        """Where the page's way back leads."""
+        page = self.sandbox.http.get(url, follow_redirects=True).text
+        found = re.search(r'id="back"[^>]*href="([^"]+)"', page)
+        assert found is not None, page
+        return html.unescape(found[1])
+
+    def request(self, **changes: object) -> PaymentRequest:
+        fields: dict[str, object] = {
+            "key": str(uuid.uuid4()),
+            "amount": Money(30000, self.currency),
+            "transaction_id": f"T12345678.{uuid.uuid4().hex[:22]}",
+            "session_id": "T12345678.session",
+            "merchant_reference": "order-1",
+            "description": "Order 1 (rest after gift card)",
+            "return_url": "http://127.0.0.1:9/return",
+            "cancel_url": "http://127.0.0.1:9/cancel?cancelled=1",
+            "notification_url": self.listener.url,
+            "language": "en",
+            "expires_at": now() + timedelta(hours=1),
+            "email": "kari@example.com",
+        }
+        return PaymentRequest(**(fields | changes))  # type: ignore[arg-type]
+
+    currency = "NOK"
+
+
+class CardGatewayProvider(Provider):
+    sandbox_name = "card_gateway"
+    verbs = Provider.verbs | {"abort": "expire", "void": "cancel"}
+
+    def setup(self) -> None:
+        self._key = f"sk_test_{self.merchant}"
+        response = self.sandbox.http.post(
+            f"{self.sandbox.base_url}/v1/webhook_endpoints",
+            data={"url": self.listener.url, "enabled_events[]": "*"},
+            headers={"Authorization": f"Bearer {self._key}"},
+        )
+        self._webhook_secret = response.json()["secret"]
+
+    def connect(
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+    ) -> Connector:
+        return CardGateway(
+            base_url,
+            self._key,
+            self._webhook_secret,
+            http,
+            now,
+            connect_timeout=1.0,
+            read_timeout=read_timeout,
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self._key, self._webhook_secret, "client_secret")
+
+    def asked(self, reference: str) -> tuple[int, str]:
+        session = self.sandbox.http.get(
+            f"{self.sandbox.base_url}/v1/checkout/sessions/{reference}",
+            headers={"Authorization": f"Bearer {self._key}"},
+        ).json()
+        return session["amount_total"], session["currency"].upper()
+
+    def approve(self, url: str) -> None:
+        self._submit(url, "4000 0000 0000 0002")
+
+    def decline(self, url: str) -> None:
+        self._submit(url, "4100 0000 0000 0076")
+
+    def _submit(self, url: str, number: str) -> None:
+        form = {"number": number, "expiry": "12/34", "cvc": "123", "name": "Kari Nordmann"}
+        assert self.sandbox.http.post(url, data=form).status_code == 303
+
+
+PROVIDERS: dict[str, type[Provider]] = {
+    "card_gateway": CardGatewayProvider,
+}

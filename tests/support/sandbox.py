@@ -1,0 +1,128 @@
+"""A sandbox acquirer as a process of its own, and a merchant's notification address."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Sandbox:
+    """`python -m backend.sandbox.<name>`, started, stopped and started again."""
+
+    def __init__(self, repository: Path, name: str, data_dir: Path) -> None:
+        self._repository = repository
+        self._name = name
+        self._data_dir = data_dir
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.base_url = f"http://127.0.0.1:{self._port}"
+        # One client for all: making one takes longer than most calls.
+        self.http = httpx.Client()
+
+    def start(self) -> None:
+        module = f"backend.sandbox.{self._name}"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, f"--port={self._port}", f"--data-dir={self._data_dir}"],
+            cwd=self._repository,
+        )
+        for _ in range(300):
+            with contextlib.suppress(httpx.TransportError):
+                if self.http.get(f"{self.base_url}/_admin/health").status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(f"the sandbox {self._name} did not start")
+
+    def kill(self) -> None:
+        """As hard as it goes: no chance to write anything."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def admin(self, path: str, **body: Any) -> Any:
+        response = self.http.post(f"{self.base_url}/_admin/{path}", json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def fault(self, verb: str, kind: str, **more: Any) -> None:
+        self.admin("faults", verb=verb, kind=kind, **more)
+
+    def reset(self) -> None:
+        """No faults, the machine's time."""
+        self.http.delete(f"{self.base_url}/_admin/faults")
+        self.admin("clock")
+
+
+class Received:
+    """One delivery that reached the listener: lower-case headers, `:path` among them, and the raw
+    body."""
+
+    def __init__(self, headers: dict[str, str], body: bytes) -> None:
+        self.headers = headers
+        self.body = body
+
+
+class Listener:
+    """A merchant's notification address on a real socket; answers `statuses` in turn, then 200."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.statuses: list[int] = []
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                headers[":path"] = self.path
+                listener.received.append(Received(headers, body))
+                self.send_response(listener.statuses.pop(0) if listener.statuses else 200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                self.do_POST()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/notifications"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Listener]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join(5)
+
+    def wait_for(self, count: int, kind: bytes = b"", seconds: float = 5.0) -> list[Received]:
+        """The deliveries whose body holds `kind`, once there are `count`; AssertionError else."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = [one for one in self.received if kind in one.body]
+            if len(found) >= count:
+                return found
+            assert time.monotonic() < deadline, f"{len(found)} of {count} deliveries came"
+            time.sleep(0.02)
