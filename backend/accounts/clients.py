@@ -94,7 +94,10 @@ async def authenticate(
 def check_audience(ctx: Backend, audience: str, account_id: str, own_host: str) -> None:
     """Of the forms `https://api.dintero.com/v1/accounts/{aid}`, with our own address instead, and
     with `{aid}@` before the host; Forbidden for any other."""
-    parts = urlsplit(audience)
+    try:
+        parts = urlsplit(audience)
+    except ValueError as error:
+        raise Forbidden("this audience is not granted to this client") from error
     hosts = {"api.dintero.com", "checkout.dintero.com", urlsplit(ctx.settings.base_url).netloc,
              own_host}  # fmt: skip
     host = parts.netloc.rsplit("@", 1)[-1]

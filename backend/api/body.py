@@ -87,7 +87,10 @@ class StrictRoute(APIRoute):
             check_text(request.url.path)
             for part in (*request.path_params.values(), *request.query_params.values()):
                 check_text(str(part))
-            return await inner(StrictRequest(request.scope, request.receive))
+            # Every body is JSON, whatever a client calls it: without a name it is read as that.
+            headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
+            scope = {**request.scope, "headers": headers}
+            return await inner(StrictRequest(scope, request.receive))
 
         return handler
 

@@ -50,6 +50,8 @@ def basic_credentials(request: Request) -> tuple[str, str]:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Unauthorized("the Basic credentials cannot be read") from error
+    if "\x00" in text:  # which no database knows
+        raise Unauthorized("the Basic credentials cannot be read")
     client_id, _, secret = text.partition(":")
     return client_id, secret
 

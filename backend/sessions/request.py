@@ -6,8 +6,9 @@ Source: `reference/dintero-api.md#2-checkout-sessions`. Amounts are minor units;
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from babel.core import get_global
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -32,12 +33,48 @@ def _known_currency(value: str) -> str:
     return value
 
 
+def _whole_address(value: str) -> str:
+    """Whatever takes it apart later must not fail: a payment would never end."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port, parts.hostname
+    except ValueError as error:
+        raise ValueError("must be an address that can be opened") from error
+    return value
+
+
+def _no_script(value: str) -> str:
+    """The page goes there: an app's own scheme is fine, one that runs or reads here is not."""
+    if value.split(":", 1)[0].lower() in _NOT_TO_LEAVE_FOR:
+        raise ValueError("must not be an address of this scheme")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    """Without a zone it is UTC, as in Dintero's list filters. The ends of the calendar are left
+    out: in another zone they are no dates."""
+    if not 1 < value.year < 9999:
+        raise ValueError("must be a date of this age")
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_NOT_TO_LEAVE_FOR = frozenset({"javascript", "data", "vbscript", "file", "blob", "about"})
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 SignedAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 Amount = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_AMOUNT)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
 Text = Annotated[str, Field(max_length=255)]
-HttpUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s/?#]+[^\s]*$")]
-ReturnUrl = Annotated[str, Field(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s]+$")]
+HttpUrl = Annotated[
+    str,
+    Field(max_length=2048, pattern=r"^https?://[^\s/?#]+[^\s]*$"),
+    AfterValidator(_whole_address),
+]
+ReturnUrl = Annotated[
+    str,
+    Field(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s]+$"),
+    AfterValidator(_whole_address),
+    AfterValidator(_no_script),
+]
 
 
 class Loose(BaseModel):
@@ -171,7 +208,7 @@ class SessionRequest(Loose):
     customer: Customer | None = None
     configuration: Configuration | None = None
     express: Express | None = None
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
     checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
     merchant: Merchant | None = None
     metadata: dict[str, str | int | float | None] | None = None

@@ -17,7 +17,7 @@ from backend.cards.lookup import get_card
 from backend.cards.shape import card_shape, wallet_transaction_shape
 from backend.cards.wallets import list_transactions
 from backend.errors import FieldError, InvalidRequest
-from backend.sessions.request import Amount, Loose, Text
+from backend.sessions.request import Amount, Loose, Moment, Text
 
 router = strict_router()
 
@@ -66,8 +66,8 @@ class CardRequest(Loose):
     type: Literal["gift_card", "credit_note"] = "gift_card"
     pin: PinRequest | None = None
     card_token: TokenFormatRequest | None = None
-    active_from: datetime | None = None
-    expires_at: datetime | None = None
+    active_from: Moment | None = None
+    expires_at: Moment | None = None
     originated_by: Text | None = None
     metadata: dict[str, Any] | None = None
 
