@@ -8,8 +8,10 @@ start and never fail in the middle.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,50 @@ def sync_url(url: str) -> str:
     return async_url(url).replace("sqlite+aiosqlite", "sqlite")
 
 
+class JoinedWork:
+    """The units of work of one request as one: see `Database.joined`."""
+
+    def __init__(
+        self,
+        own: Callable[[], AbstractAsyncContextManager[AsyncSession]],
+        first: Callable[[AsyncSession], Awaitable[None]],
+    ) -> None:
+        self._own = own
+        self._first = first
+        self._open = AsyncExitStack()
+        self.session: AsyncSession | None = None
+        self.lasting = False
+        """Something of it has taken effect; later units of work stand alone."""
+
+    @asynccontextmanager
+    async def part(self, *, lasting: bool) -> AsyncIterator[AsyncSession]:
+        try:
+            if self.session is None:
+                self.session = await self._open.enter_async_context(self._own())
+                await self._first(self.session)
+            yield self.session
+            await self.session.flush()
+        except BaseException:
+            await self.undo()
+            raise
+        if lasting:
+            await self.commit()
+            self.lasting = True
+
+    async def commit(self) -> None:
+        self.session = None
+        await self._open.aclose()
+
+    async def undo(self) -> None:
+        """Nothing written since the last commit took effect; a later unit of work begins anew."""
+        self.session = None
+        await self._open.__aexit__(*sys.exc_info())
+        self._open = AsyncExitStack()
+
+
+_joined: ContextVar[JoinedWork | None] = ContextVar("joined_work", default=None)
+
+
 class Database:
     """One engine of one process. `unit_of_work()` writes, `reading()` only reads."""
 
@@ -73,8 +119,45 @@ class Database:
         self._writing = self.engine.execution_options(gavekort_begin="IMMEDIATE")
 
     @asynccontextmanager
-    async def unit_of_work(self) -> AsyncIterator[AsyncSession]:
-        """Everything inside takes effect at its end, or nothing does. Not to be nested."""
+    async def unit_of_work(
+        self, *, lasting: bool = False, apart: bool = False
+    ) -> AsyncIterator[AsyncSession]:
+        """Everything inside takes effect at its end, or nothing does. Not to be nested.
+
+        Within `joined` it takes effect with the whole: unless it is `lasting`, because an outside
+        call follows that must find it written; or `apart`, because it has to stay where the rest
+        fails (a counted try). `apart` comes before the others.
+        """
+        work = _joined.get()
+        if work is None or work.lasting or apart:
+            if work is not None and work.session is not None:
+                raise RuntimeError("a unit of work that stands apart comes first")
+            async with self._own() as session:
+                yield session
+            return
+        async with work.part(lasting=lasting) as session:
+            yield session
+
+    @asynccontextmanager
+    async def joined(
+        self, first: Callable[[AsyncSession], Awaitable[None]]
+    ) -> AsyncIterator[JoinedWork]:
+        """Every unit of work of this task until the end is one; `first` is written before them,
+        once there is any. An exception undoes them all, but for what was lasting before."""
+        work = JoinedWork(self._own, first)
+        token = _joined.set(work)
+        try:
+            yield work
+        except BaseException:
+            await work.undo()
+            raise
+        else:
+            await work.commit()
+        finally:
+            _joined.reset(token)
+
+    @asynccontextmanager
+    async def _own(self) -> AsyncIterator[AsyncSession]:
         if self._writers is None:
             async with self._session(self._writing) as session:
                 yield session
@@ -89,6 +172,11 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
+        work = _joined.get()
+        if work is not None and work.session is not None:
+            # What this request wrote is not to be seen from outside yet, but it must see it.
+            yield work.session
+            return
         async with AsyncSession(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 

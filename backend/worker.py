@@ -8,7 +8,9 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from backend.context import Backend
+from backend.idempotency.keys import forget_due
 from backend.outbox.deliver import deliver_due
+from backend.payments.auto_capture import capture_due
 from backend.payments.reconcile import reconcile_due
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ class Worker:
         self._stopping = asyncio.Event()
         self._tasks = [
             asyncio.create_task(self._loop("reconcile", reconcile_due)),
+            asyncio.create_task(self._loop("auto-capture", capture_due)),
+            asyncio.create_task(self._loop("forget", forget_due)),
             asyncio.create_task(self._loop("deliver", deliver_due)),
         ]
 

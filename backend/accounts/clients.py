@@ -1,7 +1,8 @@
 """API clients and their access tokens.
 
 Source: `reference/dintero-api.md#1-auth`. The claims of Dintero's own tokens are not documented;
-ours are `iss`, `sub` (client), `aud`, `account`, `scope` (blank-separated), `iat`, `exp`.
+ours are `iss`, `sub` (client), `aud`, `account`, `scope` (blank-separated), `iat`, `exp`, and
+`customer` in a customer's token (docs/wallets.md).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Account, ApiClient
 from backend.context import Backend
-from backend.errors import Forbidden, InvalidRequest, Unauthorized
+from backend.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 
 SCOPES = frozenset(
     {
@@ -26,21 +27,29 @@ SCOPES = frozenset(
         "admin:wallets", "write:wallets", "read:wallets", "user:wallets",
     }
 )  # fmt: skip
+USER_SCOPE = "user:wallets"
 _ISSUER = "gavekort"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls the API."""
+    """Who calls the API. `customer_id`: in whose name, where the token is a customer's."""
 
     account_id: str
     client_id: str
     scopes: frozenset[str]
+    customer_id: str | None = None
 
     def require(self, *scopes: str) -> None:
         """Forbidden unless one of `scopes` was granted."""
         if self.scopes.isdisjoint(scopes):
             raise Forbidden(f"this needs one of the scopes {', '.join(scopes)}")
+
+    def require_customer(self, customer_id: str, *scopes: str) -> None:
+        """Forbidden unless one of `scopes` was granted, or `user:wallets` to this very customer."""
+        own = self.customer_id == customer_id and USER_SCOPE in self.scopes
+        if not own:
+            self.require(*scopes)
 
     def require_account(self, account_id: str) -> None:
         """Another account's things are not shown, nor named."""
@@ -79,6 +88,25 @@ async def create_client(ctx: Backend, account_id: str, scopes: frozenset[str]) -
     return made
 
 
+async def revoke_client(ctx: Backend, client_id: str) -> None:
+    """The client's secret and its tokens are good for nothing from now on. NotFound."""
+    async with ctx.db.unit_of_work() as db:
+        client = await db.get(ApiClient, client_id, with_for_update=True)
+        if client is None:
+            raise NotFound("there is no such client")
+        if client.revoked_at is None:
+            client.revoked_at = ctx.clock.now()
+
+
+async def known_client(ctx: Backend, principal: Principal) -> Principal:
+    """Unauthorized where the token's client was revoked since."""
+    async with ctx.db.reading() as db:
+        client = await db.get(ApiClient, principal.client_id)
+    if client is None or client.revoked_at is not None:
+        raise Unauthorized("this client was revoked")
+    return principal
+
+
 async def authenticate(
     ctx: Backend, db: AsyncSession, account_id: str, client_id: str, client_secret: str
 ) -> ApiClient:
@@ -109,17 +137,32 @@ def check_audience(ctx: Backend, audience: str, account_id: str, own_host: str) 
 
 def issue_token(ctx: Backend, client: ApiClient, audience: str) -> str:
     """A signed JWT, good for `settings.token_lifetime` seconds."""
+    return _signed(ctx, client, audience, client.scopes, {})
+
+
+def _signed(
+    ctx: Backend, client: ApiClient, audience: str, scopes: list[str], more: dict[str, str]
+) -> str:
     now = ctx.clock.now()
     claims = {
         "iss": _ISSUER,
         "sub": client.id,
         "aud": audience,
         "account": client.account_id,
-        "scope": " ".join(client.scopes),
+        "scope": " ".join(scopes),
         "iat": now,
         "exp": now + timedelta(seconds=ctx.settings.token_lifetime),
+        **more,
     }
     return jwt.encode(claims, ctx.vault.token_key, algorithm="HS256")
+
+
+def issue_user_token(ctx: Backend, client: ApiClient, audience: str, customer_id: str) -> str:
+    """A token with which a customer's own program sees that customer's cards and nothing more.
+    Forbidden unless the client holds `admin:wallets`."""
+    if "admin:wallets" not in client.scopes:
+        raise Forbidden("this needs the scope admin:wallets")
+    return _signed(ctx, client, audience, [USER_SCOPE], {"customer": customer_id})
 
 
 def read_token(ctx: Backend, token: str) -> Principal:
@@ -137,4 +180,5 @@ def read_token(ctx: Backend, token: str) -> Principal:
         raise Unauthorized("invalid JWT token was used") from error
     if claims["exp"] <= ctx.clock.now().timestamp():
         raise Unauthorized("the token has expired")
-    return Principal(claims["account"], claims["sub"], frozenset(claims["scope"].split()))
+    scopes = frozenset(claims["scope"].split())
+    return Principal(claims["account"], claims["sub"], scopes, claims.get("customer"))

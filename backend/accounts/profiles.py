@@ -5,6 +5,7 @@ Source: shared design section 3 (a session is Express by its profile) and 6.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.accounts.tables import Profile
 from backend.context import Backend
 from backend.errors import InvalidRequest
+
+Connections = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,37 +28,86 @@ class ProfileSetup:
     configuration: dict[str, Any] = field(default_factory=dict)
     merchant: dict[str, Any] = field(default_factory=dict)
     frame_ancestors: tuple[str, ...] = ()
-    connections: dict[str, dict[str, Any]] = field(default_factory=dict)
+    connections: Connections = field(default_factory=dict)
+    description: str = ""
+    customer_types: tuple[str, ...] = ()
+    checkboxes: tuple[dict[str, Any], ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 async def save_profile(ctx: Backend, setup: ProfileSetup) -> None:
     """Make the profile, or bring it to this set-up."""
-    now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        profile = await db.get(Profile, (setup.account_id, setup.profile_id))
-        if profile is None:
-            profile = Profile(
-                account_id=setup.account_id, id=setup.profile_id, express=setup.express,
-                configuration={}, merchant={}, frame_ancestors=[], connections="",
-                created_at=now, updated_at=now,
-            )  # fmt: skip
-            db.add(profile)
-        profile.express = setup.express
-        profile.configuration = setup.configuration
-        profile.merchant = setup.merchant
-        profile.frame_ancestors = list(setup.frame_ancestors)
-        profile.connections = ctx.vault.seal(setup.connections)
-        profile.updated_at = now
+        profile = await db.get(Profile, (setup.account_id, setup.profile_id), with_for_update=True)
+        await store_profile(ctx, db, profile, setup)
+
+
+async def store_profile(
+    ctx: Backend, db: AsyncSession, profile: Profile | None, setup: ProfileSetup
+) -> Profile:
+    """In the caller's unit of work: make the row, or bring it, deleted or not, to this set-up."""
+    now = ctx.clock.now()
+    if profile is None:
+        profile = Profile(
+            account_id=setup.account_id, id=setup.profile_id, express=setup.express,
+            configuration={}, merchant={}, frame_ancestors=[], connections=ctx.vault.seal({}),
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        db.add(profile)
+    profile.express = setup.express
+    profile.configuration = setup.configuration
+    profile.merchant = setup.merchant
+    profile.frame_ancestors = list(setup.frame_ancestors)
+    profile.description = setup.description
+    profile.customer_types = list(setup.customer_types)
+    profile.checkboxes = list(setup.checkboxes)
+    profile.extra = setup.extra
+    profile.connections = ctx.vault.seal(setup.connections)
+    profile.deleted_at = None
+    profile.updated_at = now
+    await db.flush()
+    return profile
 
 
 async def get_profile(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
-    """`profile_id` as a request gives it: `default`, or `{aid}.{short uuid}`."""
+    """For a new session: `profile_id` as a request gives it, `default`, or `{aid}.{short uuid}`."""
+    profile = await db.get(Profile, (account_id, profile_id))
+    if profile is None or profile.deleted_at is not None:
+        raise InvalidRequest(f"there is no profile {profile_id!r}")
+    return profile
+
+
+async def profile_of(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
+    """For what was begun with it, also after it was deleted."""
     profile = await db.get(Profile, (account_id, profile_id))
     if profile is None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
     return profile
 
 
-def connections_of(ctx: Backend, profile: Profile) -> dict[str, dict[str, Any]]:
+def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A session's request with what the profile says where the request says nothing."""
+    filled = dict(body)
+    if profile.checkboxes and not body.get("checkboxes"):
+        filled["checkboxes"] = profile.checkboxes
+    if profile.customer_types and (profile.express or body.get("express") is not None):
+        filled["express"] = {
+            "customer_types": profile.customer_types, **(body.get("express") or {})
+        }  # fmt: skip
+    return filled
+
+
+def connections_of(ctx: Backend, profile: Profile) -> Connections:
     """The profile's providers by option name, in the order in which they were connected."""
     return ctx.vault.unseal(profile.connections)
+
+
+def retired_of(ctx: Backend, profile: Profile) -> Connections:
+    """Providers that were taken away: they still serve what was paid with them."""
+    return ctx.vault.unseal(profile.retired) if profile.retired else {}
+
+
+def credentials_of(ctx: Backend, profile: Profile, option: str) -> dict[str, Any] | None:
+    """Of an option that is connected, or was; None where it never was."""
+    found = connections_of(ctx, profile).get(option)
+    return found if found is not None else retired_of(ctx, profile).get(option)

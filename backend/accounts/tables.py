@@ -33,6 +33,20 @@ class ApiClient(SQLModel, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class AdminKey(SQLModel, table=True):
+    """An `x-api-key` of an account. The secret itself is kept nowhere."""
+
+    __tablename__ = "admin_key"
+
+    id: str = Field(primary_key=True, max_length=64)
+    account_id: str = Field(foreign_key="account.id", index=True)
+    name: str
+    secret_hash: str
+    scopes: list[str] = Field(sa_type=JsonColumn)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Profile(SQLModel, table=True):
     """How an account's sessions are set up. `connections` is encrypted: provider credentials by
     option name, `{"dintero_psp.creditcard": {"base_url", "secret_key", "webhook_secret"}}`."""
@@ -45,6 +59,17 @@ class Profile(SQLModel, table=True):
     configuration: dict[str, Any] = Field(sa_type=JsonColumn)
     merchant: dict[str, Any] = Field(sa_type=JsonColumn)
     frame_ancestors: list[str] = Field(sa_type=JsonColumn)
+    description: str = ""
+    customer_types: list[str] = Field(sa_type=JsonColumn, default_factory=list)
+    """`b2c`, `b2b`: who may buy, where an Express request does not say; empty: both."""
+    checkboxes: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)
+    """Of sessions whose request has none."""
+    extra: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
+    """What a request said besides."""
     connections: str
+    retired: str | None = None
+    """As `connections`: options that were taken away, for what was paid with them before."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """A deleted profile serves what it began: captures and refunds come years later."""

@@ -5,9 +5,18 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI
 
 from backend.api import errors
-from backend.api.routers import auth, cards, notifications, sessions, transactions, view, wallets
+from backend.api.routers import (
+    auth,
+    cards,
+    notifications,
+    profiles,
+    sessions,
+    transactions,
+    view,
+    wallets,
+)
 
-_ROUTERS = (auth, sessions, view, cards, wallets, transactions, notifications)
+_ROUTERS = (auth, sessions, view, cards, wallets, transactions, profiles, notifications)
 
 
 def create_api() -> FastAPI:

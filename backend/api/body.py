@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from backend.api.idempotent import HEADER, answer_once
 from backend.errors import GavekortError, InvalidRequest
 
 MAX_BODY = 512 * 1024
@@ -85,12 +86,13 @@ class StrictRoute(APIRoute):
 
         async def handler(request: Request) -> Response:
             check_text(request.url.path)
-            for part in (*request.path_params.values(), *request.query_params.values()):
+            query = request.query_params.multi_items()
+            for part in (*request.path_params.values(), *(text for pair in query for text in pair)):
                 check_text(str(part))
-            # Every body is JSON, whatever a client calls it: without a name it is read as that.
-            headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
-            scope = {**request.scope, "headers": headers}
-            return await inner(StrictRequest(scope, request.receive))
+            strict = StrictRequest(request.scope, request.receive)
+            if request.method == "POST" and HEADER in request.headers:
+                return await answer_once(strict, lambda: inner(strict))
+            return await inner(strict)
 
         return handler
 

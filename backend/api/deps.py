@@ -8,7 +8,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from backend.accounts.clients import Principal, read_token
+from backend.accounts.clients import Principal, known_client, read_token
+from backend.accounts.keys import read_key
 from backend.context import Backend, current
 from backend.errors import Unauthorized
 from backend.sessions import events
@@ -30,12 +31,15 @@ def context() -> Backend:
 Context = Annotated[Backend, Depends(context)]
 
 
-def principal(request: Request, ctx: Context) -> Principal:
-    """Who a Bearer token is of; Unauthorized without a valid one."""
+async def principal(request: Request, ctx: Context) -> Principal:
+    """Who a Bearer token, or an `x-api-key`, is of; Unauthorized without a valid one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    if scheme.lower() == "bearer" and token:
+        return await known_client(ctx, read_token(ctx, token.strip()))
+    key = request.headers.get("x-api-key")
+    if key is None:
         raise Unauthorized("a Bearer token is needed")
-    return read_token(ctx, token.strip())
+    return await read_key(ctx, key)
 
 
 Caller = Annotated[Principal, Depends(principal)]
@@ -66,5 +70,7 @@ Origin = Annotated[events.Request, Depends(origin)]
 
 READ_CHECKOUT = ("admin:checkout", "read:checkout")
 WRITE_CHECKOUT = ("admin:checkout", "write:checkout")
+READ_PROFILES = (*READ_CHECKOUT, "write:checkout:/admin/session/profiles")
+WRITE_PROFILES = ("admin:checkout", "write:checkout:/admin/session/profiles")
 READ_WALLETS = ("admin:wallets", "read:wallets")
 WRITE_WALLETS = ("admin:wallets", "write:wallets")

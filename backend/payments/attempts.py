@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlmodel import select
 
 from backend import faults
-from backend.accounts.profiles import connections_of, get_profile
+from backend.accounts.profiles import credentials_of, profile_of
 from backend.context import Backend
 from backend.errors import NotFound, PaymentInProgress, SessionClosed, Unauthorized
 from backend.payments import settle
@@ -208,9 +208,9 @@ async def notified(
     """A provider's notification: verified, then the payment it names is read. Unauthorized where
     the signature is wrong; what names no payment of ours changes nothing."""
     async with ctx.db.reading() as db:
-        profile = await get_profile(db, account_id, profile_id)
+        profile = await profile_of(db, account_id, profile_id)
     try:
-        connector = connect(ctx, option, connections_of(ctx, profile).get(option))
+        connector = connect(ctx, option, credentials_of(ctx, profile, option))
         notification = connector.parse_notification(headers, body)
     except NotConnected as error:
         raise NotFound("this payment option is not connected") from error

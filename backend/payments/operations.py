@@ -13,39 +13,37 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend import faults
-from backend.cards import ledger
-from backend.cards.tables import Card, Hold
 from backend.context import Backend
-from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.errors import Conflict, FieldError, InvalidRequest
+from backend.idempotency import keys
 from backend.ids import new_uuid
 from backend.payments import settle
-from backend.payments.callbacks import tell_merchant
+from backend.payments.auto_capture_rows import is_due, stop
+from backend.payments.lines import check_items
+from backend.payments.outcome import done, record_event
 from backend.payments.store import (
     OPEN_STATES,
-    Happened,
     connector_of,
     get_transaction,
-    keep_position,
     lock_operation,
     lock_transaction,
     money,
     open_operation,
     position_of,
-    record,
 )
-from backend.payments.tables import Operation, Transaction, TransactionEvent
+from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import Connector, OperationKind, OperationQuery, Outcome, Result
 from backend.psp.registry import NotConnected
 from backend.rules import transaction as rules
 from backend.rules.transaction import Position, RuleBroken, Split, Status
-from backend.sessions.tables import CheckoutSession
 
 log = logging.getLogger(__name__)
 SLOWEST_READ = 300
+LOOK_EVERY = 0.1
+LONGEST_WAIT = 10.0
 _SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration", "conflict")
 
 
@@ -70,21 +68,21 @@ class Command:
     metadata: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     final: bool = False
+    automatic: bool = False
+    """Nobody asks: only while the transaction's auto-capture is due."""
     request_id: str = field(default_factory=new_uuid)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 async def operate(ctx: Backend, command: Command) -> Operation:
-    """Carry a command out; the operation as it ended: `done` or `unknown`.
+    """Carry a command out; the operation as it ended: `done`, or `unknown` (or still `pending`,
+    where another request under the same idempotency key began it).
 
     InvalidRequest where the rules forbid it, OperationRefused where the provider does, Conflict
     while another operation of this transaction is under way.
     """
-    written = await _write(ctx, command)
-    faults.point(f"{command.kind.value}.written")
-    result = await ask_provider(ctx, written.id)
-    faults.point(f"{command.kind.value}.done_at_provider")
-    operation = await finish(ctx, written.id, result, written.claimed_until)
-    faults.point(f"{command.kind.value}.stored")
+    begun = keys.begun_operation()
+    operation = await (_carry_out(ctx, command) if begun is None else _wait_for(ctx, begun))
     if operation.state == "refused":
         error = operation.error or {}
         message = str(error.get("message") or "the provider refused")
@@ -94,11 +92,34 @@ async def operate(ctx: Backend, command: Command) -> Operation:
     return operation
 
 
+async def _carry_out(ctx: Backend, command: Command) -> Operation:
+    written = await _write(ctx, command)
+    faults.point(f"{command.kind.value}.written")
+    result = await ask_provider(ctx, written.id)
+    faults.point(f"{command.kind.value}.done_at_provider")
+    operation = await finish(ctx, written.id, result, written.claimed_until)
+    faults.point(f"{command.kind.value}.stored")
+    return operation
+
+
+async def _wait_for(ctx: Backend, operation_id: str) -> Operation:
+    """An operation that another request began: as it ended, or as it stands after a while."""
+    waited = 0.0
+    while True:
+        async with ctx.db.reading() as db:
+            operation = await db.get(Operation, operation_id)
+        assert operation is not None
+        if operation.state != "pending" or waited >= LONGEST_WAIT:
+            return operation
+        await asyncio.sleep(LOOK_EVERY)
+        waited += LOOK_EVERY
+
+
 async def _write(ctx: Backend, command: Command) -> Operation:
     """The operation, claimed by this process for as long as a provider may take."""
     now = ctx.clock.now()
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
-    async with ctx.db.unit_of_work() as db:
+    async with ctx.db.unit_of_work(lasting=True) as db:
         await get_transaction(db, command.account_id, command.transaction_id)
         transaction = await lock_transaction(db, command.transaction_id)
         if await open_operation(db, transaction.id) is not None:
@@ -108,6 +129,8 @@ async def _write(ctx: Backend, command: Command) -> Operation:
             split = await _split(ctx, db, transaction, position, command)
         except RuleBroken as broken:
             raise InvalidRequest(str(broken), (FieldError("amount", str(broken)),)) from broken
+        await check_items(db, transaction, command.kind, command.items, command.amount)
+        await _check_auto_capture(db, command)
         key = new_uuid()
         operation = Operation(
             id=key, transaction_id=transaction.id, kind=command.kind.value, key=key,
@@ -118,8 +141,18 @@ async def _write(ctx: Backend, command: Command) -> Operation:
         )  # fmt: skip
         db.add(operation)
         await db.flush()
+        await keys.note_operation(db, operation.id)
         faults.point(f"{command.kind.value}.writing")
     return operation
+
+
+async def _check_auto_capture(db: AsyncSession, command: Command) -> None:
+    """A merchant's capture or void stops the automatic one, whatever becomes of it."""
+    if command.automatic:
+        if not await is_due(db, command.transaction_id):
+            raise Conflict("this transaction is not captured automatically any more")
+    elif command.kind in (OperationKind.CAPTURE, OperationKind.VOID):
+        await stop(db, command.transaction_id)
 
 
 def _request(command: Command) -> dict[str, Any]:
@@ -129,6 +162,7 @@ def _request(command: Command) -> dict[str, Any]:
         "metadata": command.metadata,
         "reason": command.reason,
         "request_id": command.request_id,
+        "headers": command.headers,
     }
 
 
@@ -274,126 +308,16 @@ async def finish(
             operation.state = "unknown"
             operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_READ))
             if operation.tries == 1:
-                await _record(db, transaction, operation, f"INITIATE_{operation.kind.upper()}",
-                              now)  # fmt: skip
+                initiated = f"INITIATE_{operation.kind.upper()}"
+                await record_event(db, transaction, operation, initiated, now)
             return operation
         if result.outcome is Outcome.REFUSED:
             error = {"code": result.code or "refused",
                      "message": result.message or "the provider refused"}  # fmt: skip
             settle.end(operation, "refused", now, error)
-            await _record(db, transaction, operation, operation.kind.upper(), now, error=error)
+            await record_event(db, transaction, operation, operation.kind.upper(), now, error=error)
             return operation
-        await _done(db, transaction, operation, now)
+        await done(db, transaction, operation, now)
         await db.flush()
         faults.point(f"{operation.kind}.storing")
         return operation
-
-
-async def _done(
-    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
-) -> None:
-    """Move the card's part, and the transaction with it."""
-    split = Split(operation.card_amount, operation.psp_amount)
-    position = position_of(transaction)
-    if operation.kind == OperationKind.CAPTURE:
-        moved = await _post_card(db, transaction, operation, split.card, now)
-        position = rules.captured(position, split, final=operation.final)
-    elif operation.kind == OperationKind.REFUND:
-        moved = await _refund_card(db, transaction, operation, split.card, now)
-        position = rules.refunded(position, split)
-    else:
-        moved = await _void_card(db, transaction, operation, now)
-        position = rules.voided(position)
-    keep_position(transaction, position, now)
-    status = rules.status_of(position)
-    if position.authorized.total == 0:
-        # Nothing to see in the amounts of an order of nothing.
-        capture = operation.kind == OperationKind.CAPTURE
-        status = Status.CAPTURED if capture else Status.AUTHORIZATION_VOIDED
-    if status != transaction.status:
-        transaction.status = rules.advance(Status(transaction.status), status)
-    settle.end(operation, "done", now)
-    event = await _record(
-        db, transaction, operation, operation.kind.upper(), now, wallet_transaction_id=moved
-    )
-    session = await db.get(CheckoutSession, transaction.session_id)
-    if session is None:
-        raise NotFound("there is no such session")
-    await tell_merchant(db, session, transaction, now, event=event)
-
-
-def _cause(operation: Operation, now: datetime, verb: str) -> ledger.Cause:
-    return ledger.Cause(f"{verb}:{operation.key}", now, operation.created_by)
-
-
-async def _post_card(
-    db: AsyncSession, transaction: Transaction, operation: Operation, amount: int, now: datetime
-) -> str | None:
-    """Post the card's part; with a final capture the rest of the hold goes back."""
-    if transaction.hold_id is None:
-        return None
-    held = await ledger.lock_hold(db, transaction.hold_id)
-    if amount == 0:
-        if operation.final and held.state == "pending":
-            return (await ledger.void(db, held, _cause(operation, now, "release"))).id
-        return None
-    made, carried = await ledger.post(
-        db, held, amount, _cause(operation, now, "capture"), keep_rest=not operation.final
-    )
-    if carried is not None:
-        transaction.hold_id = carried.id
-    return made.id
-
-
-async def _refund_card(
-    db: AsyncSession, transaction: Transaction, operation: Operation, amount: int, now: datetime
-) -> str | None:
-    if amount == 0 or transaction.gift_card is None:
-        return None
-    card = await ledger.lock_card(db, transaction.gift_card)
-    parent = await _first_drawdown(db, card, transaction)
-    made = await ledger.refund(db, card, amount, _cause(operation, now, "refund"), parent)
-    return made.id
-
-
-async def _first_drawdown(db: AsyncSession, card: Card, transaction: Transaction) -> str | None:
-    query = select(Hold.wallet_transaction_id).where(
-        Hold.card == card.id, Hold.purpose == f"transaction:{transaction.id}"
-    )
-    return (await db.exec(query)).first()
-
-
-async def _void_card(
-    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
-) -> str | None:
-    if transaction.hold_id is None:
-        return None
-    held = await ledger.lock_hold(db, transaction.hold_id)
-    if held.state != "pending":
-        return None
-    return (await ledger.void(db, held, _cause(operation, now, "void"))).id
-
-
-async def _record(
-    db: AsyncSession, transaction: Transaction, operation: Operation, event: str, now: datetime,
-    *, wallet_transaction_id: str | None = None, error: dict[str, str] | None = None,
-) -> TransactionEvent:  # fmt: skip
-    request = operation.request
-    reference = request["reference"] or transaction.snapshot.get("event_reference")
-    metadata = dict(request["metadata"] or {})
-    if request.get("reason"):
-        metadata["reason"] = request["reason"]
-    happened = Happened(
-        event=event,
-        amount=operation.card_amount + operation.psp_amount,
-        success=error is None,
-        card_amount=operation.card_amount,
-        wallet_transaction_id=wallet_transaction_id,
-        reference=reference,
-        items=request["items"] or [],
-        metadata=metadata,
-        error=dict(error) if error else None,
-        created_by=operation.created_by,
-        request_id=request["request_id"],
-    )
-    return await record(db, transaction, happened, now)

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend import faults
 from backend.cards import ledger
 from backend.cards.tables import Card
+from backend.cards.tokens import get_token, spend
 from backend.context import Backend
 from backend.errors import (
     DetailsMissing,
@@ -24,7 +25,9 @@ from backend.errors import (
 )
 from backend.ids import new_uuid, scoped_id
 from backend.payments import settle
+from backend.payments.auto_capture_rows import wanted
 from backend.payments.create import FIRST_LOOK, PayResult, create_at_provider, known_page
+from backend.payments.search import make_findable
 from backend.payments.store import Happened, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
@@ -108,9 +111,11 @@ async def _begin(
     choices = (session.body.get("express") or {}).get("shipping_options") or []
     if not session.details_done or (choices and session.chosen_shipping is None):
         raise DetailsMissing("the payer's details are not complete")
-    _, card = await gift_card_of(db, session.id)
+    added, card = await gift_card_of(db, session.id)
     if card is not None:
-        card = await ledger.lock_card(db, card.id)
+        await ledger.lock_card(db, card.id)
+        # As it stands now that nobody else can change it.
+        added, card = await gift_card_of(db, session.id)
     share = share_of(session, card, now)
     to_pay = session.amount - share
     if to_pay != expected_to_pay:
@@ -125,7 +130,8 @@ async def _begin(
         profile_id=session.profile_id, session_id=session.id, status=Status.INITIATED.value,
         currency=session.currency, amount=session.amount,
         payment_product_type=product_type(session.amount, to_pay, option if to_pay else None),
-        merchant_reference=session.merchant_reference, snapshot=_snapshot(session, language),
+        merchant_reference=session.merchant_reference,
+        snapshot=_snapshot(session, language) | {"auto_capture": await wanted(db, session)},
         return_ref=new_uuid(), created_at=now, updated_at=now,
         gift_card=used.id if used else None,
         gift_card_shown={"card_id": used.card_id, "masked_card_token": used.number_mask}
@@ -134,9 +140,12 @@ async def _begin(
     )  # fmt: skip
     db.add(transaction)
     await db.flush()
+    make_findable(db, transaction)
     operation = _authorize_operation(transaction, share, to_pay, now)
     if used is not None:
         await _hold(db, transaction, used, share, operation.key, now)
+        if added is not None and added.token_id is not None:
+            spend(await get_token(db, added.token_id), str(transaction.hold_id))
     db.add(operation)
     session.state = advance(SessionState(session.state), SessionState.PAYING)
     session.transaction_id = transaction.id
@@ -194,7 +203,11 @@ def _snapshot(session: CheckoutSession, language: str) -> dict[str, Any]:
         "shipping_option": option,
         "store": order.get("store"),
         "items": items,
-        "url": {"callback_url": body["url"].get("callback_url")},
+        "url": {
+            "redirect_url": body["url"]["return_url"],
+            "callback_url": body["url"].get("callback_url"),
+        },
+        "payout_destination_id": order.get("payout_destination_id"),
         "checkboxes": body.get("checkboxes"),
         "initiating_system_request_headers": session.initiating_headers or None,
         "event_reference": order.get("event_reference"),

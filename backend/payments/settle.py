@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger
+from backend.payments.auto_capture_rows import begin
 from backend.payments.callbacks import tell_merchant
 from backend.payments.store import Happened, keep_position, record
 from backend.payments.tables import Operation, Transaction
@@ -32,8 +33,11 @@ async def authorize(
     transaction.status = rules.advance(Status(transaction.status), Status.AUTHORIZED)
     keep_position(transaction, Position(authorized=split), now)
     transaction.payment_card = asdict(card) if card is not None else None
+    transaction.card_brand = card.brand.lower() if card is not None else None
     transaction.multi_capture = multi_capture
     end(operation, "done", now)
+    if transaction.snapshot.get("auto_capture"):
+        begin(db, transaction, now)
     session.state = advance_session(SessionState(session.state), SessionState.PAID)
     session.redirect_url = None
     session.notice = None

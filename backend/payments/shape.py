@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from backend.clock import iso
@@ -10,11 +11,22 @@ from backend.payments.tables import Transaction, TransactionEvent
 _SNAPSHOT = (
     "merchant_reference_2", "channel", "customer", "customer_ip", "user_agent",
     "shipping_address", "billing_address", "shipping_option", "store", "items", "url",
-    "metadata", "checkboxes", "initiating_system_request_headers",
+    "metadata", "checkboxes", "payout_destination_id",
 )  # fmt: skip
 
 
-def transaction_shape(transaction: Transaction, events: list[TransactionEvent]) -> dict[str, Any]:
+INCLUDES = (
+    "session", "session.events.latest", "events.success.true", "events.request_headers",
+    "initiating_system_request_headers", "card.payment_token", "card.recurrence_token",
+)  # fmt: skip
+"""What may be asked for besides. Tokens: we make none, so these two add nothing; `session…` is
+added by who can read sessions."""
+
+
+def transaction_shape(
+    transaction: Transaction, events: Sequence[TransactionEvent],
+    includes: frozenset[str] = frozenset(),
+) -> dict[str, Any]:  # fmt: skip
     """As `GET /v1/transactions/{id}` answers it. Fields that are not known are left out."""
     t = transaction
     shape: dict[str, Any] = {
@@ -25,8 +37,9 @@ def transaction_shape(transaction: Transaction, events: list[TransactionEvent]) 
         "currency": t.currency,
         "payment_product": t.payment_product_type.split(".")[0],
         "payment_product_type": t.payment_product_type,
-        "payment_operation": "unscheduled_purchase",
+        "payment_operation": t.payment_operation,
         "merchant_reference": t.merchant_reference,
+        # What was paid out is known to the provider alone.
         "settlement_status": "NOT_SETTLED",
         "created_at": iso(t.created_at),
         "updated_at": iso(t.updated_at),
@@ -37,7 +50,13 @@ def transaction_shape(transaction: Transaction, events: list[TransactionEvent]) 
     if t.payment_card is not None:
         shape["card"] = t.payment_card
     shape["gift_cards"] = _gift_cards(t, t.card_authorized)
-    shape["events"] = [_event(t, event) for event in events]
+    if "events.success.true" in includes:
+        events = [event for event in events if event.success]
+    headers = "events.request_headers" in includes
+    shape["events"] = [_event(t, event, headers) for event in events]
+    if "initiating_system_request_headers" in includes:
+        name = "initiating_system_request_headers"
+        shape[name] = t.snapshot.get(name) or {}
     return shape
 
 
@@ -47,7 +66,7 @@ def _gift_cards(transaction: Transaction, amount: int) -> list[dict[str, Any]]:
     return [{"type": "dintero.wallets", **transaction.gift_card_shown, "amount": amount}]
 
 
-def _event(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
+def _event(transaction: Transaction, event: TransactionEvent, with_headers: bool) -> dict[str, Any]:
     cards = _gift_cards(transaction, event.card_amount)
     for card in cards:
         card["transaction_id"] = event.wallet_transaction_id
@@ -64,8 +83,11 @@ def _event(transaction: Transaction, event: TransactionEvent) -> dict[str, Any]:
         "request_id": event.request_id,
         "metadata": event.metadata_,
     }
-    if event.event_reference is not None:
-        shape["event_reference"] = event.event_reference
-    if event.error is not None:
-        shape["error"] = event.error
-    return shape
+    optional = {
+        "event_reference": event.event_reference,
+        "correlation_request_id": event.correlation_request_id,
+        "calculated_vat_amount": event.calculated_vat_amount,
+        "error": event.error,
+        "request_headers": event.request_headers if with_headers else None,
+    }
+    return shape | {key: value for key, value in optional.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,12 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import connections_of, get_profile
+from backend.accounts.profiles import credentials_of, profile_of
+from backend.clock import iso
 from backend.context import Backend
 from backend.errors import NotFound
 from backend.ids import new_uuid
+from backend.outbox.enqueue import CHECKOUT_TRANSACTION, Event, announce, subscribed
 from backend.payments.tables import Operation, Transaction, TransactionEvent
 from backend.psp.protocol import Connector
 from backend.psp.registry import connect
@@ -21,6 +24,7 @@ from backend.rules.money import Money
 from backend.rules.transaction import Position, Split
 
 OPEN_STATES = ("pending", "unknown")
+_ANNOUNCED = ("INITIALIZE", "AUTHORIZE", "CAPTURE", "REFUND", "VOID")
 
 
 async def get_transaction(db: AsyncSession, account_id: str, transaction_id: str) -> Transaction:
@@ -77,18 +81,19 @@ def keep_position(transaction: Transaction, position: Position, now: datetime) -
 async def connector_of(
     ctx: Backend, transaction: Transaction, db: AsyncSession | None = None
 ) -> Connector:
-    """The connector with the credentials of the transaction's profile; NotConnected without.
+    """The connector with the credentials of the transaction's profile, deleted or not;
+    NotConnected without.
 
     Inside a unit of work give its `db`: one that waits for a second connection while it keeps its
     own can wait for ever.
     """
     if db is None:
         async with ctx.db.reading() as reading:
-            profile = await get_profile(reading, transaction.account_id, transaction.profile_id)
+            profile = await profile_of(reading, transaction.account_id, transaction.profile_id)
     else:
-        profile = await get_profile(db, transaction.account_id, transaction.profile_id)
+        profile = await profile_of(db, transaction.account_id, transaction.profile_id)
     option = transaction.payment_product_type
-    return connect(ctx, option, connections_of(ctx, profile).get(option))
+    return connect(ctx, option, credentials_of(ctx, profile, option))
 
 
 def money(transaction: Transaction, amount: int) -> Money:
@@ -110,6 +115,9 @@ class Happened:
     error: dict[str, Any] | None = None
     created_by: str = "checkout"
     request_id: str = field(default_factory=new_uuid)
+    correlation_request_id: str | None = None
+    request_headers: dict[str, str] = field(default_factory=dict)
+    calculated_vat_amount: int | None = None
 
 
 async def record(
@@ -127,13 +135,47 @@ async def record(
         wallet_transaction_id=happened.wallet_transaction_id,
         event_reference=happened.reference, items=happened.items, metadata_=happened.metadata,
         error=happened.error, request_id=happened.request_id, created_by=happened.created_by,
-        created_at=now,
+        correlation_request_id=happened.correlation_request_id,
+        request_headers=happened.request_headers,
+        calculated_vat_amount=happened.calculated_vat_amount, created_at=now,
     )  # fmt: skip
     db.add(event)
     await db.flush()
+    if happened.success and happened.event in _ANNOUNCED:
+        await _announce(db, transaction, now)
     return event
 
 
+async def _announce(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
+    """Source: `reference/dintero-api.md#46-webhooks`."""
+    t = transaction
+    hooks = await subscribed(db, t.account_id, CHECKOUT_TRANSACTION)
+    body = {
+        "transaction": {
+            "id": t.id,
+            "session_id": t.session_id,
+            "merchant_reference": t.merchant_reference,
+            "merchant_reference_2": t.merchant_reference_2,
+            "created_at": iso(t.created_at),
+            "updated_at": iso(t.updated_at),
+            "status": t.status,
+        }
+    }
+    announce(db, hooks, Event(t.account_id, CHECKOUT_TRANSACTION, t.id, body), now)
+
+
 async def events_of(db: AsyncSession, transaction_id: str) -> list[TransactionEvent]:
-    query = select(TransactionEvent).where(TransactionEvent.transaction_id == transaction_id)
-    return list(await db.exec(query.order_by(col(TransactionEvent.seq))))
+    return (await events_of_all(db, [transaction_id]))[transaction_id]
+
+
+async def events_of_all(
+    db: AsyncSession, transaction_ids: Sequence[str]
+) -> dict[str, list[TransactionEvent]]:
+    """Each transaction's events, in order."""
+    query = select(TransactionEvent).where(
+        col(TransactionEvent.transaction_id).in_(transaction_ids)
+    )
+    found: dict[str, list[TransactionEvent]] = {id_: [] for id_ in transaction_ids}
+    for event in await db.exec(query.order_by(col(TransactionEvent.seq))):
+        found[event.transaction_id].append(event)
+    return found

@@ -28,10 +28,15 @@ class Transaction(SQLModel, table=True):
             sqlite_where=text("status <> 'FAILED'"),
             postgresql_where=text("status <> 'FAILED'"),
         ),
+        Index("transaction_newest", "account_id", "created_at", "id"),
+        Index("transaction_merchant_reference", "account_id", "merchant_reference"),
+        Index("transaction_merchant_reference_2", "account_id", "merchant_reference_2"),
+        Index("transaction_customer", "account_id", "customer_id"),
+        Index("transaction_store", "account_id", "store_id"),
     )
 
     id: str = Field(primary_key=True, max_length=40)
-    account_id: str = Field(foreign_key="account.id", index=True)
+    account_id: str = Field(foreign_key="account.id")
     profile_id: str = Field(max_length=64)
     session_id: str = Field(foreign_key="checkout_session.id", index=True)
     status: str = Field(max_length=32)
@@ -40,6 +45,13 @@ class Transaction(SQLModel, table=True):
     payment_product_type: str = Field(max_length=64)
     merchant_reference: str
     merchant_reference_2: str | None = None
+    payment_operation: str = Field(default="unscheduled_purchase", max_length=32)
+    channel: str | None = None
+    customer_id: str | None = None
+    store_id: str | None = None
+    terminal_id: str | None = None
+    payout_destination_id: str | None = None
+    card_brand: str | None = None
     snapshot: dict[str, Any] = Field(sa_type=JsonColumn)
     payment_card: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     gift_card: str | None = Field(default=None, foreign_key="card.id")
@@ -59,8 +71,35 @@ class Transaction(SQLModel, table=True):
     card_captured: int = Field(default=0, sa_type=BigInteger)
     card_refunded: int = Field(default=0, sa_type=BigInteger)
     card_released: int = Field(default=0, sa_type=BigInteger)
-    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class TransactionTerm(SQLModel, table=True):
+    """What a transaction is found by with `search`: ids, references, phone, e-mail, name, in lower
+    case."""
+
+    __tablename__ = "transaction_term"
+    __table_args__ = (Index("transaction_term_search", "account_id", "term"),)
+
+    transaction_id: str = Field(primary_key=True, foreign_key="transaction.id")
+    term: str = Field(primary_key=True, max_length=255)
+    account_id: str = Field(max_length=9)
+
+
+class AutoCapture(SQLModel, table=True):
+    """A transaction that is to be captured without being asked. `state`: `due`; `done`; `stopped`,
+    because the merchant captured or voided it; `given_up`, after 48 hours."""
+
+    __tablename__ = "auto_capture"
+    __table_args__ = (Index("auto_capture_due", "state", "due_at"),)
+
+    transaction_id: str = Field(primary_key=True, foreign_key="transaction.id")
+    state: str = Field(default="due", max_length=8)
+    tries: int = 0
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    give_up_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Operation(SQLModel, table=True):
@@ -126,5 +165,9 @@ class TransactionEvent(SQLModel, table=True):
     )
     error: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     request_id: str = Field(max_length=36)
+    correlation_request_id: str | None = Field(default=None, max_length=36)
+    """Of the request that began it, where the answer to that was 202."""
+    request_headers: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
+    calculated_vat_amount: int | None = Field(default=None, sa_type=BigInteger)
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -12,6 +12,12 @@ from backend.psp.card_gateway import CardGateway
 from backend.psp.protocol import Connector
 
 
+CREDENTIALS: Mapping[str, tuple[str, ...]] = {
+    "dintero_psp.creditcard": ("base_url", "secret_key", "webhook_secret"),
+}
+"""What a profile has to know for each option that there is a connector for."""
+
+
 class NotConnected(Unavailable):
     """The profile has no credentials for this option, or no connector speaks its protocol."""
 

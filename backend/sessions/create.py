@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.clients import Principal
-from backend.accounts.profiles import connections_of, get_profile
+from backend.accounts.profiles import connections_of, get_profile, with_defaults
 from backend.accounts.tables import Profile
 from backend.cards import lookup
 from backend.cards.tables import Card
@@ -61,6 +61,7 @@ async def create_session(
     async with ctx.db.unit_of_work() as db:
         profile_id = request.profile_id or DEFAULT_PROFILE
         profile = await get_profile(db, principal.account_id, profile_id)
+        body = with_defaults(profile, body)
         allowed = decide(ctx, profile, body)
         session = CheckoutSession(
             id=scoped_id(principal.account_id), account_id=principal.account_id,

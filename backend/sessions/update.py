@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import get_profile
+from backend.accounts.profiles import profile_of
 from backend.context import Backend
 from backend.errors import InvalidRequest, SessionNotFound
 from backend.rules import session as rules
@@ -96,7 +96,7 @@ async def _change(
     _change_order(session, body, given, express)
     check_lines(body["order"])
     _check_amounts(body["order"])
-    profile = await get_profile(db, session.account_id, session.profile_id)
+    profile = await profile_of(db, session.account_id, session.profile_id)
     allowed = decide(ctx, profile, body)
     session.gift_card_use, session.options = allowed.gift_card, list(allowed.options)
     keep_body(session, body)

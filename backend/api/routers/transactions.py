@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
 from fastapi.responses import JSONResponse
@@ -10,21 +10,44 @@ from pydantic import Field
 
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
-from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context
+from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, Origin
+from backend.api.transaction_query import TransactionQuery
 from backend.context import Backend
+from backend.payments.change import (
+    AuthorizationUpdate,
+    set_merchant_reference_2,
+    update_authorization,
+)
+from backend.payments.listing import list_transactions
 from backend.payments.operations import Command, operate
 from backend.payments.shape import transaction_shape
-from backend.payments.store import events_of, get_transaction
+from backend.payments.store import events_of, events_of_all, get_transaction
 from backend.psp.protocol import OperationKind
-from backend.sessions.request import Amount, Loose, Text
+from backend.sessions.events import Request
+from backend.sessions.request import Amount, Loose, SignedAmount, Text
 from backend.sessions.shape import read_session
 
 router = strict_router()
+Includes = Annotated[
+    tuple[
+        Literal[
+            "session", "session.events.latest", "events.success.true", "events.request_headers",
+            "initiating_system_request_headers", "card.payment_token", "card.recurrence_token",
+        ],
+        ...,
+    ],
+    Query(),
+]  # fmt: skip
 
 
 class OperationItem(Loose):
+    """`amount` below zero for a line whose amount is."""
+
     line_id: Text
-    amount: Amount
+    amount: SignedAmount
+
+
+Items = Annotated[list[OperationItem], Field(max_length=1000)]
 
 
 class CaptureRequest(Loose):
@@ -32,7 +55,7 @@ class CaptureRequest(Loose):
 
     amount: Amount
     capture_reference: Text | None = None
-    items: Annotated[list[OperationItem], Field(max_length=1000)] | None = None
+    items: Items | None = None
     final_capture: bool = False
     metadata: dict[str, Any] | None = None
 
@@ -41,8 +64,21 @@ class RefundRequest(Loose):
     amount: Amount
     reason: Text | None = None
     refund_reference: Text | None = None
-    items: Annotated[list[OperationItem], Field(max_length=1000)] | None = None
+    items: Items | None = None
     metadata: dict[str, Any] | None = None
+
+
+class AuthorizationRequest(Loose):
+    amount: Amount | None = None
+    reason: Text | None = None
+    reference: Text | None = None
+    description: Text | None = None
+    final_authorization: bool | None = None
+    items: Items | None = None
+
+
+class TransactionUpdate(Loose):
+    merchant_reference_2: Text
 
 
 async def _shape(
@@ -50,9 +86,12 @@ async def _shape(
 ) -> dict[str, Any]:
     async with ctx.db.reading() as db:
         transaction = await get_transaction(db, caller.account_id, transaction_id)
-        shape = transaction_shape(transaction, await events_of(db, transaction_id))
-    if "session" in includes:
-        shape["session"] = await read_session(ctx, caller.account_id, shape["session_id"])
+        shape = transaction_shape(transaction, await events_of(db, transaction_id), includes)
+    if {"session", "session.events.latest"} & includes:
+        session = await read_session(ctx, caller.account_id, shape["session_id"])
+        if "session.events.latest" in includes:
+            session["events"] = session["events"][-1:]
+        shape["session"] = session
     return shape
 
 
@@ -63,56 +102,95 @@ async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONRes
     shape = await _shape(ctx, caller, command.transaction_id)
     if operation.state == "done":
         return JSONResponse(shape)
-    headers = {"event-request-id": command.request_id}
+    headers = {"event-request-id": str(operation.request["request_id"])}
     return JSONResponse(shape, status_code=202, headers=headers)
+
+
+@router.get("/transactions")
+async def list_(
+    ctx: Context, caller: Caller, query: Annotated[TransactionQuery, Query()]
+) -> list[dict[str, Any]]:
+    """Newest first; `starting_after` pages on."""
+    caller.require(*READ_CHECKOUT)
+    includes = frozenset(query.includes)
+    async with ctx.db.reading() as db:
+        found = await list_transactions(db, caller.account_id, query.wanted())
+        events = await events_of_all(db, [t.id for t in found])
+    return [transaction_shape(t, events[t.id], includes) for t in found]
 
 
 @router.get("/transactions/{transaction_id}")
 async def get(
-    transaction_id: str, ctx: Context, caller: Caller,
-    includes: Annotated[list[str] | None, Query()] = None,
-) -> dict[str, Any]:  # fmt: skip
+    transaction_id: str, ctx: Context, caller: Caller, includes: Includes = ()
+) -> dict[str, Any]:
     caller.require(*READ_CHECKOUT)
-    return await _shape(ctx, caller, transaction_id, frozenset(includes or ()))
+    return await _shape(ctx, caller, transaction_id, frozenset(includes))
+
+
+@router.put("/transactions/{transaction_id}")
+async def update(
+    transaction_id: str, body: TransactionUpdate, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    caller.require(*WRITE_CHECKOUT)
+    await set_merchant_reference_2(
+        ctx, caller.account_id, transaction_id, body.merchant_reference_2
+    )
+    return await _shape(ctx, caller, transaction_id)
 
 
 @router.post("/transactions/{transaction_id}/capture")
 async def capture(
-    transaction_id: str, body: CaptureRequest, ctx: Context, caller: Caller
+    transaction_id: str, body: CaptureRequest, ctx: Context, caller: Caller, origin: Origin
 ) -> JSONResponse:
     caller.require(*WRITE_CHECKOUT)
     command = Command(
         account_id=caller.account_id, transaction_id=transaction_id,
         kind=OperationKind.CAPTURE, created_by=caller.client_id, amount=body.amount,
         reference=body.capture_reference, items=_items(body.items),
-        metadata=body.metadata or {}, final=body.final_capture,
+        metadata=body.metadata or {}, final=body.final_capture, **_said_by(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
 
 
 @router.post("/transactions/{transaction_id}/refund")
 async def refund(
-    transaction_id: str, body: RefundRequest, ctx: Context, caller: Caller
+    transaction_id: str, body: RefundRequest, ctx: Context, caller: Caller, origin: Origin
 ) -> JSONResponse:
     caller.require(*WRITE_CHECKOUT)
     command = Command(
         account_id=caller.account_id, transaction_id=transaction_id,
         kind=OperationKind.REFUND, created_by=caller.client_id, amount=body.amount,
         reference=body.refund_reference, items=_items(body.items),
-        metadata=body.metadata or {}, reason=body.reason,
+        metadata=body.metadata or {}, reason=body.reason, **_said_by(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
 
 
 @router.post("/transactions/{transaction_id}/void")
-async def void(transaction_id: str, ctx: Context, caller: Caller) -> JSONResponse:
+async def void(transaction_id: str, ctx: Context, caller: Caller, origin: Origin) -> JSONResponse:
     """Takes no body; some clients send one, and it is not read."""
     caller.require(*WRITE_CHECKOUT)
     command = Command(
         account_id=caller.account_id, transaction_id=transaction_id, kind=OperationKind.VOID,
-        created_by=caller.client_id,
+        created_by=caller.client_id, **_said_by(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
+
+
+@router.post("/transactions/{transaction_id}/authorization")
+async def authorization(
+    transaction_id: str, body: AuthorizationRequest, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """Klarna and Billie only; 400 for all other payments."""
+    caller.require(*WRITE_CHECKOUT)
+    await update_authorization(
+        ctx,
+        AuthorizationUpdate(caller.account_id, transaction_id, body.amount, _items(body.items)),
+    )
+
+
+def _said_by(origin: Request) -> dict[str, Any]:
+    return {"request_id": origin.id, "headers": origin.headers}
 
 
 def _items(items: list[OperationItem] | None) -> list[dict[str, Any]]:

@@ -32,6 +32,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("scope"),
     )
     op.create_table(
+        "admin_key",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("secret_hash", sa.String(), nullable=False),
+        sa.Column("scopes", JsonColumn, nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("admin_key", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_admin_key_account_id"), ["account_id"], unique=False)
+
+    op.create_table(
         "api_client",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("account_id", sa.String(), nullable=False),
@@ -65,11 +83,11 @@ def upgrade() -> None:
         sa.Column("active_from", UtcDateTime(), nullable=True),
         sa.Column("expires_at", UtcDateTime(), nullable=True),
         sa.Column("deleted_at", UtcDateTime(), nullable=True),
-        sa.Column("number_hash", sa.String(length=64), nullable=False),
+        sa.Column("activation_ref", sa.String(), nullable=True),
         sa.Column("number_last4", sa.String(length=4), nullable=False),
         sa.Column("number_mask", sa.String(), nullable=False),
-        sa.Column("number_format", JsonColumn, nullable=False),
         sa.Column("pin_hash", sa.String(), nullable=True),
+        sa.Column("pin_version", sa.Integer(), nullable=False),
         sa.Column("pin_format", JsonColumn, nullable=True),
         sa.Column("funds", sa.BigInteger(), nullable=False),
         sa.Column("available", sa.BigInteger(), nullable=False),
@@ -87,9 +105,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account_id", "card_id", name="card_account_card_id"),
-        sa.UniqueConstraint("number_hash", name="card_number_hash"),
     )
     with op.batch_alter_table("card", schema=None) as batch_op:
+        batch_op.create_index("card_listed", ["account_id", "created_at", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_card_account_id"), ["account_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_card_customer_id"), ["customer_id"], unique=False)
 
@@ -117,6 +135,7 @@ def upgrade() -> None:
         sa.Column("transaction_id", sa.String(), nullable=True),
         sa.Column("redirect_url", sa.String(), nullable=True),
         sa.Column("gift_card_amount", sa.BigInteger(), nullable=False),
+        sa.Column("publish", JsonColumn, nullable=False),
         sa.Column("initiating_headers", JsonColumn, nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
@@ -141,29 +160,52 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "delivery",
+        "hook_subscription",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(length=64), nullable=False),
-        sa.Column("method", sa.String(length=4), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
-        sa.Column("body", JsonColumn, nullable=True),
-        sa.Column("state", sa.String(length=9), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("due_at", UtcDateTime(), nullable=False),
-        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("events", JsonColumn, nullable=False),
+        sa.Column("secret", sa.String(), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("delivered_at", UtcDateTime(), nullable=True),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.Column("deleted_by", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["account.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.create_index("delivery_due", ["state", "due_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_delivery_account_id"), ["account_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_delivery_subject"), ["subject"], unique=False)
+    with op.batch_alter_table("hook_subscription", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_hook_subscription_account_id"), ["account_id"], unique=False
+        )
+
+    op.create_table(
+        "idempotency_record",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("client_id", sa.String(length=64), nullable=False),
+        sa.Column("method", sa.String(length=8), nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("operation_id", sa.String(length=36), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("answer", sa.String(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("forget_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("idempotency_record", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_idempotency_record_forget_at"), ["forget_at"], unique=False
+        )
 
     op.create_table(
         "profile",
@@ -173,9 +215,15 @@ def upgrade() -> None:
         sa.Column("configuration", JsonColumn, nullable=False),
         sa.Column("merchant", JsonColumn, nullable=False),
         sa.Column("frame_ancestors", JsonColumn, nullable=False),
+        sa.Column("description", sa.String(), nullable=False),
+        sa.Column("customer_types", JsonColumn, nullable=False),
+        sa.Column("checkboxes", JsonColumn, nullable=False),
+        sa.Column("extra", JsonColumn, nullable=False),
         sa.Column("connections", sa.String(), nullable=False),
+        sa.Column("retired", sa.String(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["account_id"],
             ["account.id"],
@@ -183,23 +231,53 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "id"),
     )
     op.create_table(
-        "delivery_try",
+        "signing_secret",
+        sa.Column("account_id", sa.String(), nullable=False),
         sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("delivery_id", sa.String(), nullable=False),
-        sa.Column("status_code", sa.Integer(), nullable=True),
-        sa.Column("error", sa.String(), nullable=True),
-        sa.Column("started_at", UtcDateTime(), nullable=False),
-        sa.Column("duration_ms", sa.Integer(), nullable=False),
+        sa.Column("secret", sa.String(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["delivery_id"],
-            ["delivery.id"],
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.PrimaryKeyConstraint("account_id"),
+    )
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=True),
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("subscription_id", sa.String(), nullable=True),
+        sa.Column("session_id", sa.String(length=40), nullable=True),
+        sa.Column("session_event", sa.String(length=40), nullable=True),
+        sa.Column("method", sa.String(length=4), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("body", JsonColumn, nullable=True),
+        sa.Column("state", sa.String(length=9), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("tries_before", sa.Integer(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("useless_after", UtcDateTime(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("delivered_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["hook_subscription.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    with op.batch_alter_table("delivery_try", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_delivery_try_delivery_id"), ["delivery_id"], unique=False
-        )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index("delivery_due", ["state", "due_at"], unique=False)
+        batch_op.create_index("delivery_listed", ["account_id", "created_at", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_subject"), ["subject"], unique=False)
 
     op.create_table(
         "session_event",
@@ -222,25 +300,6 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_session_event_session_id"), ["session_id"], unique=False
         )
-
-    op.create_table(
-        "session_gift_card",
-        sa.Column("session_id", sa.String(), nullable=False),
-        sa.Column("card", sa.String(), nullable=False),
-        sa.Column("preset", sa.Boolean(), nullable=False),
-        sa.Column("added_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["card"],
-            ["card.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["session_id"],
-            ["checkout_session.id"],
-        ),
-        sa.PrimaryKeyConstraint("session_id"),
-    )
-    with op.batch_alter_table("session_gift_card", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_session_gift_card_card"), ["card"], unique=False)
 
     op.create_table(
         "wallet_transaction",
@@ -274,6 +333,66 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("wallet_transaction", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_wallet_transaction_card"), ["card"], unique=False)
+
+    op.create_table(
+        "card_token",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("card", sa.String(), nullable=False),
+        sa.Column("ref_id", sa.String(length=255), nullable=True),
+        sa.Column("number_hash", sa.String(length=64), nullable=False),
+        sa.Column("mask", sa.String(), nullable=False),
+        sa.Column("format", JsonColumn, nullable=False),
+        sa.Column("sealed", sa.String(), nullable=True),
+        sa.Column("expires_in", sa.Integer(), nullable=True),
+        sa.Column("expires_at", UtcDateTime(), nullable=True),
+        sa.Column("single_use", sa.Boolean(), nullable=False),
+        sa.Column("used_by", sa.String(), nullable=True),
+        sa.Column("metadata", JsonColumn, nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["account.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["card"],
+            ["card.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["used_by"],
+            ["wallet_transaction.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("card", "ref_id", name="card_token_card_ref_id"),
+        sa.UniqueConstraint("number_hash", name="card_token_number_hash"),
+    )
+    with op.batch_alter_table("card_token", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_card_token_card"), ["card"], unique=False)
+        batch_op.create_index(batch_op.f("ix_card_token_used_by"), ["used_by"], unique=False)
+
+    op.create_table(
+        "delivery_try",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("delivery_id", sa.String(), nullable=False),
+        sa.Column("method", sa.String(length=4), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("request_headers", JsonColumn, nullable=False),
+        sa.Column("status_code", sa.Integer(), nullable=True),
+        sa.Column("response_body", sa.String(), nullable=True),
+        sa.Column("error", sa.String(), nullable=True),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("duration_ms", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["delivery.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("delivery_try", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_delivery_try_delivery_id"), ["delivery_id"], unique=False
+        )
 
     op.create_table(
         "hold",
@@ -341,6 +460,31 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "session_gift_card",
+        sa.Column("session_id", sa.String(), nullable=False),
+        sa.Column("card", sa.String(), nullable=False),
+        sa.Column("preset", sa.Boolean(), nullable=False),
+        sa.Column("pin_version", sa.Integer(), nullable=False),
+        sa.Column("token_id", sa.String(), nullable=True),
+        sa.Column("added_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["card"],
+            ["card.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["checkout_session.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["token_id"],
+            ["card_token.id"],
+        ),
+        sa.PrimaryKeyConstraint("session_id"),
+    )
+    with op.batch_alter_table("session_gift_card", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_session_gift_card_card"), ["card"], unique=False)
+
+    op.create_table(
         "transaction",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("account_id", sa.String(), nullable=False),
@@ -352,6 +496,13 @@ def upgrade() -> None:
         sa.Column("payment_product_type", sa.String(length=64), nullable=False),
         sa.Column("merchant_reference", sa.String(), nullable=False),
         sa.Column("merchant_reference_2", sa.String(), nullable=True),
+        sa.Column("payment_operation", sa.String(length=32), nullable=False),
+        sa.Column("channel", sa.String(), nullable=True),
+        sa.Column("customer_id", sa.String(), nullable=True),
+        sa.Column("store_id", sa.String(), nullable=True),
+        sa.Column("terminal_id", sa.String(), nullable=True),
+        sa.Column("payout_destination_id", sa.String(), nullable=True),
+        sa.Column("card_brand", sa.String(), nullable=True),
         sa.Column("snapshot", JsonColumn, nullable=False),
         sa.Column("payment_card", JsonColumn, nullable=True),
         sa.Column("gift_card", sa.String(), nullable=True),
@@ -390,12 +541,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("transaction", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_transaction_account_id"), ["account_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_transaction_created_at"), ["created_at"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_transaction_psp_reference"), ["psp_reference"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_transaction_session_id"), ["session_id"], unique=False)
+        batch_op.create_index("transaction_customer", ["account_id", "customer_id"], unique=False)
+        batch_op.create_index(
+            "transaction_merchant_reference", ["account_id", "merchant_reference"], unique=False
+        )
+        batch_op.create_index(
+            "transaction_merchant_reference_2", ["account_id", "merchant_reference_2"], unique=False
+        )
+        batch_op.create_index(
+            "transaction_newest", ["account_id", "created_at", "id"], unique=False
+        )
         batch_op.create_index(
             "transaction_one_live_per_session",
             ["session_id"],
@@ -403,6 +562,24 @@ def upgrade() -> None:
             sqlite_where=sa.text("status <> 'FAILED'"),
             postgresql_where=sa.text("status <> 'FAILED'"),
         )
+        batch_op.create_index("transaction_store", ["account_id", "store_id"], unique=False)
+
+    op.create_table(
+        "auto_capture",
+        sa.Column("transaction_id", sa.String(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
+        sa.Column("give_up_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["transaction_id"],
+            ["transaction.id"],
+        ),
+        sa.PrimaryKeyConstraint("transaction_id"),
+    )
+    with op.batch_alter_table("auto_capture", schema=None) as batch_op:
+        batch_op.create_index("auto_capture_due", ["state", "due_at"], unique=False)
 
     op.create_table(
         "operation",
@@ -460,6 +637,9 @@ def upgrade() -> None:
         sa.Column("metadata", JsonColumn, nullable=False),
         sa.Column("error", JsonColumn, nullable=True),
         sa.Column("request_id", sa.String(length=36), nullable=False),
+        sa.Column("correlation_request_id", sa.String(length=36), nullable=True),
+        sa.Column("request_headers", JsonColumn, nullable=False),
+        sa.Column("calculated_vat_amount", sa.BigInteger(), nullable=True),
         sa.Column("created_by", sa.String(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -473,6 +653,20 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_transaction_event_transaction_id"), ["transaction_id"], unique=False
         )
+
+    op.create_table(
+        "transaction_term",
+        sa.Column("transaction_id", sa.String(), nullable=False),
+        sa.Column("term", sa.String(length=255), nullable=False),
+        sa.Column("account_id", sa.String(length=9), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["transaction_id"],
+            ["transaction.id"],
+        ),
+        sa.PrimaryKeyConstraint("transaction_id", "term"),
+    )
+    with op.batch_alter_table("transaction_term", schema=None) as batch_op:
+        batch_op.create_index("transaction_term_search", ["account_id", "term"], unique=False)
 
 
 def downgrade() -> None:

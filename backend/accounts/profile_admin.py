@@ -1,0 +1,164 @@
+"""Profiles by API: list, make, change, delete. Source: `reference/dintero-api.md#21-endpoints`
+(L21) and `#27-configuration`; the credentials are ours, see `docs/profiles.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.profiles import (
+    ProfileSetup,
+    connections_of,
+    retired_of,
+    store_profile,
+)
+from backend.accounts.tables import Profile
+from backend.clock import iso
+from backend.context import Backend
+from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.ids import scoped_id
+
+MASK = "********"
+"""What stands in place of a credential. Sent back, it means: as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChange:
+    """`said`: the parts of a profile that a request names, by `ProfileSetup`'s names; the others
+    stay. `connections`: credentials by option, None takes an option away."""
+
+    said: dict[str, Any] = field(default_factory=dict)
+    connections: dict[str, dict[str, str] | None] = field(default_factory=dict)
+
+
+async def list_profiles(
+    db: AsyncSession, account_id: str, limit: int, starting_after: str | None
+) -> list[Profile]:
+    """An account's profiles, newest first. InvalidRequest for an unknown `starting_after`."""
+    created, key = col(Profile.created_at), col(Profile.id)
+    query = select(Profile).where(
+        Profile.account_id == account_id, col(Profile.deleted_at).is_(None)
+    )
+    if starting_after is not None:
+        last = await db.get(Profile, (account_id, starting_after))
+        if last is None:
+            text = "there is no such profile"
+            raise InvalidRequest(text, (FieldError("starting_after", text),))
+        query = query.where(
+            (created < last.created_at) | ((created == last.created_at) & (key < last.id))
+        )
+    return list(await db.exec(query.order_by(created.desc(), key.desc()).limit(limit)))
+
+
+async def find_profile(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
+    """NotFound for a deleted one too."""
+    profile = await db.get(Profile, (account_id, profile_id))
+    if profile is None or profile.deleted_at is not None:
+        raise NotFound("there is no such profile")
+    return profile
+
+
+async def _lock(db: AsyncSession, account_id: str, profile_id: str) -> Profile | None:
+    return await db.get(Profile, (account_id, profile_id), with_for_update=True)
+
+
+async def create_profile(
+    ctx: Backend, account_id: str, profile_id: str | None, change: ProfileChange
+) -> Profile:
+    """Conflict where the account has a profile of this id."""
+    async with ctx.db.unit_of_work() as db:
+        wanted = profile_id or scoped_id(account_id)
+        profile = await _lock(db, account_id, wanted)
+        if profile is not None and profile.deleted_at is None:
+            raise Conflict(f"there is a profile {wanted!r} already")
+        empty = ProfileSetup(account_id=account_id, profile_id=wanted, express=False)
+        return await _store(ctx, db, profile, _changed(empty, change))
+
+
+async def update_profile(
+    ctx: Backend, account_id: str, profile_id: str, change: ProfileChange
+) -> Profile:
+    """What the change does not name stays. NotFound."""
+    async with ctx.db.unit_of_work() as db:
+        profile = await _lock(db, account_id, profile_id)
+        if profile is None or profile.deleted_at is not None:
+            raise NotFound("there is no such profile")
+        return await _store(ctx, db, profile, _changed(_setup_of(ctx, profile), change))
+
+
+async def _store(
+    ctx: Backend, db: AsyncSession, profile: Profile | None, setup: ProfileSetup
+) -> Profile:
+    """Credentials of options that are no longer connected are kept for what they began."""
+    before = {} if profile is None else retired_of(ctx, profile) | connections_of(ctx, profile)
+    stored = await store_profile(ctx, db, profile, setup)
+    retired = {option: known for option, known in before.items() if option not in setup.connections}
+    stored.retired = ctx.vault.seal(retired) if retired else None
+    return stored
+
+
+async def delete_profile(ctx: Backend, account_id: str, profile_id: str) -> Profile:
+    """No new session can have it; those that do keep it, with captures and refunds. NotFound."""
+    async with ctx.db.unit_of_work() as db:
+        profile = await _lock(db, account_id, profile_id)
+        if profile is None or profile.deleted_at is not None:
+            raise NotFound("there is no such profile")
+        profile.deleted_at = profile.updated_at = ctx.clock.now()
+        return profile
+
+
+def _setup_of(ctx: Backend, profile: Profile) -> ProfileSetup:
+    return ProfileSetup(
+        account_id=profile.account_id, profile_id=profile.id, express=profile.express,
+        configuration=profile.configuration, merchant=profile.merchant,
+        frame_ancestors=tuple(profile.frame_ancestors),
+        connections=connections_of(ctx, profile), description=profile.description,
+        customer_types=tuple(profile.customer_types), checkboxes=tuple(profile.checkboxes),
+        extra=profile.extra,
+    )  # fmt: skip
+
+
+def _changed(setup: ProfileSetup, change: ProfileChange) -> ProfileSetup:
+    connections = dict(setup.connections)
+    for option, given in change.connections.items():
+        if given is None:
+            connections.pop(option, None)
+        else:
+            connections[option] = _unmasked(option, given, connections.get(option) or {})
+    extra = {**setup.extra, **change.said.get("extra", {})}
+    return replace(setup, **{**change.said, "extra": extra, "connections": connections})
+
+
+def _unmasked(option: str, given: dict[str, str], known: dict[str, Any]) -> dict[str, Any]:
+    filled = {}
+    for name, value in given.items():
+        if value == MASK and name not in known:
+            text = "a mask is no credential"
+            raise InvalidRequest(text, (FieldError(f"connections.{option}.{name}", text),))
+        filled[name] = known[name] if value == MASK else value
+    return filled
+
+
+def profile_shape(ctx: Backend, profile: Profile) -> dict[str, Any]:
+    """Without any credential: which there are, and no more."""
+    connected = connections_of(ctx, profile)
+    return {
+        **profile.extra,
+        "id": profile.id,
+        "profile_id": profile.id,
+        "description": profile.description,
+        "configuration": profile.configuration,
+        "express": {"enabled": profile.express, "customer_types": profile.customer_types},
+        "merchant": profile.merchant,
+        "checkboxes": profile.checkboxes,
+        "allowed_frame_origins": profile.frame_ancestors,
+        "connections": {
+            option: dict.fromkeys(credentials, MASK) for option, credentials in connected.items()
+        },
+        "created_at": iso(profile.created_at),
+        "updated_at": iso(profile.updated_at),
+    }

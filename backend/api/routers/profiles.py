@@ -1,0 +1,181 @@
+"""Session profiles. Source: `reference/dintero-api.md#21-endpoints` (L21), `#1-auth`; what is ours
+alone (credentials, frame origins) is in `docs/profiles.md`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from fastapi import Query
+from pydantic import AfterValidator, Field, model_validator
+
+from backend.accounts import profile_admin
+from backend.accounts.profile_admin import MASK, ProfileChange, profile_shape
+from backend.api.body import strict_router
+from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
+from backend.context import Backend
+from backend.errors import FieldError, InvalidRequest
+from backend.psp.registry import CREDENTIALS
+from backend.sessions.request import Checkbox, Configuration, Loose, Text
+
+router = strict_router()
+_ORIGIN = re.compile(r"^https?://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+_COLOUR = re.compile(r"^(#[0-9a-fA-F]{3,8}|rgba?\([\d\s.,%/]+\))$")
+ProfileId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+CustomerType = Literal["b2c", "b2b"]
+Credentials = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=8192)]]
+
+
+def _exact_origin(value: str) -> str:
+    """`scheme://host[:port]` as a browser writes an origin: nothing after it, no wildcard."""
+    head, colon, port = value.rpartition(":")
+    numbered = bool(colon) and port.isdigit()
+    host = head if numbered else value
+    if not _ORIGIN.match(host) or (numbered and not 0 < int(port) < 65536):
+        raise ValueError("must be an exact origin, such as https://shop.example or …:8443")
+    return value
+
+
+Origin = Annotated[str, Field(max_length=255), AfterValidator(_exact_origin)]
+
+
+class ProfileConfiguration(Configuration):
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name in ("primary", "backdrop"):
+            colour = (self.theme or {}).get(name)
+            if colour is not None and not (isinstance(colour, str) and _COLOUR.match(colour)):
+                raise ValueError(f"theme.{name} must be a colour: hex, rgb() or rgba()")
+        if self.countries is not None:
+            both = {*(self.countries.allow_countries or ())} & {
+                *(self.countries.deny_countries or ())
+            }
+            if both:
+                raise ValueError(f"countries: {', '.join(sorted(both))} both allowed and denied")
+        return self
+
+
+class Express(Loose):
+    enabled: bool = True
+    customer_types: list[CustomerType] | None = None
+
+
+class ProfileUpdate(Loose):
+    """Every part that is named replaces the one that was; in `connections`, every option."""
+
+    description: Text | None = None
+    configuration: ProfileConfiguration | None = None
+    express: Express | bool | None = None
+    merchant: dict[str, Any] | None = None
+    checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
+    allowed_frame_origins: Annotated[list[Origin], Field(max_length=100)] | None = None
+    connections: dict[str, Credentials | None] | None = None
+
+    def change(self) -> ProfileChange:
+        named = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        said: dict[str, Any] = {
+            name: named[name]
+            for name in ("description", "configuration", "merchant", "checkboxes")
+            if named.get(name) is not None
+        }
+        if self.allowed_frame_origins is not None:
+            said["frame_ancestors"] = tuple(self.allowed_frame_origins)
+        if isinstance(self.express, bool):
+            said["express"] = self.express
+        elif self.express is not None:
+            said["express"] = self.express.enabled
+            if self.express.customer_types is not None:
+                said["customer_types"] = tuple(self.express.customer_types)
+        read_only = {"id", "profile_id", "created_at", "updated_at"}
+        extra = {k: v for k, v in (self.model_extra or {}).items() if k not in read_only}
+        return ProfileChange({**said, "extra": extra}, self.connections or {})
+
+
+class ProfileCreate(ProfileUpdate):
+    profile_id: ProfileId | None = None
+    configuration: ProfileConfiguration
+
+
+@router.get("/admin/session/profiles")
+async def list_(
+    ctx: Context, caller: Caller, limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    starting_after: Annotated[str, Query(max_length=64)] | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Newest first."""
+    caller.require(*READ_PROFILES)
+    async with ctx.db.reading() as db:
+        found = await profile_admin.list_profiles(db, caller.account_id, limit, starting_after)
+    return [profile_shape(ctx, profile) for profile in found]
+
+
+@router.post("/admin/session/profiles")
+async def create(body: ProfileCreate, ctx: Context, caller: Caller) -> dict[str, Any]:
+    caller.require(*WRITE_PROFILES)
+    _check_connections(ctx, body)
+    made = await profile_admin.create_profile(
+        ctx, caller.account_id, body.profile_id, body.change()
+    )
+    return profile_shape(ctx, made)
+
+
+@router.get("/admin/session/profiles/{profile_id}")
+async def get(profile_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
+    caller.require(*READ_PROFILES)
+    async with ctx.db.reading() as db:
+        found = await profile_admin.find_profile(db, caller.account_id, profile_id)
+    return profile_shape(ctx, found)
+
+
+@router.put("/admin/session/profiles/{profile_id}")
+async def update(
+    profile_id: str, body: ProfileUpdate, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    caller.require(*WRITE_PROFILES)
+    _check_connections(ctx, body)
+    changed = await profile_admin.update_profile(ctx, caller.account_id, profile_id, body.change())
+    return profile_shape(ctx, changed)
+
+
+@router.delete("/admin/session/profiles/{profile_id}")
+async def delete(profile_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
+    """No new session can have it; what was begun with it goes on, years later too."""
+    caller.require(*WRITE_PROFILES)
+    deleted = await profile_admin.delete_profile(ctx, caller.account_id, profile_id)
+    return profile_shape(ctx, deleted)
+
+
+def _check_connections(ctx: Backend, body: ProfileUpdate) -> None:
+    """Only options that we have a connector for, with all that it needs, and over https."""
+    for option, given in (body.connections or {}).items():
+        field = f"connections.{option}"
+        needed = CREDENTIALS.get(option)
+        if needed is None:
+            raise _wrong(field, f"there is no connector for {option!r}")
+        if given is None:
+            continue
+        for name in needed:
+            if not given.get(name):
+                raise _wrong(f"{field}.{name}", f"{name} is missing")
+        for name in given:
+            if name not in needed:
+                raise _wrong(f"{field}.{name}", f"{option} has no credential {name!r}")
+        url = given.get("base_url")
+        if url is not None and url != MASK and not _is_address(ctx, url):
+            raise _wrong(f"{field}.base_url", "base_url must be an https address")
+
+
+def _is_address(ctx: Backend, url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    insecure = ctx.settings.allow_insecure_callbacks
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (insecure and parts.scheme == "http")
+    )
+
+
+def _wrong(field: str, text: str) -> InvalidRequest:
+    return InvalidRequest(text, (FieldError(field, text),))

@@ -1,0 +1,108 @@
+"""The query of `GET /transactions`. Source: `reference/dintero-api.md#51-endpoints-under-v1`."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from backend.clock import utc
+from backend.payments.listing import Range, Wanted
+
+MAX_AMOUNT = 10**15
+# A plus sign that was not escaped arrives as a blank.
+_BLANK_ZONE = re.compile(r" (?=\d\d:?\d\d$)")
+Texts = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=100)]
+Text = Annotated[str, Field(max_length=255)]
+Status = Literal[
+    "INITIATED", "AUTHORIZED", "ON_HOLD", "AUTHORIZATION_VOIDED", "CAPTURED",
+    "PARTIALLY_CAPTURED", "REFUNDED", "PARTIALLY_REFUNDED", "PARTIALLY_CAPTURED_REFUNDED",
+    "DECLINED", "FAILED", "UNKNOWN",
+]  # fmt: skip
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = _BLANK_ZONE.sub("+", value.strip())
+    try:
+        parsed = utc(datetime.fromisoformat(text))
+        assert parsed is not None
+        # What a database can hold, whatever the zone.
+        if not 1 < parsed.year < 9999:
+            raise ValueError
+    except ValueError as error:
+        raise ValueError("must be an ISO 8601 date-time") from error
+    return parsed
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
+
+
+class TransactionQuery(BaseModel):
+    """Arrays are repeated parameters, `payout_correlation_id` is comma-separated. A time without
+    a zone is UTC; amounts are minor units."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Texts = []
+    session_id: Texts = []
+    store_id: Texts = []
+    status: list[Status] = []
+    payment_product: Texts = []
+    payment_product_type: Texts = []
+    card_brand: Texts = []
+    currency: Texts = []
+    token_id: Texts = []
+    payout_correlation_id: Annotated[str, Field(max_length=4000)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    starting_after: Text | None = None
+    amount: Amount | None = None
+    amount_gte: Amount | None = Field(default=None, alias="amount.gte")
+    amount_lte: Amount | None = Field(default=None, alias="amount.lte")
+    created_at_gte: Moment | None = Field(default=None, alias="created_at.gte")
+    created_at_lte: Moment | None = Field(default=None, alias="created_at.lte")
+    captured_at_gte: Moment | None = Field(default=None, alias="captured_at.gte")
+    captured_at_lte: Moment | None = Field(default=None, alias="captured_at.lte")
+    refunded_at_gte: Moment | None = Field(default=None, alias="refunded_at.gte")
+    refunded_at_lte: Moment | None = Field(default=None, alias="refunded_at.lte")
+    search: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    merchant_reference: Text | None = None
+    merchant_reference_2: Text | None = None
+    payment_operation: Text | None = None
+    customer_id: Text | None = None
+    payout_destination_id: Text | None = None
+    terminal_id: Text | None = None
+    channel: Text | None = None
+    includes: list[Literal["events.success.true"]] = []
+
+    def wanted(self) -> Wanted:
+        lists = (
+            "id", "session_id", "store_id", "status", "payment_product", "payment_product_type",
+            "card_brand", "currency", "token_id",
+        )  # fmt: skip
+        singles = (
+            "merchant_reference", "merchant_reference_2", "payment_operation", "customer_id",
+            "payout_destination_id", "terminal_id", "channel",
+        )  # fmt: skip
+        any_of: dict[str, Any] = {name: getattr(self, name) for name in lists}
+        for name in singles:
+            value = getattr(self, name)
+            any_of[name] = [] if value is None else [value]
+        csv = self.payout_correlation_id
+        any_of["payout_correlation_id"] = csv.split(",") if csv else []
+        floors = [a for a in (self.amount, self.amount_gte) if a is not None]
+        ceilings = [a for a in (self.amount, self.amount_lte) if a is not None]
+        return Wanted(
+            any_of=any_of,
+            amount=Range(max(floors, default=None), min(ceilings, default=None)),
+            created_at=Range(self.created_at_gte, self.created_at_lte),
+            captured_at=Range(self.captured_at_gte, self.captured_at_lte),
+            refunded_at=Range(self.refunded_at_gte, self.refunded_at_lte),
+            search=self.search,
+            limit=self.limit,
+            starting_after=self.starting_after,
+        )

@@ -1,0 +1,191 @@
+"""Idempotency keys: the same key and body get the same answer, and have one effect.
+
+The record is written in the effect's own unit of work, before the effect: where it is there
+already, the unit of work is given up. Where an outside call stands between two units of work, the
+record names the operation instead, and a repeat goes on with that. See `docs/idempotency.md`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.context import Backend
+from backend.errors import Conflict
+from backend.idempotency.tables import IdempotencyRecord
+
+KEPT = timedelta(days=30)
+BATCH = 500
+
+
+class KeyReused(Conflict):
+    """The key was used for another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class Repeated(Exception):
+    """Another request with this key came first; nothing of this one took effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A request that wants to be the first under its key."""
+
+    account_id: str
+    client_id: str
+    method: str
+    path: str
+    key: str
+    fingerprint: str
+
+    @property
+    def id(self) -> str:
+        scope = (self.account_id, self.client_id, self.method, self.path, self.key)
+        return hashlib.sha256("\n".join(scope).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` as it was sent."""
+
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier request under the key left: its answer, or at least its operation."""
+
+    operation_id: str | None
+    answer: Answer | None
+
+
+def fingerprint(ctx: Backend, query: str, body: bytes) -> str:
+    """Of a request: the order of a JSON object's keys, and blanks, make no difference."""
+    try:
+        text = json.dumps(json.loads(body), sort_keys=True)
+    except (ValueError, RecursionError):
+        text = body.decode("latin-1")
+    return ctx.vault.secret_hash(f"idempotency\n{query}\n{text}")
+
+
+async def find(ctx: Backend, claim: Claim) -> Earlier | None:
+    """What came before under this key. KeyReused where that was another request."""
+    async with ctx.db.reading() as db:
+        return await _find(ctx, db, claim)
+
+
+async def _find(ctx: Backend, db: AsyncSession, claim: Claim) -> Earlier | None:
+    query = select(IdempotencyRecord).where(IdempotencyRecord.id == claim.id)
+    record = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if record is None or record.forget_at <= ctx.clock.now():
+        return None
+    if record.fingerprint != claim.fingerprint:
+        raise KeyReused("this Idempotency-Key was used for another request")
+    if record.answer is None or record.status is None:
+        return Earlier(record.operation_id, None)
+    return Earlier(
+        record.operation_id, Answer(record.status, ctx.vault.unseal(record.answer)["body"])
+    )
+
+
+def be_first(ctx: Backend, claim: Claim) -> Callable[[AsyncSession], Awaitable[None]]:
+    """Writes the record at the beginning of a unit of work, or raises Repeated. On PostgreSQL it
+    waits for a unit of work that has written the same one and is not over."""
+
+    async def write(db: AsyncSession) -> None:
+        now = ctx.clock.now()
+        table = col(IdempotencyRecord.id)
+        expired = delete(IdempotencyRecord).where(
+            table == claim.id, col(IdempotencyRecord.forget_at) <= now
+        )
+        await db.exec(expired)
+        dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
+        insert = dialect.insert(IdempotencyRecord).values(
+            id=claim.id, account_id=claim.account_id, client_id=claim.client_id,
+            method=claim.method, path=claim.path, fingerprint=claim.fingerprint,
+            created_at=now, forget_at=now + KEPT,
+        )  # fmt: skip
+        written = await db.exec(insert.on_conflict_do_nothing(index_elements=["id"]))
+        if written.rowcount != 1:
+            raise Repeated
+
+    return write
+
+
+async def keep_answer(ctx: Backend, db: AsyncSession, claim: Claim, answer: Answer) -> Answer:
+    """Keep what is answered; where another process kept its own in the meantime, that one."""
+    record = col(IdempotencyRecord.id)
+    sealed = ctx.vault.seal({"body": answer.body})
+    change = (
+        update(IdempotencyRecord)
+        .where(record == claim.id, col(IdempotencyRecord.answer).is_(None))
+        .values(status=answer.status, answer=sealed)
+        .execution_options(synchronize_session=False)
+    )
+    if (await db.exec(change)).rowcount == 1:
+        return answer
+    earlier = await _find(ctx, db, claim)
+    return earlier.answer if earlier is not None and earlier.answer is not None else answer
+
+
+async def forget_due(ctx: Backend) -> int:
+    """Delete what was kept long enough, one batch; how many."""
+    now = ctx.clock.now()
+    due = select(IdempotencyRecord.id).where(col(IdempotencyRecord.forget_at) <= now).limit(BATCH)
+    async with ctx.db.reading() as db:
+        if (await db.exec(due.limit(1))).first() is None:
+            return 0
+    async with ctx.db.unit_of_work() as db:
+        ids = list(await db.exec(due.with_for_update(skip_locked=True)))
+        await db.exec(delete(IdempotencyRecord).where(col(IdempotencyRecord.id).in_(ids)))
+        return len(ids)
+
+
+# --- what a service asks -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    claim: Claim
+    operation_id: str | None
+
+
+_under_way: ContextVar[_UnderWay | None] = ContextVar("idempotency_key", default=None)
+
+
+@contextmanager
+def under_way(claim: Claim, operation_id: str | None) -> Iterator[None]:
+    """While a request under a key is worked on; `operation_id` where an earlier one began it."""
+    token = _under_way.set(_UnderWay(claim, operation_id))
+    try:
+        yield
+    finally:
+        _under_way.reset(token)
+
+
+def begun_operation() -> str | None:
+    """The operation that an earlier request under this one's key began."""
+    current = _under_way.get()
+    return current.operation_id if current is not None else None
+
+
+async def note_operation(db: AsyncSession, operation_id: str) -> None:
+    """In the operation's own unit of work: a repeat goes on with it and begins no second one."""
+    current = _under_way.get()
+    if current is None:
+        return
+    change = update(IdempotencyRecord).where(col(IdempotencyRecord.id) == current.claim.id)
+    change = change.values(operation_id=operation_id)
+    await db.exec(change.execution_options(synchronize_session=False))

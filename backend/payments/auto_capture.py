@@ -1,0 +1,113 @@
+"""Capture what is due to be captured automatically, and try again after growing gaps, for 48 hours.
+
+A try is a capture like any other: a failed one is an event with `success` false, one whose answer
+was lost is parked and ends by the reconciler. What a killed process left is due again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from sqlmodel import col, or_, select
+
+from backend.context import Backend
+from backend.errors import Conflict, GavekortError
+from backend.payments.operations import Command, operate
+from backend.payments.store import open_operation, position_of
+from backend.payments.tables import AutoCapture, Transaction
+from backend.psp.protocol import OperationKind
+from backend.rules.transaction import RuleBroken, Status, check_capture
+
+BATCH = 10
+FIRST_GAP = 60
+LONGEST_GAP = 4 * 3600
+CREATED_BY = "auto_capture"
+log = logging.getLogger(__name__)
+
+
+def gap(tries: int) -> timedelta:
+    """The wait after the `tries`-th try: a minute, doubling to 4 hours."""
+    return timedelta(seconds=min(FIRST_GAP * 2 ** (tries - 1), LONGEST_GAP))
+
+
+async def capture_due(ctx: Backend) -> int:
+    """Claim one batch and try each; how many. Any number of processes may do this at once."""
+    claimed = await _claim(ctx)
+    ended = await asyncio.gather(*(_try(ctx, one) for one in claimed), return_exceptions=True)
+    for row, error in zip(claimed, ended, strict=True):
+        if isinstance(error, Exception):
+            # One that fails must not keep the others waiting; it is due again after its claim.
+            log.error("auto-capture of %s", row.transaction_id, exc_info=error)
+    return len(claimed)
+
+
+async def _claim(ctx: Backend) -> list[AutoCapture]:
+    now = ctx.clock.now()
+    query = (
+        select(AutoCapture)
+        .where(AutoCapture.state == "due", col(AutoCapture.due_at) <= now)
+        .where(or_(col(AutoCapture.claimed_until).is_(None), col(AutoCapture.claimed_until) <= now))
+        .order_by(col(AutoCapture.due_at))
+        .limit(BATCH)
+    )
+    async with ctx.db.reading() as db:
+        if (await db.exec(query.limit(1))).first() is None:
+            return []
+    async with ctx.db.unit_of_work() as db:
+        due = list(await db.exec(query.with_for_update(skip_locked=True)))
+        for row in due:
+            row.claimed_until = now + 2 * timedelta(seconds=ctx.settings.operation_grace)
+        return due
+
+
+async def _try(ctx: Backend, row: AutoCapture) -> None:
+    async with ctx.db.reading() as db:
+        transaction = await db.get(Transaction, row.transaction_id)
+        waits = await open_operation(db, row.transaction_id) is not None
+    assert transaction is not None  # a foreign key holds it
+    if waits:
+        # An earlier try, or a refund, whose answer was lost: the reconciler ends it first.
+        await _keep(ctx, row, "due", tried=False)
+        return
+    try:
+        check_capture(Status(transaction.status))
+    except RuleBroken:
+        await _keep(ctx, row, "done", tried=False)
+        return
+    command = Command(
+        account_id=transaction.account_id, transaction_id=transaction.id,
+        kind=OperationKind.CAPTURE, created_by=CREATED_BY, automatic=True,
+        amount=position_of(transaction).capturable.total,
+    )  # fmt: skip
+    try:
+        operation = await operate(ctx, command)
+    except Conflict:
+        # Something else came in between; the row may be stopped by now.
+        await _keep(ctx, row, "due", tried=False)
+    except GavekortError as error:
+        log.warning("auto-capture of %s: %s", transaction.id, error.message)
+        await _keep(ctx, row, "due")
+    else:
+        await _keep(ctx, row, "done" if operation.state == "done" else "due")
+
+
+async def _keep(ctx: Backend, row: AutoCapture, state: str, *, tried: bool = True) -> None:
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        kept = await db.get(AutoCapture, row.transaction_id, with_for_update=True)
+        assert kept is not None
+        kept.claimed_until = None
+        kept.tries += tried
+        if kept.state == "due":
+            kept.state = state
+            _next(kept, now)
+
+
+def _next(row: AutoCapture, now: datetime) -> None:
+    if row.state != "due":
+        return
+    row.due_at = now + gap(max(row.tries, 1))
+    if row.due_at >= row.give_up_at:
+        row.state = "given_up"

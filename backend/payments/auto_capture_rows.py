@@ -1,0 +1,48 @@
+"""Which transactions are to be captured automatically: rows that fall due.
+
+Source: `reference/dintero-api.md#27-configuration`: "retried for 48 h; a manual capture stops it".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.tables import Profile
+from backend.payments.tables import AutoCapture, Transaction
+from backend.sessions.tables import CheckoutSession
+
+GIVE_UP_AFTER = timedelta(hours=48)
+
+
+async def wanted(db: AsyncSession, session: CheckoutSession) -> bool:
+    """Whether a payment of this session is captured automatically: the request's word, else the
+    profile's."""
+    asked = (session.body.get("configuration") or {}).get("auto_capture")
+    if asked is None:
+        profile = await db.get(Profile, (session.account_id, session.profile_id))
+        asked = profile is not None and profile.configuration.get("auto_capture")
+    return bool(asked)
+
+
+def begin(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
+    """In the unit of work of the authorization: due at once."""
+    db.add(
+        AutoCapture(transaction_id=transaction.id, due_at=now, give_up_at=now + GIVE_UP_AFTER)
+    )  # fmt: skip
+
+
+async def is_due(db: AsyncSession, transaction_id: str) -> bool:
+    row = await db.get(AutoCapture, transaction_id, populate_existing=True)
+    return row is not None and row.state == "due"
+
+
+async def stop(db: AsyncSession, transaction_id: str) -> None:
+    """The merchant has taken it into their own hands. Where there is none, nothing changes."""
+    change = update(AutoCapture).where(
+        col(AutoCapture.transaction_id) == transaction_id, col(AutoCapture.state) == "due"
+    )
+    await db.exec(change.values(state="stopped").execution_options(synchronize_session=False))

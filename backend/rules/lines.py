@@ -1,0 +1,125 @@
+"""What is left of an order's lines: `items` on captures and refunds.
+
+Source: `reference/dintero-api.md#51-endpoints-under-v1`, `#52-object`. Amounts are minor units; a
+line's may be below zero (a discount), and then what is taken of it is too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+_HUNDRED = Decimal(100)
+
+
+class ItemRefused(ValueError):
+    """An item that cannot be captured or refunded. `field` is its dotted path."""
+
+    def __init__(self, field: str, description: str) -> None:
+        super().__init__(description)
+        self.field = field
+        self.description = description
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`line_id` and how much of the line a capture or refund takes."""
+
+    line_id: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What earlier captures, or refunds, took: per line where they said so, else `unnamed`."""
+
+    lines: Mapping[str, int] = field(default_factory=dict)
+    unnamed: int = 0
+
+
+def moved(events: Iterable[tuple[int, Sequence[Taken]]]) -> Moved:
+    """Fold earlier captures or refunds: each one's amount, and its items where it named any."""
+    lines: dict[str, int] = {}
+    unnamed = 0
+    for amount, items in events:
+        for item in items:
+            lines[item.line_id] = lines.get(item.line_id, 0) + item.amount
+        if not items:
+            unnamed += amount
+    return Moved(lines, unnamed)
+
+
+def left_to_capture(line: int, captured: int) -> int:
+    return line - captured
+
+
+def left_to_refund(line: int, captured: int, refunded: int, *, unnamed: bool) -> int:
+    """`unnamed`: something was captured without naming lines, which may have been this one."""
+    return (line if unnamed else captured) - refunded
+
+
+def check_capture_items(
+    lines: Mapping[str, int], captured: Moved, items: Sequence[Taken], amount: int
+) -> None:
+    """ItemRefused where a line is unknown, where more than is left of it is asked for, or where
+    the items do not sum to `amount`."""
+    left = {
+        name: left_to_capture(line, captured.lines.get(name, 0)) for name, line in lines.items()
+    }
+    _check(left, items, amount, "capture")
+
+
+def check_refund_items(
+    lines: Mapping[str, int], captured: Moved, refunded: Moved, items: Sequence[Taken], amount: int
+) -> None:
+    """As for a capture; no more of a line is refunded than was captured."""
+    left = {
+        name: left_to_refund(
+            line, captured.lines.get(name, 0), refunded.lines.get(name, 0),
+            unnamed=captured.unnamed > 0,
+        )
+        for name, line in lines.items()
+    }  # fmt: skip
+    _check(left, items, amount, "refund")
+
+
+def _check(left: Mapping[str, int], items: Sequence[Taken], amount: int, verb: str) -> None:
+    asked: dict[str, int] = {}
+    for index, item in enumerate(items):
+        if item.line_id not in left:
+            raise ItemRefused(
+                f"items.{index}.line_id", f"the transaction has no line {item.line_id!r}"
+            )
+        asked[item.line_id] = asked.get(item.line_id, 0) + item.amount
+        most, wanted = left[item.line_id], asked[item.line_id]
+        if not min(0, most) <= wanted <= max(0, most):
+            raise ItemRefused(
+                f"items.{index}.amount",
+                f"{most} of line {item.line_id!r} is left to {verb}, not {wanted}",
+            )
+    total = sum(item.amount for item in items)
+    if total != amount:
+        raise ItemRefused("items", f"the items sum to {total}, the amount is {amount}")
+
+
+def vat_of(rates: Mapping[str, object], items: Iterable[Taken]) -> int | None:
+    """The VAT within `items` by the lines' rates (percent, 25 is 25 %); None where one is not
+    known."""
+    total = Decimal(0)
+    for item in items:
+        rate = _rate(rates.get(item.line_id))
+        if rate is None:
+            return None
+        total += item.amount * rate / (_HUNDRED + rate)
+    return int(total.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _rate(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        rate = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return rate if rate.is_finite() and 0 <= rate <= _HUNDRED else None
