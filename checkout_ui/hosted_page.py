@@ -128,6 +128,7 @@ def _with_first_texts(text: str, view: CheckoutView | None, language: str) -> st
     first = {
         "first-heading": known["head.checkout"] if view else "\u00a0",
         "first-merchant": view.merchant_name if view else known["title.loading"],
+        "first-order": known["order.heading"],
         "first-loading": known["head.loading"],
         "first-no-script": known["head.no_script"],
     }
@@ -254,10 +255,14 @@ def _headers(scope: Scope, status: int) -> dict[str, str]:
     }
     if urlsplit(context.current().settings.base_url).scheme == "https":
         headers["strict-transport-security"] = "max-age=31536000"
-    if status == 200 and (path.startswith("/assets/") or b"v=" in scope.get("query_string", b"")):
-        headers["cache-control"] = _FOR_GOOD
-    elif status == 200 and path.endswith((".css", ".svg", ".js")):
-        headers["cache-control"] = _FOR_AN_HOUR
-    else:
-        headers["cache-control"] = _NO_STORE
+    headers["cache-control"] = _how_long(path, scope["query_string"], status)
     return headers
+
+
+def _how_long(path: str, query: bytes, status: int) -> str:
+    """Files alone may be kept: those whose name or `v` is made of their content, for good."""
+    if status != 200 or path.startswith("/v1/"):
+        return _NO_STORE
+    if path.startswith("/assets/") or (path == "/checkout.js" and query.startswith(b"v=")):
+        return _FOR_GOOD
+    return _FOR_AN_HOUR if path.endswith((".css", ".svg", ".js")) else _NO_STORE

@@ -55,7 +55,7 @@ class Checkout(rx.State):
     stage: str = "loading"
     """`loading`, `missing`, or a PageState."""
     page_title: str = "…"
-    t: dict[str, str] = {}
+    t: dict[str, str] = {"order.heading": "…"}
     """The catalogue of the payer's language."""
     languages: list[shown.Language] = []
 

@@ -14,7 +14,12 @@ def order_summary() -> rx.Component:
     return rx.el.aside(
         rx.el.details(
             rx.el.summary(
-                rx.el.span(words("order.heading"), class_name="summary-title"),
+                rx.el.span(
+                    words("order.heading"),
+                    id="first-order",
+                    class_name="summary-title",
+                    custom_attrs={"suppressHydrationWarning": True},
+                ),
                 icon("chevron"),
                 rx.el.span(
                     Checkout.sums.order,

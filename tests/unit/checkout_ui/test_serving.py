@@ -36,7 +36,7 @@ def test_every_first_text_has_its_place_in_the_prerendered_page(built_frontend: 
     """Text for text: an element that is not there, or is empty, would show the payer nothing."""
     for route in PRERENDERED_ROUTES:
         page = (built_frontend / route.strip("/") / "index.html").read_text(encoding="utf-8")
-        for name in ("heading", "merchant", "total", "loading", "no-script"):
+        for name in ("heading", "merchant", "order", "total", "loading", "no-script"):
             assert len(re.findall(rf'id="first-{name}"[^>]*>…<', page)) == 1, (route, name)
         assert page.count("<title>…</title>") == 1
         assert '<html lang="en"' in page
@@ -75,3 +75,22 @@ def test_reflex_still_logs_where_we_filter() -> None:
     assert {reflex.app.logger.name, processor.logger.name} == set(quiet_log._TALKATIVE)
     source = Path(processor.__file__).read_text(encoding="utf-8")
     assert "Error processing event queue entry for {entry.event}" in source
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status", "kept"),
+    [
+        ("/assets/page-abc.js", b"", 200, "public, max-age=31536000, immutable"),
+        ("/assets/page-abc.js", b"", 404, "no-store"),
+        ("/checkout.js", b"v=0a1b", 200, "public, max-age=31536000, immutable"),
+        ("/checkout.js", b"", 200, "public, max-age=3600"),
+        ("/favicon.svg", b"v=1", 200, "public, max-age=3600"),
+        ("/v1/transactions/T1.x", b"v=1", 200, "no-store"),
+        ("/v1/branding/logo.svg", b"v=1", 200, "no-store"),
+        ("/ping", b"", 200, "no-store"),
+    ],
+)
+def test_how_long_a_browser_may_keep_an_answer(
+    path: str, query: bytes, status: int, kept: str
+) -> None:
+    assert hosted_page._how_long(path, query, status) == kept
