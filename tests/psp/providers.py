@@ -7,6 +7,7 @@ who says yes, no or goes back, and what the sandbox's faults call the verbs; the
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 import uuid
@@ -17,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 
 from backend.psp.card_gateway import CardGateway
+from backend.psp.klarna import Klarna
 from backend.psp.protocol import Connector, PaymentRequest
 from backend.rules.money import Money
 from tests.support.sandbox import Listener, Sandbox
@@ -166,6 +168,56 @@ class CardGatewayProvider(Provider):
         assert self.sandbox.http.post(url, data=form).status_code == 303
 
 
+class KlarnaProvider(Provider):
+    sandbox_name = "klarna"
+    remembers_create = False
+    notifies_captures = False
+    verbs = Provider.verbs | {"abort": "expire", "void": "cancel"}
+
+    def setup(self) -> None:
+        self._username, self._password = f"PK_{self.merchant[:8]}", f"klarna_test_{self.merchant}"
+
+    def connect(
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+    ) -> Connector:
+        return Klarna(
+            base_url,
+            self._username,
+            self._password,
+            http,
+            now,
+            connect_timeout=1.0,
+            read_timeout=read_timeout,
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        pair = base64.b64encode(f"{self._username}:{self._password}".encode()).decode()
+        return (self._password, pair, "authorization_token", "client_token", "token=")
+
+    def asked(self, reference: str) -> tuple[int, str]:
+        session = self.sandbox.http.get(
+            f"{self.sandbox.base_url}/payments/v1/sessions/{reference.partition('.')[2]}",
+            auth=(self._username, self._password),
+        ).json()
+        return session["order_amount"], session["purchase_currency"]
+
+    def approve(self, url: str) -> None:
+        self._confirm(url, "customer@email.no")
+
+    def decline(self, url: str) -> None:
+        self._confirm(url, "customer+denied@email.no")
+
+    def _confirm(self, url: str, email: str) -> None:
+        form = {"method": "pay_later", "email": email}
+        assert self.sandbox.http.post(url, data=form).headers["location"].endswith("/code")
+        assert self.sandbox.http.post(f"{url}/code", data={"code": "123456"}).status_code == 303
+
+    def back_link(self, url: str) -> str:
+        return str(self.sandbox.http.post(f"{url}/back").headers["location"])
+
+
 PROVIDERS: dict[str, type[Provider]] = {
     "card_gateway": CardGatewayProvider,
+    "klarna": KlarnaProvider,
 }

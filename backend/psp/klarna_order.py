@@ -1,0 +1,179 @@
+"""What Klarna is asked for: country, language and order lines that sum to the amount. Pure.
+
+Source: `reference/psp/klarna.md` sections 2, 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backend.psp.protocol import OrderLine, PaymentRequest
+
+MOST = 200_000_000
+"""The largest amount of an order, capture or refund, in minor units."""
+_MOST_LINES = 1000
+_TYPES = {
+    "goods": "physical",
+    "shipping": "shipping_fee",
+    "discount": "discount",
+    "tender": "gift_card",
+}
+# Klarna sells in a country's own currency only.
+_HOME = {
+    "NOK": "NO",
+    "SEK": "SE",
+    "DKK": "DK",
+    "GBP": "GB",
+    "CHF": "CH",
+    "PLN": "PL",
+    "CZK": "CZ",
+    "RON": "RO",
+    "HUF": "HU",
+    "USD": "US",
+    "CAD": "CA",
+    "AUD": "AU",
+    "NZD": "NZ",
+}
+_LANGUAGES: Mapping[str, tuple[str, ...]] = {
+    "NO": ("nb",),
+    "SE": ("sv",),
+    "DK": ("da",),
+    "FI": ("fi", "sv"),
+    "DE": ("de",),
+    "AT": ("de",),
+    "NL": ("nl",),
+    "BE": ("nl", "fr"),
+    "CH": ("de", "fr", "it"),
+    "FR": ("fr",),
+    "ES": ("es",),
+    "IT": ("it",),
+    "PT": ("pt",),
+    "PL": ("pl",),
+    "IE": (),
+    "GR": ("el",),
+}
+_EURO_BY_LANGUAGE = {
+    "fi": "FI",
+    "de": "DE",
+    "nl": "NL",
+    "fr": "FR",
+    "es": "ES",
+    "it": "IT",
+    "pt": "PT",
+    "el": "GR",
+}
+
+
+def session_body(request: PaymentRequest, notification_url: str) -> dict[str, Any]:
+    """A payment session of the remainder. The same for every try with one key."""
+    country = purchase_country(request)
+    lines = order_lines(request)
+    body: dict[str, Any] = {
+        "acquiring_channel": "ECOMMERCE",
+        "intent": "buy",
+        "purchase_country": country,
+        "purchase_currency": request.amount.currency,
+        "locale": locale(request.language, country),
+        "order_amount": request.amount.amount,
+        "order_lines": lines,
+        "merchant_reference1": request.merchant_reference[:255],
+        "merchant_reference2": request.transaction_id,
+        "merchant_urls": {
+            "confirmation": request.return_url,
+            "notification": notification_url,
+        },
+    }
+    tax = sum(int(line["total_tax_amount"]) for line in lines)
+    if tax >= 0:
+        # With a gift card this may be more than the remainder: tender changes no VAT.
+        body["order_tax_amount"] = tax
+    if request.email:
+        body["billing_address"] = {"email": request.email}
+    return body
+
+
+def page_body(
+    request: PaymentRequest, payment_session_url: str, notification_url: str
+) -> dict[str, Any]:
+    """The hosted page around a payment session.
+
+    `PLACE_ORDER`: Klarna makes the order when the payer approves, and a read of the page tells its
+    id. Were it ours to make, an answer lost then would leave an order of unknown id, for the call
+    is not idempotent. That the gift card is still held needs no check at that moment: its hold is
+    not given back while this page can be paid.
+    """
+    return {
+        "payment_session_url": payment_session_url,
+        "merchant_urls": {
+            "success": request.return_url,
+            "cancel": request.cancel_url,
+            "back": request.cancel_url,
+            # Back to the choice of another way to pay.
+            "failure": request.cancel_url,
+            "error": request.cancel_url,
+            "status_update": notification_url,
+        },
+        "options": {"place_order_mode": "PLACE_ORDER", "purchase_type": "BUY"},
+    }
+
+
+def purchase_country(request: PaymentRequest) -> str:
+    """The country whose currency it is; for euros the payer's, or the page's language's."""
+    if home := _HOME.get(request.amount.currency):
+        return home
+    country = (request.country or "").upper()
+    if len(country) == 2 and country.isalpha() and country not in _HOME.values():
+        return country
+    return _EURO_BY_LANGUAGE.get(_language(request.language), "DE")
+
+
+def locale(language: str, country: str) -> str:
+    """The page's language where Klarna has it in that country, English elsewhere."""
+    wanted = _language(language)
+    known = _LANGUAGES.get(country, ())
+    return f"{wanted if wanted in known else 'en'}-{country}"
+
+
+def _language(language: str) -> str:
+    short = language.lower().split("-")[0]
+    return "nb" if short in ("no", "nn") else short
+
+
+def order_lines(request: PaymentRequest) -> list[dict[str, Any]]:
+    """The order's lines where they sum to the amount, else one line of the description."""
+    lines = request.lines
+    fits = 0 < len(lines) <= _MOST_LINES
+    if not fits or sum(line.amount for line in lines) != request.amount.amount:
+        name = request.description or request.merchant_reference
+        lines = (OrderLine(name, request.amount.amount),)
+    return [_line(line) for line in lines]
+
+
+def _line(line: OrderLine) -> dict[str, Any]:
+    quantity, name = line.quantity, line.name or "Order"
+    if quantity < 1 or line.amount % quantity:
+        # Klarna multiplies: a line that no unit price gives is sold as one.
+        name = f"{quantity} × {name}" if quantity > 1 else name
+        quantity = 1
+    rate = line.vat_rate if 0 <= line.vat_rate <= 10_000 and line.kind != "tender" else 0
+    made: dict[str, Any] = {
+        "type": _TYPES.get(line.kind, "physical"),
+        "name": name[:255],
+        "quantity": quantity,
+        "unit_price": line.amount // quantity,
+        "total_amount": line.amount,
+        "total_discount_amount": 0,
+        "tax_rate": rate,
+        "total_tax_amount": tax_of(line.amount, rate),
+    }
+    if line.reference and line.kind != "tender":
+        made["reference"] = line.reference[:255]
+    return made
+
+
+def tax_of(amount: int, rate: int) -> int:
+    """The VAT within `amount`, in integers, halves away from zero. The provider allows ±1."""
+    share = abs(amount) * rate
+    tax = (2 * share + 10_000 + rate) // (2 * (10_000 + rate))
+    return tax if amount >= 0 else -tax

@@ -1,0 +1,151 @@
+"""Klarna's wire: one HTTP call in, one classified answer out.
+
+Knows JSON, idempotency and errors; nothing of what a payment is.
+
+Source: `reference/psp/klarna.md` sections 1, 6, 7.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from backend.psp.http import Answer, Cleaner, Transport, json_object, text
+from backend.psp.protocol import Outcome
+
+# Never kept: what opens a page or a payment, what names the payer, and addresses with our token.
+_DROPPED = frozenset(
+    {
+        "authorization_token",
+        "billing_address",
+        "client_token",
+        "customer",
+        "distribution_module",
+        "distribution_url",
+        "manual_identification_check_url",
+        "merchant_urls",
+        "order_lines",
+        "payment_method_categories",
+        "qr_code_url",
+        "redirect_url",
+        "session_url",
+        "shipping_address",
+        "shipping_info",
+    }
+)
+_KEYS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:gavekort:klarna-idempotency-key")
+
+
+class Wire:
+    """Sends calls for one API credential. Safe for concurrent use.
+
+    ValueError for a base URL that would carry the password in the clear over a network.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        username: str,
+        password: str,
+        http: httpx.AsyncClient,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
+        pair = base64.b64encode(f"{username}:{password}".encode()).decode()
+        self._authorization = f"Basic {pair}"
+        self._password = password
+        self._cleaner = Cleaner((password, pair), _DROPPED)
+        self._transport = Transport(
+            base_url, http, connect_timeout=connect_timeout, read_timeout=read_timeout
+        )
+
+    @property
+    def base_url(self) -> str:
+        return self._transport.base_url
+
+    async def get(self, path: str) -> Answer:
+        return await self._send("GET", path)
+
+    async def post(self, path: str, body: Mapping[str, Any] | None, key: str) -> Answer:
+        """`key` is ours; the provider wants a UUID, so one is derived from it."""
+        return await self._send("POST", path, body=body, key=key)
+
+    async def delete(self, path: str) -> Answer:
+        return await self._send("DELETE", path)
+
+    def token(self, transaction_id: str) -> str:
+        """What makes an address for notifications ours: they are not signed."""
+        message = f"notifications of {transaction_id}".encode()
+        return hmac.new(self._password.encode(), message, hashlib.sha256).hexdigest()
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Answer:
+        headers = {
+            "Authorization": self._authorization,
+            "Accept": "application/json",
+            "User-Agent": "Gavekort",
+        }
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body).encode()
+        if key is not None:
+            headers["Klarna-Idempotency-Key"] = str(uuid.uuid5(_KEYS, key))
+        response = await self._transport.send(method, path, headers=headers, content=content)
+        return response if isinstance(response, Answer) else self._classify(response)
+
+    def _classify(self, response: httpx.Response) -> Answer:
+        # Created and done are told with no body at all.
+        body = json_object(response) if response.content else {}
+        status = response.status_code
+        raw: dict[str, Any] = {"status": status, **self._cleaner.cleaned(body or {})}
+        if correlation_id := response.headers.get("klarna-correlation-id"):
+            raw["correlation_id"] = correlation_id
+        if status in (200, 201, 204):
+            if body is None:
+                return Answer(Outcome.UNKNOWN, status=status, message="unreadable answer", raw=raw)
+            return Answer(Outcome.DONE, body=body, status=status, raw=raw)
+        error = text((body or {}).get("error_code"))
+        # 408 and 409: the first run may be at work still. Other 4xx had no effect.
+        sure = 400 <= status < 500 and status not in (408, 409)
+        return Answer(
+            Outcome.REFUSED if sure else Outcome.UNKNOWN,
+            status=status,
+            code=_refusal(status, error) if sure else None,
+            message=self._cleaner.masked(_message(body or {}) or error or f"HTTP {status}"),
+            kind=error,
+            raw=raw,
+        )
+
+
+def _refusal(status: int, error: str | None) -> str:
+    """403 is three things: an action the state does not allow, a wrong path or region, and wrong
+    credentials; only the first has a code of that form."""
+    if status == 403 and error is not None and error.endswith("NOT_ALLOWED"):
+        return "not_allowed"
+    if status in (401, 403):
+        return "configuration"
+    return "unreachable" if status == 429 else "invalid"
+
+
+def _message(body: Mapping[str, Any]) -> str | None:
+    """Both envelopes: `error_messages` of the older services, `error_message` of the newer."""
+    messages = body.get("error_messages")
+    if isinstance(messages, list):
+        joined = "; ".join(str(one) for one in messages[:5])
+        return joined[:500] or None
+    return text(body.get("error_message"))
