@@ -12,6 +12,7 @@ from datetime import timedelta
 from backend import faults
 from backend.context import Backend
 from backend.payments import settle
+from backend.payments.provider_lines import order_lines, payers_country, speaks_norwegian
 from backend.payments.store import (
     OPEN_STATES,
     connector_of,
@@ -150,11 +151,13 @@ def _payment_request(
         language=str(transaction.snapshot.get("language") or "en"),
         expires_at=transaction.created_at + timedelta(seconds=lifetime),
         email=customer.get("email"),
+        lines=order_lines(transaction, operation),
+        country=payers_country(transaction),
     )
 
 
 def _description(transaction: Transaction, operation: Operation) -> str:
-    norwegian = str(transaction.snapshot.get("language") or "").startswith(("nb", "no", "nn"))
+    norwegian = speaks_norwegian(transaction)
     order = "Ordre" if norwegian else "Order"
     name = f"{order} {transaction.merchant_reference}"
     if operation.card_amount == 0:

@@ -9,11 +9,12 @@ from typing import Any
 from backend.context import Backend
 from backend.errors import Unavailable
 from backend.psp.card_gateway import CardGateway
+from backend.psp.klarna import Klarna
 from backend.psp.protocol import Connector
-
 
 CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     "dintero_psp.creditcard": ("base_url", "secret_key", "webhook_secret"),
+    "klarna.klarna": ("base_url", "username", "password"),
 }
 """What a profile has to know for each option that there is a connector for."""
 
@@ -32,6 +33,15 @@ def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) ->
             base_url=str(credentials["base_url"]),
             secret_key=str(credentials["secret_key"]),
             webhook_secret=str(credentials.get("webhook_secret") or ""),
+            http=ctx.http,
+            clock=ctx.clock.now,
+            settle_time=timedelta(seconds=ctx.settings.operation_grace),
+        )
+    if option == "klarna.klarna":
+        return Klarna(
+            base_url=str(credentials["base_url"]),
+            username=str(credentials["username"]),
+            password=str(credentials["password"]),
             http=ctx.http,
             clock=ctx.clock.now,
             settle_time=timedelta(seconds=ctx.settings.operation_grace),
