@@ -138,7 +138,7 @@ async def add_gift_card(
         # What cannot be changed anyway costs no try.
         check_open(session, ctx.clock.now(), unmodified_since)
         check_not_locked(ctx, session, ctx.clock.now())
-        if not session.gift_card_use:
+        if not session.gift_card_use or session.amount == 0:
             raise refused(Refusal.NOT_OFFERED)
         account_id, before = session.account_id, added.card if added else None
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
