@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from backend import cli_accounts
 from backend.settings import Settings
 
 DEFAULT_DIRECTORY = Path(".gavekort")
@@ -66,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     audit = commands.add_parser("audit", help="prove that no money was lost; 1 where some was")
     audit.add_argument("--data-dir", type=Path, help="audit the demo in this directory")
     audit.set_defaults(run=_audit)
+
+    cli_accounts.register(commands)
 
     build = commands.add_parser("build", help="build the page where its sources have changed")
     build.set_defaults(run=_build)

@@ -126,7 +126,7 @@ class Database:
 
         Within `joined` it takes effect with the whole: unless it is `lasting`, because an outside
         call follows that must find it written; or `apart`, because it has to stay where the rest
-        fails (a counted try). `apart` comes before the others.
+        fails (a counted try, a provider's answer). `apart` comes before the others.
         """
         work = _joined.get()
         if work is None or work.lasting or apart:

@@ -10,15 +10,17 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import jwt
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Account, ApiClient
 from backend.context import Backend
 from backend.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
+from backend.ids import ACCOUNT_ID
 
 SCOPES = frozenset(
     {
@@ -64,6 +66,9 @@ class NewClient:
 
 
 async def create_account(ctx: Backend, account_id: str, name: str) -> None:
+    """Nothing changes where it is there already. InvalidRequest for what is no account id."""
+    if not ACCOUNT_ID.match(account_id):
+        raise InvalidRequest("an account id is T (test) or P (production) and eight digits")
     async with ctx.db.unit_of_work() as db:
         if await db.get(Account, account_id) is None:
             db.add(Account(id=account_id, name=name, created_at=ctx.clock.now()))
@@ -76,6 +81,8 @@ async def create_client(ctx: Backend, account_id: str, scopes: frozenset[str]) -
         raise InvalidRequest(f"unknown scopes: {', '.join(sorted(unknown))}")
     made = NewClient(secrets.token_urlsafe(16), secrets.token_urlsafe(32))
     async with ctx.db.unit_of_work() as db:
+        if await db.get(Account, account_id) is None:
+            raise NotFound(f"there is no account {account_id}")
         db.add(
             ApiClient(
                 id=made.client_id,
@@ -88,14 +95,22 @@ async def create_client(ctx: Backend, account_id: str, scopes: frozenset[str]) -
     return made
 
 
-async def revoke_client(ctx: Backend, client_id: str) -> None:
-    """The client's secret and its tokens are good for nothing from now on. NotFound."""
+async def list_clients(ctx: Backend, account_id: str) -> list[ApiClient]:
+    """An account's clients, oldest first, revoked ones too."""
+    query = select(ApiClient).where(ApiClient.account_id == account_id)
+    async with ctx.db.reading() as db:
+        return list(await db.exec(query.order_by(col(ApiClient.created_at))))
+
+
+async def revoke_client(ctx: Backend, client_id: str) -> datetime:
+    """The client's secret and its tokens are good for nothing from now on; since when. NotFound."""
     async with ctx.db.unit_of_work() as db:
         client = await db.get(ApiClient, client_id, with_for_update=True)
         if client is None:
             raise NotFound("there is no such client")
         if client.revoked_at is None:
             client.revoked_at = ctx.clock.now()
+        return client.revoked_at
 
 
 async def known_client(ctx: Backend, principal: Principal) -> Principal:

@@ -96,7 +96,7 @@ async def give_up(
 
 async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: str) -> None:
     now = ctx.clock.now()
-    async with ctx.db.unit_of_work() as db:
+    async with ctx.db.unit_of_work(apart=True) as db:
         session = await lock_session(db, transaction.session_id)
         locked = await lock_transaction(db, transaction.id)
         operation = await open_operation(db, transaction.id)
@@ -110,7 +110,7 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
     """Do what a read at the provider says; whether the try has ended. Repeating it is harmless."""
     faults.point("authorize.read")
     now = ctx.clock.now()
-    async with ctx.db.unit_of_work() as db:
+    async with ctx.db.unit_of_work(apart=True) as db:
         session = await lock_session(db, transaction.session_id)
         locked = await lock_transaction(db, transaction.id)
         operation = await open_operation(db, transaction.id)

@@ -171,7 +171,7 @@ async def _keep_created(
     """`over` where the try has ended in the meantime. What another call was told first stays: a
     try whose page is known ends by a read of that page alone."""
     now = ctx.clock.now()
-    async with ctx.db.unit_of_work() as db:
+    async with ctx.db.unit_of_work(apart=True) as db:
         session = await lock_session(db, transaction.session_id)
         transaction = await lock_transaction(db, transaction.id)
         operation = await lock_operation(db, operation_id)
