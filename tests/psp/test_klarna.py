@@ -1,0 +1,435 @@
+"""What is Klarna's own, beside what holds for every provider (`test_invariants.py`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.psp.klarna import Klarna
+from backend.psp.protocol import (
+    NotificationRefused,
+    OperationKind,
+    OperationQuery,
+    OrderLine,
+    Outcome,
+    PaymentState,
+)
+from backend.rules.money import Money
+from tests.psp.providers import KlarnaProvider, now
+from tests.support.sandbox import Listener, Sandbox
+
+WHOLE, PART = Money(30000, "NOK"), Money(20000, "NOK")
+SHIRTS = OrderLine("Skjorte", 59900, 2, 2500, reference="10")
+SHIPPING = OrderLine("Hjemlevering", 9900, 1, 2500, "shipping")
+BOOK = OrderLine("Bok", 20200, 3)
+GIFT_CARD = OrderLine("Gavekort", -60000, kind="tender", reference="never shown")
+
+
+class Shop:
+    """A merchant of the sandbox, with a connector and with bare calls."""
+
+    def __init__(self, provider: KlarnaProvider) -> None:
+        self.provider = provider
+        self.sandbox = provider.sandbox
+        self.klarna = provider.connector()
+        self.auth = (provider._username, provider._password)
+
+    def get(self, path: str) -> Any:
+        response = self.call("GET", path)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def call(self, method: str, path: str, body: Any = None, key: str = "") -> httpx.Response:
+        headers = {"Klarna-Idempotency-Key": key} if key else {}
+        url = self.sandbox.base_url + path
+        return self.sandbox.http.request(method, url, json=body, auth=self.auth, headers=headers)
+
+    async def created(self, **changes: Any) -> tuple[str, str]:
+        result = await self.klarna.create_payment(self.provider.request(**changes))
+        assert result.outcome is Outcome.DONE, result
+        assert result.reference is not None
+        assert result.redirect_url is not None
+        return result.reference, result.redirect_url
+
+    async def paid(self, email: str = "customer@email.no") -> str:
+        reference, url = await self.created()
+        self.provider._confirm(url, email)
+        return reference
+
+    def session(self, reference: str) -> Any:
+        return self.get(f"/payments/v1/sessions/{reference.partition('.')[2]}")
+
+    def order(self, reference: str) -> Any:
+        page = self.get(f"/hpp/v1/sessions/{reference.partition('.')[0]}")
+        return self.get(f"/ordermanagement/v1/orders/{page['order_id']}")
+
+
+@pytest.fixture
+def shop(
+    sandboxes: Callable[[str], Sandbox], listener: Listener, http: httpx.AsyncClient
+) -> Iterator[Shop]:
+    sandbox = sandboxes("klarna")
+    yield Shop(KlarnaProvider(sandbox, listener, http))
+    sandbox.reset()
+    sandbox.admin(
+        "settings", offer=True, keep_all_keys=False, fraud_seconds=60, fraud_outcome="ACCEPTED"
+    )
+
+
+# --- what is asked for ---------------------------------------------------------------------------
+
+
+async def test_the_gift_card_is_a_line_below_zero_and_changes_no_vat(shop: Shop) -> None:
+    lines = (SHIRTS, SHIPPING, BOOK, GIFT_CARD)
+    reference, _ = await shop.created(lines=lines, country="NO", language="no")
+    session = shop.session(reference)
+    assert (session["order_amount"], session["order_tax_amount"]) == (30000, 11980 + 1980)
+    shown = [
+        (line["type"], line["quantity"], line["unit_price"], line["total_amount"])
+        for line in session["order_lines"]
+    ]
+    assert shown == [
+        ("physical", 2, 29950, 59900),
+        ("shipping_fee", 1, 9900, 9900),
+        # A third of it is no whole øre: sold as one.
+        ("physical", 1, 20200, 20200),
+        ("gift_card", 1, -60000, -60000),
+    ]
+    assert session["order_lines"][2]["name"] == "3 × Bok"
+    taxes = [(line["tax_rate"], line["total_tax_amount"]) for line in session["order_lines"]]
+    assert taxes == [(2500, 11980), (2500, 1980), (0, 0), (0, 0)]
+    assert session["order_lines"][0]["reference"] == "10"
+    assert "never shown" not in json.dumps(session)
+    assert (session["purchase_country"], session["locale"]) == ("NO", "nb-NO")
+    assert session["merchant_reference1"] == "order-1"
+    assert session["merchant_reference2"].startswith("T12345678.")
+
+
+async def test_lines_that_do_not_sum_become_one(shop: Shop) -> None:
+    for lines in ((SHIRTS,), ()):
+        reference, _ = await shop.created(lines=lines)
+        (line,) = shop.session(reference)["order_lines"]
+        assert (line["name"], line["total_amount"]) == ("Order 1 (rest after gift card)", 30000)
+
+
+@pytest.mark.parametrize(
+    ("currency", "country", "language", "expected"),
+    [
+        ("NOK", "SE", "en", ("NO", "en-NO")),
+        ("SEK", None, "sv", ("SE", "sv-SE")),
+        ("DKK", "DK", "nb", ("DK", "en-DK")),
+        ("EUR", "FI", "sv", ("FI", "sv-FI")),
+        ("EUR", None, "fi", ("FI", "fi-FI")),
+        ("EUR", None, "nb", ("DE", "en-DE")),
+        ("EUR", "NO", "en", ("DE", "en-DE")),
+    ],
+)
+async def test_country_and_language(
+    shop: Shop, currency: str, country: str | None, language: str, expected: tuple[str, str]
+) -> None:
+    changes = {"amount": Money(30000, currency), "country": country, "language": language}
+    reference, _ = await shop.created(**changes)
+    session = shop.session(reference)
+    assert (session["purchase_country"], session["locale"]) == expected
+
+
+async def test_nothing_is_offered(shop: Shop) -> None:
+    shop.sandbox.admin("settings", offer=False)
+    result = await shop.klarna.create_payment(shop.provider.request())
+    assert (result.outcome, result.code) == (Outcome.REFUSED, "declined")
+    assert result.redirect_url is None
+
+
+async def test_one_page_where_the_provider_keeps_keys_for_pages_too(shop: Shop) -> None:
+    shop.sandbox.admin("settings", keep_all_keys=True)
+    request = shop.provider.request()
+    first, second = [await shop.klarna.create_payment(request) for _ in range(2)]
+    assert first.reference == second.reference is not None
+    assert first.redirect_url == second.redirect_url
+
+
+async def test_too_much_for_klarna_is_not_sent(shop: Shop) -> None:
+    over = Money(200_000_001, "NOK")
+    result = await shop.klarna.create_payment(shop.provider.request(amount=over))
+    assert (result.outcome, result.code) == (Outcome.REFUSED, "amount")
+
+
+# --- what becomes of it --------------------------------------------------------------------------
+
+
+async def test_the_payer_cancels_or_goes_back_or_fails(shop: Shop) -> None:
+    for button, state in (("cancel", PaymentState.FAILED), ("back", PaymentState.OPEN)):
+        reference, url = await shop.created()
+        answer = shop.sandbox.http.post(f"{url}/{button}")
+        assert answer.headers["location"] == "http://127.0.0.1:9/cancel?cancelled=1"
+        payment = await shop.klarna.fetch(reference)
+        assert (payment.state, payment.declined) == (state, None)
+    reference, url = await shop.created()
+    shop.provider._confirm(url, "customer+error@email.no")
+    payment = await shop.klarna.fetch(reference)
+    assert (payment.state, payment.declined) == (PaymentState.OPEN, "processing_error")
+
+
+async def test_a_page_ends_by_itself(shop: Shop) -> None:
+    reference, url = await shop.created()
+    later = timedelta(hours=48, minutes=11)
+    klarna = Klarna(shop.sandbox.base_url, *shop.auth, shop.provider.http, lambda: now() + later)
+    assert (await shop.klarna.fetch(reference)).state is PaymentState.OPEN
+    shop.sandbox.admin("clock", advance=int(later.total_seconds()))
+    payment = await klarna.fetch(reference)
+    assert (payment.outcome, payment.state) == (Outcome.DONE, PaymentState.FAILED)
+    assert shop.sandbox.http.get(url).text.count("expired") > 0
+
+
+async def test_an_authorization_lapses(shop: Shop) -> None:
+    unused, part = await shop.paid(), await shop.paid()
+    assert (await shop.klarna.capture(part, PART, "c-1", final=False)).outcome is Outcome.DONE
+    shop.sandbox.admin("clock", advance=28 * 24 * 3600 + 1)
+    assert (await shop.klarna.fetch(unused)).state is PaymentState.FAILED
+    payment = await shop.klarna.fetch(part)
+    assert (payment.state, payment.captured, payment.capturable) == (
+        PaymentState.CAPTURED,
+        20000,
+        0,
+    )
+
+
+async def test_a_risk_is_looked_at_then_accepted(shop: Shop) -> None:
+    reference = await shop.paid("customer+pending@email.no")
+    payment = await shop.klarna.fetch(reference)
+    assert (payment.state, payment.amount, payment.declined) == (PaymentState.PENDING, WHOLE, None)
+    query = OperationQuery(OperationKind.AUTHORIZE, reference, "op", WHOLE)
+    assert (await shop.klarna.fetch_operation(query)).outcome is Outcome.UNKNOWN
+    early = await shop.klarna.capture(reference, PART, "c-1", final=False)
+    assert (early.outcome, early.code) == (Outcome.REFUSED, "not_allowed")
+    given_up = await shop.klarna.abort(reference, "a-1")
+    assert (given_up.outcome, given_up.code) == (Outcome.REFUSED, "not_allowed")
+    shop.sandbox.admin("clock", advance=61)
+    assert (await shop.klarna.fetch(reference)).state is PaymentState.AUTHORIZED
+    assert (await shop.klarna.capture(reference, PART, "c-1", final=False)).outcome is Outcome.DONE
+
+
+@pytest.mark.parametrize("outcome", ["REJECTED", "STOPPED"])
+async def test_a_risk_is_looked_at_then_refused(shop: Shop, outcome: str) -> None:
+    reference = await shop.paid("customer+pending@email.no")
+    order_id = shop.order(reference)["order_id"]
+    shop.sandbox.admin(f"orders/{order_id}/fraud", outcome=outcome)
+    payment = await shop.klarna.fetch(reference)
+    assert (payment.state, payment.declined) == (PaymentState.FAILED, "declined")
+    query = OperationQuery(OperationKind.AUTHORIZE, reference, "op", WHOLE)
+    result = await shop.klarna.fetch_operation(query)
+    assert (result.outcome, result.code) == (Outcome.REFUSED, "declined")
+
+
+async def test_an_order_that_is_being_made_is_not_given_up(shop: Shop) -> None:
+    """The session is complete, the page does not tell the order yet: neither open nor failed."""
+    page = {"status": "DISABLED", "session_id": "p"}
+    session = {"status": "complete", "order_amount": 30000, "purchase_currency": "NOK"}
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            return httpx.Response(204)
+        return httpx.Response(200, json=page if "/hpp/" in request.url.path else session)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
+        klarna = shop.provider.connect("https://klarna.example", http)
+        assert (await klarna.fetch("p.s")).state is PaymentState.PENDING
+        result = await klarna.abort("p.s", "a-1")
+    assert (result.outcome, result.code) == (Outcome.REFUSED, "not_allowed")
+
+
+# --- capture, refund, void -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "drop_before", "error_before"])
+async def test_a_final_capture_owes_the_release_until_it_is_made(shop: Shop, kind: str) -> None:
+    reference = await shop.paid()
+    shop.sandbox.fault("release", kind)
+    result = await shop.klarna.capture(reference, PART, "c-1", final=True)
+    assert result.outcome is Outcome.UNKNOWN
+    query = OperationQuery(OperationKind.CAPTURE, reference, "c-1", PART, 0, now())
+    assert (await shop.klarna.fetch_operation(query)).outcome is Outcome.DONE
+    payment = await shop.klarna.fetch(reference)
+    assert (payment.state, payment.captured, payment.capturable) == (
+        PaymentState.CAPTURED,
+        20000,
+        0,
+    )
+    assert len(shop.order(reference)["captures"]) == 1
+
+
+async def test_a_forgotten_key_moves_nothing_twice(shop: Shop) -> None:
+    reference = await shop.paid()
+    assert (await shop.klarna.capture(reference, PART, "c-1", final=False)).outcome is Outcome.DONE
+    assert (await shop.klarna.refund(reference, PART, "r-1")).outcome is Outcome.DONE
+    shop.sandbox.admin("clock", advance=25 * 3600)
+    small = Money(5000, "NOK")
+    assert (await shop.klarna.capture(reference, small, "c-2", final=False)).outcome is Outcome.DONE
+    assert (await shop.klarna.capture(reference, PART, "c-1", final=False)).outcome is Outcome.DONE
+    assert (await shop.klarna.refund(reference, PART, "r-1")).outcome is Outcome.DONE
+    payment = await shop.klarna.fetch(reference)
+    assert (payment.captured, payment.refunded) == (25000, 20000)
+
+
+async def test_somebody_elses_capture_is_not_taken_for_ours(shop: Shop) -> None:
+    reference = await shop.paid()
+    path = f"/ordermanagement/v1/orders/{shop.order(reference)['order_id']}/captures"
+    body = {"captured_amount": 20000, "reference": "made by hand"}
+    assert shop.call("POST", path, body).status_code == 201
+    query = OperationQuery(OperationKind.CAPTURE, reference, "c-1", PART, 0)
+    assert (await shop.klarna.fetch_operation(query)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "outcome", "ours"),
+    [
+        (401, "UNAUTHORIZED", Outcome.REFUSED, "configuration"),
+        (403, "FORBIDDEN", Outcome.REFUSED, "configuration"),
+        (403, "CAPTURE_NOT_ALLOWED", Outcome.REFUSED, "not_allowed"),
+        (404, "NO_SUCH_ORDER", Outcome.REFUSED, "invalid"),
+        (429, "TOO_MANY_REQUESTS", Outcome.REFUSED, "unreachable"),
+        (409, "CONFLICT", Outcome.UNKNOWN, None),
+        (503, "UNAVAILABLE", Outcome.UNKNOWN, None),
+    ],
+)
+async def test_refusals(
+    shop: Shop, status: int, code: str, outcome: Outcome, ours: str | None
+) -> None:
+    reference = await shop.paid()
+    shop.sandbox.fault("capture", "refuse", status=status, code=code)
+    result = await shop.klarna.capture(reference, PART, "c-1", final=False)
+    assert (result.outcome, result.code) == (outcome, ours)
+    assert (await shop.klarna.fetch(reference)).captured == 0
+
+
+# --- notifications -------------------------------------------------------------------------------
+
+
+async def test_a_decision_on_a_risk_names_our_transaction(shop: Shop) -> None:
+    request = shop.provider.request()
+    result = await shop.klarna.create_payment(request)
+    assert result.reference is not None
+    shop.provider._confirm(str(result.redirect_url), "customer+pending@email.no")
+    shop.sandbox.admin("clock", advance=61)
+    (one,) = shop.provider.listener.wait_for(1, b"FRAUD_RISK_ACCEPTED")
+    told = shop.klarna.parse_notification(one.headers, one.body)
+    assert (told.reference, told.transaction_id) == (None, request.transaction_id)
+    assert (told.event_type, len(told.event_id)) == ("FRAUD_RISK_ACCEPTED", 64)
+
+
+async def test_a_token_is_good_for_one_transaction_and_one_merchant(shop: Shop) -> None:
+    await shop.paid()
+    one = shop.provider.listener.wait_for(1, b"COMPLETED")[0]
+    shop.klarna.parse_notification(one.headers, one.body)
+    path = one.headers[":path"]
+    other = path.replace("transaction_id=T12345678.", "transaction_id=T12345678.x")
+    assert other != path
+    with pytest.raises(NotificationRefused):
+        shop.klarna.parse_notification({":path": other}, one.body)
+    http = shop.provider.http
+    stranger = Klarna(shop.sandbox.base_url, shop.auth[0], "another password", http, now)
+    with pytest.raises(NotificationRefused):
+        stranger.parse_notification(one.headers, one.body)
+
+
+# --- the sandbox as Klarna is --------------------------------------------------------------------
+
+_LINE = {"name": "Bok", "quantity": 2, "unit_price": 500, "total_amount": 1000}
+_TAXED = {**_LINE, "tax_rate": 2500, "total_tax_amount": 200}
+_ORDER = {
+    "purchase_country": "NO",
+    "purchase_currency": "NOK",
+    "order_amount": 1000,
+    "order_lines": [_TAXED],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"order_amount": 999}, "order_amount"),
+        ({"order_amount": -1}, "order_amount"),
+        ({"order_amount": 10.0}, "order_amount"),
+        ({"order_lines": []}, "order_lines"),
+        ({"order_lines": [{**_LINE, "total_amount": 999}]}, "order_lines[0].total_amount"),
+        ({"order_lines": [{**_TAXED, "total_tax_amount": 202}]}, "order_lines[0].total_tax_amount"),
+        ({"order_lines": [{**_LINE, "type": "cash"}]}, "order_lines[0].type"),
+        ({"order_lines": [{**_LINE, "name": ""}]}, "order_lines[0].name"),
+        ({"order_tax_amount": 199}, "order_tax_amount"),
+        ({"purchase_currency": "SEK"}, "purchase_currency"),
+        ({"purchase_country": "XX"}, "purchase_country"),
+        ({"locale": "norsk"}, "locale"),
+        ({"merchant_urls": {"push": "ftp://shop.example"}}, "merchant_urls.push"),
+    ],
+)
+async def test_a_session_is_checked(shop: Shop, change: dict[str, Any], wrong: str) -> None:
+    assert shop.call("POST", "/payments/v1/sessions", _ORDER).status_code == 200
+    answer = shop.call("POST", "/payments/v1/sessions", _ORDER | change)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "BAD_VALUE")
+    assert answer.json()["error_messages"] == [f"Bad value: {wrong}"]
+    assert answer.json()["correlation_id"]
+
+
+async def test_an_order_the_merchant_places(shop: Shop) -> None:
+    """`place_order_mode` NONE: a token for an hour, for the same goods, once."""
+
+    def approved() -> str:
+        session_id = shop.call("POST", "/payments/v1/sessions", _ORDER).json()["session_id"]
+        body = {"payment_session_url": f"{shop.sandbox.base_url}/payments/v1/sessions/{session_id}"}
+        page = shop.call("POST", "/hpp/v1/sessions", body)
+        assert page.status_code == 201
+        shop.provider.approve(page.json()["redirect_url"])
+        told = shop.get(f"/hpp/v1/sessions/{page.json()['session_id']}")
+        assert (told["status"], told.get("order_id")) == ("COMPLETED", None)
+        return f"/payments/v1/authorizations/{told['authorization_token']}"
+
+    token = approved()
+    more = _ORDER | {"order_amount": 1000, "order_lines": [{**_TAXED, "name": "Noe annet"}]}
+    assert shop.call("POST", f"{token}/order", more).status_code == 409
+    placed = shop.call("POST", f"{token}/order", _ORDER)
+    assert placed.json()["fraud_status"] == "ACCEPTED"
+    order = shop.get(f"/ordermanagement/v1/orders/{placed.json()['order_id']}")
+    assert (order["status"], order["remaining_authorized_amount"]) == ("AUTHORIZED", 1000)
+    assert shop.call("POST", f"{token}/order", _ORDER).status_code == 404
+    given_back = approved()
+    assert shop.call("DELETE", given_back).status_code == 204
+    assert shop.call("POST", f"{given_back}/order", _ORDER).status_code == 404
+    late = approved()
+    shop.sandbox.admin("clock", advance=3601)
+    assert shop.call("POST", f"{late}/order", _ORDER).status_code == 404
+
+
+async def test_keys_are_compared_alone_and_answers_have_no_body(shop: Shop) -> None:
+    reference = await shop.paid()
+    path = f"/ordermanagement/v1/orders/{shop.order(reference)['order_id']}"
+    first = shop.call("POST", f"{path}/captures", {"captured_amount": 20000}, key="k-1")
+    assert (first.status_code, first.content) == (201, b"")
+    made = first.headers["capture-id"]
+    again = shop.call("POST", f"{path}/captures", {"captured_amount": 1}, key="k-1")
+    assert (again.status_code, again.headers["capture-id"]) == (201, made)
+    assert shop.get(f"{path}/captures/{made}")["captured_amount"] == 20000
+    refund = shop.call("POST", f"{path}/refunds", {"refunded_amount": 5000}, key="k-2")
+    assert shop.get(f"{path}/refunds/{refund.headers['refund-id']}")["refunded_amount"] == 5000
+    released = shop.call("POST", f"{path}/release-remaining-authorization", key="k-3")
+    assert (released.status_code, released.content) == (204, b"")
+    order = shop.get(path)
+    assert (order["captured_amount"], order["refunded_amount"]) == (20000, 5000)
+    assert (order["status"], order["remaining_authorized_amount"]) == ("CAPTURED", 0)
+    assert shop.call("POST", f"{path}/cancel").json()["error_code"] == "CANCEL_NOT_ALLOWED"
+    lines = {"captured_amount": 100, "order_lines": [_LINE]}
+    assert shop.call("POST", f"{path}/captures", lines).json()["error_code"] == "BAD_VALUE"
+
+
+async def test_strangers(shop: Shop) -> None:
+    reference = await shop.paid()
+    url = shop.sandbox.base_url + "/ordermanagement/v1/orders/" + shop.order(reference)["order_id"]
+    assert shop.sandbox.http.get(url).status_code == 401
+    assert shop.sandbox.http.get(url, auth=("PK", "klarna_live_api_1")).status_code == 401
+    other = shop.sandbox.http.get(url, auth=("PK_other", "klarna_test_1"))
+    assert (other.status_code, other.json()["error_code"]) == (404, "NO_SUCH_ORDER")
+    assert shop.sandbox.http.get(shop.sandbox.base_url + "/v3/orders").status_code == 403
