@@ -47,6 +47,8 @@ async def move(ctx: Backend, movement: Movement) -> WalletTransaction:
     async with ctx.db.unit_of_work() as db:
         card = await ledger.lock_card(db, movement.card_pk)
         again = await _by_ref(db, card.id, movement.cause.ref_id)
+        if again is not None and again.currency != movement.currency:
+            raise Conflict("this ref_id was used for something else on this card")
         if again is None:
             _check(ctx, card, movement)
         if movement.type == "fund":
