@@ -6,7 +6,7 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from checkout_ui import texts
-from checkout_ui.parts import icon, words
+from checkout_ui.parts import icon, notice, words
 from checkout_ui.shown import Language
 from checkout_ui.state import Checkout
 from checkout_ui.steps import details, gift_card, order_summary, payment, result
@@ -90,16 +90,7 @@ def _open() -> rx.Component:
     return rx.el.div(
         order_summary.order_summary(),
         rx.el.div(
-            rx.cond(
-                Checkout.notice != "",
-                rx.el.div(
-                    icon("alert"),
-                    rx.el.p(Checkout.notice),
-                    id="notice",
-                    class_name="notice bad",
-                    tab_index=-1,
-                ),
-            ),
+            notice(),
             details.details(),
             details.shipping(),
             gift_card.gift_card(),

@@ -109,6 +109,20 @@ def field_id(name: str) -> str:
     return name.replace(".", "-")
 
 
+def notice() -> rx.Component:
+    """What the payer has to know before anything else; it takes the focus."""
+    return rx.cond(
+        Checkout.notice != "",
+        rx.el.div(
+            icon("alert"),
+            rx.el.p(Checkout.notice),
+            id="notice",
+            class_name="notice bad",
+            tab_index=-1,
+        ),
+    )
+
+
 def button(
     label: rx.Var[str],
     busy: rx.Var[bool] | None = None,

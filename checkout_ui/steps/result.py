@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from checkout_ui.parts import button, icon, words
+from checkout_ui.parts import button, icon, notice, words
 from checkout_ui.state import Checkout
 from checkout_ui.steps.payment import PaymentState
 
@@ -16,6 +16,7 @@ def waiting() -> rx.Component:
         rx.el.span(class_name="spinner big", aria_hidden="true"),
         words("wait.heading"),
         rx.el.p(rx.cond(at_provider, words("wait.at_provider"), words("wait.checking"))),
+        notice(),
         rx.cond(
             at_provider,
             rx.el.a(

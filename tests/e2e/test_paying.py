@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.demo import Demo, Merchant, Shop
-from tests.support.payer import APPROVED, DECLINED, Payer
+from tests.support.payer import APPROVED, CHALLENGE, DECLINED, TIMES_OUT, Payer
 
 NewPayer = Callable[..., Payer]
 
@@ -72,11 +72,12 @@ def test_card_pays_all(payer: Payer, merchant: Merchant, shop: Shop) -> None:
     assert merchant.balance(card) == (60000, 40000)
 
 
-def test_no_gift_card(payer: Payer, merchant: Merchant, shop: Shop) -> None:
+def test_no_gift_card_and_the_bank_asks(payer: Payer, merchant: Merchant, shop: Shop) -> None:
     payer.open(merchant.session(40000))
     payer.give_details()
     payer.press_pay()
-    payer.pay_with(APPROVED)
+    payer.pay_with(CHALLENGE)
+    payer["#complete"].click()
     payer.at_shop()
     transaction = paid(merchant, shop)
     assert transaction["payment_product_type"] == "dintero_psp.creditcard"
@@ -328,3 +329,28 @@ def test_documented_requests_are_paid(
     assert (transaction["amount"], transaction["status"]) == (72200, "AUTHORIZED")
     assert transaction["gift_cards"][0]["amount"] == 10000
     demo.audit()
+
+
+def test_a_bank_that_does_not_answer_is_waited_for(
+    payer: Payer, merchant: Merchant, demo: Demo
+) -> None:
+    """Nobody knows yet whether it is paid: nothing may be changed and nothing is given back. The
+    page goes on by itself once the acquirer knows."""
+    demo.acquirer_settings(settle_seconds=8)
+    card = merchant.card(10000)
+    payer.open(merchant.session(40000))
+    payer.give_details()
+    payer.add_card(card)
+    payer.press_pay()
+    payer.pay_with(TIMES_OUT)
+    payer["#onward"].click()
+    payer.alive()
+    payer.stage("paying")
+    payer["#wait-change"].click()
+    expect(payer["#notice"]).to_contain_text("fortsatt i gang")
+    payer.focused("notice")
+    assert merchant.balance(card) == (0, 10000), "held until the acquirer has said so"
+    payer.stage("open", seconds=60)
+    expect(payer["#notice"]).to_contain_text("Betalingen ble avvist.")
+    payer.focused("notice")
+    assert merchant.balance(card) == (10000, 0)

@@ -79,6 +79,11 @@ class Demo:
                 self._process.wait(5)
             self._process = None
 
+    def acquirer_settings(self, **settings: Any) -> None:
+        """E.g. `late_seconds`: when a bank that did not answer in time answers after all."""
+        answer = httpx.post(f"{self.acquirer_url}/_admin/settings", json=settings)
+        assert answer.status_code == 200, answer.text
+
     def audit(self) -> None:
         """`gavekort audit`: no money was lost."""
         command = [sys.executable, "-m", "backend.cli", "audit", "--data-dir"]

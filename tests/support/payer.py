@@ -8,7 +8,9 @@ from typing import Any
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Response, expect
 
 APPROVED = "4000000000000002"
+CHALLENGE = "4000100000000000"
 DECLINED = "4100000000000076"
+TIMES_OUT = "4100000000000001"
 
 ADDRESS = {
     "first_name": "Kari",
@@ -103,8 +105,8 @@ class Payer:
         page.fill("input[name=name]", "Kari Nordmann")
         page.click("#pay")
 
-    def at_shop(self) -> None:
-        expect(self.page).to_have_title("The shop", timeout=15000)
+    def at_shop(self, seconds: float = 15) -> None:
+        expect(self.page).to_have_title("The shop", timeout=seconds * 1000)
 
 
 def _written(text: str) -> re.Pattern[str]:
