@@ -117,8 +117,8 @@ def be_first(ctx: Backend, claim: Claim) -> Callable[[AsyncSession], Awaitable[N
             method=claim.method, path=claim.path, fingerprint=claim.fingerprint,
             created_at=now, forget_at=now + KEPT,
         )  # fmt: skip
-        written = await db.exec(insert.on_conflict_do_nothing(index_elements=["id"]))
-        if written.rowcount != 1:
+        insert = insert.on_conflict_do_nothing(index_elements=["id"])
+        if (await db.exec(insert.returning(table))).first() is None:
             raise Repeated
 
     return write
