@@ -1,0 +1,123 @@
+"""The acquirer dies between the effect of a call and its answer, or is away when it is asked again.
+It keeps what it did; we may neither do it twice nor forget it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import httpx
+import pytest
+
+from tests.support.crash import Checkout, Died
+
+pytestmark = pytest.mark.crash
+
+
+def _ask_while_it_dies(
+    checkout: Checkout, verb: str, method: str, path: str, body: object = None
+) -> httpx.Response:
+    """The acquirer does what it is asked for, keeps the answer back, dies, and is started again."""
+    checkout.acquirer.fault(verb, "late", seconds=30)
+    answers: list[httpx.Response] = []
+    asking = threading.Thread(
+        target=lambda: answers.append(checkout.ask(method, path, None, json=body))
+    )
+    asking.start()
+    deadline = time.monotonic() + 5
+    while checkout.acquirer.http.get(f"{checkout.acquirer.base_url}/_admin/faults").json()[
+        "faults"
+    ]:
+        assert time.monotonic() < deadline, "the acquirer was not asked"
+        time.sleep(0.01)
+    checkout.acquirer.kill()
+    asking.join(20)
+    checkout.acquirer.start()
+    (answer,) = answers
+    return answer
+
+
+def test_dies_after_the_page_is_made(checkout: Checkout) -> None:
+    card = checkout.card()
+    session = checkout.session(card)
+    body = {"payment_product_type": "dintero_psp.creditcard"}
+    answer = _ask_while_it_dies(checkout, "create", "POST", f"/v1/sessions/{session}/pay", body)
+    # The payer waits; the hold stays as long as nobody knows.
+    assert answer.status_code == 202
+    assert checkout.balance(card) == (0, 10000, 0)
+    page = checkout.press_pay(session)
+    assert page is not None
+    checkout.come_back(checkout.pay_at_acquirer(page))
+    checkout.settle()
+    checkout.check(session)
+    assert len(checkout.pages(session)) == 1
+    assert checkout.session_state(session) == "paid"
+
+
+@pytest.mark.parametrize("verb", ["capture", "refund", "void"])
+def test_dies_after_an_operation(checkout: Checkout, verb: str) -> None:
+    card = checkout.card()
+    session = checkout.session(card)
+    path = f"/v1/transactions/{checkout.paid(session)}"
+    if verb == "refund":
+        checkout.ask("POST", f"{path}/capture", json={"amount": 40000})
+    body = {"capture": {"amount": 15000}, "refund": {"amount": 12000}, "void": {}}[verb]
+    fault = {"void": "cancel"}.get(verb, verb)
+    answer = _ask_while_it_dies(checkout, fault, "POST", f"{path}/{verb}", body)
+    assert answer.status_code == 202
+    assert answer.headers["event-request-id"]
+    checkout.settle()
+    checkout.check(session)
+    status = {"capture": "PARTIALLY_CAPTURED", "refund": "PARTIALLY_REFUNDED",
+              "void": "AUTHORIZATION_VOIDED"}[verb]  # fmt: skip
+    assert checkout.live_transaction(session)["status"] == status
+
+
+def test_dies_after_the_page_is_closed(checkout: Checkout) -> None:
+    card = checkout.card()
+    session = checkout.session(card)
+    checkout.press_pay(session)
+    path = f"/v1/view/{session}/session/abandon"
+    answer = _ask_while_it_dies(checkout, "expire", "POST", path)
+    # Not known to be closed: the session is not given up, the hold stays.
+    assert answer.status_code == 409, answer.text
+    assert checkout.balance(card) == (0, 10000, 0)
+    checkout.settle()
+    checkout.check(session)
+    assert checkout.balance(card) == (10000, 0, 0)
+
+
+def test_away_when_a_lost_payment_is_asked_for_again(checkout: Checkout) -> None:
+    """That nobody can be reached now says nothing of the call before: the hold stays."""
+    card = checkout.card()
+    session = checkout.session(card)
+    checkout.arm("pay.created_at_provider")
+    with pytest.raises(Died):
+        checkout.press_pay(session)
+    checkout.acquirer.kill()
+    checkout.restart()
+    checkout.set_clock(10)
+    assert checkout.press_pay(session) is None
+    assert checkout.session_state(session) == "paying"
+    assert checkout.balance(card) == (0, 10000, 0)
+    checkout.acquirer.start()
+    checkout.settle(jump=1900)
+    checkout.check(session)
+    assert checkout.session_state(session) == "open"
+    assert checkout.balance(card) == (10000, 0, 0)
+
+
+def test_away_when_the_payer_comes_back(checkout: Checkout) -> None:
+    card = checkout.card()
+    session = checkout.session(card)
+    page = checkout.press_pay(session)
+    assert page is not None
+    back = checkout.pay_at_acquirer(page)
+    checkout.acquirer.kill()
+    # To the page, which waits; not to the shop, which would think it unpaid.
+    assert checkout.come_back(back).endswith(f"/v1/view/{session}")
+    assert checkout.session_state(session) == "paying"
+    checkout.acquirer.start()
+    checkout.settle()
+    checkout.check(session)
+    assert checkout.session_state(session) == "paid"

@@ -1,0 +1,443 @@
+"""A checkout that can be killed with SIGKILL and started again, its merchant, payers and books."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+from sqlalchemy import create_engine, text
+
+from backend import context
+from backend.accounts.clients import SCOPES, create_account, create_client
+from backend.accounts.profiles import save_profile
+from backend.cards.audit import Difference
+from backend.db import Database, sync_url
+from backend.payments.audit import audit_everything
+from backend.settings import Settings
+from tests.support.card_gateway import APPROVED, Acquirer, free_port
+from tests.support.checkout import ACCOUNT, OPTION, profile, session_body
+from tests.support.crash_server import serve
+
+SECRET_KEY = "a master secret of the tests, long enough"
+NOTIFIED = "notified"
+"""The profile to whose payments the acquirer sends notifications; `default` gets none."""
+ADDRESS = {
+    "first_name": "Kari",
+    "last_name": "Nordmann",
+    "address_line": "Storgata 1",
+    "postal_code": "0155",
+    "postal_place": "Oslo",
+    "country": "NO",
+    "email": "kari@example.com",
+    "phone_number": "+4799887766",
+}
+# Longer than any claim, shorter than the time a payer has.
+STEP_SECONDS = 130
+# Everything is imported once and forked from there: a start takes a tenth of a second.
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["tests.support.crash_server"])
+_numbers = itertools.count(1)
+
+
+class Died(Exception):
+    """The checkout was killed while it was asked."""
+
+
+class CallbackListener:
+    """The merchant's callback address: the queries of all GETs that came."""
+
+    def __init__(self) -> None:
+        self.received: list[dict[str, list[str]]] = []
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                listener.received.append(parse_qs(urlsplit(self.path).query))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/callback?method=GET"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[CallbackListener]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join(5)
+
+    def count(self, transaction_id: str) -> int:
+        return sum(query["transaction_id"] == [transaction_id] for query in self.received)
+
+
+@dataclass
+class AtAcquirer:
+    """What the acquirer knows of one of our sessions. Minor units."""
+
+    open_pages: int
+    authorized: list[dict[str, Any]]
+    """Intents with money, captured or not."""
+    captured: int
+    refunded: int
+
+
+class Checkout:
+    """One database, and one process at a time that serves it on one port."""
+
+    def __init__(self, database_url: str, acquirer: Acquirer, callbacks: CallbackListener) -> None:
+        self.database_url = database_url
+        self.acquirer = acquirer
+        self.callbacks = callbacks
+        self.port = free_port()
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.ahead = 0.0
+        self._process: Any = None
+        self._http = httpx.Client(base_url=self.base_url, timeout=30)
+        self._engine = create_engine(sync_url(database_url))
+        self._keys = {
+            name: f"sk_test_crash{next(_numbers)}{self.port}" for name in ("default", NOTIFIED)
+        }
+        self._environment = {
+            "GAVEKORT_SECRET_KEY": SECRET_KEY,
+            "GAVEKORT_DATABASE_URL": database_url,
+            "GAVEKORT_BASE_URL": self.base_url,
+            "GAVEKORT_ALLOW_INSECURE_CALLBACKS": "true",
+            "GAVEKORT_WORKER_INTERVAL": "0.03",
+            # Nothing here speaks TLS, and to read all the world's certificates takes longer than
+            # the rest of a start.
+            "SSL_CERT_DIR": "/nonexistent",
+        }
+
+    # --- the process ---------------------------------------------------------------------------
+
+    def set_up(self) -> None:
+        """The account with its profiles, then the first life."""
+        asyncio.run(self._create_account())
+        self.start()
+        answer = self._http.post(
+            f"/v1/accounts/{ACCOUNT}/auth/token",
+            auth=self._client,
+            json={
+                "grant_type": "client_credentials",
+                "audience": f"https://api.dintero.com/v1/accounts/{ACCOUNT}",
+            },
+        )
+        self._http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    async def _create_account(self) -> None:
+        settings = Settings(secret_key=SECRET_KEY, database_url=self.database_url)
+        ctx = context.create(settings)
+        await create_account(ctx, ACCOUNT, "Fjord & Form")
+        made = await create_client(ctx, ACCOUNT, SCOPES)
+        self._client = (made.client_id, made.client_secret)
+        secret = self._register_notifications()
+        for name, key in self._keys.items():
+            setup = profile(self.acquirer.base_url, key, profile_id=name)
+            if name == NOTIFIED:
+                setup.connections[OPTION]["webhook_secret"] = secret
+            await save_profile(ctx, setup)
+        await ctx.close()
+
+    def _register_notifications(self) -> str:
+        path = f"/v1/psp/{ACCOUNT}/{NOTIFIED}/{OPTION}/notifications"
+        answer = self.acquirer.http.post(
+            f"{self.acquirer.base_url}/v1/webhook_endpoints",
+            data={"url": self.base_url + path, "enabled_events[0]": "*"},
+            headers={"authorization": f"Bearer {self._keys[NOTIFIED]}"},
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["secret"])
+
+    def start(self, crash_at: str = "") -> None:
+        environment = self._environment | {"GAVEKORT_CRASH_AT": crash_at}
+        self._process = _processes.Process(
+            target=serve, args=(environment, self.port, self.ahead), daemon=True
+        )
+        self._process.start()
+        for _ in range(400):
+            with contextlib.suppress(httpx.TransportError):
+                # Answered by the API: a path that is none.
+                if self._http.get("/v1/nothing").status_code == 404:
+                    return
+            if self._process.exitcode is not None:
+                # Crashed in its worker before it answered, which is what some tests want.
+                return
+            time.sleep(0.02)
+        raise RuntimeError("the checkout did not start")
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.exitcode is None
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join(10)
+            self._process = None
+
+    def arm(self, point: str) -> None:
+        """Let the running process die when it comes to `point`."""
+        self.ask("POST", "/_test/crash_at", json={"point": point})
+
+    def wait_until_dead(self) -> None:
+        """It must have killed itself at the armed point."""
+        self._process.join(10)
+        assert self._process.exitcode == -signal.SIGKILL, "the crash point was not reached"
+        self._process = None
+
+    def restart(self, crash_at: str = "") -> None:
+        self.wait_until_dead()
+        self.start(crash_at)
+
+    def close(self) -> None:
+        self.kill()
+        self._http.close()
+        self._engine.dispose()
+
+    # --- time ----------------------------------------------------------------------------------
+
+    def set_clock(self, ahead: float) -> None:
+        self.ahead = ahead
+        self.ask("POST", "/_test/clock", json={"ahead": ahead})
+
+    def settle(self, jump: float = 0) -> None:
+        """Let time pass, `jump` seconds at once first, until nothing is under way any more: no
+        operation is open, nothing is left to deliver."""
+        self.ahead += jump
+        for _ in range(60):
+            self.set_clock(self.ahead)
+            if self.wait(lambda: self.unsettled() == 0, 0.15):
+                return
+            self.ahead += STEP_SECONDS
+        raise AssertionError(f"{self.unsettled()} things never ended")
+
+    def unsettled(self) -> int:
+        operations = "SELECT count(*) FROM operation WHERE state IN ('pending', 'unknown')"
+        deliveries = "SELECT count(*) FROM delivery WHERE state = 'pending'"
+        return self.number(operations) + self.number(deliveries)
+
+    @staticmethod
+    def wait(reached: Callable[[], bool], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not reached():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.015)
+        return True
+
+    # --- the merchant and the payer ------------------------------------------------------------
+
+    def ask(self, method: str, path: str, expect: int | None = 200, **more: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **more)
+        except httpx.TransportError as error:
+            raise Died(path) from error
+        assert expect is None or answer.status_code == expect, answer.text
+        return answer
+
+    def card(self, amount: int = 10000, ask: Callable[..., httpx.Response] | None = None) -> str:
+        ask = ask or self.ask
+        card_id = f"card-{next(_numbers)}-{self.port}"
+        body = {"card_id": card_id, "amount": amount, "currency": "NOK"}
+        ask("POST", f"/v1/accounts/{ACCOUNT}/wallets/cards", json=body)
+        return card_id
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The merchant's authorization, for other clients than ours."""
+        return {"authorization": self._http.headers["authorization"]}
+
+    def session(
+        self,
+        card_id: str,
+        amount: int = 40000,
+        profile_id: str = "default",
+        ask: Callable[..., httpx.Response] | None = None,
+    ) -> str:
+        """A session with a preset card, whose payer has given the details. `ask` instead of ours
+        from another thread."""
+        ask = ask or self.ask
+        body = session_body(amount, profile_id=profile_id)
+        body["url"]["callback_url"] = self.callbacks.url
+        body["customer"] = {"gift_cards": {"dintero.wallets": [{"card_id": card_id}]}}
+        session_id = str(ask("POST", "/v1/sessions-profile", json=body).json()["id"])
+        path = f"/v1/view/{session_id}/session/order/addresses"
+        ask("PUT", path, json={"shipping_address": ADDRESS})
+        return session_id
+
+    def press_pay(self, session_id: str) -> str | None:
+        """The provider's page, or the shop's; None while the provider has not answered."""
+        path = f"/v1/sessions/{session_id}/pay"
+        answer = self.ask("POST", path, None, json={"payment_product_type": OPTION})
+        assert answer.status_code in (200, 202), answer.text
+        body = answer.json()
+        assert body["success"] is True, body
+        return body.get("redirect_url")
+
+    def pay_at_acquirer(self, page: str, number: str = APPROVED) -> str:
+        """The payer pays on the acquirer's page; where it sends them."""
+        answer = self.acquirer.pay(page, number)
+        assert answer.status_code in (302, 303), answer.text
+        return str(answer.headers["location"])
+
+    def come_back(self, url: str) -> str:
+        """Follow the acquirer's redirect to us; where we send the payer."""
+        parts = urlsplit(url)
+        answer = self.ask("GET", f"{parts.path}?{parts.query}", 302)
+        return str(answer.headers["location"])
+
+    def cancel_link(self, session_id: str) -> str:
+        """What the acquirer's page has behind "cancel"."""
+        return str(self.pages(session_id)[0]["cancel_url"])
+
+    def paid(self, session_id: str) -> str:
+        """Pay from the page to the end; the transaction's id."""
+        page = self.press_pay(session_id)
+        assert page is not None
+        self.come_back(self.pay_at_acquirer(page))
+        return self.live_transaction(session_id)["id"]
+
+    # --- the books -----------------------------------------------------------------------------
+
+    def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(text(query), values).mappings()]
+
+    def number(self, query: str) -> int:
+        with self._engine.connect() as connection:
+            return int(connection.execute(text(query)).scalar_one() or 0)
+
+    def transactions(self, session_id: str) -> list[dict[str, Any]]:
+        query = 'SELECT * FROM "transaction" WHERE session_id = :id ORDER BY created_at'
+        return self.rows(query, id=session_id)
+
+    def live_transaction(self, session_id: str) -> dict[str, Any]:
+        (live,) = [t for t in self.transactions(session_id) if t["status"] != "FAILED"]
+        return live
+
+    def totals(self, sessions: list[str]) -> tuple[int, int, int]:
+        """The acquirer's part of all their transactions: authorized and not given back, captured,
+        refunded."""
+        every = [t for one in sessions for t in self.transactions(one) if t["status"] != "FAILED"]
+        kept = [t for t in every if t["status"] != "AUTHORIZATION_VOIDED"]
+        return (
+            sum(t["psp_authorized"] for t in kept),
+            sum(t["psp_captured"] for t in every),
+            sum(t["psp_refunded"] for t in every),
+        )
+
+    def session_state(self, session_id: str) -> str:
+        query = "SELECT state FROM checkout_session WHERE id = :id"
+        return str(self.rows(query, id=session_id)[0]["state"])
+
+    def balance(self, card_id: str) -> tuple[int, int, int]:
+        """Available, held, drawn."""
+        query = "SELECT available, held, drawn FROM card WHERE card_id = :id"
+        (row,) = self.rows(query, id=card_id)
+        return row["available"], row["held"], row["drawn"]
+
+    def audit(self) -> list[Difference]:
+        async def all_of_it() -> list[Difference]:
+            database = Database(self.database_url)
+            try:
+                return await audit_everything(database)
+            finally:
+                await database.close()
+
+        return asyncio.run(all_of_it())
+
+    # --- the acquirer's books ------------------------------------------------------------------
+
+    def at_acquirer(self, session_id: str) -> AtAcquirer:
+        pages = self.pages(session_id)
+        intents = [page["payment_intent"] for page in pages if page["payment_intent"]]
+        held = [i for i in intents if i["status"] in ("requires_capture", "succeeded")]
+        return AtAcquirer(
+            open_pages=sum(page["status"] == "open" for page in pages),
+            authorized=held,
+            captured=sum(intent["amount_received"] for intent in held),
+            refunded=sum(self._refunded(intent["id"]) for intent in held),
+        )
+
+    def pages(self, session_id: str) -> list[dict[str, Any]]:
+        """The acquirer's pages for one of our sessions, newest first."""
+        found = self._list("checkout/sessions", {"expand[0]": "data.payment_intent"})
+        return [page for page in found if page["metadata"]["session_id"] == session_id]
+
+    def _refunded(self, intent_id: str) -> int:
+        rows = self._list("refunds", {"payment_intent": intent_id})
+        return sum(row["amount"] for row in rows if row["status"] == "succeeded")
+
+    def _list(self, kind: str, params: dict[str, str]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for key in self._keys.values():
+            after: dict[str, str] = {}
+            while True:
+                answer = self.acquirer.http.get(
+                    f"{self.acquirer.base_url}/v1/{kind}",
+                    params={"limit": "100"} | params | after,
+                    headers={"authorization": f"Bearer {key}"},
+                )
+                assert answer.status_code in (200, 404), answer.text
+                body = answer.json()
+                rows += body.get("data", [])
+                if not body.get("has_more"):
+                    break
+                after = {"starting_after": rows[-1]["id"]}
+        return rows
+
+    # --- what must be true at the end ----------------------------------------------------------
+
+    def check(self, session_id: str, *, books: bool = True) -> None:
+        """After `settle`: paid or not paid, here as at the acquirer; the books balance; no hold is
+        left over; the merchant knows."""
+        transactions = self.transactions(session_id)
+        live = [t for t in transactions if t["status"] != "FAILED"]
+        there = self.at_acquirer(session_id)
+        assert len(live) <= 1
+        assert there.open_pages == 0
+        state = self.session_state(session_id)
+        if live:
+            (paid,) = live
+            assert paid["status"] not in ("INITIATED", "ON_HOLD")
+            assert state == "paid"
+            if paid["status"] == "AUTHORIZATION_VOIDED":
+                assert there.authorized == []
+            else:
+                part = [paid["psp_authorized"]] if paid["psp_authorized"] else []
+                assert [intent["amount"] for intent in there.authorized] == part
+            assert there.captured == paid["psp_captured"]
+            assert there.refunded == paid["psp_refunded"]
+            assert self.callbacks.count(paid["id"]) >= 1
+        else:
+            assert there.authorized == []
+            assert state in ("open", "cancelled")
+        if books:
+            self.check_books()
+
+    def check_books(self) -> None:
+        assert self.audit() == []
+        left_over = self.number(
+            "SELECT count(*) FROM hold WHERE state = 'pending' AND purpose NOT IN"
+            " (SELECT 'transaction:' || id FROM \"transaction\" WHERE status <> 'FAILED')"
+        )
+        assert left_over == 0

@@ -1,0 +1,64 @@
+"""The API and the worker of one process that tests kill, with a test's hand inside it.
+
+The hand is here and not in the product: it moves the clock, arms a crash point, and ends a payment
+as the page does when the payer comes back to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import uvicorn
+from fastapi import Body, FastAPI
+
+from backend import context, worker
+from backend.api.app import create_api
+from backend.payments.attempts import reopen
+
+
+class _AheadClock:
+    def __init__(self, seconds: float) -> None:
+        self.ahead = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+def create_app(ahead: float) -> FastAPI:
+    """`ahead`: by how many seconds the clock is before the machine's."""
+    clock = _AheadClock(ahead)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        running = context.start()
+        running.clock = clock
+        at_work = worker.start(running)
+        yield
+        await at_work.stop()
+        await context.stop()
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/_test/clock")
+    async def set_clock(ahead: float = Body(embed=True)) -> None:
+        clock.ahead = timedelta(seconds=ahead)
+
+    @app.post("/_test/crash_at")
+    async def crash_at(point: str = Body(embed=True)) -> None:
+        os.environ["GAVEKORT_CRASH_AT"] = point
+
+    @app.post("/_test/reopen/{session_id}")
+    async def reopen_session(session_id: str) -> None:
+        await reopen(context.current(), session_id)
+
+    app.mount("/", create_api())
+    return app
+
+
+def serve(environment: dict[str, str], port: int, ahead: float) -> None:
+    """What a killable process runs."""
+    os.environ.update(environment)
+    uvicorn.run(create_app(ahead), host="127.0.0.1", port=port, log_level="error")
