@@ -20,6 +20,7 @@ import httpx
 from backend.psp.card_gateway import CardGateway
 from backend.psp.klarna import Klarna
 from backend.psp.protocol import Connector, PaymentRequest
+from backend.psp.swedbankpay import SwedbankPay
 from backend.rules.money import Money
 from tests.support.sandbox import Listener, Sandbox
 
@@ -42,6 +43,8 @@ class Provider(ABC):
     signs = True
     """Whoever does not know the secret cannot write a notification that is believed."""
     notifies_captures = True
+    opens_page: tuple[str, ...] = ()
+    """What a page's address holds: in nothing that is kept."""
     verbs: Mapping[str, str] = {
         "create": "create",
         "abort": "abort",
@@ -59,7 +62,7 @@ class Provider(ABC):
         self.merchant = uuid.uuid4().hex
         self.setup()
 
-    def setup(self) -> None:
+    def setup(self) -> None:  # noqa: B027  (most have nothing to do)
         """What a merchant does once at this provider, e.g. register an address."""
 
     @abstractmethod
@@ -217,7 +220,79 @@ class KlarnaProvider(Provider):
         return str(self.sandbox.http.post(f"{url}/back").headers["location"])
 
 
+class SwedbankPayProvider(Provider):
+    sandbox_name = "swedbankpay"
+    product = "creditcard"
+    currency = "SEK"
+    remembers_create = False
+    opens_page = ("/payment/menu/",)
+    verbs = Provider.verbs | {"refund": "reversal", "void": "cancel"}
+
+    def connect(
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+    ) -> Connector:
+        return SwedbankPay(
+            self.product,
+            base_url,
+            self._token,
+            "5cabf558-5283-482f-b252-4d58e06f6f3b",
+            http,
+            now,
+            connect_timeout=1.0,
+            read_timeout=read_timeout,
+        )
+
+    @property
+    def _token(self) -> str:
+        return f"token-{self.merchant}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self._token, "proof=", "522661******")
+
+    def asked(self, reference: str) -> tuple[int, str]:
+        order = self.sandbox.http.get(
+            self.sandbox.base_url + reference,
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Accept": "application/json;version=3.1",
+            },
+        ).json()["paymentOrder"]
+        return order["amount"], order["currency"]
+
+    def approve(self, url: str) -> None:
+        self._challenge(url, "complete")
+
+    def decline(self, url: str) -> None:
+        self._challenge(url, "fail")
+
+    def _challenge(self, url: str, result: str) -> None:
+        form = {"number": "5226612199533406", "expiry": "12/34", "cvc": "123", "name": "Kari"}
+        assert self.sandbox.http.post(url, data=form).status_code == 303
+        answered = self.sandbox.http.post(f"{url}/challenge", data={"result": result})
+        assert answered.status_code == 303
+
+
+class SwedbankPayWalletProvider(SwedbankPayProvider):
+    product = "vipps"
+    currency = "NOK"
+
+    def approve(self, url: str) -> None:
+        assert self.sandbox.http.post(url, data={"result": "approve"}).status_code == 303
+
+    def decline(self, url: str) -> None:
+        assert self.sandbox.http.post(url, data={"result": "decline"}).status_code == 303
+
+
+class SwedbankPaySwishProvider(SwedbankPayWalletProvider):
+    product = "swish"
+    currency = "SEK"
+    one_phase = True
+
+
 PROVIDERS: dict[str, type[Provider]] = {
     "card_gateway": CardGatewayProvider,
+    "payex.creditcard": SwedbankPayProvider,
+    "payex.swish": SwedbankPaySwishProvider,
     "klarna": KlarnaProvider,
 }

@@ -563,9 +563,12 @@ async def test_forged_notifications(till: Till) -> None:
 
 async def test_tried_again_until_it_is_heard(till: Till) -> None:
     reference, url = await till.created()
+    till.provider.sandbox.admin("settings", retry_gap=1)
     till.provider.listener.statuses = [503]
     till.provider.approve(url)
-    await _wait_for(till.provider, reference, 1)
+    told = await _wait_for(till.provider, reference, 2)
+    # The one that was turned away, once more.
+    assert told[0].body in [one.body for one in told[1:]]
 
 
 # --- nobody else, nothing secret -----------------------------------------------------------------
@@ -680,6 +683,8 @@ async def test_no_secret_is_kept_logged_or_said(
         assert secret not in said
         assert secret not in own
         assert secret not in repr(till.connector)
+    for address in till.provider.opens_page:
+        assert address not in kept
 
 
 async def test_what_is_not_supported_sends_nothing(till: Till) -> None:

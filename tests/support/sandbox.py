@@ -65,9 +65,10 @@ class Sandbox:
         self.admin("faults", verb=verb, kind=kind, **more)
 
     def reset(self) -> None:
-        """No faults, the machine's time."""
+        """No faults, the machine's time, the provider's own patience."""
         self.http.delete(f"{self.base_url}/_admin/faults")
         self.admin("clock")
+        self.admin("settings", retry_gap=0)
 
 
 class Received:

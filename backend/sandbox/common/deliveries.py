@@ -87,6 +87,7 @@ class Postman:
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 status, good = type(error).__name__, False
             gap = self._retry.gaps[min(delivery.tries, len(self._retry.gaps) - 1)]
+            gap = int(self._world.setting("retry_gap")) or gap
             last = good or delivery.tries + 1 >= self._retry.tries
             self._world.storage.tried(delivery, status, None if last else time.time() + gap)
         finally:

@@ -121,6 +121,14 @@ class Storage:
         ).fetchone()
         return None if row is None else (row[0], json.loads(row[1]))
 
+    def find_child(self, kind: str, parent: str) -> tuple[str, Json] | None:
+        """The one of this parent: for a page whose address is another key than the object's id."""
+        row = self._db.execute(
+            "SELECT merchant, body FROM objects WHERE parent = ? AND kind = ? LIMIT 1",
+            (parent, kind),
+        ).fetchone()
+        return None if row is None else (row[0], json.loads(row[1]))
+
     def delete(self, object_id: str) -> None:
         self._db.execute("DELETE FROM objects WHERE id = ?", (object_id,))
 

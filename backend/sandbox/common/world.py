@@ -29,7 +29,8 @@ class World:
         self.storage = storage
         self.faults = faults
         self.choices = choices or {}
-        self.defaults: dict[str, Any] = {"clock_offset": 0, **defaults}
+        # `retry_gap`: seconds between two tries of a notification; 0: as the provider does.
+        self.defaults: dict[str, Any] = {"clock_offset": 0, "retry_gap": 0, **defaults}
         self.woken = asyncio.Event()
 
     def now(self) -> int:

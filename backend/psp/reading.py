@@ -1,0 +1,30 @@
+"""What a read says of a write that was sent before it: the same for every provider."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from backend.psp.protocol import OperationQuery, Outcome, Payment, PaymentState, Result
+
+
+def authorize_by_read(payment: Payment) -> Result:
+    """Whether the payer's payment took effect. `raw` is the read's."""
+    if payment.outcome is not Outcome.DONE:
+        # A failed read says nothing of the write.
+        return Result(Outcome.UNKNOWN, payment.reference, message=payment.message, raw=payment.raw)
+    outcome = {
+        PaymentState.AUTHORIZED: Outcome.DONE,
+        PaymentState.CAPTURED: Outcome.DONE,
+        PaymentState.FAILED: Outcome.REFUSED,
+    }.get(payment.state or PaymentState.PENDING, Outcome.UNKNOWN)
+    code = "declined" if outcome is Outcome.REFUSED else None
+    return Result(outcome, payment.reference, code=code, raw=payment.raw)
+
+
+def settled(result: Result, query: OperationQuery, now: datetime, settle_time: timedelta) -> Result:
+    """`result` of a read, which says REFUSED only once the write cannot be on its way any more."""
+    if result.outcome is not Outcome.REFUSED or query.sent_at is None:
+        return result
+    if now - query.sent_at >= settle_time:
+        return result
+    return Result(Outcome.UNKNOWN, result.reference, message="may be on its way", raw=result.raw)
