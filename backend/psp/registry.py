@@ -11,10 +11,12 @@ from backend.errors import Unavailable
 from backend.psp.card_gateway import CardGateway
 from backend.psp.klarna import Klarna
 from backend.psp.protocol import Connector
+from backend.psp.swedbankpay import INSTRUMENTS, SwedbankPay
 
 CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     "dintero_psp.creditcard": ("base_url", "secret_key", "webhook_secret"),
     "klarna.klarna": ("base_url", "username", "password"),
+    **{f"payex.{product}": ("base_url", "access_token", "payee_id") for product in INSTRUMENTS},
 }
 """What a profile has to know for each option that there is a connector for."""
 
@@ -42,6 +44,19 @@ def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) ->
             base_url=str(credentials["base_url"]),
             username=str(credentials["username"]),
             password=str(credentials["password"]),
+            http=ctx.http,
+            clock=ctx.clock.now,
+            settle_time=timedelta(seconds=ctx.settings.operation_grace),
+        )
+    payment_type, _, product = option.partition(".")
+    if payment_type == "payex" and product in INSTRUMENTS:
+        return SwedbankPay(
+            product,
+            base_url=str(credentials["base_url"]),
+            access_token=str(credentials["access_token"]),
+            payee_id=str(credentials["payee_id"]),
+            payee_name=str(credentials.get("payee_name") or ""),
+            subsite=str(credentials.get("subsite") or ""),
             http=ctx.http,
             clock=ctx.clock.now,
             settle_time=timedelta(seconds=ctx.settings.operation_grace),
