@@ -6,6 +6,7 @@ Source: `reference/dintero-api.md#2-checkout-sessions`. Amounts are minor units;
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -14,16 +15,23 @@ from babel.core import get_global
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 MAX_AMOUNT = 10**12
+FLOAT_NOISE = 1e-6
 
 
 def whole_number(value: object) -> object:
-    """A JSON number without a fraction, as an int: some clients multiply by 100 in floats."""
+    """A JSON number without a fraction, as an int.
+
+    Some clients multiply by 100 in floats: `299.90 * 100` is 29989.999999999996 and means 29990.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be an integer of minor units")
     if isinstance(value, float):
-        if not value.is_integer():
+        if not math.isfinite(value):
+            raise ValueError("must be an integer of minor units")
+        nearest = round(value)
+        if abs(value - nearest) > FLOAT_NOISE:
             raise ValueError("must be an integer of minor units, without a fraction")
-        return int(value)
+        return nearest
     return value
 
 
