@@ -215,7 +215,8 @@ class _Rooms:
         path: str = scope["path"]
         if path == "/" or _VIEW.fullmatch(path):
             return self._pages
-        return self._api if path.startswith("/v1/") else self._reflex
+        ours = path.startswith(("/v1/", "/docs/")) or path in ("/docs", "/openapi.json")
+        return self._api if ours else self._reflex
 
 
 class _Headers:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from collections.abc import Sequence
 
-from backend.api import errors
+from fastapi import APIRouter, FastAPI
+from starlette.routing import Route
+
+from backend.api import errors, openapi
 from backend.api.routers import (
     auth,
     cards,
@@ -18,6 +21,8 @@ from backend.api.routers import (
 
 _ROUTERS = (auth, sessions, view, cards, wallets, transactions, profiles, notifications)
 
+PREFIX = "/v1"
+
 
 def create_api() -> FastAPI:
     """All JSON routes under `/v1`. The context is `backend.context.current()` when a request
@@ -30,9 +35,18 @@ def create_api() -> FastAPI:
         redirect_slashes=False,
         strict_content_type=False,
     )
-    errors.install(app)
-    v1 = APIRouter(prefix="/v1")
+    routers = [room.router for room in _ROUTERS]
+    errors.install(app, lambda path: _methods(path.removeprefix(PREFIX), routers))
+    v1 = APIRouter(prefix=PREFIX)
     for room in _ROUTERS:
         v1.include_router(room.router)
     app.include_router(v1)
+    openapi.install(app, PREFIX, routers)
     return app
+
+
+def _methods(path: str, routers: Sequence[APIRouter]) -> set[str]:
+    """All the methods that a path has."""
+    routes = [route for router in routers for route in router.routes]
+    found = [r for r in routes if isinstance(r, Route) and r.path_regex.match(path)]
+    return {method for route in found for method in route.methods or ()}

@@ -6,7 +6,7 @@ No answer of this API has FastAPI's own shapes. Source: `reference/dintero-api.m
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -50,7 +50,9 @@ def _text(problem: Any) -> str:
     return text.removeprefix("Value error, ")
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, allowed: Callable[[str], set[str]]) -> None:
+    """`allowed`: the methods that a path has, over all routes."""
+
     @app.exception_handler(GavekortError)
     async def _ours(_request: Request, error: GavekortError) -> JSONResponse:
         return render(error)
@@ -63,12 +65,15 @@ def install(app: FastAPI) -> None:
         return render(invalid(problems))
 
     @app.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, GavekortError):
             # FastAPI wraps what goes wrong while it reads a body.
             return render(error.__cause__)
         code = _CODES.get(error.status_code, "BAD_REQUEST")
         headers = dict(error.headers) if error.headers else None
+        if error.status_code == 405:
+            # The router names the methods of the first route that has the path.
+            headers = {"Allow": ", ".join(sorted(allowed(request.url.path)))}
         return envelope(error.status_code, code, str(error.detail), headers=headers)
 
     @app.exception_handler(Exception)

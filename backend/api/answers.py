@@ -1,0 +1,208 @@
+"""What the API answers, for its OpenAPI description. Every object may carry more than is named:
+unknown request fields are given back.
+
+Source: `reference/dintero-api.md`, sections 1, 2.3, 2.10, 3.4, 4.3, 4.5, 5.2, 5.4, 10.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Open(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class ErrorDetail(BaseModel):
+    """What is wrong with one field; `field` is its dotted path."""
+
+    description: str
+    field: str
+    code: str
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    errors: list[ErrorDetail]
+
+
+class ErrorAnswer(BaseModel):
+    """Every failure, whatever its status."""
+
+    error: ErrorBody
+
+
+class Token(BaseModel):
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+
+
+class GiftCard(Open):
+    """A gift card's part, minor units."""
+
+    type: Literal["dintero.wallets"]
+    card_id: str
+    amount: int
+    masked_card_token: str
+
+
+class OrderAnswer(Open):
+    amount: int
+    currency: str
+    merchant_reference: str
+    gift_cards: list[GiftCard]
+
+
+class SessionEvent(Open):
+    id: str
+    name: str
+    created_at: str
+    request_id: str
+    details: dict[str, Any]
+
+
+class Session(Open):
+    id: str
+    created_at: str
+    updated_at: str
+    expires_at: str
+    order: OrderAnswer
+    url: dict[str, Any]
+    configuration: dict[str, Any]
+    events: list[SessionEvent]
+    metadata: dict[str, Any]
+    transaction_id: str | None = None
+    cancelled_at: str | None = None
+    cancelled_by: str | None = None
+
+
+class PublicSession(Open):
+    """Without the merchant's secrets and without events."""
+
+    id: str
+    updated_at: str
+    order: OrderAnswer
+    url: dict[str, Any]
+    operations: list[dict[str, str]]
+    pay_lock: dict[str, str] | None = None
+
+
+class SessionCreated(Open):
+    id: str
+    url: str
+    session: Session | None = None
+
+
+class PayLock(BaseModel):
+    pay_lock: dict[str, str]
+
+
+class PayAnswer(Open):
+    success: bool
+    actions: list[Any]
+    redirect_url: str | None = None
+    poll_url: str | None = None
+    error: str | None = None
+
+
+class Operations(BaseModel):
+    operations: list[dict[str, str]]
+
+
+class TransactionEvent(Open):
+    id: str
+    event: str
+    transaction_status: str
+    success: bool
+    amount: int
+    gift_cards: list[dict[str, Any]]
+    created_at: str
+    request_id: str
+
+
+class Transaction(Open):
+    id: str
+    session_id: str
+    status: str
+    amount: int
+    currency: str
+    payment_product: str
+    payment_product_type: str
+    merchant_reference: str
+    gift_cards: list[GiftCard]
+    events: list[TransactionEvent]
+
+
+class Card(Open):
+    id: str
+    card_id: str
+    status: str
+    amount: int
+    currency: str
+    amount_balance: int
+    amount_available: int
+    amount_funds: int
+    amount_drawdown: int
+    amount_pending: int
+    amount_reserved: int
+
+
+class WalletTransaction(Open):
+    id: str
+    ref_id: str
+    type: str
+    amount: int
+    currency: str
+    created_at: str
+    created_by: str
+
+
+class WalletTransactions(Open):
+    transactions: list[WalletTransaction]
+    starting_after: str | None = None
+
+
+class Received(BaseModel):
+    received: bool
+
+
+_WALLETS = "/v1/accounts/{account_id}/wallets"
+_VIEW = "/v1/view/{session_id}"
+_MOVE = f"{_WALLETS}/transactions/{{transaction_id}}"
+ANSWERS: dict[tuple[str, str], Any] = {
+    ("post", "/v1/accounts/{account_id}/auth/token"): Token,
+    ("post", "/v1/sessions-profile"): SessionCreated,
+    ("post", "/v1/sessions"): SessionCreated,
+    ("get", "/v1/sessions"): list[Session],
+    ("get", "/v1/sessions/{session_id}"): Session,
+    ("put", "/v1/sessions/{session_id}"): Session,
+    ("post", "/v1/sessions/{session_id}/cancel"): Session,
+    ("post", "/v1/sessions/{session_id}/pay"): PayAnswer,
+    ("get", f"{_VIEW}/session"): PublicSession,
+    ("put", f"{_VIEW}/session/order/addresses"): PublicSession,
+    ("put", f"{_VIEW}/session/order/shipping_address"): PublicSession,
+    ("put", f"{_VIEW}/session/order/shipping_option"): PublicSession,
+    ("put", f"{_VIEW}/session/order/discount_codes"): PublicSession,
+    ("put", f"{_VIEW}/session/order/gift_card"): PublicSession,
+    ("delete", f"{_VIEW}/session/order/gift_card"): PublicSession,
+    ("post", f"{_VIEW}/session/lock"): PayLock,
+    ("post", f"{_VIEW}/payments/{{payment_product_type}}"): Operations,
+    ("get", "/v1/transactions"): list[Transaction],
+    ("get", "/v1/transactions/{transaction_id}"): Transaction,
+    ("put", "/v1/transactions/{transaction_id}"): Transaction,
+    ("post", "/v1/transactions/{transaction_id}/capture"): Transaction,
+    ("post", "/v1/transactions/{transaction_id}/refund"): Transaction,
+    ("post", "/v1/transactions/{transaction_id}/void"): Transaction,
+    ("post", f"{_WALLETS}/cards"): Card,
+    ("get", f"{_WALLETS}/cards/{{card_id}}"): Card,
+    ("get", f"{_WALLETS}/cards/{{card_id}}/transactions"): WalletTransactions,
+    ("post", f"{_WALLETS}/info"): Card,
+    ("post", f"{_WALLETS}/transactions"): WalletTransaction,
+    ("post", f"{_MOVE}/capture"): WalletTransaction,
+    ("post", f"{_MOVE}/void"): WalletTransaction,
+    ("post", "/v1/psp/{account_id}/{profile_id}/{option}/notifications"): Received,
+}
