@@ -12,6 +12,9 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+_TRANSLATED = tuple(ipaddress.IPv6Network(prefix) for prefix in ("64:ff9b::/96", "64:ff9b:1::/48"))
+"""NAT64: the last 32 bits are an IPv4 address."""
+
 
 class AddressRefused(ValueError):
     """This address is not sent to, now or later."""
@@ -32,14 +35,15 @@ class Target:
 
 async def resolve(url: str, *, allow_insecure: bool) -> Target:
     """Check `url` and pin it to one address. AddressRefused or AddressUnknown."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
         raise AddressRefused("the port is not a number") from error
     name = parts.hostname
     if not name or parts.username is not None:
         raise AddressRefused("the address has no plain host name")
+    name = _ascii(name)
     if parts.scheme != "https" and not (allow_insecure and parts.scheme == "http"):
         raise AddressRefused("only https is sent to")
     try:
@@ -52,11 +56,34 @@ async def resolve(url: str, *, allow_insecure: bool) -> Target:
     address = addresses[0]
     literal = f"[{address}]" if ":" in address else address
     url = urlunsplit(parts._replace(netloc=f"{literal}:{port}", fragment=""))
-    return Target(url, parts.netloc, name)
+    return Target(url, _host(name, parts.port), name)
+
+
+def _ascii(name: str) -> str:
+    """As names are asked for, sent and certified: `bøker.no` is `xn--bker-gra.no`."""
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode()
+    except UnicodeError as error:
+        raise AddressRefused("the host name is none") from error
+
+
+def _host(name: str, port: int | None) -> str:
+    """The Host header: with the port where the address names one."""
+    bare = f"[{name}]" if ":" in name else name
+    return bare if port is None else f"{bare}:{port}"
 
 
 def _is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.split("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
+    if isinstance(parsed, ipaddress.IPv6Address):
+        # An IPv4 address in disguise is judged as what it leads to.
+        inside = [parsed.ipv4_mapped, parsed.sixtofour, *(parsed.teredo or ())]
+        if any(parsed in network for network in _TRANSLATED):
+            inside.append(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))
+        if not all(one.is_global for one in inside if one is not None):
+            return False
+        if parsed.ipv4_mapped is not None:
+            return not parsed.ipv4_mapped.is_multicast
     return parsed.is_global and not parsed.is_multicast

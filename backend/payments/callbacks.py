@@ -63,5 +63,7 @@ async def tell_merchant(
 
 
 def _delay(values: list[str]) -> timedelta:
-    seconds = int(values[0]) if values and values[0].isdigit() else 0
+    wanted = values[0] if values else ""
+    # `²` is a digit, and no number; and nothing of a merchant's may keep a payment from ending.
+    seconds = int(wanted[:9]) if wanted.isascii() and wanted.isdigit() else 0
     return timedelta(seconds=min(seconds, MAX_DELAY))
