@@ -21,6 +21,7 @@ from typing import IO, Any
 import httpx
 
 from backend.db import migrate
+from backend.demo_acquirers import ACQUIRERS, connections, new_secrets
 from backend.demo_seed import (
     ACCOUNT_ID,
     OPTION,
@@ -50,12 +51,14 @@ class DemoRefused(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the three programs listen, and the directory everything is kept in."""
+    """Where the programs listen, and the directory everything is kept in. `more`: the other
+    acquirers, by name."""
 
     directory: Path
     checkout: int
     acquirer: int
     shop: int
+    more: Mapping[str, int]
 
     @property
     def base_url(self) -> str:
@@ -64,6 +67,10 @@ class Places:
     @property
     def acquirer_url(self) -> str:
         return f"http://{HOST}:{self.acquirer}"
+
+    @property
+    def more_urls(self) -> dict[str, str]:
+        return {name: f"http://{HOST}:{port}" for name, port in self.more.items()}
 
     @property
     def shop_url(self) -> str:
@@ -88,15 +95,17 @@ def run_demo(port: int, directory: Path) -> None:
 
 
 def _start(places: Places, children: Supervisor) -> dict[str, Any]:
-    """Start all three, each as early as it can be, and wait until all answer."""
-    acquirer = _acquirer(places)
-    children.start(acquirer)
+    """Start all, each as early as it can be, and wait until all answer."""
+    acquirers = [_acquirer(places), *_more_acquirers(places)]
+    for acquirer in acquirers:
+        children.start(acquirer)
     ensure_frontend(ROOT)
     environment = _checkout_environment(places)
     migrate(environment["GAVEKORT_DATABASE_URL"])
     checkout = _checkout(places, environment)
     children.start(checkout)
-    children.wait_ready(acquirer, READY_SECONDS)
+    for acquirer in acquirers:
+        children.wait_ready(acquirer, READY_SECONDS)
     facts = _seed(places, environment)
     write_private(places.directory / "shop.json", json.dumps(facts, indent=2, ensure_ascii=False))
     shop = _shop(places)
@@ -108,11 +117,15 @@ def _start(places: Places, children: Supervisor) -> dict[str, Any]:
 
 def _places(port: int, directory: Path) -> Places:
     if port == 0:
-        return Places(directory, *free_ports(HOST, 3))
-    places = Places(directory, port, port + ACQUIRER_OFFSET, port + SHOP_OFFSET)
+        checkout, acquirer, shop, *others = free_ports(HOST, 3 + len(ACQUIRERS))
+        more = {one.name: other for one, other in zip(ACQUIRERS, others, strict=True)}
+        return Places(directory, checkout, acquirer, shop, more)
+    more = {one.name: port + one.offset for one in ACQUIRERS}
+    places = Places(directory, port, port + ACQUIRER_OFFSET, port + SHOP_OFFSET, more)
     for number, name in (
         (places.checkout, "the checkout"),
         (places.acquirer, "the sandbox acquirer"),
+        *((more[one.name], f"the sandbox of {one.label}") for one in ACQUIRERS),
         (places.shop, "the demo shop"),
     ):
         if not 0 < number < 65536:
@@ -185,6 +198,19 @@ def _acquirer(places: Places) -> Program:
     )
 
 
+def _more_acquirers(places: Places) -> list[Program]:
+    return [
+        Program(
+            f"the sandbox of {one.label}",
+            [sys.executable, "-m", f"backend.sandbox.{one.name}", "--host", HOST,
+             "--port", str(places.more[one.name]), "--data-dir", str(places.directory / one.name)],
+            _others_environment(),
+            f"{places.more_urls[one.name]}/_admin/health",
+        )
+        for one in ACQUIRERS
+    ]  # fmt: skip
+
+
 def _shop(places: Places) -> Program:
     command = [sys.executable, "-m", "backend.sandbox.shop", "--host", HOST]
     config = str(places.directory / "shop.json")
@@ -200,6 +226,7 @@ def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
     """What `demo.json` says, after the database says the same."""
     path = places.directory / "seed.json"
     seed = load_seed(path)
+    seed.acquirer_secrets = new_secrets(seed.acquirer_secrets)
     _register_webhook(places, seed)
     save_seed(path, seed)
     gateway = Gateway(places.acquirer_url, seed.gateway_key, seed.webhook_secret)
@@ -208,7 +235,9 @@ def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
         database_url=environment["GAVEKORT_DATABASE_URL"],
         base_url=places.base_url,
     )
-    asyncio.run(sow(settings, seed, gateway, places.shop_url, lambda s: save_seed(path, s)))
+    others = connections(places.more_urls, seed.acquirer_secrets)
+    sowing = sow(settings, seed, gateway, others, places.shop_url, lambda s: save_seed(path, s))
+    asyncio.run(sowing)
     return {
         "base_url": places.base_url,
         "shop_url": places.shop_url,
@@ -243,6 +272,7 @@ def _tell(places: Places, facts: dict[str, Any]) -> None:
         f"  Demo shop   {places.shop_url}",
         f"  Checkout    {places.base_url}",
         f"  Acquirer    {places.acquirer_url}",
+        *(f"  {one.label:11} {places.more_urls[one.name]}" for one in ACQUIRERS),
         f"  Facts       {places.directory / 'demo.json'}",
         "",
         "  Gift cards: number               PIN    issued with",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from backend.cards.formats import Format
 from backend.cards.issue import CardOrder, issue_card
 from backend.cards.lookup import get_by_number
 from backend.context import Backend
+from backend.demo_acquirers import configuration
 from backend.errors import Conflict, NotFound, Unauthorized
 from backend.settings import Settings
 
@@ -54,6 +55,7 @@ class Seed:
     webhook_id: str = ""
     webhook_url: str = ""
     webhook_secret: str = ""
+    acquirer_secrets: dict[str, str] = field(default_factory=dict)
     gift_cards: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -99,10 +101,10 @@ def save_seed(path: Path, seed: Seed) -> None:
     write_private(path, json.dumps(asdict(seed), indent=2, ensure_ascii=False) + "\n")
 
 
-async def sow(settings: Settings, seed: Seed, gateway: Gateway, shop_url: str,
-              keep: Callable[[Seed], None]) -> None:  # fmt: skip
-    """Bring the database to what the demo needs. `keep` is called whenever `seed` has learnt
-    something that cannot be read again."""
+async def sow(settings: Settings, seed: Seed, gateway: Gateway, others: Mapping[str, Any],
+              shop_url: str, keep: Callable[[Seed], None]) -> None:  # fmt: skip
+    """Bring the database to what the demo needs. `others`: credentials by option, beside the card
+    acquirer's. `keep` is called whenever `seed` has learnt something that cannot be read again."""
     ctx = context.create(settings)
     try:
         await create_account(ctx, ACCOUNT_ID, MERCHANT_NAME)
@@ -112,7 +114,7 @@ async def sow(settings: Settings, seed: Seed, gateway: Gateway, shop_url: str,
             made = await create_client(ctx, ACCOUNT_ID, SCOPES)
             seed.client_id, seed.client_secret = made.client_id, made.client_secret
             keep(seed)
-        await save_profile(ctx, _profile(gateway, shop_url))
+        await save_profile(ctx, _profile(gateway, others, shop_url))
         for wanted in _WANTED:
             if not await _card_works(ctx, seed, wanted):
                 seed.gift_cards.append(await _issue(ctx, wanted))
@@ -123,7 +125,7 @@ async def sow(settings: Settings, seed: Seed, gateway: Gateway, shop_url: str,
         await ctx.close()
 
 
-def _profile(gateway: Gateway, shop_url: str) -> ProfileSetup:
+def _profile(gateway: Gateway, others: Mapping[str, Any], shop_url: str) -> ProfileSetup:
     return ProfileSetup(
         account_id=ACCOUNT_ID,
         profile_id=PROFILE_ID,
@@ -132,11 +134,12 @@ def _profile(gateway: Gateway, shop_url: str) -> ProfileSetup:
             "active_payment_types": {"enabled": True},
             "dintero": {"type": "payment_type", "wallets": _ALWAYS, "zero": _ALWAYS},
             "dintero_psp": {"type": "payment_type", "creditcard": _ALWAYS},
+            **configuration(),
         },
         merchant={"name": MERCHANT_NAME, "logo_url": f"{shop_url}/static/logo.svg"},
         # Either name of this machine may stand in the visitor's address bar.
         frame_ancestors=(shop_url, shop_url.replace("127.0.0.1", "localhost")),
-        connections={OPTION: asdict(gateway)},
+        connections={OPTION: asdict(gateway), **others},
     )
 
 
