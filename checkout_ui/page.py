@@ -131,12 +131,15 @@ def _footer() -> rx.Component:
 
 
 def _language(language: rx.Var[Language]) -> rx.Component:
+    """A page load, not the navigation within the page that Reflex makes of a link: the served
+    HTML, its `lang` with it, is another one."""
     return rx.el.a(
         language.name,
         href=language.href,
         lang=language.code,
         custom_attrs={
             "hrefLang": language.code,
+            "reloadDocument": True,
             "aria-current": rx.cond(language.current, "true", "false"),
         },
         key=language.code,

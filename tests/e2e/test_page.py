@@ -328,7 +328,10 @@ def test_switching_the_language_keeps_the_session(payer: Payer, merchant: Mercha
     payer.open(merchant.session())
     payer.give_details()
     payer["nav a[lang=en]"].click()
+    expect(payer["html"]).to_have_attribute("lang", "en")
     expect(payer["#pay-button"]).to_have_text(re.compile(r"Pay NOK\s400\.00"))
+    payer["nav a[lang=nb]"].click()
+    expect(payer["#pay-button"]).to_have_text(re.compile(r"Betal 400,00\skr"))
 
 
 # --- keyboard, sizes, accessibility -------------------------------------------------------------
