@@ -1,0 +1,197 @@
+"""A gift card and Klarna together, over the API: paid, declined, decided later, captured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from backend.accounts.profiles import save_profile
+from backend.payments.pay import pay
+from backend.payments.reconcile import reconcile_due
+from backend.payments.tables import Transaction
+from backend.sessions.view import Notice, PageState
+from tests.support.checkout import Merchant, profile
+from tests.support.klarna import DENIED, OPTION, PENDING, KlarnaSandbox
+from tests.support.sandbox import Listener
+
+
+@pytest.fixture(scope="session")
+def _klarna(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KlarnaSandbox]:
+    klarna = KlarnaSandbox(repository, tmp_path_factory.mktemp("klarna"))
+    klarna.start()
+    yield klarna
+    klarna.kill()
+    klarna.http.close()
+
+
+@pytest.fixture
+async def klarna(_klarna: KlarnaSandbox, merchant: Merchant) -> AsyncIterator[KlarnaSandbox]:
+    """Connected to the merchant's profile, alone."""
+    await save_profile(merchant.ctx, profile("", "", connections={OPTION: _klarna.credentials}))
+    yield _klarna
+    _klarna.reset()
+
+
+class Payer:
+    """One payer's session, with or without a gift card of 100.00."""
+
+    def __init__(self, merchant: Merchant, klarna: KlarnaSandbox) -> None:
+        self.merchant = merchant
+        self.klarna = klarna
+        self.session_id = ""
+        self.card: dict[str, Any] = {}
+
+    async def begin(self, **more: Any) -> str:
+        """Press Pay; the address of Klarna's page."""
+        self.card = await self.merchant.card(10000)
+        self.session_id = await self.merchant.ready(40000, self.card, **more)
+        shown = await self.merchant.view(self.session_id)
+        assert [option.type for option in shown.options] == [OPTION]
+        result = await pay(self.merchant.ctx, self.session_id, OPTION, 30000, "nb")
+        assert result.state == "redirect"
+        assert result.url is not None
+        return result.url
+
+    async def transaction(self) -> Transaction:
+        """The session's only one."""
+        statement = select(Transaction).where(Transaction.session_id == self.session_id)
+        async with self.merchant.ctx.db.reading() as db:
+            return (await db.exec(statement)).one()
+
+
+@pytest.fixture
+def payer(merchant: Merchant, klarna: KlarnaSandbox) -> Payer:
+    return Payer(merchant, klarna)
+
+
+async def test_the_rest_is_asked_for_and_the_goods_keep_their_price(payer: Payer) -> None:
+    merchant, klarna = payer.merchant, payer.klarna
+    await merchant.come_back(klarna.pay(await payer.begin()))
+    shown = await merchant.view(payer.session_id)
+    assert shown.state is PageState.PAID
+    transaction = await payer.transaction()
+    assert (transaction.status, transaction.card_authorized) == ("AUTHORIZED", 10000)
+    order = klarna.order(str(transaction.psp_reference))
+    lines = [(line["type"], line["name"], line["total_amount"]) for line in order["order_lines"]]
+    assert lines == [
+        ("physical", "Forsvinnignspølse", 40000),
+        ("gift_card", "Gavekort", -10000),
+    ]
+    assert (order["order_amount"], order["order_tax_amount"]) == (30000, 8000)
+    assert order["order_lines"][0]["tax_rate"] == 2500
+    assert order["locale"] == "nb-NO"
+    assert (order["merchant_reference1"], order["merchant_reference2"]) == (
+        "order-1",
+        transaction.id,
+    )
+    assert order["billing_address"] == {"email": "kari@example.com"}
+    for secret in (payer.card["number"], payer.card["pin"]):
+        assert secret not in json.dumps(order)
+    await merchant.audit()
+
+
+async def test_captured_and_refunded_in_parts(payer: Payer) -> None:
+    """The gift card first; of 400.00, 250.00 captured and 120.00 refunded."""
+    merchant, klarna = payer.merchant, payer.klarna
+    await merchant.come_back(klarna.pay(await payer.begin()))
+    transaction = await payer.transaction()
+    path = f"/v1/transactions/{transaction.id}"
+    await merchant.post(f"{path}/capture", {"amount": 25000})
+    order = klarna.order(str(transaction.psp_reference))
+    assert (order["captured_amount"], order["remaining_authorized_amount"]) == (15000, 15000)
+    assert await merchant.balance(payer.card["card_id"]) == (0, 0, 10000)
+    await merchant.post(f"{path}/refund", {"amount": 12000})
+    order = klarna.order(str(transaction.psp_reference))
+    assert (order["refunded_amount"], order["status"]) == (2000, "PART_CAPTURED")
+    assert (await merchant.balance(payer.card["card_id"]))[0] == 10000
+    await merchant.post(f"{path}/void")
+    order = klarna.order(str(transaction.psp_reference))
+    assert (order["captured_amount"], order["remaining_authorized_amount"]) == (15000, 0)
+    await merchant.audit()
+
+
+async def test_declined_then_the_payer_chooses_again(payer: Payer) -> None:
+    merchant, klarna = payer.merchant, payer.klarna
+    url = await payer.begin()
+    await merchant.come_back(klarna.pay(url, DENIED))
+    shown = await merchant.view(payer.session_id)
+    assert (shown.state, shown.notice) == (PageState.OPEN, Notice.DECLINED)
+    assert await merchant.balance(payer.card["card_id"]) == (10000, 0, 0)
+    # The page in the other tab is closed.
+    assert "utløpt" in klarna.http.get(url, headers={"accept-language": "nb"}).text
+    again = await pay(merchant.ctx, payer.session_id, OPTION, 30000, "nb")
+    await merchant.come_back(klarna.pay(str(again.url)))
+    assert (await merchant.view(payer.session_id)).state is PageState.PAID
+    await merchant.audit()
+
+
+async def test_a_risk_is_decided_after_the_payer_came_back(payer: Payer) -> None:
+    """Klarna looks at it: the card stays held, nothing is told to be paid; then Klarna accepts."""
+    merchant, klarna = payer.merchant, payer.klarna
+    await merchant.come_back(klarna.pay(await payer.begin(), PENDING))
+    assert (await merchant.view(payer.session_id)).state is PageState.PAYING
+    assert await merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
+    klarna.admin("clock", advance=61)
+    merchant.clock.ahead += timedelta(seconds=61)
+    assert await reconcile_due(merchant.ctx) == 1
+    shown = await merchant.view(payer.session_id)
+    assert shown.state is PageState.PAID
+    await merchant.audit()
+
+
+async def test_a_risk_is_refused_later(payer: Payer) -> None:
+    merchant, klarna = payer.merchant, payer.klarna
+    klarna.admin("settings", fraud_outcome="REJECTED")
+    await merchant.come_back(klarna.pay(await payer.begin(), PENDING))
+    klarna.admin("clock", advance=61)
+    merchant.clock.ahead += timedelta(seconds=61)
+    await reconcile_due(merchant.ctx)
+    shown = await merchant.view(payer.session_id)
+    assert (shown.state, shown.notice) == (PageState.OPEN, Notice.DECLINED)
+    assert await merchant.balance(payer.card["card_id"]) == (10000, 0, 0)
+    await merchant.audit()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener().running() as listener:
+        yield listener
+
+
+async def test_told_by_klarna_alone(
+    payer: Payer, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The payer never comes back: the status update, at the address we gave, leads to a read."""
+    merchant, klarna = payer.merchant, payer.klarna
+    base = listener.url.removesuffix("/notifications")
+    monkeypatch.setattr(merchant.ctx.settings, "base_url", base)
+    url = await payer.begin()
+    klarna.pay(url)
+    told = listener.wait_for(1, b'"COMPLETED"')[0]
+    path = told.headers[":path"]
+    without = path.partition("&token=")[0]
+    refused = await merchant.api.post(without, content=told.body)
+    assert refused.status_code == 401, refused.text
+    assert (await merchant.view(payer.session_id)).state is PageState.PAYING
+    for _ in range(2):
+        answer = await merchant.api.post(path, content=told.body)
+        assert answer.status_code == 200, answer.text
+    assert (await merchant.view(payer.session_id)).state is PageState.PAID
+    await merchant.audit()
+
+
+async def test_another_amount_parks_the_payment(payer: Payer) -> None:
+    merchant, klarna = payer.merchant, payer.klarna
+    back = klarna.pay(await payer.begin())
+    klarna.fault("read", "wrong_amount")
+    await merchant.come_back(back)
+    transaction = await payer.transaction()
+    assert transaction.status == "ON_HOLD"
+    assert await merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
+    await merchant.audit()
