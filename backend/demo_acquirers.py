@@ -36,6 +36,10 @@ def _swedbankpay(base_url: str, secret: str) -> Credentials:
     }
 
 
+def _klarna(base_url: str, secret: str) -> Credentials:
+    return {"base_url": base_url, "username": "PK_demo", "password": f"klarna_test_{secret}"}
+
+
 ACQUIRERS = (
     Acquirer(
         "swedbankpay",
@@ -44,6 +48,7 @@ ACQUIRERS = (
         tuple(f"payex.{product}" for product in INSTRUMENTS),
         _swedbankpay,
     ),
+    Acquirer("klarna", "Klarna", 12, ("klarna.klarna",), _klarna),
 )
 
 
