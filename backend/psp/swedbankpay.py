@@ -337,6 +337,9 @@ class SwedbankPay:
             return movement_result(order, found, amount, answer.raw)
         if kind is OperationKind.VOID and order.status == "Cancelled":
             return Result(Outcome.DONE, reference, raw=answer.raw)
+        if kind is OperationKind.REFUND and order.may_be_refunding:
+            message = "the provider still works on it"
+            return Result(Outcome.UNKNOWN, reference, message=message, raw=answer.raw)
         return Result(Outcome.REFUSED, reference, code="invalid", message="none", raw=answer.raw)
 
     async def _read(self, reference: str) -> Answer:

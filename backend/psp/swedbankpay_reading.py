@@ -73,6 +73,13 @@ class Order:
         wanted = (one for one in self.movements or () if one.payee_reference == payee_reference)
         return next(wanted, None)
 
+    @property
+    def may_be_refunding(self) -> bool:
+        """A refund that takes days is listed nowhere meanwhile; but no other is offered, though
+        there is money to refund."""
+        left = self.moved("Capture", "Sale") - self.moved("Reversal")
+        return left > 0 and "reversal" not in self.operations
+
     def moved(self, *kinds: str) -> int:
         return sum(one.amount for one in self.movements or () if one.kind in kinds)
 

@@ -75,7 +75,8 @@ def operations(order: Json) -> list[Json]:
             ("PATCH", address, "abort"),
             ("PATCH", address, "abort-paymentattempt"),
         ]
-    amounts = left(order)
+    # While a refund is on its way nothing else is offered.
+    amounts = left(order) if not order["_pending"] else dict.fromkeys(left(order), 0)
     after = (("capture", "captures"), ("cancel", "cancellations"), ("reversal", "reversals"))
     rows += [("POST", f"{address}/{path}", rel) for rel, path in after if amounts[rel]]
     return [

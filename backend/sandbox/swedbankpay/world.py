@@ -25,7 +25,9 @@ RETRY = Retry(gaps=(30, 30, 300, 72, 432, 401, 401), tries=8)
 
 class World(common.World):
     def __init__(self, storage: Storage) -> None:
-        super().__init__(storage, Faults(VERBS, status=403, code="creditcard/acquirererror"), DEFAULTS)
+        super().__init__(
+            storage, Faults(VERBS, status=403, code="creditcard/acquirererror"), DEFAULTS
+        )
 
     def call_back(self, merchant: str, order: Json) -> None:
         """Tell the merchant to look, in the same transaction as what there is to see."""
