@@ -15,7 +15,7 @@ from backend import faults
 from backend.accounts.profiles import credentials_of, profile_of
 from backend.context import Backend
 from backend.errors import NotFound, PaymentInProgress, SessionClosed, Unauthorized
-from backend.payments import settle
+from backend.payments import late, settle
 from backend.payments.callbacks import tell_merchant
 from backend.payments.create import create_at_provider
 from backend.payments.store import connector_of, lock_transaction, money, open_operation
@@ -166,6 +166,8 @@ async def settle_return(
             connector = await connector_of(ctx, transaction)
             payment = await connector.complete_return(transaction.psp_reference, query)
             await apply_read(ctx, transaction, payment)
+    elif transaction.status == Status.FAILED and transaction.psp_reference is not None:
+        await late.heard_of(ctx, transaction, await connector_of(ctx, transaction))
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
     if session.state == SessionState.PAID:
@@ -234,6 +236,11 @@ async def notified(
 
 
 async def read_now(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
-    """Read a try that has not ended, and do what the read says."""
-    if transaction.status == Status.INITIATED and transaction.psp_reference is not None:
+    """Read a try that has not ended, and do what the read says. One that has failed is read too:
+    what was authorized too late is given back."""
+    if transaction.psp_reference is None:
+        return
+    if transaction.status == Status.INITIATED:
         await apply_read(ctx, transaction, await connector.fetch(transaction.psp_reference))
+    elif transaction.status == Status.FAILED:
+        await late.heard_of(ctx, transaction, connector)

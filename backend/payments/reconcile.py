@@ -15,7 +15,7 @@ from sqlmodel import col, or_, select
 
 from backend import faults
 from backend.context import Backend
-from backend.payments import attempts, operations
+from backend.payments import attempts, late, operations
 from backend.payments.create import create_at_provider
 from backend.payments.store import OPEN_STATES, connector_of
 from backend.payments.tables import Operation, Transaction
@@ -68,6 +68,8 @@ async def _go_on(ctx: Backend, operation: Operation) -> None:
     async with asyncio.timeout(ctx.settings.operation_grace):
         if operation.kind == OperationKind.AUTHORIZE:
             await _go_on_paying(ctx, transaction, operation)
+        elif operation.kind == late.LATE:
+            await late.pursue(ctx, operation)
         else:
             result = await operations.ask_again(ctx, transaction, operation)
             await operations.finish(ctx, operation.id, result, operation.claimed_until)

@@ -12,6 +12,7 @@ import pytest
 from sqlmodel import select
 
 from backend.accounts.profiles import save_profile
+from backend.payments.attempts import reopen
 from backend.payments.pay import pay
 from backend.payments.reconcile import reconcile_due
 from backend.payments.tables import Transaction
@@ -195,3 +196,106 @@ async def test_another_amount_parks_the_payment(payer: Payer) -> None:
     assert transaction.status == "ON_HOLD"
     assert await merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
     await merchant.audit()
+
+
+# --- authorized too late -------------------------------------------------------------------------
+
+
+class Late(Payer):
+    """A payer whose approval arrives at Klarna after the payment was given up."""
+
+    back = ""
+
+    async def given_up_then_approved(self) -> Transaction:
+        url = await self.begin()
+        transaction = await self.transaction()
+        self.klarna.admin("settings", late_approvals=True)
+        await reopen(self.merchant.ctx, self.session_id)
+        assert (await self.merchant.view(self.session_id)).state is PageState.OPEN
+        assert await self.merchant.balance(self.card["card_id"]) == (10000, 0, 0)
+        self.back = self.klarna.pay(url)
+        order = self.klarna.order(str(transaction.psp_reference))
+        assert (order["status"], order["remaining_authorized_amount"]) == ("AUTHORIZED", 30000)
+        return transaction
+
+    def held_at_klarna(self, transaction: Transaction) -> int:
+        order = self.klarna.order(str(transaction.psp_reference))
+        return int(order["remaining_authorized_amount"])
+
+    async def events(self, transaction: Transaction) -> list[tuple[str, bool, int]]:
+        shown = await self.merchant.transaction(transaction.id)
+        assert shown["status"] == "FAILED"
+        return [(one["event"], one["success"], one["amount"]) for one in shown["events"]]
+
+
+@pytest.fixture
+def late(merchant: Merchant, klarna: KlarnaSandbox) -> Late:
+    return Late(merchant, klarna)
+
+
+VOIDED = [("INITIALIZE", True, 40000), ("AUTHORIZE", False, 40000), ("VOID", True, 30000)]
+
+
+async def test_a_late_approval_is_cancelled_when_the_payer_comes_back(late: Late) -> None:
+    transaction = await late.given_up_then_approved()
+    for _ in range(2):
+        back = await late.merchant.come_back(late.back)
+        assert back.endswith(f"/{late.session_id}")
+    assert late.held_at_klarna(transaction) == 0
+    assert await late.events(transaction) == VOIDED
+    assert (await late.merchant.view(late.session_id)).state is PageState.OPEN
+    assert await late.merchant.balance(late.card["card_id"]) == (10000, 0, 0)
+    await late.merchant.audit()
+
+
+async def test_a_late_approval_is_cancelled_when_klarna_tells_and_the_order_is_paid_otherwise(
+    late: Late, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = listener.url.removesuffix("/notifications")
+    monkeypatch.setattr(late.merchant.ctx.settings, "base_url", base)
+    transaction = await late.given_up_then_approved()
+    again = await pay(late.merchant.ctx, late.session_id, OPTION, 30000, "nb")
+    await late.merchant.come_back(late.klarna.pay(str(again.url)))
+    assert (await late.merchant.view(late.session_id)).state is PageState.PAID
+    told = [
+        one
+        for one in listener.wait_for(2, b'"COMPLETED"')
+        if transaction.id in one.headers[":path"]
+    ]
+    answer = await late.merchant.api.post(told[0].headers[":path"], content=told[0].body)
+    assert answer.status_code == 200, answer.text
+    assert late.held_at_klarna(transaction) == 0
+    assert await late.events(transaction) == VOIDED
+    assert (await late.merchant.view(late.session_id)).state is PageState.PAID
+    assert await late.merchant.balance(late.card["card_id"]) == (0, 10000, 0)
+    await late.merchant.audit()
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "refuse"])
+async def test_a_late_approval_is_cancelled_in_the_end(late: Late, kind: str) -> None:
+    """The first call to cancel is lost, or refused: the reconciler goes on until none is held."""
+    transaction = await late.given_up_then_approved()
+    late.klarna.fault("cancel", kind)
+    await late.merchant.come_back(late.back)
+    assert late.held_at_klarna(transaction) == (0 if kind == "drop_after" else 30000)
+    await late.merchant.audit()
+    late.merchant.clock.ahead += timedelta(seconds=3)
+    assert await reconcile_due(late.merchant.ctx) == 1
+    assert late.held_at_klarna(transaction) == 0
+    late.merchant.clock.ahead += timedelta(hours=1)
+    assert await reconcile_due(late.merchant.ctx) == 0
+    await late.merchant.audit()
+
+
+async def test_a_late_approval_whose_risk_is_not_decided_yet(late: Late) -> None:
+    url = await late.begin()
+    transaction = await late.transaction()
+    late.klarna.admin("settings", late_approvals=True)
+    await reopen(late.merchant.ctx, late.session_id)
+    await late.merchant.come_back(late.klarna.pay(url, PENDING))
+    assert late.held_at_klarna(transaction) == 30000
+    late.klarna.admin("clock", advance=61)
+    late.merchant.clock.ahead += timedelta(seconds=61)
+    assert await reconcile_due(late.merchant.ctx) == 1
+    assert late.held_at_klarna(transaction) == 0
+    await late.merchant.audit()

@@ -27,7 +27,12 @@ class KlarnaSandbox(Sandbox):
     def reset(self) -> None:
         super().reset()
         self.admin(
-            "settings", offer=True, keep_all_keys=False, fraud_seconds=60, fraud_outcome="ACCEPTED"
+            "settings",
+            offer=True,
+            keep_all_keys=False,
+            late_approvals=False,
+            fraud_seconds=60,
+            fraud_outcome="ACCEPTED",
         )
 
     def pay(self, url: str, email: str = APPROVED) -> str:

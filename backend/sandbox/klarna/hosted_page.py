@@ -156,7 +156,10 @@ class HostedPage:
         return None if session is None else (Call(found[0]), found[1], session)
 
     def _open(self, page: Json) -> bool:
-        return page["status"] not in pages.FINAL and bool(page["_expires"] > self._world.now())
+        if page["_expires"] <= self._world.now():
+            return False
+        late = page["status"] == "DISABLED" and bool(self._world.setting("late_approvals"))
+        return late or page["status"] not in pages.FINAL
 
     def _form(
         self,

@@ -33,6 +33,8 @@ DEFAULTS: dict[str, Any] = {
     "offer": True,
     # Documented for order management only; newer pages say everywhere.
     "keep_all_keys": False,
+    # An approval that is on its way when the page is closed comes through all the same.
+    "late_approvals": False,
     # An order whose risk is looked at is decided after this, in this way.
     "fraud_seconds": 60,
     "fraud_outcome": "ACCEPTED",

@@ -1,0 +1,130 @@
+"""A payment authorized too late: after it was given up. It is cancelled at its provider.
+
+Something is heard of a try that has failed: its payer comes back, or the provider tells of it. A
+read decides. Where money is held for us after all, the order may long be paid otherwise, so it is
+given back: an operation of its own, `late`, written before the provider is asked and looked at
+again until nothing is held any more. Source: shared design section 4.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from backend.context import Backend
+from backend.ids import new_uuid
+from backend.payments import settle
+from backend.payments.callbacks import tell_merchant
+from backend.payments.store import (
+    OPEN_STATES,
+    Happened,
+    connector_of,
+    lock_operation,
+    lock_transaction,
+    open_operation,
+    record,
+)
+from backend.payments.tables import Operation, Transaction
+from backend.psp.protocol import Connector, Outcome, Payment, PaymentState, Result
+from backend.rules.money import Money
+from backend.rules.transaction import Status
+from backend.sessions.tables import CheckoutSession
+
+LATE = "late"
+"""The kind of the operation; no merchant asks for it."""
+SLOWEST_LOOK = 300
+_REASON = "authorized after the payment was given up"
+
+
+async def heard_of(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
+    """Read a try that has failed, and give back what is held for it. Repeating it is harmless."""
+    assert transaction.psp_reference is not None
+    payment = await connector.fetch(transaction.psp_reference)
+    if payment.code == "invalid" or payment.state is PaymentState.FAILED:
+        # Not known there, or no money will move.
+        return
+    if payment.state is PaymentState.CAPTURED and payment.captured == payment.refunded:
+        return
+    operation = await _write(ctx, transaction, payment)
+    if operation is not None:
+        await pursue(ctx, operation)
+
+
+async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Operation | None:
+    """The operation, claimed by this process; None where there is one already."""
+    now = ctx.clock.now()
+    ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
+    async with ctx.db.unit_of_work() as db:
+        locked = await lock_transaction(db, transaction.id)
+        if locked.status != Status.FAILED or await open_operation(db, locked.id) is not None:
+            return None
+        key = new_uuid()
+        operation = Operation(
+            id=key, transaction_id=locked.id, kind=LATE, key=key, state="pending", card_amount=0,
+            psp_amount=payment.amount.amount if payment.amount else 0, request={},
+            due_at=ours_until, claimed_until=ours_until, created_by="checkout",
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        db.add(operation)
+        return operation
+
+
+async def pursue(ctx: Backend, operation: Operation) -> None:
+    """One step: read, give back what is held, keep how it went. The caller has claimed it."""
+    async with ctx.db.reading() as db:
+        transaction = await db.get(Transaction, operation.transaction_id)
+    assert transaction is not None
+    assert transaction.psp_reference is not None
+    connector = await connector_of(ctx, transaction)
+    payment = await connector.fetch(transaction.psp_reference)
+    result = await _give_back(connector, transaction.psp_reference, operation.key, payment)
+    await _keep(ctx, operation, payment, result)
+
+
+async def _give_back(connector: Connector, reference: str, key: str, payment: Payment) -> Result:
+    """DONE where nothing is held any more. A refusal is no end: the next read tells why."""
+    if payment.outcome is not Outcome.DONE:
+        return Result(Outcome.UNKNOWN, reference, message=payment.message, raw=payment.raw)
+    if payment.state is PaymentState.OPEN:
+        result = await connector.abort(reference, f"{key}:abort")
+    elif payment.state is PaymentState.AUTHORIZED:
+        result = await connector.void(reference, key)
+    elif payment.state is PaymentState.CAPTURED and payment.amount is not None:
+        # Of one phase: the payer's yes has moved the money.
+        left = Money(payment.captured - payment.refunded, payment.amount.currency)
+        if left.amount == 0:
+            return Result(Outcome.DONE, reference, raw=payment.raw)
+        result = await connector.refund(reference, left, f"{key}:{payment.refunded}")
+    elif payment.state is PaymentState.FAILED:
+        return Result(Outcome.DONE, reference, raw=payment.raw)
+    else:
+        # Not decided yet: what can be neither voided nor left alone.
+        return Result(Outcome.UNKNOWN, reference, raw=payment.raw)
+    if result.outcome is Outcome.DONE:
+        return result
+    return Result(Outcome.UNKNOWN, reference, message=result.message, raw=result.raw)
+
+
+async def _keep(ctx: Backend, operation: Operation, payment: Payment, result: Result) -> None:
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        transaction = await lock_transaction(db, operation.transaction_id)
+        locked = await lock_operation(db, operation.id)
+        if locked.state not in OPEN_STATES:
+            return
+        locked.tries += 1
+        locked.claimed_until = None
+        locked.raw = dict(result.raw)
+        if result.outcome is not Outcome.DONE:
+            locked.state = "unknown"
+            locked.due_at = now + timedelta(seconds=min(2**locked.tries, SLOWEST_LOOK))
+            return
+        settle.end(locked, "done", now)
+        moved = {PaymentState.AUTHORIZED: "VOID", PaymentState.CAPTURED: "REFUND"}
+        name = moved.get(payment.state or PaymentState.FAILED)
+        if name is None:
+            return
+        happened = Happened(name, locked.psp_amount, metadata={"reason": _REASON})
+        event = await record(db, transaction, happened, now)
+        session = await db.get(CheckoutSession, transaction.session_id)
+        assert session is not None  # a foreign key holds it
+        await tell_merchant(db, session, transaction, now, event=event)
