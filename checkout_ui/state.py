@@ -30,7 +30,8 @@ SESSION_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 WATCH_SECONDS = 2.0
 """Between two looks at the session's version while a page is open."""
-WATCH_LONGEST = 4 * 3600
+WATCH_LONGEST = 3600
+"""After that a page is as it was last seen, until its payer does something."""
 WATCH_WHOLE_EVERY = 3
 """Every so many looks the whole session is read: that it has expired changes no version."""
 
@@ -109,6 +110,8 @@ class Checkout(rx.State):
 
     _language: str = texts.DEFAULT
     _version: int = -1
+    _watch: str = ""
+    """Whose turn it is: one follower a page, however often `watch` is called."""
     _sent_to: str = ""
 
     @rx.event
@@ -123,10 +126,17 @@ class Checkout(rx.State):
     async def watch(self):
         """Follow the session while the page is open: it may be paid, changed or cancelled in
         another tab or by the merchant, or expire. Ends with the connection (Reflex cancels what
-        `load` started), when the session is closed, or after WATCH_LONGEST."""
+        `load` started), when another follows, when the session is closed, or after
+        WATCH_LONGEST."""
         seen: tuple[int, str] = (-1, "")
+        mine = secrets.token_hex(4)
+        async with self:
+            self._watch = mine
         for turn in range(int(WATCH_LONGEST / WATCH_SECONDS)):
             await asyncio.sleep(WATCH_SECONDS)
+            async with self:
+                if self._watch != mine:
+                    return
             try:
                 view = await self._if_changed(seen[0], whole=turn % WATCH_WHOLE_EVERY == 0)
             except SessionNotFound:
@@ -255,6 +265,9 @@ class Checkout(rx.State):
     def _show(self, view: CheckoutView) -> None:
         language, before = self._language, self.stage
         self._version = view.version
+        if before != view.state.value:
+            # What was under way has ended, or the page has other buttons now.
+            self._end()
         self._set(
             stage=view.state.value,
             page_title=shown.title(view.state, view.merchant_name, language),

@@ -45,11 +45,12 @@ class PaymentState(Checkout):
         async with self:
             if not self._begin("pay"):
                 return
-            if not await self._consents_given(form_data):
-                self._end()
-                return
             language = self._language
         try:
+            async with self:
+                if not await self._consents_given(form_data):
+                    self._end()
+                    return
             result = await pay(
                 context.current(),
                 self._session_id(),
