@@ -1,0 +1,179 @@
+"""`auto_capture`: right after the authorization, again after growing gaps, for 48 hours."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from backend.accounts.profiles import connections_of, get_profile, save_profile
+from backend.payments.auto_capture import capture_due, gap
+from backend.payments.reconcile import reconcile_due
+from backend.payments.tables import AutoCapture
+from backend.psp.card_gateway import CardGateway
+from backend.worker import start
+from tests.support.card_gateway import CAPTURE_TIMES_OUT, Acquirer
+from tests.support.checkout import ON, Merchant, profile, session_body
+
+AUTO = session_body()["configuration"] | {"auto_capture": True}
+
+
+async def row(merchant: Merchant) -> AutoCapture:
+    async with merchant.ctx.db.reading() as db:
+        return (await db.exec(select(AutoCapture))).one()
+
+
+async def captures(merchant: Merchant, transaction_id: str) -> list[tuple[bool, int]]:
+    events = (await merchant.transaction(transaction_id))["events"]
+    return [(e["success"], e["amount"]) for e in events if e["event"] == "CAPTURE"]
+
+
+async def test_captured_right_after_the_authorization(
+    merchant: Merchant, acquirer: Acquirer
+) -> None:
+    card = await merchant.card(10000)
+    transaction_id = await merchant.paid(acquirer, 40000, card, configuration=AUTO)
+    assert (await merchant.transaction(transaction_id))["status"] == "AUTHORIZED"
+    assert await capture_due(merchant.ctx) == 1
+    done = await merchant.transaction(transaction_id)
+    assert done["status"] == "CAPTURED"
+    assert done["events"][-1]["created_by"] == "auto_capture"
+    assert await captures(merchant, transaction_id) == [(True, 40000)]
+    assert await merchant.balance(card["card_id"]) == (0, 0, 10000)
+    assert (await row(merchant)).state == "done"
+    assert await capture_due(merchant.ctx) == 0
+    await merchant.audit()
+
+
+async def test_the_worker_does_it(merchant: Merchant, acquirer: Acquirer) -> None:
+    transaction_id = await merchant.paid(acquirer, 40000, configuration=AUTO)
+    worker = start(merchant.ctx)
+    for _ in range(100):
+        if (await merchant.transaction(transaction_id))["status"] == "CAPTURED":
+            break
+        await asyncio.sleep(0.1)
+    await worker.stop()
+    assert await captures(merchant, transaction_id) == [(True, 40000)]
+
+
+async def test_a_gift_card_alone_and_an_order_of_nothing(
+    merchant: Merchant, acquirer: Acquirer
+) -> None:
+    card = await merchant.card(50000)
+    covered = await merchant.paid(acquirer, 40000, card, configuration=AUTO)
+    zero = AUTO | {"dintero": {"type": "payment_type", "wallets": ON, "zero": ON}}
+    nothing = await merchant.paid(acquirer, 0, configuration=zero)
+    assert await capture_due(merchant.ctx) == 2
+    for transaction_id, amount in ((covered, 40000), (nothing, 0)):
+        assert (await merchant.transaction(transaction_id))["status"] == "CAPTURED"
+        assert await captures(merchant, transaction_id) == [(True, amount)]
+    await merchant.audit()
+
+
+async def test_the_profile_can_say_so(merchant: Merchant, acquirer: Acquirer) -> None:
+    async with merchant.ctx.db.reading() as db:
+        connections = connections_of(merchant.ctx, await get_profile(db, "T12345678", "default"))
+    setup = profile("", "", connections=connections, configuration={"auto_capture": True})
+    await save_profile(merchant.ctx, setup)
+    asked = await merchant.paid(acquirer, 40000)
+    refused = AUTO | {"auto_capture": False}
+    other = await merchant.paid(acquirer, 40000, configuration=refused)
+    assert await capture_due(merchant.ctx) == 1
+    assert (await merchant.transaction(asked))["status"] == "CAPTURED"
+    assert (await merchant.transaction(other))["status"] == "AUTHORIZED"
+
+
+def test_the_gaps_grow() -> None:
+    assert [gap(n).total_seconds() for n in (1, 2, 3, 8, 9, 50)] == [
+        60, 120, 240, 7680, 14400, 14400,
+    ]  # fmt: skip
+
+
+async def test_tried_again_for_48_hours_and_then_given_up(
+    merchant: Merchant, acquirer: Acquirer
+) -> None:
+    transaction_id = await merchant.paid(acquirer, 40000, configuration=AUTO)
+    acquirer.fault("capture", "refuse", status=402, times=1000)
+    begun = (await row(merchant)).due_at
+    tries, waited = 0, []
+    while (await row(merchant)).state == "due":
+        due = (await row(merchant)).due_at
+        merchant.clock.ahead += max(due - merchant.clock.now(), timedelta()) + timedelta(seconds=1)
+        tries += await capture_due(merchant.ctx)
+        waited.append(round(((await row(merchant)).due_at - due) / timedelta(minutes=1)))
+        assert await capture_due(merchant.ctx) == 0
+    assert (await row(merchant)).state == "given_up"
+    assert waited == sorted(waited)
+    assert timedelta(hours=43) < merchant.clock.now() - begun < timedelta(hours=48, minutes=1)
+    assert (await row(merchant)).tries == tries
+    acquirer.reset()
+    merchant.clock.ahead = timedelta()
+    failed = await captures(merchant, transaction_id)
+    assert failed == [(False, 40000)] * tries
+    transaction = await merchant.transaction(transaction_id)
+    assert transaction["status"] == "AUTHORIZED"
+    assert transaction["events"][-1]["error"]["code"]
+    # By hand it can still be captured.
+    done = await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 40000})
+    assert done["status"] == "CAPTURED"
+
+
+async def test_it_succeeds_at_a_later_try(merchant: Merchant, acquirer: Acquirer) -> None:
+    transaction_id = await merchant.paid(acquirer, 40000, configuration=AUTO)
+    acquirer.fault("capture", "refuse", status=402)
+    assert await capture_due(merchant.ctx) == 1
+    merchant.clock.ahead += timedelta(seconds=61)
+    assert await capture_due(merchant.ctx) == 1
+    assert await captures(merchant, transaction_id) == [(False, 40000), (True, 40000)]
+    assert (await row(merchant)).state == "done"
+
+
+@pytest.mark.parametrize(("verb", "body"), [("capture", {"amount": 15000}), ("void", None)])
+async def test_a_merchant_who_acts_stops_it(
+    merchant: Merchant, acquirer: Acquirer, verb: str, body: Any
+) -> None:
+    transaction_id = await merchant.paid(acquirer, 40000, configuration=AUTO)
+    acquirer.fault("capture", "refuse", status=402)
+    assert await capture_due(merchant.ctx) == 1
+    await merchant.post(f"/v1/transactions/{transaction_id}/{verb}", body)
+    assert (await row(merchant)).state == "stopped"
+    merchant.clock.ahead += timedelta(hours=1)
+    assert await capture_due(merchant.ctx) == 0
+    expected = [(False, 40000)] + ([(True, 15000)] if verb == "capture" else [])
+    assert await captures(merchant, transaction_id) == expected
+
+
+async def test_a_capture_that_is_not_answered_is_not_sent_twice(
+    merchant: Merchant, acquirer: Acquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = CardGateway.__init__
+
+    def impatient(self: CardGateway, *args: Any, **more: Any) -> None:
+        real(self, *args, **more, connect_timeout=1.0, read_timeout=0.5)
+
+    monkeypatch.setattr(CardGateway, "__init__", impatient)
+    transaction_id = await merchant.paid(
+        acquirer, 40000, number=CAPTURE_TIMES_OUT, configuration=AUTO
+    )
+    assert await capture_due(merchant.ctx) == 1
+    assert (await row(merchant)).state == "due"
+    merchant.clock.ahead += timedelta(seconds=61)
+    # While it is not known how it ended there is no second one.
+    assert await capture_due(merchant.ctx) == 1
+    kinds = [e["event"] for e in (await merchant.transaction(transaction_id))["events"]]
+    assert kinds[2:] == ["INITIATE_CAPTURE"]
+    acquirer.reset()
+    for _ in range(5):
+        merchant.clock.ahead += timedelta(seconds=70)
+        await reconcile_due(merchant.ctx)
+        await capture_due(merchant.ctx)
+    done = await merchant.transaction(transaction_id)
+    assert done["status"] == "CAPTURED"
+    (event,) = [e for e in done["events"] if e["event"] == "CAPTURE" and e["success"]]
+    initiated = next(e for e in done["events"] if e["event"] == "INITIATE_CAPTURE")
+    assert event["correlation_request_id"] == initiated["request_id"]
+    assert (await row(merchant)).state == "done"
+    await merchant.audit()
