@@ -76,6 +76,11 @@ class Places:
     def shop_url(self) -> str:
         return f"http://{HOST}:{self.shop}"
 
+    @property
+    def sms_url(self) -> str:
+        """The page that shows the text messages, in the shop's program."""
+        return f"{self.shop_url}/sms"
+
 
 def run_demo(port: int, directory: Path) -> None:
     """Run until stopped. `port` 0 takes three free ports. Raises StopRequested at the end, and
@@ -174,6 +179,7 @@ def _checkout_environment(places: Places) -> dict[str, str]:
         "GAVEKORT_SECRET_KEY": _master_secret(places.directory),
         "GAVEKORT_BASE_URL": places.base_url,
         "GAVEKORT_ALLOW_INSECURE_CALLBACKS": "true",
+        "GAVEKORT_SMS_URL": f"{places.sms_url}/messages",
     }
 
 
@@ -241,6 +247,7 @@ def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
     return {
         "base_url": places.base_url,
         "shop_url": places.shop_url,
+        "sms_url": places.sms_url,
         "account_id": ACCOUNT_ID,
         "client_id": seed.client_id,
         "client_secret": seed.client_secret,
@@ -273,6 +280,7 @@ def _tell(places: Places, facts: dict[str, Any]) -> None:
         f"  Checkout    {places.base_url}",
         f"  Acquirer    {places.acquirer_url}",
         *(f"  {one.label:11} {places.more_urls[one.name]}" for one in ACQUIRERS),
+        f"  Messages    {places.sms_url}/",
         f"  Facts       {places.directory / 'demo.json'}",
         "",
         "  Gift cards: number               PIN    issued with",

@@ -40,6 +40,19 @@ class Settings(BaseSettings):
     callback_timeout: float = Field(default=10.0, gt=0)
     express_callback_timeout: float = Field(default=60.0, gt=0)
     callback_attempts: int = Field(default=20, ge=1)
+    webhook_timeout: float = Field(default=60.0, gt=0, le=100)
+    webhook_attempts: int = Field(default=5, ge=1)
+    webhook_failures: int = Field(default=10, ge=1)
+    """A webhook subscription is deleted after so many deliveries, one after the other, that were
+    given up."""
+
+    sms_url: str | None = None
+    """Where the SMS gateway takes messages (POST of JSON, docs/publish.md); None: none are sent."""
+    sms_token: SecretStr | None = None
+    """Sent to it as a Bearer token."""
+    sms_sender: str = Field(default="Gavekort", max_length=16)
+    sms_timeout: float = Field(default=5.0, gt=0, le=60)
+    sms_attempts: int = Field(default=5, ge=1)
 
     pin_tries_per_card: int = Field(default=10, ge=1)
     pin_tries_per_session: int = Field(default=10, ge=1)

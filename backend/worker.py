@@ -6,16 +6,22 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from backend.context import Backend
 from backend.idempotency.keys import forget_due
-from backend.outbox.deliver import deliver_due
+from backend.outbox.deliver import KINDS, deliver_due
 from backend.payments.auto_capture import capture_due
 from backend.payments.reconcile import reconcile_due
+from backend.sessions.publish import note_delivered
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
 MOST_DOUBLINGS = 10
+
+
+async def _deliver(kind: str, ctx: Backend) -> int:
+    return await deliver_due(ctx, (kind,), note_delivered)
 
 
 class Worker:
@@ -28,7 +34,8 @@ class Worker:
             asyncio.create_task(self._loop("reconcile", reconcile_due)),
             asyncio.create_task(self._loop("auto-capture", capture_due)),
             asyncio.create_task(self._loop("forget", forget_due)),
-            asyncio.create_task(self._loop("deliver", deliver_due)),
+            # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
+            *(asyncio.create_task(self._loop(kind, partial(_deliver, kind))) for kind in KINDS),
         ]
 
     async def stop(self, timeout: float = 3.0) -> None:

@@ -11,15 +11,19 @@ from backend.api import errors, openapi
 from backend.api.routers import (
     auth,
     cards,
+    hooks,
     notifications,
     profiles,
     sessions,
+    signature,
     transactions,
     view,
     wallets,
 )
 
-_ROUTERS = (auth, sessions, view, cards, wallets, transactions, profiles, notifications)
+_ROUTERS = (
+    auth, sessions, view, cards, wallets, transactions, hooks, signature, profiles, notifications,
+)  # fmt: skip
 
 PREFIX = "/v1"
 

@@ -29,6 +29,7 @@ class Format:
     numbers: bool = True
     characters: bool = False
     symbols: bool = False
+    barcode: bool = False
 
     def shown(self) -> dict[str, Any]:
         return asdict(self)
@@ -49,9 +50,11 @@ def make(form: Format) -> str:
     return form.prefix + body
 
 
-def make_default_number() -> str:
-    """A UUID with Dintero's prefix, where the request names no format."""
-    return f"{DEFAULT_PREFIX}{uuid.uuid4()}"
+def make_number(form: Format | None) -> tuple[str, dict[str, Any]]:
+    """A number, and its format as it is shown; without a format a UUID with Dintero's prefix."""
+    if form is None:
+        return f"{DEFAULT_PREFIX}{uuid.uuid4()}", {"length": 36, "prefix": DEFAULT_PREFIX}
+    return make(form), form.shown()
 
 
 def last4(number: str) -> str:

@@ -1,9 +1,16 @@
-"""Issue a gift card: its number, its PIN, its first money."""
+"""Issue gift cards: their numbers, their PINs, their first money. A batch is made inactive, without
+money, for cards that are printed before they are sold.
+
+Source: `reference/dintero-api.md#42-create-a-card`, `#44-batch-and-activate`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -12,16 +19,20 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import formats, ledger
 from backend.cards.formats import Format
-from backend.cards.tables import Card
+from backend.cards.tables import Card, CardToken
+from backend.cards.tokens import fresh_number
 from backend.context import Backend
-from backend.errors import Conflict
+from backend.errors import Conflict, InvalidRequest
 from backend.ids import new_uuid
+
+HASHES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class CardOrder:
     """What a card is to be. `amount` in minor units. `number_format` None: Dintero's default;
-    `pin_format` None: a card without a PIN, which only its merchant can use."""
+    `pin_format` None: a card without a PIN, which only its merchant can use. `number_expires_in`
+    (seconds) and `number_single_use` are of its number, not of the card."""
 
     account_id: str
     card_id: str
@@ -33,6 +44,9 @@ class CardOrder:
     customer_id: str | None = None
     name: str | None = None
     type: str = "gift_card"
+    active: bool = True
+    number_expires_in: int | None = None
+    number_single_use: bool = False
     active_from: datetime | None = None
     expires_at: datetime | None = None
     originated_by: str | None = None
@@ -45,52 +59,83 @@ class IssuedCard:
     """The only time when number and PIN are known."""
 
     card: Card
+    token: CardToken
     number: str
     pin: str | None
 
 
 async def issue_card(ctx: Backend, order: CardOrder) -> IssuedCard:
     """Make the card and fund it. Conflict where the account has this `card_id` already."""
-    if order.number_format:
-        number = formats.make(order.number_format)
-        shown = order.number_format.shown()
-    else:
-        number = formats.make_default_number()
-        shown = {"length": 36, "prefix": formats.DEFAULT_PREFIX}
-    pin = formats.make(order.pin_format) if order.pin_format else None
-    pin_hash = await ctx.vault.hash_pin(pin) if pin is not None else None
+    (issued,) = await issue_batch(ctx, [order])
+    return issued
+
+
+async def issue_batch(ctx: Backend, orders: Sequence[CardOrder]) -> list[IssuedCard]:
+    """Make all of them, or none. Conflict names the first `card_id` that exists already."""
+    twice = [card_id for card_id, n in Counter(o.card_id for o in orders).items() if n > 1]
+    if twice:
+        raise InvalidRequest(f"card_id {twice[0]!r} stands there twice")
+    pins = [formats.make(o.pin_format) if o.pin_format else None for o in orders]
+    # Each hash takes a core for a tenth of a second, and 64 MiB: not too many at once.
+    free = asyncio.Semaphore(HASHES_AT_ONCE)
+
+    async def hashed(pin: str | None) -> str | None:
+        async with free:
+            return None if pin is None else await ctx.vault.hash_pin(pin)
+
+    hashes = await asyncio.gather(*(hashed(pin) for pin in pins))
+    issued = []
     try:
         async with ctx.db.unit_of_work() as db:
-            card = await _store(db, ctx, order, number, shown, pin_hash)
+            for order, pin, pin_hash in zip(orders, pins, hashes, strict=True):
+                card, token, number = await _store(db, ctx, order, pin_hash)
+                issued.append(IssuedCard(card, token, number, pin))
     except IntegrityError as error:
-        raise Conflict(f"card_id {order.card_id!r} exists already") from error
-    return IssuedCard(card, number, pin)
+        raise Conflict("a card with one of these card_ids was made at the same time") from error
+    return issued
 
 
 async def _store(
-    db: AsyncSession, ctx: Backend, order: CardOrder, number: str, shown: dict[str, Any],
-    pin_hash: str | None,
-) -> Card:  # fmt: skip
+    db: AsyncSession, ctx: Backend, order: CardOrder, pin_hash: str | None
+) -> tuple[Card, CardToken, str]:
     query = select(Card.id).where(
         Card.account_id == order.account_id, Card.card_id == order.card_id
     )
     if (await db.exec(query)).first() is not None:
         raise Conflict(f"card_id {order.card_id!r} exists already")
     now = ctx.clock.now()
+    number, shown = await fresh_number(ctx, db, order.account_id, order.number_format)
+    mask = formats.mask(number, str(shown["prefix"]))
     card = Card(
         id=new_uuid(), account_id=order.account_id, card_id=order.card_id,
         currency=order.currency, type=order.type, name=order.name,
         customer_id=order.customer_id, originated_by=order.originated_by,
-        metadata_=order.metadata, extra=order.extra, initial_amount=order.amount, active=True,
-        active_from=order.active_from, expires_at=order.expires_at,
-        number_hash=ctx.vault.number_hash(order.account_id, number),
-        number_last4=formats.last4(number),
-        number_mask=formats.mask(number, str(shown.get("prefix") or "")), number_format=shown,
-        pin_hash=pin_hash, pin_format=order.pin_format.shown() if order.pin_format else None,
+        metadata_=order.metadata, extra=order.extra, initial_amount=order.amount,
+        active=order.active, active_from=order.active_from, expires_at=order.expires_at,
+        number_last4=formats.last4(number), number_mask=mask, pin_hash=pin_hash,
+        pin_format=order.pin_format.shown() if order.pin_format else None,
         funds=0, available=0, held=0, drawn=0, created_at=now, created_by=order.created_by,
     )  # fmt: skip
     db.add(card)
     await db.flush()
-    cause = ledger.Cause(ref_id=f"issue:{card.id}", now=now, created_by=order.created_by)
-    await ledger.fund(db, card, order.amount, cause)
-    return card
+    token = CardToken(
+        id=new_uuid(), account_id=order.account_id, card=card.id,
+        number_hash=ctx.vault.number_hash(order.account_id, number), mask=mask, format=shown,
+        created_at=now, created_by=order.created_by,
+    )  # fmt: skip
+    set_behaviour(token, order.number_expires_in, order.number_single_use, now)
+    db.add(token)
+    await db.flush()
+    if order.active:
+        cause = ledger.Cause(ref_id=f"issue:{card.id}", now=now, created_by=order.created_by)
+        await ledger.fund(db, card, order.amount, cause)
+    return card, token, number
+
+
+def set_behaviour(
+    token: CardToken, expires_in: int | None, single_use: bool, now: datetime
+) -> None:
+    """How long a card's own number is good, in seconds from now, and whether it pays only once."""
+    token.expires_in = expires_in
+    token.expires_at = now + timedelta(seconds=expires_in) if expires_in is not None else None
+    token.single_use = single_use

@@ -22,9 +22,12 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.cards.shape import wallet_transaction_shape
 from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
+from backend.cards.tokens import release_token
 from backend.errors import Conflict, GavekortError, NotFound
 from backend.ids import new_uuid
+from backend.outbox.enqueue import WALLET_TRANSACTION, Event, announce, subscribed
 
 _ACCOUNTS = {
     "fund": ("funds", "available"),
@@ -135,10 +138,13 @@ async def post(
 
 
 async def void(db: AsyncSession, held: Hold, cause: Cause) -> WalletTransaction:
-    """Resolve a hold by making all of it available again."""
+    """Resolve a hold by making all of it available again. Where nothing of it was ever taken, a
+    single-use token that made it can be used again."""
     card = await lock_card(db, held.card)
     _resolve(held, "voided", cause.now)
     parent = held.wallet_transaction_id
+    if held.id == parent:
+        await release_token(db, parent)
     return await _once(db, card, "void", "voided", held.amount, cause, parent_id=parent)
 
 
@@ -172,7 +178,14 @@ async def _once(
     await db.flush()
     if amount:
         await _move(db, card, movement, amount, made.id, cause.now)
+    await _announce(db, card, made, cause.now)
     return made
+
+
+async def _announce(db: AsyncSession, card: Card, made: WalletTransaction, now: datetime) -> None:
+    hooks = await subscribed(db, card.account_id, WALLET_TRANSACTION)
+    body = {"transaction": wallet_transaction_shape(made, card)}
+    announce(db, hooks, Event(card.account_id, WALLET_TRANSACTION, made.id, body), now)
 
 
 async def _move(

@@ -6,14 +6,16 @@ before it is checked, in the database, so that parallel tries cannot outrun the 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, update
+from sqlalchemy import case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cards.tables import Card, TryBudget
+from backend.cards.tables import Card, CardToken, TryBudget
+from backend.cards.tokens import is_expired
 from backend.context import Backend
 from backend.errors import NotFound
 from backend.rules.gift_card import CardFacts
@@ -28,44 +30,89 @@ async def get_card(db: AsyncSession, account_id: str, card_id: str) -> Card:
     return card
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A card, and the number or temporary token by which it was found."""
+
+    card: Card
+    token: CardToken
+
+
+async def find_number(
+    ctx: Backend, db: AsyncSession, account_id: str, number: str, *, expired_too: bool = False
+) -> Match | None:
+    """By a number or temporary token; None where it is unknown or, without `expired_too`, has
+    expired."""
+    query = (
+        select(Card, CardToken)
+        .join(CardToken, col(CardToken.card) == col(Card.id))
+        .where(CardToken.number_hash == ctx.vault.number_hash(account_id, number))
+    )
+    found = (await db.exec(query)).one_or_none()
+    if found is None or found[0].deleted_at is not None:
+        return None
+    if not expired_too and is_expired(found[1], ctx.clock.now()):
+        return None
+    return Match(*found)
+
+
 async def get_by_number(ctx: Backend, db: AsyncSession, account_id: str, number: str) -> Card:
     """By its number alone: for the merchant's API, never for a payer."""
-    query = select(Card).where(Card.number_hash == ctx.vault.number_hash(account_id, number))
-    card = (await db.exec(query)).one_or_none()
-    if card is None or card.deleted_at is not None:
+    match = await find_number(ctx, db, account_id, number)
+    if match is None:
         raise NotFound("no such card")
-    return card
+    return match.card
 
 
 async def find_by_number_and_pin(
     ctx: Backend, account_id: str, number: str, pin: str, *, session_id: str, source: str
 ) -> Card | None:
-    """The payer's card, or None: unknown number, wrong PIN, or no tries left, not told apart.
+    """The payer's card, or None; see `match_number_and_pin`."""
+    asker = (f"session:{session_id}", f"source:{ctx.vault.source_hash(source)}")
+    match = await match_number_and_pin(ctx, account_id, number, pin, asker=asker)
+    return match.card if match else None
 
-    `source` is the payer's address. Counted before the check; a right try is given back.
+
+async def match_number_and_pin(
+    ctx: Backend, account_id: str, number: str, pin: str, *, asker: tuple[str, str] | None,
+    expired_too: bool = False,
+) -> Match | None:  # fmt: skip
+    """None for unknown number, wrong PIN, or no tries left, not told apart.
+
+    `asker`: the scopes of whoever asks (`session:…`, `source:…`), each with a budget; None for the
+    merchant, who needs no PIN at all, so that only the card is guarded. Counted before the check;
+    a right try is given back.
     """
-    number_hash = ctx.vault.number_hash(account_id, number)
-    limits = {
-        f"card:{number_hash}": ctx.settings.pin_tries_per_card,
-        f"session:{session_id}": ctx.settings.pin_tries_per_session,
-        f"source:{ctx.vault.source_hash(source)}": ctx.settings.pin_tries_per_source,
-    }
-    now = ctx.clock.now()
-    window = timedelta(seconds=ctx.settings.pin_tries_window)
-    async with ctx.db.unit_of_work() as db:
-        counted = [await _count(db, scope, limit, now, window) for scope, limit in limits.items()]
-    allowed = all(counted)
     async with ctx.db.reading() as db:
-        query = select(Card).where(Card.number_hash == number_hash)
-        card = (await db.exec(query)).one_or_none()
-    known = card is not None and card.deleted_at is None
-    pin_hash = card.pin_hash if card is not None and known and allowed else None
+        match = await find_number(ctx, db, account_id, number, expired_too=expired_too)
+    settings = ctx.settings
+    # Of a known card, however many tokens it has, the tries are counted together.
+    own = card_scope(match.card) if match else f"card:{ctx.vault.number_hash(account_id, number)}"
+    limits = {own: settings.pin_tries_per_card}
+    if asker is not None:
+        limits |= {asker[0]: settings.pin_tries_per_session,
+                   asker[1]: settings.pin_tries_per_source}  # fmt: skip
+    now = ctx.clock.now()
+    window = timedelta(seconds=settings.pin_tries_window)
+    # Apart: a counted try stays counted where the request comes to nothing.
+    async with ctx.db.unit_of_work(apart=True) as db:
+        counted = [await _count(db, scope, limit, now, window) for scope, limit in limits.items()]
+    pin_hash = match.card.pin_hash if match is not None and all(counted) else None
     if not await ctx.vault.pin_matches(pin, pin_hash):
         return None
-    async with ctx.db.unit_of_work() as db:
+    async with ctx.db.unit_of_work(apart=True) as db:
         for scope in limits:
             await _give_back(db, scope)
-    return card
+    return match
+
+
+def card_scope(card: Card) -> str:
+    return f"card:{card.id}"
+
+
+async def forget_tries(db: AsyncSession, card: Card) -> None:
+    """With a new PIN the guesses at the old one count no more."""
+    await db.exec(delete(TryBudget).where(col(TryBudget.scope) == card_scope(card)))
 
 
 async def _count(

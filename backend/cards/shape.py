@@ -7,10 +7,12 @@ Source: `reference/dintero-api.md#43-card-object`, `#45-info-and-transactions`. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from backend.cards.tables import Card, WalletTransaction
+from backend.cards.barcodes import barcode_128
+from backend.cards.tables import NO_CURRENCY, Card, CardToken, WalletTransaction
 from backend.clock import iso
 
 
@@ -26,8 +28,9 @@ def card_status(card: Card, now: datetime) -> str:
     return "used" if card.available + card.held == 0 else "partially_used"
 
 
-def card_shape(card: Card, now: datetime) -> dict[str, Any]:
-    """Without number and PIN, which are given once, when the card is made."""
+def card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+    """Without number and PIN, which are given once, when the card is made. `tokens`: its number
+    and the temporary ones, see `cards.tokens.tokens_of`."""
     shape: dict[str, Any] = dict(card.extra)
     shape |= {
         "id": card.id,
@@ -35,19 +38,19 @@ def card_shape(card: Card, now: datetime) -> dict[str, Any]:
         "type": card.type,
         "status": card_status(card, now),
         "amount": card.initial_amount,
-        "currency": card.currency,
         "amount_balance": card.available + card.held,
         "amount_available": card.available,
         "amount_funds": card.funds,
         "amount_drawdown": card.drawn,
         "amount_pending": card.held,
         "amount_reserved": 0,
-        "tokens": [{"masked_code": card.number_mask, "format": card.number_format}],
+        "tokens": [_token(token) for token in tokens],
         "metadata": card.metadata_,
         "created_at": iso(card.created_at),
         "created_by": card.created_by,
     }
     optional = {
+        "currency": None if card.currency == NO_CURRENCY else card.currency,
         "customer_id": card.customer_id,
         "name": card.name,
         "originated_by": card.originated_by,
@@ -56,6 +59,46 @@ def card_shape(card: Card, now: datetime) -> dict[str, Any]:
         "pin": {"format": card.pin_format} if card.pin_format else None,
     }
     return shape | {key: value for key, value in optional.items() if value is not None}
+
+
+def _token(token: CardToken) -> dict[str, Any]:
+    shape: dict[str, Any] = {"masked_code": token.mask, "format": token.format}
+    if token.expires_at is not None:
+        shape["expires_at"] = iso(token.expires_at)
+    if token.single_use:
+        shape["expires_after_transaction"] = True
+    return shape
+
+
+def customer_card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+    """The card as its owner sees it: nothing of what the merchant notes beside it."""
+    shape = card_shape(card, now, tokens)
+    hidden = {"metadata", "originated_by", "created_by", *card.extra}
+    return {key: value for key, value in shape.items() if key not in hidden}
+
+
+def token_shape(token: CardToken, value: str) -> dict[str, Any]:
+    """A temporary token as it is given to the merchant."""
+    return {
+        "id": token.id,
+        "ref_id": token.ref_id,
+        "expires_in": token.expires_in,
+        "expires_at": iso(token.expires_at) if token.expires_at else None,
+        "expires_after_transaction": token.single_use,
+        "format": token.format,
+        "metadata": token.metadata_,
+        "created_at": iso(token.created_at),
+        "created_by": token.created_by,
+        "token": secret_shape(value, token.format),
+    }
+
+
+def secret_shape(value: str, form: dict[str, Any]) -> dict[str, str]:
+    """A number, token or PIN, with its bar code where the format asks for one."""
+    shape = {"value": value}
+    if form.get("barcode"):
+        shape["barcode_128"] = barcode_128(value)
+    return shape
 
 
 def wallet_transaction_shape(made: WalletTransaction, card: Card) -> dict[str, Any]:

@@ -5,23 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from backend.db import JsonColumn, UtcDateTime
+
+NO_CURRENCY = "XXX"
+"""ISO 4217's code for none: of a card that is not activated yet."""
 
 
 class Card(SQLModel, table=True):
     """A gift card and the running sums of its ledger.
 
     `available` can be drawn, `held` waits for a payment, `drawn` was paid with,
-    `funds` = available + held + drawn. Only `cards.ledger` changes these four.
+    `funds` = available + held + drawn. Only `cards.ledger` changes these four. A card that was
+    made inactive has NO_CURRENCY until it is activated.
     """
 
     __tablename__ = "card"
     __table_args__ = (
         UniqueConstraint("account_id", "card_id", name="card_account_card_id"),
-        UniqueConstraint("number_hash", name="card_number_hash"),
+        Index("card_listed", "account_id", "created_at", "id"),
         CheckConstraint("available >= 0", name="card_available_not_negative"),
         CheckConstraint("held >= 0", name="card_held_not_negative"),
         CheckConstraint("drawn >= 0", name="card_drawn_not_negative"),
@@ -46,16 +50,53 @@ class Card(SQLModel, table=True):
     active_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    number_hash: str = Field(max_length=64)
+    activation_ref: str | None = None
+    """`ref_id` of the activation, where the card was made inactive."""
     number_last4: str = Field(max_length=4)
     number_mask: str
-    number_format: dict[str, Any] = Field(sa_type=JsonColumn)
+    """Of the card's own number; the number itself is a `CardToken`."""
     pin_hash: str | None = None
+    pin_version: int = 0
+    """Grows when the PIN is made anew: whoever used an older one has to show the new."""
     pin_format: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     funds: int = Field(sa_type=BigInteger)
     available: int = Field(sa_type=BigInteger)
     held: int = Field(sa_type=BigInteger)
     drawn: int = Field(sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str
+
+
+class CardToken(SQLModel, table=True):
+    """What can be given in place of the card: its own number, and temporary ones.
+
+    Each is found by a keyed hash. `sealed` keeps a temporary one encrypted, so that a repeated
+    request gets the same; the card's own number is kept nowhere.
+    """
+
+    __tablename__ = "card_token"
+    __table_args__ = (
+        UniqueConstraint("number_hash", name="card_token_number_hash"),
+        UniqueConstraint("card", "ref_id", name="card_token_card_ref_id"),
+    )
+
+    id: str = Field(primary_key=True, max_length=36)
+    account_id: str = Field(foreign_key="account.id")
+    card: str = Field(foreign_key="card.id", index=True)
+    ref_id: str | None = Field(default=None, max_length=255)
+    """None for the card's own number."""
+    number_hash: str = Field(max_length=64)
+    mask: str
+    format: dict[str, Any] = Field(sa_type=JsonColumn)
+    sealed: str | None = None
+    expires_in: int | None = None
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    single_use: bool = False
+    used_by: str | None = Field(default=None, foreign_key="wallet_transaction.id", index=True)
+    """The transaction that used a single-use one up."""
+    metadata_: dict[str, Any] = Field(
+        sa_type=JsonColumn, sa_column_kwargs={"name": "metadata"}, default_factory=dict
+    )
     created_at: datetime = Field(sa_type=UtcDateTime)
     created_by: str
 
@@ -135,8 +176,8 @@ class LedgerEntry(SQLModel, table=True):
 
 
 class TryBudget(SQLModel, table=True):
-    """Wrong tries of number and PIN. `scope`: `card:<number hash>`, `session:<id>`,
-    `source:<hash>`."""
+    """Wrong tries of number and PIN. `scope`: `card:<id>` (of an unknown number:
+    `card:<number hash>`), `session:<id>`, `source:<hash>`."""
 
     __tablename__ = "try_budget"
 

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards import ledger, lookup
 from backend.cards.ledger import Cause, InsufficientFunds
 from backend.cards.tables import Card, Hold, WalletTransaction
+from backend.cards.tokens import check_usable, get_token, spend
 from backend.context import Backend
 from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
 from backend.rules.gift_card import Refusal, refusal
@@ -30,7 +31,8 @@ class CardRefused(InvalidRequest):
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """`type`: `drawdown` or `fund`; `pending` locks the value until captured or voided."""
+    """`type`: `drawdown` or `fund`; `pending` locks the value until captured or voided; `token_id`
+    where the card was given by a number or temporary token."""
 
     account_id: str
     card_pk: str
@@ -39,26 +41,38 @@ class Movement:
     currency: str
     pending: bool
     cause: Cause
+    token_id: str | None = None
 
 
 async def move(ctx: Backend, movement: Movement) -> WalletTransaction:
-    """Draw from, or fund, a card. InsufficientFunds, CardRefused, or Conflict for a `ref_id` that
-    was used for something else."""
+    """Draw from, or fund, a card. InsufficientFunds, CardRefused, TokenRefused, or Conflict for a
+    `ref_id` that was used for something else."""
     async with ctx.db.unit_of_work() as db:
         card = await ledger.lock_card(db, movement.card_pk)
         again = await _by_ref(db, card.id, movement.cause.ref_id)
-        if again is not None and again.currency != movement.currency:
-            raise Conflict("this ref_id was used for something else on this card")
-        if again is None:
-            _check(ctx, card, movement)
-        if movement.type == "fund":
-            return await ledger.fund(db, card, movement.amount, movement.cause)
-        if not movement.pending:
-            return await ledger.draw(db, card, movement.amount, movement.cause)
-        if movement.amount == 0:
-            raise _wrong("amount", "a pending drawdown needs an amount")
-        made, _ = await ledger.hold(db, card, movement.amount, movement.cause, "wallets")
+        if again is not None:
+            if again.currency != movement.currency:
+                raise Conflict("this ref_id was used for something else on this card")
+            return await _move(db, card, movement)
+        _check(ctx, card, movement)
+        token = await get_token(db, movement.token_id) if movement.token_id else None
+        if token is not None:
+            check_usable(token, ctx.clock.now())
+        made = await _move(db, card, movement)
+        if token is not None:
+            spend(token, made.id)
         return made
+
+
+async def _move(db: AsyncSession, card: Card, movement: Movement) -> WalletTransaction:
+    if movement.type == "fund":
+        return await ledger.fund(db, card, movement.amount, movement.cause)
+    if not movement.pending:
+        return await ledger.draw(db, card, movement.amount, movement.cause)
+    if movement.amount == 0:
+        raise _wrong("amount", "a pending drawdown needs an amount")
+    made, _ = await ledger.hold(db, card, movement.amount, movement.cause, "wallets")
+    return made
 
 
 def _check(ctx: Backend, card: Card, movement: Movement) -> None:

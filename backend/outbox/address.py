@@ -33,19 +33,35 @@ class Target:
     server_name: str
 
 
-async def resolve(url: str, *, allow_insecure: bool) -> Target:
-    """Check `url` and pin it to one address. AddressRefused or AddressUnknown."""
+def check(url: str, *, allow_insecure: bool) -> tuple[str, int]:
+    """Host name and port of `url`; AddressRefused for what can be told from the text alone."""
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError as error:
-        raise AddressRefused("the port is not a number") from error
+        raise AddressRefused("the address cannot be read") from error
     name = parts.hostname
     if not name or parts.username is not None:
         raise AddressRefused("the address has no plain host name")
-    name = _ascii(name)
     if parts.scheme != "https" and not (allow_insecure and parts.scheme == "http"):
         raise AddressRefused("only https is sent to")
+    return _ascii(name), port
+
+
+def _ascii(name: str) -> str:
+    """As names are asked for, sent and certified: `bøker.no` is `xn--bker-gra.no`."""
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode()
+    except UnicodeError as error:
+        raise AddressRefused("the host name is none") from error
+
+
+async def resolve(url: str, *, allow_insecure: bool) -> Target:
+    """Check `url` and pin it to one address. AddressRefused or AddressUnknown."""
+    name, port = check(url, allow_insecure=allow_insecure)
+    parts = urlsplit(url)
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -57,16 +73,6 @@ async def resolve(url: str, *, allow_insecure: bool) -> Target:
     literal = f"[{address}]" if ":" in address else address
     url = urlunsplit(parts._replace(netloc=f"{literal}:{port}", fragment=""))
     return Target(url, _host(name, parts.port), name)
-
-
-def _ascii(name: str) -> str:
-    """As names are asked for, sent and certified: `bøker.no` is `xn--bker-gra.no`."""
-    if name.isascii():
-        return name
-    try:
-        return name.encode("idna").decode()
-    except UnicodeError as error:
-        raise AddressRefused("the host name is none") from error
 
 
 def _host(name: str, port: int | None) -> str:

@@ -1,43 +1,48 @@
 """Send what is due. A message may arrive twice, never not at all: it is marked after the answer.
 
-2xx is delivered. 5xx, 1xx, a time-out and no connection are tried again after growing gaps; 4xx,
-and a redirect, never. Source: `reference/dintero-api.md#62-callback_url`.
+2xx is delivered. What is tried again, how often, after which gaps: `backend.outbox.request`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-import httpx
 from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend import faults
 from backend.context import Backend
 from backend.ids import new_uuid
-from backend.outbox.address import AddressRefused, AddressUnknown, resolve
-from backend.outbox.tables import Delivery, DeliveryTry
+from backend.outbox.request import attempts, gap, is_final
+from backend.outbox.send import Outcome, send
+from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
 
 log = logging.getLogger(__name__)
 BATCH = 20
-LEASE = timedelta(seconds=60)
-FIRST_GAP = 5
-LONGEST_GAP = 4 * 3600
+LEASE = timedelta(seconds=120)
+"""Longer than any time-out."""
+KINDS = ("callback", "webhook", "sms")
+
+Delivered = Callable[[AsyncSession, Delivery, datetime], Awaitable[None]]
+"""Called in the unit of work that marks a message delivered."""
 
 
-def gap(tries: int) -> timedelta:
-    """The wait after the `tries`-th try: 5 s, doubling to 4 h."""
-    return timedelta(seconds=min(FIRST_GAP * 2 ** (tries - 1), LONGEST_GAP))
+async def _nothing(db: AsyncSession, delivery: Delivery, now: datetime) -> None:
+    pass
 
 
-async def deliver_due(ctx: Backend) -> int:
+async def deliver_due(
+    ctx: Backend, kinds: Sequence[str] = KINDS, delivered: Delivered = _nothing
+) -> int:
     """Claim and send one batch; how many. Any number of processes may do this at once."""
-    claimed = await _claim(ctx)
+    claimed = await _claim(ctx, kinds)
     if claimed:
         faults.point("callback.claimed")
     ended = await asyncio.gather(
-        *(_deliver(ctx, delivery) for delivery in claimed), return_exceptions=True
+        *(_deliver(ctx, delivery, delivered) for delivery in claimed), return_exceptions=True
     )
     for delivery, error in zip(claimed, ended, strict=True):
         if isinstance(error, Exception):
@@ -46,12 +51,13 @@ async def deliver_due(ctx: Backend) -> int:
     return len(claimed)
 
 
-async def _claim(ctx: Backend) -> list[Delivery]:
+async def _claim(ctx: Backend, kinds: Sequence[str]) -> list[Delivery]:
     now = ctx.clock.now()
     query = (
         select(Delivery)
         .where(Delivery.state == "pending", col(Delivery.due_at) <= now)
         .where(or_(col(Delivery.claimed_until).is_(None), col(Delivery.claimed_until) <= now))
+        .where(col(Delivery.kind).in_(kinds))
         .order_by(col(Delivery.due_at))
         .limit(BATCH)
     )
@@ -66,50 +72,17 @@ async def _claim(ctx: Backend) -> list[Delivery]:
         return due
 
 
-async def _deliver(ctx: Backend, delivery: Delivery) -> None:
+async def _deliver(ctx: Backend, delivery: Delivery, delivered: Delivered) -> None:
     started = ctx.clock.now()
-    status, error, final = await _send(ctx, delivery)
+    outcome = await send(ctx, delivery)
     faults.point("callback.sent")
-    await _record(ctx, delivery.id, status, error, started, final=final)
+    await _record(ctx, delivery.id, outcome, started, delivered)
     faults.point("callback.stored")
 
 
-async def _send(ctx: Backend, delivery: Delivery) -> tuple[int | None, str | None, bool]:
-    """Status code, or the error, and whether the error is for good."""
-    timeout = ctx.settings.callback_timeout
-    try:
-        async with asyncio.timeout(timeout):
-            target = await resolve(
-                delivery.url, allow_insecure=ctx.settings.allow_insecure_callbacks
-            )
-    except TimeoutError:
-        return None, f"the name was not resolved within {timeout:g} s", False
-    except AddressRefused as refused:
-        return None, str(refused), True
-    except AddressUnknown as unknown:
-        return None, str(unknown), False
-    try:
-        async with asyncio.timeout(timeout):
-            async with ctx.callbacks_http.stream(
-                delivery.method,
-                target.url,
-                json=delivery.body,
-                headers={"host": target.host, "user-agent": "gavekort"},
-                extensions={"sni_hostname": target.server_name},
-                timeout=timeout,
-                follow_redirects=False,
-            ) as answer:
-                return answer.status_code, None, False
-    except (TimeoutError, httpx.TimeoutException):
-        return None, f"no answer within {timeout:g} s", False
-    except (httpx.HTTPError, httpx.InvalidURL) as failed:
-        return None, f"{type(failed).__name__}: {failed}"[:255], False
-
-
 async def _record(
-    ctx: Backend, delivery_id: str, status: int | None, error: str | None, started: datetime,
-    *, final: bool,
-) -> None:  # fmt: skip
+    ctx: Backend, delivery_id: str, outcome: Outcome, started: datetime, delivered: Delivered
+) -> None:
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         delivery = await db.get(Delivery, delivery_id, with_for_update=True)
@@ -119,21 +92,47 @@ async def _record(
         duration = int((now - started).total_seconds() * 1000)
         db.add(
             DeliveryTry(
-                id=new_uuid(), delivery_id=delivery_id, status_code=status, error=error,
-                started_at=started, duration_ms=duration,
+                id=new_uuid(), delivery_id=delivery_id, method=outcome.method, url=outcome.url,
+                request_headers=outcome.headers, status_code=outcome.status,
+                response_body=outcome.body, error=outcome.error, started_at=started,
+                duration_ms=duration,
             )
         )  # fmt: skip
-        if delivery.state == "delivered":
-            # Another process was told yes while we waited for an answer.
-            pass
-        elif status is not None and 200 <= status < 300:
-            delivery.state, delivery.delivered_at = "delivered", now
-        elif (
-            final
-            or (status is not None and 300 <= status < 500)
-            or delivery.tries >= ctx.settings.callback_attempts
-        ):
-            delivery.state = "failed"
-        else:
-            delivery.due_at = now + gap(delivery.tries)
+        if delivery.state != "delivered":
+            # Else another process was told yes while we waited for an answer.
+            await _conclude(ctx, db, delivery, outcome, now, delivered)
         faults.point("callback.storing")
+
+
+async def _conclude(
+    ctx: Backend, db: AsyncSession, delivery: Delivery, outcome: Outcome, now: datetime,
+    delivered: Delivered,
+) -> None:  # fmt: skip
+    status = outcome.status
+    tries = delivery.tries - delivery.tries_before
+    if status is not None and 200 <= status < 300:
+        delivery.state, delivery.delivered_at = "delivered", now
+        await _count_hook(ctx, db, delivery, now, failed=False)
+        await delivered(db, delivery, now)
+    elif (
+        outcome.final
+        or (status is not None and is_final(delivery.kind, status))
+        or tries >= attempts(ctx, delivery)
+    ):
+        delivery.state = "failed"
+        await _count_hook(ctx, db, delivery, now, failed=True)
+    else:
+        delivery.due_at = now + gap(delivery.kind, tries)
+
+
+async def _count_hook(
+    ctx: Backend, db: AsyncSession, delivery: Delivery, now: datetime, *, failed: bool
+) -> None:
+    """A hook whose deliveries are given up one after the other is deleted."""
+    if delivery.subscription_id is None:
+        return
+    hook = await db.get(HookSubscription, delivery.subscription_id, with_for_update=True)
+    assert hook is not None  # a foreign key holds it
+    hook.failures = hook.failures + 1 if failed else 0
+    if hook.failures >= ctx.settings.webhook_failures and hook.deleted_at is None:
+        hook.deleted_at, hook.deleted_by = now, "gavekort: its deliveries keep failing"

@@ -2,32 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.ids import new_uuid
-from backend.outbox.tables import Delivery
+from backend.outbox.tables import Delivery, HookSubscription
+
+WALLET_TRANSACTION = "wallet_transaction"
+CHECKOUT_TRANSACTION = "checkout_transaction"
+CHECKOUT_AUTHORIZATION = "checkout_authorization"
+PING = "ping"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`subject`: the id of what it speaks of. `body` None for a GET."""
+    """`subject`: the id of what it speaks of. `body` None for a GET. With `session_event` that
+    event is appended to the session's once the message is delivered."""
 
     account_id: str
     subject: str
     method: str
     url: str
     body: dict[str, Any] | None = None
+    kind: str = "callback"
+    event: str | None = None
+    session_id: str | None = None
+    session_event: str | None = None
+    useless_after: datetime | None = None
 
 
-def enqueue(db: AsyncSession, message: Message, now: datetime, due_at: datetime) -> None:
-    db.add(
-        Delivery(
-            id=new_uuid(), account_id=message.account_id, subject=message.subject,
-            method=message.method, url=message.url, body=message.body, due_at=due_at,
-            created_at=now,
-        )
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`body` is what an event's payload holds beside `account_id`, `event`, `event_delivery`."""
+
+    account_id: str
+    name: str
+    subject: str
+    body: dict[str, Any]
+
+
+def enqueue(db: AsyncSession, message: Message, now: datetime, due_at: datetime) -> Delivery:
+    delivery = Delivery(
+        id=new_uuid(), account_id=message.account_id, kind=message.kind, event=message.event,
+        subject=message.subject, method=message.method, url=message.url, body=message.body,
+        session_id=message.session_id, session_event=message.session_event,
+        useless_after=message.useless_after, due_at=due_at, created_at=now,
     )  # fmt: skip
+    db.add(delivery)
+    return delivery
+
+
+async def subscribed(db: AsyncSession, account_id: str, event: str) -> Sequence[HookSubscription]:
+    """Whom to tell. Asked first, since most payloads are for nobody."""
+    query = select(HookSubscription).where(
+        HookSubscription.account_id == account_id, col(HookSubscription.deleted_at).is_(None)
+    )
+    return [hook for hook in await db.exec(query) if event in hook.events]
+
+
+def announce(
+    db: AsyncSession, hooks: Sequence[HookSubscription], event: Event, now: datetime
+) -> None:
+    """One delivery for each hook, in the caller's unit of work: it is told if it happened."""
+    for hook in hooks:
+        delivery_id = new_uuid()
+        body = {
+            **event.body,
+            "account_id": event.account_id,
+            "event": event.name,
+            "event_delivery": delivery_id,
+        }
+        db.add(
+            Delivery(
+                id=delivery_id, account_id=event.account_id, kind="webhook", event=event.name,
+                subject=event.subject, subscription_id=hook.id, method="POST", url=hook.url,
+                body=body, due_at=now, created_at=now,
+            )
+        )  # fmt: skip

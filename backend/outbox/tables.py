@@ -1,4 +1,4 @@
-"""What has to be told to a merchant: a row in the same unit of work as its cause, sent after."""
+"""What has to be told outside: a row in the same unit of work as its cause, sent after."""
 
 from __future__ import annotations
 
@@ -12,34 +12,87 @@ from backend.db import JsonColumn, UtcDateTime
 
 
 class Delivery(SQLModel, table=True):
-    """One message to one address. `state`: pending | delivered | failed."""
+    """One message to one address. `state`: pending | delivered | failed.
+
+    `kind`: `callback` (a session's `callback_url`), `webhook` (a subscription), `sms` (the SMS
+    gateway, whose address and key are settings and stand in no row).
+    """
 
     __tablename__ = "delivery"
-    __table_args__ = (Index("delivery_due", "state", "due_at"),)
+    __table_args__ = (
+        Index("delivery_due", "state", "due_at"),
+        Index("delivery_listed", "account_id", "created_at", "id"),
+    )
 
     id: str = Field(primary_key=True, max_length=36)
-    account_id: str = Field(foreign_key="account.id", index=True)
+    account_id: str = Field(foreign_key="account.id")
+    kind: str = Field(default="callback", max_length=8)
+    event: str | None = Field(default=None, max_length=64)
     subject: str = Field(max_length=64, index=True)
-    """The transaction's or session's id it speaks of."""
+    """The transaction's, session's or wallet transaction's id it speaks of."""
+    subscription_id: str | None = Field(default=None, foreign_key="hook_subscription.id")
+    session_id: str | None = Field(default=None, max_length=40)
+    session_event: str | None = Field(default=None, max_length=40)
+    """What to append to the session's events once it is delivered."""
     method: str = Field(max_length=4)
     url: str
     body: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     state: str = Field(default="pending", max_length=9)
     tries: int = 0
+    tries_before: int = 0
+    """How many there were when it was last asked for anew."""
     due_at: datetime = Field(sa_type=UtcDateTime)
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    useless_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class DeliveryTry(SQLModel, table=True):
-    """One try: what came back, or why nothing did."""
+    """One try: what was sent (the body is the delivery's; no secrets), and what came back, or why
+    nothing did. Written once, never changed."""
 
     __tablename__ = "delivery_try"
 
     id: str = Field(primary_key=True, max_length=36)
     delivery_id: str = Field(foreign_key="delivery.id", index=True)
+    method: str = Field(max_length=4)
+    url: str
+    request_headers: dict[str, Any] = Field(sa_type=JsonColumn)
     status_code: int | None = None
+    response_body: str | None = None
+    """The first 2 KB, as text."""
     error: str | None = None
     started_at: datetime = Field(sa_type=UtcDateTime)
     duration_ms: int
+
+
+class HookSubscription(SQLModel, table=True):
+    """Who wants to be told of an account's events. `secret` is encrypted."""
+
+    __tablename__ = "hook_subscription"
+
+    id: str = Field(primary_key=True, max_length=36)
+    account_id: str = Field(foreign_key="account.id", index=True)
+    url: str
+    events: list[str] = Field(sa_type=JsonColumn)
+    secret: str | None = None
+    failures: int = 0
+    """Deliveries given up one after the other."""
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    deleted_by: str | None = None
+
+
+class SigningSecret(SQLModel, table=True):
+    """What an account's callbacks are signed with; encrypted, since we need it itself."""
+
+    __tablename__ = "signing_secret"
+
+    account_id: str = Field(primary_key=True, foreign_key="account.id")
+    id: str = Field(max_length=36)
+    secret: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str

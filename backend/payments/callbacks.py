@@ -1,7 +1,7 @@
-"""What the merchant is told about a payment, by its `callback_url`.
+"""What the merchant is told about a payment: by the session's `callback_url`, and by webhooks.
 
-Source: `reference/dintero-api.md#62-callback_url`. The parameters that steer it stand in the
-configured address and stay there.
+Source: `reference/dintero-api.md#62-callback_url`, `#46-webhooks`. The parameters that steer a
+callback stand in the configured address and stay there.
 """
 
 from __future__ import annotations
@@ -12,14 +12,24 @@ from urllib.parse import parse_qs, urlsplit
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import iso
-from backend.outbox.enqueue import Message, enqueue
+from backend.outbox.enqueue import (
+    CHECKOUT_AUTHORIZATION,
+    Event,
+    Message,
+    announce,
+    enqueue,
+    subscribed,
+)
 from backend.payments.shape import transaction_shape
 from backend.payments.store import events_of
 from backend.payments.tables import Transaction, TransactionEvent
 from backend.sessions.links import with_query
+from backend.sessions.shape import session_shape
 from backend.sessions.tables import CheckoutSession
 
 MAX_DELAY = 60
+_SENT = {"AUTHORIZED": "AUTH_CALLBACK_SENT", "ON_HOLD": "ON_HOLD_CALLBACK_SENT"}
+"""What the session's events say once the callback has arrived."""
 
 
 async def tell_merchant(
@@ -31,11 +41,15 @@ async def tell_merchant(
     `event` for a capture, refund or void; `error` (`cancelled`, `authorization`, `failed`) for a
     payment that came to nothing; neither for an authorization.
     """
+    authorized = transaction is not None and event is None and error is None
+    if authorized and transaction is not None:
+        await _announce_authorization(db, transaction, now)
     url = session.body["url"].get("callback_url")
     if not url:
         return
     steering = parse_qs(urlsplit(url).query)
-    if event is not None and event.event not in steering.get("report_event", []):
+    wanted = [name.upper() for name in steering.get("report_event", [])]
+    if event is not None and event.event not in wanted:
         return
     if error is not None and "true" not in steering.get("report_error", []):
         return
@@ -55,11 +69,30 @@ async def tell_merchant(
     body = None
     if method == "POST" and transaction is not None:
         body = transaction_shape(transaction, await events_of(db, transaction.id))
+        if "session" in steering.get("includes", []):
+            body["session"] = await session_shape(db, session, now)
     message = Message(
         account_id=session.account_id, subject=transaction.id if transaction else session.id,
-        method=method, url=with_query(url, added), body=body,
+        method=method, url=with_query(url, added), body=body, event=error or _name(event),
+        session_id=session.id,
+        session_event=_SENT.get(transaction.status) if authorized and transaction else None,
     )  # fmt: skip
     enqueue(db, message, now, now + _delay(steering.get("delay_callback", [])))
+
+
+def _name(event: TransactionEvent | None) -> str:
+    return event.event if event is not None else "AUTHORIZE"
+
+
+async def _announce_authorization(
+    db: AsyncSession, transaction: Transaction, now: datetime
+) -> None:
+    """The same as the callback's body, to whoever subscribed."""
+    account = transaction.account_id
+    hooks = await subscribed(db, account, CHECKOUT_AUTHORIZATION)
+    if hooks:
+        body = transaction_shape(transaction, await events_of(db, transaction.id))
+        announce(db, hooks, Event(account, CHECKOUT_AUTHORIZATION, transaction.id, body), now)
 
 
 def _delay(values: list[str]) -> timedelta:

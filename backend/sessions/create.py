@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.clients import Principal
 from backend.accounts.profiles import connections_of, get_profile, with_defaults
-from backend.accounts.tables import Profile
+from backend.accounts.tables import Account, Profile
 from backend.cards import lookup
 from backend.cards.tables import Card
 from backend.clock import utc
@@ -22,6 +22,7 @@ from backend.ids import scoped_id
 from backend.rules import gift_card, payment_option
 from backend.rules import session as rules
 from backend.sessions import events
+from backend.sessions.publish import publish
 from backend.sessions.request import SessionRequest
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
 
@@ -76,6 +77,10 @@ async def create_session(
         await db.flush()
         await events.record(db, session, "INITIATED", now, request=origin)
         await _preset_gift_card(ctx, db, session, body, now, origin)
+        account = await db.get(Account, session.account_id)
+        assert account is not None  # a foreign key holds it
+        merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
+        publish(ctx, db, session, str(merchant["name"]), now)
     return session.id
 
 
@@ -157,10 +162,19 @@ async def _preset_gift_card(
 
 async def put_gift_card(
     db: AsyncSession, session: CheckoutSession, card: Card, *, preset: bool, now: datetime,
-    origin: events.Request | None = None,
+    origin: events.Request | None = None, token_id: str | None = None,
 ) -> None:  # fmt: skip
     """Add a card whose right to be used was checked. Nothing is reserved: that is for Pay."""
-    db.add(SessionGiftCard(session_id=session.id, card=card.id, preset=preset, added_at=now))
+    stale = await db.get(SessionGiftCard, session.id)
+    if stale is not None:
+        await db.delete(stale)
+        await db.flush()
+    db.add(
+        SessionGiftCard(
+            session_id=session.id, card=card.id, preset=preset, pin_version=card.pin_version,
+            token_id=token_id, added_at=now,
+        )
+    )  # fmt: skip
     await db.flush()
     shown = {
         "card_id": card.card_id,

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import lookup
 from backend.cards.tables import Card
+from backend.cards.tokens import get_token
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import (
@@ -120,7 +121,23 @@ async def gift_card_of(
         return None, None
     card = await db.get(Card, added.card, populate_existing=True)
     assert card is not None  # a foreign key holds it
+    if not await _still_counts(db, added, card):
+        return None, None
     return added, card
+
+
+async def _still_counts(db: AsyncSession, added: SessionGiftCard, card: Card) -> bool:
+    """Until Pay is pressed, what the payer showed must still be good: not with a PIN that was made
+    anew since, nor with a token that paid for something else."""
+    if added.preset:
+        return True
+    session = await db.get(CheckoutSession, added.session_id)
+    if session is None or session.state != SessionState.OPEN:
+        return True
+    if added.pin_version != card.pin_version:
+        return False
+    token = await get_token(db, added.token_id) if added.token_id else None
+    return token is None or not (token.single_use and token.used_by is not None)
 
 
 def share_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:

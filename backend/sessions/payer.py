@@ -13,7 +13,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Profile
 from backend.cards import lookup
+from backend.cards.lookup import Match
 from backend.cards.tables import Card
+from backend.cards.tokens import get_token
 from backend.context import Backend
 from backend.errors import GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
@@ -144,32 +146,37 @@ async def add_gift_card(
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
     if not number or not pin:
         raise refused(Refusal.NOT_MATCHED)
-    card = await lookup.find_by_number_and_pin(
-        ctx, account_id, number, pin, session_id=session_id, source=source
-    )
-    if card is None:
+    asker = (f"session:{session_id}", f"source:{ctx.vault.source_hash(source)}")
+    match = await lookup.match_number_and_pin(ctx, account_id, number, pin, asker=asker)
+    if match is None:
         raise refused(Refusal.NOT_MATCHED)
-    if before == card.id:
+    if before == match.card.id:
         return
-    await _add(ctx, session_id, card, unmodified_since)
+    await _add(ctx, session_id, match, unmodified_since)
 
 
-async def _add(ctx: Backend, session_id: str, found: Card, unmodified_since: str | None) -> None:
+async def _add(ctx: Backend, session_id: str, match: Match, unmodified_since: str | None) -> None:
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
         added, _ = await gift_card_of(db, session_id)
-        if added is not None and added.card == found.id:
+        if added is not None and added.card == match.card.id:
             return
         if added is not None:
             raise refused(Refusal.ALREADY_ADDED)
-        card = await db.get(Card, found.id)
+        card = await db.get(Card, match.card.id)
+        token = await get_token(db, match.token.id)
         assert card is not None
+        if card.pin_version != match.card.pin_version:
+            # Made anew while we checked the old one.
+            raise refused(Refusal.NOT_MATCHED)
+        if token.single_use and token.used_by is not None:
+            raise refused(Refusal.EXPIRED)
         reason = gift_card.refusal(lookup.facts(card), session.currency, now)
         if reason is not None:
             raise refused(reason)
         session.notice = None
-        await put_gift_card(db, session, card, preset=False, now=now)
+        await put_gift_card(db, session, card, preset=False, now=now, token_id=token.id)
 
 
 async def remove_gift_card(

@@ -174,7 +174,13 @@ class Countries(Loose):
     deny_countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] | None = None
 
 
+class Publish(Loose):
+    channel: Literal["sms", "push"]
+    type: Literal["checkout-link", "app", "terminal"]
+
+
 class Configuration(Loose):
+    publish: Annotated[list[Publish], Field(max_length=5)] | None = None
     active_payment_types: dict[str, Any] | None = None
     auto_capture: bool | None = None
     channel: Literal["ecommerce", "in_app", "in_store"] | None = None

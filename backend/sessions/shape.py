@@ -6,6 +6,7 @@ Source: `reference/dintero-api.md#210-session-object-in-answers`, `#34-how-it-sh
 from __future__ import annotations
 
 import copy
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, select
@@ -19,6 +20,7 @@ from backend.errors import SessionNotFound
 from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
 from backend.sessions.load import gift_card_of, share_of
+from backend.sessions.publish import shown_publish
 from backend.sessions.tables import CheckoutSession, SessionEvent
 
 
@@ -30,12 +32,20 @@ async def read_session(
         session = await db.get(CheckoutSession, session_id)
         if session is None or session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        _, card = await gift_card_of(db, session_id)
-        profile = await db.get(Profile, (session.account_id, session.profile_id))
-        account = await db.get(Account, session.account_id)
-        events = await _events(db, session_id)
-    if profile is None or account is None:
-        raise SessionNotFound("there is no such session")
+        return await session_shape(db, session, ctx.clock.now(), includes)
+
+
+async def session_shape(
+    db: AsyncSession, session: CheckoutSession, now: datetime,
+    includes: frozenset[str] = frozenset(),
+) -> dict[str, Any]:  # fmt: skip
+    """As it is within this unit of work."""
+    _, card = await gift_card_of(db, session.id)
+    profile = await db.get(Profile, (session.account_id, session.profile_id))
+    account = await db.get(Account, session.account_id)
+    events = await _events(db, session.id)
+    published = await shown_publish(db, session)
+    assert profile is not None and account is not None  # foreign keys hold them
     shape = copy.deepcopy(session.body)
     shape |= {
         "id": session.id,
@@ -53,13 +63,15 @@ async def read_session(
     if "initiating_system_request_headers" in includes:
         shape["initiating_system_request_headers"] = session.initiating_headers
     shape["metadata"] = {**(shape.get("metadata") or {}), "session:profile_id": session.profile_id}
-    _show_gift_card(ctx, session, card, shape)
+    _show_gift_card(session, card, shape, now)
     shape["configuration"] = _configuration(session, profile, account)
+    if published:
+        shape["configuration"]["publish"] = published
     return shape
 
 
 def _show_gift_card(
-    ctx: Backend, session: CheckoutSession, card: Card | None, shape: dict[str, Any]
+    session: CheckoutSession, card: Card | None, shape: dict[str, Any], now: datetime
 ) -> None:
     customer = shape.setdefault("customer", {})
     customer.pop("gift_cards", None)
@@ -69,7 +81,7 @@ def _show_gift_card(
             shape.pop("customer")
         return
     open_ = session.state == SessionState.OPEN
-    amount = share_of(session, card, ctx.clock.now()) if open_ else session.gift_card_amount
+    amount = share_of(session, card, now) if open_ else session.gift_card_amount
     masked = {"card_id": card.card_id, "masked_card_token": card.number_mask}
     customer["gift_cards"] = {"dintero.wallets": [masked]}
     shape["order"]["gift_cards"] = [{"type": "dintero.wallets", **masked, "amount": amount}]

@@ -45,6 +45,8 @@ class CheckoutSession(SQLModel, table=True):
     """While a payment is under way: the provider's page."""
     gift_card_amount: int = Field(default=0, sa_type=BigInteger)
     """From Pay on: what was set aside on the gift card."""
+    publish: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)
+    """One entry for each message: `{id, channel, type, status?, delivery_id?}`."""
     initiating_headers: dict[str, Any] = Field(sa_type=JsonColumn)
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)
     updated_at: datetime = Field(sa_type=UtcDateTime)
@@ -61,6 +63,10 @@ class SessionGiftCard(SQLModel, table=True):
     session_id: str = Field(primary_key=True, foreign_key="checkout_session.id")
     card: str = Field(foreign_key="card.id", index=True)
     preset: bool
+    pin_version: int = 0
+    """Of the PIN with which the payer added it."""
+    token_id: str | None = Field(default=None, foreign_key="card_token.id")
+    """By which number or temporary token; None for a preset card."""
     added_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -42,7 +42,7 @@ class Receiver:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
-            def _answer(self) -> None:
+            def do_GET(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = self.rfile.read(length)
@@ -61,8 +61,8 @@ class Receiver:
                 with contextlib.suppress(OSError):
                     self.wfile.write(content)
 
-            do_GET = _answer
-            do_POST = _answer
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from backend.accounts.clients import authenticate, check_audience, issue_token
+from backend.accounts.clients import (
+    authenticate,
+    check_audience,
+    issue_token,
+    issue_user_token,
+)
+from backend.accounts.tables import ApiClient
 from backend.api.body import strict_router
 from backend.api.deps import Context, basic_credentials
+from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 
 router = strict_router()
 
 
+CLIENT, CUSTOMER = "client_credentials", "account_user_token"
+
+
 class TokenRequest(BaseModel):
+    """`customer_id` with the grant `account_user_token` alone."""
+
     model_config = ConfigDict(extra="allow")
 
     grant_type: str
     audience: str | None = None
+    customer_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
 
 @router.post("/accounts/{account_id}/auth/token")
 async def create_token(
     account_id: str, body: TokenRequest, request: Request, ctx: Context
 ) -> dict[str, Any]:
-    """An access token for client credentials; `expires_in` in seconds."""
+    """An access token for client credentials; `expires_in` in seconds. With the grant
+    `account_user_token` it is a customer's, good for that customer's own cards."""
     client_id, secret = basic_credentials(request)
-    if body.grant_type != "client_credentials":
-        text = "only client_credentials is granted here"
+    if body.grant_type not in (CLIENT, CUSTOMER):
+        text = f"only {CLIENT} and {CUSTOMER} are granted here"
         raise InvalidRequest(text, (FieldError("grant_type", text),))
     if not body.audience:
         raise InvalidRequest("audience is missing", (FieldError("audience", "missing"),))
@@ -37,7 +51,16 @@ async def create_token(
         client = await authenticate(ctx, db, account_id, client_id, secret)
     check_audience(ctx, body.audience, account_id, request.headers.get("host", ""))
     return {
-        "access_token": issue_token(ctx, client, body.audience),
+        "access_token": _token(ctx, client, body),
         "token_type": "Bearer",
         "expires_in": ctx.settings.token_lifetime,
     }
+
+
+def _token(ctx: Backend, client: ApiClient, body: TokenRequest) -> str:
+    assert body.audience is not None
+    if body.grant_type == CLIENT:
+        return issue_token(ctx, client, body.audience)
+    if body.customer_id is None:
+        raise InvalidRequest("customer_id is missing", (FieldError("customer_id", "missing"),))
+    return issue_user_token(ctx, client, body.audience, body.customer_id)

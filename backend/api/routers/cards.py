@@ -2,131 +2,193 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import AfterValidator, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api.body import strict_router
+from backend.api.card_requests import (
+    ActivateRequest,
+    BatchRequest,
+    CardRequest,
+    RotateRequest,
+    TokenRequest,
+)
 from backend.api.deps import READ_WALLETS, WRITE_WALLETS, Caller, Context
-from backend.cards import formats
-from backend.cards.formats import Format
-from backend.cards.issue import CardOrder, issue_card
+from backend.cards import lifecycle
+from backend.cards.issue import IssuedCard, issue_batch, issue_card
+from backend.cards.lifecycle import Activation
+from backend.cards.listing import CardFilter, customer_card, list_cards
 from backend.cards.lookup import get_card
-from backend.cards.shape import card_shape, wallet_transaction_shape
+from backend.cards.shape import (
+    card_shape,
+    customer_card_shape,
+    secret_shape,
+    token_shape,
+    wallet_transaction_shape,
+)
+from backend.cards.tables import Card
+from backend.cards.tokens import TokenOrder, create_token, tokens_of
 from backend.cards.wallets import list_transactions
-from backend.errors import FieldError, InvalidRequest
-from backend.sessions.request import Amount, Loose, Moment, Text
+from backend.clock import utc
+from backend.context import Backend
 
 router = strict_router()
+CARDS = "/accounts/{account_id}/wallets/cards"
+CUSTOMER = "/accounts/{account_id}/wallets/customers/{customer_id}/cards"
+Limit = Annotated[int, Query(ge=1, le=100)]
+Includes = Annotated[list[str] | None, Query()]
 
 
-def _no_blanks_around(value: str) -> str:
-    if value != value.strip():
-        raise ValueError("must not begin or end with blanks")
-    return value
+class CardQuery(BaseModel):
+    """`amount_available` exactly, or from `.gte` to `.lte`; minor units."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    starting_after: str | None = None
+    amount_available: int | None = None
+    amount_available_gte: int | None = Field(default=None, alias="amount_available.gte")
+    amount_available_lte: int | None = Field(default=None, alias="amount_available.lte")
+    include_deleted: bool = False
 
 
-CardId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_no_blanks_around)]
-CardCurrency = Literal["NOK", "SEK", "DKK", "EUR", "USD"]
-
-
-class FormatRequest(Loose):
-    length: Annotated[int, Field(ge=formats.MIN_PIN_LENGTH, le=formats.MAX_LENGTH)] | None = None
-    prefix: Annotated[str, Field(max_length=32)] = ""
-    numbers: bool = False
-    characters: bool = False
-    symbols: bool = False
-
-    def as_format(self, default_length: int) -> Format:
-        any_ = self.numbers or self.characters or self.symbols
-        return Format(
-            self.length or default_length, self.prefix, self.numbers or not any_,
-            self.characters, self.symbols,
-        )  # fmt: skip
-
-
-class PinRequest(Loose):
-    format: FormatRequest = FormatRequest()
-
-
-class TokenFormatRequest(Loose):
-    format: FormatRequest | None = None
-
-
-class CardRequest(Loose):
-    """`amount` in minor units."""
-
-    card_id: CardId
-    amount: Amount
-    currency: CardCurrency
-    customer_id: Text | None = None
-    name: Text | None = None
-    type: Literal["gift_card", "credit_note"] = "gift_card"
-    pin: PinRequest | None = None
-    card_token: TokenFormatRequest | None = None
-    active_from: Moment | None = None
-    expires_at: Moment | None = None
-    originated_by: Text | None = None
-    metadata: dict[str, Any] | None = None
-
-
-@router.post("/accounts/{account_id}/wallets/cards")
+@router.post(CARDS)
 async def create(
     account_id: str, body: CardRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
     """Issue a card. The answer is the only place where its number and PIN are shown."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
-    order = _order(account_id, body, caller.client_id)
-    issued = await issue_card(ctx, order)
-    shape = card_shape(issued.card, ctx.clock.now())
-    shape["card_token"] = {
-        "format": issued.card.number_format, "token": {"value": issued.number},
-    }  # fmt: skip
+    return _issued(ctx, await issue_card(ctx, body.order(account_id, caller.client_id)))
+
+
+@router.post(f"{CARDS}/batch")
+async def create_batch(
+    account_id: str, body: BatchRequest, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """Make up to 100 inactive cards, all or none, to be activated one by one when they are sold."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    issued = await issue_batch(ctx, body.orders(account_id, caller.client_id))
+    return {"cards": [_issued(ctx, one) for one in issued]}
+
+
+def _issued(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
+    shape = card_shape(issued.card, ctx.clock.now(), [issued.token])
+    form = issued.token.format
+    shape["card_token"] = {"format": form, "token": secret_shape(issued.number, form)}
     if issued.pin is not None:
-        shape["pin"] = {"format": issued.card.pin_format, "pin": {"value": issued.pin}}
+        shape["pin"] = _pin(issued.card, issued.pin)
     return shape
 
 
-def _order(account_id: str, body: CardRequest, client_id: str) -> CardOrder:
-    number_format = None
-    if body.card_token is not None and body.card_token.format is not None:
-        number_format = body.card_token.format.as_format(16)
-        if number_format.length < formats.MIN_NUMBER_LENGTH:
-            text = f"a card number has at least {formats.MIN_NUMBER_LENGTH} characters"
-            raise InvalidRequest(text, (FieldError("card_token.format.length", text),))
-    metadata = body.metadata or {}
-    return CardOrder(
-        account_id=account_id, card_id=body.card_id, amount=body.amount,
-        currency=body.currency, created_by=client_id,
-        pin_format=body.pin.format.as_format(formats.MIN_PIN_LENGTH) if body.pin else None,
-        number_format=number_format, customer_id=body.customer_id, name=body.name,
-        type=body.type, active_from=_utc(body.active_from), expires_at=_utc(body.expires_at),
-        originated_by=body.originated_by, metadata=metadata,
-        extra=dict(body.model_extra or {}),
+def _pin(card: Card, pin: str) -> dict[str, Any]:
+    form = card.pin_format or {}
+    return {"format": form, "pin": secret_shape(pin, form)}
+
+
+@router.get(CARDS)
+async def list_(
+    account_id: str, wanted: Annotated[CardQuery, Query()], ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """Newest first; the answer's `starting_after` pages on, and is missing on the last page."""
+    caller.require_account(account_id)
+    caller.require(*READ_WALLETS)
+    query = CardFilter(
+        account_id=account_id, limit=wanted.limit + 1, starting_after=wanted.starting_after,
+        available=wanted.amount_available, available_gte=wanted.amount_available_gte,
+        available_lte=wanted.amount_available_lte, include_deleted=wanted.include_deleted,
     )  # fmt: skip
+    now = ctx.clock.now()
+    async with ctx.db.reading() as db:
+        found = await list_cards(db, query)
+        cards = found[: wanted.limit]
+        tokens = await tokens_of(db, cards, now)
+    answer: dict[str, Any] = {"cards": [card_shape(card, now, tokens[card.id]) for card in cards]}
+    if len(found) > wanted.limit:
+        answer["starting_after"] = cards[-1].id
+    return answer
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    return moment.replace(tzinfo=UTC)
-
-
-@router.get("/accounts/{account_id}/wallets/cards/{card_id}")
-async def get(account_id: str, card_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
+@router.get(f"{CARDS}/{{card_id}}")
+async def get(
+    account_id: str, card_id: str, ctx: Context, caller: Caller, includes: Includes = None
+) -> dict[str, Any]:
+    """`includes` is accepted; what it asks for (the formats of PIN and tokens) is always there."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     async with ctx.db.reading() as db:
-        return card_shape(await get_card(db, account_id, card_id), ctx.clock.now())
+        card = await get_card(db, account_id, card_id)
+    return await _shape(ctx, card)
 
 
-@router.get("/accounts/{account_id}/wallets/cards/{card_id}/transactions")
+async def _shape(ctx: Backend, card: Card) -> dict[str, Any]:
+    now = ctx.clock.now()
+    async with ctx.db.reading() as db:
+        tokens = await tokens_of(db, [card], now)
+    return card_shape(card, now, tokens[card.id])
+
+
+@router.delete(f"{CARDS}/{{card_id}}")
+async def delete(account_id: str, card_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
+    """Nothing can be paid with it from now on; 409 while a payment holds money of it."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    return await _shape(ctx, await lifecycle.delete(ctx, account_id, card_id))
+
+
+@router.post(f"{CARDS}/{{card_id}}/activate")
+async def activate(
+    account_id: str, card_id: str, body: ActivateRequest, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """`inactive` becomes `unused`, with its first money."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    number = body.card_token
+    activation = Activation(
+        account_id=account_id, card_id=card_id, amount=body.amount, currency=body.currency,
+        created_by=caller.client_id, ref_id=body.ref_id, customer_id=body.customer_id,
+        name=body.name, active_from=utc(body.active_from), expires_at=utc(body.expires_at),
+        originated_by=body.originated_by, metadata=body.metadata,
+        number_expires_in=number.expires_in if number else None,
+        number_single_use=number.expires_after_transaction if number else False,
+    )  # fmt: skip
+    return await _shape(ctx, await lifecycle.activate(ctx, activation))
+
+
+@router.post(f"{CARDS}/{{card_id}}/rotate-pin")
+async def rotate_pin(
+    account_id: str, card_id: str, ctx: Context, caller: Caller, body: RotateRequest | None = None
+) -> dict[str, Any]:
+    """A new PIN, shown this once; the old one ends at once."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    form = body.pin.format.as_format(4) if body is not None and body.pin is not None else None
+    card, pin = await lifecycle.rotate_pin(ctx, account_id, card_id, form)
+    return await _shape(ctx, card) | {"pin": _pin(card, pin)}
+
+
+@router.post(f"{CARDS}/{{card_id}}/tokens")
+async def make_token(
+    account_id: str, card_id: str, body: TokenRequest, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """A temporary token in place of the number; the same `ref_id` gives the same token."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    order = TokenOrder(
+        account_id=account_id, card_id=card_id, ref_id=body.ref_id, expires_in=body.expires_in,
+        created_by=caller.client_id, single_use=body.expires_after_transaction,
+        format=body.format.as_number() if body.format else None, metadata=body.metadata or {},
+    )  # fmt: skip
+    return token_shape(*await create_token(ctx, order))
+
+
+@router.get(f"{CARDS}/{{card_id}}/transactions")
 async def transactions(
-    account_id: str, card_id: str, ctx: Context, caller: Caller,
-    limit: Annotated[int, Query(ge=1, le=100)] = 10, starting_after: str | None = None,
+    account_id: str, card_id: str, ctx: Context, caller: Caller, limit: Limit = 10,
+    starting_after: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """A card's movements, newest first; `starting_after` pages on."""
     caller.require_account(account_id)
@@ -138,3 +200,37 @@ async def transactions(
     if len(found) == limit:
         shape["starting_after"] = found[-1].id
     return shape
+
+
+@router.get(CUSTOMER)
+async def customers_cards(
+    account_id: str, customer_id: str, ctx: Context, caller: Caller, limit: Limit = 10,
+    starting_after: str | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A customer's active cards, newest first; also with that customer's own token."""
+    caller.require_account(account_id)
+    caller.require_customer(customer_id, *READ_WALLETS)
+    now = ctx.clock.now()
+    query = CardFilter(
+        account_id=account_id, limit=limit, starting_after=starting_after,
+        customer_id=customer_id, usable_at=now,
+    )  # fmt: skip
+    async with ctx.db.reading() as db:
+        cards = await list_cards(db, query)
+        tokens = await tokens_of(db, cards, now)
+    shown = customer_card_shape if caller.customer_id is not None else card_shape
+    return [shown(card, now, tokens[card.id]) for card in cards]
+
+
+@router.get(f"{CUSTOMER}/{{card_id}}")
+async def customers_card(
+    account_id: str, customer_id: str, card_id: str, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    caller.require_account(account_id)
+    caller.require_customer(customer_id, *READ_WALLETS)
+    now = ctx.clock.now()
+    async with ctx.db.reading() as db:
+        card = await customer_card(db, account_id, customer_id, card_id, now)
+        tokens = await tokens_of(db, [card], now)
+    shown = customer_card_shape if caller.customer_id is not None else card_shape
+    return shown(card, now, tokens[card.id])

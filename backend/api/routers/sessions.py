@@ -21,6 +21,7 @@ from backend.sessions.create import create_session
 from backend.sessions.events import Request as Origin_
 from backend.sessions.links import view_link
 from backend.sessions.listing import SessionFilter, list_sessions
+from backend.sessions.publish import read_publish
 from backend.sessions.request import SessionRequest
 from backend.sessions.shape import read_session
 from backend.sessions.update import SessionUpdate, update_session
@@ -69,6 +70,8 @@ async def _create(
         "id": session_id,
         "url": view_link(ctx.settings.base_url, session_id),
     }
+    if body.configuration is not None and body.configuration.publish:
+        answer["publish"] = await read_publish(ctx, session_id)
     if include_session:
         answer["session"] = await read_session(ctx, caller.account_id, session_id)
     return answer

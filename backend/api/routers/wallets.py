@@ -11,18 +11,19 @@ from pydantic import Field
 
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
+from backend.api.card_requests import RefId
 from backend.api.deps import READ_WALLETS, WRITE_WALLETS, Caller, Context
 from backend.cards import wallets
 from backend.cards.ledger import Cause
-from backend.cards.lookup import find_by_number_and_pin, get_by_number, get_card
-from backend.cards.shape import card_shape, wallet_transaction_shape
+from backend.cards.lookup import Match, find_number, get_card, match_number_and_pin
+from backend.cards.shape import card_shape, customer_card_shape, wallet_transaction_shape
 from backend.cards.tables import Card, WalletTransaction
+from backend.cards.tokens import tokens_of
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest, NotFound
 from backend.sessions.request import Amount, Loose, Text
 
 router = strict_router()
-RefId = Annotated[str, Field(min_length=1, max_length=200)]
 NO_MATCH = "no gift card matches"
 
 
@@ -61,27 +62,36 @@ async def info(account_id: str, body: InfoRequest, ctx: Context, caller: Caller)
     answer, and count against the budgets."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS, "write:wallets", "user:wallets")
-    card = await _by_token(ctx, caller, body.token, body.pin)
-    return card_shape(card, ctx.clock.now())
+    match = await _by_token(ctx, caller, body.token, body.pin)
+    now = ctx.clock.now()
+    shown = customer_card_shape if caller.customer_id is not None else card_shape
+    async with ctx.db.reading() as db:
+        tokens = await tokens_of(db, [match.card], now)
+    return shown(match.card, now, tokens[match.card.id])
 
 
-async def _by_token(ctx: Backend, caller: Principal, token: str, pin: str | None) -> Card:
+async def _by_token(
+    ctx: Backend, caller: Principal, token: str, pin: str | None, *, expired_too: bool = False
+) -> Match:
+    """A card with a PIN only with it; a customer always needs one, and has budgets of tries."""
     if pin is None:
-        async with ctx.db.reading() as db:
-            try:
-                card = await get_by_number(ctx, db, caller.account_id, token)
-            except NotFound as error:
-                raise NotFound(NO_MATCH) from error
-        if card.pin_hash is not None:
+        if caller.customer_id is not None:
             raise NotFound(NO_MATCH)
-        return card
-    client = f"client:{caller.client_id}"
-    found = await find_by_number_and_pin(
-        ctx, caller.account_id, token, pin, session_id=client, source=client
+        async with ctx.db.reading() as db:
+            match = await find_number(ctx, db, caller.account_id, token, expired_too=expired_too)
+        if match is None or match.card.pin_hash is not None:
+            raise NotFound(NO_MATCH)
+        return match
+    asker = None
+    if caller.customer_id is not None:
+        who = ctx.vault.source_hash(f"{caller.account_id}\n{caller.customer_id}")
+        asker = (f"session:{who}", f"source:{who}")
+    match = await match_number_and_pin(
+        ctx, caller.account_id, token, pin, asker=asker, expired_too=expired_too
     )
-    if found is None:
+    if match is None:
         raise NotFound(NO_MATCH)
-    return found
+    return match
 
 
 @router.post("/accounts/{account_id}/wallets/transactions")
@@ -91,29 +101,35 @@ async def move(account_id: str, body: MoveRequest, ctx: Context, caller: Caller)
     caller.require(*WRITE_WALLETS)
     if body.pending and body.type == "fund":
         raise InvalidRequest("only a drawdown can be pending", (FieldError("pending", "invalid"),))
-    card = await _card_of(ctx, caller, body)
+    card, token_id = await _card_of(ctx, caller, body)
     movement = wallets.Movement(
         account_id=account_id, card_pk=card.id, type=body.type, amount=body.amount,
         currency=body.currency, pending=body.pending,
         cause=_cause(ctx, caller, body.ref_id, body.metadata, body.originated_by),
+        token_id=token_id,
     )  # fmt: skip
     return wallet_transaction_shape(await wallets.move(ctx, movement), card)
 
 
-async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> Card:
-    """By `card_id`, or by `token`; where both are given they must be of one card."""
+async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> tuple[Card, str | None]:
+    """By `card_id`, or by `token`; where both are given they must be of one card. A token that has
+    expired is found, so that a repeat of what it paid for is answered; it pays nothing more."""
     if body.card_id is None and body.token is None:
         text = "one of card_id and token is needed"
         raise InvalidRequest(text, (FieldError("card_id", text),))
     if body.card_id is None:
-        return await _by_token(ctx, caller, body.token or "", body.pin)
+        match = await _by_token(ctx, caller, body.token or "", body.pin, expired_too=True)
+        return match.card, match.token.id
     async with ctx.db.reading() as db:
         card = await get_card(db, caller.account_id, body.card_id)
-        if body.token is not None:
-            other = await get_by_number(ctx, db, caller.account_id, body.token)
-            if other.id != card.id:
-                raise InvalidRequest("card_id and token are of two cards")
-    return card
+        if body.token is None:
+            return card, None
+        other = await find_number(ctx, db, caller.account_id, body.token, expired_too=True)
+    if other is None:
+        raise NotFound(NO_MATCH)
+    if other.card.id != card.id:
+        raise InvalidRequest("card_id and token are of two cards")
+    return card, other.token.id
 
 
 def _cause(

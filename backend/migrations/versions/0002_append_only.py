@@ -12,7 +12,9 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-TABLES = ("ledger_entry", "wallet_transaction", "transaction_event", "session_event")
+TABLES = (
+    "ledger_entry", "wallet_transaction", "transaction_event", "session_event", "delivery_try",
+)  # fmt: skip
 
 
 def upgrade() -> None:

@@ -22,10 +22,12 @@ from backend.sandbox.shop.config import ShopConfig
 from backend.sandbox.shop.guard import BrowserGuard
 from backend.sandbox.shop.orders import Choices, Order, Orders
 from backend.sandbox.shop.split import Split, split_of
+from backend.sandbox.sms import outbox as sms
 
 _HERE = Path(__file__).parent
 _SEE_OTHER = 303
 _LATEST_ORDERS = 10
+_UNGUARDED = frozenset({"/callback", "/sms/messages"})
 
 # What a merchant's page says to the payer for each `error` (reference/dintero-api.md#6.1).
 _RETURN_ERRORS = {
@@ -130,11 +132,13 @@ def create_app(config: ShopConfig, data_dir: Path) -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    # Not the shop's: the demo's SMS gateway lives at its address, to save a program.
+    app.mount("/sms", sms.create_app(data_dir / "sms"), name="sms")
     _add_window(app, shop)
     _add_orders(app, shop)
     _add_callback(app, shop)
     _add_errors(app, shop)
-    app.add_middleware(BrowserGuard, config=config, unguarded=frozenset({"/callback"}))
+    app.add_middleware(BrowserGuard, config=config, unguarded=_UNGUARDED)
     return app
 
 

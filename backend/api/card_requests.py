@@ -1,0 +1,165 @@
+"""The bodies of card requests. Source: `reference/dintero-api.md#4-wallets-gift-card-api`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from backend.cards import formats
+from backend.cards.barcodes import can_be_barcode
+from backend.cards.formats import Format
+from backend.cards.issue import CardOrder
+from backend.cards.tables import NO_CURRENCY
+from backend.clock import utc
+from backend.errors import FieldError, InvalidRequest
+from backend.sessions.request import Amount, Loose, Moment, Text
+
+MAX_EXPIRES_IN = 10 * 365 * 24 * 3600
+MAX_BATCH = 100
+
+
+def _no_blanks_around(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("must not begin or end with blanks")
+    return value
+
+
+CardId = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_no_blanks_around)]
+CardCurrency = Literal["NOK", "SEK", "DKK", "EUR", "USD"]
+CardType = Literal["gift_card", "credit_note"]
+ExpiresIn = Annotated[int, Field(ge=1, le=MAX_EXPIRES_IN)]
+RefId = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class FormatRequest(Loose):
+    length: Annotated[int, Field(ge=formats.MIN_PIN_LENGTH, le=formats.MAX_LENGTH)] | None = None
+    prefix: Annotated[str, Field(max_length=32)] = ""
+    numbers: bool = False
+    characters: bool = False
+    symbols: bool = False
+    barcode: bool = False
+
+    def as_format(self, default_length: int, least: int = formats.MIN_PIN_LENGTH) -> Format:
+        """InvalidRequest for what is too short, or cannot be written as a bar code."""
+        length = self.length or default_length
+        if length < least:
+            text = f"at least {least} characters are needed"
+            raise InvalidRequest(text, (FieldError("format.length", text),))
+        if self.barcode and not can_be_barcode(self.prefix):
+            text = "a bar code holds ASCII characters alone"
+            raise InvalidRequest(text, (FieldError("format.prefix", text),))
+        any_ = self.numbers or self.characters or self.symbols
+        return Format(
+            length, self.prefix, self.numbers or not any_, self.characters, self.symbols,
+            self.barcode,
+        )  # fmt: skip
+
+    def as_number(self) -> Format:
+        return self.as_format(16, formats.MIN_NUMBER_LENGTH)
+
+
+class PinRequest(Loose):
+    format: FormatRequest = FormatRequest()
+
+
+class Behaviour(Loose):
+    """How long a card's number is good (seconds), and whether for one transaction."""
+
+    expires_in: ExpiresIn | None = None
+    expires_after_transaction: bool = False
+
+
+class TokenFormatRequest(Behaviour):
+    format: FormatRequest | None = None
+
+
+class Described(Loose):
+    """What can be said of a card when it is made, and when it is activated."""
+
+    customer_id: Text | None = None
+    name: Text | None = None
+    active_from: Moment | None = None
+    expires_at: Moment | None = None
+    originated_by: Text | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class CardRequest(Described):
+    """`amount` in minor units."""
+
+    card_id: CardId
+    amount: Amount
+    currency: CardCurrency
+    type: CardType = "gift_card"
+    pin: PinRequest | None = None
+    card_token: TokenFormatRequest | None = None
+
+    def order(self, account_id: str, client_id: str) -> CardOrder:
+        return _order(self, account_id, client_id, self.pin, self.card_token,
+                      amount=self.amount, currency=self.currency, active=True)  # fmt: skip
+
+
+class BatchCard(Described):
+    card_id: CardId
+    type: CardType = "gift_card"
+    currency: CardCurrency | None = None
+    """Where it is known: the card can then be activated in no other."""
+
+
+class BatchOptions(Loose):
+    pin: PinRequest | None = None
+    card_token: TokenFormatRequest | None = None
+
+
+class BatchRequest(Loose):
+    cards: Annotated[list[BatchCard], Field(min_length=1, max_length=MAX_BATCH)]
+    options: BatchOptions = BatchOptions()
+
+    def orders(self, account_id: str, client_id: str) -> list[CardOrder]:
+        options = self.options
+        return [
+            _order(card, account_id, client_id, options.pin, options.card_token, amount=0,
+                   currency=card.currency or NO_CURRENCY, active=False)
+            for card in self.cards
+        ]  # fmt: skip
+
+
+class ActivateRequest(Described):
+    """What is not given stays as the card was made. `ref_id` makes a repeat safe."""
+
+    amount: Amount
+    currency: CardCurrency
+    ref_id: RefId | None = None
+    card_token: Behaviour | None = None
+
+
+class RotateRequest(Loose):
+    pin: PinRequest | None = None
+
+
+class TokenRequest(Behaviour):
+    """A temporary token: `expires_in` in seconds."""
+
+    ref_id: RefId
+    expires_in: ExpiresIn
+    format: FormatRequest | None = None
+    metadata: dict[str, Any] | None = None
+
+
+def _order(
+    card: CardRequest | BatchCard, account_id: str, client_id: str, pin: PinRequest | None,
+    token: TokenFormatRequest | None, *, amount: int, currency: str, active: bool,
+) -> CardOrder:  # fmt: skip
+    token = token or TokenFormatRequest()
+    return CardOrder(
+        account_id=account_id, card_id=card.card_id, amount=amount, currency=currency,
+        created_by=client_id, active=active,
+        pin_format=pin.format.as_format(formats.MIN_PIN_LENGTH) if pin else None,
+        number_format=token.format.as_number() if token.format else None,
+        number_expires_in=token.expires_in, number_single_use=token.expires_after_transaction,
+        customer_id=card.customer_id, name=card.name, type=card.type,
+        active_from=utc(card.active_from), expires_at=utc(card.expires_at),
+        originated_by=card.originated_by, metadata=card.metadata or {},
+        extra=dict(card.model_extra or {}),
+    )  # fmt: skip

@@ -1,0 +1,197 @@
+"""Webhook subscriptions, and what was sent. Source: `reference/dintero-api.md#46-webhooks`;
+docs/webhooks.md.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from backend.accounts.clients import Principal
+from backend.api.body import strict_router
+from backend.api.deps import (
+    READ_CHECKOUT,
+    READ_WALLETS,
+    WRITE_CHECKOUT,
+    WRITE_WALLETS,
+    Caller,
+    Context,
+)
+from backend.errors import Forbidden
+from backend.outbox import history, subscriptions
+from backend.outbox.enqueue import WALLET_TRANSACTION
+from backend.outbox.history import DeliveryFilter, Sight, delivery_shape
+from backend.outbox.subscriptions import Wanted, subscription_shape
+from backend.sessions.request import HttpUrl, Loose
+
+router = strict_router()
+HOOKS = "/accounts/{account_id}/hooks/subscriptions"
+DELIVERIES = "/accounts/{account_id}/hooks/deliveries"
+EventName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
+Secret = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class SecretObject(Loose):
+    """As the answers show it, with the secret itself beside the type."""
+
+    type: Literal["HMAC-SHA1"] = "HMAC-SHA1"
+    secret: Secret | None = None
+
+
+class Config(Loose):
+    url: HttpUrl
+    content_type: Literal["application/json"] = "application/json"
+    secret: Secret | SecretObject | None = None
+    insecure_ssl: Literal[0, "0", False] = 0
+
+    def the_secret(self) -> str | None:
+        return self.secret.secret if isinstance(self.secret, SecretObject) else self.secret
+
+
+class SubscriptionRequest(Loose):
+    config: Config
+    events: Annotated[list[EventName], Field(min_length=1, max_length=100)]
+
+    def wanted(self) -> Wanted:
+        return Wanted(self.config.url, tuple(dict.fromkeys(self.events)), self.config.the_secret())
+
+
+class DeliveryQuery(BaseModel):
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    starting_after: str | None = None
+    subject: str | None = None
+    subscription_id: str | None = None
+    state: Literal["pending", "delivered", "failed"] | None = None
+    kind: Literal["callback", "webhook"] | None = None
+
+
+def _require(caller: Principal, account_id: str, events: list[str]) -> None:
+    """Whoever is told of gift cards must be allowed to see them, and the same for payments."""
+    caller.require_account(account_id)
+    if WALLET_TRANSACTION in events:
+        caller.require(*WRITE_WALLETS)
+    if set(events) != {WALLET_TRANSACTION}:
+        caller.require(*WRITE_CHECKOUT)
+
+
+def _require_any(caller: Principal, account_id: str) -> None:
+    caller.require_account(account_id)
+    caller.require(*READ_CHECKOUT, *READ_WALLETS, *WRITE_CHECKOUT, *WRITE_WALLETS)
+
+
+async def _require_own(ctx: Context, caller: Principal, account_id: str, hook_id: str) -> None:
+    caller.require_account(account_id)
+    async with ctx.db.reading() as db:
+        hook = await subscriptions.get_subscription(db, account_id, hook_id)
+    _require(caller, account_id, hook.events)
+
+
+@router.post(HOOKS)
+async def create(
+    account_id: str, body: SubscriptionRequest, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """Subscribe; a `ping` follows."""
+    _require(caller, account_id, body.events)
+    wanted = body.wanted()
+    return subscription_shape(
+        await subscriptions.subscribe(ctx, account_id, wanted, caller.client_id)
+    )
+
+
+@router.get(HOOKS)
+async def list_(account_id: str, ctx: Context, caller: Caller) -> list[dict[str, Any]]:
+    """Oldest first; at most 20."""
+    _require_any(caller, account_id)
+    found = await subscriptions.list_subscriptions(ctx, account_id)
+    return [subscription_shape(hook) for hook in found]
+
+
+@router.get(f"{HOOKS}/{{hook_id}}")
+async def get(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
+    _require_any(caller, account_id)
+    async with ctx.db.reading() as db:
+        return subscription_shape(await subscriptions.get_subscription(db, account_id, hook_id))
+
+
+@router.put(f"{HOOKS}/{{hook_id}}")
+async def change(
+    account_id: str, hook_id: str, body: SubscriptionRequest, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """Replace address and events. The secret stays unless `config.secret` is sent; null ends
+    signing."""
+    await _require_own(ctx, caller, account_id, hook_id)
+    _require(caller, account_id, body.events)
+    sent = "secret" in body.config.model_fields_set
+    secret = body.config.secret
+    # The object of the answers, sent back as it came, holds no secret.
+    keep = not sent or (isinstance(secret, SecretObject) and secret.secret is None)
+    hook = await subscriptions.change(ctx, account_id, hook_id, body.wanted(), keep_secret=keep)
+    return subscription_shape(hook)
+
+
+@router.delete(f"{HOOKS}/{{hook_id}}")
+async def delete(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
+    """What was not delivered yet is not delivered any more."""
+    await _require_own(ctx, caller, account_id, hook_id)
+    hook = await subscriptions.unsubscribe(ctx, account_id, hook_id, caller.client_id)
+    return subscription_shape(hook)
+
+
+@router.post(f"{HOOKS}/{{hook_id}}/ping")
+async def ping(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
+    await _require_own(ctx, caller, account_id, hook_id)
+    return subscription_shape(await subscriptions.ping(ctx, account_id, hook_id))
+
+
+def _sight(caller: Principal, account_id: str, checkout: tuple[str, ...],
+           wallets: tuple[str, ...]) -> Sight:  # fmt: skip
+    caller.require_account(account_id)
+    sight = Sight(
+        account_id=account_id, checkout=not caller.scopes.isdisjoint(checkout),
+        wallets=not caller.scopes.isdisjoint(wallets),
+    )  # fmt: skip
+    if not (sight.checkout or sight.wallets):
+        raise Forbidden(f"this needs one of the scopes {', '.join((*checkout, *wallets))}")
+    return sight
+
+
+@router.get(DELIVERIES)
+async def deliveries(
+    account_id: str, wanted: Annotated[DeliveryQuery, Query()], ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """Callbacks and webhooks, newest first. `subject` is the id of a transaction, session, wallet
+    transaction or subscription."""
+    sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
+    query = DeliveryFilter(
+        limit=wanted.limit + 1, starting_after=wanted.starting_after, subject=wanted.subject,
+        subscription_id=wanted.subscription_id, state=wanted.state, kind=wanted.kind,
+    )  # fmt: skip
+    async with ctx.db.reading() as db:
+        found = await history.list_deliveries(db, sight, query)
+    shown = found[: wanted.limit]
+    answer: dict[str, Any] = {"deliveries": [delivery_shape(one) for one in shown]}
+    if len(found) > wanted.limit:
+        answer["starting_after"] = shown[-1].id
+    return answer
+
+
+@router.get(f"{DELIVERIES}/{{delivery_id}}")
+async def delivery(
+    account_id: str, delivery_id: str, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """One message with every try: what was sent, and what came back."""
+    sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
+    async with ctx.db.reading() as db:
+        found = await history.get_delivery(db, sight, delivery_id)
+        return delivery_shape(found, await history.tries_of(db, delivery_id))
+
+
+@router.post(f"{DELIVERIES}/{{delivery_id}}/redeliver")
+async def redeliver(
+    account_id: str, delivery_id: str, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """Send the same message again, now, with all its tries anew."""
+    sight = _sight(caller, account_id, WRITE_CHECKOUT, WRITE_WALLETS)
+    return delivery_shape(await history.redeliver(ctx, sight, delivery_id))

@@ -1,0 +1,70 @@
+"""Lists of cards. Source: `reference/dintero-api.md#41-endpoints`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards.lookup import get_card
+from backend.cards.tables import Card
+from backend.errors import FieldError, InvalidRequest, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class CardFilter:
+    """`available_*` in minor units; `starting_after` is the `id` of the last card seen."""
+
+    account_id: str
+    limit: int
+    starting_after: str | None = None
+    available: int | None = None
+    available_gte: int | None = None
+    available_lte: int | None = None
+    include_deleted: bool = False
+    customer_id: str | None = None
+    usable_at: datetime | None = None
+    """Only active cards that have not expired by then."""
+
+
+async def list_cards(db: AsyncSession, wanted: CardFilter) -> list[Card]:
+    """Newest first. InvalidRequest where `starting_after` is no card of the account."""
+    query = select(Card).where(Card.account_id == wanted.account_id)
+    if wanted.available is not None:
+        query = query.where(Card.available == wanted.available)
+    if wanted.available_gte is not None:
+        query = query.where(col(Card.available) >= wanted.available_gte)
+    if wanted.available_lte is not None:
+        query = query.where(col(Card.available) <= wanted.available_lte)
+    if wanted.customer_id is not None:
+        query = query.where(Card.customer_id == wanted.customer_id)
+    if not wanted.include_deleted:
+        query = query.where(col(Card.deleted_at).is_(None))
+    if wanted.usable_at is not None:
+        ends = col(Card.expires_at)
+        query = query.where(
+            col(Card.active).is_(True), or_(ends.is_(None), ends > wanted.usable_at)
+        )
+    if wanted.starting_after is not None:
+        last = await db.get(Card, wanted.starting_after)
+        if last is None or last.account_id != wanted.account_id:
+            text = "there is no such card"
+            raise InvalidRequest(text, (FieldError("starting_after", text),))
+        made, key = col(Card.created_at), col(Card.id)
+        before = made < last.created_at
+        query = query.where(or_(before, (made == last.created_at) & (key < last.id)))
+    order = (col(Card.created_at).desc(), col(Card.id).desc())
+    return list(await db.exec(query.order_by(*order).limit(wanted.limit)))
+
+
+async def customer_card(
+    db: AsyncSession, account_id: str, customer_id: str, card_id: str, now: datetime
+) -> Card:
+    """One of a customer's active cards; NotFound for anybody else's."""
+    card = await get_card(db, account_id, card_id)
+    expired = card.expires_at is not None and card.expires_at <= now
+    if card.customer_id != customer_id or not card.active or expired:
+        raise NotFound("no such card")
+    return card

@@ -1,0 +1,146 @@
+"""What stands for a card: its own number, and temporary tokens ("card codes").
+
+A token takes the place of the number and never of the PIN. It is looked up until it expires; a
+single-use one pays once. Source: `reference/dintero-api.md#45-info-and-transactions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards import formats
+from backend.cards.formats import Format
+from backend.cards.tables import Card, CardToken
+from backend.context import Backend
+from backend.errors import Conflict, GavekortError, NotFound
+from backend.ids import new_uuid
+
+_DRAWS = 20
+"""How often a number is drawn before its format is called full."""
+
+
+class TokenRefused(GavekortError):
+    """The token was used up, or has expired."""
+
+    code = "TOKEN_REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOrder:
+    """`card_id` is the merchant's own; `expires_in` in seconds; the same `ref_id` again gives the
+    same token."""
+
+    account_id: str
+    card_id: str
+    ref_id: str
+    expires_in: int
+    created_by: str
+    format: Format | None = None
+    single_use: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+async def create_token(ctx: Backend, order: TokenOrder) -> tuple[CardToken, str]:
+    """A temporary token and its value. NotFound for an unknown card; Conflict where the `ref_id`
+    was used for another token."""
+    try:
+        async with ctx.db.unit_of_work() as db:
+            token, value = await _create(ctx, db, order)
+    except IntegrityError as error:
+        raise Conflict("another request with this ref_id is under way") from error
+    return token, value
+
+
+async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[CardToken, str]:
+    query = select(Card).where(Card.account_id == order.account_id, Card.card_id == order.card_id)
+    card = (await db.exec(query.with_for_update())).one_or_none()
+    if card is None or card.deleted_at is not None:
+        raise NotFound("no such card")
+    known = select(CardToken).where(CardToken.card == card.id, CardToken.ref_id == order.ref_id)
+    before = (await db.exec(known)).one_or_none()
+    if before is not None:
+        wanted = (order.expires_in, order.single_use)
+        same_format = order.format is None or before.format == order.format.shown()
+        if (before.expires_in, before.single_use) != wanted or not same_format:
+            raise Conflict("this ref_id was used for another token of this card")
+        assert before.sealed is not None
+        return before, str(ctx.vault.unseal(before.sealed)["value"])
+    now = ctx.clock.now()
+    value, shown = await fresh_number(ctx, db, order.account_id, order.format)
+    token = CardToken(
+        id=new_uuid(), account_id=order.account_id, card=card.id, ref_id=order.ref_id,
+        number_hash=ctx.vault.number_hash(order.account_id, value),
+        mask=formats.mask(value, str(shown["prefix"])), format=shown,
+        sealed=ctx.vault.seal({"value": value}), expires_in=order.expires_in,
+        expires_at=now + timedelta(seconds=order.expires_in), single_use=order.single_use,
+        metadata_=order.metadata, created_at=now, created_by=order.created_by,
+    )  # fmt: skip
+    db.add(token)
+    await db.flush()
+    return token, value
+
+
+async def fresh_number(
+    ctx: Backend, db: AsyncSession, account_id: str, form: Format | None
+) -> tuple[str, dict[str, Any]]:
+    """A number that the account has not given out yet, and its format. Conflict where the format
+    has hardly any left."""
+    for _ in range(_DRAWS):
+        value, shown = formats.make_number(form)
+        hashed = ctx.vault.number_hash(account_id, value)
+        query = select(CardToken.id).where(CardToken.number_hash == hashed)
+        if (await db.exec(query)).first() is None:
+            return value, shown
+    raise Conflict("hardly any number of this format is left: use a longer one")
+
+
+async def tokens_of(
+    db: AsyncSession, cards: list[Card], now: datetime
+) -> dict[str, list[CardToken]]:
+    """By card: its own number, then the temporary ones that have not expired."""
+    found: dict[str, list[CardToken]] = {card.id: [] for card in cards}
+    if not cards:
+        return found
+    query = select(CardToken).where(col(CardToken.card).in_(found))
+    for token in await db.exec(query.order_by(col(CardToken.created_at), col(CardToken.id))):
+        if token.ref_id is None or not is_expired(token, now):
+            found[token.card].append(token)
+    return found
+
+
+def is_expired(token: CardToken, now: datetime) -> bool:
+    return token.expires_at is not None and token.expires_at <= now
+
+
+async def get_token(db: AsyncSession, token_id: str) -> CardToken:
+    """As it stands now: whoever spends it has locked its card."""
+    token = await db.get(CardToken, token_id, populate_existing=True)
+    assert token is not None  # tokens are never deleted
+    return token
+
+
+def check_usable(token: CardToken, now: datetime) -> None:
+    """TokenRefused where no transaction can be made with it any more."""
+    if token.single_use and token.used_by is not None:
+        raise TokenRefused("this token was for one transaction, and was used")
+    if is_expired(token, now):
+        raise TokenRefused("this token has expired")
+
+
+def spend(token: CardToken, wallet_transaction_id: str) -> None:
+    """A single-use token is used up by this transaction. The card is locked by the caller."""
+    if token.single_use:
+        token.used_by = wallet_transaction_id
+
+
+async def release_token(db: AsyncSession, wallet_transaction_id: str) -> None:
+    """Nothing came of the transaction that used a token up: it can be used again."""
+    change = update(CardToken).where(col(CardToken.used_by) == wallet_transaction_id)
+    await db.exec(change.values(used_by=None))

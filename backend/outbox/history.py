@@ -1,0 +1,148 @@
+"""What was sent to a merchant, try by try, and how it is sent again. SMS messages are not shown
+here: they are the payer's. The endpoints are ours; see docs/webhooks.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import col, or_, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import iso
+from backend.context import Backend
+from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.outbox.enqueue import WALLET_TRANSACTION
+from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
+
+SHOWN = ("callback", "webhook")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Whose deliveries, and which of them the caller may see: those of `wallets`, of `checkout`."""
+
+    account_id: str
+    checkout: bool
+    wallets: bool
+
+    def sees(self, delivery: Delivery) -> bool:
+        own = delivery.account_id == self.account_id and delivery.kind in SHOWN
+        return own and (self.wallets if delivery.event == WALLET_TRANSACTION else self.checkout)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """`subject`: the transaction, session or wallet transaction it speaks of."""
+
+    limit: int
+    starting_after: str | None = None
+    subject: str | None = None
+    subscription_id: str | None = None
+    state: str | None = None
+    kind: str | None = None
+
+
+async def list_deliveries(db: AsyncSession, sight: Sight, wanted: DeliveryFilter) -> list[Delivery]:
+    """Newest first."""
+    query = select(Delivery).where(
+        Delivery.account_id == sight.account_id, col(Delivery.kind).in_(SHOWN)
+    )
+    about_wallets = col(Delivery.event).is_not_distinct_from(WALLET_TRANSACTION)
+    if not sight.wallets:
+        query = query.where(~about_wallets)
+    if not sight.checkout:
+        query = query.where(about_wallets)
+    if wanted.subject is not None:
+        query = query.where(
+            or_(Delivery.subject == wanted.subject, Delivery.session_id == wanted.subject)
+        )
+    for name in ("subscription_id", "state", "kind"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(getattr(Delivery, name) == value)
+    if wanted.starting_after is not None:
+        last = await db.get(Delivery, wanted.starting_after)
+        if last is None or not sight.sees(last):
+            text = "there is no such delivery"
+            raise InvalidRequest(text, (FieldError("starting_after", text),))
+        made, key = col(Delivery.created_at), col(Delivery.id)
+        before = made < last.created_at
+        query = query.where(or_(before, (made == last.created_at) & (key < last.id)))
+    order = (col(Delivery.created_at).desc(), col(Delivery.id).desc())
+    return list(await db.exec(query.order_by(*order).limit(wanted.limit)))
+
+
+async def get_delivery(db: AsyncSession, sight: Sight, delivery_id: str) -> Delivery:
+    delivery = await db.get(Delivery, delivery_id)
+    if delivery is None or not sight.sees(delivery):
+        raise NotFound("there is no such delivery")
+    return delivery
+
+
+async def tries_of(db: AsyncSession, delivery_id: str) -> list[DeliveryTry]:
+    query = select(DeliveryTry).where(DeliveryTry.delivery_id == delivery_id)
+    order = (col(DeliveryTry.started_at), col(DeliveryTry.id))
+    return list(await db.exec(query.order_by(*order)))
+
+
+async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
+    """Due now, with all its tries anew, whatever became of it before: the same message, signed
+    again. Conflict where its subscription is deleted."""
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        await get_delivery(db, sight, delivery_id)
+        delivery = await db.get(Delivery, delivery_id, with_for_update=True, populate_existing=True)
+        assert delivery is not None  # deliveries are never deleted
+        if delivery.subscription_id is not None:
+            hook = await db.get(HookSubscription, delivery.subscription_id)
+            if hook is None or hook.deleted_at is not None:
+                raise Conflict("the subscription of this delivery is deleted")
+        if delivery.state == "delivered":
+            # What its arrival was to note is noted.
+            delivery.session_event = None
+        delivery.state = "pending"
+        delivery.due_at = now
+        delivery.delivered_at = None
+        delivery.tries_before = delivery.tries
+    return delivery
+
+
+def delivery_shape(delivery: Delivery, tries: list[DeliveryTry] | None = None) -> dict[str, Any]:
+    shape: dict[str, Any] = {
+        "id": delivery.id,
+        "kind": delivery.kind,
+        "state": delivery.state,
+        "subject": delivery.subject,
+        "request": {"method": delivery.method, "url": delivery.url},
+        "tries_count": delivery.tries,
+        "created_at": iso(delivery.created_at),
+    }
+    optional = {
+        "event": delivery.event,
+        "subscription_id": delivery.subscription_id,
+        "session_id": delivery.session_id,
+        "delivered_at": iso(delivery.delivered_at) if delivery.delivered_at else None,
+        "next_try_at": iso(delivery.due_at) if delivery.state == "pending" else None,
+    }
+    shape |= {key: value for key, value in optional.items() if value is not None}
+    if tries is not None:
+        if delivery.body is not None:
+            shape["request"]["body"] = delivery.body
+        shape["tries"] = [_try_shape(one) for one in tries]
+    return shape
+
+
+def _try_shape(one: DeliveryTry) -> dict[str, Any]:
+    shape: dict[str, Any] = {
+        "id": one.id,
+        "started_at": iso(one.started_at),
+        "duration_ms": one.duration_ms,
+        "request": {"method": one.method, "url": one.url, "headers": one.request_headers},
+    }
+    if one.status_code is not None:
+        shape["response"] = {"status": one.status_code, "body": one.response_body or ""}
+    if one.error is not None:
+        shape["error"] = one.error
+    return shape

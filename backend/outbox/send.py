@@ -1,0 +1,75 @@
+"""One try over HTTP: bounded in time, bounded in what is read, following nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import httpx
+
+from backend.context import Backend
+from backend.outbox.request import Outgoing, Unsendable, prepare
+from backend.outbox.tables import Delivery
+
+KEPT_BYTES = 2048
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a try: a status with the head of the body, or why there is none."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    status: int | None = None
+    body: str | None = None
+    error: str | None = None
+    final: bool = False
+
+
+async def send(ctx: Backend, delivery: Delivery) -> Outcome:
+    """Try once. Never raises for what the other side does."""
+    try:
+        outgoing = await prepare(ctx, delivery)
+    except Unsendable as nothing:
+        return Outcome(delivery.method, delivery.url, error=str(nothing), final=nothing.final)
+    outcome = Outcome(outgoing.method, outgoing.shown, outgoing.kept)
+    try:
+        async with asyncio.timeout(outgoing.timeout):
+            await _exchange(outgoing, outcome)
+    except (TimeoutError, httpx.TimeoutException):
+        if outcome.status is None:
+            outcome.error = f"no answer within {outgoing.timeout:g} s"
+    except (httpx.HTTPError, httpx.InvalidURL) as failed:
+        if outcome.status is None:
+            outcome.error = f"{type(failed).__name__}: {failed}"[:255]
+    return outcome
+
+
+async def _exchange(outgoing: Outgoing, outcome: Outcome) -> None:
+    extensions = {"sni_hostname": outgoing.server_name} if outgoing.server_name else {}
+    async with outgoing.client.stream(
+        outgoing.method,
+        outgoing.url,
+        content=outgoing.content,
+        headers=outgoing.headers,
+        extensions=extensions,
+        timeout=outgoing.timeout,
+        follow_redirects=False,
+    ) as answer:
+        # The status decides; the body is for whoever looks into it later.
+        outcome.status = answer.status_code
+        received = bytearray()
+        try:
+            # As it comes: unpacking could make much of little.
+            async for chunk in answer.aiter_raw():
+                received += chunk
+                if len(received) >= KEPT_BYTES:
+                    break
+        finally:
+            outcome.body = _as_text(bytes(received[:KEPT_BYTES]))
+
+
+def _as_text(received: bytes) -> str:
+    # No database column holds NUL.
+    return received.decode(errors="replace").replace("\x00", "�")

@@ -1,0 +1,146 @@
+"""Webhook subscriptions. Source: `reference/dintero-api.md#46-webhooks`; the object's fields are
+those of the public reference of `POST /accounts/{aid}/hooks/subscriptions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import iso
+from backend.context import Backend
+from backend.errors import FieldError, InvalidRequest, NotFound
+from backend.ids import new_uuid
+from backend.outbox.address import AddressRefused, check
+from backend.outbox.enqueue import PING, Event, announce
+from backend.outbox.tables import HookSubscription
+
+MOST = 20
+"""Of one account: every event is told to each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """`secret` None: deliveries are not signed."""
+
+    url: str
+    events: tuple[str, ...]
+    secret: str | None = None
+
+
+async def subscribe(
+    ctx: Backend, account_id: str, wanted: Wanted, created_by: str
+) -> HookSubscription:
+    """Make a subscription and send it a ping. InvalidRequest for an address we never send to."""
+    _check(ctx, wanted)
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        if len(await _all(db, account_id)) >= MOST:
+            raise InvalidRequest(f"an account has at most {MOST} subscriptions")
+        hook = HookSubscription(
+            id=new_uuid(), account_id=account_id, url=wanted.url, events=list(wanted.events),
+            secret=_sealed(ctx, wanted.secret), created_at=now, created_by=created_by,
+            updated_at=now,
+        )  # fmt: skip
+        db.add(hook)
+        await db.flush()
+        _ping(db, hook, now)
+    return hook
+
+
+async def change(
+    ctx: Backend, account_id: str, hook_id: str, wanted: Wanted, *, keep_secret: bool
+) -> HookSubscription:
+    """Another address, other events, another secret; the count of failures begins anew."""
+    _check(ctx, wanted)
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        hook = await get_subscription(db, account_id, hook_id)
+        hook.url, hook.events = wanted.url, list(wanted.events)
+        if not keep_secret:
+            hook.secret = _sealed(ctx, wanted.secret)
+        hook.failures, hook.updated_at = 0, now
+    return hook
+
+
+async def unsubscribe(
+    ctx: Backend, account_id: str, hook_id: str, deleted_by: str
+) -> HookSubscription:
+    """What was not delivered yet is not delivered any more."""
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        hook = await get_subscription(db, account_id, hook_id)
+        hook.deleted_at, hook.deleted_by, hook.updated_at = now, deleted_by, now
+    return hook
+
+
+async def ping(ctx: Backend, account_id: str, hook_id: str) -> HookSubscription:
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        hook = await get_subscription(db, account_id, hook_id)
+        _ping(db, hook, now)
+    return hook
+
+
+async def get_subscription(db: AsyncSession, account_id: str, hook_id: str) -> HookSubscription:
+    """NotFound for a deleted one, and for another account's."""
+    hook = await db.get(HookSubscription, hook_id)
+    if hook is None or hook.account_id != account_id or hook.deleted_at is not None:
+        raise NotFound("there is no such subscription")
+    return hook
+
+
+async def list_subscriptions(ctx: Backend, account_id: str) -> list[HookSubscription]:
+    async with ctx.db.reading() as db:
+        return await _all(db, account_id)
+
+
+async def _all(db: AsyncSession, account_id: str) -> list[HookSubscription]:
+    query = select(HookSubscription).where(
+        HookSubscription.account_id == account_id, col(HookSubscription.deleted_at).is_(None)
+    )
+    order = (col(HookSubscription.created_at), col(HookSubscription.id))
+    return list(await db.exec(query.order_by(*order)))
+
+
+def _ping(db: AsyncSession, hook: HookSubscription, now: datetime) -> None:
+    body = {"subscription": {"id": hook.id, "events": hook.events}}
+    announce(db, [hook], Event(hook.account_id, PING, hook.id, body), now)
+
+
+def _check(ctx: Backend, wanted: Wanted) -> None:
+    try:
+        check(wanted.url, allow_insecure=ctx.settings.allow_insecure_callbacks)
+    except AddressRefused as refused:
+        raise InvalidRequest(str(refused), (FieldError("config.url", str(refused)),)) from refused
+
+
+def _sealed(ctx: Backend, secret: str | None) -> str | None:
+    return None if secret is None else ctx.vault.seal({"secret": secret})
+
+
+def subscription_shape(hook: HookSubscription) -> dict[str, Any]:
+    """The secret is never shown again, only that there is one."""
+    config: dict[str, Any] = {
+        "url": hook.url,
+        "content_type": "application/json",
+        "insecure_ssl": 0,
+    }
+    if hook.secret is not None:
+        config["secret"] = {"type": "HMAC-SHA1"}
+    shape: dict[str, Any] = {
+        "id": hook.id,
+        "config": config,
+        "events": hook.events,
+        "active": hook.deleted_at is None,
+        "created_at": iso(hook.created_at),
+        "created_by": hook.created_by,
+        "updated_at": iso(hook.updated_at),
+    }
+    if hook.deleted_at is not None:
+        shape |= {"deleted_at": iso(hook.deleted_at), "deleted_by": hook.deleted_by}
+    return shape

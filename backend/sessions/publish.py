@@ -1,0 +1,128 @@
+"""Send the payer the checkout's link by SMS when the session is made.
+
+A push to a wallet app is not sent while a gift card can be used: the payer has to use the card
+first, and an SMS with the link goes out in its place. Without a gift card, and to a terminal, there
+is nothing of ours that pushes: skipped. Source: `reference/dintero-api.md#27-configuration`,
+`#31-rules`; see docs/publish.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import phonenumbers
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.context import Backend
+from backend.ids import new_uuid
+from backend.outbox.enqueue import Message, enqueue
+from backend.outbox.tables import Delivery
+from backend.sessions import events
+from backend.sessions.links import view_link
+from backend.sessions.tables import CheckoutSession
+
+EVENT = "PUSH_NOTIFICATION_SENT"
+_TEXTS = {
+    47: "{merchant}: Betal her: {link}",
+    46: "{merchant}: Betala här: {link}",
+    45: "{merchant}: Betal her: {link}",
+}
+_OTHER_TEXT = "{merchant}: Pay here: {link}"
+_REGIONS = {"NOK": "NO", "SEK": "SE", "DKK": "DK"}
+MAX_NAME = 40
+
+
+def publish(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, merchant: str, now: datetime
+) -> None:
+    """Decide on each wanted channel, and write the message down in this unit of work."""
+    wanted = (session.body.get("configuration") or {}).get("publish") or []
+    number = _phone_number(session)
+    entries: list[dict[str, Any]] = []
+    for one in wanted:
+        entry: dict[str, Any] = {"id": new_uuid(), "channel": one["channel"], "type": one["type"]}
+        by_sms = one["type"] != "terminal" and (one["channel"] == "sms" or session.gift_card_use)
+        if by_sms:
+            entry |= {"channel": "sms", "type": "checkout-link"}
+        again = any("delivery_id" in before for before in entries)
+        if not by_sms or number is None or again or ctx.settings.sms_url is None:
+            entry["status"] = "skipped"
+        elif not phonenumbers.is_valid_number(number):
+            entry["status"] = "failed"
+        else:
+            entry["delivery_id"] = _enqueue(ctx, db, session, number, merchant, now).id
+        entries.append(entry)
+    session.publish = entries
+
+
+def _phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
+    """The customer's, else an address's; None where there is none at all."""
+    order = session.body["order"]
+    for part in (
+        session.body.get("customer"), order.get("shipping_address"), order.get("billing_address")
+    ):  # fmt: skip
+        written = (part or {}).get("phone_number")
+        if written:
+            try:
+                return phonenumbers.parse(written, _REGIONS.get(session.currency))
+            except phonenumbers.NumberParseException:
+                return phonenumbers.PhoneNumber()
+    return None
+
+
+def _enqueue(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, number: phonenumbers.PhoneNumber,
+    merchant: str, now: datetime,
+) -> Delivery:  # fmt: skip
+    to = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    text = _TEXTS.get(number.country_code or 0, _OTHER_TEXT).format(
+        merchant=" ".join(merchant.split())[:MAX_NAME],
+        link=view_link(ctx.settings.base_url, session.id),
+    )
+    message = Message(
+        account_id=session.account_id, subject=session.id, method="POST", url=f"sms:{to}",
+        body={"to": to, "text": text}, kind="sms", event=EVENT, session_id=session.id,
+        session_event=EVENT, useless_after=session.expires_at,
+    )  # fmt: skip
+    return enqueue(db, message, now, now)
+
+
+async def shown_publish(db: AsyncSession, session: CheckoutSession) -> list[dict[str, Any]]:
+    """`{id, channel, type, status}` each. `sent`: handed on, or on its way; `failed` where the
+    gateway would not have it; `skipped` where there was nothing to send, or no way to."""
+    ids = [entry["delivery_id"] for entry in session.publish if "delivery_id" in entry]
+    states: Mapping[str, str] = {}
+    if ids:
+        query = select(Delivery.id, Delivery.state).where(col(Delivery.id).in_(ids))
+        states = dict((await db.exec(query)).all())
+    shown = []
+    for entry in session.publish:
+        status = entry.get("status")
+        if status is None:
+            status = "failed" if states.get(entry["delivery_id"]) == "failed" else "sent"
+        shown.append({key: entry[key] for key in ("id", "channel", "type")} | {"status": status})
+    return shown
+
+
+async def read_publish(ctx: Backend, session_id: str) -> list[dict[str, Any]]:
+    async with ctx.db.reading() as db:
+        session = await db.get(CheckoutSession, session_id)
+        return await shown_publish(db, session) if session is not None else []
+
+
+async def note_delivered(db: AsyncSession, delivery: Delivery, now: datetime) -> None:
+    """A message about a session has arrived: its events say so."""
+    if delivery.session_id is None or delivery.session_event is None:
+        return
+    query = select(CheckoutSession).where(CheckoutSession.id == delivery.session_id)
+    session = (await db.exec(query.with_for_update())).one_or_none()
+    if session is None:
+        return
+    details = {}
+    if delivery.kind == "sms":
+        entry = next((e for e in session.publish if e.get("delivery_id") == delivery.id), None)
+        details = {key: entry[key] for key in ("id", "channel", "type")} if entry else {}
+    await events.record(db, session, delivery.session_event, now, details)
