@@ -15,7 +15,7 @@ from backend import faults
 from backend.accounts.profiles import credentials_of, profile_of
 from backend.context import Backend
 from backend.errors import NotFound, PaymentInProgress, SessionClosed, Unauthorized
-from backend.payments import late, settle
+from backend.payments import late, one_phase, settle
 from backend.payments.callbacks import tell_merchant
 from backend.payments.create import create_at_provider
 from backend.payments.store import connector_of, lock_transaction, money, open_operation
@@ -132,6 +132,8 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
                     db, session, locked, operation, now, card=payment.card,
                     multi_capture=payment.multi_capture,
                 )  # fmt: skip
+                if one_phase.is_taken(payment):
+                    await one_phase.capture_all(db, locked, now)
             ended = True
         elif payment.state is PaymentState.FAILED:
             notice = Notice.DECLINED if payment.declined else Notice.PAYMENT_CANCELLED

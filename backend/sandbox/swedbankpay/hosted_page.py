@@ -71,7 +71,7 @@ class HostedPage:
         if found is None:
             return self._closed(request, None, "missing", 404)
         _, order = found
-        if order["status"] != "Initialized":
+        if not self._open(order):
             return self._over(request, order)
         if order["_card"]:
             return to(f"{_path(order)}/challenge")
@@ -87,7 +87,7 @@ class HostedPage:
         if found is None:
             return self._closed(request, None, "missing", 404)
         merchant, order = found
-        if order["status"] == "Initialized" and not order["_card"]:
+        if self._open(order) and not order["_card"]:
             if order["instrument"] == "CreditCard":
                 filled = read_form(given, CARDS, self._today())
                 if filled.expiry is None or filled.errors:
@@ -132,7 +132,7 @@ class HostedPage:
         if found is None:
             return self._closed(request, None, "missing", 404)
         _, order = found
-        if order["status"] != "Initialized" or not order["_card"]:
+        if not self._open(order) or not order["_card"]:
             return to(_path(order))
         return self._page(request, order, "challenge.html", last4=order["_card"]["number"][-4:])
 
@@ -143,7 +143,7 @@ class HostedPage:
             return self._closed(request, None, "missing", 404)
         merchant, order = found
         card = order["_card"]
-        if order["status"] == "Initialized" and card:
+        if self._open(order) and card:
             with self._world.storage.transaction():
                 if given.get("result") == "complete":
                     self._decide(merchant, order, card["number"], card["expiry"], secure=True)
@@ -168,6 +168,10 @@ class HostedPage:
         pass_time(self._world)
         token = request.path_params["token"]
         return self._world.storage.find_child("paymentorder", token)
+
+    def _open(self, order: Json) -> bool:
+        late = order["status"] == "Aborted" and self._world.setting("late_approvals")
+        return bool(order["status"] == "Initialized" or late)
 
     def _today(self) -> datetime:
         return datetime.fromtimestamp(self._world.now(), UTC)

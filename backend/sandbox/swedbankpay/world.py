@@ -18,6 +18,8 @@ DEFAULTS: dict[str, Any] = {
     # A refund that takes days, as from a bank: 202, and done when the clock says so.
     "slow_reversals": False,
     "reversal_seconds": 3 * 24 * 3600,
+    # An approval that was on its way when the order was aborted arrives all the same.
+    "late_approvals": False,
 }
 # Tries at about 30, 60, 360, 432, 864 and 1265 seconds; eight in all.
 RETRY = Retry(gaps=(30, 30, 300, 72, 432, 401, 401), tries=8)
