@@ -135,7 +135,7 @@ def test_killed_at_any_moment(checkout: Checkout) -> None:
         checkout.kill()
         checkout.start()
     before = _begun(payers)
-    assert checkout.wait(lambda: _begun(payers) >= before + 12, 30)
+    assert checkout.wait(lambda: _begun(payers) >= before + 8, 60)
     stop.set()
     for payer in payers:
         payer.join(30)
