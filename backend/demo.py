@@ -242,6 +242,7 @@ def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
         base_url=places.base_url,
     )
     others = connections(places.more_urls, seed.acquirer_secrets)
+    _register_merchants(places, others)
     sowing = sow(settings, seed, gateway, others, places.shop_url, lambda s: save_seed(path, s))
     asyncio.run(sowing)
     return {
@@ -271,6 +272,14 @@ def _register_webhook(places: Places, seed: Seed) -> None:
         endpoint = made.json()
     seed.webhook_id, seed.webhook_url = endpoint["id"], url
     seed.webhook_secret = endpoint["secret"]
+
+
+def _register_merchants(places: Places, others: Mapping[str, Mapping[str, str]]) -> None:
+    """What one types into a provider's own administration."""
+    for one in ACQUIRERS:
+        if one.register is not None:
+            url = places.more_urls[one.name] + one.register
+            httpx.post(url, json=dict(others[one.options[0]]), timeout=10.0).raise_for_status()
 
 
 def _tell(places: Places, facts: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from backend.psp.bambora import METHODS
 from backend.psp.swedbankpay import INSTRUMENTS
 
 Credentials = dict[str, str]
@@ -18,13 +19,15 @@ Credentials = dict[str, str]
 @dataclass(frozen=True, slots=True)
 class Acquirer:
     """`name` is the module's in `backend.sandbox`, and its folder's in the demo's directory;
-    `offset` is added to the checkout's port; `credentials` takes base URL and secret."""
+    `offset` is added to the checkout's port; `credentials` takes base URL and secret. `register`:
+    where under the program's address they have to be made known first."""
 
     name: str
     label: str
     offset: int
     options: tuple[str, ...]
     credentials: Callable[[str, str], Credentials]
+    register: str | None = None
 
 
 def _swedbankpay(base_url: str, secret: str) -> Credentials:
@@ -40,6 +43,18 @@ def _klarna(base_url: str, secret: str) -> Credentials:
     return {"base_url": base_url, "username": "PK_demo", "password": f"klarna_test_{secret}"}
 
 
+def _bambora(base_url: str, secret: str) -> Credentials:
+    return {
+        "checkout_api_url": f"{base_url}/checkout-api",
+        "merchant_api_url": f"{base_url}/merchant-api",
+        "transaction_api_url": f"{base_url}/transaction-api",
+        "merchant_number": "T12345678",
+        "access_token": secret[:16],
+        "secret_token": secret[16:32],
+        "md5_key": secret[32:],
+    }
+
+
 ACQUIRERS = (
     Acquirer(
         "swedbankpay",
@@ -49,6 +64,14 @@ ACQUIRERS = (
         _swedbankpay,
     ),
     Acquirer("klarna", "Klarna", 12, ("klarna.klarna",), _klarna),
+    Acquirer(
+        "bambora",
+        "Bambora",
+        13,
+        tuple(f"bambora.{product}" for product in METHODS),
+        _bambora,
+        register="/_admin/merchants",
+    ),
 )
 
 

@@ -8,6 +8,7 @@ again until nothing is held any more. Source: shared design section 4.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from backend.context import Backend
@@ -35,10 +36,16 @@ SLOWEST_LOOK = 300
 _REASON = "authorized after the payment was given up"
 
 
-async def heard_of(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
+async def heard_of(
+    ctx: Backend, transaction: Transaction, connector: Connector,
+    told: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Read a try that has failed, and give back what is held for it. Repeating it is harmless."""
-    assert transaction.psp_reference is not None
-    payment = await connector.fetch(transaction.psp_reference)
+    reference = transaction.psp_reference
+    assert reference is not None
+    payment = await (
+        connector.complete_return(reference, told) if told else connector.fetch(reference)
+    )
     if payment.code == "invalid" or payment.state is PaymentState.FAILED:
         # Not known there, or no money will move.
         return
@@ -57,6 +64,7 @@ async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Op
         locked = await lock_transaction(db, transaction.id)
         if locked.status != Status.FAILED or await open_operation(db, locked.id) is not None:
             return None
+        locked.psp_reference = payment.reference or locked.psp_reference
         key = new_uuid()
         operation = Operation(
             id=key, transaction_id=locked.id, kind=LATE, key=key, state="pending", card_amount=0,

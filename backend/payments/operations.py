@@ -261,6 +261,8 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
             key=operation.key,
             amount=money(transaction, operation.psp_amount),
             captured_before=operation.captured_before,
+            # At most one operation is under way: this one is not among them yet.
+            refunded_before=position_of(transaction).refunded.acquirer,
             sent_at=operation.updated_at,
         )
     )

@@ -144,6 +144,7 @@ class Payment:
     `declined`, `insufficient_funds`, `expired_card`, `incorrect_cvc`, `authentication_failed`,
     `processing_error`. Lost, stolen and suspected fraud read `declined`.
     `multi_capture`: a capture may leave the rest authorized.
+    `reference` is asked with from now on: some providers name the payment only once it is made.
     """
 
     outcome: Outcome
@@ -171,6 +172,8 @@ class OperationQuery:
     key: str
     amount: Money
     captured_before: int = 0
+    refunded_before: int = 0
+    """What had been refunded when it was sent, for providers whose refunds carry no key of ours."""
     sent_at: datetime | None = None
     """When it was last sent (UTC). A read right after finds nothing although the write may still
     arrive: with this, a connector answers UNKNOWN until that is over."""
@@ -186,6 +189,8 @@ class Notification:
     """The provider's payment reference, as `Result.reference` of `create_payment` gave it."""
     transaction_id: str | None
     """Ours, where the provider gives it back."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What the read it causes cannot do without: handed to `complete_return` unread."""
 
 
 class NotificationRefused(ValueError):

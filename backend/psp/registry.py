@@ -8,15 +8,22 @@ from typing import Any
 
 from backend.context import Backend
 from backend.errors import Unavailable
+from backend.psp.bambora import METHODS, Bambora
+from backend.psp.bambora_wire import Account
 from backend.psp.card_gateway import CardGateway
 from backend.psp.klarna import Klarna
 from backend.psp.protocol import Connector
 from backend.psp.swedbankpay import INSTRUMENTS, SwedbankPay
 
+_BAMBORA = (
+    "checkout_api_url", "merchant_api_url", "transaction_api_url", "merchant_number",
+    "access_token", "secret_token", "md5_key",
+)  # fmt: skip
 CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     "dintero_psp.creditcard": ("base_url", "secret_key", "webhook_secret"),
     "klarna.klarna": ("base_url", "username", "password"),
     **{f"payex.{product}": ("base_url", "access_token", "payee_id") for product in INSTRUMENTS},
+    **{f"bambora.{product}": _BAMBORA for product in METHODS},
 }
 """What a profile has to know for each option that there is a connector for."""
 
@@ -57,6 +64,14 @@ def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) ->
             payee_id=str(credentials["payee_id"]),
             payee_name=str(credentials.get("payee_name") or ""),
             subsite=str(credentials.get("subsite") or ""),
+            http=ctx.http,
+            clock=ctx.clock.now,
+            settle_time=timedelta(seconds=ctx.settings.operation_grace),
+        )
+    if payment_type == "bambora" and product in METHODS:
+        return Bambora(
+            product,
+            Account(**{name: str(credentials[name]) for name in _BAMBORA}),
             http=ctx.http,
             clock=ctx.clock.now,
             settle_time=timedelta(seconds=ctx.settings.operation_grace),

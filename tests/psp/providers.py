@@ -14,12 +14,15 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 
+from backend.psp.bambora import Bambora
+from backend.psp.bambora_wire import Account
 from backend.psp.card_gateway import CardGateway
 from backend.psp.klarna import Klarna
-from backend.psp.protocol import Connector, PaymentRequest
+from backend.psp.protocol import Connector, Notification, PaymentRequest
 from backend.psp.swedbankpay import SwedbankPay
 from backend.rules.money import Money
 from tests.support.sandbox import Listener, Sandbox
@@ -85,6 +88,10 @@ class Provider(ABC):
 
     @abstractmethod
     def decline(self, url: str) -> None: ...
+
+    def names(self, notification: Notification, reference: str) -> bool:
+        """Whether a notification is of this payment."""
+        return notification.reference == reference
 
     def connector(self, *, read_timeout: float = 0.5) -> Connector:
         return self.connect(self.sandbox.base_url, self.http, read_timeout=read_timeout)
@@ -290,9 +297,85 @@ class SwedbankPaySwishProvider(SwedbankPayWalletProvider):
     one_phase = True
 
 
+class BamboraProvider(Provider):
+    sandbox_name = "bambora"
+    product = "creditcard"
+    multi_capture = False
+    remembers_create = False
+    remembers_keys = False
+    notifies_captures = False
+    verbs = Provider.verbs | {"abort": "withdraw", "refund": "credit", "void": "delete"}
+
+    def setup(self) -> None:
+        # What one types into the provider's own administration.
+        self.key = {
+            "merchant_number": f"T{self.merchant[:9]}",
+            "access_token": f"access-{self.merchant}",
+            "secret_token": f"secret-{self.merchant}",
+            "md5_key": f"md5-{self.merchant}",
+        }
+        self.sandbox.admin("merchants", **self.key)
+
+    def connect(
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+    ) -> Connector:
+        account = Account(
+            checkout_api_url=f"{base_url}/checkout-api",
+            merchant_api_url=f"{base_url}/merchant-api",
+            transaction_api_url=f"{base_url}/transaction-api",
+            **self.key,
+        )
+        return Bambora(
+            self.product, account, http, now, connect_timeout=1.0, read_timeout=read_timeout
+        )
+
+    @property
+    def auth(self) -> tuple[str, str]:
+        user = f"{self.key['access_token']}@{self.key['merchant_number']}"
+        return user, self.key["secret_token"]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        pair = base64.b64encode(":".join(self.auth).encode()).decode()
+        own = (self.key["access_token"], self.key["secret_token"], self.key["md5_key"])
+        return (*own, pair)
+
+    def read(self, path: str) -> dict[str, Any]:
+        """One of the services' answers, as the merchant reads it."""
+        response = self.sandbox.http.get(f"{self.sandbox.base_url}{path}", auth=self.auth)
+        answer: dict[str, Any] = response.json()
+        assert answer["meta"]["result"], answer
+        return answer
+
+    def payment_request(self, reference: str) -> dict[str, Any]:
+        return self.read(f"/checkout-api/paymentrequests/{reference.split('.')[1]}")
+
+    def asked(self, reference: str) -> tuple[int, str]:
+        order = self.payment_request(reference)["parameters"]["order"]
+        return order["amount"], order["currency"]
+
+    def names(self, notification: Notification, reference: str) -> bool:
+        # By the transaction of ours that the callback address carries.
+        address = self.payment_request(reference)["parameters"]["url"]["callbacks"][0]["url"]
+        return str(address).endswith(f"?transaction={notification.transaction_id}")
+
+    def approve(self, url: str) -> None:
+        self.submit(url, "4002 7700 0000 0008")
+
+    def decline(self, url: str) -> None:
+        self.submit(url, "4002 7700 0000 0024")
+
+    def submit(self, url: str, number: str) -> httpx.Response:
+        form = {"number": number, "expiry": "12/34", "cvc": "000", "name": "Kari Nordmann"}
+        answer = self.sandbox.http.post(url, data=form)
+        assert answer.status_code == 303
+        return answer
+
+
 PROVIDERS: dict[str, type[Provider]] = {
     "card_gateway": CardGatewayProvider,
     "payex.creditcard": SwedbankPayProvider,
     "payex.swish": SwedbankPaySwishProvider,
     "klarna": KlarnaProvider,
+    "bambora": BamboraProvider,
 }

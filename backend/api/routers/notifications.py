@@ -11,11 +11,14 @@ from backend.payments.attempts import notified
 router = strict_router()
 
 
+@router.get("/psp/{account_id}/{profile_id}/{option}/notifications")
 @router.post("/psp/{account_id}/{profile_id}/{option}/notifications")
 async def receive(
     account_id: str, profile_id: str, option: str, request: Request, ctx: Context
 ) -> dict[str, bool]:
-    """Verified, then a read at the provider decides; the body itself is believed in nothing."""
+    """Verified, then a read at the provider decides; the body itself is believed in nothing.
+
+    Some providers notify by GET and say it all in the query."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     # By the name HTTP/2 has for it: no header a client sends can be called so.
     headers[":path"] = f"{request.url.path}?{request.url.query}"

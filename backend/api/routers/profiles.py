@@ -161,9 +161,9 @@ def _check_connections(ctx: Backend, body: ProfileUpdate) -> None:
         for name in given:
             if name not in needed:
                 raise _wrong(f"{field}.{name}", f"{option} has no credential {name!r}")
-        url = given.get("base_url")
-        if url is not None and url != MASK and not _is_address(ctx, url):
-            raise _wrong(f"{field}.base_url", "base_url must be an https address")
+        for name, url in given.items():
+            if name.endswith("_url") and url != MASK and not _is_address(ctx, url):
+                raise _wrong(f"{field}.{name}", f"{name} must be an https address")
 
 
 def _is_address(ctx: Backend, url: str) -> bool:
