@@ -21,12 +21,12 @@ SOURCES := backend checkout_ui tests rxconfig.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock build demo test lint format bench unit system-packages clean
+.PHONY: help fuzz venv lock build demo test lint format bench unit system-packages clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
 	@echo
-	@echo 'Others: venv build lint format unit bench lock system-packages clean'
+	@echo 'Others: venv build lint format unit fuzz bench lock system-packages clean'
 
 venv: $(INSTALLED)
 
@@ -53,6 +53,10 @@ build: $(INSTALLED)
 
 demo: $(INSTALLED)
 	$(BIN)/gavekort demo $(if $(PORT),--port "$(PORT)") $(if $(DATA_DIR),--data-dir "$(DATA_DIR)") $(ARGS)
+
+# The same as in `make test`, ten times as long.
+fuzz: $(INSTALLED)
+	GAVEKORT_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/api/test_openapi.py --timeout 14400
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check $(SOURCES)

@@ -50,7 +50,7 @@ def create_api() -> FastAPI:
 
 
 def _methods(path: str, routers: Sequence[APIRouter]) -> set[str]:
-    """All the methods that a path has."""
-    routes = [route for router in routers for route in router.routes]
-    found = [r for r in routes if isinstance(r, Route) and r.path_regex.match(path)]
+    """All the methods that a path has; one that is written out goes before a pattern."""
+    routes = [r for router in routers for r in router.routes if isinstance(r, Route)]
+    found = [r for r in routes if r.path == path] or [r for r in routes if r.path_regex.match(path)]
     return {method for route in found for method in route.methods or ()}

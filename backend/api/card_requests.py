@@ -13,7 +13,7 @@ from backend.cards.issue import CardOrder
 from backend.cards.tables import NO_CURRENCY
 from backend.clock import utc
 from backend.errors import FieldError, InvalidRequest
-from backend.sessions.request import Amount, Loose, Moment, Text
+from backend.sessions.request import Amount, Flag, Loose, Moment, Text
 
 MAX_EXPIRES_IN = 10 * 365 * 24 * 3600
 MAX_BATCH = 100
@@ -35,10 +35,10 @@ RefId = Annotated[str, Field(min_length=1, max_length=200)]
 class FormatRequest(Loose):
     length: Annotated[int, Field(ge=formats.MIN_PIN_LENGTH, le=formats.MAX_LENGTH)] | None = None
     prefix: Annotated[str, Field(max_length=32)] = ""
-    numbers: bool = False
-    characters: bool = False
-    symbols: bool = False
-    barcode: bool = False
+    numbers: Flag = False
+    characters: Flag = False
+    symbols: Flag = False
+    barcode: Flag = False
 
     def as_format(self, default_length: int, least: int = formats.MIN_PIN_LENGTH) -> Format:
         """InvalidRequest for what is too short, or cannot be written as a bar code."""
@@ -67,7 +67,7 @@ class Behaviour(Loose):
     """How long a card's number is good (seconds), and whether for one transaction."""
 
     expires_in: ExpiresIn | None = None
-    expires_after_transaction: bool = False
+    expires_after_transaction: Flag = False
 
 
 class TokenFormatRequest(Behaviour):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from backend.clock import utc
 from backend.payments.listing import Range, Wanted
+from backend.sessions.request import Moment
 
 MAX_AMOUNT = 10**15
-# A plus sign that was not escaped arrives as a blank.
-_BLANK_ZONE = re.compile(r" (?=\d\d:?\d\d$)")
 Texts = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=100)]
 Text = Annotated[str, Field(max_length=255)]
 Status = Literal[
@@ -23,22 +19,6 @@ Status = Literal[
 ]  # fmt: skip
 
 
-def _moment(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    text = _BLANK_ZONE.sub("+", value.strip())
-    try:
-        parsed = utc(datetime.fromisoformat(text))
-        assert parsed is not None
-        # What a database can hold, whatever the zone.
-        if not 1 < parsed.year < 9999:
-            raise ValueError
-    except ValueError as error:
-        raise ValueError("must be an ISO 8601 date-time") from error
-    return parsed
-
-
-Moment = Annotated[datetime, BeforeValidator(_moment)]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 
 

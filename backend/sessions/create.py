@@ -15,7 +15,6 @@ from backend.accounts.profiles import connections_of, get_profile, with_defaults
 from backend.accounts.tables import Account, Profile
 from backend.cards import lookup
 from backend.cards.tables import Card
-from backend.clock import utc
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest, NotFound
 from backend.ids import scoped_id
@@ -56,7 +55,7 @@ async def create_session(
         raise InvalidRequest("the session is too large")
     _check_order(body["order"], body.get("express") or {}, strict_amounts=strict_amounts)
     lifetime = timedelta(seconds=ctx.settings.session_lifetime)
-    expires_at = utc(request.expires_at) or now + lifetime
+    expires_at = request.expires_at or now + lifetime
     if expires_at <= now:
         raise refuse("expires_at", "expires_at must be in the future")
     async with ctx.db.unit_of_work() as db:

@@ -7,12 +7,13 @@ Source: `reference/dintero-api.md#2-checkout-sessions`. Amounts are minor units;
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from babel.core import get_global
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 MAX_AMOUNT = 10**12
 FLOAT_NOISE = 1e-6
@@ -58,20 +59,29 @@ def _no_script(value: str) -> str:
     return value
 
 
-def _in_utc(value: datetime) -> datetime:
-    """Without a zone it is UTC, as in Dintero's list filters. The ends of the calendar are left
-    out: in another zone they are no dates."""
-    if not 1 < value.year < 9999:
-        raise ValueError("must be a date of this age")
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+def _moment(value: object) -> object:
+    """ISO 8601, in UTC; without a zone it is UTC, as in Dintero's list filters. In a query a `+`
+    that nobody encoded arrives as a blank. A bare number is no moment, and the ends of the
+    calendar are none either: in another zone they are no dates."""
+    if not isinstance(value, str):
+        raise ValueError("must be an ISO 8601 date-time")
+    try:
+        parsed = datetime.fromisoformat(_BLANK_ZONE.sub("+", value.strip()))
+    except ValueError as error:
+        raise ValueError("must be an ISO 8601 date-time") from error
+    if not 1 < parsed.year < 9999:
+        raise ValueError("must be an ISO 8601 date-time of this age")
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
+_BLANK_ZONE = re.compile(r" (?=\d\d:?\d\d$)")
 _NOT_TO_LEAVE_FOR = frozenset({"javascript", "data", "vbscript", "file", "blob", "about"})
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
 SignedAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 Amount = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_AMOUNT)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
 Text = Annotated[str, Field(max_length=255)]
+Flag = Annotated[bool, Strict()]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 HttpUrl = Annotated[
     str,
     Field(max_length=2048, pattern=r"^https?://[^\s/?#]+[^\s]*$"),
@@ -145,7 +155,7 @@ class Order(Loose):
     event_reference: Text | None = None
     vat_amount: SignedAmount | None = None
     items: Annotated[list[Item], Field(max_length=1000)] | None = None
-    partial_payment: bool = False
+    partial_payment: Flag = False
     shipping_option: ShippingOption | None = None
     shipping_address: Address | None = None
     billing_address: Address | None = None
@@ -182,7 +192,7 @@ class Publish(Loose):
 class Configuration(Loose):
     publish: Annotated[list[Publish], Field(max_length=5)] | None = None
     active_payment_types: dict[str, Any] | None = None
-    auto_capture: bool | None = None
+    auto_capture: Flag | None = None
     channel: Literal["ecommerce", "in_app", "in_store"] | None = None
     countries: Countries | None = None
     allow_different_billing_shipping_address: list[Literal["b2c", "b2b"]] | None = None
@@ -203,8 +213,8 @@ class CheckboxLink(Loose):
 class Checkbox(Loose):
     id: Text
     label: Annotated[str, Field(min_length=2, max_length=99)]
-    checked: bool = False
-    required: bool = False
+    checked: Flag = False
+    required: Flag = False
     link: CheckboxLink | None = None
 
 

@@ -27,6 +27,7 @@ from backend.sessions.request import (
     Amount,
     Currency,
     Express,
+    Flag,
     Item,
     Loose,
     ShippingOption,
@@ -44,7 +45,7 @@ class OrderUpdate(Loose):
     merchant_reference_2: Text | None = None
     vat_amount: SignedAmount | None = None
     items: Annotated[list[Item], Field(max_length=1000)] | None = None
-    partial_payment: bool | None = None
+    partial_payment: Flag | None = None
     shipping_option: ShippingOption | None = None
     shipping_address: Address | None = None
     billing_address: Address | None = None
@@ -53,7 +54,7 @@ class OrderUpdate(Loose):
 class SessionUpdate(Loose):
     order: OrderUpdate
     express: Express | None = None
-    remove_lock: bool = True
+    remove_lock: Flag = True
 
 
 _NOT_FROM_HERE = ("merchant_reference", "gift_cards", "shipping_option", "amount")

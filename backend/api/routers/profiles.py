@@ -18,7 +18,7 @@ from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 from backend.psp.registry import CREDENTIALS
-from backend.sessions.request import Checkbox, Configuration, Loose, Text
+from backend.sessions.request import Checkbox, Configuration, Flag, Loose, Text
 
 router = strict_router()
 _ORIGIN = re.compile(r"^https?://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
@@ -58,7 +58,7 @@ class ProfileConfiguration(Configuration):
 
 
 class Express(Loose):
-    enabled: bool = True
+    enabled: Flag = True
     customer_types: list[CustomerType] | None = None
 
 

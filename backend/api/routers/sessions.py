@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Request
@@ -12,7 +11,6 @@ from pydantic import BaseModel, Field
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
 from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, Origin
-from backend.clock import utc
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 from backend.payments.attempts import settle_return
@@ -22,7 +20,7 @@ from backend.sessions.events import Request as Origin_
 from backend.sessions.links import view_link
 from backend.sessions.listing import SessionFilter, list_sessions
 from backend.sessions.publish import read_publish
-from backend.sessions.request import SessionRequest
+from backend.sessions.request import Moment, SessionRequest
 from backend.sessions.shape import read_session
 from backend.sessions.update import SessionUpdate, update_session
 
@@ -33,8 +31,8 @@ Toggles = Annotated[str, Header(alias="Dintero-Feature-Toggles")]
 class SessionQuery(BaseModel):
     search: Annotated[str, Field(max_length=255)] | None = None
     transaction_id: list[str] = []
-    created_from: datetime | None = Field(default=None, alias="created_at.gte")
-    created_to: datetime | None = Field(default=None, alias="created_at.lte")
+    created_from: Moment | None = Field(default=None, alias="created_at.gte")
+    created_to: Moment | None = Field(default=None, alias="created_at.lte")
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     starting_after: str | None = None
 
@@ -85,7 +83,7 @@ async def list_(
     caller.require(*READ_CHECKOUT)
     query = SessionFilter(
         search=wanted.search, transaction_id=tuple(wanted.transaction_id),
-        created_from=utc(wanted.created_from), created_to=utc(wanted.created_to),
+        created_from=wanted.created_from, created_to=wanted.created_to,
         limit=wanted.limit, starting_after=wanted.starting_after,
     )  # fmt: skip
     return await list_sessions(ctx, caller.account_id, query)

@@ -24,7 +24,7 @@ from backend.payments.shape import transaction_shape
 from backend.payments.store import events_of, events_of_all, get_transaction
 from backend.psp.protocol import OperationKind
 from backend.sessions.events import Request
-from backend.sessions.request import Amount, Loose, SignedAmount, Text
+from backend.sessions.request import Amount, Flag, Loose, SignedAmount, Text
 from backend.sessions.shape import read_session
 
 router = strict_router()
@@ -56,7 +56,7 @@ class CaptureRequest(Loose):
     amount: Amount
     capture_reference: Text | None = None
     items: Items | None = None
-    final_capture: bool = False
+    final_capture: Flag = False
     metadata: dict[str, Any] | None = None
 
 
@@ -73,7 +73,7 @@ class AuthorizationRequest(Loose):
     reason: Text | None = None
     reference: Text | None = None
     description: Text | None = None
-    final_authorization: bool | None = None
+    final_authorization: Flag | None = None
     items: Items | None = None
 
 

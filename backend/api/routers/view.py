@@ -24,7 +24,7 @@ from backend.sessions.load import get_session
 from backend.sessions.lock import lock
 from backend.sessions.public import read_public_session
 from backend.sessions.read import read_view
-from backend.sessions.request import Address, Loose, ShippingOption, Text
+from backend.sessions.request import Address, Flag, Loose, ShippingOption, Text
 from backend.sessions.shipping import find_key
 from backend.sessions.view import PageState
 
@@ -52,7 +52,7 @@ class DiscountCodesRequest(Loose):
 class PayRequest(Loose):
     payment_product_type: Text
     phone_number: Text | None = None
-    remember_me: bool | None = None
+    remember_me: Flag | None = None
     amount: Annotated[int, Field(ge=0)] | None = None
     """What the payer was shown (minor units); without it, whatever is left to pay."""
 

@@ -21,7 +21,7 @@ from backend.cards.tables import Card, WalletTransaction
 from backend.cards.tokens import tokens_of
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest, NotFound
-from backend.sessions.request import Amount, Loose, Text
+from backend.sessions.request import Amount, Flag, Loose, Text
 
 router = strict_router()
 NO_MATCH = "no gift card matches"
@@ -40,7 +40,7 @@ class MoveRequest(Loose):
     card_id: Text | None = None
     pin: Annotated[str, Field(max_length=64)] | None = None
     type: Literal["drawdown", "fund"] = "drawdown"
-    pending: bool = False
+    pending: Flag = False
     metadata: dict[str, Any] | None = None
     originated_by: Text | None = None
 
