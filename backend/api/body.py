@@ -88,7 +88,9 @@ class StrictRoute(APIRoute):
             query = request.query_params.multi_items()
             for part in (*request.path_params.values(), *(text for pair in query for text in pair)):
                 check_text(str(part))
-            strict = StrictRequest(request.scope, request.receive)
+            # Every body is JSON, whatever a client calls it: without a name it is read as that.
+            headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
+            strict = StrictRequest({**request.scope, "headers": headers}, request.receive)
             if once and request.method == "POST" and HEADER in request.headers:
                 return await answer_once(strict, lambda: inner(strict))
             return await inner(strict)
