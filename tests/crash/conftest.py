@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import Acquirer
-from tests.support.crash import CallbackListener, Checkout
+from tests.support.crash import Checkout
 from tests.support.postgres import PostgresServer
 
 

@@ -7,13 +7,11 @@ import contextlib
 import itertools
 import multiprocessing
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 from sqlalchemy import create_engine, text
@@ -25,6 +23,7 @@ from backend.cards.audit import Difference
 from backend.db import Database, sync_url
 from backend.payments.audit import audit_everything
 from backend.settings import Settings
+from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import APPROVED, Acquirer, free_port
 from tests.support.checkout import ACCOUNT, OPTION, profile, session_body
 from tests.support.crash_server import serve
@@ -52,41 +51,6 @@ _numbers = itertools.count(1)
 
 class Died(Exception):
     """The checkout was killed while it was asked."""
-
-
-class CallbackListener:
-    """The merchant's callback address: the queries of all GETs that came."""
-
-    def __init__(self) -> None:
-        self.received: list[dict[str, list[str]]] = []
-        listener = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                listener.received.append(parse_qs(urlsplit(self.path).query))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/callback?method=GET"
-
-    @contextlib.contextmanager
-    def running(self) -> Iterator[CallbackListener]:
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join(5)
-
-    def count(self, transaction_id: str) -> int:
-        return sum(query["transaction_id"] == [transaction_id] for query in self.received)
 
 
 @dataclass
