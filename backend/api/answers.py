@@ -94,6 +94,7 @@ class PublicSession(Open):
 class SessionCreated(Open):
     id: str
     url: str
+    publish: list[dict[str, str]] | None = None
     session: Session | None = None
 
 
@@ -138,11 +139,13 @@ class Transaction(Open):
 
 
 class Card(Open):
+    """`currency` is missing on a card that is not activated."""
+
     id: str
     card_id: str
     status: str
     amount: int
-    currency: str
+    currency: str | None = None
     amount_balance: int
     amount_available: int
     amount_funds: int
@@ -166,11 +169,61 @@ class WalletTransactions(Open):
     starting_after: str | None = None
 
 
+class Cards(BaseModel):
+    cards: list[Card]
+    starting_after: str | None = None
+
+
+class CardToken(Open):
+    id: str
+    ref_id: str
+    expires_in: int
+    expires_after_transaction: bool
+    format: dict[str, Any]
+    token: dict[str, str]
+    created_at: str
+    created_by: str
+
+
+class Subscription(Open):
+    id: str
+    config: dict[str, Any]
+    events: list[str]
+    active: bool
+    created_at: str
+    created_by: str
+    updated_at: str
+
+
+class Delivery(Open):
+    id: str
+    kind: Literal["callback", "webhook"]
+    state: Literal["pending", "delivered", "failed"]
+    subject: str
+    request: dict[str, Any]
+    tries_count: int
+    created_at: str
+
+
+class Deliveries(BaseModel):
+    deliveries: list[Delivery]
+    starting_after: str | None = None
+
+
+class Signature(BaseModel):
+    id: str
+    secret: str
+    created_at: str
+    created_by: str
+
+
 class Received(BaseModel):
     received: bool
 
 
 _WALLETS = "/v1/accounts/{account_id}/wallets"
+_SUBSCRIPTIONS = "/v1/accounts/{account_id}/hooks/subscriptions"
+_DELIVERIES = "/v1/accounts/{account_id}/hooks/deliveries"
 _VIEW = "/v1/view/{session_id}"
 _MOVE = f"{_WALLETS}/transactions/{{transaction_id}}"
 ANSWERS: dict[tuple[str, str], Any] = {
@@ -199,10 +252,29 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("post", "/v1/transactions/{transaction_id}/void"): Transaction,
     ("post", f"{_WALLETS}/cards"): Card,
     ("get", f"{_WALLETS}/cards/{{card_id}}"): Card,
+    ("get", f"{_WALLETS}/cards"): Cards,
+    ("post", f"{_WALLETS}/cards/batch"): Cards,
+    ("delete", f"{_WALLETS}/cards/{{card_id}}"): Card,
+    ("post", f"{_WALLETS}/cards/{{card_id}}/activate"): Card,
+    ("post", f"{_WALLETS}/cards/{{card_id}}/rotate-pin"): Card,
+    ("post", f"{_WALLETS}/cards/{{card_id}}/tokens"): CardToken,
+    ("get", f"{_WALLETS}/customers/{{customer_id}}/cards"): list[Card],
+    ("get", f"{_WALLETS}/customers/{{customer_id}}/cards/{{card_id}}"): Card,
     ("get", f"{_WALLETS}/cards/{{card_id}}/transactions"): WalletTransactions,
     ("post", f"{_WALLETS}/info"): Card,
     ("post", f"{_WALLETS}/transactions"): WalletTransaction,
     ("post", f"{_MOVE}/capture"): WalletTransaction,
     ("post", f"{_MOVE}/void"): WalletTransaction,
+    ("get", _SUBSCRIPTIONS): list[Subscription],
+    ("post", _SUBSCRIPTIONS): Subscription,
+    ("get", f"{_SUBSCRIPTIONS}/{{hook_id}}"): Subscription,
+    ("put", f"{_SUBSCRIPTIONS}/{{hook_id}}"): Subscription,
+    ("delete", f"{_SUBSCRIPTIONS}/{{hook_id}}"): Subscription,
+    ("post", f"{_SUBSCRIPTIONS}/{{hook_id}}/ping"): Subscription,
+    ("get", _DELIVERIES): Deliveries,
+    ("get", f"{_DELIVERIES}/{{delivery_id}}"): Delivery,
+    ("post", f"{_DELIVERIES}/{{delivery_id}}/redeliver"): Delivery,
+    ("get", "/v1/admin/signature"): Signature,
+    ("post", "/v1/admin/signature"): Signature,
     ("post", "/v1/psp/{account_id}/{profile_id}/{option}/notifications"): Received,
 }

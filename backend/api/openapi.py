@@ -160,7 +160,7 @@ def _statuses(method: str, path: str, dependant: Dependant) -> set[int]:
         wanted |= {401, 403}
     if path.endswith("/notifications"):
         wanted |= {401}
-    if "{" in path:
+    if "{" in path or path.endswith("/signature"):
         wanted.add(404)
     if method in ("post", "put", "delete"):
         wanted |= {409, 413}

@@ -1,4 +1,4 @@
-"""Signatures of what is sent: the documentation's own vector, and its verifier's habits."""
+"""What is sent: the documentation's own signature vector, its verifier's habits, and the gaps."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 
 import pytest
 
+from backend.outbox.request import gap, is_final
 from backend.outbox.sign import as_json, callback_signature, hook_signature
 
 
@@ -55,3 +56,24 @@ def test_a_body_survives_parsing_and_writing_in_javascript() -> None:
     assert as_json(body) == (
         '{"a":25,"b":[1.5,{"c":"Forsvinningspølse"}],"d":null,"e":true}'.encode()
     )
+
+
+def test_the_gaps_between_tries() -> None:
+    seconds = [int(gap("callback", n).total_seconds()) for n in range(1, 20)]
+    assert seconds[:4] == [5, 10, 20, 40]
+    assert seconds[-1] == 4 * 3600
+    assert seconds == sorted(seconds)
+    assert sum(seconds) // 3600 == 33
+    assert [gap("webhook", n).total_seconds() / 60 for n in range(1, 5)] == [2, 4, 8, 16]
+    assert [gap("sms", n).total_seconds() for n in range(1, 5)] == [5, 10, 20, 40]
+
+
+def test_what_is_refused_for_good() -> None:
+    statuses = (101, 302, 400, 408, 410, 429, 500, 503)
+    refused = {
+        kind: [status for status in statuses if is_final(kind, status)]
+        for kind in ("callback", "webhook", "sms")
+    }
+    assert refused == {
+        "callback": [302, 400, 408, 410, 429], "webhook": [], "sms": [400, 410],
+    }  # fmt: skip
