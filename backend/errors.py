@@ -140,10 +140,11 @@ class PaymentOptionNotAllowed(InvalidRequest):
 
 class GiftCardRefused(GavekortError):
     """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
-    not_active_yet, inactive, other_currency, already_added, not_offered."""
+    not_active_yet, inactive, other_currency, already_added, not_offered, held_elsewhere (by a
+    payment left open in another session; `payments.takeback.take_back`), still_held."""
 
     code = "GIFT_CARD_REFUSED"
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message, (FieldError("gift_card", message, reason),))
         self.reason = reason

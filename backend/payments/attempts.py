@@ -15,6 +15,7 @@ from backend import faults
 from backend.accounts.profiles import credentials_of, profile_of
 from backend.context import Backend
 from backend.errors import NotFound, PaymentInProgress, SessionClosed, Unauthorized
+from backend.ids import new_uuid
 from backend.payments import late, one_phase, settle
 from backend.payments.callbacks import tell_merchant
 from backend.payments.create import create_at_provider
@@ -41,8 +42,9 @@ from backend.sessions.view import Notice, PageState
 SLOWEST_LOOK = 60
 
 
-async def reopen(ctx: Backend, session_id: str) -> None:
-    """The payer is back and wants to go on here: end the payment that is under way.
+async def reopen(ctx: Backend, session_id: str, notice: Notice = Notice.PAYMENT_CANCELLED) -> None:
+    """The payer is back and wants to go on here: end the payment that is under way. `notice` is
+    what the session's page says afterwards.
 
     Afterwards the session is OPEN (nothing was paid), PAID, or still PAYING: the provider has not
     decided, or did not answer.
@@ -57,7 +59,7 @@ async def reopen(ctx: Backend, session_id: str) -> None:
         transaction = await _live(ctx, session_id)
         if transaction is None or transaction.psp_reference is None:
             return
-    await give_up(ctx, transaction)
+    await give_up(ctx, transaction, notice)
 
 
 async def _live(ctx: Backend, session_id: str) -> Transaction | None:
@@ -83,9 +85,11 @@ async def give_up(
     if payment.outcome is not Outcome.DONE or payment.state is not PaymentState.OPEN:
         return
     faults.point("abort.read")
-    if payment.declined is not None:
+    if payment.declined is not None and notice is Notice.PAYMENT_CANCELLED:
         notice = Notice.DECLINED
-    result = await connector.abort(reference, f"{transaction.return_ref}:abort")
+    # A key of its own each time: closing a page twice is closing it once, and a provider that keeps
+    # a failed answer for a key would never let it be closed.
+    result = await connector.abort(reference, new_uuid())
     faults.point("abort.done_at_provider")
     if result.outcome is Outcome.DONE:
         await _fail(ctx, transaction, notice, payment.declined or notice.value)

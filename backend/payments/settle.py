@@ -74,7 +74,8 @@ async def fail(
     session.notice = notice.value
     details = {"error": code, "payment_product_type": transaction.payment_product_type}
     await events.record(db, session, "PAY_FAILED", now, details)
-    reported = "cancelled" if notice is Notice.PAYMENT_CANCELLED else "failed"
+    by_choice = (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
+    reported = "cancelled" if notice in by_choice else "failed"
     await tell_merchant(db, session, transaction, now, error=reported)
 
 

@@ -20,6 +20,8 @@ class Refusal(StrEnum):
     OTHER_CURRENCY = "other_currency"
     ALREADY_ADDED = "already_added"
     NOT_OFFERED = "not_offered"
+    HELD_ELSEWHERE = "held_elsewhere"
+    STILL_HELD = "still_held"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ _TEXT = {
     Refusal.OTHER_CURRENCY: "this gift card is in another currency than the order",
     Refusal.ALREADY_ADDED: "a gift card is already added; only one can be used",
     Refusal.NOT_OFFERED: "gift cards cannot be used in this session",
+    Refusal.HELD_ELSEWHERE: "a payment left open elsewhere holds this gift card",
+    Refusal.STILL_HELD: "the payment that holds this gift card has not been decided yet",
 }
 
 

@@ -24,6 +24,7 @@ class Notice(StrEnum):
     DECLINED = "declined"
     PAYMENT_CANCELLED = "payment_cancelled"  # the payer came back from the provider without paying
     PROVIDER_DOWN = "provider_down"
+    GIFT_CARD_TAKEN_BACK = "gift_card_taken_back"  # by whoever holds it, in another session
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from backend import context
 from backend.errors import GiftCardRefused
+from backend.payments import takeback
 from backend.sessions import payer
 from checkout_ui import formats
 from checkout_ui.parts import button, field, icon, problem, step, words
@@ -48,6 +49,9 @@ def _bare(number: str) -> str:
 class GiftCardState(Checkout):
     """Neither number nor PIN is ever kept here: they go through `add` and are gone."""
 
+    held_elsewhere: bool = False
+    """A payment left open elsewhere holds the card: the button ends that one first."""
+
     @rx.event
     async def add(self, form_data: dict[str, Any]):
         try:
@@ -62,8 +66,9 @@ class GiftCardState(Checkout):
         if not self._begin("add"):
             return
         yield
+        add = takeback.take_back if self.held_elsewhere else takeback.add_gift_card
         try:
-            await payer.add_gift_card(
+            await add(
                 context.current(),
                 self._session_id(),
                 number,
@@ -72,6 +77,7 @@ class GiftCardState(Checkout):
             )
         except GiftCardRefused as error:
             await self._refresh()
+            self.held_elsewhere = error.reason in ("held_elsewhere", "still_held")
             if error.reason != "already_added":
                 self._refuse(error.reason, _NUMBER)
         except Exception as error:
@@ -99,6 +105,7 @@ class GiftCardState(Checkout):
             self._end()
 
     async def _added(self) -> None:
+        self.held_elsewhere = False
         view = await self._refresh()
         if view is None or view.gift_card is None:
             return
@@ -214,9 +221,11 @@ def _form() -> rx.Component:
         problem(errors, _PIN, f"{_PIN}-error"),
         rx.el.div(
             button(
-                words("card.add"),
+                rx.cond(GiftCardState.held_elsewhere, words("card.take_back"), words("card.add")),
                 Checkout.busy == "add",
-                words("card.adding"),
+                rx.cond(
+                    GiftCardState.held_elsewhere, words("card.taking_back"), words("card.adding")
+                ),
                 type="submit",
                 id="card-add",
                 class_name="secondary",

@@ -15,6 +15,7 @@ from backend.api.deps import Context
 from backend.api.source import source_of
 from backend.context import Backend
 from backend.errors import FieldError, GavekortError, InvalidRequest
+from backend.payments import takeback
 from backend.payments.attempts import abandon, reopen
 from backend.payments.pay import PayResult, pay
 from backend.sessions import payer
@@ -39,10 +40,12 @@ class AddressesRequest(Loose):
 
 
 class GiftCardRequest(Loose):
-    """The card's number and PIN, as the payer has them."""
+    """The card's number and PIN, as the payer has them. `take_back`: also from a payment that was
+    left open in another session (error `held_elsewhere` without it)."""
 
     token: Annotated[str, Field(min_length=1, max_length=255)]
     pin: Annotated[str, Field(min_length=1, max_length=64)]
+    take_back: bool = False
 
 
 class DiscountCodesRequest(Loose):
@@ -144,7 +147,8 @@ async def put_gift_card(
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
     source = source_of(ctx, request)
-    await payer.add_gift_card(ctx, session_id, body.token, body.pin, source, unmodified_since)
+    add = takeback.take_back if body.take_back else takeback.add_gift_card
+    await add(ctx, session_id, body.token, body.pin, source, unmodified_since)
     return await _shown(ctx, session_id, response)
 
 
