@@ -126,6 +126,7 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
         if payment.outcome is not Outcome.DONE:
             return False
         operation.raw = dict(payment.raw)
+        locked.psp_reference = payment.reference or locked.psp_reference
         if payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED):
             expected = money(locked, operation.psp_amount)
             if payment.amount != expected:
@@ -238,15 +239,22 @@ async def notified(
             return
         transaction = (await db.exec(statement)).one_or_none()
     if transaction is not None:
-        await read_now(ctx, transaction, connector)
+        await read_now(ctx, transaction, connector, notification.told)
 
 
-async def read_now(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
+async def read_now(
+    ctx: Backend, transaction: Transaction, connector: Connector,
+    told: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Read a try that has not ended, and do what the read says. One that has failed is read too:
-    what was authorized too late is given back."""
-    if transaction.psp_reference is None:
+    what was authorized too late is given back. `told`: what the provider said with it."""
+    reference = transaction.psp_reference
+    if reference is None:
         return
     if transaction.status == Status.INITIATED:
-        await apply_read(ctx, transaction, await connector.fetch(transaction.psp_reference))
+        payment = await (
+            connector.complete_return(reference, told) if told else connector.fetch(reference)
+        )
+        await apply_read(ctx, transaction, payment)
     elif transaction.status == Status.FAILED:
-        await late.heard_of(ctx, transaction, connector)
+        await late.heard_of(ctx, transaction, connector, told)
