@@ -34,6 +34,8 @@ _DATA_SCRIPT = re.compile(r"type=[\"']application/(?:ld\+)?json[\"']")
 _TITLE = re.compile(r"<title([^>]*)>[^<]*</title>")
 _LANG = re.compile(r"(<html[^>]*?\blang=\")[^\"]*\"")
 _VIEW = re.compile(r"/v1/view/[^/]+/?")
+_METHODS = ("GET", "HEAD", "POST")
+"""Any other is an API client's mistake, and is told so in the API's own shape."""
 _NO_STORE = "no-store"
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _FOR_AN_HOUR = "public, max-age=3600"
@@ -213,7 +215,7 @@ class _Rooms:
         if scope["type"] != "http":
             return self._reflex
         path: str = scope["path"]
-        if path == "/" or _VIEW.fullmatch(path):
+        if scope["method"] in _METHODS and (path == "/" or _VIEW.fullmatch(path)):
             return self._pages
         ours = path.startswith(("/v1/", "/docs/")) or path in ("/docs", "/openapi.json")
         return self._api if ours else self._reflex
