@@ -30,7 +30,7 @@ from backend.errors import Conflict
 from tests.unit.cards.conftest import ACCOUNT, issue, open_backend
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-AMOUNTS = st.integers(min_value=1, max_value=60)
+AMOUNTS = st.one_of(st.integers(1, 5), st.integers(1, 60))
 
 
 def test_any_order_of_movements_balances(sqlite_url: str) -> None:
@@ -45,6 +45,9 @@ def test_any_order_of_movements_balances(sqlite_url: str) -> None:
                 max_examples=30,
                 stateful_step_count=25,
                 deadline=None,
+                # The same search every time: that it goes everywhere is asserted below.
+                derandomize=True,
+                database=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )
