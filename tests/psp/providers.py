@@ -43,6 +43,8 @@ class Provider(ABC):
     remembers_create = True
     """The same key again gives the same page; elsewhere it gives another one, and only the page
     that was stored first is ever shown."""
+    remembers_keys = True
+    """A refund's key sent again has no second effect, while a part is left to refund."""
     signs = True
     """Whoever does not know the secret cannot write a notification that is believed."""
     notifies_captures = True
