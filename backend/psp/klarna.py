@@ -24,7 +24,6 @@ from backend.psp.klarna_order import MOST, page_body, session_body
 from backend.psp.klarna_reading import (
     FINAL,
     Reading,
-    authorize_by_read,
     capture_by_read,
     capture_with,
     money_of,
@@ -51,6 +50,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
+from backend.psp.reading import authorize_by_read, settled
 from backend.rules.money import Money
 
 _SESSIONS = "/payments/v1/sessions"
@@ -330,7 +330,7 @@ class Klarna:
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
             never = Result(Outcome.REFUSED, code="invalid", message="no page was ever shown")
-            return self._settled(query, never)
+            return settled(never, query, self._clock(), self._settle_time)
         reading = await self._read(query.reference)
         if isinstance(reading, Answer):
             # A failed read says nothing of the write.
@@ -347,14 +347,7 @@ class Klarna:
             result = void_by_read(query.reference, reading.order)
         else:
             result = refund_by_read(query, reading.order)
-        return self._settled(query, result)
-
-    def _settled(self, query: OperationQuery, result: Result) -> Result:
-        if result.outcome is not Outcome.REFUSED or query.sent_at is None:
-            return result
-        if self._clock() - query.sent_at >= self._settle_time:
-            return result
-        return Result(Outcome.UNKNOWN, result.reference, message="may be on its way")
+        return settled(result, query, self._clock(), self._settle_time)
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """By the token in the address alone: Klarna signs nothing. Which payment to read stands

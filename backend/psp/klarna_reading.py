@@ -148,17 +148,6 @@ def remaining(order: Mapping[str, Any]) -> int:
     return max(number(order.get("remaining_authorized_amount")), 0)
 
 
-def authorize_by_read(payment: Payment) -> Result:
-    """Whether the payer's payment took effect."""
-    outcome = {
-        PaymentState.AUTHORIZED: Outcome.DONE,
-        PaymentState.CAPTURED: Outcome.DONE,
-        PaymentState.FAILED: Outcome.REFUSED,
-    }.get(payment.state or PaymentState.PENDING, Outcome.UNKNOWN)
-    code = "declined" if outcome is Outcome.REFUSED else None
-    return Result(outcome, payment.reference, code=code, raw=payment.raw)
-
-
 def capture_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
     """By our key in the captures' `reference`; where the provider gives none back, by amounts."""
     captures = rows(order.get("captures"))
