@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from backend.demo_acquirers import ACQUIRERS
 from backend.supervisor import free_ports
 
 pytestmark = pytest.mark.e2e
@@ -94,6 +95,7 @@ def test_everything_answers_once_demo_json_is_there(repository: Path, tmp_path: 
         assert set(facts) == {
             "base_url",
             "shop_url",
+            "sms_url",
             "account_id",
             "client_id",
             "client_secret",
@@ -120,8 +122,9 @@ def test_no_secret_stands_in_a_command_line(repository: Path, tmp_path: Path) ->
         secrets = [files[0].read_text().strip(), facts["client_secret"]]
         seed = json.loads(files[1].read_text())
         secrets += [seed["gateway_key"], seed["webhook_secret"]]
+        secrets += seed["acquirer_secrets"].values()
         pids = [demo.process.pid, *_children(demo.process.pid)]
-        assert len(pids) == 4
+        assert len(pids) == 4 + len(ACQUIRERS)
         for pid in pids:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
             assert not [secret for secret in secrets if secret in command]
