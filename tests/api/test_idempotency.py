@@ -323,3 +323,37 @@ async def test_cancel_under_a_key(merchant: Merchant, acquirer: Acquirer) -> Non
     done = await merchant.transaction(transaction_id)
     assert [e["event"] for e in done["events"]].count("VOID") == 1
     await merchant.audit()
+
+
+async def test_every_other_post_that_makes_something(merchant: Merchant) -> None:
+    await merchant.post(CARDS, CARD)
+    numbered = {"format": {"length": 16, "numbers": True}}
+    for path, body in (
+        (f"{CARDS}/batch", {"cards": [{"card_id": "two", "type": "gift_card"}],
+                            "options": {"card_token": numbered}}),
+        (f"{CARDS}/two/activate", {"amount": 5000, "currency": "NOK"}),
+        (f"{CARDS}/one/rotate-pin", {}),
+        (f"{CARDS}/one/tokens", {"ref_id": "t", "expires_in": 60}),
+        ("/v1/admin/session/profiles", {"configuration": {}}),
+        (f"/v1/accounts/{ACCOUNT}/hooks/subscriptions",
+         {"config": {"url": "https://shop.example/hook", "content_type": "application/json"},
+          "events": ["wallet_transaction"]}),
+        ("/v1/admin/signature", {}),
+    ):  # fmt: skip
+        first = await keyed(merchant, path, body)
+        assert first.status_code == 200, (path, first.text)
+        again = await keyed(merchant, path, body)
+        assert (again.status_code, again.text) == (200, first.text), path
+        assert replayed(again), path
+        other = await keyed(merchant, path, body | {"ext": 1})
+        assert other.status_code == 409, path
+        assert other.json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED", path
+    await merchant.audit()
+
+
+async def test_a_payer_needs_no_key(merchant: Merchant) -> None:
+    session_id = await merchant.ready(40000)
+    for _ in range(2):
+        answer = await keyed(merchant, f"/v1/view/{session_id}/session/lock", {})
+        assert not replayed(answer)
+    assert await count(merchant, IdempotencyRecord) == 0
