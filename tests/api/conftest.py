@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
+from backend.accounts.profiles import save_profile
+from tests.support.bambora import OPTION as BAMBORA
+from tests.support.bambora import BamboraSandbox
+from tests.support.bambora import Merchant as BamboraMerchant
+from tests.support.bambora_payer import BamboraPayer
 from tests.support.card_gateway import Acquirer
-from tests.support.checkout import Merchant, close_merchant, open_merchant
+from tests.support.checkout import Merchant, close_merchant, open_merchant, profile
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +49,31 @@ async def merchant(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merch
     merchant = await open_merchant(database_url, acquirer.base_url, secret_key)
     yield merchant
     await close_merchant(merchant)
+
+
+@pytest.fixture(scope="session")
+def _bambora(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BamboraSandbox]:
+    bambora = BamboraSandbox(repository, tmp_path_factory.mktemp("bambora"))
+    bambora.start()
+    yield bambora
+    bambora.kill()
+    bambora.http.close()
+
+
+@pytest.fixture
+def bambora(_bambora: BamboraSandbox) -> Iterator[BamboraSandbox]:
+    yield _bambora
+    _bambora.reset()
+
+
+@pytest.fixture
+async def payer_at_bambora(
+    merchant: Merchant, bambora: BamboraSandbox
+) -> AsyncIterator[BamboraPayer]:
+    account = BamboraMerchant(bambora)
+    connected = {BAMBORA: account.credentials}
+    await save_profile(merchant.ctx, profile("", "", connections=connected))
+    yield BamboraPayer(merchant, bambora, account)
+    await merchant.audit()

@@ -2,103 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlmodel import select
 
-from backend.accounts.profiles import save_profile
 from backend.payments.attempts import reopen
-from backend.payments.pay import pay as press_pay
 from backend.payments.reconcile import reconcile_due
-from backend.payments.tables import Transaction
 from backend.sessions.view import Notice, PageState
-from tests.support.bambora import (
-    APPROVED,
-    DECLINED,
-    OPTION,
-    BamboraSandbox,
-    pay,
-)
-from tests.support.bambora import Merchant as Account
-from tests.support.checkout import Merchant, profile
+from tests.support.bambora import APPROVED, DECLINED, pay
+from tests.support.bambora_payer import BamboraPayer
 from tests.support.sandbox import Listener
 
 
-@pytest.fixture(scope="session")
-def _bambora(
-    repository: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[BamboraSandbox]:
-    bambora = BamboraSandbox(repository, tmp_path_factory.mktemp("bambora"))
-    bambora.start()
-    yield bambora
-    bambora.kill()
-    bambora.http.close()
-
-
 @pytest.fixture
-def bambora(_bambora: BamboraSandbox) -> Iterator[BamboraSandbox]:
-    yield _bambora
-    _bambora.reset()
+def payer(payer_at_bambora: BamboraPayer) -> BamboraPayer:
+    return payer_at_bambora
 
 
-class Payer:
-    """One payer's session with a gift card of 100.00 and an order of 400.00."""
-
-    def __init__(self, merchant: Merchant, bambora: BamboraSandbox, account: Account) -> None:
-        self.merchant = merchant
-        self.bambora = bambora
-        self.account = account
-        self.session_id = ""
-        self.card: dict[str, Any] = {}
-
-    async def begin(self) -> str:
-        """Press Pay; the address of the payment window."""
-        self.card = await self.merchant.card(10000)
-        self.session_id = await self.merchant.ready(40000, self.card)
-        shown = await self.merchant.view(self.session_id)
-        assert [option.type for option in shown.options] == [OPTION]
-        return await self.press()
-
-    async def press(self) -> str:
-        result = await press_pay(self.merchant.ctx, self.session_id, OPTION, 30000, "nb")
-        assert (result.state, bool(result.url)) == ("redirect", True), result
-        return str(result.url)
-
-    async def paid(self) -> str:
-        """Paid in the window; the transaction's id."""
-        back = pay(self.bambora, await self.begin(), APPROVED).headers["location"]
-        await self.merchant.come_back(back)
-        return (await self.transaction()).id
-
-    async def transaction(self) -> Transaction:
-        """The session's only one."""
-        statement = select(Transaction).where(Transaction.session_id == self.session_id)
-        async with self.merchant.ctx.db.reading() as db:
-            return (await db.exec(statement)).one()
-
-    async def state(self) -> PageState:
-        return (await self.merchant.view(self.session_id)).state
-
-    async def there(self) -> dict[str, Any]:
-        """The transaction as the provider has it."""
-        reference = str((await self.transaction()).psp_reference)
-        return self.account.transaction(reference.split(".")[2])
-
-
-@pytest.fixture
-async def payer(merchant: Merchant, bambora: BamboraSandbox) -> AsyncIterator[Payer]:
-    account = Account(bambora)
-    connected = {OPTION: account.credentials}
-    await save_profile(merchant.ctx, profile("", "", connections=connected))
-    yield Payer(merchant, bambora, account)
-    await merchant.audit()
-
-
-async def test_the_rest_is_paid_captured_and_refunded(payer: Payer) -> None:
+async def test_the_rest_is_paid_captured_and_refunded(payer: BamboraPayer) -> None:
     """The gift card first: of 400.00, 250.00 captured and 120.00 refunded."""
     merchant = payer.merchant
     transaction_id = await payer.paid()
@@ -116,7 +38,7 @@ async def test_the_rest_is_paid_captured_and_refunded(payer: Payer) -> None:
     await merchant.post(f"{path}/void", expect=400)
 
 
-async def test_voided(payer: Payer) -> None:
+async def test_voided(payer: BamboraPayer) -> None:
     transaction_id = await payer.paid()
     await payer.merchant.post(f"/v1/transactions/{transaction_id}/void")
     found = await payer.there()
@@ -124,7 +46,7 @@ async def test_voided(payer: Payer) -> None:
     assert await payer.merchant.balance(payer.card["card_id"]) == (10000, 0, 0)
 
 
-async def test_declined_then_the_payer_goes_back_and_pays(payer: Payer) -> None:
+async def test_declined_then_the_payer_goes_back_and_pays(payer: BamboraPayer) -> None:
     merchant = payer.merchant
     url = await payer.begin()
     pay(payer.bambora, url, DECLINED)
@@ -142,7 +64,7 @@ async def test_declined_then_the_payer_goes_back_and_pays(payer: Payer) -> None:
     assert await payer.state() is PageState.PAID
 
 
-async def test_who_leaves_the_window_open_frees_the_card(payer: Payer) -> None:
+async def test_who_leaves_the_window_open_frees_the_card(payer: BamboraPayer) -> None:
     url = await payer.begin()
     assert await payer.merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
     payer.bambora.fault("withdraw", "error_before")
@@ -162,7 +84,7 @@ def listener() -> Iterator[Listener]:
 
 @pytest.mark.parametrize("tells", [True, False])
 async def test_told_by_the_callback_alone(
-    payer: Payer, listener: Listener, monkeypatch: pytest.MonkeyPatch, tells: bool
+    payer: BamboraPayer, listener: Listener, monkeypatch: pytest.MonkeyPatch, tells: bool
 ) -> None:
     """The payer never comes back: the callback names the transaction, a read decides; and where
     the payment request does not tell it, that name is kept for all that follows."""
@@ -187,7 +109,7 @@ async def test_told_by_the_callback_alone(
     assert (await payer.there())["total"]["captured"] == 30000
 
 
-async def test_nobody_comes_back_and_nothing_is_told(payer: Payer) -> None:
+async def test_nobody_comes_back_and_nothing_is_told(payer: BamboraPayer) -> None:
     merchant = payer.merchant
     payer.bambora.fault("notify", "drop")
     pay(payer.bambora, await payer.begin(), APPROVED)
@@ -198,7 +120,7 @@ async def test_nobody_comes_back_and_nothing_is_told(payer: Payer) -> None:
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after"])
 async def test_the_lost_answer_of_a_refund_is_read_and_never_sent_again(
-    payer: Payer, kind: str
+    payer: BamboraPayer, kind: str
 ) -> None:
     """Two refunds of one amount, the second one's answer lost: there are two, not three."""
     merchant = payer.merchant
@@ -219,7 +141,7 @@ async def test_the_lost_answer_of_a_refund_is_read_and_never_sent_again(
     assert (transaction.card_refunded, transaction.psp_refunded) == (10000, 10000)
 
 
-async def test_a_refund_that_never_arrived_ends_refused(payer: Payer) -> None:
+async def test_a_refund_that_never_arrived_ends_refused(payer: BamboraPayer) -> None:
     merchant = payer.merchant
     transaction_id = await payer.paid()
     path = f"/v1/transactions/{transaction_id}"
@@ -238,7 +160,7 @@ async def test_a_refund_that_never_arrived_ends_refused(payer: Payer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["wrong_amount", "wrong_currency"])
-async def test_another_amount_or_currency_parks_the_payment(payer: Payer, kind: str) -> None:
+async def test_another_amount_or_currency_parks_the_payment(payer: BamboraPayer, kind: str) -> None:
     back = pay(payer.bambora, await payer.begin(), APPROVED).headers["location"]
     payer.bambora.fault("read", kind)
     await payer.merchant.come_back(back)

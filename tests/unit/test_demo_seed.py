@@ -35,7 +35,7 @@ def _settings(url: str, key: str = "k" * 40) -> Settings:
 
 async def _sow(settings: Settings, seed: Seed, gateway: Gateway = _GATEWAY) -> list[Seed]:
     kept: list[Seed] = []
-    await sow(settings, seed, gateway, _SHOP_URL, kept.append)
+    await sow(settings, seed, gateway, {}, _SHOP_URL, kept.append)
     return kept
 
 
