@@ -50,7 +50,13 @@ def create_api() -> FastAPI:
 
 
 def _methods(path: str, routers: Sequence[APIRouter]) -> set[str]:
-    """All the methods that a path has; one that is written out goes before a pattern."""
+    """All the methods that a path has; what is written out goes before a pattern."""
     routes = [r for router in routers for r in router.routes if isinstance(r, Route)]
-    found = [r for r in routes if r.path == path] or [r for r in routes if r.path_regex.match(path)]
-    return {method for route in found for method in route.methods or ()}
+    found = [r for r in routes if r.path_regex.match(path)]
+    least = min((len(route.param_convertors) for route in found), default=0)
+    return {
+        method
+        for route in found
+        if len(route.param_convertors) == least
+        for method in route.methods or ()
+    }

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards.lookup import get_card
 from backend.cards.tables import Card
 from backend.errors import FieldError, InvalidRequest, NotFound
+from backend.paging import after, newest_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,8 @@ async def list_cards(db: AsyncSession, wanted: CardFilter) -> list[Card]:
         if last is None or last.account_id != wanted.account_id:
             text = "there is no such card"
             raise InvalidRequest(text, (FieldError("starting_after", text),))
-        made, key = col(Card.created_at), col(Card.id)
-        before = made < last.created_at
-        query = query.where(or_(before, (made == last.created_at) & (key < last.id)))
-    order = (col(Card.created_at).desc(), col(Card.id).desc())
-    return list(await db.exec(query.order_by(*order).limit(wanted.limit)))
+        query = query.where(after(Card, last))
+    return list(await db.exec(query.order_by(*newest_first(Card)).limit(wanted.limit)))
 
 
 async def customer_card(

@@ -15,6 +15,7 @@ from backend.cards.tables import Card, Hold, WalletTransaction
 from backend.cards.tokens import check_usable, get_token, spend
 from backend.context import Backend
 from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.paging import after, newest_first
 from backend.rules.gift_card import Refusal, refusal
 
 _REASON = {
@@ -161,12 +162,6 @@ async def list_transactions(
         last = await db.get(WalletTransaction, starting_after)
         if last is None or last.card != card.id:
             raise _wrong("starting_after", "there is no such wallet transaction")
-        query = query.where(
-            (col(WalletTransaction.created_at) < last.created_at)
-            | (
-                (col(WalletTransaction.created_at) == last.created_at)
-                & (col(WalletTransaction.id) < last.id)
-            )
-        )
-    order = (col(WalletTransaction.created_at).desc(), col(WalletTransaction.id).desc())
+        query = query.where(after(WalletTransaction, last))
+    order = newest_first(WalletTransaction)
     return list(await db.exec(query.order_by(*order).limit(limit)))

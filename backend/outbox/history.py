@@ -15,6 +15,7 @@ from backend.context import Backend
 from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
 from backend.outbox.enqueue import WALLET_TRANSACTION
 from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
+from backend.paging import after, newest_first
 
 SHOWN = ("callback", "webhook")
 
@@ -67,11 +68,8 @@ async def list_deliveries(db: AsyncSession, sight: Sight, wanted: DeliveryFilter
         if last is None or not sight.sees(last):
             text = "there is no such delivery"
             raise InvalidRequest(text, (FieldError("starting_after", text),))
-        made, key = col(Delivery.created_at), col(Delivery.id)
-        before = made < last.created_at
-        query = query.where(or_(before, (made == last.created_at) & (key < last.id)))
-    order = (col(Delivery.created_at).desc(), col(Delivery.id).desc())
-    return list(await db.exec(query.order_by(*order).limit(wanted.limit)))
+        query = query.where(after(Delivery, last))
+    return list(await db.exec(query.order_by(*newest_first(Delivery)).limit(wanted.limit)))
 
 
 async def get_delivery(db: AsyncSession, sight: Sight, delivery_id: str) -> Delivery:

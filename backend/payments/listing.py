@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false
+from sqlalchemy import ColumnElement, exists, false
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.errors import FieldError, InvalidRequest
+from backend.paging import after, newest_first
 from backend.payments.search import normal
 from backend.payments.tables import Transaction, TransactionEvent, TransactionTerm
 
@@ -75,8 +75,7 @@ async def list_transactions(db: AsyncSession, account_id: str, wanted: Wanted) -
     query = query.where(*_conditions(account_id, wanted))
     if wanted.starting_after is not None:
         query = query.where(await _after(db, account_id, wanted.starting_after))
-    order = (col(Transaction.created_at).desc(), col(Transaction.id).desc())
-    return list(await db.exec(query.order_by(*order).limit(wanted.limit)))
+    return list(await db.exec(query.order_by(*newest_first(Transaction)).limit(wanted.limit)))
 
 
 def _conditions(account_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -131,6 +130,4 @@ async def _after(db: AsyncSession, account_id: str, transaction_id: str) -> Colu
     if last is None or last.account_id != account_id:
         text = "starting_after is no transaction of this account"
         raise InvalidRequest(text, (FieldError("starting_after", text),))
-    created: datetime = last.created_at
-    column = col(Transaction.created_at)
-    return or_(column < created, and_(column == created, col(Transaction.id) < last.id))
+    return after(Transaction, last)

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError
 from backend.context import Backend
 from backend.errors import DiscountRefused, ShippingUnavailable
 from backend.outbox.address import AddressRefused, AddressUnknown, resolve
+from backend.outbox.request import signature_header
 from backend.sessions import events
 from backend.sessions.change import keep_body, offer_shipping, put_order
 from backend.sessions.load import get_session, lock_for_payer
@@ -131,12 +132,14 @@ async def _ask(ctx: Backend, url: str, session: dict[str, Any]) -> Answer:
     timeout = ctx.settings.express_callback_timeout
     try:
         target = await resolve(url, allow_insecure=ctx.settings.allow_insecure_callbacks)
+        account_id = session["configuration"]["merchant"]["id"]
+        signed = await signature_header(ctx, account_id, "POST", url, ctx.clock.now())
         async with asyncio.timeout(timeout):
             async with ctx.callbacks_http.stream(
                 "POST",
                 target.url,
                 json=session,
-                headers={"host": target.host, "user-agent": "gavekort"},
+                headers={"host": target.host, "user-agent": "gavekort"} | signed,
                 extensions={"sni_hostname": target.server_name},
                 timeout=timeout,
             ) as response:

@@ -10,6 +10,7 @@ from sqlalchemy import String, cast
 from sqlmodel import col, or_, select
 
 from backend.context import Backend
+from backend.paging import after, newest_first
 from backend.sessions.create import refuse
 from backend.sessions.shape import read_session
 from backend.sessions.tables import CheckoutSession
@@ -32,7 +33,7 @@ async def list_sessions(
 ) -> list[dict[str, Any]]:
     """Whole sessions, as `read_session` shows one. InvalidRequest for an unknown
     `starting_after`."""
-    created, key = col(CheckoutSession.created_at), col(CheckoutSession.id)
+    created = col(CheckoutSession.created_at)
     query = select(CheckoutSession.id).where(CheckoutSession.account_id == account_id)
     if wanted.transaction_id:
         query = query.where(col(CheckoutSession.transaction_id).in_(wanted.transaction_id))
@@ -44,7 +45,7 @@ async def list_sessions(
         customer = col(CheckoutSession.body)["customer"]
         query = query.where(
             or_(
-                key == wanted.search,
+                col(CheckoutSession.id) == wanted.search,
                 col(CheckoutSession.transaction_id) == wanted.search,
                 col(CheckoutSession.merchant_reference) == wanted.search,
                 customer["email"].as_string() == wanted.search,
@@ -56,8 +57,7 @@ async def list_sessions(
             last = await db.get(CheckoutSession, wanted.starting_after)
             if last is None or last.account_id != account_id:
                 raise refuse("starting_after", "there is no such session")
-            query = query.where(
-                (created < last.created_at) | ((created == last.created_at) & (key < last.id))
-            )
-        found = list(await db.exec(query.order_by(created.desc(), key.desc()).limit(wanted.limit)))
+            query = query.where(after(CheckoutSession, last))
+        order = newest_first(CheckoutSession)
+        found = list(await db.exec(query.order_by(*order).limit(wanted.limit)))
     return [await read_session(ctx, account_id, session_id) for session_id in found]
