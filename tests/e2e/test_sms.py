@@ -1,0 +1,36 @@
+"""The demo sends the checkout's link to a phone, and the payer opens it from there."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.support.demo import Demo, Merchant
+from tests.support.payer import Payer
+
+
+def test_a_payer_opens_the_checkout_from_a_text_message(
+    demo: Demo, merchant: Merchant, payer: Payer
+) -> None:
+    number = "+4741234567"
+    made = merchant.session(
+        customer={"phone_number": number},
+        configuration={"publish": [{"channel": "push", "type": "app"}]},
+    )
+    # A gift card can be used in the demo: no push, but an SMS.
+    (published,) = merchant.get(f"/v1/sessions/{made['id']}")["configuration"]["publish"]
+    assert (published["channel"], published["status"]) == ("sms", "sent")
+
+    page = payer.page
+    link = page.get_by_role("link", name=made["url"])
+    for _ in range(40):
+        page.goto(f"{demo.facts['sms_url']}/")
+        if link.count():
+            break
+        page.wait_for_timeout(250)
+    expect(page.locator("#messages li").first).to_contain_text(number)
+    link.click()
+    payer.alive()
+    assert page.url == made["url"]
+    payer.stage("open")
+    names = [event["name"] for event in merchant.get(f"/v1/sessions/{made['id']}")["events"]]
+    assert names.count("PUSH_NOTIFICATION_SENT") == 1
