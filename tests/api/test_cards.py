@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
 from datetime import timedelta
-from typing import Any
 
 import pytest
-import zxingcpp
-from PIL import Image
 
-from backend.accounts.clients import create_client
-from backend.clock import iso
-from backend.errors import GavekortError, GiftCardRefused
-from backend.payments.attempts import reopen
+from backend.errors import GavekortError
 from backend.payments.pay import pay
 from backend.sessions import payer
-from tests.support.card_gateway import DECLINED, Acquirer
-from tests.support.checkout import ACCOUNT, DETAILS, OPTION, Merchant, sign_in
-
-CARDS = f"/v1/accounts/{ACCOUNT}/wallets/cards"
-INFO = f"/v1/accounts/{ACCOUNT}/wallets/info"
-MOVES = f"/v1/accounts/{ACCOUNT}/wallets/transactions"
-DIGITS = {"length": 16, "numbers": True}
-PIN = {"format": {"length": 4, "numbers": True}}
-
-
-async def batch(merchant: Merchant, *card_ids: str, **more: Any) -> list[dict[str, Any]]:
-    body = {
-        "cards": [{"card_id": card_id, "type": "gift_card"} | more for card_id in card_ids],
-        "options": {"pin": PIN, "card_token": {"format": DIGITS}},
-    }
-    cards: list[dict[str, Any]] = (await merchant.post(f"{CARDS}/batch", body))["cards"]
-    return cards
-
-
-async def move(merchant: Merchant, expect: int = 200, **body: Any) -> Any:
-    whole = {"ref_id": "r", "amount": 100, "currency": "NOK"} | body
-    return await merchant.post(MOVES, whole, expect)
-
-
-def code(answer: Any) -> str:
-    return str(answer["error"]["code"])
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import OPTION, Merchant, sign_in
+from tests.support.wallets import CARDS, INFO, MOVES, batch, code, later, move
 
 
 async def test_a_batch_is_inactive_until_each_card_is_activated(merchant: Merchant) -> None:
@@ -145,7 +114,7 @@ async def test_the_list_pages_and_filters(merchant: Merchant) -> None:
 
 
 async def test_every_status(merchant: Merchant) -> None:
-    card = await merchant.card(300, card_id="s", expires_at=_in(merchant, days=30))
+    card = await merchant.card(300, card_id="s", expires_at=later(merchant, days=30))
     path = f"{CARDS}/s"
 
     async def status() -> str:
@@ -168,12 +137,8 @@ async def test_every_status(merchant: Merchant) -> None:
     await merchant.audit()
 
 
-def _in(merchant: Merchant, **time: int) -> str:
-    return iso(merchant.clock.now() + timedelta(**time))
-
-
 async def test_before_active_from_it_is_funded_and_not_drawn(merchant: Merchant) -> None:
-    await merchant.card(100, card_id="later", active_from=_in(merchant, days=1))
+    await merchant.card(100, card_id="later", active_from=later(merchant, days=1))
     assert code(await move(merchant, 400, card_id="later")) == "CARD_REFUSED"
     await move(merchant, card_id="later", ref_id="f", type="fund")
     assert await merchant.balance("later") == (200, 0, 0)
@@ -269,242 +234,3 @@ async def test_a_preset_card_needs_no_pin_old_or_new(merchant: Merchant) -> None
     session_id = await merchant.session(40000, customer=preset)
     await merchant.post(f"{CARDS}/{card['card_id']}/rotate-pin", {})
     assert (await merchant.view(session_id)).to_pay == 30000
-
-
-# --- temporary tokens --------------------------------------------------------------------------
-
-
-async def token(
-    merchant: Merchant, card: dict[str, Any], expect: int = 200, **body: Any
-) -> dict[str, Any]:
-    whole = {"ref_id": "t1", "expires_in": 600} | body
-    path = f"{CARDS}/{card['card_id']}/tokens"
-    made: dict[str, Any] = await merchant.post(path, whole, expect)
-    return made
-
-
-async def test_a_token_stands_for_the_number_until_it_expires(merchant: Merchant) -> None:
-    card = await merchant.card(10000)
-    made = await token(merchant, card, metadata={"till": "1"})
-    value = made["token"]["value"]
-    assert value.startswith("DINCARD:")
-    assert (made["ref_id"], made["expires_in"], made["metadata"]) == ("t1", 600, {"till": "1"})
-    assert await token(merchant, card, metadata={"till": "1"}) == made
-    assert code(await token(merchant, card, 409, expires_in=60)) == "CONFLICT"
-
-    await merchant.post(INFO, {"token": value}, expect=404)  # it stands for no PIN
-    shown = await merchant.post(INFO, {"token": value, "pin": card["pin"]})
-    assert shown["card_id"] == card["card_id"]
-    masks = [one["masked_code"] for one in shown["tokens"]]
-    assert masks == ["*" * 12 + card["number"][-4:],
-                     "DINCARD:********-****-****-****-********" + value[-4:]]  # fmt: skip
-    assert [one.get("expires_at") for one in shown["tokens"]] == [None, made["expires_at"]]
-    await move(merchant, token=value, pin=card["pin"])
-    await move(merchant, token=value, pin=card["pin"], ref_id="again")
-
-    merchant.clock.ahead = timedelta(seconds=601)
-    await merchant.post(INFO, {"token": value, "pin": card["pin"]}, expect=404)
-    # What it paid for before is answered again; nothing new.
-    assert (await move(merchant, token=value, pin=card["pin"]))["ref_id"] == "r"
-    refused = await move(merchant, 400, token=value, pin=card["pin"], ref_id="new")
-    assert code(refused) == "TOKEN_REFUSED"
-    tokens = (await merchant.get(f"{CARDS}/{card['card_id']}"))["tokens"]
-    assert len(tokens) == 1
-    assert await merchant.balance(card["card_id"]) == (9800, 0, 200)
-
-
-async def test_a_single_use_token_pays_once_even_at_once(merchant: Merchant) -> None:
-    card = await merchant.card(10000)
-    made = await token(merchant, card, expires_after_transaction=True)
-    body = {"amount": 100, "currency": "NOK", "token": made["token"]["value"], "pin": card["pin"]}
-    answers = await asyncio.gather(
-        *(merchant.api.post(MOVES, json=body | {"ref_id": str(n)}) for n in range(5))
-    )
-    assert sorted(a.status_code for a in answers) == [200, 400, 400, 400, 400]
-    assert await merchant.balance(card["card_id"]) == (9900, 0, 100)
-    # Looking it up still works.
-    shown = await merchant.post(INFO, {"token": body["token"], "pin": card["pin"]})
-    assert shown["amount_available"] == 9900
-    await merchant.audit()
-
-
-async def test_a_voided_drawdown_gives_the_token_back(merchant: Merchant) -> None:
-    card = await merchant.card(10000)
-    made = await token(merchant, card, expires_after_transaction=True)
-    by = {"token": made["token"]["value"], "pin": card["pin"]}
-    held = await move(merchant, ref_id="1", pending=True, **by)
-    assert code(await move(merchant, 400, ref_id="2", **by)) == "TOKEN_REFUSED"
-    await merchant.post(f"{MOVES}/{held['id']}/void", {"ref_id": "v"})
-    await move(merchant, ref_id="3", **by)
-    assert code(await move(merchant, 400, ref_id="4", **by)) == "TOKEN_REFUSED"
-
-
-async def test_a_single_use_token_in_two_checkouts(merchant: Merchant, acquirer: Acquirer) -> None:
-    card = await merchant.card(10000)
-    made = await token(merchant, card, expires_after_transaction=True)
-    by_token = card | {"number": made["token"]["value"]}
-    first = await merchant.ready(40000, by_token)
-    second = await merchant.ready(2000, by_token)
-    # Pay is pressed in the first and declined: nothing came of it, the token is whole.
-    result = await merchant.press_pay(first)
-    assert (await merchant.view(second)).gift_card is None
-    acquirer.pay(str(result.url), DECLINED)
-    await reopen(merchant.ctx, first)
-    assert (await merchant.view(second)).to_pay == 0
-    assert (await merchant.press_pay(second)).state == "paid"
-    shown = await merchant.view(first)
-    assert (shown.gift_card, shown.to_pay) == (None, 40000)
-    with pytest.raises(GiftCardRefused) as refused:
-        await payer.add_gift_card(merchant.ctx, first, by_token["number"], card["pin"], "1.2.3.4")
-    assert refused.value.reason == "expired"
-    # The card itself has money, and its own number is good.
-    await payer.add_gift_card(merchant.ctx, first, card["number"], card["pin"], "1.2.3.4")
-    assert (await merchant.view(first)).to_pay == 32000
-    await merchant.audit()
-
-
-async def test_a_cards_own_number_can_be_for_one_transaction(merchant: Merchant) -> None:
-    form = {"format": DIGITS, "expires_in": 600, "expires_after_transaction": True}
-    card = await merchant.card(1000, card_token=form)
-    by = {"token": card["number"], "pin": card["pin"]}
-    await move(merchant, ref_id="1", **by)
-    assert code(await move(merchant, 400, ref_id="2", **by)) == "TOKEN_REFUSED"
-    await move(merchant, ref_id="2", card_id=card["card_id"])  # the merchant needs no number
-    merchant.clock.ahead = timedelta(seconds=601)
-    await merchant.post(INFO, by, expect=404)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [{"expires_in": 0}, {"expires_in": 10**12}, {"ref_id": ""}, {"format": {"length": 7}},
-     {"format": {"length": 16, "prefix": "æ", "barcode": True}}],
-)  # fmt: skip
-async def test_tokens_that_are_not_made(merchant: Merchant, body: dict[str, Any]) -> None:
-    card = await merchant.card(1000)
-    await token(merchant, card, 400, **body)
-
-
-# --- bar codes ---------------------------------------------------------------------------------
-
-
-def read_barcode(uri: str) -> str:
-    head = "data:image/png;base64,"
-    assert uri.startswith(head)
-    image = Image.open(io.BytesIO(base64.b64decode(uri[len(head) :])))
-    (found,) = zxingcpp.read_barcodes(image)
-    assert found.format == zxingcpp.BarcodeFormat.Code128
-    return str(found.text)
-
-
-async def test_bar_codes_are_read_back_by_a_scanner(merchant: Merchant) -> None:
-    body = {
-        "card_id": "bars", "amount": 1, "currency": "NOK",
-        "pin": {"format": {"length": 6, "numbers": True, "barcode": True}},
-        "card_token": {"format": {"length": 20, "characters": True, "prefix": "GK-",
-                                  "barcode": True}},
-    }  # fmt: skip
-    made = await merchant.post(CARDS, body)
-    for part in (made["card_token"]["token"], made["pin"]["pin"]):
-        assert read_barcode(part["barcode_128"]) == part["value"]
-    form = {"length": 36, "prefix": "DINCARD:", "numbers": True, "barcode": True}
-    tokened = await token(merchant, {"card_id": "bars"}, format=form)
-    assert read_barcode(tokened["token"]["barcode_128"]) == tokened["token"]["value"]
-    # Shown when they are made, and never again.
-    assert "barcode_128" not in str(await merchant.get(f"{CARDS}/bars?includes=pin&includes=x"))
-    plain = await merchant.post(CARDS, {"card_id": "plain", "amount": 1, "currency": "NOK"})
-    assert "barcode_128" not in plain["card_token"]["token"]
-
-
-# --- a customer's own cards ---------------------------------------------------------------------
-
-
-async def user_token(merchant: Merchant, customer_id: str | None, expect: int = 200) -> str:
-    answer = await merchant.api.post(
-        f"/v1/accounts/{ACCOUNT}/auth/token",
-        auth=(merchant.client_id, merchant.client_secret),
-        json={
-            "grant_type": "account_user_token",
-            "audience": f"https://api.dintero.com/v1/accounts/{ACCOUNT}",
-            "customer_id": customer_id,
-        },
-    )
-    assert answer.status_code == expect, answer.text
-    return f"Bearer {answer.json().get('access_token')}"
-
-
-async def test_a_customers_token_shows_that_customers_active_cards(merchant: Merchant) -> None:
-    mine = await merchant.card(1000, card_id="mine", customer_id="kari", metadata={"note": "x"})
-    await merchant.card(1000, card_id="theirs", customer_id="ola")
-    old = await merchant.card(1000, card_id="old", customer_id="kari",
-                              expires_at=_in(merchant, days=1))  # fmt: skip
-    await batch(merchant, "unsold", customer_id="kari")
-    await merchant.card(1000, card_id="gone", customer_id="kari")
-    await merchant.api.delete(f"{CARDS}/gone")
-    path = f"/v1/accounts/{ACCOUNT}/wallets/customers"
-    whole = await merchant.get(f"{path}/kari/cards")
-    assert [card["card_id"] for card in whole] == ["old", "mine"]
-    assert whole[1]["metadata"] == {"note": "x"}
-
-    merchant.api.headers["authorization"] = await user_token(merchant, "kari")
-    seen = await merchant.get(f"{path}/kari/cards")
-    assert [card["card_id"] for card in seen] == ["old", "mine"]
-    assert "metadata" not in seen[1] and "created_by" not in seen[1]
-    assert (await merchant.get(f"{path}/kari/cards/mine"))["amount_available"] == 1000
-    last = await merchant.get(f"{path}/kari/cards?limit=1&starting_after={seen[0]['id']}")
-    assert [card["card_id"] for card in last] == ["mine"]
-    for other in ("theirs", "unsold", "gone", "nothing"):
-        await merchant.get(f"{path}/kari/cards/{other}", expect=404)
-    for closed in (f"{path}/ola/cards", f"{path}/ola/cards/theirs", CARDS, f"{CARDS}/mine",
-                   "/v1/transactions/x", "/v1/admin/signature"):  # fmt: skip
-        await merchant.get(closed, expect=403)
-    await move(merchant, 403, card_id="mine")
-    await merchant.post(f"{CARDS}/mine/tokens", {"ref_id": "x", "expires_in": 1}, expect=403)
-    # Looking a card up takes its PIN.
-    await merchant.post(INFO, {"token": mine["number"]}, expect=404)
-    by_pin = {"token": mine["number"], "pin": mine["pin"]}
-    assert (await merchant.post(INFO, by_pin))["card_id"] == "mine"
-    merchant.clock.ahead = timedelta(hours=3)
-    assert len(await merchant.get(f"{path}/kari/cards")) == 2
-    merchant.clock.ahead = timedelta(days=2)
-    merchant.api.headers["authorization"] = await user_token(merchant, "kari")
-    assert [c["card_id"] for c in await merchant.get(f"{path}/kari/cards")] == ["mine"]
-    assert old["card_id"] == "old"
-
-
-async def test_a_client_that_may_not_issue_customers_tokens(merchant: Merchant) -> None:
-    await user_token(merchant, None, 400)
-    few = await create_client(merchant.ctx, ACCOUNT, frozenset({"write:wallets", "user:wallets"}))
-    merchant.client_id, merchant.client_secret = few.client_id, few.client_secret
-    await user_token(merchant, "kari", 403)
-    # `user:wallets` of a client that stands for no customer opens nothing.
-    merchant.api.headers["authorization"] = f"Bearer {await sign_in(merchant)}"
-    await merchant.get(f"/v1/accounts/{ACCOUNT}/wallets/customers/kari/cards", expect=403)
-
-
-async def test_a_customers_wrong_tries_lock_nobody_else_out(merchant: Merchant) -> None:
-    cards = [await merchant.card(1000) for _ in range(12)]
-    merchants = merchant.api.headers["authorization"]
-    merchant.api.headers["authorization"] = await user_token(merchant, "eve")
-    for card in cards[:11]:
-        await merchant.post(INFO, {"token": card["number"], "pin": "wrong"}, expect=404)
-    right = {"token": cards[11]["number"], "pin": cards[11]["pin"]}
-    await merchant.post(INFO, right, expect=404)
-    merchant.api.headers["authorization"] = await user_token(merchant, "kari")
-    await merchant.post(INFO, right)
-    merchant.api.headers["authorization"] = merchants
-    for card in cards[:11]:
-        await merchant.post(INFO, {"token": card["number"], "pin": "wrong"}, expect=404)
-    # A till with many mistaken customers goes on: each card guards itself.
-    await merchant.post(INFO, right)
-
-
-async def test_tokens_of_a_card_share_its_budget(merchant: Merchant) -> None:
-    card = await merchant.card(1000)
-    values = [(await token(merchant, card, ref_id=str(n)))["token"]["value"] for n in range(6)]
-    for value in (*values, *values):
-        await merchant.post(INFO, {"token": value, "pin": "wrong"}, expect=404)
-    await merchant.post(INFO, {"token": values[0], "pin": card["pin"]}, expect=404)
-    session_id = await merchant.session(40000)
-    await payer.set_details(merchant.ctx, session_id, DETAILS)
-    with pytest.raises(GiftCardRefused):
-        await payer.add_gift_card(merchant.ctx, session_id, card["number"], card["pin"], "9.9.9.9")

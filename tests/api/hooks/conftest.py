@@ -1,0 +1,29 @@
+"""A merchant's server on a real socket, and a merchant who may have it on this machine."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import Merchant, close_merchant, open_merchant
+from tests.support.receiver import Receiver
+
+
+@pytest.fixture
+def shop() -> Iterator[Receiver]:
+    with Receiver().running() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def told(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:
+    """A merchant whose server may be on this machine."""
+    merchant = await open_merchant(
+        database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}",
+        allow_insecure_callbacks=True, callback_timeout=1.5, webhook_timeout=1.5,
+    )  # fmt: skip
+    yield merchant
+    await close_merchant(merchant)
