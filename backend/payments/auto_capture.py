@@ -10,17 +10,14 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
-from sqlmodel import col, or_, select
-
 from backend.context import Backend
 from backend.errors import Conflict, GavekortError
 from backend.payments.operations import Command, operate
-from backend.payments.store import open_operation, position_of
+from backend.payments.store import claim_due, open_operation, position_of
 from backend.payments.tables import AutoCapture, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules.transaction import RuleBroken, Status, check_capture
 
-BATCH = 10
 FIRST_GAP = 60
 LONGEST_GAP = 4 * 3600
 CREATED_BY = "auto_capture"
@@ -34,32 +31,14 @@ def gap(tries: int) -> timedelta:
 
 async def capture_due(ctx: Backend) -> int:
     """Claim one batch and try each; how many. Any number of processes may do this at once."""
-    claimed = await _claim(ctx)
+    grace = timedelta(seconds=ctx.settings.operation_grace)
+    claimed = await claim_due(ctx, AutoCapture, ("due",), ctx.clock.now() + 2 * grace)
     ended = await asyncio.gather(*(_try(ctx, one) for one in claimed), return_exceptions=True)
     for row, error in zip(claimed, ended, strict=True):
         if isinstance(error, Exception):
             # One that fails must not keep the others waiting; it is due again after its claim.
             log.error("auto-capture of %s", row.transaction_id, exc_info=error)
     return len(claimed)
-
-
-async def _claim(ctx: Backend) -> list[AutoCapture]:
-    now = ctx.clock.now()
-    query = (
-        select(AutoCapture)
-        .where(AutoCapture.state == "due", col(AutoCapture.due_at) <= now)
-        .where(or_(col(AutoCapture.claimed_until).is_(None), col(AutoCapture.claimed_until) <= now))
-        .order_by(col(AutoCapture.due_at))
-        .limit(BATCH)
-    )
-    async with ctx.db.reading() as db:
-        if (await db.exec(query.limit(1))).first() is None:
-            return []
-    async with ctx.db.unit_of_work() as db:
-        due = list(await db.exec(query.with_for_update(skip_locked=True)))
-        for row in due:
-            row.claimed_until = now + 2 * timedelta(seconds=ctx.settings.operation_grace)
-        return due
 
 
 async def _try(ctx: Backend, row: AutoCapture) -> None:

@@ -11,24 +11,22 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from sqlmodel import col, or_, select
-
 from backend import faults
 from backend.context import Backend
 from backend.payments import attempts, late, operations
 from backend.payments.create import create_at_provider
-from backend.payments.store import OPEN_STATES, connector_of
+from backend.payments.store import OPEN_STATES, claim_due, connector_of
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
 from backend.sessions.view import Notice
 
-BATCH = 10
 log = logging.getLogger(__name__)
 
 
 async def reconcile_due(ctx: Backend) -> int:
     """Claim one batch of due operations and go on with each; how many."""
-    claimed = await _claim(ctx)
+    until = ctx.clock.now() + timedelta(seconds=ctx.settings.operation_grace)
+    claimed = await claim_due(ctx, Operation, OPEN_STATES, until)
     if claimed:
         faults.point("reconcile.claimed")
     # At once, so that a slow provider does not use up the claims on what waits behind it.
@@ -40,25 +38,6 @@ async def reconcile_due(ctx: Backend) -> int:
                 "operation %s of %s", operation.id, operation.transaction_id, exc_info=error
             )  # fmt: skip
     return len(claimed)
-
-
-async def _claim(ctx: Backend) -> list[Operation]:
-    now = ctx.clock.now()
-    query = (
-        select(Operation)
-        .where(col(Operation.state).in_(OPEN_STATES), col(Operation.due_at) <= now)
-        .where(or_(col(Operation.claimed_until).is_(None), col(Operation.claimed_until) <= now))
-        .order_by(col(Operation.due_at))
-        .limit(BATCH)
-    )
-    async with ctx.db.reading() as db:
-        if (await db.exec(query.limit(1))).first() is None:
-            return []
-    async with ctx.db.unit_of_work() as db:
-        due = list(await db.exec(query.with_for_update(skip_locked=True)))
-        for operation in due:
-            operation.claimed_until = now + timedelta(seconds=ctx.settings.operation_grace)
-        return due
 
 
 async def _go_on(ctx: Backend, operation: Operation) -> None:

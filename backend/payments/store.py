@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import credentials_of, profile_of
@@ -17,13 +17,15 @@ from backend.context import Backend
 from backend.errors import NotFound
 from backend.ids import new_uuid
 from backend.outbox.enqueue import CHECKOUT_TRANSACTION, Event, announce, subscribed
-from backend.payments.tables import Operation, Transaction, TransactionEvent
+from backend.payments.tables import AutoCapture, Operation, Transaction, TransactionEvent
 from backend.psp.protocol import Connector
 from backend.psp.registry import connect
 from backend.rules.money import Money
 from backend.rules.transaction import Position, Split
 
 OPEN_STATES = ("pending", "unknown")
+CLAIMED_AT_ONCE = 10
+Due = TypeVar("Due", Operation, AutoCapture)
 _ANNOUNCED = ("INITIALIZE", "AUTHORIZE", "CAPTURE", "REFUND", "VOID")
 
 
@@ -94,6 +96,29 @@ async def connector_of(
         profile = await profile_of(db, transaction.account_id, transaction.profile_id)
     option = transaction.payment_product_type
     return connect(ctx, option, credentials_of(ctx, profile, option))
+
+
+async def claim_due(ctx: Backend, table: type[Due], open_states: Sequence[str],
+                    until: datetime) -> list[Due]:  # fmt: skip
+    """Rows whose time has come, as ours until then: one batch, the longest due first. Any number
+    of processes may claim at once."""
+    now = ctx.clock.now()
+    query = (
+        select(table)
+        .where(col(table.state).in_(open_states), col(table.due_at) <= now)
+        .where(or_(col(table.claimed_until).is_(None), col(table.claimed_until) <= now))
+        .order_by(col(table.due_at))
+        .limit(CLAIMED_AT_ONCE)
+    )
+    # A look without a lock first: most of the time nothing is due.
+    async with ctx.db.reading() as db:
+        if (await db.exec(query.limit(1))).first() is None:
+            return []
+    async with ctx.db.unit_of_work() as db:
+        due = list(await db.exec(query.with_for_update(skip_locked=True)))
+        for row in due:
+            row.claimed_until = until
+        return due
 
 
 def money(transaction: Transaction, amount: int) -> Money:

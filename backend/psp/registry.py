@@ -25,7 +25,12 @@ CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     **{f"payex.{product}": ("base_url", "access_token", "payee_id") for product in INSTRUMENTS},
     **{f"bambora.{product}": _BAMBORA for product in METHODS},
 }
-"""What a profile has to know for each option that there is a connector for."""
+"""What a profile has to know for each option that there is a connector for. What ends in `url` is
+an https address."""
+OPTIONAL_CREDENTIALS: Mapping[str, tuple[str, ...]] = {
+    f"payex.{product}": ("payee_name", "subsite") for product in INSTRUMENTS
+}
+"""What it may know besides."""
 
 
 class NotConnected(Unavailable):

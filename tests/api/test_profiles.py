@@ -18,6 +18,7 @@ from backend.accounts.profiles import (
     save_profile,
 )
 from backend.accounts.tables import AdminKey, Profile
+from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS, connect
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import (
     ACCOUNT,
@@ -154,6 +155,25 @@ async def test_what_is_refused(merchant: Merchant, field: str, change: dict[str,
         field = "connections.no.such"
     assert named.startswith(field), named
     assert len(await merchant.get(PROFILES)) == 1
+
+
+async def test_every_connector_can_be_connected(merchant: Merchant) -> None:
+    connections = {
+        option: {name: "https://a.example" if name.endswith("url") else "x" for name in
+                 (*names, *OPTIONAL_CREDENTIALS.get(option, ()))}
+        for option, names in CREDENTIALS.items()
+    }  # fmt: skip
+    made = await merchant.post(PROFILES, BODY | {"connections": connections})
+    assert made["connections"].keys() == CREDENTIALS.keys()
+    profile = await stored(merchant, made["profile_id"])
+    for option, credentials in connections_of(merchant.ctx, profile).items():
+        # Else it raises.
+        connect(merchant.ctx, option, credentials)
+    for option in CREDENTIALS:
+        wrong = {name: "http://a.example" if name.endswith("url") else value
+                 for name, value in connections[option].items()}  # fmt: skip
+        answer = await merchant.post(PROFILES, BODY | {"connections": {option: wrong}}, expect=400)
+        assert answer["error"]["errors"][0]["field"].endswith("url")
 
 
 async def test_an_id_is_taken_once(merchant: Merchant) -> None:

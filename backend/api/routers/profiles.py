@@ -5,6 +5,7 @@ alone (credentials, frame origins) is in `docs/profiles.md`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from backend.api.body import strict_router
 from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
-from backend.psp.registry import CREDENTIALS
+from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS
 from backend.sessions.request import Checkbox, Configuration, Flag, Loose, Text
 
 router = strict_router()
@@ -149,21 +150,22 @@ async def delete(profile_id: str, ctx: Context, caller: Caller) -> dict[str, Any
 def _check_connections(ctx: Backend, body: ProfileUpdate) -> None:
     """Only options that we have a connector for, with all that it needs, and over https."""
     for option, given in (body.connections or {}).items():
-        field = f"connections.{option}"
-        needed = CREDENTIALS.get(option)
-        if needed is None:
-            raise _wrong(field, f"there is no connector for {option!r}")
-        if given is None:
-            continue
-        for name in needed:
-            if not given.get(name):
-                raise _wrong(f"{field}.{name}", f"{name} is missing")
-        for name in given:
-            if name not in needed:
-                raise _wrong(f"{field}.{name}", f"{option} has no credential {name!r}")
-        for name, url in given.items():
-            if name.endswith("_url") and url != MASK and not _is_address(ctx, url):
-                raise _wrong(f"{field}.{name}", f"{name} must be an https address")
+        if option not in CREDENTIALS:
+            raise _wrong(f"connections.{option}", f"there is no connector for {option!r}")
+        if given is not None:
+            _check_credentials(ctx, option, given)
+
+
+def _check_credentials(ctx: Backend, option: str, given: Mapping[str, str]) -> None:
+    field, needed = f"connections.{option}", CREDENTIALS[option]
+    for name in needed:
+        if not given.get(name):
+            raise _wrong(f"{field}.{name}", f"{name} is missing")
+    for name, value in given.items():
+        if name not in (*needed, *OPTIONAL_CREDENTIALS.get(option, ())):
+            raise _wrong(f"{field}.{name}", f"{option} has no credential {name!r}")
+        if name.endswith("url") and value != MASK and not _is_address(ctx, value):
+            raise _wrong(f"{field}.{name}", f"{name} must be an https address")
 
 
 def _is_address(ctx: Backend, url: str) -> bool:
