@@ -36,6 +36,8 @@ class Provider(ABC):
     """One provider under test, as a merchant that nobody else uses."""
 
     sandbox_name: str
+    option: str
+    """The payment option that a profile connects it to."""
     one_phase = False
     """Approval moves the money: no capture, no void."""
     multi_capture = True
@@ -75,6 +77,11 @@ class Provider(ABC):
         self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
     ) -> Connector:
         """A connector with this merchant's credentials, at any address."""
+
+    @property
+    @abstractmethod
+    def credentials(self) -> dict[str, str]:
+        """What a profile keeps to connect it."""
 
     @property
     @abstractmethod
@@ -134,6 +141,7 @@ class Provider(ABC):
 
 class CardGatewayProvider(Provider):
     sandbox_name = "card_gateway"
+    option = "dintero_psp.creditcard"
     verbs = Provider.verbs | {"abort": "expire", "void": "cancel"}
 
     def setup(self) -> None:
@@ -159,6 +167,14 @@ class CardGatewayProvider(Provider):
         )
 
     @property
+    def credentials(self) -> dict[str, str]:
+        return {
+            "base_url": self.sandbox.base_url,
+            "secret_key": self._key,
+            "webhook_secret": self._webhook_secret,
+        }
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         return (self._key, self._webhook_secret, "client_secret")
 
@@ -182,6 +198,7 @@ class CardGatewayProvider(Provider):
 
 class KlarnaProvider(Provider):
     sandbox_name = "klarna"
+    option = "klarna.klarna"
     remembers_create = False
     notifies_captures = False
     verbs = Provider.verbs | {"abort": "expire", "void": "cancel"}
@@ -201,6 +218,11 @@ class KlarnaProvider(Provider):
             connect_timeout=1.0,
             read_timeout=read_timeout,
         )
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        url = self.sandbox.base_url
+        return {"base_url": url, "username": self._username, "password": self._password}
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -231,6 +253,7 @@ class KlarnaProvider(Provider):
 
 class SwedbankPayProvider(Provider):
     sandbox_name = "swedbankpay"
+    option = "payex.creditcard"
     product = "creditcard"
     currency = "SEK"
     remembers_create = False
@@ -254,6 +277,11 @@ class SwedbankPayProvider(Provider):
     @property
     def _token(self) -> str:
         return f"token-{self.merchant}"
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        url = self.sandbox.base_url
+        return {"base_url": url, "access_token": self._token, "payee_id": "5cabf558"}
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -283,6 +311,7 @@ class SwedbankPayProvider(Provider):
 
 
 class SwedbankPayWalletProvider(SwedbankPayProvider):
+    option = "payex.vipps"
     product = "vipps"
     currency = "NOK"
 
@@ -294,6 +323,7 @@ class SwedbankPayWalletProvider(SwedbankPayProvider):
 
 
 class SwedbankPaySwishProvider(SwedbankPayWalletProvider):
+    option = "payex.swish"
     product = "swish"
     currency = "SEK"
     one_phase = True
@@ -301,6 +331,7 @@ class SwedbankPaySwishProvider(SwedbankPayWalletProvider):
 
 class BamboraProvider(Provider):
     sandbox_name = "bambora"
+    option = "bambora.creditcard"
     product = "creditcard"
     multi_capture = False
     remembers_create = False
@@ -330,6 +361,12 @@ class BamboraProvider(Provider):
         return Bambora(
             self.product, account, http, now, connect_timeout=1.0, read_timeout=read_timeout
         )
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        places = ("checkout", "merchant", "transaction")
+        urls = {f"{one}_api_url": f"{self.sandbox.base_url}/{one}-api" for one in places}
+        return urls | self.key
 
     @property
     def auth(self) -> tuple[str, str]:

@@ -1,0 +1,224 @@
+"""Whatever goes wrong between us and a provider: in the end both have the same books, and the gift
+card's are balanced. One table over all providers: each verb, each way to fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlmodel import col, select
+
+from backend.accounts.profiles import save_profile
+from backend.payments.attempts import reopen
+from backend.payments.pay import PayResult, pay
+from backend.payments.reconcile import reconcile_due
+from backend.payments.store import OPEN_STATES, connector_of
+from backend.payments.tables import Operation, Transaction
+from backend.psp.protocol import Outcome, PaymentState
+from backend.sessions.view import PageState
+from tests.psp.providers import PROVIDERS, Provider
+from tests.support.checkout import Merchant, close_merchant, open_merchant, profile
+from tests.support.sandbox import Listener, Sandbox
+
+FAULTS = ("refuse", "error_before", "error_after", "drop_before", "drop_after", "late")
+OPERATIONS = ("capture", "refund", "void")
+# Long enough that an answer which is kept back comes too late.
+GRACE_SECONDS, LATE_SECONDS = 1, 2.0
+
+
+@pytest.fixture(scope="session")
+def _sandboxes(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Sandbox]]:
+    running: dict[str, Sandbox] = {}
+
+    def sandbox(name: str) -> Sandbox:
+        if name not in running:
+            running[name] = Sandbox(repository, name, tmp_path_factory.mktemp(name))
+            running[name].start()
+        return running[name]
+
+    yield sandbox
+    for one in running.values():
+        one.kill()
+        one.http.close()
+
+
+class Case:
+    """A merchant with one provider alone; a payer with a gift card of 100.00, and an order of
+    400.00."""
+
+    def __init__(self, merchant: Merchant, provider: Provider) -> None:
+        self.merchant = merchant
+        self.provider = provider
+        self.session_id = ""
+        self.card: dict[str, Any] = {}
+
+    async def begin(self) -> None:
+        self.card = await self.merchant.card(10000)
+        self.session_id = await self.merchant.ready(40000, self.card)
+
+    async def press_pay(self) -> PayResult:
+        option = self.provider.option
+        return await pay(self.merchant.ctx, self.session_id, option, 30000, "nb")
+
+    async def page(self) -> str:
+        """Press Pay until there is a page, as a patient payer does."""
+        for _ in range(8):
+            result = await self.press_pay()
+            if result.url is not None and result.state == "redirect":
+                return result.url
+            await self.later(timedelta(seconds=10))
+        raise AssertionError(f"no page: {result}")
+
+    async def later(self, wait: timedelta = timedelta(minutes=5)) -> None:
+        self.merchant.clock.ahead += wait
+        await reconcile_due(self.merchant.ctx)
+
+    async def paid(self) -> str:
+        """The payer pays and never comes back; the transaction's id."""
+        self.provider.approve(await self.page())
+        for _ in range(8):
+            if await self.state() is PageState.PAID:
+                return (await self.transaction()).id
+            await self.later(timedelta(seconds=61))
+        raise AssertionError("not paid")
+
+    async def state(self) -> PageState:
+        return (await self.merchant.view(self.session_id)).state
+
+    async def transaction(self) -> Transaction:
+        """The session's newest one."""
+        newest = (
+            select(Transaction)
+            .where(Transaction.session_id == self.session_id)
+            .order_by(col(Transaction.created_at).desc())
+        )
+        async with self.merchant.ctx.db.reading() as db:
+            found = (await db.exec(newest)).first()
+        assert found is not None
+        return found
+
+    async def settle(self) -> None:
+        """Until nothing is under way any more."""
+        for _ in range(12):
+            waiting = select(Operation).where(col(Operation.state).in_(OPEN_STATES))
+            async with self.merchant.ctx.db.reading() as db:
+                if (await db.exec(waiting)).first() is None:
+                    return
+            await self.later()
+        raise AssertionError("something never ends")
+
+    async def balanced(self) -> Transaction:
+        """Both books say the same; what was authorized is at least what was captured, and that at
+        least what was refunded."""
+        await self.merchant.audit()
+        ours = await self.transaction()
+        connector = await connector_of(self.merchant.ctx, ours)
+        assert ours.psp_reference is not None
+        theirs = await connector.fetch(ours.psp_reference)
+        assert theirs.outcome is Outcome.DONE, theirs
+        assert (ours.psp_captured, ours.psp_refunded) == (theirs.captured, theirs.refunded)
+        assert ours.psp_refunded <= ours.psp_captured <= ours.psp_authorized == 30000
+        left = ours.psp_authorized - ours.psp_captured - ours.psp_released
+        assert left == theirs.capturable
+        return ours
+
+
+@pytest.fixture(params=list(PROVIDERS))
+async def case(
+    request: pytest.FixtureRequest,
+    sqlite_url: str,
+    _sandboxes: Callable[[str], Sandbox],
+) -> AsyncIterator[Case]:
+    make = PROVIDERS[request.param]
+    sandbox = _sandboxes(make.sandbox_name)
+    with Listener().running() as listener:
+        async with httpx.AsyncClient() as http:
+            provider = make(sandbox, listener, http)
+            merchant = await open_merchant(sqlite_url, "", "", operation_grace=GRACE_SECONDS)
+            connections = {provider.option: provider.credentials}
+            await save_profile(merchant.ctx, profile("", "", connections=connections))
+            yield Case(merchant, provider)
+            await close_merchant(merchant)
+    sandbox.reset()
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+@pytest.mark.parametrize("verb", OPERATIONS)
+async def test_operations(case: Case, verb: str, kind: str) -> None:
+    if case.provider.one_phase and verb != "refund":
+        pytest.skip("the payer's yes has moved the money")
+    await case.begin()
+    transaction_id = await case.paid()
+    path = f"/v1/transactions/{transaction_id}"
+    if verb == "refund" and not case.provider.one_phase:
+        await case.merchant.post(f"{path}/capture", {"amount": 40000})
+    case.provider.fault(verb, kind, seconds=LATE_SECONDS)
+    body = {"capture": {"amount": 40000}, "refund": {"amount": 25000}, "void": None}[verb]
+    answer = await case.merchant.api.post(f"{path}/{verb}", json=body)
+    assert answer.status_code == (400 if kind == "refuse" else 202), answer.text
+    await case.settle()
+    ours = await case.balanced()
+    took_effect = kind in ("error_after", "drop_after", "late")
+    if kind == "refuse":
+        # Told so at once, and nothing moved: asked again, it goes through.
+        again = await case.merchant.api.post(f"{path}/{verb}", json=body)
+        assert again.status_code == 200, again.text
+        ours = await case.balanced()
+    seen = {
+        "capture": (ours.psp_captured, ours.card_captured),
+        "refund": (ours.psp_refunded, ours.card_refunded),
+        "void": (ours.psp_released, ours.card_released),
+    }[verb]
+    whole = {"capture": (30000, 10000), "refund": (15000, 10000), "void": (30000, 10000)}[verb]
+    assert seen == whole or (not took_effect and kind != "refuse" and seen == (0, 0))
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+async def test_a_page(case: Case, kind: str) -> None:
+    await case.begin()
+    case.provider.fault("create", kind, seconds=LATE_SECONDS)
+    await case.press_pay()
+    transaction_id = await case.paid()
+    ours = await case.balanced()
+    assert ours.id == transaction_id
+    card = await case.merchant.balance(case.card["card_id"])
+    assert card == ((0, 0, 10000) if case.provider.one_phase else (0, 10000, 0))
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+async def test_giving_up(case: Case, kind: str) -> None:
+    await case.begin()
+    url = await case.page()
+    transaction = await case.transaction()
+    case.provider.fault("abort", kind, seconds=LATE_SECONDS)
+    await reopen(case.merchant.ctx, case.session_id)
+    for _ in range(10):
+        if await case.state() is PageState.OPEN:
+            break
+        # The reconciler reads; after its time limit it gives the payment up itself.
+        await case.later(timedelta(minutes=10))
+    assert await case.state() is PageState.OPEN
+    assert await case.merchant.balance(case.card["card_id"]) == (10000, 0, 0)
+    connector = await connector_of(case.merchant.ctx, transaction)
+    assert transaction.psp_reference is not None
+    assert (await connector.fetch(transaction.psp_reference)).state is PaymentState.FAILED
+    await case.merchant.audit()
+    assert url
+
+
+@pytest.mark.parametrize("kind", ["wrong_amount", "wrong_currency"])
+async def test_something_else_than_asked_is_parked(case: Case, kind: str) -> None:
+    await case.begin()
+    case.provider.approve(await case.page())
+    case.provider.fault("read", kind)
+    await case.later(timedelta(seconds=61))
+    assert (await case.transaction()).status == "ON_HOLD"
+    assert await case.merchant.balance(case.card["card_id"]) == (0, 10000, 0)
+    await case.merchant.audit()
