@@ -131,7 +131,9 @@ async def _count_hook(
     """A hook whose deliveries are given up one after the other is deleted."""
     if delivery.subscription_id is None:
         return
-    hook = await db.get(HookSubscription, delivery.subscription_id, with_for_update=True)
+    # Without its key: whoever enqueues for this hook meanwhile does not wait for us.
+    lock = {"key_share": True}
+    hook = await db.get(HookSubscription, delivery.subscription_id, with_for_update=lock)
     assert hook is not None  # a foreign key holds it
     hook.failures = hook.failures + 1 if failed else 0
     if hook.failures >= ctx.settings.webhook_failures and hook.deleted_at is None:
