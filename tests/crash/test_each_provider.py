@@ -1,0 +1,122 @@
+"""kill -9 in the steps of a payment with each of the other providers: our books and theirs agree
+afterwards, and no hold is left over. On SQLite: what differs here is the provider.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.callbacks import CallbackListener
+from tests.support.crash import Died
+from tests.support.crash_providers import BEHIND, ProviderCheckout
+
+pytestmark = pytest.mark.crash
+
+PAY = ("pay.written", "pay.created_at_provider", "pay.storing", "pay.redirect_stored")
+AUTHORIZE = ("authorize.read", "authorize.storing", "authorize.stored")
+STEPS = ("written", "done_at_provider", "storing")
+A_LONG_TIME = 1900
+
+
+@pytest.fixture(scope="module", params=list(BEHIND))
+def _provider_checkout(
+    request: pytest.FixtureRequest,
+    repository: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    _sqlite_template: Path,
+) -> Iterator[ProviderCheckout]:
+    folder = tmp_path_factory.mktemp(request.param)
+    shutil.copyfile(_sqlite_template, folder / "gavekort.db")
+    behind = BEHIND[request.param](repository, folder)
+    with CallbackListener().running() as callbacks:
+        checkout = ProviderCheckout(f"sqlite:///{folder / 'gavekort.db'}", behind, callbacks)
+        checkout.set_up()
+        yield checkout
+        checkout.close()
+    behind.sandbox.kill()
+    behind.sandbox.http.close()
+
+
+@pytest.fixture
+def checkout(_provider_checkout: ProviderCheckout) -> ProviderCheckout:
+    """Alive, at the right time, with no crash point armed."""
+    if _provider_checkout.alive:
+        _provider_checkout.arm("")
+        _provider_checkout.set_clock(0)
+    else:
+        _provider_checkout.kill()
+        _provider_checkout.ahead = 0.0
+        _provider_checkout.start()
+    return _provider_checkout
+
+
+@pytest.mark.parametrize("then", ["presses_again", "never_comes_back"])
+@pytest.mark.parametrize("point", PAY)
+def test_killed_while_paying_begins(checkout: ProviderCheckout, point: str, then: str) -> None:
+    card = checkout.card()
+    session = checkout.session(card)
+    checkout.arm(point)
+    with pytest.raises(Died):
+        checkout.press_pay(session)
+    checkout.restart()
+    assert checkout.balance(card) == (0, 10000, 0)
+    if then == "presses_again":
+        checkout.set_clock(10)
+        page = checkout.press_pay(session)
+        assert page is not None
+        assert checkout.press_pay(session) == page
+        checkout.come_back(checkout.pay_at_acquirer(page))
+    checkout.settle(jump=A_LONG_TIME if then == "never_comes_back" else 0)
+    checkout.check_both_books(session)
+    paid = then == "presses_again"
+    assert checkout.session_state(session) == ("paid" if paid else "open")
+    assert checkout.balance(card) == ((0, 10000, 0) if paid else (10000, 0, 0))
+
+
+@pytest.mark.parametrize("then", ["comes_back", "never_comes_back"])
+@pytest.mark.parametrize("point", AUTHORIZE)
+def test_killed_when_the_payer_has_paid(checkout: ProviderCheckout, point: str, then: str) -> None:
+    card = checkout.card()
+    session = checkout.session(card)
+    page = checkout.press_pay(session)
+    assert page is not None
+    back = checkout.pay_at_acquirer(page)
+    checkout.arm(point)
+    with pytest.raises(Died):
+        checkout.come_back(back)
+    checkout.restart()
+    if then == "comes_back":
+        assert "transaction_id=" in checkout.come_back(back)
+    checkout.settle()
+    checkout.check_both_books(session)
+    assert checkout.live_transaction(session)["status"] == "AUTHORIZED"
+    assert checkout.balance(card) == (0, 10000, 0)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("verb", ["capture", "refund", "void"])
+def test_killed_during_an_operation(checkout: ProviderCheckout, verb: str, step: str) -> None:
+    card = checkout.card()
+    session = checkout.session(card)
+    path = f"/v1/transactions/{checkout.paid(session)}"
+    if verb == "refund":
+        checkout.ask("POST", f"{path}/capture", json={"amount": 40000})
+    body = {"capture": {"amount": 40000}, "refund": {"amount": 12000}, "void": {}}[verb]
+    checkout.arm(f"{verb}.{step}")
+    with pytest.raises(Died):
+        checkout.ask("POST", f"{path}/{verb}", json=body)
+    checkout.restart()
+    checkout.settle()
+    checkout.check_both_books(session)
+    before, after = {
+        "capture": (("AUTHORIZED", (0, 10000, 0)), ("CAPTURED", (0, 0, 10000))),
+        "refund": (("CAPTURED", (0, 0, 10000)), ("PARTIALLY_REFUNDED", (10000, 0, 0))),
+        "void": (("AUTHORIZED", (0, 10000, 0)), ("AUTHORIZATION_VOIDED", (10000, 0, 0))),
+    }[verb]
+    found = (checkout.live_transaction(session)["status"], checkout.balance(card))
+    # What was written and never sent is sent later, where the provider remembers keys.
+    assert found == after or (step == "written" and found == before)

@@ -1,0 +1,136 @@
+"""The killable checkout with any one of the other providers behind its page."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from backend import context
+from backend.accounts.clients import SCOPES, create_account, create_client
+from backend.accounts.profiles import save_profile
+from backend.psp.protocol import Outcome, Payment
+from backend.psp.registry import connect
+from backend.settings import Settings
+from tests.support import bambora
+from tests.support.callbacks import CallbackListener
+from tests.support.checkout import ACCOUNT, profile
+from tests.support.crash import SECRET_KEY, Checkout
+from tests.support.klarna import KlarnaSandbox
+from tests.support.sandbox import Sandbox
+from tests.support.swedbankpay import PLAIN
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A provider's sandbox, the merchant's credentials there, and a payer who says yes."""
+
+    option: str
+    sandbox: Sandbox
+    credentials: dict[str, str]
+    approve: Callable[[str], str]
+    """Takes the page's address; gives where the payer is sent then."""
+
+
+def _klarna(repository: Path, folder: Path) -> Behind:
+    klarna = KlarnaSandbox(repository, folder)
+    klarna.start()
+    return Behind("klarna.klarna", klarna, klarna.credentials, klarna.pay)
+
+
+def _bambora(repository: Path, folder: Path) -> Behind:
+    sandbox = bambora.BamboraSandbox(repository, folder)
+    sandbox.start()
+    account = bambora.Merchant(sandbox)
+
+    def approve(url: str) -> str:
+        return str(bambora.pay(sandbox, url).headers["location"])
+
+    return Behind(bambora.OPTION, sandbox, account.credentials, approve)
+
+
+def _swedbankpay(repository: Path, folder: Path) -> Behind:
+    sandbox = Sandbox(repository, "swedbankpay", folder)
+    sandbox.start()
+    credentials = {
+        "base_url": sandbox.base_url,
+        "access_token": f"token-{uuid.uuid4().hex}",
+        "payee_id": "5cabf558-5283-482f-b252-4d58e06f6f3b",
+        "payee_name": "Fjord & Form",
+    }
+
+    def approve(url: str) -> str:
+        form = {"number": PLAIN, "expiry": "12/34", "cvc": "123", "name": "Kari Nordmann"}
+        return str(sandbox.http.post(url, data=form).headers["location"])
+
+    return Behind("payex.creditcard", sandbox, credentials, approve)
+
+
+BEHIND: dict[str, Callable[[Path, Path], Behind]] = {
+    "klarna": _klarna,
+    "swedbankpay": _swedbankpay,
+    "bambora": _bambora,
+}
+
+
+class ProviderCheckout(Checkout):
+    """As `Checkout`, with one option; its books at the provider are read by its connector."""
+
+    _no_acquirer: ClassVar[Any] = None
+
+    def __init__(self, database_url: str, behind: Behind, callbacks: CallbackListener) -> None:
+        super().__init__(database_url, self._no_acquirer, callbacks)
+        self.behind = behind
+
+    async def _create_account(self) -> None:
+        ctx = context.create(Settings(secret_key=SECRET_KEY, database_url=self.database_url))
+        await create_account(ctx, ACCOUNT, "Fjord & Form")
+        made = await create_client(ctx, ACCOUNT, SCOPES)
+        self._client = (made.client_id, made.client_secret)
+        connections = {self.behind.option: self.behind.credentials}
+        await save_profile(ctx, profile("", "", connections=connections))
+        await ctx.close()
+
+    def press_pay(self, session_id: str) -> str | None:
+        path = f"/v1/sessions/{session_id}/pay"
+        body = {"payment_product_type": self.behind.option}
+        answer = self.ask("POST", path, None, json=body)
+        assert answer.status_code in (200, 202), answer.text
+        return answer.json().get("redirect_url")  # type: ignore[no-any-return]
+
+    def pay_at_acquirer(self, page: str, number: str = "") -> str:
+        return self.behind.approve(page)
+
+    def there(self, session_id: str) -> list[Payment]:
+        """The session's payments as the provider has them, oldest first."""
+        references = [t["psp_reference"] for t in self.transactions(session_id)]
+        return asyncio.run(self._fetch([one for one in references if one]))
+
+    async def _fetch(self, references: list[str]) -> list[Payment]:
+        ctx = context.create(Settings(secret_key=SECRET_KEY, database_url=self.database_url))
+        try:
+            connector = connect(ctx, self.behind.option, self.behind.credentials)
+            return [await connector.fetch(one) for one in references]
+        finally:
+            await ctx.close()
+
+    def check_both_books(self, session_id: str) -> None:
+        """After `settle`: what we say of the money is what the provider says; no hold is left."""
+        live = [t for t in self.transactions(session_id) if t["status"] != "FAILED"]
+        assert len(live) <= 1
+        for transaction, payment in zip(
+            [t for t in self.transactions(session_id) if t["psp_reference"]],
+            self.there(session_id),
+            strict=True,
+        ):
+            assert payment.outcome is Outcome.DONE
+            captured = transaction["psp_captured"], transaction["psp_refunded"]
+            assert (payment.captured, payment.refunded) == captured, payment
+            left = transaction["psp_authorized"] - sum(
+                transaction[name] for name in ("psp_captured", "psp_released")
+            )
+            assert payment.capturable == left, payment
+        self.check_books()
