@@ -12,6 +12,7 @@ import pytest
 
 from backend.psp.card_gateway import CardGateway
 from tests.psp.providers import PROVIDERS, Provider
+from tests.psp.till import WRITES, Till, verbs_of
 from tests.support.card_gateway import Acquirer
 from tests.support.sandbox import Listener, Sandbox
 
@@ -95,3 +96,16 @@ def provider(
     sandbox = sandboxes(make.sandbox_name)
     yield make(sandbox, listener, http)
     sandbox.reset()
+
+
+@pytest.fixture
+def till(provider: Provider) -> Till:
+    return Till(provider)
+
+
+@pytest.fixture(params=WRITES)
+def verb(request: pytest.FixtureRequest, provider: Provider) -> str:
+    """Each write after the payment that this provider has."""
+    if request.param not in verbs_of(provider):
+        pytest.skip("a method of one phase has refunds alone")
+    return str(request.param)

@@ -1,4 +1,4 @@
-"""The providers that the common suite (`test_invariants.py`) is run over: one adapter each.
+"""The providers that the common suite (`test_invariants*.py`) is run over: one adapter each.
 
 To add one: a `Provider` below with its module's name, a connector of a fresh merchant, a payer
 who says yes, no or goes back, and what the sandbox's faults call the verbs; then its line in

@@ -1,0 +1,98 @@
+"""What holds for every provider when an answer is lost, or nobody is there."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from backend.psp.protocol import (
+    Outcome,
+)
+from tests.psp.providers import Provider, now
+from tests.psp.till import EFFECT_NOT_TOLD, NO_EFFECT, Till
+from tests.support.sandbox import free_port
+
+
+@pytest.mark.parametrize("kind", EFFECT_NOT_TOLD)
+async def test_a_time_out_after_the_provider_acted_ends_done(
+    till: Till, verb: str, kind: str
+) -> None:
+    reference = await till.ready(verb)
+    till.provider.fault(verb, kind, seconds=0.8)
+    assert (await till.do(verb, reference)).outcome is Outcome.UNKNOWN
+    assert (await till.ask(verb, reference, sent_at=now())).outcome is Outcome.DONE
+    assert await till.happened(verb, reference)
+
+
+@pytest.mark.parametrize("kind", NO_EFFECT)
+async def test_a_time_out_before_it_acted_ends_refused(till: Till, verb: str, kind: str) -> None:
+    reference = await till.ready(verb)
+    till.provider.fault(verb, kind)
+    assert (await till.do(verb, reference)).outcome is Outcome.UNKNOWN
+    # Just sent: it may still arrive. Long ago: it did not.
+    assert (await till.ask(verb, reference, sent_at=now())).outcome is Outcome.UNKNOWN
+    long_ago = now() - timedelta(hours=1)
+    assert (await till.ask(verb, reference, sent_at=long_ago)).outcome is Outcome.REFUSED
+    assert not await till.happened(verb, reference)
+    assert (await till.do(verb, reference, "key-2")).outcome is Outcome.DONE
+    assert await till.happened(verb, reference)
+
+
+async def test_a_call_that_arrives_after_we_asked(till: Till, verb: str) -> None:
+    reference = await till.ready(verb)
+    till.provider.fault(verb, "hang", seconds=1.0)
+    sent_at = now()
+    assert (await till.do(verb, reference)).outcome is Outcome.UNKNOWN
+    assert (await till.ask(verb, reference, sent_at=sent_at)).outcome is Outcome.UNKNOWN
+    for _ in range(60):
+        if (await till.ask(verb, reference, sent_at=sent_at)).outcome is Outcome.DONE:
+            break
+        await asyncio.sleep(0.05)
+    assert await till.happened(verb, reference)
+    if till.may_repeat(verb):
+        assert (await till.do(verb, reference)).outcome is Outcome.DONE
+        assert await till.happened(verb, reference)
+
+
+async def test_refused(till: Till, verb: str) -> None:
+    reference = await till.ready(verb)
+    till.provider.fault(verb, "refuse")
+    result = await till.do(verb, reference)
+    assert result.outcome is Outcome.REFUSED
+    assert result.code in ("declined", "not_allowed", "invalid", "amount"), result
+    assert not await till.happened(verb, reference)
+    assert (await till.ask(verb, reference)).outcome is Outcome.REFUSED
+    assert (await till.do(verb, reference, "key-2")).outcome is Outcome.DONE
+
+
+async def test_a_read_that_fails_tells_nothing(till: Till, verb: str) -> None:
+    reference = await till.ready(verb)
+    for kind in ("error_before", "drop_before", "hang"):
+        till.provider.fault("read", kind, seconds=0.8)
+        payment = await till.connector.fetch(reference)
+        assert (payment.outcome, payment.state, payment.amount) == (Outcome.UNKNOWN, None, None)
+        till.provider.fault("read", kind, seconds=0.8)
+        assert (await till.ask(verb, reference)).outcome is Outcome.UNKNOWN
+    assert not await till.happened(verb, reference)
+
+
+async def test_nobody_there(provider: Provider) -> None:
+    connector = provider.connect(f"http://127.0.0.1:{free_port()}", provider.http)
+    result = await connector.create_payment(provider.request())
+    assert (result.outcome, result.code) == (Outcome.REFUSED, "unreachable")
+
+
+async def test_a_killed_provider_remembers(till: Till, verb: str) -> None:
+    reference = await till.ready(verb)
+    till.provider.fault(verb, "late", seconds=5)
+    assert (await till.do(verb, reference)).outcome is Outcome.UNKNOWN
+    till.provider.sandbox.kill()
+    down = await till.do(verb, reference)
+    assert (down.outcome, down.code) == (Outcome.REFUSED, "unreachable")
+    till.provider.sandbox.start()
+    assert (await till.ask(verb, reference)).outcome is Outcome.DONE
+    if till.may_repeat(verb):
+        assert (await till.do(verb, reference)).outcome is Outcome.DONE
+    assert await till.happened(verb, reference)

@@ -1,0 +1,127 @@
+"""What holds for every provider's notifications: they only cause a read."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from backend.psp.protocol import (
+    NotificationRefused,
+    PaymentState,
+)
+from tests.psp.providers import Provider
+from tests.psp.till import Till
+from tests.support.sandbox import Received
+
+
+def _told(provider: Provider, reference: str) -> list[Received]:
+    """The notifications that name this payment by its reference."""
+    connector = provider.connector()
+    found = []
+    for one in list(provider.listener.received):
+        try:
+            notification = connector.parse_notification(one.headers, one.body)
+        except NotificationRefused:
+            continue
+        if provider.names(notification, reference):
+            found.append(one)
+    return found
+
+
+async def _wait_for(provider: Provider, reference: str, count: int = 1) -> list[Received]:
+    for _ in range(250):
+        if len(found := _told(provider, reference)) >= count:
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{len(found)} of {count} notifications came")
+
+
+async def test_told_of_a_payment(till: Till) -> None:
+    reference = await till.paid()
+    for one in await _wait_for(till.provider, reference):
+        first = till.connector.parse_notification(one.headers, one.body)
+        # The same once more, as a replay: the same event, which only causes a read.
+        assert till.connector.parse_notification(one.headers, one.body) == first
+        assert till.provider.names(first, reference)
+        assert first.event_id
+        assert first.event_type
+    payment = await till.read(reference)
+    assert payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
+
+
+async def test_told_before_the_payer_has_done_anything(till: Till) -> None:
+    till.provider.sandbox.fault("early", "send")
+    reference, url = await till.created()
+    await _wait_for(till.provider, reference)
+    assert (await till.read(reference)).state is PaymentState.OPEN
+    till.provider.approve(url)
+    assert (await till.read(reference)).amount == till.whole
+
+
+async def test_told_five_times(till: Till) -> None:
+    reference, url = await till.created()
+    till.provider.sandbox.fault("notify", "repeat", times=20)
+    till.provider.approve(url)
+    told = await _wait_for(till.provider, reference, 5)
+    events = [till.connector.parse_notification(one.headers, one.body).event_id for one in told]
+    assert max(events.count(one) for one in events) == 5
+
+
+async def test_never_told(till: Till) -> None:
+    reference, url = await till.created()
+    till.provider.sandbox.fault("notify", "drop", times=20)
+    till.provider.approve(url)
+    await asyncio.sleep(0.6)
+    assert _told(till.provider, reference) == []
+    payment = await till.read(reference)
+    assert payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
+
+
+async def test_told_wrongly_signed(till: Till) -> None:
+    reference, url = await till.created()
+    till.provider.sandbox.fault("notify", "forge", times=20)
+    till.provider.approve(url)
+    for _ in range(250):
+        if till.provider.listener.received:
+            break
+        await asyncio.sleep(0.02)
+    assert till.provider.listener.received
+    if till.provider.signs:
+        assert _told(till.provider, reference) == []
+
+
+async def test_forged_notifications(till: Till) -> None:
+    reference = await till.paid()
+    true = (await _wait_for(till.provider, reference))[0]
+    no_headers = {":path": "/notifications"}
+    for headers, body in (
+        (no_headers, true.body),
+        (true.headers, b"not json"),
+        (true.headers, b"[]"),
+        (true.headers, b"\xff"),
+        (no_headers, b""),
+    ):
+        if not till.provider.signs and body == true.body:
+            continue
+        with pytest.raises(NotificationRefused):
+            till.connector.parse_notification(headers, body)
+
+
+async def test_tried_again_until_it_is_heard(till: Till) -> None:
+    reference, url = await till.created()
+    till.provider.sandbox.admin("settings", retry_gap=1)
+    till.provider.listener.statuses = [503]
+    till.provider.approve(url)
+    await _wait_for(till.provider, reference)
+    received = till.provider.listener.received
+    for _ in range(250):
+        # The one that was turned away, once more: it may be about something else than a reference.
+        if any(_same(one, received[0]) for one in received[1:]):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("what was turned away was not sent again")
+
+
+def _same(one: Received, other: Received) -> bool:
+    return (one.headers[":path"], one.body) == (other.headers[":path"], other.body)
