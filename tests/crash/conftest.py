@@ -12,6 +12,7 @@ import pytest
 from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import Acquirer
 from tests.support.crash import Checkout
+from tests.support.crash_providers import BEHIND, ProviderCheckout
 from tests.support.postgres import PostgresServer
 
 
@@ -82,3 +83,35 @@ def checkout(_checkout: Checkout) -> Iterator[Checkout]:
         _checkout.start()
     yield _checkout
     _checkout.acquirer.reset()
+
+
+@pytest.fixture(scope="module", params=list(BEHIND))
+def _provider_checkout(
+    request: pytest.FixtureRequest,
+    repository: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    _sqlite_template: Path,
+) -> Iterator[ProviderCheckout]:
+    folder = tmp_path_factory.mktemp(request.param)
+    shutil.copyfile(_sqlite_template, folder / "gavekort.db")
+    behind = BEHIND[request.param](repository, folder)
+    with CallbackListener().running() as callbacks:
+        checkout = ProviderCheckout(f"sqlite:///{folder / 'gavekort.db'}", behind, callbacks)
+        checkout.set_up()
+        yield checkout
+        checkout.close()
+    behind.sandbox.kill()
+    behind.sandbox.http.close()
+
+
+@pytest.fixture
+def provider_checkout(_provider_checkout: ProviderCheckout) -> ProviderCheckout:
+    """Alive, at the right time, with no crash point armed."""
+    if _provider_checkout.alive:
+        _provider_checkout.arm("")
+        _provider_checkout.set_clock(0)
+    else:
+        _provider_checkout.kill()
+        _provider_checkout.ahead = 0.0
+        _provider_checkout.start()
+    return _provider_checkout

@@ -4,17 +4,17 @@ afterwards, and no hold is left over. On SQLite: what differs here is the provid
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.support.callbacks import CallbackListener
 from tests.support.crash import Died
-from tests.support.crash_providers import BEHIND, ProviderCheckout
+from tests.support.crash_providers import ProviderCheckout
 
-pytestmark = pytest.mark.crash
+_OTHERS = ("klarna", "swedbankpay", "bambora")  # the card acquirer: test_points.py
+
+pytestmark = [
+    pytest.mark.crash,
+    pytest.mark.parametrize("_provider_checkout", _OTHERS, indirect=True, scope="module"),
+]
 
 PAY = ("pay.written", "pay.created_at_provider", "pay.storing", "pay.redirect_stored")
 AUTHORIZE = ("authorize.read", "authorize.storing", "authorize.stored")
@@ -22,41 +22,12 @@ STEPS = ("written", "done_at_provider", "storing")
 A_LONG_TIME = 1900
 
 
-@pytest.fixture(scope="module", params=list(BEHIND))
-def _provider_checkout(
-    request: pytest.FixtureRequest,
-    repository: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    _sqlite_template: Path,
-) -> Iterator[ProviderCheckout]:
-    folder = tmp_path_factory.mktemp(request.param)
-    shutil.copyfile(_sqlite_template, folder / "gavekort.db")
-    behind = BEHIND[request.param](repository, folder)
-    with CallbackListener().running() as callbacks:
-        checkout = ProviderCheckout(f"sqlite:///{folder / 'gavekort.db'}", behind, callbacks)
-        checkout.set_up()
-        yield checkout
-        checkout.close()
-    behind.sandbox.kill()
-    behind.sandbox.http.close()
-
-
-@pytest.fixture
-def checkout(_provider_checkout: ProviderCheckout) -> ProviderCheckout:
-    """Alive, at the right time, with no crash point armed."""
-    if _provider_checkout.alive:
-        _provider_checkout.arm("")
-        _provider_checkout.set_clock(0)
-    else:
-        _provider_checkout.kill()
-        _provider_checkout.ahead = 0.0
-        _provider_checkout.start()
-    return _provider_checkout
-
-
 @pytest.mark.parametrize("then", ["presses_again", "never_comes_back"])
 @pytest.mark.parametrize("point", PAY)
-def test_killed_while_paying_begins(checkout: ProviderCheckout, point: str, then: str) -> None:
+def test_killed_while_paying_begins(
+    provider_checkout: ProviderCheckout, point: str, then: str
+) -> None:
+    checkout = provider_checkout
     card = checkout.card()
     session = checkout.session(card)
     checkout.arm(point)
@@ -79,7 +50,10 @@ def test_killed_while_paying_begins(checkout: ProviderCheckout, point: str, then
 
 @pytest.mark.parametrize("then", ["comes_back", "never_comes_back"])
 @pytest.mark.parametrize("point", AUTHORIZE)
-def test_killed_when_the_payer_has_paid(checkout: ProviderCheckout, point: str, then: str) -> None:
+def test_killed_when_the_payer_has_paid(
+    provider_checkout: ProviderCheckout, point: str, then: str
+) -> None:
+    checkout = provider_checkout
     card = checkout.card()
     session = checkout.session(card)
     page = checkout.press_pay(session)
@@ -99,7 +73,10 @@ def test_killed_when_the_payer_has_paid(checkout: ProviderCheckout, point: str, 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("verb", ["capture", "refund", "void"])
-def test_killed_during_an_operation(checkout: ProviderCheckout, verb: str, step: str) -> None:
+def test_killed_during_an_operation(
+    provider_checkout: ProviderCheckout, verb: str, step: str
+) -> None:
+    checkout = provider_checkout
     card = checkout.card()
     session = checkout.session(card)
     path = f"/v1/transactions/{checkout.paid(session)}"

@@ -17,6 +17,7 @@ from backend.psp.registry import connect
 from backend.settings import Settings
 from tests.support import bambora
 from tests.support.callbacks import CallbackListener
+from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, profile
 from tests.support.crash import SECRET_KEY, Checkout
 from tests.support.klarna import KlarnaSandbox
@@ -28,6 +29,8 @@ from tests.support.swedbankpay import PLAIN
 class Behind:
     """A provider's sandbox, the merchant's credentials there, and a payer who says yes."""
 
+    name: str
+    """The sandbox's."""
     option: str
     sandbox: Sandbox
     credentials: dict[str, str]
@@ -38,7 +41,7 @@ class Behind:
 def _klarna(repository: Path, folder: Path) -> Behind:
     klarna = KlarnaSandbox(repository, folder)
     klarna.start()
-    return Behind("klarna.klarna", klarna, klarna.credentials, klarna.pay)
+    return Behind("klarna", "klarna.klarna", klarna, klarna.credentials, klarna.pay)
 
 
 def _bambora(repository: Path, folder: Path) -> Behind:
@@ -49,7 +52,7 @@ def _bambora(repository: Path, folder: Path) -> Behind:
     def approve(url: str) -> str:
         return str(bambora.pay(sandbox, url).headers["location"])
 
-    return Behind(bambora.OPTION, sandbox, account.credentials, approve)
+    return Behind("bambora", bambora.OPTION, sandbox, account.credentials, approve)
 
 
 def _swedbankpay(repository: Path, folder: Path) -> Behind:
@@ -66,13 +69,29 @@ def _swedbankpay(repository: Path, folder: Path) -> Behind:
         form = {"number": PLAIN, "expiry": "12/34", "cvc": "123", "name": "Kari Nordmann"}
         return str(sandbox.http.post(url, data=form).headers["location"])
 
-    return Behind("payex.creditcard", sandbox, credentials, approve)
+    return Behind("swedbankpay", "payex.creditcard", sandbox, credentials, approve)
+
+
+def _card_gateway(repository: Path, folder: Path) -> Behind:
+    acquirer = Acquirer(repository, folder)
+    acquirer.start()
+    credentials = {
+        "base_url": acquirer.base_url,
+        "secret_key": f"sk_test_{uuid.uuid4().hex}",
+        "webhook_secret": "of no address that is registered",
+    }
+
+    def approve(url: str) -> str:
+        return str(acquirer.pay(url).headers["location"])
+
+    return Behind("card_gateway", "dintero_psp.creditcard", acquirer, credentials, approve)
 
 
 BEHIND: dict[str, Callable[[Path, Path], Behind]] = {
     "klarna": _klarna,
     "swedbankpay": _swedbankpay,
     "bambora": _bambora,
+    "card_gateway": _card_gateway,
 }
 
 
@@ -103,6 +122,11 @@ class ProviderCheckout(Checkout):
 
     def pay_at_acquirer(self, page: str, number: str = "") -> str:
         return self.behind.approve(page)
+
+    def give_up(self, session_id: str) -> None:
+        """The payer comes back without having paid."""
+        (row,) = [t for t in self.transactions(session_id) if t["status"] == "INITIATED"]
+        self.ask("GET", f"/v1/sessions/{session_id}/redirect/{row['return_ref']}?cancelled=1", 302)
 
     def there(self, session_id: str) -> list[Payment]:
         """The session's payments as the provider has them, oldest first."""
