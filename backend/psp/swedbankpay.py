@@ -58,6 +58,7 @@ _ORDERS = "/psp/paymentorders"
 _EXPAND = "?$expand=paid,financialTransactions,failed,failedAttempts"
 # A reference that is taken belongs to an order whose page nobody was given: another one is made.
 _MOST_ORDERS = 5
+_FINAL = "Final capture"
 _LANGUAGES = {
     "da": "da-DK",
     "de": "de-DE",
@@ -229,24 +230,26 @@ class SwedbankPay:
         return to_payment(order, answer.raw)
 
     async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
-        """`final` releases the rest, by a cancellation of its own after the capture: should that
-        fail, the capture is done all the same, and the rest lapses with the authorization."""
-        result = await self._move(OperationKind.CAPTURE, reference, amount, key)
+        """`final` releases the rest, by a cancellation of its own after the capture; DONE says that
+        both happened. The capture's description tells a later read that a release is owed."""
+        description = _FINAL if final else "Capture"
+        result = await self._move(OperationKind.CAPTURE, reference, amount, key, description)
         if result.outcome is Outcome.DONE and final:
-            await self._release(reference, key)
+            return await self._released(result, reference, key)
         return result
 
     async def void(self, reference: str, key: str) -> Result:
         """Release what is not captured. DONE where nothing is authorized any more."""
-        return await self._move(OperationKind.VOID, reference, None, key)
+        return await self._move(OperationKind.VOID, reference, None, key, "Void")
 
     async def refund(self, reference: str, amount: Money, key: str) -> Result:
         """A refund the provider still works on is UNKNOWN: read it again."""
-        return await self._move(OperationKind.REFUND, reference, amount, key)
+        return await self._move(OperationKind.REFUND, reference, amount, key, "Refund")
 
     async def _move(
-        self, kind: OperationKind, reference: str, amount: Money | None, key: str
-    ) -> Result:
+        self, kind: OperationKind, reference: str, amount: Money | None, key: str,
+        description: str,
+    ) -> Result:  # fmt: skip
         """Once per key: what the order already shows is not sent again. Five refusals in a row
         lock a payment at the provider, so what must fail is not sent at all."""
         if self._one_phase and kind is not OperationKind.REFUND:
@@ -268,7 +271,7 @@ class SwedbankPay:
             if amount.amount > left:
                 message = f"only {left} is left"
                 return Result(Outcome.REFUSED, reference, code="amount", message=message)
-        transaction: dict[str, Any] = {"description": verb.rel.capitalize(), "payeeReference": ours}
+        transaction: dict[str, Any] = {"description": description, "payeeReference": ours}
         if amount is not None:
             transaction |= {"amount": amount.amount, "vatAmount": 0}
         answer = await self._perform(order, verb.rel, {"transaction": transaction})
@@ -296,20 +299,26 @@ class SwedbankPay:
             return Result(Outcome.UNKNOWN, before.reference, message="not seen", raw=answer.raw)
         return result
 
-    async def _release(self, reference: str, key: str) -> None:
-        """Give up what a final capture left. Twice, for an answer that was lost."""
-        for number_ in range(2):
-            order = await self._order_for(reference)
-            if isinstance(order, Result) or "cancel" not in order.operations:
-                return
-            ours = payee_reference(key, "release", number_)
-            body = {"transaction": {"description": "Release", "payeeReference": ours}}
-            if (await self._perform(order, "cancel", body)).outcome is Outcome.DONE:
-                return
+    async def _released(self, captured: Result, reference: str, key: str) -> Result:
+        """`captured`, once what the capture left is given up; UNKNOWN where that is not sure."""
+        order = await self._order_for(reference)
+        if isinstance(order, Result):
+            message = f"captured; the rest may not be released: {order.message}"
+            return Result(Outcome.UNKNOWN, reference, message=message, raw=order.raw)
+        if "cancel" not in order.operations:
+            return captured
+        ours = payee_reference(key, "release")
+        body = {"transaction": {"description": "Release", "payeeReference": ours}}
+        answer = await self._perform(order, "cancel", body)
+        if answer.outcome is Outcome.UNKNOWN or answer.code == "unreachable":
+            message = f"captured; the rest may not be released: {answer.message}"
+            return Result(Outcome.UNKNOWN, reference, message=message, raw=answer.raw)
+        return captured
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads only: by our reference in the order's
-        list of movements.
+        """Whether an earlier write took effect, by a read: by our reference in the order's
+        list of movements. A release that a final capture still owes is made up for, with its own
+        reference.
 
         AUTHORIZE without a reference is REFUSED: see `create_payment`. A write that may still be
         on its way (`sent_at` within `settle_time`) is never REFUSED.
@@ -334,7 +343,10 @@ class SwedbankPay:
             return Result(Outcome.UNKNOWN, reference, message=answer.message, raw=answer.raw)
         found = order.movement(payee_reference(key, kind.value))
         if found is not None:
-            return movement_result(order, found, amount, answer.raw)
+            result = movement_result(order, found, amount, answer.raw)
+            if found.description == _FINAL and result.outcome is Outcome.DONE:
+                return await self._released(result, reference, key)
+            return result
         if kind is OperationKind.VOID and order.status == "Cancelled":
             return Result(Outcome.DONE, reference, raw=answer.raw)
         if kind is OperationKind.REFUND and order.may_be_refunding:

@@ -52,6 +52,7 @@ class Movement:
     """Authorization, Capture, Cancellation, Reversal or Sale."""
     amount: int
     payee_reference: str
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ def _movements(order: Mapping[str, Any]) -> tuple[Movement, ...] | None:
             kind=text(one.get("type")) or "",
             amount=max(number(one.get("amount")), 0),
             payee_reference=text(one.get("payeeReference")) or "",
+            description=text(one.get("description")) or "",
         )
         for one in map(mapping, rows)
     )
