@@ -243,6 +243,32 @@ async def test_an_order_that_is_being_made_is_not_given_up(shop: Shop) -> None:
     assert (result.outcome, result.code) == (Outcome.REFUSED, "not_allowed")
 
 
+async def test_an_approval_that_no_order_was_made_of_is_given_back(shop: Shop) -> None:
+    page = {"status": "DISABLED", "session_id": "p"}
+    session = {
+        "status": "incomplete",
+        "order_amount": 30000,
+        "purchase_currency": "NOK",
+        "authorization_token": "t-1",
+    }
+    answers = [httpx.Response(503), httpx.Response(204)]
+    deleted: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.method != "DELETE":
+            return httpx.Response(200, json=page if "/hpp/" in request.url.path else session)
+        deleted.append(request.url.path)
+        return answers.pop(0) if "authorizations" in request.url.path else httpx.Response(204)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
+        klarna = shop.provider.connect("https://klarna.example", http)
+        assert (await klarna.abort("p.s", "a-1")).outcome is Outcome.UNKNOWN
+        result = await klarna.abort("p.s", "a-2")
+    assert result.outcome is Outcome.DONE
+    assert deleted == ["/hpp/v1/sessions/p", "/payments/v1/authorizations/t-1"] * 2
+    assert "t-1" not in json.dumps(dict(result.raw))
+
+
 # --- capture, refund, void -----------------------------------------------------------------------
 
 
