@@ -6,10 +6,10 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from checkout_ui import texts
-from checkout_ui.parts import icon, notice, words
+from checkout_ui.parts import icon, locked, notice, words
 from checkout_ui.shown import Language
 from checkout_ui.state import Checkout
-from checkout_ui.steps import details, gift_card, order_summary, payment, result
+from checkout_ui.steps import details, discount, gift_card, order_summary, payment, result
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
 """On what `hosted_page` writes into the prerendered HTML: React keeps it until the state comes."""
@@ -87,18 +87,22 @@ def _loading() -> rx.Component:
 
 
 def _open() -> rx.Component:
-    return rx.el.div(
-        order_summary.order_summary(),
+    return rx.fragment(
+        locked(),
         rx.el.div(
-            notice(),
-            details.details(),
-            details.shipping(),
-            gift_card.gift_card(),
-            payment.payment(),
-            payment.cancel(),
-            class_name="steps",
+            order_summary.order_summary(),
+            rx.el.div(
+                notice(),
+                details.details(),
+                details.shipping(),
+                gift_card.gift_card(),
+                discount.discount(),
+                payment.payment(),
+                payment.cancel(),
+                class_name="steps",
+            ),
+            class_name="columns",
         ),
-        class_name="columns",
     )
 
 

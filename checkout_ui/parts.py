@@ -123,18 +123,42 @@ def notice() -> rx.Component:
     )
 
 
+def locked() -> rx.Component:
+    """Says that the shop is changing the order, and goes by itself. The region is always there, so
+    that a screen reader hears of it; it stays in sight wherever the payer is on the page."""
+    return rx.el.div(
+        rx.cond(
+            Checkout.locked,
+            rx.el.p(
+                rx.el.span(class_name="spinner", aria_hidden="true"),
+                words("head.locked"),
+                id="locked",
+                class_name="notice calm",
+            ),
+        ),
+        role="status",
+        class_name="locked",
+    )
+
+
 def button(
     label: rx.Var[str],
     busy: rx.Var[bool] | None = None,
     busy_label: rx.Var[str] | None = None,
+    *,
+    edits: bool = True,
     **props: Any,
 ) -> rx.Component:
-    """A button that says what it is doing, and takes no second click while it does."""
+    """A button that says what it is doing, and takes no second click while it does.
+
+    One that `edits` the session takes none either while the shop has it locked. It is not
+    `disabled` then: that would take the focus away from under the payer.
+    """
     if busy is None:
         return rx.el.button(label, **props)
     attributes = {
         "aria-busy": rx.cond(busy, "true", "false"),
-        "aria-disabled": rx.cond(busy, "true", "false"),
+        "aria-disabled": rx.cond(busy | Checkout.locked if edits else busy, "true", "false"),
     }
     return rx.el.button(
         rx.cond(busy, rx.el.span(class_name="spinner", aria_hidden="true")),

@@ -19,7 +19,13 @@ from reflex.middleware import Middleware
 from reflex.state import BaseState
 
 from backend import context
-from backend.errors import GavekortError, PaymentInProgress, SessionClosed, SessionNotFound
+from backend.errors import (
+    GavekortError,
+    PaymentInProgress,
+    SessionClosed,
+    SessionLocked,
+    SessionNotFound,
+)
 from backend.sessions import payer, read
 from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import colours, embed, formats, shown, texts
@@ -87,14 +93,23 @@ class Checkout(rx.State):
     card_offered: bool = False
     has_card: bool = False
     card: shown.Card = shown.Card()
+    held_elsewhere: bool = False
+    """A payment left open elsewhere holds the card: the button ends that one first."""
+
+    discounts_offered: bool = False
+    discount_codes: list[str] = []
+    """Those the shop has taken."""
 
     options: list[shown.Option] = []
     consents: list[shown.Consent] = []
     payable: bool = False
     pay_label: str = ""
 
+    locked: bool = False
+    """The shop is changing the session: nothing can be edited or paid until it is done."""
     busy: str = ""
-    """What the payer has asked for and is under way: save, add, remove, pay, ask or leave."""
+    """What the payer has asked for and is under way: save, add, remove, pay, ask, leave, discount,
+    or `discount {code}` while that one is taken away."""
     editing: bool = False
     """The details are open though they are saved."""
     errors: dict[str, str] = {}
@@ -128,7 +143,7 @@ class Checkout(rx.State):
         another tab or by the merchant, or expire. Ends with the connection (Reflex cancels what
         `load` started), when another follows, when the session is closed, or after
         WATCH_LONGEST."""
-        seen: tuple[int, str] = (-1, "")
+        seen: tuple[int, str, bool] = (-1, "", False)
         mine = secrets.token_hex(4)
         async with self:
             self._watch = mine
@@ -138,7 +153,9 @@ class Checkout(rx.State):
                 if self._watch != mine:
                     return
             try:
-                view = await self._if_changed(seen[0], whole=turn % WATCH_WHOLE_EVERY == 0)
+                # That a lock has run out changes no version either.
+                whole = turn % WATCH_WHOLE_EVERY == 0 or seen[2]
+                view = await self._if_changed(seen[0], whole=whole)
             except SessionNotFound:
                 async with self:
                     self._show_missing()
@@ -146,9 +163,9 @@ class Checkout(rx.State):
             except Exception:
                 log.exception("the session could not be read; the next look may")
                 continue
-            if view is None or (view.version, view.state.value) == seen:
+            if view is None or (view.version, view.state.value, view.locked) == seen:
                 continue
-            seen = (view.version, view.state.value)
+            seen = (view.version, view.state.value, view.locked)
             async with self:
                 self._show_from_elsewhere(view)
             if view.state in _CLOSED:
@@ -167,7 +184,7 @@ class Checkout(rx.State):
         )
         if opened:
             self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
-            self._set(focus="", go_to="")
+            self._set(focus="", go_to="", held_elsewhere=False)
             self._sent_to = ""
         view = await self._read()
         if view is None:
@@ -206,7 +223,11 @@ class Checkout(rx.State):
             await self._refresh()
         except Exception:
             log.exception("the session could not be read")
-        if not isinstance(error, SessionClosed | SessionNotFound | PaymentInProgress):
+        if isinstance(error, SessionLocked):
+            # While it is locked the page says so by itself.
+            if not self.locked:
+                self._tell("notice.was_locked")
+        elif not isinstance(error, SessionClosed | SessionNotFound | PaymentInProgress):
             self._tell("notice.failed")
 
     def _tell(self, key: str, **values: str) -> None:
@@ -296,6 +317,9 @@ class Checkout(rx.State):
             card_offered=view.gift_card_offered and (view.details_done or not view.express),
             has_card=view.gift_card is not None,
             card=shown.card(view.gift_card, view.currency, language),
+            discounts_offered=view.discounts_offered,
+            discount_codes=list(view.discount_codes),
+            locked=view.locked,
             options=shown.options(view.options, language),
             consents=shown.consents(view),
             payable=view.payable,
@@ -316,13 +340,16 @@ class Checkout(rx.State):
 
     def _show_from_elsewhere(self, view: CheckoutView) -> None:
         """What the page did not do itself; said aloud where it changes the amount or the stage."""
-        if (self._version, self.stage) == (view.version, view.state.value):
+        known = (self._version, self.stage, self.locked)
+        if known == (view.version, view.state.value, view.locked):
             return
-        before, stage = self.sums.to_pay, self.stage
+        before, stage, locked = self.sums.to_pay, self.stage, self.locked
         self._show(view)
         if stage == "paying" and view.state is PageState.OPEN and self.notice:
             self._move_focus("notice")
         elif view.state is PageState.OPEN:
+            if locked and not view.locked:
+                self._announce("announced.unlocked")
             self._announce_total(view, before)
 
     async def _if_changed(self, version: int, *, whole: bool) -> CheckoutView | None:

@@ -7,7 +7,7 @@ only on the provider's word that no money will move. Source: shared design secti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import select
 
@@ -146,12 +146,24 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
             await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
             ended = True
         else:
+            _offer_page(session, locked, payment, now)
             ended = False
         if ended:
             faults.point("authorize.storing")
     if ended:
         faults.point("authorize.stored")
     return ended
+
+
+def _offer_page(
+    session: CheckoutSession, transaction: Transaction, payment: Payment, now: datetime
+) -> None:
+    """The provider's page is offered as long as the payer can do something there."""
+    pending = payment.state is PaymentState.PENDING
+    url = None if pending else transaction.redirect_url
+    if session.redirect_url != url:
+        session.redirect_url = url
+        events.touch(session, now)
 
 
 async def settle_return(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from backend import context
-from backend.errors import DetailsInvalid, FieldError
+from backend.errors import DetailsInvalid, FieldError, ShippingUnavailable
 from backend.sessions import payer
 from backend.sessions.details import Details
 from backend.sessions.view import AddressView
@@ -28,6 +29,11 @@ _ADDRESS_FIELDS = (
     "postal_place",
     "country",
 )
+
+
+_UNAVAILABLE = "shipping"
+"""In `errors`: why nothing can be delivered, which is about no single field."""
+_PROBLEM = "details-problem"
 
 
 class _Form(BaseModel):
@@ -66,30 +72,47 @@ class _Form(BaseModel):
 
 
 class DetailsState(Checkout):
-    @rx.event
+    @rx.event(background=True)
     async def save(self, form_data: dict[str, Any]):
+        """In the background: the shop may be asked what it can deliver, which takes its time."""
         try:
             form = _Form.read(form_data)
         except ValidationError:
-            self._tell("error.summary")
+            async with self:
+                self._tell("error.summary")
             return
-        if not self._begin("save"):
-            return
-        yield
-        try:
+        async with self:
+            if not self._begin("save"):
+                return
             details = form.details(billing_allowed=self.billing_allowed)
+        problem: Exception | None = None
+        try:
             await payer.set_details(context.current(), self._session_id(), details)
-        except DetailsInvalid as error:
-            self._show_errors(error.errors)
         except Exception as error:
-            await self._fail(error)
-        else:
-            self._set(editing=False)
-            await self._refresh()
-            self._announce("announced.details_saved")
-            self._move_focus("details-edit")
-        finally:
+            problem = error
+        async with self:
             self._end()
+            if problem is None:
+                await self._saved()
+            else:
+                await self._not_saved(problem)
+
+    async def _saved(self) -> None:
+        self._set(editing=False)
+        await self._refresh()
+        self._announce("announced.details_saved")
+        self._move_focus("details-edit")
+
+    async def _not_saved(self, error: Exception) -> None:
+        if isinstance(error, DetailsInvalid):
+            self._show_errors(error.errors)
+        elif isinstance(error, ShippingUnavailable):
+            # The details are kept; only that the shop can deliver there is not known, or not so.
+            await self._refresh()
+            self._set(errors={_UNAVAILABLE: self._text(f"error.shipping.{error.reason}")})
+            self._move_focus(_PROBLEM)
+        else:
+            await self._fail(error)
 
     @rx.event
     def edit(self) -> None:
@@ -103,13 +126,16 @@ class DetailsState(Checkout):
         self._move_focus("details-edit")
 
     @rx.event
-    async def choose_shipping(self, key: str) -> None:
+    async def choose_shipping(self, key: str):
         if not isinstance(key, str) or len(key) > 500:
             return
         before = self.sums.to_pay
         try:
             await payer.set_shipping_option(context.current(), self._session_id(), key)
         except Exception as error:
+            # The browser has marked what was clicked: what is true is marked anew.
+            self.shipping_options = [replace(o, selected=False) for o in self.shipping_options]
+            yield
             await self._fail(error)
             return
         if view := await self._refresh():
@@ -218,6 +244,16 @@ def _form() -> rx.Component:
             ),
         ),
         rx.cond(Checkout.billing_allowed, _billing()),
+        rx.cond(
+            errors.contains(_UNAVAILABLE),
+            rx.el.div(
+                icon("alert"),
+                rx.el.p(errors[_UNAVAILABLE]),
+                id=_PROBLEM,
+                class_name="notice bad",
+                tab_index=-1,
+            ),
+        ),
         rx.el.div(
             button(
                 words("details.save"),
@@ -309,6 +345,7 @@ def shipping() -> rx.Component:
                 rx.el.legend(words("shipping.heading"), class_name="sr-only"),
                 rx.foreach(Checkout.shipping_options, _shipping_option),
                 class_name="choices",
+                disabled=Checkout.locked,
             ),
         ),
     )

@@ -49,9 +49,6 @@ def _bare(number: str) -> str:
 class GiftCardState(Checkout):
     """Neither number nor PIN is ever kept here: they go through `add` and are gone."""
 
-    held_elsewhere: bool = False
-    """A payment left open elsewhere holds the card: the button ends that one first."""
-
     @rx.event
     async def add(self, form_data: dict[str, Any]):
         try:
@@ -221,11 +218,9 @@ def _form() -> rx.Component:
         problem(errors, _PIN, f"{_PIN}-error"),
         rx.el.div(
             button(
-                rx.cond(GiftCardState.held_elsewhere, words("card.take_back"), words("card.add")),
+                rx.cond(Checkout.held_elsewhere, words("card.take_back"), words("card.add")),
                 Checkout.busy == "add",
-                rx.cond(
-                    GiftCardState.held_elsewhere, words("card.taking_back"), words("card.adding")
-                ),
+                rx.cond(Checkout.held_elsewhere, words("card.taking_back"), words("card.adding")),
                 type="submit",
                 id="card-add",
                 class_name="secondary",

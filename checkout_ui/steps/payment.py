@@ -271,6 +271,7 @@ def cancel() -> rx.Component:
             id="cancel-yes",
             class_name="secondary",
             on_click=PaymentState.cancel,
+            edits=False,
         ),
         id="cancel",
         class_name="cancel",

@@ -35,6 +35,7 @@ def waiting() -> rx.Component:
             id="wait-change",
             class_name="quiet",
             on_click=PaymentState.change,
+            edits=False,
         ),
     )
 

@@ -135,8 +135,14 @@ async def test_declined_then_the_payer_chooses_again(payer: Payer) -> None:
 async def test_a_risk_is_decided_after_the_payer_came_back(payer: Payer) -> None:
     """Klarna looks at it: the card stays held, nothing is told to be paid; then Klarna accepts."""
     merchant, klarna = payer.merchant, payer.klarna
-    await merchant.come_back(klarna.pay(await payer.begin(), PENDING))
-    assert (await merchant.view(payer.session_id)).state is PageState.PAYING
+    url = await payer.begin()
+    before = await merchant.view(payer.session_id)
+    assert before.redirect_url == url
+    await merchant.come_back(klarna.pay(url, PENDING))
+    shown = await merchant.view(payer.session_id)
+    assert shown.state is PageState.PAYING
+    # The payer can do no more there, and a page that is open hears of it.
+    assert shown.redirect_url is None and shown.version > before.version
     assert await merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
     klarna.admin("clock", advance=61)
     merchant.clock.ahead += timedelta(seconds=61)

@@ -1,0 +1,184 @@
+"""Discount codes: those the shop has taken, and behind a disclosure a field for another one.
+
+The shop is asked what a code does to the order (`backend.sessions.express_callbacks`), which takes
+its time: the events run in the background.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import reflex as rx
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from backend import context
+from backend.errors import DiscountRefused
+from backend.sessions.express_callbacks import set_discount_codes
+from checkout_ui.parts import button, field, icon, problem, words
+from checkout_ui.state import Checkout
+
+_CODE = "discount_code"
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    discount_code: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
+
+
+class DiscountState(Checkout):
+    @rx.event(background=True)
+    async def apply(self, form_data: dict[str, Any]):
+        try:
+            code = _Form.model_validate(form_data).discount_code
+        except ValidationError:
+            async with self:
+                self._refuse("not_taken")
+            return
+        async with self:
+            if not code:
+                self._refuse("required")
+                return
+            if not self._begin("discount"):
+                return
+            view = await self._read()
+            before = [] if view is None else list(view.discount_codes)
+            if any(_same(code, known) for known in before):
+                self._end()
+                self._refuse("in_use")
+                return
+        after = await self._ask([*before, code])
+        if after is None:
+            return
+        async with self:
+            # Its own spelling of the code is the shop's to choose.
+            if any(_same(code, known) for known in after) or set(after) - set(before):
+                self._announce("announced.discount_added", amount=self.sums.to_pay)
+                self._move_focus(_CODE)
+            else:
+                self._refuse("not_taken")
+
+    @rx.event(background=True)
+    async def remove(self, code: str):
+        if not isinstance(code, str) or code not in self.discount_codes:
+            return
+        async with self:
+            if not self._begin(f"discount {code}"):
+                return
+            view = await self._read()
+            before = [] if view is None else list(view.discount_codes)
+        after = await self._ask([known for known in before if known != code])
+        if after is None:
+            return
+        async with self:
+            if code in after:
+                self._refuse("callback_failed")
+            else:
+                self._announce("announced.discount_removed", amount=self.sums.to_pay)
+                self._move_focus("discount-summary")
+
+    async def _ask(self, codes: list[str]) -> list[str] | None:
+        """The codes in use after the shop was asked; None where it was not to be had, which the
+        page says. What was asked for is over then."""
+        failed: Exception | None = None
+        try:
+            await set_discount_codes(context.current(), self._session_id(), codes)
+        except Exception as error:
+            failed = error
+        async with self:
+            self._end()
+            if isinstance(failed, DiscountRefused):
+                await self._refresh()
+                self._refuse(failed.reason)
+            elif failed is not None:
+                await self._fail(failed)
+            else:
+                view = await self._refresh()
+                return None if view is None else list(view.discount_codes)
+        return None
+
+    def _refuse(self, reason: str) -> None:
+        self.errors = {_CODE: self._text(f"error.discount.{reason}")}
+        self._move_focus(_CODE)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
+def discount() -> rx.Component:
+    """Where the shop takes codes. Those in use stay in sight when the field is folded away."""
+    errors = Checkout.errors
+    return rx.cond(
+        Checkout.discounts_offered,
+        rx.el.section(
+            rx.cond(
+                Checkout.discount_codes.length() > 0,
+                rx.el.ul(
+                    rx.foreach(Checkout.discount_codes, _in_use),
+                    id="discount-codes",
+                    class_name="codes",
+                    custom_attrs={"aria-label": words("discount.in_use")},
+                ),
+            ),
+            rx.el.details(
+                rx.el.summary(words("discount.heading"), icon("chevron"), id="discount-summary"),
+                _form(),
+                id="discount",
+            ),
+            # Outside what folds: taking a code away may fail as well.
+            problem(errors, _CODE, f"{_CODE}-error"),
+            class_name="step discount",
+            custom_attrs={"aria-label": words("discount.heading")},
+        ),
+    )
+
+
+def _in_use(code: rx.Var[str]) -> rx.Component:
+    return rx.el.li(
+        icon("check"),
+        rx.el.span(code, class_name="strong"),
+        button(
+            words("discount.remove"),
+            Checkout.busy == f"discount {code}",
+            words("discount.removing"),
+            type="button",
+            class_name="quiet",
+            on_click=DiscountState.remove(code),
+            aria_label=words("discount.remove") + " " + code,
+        ),
+        key=code,
+    )
+
+
+def _form() -> rx.Component:
+    return rx.el.form(
+        rx.el.div(
+            # Another element once the codes have changed: what was typed is in use now.
+            rx.el.div(
+                field(
+                    _CODE,
+                    words("discount.code"),
+                    Checkout.errors,
+                    error_beneath=False,
+                    auto_complete="off",
+                    custom_attrs={"spellcheck": "false", "autocapitalize": "off"},
+                ),
+                class_name="grow",
+                key=Checkout.discount_codes.length().to_string(),
+            ),
+            button(
+                words("discount.apply"),
+                Checkout.busy == "discount",
+                words("discount.applying"),
+                type="submit",
+                id="discount-apply",
+                class_name="secondary",
+            ),
+            class_name="code",
+        ),
+        id="discount-form",
+        method="post",
+        no_validate=True,
+        on_submit=DiscountState.apply,
+    )
