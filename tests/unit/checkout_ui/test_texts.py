@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.errors import GiftCardRefused
+from backend.errors import DiscountRefused, GiftCardRefused, ShippingUnavailable
 from backend.sessions.view import Notice, PageState
 from checkout_ui import texts
 
@@ -37,6 +37,9 @@ def test_what_the_backend_may_say_has_a_text() -> None:
     assert [
         reason for reason in reasons if f"refused.{reason}" not in known and "_" in reason
     ] == []
+    for error, part in ((ShippingUnavailable, "shipping"), (DiscountRefused, "discount")):
+        said = re.findall(r"`([a-z]+(?:_[a-z]+)+)`", error.__doc__ or "")
+        assert len(said) >= 2 and {f"error.{part}.{reason}" for reason in said} <= set(known)
     assert [notice for notice in Notice if f"notice.{notice.value}" not in known] == []
     assert [state for state in PageState if f"title.{state.value}" not in known] == []
 
