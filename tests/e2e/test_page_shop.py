@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.support.callback_server import CallbackServer
-from tests.support.demo import Merchant, Shop
+from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import APPROVED, Payer, violations
 
 NewPayer = Callable[..., Payer]
@@ -192,6 +193,32 @@ def test_what_is_asked_for_during_a_lock_loses_nothing(payer: Payer, merchant: M
     payer["#card-add"].click()
     expect(payer["#card-in-use"]).to_be_visible()
     payer.shows_total("300,00 kr")
+
+
+def test_a_lock_that_nobody_takes_off_runs_out(
+    browser: Browser, built_frontend: Path, repository: Path, tmp_path: Path, shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The shop's server never came back: the page goes on by itself."""
+    monkeypatch.setenv("GAVEKORT_PAY_LOCK_LIFETIME", "5")
+    demo = Demo(repository, tmp_path)
+    demo.start()
+    context = browser.new_context(locale="nb-NO")
+    try:
+        merchant, payer = Merchant(demo, shop), Payer(context, demo.base_url)
+        session = merchant.session()
+        payer.open(session)
+        payer.give_details()
+        lock(merchant, session)
+        expect(payer["#locked"]).to_be_visible()
+        expect(payer["#locked"]).to_have_count(0, timeout=15000)
+        payer.announced("Bestillingen er oppdatert. Du kan fortsette.")
+        payer.press_pay()
+        assert payer.complaints == []
+        merchant.http.close()
+    finally:
+        context.close()
+        demo.stop()
 
 
 def test_the_shop_changes_the_order_without_a_lock(payer: Payer, merchant: Merchant) -> None:
