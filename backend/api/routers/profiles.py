@@ -68,7 +68,7 @@ class ProfileUpdate(Loose):
 
     description: Text | None = None
     configuration: ProfileConfiguration | None = None
-    express: Express | bool | None = None
+    express: Express | Flag | None = None
     merchant: dict[str, Any] | None = None
     checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
     allowed_frame_origins: Annotated[list[Origin], Field(max_length=100)] | None = None
