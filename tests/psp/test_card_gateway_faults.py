@@ -77,7 +77,7 @@ class Till:
         return await self.gateway.void(self.reference, key)
 
     async def ask(self, verb: str, key: str = "k1", sent_at: datetime | None = None) -> Result:
-        query = OperationQuery(KINDS[verb], self.reference, key, AMOUNT, 0, sent_at)
+        query = OperationQuery(KINDS[verb], self.reference, key, AMOUNT, 0, sent_at=sent_at)
         return await self.gateway.fetch_operation(query)
 
     async def happened(self, verb: str) -> bool:
