@@ -278,7 +278,7 @@ async def test_a_final_capture_owes_the_release_until_it_is_made(shop: Shop, kin
     shop.sandbox.fault("release", kind)
     result = await shop.klarna.capture(reference, PART, "c-1", final=True)
     assert result.outcome is Outcome.UNKNOWN
-    query = OperationQuery(OperationKind.CAPTURE, reference, "c-1", PART, 0, now())
+    query = OperationQuery(OperationKind.CAPTURE, reference, "c-1", PART, 0, sent_at=now())
     assert (await shop.klarna.fetch_operation(query)).outcome is Outcome.DONE
     payment = await shop.klarna.fetch(reference)
     assert (payment.state, payment.captured, payment.capturable) == (
