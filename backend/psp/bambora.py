@@ -50,6 +50,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
+from backend.psp.reading import settled
 from backend.rules.money import Money
 
 # What the payment window is asked to show alone, by product.
@@ -303,7 +304,8 @@ class Bambora:
         if query.kind is OperationKind.AUTHORIZE:
             if query.reference:
                 return authorize_by_read(await self.fetch(query.reference))
-            return self._settled(query, _refused("", "invalid", "nobody was given a page"))
+            never = _refused("", "invalid", "nobody was given a page")
+            return settled(never, query, self._clock(), self._settle_time)
         transaction_id = await self._transaction_id(query.reference)
         if transaction_id is None or isinstance(transaction_id, Answer):
             return Result(Outcome.UNKNOWN, query.reference, message="the payment cannot be read")
@@ -311,14 +313,8 @@ class Bambora:
         if answer.outcome is not Outcome.DONE:
             # A failed read says nothing of the write.
             return Result(Outcome.UNKNOWN, query.reference, message=answer.message, raw=answer.raw)
-        return self._settled(query, operation_by_read(query, answer))
-
-    def _settled(self, query: OperationQuery, result: Result) -> Result:
-        if result.outcome is not Outcome.REFUSED or query.sent_at is None:
-            return result
-        if self._clock() - query.sent_at >= self._settle_time:
-            return result
-        return Result(Outcome.UNKNOWN, result.reference, message="may be on its way")
+        result = operation_by_read(query, answer)
+        return settled(result, query, self._clock(), self._settle_time)
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """A GET: all is in the query, which is signed up to its hash."""

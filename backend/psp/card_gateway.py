@@ -42,6 +42,7 @@ from backend.psp.protocol import (
     PaymentRequest,
     Result,
 )
+from backend.psp.reading import settled
 from backend.rules.money import Money
 
 _SESSIONS = "/v1/checkout/sessions"
@@ -262,7 +263,8 @@ class CardGateway:
         A write that may still be on its way (`sent_at` within `settle_time`) is never REFUSED.
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
-            return self._settled(query, await self._find_created(query.key, query.amount))
+            found = await self._find_created(query.key, query.amount)
+            return settled(found, query, self._clock(), self._settle_time)
         answer = await self._read(query.reference)
         if answer.outcome is not Outcome.DONE:
             # A failed read says nothing of the write.
@@ -276,14 +278,7 @@ class CardGateway:
             result = void_by_read(query, intent, answer.raw)
         else:
             result = await self._refund_by_read(query, intent)
-        return self._settled(query, result)
-
-    def _settled(self, query: OperationQuery, result: Result) -> Result:
-        if result.outcome is not Outcome.REFUSED or query.sent_at is None:
-            return result
-        if self._clock() - query.sent_at >= self._settle_time:
-            return result
-        return Result(Outcome.UNKNOWN, result.reference, message="may be on its way")
+        return settled(result, query, self._clock(), self._settle_time)
 
     async def _refund_by_read(self, query: OperationQuery, intent: Mapping[str, Any]) -> Result:
         if not intent.get("id"):
