@@ -44,7 +44,7 @@ async def _prepare(facts: dict[str, Any]) -> tuple[list[str], list[str], tuple[s
     merchant = Merchant(facts, 1)
     try:
         await merchant.sign_in()
-        pages = [str((await merchant.create_session())["url"]) for _ in range(20)]
+        pages = [str((await merchant.create_session())["url"]) for _ in range(30)]
         with_shipping = [
             str((await merchant.create_session(shipping=True))["url"]) for _ in range(2)
         ]
