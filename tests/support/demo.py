@@ -4,17 +4,20 @@ address on a real socket that payers are sent back to."""
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import json
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,13 +28,25 @@ _OFFSETS = (0, *range(10, 16), 20)
 _SECONDS_TO_START = 150
 
 
+_taken: list[TextIOWrapper] = []
+"""Locks on the ports of this process' demos; they go with the process."""
+
+
 def _free_base_port() -> int:
-    """The first of the ports that the demo takes; each of them is free now."""
+    """The first of the ports that the demo takes; each of them is free now, and no other test
+    process on this machine will choose them before the demo has bound them."""
     for base in range(18100, 19900, 30):
         with contextlib.ExitStack() as sockets, contextlib.suppress(OSError):
-            for offset in _OFFSETS:
-                probe = sockets.enter_context(socket.socket())
-                probe.bind(("127.0.0.1", base + offset))
+            lock = sockets.enter_context(
+                (Path(tempfile.gettempdir()) / f"gavekort-demo-{base}.lock").open("w")
+            )
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.ExitStack() as probes:
+                for offset in _OFFSETS:
+                    probe = probes.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", base + offset))
+            _taken.append(lock)
+            sockets.pop_all()
             return base
     raise RuntimeError("no free ports")
 
