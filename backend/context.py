@@ -6,6 +6,8 @@ without one.
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -27,11 +29,25 @@ class Backend:
     """For merchants' callbacks. Nothing is kept alive: a connection is pinned to the address that
     one name resolved to, and must not serve another name."""
     clock: Clock = field(default_factory=SystemClock)
+    _certified: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+
+    def http_with(self, name: str, make: Callable[[], ssl.SSLContext]) -> httpx.AsyncClient:
+        """As `http`, with a merchant's own TLS context: `make` makes it once for each `name`."""
+        if name not in self._certified:
+            self._certified[name] = _for_providers(verify=make())
+        return self._certified[name]
 
     async def close(self) -> None:
         await self.http.aclose()
+        for client in self._certified.values():
+            await client.aclose()
         await self.callbacks_http.aclose()
         await self.db.close()
+
+
+def _for_providers(*, verify: ssl.SSLContext | bool = True) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=200)
+    return httpx.AsyncClient(follow_redirects=False, limits=limits, verify=verify)
 
 
 def create(settings: Settings, clock: Clock | None = None) -> Backend:
@@ -39,7 +55,7 @@ def create(settings: Settings, clock: Clock | None = None) -> Backend:
         settings=settings,
         db=Database(settings.database_url),
         vault=Vault(settings.secret_key.get_secret_value()),
-        http=httpx.AsyncClient(follow_redirects=False, limits=httpx.Limits(max_connections=200)),
+        http=_for_providers(),
         callbacks_http=httpx.AsyncClient(
             follow_redirects=False, limits=httpx.Limits(max_keepalive_connections=0)
         ),

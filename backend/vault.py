@@ -30,6 +30,8 @@ class Vault:
         self._pin_key = self._derive("gift card pin")
         self._secret_key = self._derive("client secret")
         self.token_key = self._derive("access token")
+        self.address_secret = self._derive("notification address").hex()
+        """For addresses given to providers that have no secret in common with us."""
         self._fernet = Fernet(urlsafe_b64encode(self._derive("encryption at rest")))
         # RFC 9106's second recommendation: 64 MiB, three passes; one lane, so that a look-up
         # takes one core for about 0.1 s.

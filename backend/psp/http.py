@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,18 @@ _NEVER_SENT = (
     httpx.UnsupportedProtocol,
     httpx.InvalidURL,
 )
+_NO_GOOD_CERTIFICATE = (
+    "ACCESS_DENIED",
+    "BAD_CERTIFICATE",
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_REQUIRED",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATE_UNKNOWN",
+    "HANDSHAKE_FAILURE",
+    "UNKNOWN_CA",
+    "UNSUPPORTED_CERTIFICATE",
+)
+"""Ends of the alerts that are about who calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +114,21 @@ class Transport:
         except _NEVER_SENT as error:
             return Answer(Outcome.REFUSED, code="unreachable", message=type(error).__name__)
         except (httpx.HTTPError, TimeoutError) as error:
+            if alert := _turned_away(error):
+                return Answer(Outcome.REFUSED, code="configuration", message=alert)
             return Answer(Outcome.UNKNOWN, message=type(error).__name__)
+
+
+def _turned_away(error: BaseException) -> str | None:
+    """The alert with which a provider refused our client certificate. In TLS 1.3 it comes after the
+    request was written, but no provider reads a request over a connection that it refused."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            reason = str(seen.reason or "")
+            return reason if "ALERT" in reason and reason.endswith(_NO_GOOD_CERTIFICATE) else None
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class PaymentState(StrEnum):
 
     OPEN = "open"  # the payer can still pay
     PENDING = "pending"  # the payer has acted, the provider has not decided
+    ON_HOLD = "on_hold"  # the provider, or a bank, looks into it: hours or days
     AUTHORIZED = "authorized"
     CAPTURED = "captured"  # all or part, nothing left to capture
     FAILED = "failed"  # final: no money will move (voided, expired, declined for good)
@@ -104,6 +105,8 @@ class PaymentRequest:
     """They sum to `amount`, or there are none: then a connector makes one of `description`."""
     country: str | None = None
     """Where the payer lives, ISO 3166-1 alpha-2, where we know it."""
+    push_to: str | None = None
+    """The payer's phone (E.164), where the payment may be pushed to an app on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +116,15 @@ class Result:
     `code` on REFUSED is one of: `declined`, `not_allowed` (wrong state), `amount`,
     `configuration` (credentials), `invalid`, `unreachable` (nothing was sent by this call, or
     it was turned away unread; says nothing of an earlier call with the same key), `conflict`.
+    `app_code`: `redirect_url` is no page but opens the payer's app on this device; this is what a
+    QR code says to the app on another one.
     `raw` is the provider's answer without secrets, for support.
     """
 
     outcome: Outcome
     reference: str | None = None
     redirect_url: str | None = None
+    app_code: str | None = None
     code: str | None = None
     message: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
@@ -143,6 +149,8 @@ class Payment:
     `declined` is the reason of the payer's last failed try where there was one, as a stable code:
     `declined`, `insufficient_funds`, `expired_card`, `incorrect_cvc`, `authentication_failed`,
     `processing_error`. Lost, stolen and suspected fraud read `declined`.
+    `code` is `expired` where FAILED because the payer did nothing in time.
+    `refunded` is 0 from a provider whose reads do not tell it.
     `multi_capture`: a capture may leave the rest authorized.
     `reference` is asked with from now on: some providers name the payment only once it is made.
     """
@@ -204,7 +212,8 @@ class Connector(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     async def create_payment(self, request: PaymentRequest) -> Result:
-        """DONE has `reference` and `redirect_url`. The same `key` again gives the same payment."""
+        """DONE has `reference` and `redirect_url` (none where the payer's app was told by itself).
+        The same `key` again gives the same payment."""
 
     async def abort(self, reference: str, key: str) -> Result:
         """Give a payment up that is not paid yet. DONE only when it can no longer be paid."""

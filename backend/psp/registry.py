@@ -11,9 +11,12 @@ from backend.errors import Unavailable
 from backend.psp.bambora import METHODS, Bambora
 from backend.psp.bambora_wire import Account
 from backend.psp.card_gateway import CardGateway
+from backend.psp.client_certificate import FIELDS as CERTIFICATE
+from backend.psp.client_certificate import CertificateUnusable, client_with
 from backend.psp.klarna import Klarna
 from backend.psp.protocol import Connector
 from backend.psp.swedbankpay import INSTRUMENTS, SwedbankPay
+from backend.psp.swish import APP, Swish, checked_app_url
 
 _BAMBORA = (
     "checkout_api_url", "merchant_api_url", "transaction_api_url", "merchant_number",
@@ -24,11 +27,13 @@ CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     "klarna.klarna": ("base_url", "username", "password"),
     **{f"payex.{product}": ("base_url", "access_token", "payee_id") for product in INSTRUMENTS},
     **{f"bambora.{product}": _BAMBORA for product in METHODS},
+    "swish.swish": ("base_url", "swish_number"),
 }
 """What a profile has to know for each option that there is a connector for. What ends in `url` is
 an https address."""
 OPTIONAL_CREDENTIALS: Mapping[str, tuple[str, ...]] = {
-    f"payex.{product}": ("payee_name", "subsite") for product in INSTRUMENTS
+    **{f"payex.{product}": ("payee_name", "subsite") for product in INSTRUMENTS},
+    "swish.swish": (*CERTIFICATE, "app_url"),
 }
 """What it may know besides."""
 
@@ -81,4 +86,26 @@ def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) ->
             clock=ctx.clock.now,
             settle_time=timedelta(seconds=ctx.settings.operation_grace),
         )
+    if option == "swish.swish":
+        return _swish(ctx, credentials)
     raise NotConnected(f"{option} is not connected")
+
+
+def _swish(ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
+    """NotConnected without a certificate, but towards a sandbox on this machine."""
+    base_url = str(credentials["base_url"])
+    if base_url.startswith("https:") and not credentials.get("certificate"):
+        raise NotConnected("swish.swish needs a client certificate")
+    try:
+        http = client_with(ctx, credentials)
+    except CertificateUnusable as error:
+        raise NotConnected(f"swish.swish: {error}") from error
+    return Swish(
+        base_url=base_url,
+        swish_number=str(credentials["swish_number"]),
+        http=http,
+        clock=ctx.clock.now,
+        address_secret=ctx.vault.address_secret,
+        app_url=checked_app_url(str(credentials.get("app_url") or APP)),
+        settle_time=timedelta(seconds=ctx.settings.operation_grace),
+    )

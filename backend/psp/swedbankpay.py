@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from backend.psp.http import Answer
+from backend.psp.own_address import OwnAddress
 from backend.psp.protocol import (
     Capabilities,
     Notification,
@@ -31,7 +32,7 @@ from backend.psp.protocol import (
     Result,
 )
 from backend.psp.reading import authorize_by_read, settled
-from backend.psp.swedbankpay_callback import Callback
+from backend.psp.swedbankpay_callback import read_callback
 from backend.psp.swedbankpay_reading import (
     Order,
     created_result,
@@ -127,7 +128,7 @@ class SwedbankPay:
             read_timeout=read_timeout,
         )
         self._payee = {"payeeId": payee_id, "payeeName": payee_name, "subsite": subsite}
-        self._callback = Callback(access_token)
+        self._address = OwnAddress(access_token)
         self._clock = clock
         self._settle_time = settle_time
 
@@ -176,7 +177,7 @@ class SwedbankPay:
                 "hostUrls": [f"{shop.scheme}://{shop.netloc}"],
                 "completeUrl": request.return_url,
                 "cancelUrl": request.cancel_url,
-                "callbackUrl": self._callback.address(request),
+                "callbackUrl": self._address.of(request),
             },
             "payeeInfo": {
                 **{name: value for name, value in self._payee.items() if value},
@@ -392,4 +393,4 @@ class SwedbankPay:
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """Unsigned: believed where it came to the address that we made for that payment."""
-        return self._callback.parse(headers.get(":path", ""), body)
+        return read_callback(self._address.transaction_of(headers.get(":path", "")), body)

@@ -24,6 +24,7 @@ from backend.psp.card_gateway import CardGateway
 from backend.psp.klarna import Klarna
 from backend.psp.protocol import Connector, Notification, PaymentRequest
 from backend.psp.swedbankpay import SwedbankPay
+from backend.psp.swish import Swish
 from backend.rules.money import Money
 from tests.support.sandbox import Listener, Sandbox
 
@@ -50,6 +51,8 @@ class Provider(ABC):
     signs = True
     """Whoever does not know the secret cannot write a notification that is believed."""
     notifies_captures = True
+    tells_refunds = True
+    """A read of the payment says how much of it was refunded; else `refunded` asks the sandbox."""
     opens_page: tuple[str, ...] = ()
     """What a page's address holds: in nothing that is kept."""
     verbs: Mapping[str, str] = {
@@ -101,6 +104,10 @@ class Provider(ABC):
     def names(self, notification: Notification, reference: str) -> bool:
         """Whether a notification is of this payment."""
         return notification.reference == reference
+
+    def refunded(self, reference: str) -> int:
+        """What was refunded, by the sandbox's own word."""
+        raise NotImplementedError
 
     def connector(self, *, read_timeout: float = 0.5) -> Connector:
         return self.connect(self.sandbox.base_url, self.http, read_timeout=read_timeout)
@@ -411,10 +418,78 @@ class BamboraProvider(Provider):
         return answer
 
 
+class SwishProvider(Provider):
+    sandbox_name = "swish"
+    option = "swish.swish"
+    currency = "SEK"
+    one_phase = True
+    remembers_create = False
+    notifies_captures = False
+    tells_refunds = False
+    opens_page = ("/app?", "token")
+    verbs = Provider.verbs | {"abort": "cancel"}
+
+    def setup(self) -> None:
+        self.number = f"123{int(self.merchant[:10], 16) % 10**7:07d}"
+
+    def connect(
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+    ) -> Connector:
+        return Swish(
+            f"{base_url}/swish-cpcapi",
+            self.number,
+            http,
+            now,
+            address_secret=self.merchant,
+            app_url=f"{self.sandbox.base_url}/app",
+            connect_timeout=1.0,
+            read_timeout=read_timeout,
+        )
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        url = self.sandbox.base_url
+        return {
+            "base_url": f"{url}/swish-cpcapi",
+            "swish_number": self.number,
+            "app_url": f"{url}/app",
+        }
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self.merchant, "proof=", "46739000001")
+
+    def read(self, reference: str) -> dict[str, Any]:
+        path = f"/swish-cpcapi/api/v1/paymentrequests/{reference}"
+        found: dict[str, Any] = self.sandbox.http.get(self.sandbox.base_url + path).json()
+        return found
+
+    def asked(self, reference: str) -> tuple[int, str]:
+        payment = self.read(reference)
+        kronor, _, ore = payment["amount"].partition(".")
+        assert len(ore) == 2
+        return int(kronor + ore), payment["currency"]
+
+    def refunded(self, reference: str) -> int:
+        url = f"{self.sandbox.base_url}/_admin/refunds"
+        rows = self.sandbox.http.get(url, params={"payment": reference}).json()["refunds"]
+        return sum(int(one["amount"].replace(".", "")) for one in rows)
+
+    def approve(self, url: str) -> None:
+        self._answer(url, "approve")
+
+    def decline(self, url: str) -> None:
+        self._answer(url, "decline")
+
+    def _answer(self, url: str, result: str) -> None:
+        assert self.sandbox.http.post(url, data={"result": result}).status_code == 303
+
+
 PROVIDERS: dict[str, type[Provider]] = {
     "card_gateway": CardGatewayProvider,
     "payex.creditcard": SwedbankPayProvider,
     "payex.swish": SwedbankPaySwishProvider,
     "klarna": KlarnaProvider,
     "bambora": BamboraProvider,
+    "swish": SwishProvider,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -82,6 +83,9 @@ class Till:
     async def read(self, reference: str) -> Payment:
         payment = await self.connector.fetch(reference)
         assert payment.outcome is Outcome.DONE, payment
+        if not self.provider.tells_refunds:
+            assert payment.refunded == 0
+            payment = replace(payment, refunded=self.provider.refunded(reference))
         return payment
 
     async def happened(self, verb: str, reference: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -61,6 +62,11 @@ def run_program(
         "--public-url", help="where payers reach it; default: as the merchant calls it"
     )
     parser.add_argument("--access-log", action="store_true")
+    parser.add_argument("--tls-certificate", type=Path, help="serve TLS with this PEM chain")
+    parser.add_argument("--tls-key", type=Path)
+    parser.add_argument(
+        "--tls-clients", type=Path, help="ask clients for a certificate of one of these PEM CAs"
+    )
     options = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     uvicorn.run(
@@ -69,6 +75,10 @@ def run_program(
         port=options.port,
         log_level="warning",
         access_log=options.access_log,
+        ssl_certfile=options.tls_certificate,
+        ssl_keyfile=options.tls_key,
+        ssl_ca_certs=str(options.tls_clients) if options.tls_clients else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if options.tls_clients else ssl.CERT_NONE,
         # Answers that come too late on purpose shall not hold up a stop.
         timeout_graceful_shutdown=1,
     )

@@ -145,6 +145,13 @@ class Storage:
         ).fetchall()
         return [json.loads(row[0]) for row in rows]
 
+    def all(self, kind: str) -> list[tuple[str, Json]]:
+        """(merchant, object) of every merchant, oldest first."""
+        rows = self._db.execute(
+            "SELECT merchant, body FROM objects WHERE kind = ? ORDER BY seq", (kind,)
+        ).fetchall()
+        return [(row[0], json.loads(row[1])) for row in rows]
+
     def due(self, now: int) -> list[tuple[str, Json]]:
         rows = self._db.execute(
             "SELECT merchant, body FROM objects WHERE due_at IS NOT NULL AND due_at <= ?"

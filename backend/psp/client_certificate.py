@@ -1,0 +1,100 @@
+"""A merchant's client certificate: what a profile keeps of it, as a TLS context.
+
+Source: `reference/psp/vipps-swish.md` section B1.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import secrets
+import ssl
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+    pkcs12,
+)
+
+from backend.context import Backend
+
+FIELDS = ("certificate", "key", "passphrase", "ca")
+"""`certificate`: PEM with its chain, or PKCS #12; `key`: PEM, where it is not in the first;
+`passphrase` of either; `ca`: PEM of whom the provider's own certificate is trusted by (none: the
+machine's). Each as it is, or in base64."""
+_PEM = b"-----BEGIN "
+
+
+class CertificateUnusable(ValueError):
+    """It cannot be read, or key and certificate do not belong together. Says nothing of either."""
+
+
+def client_with(ctx: Backend, credentials: Mapping[str, Any]) -> httpx.AsyncClient:
+    """The HTTP client that bears a profile's certificate: one for each, kept with its connections.
+    The common one where there is none. CertificateUnusable."""
+    given = {name: str(credentials.get(name) or "") for name in FIELDS}
+    if not (given["certificate"] or given["ca"]):
+        return ctx.http
+    name = hashlib.sha256("\n".join(given[one] for one in FIELDS).encode()).hexdigest()
+    return ctx.http_with(name, lambda: tls_context(**given))
+
+
+def tls_context(
+    certificate: str = "", key: str = "", passphrase: str = "", ca: str = ""
+) -> ssl.SSLContext:
+    """For calls to a provider that asks who we are. CertificateUnusable."""
+    try:
+        context = ssl.create_default_context(cadata=_bytes(ca).decode() if ca else None)
+        if certificate:
+            _bear(context, *_pair(_bytes(certificate), _bytes(key), passphrase.encode() or None))
+    except (ValueError, TypeError, ssl.SSLError, OSError) as error:
+        raise CertificateUnusable(
+            "the client certificate, its key or its CA is unusable"
+        ) from error
+    return context
+
+
+def _bytes(given: str) -> bytes:
+    """PEM as it is; else what base64 stands for."""
+    raw = given.strip().encode()
+    if not raw or raw.startswith(_PEM):
+        return raw
+    try:
+        return base64.b64decode(b"".join(raw.split()), validate=True)
+    except binascii.Error:
+        return raw
+
+
+def _pair(certificate: bytes, key: bytes, passphrase: bytes | None) -> tuple[bytes, bytes, bytes]:
+    """Chain, key and passphrase; both are PEM, and the key is under a passphrase of this moment,
+    since it goes through a file."""
+    once = secrets.token_hex(32).encode()
+    if _PEM in certificate:
+        private = load_pem_private_key(key or certificate, passphrase)
+        chain = certificate
+    else:
+        found = pkcs12.load_pkcs12(certificate, passphrase)
+        if found.key is None or found.cert is None:
+            raise ValueError("no key or no certificate in it")
+        private = found.key
+        certificates = [found.cert, *found.additional_certs]
+        chain = b"".join(one.certificate.public_bytes(Encoding.PEM) for one in certificates)
+    sealed = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(once))
+    return chain, sealed, once
+
+
+def _bear(context: ssl.SSLContext, chain: bytes, key: bytes, passphrase: bytes) -> None:
+    """OpenSSL reads files alone: they last for this call, and the key in them is encrypted."""
+    with tempfile.TemporaryDirectory(prefix="gavekort-") as folder:
+        chain_file, key_file = Path(folder, "chain.pem"), Path(folder, "key.pem")
+        chain_file.write_bytes(chain)
+        key_file.write_bytes(key)
+        context.load_cert_chain(chain_file, key_file, passphrase)

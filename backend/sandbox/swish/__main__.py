@@ -1,0 +1,9 @@
+"""`python -m backend.sandbox.swish --port 8014 --data-dir DIR`"""
+
+from __future__ import annotations
+
+from backend.sandbox.common.program import run_program
+from backend.sandbox.swish.app import create_app
+
+if __name__ == "__main__":
+    run_program("swish", "Swish to test against: no real money.", 8014, create_app)
