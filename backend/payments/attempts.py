@@ -40,6 +40,9 @@ from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice, PageState
 
 SLOWEST_LOOK = 60
+SLOWEST_REVIEW = 900
+"""Between two looks at a payment that the provider looks into for days."""
+_UNDECIDED = (Status.INITIATED, Status.ON_HOLD)
 
 
 async def reopen(ctx: Backend, session_id: str, notice: Notice = Notice.PAYMENT_CANCELLED) -> None:
@@ -118,10 +121,13 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
         session = await lock_session(db, transaction.session_id)
         locked = await lock_transaction(db, transaction.id)
         operation = await open_operation(db, transaction.id)
-        if locked.status != Status.INITIATED or operation is None:
+        if locked.status not in _UNDECIDED or operation is None:
             return True
         operation.tries += 1
-        operation.due_at = now + timedelta(seconds=min(2 * 2**operation.tries, SLOWEST_LOOK))
+        slowest = SLOWEST_LOOK if locked.status == Status.INITIATED else SLOWEST_REVIEW
+        # An exponent of days would be no number of seconds.
+        wait = min(2 * 2 ** min(operation.tries, 20), slowest)
+        operation.due_at = now + timedelta(seconds=wait)
         operation.claimed_until = None
         if payment.outcome is not Outcome.DONE:
             return False
@@ -141,10 +147,13 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
                     await one_phase.capture_all(db, locked, now)
             ended = True
         elif payment.state is PaymentState.FAILED:
-            notice = Notice.DECLINED if payment.declined else Notice.PAYMENT_CANCELLED
             code = payment.declined or payment.code or "not_paid"
+            notice = _why(payment)
             await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
             ended = True
+        elif payment.state is PaymentState.ON_HOLD:
+            await settle.wait_for_review(db, session, locked, operation, now)
+            ended = False
         else:
             _offer_page(session, locked, payment, now)
             ended = False
@@ -155,14 +164,24 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
     return ended
 
 
+def _why(payment: Payment) -> Notice:
+    """A failed payment, as its payer is told of it."""
+    if payment.declined:
+        return Notice.DECLINED
+    expired = payment.code == "expired"
+    return Notice.PAYMENT_EXPIRED if expired else Notice.PAYMENT_CANCELLED
+
+
 def _offer_page(
     session: CheckoutSession, transaction: Transaction, payment: Payment, now: datetime
 ) -> None:
     """The provider's page is offered as long as the payer can do something there."""
+    if session.state != SessionState.PAYING:
+        return
     pending = payment.state is PaymentState.PENDING
-    url = None if pending else transaction.redirect_url
-    if session.redirect_url != url:
-        session.redirect_url = url
+    offered = (None, None) if pending else (transaction.redirect_url, transaction.app_code)
+    if (session.redirect_url, session.app_code) != offered:
+        session.redirect_url, session.app_code = offered
         events.touch(session, now)
 
 
@@ -178,8 +197,8 @@ async def settle_return(
         transaction = (await db.exec(statement)).one_or_none()
     if transaction is None:
         raise NotFound("there is no such payment")
-    if transaction.status == Status.INITIATED and transaction.psp_reference is not None:
-        if query.get("cancelled"):
+    if transaction.status in _UNDECIDED and transaction.psp_reference is not None:
+        if query.get("cancelled") and transaction.status == Status.INITIATED:
             await give_up(ctx, transaction)
         else:
             connector = await connector_of(ctx, transaction)
@@ -189,8 +208,8 @@ async def settle_return(
         await late.heard_of(ctx, transaction, await connector_of(ctx, transaction))
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
-    if session.state == SessionState.PAID:
-        return leave_url(session, PageState.PAID)
+    if session.state in (SessionState.PAID, SessionState.ON_HOLD):
+        return leave_url(session, PageState(session.state))
     return view_link(ctx.settings.base_url, session_id)
 
 
@@ -206,7 +225,7 @@ async def abandon(ctx: Backend, session_id: str) -> str:
         session = await lock_session(db, session_id)
         if session.state == SessionState.PAID:
             raise SessionClosed("this session is paid")
-        if session.state == SessionState.PAYING:
+        if session.state in (SessionState.PAYING, SessionState.ON_HOLD):
             raise PaymentInProgress("the provider has not decided yet")
         if session.state == SessionState.OPEN and not is_expired(session.expires_at, now):
             _cancel(ctx, session)
@@ -263,7 +282,7 @@ async def read_now(
     reference = transaction.psp_reference
     if reference is None:
         return
-    if transaction.status == Status.INITIATED:
+    if transaction.status in _UNDECIDED:
         payment = await (
             connector.complete_return(reference, told) if told else connector.fetch(reference)
         )

@@ -13,10 +13,13 @@ from backend.cards.tables import Hold, LedgerEntry, WalletTransaction
 from backend.db import Database
 from backend.payments.store import open_operation, position_of
 from backend.payments.tables import Operation, Transaction
+from backend.rules.session import SessionState
 from backend.rules.transaction import RuleBroken, Status
 from backend.sessions.tables import CheckoutSession
 
 _BEFORE_THE_END = (Status.INITIATED, Status.ON_HOLD)
+_SESSION_OF = {Status.INITIATED: SessionState.PAYING, Status.ON_HOLD: SessionState.ON_HOLD}
+_WITH_TRANSACTION = (*_SESSION_OF.values(), SessionState.PAID)
 
 
 async def audit_transactions(db: AsyncSession) -> AsyncIterator[Difference]:
@@ -93,15 +96,18 @@ async def _returned(db: AsyncSession) -> dict[str, int]:
 
 
 async def _audit_sessions(db: AsyncSession) -> AsyncIterator[Difference]:
-    """A session that is paying or paid has its transaction; an ended operation leaves none open."""
-    query = select(CheckoutSession).where(col(CheckoutSession.state).in_(("paying", "paid")))
+    """A session that is paying, on hold or paid has its transaction; an ended operation leaves none
+    open."""
+    query = select(CheckoutSession).where(col(CheckoutSession.state).in_(_WITH_TRANSACTION))
     for session in await db.exec(query):
         transaction = await db.get(Transaction, session.transaction_id or "")
         if transaction is None or transaction.session_id != session.id:
-            yield Difference(session.id, "a paying or paid session has a transaction", 1, 0)
+            yield Difference(
+                session.id, f"a session that is {session.state} has a transaction", 1, 0
+            )
             continue
-        under_way = transaction.status in _BEFORE_THE_END
-        if under_way != (session.state == "paying"):
+        expected = _SESSION_OF.get(Status(transaction.status), SessionState.PAID)
+        if session.state != expected:
             yield Difference(session.id, f"{session.state} with {transaction.status}", 0, 1)
         if transaction.status == Status.INITIATED and not await open_operation(db, transaction.id):
             yield Difference(transaction.id, "a try that nobody looks at", 1, 0)

@@ -34,9 +34,9 @@ _SENT = {"AUTHORIZED": "AUTH_CALLBACK_SENT", "ON_HOLD": "ON_HOLD_CALLBACK_SENT"}
 
 async def tell_merchant(
     db: AsyncSession, session: CheckoutSession, transaction: Transaction | None, now: datetime,
-    *, event: TransactionEvent | None = None, error: str | None = None,
+    *, event: TransactionEvent | None = None, error: str | None = None, always: bool = False,
 ) -> None:  # fmt: skip
-    """Write the callback down, in this unit of work, where the session wants this one.
+    """Write the callback down, in this unit of work, where the session wants this one, or `always`.
 
     `event` for a capture, refund or void; `error` (`cancelled`, `authorization`, `failed`) for a
     payment that came to nothing; neither for an authorization.
@@ -51,7 +51,7 @@ async def tell_merchant(
     wanted = [name.upper() for name in steering.get("report_event", [])]
     if event is not None and event.event not in wanted:
         return
-    if error is not None and "true" not in steering.get("report_error", []):
+    if error is not None and not always and "true" not in steering.get("report_error", []):
         return
     name = "sid" if "sid" in steering.get("sid_parameter_name", []) else "session_id"
     added = {}

@@ -23,7 +23,7 @@ async def cancel_session(ctx: Backend, account_id: str, session_id: str, cancell
     if session.state == SessionState.PAYING:
         await reopen(ctx, session_id)
         session = await _mine(ctx, account_id, session_id)
-    if session.state == SessionState.PAYING:
+    if session.state in (SessionState.PAYING, SessionState.ON_HOLD):
         raise PaymentInProgress("the provider has not decided yet")
     if session.state == SessionState.PAID:
         await _void(ctx, session, cancelled_by)

@@ -47,11 +47,14 @@ _SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration")
 
 @dataclass(frozen=True, slots=True)
 class PayResult:
-    """`state`: `redirect` (to the provider, `url`), `paid` (to the shop, `url`), `unknown` (wait:
-    the provider has not answered), `refused` (the session is open again, with a notice)."""
+    """`state`: `redirect` (to the provider, `url`), `app` (the payer goes on in an app: `url` opens
+    it on this device, and `app_code` is what a QR code says to it on another), `paid` (to the shop,
+    `url`), `unknown` (wait: the provider has not answered), `refused` (the session is open again,
+    with a notice)."""
 
     state: str
     url: str | None = None
+    app_code: str | None = None
 
 
 async def create_at_provider(
@@ -95,6 +98,8 @@ def known_page(transaction: Transaction) -> PayResult:
     """What a payer gets whose try has been answered: its page, where it can still be paid."""
     if transaction.redirect_url is None:
         return PayResult("unknown")
+    if transaction.app_code is not None:
+        return PayResult("app", transaction.redirect_url, transaction.app_code)
     return PayResult("redirect", transaction.redirect_url)
 
 
@@ -192,6 +197,7 @@ async def _keep_created(
             transaction.psp_reference = result.reference
             transaction.redirect_url = result.redirect_url
             session.redirect_url = result.redirect_url
+            transaction.app_code = session.app_code = result.app_code
             touch(session, now)
             answer = known_page(transaction)
         elif result.outcome is Outcome.REFUSED:

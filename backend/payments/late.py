@@ -9,6 +9,7 @@ again until nothing is held any more. Source: shared design section 4.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from backend.context import Backend
@@ -19,6 +20,7 @@ from backend.payments.store import (
     OPEN_STATES,
     Happened,
     connector_of,
+    events_of,
     lock_operation,
     lock_transaction,
     open_operation,
@@ -43,8 +45,10 @@ async def heard_of(
     """Read a try that has failed, and give back what is held for it. Repeating it is harmless."""
     reference = transaction.psp_reference
     assert reference is not None
-    payment = await (
-        connector.complete_return(reference, told) if told else connector.fetch(reference)
+    payment = await _as_refunded(
+        ctx,
+        transaction,
+        await (connector.complete_return(reference, told) if told else connector.fetch(reference)),
     )
     if payment.code == "invalid" or payment.state is PaymentState.FAILED:
         # Not known there, or no money will move.
@@ -54,6 +58,14 @@ async def heard_of(
     operation = await _write(ctx, transaction, payment)
     if operation is not None:
         await pursue(ctx, operation)
+
+
+async def _as_refunded(ctx: Backend, transaction: Transaction, payment: Payment) -> Payment:
+    """`payment` with what we have given back of it: not every provider's read tells."""
+    async with ctx.db.reading() as db:
+        events = await events_of(db, transaction.id)
+    ours = sum(one.amount for one in events if one.event == "REFUND" and one.success)
+    return replace(payment, refunded=max(payment.refunded, ours))
 
 
 async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Operation | None:
@@ -83,7 +95,7 @@ async def pursue(ctx: Backend, operation: Operation) -> None:
     assert transaction is not None
     assert transaction.psp_reference is not None
     connector = await connector_of(ctx, transaction)
-    payment = await connector.fetch(transaction.psp_reference)
+    payment = await _as_refunded(ctx, transaction, await connector.fetch(transaction.psp_reference))
     result = await _give_back(connector, transaction.psp_reference, operation.key, payment)
     await _keep(ctx, operation, payment, result)
 

@@ -18,6 +18,7 @@ from backend.payments.create import create_at_provider
 from backend.payments.store import OPEN_STATES, claim_due, connector_of
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
+from backend.rules.transaction import Status
 from backend.sessions.view import Notice
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,10 @@ async def _go_on_paying(ctx: Backend, transaction: Transaction, operation: Opera
         await create_at_provider(ctx, transaction.id)
         return
     lifetime = timedelta(seconds=ctx.settings.payment_lifetime)
-    if operation.created_at + lifetime <= ctx.clock.now():
+    if (
+        transaction.status == Status.INITIATED
+        and operation.created_at + lifetime <= ctx.clock.now()
+    ):
         await attempts.give_up(ctx, transaction, Notice.PAYMENT_CANCELLED)
         return
     connector = await connector_of(ctx, transaction)

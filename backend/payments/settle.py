@@ -39,7 +39,7 @@ async def authorize(
     if transaction.snapshot.get("auto_capture"):
         begin(db, transaction, now)
     session.state = advance_session(SessionState(session.state), SessionState.PAID)
-    session.redirect_url = None
+    session.redirect_url = session.app_code = None
     session.notice = None
     await record(db, transaction, Happened("AUTHORIZE", transaction.amount, card_amount=split.card,
                  wallet_transaction_id=transaction.hold_id, created_by=operation.created_by),
@@ -57,6 +57,7 @@ async def fail(
 ) -> None:  # fmt: skip
     """No money will move, by the provider's own word or because nothing was ever sent: the hold is
     given back and the session is open again for another try."""
+    was_on_hold = transaction.status == Status.ON_HOLD
     transaction.status = rules.advance(Status(transaction.status), Status.FAILED)
     transaction.updated_at = now
     end(operation, "refused", now, {"code": code, "message": message or code})
@@ -69,14 +70,15 @@ async def fail(
                  error=error, created_by=operation.created_by), now)  # fmt: skip
     session.state = advance_session(SessionState(session.state), SessionState.OPEN)
     session.transaction_id = None
-    session.redirect_url = None
+    session.redirect_url = session.app_code = None
     session.gift_card_amount = 0
     session.notice = notice.value
     details = {"error": code, "payment_product_type": transaction.payment_product_type}
     await events.record(db, session, "PAY_FAILED", now, details)
     by_choice = (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
     reported = "cancelled" if notice in by_choice else "failed"
-    await tell_merchant(db, session, transaction, now, error=reported)
+    # Who was told that it is on hold is told that it is not any more, asked for or not.
+    await tell_merchant(db, session, transaction, now, error=reported, always=was_on_hold)
 
 
 async def put_on_hold(
@@ -85,14 +87,40 @@ async def put_on_hold(
 ) -> None:  # fmt: skip
     """The provider authorized something else than we asked for: a person has to look. The hold
     stays, nothing is captured, nobody pays twice."""
-    transaction.status = rules.advance(Status(transaction.status), Status.ON_HOLD)
-    transaction.updated_at = now
+    first = _hold_on(session, transaction, now)
     error = {"code": "amount_mismatch", "message": why}
     end(operation, "refused", now, error)
     await record(db, transaction, Happened("AUTHORIZE", transaction.amount, success=False,
                  error=error, created_by=operation.created_by), now)  # fmt: skip
     await events.record(db, session, "PAY_FAILED", now, {"error": "ON_HOLD"})
+    if first:
+        await tell_merchant(db, session, transaction, now)
+
+
+async def wait_for_review(
+    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
+    now: datetime,
+) -> None:  # fmt: skip
+    """The provider looks into the payment, and may take days: the payer is through, the card's part
+    stays held, the try stays open to be read again. The merchant is told once."""
+    if not _hold_on(session, transaction, now):
+        return
+    await record(db, transaction, Happened("AUTHORIZE", transaction.amount,
+                 card_amount=operation.card_amount, wallet_transaction_id=transaction.hold_id,
+                 created_by=operation.created_by), now)  # fmt: skip
     await tell_merchant(db, session, transaction, now)
+    events.touch(session, now)
+
+
+def _hold_on(session: CheckoutSession, transaction: Transaction, now: datetime) -> bool:
+    """Whether it was not on hold before."""
+    if transaction.status == Status.ON_HOLD:
+        return False
+    transaction.status = rules.advance(Status(transaction.status), Status.ON_HOLD)
+    transaction.updated_at = now
+    session.state = advance_session(SessionState(session.state), SessionState.ON_HOLD)
+    session.redirect_url = session.app_code = session.notice = None
+    return True
 
 
 def end(

@@ -60,6 +60,8 @@ class Transaction(SQLModel, table=True):
     hold_id: str | None = Field(default=None, foreign_key="hold.id")
     psp_reference: str | None = Field(default=None, index=True)
     redirect_url: str | None = None
+    app_code: str | None = None
+    """`redirect_url` opens the payer's app; this is what a QR code says to it."""
     return_ref: str = Field(max_length=36)
     """In the address the provider sends the payer back to."""
     multi_capture: bool = False

@@ -9,18 +9,16 @@ Source: `reference/psp/klarna.md`.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
-from backend.psp.http import Answer, is_local, mapping, number, text
+from backend.psp.http import Answer, is_local, number, text
 from backend.psp.klarna_order import MOST, page_body, session_body
+from backend.psp.klarna_push import notification_url, read_push
 from backend.psp.klarna_reading import (
     FINAL,
     Reading,
@@ -41,7 +39,6 @@ from backend.psp.klarna_wire import Wire
 from backend.psp.protocol import (
     Capabilities,
     Notification,
-    NotificationRefused,
     OperationKind,
     OperationQuery,
     Outcome,
@@ -103,7 +100,7 @@ class Klarna:
         """
         if not 0 < request.amount.amount <= MOST:
             return Result(Outcome.REFUSED, code="amount", message="not an amount to pay here")
-        notify = self._notification_url(request)
+        notify = notification_url(self._wire.token, request)
         body = session_body(request, notify)
         answer = await self._wire.post(_SESSIONS, body, f"{request.key}:session")
         if answer.outcome is not Outcome.DONE:
@@ -135,15 +132,6 @@ class Klarna:
             return Result(Outcome.UNKNOWN, message="unreadable answer", raw=answer.raw)
         reference = reference_of(page_id, session_id)
         return Result(Outcome.DONE, reference, redirect_url=redirect_url, raw=answer.raw)
-
-    def _notification_url(self, request: PaymentRequest) -> str:
-        """Ours to sign, since Klarna signs nothing: the token is of the password's making."""
-        own = {
-            "transaction_id": request.transaction_id,
-            "token": self._wire.token(request.transaction_id),
-        }
-        joint = "&" if urlsplit(request.notification_url).query else "?"
-        return f"{request.notification_url}{joint}{urlencode(own)}"
 
     async def abort(self, reference: str, key: str) -> Result:
         """Close the page. REFUSED `not_allowed` when the payer was faster: then `fetch`.
@@ -224,7 +212,7 @@ class Klarna:
         order = reading.order
         # Klarna forgets a key after a day, and would capture again.
         if capture_with(rows(order.get("captures")), key) is None:
-            if order_state(order) is PaymentState.PENDING:
+            if order_state(order) is PaymentState.ON_HOLD:
                 message = "the provider has not approved the order yet"
                 return Result(Outcome.REFUSED, reference, code="not_allowed", message=message)
             left = remaining(order)
@@ -350,30 +338,7 @@ class Klarna:
         return settled(result, query, self._clock(), self._settle_time)
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
-        """By the token in the address alone: Klarna signs nothing. Which payment to read stands
-        there too; a decision on a risk names only the order, so there is no `reference` then."""
-        query = dict(parse_qsl(urlsplit(headers.get(":path", "")).query))
-        transaction_id = query.get("transaction_id", "")
-        expected = self._wire.token(transaction_id).encode()
-        given = query.get("token", "").encode()
-        if not transaction_id or not hmac.compare_digest(expected, given):
-            raise NotificationRefused("the address carries no token of ours")
-        try:
-            event = json.loads(body)
-        except (ValueError, UnicodeDecodeError, RecursionError) as error:
-            raise NotificationRefused("the body is not JSON") from error
-        told = mapping(event)
-        page = mapping(told.get("session"))
-        event_type = text(told.get("event_type")) or text(page.get("status"))
-        if not event_type:
-            raise NotificationRefused("the body is not an event")
-        reference = reference_of(text(page.get("session_id")) or "", query.get("session", ""))
-        return Notification(
-            event_id=text(told.get("event_id")) or hashlib.sha256(body).hexdigest(),
-            event_type=event_type,
-            reference=reference if split_reference(reference) else None,
-            transaction_id=transaction_id,
-        )
+        return read_push(self._wire.token, headers.get(":path", ""), body)
 
 
 def _carried_out(result: Result) -> Result:

@@ -20,7 +20,7 @@ _TYPES = {
     "tender": "gift_card",
 }
 # Klarna sells in a country's own currency only.
-_HOME = {
+_HOME: dict[str, str] = {
     "NOK": "NO",
     "SEK": "SE",
     "DKK": "DK",
@@ -35,6 +35,8 @@ _HOME = {
     "AUD": "AU",
     "NZD": "NZ",
 }
+CURRENCIES = (*_HOME, "EUR")
+"""What Klarna can be paid in, in one country or another."""
 _LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "NO": ("nb",),
     "SE": ("sv",),

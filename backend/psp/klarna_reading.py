@@ -137,8 +137,8 @@ def order_state(order: Mapping[str, Any]) -> PaymentState | None:
     if captured == 0 and (status in _OVER or fraud in _NEVER):
         return PaymentState.FAILED
     if fraud == "PENDING":
-        # Klarna has not decided: it may not be captured, and may still be refused.
-        return PaymentState.PENDING
+        # Klarna looks into it: it may not be captured, and may still be refused.
+        return PaymentState.ON_HOLD
     if left > 0 and status in _LIVE and fraud not in _NEVER:
         return PaymentState.AUTHORIZED
     return PaymentState.CAPTURED if captured else None

@@ -14,6 +14,7 @@ from backend.psp.card_gateway import CardGateway
 from backend.psp.client_certificate import FIELDS as CERTIFICATE
 from backend.psp.client_certificate import CertificateUnusable, client_with
 from backend.psp.klarna import Klarna
+from backend.psp.klarna_order import CURRENCIES as KLARNA_CURRENCIES
 from backend.psp.protocol import Connector
 from backend.psp.swedbankpay import INSTRUMENTS, SwedbankPay
 from backend.psp.swish import APP, Swish, checked_app_url
@@ -36,6 +37,19 @@ OPTIONAL_CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     "swish.swish": (*CERTIFICATE, "app_url"),
 }
 """What it may know besides."""
+
+_PRODUCT_CURRENCIES: Mapping[str, tuple[str, ...]] = {
+    "swish": ("SEK",),
+    "vipps": ("DKK", "EUR", "NOK", "SEK"),
+    "mobilepay": ("DKK", "EUR", "NOK", "SEK"),
+}
+"""What an app takes, whoever it is reached through."""
+CURRENCIES: Mapping[str, tuple[str, ...]] = {
+    option: _PRODUCT_CURRENCIES[product]
+    for option in CREDENTIALS
+    if (product := option.rpartition(".")[2]) in _PRODUCT_CURRENCIES
+} | {"klarna.klarna": KLARNA_CURRENCIES}
+"""The currencies of each option that takes some alone; one that is not here takes any."""
 
 
 class NotConnected(Unavailable):

@@ -17,7 +17,8 @@ import httpx
 from backend.psp.http import Answer, Cleaner, Transport, mapping, text
 from backend.psp.protocol import Outcome
 
-# Never kept: who the payer is (of a refund the payee), what opens the payment in an app, and the address with our proof.
+# Never kept: who the payer is (of a refund the payee), what opens the payment in an app, and the
+# address with our proof.
 _DROPPED = frozenset(
     {"callbackUrl", "payeeAlias", "payerAge", "payerAlias", "payerName", "payerSSN", "token"}
 )

@@ -6,7 +6,7 @@ An option's name is `type.product` (`dintero_psp.creditcard`); `vipps` stands al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,14 +92,22 @@ def unsupported_with_gift_card(named: Iterable[tuple[str, bool]]) -> tuple[str, 
     return tuple(name for name, on in named if on and not works_with_gift_card(name))
 
 
+def takes(option: str, currency: str, currencies: Mapping[str, Collection[str]]) -> bool:
+    """Whether an option can be paid with in a currency; `currencies` by option, and one that is not
+    in it takes any."""
+    return option not in currencies or currency in currencies[option]
+
+
 def offered(
-    request: Switches, profile: Switches, connected: Iterable[str], *, gift_card: bool
-) -> tuple[str, ...]:
+    request: Switches, profile: Switches, connected: Iterable[str], *, gift_card: bool,
+    currency: str, currencies: Mapping[str, Collection[str]],
+) -> tuple[str, ...]:  # fmt: skip
     """The options of a session, in the order in which the profile connected them.
 
     The request overrides the profile name by name. `active_payment_types` switches on all that
-    are connected. What is not connected cannot be paid with, whoever names it. While a gift card
-    can be used, what does not go with one is left out.
+    are connected. What is not connected cannot be paid with, nor what does not take the order's
+    currency (`currencies` as for `takes`), whoever names it. While a gift card can be used, what
+    does not go with one is left out.
     """
     every = request.all_active if request.all_active is not None else bool(profile.all_active)
     options = []
@@ -107,6 +115,8 @@ def offered(
         on = request.is_on(option)
         if on is None:
             on = True if every else bool(profile.is_on(option))
+        if not takes(option, currency, currencies):
+            continue
         if on and (not gift_card or works_with_gift_card(option)):
             options.append(option)
     return tuple(options)

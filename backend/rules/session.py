@@ -17,13 +17,15 @@ class SessionState(StrEnum):
 
     OPEN = "open"
     PAYING = "paying"
+    ON_HOLD = "on_hold"  # the payer is through, the provider or a person has to decide
     PAID = "paid"
     CANCELLED = "cancelled"
 
 
 _ALLOWED: Mapping[SessionState, frozenset[SessionState]] = {
     SessionState.OPEN: frozenset({SessionState.PAYING, SessionState.PAID, SessionState.CANCELLED}),
-    SessionState.PAYING: frozenset({SessionState.OPEN, SessionState.PAID}),
+    SessionState.PAYING: frozenset({SessionState.OPEN, SessionState.ON_HOLD, SessionState.PAID}),
+    SessionState.ON_HOLD: frozenset({SessionState.OPEN, SessionState.PAID}),
     SessionState.PAID: frozenset({SessionState.CANCELLED}),  # an authorization voided by cancel
     SessionState.CANCELLED: frozenset(),
 }

@@ -18,6 +18,7 @@ from backend.cards.tables import Card
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest, NotFound
 from backend.ids import scoped_id
+from backend.psp.registry import CURRENCIES
 from backend.rules import gift_card, payment_option
 from backend.rules import session as rules
 from backend.sessions import events
@@ -110,7 +111,10 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
                 for name in wrong
             ),
         )
-    options = payment_option.offered(asked, given, connections_of(ctx, profile), gift_card=offered)
+    options = payment_option.offered(
+        asked, given, connections_of(ctx, profile), gift_card=offered,
+        currency=body["order"]["currency"], currencies=CURRENCIES,
+    )  # fmt: skip
     zero = asked.zero if asked.zero is not None else bool(given.zero)
     return Allowed(express, offered, options, zero)
 

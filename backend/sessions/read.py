@@ -30,6 +30,8 @@ from backend.sessions.view import (
     ShippingOptionView,
 )
 
+_THROUGH = (PageState.PAID, PageState.ON_HOLD)
+"""The payer has nothing left to do: back to the shop with the transaction's id."""
 _THEME_KEYS = ("primary", "backdrop", "cardRadius", "buttonRadius")
 
 
@@ -114,7 +116,8 @@ def _view(
         payable=_payable(session, state, to_pay, bool(choices)),
         notice=Notice(session.notice) if session.notice else None,
         redirect_url=session.redirect_url if state is PageState.PAYING else None,
-        transaction_id=session.transaction_id if state is PageState.PAID else None,
+        app_code=session.app_code if state is PageState.PAYING else None,
+        transaction_id=session.transaction_id if state in _THROUGH else None,
         leave_url=leave_url(session, state),
         allowed_frame_ancestors=tuple(profile.frame_ancestors),
         locked=is_locked(ctx, session, ctx.clock.now()),
@@ -141,8 +144,9 @@ def _payable(session: CheckoutSession, state: PageState, to_pay: int, choices: b
 
 def leave_url(session: CheckoutSession, state: PageState) -> str:
     """Where the payer goes from here: paid, or away without paying."""
-    error = None if state is PageState.PAID else "cancelled"
-    transaction = session.transaction_id if state is PageState.PAID else None
+    through = state in _THROUGH
+    error = None if through else "cancelled"
+    transaction = session.transaction_id if through else None
     return return_link(
         session.body["url"]["return_url"], session.merchant_reference, transaction, error
     )

@@ -55,7 +55,8 @@ async def session_shape(
         "payment_operation": "unscheduled_purchase",
         "events": [_event(event, "events.request_headers" in includes) for event in events],
     }
-    if session.transaction_id is not None and session.state == SessionState.PAID:
+    through = (SessionState.PAID, SessionState.ON_HOLD)
+    if session.transaction_id is not None and session.state in through:
         shape["transaction_id"] = session.transaction_id
     if session.cancelled_at is not None:
         shape["cancelled_at"] = iso(session.cancelled_at)

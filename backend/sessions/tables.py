@@ -43,6 +43,8 @@ class CheckoutSession(SQLModel, table=True):
     """Of the payment that is under way or succeeded."""
     redirect_url: str | None = None
     """While a payment is under way: the provider's page."""
+    app_code: str | None = None
+    """As the transaction's: `redirect_url` opens an app."""
     gift_card_amount: int = Field(default=0, sa_type=BigInteger)
     """From Pay on: what was set aside on the gift card."""
     publish: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)

@@ -13,6 +13,7 @@ from enum import StrEnum
 class PageState(StrEnum):
     OPEN = "open"
     PAYING = "paying"  # a payment is under way at a provider, or its outcome is unknown
+    ON_HOLD = "on_hold"  # the payer is through; the provider, or a person, has to decide
     PAID = "paid"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
@@ -22,6 +23,7 @@ class Notice(StrEnum):
     """Why the page is open again after a try to pay."""
 
     DECLINED = "declined"
+    PAYMENT_EXPIRED = "payment_expired"  # the payer did nothing in time
     PAYMENT_CANCELLED = "payment_cancelled"  # the payer came back from the provider without paying
     PROVIDER_DOWN = "provider_down"
     GIFT_CARD_TAKEN_BACK = "gift_card_taken_back"  # by whoever holds it, in another session
@@ -133,7 +135,10 @@ class CheckoutView:
     notice: Notice | None
     redirect_url: str | None
     """While PAYING: the provider's page, when it is known."""
+    app_code: str | None
+    """`redirect_url` is no page but opens an app; this is what a QR code says to that app."""
     transaction_id: str | None
+    """Where PAID or ON_HOLD."""
     leave_url: str
     """The merchant's return_url with its query, when the session is paid, cancelled or expired."""
     allowed_frame_ancestors: tuple[str, ...]

@@ -87,8 +87,9 @@ class Payer:
 
     async def begin(self, option: str = CARD, **more: Any) -> str:
         """Press Pay; the address of the provider's page."""
-        self.card = await self.merchant.card(10000)
-        self.session_id = await self.merchant.ready(40000, self.card, **more)
+        # In kronor that Swish takes.
+        self.card = await self.merchant.card(10000, currency="SEK")
+        self.session_id = await self.merchant.ready(40000, self.card, currency="SEK", **more)
         return await self.again(option)
 
     async def again(self, option: str = CARD) -> str:
@@ -249,8 +250,8 @@ async def test_never_came_back_and_never_told(payer: Payer) -> None:
 async def test_a_lost_page_is_never_paid(payer: Payer, option: str, kind: str) -> None:
     """The answer to the first call is lost: the payer gets one page, and only that can be paid."""
     merchant, provider = payer.merchant, payer.provider
-    payer.card = await merchant.card(10000)
-    payer.session_id = await merchant.ready(40000, payer.card)
+    payer.card = await merchant.card(10000, currency="SEK")
+    payer.session_id = await merchant.ready(40000, payer.card, currency="SEK")
     provider.fault("create", kind)
     first = await pay(merchant.ctx, payer.session_id, option, 30000, "nb")
     assert first.state == "unknown"

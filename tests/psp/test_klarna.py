@@ -202,7 +202,7 @@ async def test_an_authorization_lapses(shop: Shop) -> None:
 async def test_a_risk_is_looked_at_then_accepted(shop: Shop) -> None:
     reference = await shop.paid("customer+pending@email.no")
     payment = await shop.klarna.fetch(reference)
-    assert (payment.state, payment.amount, payment.declined) == (PaymentState.PENDING, WHOLE, None)
+    assert (payment.state, payment.amount, payment.declined) == (PaymentState.ON_HOLD, WHOLE, None)
     query = OperationQuery(OperationKind.AUTHORIZE, reference, "op", WHOLE)
     assert (await shop.klarna.fetch_operation(query)).outcome is Outcome.UNKNOWN
     early = await shop.klarna.capture(reference, PART, "c-1", final=False)

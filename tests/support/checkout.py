@@ -135,7 +135,7 @@ class Merchant:
         assert await audit_everything(self.ctx.db) == []
 
 
-def session_body(amount: int = 40000, **more: Any) -> dict[str, Any]:
+def session_body(amount: int = 40000, currency: str = "NOK", **more: Any) -> dict[str, Any]:
     """A request in the form of the documentation's; `more` replaces top-level parts."""
     return {
         "url": {
@@ -144,7 +144,7 @@ def session_body(amount: int = 40000, **more: Any) -> dict[str, Any]:
         },
         "order": {
             "amount": amount,
-            "currency": "NOK",
+            "currency": currency,
             "vat_amount": amount // 5,
             "items": [
                 {"id": "10", "line_id": "1", "amount": amount, "quantity": 2, "vat": 25,

@@ -16,6 +16,7 @@ from backend.rules.payment_option import (
 )
 
 CONNECTED = ("dintero_psp.creditcard", "vipps", "klarna.klarna", "klarna.billie", "payex.swish")
+CURRENCIES = {"payex.swish": ("SEK",), "klarna.klarna": ("NOK", "SEK", "EUR")}
 ON, OFF = {"enabled": True}, {"enabled": False}
 
 
@@ -91,4 +92,28 @@ def test_offered(
     request_: dict[str, Any], profile: dict[str, Any], gift_card: bool, options: tuple[str, ...]
 ) -> None:
     asked, given = read_switches(request_), read_switches(profile)
-    assert offered(asked, given, CONNECTED, gift_card=gift_card) == options
+    found = offered(
+        asked, given, CONNECTED, gift_card=gift_card, currency="SEK", currencies=CURRENCIES
+    )
+    assert found == options
+
+
+@pytest.mark.parametrize(
+    ("currency", "options"),
+    [
+        ("SEK", ("dintero_psp.creditcard", "klarna.klarna", "payex.swish")),
+        ("NOK", ("dintero_psp.creditcard", "klarna.klarna")),
+        ("USD", ("dintero_psp.creditcard",)),
+    ],
+)
+def test_what_does_not_take_the_currency_is_not_offered(
+    currency: str, options: tuple[str, ...]
+) -> None:
+    """Though the request itself names it."""
+    connected = ("dintero_psp.creditcard", "klarna.klarna", "payex.swish")
+    named = read_switches({"payex": {"swish": ON}, "klarna": {"klarna": ON}})
+    all_on = read_switches({"active_payment_types": ON})
+    found = offered(
+        named, all_on, connected, gift_card=True, currency=currency, currencies=CURRENCIES
+    )
+    assert found == options

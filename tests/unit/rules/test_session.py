@@ -24,7 +24,8 @@ from backend.rules.session import (
 S = SessionState
 ALLOWED = {
     (S.OPEN, S.PAYING), (S.OPEN, S.PAID), (S.OPEN, S.CANCELLED), (S.PAYING, S.OPEN),
-    (S.PAYING, S.PAID), (S.PAID, S.CANCELLED),
+    (S.PAYING, S.ON_HOLD), (S.PAYING, S.PAID), (S.ON_HOLD, S.OPEN), (S.ON_HOLD, S.PAID),
+    (S.PAID, S.CANCELLED),
 }  # fmt: skip
 
 
