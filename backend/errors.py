@@ -138,6 +138,17 @@ class PaymentOptionNotAllowed(InvalidRequest):
     code = "PAYMENT_OPTION_NOT_ALLOWED"
 
 
+class PushNotAllowed(InvalidRequest):
+    """This option cannot ask the payer in an app, or a gift card can be used in this session."""
+
+    code = "PUSH_NOT_ALLOWED"
+
+
+class GiftCardTurnsOn(PaymentInProgress):
+    """As PaymentInProgress, for a change with which a gift card could be used: a push that is under
+    way is to be ended for it."""
+
+
 class GiftCardRefused(GavekortError):
     """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
     not_active_yet, inactive, other_currency, already_added, not_offered, held_elsewhere (by a

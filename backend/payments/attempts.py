@@ -18,7 +18,7 @@ from backend.errors import NotFound, PaymentInProgress, SessionClosed, Unauthori
 from backend.ids import new_uuid
 from backend.payments import late, one_phase, settle
 from backend.payments.callbacks import tell_merchant
-from backend.payments.create import create_at_provider
+from backend.payments.create import PUSH_LOOK, create_at_provider, is_push
 from backend.payments.store import connector_of, lock_transaction, money, open_operation
 from backend.payments.tables import Transaction
 from backend.psp.protocol import (
@@ -124,10 +124,7 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
         if locked.status not in _UNDECIDED or operation is None:
             return True
         operation.tries += 1
-        slowest = SLOWEST_LOOK if locked.status == Status.INITIATED else SLOWEST_REVIEW
-        # An exponent of days would be no number of seconds.
-        wait = min(2 * 2 ** min(operation.tries, 20), slowest)
-        operation.due_at = now + timedelta(seconds=wait)
+        operation.due_at = now + _next_look(locked, operation.tries)
         operation.claimed_until = None
         if payment.outcome is not Outcome.DONE:
             return False
@@ -170,6 +167,14 @@ def _why(payment: Payment) -> Notice:
         return Notice.DECLINED
     expired = payment.code == "expired"
     return Notice.PAYMENT_EXPIRED if expired else Notice.PAYMENT_CANCELLED
+
+
+def _next_look(transaction: Transaction, tries: int) -> timedelta:
+    if transaction.status == Status.INITIATED and is_push(transaction):
+        return PUSH_LOOK
+    slowest = SLOWEST_LOOK if transaction.status == Status.INITIATED else SLOWEST_REVIEW
+    # An exponent of days would be no number of seconds.
+    return timedelta(seconds=min(2 * 2 ** min(tries, 20), slowest))
 
 
 def _offer_page(

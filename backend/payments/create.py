@@ -31,8 +31,10 @@ from backend.psp.protocol import (
     Result,
 )
 from backend.psp.registry import NotConnected
+from backend.rules.payment_option import may_push
 from backend.sessions.events import touch
-from backend.sessions.load import lock_session
+from backend.sessions.load import get_session, lock_session
+from backend.sessions.publish import note_pushed, push_failed
 from backend.sessions.view import Notice
 
 FIRST_LOOK = timedelta(seconds=30)
@@ -40,6 +42,8 @@ FIRST_LOOK = timedelta(seconds=30)
 FIRST_CALL = timedelta(seconds=5)
 """How long the press that began a try has the provider to itself."""
 SLOWEST_RETRY = 30
+PUSH_LOOK = timedelta(seconds=5)
+"""How often a payment is looked at whose payer is asked in an app: nobody comes back from it."""
 LONGEST_LIFETIME = 23 * 3600
 """Seconds. No provider keeps a page open for longer than a day."""
 _SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration")
@@ -47,10 +51,10 @@ _SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration")
 
 @dataclass(frozen=True, slots=True)
 class PayResult:
-    """`state`: `redirect` (to the provider, `url`), `app` (the payer goes on in an app: `url` opens
-    it on this device, and `app_code` is what a QR code says to it on another), `paid` (to the shop,
-    `url`), `unknown` (wait: the provider has not answered), `refused` (the session is open again,
-    with a notice)."""
+    """`state`: `redirect` (to the provider, `url`), `pushed` (the payer is asked in an app), `app`
+    (the payer goes on in an app: `url` opens it on this device, and `app_code` is what a QR code
+    says to it on another), `paid` (to the shop, `url`), `unknown` (wait: the provider has not
+    answered), `refused` (the session is open again, with a notice)."""
 
     state: str
     url: str | None = None
@@ -67,20 +71,29 @@ async def create_at_provider(
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, transaction_id)
         operation = await open_operation(db, transaction_id)
-    if transaction is None or operation is None:
-        return PayResult("unknown")
+        if transaction is None or operation is None:
+            return PayResult("unknown")
+        session = await get_session(db, transaction.session_id)
     if transaction.psp_reference is not None:
         return known_page(transaction)
     now = ctx.clock.now()
-    if not first and operation.tries == 0 and now < operation.created_at + FIRST_CALL:
+    # A press has its own call under way; what was published has nobody but the worker.
+    pressed = not first and not operation.request.get("published")
+    if pressed and operation.tries == 0 and now < operation.created_at + FIRST_CALL:
         return PayResult("unknown")
     grace = timedelta(seconds=ctx.settings.operation_grace)
     send = first or now < operation.created_at + grace
+    connector: Connector | None = None
     try:
-        connector = await connector_of(ctx, transaction)
-        result = await _ask(ctx, connector, transaction, operation, send=send)
+        if is_push(transaction) and not may_push(
+            transaction.payment_product_type, gift_card=session.gift_card_use
+        ):
+            # Refused when it was begun already; nothing shall ever leave us by another way.
+            result = Result(Outcome.REFUSED, code="not_allowed", message="no push here")
+        else:
+            connector = await connector_of(ctx, transaction)
+            result = await _ask(ctx, connector, transaction, operation, send=send)
     except NotConnected:
-        connector = None
         result = Result(Outcome.REFUSED, code="configuration", message="not connected")
     if _says_nothing(result, first=first):
         result = replace(result, outcome=Outcome.UNKNOWN)
@@ -96,11 +109,18 @@ async def create_at_provider(
 
 def known_page(transaction: Transaction) -> PayResult:
     """What a payer gets whose try has been answered: its page, where it can still be paid."""
-    if transaction.redirect_url is None:
-        return PayResult("unknown")
     if transaction.app_code is not None:
         return PayResult("app", transaction.redirect_url, transaction.app_code)
+    if is_push(transaction) and transaction.psp_reference is not None:
+        return PayResult("pushed")
+    if transaction.redirect_url is None:
+        return PayResult("unknown")
     return PayResult("redirect", transaction.redirect_url)
+
+
+def is_push(transaction: Transaction) -> bool:
+    """Whether the payer is asked in an app, and not sent to a page."""
+    return transaction.snapshot.get("push_to") is not None
 
 
 def _says_nothing(result: Result, *, first: bool) -> bool:
@@ -158,6 +178,7 @@ def _payment_request(
         email=customer.get("email"),
         lines=order_lines(transaction, operation),
         country=payers_country(transaction),
+        push_to=transaction.snapshot.get("push_to"),
     )
 
 
@@ -168,6 +189,13 @@ def _description(transaction: Transaction, operation: Operation) -> str:
     if operation.card_amount == 0:
         return name
     return f"{name} ({'resten etter gavekort' if norwegian else 'rest after gift card'})"
+
+
+def _first_look(transaction: Transaction, result: Result) -> timedelta:
+    if result.redirect_url:
+        return FIRST_LOOK
+    pushed = is_push(transaction) and result.outcome is Outcome.DONE
+    return PUSH_LOOK if pushed else timedelta()
 
 
 async def _keep_created(
@@ -193,16 +221,20 @@ async def _keep_created(
         closed = result.code == "not_allowed" and result.reference is not None
         if result.outcome is Outcome.DONE or closed:
             operation.state = "pending"
-            operation.due_at = now + FIRST_LOOK if result.redirect_url else now
+            operation.due_at = now + _first_look(transaction, result)
             transaction.psp_reference = result.reference
             transaction.redirect_url = result.redirect_url
             session.redirect_url = result.redirect_url
             transaction.app_code = session.app_code = result.app_code
             touch(session, now)
+            pushed = is_push(transaction) and result.app_code is None
+            if pushed and result.outcome is Outcome.DONE:
+                await note_pushed(db, session, transaction.id, now)
             answer = known_page(transaction)
         elif result.outcome is Outcome.REFUSED:
             notice = Notice.DECLINED if result.code == "declined" else Notice.PROVIDER_DOWN
             code = result.code or "refused"
+            push_failed(session, transaction.id)
             await settle.fail(
                 db, session, transaction, operation, now, notice=notice, code=code,
                 message=result.message,

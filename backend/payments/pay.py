@@ -20,6 +20,7 @@ from backend.errors import (
     DetailsMissing,
     PaymentInProgress,
     PaymentOptionNotAllowed,
+    PushNotAllowed,
     SessionClosed,
     SplitChanged,
 )
@@ -31,6 +32,7 @@ from backend.payments.search import make_findable
 from backend.payments.store import Happened, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
+from backend.rules.payment_option import may_push
 from backend.rules.session import SessionState, advance, is_expired
 from backend.rules.transaction import Status, product_type
 from backend.sessions.events import touch
@@ -45,23 +47,24 @@ from backend.sessions.read import leave_url
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
 
-__all__ = ["PayResult", "pay"]
+__all__ = ["PayResult", "begin", "pay"]
 
 
 async def pay(
     ctx: Backend, session_id: str, payment_product_type: str | None, expected_to_pay: int,
-    language: str, unmodified_since: str | None = None,
+    language: str, unmodified_since: str | None = None, push_to: str | None = None,
 ) -> PayResult:  # fmt: skip
     """Start to pay, or go on with the payment that is under way: a second press does nothing more.
 
     `expected_to_pay` (minor units) is what the payer was shown; SplitChanged where it is no longer
     so. PaymentInProgress where another option is being paid with; SessionLocked while the merchant
-    changes the session.
+    changes the session. `push_to` (E.164): ask in the wallet's app on that phone instead of sending
+    the payer to a page; PushNotAllowed where that may not be.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
-        known = await _under_way(db, session, payment_product_type, expected_to_pay)
+        known = await _under_way(db, session, payment_product_type, expected_to_pay, push_to)
         if known is not None and known.state != "unknown":
             return known
         if known is not None:
@@ -72,8 +75,8 @@ async def pay(
                 raise SessionClosed("this session is closed")
             check_unmodified(session, unmodified_since)
             check_not_locked(ctx, session, now)
-            transaction, operation = await _begin(
-                ctx, db, session, payment_product_type, expected_to_pay, now, language
+            transaction, operation = await begin(
+                db, session, payment_product_type, expected_to_pay, now, language, push_to
             )
             begun = transaction.id
             if operation.psp_amount == 0:
@@ -88,8 +91,9 @@ async def pay(
 
 
 async def _under_way(
-    db: AsyncSession, session: CheckoutSession, option: str | None, expected_to_pay: int
-) -> PayResult | None:
+    db: AsyncSession, session: CheckoutSession, option: str | None, expected_to_pay: int,
+    push_to: str | None,
+) -> PayResult | None:  # fmt: skip
     """What a second press, a second tab or the back button gets."""
     if session.state == SessionState.PAID:
         return PayResult("paid", leave_url(session, PageState.PAID))
@@ -98,16 +102,20 @@ async def _under_way(
     assert session.transaction_id is not None
     transaction = await lock_transaction(db, session.transaction_id)
     to_pay = session.amount - session.gift_card_amount
-    if (transaction.payment_product_type, to_pay) != (option, expected_to_pay):
+    asked = (transaction.payment_product_type, to_pay, session.pushed_to)
+    if asked != (option, expected_to_pay, push_to):
         raise PaymentInProgress("a payment of this session is under way")
     return known_page(transaction)
 
 
-async def _begin(
-    ctx: Backend, db: AsyncSession, session: CheckoutSession, option: str | None,
-    expected_to_pay: int, now: datetime, language: str,
+async def begin(
+    db: AsyncSession, session: CheckoutSession, option: str | None, expected_to_pay: int,
+    now: datetime, language: str, push_to: str | None = None,
 ) -> tuple[Transaction, Operation]:  # fmt: skip
-    """Write the transaction INITIATED and the try with its key, and hold the card's share."""
+    """Write the transaction INITIATED and the try with its key, and hold the card's share. The
+    caller has the open session's row locked."""
+    if push_to is not None and not may_push(option, gift_card=session.gift_card_use):
+        raise PushNotAllowed("nothing can be pushed to a phone with this option in this session")
     choices = (session.body.get("express") or {}).get("shipping_options") or []
     if not session.details_done or (choices and session.chosen_shipping is None):
         raise DetailsMissing("the payer's details are not complete")
@@ -131,7 +139,8 @@ async def _begin(
         currency=session.currency, amount=session.amount,
         payment_product_type=product_type(session.amount, to_pay, option if to_pay else None),
         merchant_reference=session.merchant_reference,
-        snapshot=_snapshot(session, language) | {"auto_capture": await wanted(db, session)},
+        snapshot=_snapshot(session, language)
+        | {"auto_capture": await wanted(db, session), "push_to": push_to},
         return_ref=new_uuid(), created_at=now, updated_at=now,
         gift_card=used.id if used else None,
         gift_card_shown={"card_id": used.card_id, "masked_card_token": used.number_mask}
@@ -150,6 +159,7 @@ async def _begin(
     session.state = advance(SessionState(session.state), SessionState.PAYING)
     session.transaction_id = transaction.id
     session.gift_card_amount = share
+    session.pushed_to, session.pushed_with = push_to, option if push_to else None
     session.notice = None
     touch(session, now)
     await record(db, transaction, Happened("INITIALIZE", transaction.amount), now)

@@ -40,6 +40,7 @@ async def authorize(
         begin(db, transaction, now)
     session.state = advance_session(SessionState(session.state), SessionState.PAID)
     session.redirect_url = session.app_code = None
+    session.pushed_to = session.pushed_with = None
     session.notice = None
     await record(db, transaction, Happened("AUTHORIZE", transaction.amount, card_amount=split.card,
                  wallet_transaction_id=transaction.hold_id, created_by=operation.created_by),
@@ -71,6 +72,7 @@ async def fail(
     session.state = advance_session(SessionState(session.state), SessionState.OPEN)
     session.transaction_id = None
     session.redirect_url = session.app_code = None
+    session.pushed_to = session.pushed_with = None
     session.gift_card_amount = 0
     session.notice = notice.value
     details = {"error": code, "payment_product_type": transaction.payment_product_type}
@@ -120,6 +122,7 @@ def _hold_on(session: CheckoutSession, transaction: Transaction, now: datetime) 
     transaction.updated_at = now
     session.state = advance_session(SessionState(session.state), SessionState.ON_HOLD)
     session.redirect_url = session.app_code = session.notice = None
+    session.pushed_to = session.pushed_with = None
     return True
 
 

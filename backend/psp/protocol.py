@@ -106,7 +106,8 @@ class PaymentRequest:
     country: str | None = None
     """Where the payer lives, ISO 3166-1 alpha-2, where we know it."""
     push_to: str | None = None
-    """The payer's phone (E.164), where the payment may be pushed to an app on it."""
+    """Ask the payer in the wallet's app on this phone (E.164) and give no page; None: no push. Only
+    for options of `rules.payment_option.PUSHES`; never while a gift card can be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +213,8 @@ class Connector(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     async def create_payment(self, request: PaymentRequest) -> Result:
-        """DONE has `reference` and `redirect_url` (none where the payer's app was told by itself).
-        The same `key` again gives the same payment."""
+        """DONE has `reference` and `redirect_url`; where the payer is asked in an app (`push_to`) there
+        is no address. The same `key` again gives the same payment."""
 
     async def abort(self, reference: str, key: str) -> Result:
         """Give a payment up that is not paid yet. DONE only when it can no longer be paid."""

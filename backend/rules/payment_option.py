@@ -32,6 +32,9 @@ STANDALONE = ("vipps",)
 WALLETS = "dintero.wallets"
 ZERO = "dintero.zero"
 
+PUSHES = frozenset({"vipps", "swish.swish"})
+"""Options whose provider can ask the payer in the app on their phone, without a page of ours."""
+
 _TYPES_WITH_GIFT_CARD = ("payex", "bambora")
 _OPTIONS_WITH_GIFT_CARD = ("dintero_psp.creditcard", "klarna.klarna")
 
@@ -39,6 +42,12 @@ _OPTIONS_WITH_GIFT_CARD = ("dintero_psp.creditcard", "klarna.klarna")
 def works_with_gift_card(option: str) -> bool:
     """`payex` and `bambora` whole, else two named options."""
     return option.split(".")[0] in _TYPES_WITH_GIFT_CARD or option in _OPTIONS_WITH_GIFT_CARD
+
+
+def may_push(option: str | None, *, gift_card: bool) -> bool:
+    """Whether the payer may be asked in the wallet's app. Never while a gift card can be used: the
+    card comes first, and that is done on the checkout's page."""
+    return option in PUSHES and not gift_card
 
 
 @dataclass(frozen=True, slots=True)

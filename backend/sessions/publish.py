@@ -1,9 +1,9 @@
 """Send the payer the checkout's link by SMS when the session is made.
 
 A push to a wallet app is not sent while a gift card can be used: the payer has to use the card
-first, and an SMS with the link goes out in its place. Without a gift card, and to a terminal, there
-is nothing of ours that pushes: skipped. Source: `reference/dintero-api.md#27-configuration`,
-`#31-rules`; see docs/publish.md.
+first, and an SMS with the link goes out in its place. Without a gift card the payment is begun by
+`payments.push`, where nothing has to be asked of the payer first. Source:
+`reference/dintero-api.md#27-configuration`, `#31-rules`; see docs/publish.md.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from backend.context import Backend
 from backend.ids import new_uuid
 from backend.outbox.enqueue import Message, enqueue
 from backend.outbox.tables import Delivery
+from backend.rules.payment_option import may_push
 from backend.sessions import events
 from backend.sessions.links import view_link
+from backend.sessions.phones import REGIONS
 from backend.sessions.tables import CheckoutSession
 
 EVENT = "PUSH_NOTIFICATION_SENT"
@@ -31,7 +33,6 @@ _TEXTS = {
     45: "{merchant}: Betal her: {link}",
 }
 _OTHER_TEXT = "{merchant}: Pay here: {link}"
-_REGIONS = {"NOK": "NO", "SEK": "SE", "DKK": "DK"}
 MAX_NAME = 40
 
 
@@ -48,7 +49,9 @@ def publish(
         if by_sms:
             entry |= {"channel": "sms", "type": "checkout-link"}
         again = any("delivery_id" in before for before in entries)
-        if not by_sms or number is None or again or ctx.settings.sms_url is None:
+        if one["channel"] == "push" and not by_sms:
+            entry |= _push(session, one["type"], number, entries)
+        elif not by_sms or number is None or again or ctx.settings.sms_url is None:
             entry["status"] = "skipped"
         elif not phonenumbers.is_valid_number(number):
             entry["status"] = "failed"
@@ -56,6 +59,26 @@ def publish(
             entry["delivery_id"] = _enqueue(ctx, db, session, number, merchant, now).id
         entries.append(entry)
     session.publish = entries
+
+
+def _push(
+    session: CheckoutSession, kind: str, number: phonenumbers.PhoneNumber | None,
+    entries: list[dict[str, Any]],
+) -> dict[str, str]:  # fmt: skip
+    """`{push_to, option}` of a payment to begin, else `{status}`. One push a session."""
+    option = next((o for o in session.options if may_push(o, gift_card=False)), None)
+    choices = (session.body.get("express") or {}).get("shipping_options")
+    ready = session.details_done and not choices and session.amount > 0
+    again = any("push_to" in before for before in entries)
+    if kind != "app" or option is None or number is None or not ready or again:
+        return {"status": "skipped"}
+    if not phonenumbers.is_valid_number(number):
+        return {"status": "failed"}
+    return {"push_to": _written(number), "option": option}
+
+
+def _written(number: phonenumbers.PhoneNumber) -> str:
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def _phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
@@ -67,7 +90,7 @@ def _phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
         written = (part or {}).get("phone_number")
         if written:
             try:
-                return phonenumbers.parse(written, _REGIONS.get(session.currency))
+                return phonenumbers.parse(written, REGIONS.get(session.currency))
             except phonenumbers.NumberParseException:
                 return phonenumbers.PhoneNumber()
     return None
@@ -77,7 +100,7 @@ def _enqueue(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, number: phonenumbers.PhoneNumber,
     merchant: str, now: datetime,
 ) -> Delivery:  # fmt: skip
-    to = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    to = _written(number)
     text = _TEXTS.get(number.country_code or 0, _OTHER_TEXT).format(
         merchant=" ".join(merchant.split())[:MAX_NAME],
         link=view_link(ctx.settings.base_url, session.id),
@@ -101,10 +124,37 @@ async def shown_publish(db: AsyncSession, session: CheckoutSession) -> list[dict
     shown = []
     for entry in session.publish:
         status = entry.get("status")
-        if status is None:
+        if status is None and "delivery_id" in entry:
             status = "failed" if states.get(entry["delivery_id"]) == "failed" else "sent"
+        elif status is None:
+            status = "sent" if "transaction_id" in entry else "skipped"
         shown.append({key: entry[key] for key in ("id", "channel", "type")} | {"status": status})
     return shown
+
+
+def push_begun(session: CheckoutSession, push_to: str, transaction_id: str) -> None:
+    """The published push has its payment."""
+    session.publish = [
+        {**entry, "transaction_id": transaction_id} if entry.get("push_to") == push_to else entry
+        for entry in session.publish
+    ]
+
+
+def push_failed(session: CheckoutSession, transaction_id: str) -> None:
+    """The provider would not have it, where it was a published one."""
+    session.publish = [
+        {**entry, "status": "failed"} if entry.get("transaction_id") == transaction_id else entry
+        for entry in session.publish
+    ]
+
+
+async def note_pushed(
+    db: AsyncSession, session: CheckoutSession, transaction_id: str, now: datetime
+) -> None:
+    """The provider has taken a push, published or pressed for: the session's events say so."""
+    entry = next((e for e in session.publish if e.get("transaction_id") == transaction_id), None)
+    details = {"channel": "push", "type": "app"} | ({"id": entry["id"]} if entry else {})
+    await events.record(db, session, EVENT, now, details)
 
 
 async def read_publish(ctx: Backend, session_id: str) -> list[dict[str, Any]]:

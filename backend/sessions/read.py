@@ -13,10 +13,12 @@ from backend.cards.tables import Card
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import SessionNotFound
+from backend.rules.payment_option import may_push
 from backend.rules.session import SessionState, is_expired
 from backend.sessions.details import address_from, countries_of
 from backend.sessions.links import return_link
 from backend.sessions.load import get_session, gift_card_of, is_locked, share_of
+from backend.sessions.phones import payer_phone
 from backend.sessions.shipping import key_of
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
 from backend.sessions.view import (
@@ -77,7 +79,7 @@ def _view(
     state = page_state(ctx, session)
     shown_card = _gift_card(ctx, session, added, card)
     to_pay = session.amount - (shown_card.amount if shown_card else 0)
-    options = tuple(OptionView(o) for o in session.options) if to_pay > 0 else ()
+    options = tuple(_option(session, o) for o in session.options) if to_pay > 0 else ()
     shipping = order.get("shipping_option") or {}
     choices = _shipping_options(session, express)
     return CheckoutView(
@@ -123,8 +125,14 @@ def _view(
         locked=is_locked(ctx, session, ctx.clock.now()),
         discounts_offered=bool(_discounts(express).get("callback_url")),
         discount_codes=tuple(str(c) for c in order.get("discount_codes") or ()),
+        pushed_to=payer_phone(session.pushed_to) if session.pushed_to else None,
+        pushed_with=session.pushed_with,
         checkboxes=tuple(_checkbox(box) for box in body.get("checkboxes") or []),
     )
+
+
+def _option(session: CheckoutSession, option: str) -> OptionView:
+    return OptionView(option, pushes=may_push(option, gift_card=session.gift_card_use))
 
 
 def _discounts(express: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -45,6 +45,10 @@ class CheckoutSession(SQLModel, table=True):
     """While a payment is under way: the provider's page."""
     app_code: str | None = None
     """As the transaction's: `redirect_url` opens an app."""
+    pushed_to: str | None = Field(default=None, max_length=20)
+    """While a payment is under way: the phone (E.164) whose wallet app was asked, where one was."""
+    pushed_with: str | None = Field(default=None, max_length=64)
+    """By which option."""
     gift_card_amount: int = Field(default=0, sa_type=BigInteger)
     """From Pay on: what was set aside on the gift card."""
     publish: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)

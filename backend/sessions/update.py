@@ -14,13 +14,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import profile_of
 from backend.context import Backend
-from backend.errors import InvalidRequest, SessionNotFound
+from backend.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound
 from backend.rules import session as rules
 from backend.sessions import events, shipping
 from backend.sessions.change import keep_body
 from backend.sessions.create import check_lines, decide, refuse
 from backend.sessions.express_callbacks import ask_for_shipping
-from backend.sessions.load import lock_open
+from backend.sessions.load import check_open, lock_session
 from backend.sessions.lock import unlock
 from backend.sessions.request import (
     Address,
@@ -66,16 +66,19 @@ async def update_session(
     origin: events.Request, *, without_lock: bool = False, force_shipping_callback: bool = False,
 ) -> None:  # fmt: skip
     """Take the merchant's changes. InvalidRequest where the session is not locked, or where the
-    amounts, the shipping option or the gift card rules do not allow them.
+    amounts, the shipping option or the gift card rules do not allow them; GiftCardTurnsOn while a
+    push is under way, which a session with a gift card cannot have.
 
     With options in `express.shipping_options` the shop is not asked for them by callback, unless
     `force_shipping_callback`; without any it is, where an address is known.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        session = await lock_open(db, session_id, now)
+        session = await lock_session(db, session_id)
         if session.account_id != account_id:
             raise SessionNotFound("there is no such session")
+        await _check_push(ctx, db, session, request)
+        check_open(session, now, None)
         if session.pay_lock_id is None and not without_lock:
             raise InvalidRequest("the session must be locked first, or update_without_lock set")
         await _change(ctx, db, session, request, now, origin)
@@ -86,15 +89,32 @@ async def update_session(
         await ask_for_shipping(ctx, session_id)
 
 
+async def _check_push(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate
+) -> None:
+    """GiftCardTurnsOn where a push is under way that could not be sent after this change."""
+    if session.state != rules.SessionState.PAYING or session.pushed_to is None:
+        return
+    body = copy.deepcopy(session.body)
+    _merge(session, body, request)
+    profile = await profile_of(db, session.account_id, session.profile_id)
+    if decide(ctx, profile, body).gift_card and not session.gift_card_use:
+        raise GiftCardTurnsOn("a push is under way, and with this a gift card could be used")
+
+
+def _merge(session: CheckoutSession, body: dict[str, Any], request: SessionUpdate) -> None:
+    given = request.order.model_dump(mode="json", exclude_unset=True)
+    express = request.express.model_dump(mode="json", exclude_unset=True) if request.express else {}
+    _change_order(session, body, given, express)
+
+
 async def _change(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate,
     now: datetime, origin: events.Request,
 ) -> None:  # fmt: skip
     before = session.body
     body = copy.deepcopy(before)
-    given = request.order.model_dump(mode="json", exclude_unset=True)
-    express = request.express.model_dump(mode="json", exclude_unset=True) if request.express else {}
-    _change_order(session, body, given, express)
+    _merge(session, body, request)
     check_lines(body["order"])
     _check_amounts(body["order"])
     profile = await profile_of(db, session.account_id, session.profile_id)

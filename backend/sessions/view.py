@@ -68,6 +68,8 @@ class GiftCardView:
 class OptionView:
     type: str
     """E.g. `dintero_psp.creditcard`."""
+    pushes: bool = False
+    """The payer may be asked in the app on their phone instead of going to a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +150,7 @@ class CheckoutView:
     """The shop is changing the session: nothing can be edited or paid until it is done."""
     discounts_offered: bool = False
     discount_codes: tuple[str, ...] = ()
+    pushed_to: str | None = None
+    """While PAYING: the phone whose wallet app was asked, masked: `+47 ••• •• •66`."""
+    pushed_with: str | None = None
+    """By which option."""

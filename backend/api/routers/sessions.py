@@ -15,14 +15,14 @@ from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 from backend.payments.attempts import settle_return
 from backend.payments.cancel import cancel_session
-from backend.sessions.create import create_session
+from backend.payments.push import create_and_push, update_and_end_push
 from backend.sessions.events import Request as Origin_
 from backend.sessions.links import view_link
 from backend.sessions.listing import SessionFilter, list_sessions
 from backend.sessions.publish import read_publish
 from backend.sessions.request import Moment, SessionRequest
 from backend.sessions.shape import read_session
-from backend.sessions.update import SessionUpdate, update_session
+from backend.sessions.update import SessionUpdate
 
 router = strict_router()
 Toggles = Annotated[str, Header(alias="Dintero-Feature-Toggles")]
@@ -63,7 +63,7 @@ async def _create(
 ) -> dict[str, Any]:  # fmt: skip
     caller.require(*WRITE_CHECKOUT)
     strict = "strict-session-amounts" in [t.strip() for t in toggles.split(",")]
-    session_id = await create_session(ctx, caller, body, origin, strict_amounts=strict)
+    session_id = await create_and_push(ctx, caller, body, origin, strict_amounts=strict)
     answer: dict[str, Any] = {
         "id": session_id,
         "url": view_link(ctx.settings.base_url, session_id),
@@ -105,7 +105,7 @@ async def update(
 ) -> dict[str, Any]:  # fmt: skip
     """Take the merchant's changes, and the lock off with them."""
     caller.require(*WRITE_CHECKOUT, "read:checkout")
-    await update_session(
+    await update_and_end_push(
         ctx, caller.account_id, session_id, body, origin, without_lock=update_without_lock,
         force_shipping_callback=force_shipping_address_callback,
     )  # fmt: skip

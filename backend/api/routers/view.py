@@ -18,6 +18,7 @@ from backend.errors import FieldError, GavekortError, InvalidRequest
 from backend.payments import takeback
 from backend.payments.attempts import abandon, reopen
 from backend.payments.pay import PayResult, pay
+from backend.payments.push import phone_to_push_to
 from backend.sessions import payer
 from backend.sessions.details import Details, address_from
 from backend.sessions.express_callbacks import set_discount_codes
@@ -191,31 +192,36 @@ async def pay_session(
     session_id: str, body: PayRequest, ctx: Context, response: Response,
     language: Language = "en", unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """200 with `redirect_url`; 202 with `poll_url` while the provider has not answered; a refusal
-    is a 200 with `error`, since another option may be tried."""
+    """200 with `redirect_url`, or without one where the payer is asked in the wallet's app: that is
+    what `phone_number` does for the options that can. 202 with `poll_url` while the provider has
+    not answered; a refusal is a 200 with `error`, since another option may be tried."""
     type_ = body.payment_product_type
-    result = await _pay(ctx, session_id, type_, body.amount, language, unmodified_since)
+    push_to = await phone_to_push_to(ctx, session_id, type_, body.phone_number)
+    result = await _pay(ctx, session_id, type_, body.amount, language, unmodified_since, push_to)
     poll = f"{ctx.settings.base_url}/v1/view/{session_id}/session"
     if result.state == "refused":
         return {"success": False, "actions": [], "error": "Rejected"}
     if result.state == "unknown":
         response.status_code = 202
         return {"success": True, "actions": [], "poll_url": poll}
+    if result.state == "pushed":
+        return {"success": True, "actions": [], "poll_url": poll}
     return {"success": True, "actions": [], "redirect_url": result.url, "poll_url": poll}
 
 
 async def _pay(
     ctx: Backend, session_id: str, type_: str, amount: int | None, language: str,
-    unmodified_since: str | None,
+    unmodified_since: str | None, push_to: str | None = None,
 ) -> PayResult:  # fmt: skip
     shown = await read_view(ctx, session_id)
     to_pay = shown.to_pay if amount is None else amount
     option = type_ if shown.to_pay > 0 or shown.state is PageState.PAYING else None
+    push_to = push_to if option is not None else None
     try:
-        return await pay(ctx, session_id, option, to_pay, language, unmodified_since)
+        return await pay(ctx, session_id, option, to_pay, language, unmodified_since, push_to)
     except GavekortError:
         if shown.state is not PageState.PAYING:
             raise
         # Another option than the one under way: that one is ended first, at its provider.
         await reopen(ctx, session_id)
-        return await pay(ctx, session_id, option, to_pay, language, unmodified_since)
+        return await pay(ctx, session_id, option, to_pay, language, unmodified_since, push_to)
