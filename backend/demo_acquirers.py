@@ -55,6 +55,15 @@ def _bambora(base_url: str, secret: str) -> Credentials:
     }
 
 
+def _swish(base_url: str, secret: str) -> Credentials:
+    return {
+        "base_url": f"{base_url}/swish-cpcapi",
+        "swish_number": "1231181189",
+        # Stands for the app, which no desktop has.
+        "app_url": f"{base_url}/app",
+    }
+
+
 ACQUIRERS = (
     Acquirer(
         "swedbankpay",
@@ -72,6 +81,7 @@ ACQUIRERS = (
         _bambora,
         register="/_admin/merchants",
     ),
+    Acquirer("swish", "Swish", 15, ("swish.swish",), _swish),
 )
 
 

@@ -9,7 +9,7 @@ from checkout_ui import texts
 from checkout_ui.parts import icon, locked, notice, words
 from checkout_ui.shown import Language
 from checkout_ui.state import Checkout
-from checkout_ui.steps import details, discount, gift_card, order_summary, payment, result
+from checkout_ui.steps import app, details, discount, gift_card, order_summary, payment, result
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
 """On what `hosted_page` writes into the prerendered HTML: React keeps it until the state comes."""
@@ -26,7 +26,8 @@ def page() -> rx.Component:
                     Checkout.stage,
                     ("loading", _loading()),
                     ("open", _open()),
-                    ("paying", result.waiting()),
+                    ("paying", rx.cond(Checkout.app_qr != "", app.go_on(), result.waiting())),
+                    ("on_hold", result.on_hold()),
                     ("paid", result.paid()),
                     ("cancelled", result.cancelled()),
                     ("expired", result.expired()),

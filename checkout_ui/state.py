@@ -27,6 +27,7 @@ from backend.errors import (
     SessionNotFound,
 )
 from backend.sessions import payer, read
+from backend.sessions.qr_code import qr_code
 from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import colours, embed, formats, shown, texts
 
@@ -73,6 +74,9 @@ class Checkout(rx.State):
     leave_url: str = ""
     provider_url: str = ""
     """While paying: the provider's page, where it is known."""
+    app_qr: str = ""
+    """While paying, where that goes on in an app: the image of its QR code (`data:` URI). Then
+    `provider_url` opens the app on this device."""
     transaction_id: str = ""
     paid_lead: str = ""
 
@@ -298,6 +302,7 @@ class Checkout(rx.State):
             accent=colours.accent(view.theme.get("primary")),
             leave_url=view.leave_url,
             provider_url=view.redirect_url or "",
+            app_qr=qr_code(view.app_code) if view.app_code else "",
             transaction_id=view.transaction_id or "",
             lines=shown.lines(view, language),
             sums=shown.sums(view, language),
@@ -327,7 +332,7 @@ class Checkout(rx.State):
         )
         if view.notice is not None and view.state is PageState.OPEN:
             self._set(notice=self._text(f"notice.{view.notice.value}"))
-        if before in ("open", "paying") and view.state in _CLOSED:
+        if before in ("open", "paying", "on_hold") and view.state in _CLOSED:
             self._leave(view)
 
     def _leave(self, view: CheckoutView) -> None:
@@ -345,8 +350,10 @@ class Checkout(rx.State):
             return
         before, stage, locked = self.sums.to_pay, self.stage, self.locked
         self._show(view)
-        if stage == "paying" and view.state is PageState.OPEN and self.notice:
+        if stage in ("paying", "on_hold") and view.state is PageState.OPEN and self.notice:
             self._move_focus("notice")
+        elif stage != "on_hold" and view.state is PageState.ON_HOLD:
+            self._move_focus("result")
         elif view.state is PageState.OPEN:
             if locked and not view.locked:
                 self._announce("announced.unlocked")

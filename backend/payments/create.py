@@ -228,6 +228,9 @@ async def _keep_created(
             transaction.app_code = session.app_code = result.app_code
             touch(session, now)
             pushed = is_push(transaction) and result.app_code is None
+            if result.app_code is not None:
+                # No app answers at that number: the payer goes on from the page.
+                session.pushed_to = session.pushed_with = None
             if pushed and result.outcome is Outcome.DONE:
                 await note_pushed(db, session, transaction.id, now)
             answer = known_page(transaction)

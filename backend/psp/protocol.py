@@ -213,8 +213,8 @@ class Connector(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     async def create_payment(self, request: PaymentRequest) -> Result:
-        """DONE has `reference` and `redirect_url`; where the payer is asked in an app (`push_to`) there
-        is no address. The same `key` again gives the same payment."""
+        """DONE has `reference` and `redirect_url`; where the payer is asked in an app (`push_to`)
+        there is no address. The same `key` again gives the same payment."""
 
     async def abort(self, reference: str, key: str) -> Result:
         """Give a payment up that is not paid yet. DONE only when it can no longer be paid."""

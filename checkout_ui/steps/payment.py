@@ -130,7 +130,7 @@ class PaymentState(Checkout):
         self._end()
         if view is not None and self.notice:
             self._move_focus("notice")
-        elif view is not None and view.state == "paying":
+        elif view is not None and view.state in ("paying", "on_hold"):
             self._move_focus("result")
 
     async def _not_paid(self, error: Exception) -> None:

@@ -12,7 +12,7 @@ from checkout_ui.steps.payment import PaymentState
 def waiting() -> rx.Component:
     """Goes on by itself: the page follows the session (`Checkout.watch`)."""
     at_provider = Checkout.provider_url != ""
-    return _panel(
+    return panel(
         rx.el.span(class_name="spinner big", aria_hidden="true"),
         words("wait.heading"),
         rx.el.p(rx.cond(at_provider, words("wait.at_provider"), words("wait.checking"))),
@@ -41,25 +41,28 @@ def waiting() -> rx.Component:
 
 
 def paid() -> rx.Component:
-    return _panel(
+    return panel(
         rx.el.span(icon("check"), class_name="badge good"),
         words("paid.heading"),
         rx.el.p(Checkout.paid_lead),
-        rx.cond(
-            Checkout.transaction_id != "",
-            rx.el.p(
-                words("paid.reference"),
-                ": ",
-                rx.el.span(Checkout.transaction_id, class_name="digits"),
-                class_name="muted small",
-            ),
-        ),
+        _reference(),
+        _back("paid.back"),
+    )
+
+
+def on_hold() -> rx.Component:
+    """The payer is through; the page goes on by itself once it is decided (`Checkout.watch`)."""
+    return panel(
+        rx.el.span(icon("clock"), class_name="badge"),
+        words("hold.heading"),
+        rx.el.p(words("hold.lead")),
+        _reference(),
         _back("paid.back"),
     )
 
 
 def cancelled() -> rx.Component:
-    return _panel(
+    return panel(
         rx.el.span(icon("cross"), class_name="badge"),
         words("cancelled.heading"),
         rx.el.p(words("cancelled.lead")),
@@ -68,7 +71,7 @@ def cancelled() -> rx.Component:
 
 
 def expired() -> rx.Component:
-    return _panel(
+    return panel(
         rx.el.span(icon("clock"), class_name="badge"),
         words("expired.heading"),
         rx.el.p(words("expired.lead")),
@@ -77,20 +80,32 @@ def expired() -> rx.Component:
 
 
 def missing() -> rx.Component:
-    return _panel(
+    return panel(
         rx.el.span(icon("alert"), class_name="badge"),
         words("missing.heading"),
         rx.el.p(words("missing.lead")),
     )
 
 
-def _panel(mark: rx.Component, heading: rx.Var[str], *children: rx.Component) -> rx.Component:
+def panel(mark: rx.Component, heading: rx.Var[str], *children: rx.Component) -> rx.Component:
     return rx.el.section(
         mark,
         rx.el.h2(heading, id="result", tab_index=-1),
         *children,
         class_name="panel",
         custom_attrs={"aria-labelledby": "result"},
+    )
+
+
+def _reference() -> rx.Component:
+    return rx.cond(
+        Checkout.transaction_id != "",
+        rx.el.p(
+            words("paid.reference"),
+            ": ",
+            rx.el.span(Checkout.transaction_id, class_name="digits"),
+            class_name="muted small",
+        ),
     )
 
 

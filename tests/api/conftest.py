@@ -16,6 +16,8 @@ from tests.support.bambora import Merchant as BamboraMerchant
 from tests.support.bambora_payer import BamboraPayer
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import Merchant, close_merchant, open_merchant, profile
+from tests.support.klarna import OPTION as KLARNA
+from tests.support.klarna import KlarnaSandbox
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +79,20 @@ async def payer_at_bambora(
     await save_profile(merchant.ctx, profile("", "", connections=connected))
     yield BamboraPayer(merchant, bambora, account)
     await merchant.audit()
+
+
+@pytest.fixture(scope="session")
+def _klarna(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KlarnaSandbox]:
+    klarna = KlarnaSandbox(repository, tmp_path_factory.mktemp("klarna"))
+    klarna.start()
+    yield klarna
+    klarna.kill()
+    klarna.http.close()
+
+
+@pytest.fixture
+async def klarna(_klarna: KlarnaSandbox, merchant: Merchant) -> AsyncIterator[KlarnaSandbox]:
+    """Connected to the merchant's profile, alone."""
+    await save_profile(merchant.ctx, profile("", "", connections={KLARNA: _klarna.credentials}))
+    yield _klarna
+    _klarna.reset()

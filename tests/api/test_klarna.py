@@ -3,67 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlmodel import select
 
-from backend.accounts.profiles import save_profile
 from backend.payments.attempts import reopen
 from backend.payments.pay import pay
 from backend.payments.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import Notice, PageState
-from tests.support.checkout import Merchant, profile
+from tests.support.checkout import Merchant
 from tests.support.klarna import DENIED, OPTION, PENDING, KlarnaSandbox
+from tests.support.klarna_payer import KlarnaPayer as Payer
 from tests.support.sandbox import Listener
-
-
-@pytest.fixture(scope="session")
-def _klarna(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KlarnaSandbox]:
-    klarna = KlarnaSandbox(repository, tmp_path_factory.mktemp("klarna"))
-    klarna.start()
-    yield klarna
-    klarna.kill()
-    klarna.http.close()
-
-
-@pytest.fixture
-async def klarna(_klarna: KlarnaSandbox, merchant: Merchant) -> AsyncIterator[KlarnaSandbox]:
-    """Connected to the merchant's profile, alone."""
-    await save_profile(merchant.ctx, profile("", "", connections={OPTION: _klarna.credentials}))
-    yield _klarna
-    _klarna.reset()
-
-
-class Payer:
-    """One payer's session, with or without a gift card of 100.00."""
-
-    def __init__(self, merchant: Merchant, klarna: KlarnaSandbox) -> None:
-        self.merchant = merchant
-        self.klarna = klarna
-        self.session_id = ""
-        self.card: dict[str, Any] = {}
-
-    async def begin(self, **more: Any) -> str:
-        """Press Pay; the address of Klarna's page."""
-        self.card = await self.merchant.card(10000)
-        self.session_id = await self.merchant.ready(40000, self.card, **more)
-        shown = await self.merchant.view(self.session_id)
-        assert [option.type for option in shown.options] == [OPTION]
-        result = await pay(self.merchant.ctx, self.session_id, OPTION, 30000, "nb")
-        assert result.state == "redirect"
-        assert result.url is not None
-        return result.url
-
-    async def transaction(self) -> Transaction:
-        """The session's only one."""
-        statement = select(Transaction).where(Transaction.session_id == self.session_id)
-        async with self.merchant.ctx.db.reading() as db:
-            return (await db.exec(statement)).one()
 
 
 @pytest.fixture
@@ -129,39 +82,6 @@ async def test_declined_then_the_payer_chooses_again(payer: Payer) -> None:
     again = await pay(merchant.ctx, payer.session_id, OPTION, 30000, "nb")
     await merchant.come_back(klarna.pay(str(again.url)))
     assert (await merchant.view(payer.session_id)).state is PageState.PAID
-    await merchant.audit()
-
-
-async def test_a_risk_is_decided_after_the_payer_came_back(payer: Payer) -> None:
-    """Klarna looks at it: the card stays held, nothing is told to be paid; then Klarna accepts."""
-    merchant, klarna = payer.merchant, payer.klarna
-    url = await payer.begin()
-    before = await merchant.view(payer.session_id)
-    assert before.redirect_url == url
-    await merchant.come_back(klarna.pay(url, PENDING))
-    shown = await merchant.view(payer.session_id)
-    assert shown.state is PageState.PAYING
-    # The payer can do no more there, and a page that is open hears of it.
-    assert shown.redirect_url is None and shown.version > before.version
-    assert await merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
-    klarna.admin("clock", advance=61)
-    merchant.clock.ahead += timedelta(seconds=61)
-    assert await reconcile_due(merchant.ctx) == 1
-    shown = await merchant.view(payer.session_id)
-    assert shown.state is PageState.PAID
-    await merchant.audit()
-
-
-async def test_a_risk_is_refused_later(payer: Payer) -> None:
-    merchant, klarna = payer.merchant, payer.klarna
-    klarna.admin("settings", fraud_outcome="REJECTED")
-    await merchant.come_back(klarna.pay(await payer.begin(), PENDING))
-    klarna.admin("clock", advance=61)
-    merchant.clock.ahead += timedelta(seconds=61)
-    await reconcile_due(merchant.ctx)
-    shown = await merchant.view(payer.session_id)
-    assert (shown.state, shown.notice) == (PageState.OPEN, Notice.DECLINED)
-    assert await merchant.balance(payer.card["card_id"]) == (10000, 0, 0)
     await merchant.audit()
 
 

@@ -129,7 +129,7 @@ async def test_by_card_captured_and_refunded_in_parts(payer: Payer) -> None:
     assert (await payer.state())[0] is PageState.PAID
     transaction = await payer.transaction()
     order = provider.order(transaction.psp_reference)
-    assert (order["amount"], order["currency"], order["instrument"]) == (30000, "NOK", "CreditCard")
+    assert (order["amount"], order["currency"], order["instrument"]) == (30000, "SEK", "CreditCard")
     assert order["description"] == "Ordre order-1 (resten etter gavekort)"
     assert order["language"] == "nb-NO"
     assert order["metadata"]["transactionId"] == transaction.id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,11 +18,13 @@ from backend.settings import Settings
 from tests.support import bambora
 from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import Acquirer
-from tests.support.checkout import ACCOUNT, profile
-from tests.support.crash import SECRET_KEY, Checkout
+from tests.support.checkout import ACCOUNT, profile, session_body
+from tests.support.crash import ADDRESS, SECRET_KEY, Checkout
 from tests.support.klarna import KlarnaSandbox
 from tests.support.sandbox import Sandbox
 from tests.support.swedbankpay import PLAIN
+from tests.support.swish import OPTION as SWISH
+from tests.support.swish import WITHOUT_GIFT_CARDS, SwishSandbox
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,14 @@ BEHIND: dict[str, Callable[[Path, Path], Behind]] = {
 }
 
 
+def swish(repository: Path, folder: Path) -> Behind:
+    """Not among the others: it does not go with gift cards."""
+    sandbox = SwishSandbox(repository, "swish", folder)
+    sandbox.start()
+    sandbox.new_merchant()
+    return Behind("swish", SWISH, sandbox, sandbox.credentials, sandbox.answer)
+
+
 class ProviderCheckout(Checkout):
     """As `Checkout`, with one option; its books at the provider are read by its connector."""
 
@@ -158,3 +168,26 @@ class ProviderCheckout(Checkout):
             )
             assert payment.capturable == left, payment
         self.check_books()
+
+
+class SwishCheckout(ProviderCheckout):
+    """A session of 400.00 kronor without a gift card; a read there tells no refunds."""
+
+    def new_session(self) -> str:
+        body = session_body(40000, currency="SEK", configuration=WITHOUT_GIFT_CARDS)
+        body["url"]["callback_url"] = self.callbacks.url
+        session_id = str(self.ask("POST", "/v1/sessions-profile", json=body).json()["id"])
+        path = f"/v1/view/{session_id}/session/order/addresses"
+        self.ask("PUT", path, json={"shipping_address": ADDRESS})
+        return session_id
+
+    def there(self, session_id: str) -> list[Payment]:
+        return [
+            replace(one, refunded=self._refunded(str(one.reference)))
+            for one in super().there(session_id)
+        ]
+
+    def _refunded(self, reference: str) -> int:
+        sandbox = self.behind.sandbox
+        assert isinstance(sandbox, SwishSandbox)
+        return sum(int(amount.replace(".", "")) for amount, _ in sandbox.refunds(reference))

@@ -25,6 +25,7 @@ from backend.sessions.express_callbacks import set_discount_codes
 from backend.sessions.load import get_session
 from backend.sessions.lock import lock
 from backend.sessions.public import read_public_session
+from backend.sessions.qr_code import qr_code
 from backend.sessions.read import read_view
 from backend.sessions.request import Address, Flag, Loose, ShippingOption, Text
 from backend.sessions.shipping import find_key
@@ -193,8 +194,10 @@ async def pay_session(
     language: Language = "en", unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
     """200 with `redirect_url`, or without one where the payer is asked in the wallet's app: that is
-    what `phone_number` does for the options that can. 202 with `poll_url` while the provider has
-    not answered; a refusal is a 200 with `error`, since another option may be tried."""
+    what `phone_number` does for the options that can. `qr_code` (an image as a `data:` URI) where
+    `redirect_url` opens an app, for a payer whose app is on another device. 202 with `poll_url`
+    while the provider has not answered; a refusal is a 200 with `error`, since another option may
+    be tried."""
     type_ = body.payment_product_type
     push_to = await phone_to_push_to(ctx, session_id, type_, body.phone_number)
     result = await _pay(ctx, session_id, type_, body.amount, language, unmodified_since, push_to)
@@ -206,6 +209,11 @@ async def pay_session(
         return {"success": True, "actions": [], "poll_url": poll}
     if result.state == "pushed":
         return {"success": True, "actions": [], "poll_url": poll}
+    if result.app_code is not None:
+        return {
+            "success": True, "actions": [], "redirect_url": result.url,
+            "qr_code": qr_code(result.app_code), "poll_url": poll,
+        }  # fmt: skip
     return {"success": True, "actions": [], "redirect_url": result.url, "poll_url": poll}
 
 

@@ -1,7 +1,7 @@
 """A payment that goes on in an app: what its QR code says. And a session on hold is no longer one
 that is being paid.
 
-Revision: 0006, after 0003
+Revision: 0006, after 0005
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
