@@ -87,12 +87,26 @@
     style.setProperty("--on-accent", text);
   };
 
+  // The document says what it speaks, and so does its address: a reload keeps it.
+  const language = (code) => {
+    const root = document.documentElement;
+    if (root.lang === code) return;
+    root.lang = code;
+    const address = new URL(location.href);
+    address.searchParams.set("language", code);
+    history.replaceState(history.state, "", address);
+  };
+
   const orders = {
     "data-focus": (value) => {
       const id = once("checkout-focus", value);
       if (id) focusOn(id);
     },
     "data-accent": accent,
+    "data-language": (value) => {
+      const loading = document.querySelector("main[data-stage='loading']");
+      if (!loading) language(value);
+    },
     "data-frame": (value) => frameMessage(JSON.parse(value)),
     "data-go": (value) => {
       const url = once("checkout-go", value);

@@ -79,12 +79,12 @@ def _handler(route: str):
 
 
 async def _serve(request: Request, route: str) -> Response:
-    language = _language(request)
     session_id = session_id_of(request.url.path, dict(request.query_params))
     try:
         view = await read.read_view(context.current(), session_id)
     except SessionNotFound:
         view = None
+    language = _language(request, view)
     template = _template(route)
     text = _with_first_texts(template.text, view, language)
     policy = _content_security_policy(template.script_hashes, view)
@@ -110,10 +110,10 @@ async def _posted(request: Request) -> Response:
     return _html(request, text, 200, language, _content_security_policy("", None))
 
 
-def _language(request: Request) -> str:
-    return texts.choose(
-        request.query_params.get("language"), request.headers.get("accept-language")
-    )
+def _language(request: Request, view: CheckoutView | None = None) -> str:
+    """As `Checkout` chooses: what is served first is what the page goes on in."""
+    wanted, accepted = request.query_params.get("language"), request.headers.get("accept-language")
+    return shown.language(wanted, accepted, view)
 
 
 def _status(view: CheckoutView | None) -> int:

@@ -5,7 +5,6 @@ as they are written. Pure: a view and a language in, frozen dataclasses out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
 
 from backend.sessions.view import (
     AddressView,
@@ -262,19 +261,18 @@ def paid_lead(view: CheckoutView, language: str) -> str:
 class Language:
     code: str
     name: str
-    href: str
-    current: bool
+    """In the language itself."""
 
 
-def languages(query: str, current: str) -> list[Language]:
-    """Links to this page in each language; `query` is the address' own, which is kept."""
-    kept = [(name, value) for name, value in parse_qsl(query) if name != "language"]
-    return [
-        Language(
-            code=code,
-            name=texts.catalogue(code)["_name"],
-            href="?" + urlencode([*kept, ("language", code)]),
-            current=code == current,
-        )
-        for code in texts.languages()
-    ]
+def language(wanted: str | None, accepted: str | None, view: CheckoutView | None) -> str:
+    """The payer's: by the address and the browser (Accept-Language), and what the shop knows."""
+    if view is None:
+        return texts.choose(wanted, accepted)
+    hint, country = view.language, view.preferred_country
+    return texts.choose(wanted, accepted, hint=hint, country=country)
+
+
+def languages() -> list[Language]:
+    """All there are, by their names."""
+    named = [Language(code, texts.catalogue(code)["_name"]) for code in texts.languages()]
+    return sorted(named, key=lambda one: one.name.casefold())

@@ -64,6 +64,8 @@ class Checkout(rx.State):
     page_title: str = "…"
     t: dict[str, str] = {"order.heading": "…"}
     """The catalogue of the payer's language."""
+    language: str = texts.DEFAULT
+    """The payer's language, as a BCP 47 code. assets/checkout.js brings the document along."""
     languages: list[shown.Language] = []
 
     merchant_name: str = "…"
@@ -137,6 +139,22 @@ class Checkout(rx.State):
         await payer.visit(context.current(), self._session_id())
         return Checkout.watch
 
+    @rx.event
+    async def set_language(self, tag: str) -> None:
+        """Another language at once, by the payer's own switch or by the page that embeds us: a
+        BCP 47 tag, no-op where it is unknown. What is typed stays where it is."""
+        before = self._language
+        language = texts.known(tag[:40]) if isinstance(tag, str) else None
+        if language is None or language == before:
+            return
+        self._speak(language)
+        self._set(
+            notice=texts.again(self.notice, before, language),
+            errors={n: texts.again(e, before, language) for n, e in self.errors.items()},
+        )
+        await self._refresh()
+        self._announce("announced.language")
+
     @rx.event(background=True)
     async def watch(self):
         """Follow the session while the page is open: it may be paid, changed or cancelled in
@@ -174,25 +192,25 @@ class Checkout(rx.State):
     async def _rebuild(self, *, opened: bool) -> None:
         """All that is shown, from the address alone. `opened` is false for a page that was here
         before the connection was lost: what its payer is in the middle of stays."""
-        headers = self.router.headers
-        wanted = self.router.url.query_parameters.get("language")
-        self._language = texts.choose(wanted, headers.accept_language)
-        self._set(
-            busy="",
-            t=texts.page_texts(self._language),
-            languages=shown.languages(self.router.url.query, self._language),
-        )
+        self._set(busy="")
         if opened:
             self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
             self._set(focus="", go_to="", held_elsewhere=False)
             self._sent_to = ""
-        view = await self._read()
+        view = await self._found()
+        wanted = self.router.url.query_parameters.get("language")
+        self._speak(shown.language(wanted, self.router.headers.accept_language, view))
         if view is None:
+            self._show_missing()
             return
         self._show(view)
         self.frame_message = embed.session_loaded(view)
         if opened and self.notice:
             self._move_focus("notice")
+
+    def _speak(self, language: str) -> None:
+        self._language = language
+        self._set(language=language, t=texts.page_texts(language), languages=shown.languages())
 
     # --- for the steps ----------------------------------------------------------------------
 
@@ -201,13 +219,18 @@ class Checkout(rx.State):
         url = self.router.url
         return session_id_of(url.path, dict(url.query_parameters))
 
-    async def _read(self) -> CheckoutView | None:
-        """The session as it is now; where there is none the page says so."""
+    async def _found(self) -> CheckoutView | None:
         try:
             return await read.read_view(context.current(), self._session_id())
         except SessionNotFound:
-            self._show_missing()
             return None
+
+    async def _read(self) -> CheckoutView | None:
+        """The session as it is now; where there is none the page says so."""
+        view = await self._found()
+        if view is None:
+            self._show_missing()
+        return view
 
     async def _refresh(self) -> CheckoutView | None:
         view = await self._read()

@@ -86,6 +86,7 @@ def _view(
         merchant_logo_url=merchant.get("logo_url"),
         merchant_terms_url=body["url"].get("merchant_terms_url"),
         theme=_theme(configuration),
+        language=configuration.get("language"),
         test_mode=session.account_id.startswith("T"),
         currency=session.currency,
         order_amount=session.amount,

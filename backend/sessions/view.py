@@ -139,6 +139,8 @@ class CheckoutView:
     allowed_frame_ancestors: tuple[str, ...]
     """Origins that may frame the page; empty: any https origin may (the Web SDK embeds)."""
     checkboxes: tuple[CheckboxView, ...] = ()
+    language: str | None = None
+    """What the shop speaks with this payer (`configuration.language`), a BCP 47 tag."""
     locked: bool = False
     """The shop is changing the session: nothing can be edited or paid until it is done."""
     discounts_offered: bool = False

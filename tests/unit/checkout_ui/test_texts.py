@@ -94,7 +94,6 @@ def test_no_text_stands_in_the_components(repository: Path) -> None:
         ("en", "nb", "en"),
         ("en_US", None, "en"),
         (None, "nb-NO,nb;q=0.9,no;q=0.8,en;q=0.5", "nb"),
-        (None, "nn-NO", "nb"),
         (None, "de,en;q=0.3,nb;q=0.8", "nb"),
         (None, "de;q=1,fr", "en"),
         ("de", "nb", "nb"),
