@@ -28,7 +28,7 @@ from backend.errors import (
 )
 from backend.sessions import payer, read
 from backend.sessions.view import CheckoutView, PageState
-from checkout_ui import colours, embed, formats, shown, texts
+from checkout_ui import addresses, embed, formats, payment_options, shown, texts
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,10 @@ def session_id_of(path: str, query: dict[str, str]) -> str:
     return wanted if SESSION_ID.fullmatch(wanted) else ""
 
 
+NO_LOGO = "data:,"
+"""What the prerendered page has as its logo's address, where `hosted_page` puts a shop's own."""
+
+
 class Checkout(rx.State):
     """The session as the payer sees it. The steps' own states add what only they need."""
 
@@ -71,7 +75,7 @@ class Checkout(rx.State):
     merchant_name: str = "…"
     merchant_terms_url: str = ""
     test_mode: bool = False
-    accent: str = ""
+    logo_url: str = NO_LOGO
     leave_url: str = ""
     provider_url: str = ""
     """While paying: the provider's page, where it is known."""
@@ -79,6 +83,8 @@ class Checkout(rx.State):
     paid_lead: str = ""
 
     lines: list[shown.Line] = []
+    items: str = ""
+    """How many things there are, e.g. `2 varer`."""
     sums: shown.Sums = shown.Sums()
 
     asks_details: bool = False
@@ -89,6 +95,9 @@ class Checkout(rx.State):
     contact: shown.Contact = shown.Contact()
     shipping_address: shown.Address = shown.Address()
     billing_address: shown.Address = shown.Address()
+    shipping_fields: list[addresses.Field] = []
+    billing_fields: list[addresses.Field] = []
+    """Of the country that is chosen in the form."""
     countries: list[shown.Country] = []
     shipping_options: list[shown.Shipping] = []
 
@@ -102,7 +111,9 @@ class Checkout(rx.State):
     discount_codes: list[str] = []
     """Those the shop has taken."""
 
-    options: list[shown.Option] = []
+    options: list[payment_options.Option] = []
+    more_options: list[payment_options.Option] = []
+    more_label: str = ""
     consents: list[shown.Consent] = []
     payable: bool = False
     pay_label: str = ""
@@ -126,6 +137,8 @@ class Checkout(rx.State):
     """JSON for the page that embeds us, see `embed`."""
 
     _language: str = texts.DEFAULT
+    _form_countries: dict[str, str] = {}
+    """By `shipping_address` and `billing_address`: chosen in the form, and not saved yet."""
     _version: int = -1
     _watch: str = ""
     """Whose turn it is: one follower a page, however often `watch` is called."""
@@ -303,6 +316,9 @@ class Checkout(rx.State):
             stage="missing",
             page_title=self._text("title.missing"),
             merchant_name=self._text("title.loading"),
+            merchant_terms_url="",
+            logo_url=NO_LOGO,
+            test_mode=False,
         )
         self.frame_message = embed.session_not_found(self._session_id())
 
@@ -318,11 +334,12 @@ class Checkout(rx.State):
             merchant_name=view.merchant_name,
             merchant_terms_url=view.merchant_terms_url or "",
             test_mode=view.test_mode,
-            accent=colours.accent(view.theme.get("primary")),
+            logo_url=view.merchant_logo_url or NO_LOGO,
             leave_url=view.leave_url,
             provider_url=view.redirect_url or "",
             transaction_id=view.transaction_id or "",
             lines=shown.lines(view, language),
+            items=shown.items(view, language),
             sums=shown.sums(view, language),
             paid_lead=shown.paid_lead(view, language),
         )
@@ -336,6 +353,7 @@ class Checkout(rx.State):
             shipping_address=shown.address(view.shipping_address, language, view.preferred_country),
             billing_address=shown.address(view.billing_address, language, view.preferred_country),
             countries=shown.countries(view, language),
+            **addresses.forms(view, self._form_countries, language),
             shipping_options=shown.shipping(view, language),
             card_offered=view.gift_card_offered and (view.details_done or not view.express),
             has_card=view.gift_card is not None,
@@ -343,7 +361,7 @@ class Checkout(rx.State):
             discounts_offered=view.discounts_offered,
             discount_codes=list(view.discount_codes),
             locked=view.locked,
-            options=shown.options(view.options, language),
+            **payment_options.shown(view.options, language),
             consents=shown.consents(view),
             payable=view.payable,
             pay_label=shown.pay_label(view, language),

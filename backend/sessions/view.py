@@ -36,6 +36,7 @@ class LineView:
     vat: str | None
     """Percent as text, e.g. "25"."""
     thumbnail_url: str | None
+    """As `backend.sessions.images` lets through; likewise the logo."""
 
 
 @dataclass(frozen=True, slots=True)
