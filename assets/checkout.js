@@ -38,6 +38,12 @@
     true,
   );
 
+  // --- A picture that does not come leaves no hole ------------------------------------------------
+  const hole = (image) => {
+    if (image.tagName === "IMG" && !image.src.startsWith("data:")) image.classList.add("missing");
+  };
+  document.addEventListener("error", (event) => hole(event.target), true);
+
   // --- The order is open where there is room for it ----------------------------------------------
   const wide = matchMedia("(min-width: 960px)");
   const unfold = () => {
@@ -78,13 +84,14 @@
     (embedded ? window.top : window).location.assign(url);
   };
 
-  const accent = (value) => {
-    const style = document.documentElement.style;
-    const [colour, text] = value.split(" ");
-    if (!text) return;
-    style.setProperty("--accent", colour);
-    style.setProperty("--accent-hover", colour);
-    style.setProperty("--on-accent", text);
+  // The document says what it speaks, and so does its address: a reload keeps it.
+  const language = (code) => {
+    const root = document.documentElement;
+    if (root.lang === code) return;
+    root.lang = code;
+    const address = new URL(location.href);
+    address.searchParams.set("language", code);
+    history.replaceState(history.state, "", address);
   };
 
   const orders = {
@@ -92,7 +99,10 @@
       const id = once("checkout-focus", value);
       if (id) focusOn(id);
     },
-    "data-accent": accent,
+    "data-language": (value) => {
+      const loading = document.querySelector("main[data-stage='loading']");
+      if (!loading) language(value);
+    },
     "data-frame": (value) => frameMessage(JSON.parse(value)),
     "data-go": (value) => {
       const url = once("checkout-go", value);
@@ -164,6 +174,9 @@
   };
 
   const start = () => {
+    for (const image of document.images) {
+      if (image.complete && !image.naturalWidth) hole(image);
+    }
     if (embedded) {
       document.documentElement.classList.add("embedded");
       new ResizeObserver(() => postHeight()).observe(document.documentElement);

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +25,9 @@ from backend import context
 from backend.api.app import create_api
 from backend.errors import SessionNotFound
 from backend.sessions import read
+from backend.sessions.images import origin_of
 from backend.sessions.view import CheckoutView, PageState
-from checkout_ui import formats, shown, texts
+from checkout_ui import formats, shown, texts, theme
 from checkout_ui.build_plugin import PLACEHOLDER_SESSION_ID
 from checkout_ui.state import session_id_of
 
@@ -33,6 +35,10 @@ _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.
 _DATA_SCRIPT = re.compile(r"type=[\"']application/(?:ld\+)?json[\"']")
 _TITLE = re.compile(r"<title([^>]*)>[^<]*</title>")
 _LANG = re.compile(r"(<html[^>]*?\blang=\")[^\"]*\"")
+_LOGO = re.compile(r"<img\b[^>]*\bid=\"first-logo\"[^>]*>")
+_SRC, _ALT = (re.compile(rf' {name}="[^"]*"') for name in ("src", "alt"))
+_MOST_ORIGINS = 8
+"""A header has its limits; a shop's pictures lie on one origin or two."""
 _VIEW = re.compile(r"/v1/view/[^/]+/?")
 _METHODS = ("GET", "HEAD", "POST")
 """Any other is an API client's mistake, and is told so in the API's own shape."""
@@ -56,9 +62,13 @@ def _template(route: str) -> _Template:
     hashes = []
     for match in _INLINE_SCRIPT.finditer(text):
         if not _DATA_SCRIPT.search(match[1]):
-            digest = hashlib.sha256(match[2].encode()).digest()
-            hashes.append(f"'sha256-{base64.b64encode(digest).decode()}'")
+            hashes.append(_hash(match[2]))
     return _Template(text, " ".join(dict.fromkeys(hashes)))
+
+
+def _hash(text: str) -> str:
+    """As a policy's source (CSP 3, section 2.3.1)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def create_pages() -> FastAPI:
@@ -79,15 +89,17 @@ def _handler(route: str):
 
 
 async def _serve(request: Request, route: str) -> Response:
-    language = _language(request)
     session_id = session_id_of(request.url.path, dict(request.query_params))
     try:
         view = await read.read_view(context.current(), session_id)
     except SessionNotFound:
         view = None
+    language = _language(request, view)
     template = _template(route)
+    style = theme.stylesheet(view.theme) if view is not None else ""
     text = _with_first_texts(template.text, view, language)
-    policy = _content_security_policy(template.script_hashes, view)
+    text = _with_looks(text, view, style)
+    policy = _content_security_policy(template.script_hashes, view, style)
     return _html(request, text, _status(view), language, policy)
 
 
@@ -110,10 +122,10 @@ async def _posted(request: Request) -> Response:
     return _html(request, text, 200, language, _content_security_policy("", None))
 
 
-def _language(request: Request) -> str:
-    return texts.choose(
-        request.query_params.get("language"), request.headers.get("accept-language")
-    )
+def _language(request: Request, view: CheckoutView | None = None) -> str:
+    """As `Checkout` chooses: what is served first is what the page goes on in."""
+    wanted, accepted = request.query_params.get("language"), request.headers.get("accept-language")
+    return shown.language(wanted, accepted, view)
 
 
 def _status(view: CheckoutView | None) -> int:
@@ -150,13 +162,40 @@ def _replace_text(text: str, element_id: str, written: str) -> str:
     return re.sub(pattern, lambda match: match[1] + escaped, text, count=1)
 
 
-def _content_security_policy(script_hashes: str, view: CheckoutView | None) -> str:
+def _with_looks(text: str, view: CheckoutView | None, style: str) -> str:
+    """The shop's colours and logo in the HTML itself: they are there at the first paint, for no
+    request more. React leaves a style at the end of the head where it is, and an attribute that
+    differs as it is served."""
+    if style:
+        text = text.replace("</head>", f"<style>{style}</style></head>", 1)
+    if view is not None and view.merchant_logo_url:
+        logo = _attribute("src", view.merchant_logo_url)
+        name = _attribute("alt", view.merchant_name)
+        text = _LOGO.sub(lambda tag: _SRC.sub(logo, _ALT.sub(name, tag[0])), text, count=1)
+    return text
+
+
+def _attribute(name: str, value: str) -> Callable[[re.Match[str]], str]:
+    return lambda _: f' {name}="{html.escape(value, quote=True)}"'
+
+
+def _images(view: CheckoutView | None) -> str:
+    """The origins of the shop's own pictures on this page, and no other."""
+    if view is None:
+        return ""
+    urls = [view.merchant_logo_url, *(line.thumbnail_url for line in view.lines)]
+    origins = dict.fromkeys(origin_of(url) for url in urls if url)
+    return "".join(f" {origin}" for origin in list(origins)[:_MOST_ORIGINS] if origin)
+
+
+def _content_security_policy(script_hashes: str, view: CheckoutView | None, style: str = "") -> str:
+    styles = f" {_hash(style)}" if style else ""
     return "; ".join(
         (
             "default-src 'none'",
             f"script-src 'self' {script_hashes}".strip(),
-            "style-src 'self'",
-            "img-src 'self' data:",
+            f"style-src 'self'{styles}",
+            f"img-src 'self' data:{_images(view)}",
             "font-src 'self'",
             "connect-src 'self'",
             "form-action 'self'",
@@ -266,6 +305,7 @@ def _how_long(path: str, query: bytes, status: int) -> str:
     """Files alone may be kept: those whose name or `v` is made of their content, for good."""
     if status != 200 or path.startswith("/v1/"):
         return _NO_STORE
-    if path.startswith("/assets/") or (path == "/checkout.js" and query.startswith(b"v=")):
+    versioned = path in ("/checkout.js", "/marks.svg") and query.startswith(b"v=")
+    if path.startswith("/assets/") or versioned:
         return _FOR_GOOD
     return _FOR_AN_HOUR if path.endswith((".css", ".svg", ".js")) else _NO_STORE

@@ -46,6 +46,7 @@ def page() -> rx.Component:
 
 def _header() -> rx.Component:
     return rx.el.header(
+        _logo(),
         rx.el.h1(
             rx.el.span(
                 "…", id="first-heading", class_name="eyebrow block", custom_attrs=_SERVED_TEXT
@@ -66,6 +67,20 @@ def _header() -> rx.Component:
             ),
         ),
         class_name="head",
+    )
+
+
+def _logo() -> rx.Component:
+    """Always there, so that the served HTML can have the shop's own; without one it takes no room.
+    Its height is fixed and it has a line of its own: nothing moves when it arrives."""
+    return rx.el.img(
+        src=Checkout.logo_url,
+        alt=Checkout.merchant_name,
+        id="first-logo",
+        class_name="logo",
+        decoding="async",
+        referrer_policy="no-referrer",
+        custom_attrs=_SERVED_TEXT,
     )
 
 
@@ -125,30 +140,31 @@ def _footer() -> rx.Component:
                         rel="noopener",
                     ),
                 ),
-                rx.el.nav(
-                    rx.foreach(Checkout.languages, _language),
-                    custom_attrs={"aria-label": words("head.language")},
-                ),
+                _languages(),
             ),
         ),
         class_name="foot",
     )
 
 
-def _language(language: rx.Var[Language]) -> rx.Component:
-    """A page load, not the navigation within the page that Reflex makes of a link: the served
-    HTML, its `lang` with it, is another one."""
-    return rx.el.a(
-        language.name,
-        href=language.href,
-        lang=language.code,
-        custom_attrs={
-            "hrefLang": language.code,
-            "reloadDocument": True,
-            "aria-current": rx.cond(language.current, "true", "false"),
-        },
-        key=language.code,
+def _languages() -> rx.Component:
+    """A list of the browser's own: every phone, keyboard and screen reader knows it. Its value
+    follows the state, so that it is right too where the page around us has switched."""
+    return rx.el.div(
+        rx.el.label(icon("globe"), words("head.language"), html_for="language"),
+        rx.el.select(
+            rx.foreach(Checkout.languages, _language),
+            id="language",
+            value=Checkout.language,
+            on_change=Checkout.set_language,
+            auto_complete="off",
+        ),
+        class_name="language",
     )
+
+
+def _language(language: rx.Var[Language]) -> rx.Component:
+    return rx.el.option(language.name, value=language.code, lang=language.code, key=language.code)
 
 
 def _lost_connection() -> rx.Component:
@@ -171,7 +187,7 @@ def _bridge() -> rx.Component:
             "data-focus": Checkout.focus,
             "data-go": Checkout.go_to,
             "data-frame": Checkout.frame_message,
-            "data-accent": Checkout.accent,
+            "data-language": Checkout.language,
         },
     )
 

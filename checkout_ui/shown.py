@@ -5,16 +5,15 @@ as they are written. Pure: a view and a language in, frozen dataclasses out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+from decimal import Decimal
 
 from backend.sessions.view import (
     AddressView,
     CheckoutView,
     GiftCardView,
-    OptionView,
     PageState,
 )
-from checkout_ui import formats, texts
+from checkout_ui import addresses, formats, texts
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,8 @@ class Line:
     """Empty for one."""
     amount: str
     vat: str
+    thumbnail: str
+    """Address of a picture; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,8 @@ class Sums:
 
 @dataclass(frozen=True)
 class Address:
-    first_name: str = ""
-    last_name: str = ""
-    address_line: str = ""
-    address_line_2: str = ""
-    postal_code: str = ""
-    postal_place: str = ""
     country: str = ""
+    """Of the form, which is one of the allowed ones even where the address names none."""
     summary: str = ""
     """In one line, for the folded step; empty where nothing is known."""
 
@@ -89,15 +85,6 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Option:
-    type: str
-    title: str
-    note: str
-    icon: str
-    """Names a mark of the style sheet: card, invoice or phone."""
-
-
-@dataclass(frozen=True)
 class Consent:
     id: str
     label: str
@@ -120,9 +107,17 @@ def lines(view: CheckoutView, language: str) -> list[Line]:
             quantity="" if line.quantity in ("", "1") else formats.percent(line.quantity, language),
             amount=formats.money(line.amount, view.currency, language),
             vat=vat(line.vat),
+            thumbnail=line.thumbnail_url or "",
         )
         for place, line in enumerate(view.lines)
     ]
+
+
+def items(view: CheckoutView, language: str) -> str:
+    """E.g. `2 varer`; empty for an order without lines. A metre of cloth is one thing."""
+    quantities = [Decimal(line.quantity) for line in view.lines if line.amount >= 0]
+    whole = [int(q) if q == int(q) and q > 0 else 1 for q in quantities]
+    return texts.count(language, "count.items", sum(whole)) if whole else ""
 
 
 def sums(view: CheckoutView, language: str) -> Sums:
@@ -151,21 +146,8 @@ def address(view: AddressView | None, language: str, preferred_country: str = ""
     """`preferred_country` stands in where the address names none, but not in its summary."""
     if view is None:
         return Address(country=preferred_country)
-    place = f"{view.postal_code} {view.postal_place}".strip()
-    parts = (view.address_line, view.address_line_2, place)
-    written = [part for part in parts if part]
-    if view.country and written:
-        written.append(formats.country(view.country, language))
-    return Address(
-        first_name=view.first_name,
-        last_name=view.last_name,
-        address_line=view.address_line,
-        address_line_2=view.address_line_2,
-        postal_code=view.postal_code,
-        postal_place=view.postal_place,
-        country=view.country or preferred_country,
-        summary=", ".join(written),
-    )
+    summary = ", ".join(addresses.lines(view, language))
+    return Address(country=view.country or preferred_country, summary=summary)
 
 
 def contact(view: CheckoutView) -> Contact:
@@ -209,25 +191,6 @@ def card(view: GiftCardView | None, currency: str, language: str) -> Card:
     )
 
 
-def options(view: tuple[OptionView, ...], language: str) -> list[Option]:
-    known = texts.catalogue(language)
-    return [
-        Option(
-            type=option.type,
-            title=known.get(f"option.{option.type}", known["option.other"]),
-            note=known.get(f"option.{option.type}.note", ""),
-            icon=_icon(option.type),
-        )
-        for option in view
-    ]
-
-
-def _icon(option: str) -> str:
-    if option.endswith(".creditcard"):
-        return "card"
-    return "invoice" if option.startswith("klarna") else "phone"
-
-
 def consents(view: CheckoutView) -> list[Consent]:
     return [
         Consent(
@@ -262,19 +225,18 @@ def paid_lead(view: CheckoutView, language: str) -> str:
 class Language:
     code: str
     name: str
-    href: str
-    current: bool
+    """In the language itself."""
 
 
-def languages(query: str, current: str) -> list[Language]:
-    """Links to this page in each language; `query` is the address' own, which is kept."""
-    kept = [(name, value) for name, value in parse_qsl(query) if name != "language"]
-    return [
-        Language(
-            code=code,
-            name=texts.catalogue(code)["_name"],
-            href="?" + urlencode([*kept, ("language", code)]),
-            current=code == current,
-        )
-        for code in texts.languages()
-    ]
+def language(wanted: str | None, accepted: str | None, view: CheckoutView | None) -> str:
+    """The payer's: by the address and the browser (Accept-Language), and what the shop knows."""
+    if view is None:
+        return texts.choose(wanted, accepted)
+    hint, country = view.language, view.preferred_country
+    return texts.choose(wanted, accepted, hint=hint, country=country)
+
+
+def languages() -> list[Language]:
+    """All there are, by their names."""
+    named = [Language(code, texts.catalogue(code)["_name"]) for code in texts.languages()]
+    return sorted(named, key=lambda one: one.name.casefold())

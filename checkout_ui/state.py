@@ -29,7 +29,7 @@ from backend.errors import (
 from backend.sessions import payer, read
 from backend.sessions.qr_code import qr_code
 from backend.sessions.view import CheckoutView, PageState
-from checkout_ui import colours, embed, formats, shown, texts
+from checkout_ui import addresses, embed, formats, payment_options, shown, texts
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,10 @@ def session_id_of(path: str, query: dict[str, str]) -> str:
     return wanted if SESSION_ID.fullmatch(wanted) else ""
 
 
+NO_LOGO = "data:,"
+"""What the prerendered page has as its logo's address, where `hosted_page` puts a shop's own."""
+
+
 class Checkout(rx.State):
     """The session as the payer sees it. The steps' own states add what only they need."""
 
@@ -65,12 +69,14 @@ class Checkout(rx.State):
     page_title: str = "…"
     t: dict[str, str] = {"order.heading": "…"}
     """The catalogue of the payer's language."""
+    language: str = texts.DEFAULT
+    """The payer's language, as a BCP 47 code. assets/checkout.js brings the document along."""
     languages: list[shown.Language] = []
 
     merchant_name: str = "…"
     merchant_terms_url: str = ""
     test_mode: bool = False
-    accent: str = ""
+    logo_url: str = NO_LOGO
     leave_url: str = ""
     provider_url: str = ""
     """While paying: the provider's page, where it is known."""
@@ -81,6 +87,8 @@ class Checkout(rx.State):
     paid_lead: str = ""
 
     lines: list[shown.Line] = []
+    items: str = ""
+    """How many things there are, e.g. `2 varer`."""
     sums: shown.Sums = shown.Sums()
 
     asks_details: bool = False
@@ -91,6 +99,9 @@ class Checkout(rx.State):
     contact: shown.Contact = shown.Contact()
     shipping_address: shown.Address = shown.Address()
     billing_address: shown.Address = shown.Address()
+    shipping_fields: list[addresses.Field] = []
+    billing_fields: list[addresses.Field] = []
+    """Of the country that is chosen in the form."""
     countries: list[shown.Country] = []
     shipping_options: list[shown.Shipping] = []
 
@@ -104,7 +115,9 @@ class Checkout(rx.State):
     discount_codes: list[str] = []
     """Those the shop has taken."""
 
-    options: list[shown.Option] = []
+    options: list[payment_options.Option] = []
+    more_options: list[payment_options.Option] = []
+    more_label: str = ""
     consents: list[shown.Consent] = []
     payable: bool = False
     pay_label: str = ""
@@ -128,6 +141,8 @@ class Checkout(rx.State):
     """JSON for the page that embeds us, see `embed`."""
 
     _language: str = texts.DEFAULT
+    _form_countries: dict[str, str] = {}
+    """By `shipping_address` and `billing_address`: chosen in the form, and not saved yet."""
     _version: int = -1
     _watch: str = ""
     """Whose turn it is: one follower a page, however often `watch` is called."""
@@ -140,6 +155,22 @@ class Checkout(rx.State):
             return None
         await payer.visit(context.current(), self._session_id())
         return Checkout.watch
+
+    @rx.event
+    async def set_language(self, tag: str) -> None:
+        """Another language at once, by the payer's own switch or by the page that embeds us: a
+        BCP 47 tag, no-op where it is unknown. What is typed stays where it is."""
+        before = self._language
+        language = texts.known(tag[:40]) if isinstance(tag, str) else None
+        if language is None or language == before:
+            return
+        self._speak(language)
+        self._set(
+            notice=texts.again(self.notice, before, language),
+            errors={n: texts.again(e, before, language) for n, e in self.errors.items()},
+        )
+        await self._refresh()
+        self._announce("announced.language")
 
     @rx.event(background=True)
     async def watch(self):
@@ -178,25 +209,25 @@ class Checkout(rx.State):
     async def _rebuild(self, *, opened: bool) -> None:
         """All that is shown, from the address alone. `opened` is false for a page that was here
         before the connection was lost: what its payer is in the middle of stays."""
-        headers = self.router.headers
-        wanted = self.router.url.query_parameters.get("language")
-        self._language = texts.choose(wanted, headers.accept_language)
-        self._set(
-            busy="",
-            t=texts.page_texts(self._language),
-            languages=shown.languages(self.router.url.query, self._language),
-        )
+        self._set(busy="")
         if opened:
             self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
             self._set(focus="", go_to="", held_elsewhere=False)
             self._sent_to = ""
-        view = await self._read()
+        view = await self._found()
+        wanted = self.router.url.query_parameters.get("language")
+        self._speak(shown.language(wanted, self.router.headers.accept_language, view))
         if view is None:
+            self._show_missing()
             return
         self._show(view)
         self.frame_message = embed.session_loaded(view)
         if opened and self.notice:
             self._move_focus("notice")
+
+    def _speak(self, language: str) -> None:
+        self._language = language
+        self._set(language=language, t=texts.page_texts(language), languages=shown.languages())
 
     # --- for the steps ----------------------------------------------------------------------
 
@@ -205,13 +236,18 @@ class Checkout(rx.State):
         url = self.router.url
         return session_id_of(url.path, dict(url.query_parameters))
 
-    async def _read(self) -> CheckoutView | None:
-        """The session as it is now; where there is none the page says so."""
+    async def _found(self) -> CheckoutView | None:
         try:
             return await read.read_view(context.current(), self._session_id())
         except SessionNotFound:
-            self._show_missing()
             return None
+
+    async def _read(self) -> CheckoutView | None:
+        """The session as it is now; where there is none the page says so."""
+        view = await self._found()
+        if view is None:
+            self._show_missing()
+        return view
 
     async def _refresh(self) -> CheckoutView | None:
         view = await self._read()
@@ -284,6 +320,9 @@ class Checkout(rx.State):
             stage="missing",
             page_title=self._text("title.missing"),
             merchant_name=self._text("title.loading"),
+            merchant_terms_url="",
+            logo_url=NO_LOGO,
+            test_mode=False,
         )
         self.frame_message = embed.session_not_found(self._session_id())
 
@@ -299,12 +338,13 @@ class Checkout(rx.State):
             merchant_name=view.merchant_name,
             merchant_terms_url=view.merchant_terms_url or "",
             test_mode=view.test_mode,
-            accent=colours.accent(view.theme.get("primary")),
+            logo_url=view.merchant_logo_url or NO_LOGO,
             leave_url=view.leave_url,
             provider_url=view.redirect_url or "",
             app_qr=qr_code(view.app_code) if view.app_code else "",
             transaction_id=view.transaction_id or "",
             lines=shown.lines(view, language),
+            items=shown.items(view, language),
             sums=shown.sums(view, language),
             paid_lead=shown.paid_lead(view, language),
         )
@@ -318,6 +358,7 @@ class Checkout(rx.State):
             shipping_address=shown.address(view.shipping_address, language, view.preferred_country),
             billing_address=shown.address(view.billing_address, language, view.preferred_country),
             countries=shown.countries(view, language),
+            **addresses.forms(view, self._form_countries, language),
             shipping_options=shown.shipping(view, language),
             card_offered=view.gift_card_offered and (view.details_done or not view.express),
             has_card=view.gift_card is not None,
@@ -325,7 +366,7 @@ class Checkout(rx.State):
             discounts_offered=view.discounts_offered,
             discount_codes=list(view.discount_codes),
             locked=view.locked,
-            options=shown.options(view.options, language),
+            **payment_options.shown(view.options, language),
             consents=shown.consents(view),
             payable=view.payable,
             pay_label=shown.pay_label(view, language),

@@ -9,10 +9,10 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from backend import faults
+from backend import faults, phrases
 from backend.context import Backend
 from backend.payments import settle
-from backend.payments.provider_lines import order_lines, payers_country, speaks_norwegian
+from backend.payments.provider_lines import order_lines, payers_country, payers_language
 from backend.payments.store import (
     OPEN_STATES,
     connector_of,
@@ -173,7 +173,7 @@ def _payment_request(
         cancel_url=f"{back}?cancelled=1",
         notification_url=f"{base}/v1/psp/{transaction.account_id}/{transaction.profile_id}/"
         f"{transaction.payment_product_type}/notifications",
-        language=str(transaction.snapshot.get("language") or "en"),
+        language=payers_language(transaction),
         expires_at=transaction.created_at + timedelta(seconds=lifetime),
         email=customer.get("email"),
         lines=order_lines(transaction, operation),
@@ -183,12 +183,8 @@ def _payment_request(
 
 
 def _description(transaction: Transaction, operation: Operation) -> str:
-    norwegian = speaks_norwegian(transaction)
-    order = "Ordre" if norwegian else "Order"
-    name = f"{order} {transaction.merchant_reference}"
-    if operation.card_amount == 0:
-        return name
-    return f"{name} ({'resten etter gavekort' if norwegian else 'rest after gift card'})"
+    name = "order_rest" if operation.card_amount else "order"
+    return phrases.say(payers_language(transaction), name, reference=transaction.merchant_reference)
 
 
 def _first_look(transaction: Transaction, result: Result) -> timedelta:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from backend import phrases
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OrderLine
 
@@ -26,14 +27,14 @@ def order_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLi
     if not lines or sum(line.amount for line in lines) != transaction.amount:
         return ()
     if operation.card_amount:
-        norwegian = speaks_norwegian(transaction)
-        name = "Gavekort" if norwegian else "Gift card"
+        name = phrases.say(payers_language(transaction), "gift_card")
         lines.append(OrderLine(name, -operation.card_amount, kind="tender"))
     return tuple(lines)
 
 
-def speaks_norwegian(transaction: Transaction) -> bool:
-    return str(transaction.snapshot.get("language") or "").startswith(("nb", "no", "nn"))
+def payers_language(transaction: Transaction) -> str:
+    """A BCP 47 tag: of the page on which the payer pressed Pay."""
+    return str(transaction.snapshot.get("language") or "en")
 
 
 def payers_country(transaction: Transaction) -> str | None:

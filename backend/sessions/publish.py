@@ -16,6 +16,7 @@ import phonenumbers
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend import phrases
 from backend.context import Backend
 from backend.ids import new_uuid
 from backend.outbox.enqueue import Message, enqueue
@@ -27,12 +28,8 @@ from backend.sessions.phones import REGIONS
 from backend.sessions.tables import CheckoutSession
 
 EVENT = "PUSH_NOTIFICATION_SENT"
-_TEXTS = {
-    47: "{merchant}: Betal her: {link}",
-    46: "{merchant}: Betala här: {link}",
-    45: "{merchant}: Betal her: {link}",
-}
-_OTHER_TEXT = "{merchant}: Pay here: {link}"
+_SPOKEN = {47: "nb", 46: "sv", 45: "da", 358: "fi", 49: "de", 43: "de"}
+"""By the number's country code, where the shop has said no language."""
 MAX_NAME = 40
 
 
@@ -101,7 +98,10 @@ def _enqueue(
     merchant: str, now: datetime,
 ) -> Delivery:  # fmt: skip
     to = _written(number)
-    text = _TEXTS.get(number.country_code or 0, _OTHER_TEXT).format(
+    hint = (session.body.get("configuration") or {}).get("language")
+    text = phrases.say(
+        phrases.language_of(hint) or _SPOKEN.get(number.country_code or 0),
+        "pay_here",
         merchant=" ".join(merchant.split())[:MAX_NAME],
         link=view_link(ctx.settings.base_url, session.id),
     )

@@ -16,6 +16,7 @@ from backend.errors import SessionNotFound
 from backend.rules.payment_option import may_push
 from backend.rules.session import SessionState, is_expired
 from backend.sessions.details import address_from, countries_of
+from backend.sessions.images import shown_image
 from backend.sessions.links import return_link
 from backend.sessions.load import get_session, gift_card_of, is_locked, share_of
 from backend.sessions.phones import payer_phone
@@ -87,16 +88,20 @@ def _view(
         state=state,
         version=session.version,
         merchant_name=str(merchant.get("name") or account.name),
-        merchant_logo_url=merchant.get("logo_url"),
+        merchant_logo_url=shown_image(merchant.get("logo_url"), ctx.settings.base_url),
         merchant_terms_url=body["url"].get("merchant_terms_url"),
-        theme=_theme(configuration),
+        theme=_theme(profile.configuration, body.get("configuration") or {}),
+        language=configuration.get("language"),
         test_mode=session.account_id.startswith("T"),
         currency=session.currency,
         order_amount=session.amount,
         vat_amount=order.get("vat_amount"),
         shipping_amount=shipping.get("amount"),
         shipping_title=shipping.get("title"),
-        lines=tuple(_line(i, item) for i, item in enumerate(order.get("items") or [])),
+        lines=tuple(
+            _line(i, item, ctx.settings.base_url)
+            for i, item in enumerate(order.get("items") or [])
+        ),
         express=session.express,
         shipping_required=express.get("shipping_mode") != "shipping_not_required",
         billing_allowed="b2c"
@@ -160,12 +165,20 @@ def leave_url(session: CheckoutSession, state: PageState) -> str:
     )
 
 
-def _theme(configuration: Mapping[str, Any]) -> dict[str, str]:
-    theme = configuration.get("theme") or {}
-    return {key: str(theme[key]) for key in _THEME_KEYS if isinstance(theme.get(key), str | int)}
+def _theme(*configurations: Mapping[str, Any]) -> dict[str, str]:
+    """The profile's, and what the session says instead of it, key by key."""
+    theme: dict[str, str] = {}
+    for configuration in configurations:
+        said = configuration.get("theme")
+        if not isinstance(said, Mapping):
+            continue
+        for key in _THEME_KEYS:
+            if isinstance(said.get(key), str | int | float):
+                theme[key] = str(said[key])
+    return theme
 
 
-def _line(index: int, item: Mapping[str, Any]) -> LineView:
+def _line(index: int, item: Mapping[str, Any], base_url: str) -> LineView:
     quantity, vat = item.get("quantity"), item.get("vat")
     return LineView(
         line_id=str(item.get("line_id") or index),
@@ -173,7 +186,7 @@ def _line(index: int, item: Mapping[str, Any]) -> LineView:
         quantity="1" if quantity is None else f"{quantity:g}",
         amount=int(item.get("amount") or 0),
         vat=None if vat is None else f"{vat:g}",
-        thumbnail_url=item.get("thumbnail_url"),
+        thumbnail_url=shown_image(item.get("thumbnail_url"), base_url),
     )
 
 

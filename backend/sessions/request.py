@@ -197,6 +197,8 @@ class Configuration(Loose):
     countries: Countries | None = None
     allow_different_billing_shipping_address: list[Literal["b2c", "b2b"]] | None = None
     theme: dict[str, Any] | None = None
+    language: Annotated[str, Field(max_length=35)] | None = None
+    """Ours: of the payer's page, where its address says nothing (a BCP 47 tag)."""
 
 
 class Express(Loose):

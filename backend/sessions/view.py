@@ -38,6 +38,7 @@ class LineView:
     vat: str | None
     """Percent as text, e.g. "25"."""
     thumbnail_url: str | None
+    """As `backend.sessions.images` lets through; likewise the logo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ class CheckoutView:
     allowed_frame_ancestors: tuple[str, ...]
     """Origins that may frame the page; empty: any https origin may (the Web SDK embeds)."""
     checkboxes: tuple[CheckboxView, ...] = ()
+    language: str | None = None
+    """What the shop speaks with this payer (`configuration.language`), a BCP 47 tag."""
     locked: bool = False
     """The shop is changing the session: nothing can be edited or paid until it is done."""
     discounts_offered: bool = False

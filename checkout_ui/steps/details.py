@@ -14,20 +14,21 @@ from backend.sessions import payer
 from backend.sessions.details import Details
 from backend.sessions.view import AddressView
 from checkout_ui import texts
-from checkout_ui.parts import button, field, field_id, icon, step, words
+from checkout_ui.addresses import Field as Part
+from checkout_ui.parts import button, field, field_id, icon, problem, step, words
 from checkout_ui.shown import Address, Country, Shipping
 from checkout_ui.state import Checkout
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
 _ADDRESS_FIELDS = (
+    "country",
     "first_name",
     "last_name",
     "address_line",
     "address_line_2",
     "postal_code",
     "postal_place",
-    "country",
 )
 
 
@@ -99,6 +100,7 @@ class DetailsState(Checkout):
 
     async def _saved(self) -> None:
         self._set(editing=False)
+        self._form_countries = {}
         await self._refresh()
         self._announce("announced.details_saved")
         self._move_focus("details-edit")
@@ -120,10 +122,21 @@ class DetailsState(Checkout):
         self._move_focus("email")
 
     @rx.event
-    def keep(self) -> None:
+    async def keep(self) -> None:
         """Leave the details as they are saved."""
         self._set(editing=False, errors={})
+        self._form_countries = {}
+        await self._refresh()
         self._move_focus("details-edit")
+
+    @rx.event
+    async def choose_country(self, kind: str, country: str):
+        """The form follows the country: order and names of its fields. Nothing is saved yet, and
+        what was typed stays in the fields that stay."""
+        known = {one.code for one in self.countries}
+        if kind in ("shipping_address", "billing_address") and country in known:
+            self._form_countries = {**self._form_countries, kind: country}
+            await self._refresh()
 
     @rx.event
     async def choose_shipping(self, key: str):
@@ -145,8 +158,11 @@ class DetailsState(Checkout):
         """Each at its field, and the focus in the first of them as they stand on the page."""
         self.errors = {error.field: self._message(error) for error in errors}
         in_order = ["email", "phone_number"]
-        for kind in ("shipping_address", "billing_address"):
-            in_order += [f"{kind}.{name}" for name in _ADDRESS_FIELDS]
+        for kind, parts in (
+            ("shipping_address", self.shipping_fields),
+            ("billing_address", self.billing_fields),
+        ):
+            in_order += [f"{kind}.country", *(f"{kind}.{part.name}" for part in parts)]
         first = next((name for name in in_order if name in self.errors), None)
         if first is None:
             self._tell("error.summary")
@@ -304,29 +320,50 @@ def _billing() -> rx.Component:
 
 
 def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
-    """`section` is the autofill section of HTML: shipping or billing."""
-    errors = Checkout.errors
-
-    def part(name: str, token: str, class_name: str = "", **props: Any) -> rx.Component:
-        return field(
-            f"{kind}.{name}",
-            words(f"details.{name}"),
-            errors,
-            value=getattr(known, name),
-            auto_complete=f"{section} {token}",
-            class_name=class_name,
-            **props,
-        )
-
+    """`section` is the autofill section of HTML: shipping or billing. The country comes first:
+    the other fields are as it writes an address. Where there is but one, nobody has to choose."""
+    name = f"{kind}.country"
+    fields = Checkout.shipping_fields if section == "shipping" else Checkout.billing_fields
     return rx.el.div(
-        part("first_name", "given-name", "half"),
-        part("last_name", "family-name", "half"),
-        part("address_line", "address-line1"),
-        rx.cond(known.address_line_2 != "", part("address_line_2", "address-line2")),
-        part("postal_code", "postal-code", "half"),
-        part("postal_place", "address-level2", "half"),
-        part("country", "country", choices=rx.foreach(Checkout.countries, _country)),
+        rx.cond(
+            Checkout.countries.length() == 1,
+            rx.el.input(type="hidden", name=name, value=known.country),
+            field(
+                name,
+                words("details.country"),
+                Checkout.errors,
+                value=known.country,
+                choices=rx.foreach(Checkout.countries, _country),
+                auto_complete=f"{section} country",
+                on_change=lambda country: DetailsState.choose_country(kind, country),
+            ),
+        ),
+        rx.foreach(fields, lambda part: _part(kind, section, part)),
         class_name="fields",
+    )
+
+
+def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
+    """Keyed by its name: a field that moves keeps what was typed in it."""
+    errors = Checkout.errors
+    name, element_id = f"{kind}.{part.name}", f"{kind}-{part.name}"
+    error_id = f"{kind}-{part.name}-error"
+    return rx.el.div(
+        rx.el.label(part.label, html_for=element_id),
+        rx.el.input(
+            type="text",
+            id=element_id,
+            name=name,
+            default_value=part.value,
+            auto_complete=f"{section} {part.autofill}",
+            custom_attrs={
+                "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
+                "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
+            },
+        ),
+        problem(errors, name, error_id),
+        class_name=rx.cond(part.half, "field half", "field"),
+        key=part.name,
     )
 
 

@@ -15,10 +15,16 @@ def order_summary() -> rx.Component:
         rx.el.details(
             rx.el.summary(
                 rx.el.span(
-                    words("order.heading"),
-                    id="first-order",
-                    class_name="summary-title",
-                    custom_attrs={"suppressHydrationWarning": True},
+                    rx.el.span(
+                        words("order.heading"),
+                        id="first-order",
+                        class_name="summary-title block",
+                        custom_attrs={"suppressHydrationWarning": True},
+                    ),
+                    rx.cond(
+                        Checkout.items != "",
+                        rx.el.span(Checkout.items, class_name="muted small block"),
+                    ),
                 ),
                 icon("chevron"),
                 rx.el.span(
@@ -40,6 +46,18 @@ def order_summary() -> rx.Component:
 
 def _line(line: rx.Var[Line]) -> rx.Component:
     return rx.el.li(
+        rx.cond(
+            line.thumbnail != "",
+            rx.el.img(
+                src=line.thumbnail,
+                # The description stands beside it.
+                alt="",
+                loading="lazy",
+                decoding="async",
+                referrer_policy="no-referrer",
+                class_name="thumbnail",
+            ),
+        ),
         rx.el.span(
             line.description,
             rx.cond(line.quantity != "", rx.el.span(" × ", line.quantity, class_name="quantity")),

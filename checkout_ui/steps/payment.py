@@ -20,7 +20,8 @@ from backend.errors import (
 from backend.payments import attempts
 from backend.payments.pay import PayResult, pay
 from checkout_ui.parts import button, icon, problem, step, words
-from checkout_ui.shown import Consent, Option
+from checkout_ui.payment_options import Option
+from checkout_ui.shown import Consent
 from checkout_ui.state import Checkout
 from checkout_ui.steps.total import total
 
@@ -199,33 +200,47 @@ def _form() -> rx.Component:
 
 
 def _options() -> rx.Component:
+    """Many would bury the button: the rest is one step away, and stays open once one is chosen."""
     return rx.el.fieldset(
         rx.el.legend(words("pay.choose")),
-        rx.foreach(Checkout.options, _option),
-        class_name="choices",
+        rx.foreach(
+            Checkout.options, lambda option, place: _option(option, default_checked=place == 0)
+        ),
+        rx.cond(
+            Checkout.more_options.length() > 0,
+            rx.el.details(
+                rx.el.summary(Checkout.more_label, icon("chevron")),
+                rx.el.div(rx.foreach(Checkout.more_options, _option), class_name="choices"),
+                id="more-options",
+                class_name="more",
+            ),
+        ),
+        class_name="choices ways",
     )
 
 
-def _option(option: rx.Var[Option], place: rx.Var[int]) -> rx.Component:
+def _option(option: rx.Var[Option], **props: Any) -> rx.Component:
     return rx.el.label(
-        rx.el.input(
-            type="radio",
-            name="payment_product_type",
-            value=option.type,
-            default_checked=place == 0,
-        ),
+        rx.el.input(type="radio", name="payment_product_type", value=option.type, **props),
         rx.el.span(
             rx.el.span(option.title, class_name="strong block"),
             rx.cond(option.note != "", rx.el.span(option.note, class_name="muted small block")),
         ),
-        rx.match(
-            option.icon,
-            ("card", icon("card")),
-            ("invoice", icon("invoice")),
-            icon("phone"),
-        ),
+        rx.el.span(rx.foreach(option.marks, _mark), class_name="marks"),
+        rx.el.span(option.next, class_name="small next"),
         class_name="choice",
         key=option.type,
+    )
+
+
+def _mark(address: rx.Var[str]) -> rx.Component:
+    """Drawn in assets/marks.svg; the name stands beside it."""
+    return rx.el.svg(
+        rx.el.svg.use(href=address),
+        view_box="0 0 48 32",
+        class_name="mark",
+        custom_attrs={"aria-hidden": "true", "focusable": "false"},
+        key=address,
     )
 
 

@@ -1,23 +1,35 @@
 """The page's texts: one catalogue a language, and the choice of the language.
 
-A catalogue is a JSON object of key to text; `{name}` stands for a value. Keys beginning with `_`
-say something about the language itself. To add a language, add its file: every catalogue has the
-same keys (`tests/unit/test_texts.py`).
+A catalogue is a JSON object of key to text; `{name}` stands for a value. A text that counts is an
+object of plural category (CLDR: `one`, `other`, …) to text. Keys beginning with `_` say something
+about the language itself. To add a language, add its file: every catalogue has the
+same keys (`tests/unit/checkout_ui/test_texts.py`).
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
+
+from babel import Locale
+from babel.numbers import format_decimal
 
 _HERE = Path(__file__).parent
 
 DEFAULT = "en"
-_ALIASES = {"no": "nb", "nn": "nb"}
-"""`no` is Dintero's code for Norwegian; bokmål is nearer to nynorsk than English is."""
-_ONLY_ON_THE_SERVER = ("_", "title.", "error.", "refused.", "announced.", "hosted.")
+_ALIASES = {"no": "nb"}
+"""`no` is Dintero's code for Norwegian."""
+_OF_COUNTRY = {
+    "NO": "nb", "SJ": "nb", "SE": "sv", "AX": "sv", "DK": "da", "GL": "da", "FO": "da",
+    "FI": "fi", "DE": "de", "AT": "de", "LI": "de",
+}  # fmt: skip
+"""For a browser that speaks none of ours: what is spoken where the order goes."""
+_ONLY_ON_THE_SERVER = ("_", "title.", "error.", "refused.", "announced.", "hosted.", "count.")
+_VALUE = re.compile(r"\\{(\w+)\\}")
 
 
 @cache
@@ -27,12 +39,25 @@ def languages() -> tuple[str, ...]:
 
 
 @cache
-def catalogue(language: str) -> dict[str, str]:
-    """All texts of a language. KeyError where there is no such catalogue."""
+def _loaded(language: str) -> dict[str, str | dict[str, str]]:
     if language not in languages():
         raise KeyError(language)
-    loaded: dict[str, str] = json.loads((_HERE / f"{language}.json").read_text(encoding="utf-8"))
-    return loaded
+    known: dict[str, str | dict[str, str]] = json.loads(
+        (_HERE / f"{language}.json").read_text(encoding="utf-8")
+    )
+    return known
+
+
+@cache
+def catalogue(language: str) -> dict[str, str]:
+    """The texts of a language that have one form. KeyError where there is no such catalogue."""
+    return {key: text for key, text in _loaded(language).items() if isinstance(text, str)}
+
+
+@cache
+def counted(language: str) -> dict[str, dict[str, str]]:
+    """Those that count something: a form for each plural category of the language (CLDR)."""
+    return {key: forms for key, forms in _loaded(language).items() if isinstance(forms, dict)}
 
 
 @cache
@@ -50,20 +75,57 @@ def text(language: str, key: str, **values: str) -> str:
     return catalogue(language)[key].format(**values)
 
 
+def count(language: str, key: str, number: int | Decimal, **values: str) -> str:
+    """The form of a text that goes with `number`, which `{count}` stands for in it."""
+    spoken = Locale.parse(locale(language))
+    forms = counted(language)[key]
+    written = format_decimal(number, locale=spoken)
+    return forms[spoken.plural_form(number)].format(count=written, **values)
+
+
+def again(said: str, before: str, now: str) -> str:
+    """What was said in one language, in another: a payer who switches loses no message.
+
+    `said` as it is where it is none of the catalogue's texts.
+    """
+    for key, form, template in _templates(before):
+        if found := template.fullmatch(said):
+            spoken = counted(now)[key][form] if form else catalogue(now)[key]
+            return spoken.format(**found.groupdict())
+    return said
+
+
+@cache
+def _templates(language: str) -> tuple[tuple[str, str, re.Pattern[str]], ...]:
+    """Key, plural category (or nothing) and what a filled-in text looks like; the fixed first."""
+    written = [(key, "", text) for key, text in catalogue(language).items()]
+    for key, forms in counted(language).items():
+        written += [(key, form, text) for form, text in forms.items()]
+    written.sort(key=lambda one: one[2].count("{"))
+    return tuple(
+        (key, form, re.compile(_VALUE.sub(r"(?P<\1>.+)", re.escape(text))))
+        for key, form, text in written
+    )
+
+
 def locale(language: str) -> str:
     """The locale whose way of writing amounts and dates goes with the language."""
     return catalogue(language)["_locale"]
 
 
-def choose(wanted: str | None, accepted: str | None) -> str:
-    """The language for `?language=` (first) and the Accept-Language header (then)."""
-    for tag in (wanted or "", *_by_preference(accepted or "")):
-        if known := _known(tag):
-            return known
-    return DEFAULT
+def choose(
+    wanted: str | None, accepted: str | None, *, hint: str | None = None, country: str = ""
+) -> str:
+    """The language of a page: `?language=`, else the shop's `hint` for this session, else the
+    Accept-Language header, else what is spoken in the order's `country`."""
+    for tag in (wanted or "", hint or "", *_by_preference(accepted or "")):
+        if spoken := known(tag):
+            return spoken
+    return _OF_COUNTRY.get(country, DEFAULT)
 
 
-def _known(tag: str) -> str | None:
+def known(tag: str) -> str | None:
+    """The catalogue for a BCP 47 tag such as `no`, `nb-NO` or `sv_SE`; None where there is none."""
     primary = tag.strip().lower().replace("_", "-").partition("-")[0]
     primary = _ALIASES.get(primary, primary)
     return primary if primary in languages() else None

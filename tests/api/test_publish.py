@@ -134,6 +134,17 @@ async def test_whose_number_it_goes_to(shop: Merchant, gateway: Receiver) -> Non
     ]
 
 
+async def test_the_language_is_the_shops_before_the_numbers(
+    shop: Merchant, gateway: Receiver
+) -> None:
+    for number, hint in (("+358401234567", None), ("+4917612345678", "nn"), ("+4799887766", "fr")):
+        said = {"publish": [SMS]} | ({"language": hint} if hint else {})
+        await start(shop, configuration=said, customer={"phone_number": number})
+    await deliver(shop)
+    sent = [got.json["text"].removeprefix("Fjord & Form: ").split(": ")[0] for got in gateway.got]
+    assert sorted(sent) == ["Betal her", "Betal her", "Maksa tästä"]
+
+
 async def test_a_gateway_that_refuses(shop: Merchant, gateway: Receiver) -> None:
     gateway.replies = [422]
     made = await start(shop, SMS)

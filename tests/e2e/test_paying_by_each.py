@@ -83,7 +83,10 @@ def test_declined_once_then_paid_beside_a_gift_card(
 
 
 def _to_the_provider(payer: Payer, option: str) -> None:
-    payer.page.check(f"input[name=payment_product_type][value='{option}']")
+    way = payer[f"input[name=payment_product_type][value='{option}']"]
+    if not way.is_visible():
+        payer["#more-options > summary"].click()
+    way.check()
     payer["#pay-button"].click()
     expect(payer["#amount"]).to_be_visible(timeout=15000)
 

@@ -6,28 +6,82 @@ import ast
 import re
 import string
 from pathlib import Path
+from typing import Any
 
 import pytest
+from babel import Locale
 
 from backend.errors import DiscountRefused, GiftCardRefused, ShippingUnavailable
+from backend.psp.bambora import METHODS
+from backend.psp.swedbankpay import INSTRUMENTS
+from backend.sessions.details import all_countries
 from backend.sessions.view import Notice, PageState
-from checkout_ui import texts
+from checkout_ui import addresses, texts
 
 
 def fields(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
-def test_every_catalogue_has_the_same_keys_and_values() -> None:
-    assert set(texts.languages()) >= {"nb", "en"}
-    reference = texts.catalogue(texts.DEFAULT)
+def loaded(language: str) -> dict[str, Any]:
+    """One-form texts and those that count, as the file has them."""
+    return {**texts.catalogue(language), **texts.counted(language)}
+
+
+def test_the_languages() -> None:
+    assert texts.languages() == ("da", "de", "en", "fi", "nb", "nn", "sv")
     for language in texts.languages():
-        known = texts.catalogue(language)
-        assert set(known) == set(reference), language
-        assert [key for key in known if not known[key].strip()] == []
-        assert {key: fields(known[key]) for key in known} == {
-            key: fields(reference[key]) for key in reference
-        }
+        assert texts.locale(language).startswith(f"{language}_")
+        assert Locale.parse(texts.locale(language)).text_direction == "ltr"
+    named = {language: texts.catalogue(language)["_name"] for language in texts.languages()}
+    assert len(set(named.values())) == len(named)
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_every_catalogue_has_the_same_keys_and_values(language: str) -> None:
+    reference, known = loaded(texts.DEFAULT), loaded(language)
+    assert list(known) == list(reference) or set(known) == set(reference)
+    for key, text in known.items():
+        forms = text.values() if isinstance(text, dict) else [text]
+        others = reference[key]
+        assert isinstance(others, dict) == isinstance(text, dict), key
+        meant = fields(others["other"] if isinstance(others, dict) else others)
+        assert all(form.strip() and fields(form) == meant for form in forms), key
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_what_counts_has_every_form_of_the_language(language: str) -> None:
+    categories = {*Locale.parse(texts.locale(language)).plural_form.rules, "other"}
+    assert texts.counted(language), "something counts"
+    for key, forms in texts.counted(language).items():
+        assert set(forms) == categories, key
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_a_catalogue_is_written_as_its_language_is(language: str) -> None:
+    """No English left behind, and signs as they are set."""
+    english, known = texts.catalogue("en"), texts.catalogue(language)
+    names = ("option.", "provider.", "_", "details.postal_code.")
+    same = [key for key in known if known[key] == english[key] and not key.startswith(names)]
+    allowed = {
+        "de": ["card.pin", "discount.code", "card.remove"],
+        "nb": ["discount.code"], "nn": [], "sv": [], "da": [], "fi": [],
+        "en": list(known),
+    }  # fmt: skip
+    assert set(same) <= {*allowed[language], "head.test"}
+    for key, text in known.items():
+        assert "..." not in text and "  " not in text and text == text.strip(), key
+
+
+def test_what_was_said_is_said_in_another_language() -> None:
+    said = texts.text("nb", "error.email.required")
+    assert texts.again(said, "nb", "sv") == texts.text("sv", "error.email.required")
+    said = texts.text("nb", "notice.split_changed", amount="300,00 kr")
+    moved = texts.again(said, "nb", "de")
+    assert moved == texts.text("de", "notice.split_changed", amount="300,00 kr")
+    assert texts.again(texts.count("da", "count.items", 2), "da", "fi") == "2 tuotetta"
+    assert texts.again("what the shop wrote", "nb", "sv") == "what the shop wrote"
+    assert texts.again("", "nb", "sv") == ""
 
 
 def test_what_the_backend_may_say_has_a_text() -> None:
@@ -51,22 +105,90 @@ def texts_of(section: str) -> set[str]:
     }
 
 
+def sources(repository: Path) -> list[Path]:
+    return sorted((repository / "checkout_ui").rglob("*.py"))
+
+
 def test_every_key_is_used_and_every_used_key_exists(repository: Path) -> None:
-    source = "\n".join(
-        path.read_text(encoding="utf-8") for path in (repository / "checkout_ui").rglob("*.py")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sources(repository))
+    known = set(loaded(texts.DEFAULT))
+    named = re.findall(
+        r'(?:words|_text|_tell|_announce|texts\.text|texts\.count)\((?:\s*\w+,)?\s*"([a-z_.]+)"',
+        source,
     )
-    known = set(texts.catalogue(texts.DEFAULT))
-    named = set(re.findall(r'(?:words|_text|_tell|_announce)\(\s*"([a-z_.]+)"', source))
-    assert named - known == set()
+    assert set(named) - known == set()
     whole = set(re.findall(r"[\"']([a-z]+\.[A-Za-z_.]+)[\"']", source))
-    # These are put together: `error.{field}.{code}`, `option.{type}`, `details.{name}`, …
-    composed = ("_", "error.", "option.", "refused.", "notice.", "title.", "details.")
-    unused = {key for key in known - whole if not key.startswith(composed)}
+    # Put together of a known beginning and what the code or the address data may end it with.
+    composed = {
+        *(f"details.{name}" for name in addresses._AUTOFILL),
+        *(f"details.postal_code.{kind}" for kind in ("zip", "eircode", "pin")),
+        *(f"details.postal_place.{kind}" for kind in ("suburb", "district")),
+        *(f"provider.{one}" for one in ("payex", "bambora")),
+        *(f"notice.{notice.value}" for notice in Notice),
+        *(f"title.{state.value}" for state in PageState),
+    }
+    endings = ("_", "error.", "refused.", "option.")
+    unused = {key for key in known - whole - composed if not key.startswith(endings)}
     assert unused == set()
+    kinds = {one.rpartition(".")[2] for one in options()}
+    assert {key.split(".")[1] for key in known if key.startswith("option.")} == {
+        *kinds, "other", "via",
+    }  # fmt: skip
+    assert {kind for country in all_countries() if (kind := addresses._rules(country).city)} <= {
+        "city", "post_town", "suburb", "district",
+    }  # fmt: skip
+
+
+def options() -> list[str]:
+    return ["creditcard", "klarna", *INSTRUMENTS, *METHODS]
+
+
+_WORDS = re.compile(
+    r"[^\W\d_]{2,}[ \u00a0][^\W\d_]{2,}|^[A-ZÆØÅÄÖ][a-zæøåäöüß]+[.!?…:]?$|[a-zæøå] ?[…!?]$"
+)
+_NO_TEXTS = {
+    "export default ", "Overlay", "light dark", "Vary", "Event data:", "Accept-Language",
+}  # fmt: skip
+"""Of a build file, of Reflex, of HTML and of HTTP."""
+
+
+def test_no_text_stands_in_python(repository: Path) -> None:
+    """Whatever a component, a state or the served HTML says comes from a catalogue."""
+    found = []
+    for path in sources(repository):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        said = _not_for_payers(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                said |= {id(part) for part in ast.walk(node) if part is not node}
+                pieces = [getattr(part, "value", "") for part in node.values]
+                text = "".join(piece if isinstance(piece, str) else "0" for piece in pieces)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                text = node.value
+            else:
+                continue
+            text = re.sub(r"<[^<>]*>", "", text)
+            if id(node) not in said and text not in _NO_TEXTS and _WORDS.search(text):
+                found.append((path.name, text))
+    assert found == []
+
+
+def _not_for_payers(tree: ast.Module) -> set[int]:
+    """Docstrings, what is raised or logged, and the names of classes and autofill tokens."""
+    apart: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            apart.add(id(node.value))
+        raised = isinstance(node, ast.Raise)
+        logged = isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log.")
+        named = isinstance(node, ast.keyword) and node.arg in ("class_name", "auto_complete")
+        if raised or logged or named:
+            apart |= {id(part) for part in ast.walk(node)}
+    return apart
 
 
 def test_no_text_stands_in_the_components(repository: Path) -> None:
-    """Every child of an element that is a literal is a sign, never words."""
+    """Every child of an element that is a literal is a sign, never a word."""
     found = []
     files = [*(repository / "checkout_ui" / "steps").glob("*.py")]
     files += [repository / "checkout_ui" / name for name in ("page.py", "parts.py")]
@@ -79,7 +201,8 @@ def test_no_text_stands_in_the_components(repository: Path) -> None:
                     found.append((path.name, child.value))
             for keyword in call.keywords:
                 if keyword.arg in ("aria_label", "title", "placeholder", "alt"):
-                    assert not isinstance(keyword.value, ast.Constant), path.name
+                    literal = isinstance(keyword.value, ast.Constant) and keyword.value.value
+                    assert not literal, path.name
     assert [text for _, text in found if re.search(r"[A-Za-zÆØÅæøå]", text)] == []
     assert found, "the search finds the signs at least"
 
@@ -94,10 +217,15 @@ def test_no_text_stands_in_the_components(repository: Path) -> None:
         ("en", "nb", "en"),
         ("en_US", None, "en"),
         (None, "nb-NO,nb;q=0.9,no;q=0.8,en;q=0.5", "nb"),
-        (None, "nn-NO", "nb"),
-        (None, "de,en;q=0.3,nb;q=0.8", "nb"),
-        (None, "de;q=1,fr", "en"),
-        ("de", "nb", "nb"),
+        (None, "fr,en;q=0.3,nb;q=0.8", "nb"),
+        (None, "fr;q=1,es", "en"),
+        ("fr", "nb", "nb"),
+        ("nn", "nb", "nn"),
+        ("sv-SE", "nb", "sv"),
+        ("da_DK", None, "da"),
+        (None, "fi-FI,fi;q=0.9,sv;q=0.8", "fi"),
+        (None, "nn-NO,nn;q=0.9,nb;q=0.8", "nn"),
+        (None, "de-AT, en;q=0.5", "de"),
         ("", "", "en"),
         (None, "nb;q=0, en", "en"),
         (None, "nb;q=lots", "en"),
@@ -115,3 +243,21 @@ def test_the_browser_gets_no_text_that_only_the_server_needs() -> None:
     sent = texts.page_texts("nb")
     assert "pay.choose" in sent
     assert [key for key in sent if key.startswith(("error.", "_", "announced."))] == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "accepted", "hint", "country", "chosen"),
+    [
+        ("en", "nb", "sv", "DK", "en"),
+        (None, "nb", "sv-SE", "DK", "sv"),
+        (None, "nb", "fr", "DK", "nb"),
+        (None, "fr", None, "DK", "da"),
+        (None, None, None, "FI", "fi"),
+        (None, "fr", "es", "US", "en"),
+        ("fr", "fr", None, "AT", "de"),
+    ],
+)
+def test_what_the_shop_says_comes_before_the_browser(
+    wanted: str | None, accepted: str | None, hint: str | None, country: str, chosen: str
+) -> None:
+    assert texts.choose(wanted, accepted, hint=hint, country=country) == chosen

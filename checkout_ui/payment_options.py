@@ -1,0 +1,82 @@
+"""The payment options as the payer sees them: a name and a mark each, and what happens next.
+
+Pure: the view's options in, frozen dataclasses out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from backend.sessions.view import OptionView
+from checkout_ui import texts
+
+MANY = 7
+"""Up to so many options stand on the page as they are."""
+FIRST = 6
+"""Of more than that, so many stand there at first: one of each kind, in the merchant's order."""
+
+_SPRITE = Path(__file__).parent.parent / "assets" / "marks.svg"
+_MARKS = {"creditcard": ("visa", "mastercard"), "klarna": ("klarna",)}
+_DRAWN = ("vipps", "mobilepay", "swish", "applepay", "googlepay", "clicktopay")
+
+
+@dataclass(frozen=True)
+class Option:
+    type: str
+    title: str
+    note: str
+    next: str
+    """What happens when it is chosen and Pay is pressed."""
+    marks: list[str]
+    """Addresses of drawings in the sprite."""
+
+
+def shown(view: tuple[OptionView, ...], language: str) -> dict[str, Any]:
+    """`options` that stand on the page, and `more_options` behind `more_label`."""
+    kinds = [_kind(option.type) for option in view]
+    all_of_them = [_option(o.type, language, alone=kinds.count(_kind(o.type)) == 1) for o in view]
+    first: Sequence[int] = range(len(view))
+    if len(view) > MANY:
+        first = [place for place in first if kinds.index(kinds[place]) == place][:FIRST]
+    more = [option for place, option in enumerate(all_of_them) if place not in first]
+    return {
+        "options": [all_of_them[place] for place in first],
+        "more_options": more,
+        "more_label": texts.count(language, "count.more_options", len(more)),
+    }
+
+
+def _kind(option: str) -> str:
+    """`vipps` of `payex.vipps` and of `vipps`: what a payer calls it, whoever provides it."""
+    return option.rpartition(".")[2]
+
+
+def _option(option: str, language: str, *, alone: bool) -> Option:
+    known, kind = texts.catalogue(language), _kind(option)
+    note = known.get(f"option.{kind}.note", "")
+    provider = known.get(f"provider.{option.partition('.')[0]}")
+    if provider and not alone:
+        via = texts.text(language, "option.via", provider=provider)
+        note = f"{note} · {via}" if note else via
+    return Option(
+        type=option,
+        title=known.get(f"option.{kind}", known["option.other"]),
+        note=note,
+        next=known.get(f"option.{kind}.next", known["option.other.next"]),
+        marks=[f"{sprite()}#{mark}" for mark in _marks(kind)],
+    )
+
+
+def _marks(kind: str) -> tuple[str, ...]:
+    return _MARKS.get(kind, (kind,) if kind in _DRAWN else ("other",))
+
+
+@cache
+def sprite() -> str:
+    """Its address, with the content's hash: a browser may keep it for good."""
+    return f"/{_SPRITE.name}?v={hashlib.sha256(_SPRITE.read_bytes()).hexdigest()[:12]}"
