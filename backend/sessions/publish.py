@@ -27,6 +27,8 @@ from backend.sessions.phones import REGIONS
 from backend.sessions.tables import CheckoutSession
 
 EVENT = "PUSH_NOTIFICATION_SENT"
+RECEIPT_SENT = "RECEIPT_SENT"
+"""Ours: Dintero's sessions know no receipts."""
 _TEXTS = {
     47: "{merchant}: Betal her: {link}",
     46: "{merchant}: Betala här: {link}",
@@ -41,7 +43,7 @@ def publish(
 ) -> None:
     """Decide on each wanted channel, and write the message down in this unit of work."""
     wanted = (session.body.get("configuration") or {}).get("publish") or []
-    number = _phone_number(session)
+    number = phone_number(session)
     entries: list[dict[str, Any]] = []
     for one in wanted:
         entry: dict[str, Any] = {"id": new_uuid(), "channel": one["channel"], "type": one["type"]}
@@ -81,7 +83,7 @@ def _written(number: phonenumbers.PhoneNumber) -> str:
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
-def _phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
+def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
     """The customer's, else an address's; None where there is none at all."""
     order = session.body["order"]
     for part in (
@@ -172,7 +174,9 @@ async def note_delivered(db: AsyncSession, delivery: Delivery, now: datetime) ->
     if session is None:
         return
     details = {}
-    if delivery.kind == "sms":
+    if delivery.session_event == RECEIPT_SENT:
+        details = {"channel": delivery.kind, "transaction_id": delivery.subject}
+    elif delivery.kind == "sms":
         entry = next((e for e in session.publish if e.get("delivery_id") == delivery.id), None)
         details = {key: entry[key] for key in ("id", "channel", "type")} if entry else {}
     await events.record(db, session, delivery.session_event, now, details)
