@@ -38,13 +38,14 @@ def compose(
     message["Subject"] = one_line(written.subject)[:MAX_SUBJECT]
     message["Date"] = format_datetime(datetime.fromisoformat(receipt.paid_at).astimezone(UTC))
     message["Message-ID"] = message_id
-    message["Content-Language"] = texts.known(language)
     # Nobody is to answer it by an absence note.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(_as_text(written, link), cte="quoted-printable")
     page = _template().render(r=written, link=link, language=texts.known(language))
     message.add_alternative(page, subtype="html", cte="quoted-printable")
+    # Last: content that is set takes every header of an earlier one away.
+    message["Content-Language"] = texts.known(language)
     return message
 
 

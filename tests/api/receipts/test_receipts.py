@@ -158,7 +158,7 @@ async def test_one_of_each_channel_with_workers_beside_each_other(
     assert (len(post.got), len(gateway.got)) == (1, 1)
     kept = await rows(shop, "SELECT channel, why FROM receipt_message ORDER BY channel")
     assert kept == [{"channel": "email", "why": None}, {"channel": "sms", "why": None}]
-    assert len(await rows(shop, f"SELECT 1 FROM receipt WHERE transaction_id = '{paid}'")) == 1
+    assert await rows(shop, "SELECT transaction_id FROM receipt") == [{"transaction_id": paid}]
 
 
 async def test_whose_payment_is_seen_twice_gets_one(
