@@ -44,6 +44,27 @@
   };
   document.addEventListener("error", (event) => hole(event.target), true);
 
+  // --- Printing, and copying a link ---------------------------------------------------------------
+  const copy = async (button) => {
+    const field = document.getElementById(button.dataset.copy);
+    const said = document.getElementById("phone-copied");
+    if (!field) return;
+    try {
+      await navigator.clipboard.writeText(field.value);
+      if (said) said.textContent = button.dataset.said;
+    } catch {
+      // Not allowed in this frame: it is marked, to be copied by hand.
+      field.focus();
+      field.select();
+    }
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-print], [data-copy]");
+    if (button?.dataset.print) window.print();
+    else if (button) copy(button);
+  });
+
   // --- The order is open where there is room for it ----------------------------------------------
   const wide = matchMedia("(min-width: 960px)");
   const unfold = () => {

@@ -40,6 +40,7 @@ from backend.supervisor import Program, Supervisor, check_port, free_ports, stop
 HOST = "127.0.0.1"
 ACQUIRER_OFFSET = 10
 SHOP_OFFSET = 20
+MAIL_OFFSET = 21
 READY_SECONDS = 60.0
 NOTIFICATION_PATH = f"/v1/psp/{ACCOUNT_ID}/{PROFILE_ID}/{OPTION}/notifications"
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +59,7 @@ class Places:
     checkout: int
     acquirer: int
     shop: int
+    mail: int
     more: Mapping[str, int]
 
     @property
@@ -80,6 +82,11 @@ class Places:
     def sms_url(self) -> str:
         """The page that shows the text messages, in the shop's program."""
         return f"{self.shop_url}/sms"
+
+    @property
+    def mail_url(self) -> str:
+        """The page that shows the e-mails, in the shop's program; they come in at port `mail`."""
+        return f"{self.shop_url}/mail"
 
 
 def run_demo(port: int, directory: Path) -> None:
@@ -122,16 +129,19 @@ def _start(places: Places, children: Supervisor) -> dict[str, Any]:
 
 def _places(port: int, directory: Path) -> Places:
     if port == 0:
-        checkout, acquirer, shop, *others = free_ports(HOST, 3 + len(ACQUIRERS))
+        checkout, acquirer, shop, mail, *others = free_ports(HOST, 4 + len(ACQUIRERS))
         more = {one.name: other for one, other in zip(ACQUIRERS, others, strict=True)}
-        return Places(directory, checkout, acquirer, shop, more)
+        return Places(directory, checkout, acquirer, shop, mail, more)
     more = {one.name: port + one.offset for one in ACQUIRERS}
-    places = Places(directory, port, port + ACQUIRER_OFFSET, port + SHOP_OFFSET, more)
+    places = Places(
+        directory, port, port + ACQUIRER_OFFSET, port + SHOP_OFFSET, port + MAIL_OFFSET, more
+    )
     for number, name in (
         (places.checkout, "the checkout"),
         (places.acquirer, "the sandbox acquirer"),
         *((more[one.name], f"the sandbox of {one.label}") for one in ACQUIRERS),
         (places.shop, "the demo shop"),
+        (places.mail, "the demo's mail server"),
     ):
         if not 0 < number < 65536:
             raise DemoRefused(f"port {number}, wanted by {name}, does not exist")
@@ -180,6 +190,9 @@ def _checkout_environment(places: Places) -> dict[str, str]:
         "GAVEKORT_BASE_URL": places.base_url,
         "GAVEKORT_ALLOW_INSECURE_CALLBACKS": "true",
         "GAVEKORT_SMS_URL": f"{places.sms_url}/messages",
+        "GAVEKORT_SMTP_URL": f"smtp://{HOST}:{places.mail}",
+        "GAVEKORT_SMTP_TLS": "none",
+        "GAVEKORT_SMTP_SENDER": "receipts@gavekort.example",
     }
 
 
@@ -249,6 +262,8 @@ def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
         "base_url": places.base_url,
         "shop_url": places.shop_url,
         "sms_url": places.sms_url,
+        "mail_url": places.mail_url,
+        "smtp_port": places.mail,
         "account_id": ACCOUNT_ID,
         "client_id": seed.client_id,
         "client_secret": seed.client_secret,
@@ -290,6 +305,7 @@ def _tell(places: Places, facts: dict[str, Any]) -> None:
         f"  Acquirer    {places.acquirer_url}",
         *(f"  {one.label:11} {places.more_urls[one.name]}" for one in ACQUIRERS),
         f"  Messages    {places.sms_url}/",
+        f"  Mailbox     {places.mail_url}/",
         f"  Facts       {places.directory / 'demo.json'}",
         "",
         "  Gift cards: number               PIN    issued with",

@@ -135,6 +135,7 @@ def _profile(gateway: Gateway, others: Mapping[str, Any], shop_url: str) -> Prof
             "dintero": {"type": "payment_type", "wallets": _ALWAYS, "zero": _ALWAYS},
             "dintero_psp": {"type": "payment_type", "creditcard": _ALWAYS},
             **configuration(),
+            "receipt": {"email": True},
         },
         merchant={"name": MERCHANT_NAME, "logo_url": f"{shop_url}/static/logo.svg"},
         # Either name of this machine may stand in the visitor's address bar.

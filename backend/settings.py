@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -54,6 +57,19 @@ class Settings(BaseSettings):
     sms_timeout: float = Field(default=5.0, gt=0, le=60)
     sms_attempts: int = Field(default=5, ge=1)
 
+    smtp_url: SecretStr | None = None
+    """The mail server that takes receipts: `smtp://user:password@host:587` (STARTTLS) or
+    `smtps://…:465`; None: none are sent."""
+    smtp_tls: Literal["required", "none"] = "required"
+    """`none`: without STARTTLS, for a server on this machine. `smtps` is encrypted anyway."""
+    smtp_sender: str = "receipts@localhost"
+    """The address that receipts come from; the name beside it is the merchant's."""
+    smtp_timeout: float = Field(default=10.0, gt=0, le=25)
+    smtp_attempts: int = Field(default=20, ge=1)
+
+    handover_lifetime: int = Field(default=600, ge=30)
+    """How long the link to go on on a phone can be opened."""
+
     pin_tries_per_card: int = Field(default=10, ge=1)
     pin_tries_per_session: int = Field(default=10, ge=1)
     pin_tries_per_source: int = Field(default=60, ge=1)
@@ -70,6 +86,24 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value()) < 32:
             raise ValueError("at least 32 characters")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(value.get_secret_value()) if value is not None else None
+        if parts is not None and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
+            raise ValueError("must be smtp://host or smtps://host")
+        return value
+
+    @field_validator("smtp_sender")
+    @classmethod
+    def _mail_address(cls, value: str) -> str:
+        try:
+            if not value.endswith("@localhost"):
+                validate_email(value, check_deliverability=False, test_environment=True)
+        except EmailNotValidError as error:
+            raise ValueError("must be an e-mail address") from error
         return value
 
     @field_validator("base_url")

@@ -22,7 +22,7 @@ from checkout_ui.state import Checkout, RebuildFirst
 
 log = logging.getLogger(__name__)
 
-_SCRIPT = Path(__file__).parent.parent / "assets" / "checkout.js"
+_ASSETS = Path(__file__).parent.parent / "assets"
 
 
 def _versioned(path: Path) -> str:
@@ -69,7 +69,9 @@ def _make() -> rx.App:
             rx.el.meta(name="robots", content="noindex, nofollow"),
             rx.el.meta(name="color-scheme", content="light dark"),
             rx.el.meta(name="format-detection", content="telephone=no"),
-            rx.el.script(src=_versioned(_SCRIPT), defer=True),
+            rx.el.script(src=_versioned(_ASSETS / "checkout.js"), defer=True),
+            # For paper alone, so that nothing waits for it.
+            rx.el.link(rel="stylesheet", href=_versioned(_ASSETS / "print.css"), media="print"),
         ],
         backend_exception_handler=_log_only,
         api_transformer=hosted_page.beside_the_api,

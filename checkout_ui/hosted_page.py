@@ -23,8 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend import context
 from backend.api.app import create_api
-from backend.errors import SessionNotFound
-from backend.sessions import read
+from backend.errors import NotFound, SessionNotFound
+from backend.sessions import handover, read
 from backend.sessions.images import origin_of
 from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import formats, shown, texts, theme
@@ -39,7 +39,7 @@ _LOGO = re.compile(r"<img\b[^>]*\bid=\"first-logo\"[^>]*>")
 _SRC, _ALT = (re.compile(rf' {name}="[^"]*"') for name in ("src", "alt"))
 _MOST_ORIGINS = 8
 """A header has its limits; a shop's pictures lie on one origin or two."""
-_VIEW = re.compile(r"/v1/view/[^/]+/?")
+_PAGES = re.compile(r"/v1/(view|phone)/[^/]+/?")
 _METHODS = ("GET", "HEAD", "POST")
 """Any other is an API client's mistake, and is told so in the API's own shape."""
 _NO_STORE = "no-store"
@@ -78,6 +78,9 @@ def create_pages() -> FastAPI:
         where = route or f"/v1/view/{PLACEHOLDER_SESSION_ID}"
         pages.add_api_route(path, _handler(where), methods=["GET", "HEAD"], response_class=Response)
         pages.add_api_route(path, _posted, methods=["POST"], response_class=Response)
+    pages.add_api_route(
+        "/v1/phone/{token}", _phone, methods=["GET", "HEAD"], response_class=Response
+    )
     return pages
 
 
@@ -105,21 +108,37 @@ async def _serve(request: Request, route: str) -> Response:
 
 async def _posted(request: Request) -> Response:
     """A form was sent without our script: nothing is read, nothing is given back."""
+    back = request.url.path + (f"?{query}" if (query := request.url.query) else "")
+    language, address = _language(request), html.escape(back, quote=True)
+    known = html.escape(texts.text(language, "hosted.form_back"))
+    link = f'<a class="button primary" href="{address}">{known}</a>'
+    return _message(request, 200, "hosted.form_heading", "hosted.form_lead", link)
+
+
+async def _phone(request: Request) -> Response:
+    """The link by which a phone goes on: to the session's page, as long as it is young."""
+    try:
+        page = await handover.open_link(context.current(), request.path_params["token"][:200])
+    except NotFound:
+        return _message(request, 410, "hosted.phone_heading", "hosted.phone_lead")
+    # The link itself is nobody's business where the payer goes from there.
+    headers = {"Location": page, "Cache-Control": _NO_STORE, "Referrer-Policy": "no-referrer"}
+    return Response(None, 303, headers)
+
+
+def _message(request: Request, status: int, heading: str, lead: str, link: str = "") -> Response:
+    """A page of its own, without any script: two texts, and the HTML of a link."""
     language = _language(request)
-    known = {key: html.escape(text) for key, text in texts.catalogue(language).items()}
-    back = html.escape(request.url.path, quote=True)
-    if query := request.url.query:
-        back += "?" + html.escape(query, quote=True)
+    said, why = (html.escape(texts.text(language, key)) for key in (heading, lead))
     text = (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{known["hosted.form_heading"]}</title><link rel="icon" href="/favicon.svg">'
+        f'<title>{said}</title><link rel="icon" href="/favicon.svg">'
         '<link rel="stylesheet" href="/checkout.css"></head><body><div class="page">'
-        f'<main><section class="panel"><h1>{known["hosted.form_heading"]}</h1>'
-        f'<p>{known["hosted.form_lead"]}</p><a class="button primary" href="{back}">'
-        f"{known['hosted.form_back']}</a></section></main></div></body></html>"
+        f'<main><section class="panel"><h1>{said}</h1><p>{why}</p>{link}</section></main>'
+        "</div></body></html>"
     )
-    return _html(request, text, 200, language, _content_security_policy("", None))
+    return _html(request, text, status, language, _content_security_policy("", None))
 
 
 def _language(request: Request, view: CheckoutView | None = None) -> str:
@@ -254,7 +273,7 @@ class _Rooms:
         if scope["type"] != "http":
             return self._reflex
         path: str = scope["path"]
-        if scope["method"] in _METHODS and (path == "/" or _VIEW.fullmatch(path)):
+        if scope["method"] in _METHODS and (path == "/" or _PAGES.fullmatch(path)):
             return self._pages
         ours = path.startswith(("/v1/", "/docs/")) or path in ("/docs", "/openapi.json")
         return self._api if ours else self._reflex

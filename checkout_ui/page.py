@@ -9,7 +9,16 @@ from checkout_ui import texts
 from checkout_ui.parts import icon, locked, notice, words
 from checkout_ui.shown import Language
 from checkout_ui.state import Checkout
-from checkout_ui.steps import app, details, discount, gift_card, order_summary, payment, result
+from checkout_ui.steps import (
+    app,
+    details,
+    discount,
+    gift_card,
+    order_summary,
+    payment,
+    phone,
+    result,
+)
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
 """On what `hosted_page` writes into the prerendered HTML: React keeps it until the state comes."""
@@ -109,6 +118,7 @@ def _open() -> rx.Component:
             order_summary.order_summary(),
             rx.el.div(
                 notice(),
+                phone.phone(),
                 details.details(),
                 details.shipping(),
                 gift_card.gift_card(),

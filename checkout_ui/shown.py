@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from backend.receipts.written import Written, write
 from backend.sessions.view import (
     AddressView,
     CheckoutView,
@@ -82,6 +83,19 @@ class Card:
     left: str = ""
     preset: bool = False
     expires: str = ""
+
+
+@dataclass(frozen=True)
+class Phone:
+    """The link to go on on a phone; empty until it is asked for."""
+
+    link: str = ""
+    qr: str = ""
+    """An image of it, as a `data:` address."""
+    lifetime: str = ""
+    sms: str = ""
+    """What the button to send it says; empty where it cannot be sent."""
+    sent: str = ""
 
 
 @dataclass(frozen=True)
@@ -219,6 +233,13 @@ def title(state: PageState, merchant: str, language: str) -> str:
 def paid_lead(view: CheckoutView, language: str) -> str:
     amount = formats.money(view.order_amount, view.currency, language)
     return texts.text(language, "paid.lead", merchant=view.merchant_name, amount=amount)
+
+
+def receipt(view: CheckoutView, language: str) -> Written:
+    """Without a heading where there is none."""
+    if view.receipt is None:
+        return Written()
+    return write(view.receipt.facts, language, view.receipt.later)
 
 
 @dataclass(frozen=True)

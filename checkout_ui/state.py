@@ -26,7 +26,9 @@ from backend.errors import (
     SessionLocked,
     SessionNotFound,
 )
-from backend.sessions import payer, read
+from backend.payments import receipts
+from backend.receipts.written import Written
+from backend.sessions import handover, payer, read
 from backend.sessions.qr_code import qr_code
 from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import addresses, embed, formats, payment_options, shown, texts
@@ -85,6 +87,13 @@ class Checkout(rx.State):
     `provider_url` opens the app on this device."""
     transaction_id: str = ""
     paid_lead: str = ""
+    receipt: Written = Written()
+    """Of a paid session; without a heading there is none."""
+    offers_phone: bool = False
+    on_phone: bool = False
+    """This page went on here from a desktop, which goes to the shop."""
+    handed_over: bool = False
+    phone: shown.Phone = shown.Phone()
 
     lines: list[shown.Line] = []
     items: str = ""
@@ -154,6 +163,8 @@ class Checkout(rx.State):
         if self.stage in ("loading", "missing"):
             return None
         await payer.visit(context.current(), self._session_id())
+        if self.on_phone:
+            await handover.arrived(context.current(), self._session_id())
         return Checkout.watch
 
     @rx.event
@@ -209,13 +220,19 @@ class Checkout(rx.State):
     async def _rebuild(self, *, opened: bool) -> None:
         """All that is shown, from the address alone. `opened` is false for a page that was here
         before the connection was lost: what its payer is in the middle of stays."""
-        self._set(busy="")
+        query = self.router.url.query_parameters
+        on_phone = query.get("on") == "phone"
+        self._set(
+            busy="",
+            on_phone=on_phone,
+            offers_phone=not on_phone and query.get("role") != "pop_out_payment",
+        )
         if opened:
             self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
-            self._set(focus="", go_to="", held_elsewhere=False)
+            self._set(focus="", go_to="", held_elsewhere=False, phone=shown.Phone())
             self._sent_to = ""
         view = await self._found()
-        wanted = self.router.url.query_parameters.get("language")
+        wanted = query.get("language")
         self._speak(shown.language(wanted, self.router.headers.accept_language, view))
         if view is None:
             self._show_missing()
@@ -238,7 +255,7 @@ class Checkout(rx.State):
 
     async def _found(self) -> CheckoutView | None:
         try:
-            return await read.read_view(context.current(), self._session_id())
+            return await receipts.read_view(context.current(), self._session_id())
         except SessionNotFound:
             return None
 
@@ -347,6 +364,8 @@ class Checkout(rx.State):
             items=shown.items(view, language),
             sums=shown.sums(view, language),
             paid_lead=shown.paid_lead(view, language),
+            receipt=shown.receipt(view, language),
+            handed_over=view.handed_over and not self.on_phone,
         )
         self._set(
             asks_details=view.express,
@@ -377,9 +396,10 @@ class Checkout(rx.State):
             self._leave(view)
 
     def _leave(self, view: CheckoutView) -> None:
-        """The session was closed before the payer's eyes: a paid one goes on to the merchant."""
+        """The session was closed before the payer's eyes: a paid one goes on to the merchant, where
+        the receipt is not shown first and no desktop goes on there."""
         self.frame_message = embed.final(view)
-        if view.state is PageState.PAID:
+        if view.state is PageState.PAID and not view.stays and not self.on_phone:
             self._send_to(view.leave_url)
         else:
             self._move_focus("result")
@@ -390,7 +410,11 @@ class Checkout(rx.State):
         if known == (view.version, view.state.value, view.locked):
             return
         before, stage, locked = self.sums.to_pay, self.stage, self.locked
+        followed = self.handed_over
         self._show(view)
+        if self.handed_over and not followed:
+            self.phone = shown.Phone()
+            self._announce("announced.phone_arrived")
         if stage in ("paying", "on_hold") and view.state is PageState.OPEN and self.notice:
             self._move_focus("notice")
         elif stage != "on_hold" and view.state is PageState.ON_HOLD:
@@ -406,7 +430,7 @@ class Checkout(rx.State):
         session_id = self._session_id()
         if not whole and await read.read_version(now, session_id) == version:
             return None
-        return await read.read_view(now, session_id)
+        return await receipts.read_view(now, session_id)
 
 
 class RebuildFirst(Middleware):

@@ -16,15 +16,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend import faults
 from backend.context import Backend
 from backend.ids import new_uuid
+from backend.outbox.outcome import Outcome
 from backend.outbox.request import attempts, gap, is_final
-from backend.outbox.send import Outcome, send
+from backend.outbox.send import send
 from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
 
 log = logging.getLogger(__name__)
 BATCH = 20
 LEASE = timedelta(seconds=120)
 """Longer than any time-out."""
-KINDS = ("callback", "webhook", "sms")
+KINDS = ("callback", "webhook", "sms", "email")
 
 Delivered = Callable[[AsyncSession, Delivery, datetime], Awaitable[None]]
 """Called in the unit of work that marks a message delivered."""

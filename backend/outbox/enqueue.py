@@ -17,6 +17,8 @@ WALLET_TRANSACTION = "wallet_transaction"
 CHECKOUT_TRANSACTION = "checkout_transaction"
 CHECKOUT_AUTHORIZATION = "checkout_authorization"
 PING = "ping"
+RECEIPT = "receipt"
+"""Of an e-mail or SMS to the payer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
-"""What was sent to a merchant, try by try, and how it is sent again. SMS messages are not shown
-here: they are the payer's. The endpoints are ours; see docs/webhooks.md.
+"""What was sent to a merchant, try by try, and how it is sent again; receipts to payers as well,
+since the merchant asked for them. Links to a checkout by SMS are not shown here: they are the
+payer's. The endpoints are ours; see docs/webhooks.md.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
-from backend.outbox.enqueue import WALLET_TRANSACTION
+from backend.outbox.enqueue import RECEIPT, WALLET_TRANSACTION
 from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
 from backend.paging import after, newest_first
 
-SHOWN = ("callback", "webhook")
+SHOWN = ("callback", "webhook", "email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Sight:
     wallets: bool
 
     def sees(self, delivery: Delivery) -> bool:
-        own = delivery.account_id == self.account_id and delivery.kind in SHOWN
+        shown = delivery.kind in SHOWN or delivery.event == RECEIPT
+        own = delivery.account_id == self.account_id and shown
         return own and (self.wallets if delivery.event == WALLET_TRANSACTION else self.checkout)
 
 
@@ -48,7 +50,8 @@ class DeliveryFilter:
 async def list_deliveries(db: AsyncSession, sight: Sight, wanted: DeliveryFilter) -> list[Delivery]:
     """Newest first."""
     query = select(Delivery).where(
-        Delivery.account_id == sight.account_id, col(Delivery.kind).in_(SHOWN)
+        Delivery.account_id == sight.account_id,
+        or_(col(Delivery.kind).in_(SHOWN), Delivery.event == RECEIPT),
     )
     about_wallets = col(Delivery.event).is_not_distinct_from(WALLET_TRANSACTION)
     if not sight.wallets:

@@ -3,7 +3,8 @@
 | kind     | tries | gaps            | given up at once | time-out |
 | callback | 20    | 5 s .. 4 h      | 3xx, 4xx         | 10 s     |
 | webhook  | 5     | 2 min .. 16 min | never            | 60 s     |
-| sms      | 5     | 5 s .. 40 s     | 4xx but 408, 429 | 10 s     |
+| sms      | 5     | 5 s .. 40 s     | 4xx but 408, 429 | 5 s      |
+| email    | 20    | 5 s .. 4 h      | 5xx              | 10 s     |
 
 Source: `reference/dintero-api.md#62-callback_url`, `#46-webhooks`; what they leave open is ours.
 """
@@ -11,15 +12,20 @@ Source: `reference/dintero-api.md#62-callback_url`, `#46-webhooks`; what they le
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 
 from backend.context import Backend
 from backend.outbox.address import AddressRefused, AddressUnknown, resolve
 from backend.outbox.sign import as_json, callback_signature, hook_signature
+from backend.outbox.smtp import receipt_link
 from backend.outbox.tables import Delivery, HookSubscription, SigningSecret
+from backend.receipts.facts import Receipt
+from backend.receipts.written import sms_text
 
 USER_AGENT = "gavekort"
 LONGEST_GAP = 4 * 3600
@@ -52,9 +58,11 @@ class Outgoing:
 
 def attempts(ctx: Backend, delivery: Delivery) -> int:
     settings = ctx.settings
-    return {"webhook": settings.webhook_attempts, "sms": settings.sms_attempts}.get(
-        delivery.kind, settings.callback_attempts
-    )
+    return {
+        "webhook": settings.webhook_attempts,
+        "sms": settings.sms_attempts,
+        "email": settings.smtp_attempts,
+    }.get(delivery.kind, settings.callback_attempts)
 
 
 def gap(kind: str, tries: int) -> timedelta:
@@ -67,6 +75,8 @@ def is_final(kind: str, status: int) -> bool:
     """Whether this refusal is for good."""
     if kind == "webhook":
         return False
+    if kind == "email":
+        return 500 <= status < 600
     if kind == "sms":
         return 400 <= status < 500 and status not in _RETRIED_BY_SMS
     return 300 <= status < 500
@@ -143,7 +153,11 @@ def _sms(ctx: Backend, delivery: Delivery) -> Outgoing:
     settings = ctx.settings
     if settings.sms_url is None:
         raise Unsendable("no SMS gateway is set up", final=True)
-    message = {**(delivery.body or {}), "from": settings.sms_sender, "reference": delivery.id}
+    body = delivery.body or {}
+    text = body["text"] if "text" in body else _receipt_text(settings.base_url, body)
+    message = {
+        "to": body["to"], "text": text, "from": settings.sms_sender, "reference": delivery.id,
+    }  # fmt: skip
     kept = {
         "user-agent": USER_AGENT,
         "content-type": "application/json",
@@ -157,3 +171,9 @@ def _sms(ctx: Backend, delivery: Delivery) -> Outgoing:
         client=ctx.http, method="POST", url=settings.sms_url, shown=delivery.url, headers=headers,
         kept=kept, content=as_json(message), server_name=None, timeout=settings.sms_timeout,
     )  # fmt: skip
+
+
+def _receipt_text(base_url: str, body: Mapping[str, Any]) -> str:
+    receipt = Receipt.from_json(body["receipt"])
+    link = receipt_link(base_url, receipt.session_id, body["language"])
+    return sms_text(receipt, body["language"], link)

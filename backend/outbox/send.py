@@ -1,34 +1,24 @@
-"""One try over HTTP: bounded in time, bounded in what is read, following nothing."""
+"""One try, over HTTP unless it is a mail: bounded in time and in what is read."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 
 import httpx
 
 from backend.context import Backend
+from backend.outbox.outcome import Outcome
 from backend.outbox.request import Outgoing, Unsendable, prepare
+from backend.outbox.smtp import send_mail
 from backend.outbox.tables import Delivery
 
 KEPT_BYTES = 2048
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What came of a try: a status with the head of the body, or why there is none."""
-
-    method: str
-    url: str
-    headers: dict[str, str] = field(default_factory=dict)
-    status: int | None = None
-    body: str | None = None
-    error: str | None = None
-    final: bool = False
-
-
 async def send(ctx: Backend, delivery: Delivery) -> Outcome:
     """Try once. Never raises for what the other side does."""
+    if delivery.kind == "email":
+        return await send_mail(ctx, delivery)
     try:
         outgoing = await prepare(ctx, delivery)
     except Unsendable as nothing:

@@ -14,8 +14,9 @@ from backend.db import JsonColumn, UtcDateTime
 class Delivery(SQLModel, table=True):
     """One message to one address. `state`: pending | delivered | failed.
 
-    `kind`: `callback` (a session's `callback_url`), `webhook` (a subscription), `sms` (the SMS
-    gateway, whose address and key are settings and stand in no row).
+    `kind`: `callback` (a session's `callback_url`), `webhook` (a subscription), `sms` and `email`
+    (the SMS gateway and the mail server, whose addresses and keys are settings and stand in no
+    row).
     """
 
     __tablename__ = "delivery"

@@ -33,9 +33,9 @@ from backend.rules.session import SessionState, is_expired
 from backend.rules.session import advance as advance_session
 from backend.rules.transaction import Status
 from backend.sessions import events
-from backend.sessions.links import view_link
+from backend.sessions.links import page_link, view_link
 from backend.sessions.load import get_session, lock_session
-from backend.sessions.read import leave_url
+from backend.sessions.read import leave_url, stays
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice, PageState
 
@@ -213,9 +213,15 @@ async def settle_return(
         await late.heard_of(ctx, transaction, await connector_of(ctx, transaction))
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
-    if session.state in (SessionState.PAID, SessionState.ON_HOLD):
+        profile = await profile_of(db, session.account_id, session.profile_id)
+    on_phone = transaction.snapshot.get("on_phone") is True
+    here = on_phone or stays(profile.configuration, session.body)
+    if session.state in (SessionState.PAID, SessionState.ON_HOLD) and not here:
         return leave_url(session, PageState(session.state))
-    return view_link(ctx.settings.base_url, session_id)
+    if not here:
+        return view_link(ctx.settings.base_url, session_id)
+    language = str(transaction.snapshot.get("language") or "")
+    return page_link(ctx.settings.base_url, session_id, language, on_phone=on_phone)
 
 
 async def abandon(ctx: Backend, session_id: str) -> str:

@@ -52,14 +52,16 @@ __all__ = ["PayResult", "begin", "pay"]
 
 async def pay(
     ctx: Backend, session_id: str, payment_product_type: str | None, expected_to_pay: int,
-    language: str, unmodified_since: str | None = None, push_to: str | None = None,
+    language: str, unmodified_since: str | None = None, push_to: str | None = None, *,
+    on_phone: bool = False,
 ) -> PayResult:  # fmt: skip
     """Start to pay, or go on with the payment that is under way: a second press does nothing more.
 
     `expected_to_pay` (minor units) is what the payer was shown; SplitChanged where it is no longer
     so. PaymentInProgress where another option is being paid with; SessionLocked while the merchant
     changes the session. `push_to` (E.164): ask in the wallet's app on that phone instead of sending
-    the payer to a page; PushNotAllowed where that may not be.
+    the payer to a page; PushNotAllowed where that may not be. `on_phone`: see
+    `backend.sessions.links.page_link`.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -76,8 +78,9 @@ async def pay(
             check_unmodified(session, unmodified_since)
             check_not_locked(ctx, session, now)
             transaction, operation = await begin(
-                db, session, payment_product_type, expected_to_pay, now, language, push_to
-            )
+                db, session, payment_product_type, expected_to_pay, now, language, push_to,
+                on_phone=on_phone,
+            )  # fmt: skip
             begun = transaction.id
             if operation.psp_amount == 0:
                 await settle.authorize(db, session, transaction, operation, now)
@@ -110,7 +113,8 @@ async def _under_way(
 
 async def begin(
     db: AsyncSession, session: CheckoutSession, option: str | None, expected_to_pay: int,
-    now: datetime, language: str, push_to: str | None = None,
+    now: datetime, language: str, push_to: str | None = None, *,
+    on_phone: bool = False,
 ) -> tuple[Transaction, Operation]:  # fmt: skip
     """Write the transaction INITIATED and the try with its key, and hold the card's share. The
     caller has the open session's row locked."""
@@ -140,7 +144,7 @@ async def begin(
         payment_product_type=product_type(session.amount, to_pay, option if to_pay else None),
         merchant_reference=session.merchant_reference,
         snapshot=_snapshot(session, language)
-        | {"auto_capture": await wanted(db, session), "push_to": push_to},
+        | {"auto_capture": await wanted(db, session), "push_to": push_to, "on_phone": on_phone},
         return_ref=new_uuid(), created_at=now, updated_at=now,
         gift_card=used.id if used else None,
         gift_card_shown={"card_id": used.card_id, "masked_card_token": used.number_mask}

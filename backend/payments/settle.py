@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards import ledger
 from backend.payments.auto_capture_rows import begin
 from backend.payments.callbacks import tell_merchant
+from backend.payments.receipts import write_receipt
 from backend.payments.store import Happened, keep_position, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import PaymentCard
@@ -49,6 +50,7 @@ async def authorize(
                "amount": transaction.amount}  # fmt: skip
     await events.record(db, session, "AUTHORIZED", now, details)
     await events.record(db, session, "COMPLETED", now)
+    await write_receipt(db, session, transaction, operation, now)
     await tell_merchant(db, session, transaction, now)
 
 

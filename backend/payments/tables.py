@@ -173,3 +173,28 @@ class TransactionEvent(SQLModel, table=True):
     calculated_vat_amount: int | None = Field(default=None, sa_type=BigInteger)
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ReceiptKept(SQLModel, table=True):
+    """What the receipt of a transaction states. Written once, never changed: later captures and
+    refunds do not touch it. `language`: the payer's at Pay."""
+
+    __tablename__ = "receipt"
+
+    transaction_id: str = Field(primary_key=True, foreign_key="transaction.id")
+    facts: dict[str, Any] = Field(sa_type=JsonColumn)
+    language: str = Field(max_length=16)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ReceiptMessage(SQLModel, table=True):
+    """A receipt by one channel, `email` or `sms`: one at most, whatever is killed and whoever works
+    beside. Written once. Without a delivery there was nobody to send it to: `why` says so."""
+
+    __tablename__ = "receipt_message"
+
+    transaction_id: str = Field(primary_key=True, foreign_key="receipt.transaction_id")
+    channel: str = Field(primary_key=True, max_length=8)
+    delivery_id: str | None = Field(default=None, foreign_key="delivery.id")
+    why: str | None = Field(default=None, max_length=40)
+    created_at: datetime = Field(sa_type=UtcDateTime)

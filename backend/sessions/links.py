@@ -27,3 +27,16 @@ def return_link(
 
 def view_link(base_url: str, session_id: str) -> str:
     return f"{base_url}/v1/view/{session_id}"
+
+
+def page_link(base_url: str, session_id: str, language: str, *, on_phone: bool = False) -> str:
+    """The page in a language. `on_phone`: a phone took it over from a desktop, which goes on to the
+    shop once it is paid; the phone stays."""
+    added = {"language": language} if language else {}
+    if on_phone:
+        added["on"] = "phone"
+    return with_query(view_link(base_url, session_id), added)
+
+
+def phone_link(base_url: str, token: str) -> str:
+    return f"{base_url}/v1/phone/{token}"

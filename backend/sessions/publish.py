@@ -30,6 +30,8 @@ from backend.sessions.tables import CheckoutSession
 EVENT = "PUSH_NOTIFICATION_SENT"
 _SPOKEN = {47: "nb", 46: "sv", 45: "da", 358: "fi", 49: "de", 43: "de"}
 """By the number's country code, where the shop has said no language."""
+RECEIPT_SENT = "RECEIPT_SENT"
+"""Ours: Dintero's sessions know no receipts."""
 MAX_NAME = 40
 
 
@@ -38,7 +40,7 @@ def publish(
 ) -> None:
     """Decide on each wanted channel, and write the message down in this unit of work."""
     wanted = (session.body.get("configuration") or {}).get("publish") or []
-    number = _phone_number(session)
+    number = phone_number(session)
     entries: list[dict[str, Any]] = []
     for one in wanted:
         entry: dict[str, Any] = {"id": new_uuid(), "channel": one["channel"], "type": one["type"]}
@@ -78,7 +80,7 @@ def _written(number: phonenumbers.PhoneNumber) -> str:
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
-def _phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
+def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
     """The customer's, else an address's; None where there is none at all."""
     order = session.body["order"]
     for part in (
@@ -172,7 +174,9 @@ async def note_delivered(db: AsyncSession, delivery: Delivery, now: datetime) ->
     if session is None:
         return
     details = {}
-    if delivery.kind == "sms":
+    if delivery.session_event == RECEIPT_SENT:
+        details = {"channel": delivery.kind, "transaction_id": delivery.subject}
+    elif delivery.kind == "sms":
         entry = next((e for e in session.publish if e.get("delivery_id") == delivery.id), None)
         details = {key: entry[key] for key in ("id", "channel", "type")} if entry else {}
     await events.record(db, session, delivery.session_event, now, details)

@@ -21,7 +21,7 @@ from backend.sessions.links import return_link
 from backend.sessions.load import get_session, gift_card_of, is_locked, share_of
 from backend.sessions.phones import payer_phone
 from backend.sessions.shipping import key_of
-from backend.sessions.tables import CheckoutSession, SessionGiftCard
+from backend.sessions.tables import CheckoutSession, Handover, SessionGiftCard
 from backend.sessions.view import (
     CheckboxView,
     CheckoutView,
@@ -55,8 +55,9 @@ async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
         added, card = await gift_card_of(db, session_id)
         profile = await db.get(Profile, (session.account_id, session.profile_id))
         account = await db.get(Account, session.account_id)
+        handover = await db.get(Handover, session_id)
     assert profile is not None and account is not None  # foreign keys hold them
-    return _view(ctx, session, added, card, profile, account)
+    return _view(ctx, session, added, card, profile, account, handover)
 
 
 def page_state(ctx: Backend, session: CheckoutSession) -> PageState:
@@ -68,7 +69,7 @@ def page_state(ctx: Backend, session: CheckoutSession) -> PageState:
 
 def _view(
     ctx: Backend, session: CheckoutSession, added: SessionGiftCard | None, card: Card | None,
-    profile: Profile, account: Account,
+    profile: Profile, account: Account, handover: Handover | None,
 ) -> CheckoutView:  # fmt: skip
     body, order = session.body, session.body["order"]
     configuration = {**profile.configuration, **(body.get("configuration") or {})}
@@ -99,8 +100,7 @@ def _view(
         shipping_amount=shipping.get("amount"),
         shipping_title=shipping.get("title"),
         lines=tuple(
-            _line(i, item, ctx.settings.base_url)
-            for i, item in enumerate(order.get("items") or [])
+            _line(i, item, ctx.settings.base_url) for i, item in enumerate(order.get("items") or [])
         ),
         express=session.express,
         shipping_required=express.get("shipping_mode") != "shipping_not_required",
@@ -133,11 +133,28 @@ def _view(
         pushed_to=payer_phone(session.pushed_to) if session.pushed_to else None,
         pushed_with=session.pushed_with,
         checkboxes=tuple(_checkbox(box) for box in body.get("checkboxes") or []),
+        stays=stays(profile.configuration, body),
+        handed_over=handover is not None and handover.arrived_at is not None,
     )
 
 
 def _option(session: CheckoutSession, option: str) -> OptionView:
     return OptionView(option, pushes=may_push(option, gift_card=session.gift_card_use))
+
+
+def receipt_switches(
+    configuration: Mapping[str, Any], body: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """`receipt` of the profile's configuration, each switch as the session's request has it where
+    it has it: `show`, `email`, `sms`, `time_zone`. See docs/profiles.md."""
+    asked = (body.get("configuration") or {}).get("receipt") or {}
+    said = {name: value for name, value in asked.items() if value is not None}
+    return {**(configuration.get("receipt") or {}), **said}
+
+
+def stays(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether a payment seen live leaves the payer on the receipt."""
+    return receipt_switches(configuration, body).get("show") is True
 
 
 def _discounts(express: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import get_global
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
@@ -72,6 +73,15 @@ def _moment(value: object) -> object:
     if not 1 < parsed.year < 9999:
         raise ValueError("must be an ISO 8601 date-time of this age")
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def _known_zone(value: str) -> str:
+    """An IANA name, such as `Europe/Oslo`."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("must be a time zone, such as Europe/Oslo") from error
+    return value
 
 
 _BLANK_ZONE = re.compile(r" (?=\d\d:?\d\d$)")
@@ -189,7 +199,15 @@ class Publish(Loose):
     type: Literal["checkout-link", "app", "terminal"]
 
 
+class Receipt(Loose):
+    show: Flag | None = None
+    email: Flag | None = None
+    sms: Flag | None = None
+    time_zone: Annotated[str, Field(max_length=64), AfterValidator(_known_zone)] | None = None
+
+
 class Configuration(Loose):
+    receipt: Receipt | None = None
     publish: Annotated[list[Publish], Field(max_length=5)] | None = None
     active_payment_types: dict[str, Any] | None = None
     auto_capture: Flag | None = None

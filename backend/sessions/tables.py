@@ -90,3 +90,19 @@ class SessionEvent(SQLModel, table=True):
     request_headers: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
     details: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Handover(SQLModel, table=True):
+    """The link by which a session goes on on a phone: one at a time, of which only a hash is kept.
+    `arrived_at`: when a phone had first opened it."""
+
+    __tablename__ = "handover"
+
+    session_id: str = Field(primary_key=True, foreign_key="checkout_session.id")
+    token_hash: str = Field(max_length=64, unique=True)
+    language: str = Field(max_length=16)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    messages: int = 0
+    """How often it was sent by SMS."""
+    arrived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)

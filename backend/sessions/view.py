@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from backend.receipts.facts import Later, Receipt
+
 
 class PageState(StrEnum):
     OPEN = "open"
@@ -95,6 +97,14 @@ class CheckboxView:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptView:
+    """As it was when it was paid, and what became of it since."""
+
+    facts: Receipt
+    later: Later
+
+
+@dataclass(frozen=True, slots=True)
 class CheckoutView:
     session_id: str
     state: PageState
@@ -157,3 +167,9 @@ class CheckoutView:
     """While PAYING: the phone whose wallet app was asked, masked: `+47 ••• •• •66`."""
     pushed_with: str | None = None
     """By which option."""
+    receipt: ReceiptView | None = None
+    """Of a paid session, where `backend.payments.receipts` reads it."""
+    stays: bool = False
+    """A payment seen live leaves the payer on the receipt, not at the shop."""
+    handed_over: bool = False
+    """A phone has taken the session over from a desktop."""

@@ -46,7 +46,7 @@ class PaymentState(Checkout):
         async with self:
             if not self._begin("pay"):
                 return
-            language = self._language
+            language, on_phone = self._language, self.on_phone
         try:
             async with self:
                 if not await self._consents_given(form_data):
@@ -58,6 +58,7 @@ class PaymentState(Checkout):
                 form.payment_product_type or None,
                 form.seen,
                 language,
+                on_phone=on_phone,
             )
         except Exception as error:
             async with self:

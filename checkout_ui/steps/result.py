@@ -7,23 +7,33 @@ import reflex as rx
 from checkout_ui.parts import button, icon, notice, words
 from checkout_ui.state import Checkout
 from checkout_ui.steps.payment import PaymentState
+from checkout_ui.steps.phone import followed_steps
+from checkout_ui.steps.receipt import print_button, receipt
 
 
 def waiting() -> rx.Component:
     """Goes on by itself: the page follows the session (`Checkout.watch`)."""
     at_provider = Checkout.provider_url != ""
+    elsewhere = Checkout.handed_over & at_provider
     return panel(
         rx.el.span(class_name="spinner big", aria_hidden="true"),
-        words("wait.heading"),
-        rx.el.p(rx.cond(at_provider, words("wait.at_provider"), words("wait.checking"))),
+        rx.cond(elsewhere, words("phone.wait_heading"), words("wait.heading")),
+        rx.el.p(
+            rx.cond(
+                elsewhere,
+                words("phone.wait"),
+                rx.cond(at_provider, words("wait.at_provider"), words("wait.checking")),
+            )
+        ),
+        rx.cond(elsewhere, followed_steps()),
         notice(),
         rx.cond(
             at_provider,
             rx.el.a(
-                words("wait.continue"),
+                rx.cond(elsewhere, words("phone.wait_here"), words("wait.continue")),
                 href=Checkout.provider_url,
                 id="wait-continue",
-                class_name="button primary",
+                class_name=rx.cond(elsewhere, "button secondary", "button primary"),
                 target="_top",
             ),
         ),
@@ -41,12 +51,21 @@ def waiting() -> rx.Component:
 
 
 def paid() -> rx.Component:
-    return panel(
-        rx.el.span(icon("check"), class_name="badge good"),
-        words("paid.heading"),
-        rx.el.p(Checkout.paid_lead),
-        _reference(),
-        _back("paid.back"),
+    """With the receipt. A page that is left at once for the shop shows it on a later visit."""
+    return rx.el.div(
+        panel(
+            rx.el.span(icon("check"), class_name="badge good"),
+            words("paid.heading"),
+            rx.el.p(Checkout.paid_lead),
+            rx.cond(
+                Checkout.on_phone, rx.el.p(words("phone.done"), id="phone-done", class_name="muted")
+            ),
+            rx.cond(Checkout.receipt.heading == "", _reference()),
+            rx.cond(Checkout.on_phone, _back("phone.to_shop", "secondary"), _back("paid.back")),
+            print_button(),
+        ),
+        receipt(),
+        class_name="paid",
     )
 
 
@@ -109,14 +128,14 @@ def _reference() -> rx.Component:
     )
 
 
-def _back(key: str) -> rx.Component:
+def _back(key: str, class_name: str = "primary") -> rx.Component:
     return rx.cond(
         Checkout.leave_url != "",
         rx.el.a(
             words(key),
             href=Checkout.leave_url,
             id="back-to-shop",
-            class_name="button primary",
+            class_name=f"button {class_name}",
             target="_top",
         ),
     )

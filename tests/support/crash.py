@@ -67,7 +67,9 @@ class AtAcquirer:
 class Checkout:
     """One database, and one process at a time that serves it on one port."""
 
-    def __init__(self, database_url: str, acquirer: Acquirer, callbacks: CallbackListener) -> None:
+    def __init__(
+        self, database_url: str, acquirer: Acquirer, callbacks: CallbackListener, **environment: str
+    ) -> None:
         self.database_url = database_url
         self.acquirer = acquirer
         self.callbacks = callbacks
@@ -89,6 +91,7 @@ class Checkout:
             # Nothing here speaks TLS, and to read all the world's certificates takes longer than
             # the rest of a start.
             "SSL_CERT_DIR": "/nonexistent",
+            **environment,
         }
 
     # --- the process ---------------------------------------------------------------------------
@@ -236,12 +239,14 @@ class Checkout:
         amount: int = 40000,
         profile_id: str = "default",
         ask: Callable[..., httpx.Response] | None = None,
+        **more: Any,
     ) -> str:
         """A session with a preset card, whose payer has given the details. `ask` instead of ours
-        from another thread."""
+        from another thread; `more` replaces parts of the request."""
         ask = ask or self.ask
         body = session_body(amount, profile_id=profile_id)
         body["url"]["callback_url"] = self.callbacks.url
+        body |= more
         body["customer"] = {"gift_cards": {"dintero.wallets": [{"card_id": card_id}]}}
         session_id = str(ask("POST", "/v1/sessions-profile", json=body).json()["id"])
         path = f"/v1/view/{session_id}/session/order/addresses"

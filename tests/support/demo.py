@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-_OFFSETS = (0, *range(10, 16), 20)
+_OFFSETS = (0, *range(10, 16), 20, 21)
 _SECONDS_TO_START = 150
 
 

@@ -64,7 +64,7 @@ class DeliveryQuery(BaseModel):
     subject: str | None = None
     subscription_id: str | None = None
     state: Literal["pending", "delivered", "failed"] | None = None
-    kind: Literal["callback", "webhook"] | None = None
+    kind: Literal["callback", "webhook", "email", "sms"] | None = None
 
 
 def _require(caller: Principal, account_id: str, events: list[str]) -> None:
@@ -161,8 +161,8 @@ def _sight(caller: Principal, account_id: str, checkout: tuple[str, ...],
 async def deliveries(
     account_id: str, wanted: Annotated[DeliveryQuery, Query()], ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Callbacks and webhooks, newest first. `subject` is the id of a transaction, session, wallet
-    transaction or subscription."""
+    """Callbacks, webhooks and receipts, newest first. `subject` is the id of a transaction, a
+    session, a wallet transaction or a subscription."""
     sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
     query = DeliveryFilter(
         limit=wanted.limit + 1, starting_after=wanted.starting_after, subject=wanted.subject,

@@ -16,6 +16,9 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
 
+from backend.sandbox.mail.mailbox import Mailbox
+from backend.sandbox.mail.mailbox import create_app as create_mailbox
+from backend.sandbox.mail.smtp import SmtpServer
 from backend.sandbox.shop import amounts, catalog
 from backend.sandbox.shop.checkout_api import ApiError, CheckoutApi
 from backend.sandbox.shop.config import ShopConfig
@@ -124,16 +127,22 @@ class Shop:
 def create_app(config: ShopConfig, data_dir: Path) -> FastAPI:
     """The shop as one ASGI app."""
     shop = Shop(config, data_dir)
+    mailbox = Mailbox(data_dir / "mail")
+    mail_server = SmtpServer(mailbox.keep)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if config.smtp_port is not None:
+            await mail_server.start("127.0.0.1", config.smtp_port)
         yield
+        await mail_server.stop()
         shop.api.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    # Not the shop's: the demo's SMS gateway lives at its address, to save a program.
+    # Not the shop's: the demo's SMS gateway and mailbox live at its address, to save a program.
     app.mount("/sms", sms.create_app(data_dir / "sms"), name="sms")
+    app.mount("/mail", create_mailbox(mailbox), name="mail")
     _add_window(app, shop)
     _add_orders(app, shop)
     _add_callback(app, shop)

@@ -41,6 +41,8 @@ class ShopConfig:
     profile_id: str
     shop_url: str
     gift_cards: tuple[GiftCardToTry, ...]
+    smtp_port: int | None = None
+    """Where the demo's mail server listens; None: there is none."""
 
     @property
     def checkout_origin(self) -> str:
@@ -79,7 +81,15 @@ def load_config(path: Path) -> ShopConfig:
         profile_id=_text(data, "profile_id"),
         shop_url=shop_url,
         gift_cards=tuple(_card(entry) for entry in data.get("gift_cards", [])),
+        smtp_port=_port(data),
     )
+
+
+def _port(data: dict[str, Any]) -> int | None:
+    value = data.get("smtp_port")
+    if value is not None and (type(value) is not int or not 0 < value < 65536):
+        raise ConfigRefused("'smtp_port' is no port")
+    return value
 
 
 def _text(data: dict[str, Any], key: str) -> str:

@@ -45,7 +45,10 @@ class BrowserGuard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
+                sent = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    # A mail as it came has a stricter policy of its own.
+                    sent.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -47,5 +47,5 @@ async def test_deliveries_page_and_filter(told: Merchant, shop: Receiver) -> Non
     assert seen == sessions[::-1]
     assert "starting_after" not in page
     assert (await told.get(f"{DELIVERIES}?kind=webhook"))["deliveries"] == []
-    for wrong in ("state=lost", "kind=sms", "limit=0", "starting_after=x"):
+    for wrong in ("state=lost", "kind=fax", "limit=0", "starting_after=x"):
         await told.get(f"{DELIVERIES}?{wrong}", expect=400)

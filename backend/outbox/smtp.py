@@ -1,0 +1,147 @@
+"""One try to hand a receipt to the operator's mail server: bounded in time, encrypted unless a
+setting says otherwise.
+
+A server's 5xx to this message is for good, its 4xx is tried again (RFC 5321 section 4.2.1).
+Whatever goes wrong before (no connection, no TLS, a refused password or sender) is our own set-up,
+which may be put right: tried again too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+from backend.context import Backend
+from backend.outbox.outcome import Outcome
+from backend.outbox.tables import Delivery
+from backend.receipts import mail
+from backend.receipts.facts import Receipt
+
+_PORTS = {"smtp": 587, "smtps": 465}
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="smtp")
+"""Our own: a slow mail server holds up nothing else that runs in threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`GAVEKORT_SMTP_URL`, read. `implicit`: TLS from the first byte; else STARTTLS where `tls`."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    implicit: bool
+    tls: bool
+    timeout: float
+
+
+def server_of(url: str, *, tls: bool, timeout: float) -> Server:
+    """`smtp://[user:password@]host[:587]` or `smtps://…[:465]`. ValueError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError("must be smtp://host or smtps://host")
+    return Server(
+        host=parts.hostname, port=parts.port or _PORTS[parts.scheme],
+        user=unquote(parts.username or ""), password=unquote(parts.password or ""),
+        implicit=parts.scheme == "smtps", tls=tls, timeout=timeout,
+    )  # fmt: skip
+
+
+def receipt_link(base_url: str, session_id: str, language: str) -> str:
+    """The session's page, which shows the receipt once it is paid."""
+    return f"{base_url}/v1/view/{session_id}" + (f"?language={language}" if language else "")
+
+
+async def send_mail(ctx: Backend, delivery: Delivery) -> Outcome:
+    """Try once. Never raises for what the other side does."""
+    settings = ctx.settings
+    outcome = Outcome(delivery.method, delivery.url)
+    if settings.smtp_url is None:
+        # The merchant wants it: it is seen that it went nowhere, and can be sent again.
+        outcome.error, outcome.final = "no mail server is set up", True
+        return outcome
+    url, tls = settings.smtp_url.get_secret_value(), settings.smtp_tls == "required"
+    server = server_of(url, tls=tls, timeout=settings.smtp_timeout)
+    message = compose(ctx, delivery)
+    outcome.headers = {name.lower(): str(value) for name, value in message.items()}
+    try:
+        async with asyncio.timeout(settings.smtp_timeout * 4):
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(_threads, _hand_over, server, message, outcome)
+    except TimeoutError:
+        if outcome.status is None:
+            outcome.error = f"no answer within {settings.smtp_timeout:g} s"
+    return outcome
+
+
+def compose(ctx: Backend, delivery: Delivery) -> EmailMessage:
+    body = delivery.body or {}
+    receipt = Receipt.from_json(body["receipt"])
+    sender = ctx.settings.smtp_sender
+    return mail.compose(
+        receipt,
+        body["language"],
+        to=body["to"],
+        sender=sender,
+        link=receipt_link(ctx.settings.base_url, receipt.session_id, body["language"]),
+        message_id=mail.message_id(receipt.transaction_id, sender),
+    )
+
+
+def _hand_over(server: Server, message: EmailMessage, outcome: Outcome) -> None:
+    """In a thread. What came of it is written into `outcome`."""
+    try:
+        with _connect(server) as smtp:
+            _offer(smtp, message, outcome)
+    except TimeoutError:
+        if outcome.status is None:
+            outcome.error = f"no answer within {server.timeout:g} s"
+    except (smtplib.SMTPException, OSError) as failed:
+        # After its yes the message is the server's, whatever happens to the connection.
+        if outcome.status is None:
+            outcome.error = f"{type(failed).__name__}: {failed}"[:255]
+
+
+def _connect(server: Server) -> smtplib.SMTP:
+    if server.implicit:
+        context = ssl.create_default_context()
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.host, server.port, timeout=server.timeout, context=context
+        )
+    else:
+        smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
+    try:
+        if server.tls and not server.implicit:
+            smtp.starttls(context=ssl.create_default_context())
+        if server.user:
+            smtp.login(server.user, server.password)
+    except BaseException:
+        smtp.close()
+        raise
+    return smtp
+
+
+def _offer(smtp: smtplib.SMTP, message: EmailMessage, outcome: Outcome) -> None:
+    try:
+        smtp.send_message(message)
+        outcome.status, outcome.body = 250, None
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, text = next(iter(refused.recipients.values()))
+        outcome.status, outcome.body = code, _as_text(text)
+    except smtplib.SMTPSenderRefused as refused:
+        outcome.error = f"the sender is refused: {refused.smtp_code} {_as_text(refused.smtp_error)}"
+    except smtplib.SMTPResponseException as refused:
+        outcome.status, outcome.body = refused.smtp_code, _as_text(refused.smtp_error)
+    except smtplib.SMTPNotSupportedError as refused:
+        # An address that this server cannot write to.
+        outcome.error, outcome.final = str(refused), True
+
+
+def _as_text(answer: bytes | str) -> str:
+    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+    return text.replace("\x00", "�")[:2048]

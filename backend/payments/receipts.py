@@ -1,0 +1,193 @@
+"""The receipt of a payment: written with the authorization, in its unit of work, and once.
+
+Its facts are kept as they were then. The merchant's switches (`configuration.receipt`, docs/
+profiles.md) say whether it is sent, by e-mail or SMS: a row here and a delivery each, in the same
+unit of work, so that whatever is killed afterwards there is one of each or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import phonenumbers
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.tables import Account, Profile
+from backend.cards.tables import Card
+from backend.clock import iso
+from backend.context import Backend
+from backend.outbox.enqueue import RECEIPT, Message, enqueue
+from backend.payments.tables import Operation, ReceiptKept, ReceiptMessage, Transaction
+from backend.receipts import mail
+from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt
+from backend.rules.transaction import Status
+from backend.sessions.publish import RECEIPT_SENT, phone_number
+from backend.sessions.read import read_view as read_session
+from backend.sessions.read import receipt_switches
+from backend.sessions.tables import CheckoutSession
+from backend.sessions.view import CheckoutView, PageState, ReceiptView
+
+_ZONES = {
+    "NOK": "Europe/Oslo", "SEK": "Europe/Stockholm", "DKK": "Europe/Copenhagen",
+    "EUR": "Europe/Brussels", "GBP": "Europe/London", "ISK": "Atlantic/Reykjavik",
+    "CHF": "Europe/Zurich", "PLN": "Europe/Warsaw",
+}  # fmt: skip
+"""Where a currency's shops are; elsewhere it is UTC, and `time_zone` says otherwise."""
+
+
+async def write_receipt(
+    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
+    now: datetime,
+) -> None:  # fmt: skip
+    """In the unit of work of the authorization, with session and transaction locked."""
+    profile = await db.get(Profile, (session.account_id, session.profile_id))
+    account = await db.get(Account, session.account_id)
+    assert profile is not None and account is not None  # foreign keys hold them
+    switches = receipt_switches(profile.configuration, session.body)
+    await db.flush()
+    facts = await _facts(db, session, transaction, operation, now)
+    names = {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}
+    facts = replace(facts, merchant=mail.one_line(str(names.get("name") or account.name)))
+    if zone := switches.get("time_zone"):
+        facts = replace(facts, time_zone=str(zone))
+    language = str(transaction.snapshot.get("language") or "")
+    db.add(
+        ReceiptKept(
+            transaction_id=transaction.id, facts=facts.as_json(), language=language, created_at=now
+        )
+    )
+    await db.flush()
+    for channel, find in (("email", _mail_address), ("sms", _sms_number)):
+        if switches.get(channel) is True:
+            await _send(db, session, facts, language, channel, find(session), now)
+
+
+async def _facts(
+    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
+    now: datetime,
+) -> Receipt:  # fmt: skip
+    order = session.body["order"]
+    shipping = order.get("shipping_option") or {}
+    other = None
+    if operation.psp_amount:
+        shown = _bank_card(transaction.payment_card)
+        other = OtherPart(transaction.payment_product_type, operation.psp_amount, shown)
+    return Receipt(
+        account_id=session.account_id,
+        session_id=session.id,
+        transaction_id=transaction.id,
+        merchant="",
+        reference=mail.one_line(transaction.merchant_reference),
+        currency=transaction.currency,
+        amount=transaction.amount,
+        vat_amount=order.get("vat_amount"),
+        shipping_amount=shipping.get("amount"),
+        shipping_title=mail.one_line(str(shipping["title"])) if shipping.get("title") else None,
+        lines=tuple(_line(item) for item in order.get("items") or []),
+        gift_card=await _gift_card(db, transaction, operation.card_amount),
+        other=other,
+        paid_at=iso(now),
+        time_zone=_ZONES.get(transaction.currency, "UTC"),
+    )
+
+
+def _line(item: Mapping[str, Any]) -> Line:
+    quantity, vat = item.get("quantity"), item.get("vat")
+    return Line(
+        description=mail.one_line(str(item.get("description") or item.get("id") or "")),
+        quantity="1" if quantity is None else f"{quantity:g}",
+        amount=int(item.get("amount") or 0),
+        vat=None if vat is None else f"{vat:g}",
+    )
+
+
+async def _gift_card(db: AsyncSession, transaction: Transaction, part: int) -> GiftCardPart | None:
+    if transaction.gift_card is None or not part:
+        return None
+    card = await db.get(Card, transaction.gift_card, populate_existing=True)
+    assert card is not None  # a foreign key holds it
+    return GiftCardPart(
+        last4=card.number_last4, amount=part, left=card.available,
+        expires_at=iso(card.expires_at) if card.expires_at else None,
+    )  # fmt: skip
+
+
+def _bank_card(card: Mapping[str, Any] | None) -> str | None:
+    """Brand and last four, e.g. `Visa •••• 0002`."""
+    if not card:
+        return None
+    digits = "".join(c for c in str(card.get("masked_pan") or "") if c.isdigit())[-4:]
+    brand = mail.one_line(str(card.get("brand") or ""))
+    brand = brand[:1].upper() + brand[1:]
+    return " ".join(part for part in (brand, f"•••• {digits}" if digits else "") if part) or None
+
+
+# --- to whom -----------------------------------------------------------------------------------
+
+
+def _mail_address(session: CheckoutSession) -> tuple[str | None, str]:
+    order = session.body["order"]
+    for part in (
+        session.body.get("customer"), order.get("billing_address"), order.get("shipping_address")
+    ):  # fmt: skip
+        if written := (part or {}).get("email"):
+            found = mail.address(str(written))
+            return found, "" if found else "not an e-mail address"
+    return None, "no e-mail address is known"
+
+
+def _sms_number(session: CheckoutSession) -> tuple[str | None, str]:
+    number = phone_number(session)
+    if number is None:
+        return None, "no phone number is known"
+    if not phonenumbers.is_valid_number(number):
+        return None, "not a phone number"
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), ""
+
+
+async def _send(
+    db: AsyncSession, session: CheckoutSession, facts: Receipt, language: str, channel: str,
+    found: tuple[str | None, str], now: datetime,
+) -> None:  # fmt: skip
+    to, why = found
+    delivery_id = None
+    if to is not None:
+        message = Message(
+            account_id=session.account_id, subject=facts.transaction_id,
+            method="MAIL" if channel == "email" else "POST",
+            url=f"{'mailto' if channel == 'email' else 'sms'}:{to}",
+            body={"to": to, "language": language, "receipt": facts.as_json()},
+            kind=channel, event=RECEIPT, session_id=session.id, session_event=RECEIPT_SENT,
+        )  # fmt: skip
+        delivery_id = enqueue(db, message, now, now).id
+        await db.flush()
+    db.add(
+        ReceiptMessage(
+            transaction_id=facts.transaction_id, channel=channel, delivery_id=delivery_id,
+            why=why or None, created_at=now,
+        )
+    )  # fmt: skip
+
+
+# --- to read -----------------------------------------------------------------------------------
+
+
+async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
+    """What the page shows of a session, its receipt with it once it is paid. SessionNotFound."""
+    view = await read_session(ctx, session_id)
+    if view.state is not PageState.PAID or view.transaction_id is None:
+        return view
+    async with ctx.db.reading() as db:
+        kept = await db.get(ReceiptKept, view.transaction_id)
+        transaction = await db.get(Transaction, view.transaction_id)
+    if kept is None or transaction is None:
+        # Paid before there were receipts.
+        return view
+    later = Later(
+        refunded=transaction.card_refunded + transaction.psp_refunded,
+        cancelled=transaction.status == Status.AUTHORIZATION_VOIDED,
+    )
+    return replace(view, receipt=ReceiptView(Receipt.from_json(kept.facts), later))

@@ -1,0 +1,93 @@
+"""The receipt of a paid session: the words of the e-mail, and a page of paper when printed."""
+
+from __future__ import annotations
+
+import reflex as rx
+
+from backend.receipts.written import Row
+from checkout_ui.parts import icon, words
+from checkout_ui.state import Checkout
+
+
+def receipt() -> rx.Component:
+    r = Checkout.receipt
+    return rx.cond(
+        r.heading != "",
+        rx.el.article(
+            rx.cond(
+                r.became != "",
+                rx.el.p(icon("alert"), rx.el.span(r.became), id="receipt-became", class_name="tag"),
+            ),
+            rx.cond(r.test != "", rx.el.p(r.test, class_name="tag warn on-paper")),
+            rx.el.p(r.merchant, class_name="on-paper merchant"),
+            rx.el.h2(r.heading, id="receipt-heading"),
+            rx.el.dl(rx.foreach(r.facts, _fact), class_name="facts"),
+            rx.el.h3(r.lines_heading),
+            rx.el.dl(
+                rx.foreach(r.lines, _amount),
+                rx.foreach(r.sums, _amount),
+                _sum(r.total, "grand"),
+                rx.cond(
+                    r.vat != "",
+                    rx.el.div(
+                        rx.el.dt(r.vat),
+                        rx.el.dd(r.vat_amount, class_name="amount"),
+                        class_name="muted small",
+                    ),
+                ),
+                class_name="sums ruled",
+            ),
+            rx.el.h3(r.paid_heading),
+            rx.el.dl(
+                rx.foreach(r.paid, _amount),
+                rx.cond(r.left.label != "", _sum(r.left, "left")),
+                class_name="sums ruled",
+            ),
+            id="receipt",
+            class_name="receipt",
+            custom_attrs={"aria-labelledby": "receipt-heading"},
+        ),
+    )
+
+
+def print_button() -> rx.Component:
+    """assets/checkout.js prints: the page's own script needs no policy that allows `eval`."""
+    return rx.cond(
+        Checkout.receipt.heading != "",
+        rx.el.button(
+            words("receipt.print"),
+            type="button",
+            id="receipt-print",
+            class_name="secondary",
+            custom_attrs={"data-print": "yes"},
+        ),
+    )
+
+
+def _fact(row: rx.Var[Row]) -> rx.Component:
+    return rx.el.div(rx.el.dt(row.label), rx.el.dd(row.value), key=row.label)
+
+
+def _amount(row: rx.Var[Row], place: rx.Var[int]) -> rx.Component:
+    return rx.el.div(*_label_and_value(row), key=place)
+
+
+def _sum(row: rx.Var[Row], class_name: str) -> rx.Component:
+    return rx.el.div(*_label_and_value(row), class_name=class_name)
+
+
+def _label_and_value(row: rx.Var[Row]) -> tuple[rx.Component, rx.Component]:
+    return (
+        rx.el.dt(
+            rx.cond(
+                row.spoken != "",
+                rx.fragment(
+                    rx.el.span(row.label, custom_attrs={"aria-hidden": "true"}),
+                    rx.el.span(row.spoken, class_name="sr-only"),
+                ),
+                row.label,
+            ),
+            rx.cond(row.note != "", rx.el.span(row.note, class_name="muted small block")),
+        ),
+        rx.el.dd(row.value, class_name="amount"),
+    )

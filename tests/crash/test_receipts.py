@@ -1,0 +1,123 @@
+"""kill -9 between any two steps of a receipt: there is one, it is sent, a repeat is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.callbacks import CallbackListener
+from tests.support.card_gateway import Acquirer
+from tests.support.crash import Checkout, Died
+from tests.support.mail import MailServer
+
+pytestmark = pytest.mark.crash
+
+QUIET = {"return_url": "https://shop.example/accept"}
+"""Without a callback, so that the mail is all there is to deliver."""
+CONFIGURATION = {
+    "active_payment_types": {"enabled": True},
+    "dintero": {
+        "type": "payment_type", "wallets": {"type": "payment_product_type", "enabled": True},
+    },
+    "receipt": {"email": True},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def _post() -> Iterator[MailServer]:
+    with MailServer().running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def _checkout(
+    _database_url: str, crash_acquirer: Acquirer, _post: MailServer
+) -> Iterator[Checkout]:
+    with CallbackListener().running() as callbacks:
+        checkout = Checkout(
+            _database_url, crash_acquirer, callbacks, GAVEKORT_SMTP_URL=_post.url,
+            GAVEKORT_SMTP_TLS="none", GAVEKORT_SMTP_SENDER="kvittering@checkout.example",
+        )  # fmt: skip
+        checkout.set_up()
+        yield checkout
+        checkout.close()
+
+
+@pytest.fixture
+def post(_post: MailServer) -> MailServer:
+    _post.got.clear()
+    return _post
+
+
+def begun(checkout: Checkout) -> tuple[str, str]:
+    """A session at the acquirer, paid there, with the way back not gone yet."""
+    session = checkout.session(checkout.card(), url=QUIET, configuration=CONFIGURATION)
+    page = checkout.press_pay(session)
+    assert page is not None
+    return session, checkout.pay_at_acquirer(page)
+
+
+def has_one(checkout: Checkout, session: str, post: MailServer) -> None:
+    """One receipt, one message of it, delivered; every mail is of this one."""
+    paid = checkout.live_transaction(session)["id"]
+    kept = checkout.rows("SELECT * FROM receipt WHERE transaction_id = :id", id=paid)
+    assert len(kept) == 1
+    messages = checkout.rows(
+        "SELECT d.state FROM receipt_message m JOIN delivery d ON d.id = m.delivery_id"
+        " WHERE m.transaction_id = :id AND m.channel = 'email'",
+        id=paid,
+    )
+    assert [message["state"] for message in messages] == ["delivered"]
+    mails = [str(mail.message["Message-ID"]) for mail in post.got]
+    assert set(mails) == {f"<receipt.{paid}@checkout.example>"}
+    seen = checkout.ask("GET", f"/v1/sessions/{session}").json()["events"]
+    assert [event["name"] for event in seen].count("RECEIPT_SENT") == 1
+    checkout.check_books()
+
+
+@pytest.mark.parametrize("point", ["authorize.read", "authorize.storing", "authorize.stored"])
+def test_killed_when_it_is_written(checkout: Checkout, post: MailServer, point: str) -> None:
+    session, back = begun(checkout)
+    checkout.arm(point)
+    with pytest.raises(Died):
+        checkout.come_back(back)
+    checkout.restart()
+    checkout.come_back(back)
+    checkout.settle()
+    has_one(checkout, session, post)
+    assert len(post.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("point", "mails"),
+    [("callback.claimed", 1), ("callback.sent", 2), ("callback.storing", 2),
+     ("callback.stored", 1)],
+)  # fmt: skip
+def test_killed_while_it_is_sent(
+    checkout: Checkout, post: MailServer, point: str, mails: int
+) -> None:
+    """Once more where the server had it and we did not know: at least once, never not at all."""
+    session, back = begun(checkout)
+    checkout.arm(point)
+    checkout.ask("GET", back.removeprefix(checkout.base_url), None)
+    checkout.restart()
+    checkout.settle()
+    has_one(checkout, session, post)
+    assert len(post.got) == mails
+
+
+def test_killed_when_the_card_alone_pays(checkout: Checkout, post: MailServer) -> None:
+    card = checkout.card(40000)
+    session = checkout.session(card, url=QUIET, configuration=CONFIGURATION)
+    checkout.arm("pay.writing")
+    with pytest.raises(Died):
+        checkout.press_pay(session)
+    checkout.restart()
+    # All of it was one unit of work: nothing is paid, and nothing is sent.
+    assert checkout.transactions(session) == []
+    assert post.got == []
+    checkout.press_pay(session)
+    checkout.settle()
+    has_one(checkout, session, post)
+    assert len(post.got) == 1
