@@ -147,7 +147,7 @@ _WORDS = re.compile(
     r"[^\W\d_]{2,}[ \u00a0][^\W\d_]{2,}|^[A-ZÆØÅÄÖ][a-zæøåäöüß]+[.!?…:]?$|[a-zæøå] ?[…!?]$"
 )
 _NO_TEXTS = {
-    "export default ", "Overlay", "light dark", "Vary", "Event data:", "Accept-Language",
+    "export default ", "Overlay", "light dark", "Event data:",
 }  # fmt: skip
 """Of a build file, of Reflex, of HTML and of HTTP."""
 
@@ -184,6 +184,11 @@ def _not_for_payers(tree: ast.Module) -> set[int]:
         named = isinstance(node, ast.keyword) and node.arg in ("class_name", "auto_complete")
         if raised or logged or named:
             apart |= {id(part) for part in ast.walk(node)}
+        # What something is filed under is no text: a header's name.
+        if isinstance(node, ast.Dict):
+            apart |= {id(key) for key in node.keys}
+        if isinstance(node, ast.Subscript):
+            apart.add(id(node.slice))
     return apart
 
 
