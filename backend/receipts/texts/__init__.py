@@ -8,6 +8,8 @@ import json
 from functools import cache
 from pathlib import Path
 
+from backend import phrases
+
 _HERE = Path(__file__).parent
 DEFAULT = "en"
 
@@ -19,8 +21,8 @@ def languages() -> tuple[str, ...]:
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    known = language if language in languages() else DEFAULT
-    loaded: dict[str, str] = json.loads((_HERE / f"{known}.json").read_text(encoding="utf-8"))
+    file = _HERE / f"{known(language)}.json"
+    loaded: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     return loaded
 
 
@@ -29,5 +31,5 @@ def text(language: str, key: str, **values: str) -> str:
 
 
 def known(language: str) -> str:
-    """The language itself, or the one that stands in for it."""
-    return language if language in languages() else DEFAULT
+    """The language of a BCP 47 tag (`no`, `nb-NO`), or the one that stands in for it."""
+    return phrases.language_of(language) or DEFAULT

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from backend import phrases
 from backend.psp.registry import CREDENTIALS
 from backend.receipts import mail, texts
 from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt
@@ -41,11 +42,19 @@ def test_every_catalogue_has_the_same_keys_and_values() -> None:
         assert {key: fields(known[key]) for key in known} == {
             key: fields(reference[key]) for key in reference
         }
-    assert set(texts.languages()) >= {"en", "nb"}
+    assert set(texts.languages()) == set(phrases.known())
 
 
 def test_a_language_without_words_is_written_in_english() -> None:
     assert write(RECEIPT, "xx") == write(RECEIPT, "en") == write(RECEIPT, "")
+
+
+@pytest.mark.parametrize(("tag", "heading"), [
+    ("no", "Kvittering"), ("nb-NO", "Kvittering"), ("sv-SE", "Kvitto"), ("fi", "Kuitti"),
+    ("de_AT", "Zahlungsbeleg"),
+])  # fmt: skip
+def test_a_tag_as_a_shop_writes_it(tag: str, heading: str) -> None:
+    assert write(RECEIPT, tag).heading == heading
 
 
 def test_norwegian() -> None:
