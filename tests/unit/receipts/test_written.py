@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from backend import phrases
 from backend.psp.registry import CREDENTIALS
 from backend.receipts import mail, texts
 from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt
@@ -41,7 +42,7 @@ def test_every_catalogue_has_the_same_keys_and_values() -> None:
         assert {key: fields(known[key]) for key in known} == {
             key: fields(reference[key]) for key in reference
         }
-    assert set(texts.languages()) >= {"en", "nb"}
+    assert set(texts.languages()) == set(phrases.known())
 
 
 def test_a_language_without_words_is_written_in_english() -> None:
@@ -101,6 +102,15 @@ def test_it_is_kept_as_json_and_is_the_same_again() -> None:
 def test_a_zone_that_nobody_knows_is_utc() -> None:
     assert zone("Europe/Atlantis") is UTC and zone("../etc/passwd") is UTC
     assert "UTC" in write(replace(RECEIPT, time_zone="nowhere"), "en").facts[2].value
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_every_language_is_written_whole(language: str) -> None:
+    written = write(RECEIPT, language, Later(refunded=5000))
+    assert "{" not in str(written) and "4711" in written.paid[0].label
+    assert written.facts[2].value.startswith("25")
+    if language != "en":
+        assert written.heading != write(RECEIPT, "en").heading
 
 
 def test_the_text_message_is_short() -> None:
