@@ -4,7 +4,7 @@ as they are written. Pure: a view and a language in, frozen dataclasses out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from backend.receipts.written import Written, write
@@ -233,6 +233,16 @@ def title(state: PageState, merchant: str, language: str) -> str:
 def paid_lead(view: CheckoutView, language: str) -> str:
     amount = formats.money(view.order_amount, view.currency, language)
     return texts.text(language, "paid.lead", merchant=view.merchant_name, amount=amount)
+
+
+def phone_again(shown: Phone, before: str, language: str) -> Phone:
+    """The same link, said in another language."""
+    return replace(
+        shown,
+        lifetime=texts.again(shown.lifetime, before, language),
+        sms=texts.again(shown.sms, before, language),
+        sent=texts.again(shown.sent, before, language),
+    )
 
 
 def receipt(view: CheckoutView, language: str) -> Written:

@@ -179,6 +179,7 @@ class Checkout(rx.State):
         self._set(
             notice=texts.again(self.notice, before, language),
             errors={n: texts.again(e, before, language) for n, e in self.errors.items()},
+            phone=shown.phone_again(self.phone, before, language),
         )
         await self._refresh()
         self._announce("announced.language")

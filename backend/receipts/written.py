@@ -55,7 +55,6 @@ class Written:
     link: str = ""
     link_lead: str = ""
     footer: str = ""
-    amount_label: str = ""
 
 
 def write(receipt: Receipt, language: str, later: Later | None = None) -> Written:
@@ -88,7 +87,6 @@ def write(receipt: Receipt, language: str, later: Later | None = None) -> Writte
         link=said("link"),
         link_lead=said("link_lead"),
         footer=said("footer", merchant=receipt.merchant),
-        amount_label=said("amount"),
     )
 
 

@@ -18,11 +18,11 @@ import phonenumbers
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend import phrases
 from backend.accounts.tables import Account, Profile
 from backend.context import Backend
 from backend.errors import NotFound
 from backend.outbox.enqueue import Message, enqueue
-from backend.receipts import texts
 from backend.sessions import events
 from backend.sessions.links import page_link, phone_link
 from backend.sessions.load import check_open, get_session, lock_session
@@ -100,7 +100,7 @@ async def _enqueue(
     assert profile is not None and account is not None  # foreign keys hold them
     names = {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}
     merchant = " ".join(str(names["name"]).split())[:MAX_NAME]
-    text = texts.text(language, "phone_sms", merchant=merchant, link=url)
+    text = phrases.say(language, "continue_here", merchant=merchant, link=url)
     message = Message(
         account_id=session.account_id, subject=session.id, method="POST", url=f"sms:{to}",
         body={"to": to, "text": text}, kind="sms", event=HANDOVER, session_id=session.id,

@@ -129,7 +129,7 @@ async def test_by_sms_to_the_payers_number_three_times_at_most(
     await deliver_due(shop.ctx)
     sent = sorted(got.json["text"] for got in gateway.got)
     assert sent == sorted(
-        f"Fjord & Form: Fortsett betalingen her: {link.url}" for link in links[:3]
+        f"Fjord & Form: Fortsett her på mobilen: {link.url}" for link in links[:3]
     )
     assert {got.json["to"] for got in gateway.got} == {"+4799887766"}
     # The payer's, not the merchant's to see.

@@ -1,6 +1,6 @@
 """Receipts with their messages, written once; the link by which a session goes on on a phone.
 
-Revision: 0010, after 0003
+Revision: 0010, after 0006
 """
 
 from __future__ import annotations

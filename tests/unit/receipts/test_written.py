@@ -112,6 +112,15 @@ def test_a_zone_that_nobody_knows_is_utc() -> None:
     assert "UTC" in write(replace(RECEIPT, time_zone="nowhere"), "en").facts[2].value
 
 
+@pytest.mark.parametrize("language", texts.languages())
+def test_every_language_is_written_whole(language: str) -> None:
+    written = write(RECEIPT, language, Later(refunded=5000))
+    assert "{" not in str(written) and "4711" in written.paid[0].label
+    assert written.facts[2].value.startswith("25")
+    if language != "en":
+        assert written.heading != write(RECEIPT, "en").heading
+
+
 def test_the_text_message_is_short() -> None:
     long = replace(RECEIPT, merchant="M" * 200, reference="R" * 200)
     link = "https://checkout.example/v1/view/P12345678.s?language=nb"

@@ -1,0 +1,180 @@
+"""The payer's receipt: on the page, on paper, by e-mail and in the language that was paid in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import NewPayer
+from tests.support.demo import Demo, Merchant, Shop
+from tests.support.payer import Payer, violations
+
+ON = {"type": "payment_product_type", "enabled": True}
+
+
+def wants(**switches: Any) -> dict[str, Any]:
+    return {
+        "active_payment_types": {"enabled": True},
+        "dintero": {"type": "payment_type", "wallets": ON},
+        "receipt": switches,
+    }
+
+
+def pay(payer: Payer, session: dict[str, str], card: dict[str, str], language: str) -> None:
+    payer.open(session, language=language)
+    payer.give_details(email=f"{session['id'].lower()}@example.no")
+    payer.add_card(card)
+    payer.press_pay()
+    payer.pay_with()
+
+
+def mail_to(demo: Demo, payer: Payer, session: dict[str, str]) -> Any:
+    """The one mail that was sent for this session, once it is there."""
+    address = f"{session['id'].lower()}@example.no"
+    for _ in range(60):
+        listed = httpx.get(f"{demo.facts['mail_url']}/messages").json()["messages"]
+        found = [mail for mail in listed if mail["recipients"] == [address]]
+        if found:
+            assert len(found) == 1
+            return found[0]
+        payer.page.wait_for_timeout(250)
+    raise AssertionError("no mail came")
+
+
+def test_by_default_the_shop_comes_first_and_the_receipt_on_a_later_visit(
+    demo: Demo, merchant: Merchant, shop: Shop, payer: Payer
+) -> None:
+    session, card = merchant.session(), merchant.card(expires_at="2030-06-01T00:00:00.000Z")
+    pay(payer, session, card, "nb")
+    payer.at_shop()
+    (returned,) = shop.returned
+    payer.open(session)
+    receipt = payer["#receipt"]
+    for words in ("Kvittering", "order-1", returned["transaction_id"], "Ullpledd × 2",
+                  f"Gavekort •••• {card['number'][-4:]}", "Bankkort", "Visa •••• 0002",
+                  "Igjen på gavekortet", "Gyldig til 1. juni 2030"):  # fmt: skip
+        expect(receipt).to_contain_text(words)
+    for amount in (r"400,00\skr", r"100,00\skr", r"300,00\skr", r"80,00\skr", r"0,00\skr"):
+        expect(receipt).to_contain_text(re.compile(amount))
+    expect(receipt).to_contain_text(re.compile(r"\d+\. \w+ 20\d\d, \d\d:\d\d:\d\d CES?T"))
+    assert violations(Axe().run(payer.page)) == []
+    # The number is there for a screen reader as one, and nowhere whole.
+    assert card["number"] not in payer.page.content()
+    mail = mail_to(demo, payer, session)
+    assert mail["headers"]["subject"] == "Kvittering fra Fjord & Form, ordre order-1"
+    assert mail["headers"]["content-language"] == "nb"
+
+
+def test_the_mail_leads_to_the_receipt_in_its_language(
+    demo: Demo, merchant: Merchant, payer: Payer
+) -> None:
+    session, card = merchant.session(), merchant.card()
+    pay(payer, session, card, "en")
+    payer.at_shop()
+    mail = mail_to(demo, payer, session)
+    assert mail["headers"]["subject"] == "Receipt from Fjord & Form, order order-1"
+    page = payer.page
+    page.goto(f"{demo.facts['mail_url']}/")
+    expect(page.locator("#mails")).to_contain_text("Receipt from Fjord & Form, order order-1")
+    page.goto(f"{demo.facts['mail_url']}/messages/{mail['number']}/html")
+    for words in ("What you bought", "Gift card ••••", "NOK\u00a0400.00"):
+        expect(page.locator("body")).to_contain_text(words)
+    page.get_by_role("link", name="See the receipt online").click()
+    payer.alive()
+    payer.stage("paid")
+    expect(payer["#receipt"]).to_contain_text("Payment reference")
+
+
+@pytest.mark.parametrize("with_card", [True, False])
+def test_a_merchant_may_let_the_payer_stay(
+    merchant: Merchant, shop: Shop, payer: Payer, with_card: bool
+) -> None:
+    """Whether the card pays all, before the payer's eyes, or a provider sends them back."""
+    session = merchant.session(configuration=wants(show=True, email=False))
+    payer.open(session, language="nb")
+    payer.give_details()
+    if with_card:
+        payer.add_card(merchant.card(50000))
+        payer.page.click("#pay-button")
+    else:
+        payer.press_pay()
+        payer.pay_with()
+    payer.stage("paid", 20)
+    expect(payer["#receipt"]).to_be_visible()
+    payer.page.wait_for_timeout(2500)
+    assert shop.returned == []
+    payer.page.click("#back-to-shop")
+    payer.at_shop()
+    assert len(shop.returned) == 1
+
+
+def test_on_paper(merchant: Merchant, payer: Payer, tmp_path: Path) -> None:
+    session, card = merchant.session(), merchant.card()
+    pay(payer, session, card, "nb")
+    payer.at_shop()
+    payer.open(session)
+    expect(payer["#receipt"]).to_be_visible()
+    page = payer.page
+    page.emulate_media(media="print", color_scheme="dark")
+    for hidden in ("#back-to-shop", "#receipt-print", "#result", ".foot", ".head"):
+        expect(page.locator(hidden).first).to_be_hidden()
+    expect(payer["#receipt .merchant"]).to_be_visible()
+    ink = page.locator("#receipt").evaluate(
+        "e => [getComputedStyle(e).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert ink == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+    file = tmp_path / "receipt.pdf"
+    page.pdf(path=file, prefer_css_page_size=True)
+    pdf = file.read_bytes()
+    assert pdf.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+    # A4 in points.
+    box = re.search(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", pdf)
+    assert box is not None
+    assert (round(float(box[1])), round(float(box[2]))) == (595, 842)
+
+
+def test_the_button_prints(merchant: Merchant, payer: Payer) -> None:
+    session, card = merchant.session(), merchant.card()
+    pay(payer, session, card, "nb")
+    payer.at_shop()
+    payer.page.add_init_script(
+        "window.print = () => { window.printed = (window.printed || 0) + 1 }"
+    )
+    payer.open(session)
+    payer.page.click("#receipt-print")
+    assert payer.page.evaluate("window.printed") == 1
+
+
+def test_a_refund_is_said_and_changes_nothing(merchant: Merchant, shop: Shop, payer: Payer) -> None:
+    session, card = merchant.session(), merchant.card()
+    pay(payer, session, card, "nb")
+    payer.at_shop()
+    paid = f"/v1/transactions/{shop.returned[0]['transaction_id']}"
+    merchant.post(f"{paid}/capture", {"amount": 40000})
+    merchant.post(f"{paid}/refund", {"amount": 12000})
+    payer.open(session)
+    expect(payer["#receipt-became"]).to_have_text(
+        re.compile(r"120,00\skr av denne betalingen er refundert\.")
+    )
+    expect(payer["#receipt"]).to_contain_text(re.compile(r"Totalt\s*400,00\skr"))
+    merchant.post(f"{paid}/refund", {"amount": 28000})
+    payer.open(session)
+    expect(payer["#receipt-became"]).to_have_text("Denne betalingen er refundert.")
+
+
+def test_a_narrow_phone_shows_all_of_it(merchant: Merchant, new_payer: NewPayer) -> None:
+    payer = new_payer(viewport={"width": 320, "height": 640})
+    session, card = merchant.session(), merchant.card()
+    pay(payer, session, card, "nb")
+    payer.at_shop()
+    payer.open(session)
+    expect(payer["#receipt"]).to_be_visible()
+    wide = payer.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 320
