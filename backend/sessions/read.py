@@ -13,12 +13,13 @@ from backend.cards.tables import Card
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import SessionNotFound
+from backend.rules import gift_card
 from backend.rules.payment_option import may_push
 from backend.rules.session import SessionState, is_expired
 from backend.sessions.details import address_from, countries_of
 from backend.sessions.images import shown_image
 from backend.sessions.links import return_link
-from backend.sessions.load import get_session, gift_card_of, is_locked, share_of
+from backend.sessions.load import get_session, gift_card_of, is_locked, most_of, share_of
 from backend.sessions.phones import payer_phone
 from backend.sessions.shipping import key_of
 from backend.sessions.tables import CheckoutSession, Handover, SessionGiftCard
@@ -228,18 +229,26 @@ def _gift_card(
 ) -> GiftCardView | None:
     if added is None or card is None:
         return None
+    now = ctx.clock.now()
     if session.state == SessionState.OPEN:
-        amount = share_of(session, card, ctx.clock.now())
+        amount, most = share_of(session, added, card, now), most_of(session, card, now)
         left = card.available - amount
     else:
         # From Pay on, what was set aside counts, not what the card could pay now.
-        amount, left = session.gift_card_amount, card.available
+        amount = most = session.gift_card_amount
+        left = card.available
+    ends = gift_card.ending(card.expires_at, now)
     return GiftCardView(
         masked_number=payer_mask(card.number_last4),
         amount=amount,
         left=left,
         preset=added.preset,
         expires_at=iso(card.expires_at) if card.expires_at else None,
+        most=most,
+        wanted=added.wanted,
+        ending=ends.value if ends else None,
+        # Where nothing else can pay the rest, choosing less would be a dead end; undoing it is not.
+        adjustable=most > gift_card.LEAST and (bool(session.options) or added.wanted is not None),
     )
 
 

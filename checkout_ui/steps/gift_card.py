@@ -15,6 +15,7 @@ from backend.sessions import payer
 from checkout_ui import formats
 from checkout_ui.parts import button, field, icon, problem, step, words
 from checkout_ui.state import Checkout
+from checkout_ui.steps.gift_card_amount import amount
 
 _BLANKS = re.compile(r"\s+")
 _GROUPED_DIGITS = re.compile(r"[\d.\-]+")
@@ -95,8 +96,8 @@ class GiftCardState(Checkout):
             await self._fail(error)
         else:
             if view := await self._refresh():
-                amount = formats.money(view.to_pay, view.currency, self._language)
-                self._announce("announced.card_removed", amount=amount)
+                to_pay = formats.money(view.to_pay, view.currency, self._language)
+                self._announce("announced.card_removed", amount=to_pay)
                 self._move_focus(_NUMBER if view.gift_card_offered else "card-heading")
         finally:
             self._end()
@@ -171,6 +172,11 @@ def _in_use() -> rx.Component:
         ),
         rx.el.dl(
             rx.el.div(
+                rx.el.dt(words("use.now")),
+                rx.el.dd(card.now, class_name="amount", id="card-now"),
+                class_name="muted",
+            ),
+            rx.el.div(
                 rx.el.dt(words("card.pays")),
                 rx.el.dd(card.pays, class_name="amount strong", id="card-pays"),
             ),
@@ -181,6 +187,12 @@ def _in_use() -> rx.Component:
             ),
             class_name="sums",
         ),
+        rx.cond(card.note != "", rx.el.p(card.note, id="card-note", class_name="small card-note")),
+        rx.cond(
+            card.ending != "",
+            rx.el.p(icon("clock"), card.ending, id="card-ending", class_name="small card-ending"),
+        ),
+        rx.cond(card.adjustable, amount()),
         class_name="in-use",
         id="card-in-use",
     )
