@@ -8,7 +8,6 @@ from backend.rules.gift_card import LEAST
 from backend.sessions.view import CheckoutView, GiftCardView
 from checkout_ui import formats, texts, typed_amount
 
-
 _ENDING = {"soon": "use.ending_soon", "before_refund": "use.ending_before_refund"}
 
 

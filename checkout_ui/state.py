@@ -442,6 +442,8 @@ class RebuildFirst(Middleware):
     """
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> None:
+        if state.router.url.path.startswith("/balance/"):
+            return
         checkout = await state.get_state(Checkout)
         connected = event.name.endswith(_CONNECTED)
         if connected or checkout.stage == "loading":

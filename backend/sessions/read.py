@@ -92,7 +92,7 @@ def _view(
         merchant_name=str(merchant.get("name") or account.name),
         merchant_logo_url=shown_image(merchant.get("logo_url"), ctx.settings.base_url),
         merchant_terms_url=body["url"].get("merchant_terms_url"),
-        theme=_theme(profile.configuration, body.get("configuration") or {}),
+        theme=theme_of(profile.configuration, body.get("configuration") or {}),
         language=configuration.get("language"),
         test_mode=session.account_id.startswith("T"),
         currency=session.currency,
@@ -183,7 +183,7 @@ def leave_url(session: CheckoutSession, state: PageState) -> str:
     )
 
 
-def _theme(*configurations: Mapping[str, Any]) -> dict[str, str]:
+def theme_of(*configurations: Mapping[str, Any]) -> dict[str, str]:
     """The profile's, and what the session says instead of it, key by key."""
     theme: dict[str, str] = {}
     for configuration in configurations:

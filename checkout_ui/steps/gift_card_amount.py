@@ -22,9 +22,7 @@ _HINT = "card-amount-hint"
 class _Form(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    gift_card_amount: Annotated[
-        str, StringConstraints(strip_whitespace=True, max_length=typed_amount.LONGEST)
-    ] = ""
+    gift_card_amount: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
 
 
 class GiftCardAmountState(Checkout):
@@ -34,7 +32,7 @@ class GiftCardAmountState(Checkout):
         try:
             typed = _Form.model_validate(form_data).gift_card_amount
         except ValidationError:
-            self._refuse("invalid")
+            self._refuse("required")
             return
         if not self._begin("amount"):
             return
