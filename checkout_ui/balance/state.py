@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 PATH = re.compile(r"/balance/([A-Za-z0-9]{1,9})/?")
 DEFAULT_PROFILE = "default"
+_PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CONNECTED = (".hydrate_and_load", ".hydrate")
 """As `checkout_ui.state` knows them."""
 
@@ -46,10 +47,12 @@ def account_of(path: str) -> str:
 
 async def shop_of(path: str, query: dict[str, str]) -> ShopView | None:
     """Whose page it is; None where there is no such account or profile."""
-    profile = query.get("profile") or DEFAULT_PROFILE
+    account, profile = account_of(path), query.get("profile") or DEFAULT_PROFILE
+    if not account or not _PROFILE.fullmatch(profile):
+        return None
     try:
         return await card_balance.read_shop(
-            context.current(), account_of(path), profile, query.get("return")
+            context.current(), account, profile, query.get("return")
         )
     except NotFound:
         return None

@@ -147,7 +147,8 @@ def test_served_as_the_checkout_is(demo: Demo) -> None:
         for text in ('<html lang="nb"', "Saldo på gavekort – Fjord &amp; Form", "<noscript>",
                      "Denne siden trenger JavaScript"):  # fmt: skip
             assert text in page.text
-        for gone in ("/balance/T99999999", f"/balance/{ACCOUNT}?profile=none", "/balance/x%2Fy",
+        for gone in ("/balance/T99999999", f"/balance/{ACCOUNT}?profile=none",
+                     f"/balance/{ACCOUNT}?profile=%00", "/balance/x%2Fy",
                      "/balance/%3Cscript%3E", "/balance"):  # fmt: skip
             assert http.get(gone).status_code == 404, gone
         form = {"gift_card_number": "4711471147114711", "gift_card_pin": "0815"}

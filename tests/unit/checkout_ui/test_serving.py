@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from checkout_ui import hosted_page, quiet_log
+from checkout_ui.balance.state import account_of
 from checkout_ui.build_plugin import BALANCE_ROUTE, PRERENDERED_ROUTES
 from checkout_ui.state import session_id_of
 
@@ -30,6 +31,23 @@ from checkout_ui.state import session_id_of
 )
 def test_session_of_an_address(path: str, query: dict[str, str], session_id: str) -> None:
     assert session_id_of(path, query) == session_id
+
+
+@pytest.mark.parametrize(
+    ("path", "account"),
+    [
+        ("/balance/T12345678", "T12345678"),
+        ("/balance/T12345678/", "T12345678"),
+        ("/balance/T123456789", ""),
+        ("/balance/T1%00", ""),
+        ("/balance/", ""),
+        ("/balance/a/b", ""),
+        ("/v1/view/T12345678", ""),
+        ("/", ""),
+    ],
+)
+def test_account_of_an_address(path: str, account: str) -> None:
+    assert account_of(path) == account
 
 
 def test_every_first_text_has_its_place_in_the_prerendered_page(built_frontend: Path) -> None:
