@@ -98,7 +98,7 @@ async def _serve(request: Request, route: str) -> Response:
         view = await read.read_view(context.current(), session_id)
     except SessionNotFound:
         view = None
-    language = _language(request, view)
+    language = language_of(request, view)
     template = template_of(route)
     style = theme.stylesheet(view.theme) if view is not None else ""
     text = _with_first_texts(template.text, view, language)
@@ -117,7 +117,7 @@ async def _posted(request: Request) -> Response:
 def without_script(request: Request, lead: str, back_key: str) -> Response:
     """A form was sent without our script: nothing is read, nothing is given back."""
     back = request.url.path + (f"?{query}" if (query := request.url.query) else "")
-    language, address = _language(request), html.escape(back, quote=True)
+    language, address = language_of(request), html.escape(back, quote=True)
     known = html.escape(texts.text(language, back_key))
     link = f'<a class="button primary" href="{address}">{known}</a>'
     return message(request, 200, "hosted.form_heading", lead, link)
@@ -136,7 +136,7 @@ async def _phone(request: Request) -> Response:
 
 def message(request: Request, status: int, heading: str, lead: str, link: str = "") -> Response:
     """A page of its own, without any script: two texts, and the HTML of a link."""
-    language = _language(request)
+    language = language_of(request)
     said, why = (html.escape(texts.text(language, key)) for key in (heading, lead))
     text = (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
@@ -149,7 +149,7 @@ def message(request: Request, status: int, heading: str, lead: str, link: str = 
     return html_answer(request, text, status, language, content_security_policy(""))
 
 
-def _language(request: Request, view: CheckoutView | None = None) -> str:
+def language_of(request: Request, view: CheckoutView | None = None) -> str:
     """As `Checkout` chooses: what is served first is what the page goes on in."""
     wanted, accepted = request.query_params.get("language"), request.headers.get("accept-language")
     return shown.language(wanted, accepted, view)
@@ -278,9 +278,7 @@ def beside_the_api(reflex_app: ASGIApp, balance: ASGIApp) -> ASGIApp:
 class _Rooms:
     """Which of them answers a request. Each keeps its own errors: the API's stay JSON."""
 
-    def __init__(
-        self, pages: ASGIApp, balance: ASGIApp, api: ASGIApp, reflex_app: ASGIApp
-    ) -> None:
+    def __init__(self, pages: ASGIApp, balance: ASGIApp, api: ASGIApp, reflex_app: ASGIApp) -> None:
         self._pages, self._balance, self._api, self._reflex = pages, balance, api, reflex_app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

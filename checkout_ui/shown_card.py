@@ -8,7 +8,7 @@ from backend.rules.gift_card import LEAST
 from backend.sessions.view import CheckoutView, GiftCardView
 from checkout_ui import formats, texts, typed_amount
 
-_ENDING = {"soon": "use.ending_soon", "before_refund": "use.ending_before_refund"}
+_ENDING = {"soon": "used.ending_soon", "before_refund": "used.ending_before_refund"}
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ def card(view: CheckoutView, language: str) -> Card:
         ending=text(_ENDING[known.ending], date=until) if known.ending else "",
         note=_note(view, known, language),
         adjustable=known.adjustable,
-        use=text("use.summary", amount=pays, card=now),
-        most=text("use.all", amount=most),
-        hint=text("use.hint", least=money(LEAST), most=most),
+        use=text("used.summary", amount=pays, card=now),
+        most=text("used.all", amount=most),
+        hint=text("used.hint", least=money(LEAST), most=most),
         typed=typed_amount.written(known.amount, view.currency, language),
     )
 
@@ -74,9 +74,9 @@ def _note(view: CheckoutView, card: GiftCardView, language: str) -> str:
         return texts.text(language, key, **values)
 
     if view.order_amount and card.most == 0:
-        return texts.text(language, "use.gone")
+        return texts.text(language, "used.gone")
     if card.wanted is not None and card.amount < card.wanted:
-        return text("use.short", card.amount, card.wanted)
+        return text("used.short", card.amount, card.wanted)
     if view.to_pay == 0:
         return ""
-    return text("use.rest" if card.amount == card.most else "use.rest_chosen", view.to_pay)
+    return text("used.rest" if card.amount == card.most else "used.rest_chosen", view.to_pay)

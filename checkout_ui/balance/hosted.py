@@ -8,7 +8,7 @@ import html
 from fastapi import FastAPI, Request, Response
 
 from backend.payments.card_balance import ShopView
-from checkout_ui import texts
+from checkout_ui import texts, theme
 from checkout_ui.balance.state import shop_of, title
 from checkout_ui.build_plugin import BALANCE_ROUTE
 from checkout_ui.hosted_page import (
@@ -19,6 +19,7 @@ from checkout_ui.hosted_page import (
     language_of,
     replace_text,
     template_of,
+    with_style,
     without_script,
 )
 
@@ -37,8 +38,9 @@ async def _serve(request: Request) -> Response:
     shop = await shop_of(request.url.path, dict(request.query_params))
     template = template_of(BALANCE_ROUTE)
     ancestors = shop.allowed_frame_ancestors if shop is not None else ()
-    policy = content_security_policy(template.script_hashes, ancestors)
-    text = _with_first_texts(template.text, shop, language)
+    style = theme.stylesheet(shop.theme) if shop is not None else ""
+    policy = content_security_policy(template.script_hashes, ancestors, style=style)
+    text = with_style(_with_first_texts(template.text, shop, language), style)
     return html_answer(request, text, 404 if shop is None else 200, language, policy)
 
 

@@ -6,11 +6,10 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from checkout_ui import texts
-from checkout_ui.balance.shown import Held, Movement
+from checkout_ui.balance.shown import Held, Language, Movement
 from checkout_ui.balance.state import Balance
 from checkout_ui.card_fields import NO_PASSWORD, NUMBER, PIN
 from checkout_ui.parts import button, field, icon, problem
-from checkout_ui.shown import Language
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
 """On what `hosted_balance` writes into the prerendered HTML."""
@@ -51,7 +50,7 @@ def page() -> rx.Component:
         rx.el.div(
             id="bridge",
             hidden=True,
-            custom_attrs={"data-focus": Balance.focus, "data-accent": Balance.accent},
+            custom_attrs={"data-focus": Balance.focus},
         ),
     )
 
@@ -287,7 +286,7 @@ def _footer() -> rx.Component:
 
 
 def _language(language: rx.Var[Language]) -> rx.Component:
-    """A page load, as on the checkout's page."""
+    """A page load: what is shown of a card goes with it."""
     return rx.el.a(
         language.name,
         href=language.href,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import parse_qsl, urlencode
 
 from backend.payments.card_balance import BalanceView, CardState, HeldBy, HeldView
 from backend.rules.gift_card import SOON
@@ -56,6 +57,29 @@ class Movement:
     at: str
     kind: str
     amount: str
+
+
+@dataclass(frozen=True)
+class Language:
+    code: str
+    name: str
+    href: str
+    current: bool
+
+
+def languages(query: str, current: str) -> list[Language]:
+    """Links to this page in each language; `query` is the address' own, which is kept."""
+    kept = [(name, value) for name, value in parse_qsl(query) if name != "language"]
+    found = [
+        Language(
+            code=code,
+            name=texts.catalogue(code)["_name"],
+            href="?" + urlencode([*kept, ("language", code)]),
+            current=code == current,
+        )
+        for code in texts.languages()
+    ]
+    return sorted(found, key=lambda one: one.name.casefold())
 
 
 def card(view: BalanceView, language: str, now: datetime) -> Card:

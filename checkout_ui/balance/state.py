@@ -18,10 +18,9 @@ from backend import context
 from backend.errors import NotFound
 from backend.payments import card_balance
 from backend.payments.card_balance import BalanceView, ShopView
-from checkout_ui import colours, texts
+from checkout_ui import texts
 from checkout_ui.balance import shown
 from checkout_ui.card_fields import NUMBER, PIN, bare, bare_number
-from checkout_ui.shown import Language, languages
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +68,9 @@ class Balance(rx.State):
     """`loading`, `missing`, `ask`, `shown`."""
     page_title: str = "…"
     t: dict[str, str] = {"balance.heading": "…"}
-    languages: list[Language] = []
+    languages: list[shown.Language] = []
     merchant_name: str = "…"
     test_mode: bool = False
-    accent: str = ""
     back_url: str = ""
 
     busy: bool = False
@@ -136,7 +134,7 @@ class Balance(rx.State):
         self._set(
             busy=False,
             t=texts.balance_texts(self._language),
-            languages=languages(url.query, self._language),
+            languages=shown.languages(url.query, self._language),
             page_title=title(shop, self._language),
         )
         if shop is None:
@@ -145,7 +143,6 @@ class Balance(rx.State):
         self._set(
             merchant_name=shop.merchant_name,
             test_mode=shop.test_mode,
-            accent=colours.accent(shop.theme.get("primary")),
             back_url=shop.return_url or "",
         )
         if opened or self.stage not in ("ask", "shown"):

@@ -1,6 +1,6 @@
 """How much of the gift card is to be used in a session.
 
-Revision: 0009, after 0003
+Revision: 0009, after 0010
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0003"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from backend.payments.card_balance import (
     HeldView,
     MovementView,
 )
-from backend.sessions.view import AddressView, CheckoutView, GiftCardView, PageState
+from backend.sessions.view import CheckoutView, GiftCardView
 from checkout_ui import shown_card, texts
 from checkout_ui.balance import shown as balance
 
@@ -28,16 +28,10 @@ GIFT = GiftCardView(
 
 
 def view(to_pay: int = 0, order: int = 10000, **card: Any) -> CheckoutView:
-    return CheckoutView(
-        session_id="T1.x", state=PageState.OPEN, version=1, merchant_name="Fjord",
-        merchant_logo_url=None, merchant_terms_url=None, theme={}, test_mode=True, currency="NOK",
-        order_amount=order, vat_amount=None, shipping_amount=None, shipping_title=None, lines=(),
-        express=True, shipping_required=False, billing_allowed=False, details_done=True, email="",
-        phone_number="", shipping_address=AddressView(), billing_address=None, countries=(),
-        preferred_country="NO", shipping_options=(), gift_card_offered=True,
-        gift_card=replace(GIFT, **card), to_pay=to_pay, options=(), payable=True, notice=None,
-        redirect_url=None, transaction_id=None, leave_url="", allowed_frame_ancestors=(),
-    )  # fmt: skip
+    """Of what the step does not look at nothing is known."""
+    unknown = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
+    known = {"currency": "NOK", "order_amount": order, "to_pay": to_pay}
+    return CheckoutView(**unknown | known | {"gift_card": replace(GIFT, **card)})
 
 
 def plain(text: str) -> str:
