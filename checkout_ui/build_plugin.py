@@ -1,4 +1,4 @@
-"""What the build does beyond Reflex's own: one prerendered page, and one bundle for every host.
+"""What the build does beyond Reflex's own: prerendered pages, and one bundle for every host.
 
 Both rest on Reflex 0.10.1's public hooks but on unpublished details of its output
 (`reference/reflex.md#1.4`); `tests/unit/test_reflex_internals.py` watches them.
@@ -14,9 +14,11 @@ from typing import Any
 import reflex as rx
 
 PLACEHOLDER_SESSION_ID = "_"
-"""Stands for the session id in the prerendered page; never a real id."""
+"""Stands for the session id, or the account's, in a prerendered page; never a real id."""
 
-PRERENDERED_ROUTES = ("/", f"/v1/view/{PLACEHOLDER_SESSION_ID}")
+CHECKOUT_ROUTES = ("/", f"/v1/view/{PLACEHOLDER_SESSION_ID}")
+BALANCE_ROUTE = f"/balance/{PLACEHOLDER_SESSION_ID}"
+PRERENDERED_ROUTES = (*CHECKOUT_ROUTES, BALANCE_ROUTE)
 
 _ROUTER_CONFIG = "react-router.config.js"
 _ENV_CHUNKS = "assets/reflex-env-*.js"
@@ -24,10 +26,10 @@ _BAKED_ADDRESS = re.compile(r"""[`"'](ws|http)s?://localhost:\d+(/[^`"']*)?[`"']
 
 
 class HostedPage(rx.plugins.Plugin):
-    """Prerenders the dynamic route once, and makes the bundle talk to its own origin."""
+    """Prerenders the dynamic routes once each, and makes the bundle talk to its own origin."""
 
     def pre_compile(self, **context: Any) -> None:
-        """React Router would prerender static routes only: name the dynamic one as well."""
+        """React Router would prerender static routes only: name the dynamic ones as well."""
         context["add_modify_task"](_ROUTER_CONFIG, add_prerendered_routes)
 
     def post_build(self, **context: Any) -> None:

@@ -14,9 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import reflex as rx
+from starlette.types import ASGIApp
 
 from backend import context, worker
 from checkout_ui import hosted_page, quiet_log
+from checkout_ui.balance import hosted as hosted_balance
+from checkout_ui.balance import page as balance_page
+from checkout_ui.balance.state import Balance, BalanceFirst
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.state import Checkout, RebuildFirst
 
@@ -57,6 +61,11 @@ async def _backend() -> AsyncIterator[None]:
         await context.stop()
 
 
+def _beside_the_pages(reflex_app: ASGIApp) -> ASGIApp:
+    """Reflex's `api_transformer`."""
+    return hosted_page.beside_the_api(reflex_app, hosted_balance.create_page())
+
+
 def _make() -> rx.App:
     quiet_log.install()
     made = rx.App(
@@ -74,13 +83,14 @@ def _make() -> rx.App:
             rx.el.link(rel="stylesheet", href=_versioned(_ASSETS / "print.css"), media="print"),
         ],
         backend_exception_handler=_log_only,
-        api_transformer=hosted_page.beside_the_api,
+        api_transformer=_beside_the_pages,
     )
     # Reflex's connection overlay: it shows addresses to the payer and breaks a strict CSP.
     made.app_wraps.pop((5, "Overlay"), None)
     if made.sio is not None:
         made.sio.eio.cors_allowed_origins = _may_connect
     made.add_middleware(RebuildFirst())
+    made.add_middleware(BalanceFirst())
     made.register_lifespan_task(_backend)
     for route in ("/", "/v1/view/[session_id]"):
         made.add_page(
@@ -90,6 +100,12 @@ def _make() -> rx.App:
             description=DESCRIPTION,
             on_load=Checkout.load,
         )
+    made.add_page(
+        balance_page.page,
+        route="/balance/[account_id]",
+        title=Balance.page_title,
+        description=balance_page.DESCRIPTION,
+    )
     return made
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_currency, get_currency_precision
 
 from checkout_ui import texts
@@ -32,6 +32,11 @@ def date(moment: str, language: str) -> str:
     except ValueError:
         return ""
     return format_date(day, "medium", locale=texts.locale(language))
+
+
+def ago(delta: timedelta, language: str) -> str:
+    """`for 5 minutter siden` of what is past, `om 5 minutter` of what comes."""
+    return format_timedelta(delta, add_direction=True, locale=texts.locale(language))
 
 
 def country(code: str, language: str) -> str:

@@ -33,13 +33,14 @@ from checkout_ui.state import session_id_of
 
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
 _DATA_SCRIPT = re.compile(r"type=[\"']application/(?:ld\+)?json[\"']")
-_TITLE = re.compile(r"<title([^>]*)>[^<]*</title>")
-_LANG = re.compile(r"(<html[^>]*?\blang=\")[^\"]*\"")
+TITLE = re.compile(r"<title([^>]*)>[^<]*</title>")
+LANG = re.compile(r"(<html[^>]*?\blang=\")[^\"]*\"")
 _LOGO = re.compile(r"<img\b[^>]*\bid=\"first-logo\"[^>]*>")
 _SRC, _ALT = (re.compile(rf' {name}="[^"]*"') for name in ("src", "alt"))
 _MOST_ORIGINS = 8
 """A header has its limits; a shop's pictures lie on one origin or two."""
 _PAGES = re.compile(r"/v1/(view|phone)/[^/]+/?")
+_BALANCE = re.compile(r"/balance/[^/]+/?")
 _METHODS = ("GET", "HEAD", "POST")
 """Any other is an API client's mistake, and is told so in the API's own shape."""
 _NO_STORE = "no-store"
@@ -48,7 +49,7 @@ _FOR_AN_HOUR = "public, max-age=3600"
 
 
 @dataclass(frozen=True)
-class _Template:
+class Template:
     """A prerendered file and the CSP sources of the scripts that stand in it."""
 
     text: str
@@ -56,14 +57,14 @@ class _Template:
 
 
 @cache
-def _template(route: str) -> _Template:
+def template_of(route: str) -> Template:
     file = prerequisites.get_web_dir() / "build" / "client" / route.strip("/") / "index.html"
     text = Path(file).read_text(encoding="utf-8")
     hashes = []
     for match in _INLINE_SCRIPT.finditer(text):
         if not _DATA_SCRIPT.search(match[1]):
             hashes.append(_hash(match[2]))
-    return _Template(text, " ".join(dict.fromkeys(hashes)))
+    return Template(text, " ".join(dict.fromkeys(hashes)))
 
 
 def _hash(text: str) -> str:
@@ -97,22 +98,29 @@ async def _serve(request: Request, route: str) -> Response:
         view = await read.read_view(context.current(), session_id)
     except SessionNotFound:
         view = None
-    language = _language(request, view)
-    template = _template(route)
+    language = language_of(request, view)
+    template = template_of(route)
     style = theme.stylesheet(view.theme) if view is not None else ""
     text = _with_first_texts(template.text, view, language)
     text = _with_looks(text, view, style)
-    policy = _content_security_policy(template.script_hashes, view, style)
-    return _html(request, text, _status(view), language, policy)
+    ancestors = view.allowed_frame_ancestors if view is not None else ()
+    policy = content_security_policy(
+        template.script_hashes, ancestors, images=_images(view), style=style
+    )
+    return html_answer(request, text, _status(view), language, policy)
 
 
 async def _posted(request: Request) -> Response:
+    return without_script(request, "hosted.form_lead", "hosted.form_back")
+
+
+def without_script(request: Request, lead: str, back_key: str) -> Response:
     """A form was sent without our script: nothing is read, nothing is given back."""
     back = request.url.path + (f"?{query}" if (query := request.url.query) else "")
-    language, address = _language(request), html.escape(back, quote=True)
-    known = html.escape(texts.text(language, "hosted.form_back"))
+    language, address = language_of(request), html.escape(back, quote=True)
+    known = html.escape(texts.text(language, back_key))
     link = f'<a class="button primary" href="{address}">{known}</a>'
-    return _message(request, 200, "hosted.form_heading", "hosted.form_lead", link)
+    return message(request, 200, "hosted.form_heading", lead, link)
 
 
 async def _phone(request: Request) -> Response:
@@ -120,15 +128,15 @@ async def _phone(request: Request) -> Response:
     try:
         page = await handover.open_link(context.current(), request.path_params["token"][:200])
     except NotFound:
-        return _message(request, 410, "hosted.phone_heading", "hosted.phone_lead")
+        return message(request, 410, "hosted.phone_heading", "hosted.phone_lead")
     # The link itself is nobody's business where the payer goes from there.
     headers = {"Location": page, "Cache-Control": _NO_STORE, "Referrer-Policy": "no-referrer"}
     return Response(None, 303, headers)
 
 
-def _message(request: Request, status: int, heading: str, lead: str, link: str = "") -> Response:
+def message(request: Request, status: int, heading: str, lead: str, link: str = "") -> Response:
     """A page of its own, without any script: two texts, and the HTML of a link."""
-    language = _language(request)
+    language = language_of(request)
     said, why = (html.escape(texts.text(language, key)) for key in (heading, lead))
     text = (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
@@ -138,10 +146,10 @@ def _message(request: Request, status: int, heading: str, lead: str, link: str =
         f'<main><section class="panel"><h1>{said}</h1><p>{why}</p>{link}</section></main>'
         "</div></body></html>"
     )
-    return _html(request, text, status, language, _content_security_policy("", None))
+    return html_answer(request, text, status, language, content_security_policy(""))
 
 
-def _language(request: Request, view: CheckoutView | None = None) -> str:
+def language_of(request: Request, view: CheckoutView | None = None) -> str:
     """As `Checkout` chooses: what is served first is what the page goes on in."""
     wanted, accepted = request.query_params.get("language"), request.headers.get("accept-language")
     return shown.language(wanted, accepted, view)
@@ -170,23 +178,26 @@ def _with_first_texts(text: str, view: CheckoutView | None, language: str) -> st
         first["first-total"] = formats.money(view.order_amount, view.currency, language)
         title = shown.title(view.state, view.merchant_name, language)
     for element_id, written in first.items():
-        text = _replace_text(text, element_id, written)
-    text = _LANG.sub(rf'\g<1>{language}"', text, count=1)
-    return _TITLE.sub(lambda match: f"<title{match[1]}>{html.escape(title)}</title>", text, count=1)
+        text = replace_text(text, element_id, written)
+    text = LANG.sub(rf'\g<1>{language}"', text, count=1)
+    return TITLE.sub(lambda match: f"<title{match[1]}>{html.escape(title)}</title>", text, count=1)
 
 
-def _replace_text(text: str, element_id: str, written: str) -> str:
+def replace_text(text: str, element_id: str, written: str) -> str:
     pattern = rf'(<[a-z0-9]+\b[^>]*\bid="{element_id}"[^>]*>)[^<]+'
     escaped = html.escape(written) or "…"
     return re.sub(pattern, lambda match: match[1] + escaped, text, count=1)
+
+
+def with_style(text: str, style: str) -> str:
+    return text.replace("</head>", f"<style>{style}</style></head>", 1) if style else text
 
 
 def _with_looks(text: str, view: CheckoutView | None, style: str) -> str:
     """The shop's colours and logo in the HTML itself: they are there at the first paint, for no
     request more. React leaves a style at the end of the head where it is, and an attribute that
     differs as it is served."""
-    if style:
-        text = text.replace("</head>", f"<style>{style}</style></head>", 1)
+    text = with_style(text, style)
     if view is not None and view.merchant_logo_url:
         logo = _attribute("src", view.merchant_logo_url)
         name = _attribute("alt", view.merchant_name)
@@ -207,28 +218,32 @@ def _images(view: CheckoutView | None) -> str:
     return "".join(f" {origin}" for origin in list(origins)[:_MOST_ORIGINS] if origin)
 
 
-def _content_security_policy(script_hashes: str, view: CheckoutView | None, style: str = "") -> str:
+def content_security_policy(
+    script_hashes: str, ancestors: tuple[str, ...] = (), *, images: str = "", style: str = ""
+) -> str:
+    """`ancestors`: the origins that the profile names, see `_frame_ancestors`; `images`: more
+    sources of pictures; `style`: the text of the style in the page's head."""
     styles = f" {_hash(style)}" if style else ""
     return "; ".join(
         (
             "default-src 'none'",
             f"script-src 'self' {script_hashes}".strip(),
             f"style-src 'self'{styles}",
-            f"img-src 'self' data:{_images(view)}",
+            f"img-src 'self' data:{images}",
             "font-src 'self'",
             "connect-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
-            f"frame-ancestors {_frame_ancestors(view)}",
+            f"frame-ancestors {_frame_ancestors(ancestors)}",
         )
     )
 
 
-def _frame_ancestors(view: CheckoutView | None) -> str:
+def _frame_ancestors(ancestors: tuple[str, ...]) -> str:
     """The profile's origins; where it names none any shop may embed us (the Web SDK does), which
     over plain http, as in development, includes plain http."""
-    if view is not None and view.allowed_frame_ancestors:
-        return " ".join(filter(_is_origin, view.allowed_frame_ancestors)) or "'none'"
+    if ancestors:
+        return " ".join(filter(_is_origin, ancestors)) or "'none'"
     secure = context.current().settings.base_url.startswith("https://")
     return "https:" if secure else "https: http:"
 
@@ -238,7 +253,7 @@ def _is_origin(text: str) -> bool:
     return re.fullmatch(r"https?://[A-Za-z0-9*.\-\[\]:]+", text) is not None
 
 
-def _html(request: Request, text: str, status: int, language: str, policy: str) -> Response:
+def html_answer(request: Request, text: str, status: int, language: str, policy: str) -> Response:
     body = text.encode()
     headers = {
         "Cache-Control": _NO_STORE,
@@ -255,16 +270,16 @@ def _html(request: Request, text: str, status: int, language: str, policy: str) 
 # --- beside the API ----------------------------------------------------------------------------
 
 
-def beside_the_api(reflex_app: ASGIApp) -> ASGIApp:
-    """Reflex's `api_transformer`: our page and API first, Reflex's socket and files after."""
-    return _Headers(_Rooms(create_pages(), create_api(), reflex_app))
+def beside_the_api(reflex_app: ASGIApp, balance: ASGIApp) -> ASGIApp:
+    """Our pages and API first, Reflex's socket and files after. `balance`: the balance page."""
+    return _Headers(_Rooms(create_pages(), balance, create_api(), reflex_app))
 
 
 class _Rooms:
-    """Which of the three answers a request. Each keeps its own errors: the API's stay JSON."""
+    """Which of them answers a request. Each keeps its own errors: the API's stay JSON."""
 
-    def __init__(self, pages: ASGIApp, api: ASGIApp, reflex_app: ASGIApp) -> None:
-        self._pages, self._api, self._reflex = pages, api, reflex_app
+    def __init__(self, pages: ASGIApp, balance: ASGIApp, api: ASGIApp, reflex_app: ASGIApp) -> None:
+        self._pages, self._balance, self._api, self._reflex = pages, balance, api, reflex_app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._room(scope)(scope, receive, send)
@@ -275,6 +290,8 @@ class _Rooms:
         path: str = scope["path"]
         if scope["method"] in _METHODS and (path == "/" or _PAGES.fullmatch(path)):
             return self._pages
+        if scope["method"] in _METHODS and _BALANCE.fullmatch(path):
+            return self._balance
         ours = path.startswith(("/v1/", "/docs/")) or path in ("/docs", "/openapi.json")
         return self._api if ours else self._reflex
 

@@ -11,7 +11,6 @@ from backend.receipts.written import Written, write
 from backend.sessions.view import (
     AddressView,
     CheckoutView,
-    GiftCardView,
     PageState,
 )
 from checkout_ui import addresses, formats, texts
@@ -72,17 +71,6 @@ class Shipping:
     description: str
     amount: str
     selected: bool
-
-
-@dataclass(frozen=True)
-class Card:
-    masked: str = ""
-    spoken: str = ""
-    """The same for a screen reader."""
-    pays: str = ""
-    left: str = ""
-    preset: bool = False
-    expires: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,20 +177,6 @@ def shipping(view: CheckoutView, language: str) -> list[Shipping]:
         )
         for option in view.shipping_options
     ]
-
-
-def card(view: GiftCardView | None, currency: str, language: str) -> Card:
-    if view is None:
-        return Card()
-    until = formats.date(view.expires_at, language) if view.expires_at else ""
-    return Card(
-        masked=view.masked_number,
-        spoken=texts.text(language, "card.ending", digits=view.masked_number[-4:]),
-        pays=formats.money(view.amount, currency, language),
-        left=formats.money(view.left, currency, language),
-        preset=view.preset,
-        expires=texts.text(language, "card.expires", date=until) if until else "",
-    )
 
 
 def consents(view: CheckoutView) -> list[Consent]:

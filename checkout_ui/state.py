@@ -31,7 +31,7 @@ from backend.receipts.written import Written
 from backend.sessions import handover, payer, read
 from backend.sessions.qr_code import qr_code
 from backend.sessions.view import CheckoutView, PageState
-from checkout_ui import addresses, embed, formats, payment_options, shown, texts
+from checkout_ui import addresses, embed, formats, payment_options, shown, shown_card, texts
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Checkout(rx.State):
 
     card_offered: bool = False
     has_card: bool = False
-    card: shown.Card = shown.Card()
+    card: shown_card.Card = shown_card.Card()
     held_elsewhere: bool = False
     """A payment left open elsewhere holds the card: the button ends that one first."""
 
@@ -134,8 +134,8 @@ class Checkout(rx.State):
     locked: bool = False
     """The shop is changing the session: nothing can be edited or paid until it is done."""
     busy: str = ""
-    """What the payer has asked for and is under way: save, add, remove, pay, ask, leave, discount,
-    or `discount {code}` while that one is taken away."""
+    """What the payer has asked for and is under way: save, add, remove, amount, all, pay, ask,
+    leave, discount, or `discount {code}` while that one is taken away."""
     editing: bool = False
     """The details are open though they are saved."""
     errors: dict[str, str] = {}
@@ -382,7 +382,7 @@ class Checkout(rx.State):
             shipping_options=shown.shipping(view, language),
             card_offered=view.gift_card_offered and (view.details_done or not view.express),
             has_card=view.gift_card is not None,
-            card=shown.card(view.gift_card, view.currency, language),
+            card=shown_card.card(view, language),
             discounts_offered=view.discounts_offered,
             discount_codes=list(view.discount_codes),
             locked=view.locked,
@@ -443,6 +443,8 @@ class RebuildFirst(Middleware):
     """
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> None:
+        if state.router.url.path.startswith("/balance/"):
+            return
         checkout = await state.get_state(Checkout)
         connected = event.name.endswith(_CONNECTED)
         if connected or checkout.stage == "loading":

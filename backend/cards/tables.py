@@ -177,7 +177,8 @@ class LedgerEntry(SQLModel, table=True):
 
 class TryBudget(SQLModel, table=True):
     """Wrong tries of number and PIN. `scope`: `card:<id>` (of an unknown number:
-    `card:<number hash>`), `session:<id>`, `source:<hash>`."""
+    `card:<number hash>`), `session:<id>`, `balance:<hash>` (where a source asks for balances, at
+    one account), `source:<hash>`."""
 
     __tablename__ = "try_budget"
 

@@ -128,7 +128,7 @@ async def begin(
         await ledger.lock_card(db, card.id)
         # As it stands now that nobody else can change it.
         added, card = await gift_card_of(db, session.id)
-    share = share_of(session, card, now)
+    share = share_of(session, added, card, now)
     to_pay = session.amount - share
     if to_pay != expected_to_pay:
         raise SplitChanged("what is left to pay has changed")

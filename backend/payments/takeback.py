@@ -27,12 +27,12 @@ from backend.sessions.view import Notice
 
 async def add_gift_card(
     ctx: Backend, session_id: str, number: str, pin: str, source: str,
-    unmodified_since: str | None = None,
+    unmodified_since: str | None = None, wanted: int | None = None,
 ) -> None:  # fmt: skip
     """As `payer.add_gift_card`; a card that is only empty because payments left open elsewhere
     hold it is refused as `held_elsewhere`."""
     try:
-        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since)
+        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
     except GiftCardRefused as refusal:
         # Empty is said only to who has shown number and PIN.
         if refusal.reason == Refusal.EMPTY and await _open_elsewhere(ctx, session_id, number):
@@ -42,7 +42,7 @@ async def add_gift_card(
 
 async def take_back(
     ctx: Backend, session_id: str, number: str, pin: str, source: str,
-    unmodified_since: str | None = None,
+    unmodified_since: str | None = None, wanted: int | None = None,
 ) -> None:  # fmt: skip
     """End the payments left open elsewhere that hold the card, then add it here.
 
@@ -51,7 +51,7 @@ async def take_back(
     """
     refused: GiftCardRefused | None = None
     try:
-        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since)
+        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
     except GiftCardRefused as refusal:
         if refusal.reason != Refusal.EMPTY:
             raise
@@ -61,7 +61,7 @@ async def take_back(
     if await _open_elsewhere(ctx, session_id, number):
         raise payer.refused(Refusal.STILL_HELD)
     if refused is not None:
-        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since)
+        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
 
 
 async def _open_elsewhere(ctx: Backend, session_id: str, number: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from backend.rules.money import Money
@@ -50,6 +50,41 @@ def refusal(card: CardFacts, currency: str, now: datetime) -> Refusal | None:
     return None
 
 
-def share(available: Money, order: Money) -> Money:
-    """The card's part of an order: min(available, order amount)."""
-    return available.smaller_of(order)
+LEAST = 1
+"""Minor units that a payer may choose to use of a card. Nothing of it is no choice: the card is
+removed instead."""
+
+SOON = timedelta(days=30)
+REFUNDABLE = timedelta(days=60)
+"""How long after today an order is commonly refunded at the latest: up to 30 days until it is
+delivered, 14 to withdraw from it and 14 to send it back (directive 2011/83/EU, articles 9, 13, 14,
+18)."""
+
+
+class Ending(StrEnum):
+    """What a payer should know of a card's last day."""
+
+    SOON = "soon"
+    BEFORE_REFUND = "before_refund"  # what is refunded to the card might come after it
+
+
+def share(available: Money, order: Money, wanted: int | None = None) -> Money:
+    """The card's part of an order: min(wanted, available, order amount).
+
+    `wanted` in minor units, at least `LEAST` (ValueError); None is all that there is.
+    """
+    most = available.smaller_of(order)
+    if wanted is None:
+        return most
+    if wanted < LEAST:
+        raise ValueError("a gift card is used for something, or removed")
+    return Money(wanted, most.currency).smaller_of(most)
+
+
+def ending(expires_at: datetime | None, now: datetime) -> Ending | None:
+    """None for a card that lasts long enough, for ever, or no more."""
+    if expires_at is None or expires_at <= now:
+        return None
+    if expires_at - now < SOON:
+        return Ending.SOON
+    return Ending.BEFORE_REFUND if expires_at - now < REFUNDABLE else None

@@ -22,6 +22,7 @@ from backend.psp.registry import CURRENCIES
 from backend.rules import gift_card, payment_option
 from backend.rules import session as rules
 from backend.sessions import events
+from backend.sessions.load import share_of
 from backend.sessions.publish import publish
 from backend.sessions.request import SessionRequest
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
@@ -160,28 +161,38 @@ async def _preset_gift_card(
     refusal = gift_card.refusal(lookup.facts(card), session.currency, now)
     if refusal is not None:
         raise refuse(f"{PRESET_FIELD}.0.card_id", f"this gift card cannot be used: {refusal}")
-    await put_gift_card(db, session, card, preset=True, now=now, origin=origin)
+    await put_gift_card(
+        db, session, card, preset=True, now=now, origin=origin, wanted=cards[0].get("amount")
+    )
 
 
 async def put_gift_card(
     db: AsyncSession, session: CheckoutSession, card: Card, *, preset: bool, now: datetime,
-    origin: events.Request | None = None, token_id: str | None = None,
+    origin: events.Request | None = None, token_id: str | None = None, wanted: int | None = None,
 ) -> None:  # fmt: skip
-    """Add a card whose right to be used was checked. Nothing is reserved: that is for Pay."""
+    """Add a card whose right to be used was checked. Nothing is reserved: that is for Pay.
+    `wanted`: how much of it is to be used, None for as much as can be."""
     stale = await db.get(SessionGiftCard, session.id)
     if stale is not None:
         await db.delete(stale)
         await db.flush()
-    db.add(
-        SessionGiftCard(
-            session_id=session.id, card=card.id, preset=preset, pin_version=card.pin_version,
-            token_id=token_id, added_at=now,
-        )
+    added = SessionGiftCard(
+        session_id=session.id, card=card.id, preset=preset, pin_version=card.pin_version,
+        token_id=token_id, wanted=wanted, added_at=now,
     )  # fmt: skip
+    db.add(added)
     await db.flush()
+    await record_gift_card(db, session, added, card, now, origin)
+
+
+async def record_gift_card(
+    db: AsyncSession, session: CheckoutSession, added: SessionGiftCard, card: Card, now: datetime,
+    origin: events.Request | None = None,
+) -> None:  # fmt: skip
+    """The event of a card that was added, or of which another amount was chosen."""
     shown = {
         "card_id": card.card_id,
-        "card_amount": min(card.available, session.amount),
+        "card_amount": share_of(session, added, card, now),
         "masked_card_token": card.number_mask,
         "currency": card.currency,
     }

@@ -140,9 +140,25 @@ async def _still_counts(db: AsyncSession, added: SessionGiftCard, card: Card) ->
     return token is None or not (token.single_use and token.used_by is not None)
 
 
-def share_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:
-    """What the card would pay of the order now, minor units; 0 where it cannot be used any more."""
+def share_of(
+    session: CheckoutSession, added: SessionGiftCard | None, card: Card | None, now: datetime
+) -> int:
+    """What the card pays of the order as it stands now, minor units: the most that it can, or as
+    much as was chosen of it."""
+    wanted = added.wanted if added is not None else None
+    return _share(session, card, now, wanted)
+
+
+def most_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:
+    """What the card could pay of the order now, minor units, whatever was chosen; 0 where it
+    cannot be used any more."""
+    return _share(session, card, now, None)
+
+
+def _share(
+    session: CheckoutSession, card: Card | None, now: datetime, wanted: int | None
+) -> int:  # fmt: skip
     if card is None or gift_card.refusal(lookup.facts(card), session.currency, now) is not None:
         return 0
     available = Money(card.available, card.currency)
-    return gift_card.share(available, Money(session.amount, session.currency)).amount
+    return gift_card.share(available, Money(session.amount, session.currency), wanted).amount

@@ -17,13 +17,13 @@ from backend.cards.lookup import Match
 from backend.cards.tables import Card
 from backend.cards.tokens import get_token
 from backend.context import Backend
-from backend.errors import GiftCardRefused, InvalidRequest
+from backend.errors import FieldError, GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
 from backend.rules.gift_card import Refusal
 from backend.sessions import details as contact
 from backend.sessions import events, express_callbacks, shipping
 from backend.sessions.change import choose_shipping
-from backend.sessions.create import put_gift_card
+from backend.sessions.create import put_gift_card, record_gift_card
 from backend.sessions.details import Details
 from backend.sessions.load import (
     check_not_locked,
@@ -33,7 +33,8 @@ from backend.sessions.load import (
     lock_for_payer,
     lock_session,
 )
-from backend.sessions.tables import CheckoutSession
+from backend.sessions.request import MAX_AMOUNT
+from backend.sessions.tables import CheckoutSession, SessionGiftCard
 
 MAX_TYPED = 128
 
@@ -129,13 +130,15 @@ async def set_shipping_option(
 
 async def add_gift_card(
     ctx: Backend, session_id: str, number: str, pin: str, source: str,
-    unmodified_since: str | None = None,
+    unmodified_since: str | None = None, wanted: int | None = None,
 ) -> None:  # fmt: skip
     """Add the payer's card by number and PIN. GiftCardRefused with its reason.
 
     `source` is the payer's address, for the try budgets. The PIN is checked outside any unit of
-    work: it takes a tenth of a second.
+    work: it takes a tenth of a second. `wanted` (minor units) is how much of the card is to be
+    used; without it, as much as can be. Of a card that is added already only `wanted` changes.
     """
+    _check_wanted(wanted)
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         added, _ = await gift_card_of(db, session_id)
@@ -152,17 +155,21 @@ async def add_gift_card(
     match = await lookup.match_number_and_pin(ctx, account_id, number, pin, asker=asker)
     if match is None:
         raise refused(Refusal.NOT_MATCHED)
-    if before == match.card.id:
+    if before == match.card.id and wanted is None:
         return
-    await _add(ctx, session_id, match, unmodified_since)
+    await _add(ctx, session_id, match, wanted, unmodified_since)
 
 
-async def _add(ctx: Backend, session_id: str, match: Match, unmodified_since: str | None) -> None:
+async def _add(
+    ctx: Backend, session_id: str, match: Match, wanted: int | None, unmodified_since: str | None
+) -> None:
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
-        added, _ = await gift_card_of(db, session_id)
-        if added is not None and added.card == match.card.id:
+        added, before = await gift_card_of(db, session_id)
+        if added is not None and before is not None and added.card == match.card.id:
+            if wanted is not None:
+                await _choose(db, session, added, before, wanted, now)
             return
         if added is not None:
             raise refused(Refusal.ALREADY_ADDED)
@@ -178,7 +185,47 @@ async def _add(ctx: Backend, session_id: str, match: Match, unmodified_since: st
         if reason is not None:
             raise refused(reason)
         session.notice = None
-        await put_gift_card(db, session, card, preset=False, now=now, token_id=token.id)
+        await put_gift_card(
+            db, session, card, preset=False, now=now, token_id=token.id, wanted=wanted
+        )
+
+
+async def set_gift_card_amount(
+    ctx: Backend, session_id: str, wanted: int | None, unmodified_since: str | None = None
+) -> None:
+    """Choose how much of the card in use pays (minor units); None: as much as can be.
+
+    More than the card or the order has is kept as chosen, and shown as what can be: whichever
+    shrinks, the chosen amount is never exceeded. InvalidRequest for less than 1 minor unit (to use
+    nothing of a card is to remove it), and where no card is in use.
+    """
+    _check_wanted(wanted)
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
+        added, card = await gift_card_of(db, session_id)
+        if added is None or card is None:
+            text = "no gift card is in use: its number and PIN are needed"
+            raise InvalidRequest(text, (FieldError("token", text, "required"),))
+        await _choose(db, session, added, card, wanted, now)
+
+
+async def _choose(
+    db: AsyncSession, session: CheckoutSession, added: SessionGiftCard, card: Card,
+    wanted: int | None, now: datetime,
+) -> None:  # fmt: skip
+    if added.wanted == wanted:
+        return
+    added.wanted = wanted
+    session.notice = None
+    await db.flush()
+    await record_gift_card(db, session, added, card, now)
+
+
+def _check_wanted(wanted: int | None) -> None:
+    if wanted is not None and not gift_card.LEAST <= wanted <= MAX_AMOUNT:
+        text = f"at least {gift_card.LEAST} minor unit of a gift card is used, or it is removed"
+        raise InvalidRequest(text, (FieldError("amount", text),))
 
 
 async def remove_gift_card(

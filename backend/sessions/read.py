@@ -13,12 +13,13 @@ from backend.cards.tables import Card
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import SessionNotFound
+from backend.rules import gift_card
 from backend.rules.payment_option import may_push
 from backend.rules.session import SessionState, is_expired
 from backend.sessions.details import address_from, countries_of
 from backend.sessions.images import shown_image
 from backend.sessions.links import return_link
-from backend.sessions.load import get_session, gift_card_of, is_locked, share_of
+from backend.sessions.load import get_session, gift_card_of, is_locked, most_of, share_of
 from backend.sessions.phones import payer_phone
 from backend.sessions.shipping import key_of
 from backend.sessions.tables import CheckoutSession, Handover, SessionGiftCard
@@ -91,7 +92,7 @@ def _view(
         merchant_name=str(merchant.get("name") or account.name),
         merchant_logo_url=shown_image(merchant.get("logo_url"), ctx.settings.base_url),
         merchant_terms_url=body["url"].get("merchant_terms_url"),
-        theme=_theme(profile.configuration, body.get("configuration") or {}),
+        theme=theme_of(profile.configuration, body.get("configuration") or {}),
         language=configuration.get("language"),
         test_mode=session.account_id.startswith("T"),
         currency=session.currency,
@@ -182,7 +183,7 @@ def leave_url(session: CheckoutSession, state: PageState) -> str:
     )
 
 
-def _theme(*configurations: Mapping[str, Any]) -> dict[str, str]:
+def theme_of(*configurations: Mapping[str, Any]) -> dict[str, str]:
     """The profile's, and what the session says instead of it, key by key."""
     theme: dict[str, str] = {}
     for configuration in configurations:
@@ -228,18 +229,26 @@ def _gift_card(
 ) -> GiftCardView | None:
     if added is None or card is None:
         return None
+    now = ctx.clock.now()
     if session.state == SessionState.OPEN:
-        amount = share_of(session, card, ctx.clock.now())
+        amount, most = share_of(session, added, card, now), most_of(session, card, now)
         left = card.available - amount
     else:
         # From Pay on, what was set aside counts, not what the card could pay now.
-        amount, left = session.gift_card_amount, card.available
+        amount = most = session.gift_card_amount
+        left = card.available
+    ends = gift_card.ending(card.expires_at, now)
     return GiftCardView(
         masked_number=payer_mask(card.number_last4),
         amount=amount,
         left=left,
         preset=added.preset,
         expires_at=iso(card.expires_at) if card.expires_at else None,
+        most=most,
+        wanted=added.wanted,
+        ending=ends.value if ends else None,
+        # Where nothing else can pay the rest, choosing less would be a dead end; undoing it is not.
+        adjustable=most > gift_card.LEAST and (bool(session.options) or added.wanted is not None),
     )
 
 

@@ -88,6 +88,8 @@ _BLANK_ZONE = re.compile(r" (?=\d\d:?\d\d$)")
 _NOT_TO_LEAVE_FOR = frozenset({"javascript", "data", "vbscript", "file", "blob", "about"})
 SignedAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 Amount = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_AMOUNT)]
+CardAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_AMOUNT)]
+"""Of a gift card, what is to be used of it."""
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
 Text = Annotated[str, Field(max_length=255)]
 Flag = Annotated[bool, Strict()]
@@ -173,6 +175,8 @@ class Order(Loose):
 
 class WalletsCard(Loose):
     card_id: Annotated[str, Field(min_length=1, max_length=255)]
+    amount: CardAmount | None = None
+    """How much of it is to be used; without it, as much as can be. Dintero knows no such field."""
 
 
 class GiftCards(Loose):

@@ -21,7 +21,7 @@ from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
 from backend.sessions.load import gift_card_of, share_of
 from backend.sessions.publish import shown_publish
-from backend.sessions.tables import CheckoutSession, SessionEvent
+from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
 
 
 async def read_session(
@@ -40,7 +40,7 @@ async def session_shape(
     includes: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:  # fmt: skip
     """As it is within this unit of work."""
-    _, card = await gift_card_of(db, session.id)
+    added, card = await gift_card_of(db, session.id)
     profile = await db.get(Profile, (session.account_id, session.profile_id))
     account = await db.get(Account, session.account_id)
     events = await _events(db, session.id)
@@ -64,7 +64,7 @@ async def session_shape(
     if "initiating_system_request_headers" in includes:
         shape["initiating_system_request_headers"] = session.initiating_headers
     shape["metadata"] = {**(shape.get("metadata") or {}), "session:profile_id": session.profile_id}
-    _show_gift_card(session, card, shape, now)
+    _show_gift_card(session, added, card, shape, now)
     shape["configuration"] = _configuration(session, profile, account)
     if published:
         shape["configuration"]["publish"] = published
@@ -72,19 +72,21 @@ async def session_shape(
 
 
 def _show_gift_card(
-    session: CheckoutSession, card: Card | None, shape: dict[str, Any], now: datetime
-) -> None:
+    session: CheckoutSession, added: SessionGiftCard | None, card: Card | None,
+    shape: dict[str, Any], now: datetime,
+) -> None:  # fmt: skip
     customer = shape.setdefault("customer", {})
     customer.pop("gift_cards", None)
     shape["order"]["gift_cards"] = []
-    if card is None:
+    if added is None or card is None:
         if not customer:
             shape.pop("customer")
         return
     open_ = session.state == SessionState.OPEN
-    amount = share_of(session, card, now) if open_ else session.gift_card_amount
+    amount = share_of(session, added, card, now) if open_ else session.gift_card_amount
     masked = {"card_id": card.card_id, "masked_card_token": card.number_mask}
-    customer["gift_cards"] = {"dintero.wallets": [masked]}
+    chosen = {} if added.wanted is None else {"amount": added.wanted}
+    customer["gift_cards"] = {"dintero.wallets": [masked | chosen]}
     shape["order"]["gift_cards"] = [{"type": "dintero.wallets", **masked, "amount": amount}]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from backend.db import JsonColumn, UtcDateTime
@@ -65,6 +65,7 @@ class SessionGiftCard(SQLModel, table=True):
     """The one gift card of a session: its primary key allows no second."""
 
     __tablename__ = "session_gift_card"
+    __table_args__ = (CheckConstraint("wanted > 0", name="session_gift_card_wanted_positive"),)
 
     session_id: str = Field(primary_key=True, foreign_key="checkout_session.id")
     card: str = Field(foreign_key="card.id", index=True)
@@ -73,6 +74,8 @@ class SessionGiftCard(SQLModel, table=True):
     """Of the PIN with which the payer added it."""
     token_id: str | None = Field(default=None, foreign_key="card_token.id")
     """By which number or temporary token; None for a preset card."""
+    wanted: int | None = Field(default=None, sa_type=BigInteger)
+    """How much of it is to be used, minor units, at least 1; None: as much as can be."""
     added_at: datetime = Field(sa_type=UtcDateTime)
 
 

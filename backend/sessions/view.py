@@ -65,6 +65,15 @@ class GiftCardView:
     preset: bool
     expires_at: str | None
     """ISO 8601 date-time."""
+    most: int
+    """What it could pay of this order; 0 where it cannot be used any more."""
+    wanted: int | None
+    """What was chosen of it; more than `amount` where the card or the order became smaller. None:
+    as much as can be."""
+    ending: str | None
+    """`soon` or `before_refund` where its last day is near, `backend.rules.gift_card.Ending`."""
+    adjustable: bool
+    """Whether the page offers to choose how much of it is used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 import reflex as rx
@@ -13,23 +12,13 @@ from backend.errors import GiftCardRefused
 from backend.payments import takeback
 from backend.sessions import payer
 from checkout_ui import formats
+from checkout_ui.card_fields import NO_PASSWORD as _NO_PASSWORD
+from checkout_ui.card_fields import NUMBER as _NUMBER
+from checkout_ui.card_fields import PIN as _PIN
+from checkout_ui.card_fields import bare, bare_number
 from checkout_ui.parts import button, field, icon, problem, step, words
 from checkout_ui.state import Checkout
-
-_BLANKS = re.compile(r"\s+")
-_GROUPED_DIGITS = re.compile(r"[\d.\-]+")
-
-_NUMBER, _PIN = "gift_card_number", "gift_card_pin"
-
-# Password managers take a number with a PIN for a login. These are the words of the common ones.
-_NO_PASSWORD = {
-    "data-1p-ignore": "true",
-    "data-lpignore": "true",
-    "data-bwignore": "true",
-    "data-form-type": "other",
-    "spellcheck": "false",
-    "autocapitalize": "off",
-}
+from checkout_ui.steps.gift_card_amount import amount
 
 
 class _Form(BaseModel):
@@ -37,13 +26,6 @@ class _Form(BaseModel):
 
     gift_card_number: Annotated[str, StringConstraints(max_length=200)] = ""
     gift_card_pin: Annotated[str, StringConstraints(max_length=100)] = ""
-
-
-def _bare(number: str) -> str:
-    """Without what was put in for reading. In a number with letters a hyphen may mean something:
-    Dintero's default numbers are UUIDs."""
-    joined = _BLANKS.sub("", number)
-    return re.sub(r"\D", "", joined) if _GROUPED_DIGITS.fullmatch(joined) else joined
 
 
 class GiftCardState(Checkout):
@@ -56,7 +38,7 @@ class GiftCardState(Checkout):
         except ValidationError:
             self._refuse("not_matched", _NUMBER)
             return
-        number, pin = _bare(form.gift_card_number), _BLANKS.sub("", form.gift_card_pin)
+        number, pin = bare_number(form.gift_card_number), bare(form.gift_card_pin)
         if not number or not pin:
             self._refuse_missing(number, pin)
             return
@@ -95,8 +77,8 @@ class GiftCardState(Checkout):
             await self._fail(error)
         else:
             if view := await self._refresh():
-                amount = formats.money(view.to_pay, view.currency, self._language)
-                self._announce("announced.card_removed", amount=amount)
+                to_pay = formats.money(view.to_pay, view.currency, self._language)
+                self._announce("announced.card_removed", amount=to_pay)
                 self._move_focus(_NUMBER if view.gift_card_offered else "card-heading")
         finally:
             self._end()
@@ -171,6 +153,11 @@ def _in_use() -> rx.Component:
         ),
         rx.el.dl(
             rx.el.div(
+                rx.el.dt(words("use.now")),
+                rx.el.dd(card.now, class_name="amount", id="card-now"),
+                class_name="muted",
+            ),
+            rx.el.div(
                 rx.el.dt(words("card.pays")),
                 rx.el.dd(card.pays, class_name="amount strong", id="card-pays"),
             ),
@@ -181,6 +168,12 @@ def _in_use() -> rx.Component:
             ),
             class_name="sums",
         ),
+        rx.cond(card.note != "", rx.el.p(card.note, id="card-note", class_name="small card-note")),
+        rx.cond(
+            card.ending != "",
+            rx.el.p(icon("clock"), card.ending, id="card-ending", class_name="small card-ending"),
+        ),
+        rx.cond(card.adjustable, amount()),
         class_name="in-use",
         id="card-in-use",
     )

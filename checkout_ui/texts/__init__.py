@@ -28,7 +28,20 @@ _OF_COUNTRY = {
     "FI": "fi", "DE": "de", "AT": "de", "LI": "de",
 }  # fmt: skip
 """For a browser that speaks none of ours: what is spoken where the order goes."""
-_ONLY_ON_THE_SERVER = ("_", "title.", "error.", "refused.", "announced.", "hosted.", "count.")
+_ONLY_ON_THE_SERVER = (
+    "_",
+    "title.",
+    "error.",
+    "refused.",
+    "announced.",
+    "hosted.",
+    "count.",
+    "used.",
+)
+_BALANCE = "balance."
+_BALANCE_TOO = frozenset(
+    {"card.heading", "card.number", "card.pin", "card.adding", "head.language", "head.test"}
+)
 _VALUE = re.compile(r"\\{(\w+)\\}")
 
 
@@ -62,11 +75,22 @@ def counted(language: str) -> dict[str, dict[str, str]]:
 
 @cache
 def page_texts(language: str) -> dict[str, str]:
-    """Those that the browser needs: the others are put together on the server."""
+    """Those that the checkout needs in the browser: the others are put together on the server, or
+    are the balance page's."""
     return {
         key: text
         for key, text in catalogue(language).items()
-        if not key.startswith(_ONLY_ON_THE_SERVER)
+        if not key.startswith((*_ONLY_ON_THE_SERVER, _BALANCE))
+    }
+
+
+@cache
+def balance_texts(language: str) -> dict[str, str]:
+    """Those that the balance page needs in the browser."""
+    return {
+        key: text
+        for key, text in catalogue(language).items()
+        if key.startswith(_BALANCE) or key in _BALANCE_TOO
     }
 
 

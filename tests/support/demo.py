@@ -54,9 +54,11 @@ def _free_base_port() -> int:
 class Demo:
     """`gavekort demo`, which can be stopped and started again on the same ports and directory."""
 
-    def __init__(self, repository: Path, directory: Path) -> None:
+    def __init__(self, repository: Path, directory: Path, log: Path | None = None) -> None:
+        """`log`: where its standard error goes, else where ours does."""
         self._repository = repository
         self._directory = directory
+        self._log = log
         self._port = _free_base_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.facts: dict[str, Any] = {}
@@ -69,13 +71,20 @@ class Demo:
     def acquirer_url(self) -> str:
         return f"http://127.0.0.1:{self._port + 10}"
 
+    @property
+    def directory(self) -> Path:
+        return self._directory
+
     def start(self) -> None:
         command = [sys.executable, "-m", "backend.cli", "demo"]
-        self._process = subprocess.Popen(
-            [*command, "--port", str(self._port), "--data-dir", str(self._directory)],
-            cwd=self._repository,
-            stdout=subprocess.DEVNULL,
-        )
+        with contextlib.ExitStack() as files:
+            log = files.enter_context(self._log.open("ab")) if self._log is not None else None
+            self._process = subprocess.Popen(
+                [*command, "--port", str(self._port), "--data-dir", str(self._directory)],
+                cwd=self._repository,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         summary = self._directory / "demo.json"
         deadline = time.monotonic() + _SECONDS_TO_START
         while not summary.exists():

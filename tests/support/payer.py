@@ -73,13 +73,13 @@ class Payer:
 
     def shows_total(self, to_pay: str, order: str = "", card: str = "") -> None:
         """As written, with ordinary spaces."""
-        expect(self["#total-to-pay"]).to_have_text(_written(to_pay))
+        expect(self["#total-to-pay"]).to_have_text(written(to_pay))
         if order:
-            expect(self["#total-order"]).to_have_text(_written(order))
-            expect(self["#total-card"]).to_have_text(_written(card))
+            expect(self["#total-order"]).to_have_text(written(order))
+            expect(self["#total-card"]).to_have_text(written(card))
 
     def announced(self, text: str) -> None:
-        expect(self["#announcer"]).to_have_text(re.compile(_written(text).pattern))
+        expect(self["#announcer"]).to_have_text(re.compile(written(text).pattern))
 
     def focused(self, element_id: str) -> None:
         expect(self[f"#{element_id}"]).to_be_focused()
@@ -109,7 +109,7 @@ class Payer:
         expect(self.page).to_have_title("The shop", timeout=seconds * 1000)
 
 
-def _written(text: str) -> re.Pattern[str]:
+def written(text: str) -> re.Pattern[str]:
     """`text` with any kind of space where it has one."""
     return re.compile(re.escape(text).replace(r"\ ", r"\s"))
 

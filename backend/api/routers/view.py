@@ -27,7 +27,7 @@ from backend.sessions.lock import lock
 from backend.sessions.public import read_public_session
 from backend.sessions.qr_code import qr_code
 from backend.sessions.read import read_view
-from backend.sessions.request import Address, Flag, Loose, ShippingOption, Text
+from backend.sessions.request import Address, CardAmount, Flag, Loose, ShippingOption, Text
 from backend.sessions.shipping import find_key
 from backend.sessions.view import PageState
 
@@ -43,10 +43,14 @@ class AddressesRequest(Loose):
 
 class GiftCardRequest(Loose):
     """The card's number and PIN, as the payer has them. `take_back`: also from a payment that was
-    left open in another session (error `held_elsewhere` without it)."""
+    left open in another session (error `held_elsewhere` without it).
 
-    token: Annotated[str, Field(min_length=1, max_length=255)]
-    pin: Annotated[str, Field(min_length=1, max_length=64)]
+    `amount`: how much of the card is to be used, minor units; without it, or null, as much as can
+    be. Alone, without number and PIN, it is for the card that is in use."""
+
+    token: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    pin: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    amount: CardAmount | None = None
     take_back: bool = False
 
 
@@ -148,9 +152,16 @@ async def put_gift_card(
     session_id: str, body: GiftCardRequest, request: Request, ctx: Context, response: Response,
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
+    if body.token is None and body.pin is None and "amount" in body.model_fields_set:
+        await payer.set_gift_card_amount(ctx, session_id, body.amount, unmodified_since)
+        return await _shown(ctx, session_id, response)
+    if body.token is None or body.pin is None:
+        field = "pin" if body.pin is None and body.token is not None else "token"
+        text = "number and PIN are needed, or the amount alone for the card in use"
+        raise InvalidRequest(text, (FieldError(field, text, "required"),))
     source = source_of(ctx, request)
     add = takeback.take_back if body.take_back else takeback.add_gift_card
-    await add(ctx, session_id, body.token, body.pin, source, unmodified_since)
+    await add(ctx, session_id, body.token, body.pin, source, unmodified_since, body.amount)
     return await _shown(ctx, session_id, response)
 
 

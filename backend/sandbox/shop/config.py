@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 
 class ConfigRefused(ValueError):
@@ -47,6 +47,12 @@ class ShopConfig:
     @property
     def checkout_origin(self) -> str:
         return origin_of(self.base_url)
+
+    @property
+    def balance_url(self) -> str:
+        """The checkout's page where a visitor looks at a gift card, with the way back here."""
+        query = urlencode({"profile": self.profile_id, "return": f"{self.shop_url}/"})
+        return f"{self.base_url}/balance/{quote(self.account_id, safe='')}?{query}"
 
 
 def origin_of(url: str) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from checkout_ui import hosted_page, quiet_log
-from checkout_ui.build_plugin import PRERENDERED_ROUTES
+from checkout_ui.balance.state import account_of
+from checkout_ui.build_plugin import BALANCE_ROUTE, PRERENDERED_ROUTES
 from checkout_ui.state import session_id_of
 
 
@@ -32,11 +33,29 @@ def test_session_of_an_address(path: str, query: dict[str, str], session_id: str
     assert session_id_of(path, query) == session_id
 
 
+@pytest.mark.parametrize(
+    ("path", "account"),
+    [
+        ("/balance/T12345678", "T12345678"),
+        ("/balance/T12345678/", "T12345678"),
+        ("/balance/T123456789", ""),
+        ("/balance/T1%00", ""),
+        ("/balance/", ""),
+        ("/balance/a/b", ""),
+        ("/v1/view/T12345678", ""),
+        ("/", ""),
+    ],
+)
+def test_account_of_an_address(path: str, account: str) -> None:
+    assert account_of(path) == account
+
+
 def test_every_first_text_has_its_place_in_the_prerendered_page(built_frontend: Path) -> None:
     """Text for text: an element that is not there, or is empty, would show the payer nothing."""
+    names = ("heading", "merchant", "loading", "no-script")
     for route in PRERENDERED_ROUTES:
         page = (built_frontend / route.strip("/") / "index.html").read_text(encoding="utf-8")
-        for name in ("heading", "merchant", "order", "total", "loading", "no-script"):
+        for name in names if route == BALANCE_ROUTE else (*names, "order", "total"):
             assert len(re.findall(rf'id="first-{name}"[^>]*>…<', page)) == 1, (route, name)
         assert page.count("<title>…</title>") == 1
         assert '<html lang="en"' in page

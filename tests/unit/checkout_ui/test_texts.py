@@ -197,6 +197,7 @@ def test_no_text_stands_in_the_components(repository: Path) -> None:
     found = []
     files = [*(repository / "checkout_ui" / "steps").glob("*.py")]
     files += [repository / "checkout_ui" / name for name in ("page.py", "parts.py")]
+    files += [*(repository / "checkout_ui" / "balance").glob("*.py")]
     for path in files:
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(call, ast.Call) or not ast.unparse(call.func).startswith("rx.el."):
@@ -248,6 +249,10 @@ def test_the_browser_gets_no_text_that_only_the_server_needs() -> None:
     sent = texts.page_texts("nb")
     assert "pay.choose" in sent
     assert [key for key in sent if key.startswith(("error.", "_", "announced."))] == []
+    assert [key for key in sent if key.startswith(("balance.", "used."))] == []
+    balance = texts.balance_texts("nb")
+    assert {"balance.look", "card.pin"} <= set(balance)
+    assert [key for key in balance if key.startswith(("pay.", "error.", "announced."))] == []
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from backend.rules.gift_card import CardFacts, Refusal, refusal, share
+from backend.rules.gift_card import LEAST, CardFacts, Ending, Refusal, ending, refusal, share
 from backend.rules.money import CurrencyMismatch, Money
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -52,3 +54,55 @@ def test_share_is_the_smaller_of_balance_and_order(available: int, order: int, p
 def test_share_of_another_currency_is_none() -> None:
     with pytest.raises(CurrencyMismatch):
         share(Money(1, "SEK"), Money(1, "NOK"))
+
+
+AMOUNT = st.integers(min_value=0, max_value=10**12)
+WANTED = st.none() | st.integers(min_value=LEAST, max_value=10**12)
+
+
+@given(AMOUNT, AMOUNT, WANTED)
+def test_share_is_never_more_than_chosen_available_or_due(
+    available: int, order: int, wanted: int | None
+) -> None:
+    part = share(Money(available, "NOK"), Money(order, "NOK"), wanted).amount
+    limits = [available, order, *([] if wanted is None else [wanted])]
+    assert part == min(limits)
+    assert order - part >= 0
+    # To use something of a card that can pay is never to use nothing.
+    assert part > 0 or min(available, order) == 0
+
+
+@given(AMOUNT, AMOUNT, AMOUNT, WANTED)
+def test_share_follows_order_and_balance(
+    available: int, order: int, more: int, wanted: int | None
+) -> None:
+    def of(available: int, order: int) -> int:
+        return share(Money(available, "NOK"), Money(order, "NOK"), wanted).amount
+
+    before = of(available, order)
+    assert before <= of(available + more, order + more)
+    if wanted is not None and before == wanted:
+        assert of(available + more, order + more) == wanted, "a chosen amount stays"
+
+
+@pytest.mark.parametrize("wanted", [0, -1])
+def test_nothing_of_a_card_is_no_choice(wanted: int) -> None:
+    with pytest.raises(ValueError):
+        share(Money(10000, "NOK"), Money(40000, "NOK"), wanted)
+
+
+@pytest.mark.parametrize(
+    ("lasts", "said"),
+    [
+        (None, None),
+        (timedelta(0), None),
+        (-SECOND, None),
+        (SECOND, Ending.SOON),
+        (timedelta(days=30) - SECOND, Ending.SOON),
+        (timedelta(days=30), Ending.BEFORE_REFUND),
+        (timedelta(days=60) - SECOND, Ending.BEFORE_REFUND),
+        (timedelta(days=60), None),
+    ],
+)
+def test_what_is_said_of_the_last_day(lasts: timedelta | None, said: Ending | None) -> None:
+    assert ending(None if lasts is None else NOW + lasts, NOW) is said

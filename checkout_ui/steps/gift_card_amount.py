@@ -1,0 +1,158 @@
+"""How much of the gift card to use: behind a disclosure, since most payers use all of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import reflex as rx
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from backend import context
+from backend.errors import InvalidRequest
+from backend.rules.gift_card import LEAST
+from backend.sessions import payer
+from checkout_ui import formats, typed_amount
+from checkout_ui.parts import button, field, problem, words
+from checkout_ui.state import Checkout
+
+_AMOUNT = "gift_card_amount"
+_HINT = "card-amount-hint"
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    gift_card_amount: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+
+
+class GiftCardAmountState(Checkout):
+    @rx.event
+    async def set_amount(self, form_data: dict[str, Any]):
+        """Use the amount that was typed, in whatever way it was."""
+        try:
+            typed = _Form.model_validate(form_data).gift_card_amount
+        except ValidationError:
+            self._refuse("required")
+            return
+        if not self._begin("amount"):
+            return
+        yield
+        try:
+            view = await self._read()
+            if view is None:
+                return
+            example = typed_amount.written(12345, view.currency, self._language)
+            wanted = typed_amount.read(typed, view.currency, self._language)
+            most = view.gift_card.most if view.gift_card is not None else None
+            if not typed:
+                self._refuse("required")
+            elif wanted is None:
+                self._refuse("invalid", example=example)
+            elif wanted < LEAST:
+                self._refuse("too_small", amount=self._money(LEAST, view.currency))
+            elif most is not None and wanted > most:
+                # Before it is refused, the page shows what it is refused by.
+                self._show(view)
+                self._refuse("too_much", amount=self._money(most, view.currency))
+            else:
+                await self._choose(wanted)
+        finally:
+            self._end()
+
+    @rx.event
+    async def use_all(self):
+        if not self._begin("all"):
+            return
+        yield
+        try:
+            await self._choose(None)
+        finally:
+            self._end()
+
+    async def _choose(self, wanted: int | None) -> None:
+        try:
+            await payer.set_gift_card_amount(context.current(), self._session_id(), wanted)
+        except InvalidRequest:
+            # The card was removed elsewhere.
+            if await self._refresh():
+                self._tell("notice.split_changed", amount=self.sums.to_pay)
+            return
+        except Exception as error:
+            await self._fail(error)
+            return
+        view = await self._refresh()
+        if view is None or view.gift_card is None:
+            return
+        self._announce(
+            "announced.card_amount",
+            card=self._money(view.gift_card.amount, view.currency),
+            amount=self._money(view.to_pay, view.currency),
+        )
+        self._move_focus("card-amount-summary")
+
+    def _money(self, amount: int, currency: str) -> str:
+        return formats.money(amount, currency, self._language)
+
+    def _refuse(self, reason: str, **values: str) -> None:
+        self.errors = {_AMOUNT: self._text(f"error.card_amount.{reason}", **values)}
+        self._move_focus(_AMOUNT)
+
+
+def amount() -> rx.Component:
+    """Another element once the amount has changed: folded again, and what was typed is in use."""
+    card = Checkout.card
+    return rx.el.details(
+        rx.el.summary(
+            rx.el.span(card.use, class_name="grow", id="card-use"),
+            rx.el.span(words("use.change"), class_name="change"),
+            id="card-amount-summary",
+        ),
+        _form(),
+        id="card-amount",
+        class_name="card-amount",
+        key=card.use,
+    )
+
+
+def _form() -> rx.Component:
+    card, errors = Checkout.card, Checkout.errors
+    error_id = f"{_AMOUNT}-error"
+    described = rx.cond(errors.contains(_AMOUNT), f"{error_id} {_HINT}", _HINT)
+    return rx.el.form(
+        field(
+            _AMOUNT,
+            words("use.field"),
+            errors,
+            value=card.typed,
+            error_beneath=False,
+            auto_complete="off",
+            input_mode="decimal",
+            custom_attrs={"aria-describedby": described, "spellcheck": "false"},
+        ),
+        problem(errors, _AMOUNT, error_id),
+        rx.el.p(card.hint, id=_HINT, class_name="muted small"),
+        rx.el.div(
+            button(
+                words("use.set"),
+                Checkout.busy == "amount",
+                words("details.saving"),
+                type="submit",
+                id="card-amount-set",
+                class_name="secondary",
+            ),
+            button(
+                card.most,
+                Checkout.busy == "all",
+                words("details.saving"),
+                type="button",
+                id="card-amount-all",
+                class_name="quiet",
+                on_click=GiftCardAmountState.use_all,
+            ),
+            class_name="actions",
+        ),
+        id="card-amount-form",
+        method="post",
+        no_validate=True,
+        on_submit=GiftCardAmountState.set_amount,
+    )

@@ -1,0 +1,245 @@
+"""A payer looks at a card: what is on it, what holds it, what moved; and what nobody learns."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from backend.accounts.clients import create_account
+from backend.accounts.profiles import save_profile
+from backend.cards.tables import TryBudget
+from backend.errors import GiftCardRefused, NotFound
+from backend.payments.card_balance import (
+    SHOWN_MOVEMENTS,
+    BalanceView,
+    CardState,
+    HeldBy,
+    read_balance,
+    read_shop,
+)
+from backend.sessions import payer
+from backend.vault import Vault
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant, profile
+from tests.support.wallets import batch
+
+SOURCE = "203.0.113.7"
+
+
+async def look(
+    merchant: Merchant, card: dict[str, Any], pin: str | None = None, source: str = SOURCE,
+    account: str = ACCOUNT,
+) -> BalanceView | None:  # fmt: skip
+    wanted = card["pin"] if pin is None else pin
+    return await read_balance(merchant.ctx, account, card["number"], wanted, source)
+
+
+async def seen(merchant: Merchant, card: dict[str, Any]) -> BalanceView:
+    view = await look(merchant, card)
+    assert view is not None
+    assert view.balance == sum(moved.amount for moved in view.movements), "they add up"
+    return view
+
+
+def wrong_pin(card: dict[str, Any]) -> str:
+    return "0000" if card["pin"] != "0000" else "1111"
+
+
+async def move(merchant: Merchant, card: dict[str, Any], **body: Any) -> Any:
+    whole = {"card_id": card["card_id"], "currency": "NOK"} | body
+    return await merchant.post(f"/v1/accounts/{ACCOUNT}/wallets/transactions", whole)
+
+
+async def test_a_life_of_a_card(merchant: Merchant, acquirer: Acquirer) -> None:
+    card = await merchant.card(50000)
+    new = await seen(merchant, card)
+    assert new.masked_number == f"•••• •••• •••• {card['number'][-4:]}"
+    assert (new.state, new.currency, new.available, new.held) == (CardState.GOOD, "NOK", 50000, ())
+    assert [(m.kind, m.amount) for m in new.movements] == [("loaded", 50000)]
+
+    # A payment that is open: since when, and until when it may be.
+    session_id = await merchant.ready(40000, card, express={})
+    await payer.set_gift_card_amount(merchant.ctx, session_id, 15000)
+    result = await merchant.press_pay(session_id)
+    held = await seen(merchant, card)
+    (hold,) = held.held
+    assert (held.available, held.balance) == (35000, 50000)
+    assert (hold.amount, hold.by) == (15000, HeldBy.PAYMENT)
+    lifetime = timedelta(seconds=merchant.ctx.settings.payment_lifetime)
+    assert hold.until is not None and hold.until - hold.since == pytest.approx(
+        lifetime, abs=timedelta(seconds=1)
+    )
+    merchant.clock.ahead = lifetime
+    assert (await seen(merchant, card)).held[0].until is None, "nothing that has passed is promised"
+    merchant.clock.ahead = timedelta()
+
+    # Paid, it is the order's; a part capture leaves the rest as old as it was.
+    assert result.url is not None
+    await merchant.come_back(acquirer.pay(result.url).headers["location"])
+    (hold,) = (await seen(merchant, card)).held
+    assert (hold.by, hold.until) == (HeldBy.ORDER, None)
+    transaction_id = (await merchant.view(session_id)).transaction_id
+    await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 10000})
+    part = await seen(merchant, card)
+    assert [(h.amount, h.by, h.since) for h in part.held] == [(5000, HeldBy.ORDER, hold.since)]
+    assert [(m.kind, m.amount) for m in part.movements] == [("paid", -10000), ("loaded", 50000)]
+    await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 30000})
+    await merchant.post(f"/v1/transactions/{transaction_id}/refund", {"amount": 4000})
+    after = await seen(merchant, card)
+    assert (after.available, after.held) == (39000, ())
+    assert [(m.kind, m.amount) for m in after.movements] == [
+        ("refunded", 4000), ("paid", -5000), ("paid", -10000), ("loaded", 50000),
+    ]  # fmt: skip
+
+
+async def test_the_merchants_own_drawdowns(merchant: Merchant) -> None:
+    card = await merchant.card(50000)
+    await move(merchant, card, ref_id="a", amount=1000)
+    await move(merchant, card, ref_id="b", amount=2000, pending=True)
+    given_back = await move(merchant, card, ref_id="c", amount=3000, pending=True)
+    await move(merchant, card, ref_id="d", amount=7000, type="fund")
+    path = f"/v1/accounts/{ACCOUNT}/wallets/transactions"
+    await merchant.post(f"{path}/{given_back['id']}/void", {"ref_id": "e"})
+    part = await move(merchant, card, ref_id="f", amount=4000, pending=True)
+    await merchant.post(f"{path}/{part['id']}/capture", {"ref_id": "g", "amount": 1500})
+    view = await seen(merchant, card)
+    assert [(h.amount, h.by, h.until) for h in view.held] == [(2000, HeldBy.SHOP, None)]
+    assert [(m.kind, m.amount) for m in view.movements] == [
+        ("paid", -1500), ("loaded", 7000), ("paid", -1000), ("loaded", 50000),
+    ]  # fmt: skip
+    for number in range(SHOWN_MOVEMENTS + 5):
+        await move(merchant, card, ref_id=f"many-{number}", amount=1)
+    shown = await look(merchant, card)
+    assert shown is not None and len(shown.movements) == SHOWN_MOVEMENTS
+    # Nothing of what the merchant notes.
+    assert "many" not in repr(shown) and card["card_id"] not in repr(shown)
+    assert card["number"] not in repr(shown) and card["pin"] not in repr(shown)
+
+
+async def test_cards_that_cannot_pay_are_shown_to_who_has_the_pin(merchant: Merchant) -> None:
+    def at(**delta: int) -> str:
+        return (datetime.now(UTC) + timedelta(**delta)).isoformat()
+
+    expired = await merchant.card(10000, expires_at=at(hours=1))
+    later = await merchant.card(10000, active_from=at(days=9))
+    merchant.clock.ahead = timedelta(hours=2)
+    assert (await seen(merchant, expired)).state is CardState.EXPIRED
+    assert (await seen(merchant, later)).state is CardState.NOT_ACTIVE_YET
+    merchant.clock.ahead = timedelta()
+    (made,) = await batch(merchant, "inactive-1")
+    number, pin = made["card_token"]["token"]["value"], made["pin"]["pin"]["value"]
+    inactive = await look(merchant, {"number": number, "pin": pin})
+    assert inactive is not None
+    assert (inactive.state, inactive.currency, inactive.available) == (CardState.INACTIVE, "", 0)
+
+    gone = await merchant.card(10000)
+    answer = await merchant.api.delete(f"/v1/accounts/{ACCOUNT}/wallets/cards/{gone['card_id']}")
+    assert answer.status_code == 200
+    assert await look(merchant, gone) is None
+    await create_account(merchant.ctx, "T87654321", "Another")
+    assert await look(merchant, expired, account="T87654321") is None
+
+
+# --- what nobody learns ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def careful(database_url: str) -> AsyncIterator[Merchant]:
+    """Three tries a card, five where a session is, eight a source; no provider."""
+    merchant = await open_merchant(
+        database_url, "http://127.0.0.1:1", "sk_test_x",
+        pin_tries_per_card=3, pin_tries_per_session=5, pin_tries_per_source=8,
+    )  # fmt: skip
+    yield merchant
+    await close_merchant(merchant)
+
+
+async def test_whatever_is_wrong_is_one_answer(
+    careful: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[bool] = []
+    real = Vault._verify
+
+    def verify(self: Vault, pin: str, pin_hash: str | None) -> bool:
+        ran.append(real(self, pin, pin_hash))
+        return ran[-1]
+
+    card = await careful.card()
+    with monkeypatch.context() as patch:
+        patch.setattr(Vault, "_verify", verify)
+        unknown = {"number": "9999999999999999", "pin": "1234"}
+        assert await look(careful, unknown) is None
+        for _ in range(3):
+            assert await look(careful, card, wrong_pin(card)) is None
+        # The card's budget is spent: its right PIN says nothing, from wherever it comes.
+        assert await look(careful, card, source="198.51.100.1") is None
+    assert ran == [False] * 5, "each took its hash"
+
+
+async def test_the_budget_of_a_source_here_is_smaller_and_its_own(careful: Merchant) -> None:
+    card = await careful.card()
+    for number in range(5):
+        assert await look(careful, {"number": f"{number:016}", "pin": "1234"}) is None
+    assert await look(careful, card) is None, "spent here"
+    assert await look(careful, card, source="198.51.100.1") is not None, "not elsewhere"
+    # In a checkout the same source has a session's budget, and what is left of its own.
+    session_id = await careful.session()
+    args = (careful.ctx, session_id, card["number"])
+    await payer.add_gift_card(*args, card["pin"], SOURCE)
+    for number in range(3):
+        with pytest.raises(GiftCardRefused):
+            await payer.add_gift_card(
+                careful.ctx, await careful.session(), f"1{number:015}", "1234", SOURCE
+            )
+    other = await careful.session()
+    with pytest.raises(GiftCardRefused):
+        await payer.add_gift_card(careful.ctx, other, card["number"], card["pin"], SOURCE)
+    careful.clock.ahead = timedelta(seconds=careful.ctx.settings.pin_tries_window + 1)
+    assert await look(careful, card) is not None
+
+
+async def test_right_tries_cost_nothing_and_nothing_typed_is_kept(careful: Merchant) -> None:
+    card = await careful.card()
+    for _ in range(10):
+        assert await look(careful, card) is not None
+    await look(careful, card, "a wrong PIN 4711")
+    async with careful.ctx.db.reading() as db:
+        rows = {row.scope.partition(":")[0]: row.tries for row in await db.exec(select(TryBudget))}
+        scopes = [row.scope for row in await db.exec(select(TryBudget))]
+    assert rows == {"card": 1, "balance": 1, "source": 1}
+    assert not any(SOURCE in scope or card["number"] in scope for scope in scopes)
+
+
+@pytest.mark.parametrize(("number", "pin"), [("", "1234"), ("1234", ""), ("  ", " ")])
+async def test_nothing_typed_is_no_try(careful: Merchant, number: str, pin: str) -> None:
+    assert await look(careful, {"number": number, "pin": pin}) is None
+    async with careful.ctx.db.reading() as db:
+        assert list(await db.exec(select(TryBudget))) == []
+
+
+# --- whose page it is ----------------------------------------------------------------------------
+
+
+async def test_the_merchants_name_and_the_way_back(careful: Merchant) -> None:
+    plain = await read_shop(careful.ctx, ACCOUNT, "default", "https://shop.example/")
+    assert (plain.merchant_name, plain.return_url) == ("Fjord & Form", None)
+    setup = profile(
+        "", "", connections={}, merchant={"name": "Fjord"},
+        configuration={"theme": {"primary": "#0a5577", "secret": "x"}},
+        frame_ancestors=("https://shop.example",),
+    )  # fmt: skip
+    await save_profile(careful.ctx, setup)
+    url = "https://shop.example/cards?x=1"
+    shop = await read_shop(careful.ctx, ACCOUNT, "default", url)
+    assert (shop.merchant_name, shop.return_url, shop.test_mode) == ("Fjord", url, True)
+    assert shop.theme == {"primary": "#0a5577"}
+    assert shop.allowed_frame_ancestors == ("https://shop.example",)
+    evil = await read_shop(careful.ctx, ACCOUNT, "default", "https://evil.example/")
+    assert evil.return_url is None
+    for account, name in ((ACCOUNT, "none"), ("T99999999", "default"), ("", "")):
+        with pytest.raises(NotFound):
+            await read_shop(careful.ctx, account, name)
