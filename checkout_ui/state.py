@@ -31,7 +31,7 @@ from backend.receipts.written import Written
 from backend.sessions import handover, payer, read
 from backend.sessions.qr_code import qr_code
 from backend.sessions.view import CheckoutView, PageState
-from checkout_ui import addresses, embed, formats, payment_options, shown, texts
+from checkout_ui import addresses, changes, embed, formats, payment_options, shown, texts
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +141,8 @@ class Checkout(rx.State):
     errors: dict[str, str] = {}
     """By the field's name: `shipping_address.postal_code`, `gift_card_pin`, `consent.terms`."""
     notice: str = ""
+    changed: str = ""
+    """What somebody else has changed in the order, until the payer does the next thing."""
     announcement: str = ""
     focus: str = ""
     """`{nonce} {id}`: assets/checkout.js moves the focus there once for each nonce."""
@@ -229,7 +231,7 @@ class Checkout(rx.State):
         )
         if opened:
             self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
-            self._set(focus="", go_to="", held_elsewhere=False, phone=shown.Phone())
+            self._set(changed="", focus="", go_to="", held_elsewhere=False, phone=shown.Phone())
             self._sent_to = ""
         view = await self._found()
         wanted = query.get("language")
@@ -245,6 +247,12 @@ class Checkout(rx.State):
     def _speak(self, language: str) -> None:
         self._language = language
         self._set(language=language, t=texts.page_texts(language), languages=shown.languages())
+
+    @rx.event
+    def seen_change(self) -> None:
+        """The payer has read what was changed."""
+        self._set(changed="")
+        self._move_focus("pay-heading")
 
     # --- for the steps ----------------------------------------------------------------------
 
@@ -318,7 +326,7 @@ class Checkout(rx.State):
         """False while something is under way: a click comes twice after a reconnect."""
         if self.busy:
             return False
-        self._set(busy=action, notice="", errors={})
+        self._set(busy=action, notice="", changed="", errors={})
         return True
 
     def _end(self) -> None:
@@ -410,7 +418,7 @@ class Checkout(rx.State):
         if known == (view.version, view.state.value, view.locked):
             return
         before, stage, locked = self.sums.to_pay, self.stage, self.locked
-        followed = self.handed_over
+        followed, order, said = self.handed_over, self._order(), self.announcement
         self._show(view)
         if self.handed_over and not followed:
             self.phone = shown.Phone()
@@ -423,6 +431,14 @@ class Checkout(rx.State):
             if locked and not view.locked:
                 self._announce("announced.unlocked")
             self._announce_total(view, before)
+            if stage == "open" and (told := changes.told(order, self._order(), self._language)):
+                more = "" if self.announcement == said else f" {self.announcement}"
+                self._set(changed=told, announcement=told + more)
+
+    def _order(self) -> changes.Order:
+        sums = self.sums
+        chosen = f"{sums.shipping_title} {sums.shipping}".strip()
+        return changes.order(sums.order, self.lines, chosen, self.shipping_options, self.options)
 
     async def _if_changed(self, version: int, *, whole: bool) -> CheckoutView | None:
         """The session, where its version is another than `version`, or `whole` asks for it."""

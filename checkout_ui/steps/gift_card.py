@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 import reflex as rx
@@ -12,12 +11,10 @@ from backend import context
 from backend.errors import GiftCardRefused
 from backend.payments import takeback
 from backend.sessions import payer
-from checkout_ui import formats
+from checkout_ui import formats, typed
 from checkout_ui.parts import button, field, icon, problem, step, words
 from checkout_ui.state import Checkout
-
-_BLANKS = re.compile(r"\s+")
-_GROUPED_DIGITS = re.compile(r"[\d.\-]+")
+from checkout_ui.steps.scan import scan
 
 _NUMBER, _PIN = "gift_card_number", "gift_card_pin"
 
@@ -39,13 +36,6 @@ class _Form(BaseModel):
     gift_card_pin: Annotated[str, StringConstraints(max_length=100)] = ""
 
 
-def _bare(number: str) -> str:
-    """Without what was put in for reading. In a number with letters a hyphen may mean something:
-    Dintero's default numbers are UUIDs."""
-    joined = _BLANKS.sub("", number)
-    return re.sub(r"\D", "", joined) if _GROUPED_DIGITS.fullmatch(joined) else joined
-
-
 class GiftCardState(Checkout):
     """Neither number nor PIN is ever kept here: they go through `add` and are gone."""
 
@@ -56,7 +46,7 @@ class GiftCardState(Checkout):
         except ValidationError:
             self._refuse("not_matched", _NUMBER)
             return
-        number, pin = _bare(form.gift_card_number), _BLANKS.sub("", form.gift_card_pin)
+        number, pin = typed.number(form.gift_card_number), typed.plain(form.gift_card_pin)
         if not number or not pin:
             self._refuse_missing(number, pin)
             return
@@ -134,7 +124,7 @@ def gift_card() -> rx.Component:
         step(
             "card",
             words("card.heading"),
-            rx.cond(Checkout.has_card, _in_use(), _form()),
+            rx.cond(Checkout.has_card, _in_use(), rx.fragment(_form(), scan())),
         ),
     )
 

@@ -28,7 +28,16 @@ _OF_COUNTRY = {
     "FI": "fi", "DE": "de", "AT": "de", "LI": "de",
 }  # fmt: skip
 """For a browser that speaks none of ours: what is spoken where the order goes."""
-_ONLY_ON_THE_SERVER = ("_", "title.", "error.", "refused.", "announced.", "hosted.", "count.")
+_ONLY_ON_THE_SERVER = (
+    "_",
+    "title.",
+    "error.",
+    "refused.",
+    "announced.",
+    "hosted.",
+    "count.",
+    "page.told.",
+)
 _VALUE = re.compile(r"\\{(\w+)\\}")
 
 
