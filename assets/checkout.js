@@ -41,6 +41,8 @@
   const NUMBER = /^[\x21-\x7e]{8,64}$/;
   const PIN = /^[\x21-\x7e]{4,12}$/;
   const bare = (text) => text.replace(/\s/g, "");
+  // Words that somebody pastes or prints are none.
+  const hasDigits = (text) => /(\d\D*){4}/.test(text);
 
   const numberAndPin = (pasted) => {
     const text = plain(pasted).trim();
@@ -53,7 +55,7 @@
     // What it is called may stand before it.
     const number = bare(parted[1].replace(/^.*?[^\d\s.-](?::\s+|\s+)(?=\d)/s, ""));
     const pin = bare(parted[2]);
-    return NUMBER.test(number) && PIN.test(pin) && number.length > pin.length
+    return NUMBER.test(number) && hasDigits(number) && PIN.test(pin) && number.length > pin.length
       ? { number, pin }
       : null;
   };
@@ -94,7 +96,8 @@
   // A code that holds a PIN alone, a link or something else of the shop's is none.
   const scanned = (code) => {
     const both = numberAndPin(code);
-    const number = both?.number ?? bare(plain(code));
+    const whole = plain(code).trim();
+    const number = both?.number ?? (hasDigits(whole) ? bare(whole) : whole);
     if (!NUMBER.test(number) || /^[a-z]+:\/\//i.test(number)) return null;
     return () => {
       fillCard(number, both?.pin);

@@ -68,11 +68,13 @@ def field(
     class_name: str = "",
     choices: rx.Component | None = None,
     error_beneath: bool = True,
+    required: bool = True,
     **props: Any,
 ) -> rx.Component:
     """A labelled, uncontrolled input (or a select of `choices`) with its error beneath.
 
     What the payer types is never in the state: `value` is only what the field begins with.
+    `required` is said to screen readers; what is optional says so in its label.
     Without `error_beneath` the caller places `problem(errors, name, f"{field_id(name)}-error")`.
     """
     element_id = field_id(name)
@@ -80,6 +82,7 @@ def field(
     attributes = {
         "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
         "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
+        **({"aria-required": "true"} if required else {}),
         **props.pop("custom_attrs", {}),
     }
     common = {"id": element_id, "name": name, "custom_attrs": attributes, **props}

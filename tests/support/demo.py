@@ -177,6 +177,7 @@ class Merchant:
 
     def __init__(self, demo: Demo, shop: Shop) -> None:
         self._facts = demo.facts
+        self.account_id: str = demo.facts["account_id"]
         self._shop = shop
         self.http = httpx.Client(base_url=demo.base_url, timeout=20)
         account = self._facts["account_id"]
