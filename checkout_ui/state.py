@@ -14,6 +14,7 @@ import secrets
 from typing import Any
 
 import reflex as rx
+from reflex.config import get_config
 from reflex.event import Event
 from reflex.middleware import Middleware
 from reflex.state import BaseState
@@ -39,8 +40,9 @@ SESSION_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 WATCH_SECONDS = 2.0
 """Between two looks at the session's version while a page is open."""
-WATCH_LONGEST = 3600
-"""After that a page is as it was last seen, until its payer does something."""
+WATCH_LONGEST = get_config().redis_token_expiration
+"""After that a page is as it was last seen, until its payer does something. As long as its state is
+kept when nothing happens: watching is something."""
 WATCH_WHOLE_EVERY = 3
 """Every so many looks the whole session is read: that it has expired changes no version."""
 

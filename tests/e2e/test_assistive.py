@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from tests.support.states import STATES, Scene
 _HEADINGS = """[...document.querySelectorAll("h1, h2, h3, h4")]
   .filter((heading) => heading.checkVisibility()).map((heading) => Number(heading.tagName[1]))"""
 _DESCRIBED = """id => (document.getElementById(id).getAttribute("aria-describedby") || "")
-  .split(" ").filter(Boolean).map((other) => document.getElementById(other)?.textContent).join(" ")"""
+  .split(" ").filter(Boolean)
+  .map((other) => document.getElementById(other)?.textContent).join(" ")"""
 
 
 def described(payer: Payer, element_id: str) -> str:
@@ -89,7 +91,7 @@ def test_landmarks_and_headings(
         STATES[state](Scene(payer, merchant, demo, shop, callbacks, "en"))
     levels = payer.page.evaluate(_HEADINGS)
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     expect(payer.page.get_by_role("main")).to_have_count(1)
     expect(payer.page.get_by_role("banner")).to_have_count(1)
 

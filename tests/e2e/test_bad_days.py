@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error, expect
 
+from tests.support.browser import chromium_arguments, find_chromium
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.orders import RICH
 from tests.support.payer import APPROVED, Payer
 
 NewPayer = Callable[..., Payer]
+
+
+_NOT_FETCHED = re.compile("ERR_FAILED|Failed to fetch")
+
+
+def named(name: str) -> dict[str, str]:
+    return {"name": name, "logo_url": "https://shop.example/logo.svg"}
 
 
 # --- the shop changes something -----------------------------------------------------------------
@@ -125,21 +134,34 @@ def test_two_tabs_add_different_cards(new_payer: NewPayer, merchant: Merchant, s
 # --- the browser --------------------------------------------------------------------------------
 
 
-def test_blocked_storage(payer: Payer, merchant: Merchant, shop: Shop) -> None:
-    """As Safari and strict settings do it in a frame: every access throws."""
-    payer.page.add_init_script(
-        """const get = () => { throw new DOMException("", "SecurityError"); };
-        for (const name of ["sessionStorage", "localStorage"])
-          Object.defineProperty(window, name, { get });"""
+def test_blocked_storage(
+    browser: Browser, demo: Demo, merchant: Merchant, shop: Shop, tmp_path: Path
+) -> None:
+    """The browser's own setting that blocks all cookies: every access to storage throws."""
+    blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (tmp_path / "Default").mkdir()
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(blocked), encoding="utf-8")
+    context = browser.browser_type.launch_persistent_context(
+        tmp_path, executable_path=find_chromium(), args=chromium_arguments(), locale="nb-NO"
     )
-    payer.open(merchant.session())
-    payer.give_details()
-    payer.add_card(merchant.card())
-    payer.press_pay()
-    payer.pay_with(APPROVED)
-    payer.at_shop()
-    assert len(shop.returned) == 1
-    payer.complaints[:] = [text for text in payer.complaints if "SecurityError" not in text]
+    try:
+        payer = Payer(context, demo.base_url)
+        payer.open(merchant.session())
+        with pytest.raises(Error, match=r"SecurityError|Access is denied"):
+            payer.page.evaluate(
+                "Object.getOwnPropertyDescriptor(document.createElement('iframe'), 'x');"
+                "const f = document.body.appendChild(document.createElement('iframe'));"
+                "f.contentWindow.sessionStorage"
+            )
+        payer.give_details()
+        payer.add_card(merchant.card())
+        payer.press_pay()
+        payer.pay_with(APPROVED)
+        payer.at_shop()
+        assert len(shop.returned) == 1
+        assert payer.complaints == []
+    finally:
+        context.close()
 
 
 @pytest.mark.parametrize("blocked", ["**/assets/*.js", "**/assets/entry*.js"])
@@ -156,7 +178,7 @@ def test_a_script_that_does_not_come(payer: Payer, merchant: Merchant, blocked: 
     payer.page.reload()
     payer.alive()
     payer.stage("open")
-    payer.complaints[:] = [text for text in payer.complaints if "ERR_FAILED" not in text]
+    payer.complaints[:] = [text for text in payer.complaints if not _NOT_FETCHED.search(text)]
 
 
 def test_without_javascript_the_order_and_the_way_back(
@@ -164,12 +186,12 @@ def test_without_javascript_the_order_and_the_way_back(
 ) -> None:
     context = browser.new_context(java_script_enabled=False, locale="nb-NO")
     page = context.new_page()
-    session = merchant.session(**RICH, merchant={"name": "Æ & <Ø>"})
+    session = merchant.session(**RICH, merchant=named("Æ & <Ø>"))
     page.goto(session["url"])
     plain = page.locator("#without-script")
     expect(plain).to_contain_text("Denne siden trenger JavaScript.")
     expect(plain).to_contain_text("Ullpledd × 2")
-    expect(plain.locator(".grand")).to_have_text(re.compile(r"Totalt\s*400,00\skr"))
+    expect(plain.locator(".grand")).to_have_text(re.compile(r"Sum\s*400,00\skr"))
     plain.get_by_role("link", name="Tilbake til butikken").click()
     expect(page).to_have_title("The shop")
     assert shop.returned == [{"merchant_reference": "order-1", "error": "cancelled"}]
@@ -198,7 +220,7 @@ def test_a_page_whose_state_was_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Left open for longer than the server remembers: the next thing that is done works."""
-    monkeypatch.setenv("REFLEX_REDIS_TOKEN_EXPIRATION", "2")
+    monkeypatch.setenv("REFLEX_REDIS_TOKEN_EXPIRATION", "3")
     demo = Demo(repository, tmp_path)
     demo.start()
     context = browser.new_context(locale="nb-NO")
@@ -208,11 +230,11 @@ def test_a_page_whose_state_was_forgotten(
         payer.open(merchant.ready())
         payer["#gift_card_number"].fill(card["number"])
         payer["#gift_card_pin"].fill(card["pin"])
-        # Nothing is asked in the meantime: the page's own follower is of the state.
-        payer.page.wait_for_timeout(6000)
+        # The page is followed for three seconds, then kept for three more.
+        payer.page.wait_for_timeout(9000)
         payer["#card-add"].click()
         expect(payer["#card-in-use"]).to_be_visible()
-        payer.page.wait_for_timeout(6000)
+        payer.page.wait_for_timeout(5000)
         payer.press_pay()
         assert payer.complaints == []
         merchant.http.close()
@@ -247,7 +269,7 @@ def test_fifty_items_with_long_and_foreign_names(
         "merchant_reference": "order-1",
         "items": items(50, description, 123456),
     }
-    payer.open(merchant.session(order=order, merchant={"name": description}))
+    payer.open(merchant.session(order=order, merchant=named(description)))
     if width < 960:
         payer["#order summary"].click()
     expect(payer["#order li"]).to_have_count(50)
@@ -269,35 +291,7 @@ def test_fifty_items_with_long_and_foreign_names(
 
 def test_a_name_that_is_written_from_right_to_left(payer: Payer, merchant: Merchant) -> None:
     """Its own direction, and the words around it keep theirs."""
-    payer.open(merchant.ready(merchant={"name": "متجر الهدايا (1)"}), language="en")
+    payer.open(merchant.ready(merchant=named("متجر الهدايا (1)")), language="en")
     expect(payer["#first-merchant"]).to_have_text("متجر الهدايا (1)")
     direction = "element => getComputedStyle(element).unicodeBidi"
     assert payer["#first-merchant"].evaluate(direction) in ("isolate", "plaintext")
-
-
-@pytest.mark.parametrize(
-    ("currency", "amount", "language", "written"),
-    [
-        ("JPY", 4000, "en", "JP¥4,000"),
-        ("ISK", 4000, "nb", "4 000 ISK"),
-        ("KWD", 4000, "en", "KWD 4.000"),
-        ("KWD", 1234567, "nb", "1 234,567 KWD"),
-    ],
-)
-def test_currencies_with_no_and_with_three_decimals(
-    payer: Payer, merchant: Merchant, shop: Shop, currency: str, amount: int, language: str,
-    written: str,
-) -> None:  # fmt: skip
-    order = {
-        "amount": amount,
-        "currency": currency,
-        "merchant_reference": "order-1",
-        "items": items(1, "Ullpledd", amount),
-    }
-    card = merchant.card(amount, currency)
-    payer.open(merchant.with_card(merchant.ready(order=order), card), language=language)
-    expect(payer["#total-order"]).to_have_text(re.compile(re.escape(written).replace(r"\ ", r"\s")))
-    payer["#pay-button"].click()
-    payer.at_shop()
-    assert merchant.balance(card) == (0, amount)
-    assert merchant.transaction(shop.returned[0]["transaction_id"])["amount"] == amount

@@ -1,4 +1,4 @@
-"""The page by keyboard alone: from the top to the shop, in the order that is read, always in sight."""
+"""The page by keyboard alone: top to end, in the order that is read, always in sight."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ _FOCUS = """() => {
 }"""
 
 
+# Before and after all that is on the page.
+_ENDS = """() => {
+  for (const [id, put] of [["start", "prepend"], ["end", "append"]]) {
+    if (document.getElementById(id)) continue;
+    document.body[put](Object.assign(document.createElement("button"), { id }));
+  }
+}"""
+
+
 def focus(payer: Payer) -> dict[str, Any] | None:
     found: dict[str, Any] | None = payer.page.evaluate(_FOCUS)
     return found
@@ -52,14 +61,16 @@ def tab_to(payer: Payer, element_id: str, most: int = 40) -> None:
     raise AssertionError(f"Tab never comes to {element_id}")
 
 
-def walk(payer: Payer, key: str = "Tab", most: int = 80) -> list[dict[str, Any]]:
-    """All that Tab comes to, from the start of the page to its end: no trap on the way."""
-    payer.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+def walk(payer: Payer, key: str, start: str, end: str, most: int = 80) -> list[dict[str, Any]]:
+    """All that the key comes to, from one end of the page to the other: no trap on the way."""
+    payer.page.evaluate(_ENDS)
+    payer[f"#{start}"].focus()
     stops: list[dict[str, Any]] = []
     for _ in range(most):
         payer.page.keyboard.press(key)
         at = focus(payer)
-        if at is None or (stops and at["id"] == stops[0]["id"] and at["top"] == stops[0]["top"]):
+        assert at is not None, f"the focus is lost after {[stop['id'] for stop in stops]}"
+        if at["id"] == end:
             return stops
         stops.append(at)
     raise AssertionError(f"{key} goes on for ever: {[stop['id'] for stop in stops]}")
@@ -138,15 +149,17 @@ def test_what_has_the_focus_is_marked_and_never_covered(
     elif banner == "offline":
         payer.page.context.set_offline(True)
         expect(payer["#offline"]).to_be_visible()
-    forwards, backwards = walk(payer), walk(payer, "Shift+Tab")
+    forwards = walk(payer, "Tab", "start", "end")
+    backwards = walk(payer, "Shift+Tab", "end", "start")
     for stop in (*forwards, *backwards):
         assert stop["marked"], f"{stop['id']} shows no focus"
         assert stop["seen"] > 0, f"{stop['id']} is covered"
     names = [stop["id"] for stop in forwards]
     for name in ("email", "details-save", "gift_card_number", "card-add", "pay-button"):
         assert name in names
-    # In the order of the page; beside the steps on a wide screen stands the order.
-    steps = [stop["top"] for stop in forwards if stop["id"] not in ("SUMMARY", "changed-close")]
-    assert steps == sorted(steps) or width >= 390
-    assert names == [stop["id"] for stop in reversed(backwards)] or RICH  # radios differ
-    payer.complaints.clear()
+    steps = [name for name in names if name in ("email", "details-save", "gift_card_number")]
+    assert steps == ["email", "details-save", "gift_card_number"]
+    # A group of radio buttons is one stop, entered at another end: all else is the same way back.
+    single = [stop["id"] for stop in forwards if not stop["group"]]
+    assert single == [stop["id"] for stop in reversed(backwards) if not stop["group"]]
+    payer.complaints[:] = [text for text in payer.complaints if "net::ERR_" not in text]
