@@ -34,7 +34,7 @@ def order(
         lines=tuple(lines),
         shipping=shipping,
         choices=tuple((choice.key, choice.title, choice.amount) for choice in choices),
-        options=tuple(option.type for option in options),
+        options=tuple(sorted(option.type for option in options)),
     )
 
 

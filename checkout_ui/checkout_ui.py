@@ -24,28 +24,6 @@ log = logging.getLogger(__name__)
 
 _ASSETS = Path(__file__).parent.parent / "assets"
 
-# Where the payer has blocked storage (with all cookies, and in a frame with those of others) every
-# access throws, and Reflex's page with it. It stands in the document, hashed like Reflex's own
-# scripts, because it has to run before them.
-_STORAGE = """
-for (const name of ["sessionStorage", "localStorage"]) {
-  try {
-    window[name].getItem("");
-  } catch {
-    const kept = new Map();
-    const storage = {
-      getItem: (key) => kept.get(String(key)) ?? null,
-      setItem: (key, value) => void kept.set(String(key), String(value)),
-      removeItem: (key) => void kept.delete(String(key)),
-      clear: () => kept.clear(),
-      key: (place) => [...kept.keys()][place] ?? null,
-      get length() { return kept.size; },
-    };
-    Object.defineProperty(window, name, { value: storage, configurable: true });
-  }
-}
-"""
-
 
 def _versioned(path: Path) -> str:
     """With the content's hash, so that a browser may keep it for good."""
@@ -91,7 +69,8 @@ def _make() -> rx.App:
             rx.el.meta(name="robots", content="noindex, nofollow"),
             rx.el.meta(name="color-scheme", content="light dark"),
             rx.el.meta(name="format-detection", content="telephone=no"),
-            rx.el.script(_STORAGE),
+            # Inline, as it has to run before the scripts of Reflex; the policy has its hash.
+            rx.el.script((_ASSETS / "storage.js").read_text(encoding="utf-8")),
             rx.el.script(src=_versioned(_ASSETS / "checkout.js"), defer=True),
             # For paper alone, so that nothing waits for it.
             rx.el.link(rel="stylesheet", href=_versioned(_ASSETS / "print.css"), media="print"),

@@ -440,7 +440,8 @@ class Checkout(rx.State):
     def _order(self) -> changes.Order:
         sums = self.sums
         chosen = f"{sums.shipping_title} {sums.shipping}".strip()
-        return changes.order(sums.order, self.lines, chosen, self.shipping_options, self.options)
+        options = [*self.options, *self.more_options]
+        return changes.order(sums.order, self.lines, chosen, self.shipping_options, options)
 
     async def _if_changed(self, version: int, *, whole: bool) -> CheckoutView | None:
         """The session, where its version is another than `version`, or `whole` asks for it."""

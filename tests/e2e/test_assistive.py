@@ -64,7 +64,7 @@ def test_roles_and_names(payer: Payer, merchant: Merchant) -> None:
         ("main", None),
         ("contentinfo", None),
         ("complementary", "Your order"),
-        ("navigation", "Language"),
+        ("combobox", "Language"),
     ):
         found = page.get_by_role(role, name=name, exact=True) if name else page.get_by_role(role)  # type: ignore[arg-type]
         expect(found).to_have_count(1)

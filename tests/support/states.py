@@ -241,6 +241,13 @@ def _form_page(scene: Scene) -> None:
     expect(page.locator("main h1")).to_be_visible()
 
 
+def _on_the_phone(scene: Scene) -> None:
+    payer = scene.ready()
+    payer.page.set_viewport_size({"width": 1280, "height": 900})
+    payer["#phone-show"].click()
+    expect(payer["#phone-scan"]).to_be_visible()
+
+
 STATES: dict[str, Reach] = {
     "loading": _without_its_scripts,
     "a script failed to load": _script_failed,
@@ -272,6 +279,7 @@ STATES: dict[str, Reach] = {
     "missing": _missing,
     "connection lost": _offline,
     "form page": _form_page,
+    "going on on a phone": _on_the_phone,
 }
 
 WITHOUT_SCRIPT: dict[str, Callable[[Merchant], dict[str, str]]] = {

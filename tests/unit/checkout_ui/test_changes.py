@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from checkout_ui import changes
-from checkout_ui.shown import Line, Option, Shipping
+from checkout_ui.payment_options import Option
+from checkout_ui.shown import Line, Shipping
 
-LINE = Line("0-1", "Ullpledd", "2", "400,00 kr", "25 % mva.")
+LINE = Line("0-1", "Ullpledd", "2", "400,00 kr", "25 % mva.", "")
 HOME = Shipping("0:home", "Hjem", "", "99,00 kr", True)
 SHOP = Shipping("1:shop", "Butikk", "", "Gratis", False)
-CARD, KLARNA = (Option(name, name, "", "card") for name in ("a.creditcard", "klarna.klarna"))
+CARD, KLARNA = (Option(name, name, "", "", []) for name in ("a.creditcard", "klarna.klarna"))
 
 ORDER = changes.order("499,00 kr", [LINE], "Hjem 99,00 kr", [HOME, SHOP], [CARD, KLARNA])
 
