@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 
 from tests.support.callback_server import CallbackServer
 from tests.support.demo import Demo, Merchant, Shop
+from tests.support.klarna import PENDING
 from tests.support.orders import RICH
 from tests.support.payer import TIMES_OUT, Payer
 
@@ -241,6 +242,19 @@ def _form_page(scene: Scene) -> None:
     expect(page.locator("main h1")).to_be_visible()
 
 
+def _on_hold(scene: Scene) -> None:
+    session = scene.merchant.ready()
+    payer, page = scene.open(session), scene.payer.page
+    page.check("input[value='klarna.klarna']")
+    page.click("#pay-button")
+    page.fill("input[name=email]", PENDING)
+    page.click("#continue")
+    page.fill("#code", "123456")
+    page.click("#approve")
+    payer.at_shop()
+    _ended(scene, "on_hold", session)
+
+
 def _on_the_phone(scene: Scene) -> None:
     payer = scene.ready()
     payer.page.set_viewport_size({"width": 1280, "height": 900})
@@ -273,6 +287,7 @@ STATES: dict[str, Reach] = {
     "about to cancel": _asking_to_cancel,
     "waiting at the provider": _paying,
     "waiting, outcome unknown": _outcome_unknown,
+    "on hold": _on_hold,
     "paid": _paid,
     "cancelled": _cancelled,
     "expired": _expired,
