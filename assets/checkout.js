@@ -4,17 +4,24 @@
   "use strict";
 
   // --- Numbers are grouped as they are typed, and pasted in any form -----------------------------
+  // As checkout_ui/typed.py: one width, one kind of hyphen, nothing invisible.
+  const plain = (text) =>
+    text
+      .normalize("NFKC")
+      .replace(/[\u2010-\u2015\u2212\ufe58]/g, "-")
+      .replace(/[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]/g, "");
+
   // Only digits: in a number with letters, other signs may belong to it.
   const grouped = (text, size) =>
     text.replace(/\D/g, "").match(new RegExp(`.{1,${size}}`, "g"))?.join(" ") ?? "";
 
-  document.addEventListener("input", (event) => {
-    const field = event.target;
+  const group = (field) => {
     const size = Number(field.dataset?.group);
-    if (!size || event.isComposing || /[^\d\s.-]/.test(field.value)) return;
+    const written = size ? plain(field.value) : "";
+    if (!written || /[^\d\s.-]/.test(written)) return;
     const caret = field.selectionStart ?? field.value.length;
-    const before = field.value.slice(0, caret).replace(/\D/g, "").length;
-    const text = grouped(field.value, size);
+    const before = plain(field.value.slice(0, caret)).replace(/\D/g, "").length;
+    const text = grouped(written, size);
     if (text === field.value) return;
     field.value = text;
     // The caret goes behind the same sign as before.
@@ -23,7 +30,110 @@
       if (text[place] !== " ") signs++;
     }
     field.setSelectionRange(place, place);
+  };
+
+  document.addEventListener("input", (event) => {
+    if (!event.isComposing) group(event.target);
   });
+  document.addEventListener("compositionend", (event) => group(event.target));
+
+  // --- Number and PIN in one piece, where it can be told which is which ---------------------------
+  const NUMBER = /^[\x21-\x7e]{8,64}$/;
+  const PIN = /^[\x21-\x7e]{4,12}$/;
+  const bare = (text) => text.replace(/\s/g, "");
+  // Words that somebody pastes or prints are none.
+  const hasDigits = (text) => /(\d\D*){4}/.test(text);
+
+  const numberAndPin = (pasted) => {
+    const text = plain(pasted).trim();
+    // A word says so; or there are two lines or cells; or two words, the first as long as a number.
+    const parted =
+      text.match(/^(.*?)[\s,;:/|-]*\bPIN(?:\b|[- ]?(?:code|kode(?:n)?)\b)[^0-9A-Za-z]*(\S+)$/is) ??
+      text.match(/^([^\n\t,;|]+)[\n\t,;|]+([^\n\t,;|]+)$/) ??
+      text.match(/^(\S{12,}) +(\S+)$/);
+    if (!parted) return null;
+    // What it is called may stand before it.
+    const number = bare(parted[1].replace(/^.*?[^\d\s.-](?::\s+|\s+)(?=\d)/s, ""));
+    const pin = bare(parted[2]);
+    return NUMBER.test(number) && hasDigits(number) && PIN.test(pin) && number.length > pin.length
+      ? { number, pin }
+      : null;
+  };
+
+  const fill = (id, text) => {
+    const field = document.getElementById(id);
+    if (!field) return;
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+
+  const fillCard = (number, pin) => {
+    fill("gift_card_number", number);
+    if (pin) fill("gift_card_pin", pin);
+    document.getElementById("gift_card_pin")?.focus();
+  };
+
+  document.addEventListener("paste", (event) => {
+    if (event.target.id !== "gift_card_number") return;
+    const both = numberAndPin(event.clipboardData?.getData("text") ?? "");
+    if (!both) return;
+    event.preventDefault();
+    fillCard(both.number, both.pin);
+  });
+
+  // --- The number by camera -----------------------------------------------------------------------
+  // `camera` is null where the browser says beforehand that it would be in vain.
+  const offerScan = async () => {
+    const camera = navigator.mediaDevices?.getUserMedia;
+    const policy = document.permissionsPolicy ?? document.featurePolicy;
+    if (!camera || !window.BarcodeDetector || policy?.allowsFeature("camera") === false) return;
+    const known = await window.BarcodeDetector.getSupportedFormats().catch(() => []);
+    if (!known.includes("code_128") && !known.includes("qr_code")) return;
+    document.documentElement.classList.add("can-scan");
+  };
+  offerScan();
+
+  // A code that holds a PIN alone, a link or something else of the shop's is none.
+  const scanned = (code) => {
+    const both = numberAndPin(code);
+    const whole = plain(code).trim();
+    const number = both?.number ?? (hasDigits(whole) ? bare(whole) : whole);
+    if (!NUMBER.test(number) || /^[a-z]+:\/\//i.test(number)) return null;
+    return () => {
+      fillCard(number, both?.pin);
+      const said = document.getElementById("scan-said");
+      if (said) said.textContent = said.dataset.found;
+    };
+  };
+
+  const fetchScript = (src) =>
+    new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      Object.assign(script, { src, onload: resolve, onerror: reject });
+      document.head.append(script);
+    });
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("#scan");
+    const dialog = document.getElementById("scan-dialog");
+    if (!button || !dialog || dialog.open) return;
+    document.getElementById("scan-said").textContent = "";
+    try {
+      if (!window.scanCode) await fetchScript(button.dataset.script);
+      window.scanCode(dialog, scanned);
+    } catch {
+      const told = document.getElementById("scan-told");
+      told.textContent = told.dataset.failed;
+      document.getElementById("scan-cancel").onclick = () => dialog.close();
+      dialog.showModal();
+    }
+  });
+
+  // --- The browser knows that it is offline before the socket does --------------------------------
+  const online = () => document.documentElement.classList.toggle("offline", !navigator.onLine);
+  addEventListener("offline", online);
+  addEventListener("online", online);
+  online();
 
   // --- A second click while the first is under way does nothing ----------------------------------
   document.addEventListener(

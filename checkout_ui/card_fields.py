@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 NUMBER, PIN = "gift_card_number", "gift_card_pin"
 
 # Password managers take a number with a PIN for a login. These are the words of the common ones.
@@ -15,18 +13,3 @@ NO_PASSWORD = {
     "spellcheck": "false",
     "autocapitalize": "off",
 }
-
-_BLANKS = re.compile(r"\s+")
-_GROUPED_DIGITS = re.compile(r"[\d.\-]+")
-
-
-def bare(typed: str) -> str:
-    """Without blanks."""
-    return _BLANKS.sub("", typed)
-
-
-def bare_number(number: str) -> str:
-    """Without what was put in for reading. In a number with letters a hyphen may mean something:
-    Dintero's default numbers are UUIDs."""
-    joined = bare(number)
-    return re.sub(r"\D", "", joined) if _GROUPED_DIGITS.fullmatch(joined) else joined

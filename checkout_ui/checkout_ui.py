@@ -78,6 +78,8 @@ def _make() -> rx.App:
             rx.el.meta(name="robots", content="noindex, nofollow"),
             rx.el.meta(name="color-scheme", content="light dark"),
             rx.el.meta(name="format-detection", content="telephone=no"),
+            # Inline, as it has to run before the scripts of Reflex; the policy has its hash.
+            rx.el.script((_ASSETS / "storage.js").read_text(encoding="utf-8")),
             rx.el.script(src=_versioned(_ASSETS / "checkout.js"), defer=True),
             # For paper alone, so that nothing waits for it.
             rx.el.link(rel="stylesheet", href=_versioned(_ASSETS / "print.css"), media="print"),

@@ -27,13 +27,14 @@ from backend.errors import NotFound, SessionNotFound
 from backend.sessions import handover, read
 from backend.sessions.images import origin_of
 from backend.sessions.view import CheckoutView, PageState
-from checkout_ui import formats, shown, texts, theme
+from checkout_ui import formats, no_script, shown, texts, theme
 from checkout_ui.build_plugin import PLACEHOLDER_SESSION_ID
 from checkout_ui.state import session_id_of
 
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
 _DATA_SCRIPT = re.compile(r"type=[\"']application/(?:ld\+)?json[\"']")
 TITLE = re.compile(r"<title([^>]*)>[^<]*</title>")
+_NO_SCRIPT = re.compile(r"<noscript><span>…</span>")
 LANG = re.compile(r"(<html[^>]*?\blang=\")[^\"]*\"")
 _LOGO = re.compile(r"<img\b[^>]*\bid=\"first-logo\"[^>]*>")
 _SRC, _ALT = (re.compile(rf' {name}="[^"]*"') for name in ("src", "alt"))
@@ -45,6 +46,7 @@ _METHODS = ("GET", "HEAD", "POST")
 """Any other is an API client's mistake, and is told so in the API's own shape."""
 _NO_STORE = "no-store"
 _FOR_GOOD = "public, max-age=31536000, immutable"
+_NAMED_BY_CONTENT = ("/checkout.js", "/marks.svg", "/scan.js")
 _FOR_AN_HOUR = "public, max-age=3600"
 
 
@@ -171,7 +173,7 @@ def _with_first_texts(text: str, view: CheckoutView | None, language: str) -> st
         "first-merchant": view.merchant_name if view else known["title.loading"],
         "first-order": known["order.heading"],
         "first-loading": known["head.loading"],
-        "first-no-script": known["head.no_script"],
+        "first-slow": known["page.slow"],
     }
     title = known["title.missing"]
     if view is not None:
@@ -179,6 +181,8 @@ def _with_first_texts(text: str, view: CheckoutView | None, language: str) -> st
         title = shown.title(view.state, view.merchant_name, language)
     for element_id, written in first.items():
         text = replace_text(text, element_id, written)
+    unscripted = no_script.content(view, language)
+    text = _NO_SCRIPT.sub(lambda _: f"<noscript>{unscripted}", text, count=1)
     text = LANG.sub(rf'\g<1>{language}"', text, count=1)
     return TITLE.sub(lambda match: f"<title{match[1]}>{html.escape(title)}</title>", text, count=1)
 
@@ -259,6 +263,8 @@ def html_answer(request: Request, text: str, status: int, language: str, policy:
         "Cache-Control": _NO_STORE,
         "Content-Language": language,
         "Content-Security-Policy": policy,
+        # For scanning a gift card; in a frame only where the shop allows it as well.
+        "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
         "Vary": "Accept-Language, Accept-Encoding",
     }
     if "gzip" in request.headers.get("accept-encoding", ""):
@@ -341,7 +347,6 @@ def _how_long(path: str, query: bytes, status: int) -> str:
     """Files alone may be kept: those whose name or `v` is made of their content, for good."""
     if status != 200 or path.startswith("/v1/"):
         return _NO_STORE
-    versioned = path in ("/checkout.js", "/marks.svg") and query.startswith(b"v=")
-    if path.startswith("/assets/") or versioned:
+    if path.startswith("/assets/") or (path in _NAMED_BY_CONTENT and query.startswith(b"v=")):
         return _FOR_GOOD
     return _FOR_AN_HOUR if path.endswith((".css", ".svg", ".js")) else _NO_STORE

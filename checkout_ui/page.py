@@ -29,7 +29,9 @@ def page() -> rx.Component:
         _lost_connection(),
         rx.el.div(
             _header(),
-            rx.el.noscript(rx.el.p(_no_script_text(), class_name="notice bad")),
+            # `hosted_page` writes `no_script.content` here. An element, not a text: React leaves
+            # elements within it alone.
+            rx.el.noscript(rx.el.span("…")),
             rx.el.main(
                 rx.match(
                     Checkout.stage,
@@ -93,17 +95,15 @@ def _logo() -> rx.Component:
     )
 
 
-def _no_script_text() -> rx.Component:
-    return rx.el.span("…", id="first-no-script", custom_attrs=_SERVED_TEXT)
-
-
 def _loading() -> rx.Component:
-    """Of about the size of what comes, so that little moves."""
+    """Of about the size of what comes, so that little moves. Where nothing comes (a script that is
+    blocked or lost) the style sheet shows, after a while, what the payer can do."""
     return rx.el.div(
         order_summary.order_summary(),
         rx.el.div(
             rx.el.p("…", id="first-loading", class_name="sr-only", custom_attrs=_SERVED_TEXT),
             *[rx.el.div(class_name="bone", aria_hidden="true") for _ in range(5)],
+            rx.el.p("…", id="first-slow", class_name="notice calm slow", custom_attrs=_SERVED_TEXT),
             class_name="step skeleton",
             aria_busy="true",
         ),
@@ -178,11 +178,18 @@ def _language(language: rx.Var[Language]) -> rx.Component:
 
 
 def _lost_connection() -> rx.Component:
-    """Reflex's own banner shows the payer the address of the websocket."""
+    """Reflex's own banner shows the payer the address of the websocket. The browser knows sooner
+    than the socket that it is offline: assets/checkout.js follows that."""
     return rx.el.div(
         rx.cond(
-            has_connection_errors & (Checkout.stage != "loading"),
-            rx.el.p(words("head.lost"), id="lost", class_name="lost"),
+            Checkout.stage != "loading",
+            rx.fragment(
+                rx.cond(
+                    has_connection_errors,
+                    rx.el.p(words("head.lost"), id="lost", class_name="lost"),
+                ),
+                rx.el.p(words("page.offline"), id="offline", class_name="lost"),
+            ),
         ),
         role="status",
     )

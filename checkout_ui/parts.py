@@ -20,6 +20,7 @@ _ICONS = {
     "clock": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3 2",
     "globe": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM3 12h18M12 3c5 5 5 13 0 18M12 3c-5 5-5 13 0 18",
     "cross": "M6 6l12 12M18 6L6 18",
+    "scan": "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M8 8v8M12 8v8M16 8v8",
 }
 
 
@@ -67,11 +68,13 @@ def field(
     class_name: str = "",
     choices: rx.Component | None = None,
     error_beneath: bool = True,
+    required: bool = True,
     **props: Any,
 ) -> rx.Component:
     """A labelled, uncontrolled input (or a select of `choices`) with its error beneath.
 
     What the payer types is never in the state: `value` is only what the field begins with.
+    `required` is said to screen readers; what is optional says so in its label.
     Without `error_beneath` the caller places `problem(errors, name, f"{field_id(name)}-error")`.
     """
     element_id = field_id(name)
@@ -79,6 +82,7 @@ def field(
     attributes = {
         "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
         "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
+        **({"aria-required": "true"} if required else {}),
         **props.pop("custom_attrs", {}),
     }
     common = {"id": element_id, "name": name, "custom_attrs": attributes, **props}
@@ -125,20 +129,41 @@ def notice() -> rx.Component:
 
 
 def locked() -> rx.Component:
-    """Says that the shop is changing the order, and goes by itself. The region is always there, so
-    that a screen reader hears of it; it stays in sight wherever the payer is on the page."""
+    """Says that the shop is changing the order, and goes by itself; afterwards, what has changed.
+    The region is always there, so that a screen reader hears of it; both stay in sight wherever the
+    payer is on the page."""
     return rx.el.div(
-        rx.cond(
-            Checkout.locked,
-            rx.el.p(
-                rx.el.span(class_name="spinner", aria_hidden="true"),
-                words("head.locked"),
-                id="locked",
-                class_name="notice calm",
+        rx.el.div(
+            rx.cond(
+                Checkout.locked,
+                rx.el.p(
+                    rx.el.span(class_name="spinner", aria_hidden="true"),
+                    words("head.locked"),
+                    id="locked",
+                    class_name="notice calm",
+                ),
             ),
+            role="status",
         ),
-        role="status",
+        rx.cond(Checkout.changed != "", _changed()),
         class_name="locked",
+    )
+
+
+def _changed() -> rx.Component:
+    """What is said aloud of it goes through the announcer, with the remaining total."""
+    return rx.el.div(
+        rx.el.p(Checkout.changed, class_name="grow"),
+        rx.el.button(
+            icon("cross"),
+            type="button",
+            id="changed-close",
+            class_name="quiet",
+            aria_label=words("page.changed_close"),
+            on_click=Checkout.seen_change,
+        ),
+        id="changed",
+        class_name="notice calm",
     )
 
 

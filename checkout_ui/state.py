@@ -14,6 +14,7 @@ import secrets
 from typing import Any
 
 import reflex as rx
+from reflex.config import get_config
 from reflex.event import Event
 from reflex.middleware import Middleware
 from reflex.state import BaseState
@@ -31,7 +32,16 @@ from backend.receipts.written import Written
 from backend.sessions import handover, payer, read
 from backend.sessions.qr_code import qr_code
 from backend.sessions.view import CheckoutView, PageState
-from checkout_ui import addresses, embed, formats, payment_options, shown, shown_card, texts
+from checkout_ui import (
+    addresses,
+    changes,
+    embed,
+    formats,
+    payment_options,
+    shown,
+    shown_card,
+    texts,
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +49,9 @@ SESSION_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 WATCH_SECONDS = 2.0
 """Between two looks at the session's version while a page is open."""
-WATCH_LONGEST = 3600
-"""After that a page is as it was last seen, until its payer does something."""
+WATCH_LONGEST = get_config().redis_token_expiration
+"""After that a page is as it was last seen, until its payer does something. As long as its state is
+kept when nothing happens: watching is something."""
 WATCH_WHOLE_EVERY = 3
 """Every so many looks the whole session is read: that it has expired changes no version."""
 
@@ -141,6 +152,8 @@ class Checkout(rx.State):
     errors: dict[str, str] = {}
     """By the field's name: `shipping_address.postal_code`, `gift_card_pin`, `consent.terms`."""
     notice: str = ""
+    changed: str = ""
+    """What somebody else has changed in the order, until the payer does the next thing."""
     announcement: str = ""
     focus: str = ""
     """`{nonce} {id}`: assets/checkout.js moves the focus there once for each nonce."""
@@ -230,7 +243,7 @@ class Checkout(rx.State):
         )
         if opened:
             self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
-            self._set(focus="", go_to="", held_elsewhere=False, phone=shown.Phone())
+            self._set(changed="", focus="", go_to="", held_elsewhere=False, phone=shown.Phone())
             self._sent_to = ""
         view = await self._found()
         wanted = query.get("language")
@@ -246,6 +259,12 @@ class Checkout(rx.State):
     def _speak(self, language: str) -> None:
         self._language = language
         self._set(language=language, t=texts.page_texts(language), languages=shown.languages())
+
+    @rx.event
+    def seen_change(self) -> None:
+        """The payer has read what was changed."""
+        self._set(changed="")
+        self._move_focus("pay-heading")
 
     # --- for the steps ----------------------------------------------------------------------
 
@@ -319,7 +338,7 @@ class Checkout(rx.State):
         """False while something is under way: a click comes twice after a reconnect."""
         if self.busy:
             return False
-        self._set(busy=action, notice="", errors={})
+        self._set(busy=action, notice="", changed="", errors={})
         return True
 
     def _end(self) -> None:
@@ -411,7 +430,7 @@ class Checkout(rx.State):
         if known == (view.version, view.state.value, view.locked):
             return
         before, stage, locked = self.sums.to_pay, self.stage, self.locked
-        followed = self.handed_over
+        followed, order, said = self.handed_over, self._order(), self.announcement
         self._show(view)
         if self.handed_over and not followed:
             self.phone = shown.Phone()
@@ -424,6 +443,15 @@ class Checkout(rx.State):
             if locked and not view.locked:
                 self._announce("announced.unlocked")
             self._announce_total(view, before)
+            if stage == "open" and (told := changes.told(order, self._order(), self._language)):
+                more = "" if self.announcement == said else f" {self.announcement}"
+                self._set(changed=told, announcement=told + more)
+
+    def _order(self) -> changes.Order:
+        sums = self.sums
+        chosen = f"{sums.shipping_title} {sums.shipping}".strip()
+        options = [*self.options, *self.more_options]
+        return changes.order(sums.order, self.lines, chosen, self.shipping_options, options)
 
     async def _if_changed(self, version: int, *, whole: bool) -> CheckoutView | None:
         """The session, where its version is another than `version`, or `whole` asks for it."""

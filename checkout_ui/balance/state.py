@@ -18,9 +18,9 @@ from backend import context
 from backend.errors import NotFound
 from backend.payments import card_balance
 from backend.payments.card_balance import BalanceView, ShopView
-from checkout_ui import texts
+from checkout_ui import texts, typed
 from checkout_ui.balance import shown
-from checkout_ui.card_fields import NUMBER, PIN, bare, bare_number
+from checkout_ui.card_fields import NUMBER, PIN
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Balance(rx.State):
         except ValidationError:
             self._refuse({NUMBER: "balance.not_matched"})
             return
-        number, pin = bare_number(form.gift_card_number), bare(form.gift_card_pin)
+        number, pin = typed.number(form.gift_card_number), typed.plain(form.gift_card_pin)
         missing = {NUMBER: "refused.number_missing"} if not number else {}
         missing |= {PIN: "refused.pin_missing"} if not pin else {}
         if missing:

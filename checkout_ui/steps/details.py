@@ -359,6 +359,7 @@ def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
             custom_attrs={
                 "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
                 "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
+                "aria-required": rx.cond(part.name == "address_line_2", "false", "true"),
             },
         ),
         problem(errors, name, error_id),

@@ -11,14 +11,14 @@ from backend import context
 from backend.errors import GiftCardRefused
 from backend.payments import takeback
 from backend.sessions import payer
-from checkout_ui import formats
+from checkout_ui import formats, typed
 from checkout_ui.card_fields import NO_PASSWORD as _NO_PASSWORD
 from checkout_ui.card_fields import NUMBER as _NUMBER
 from checkout_ui.card_fields import PIN as _PIN
-from checkout_ui.card_fields import bare, bare_number
 from checkout_ui.parts import button, field, icon, problem, step, words
 from checkout_ui.state import Checkout
 from checkout_ui.steps.gift_card_amount import amount
+from checkout_ui.steps.scan import scan
 
 
 class _Form(BaseModel):
@@ -38,7 +38,7 @@ class GiftCardState(Checkout):
         except ValidationError:
             self._refuse("not_matched", _NUMBER)
             return
-        number, pin = bare_number(form.gift_card_number), bare(form.gift_card_pin)
+        number, pin = typed.number(form.gift_card_number), typed.plain(form.gift_card_pin)
         if not number or not pin:
             self._refuse_missing(number, pin)
             return
@@ -116,7 +116,7 @@ def gift_card() -> rx.Component:
         step(
             "card",
             words("card.heading"),
-            rx.cond(Checkout.has_card, _in_use(), _form()),
+            rx.cond(Checkout.has_card, _in_use(), rx.fragment(_form(), scan())),
         ),
     )
 

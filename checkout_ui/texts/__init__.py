@@ -37,6 +37,7 @@ _ONLY_ON_THE_SERVER = (
     "hosted.",
     "count.",
     "used.",
+    "page.told.",
 )
 _BALANCE = "balance."
 _BALANCE_TOO = frozenset(

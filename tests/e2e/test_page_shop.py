@@ -39,32 +39,6 @@ def discounted(callbacks: CallbackServer, most: int = 1) -> dict[str, Any]:
     }
 
 
-def lock(merchant: Merchant, session: dict[str, str]) -> None:
-    answer = merchant.http.post(f"/v1/view/{session['id']}/session/lock")
-    assert answer.status_code == 200, answer.text
-
-
-def change(
-    merchant: Merchant, session: dict[str, str], amount: int, *, without_lock: bool = False
-) -> None:
-    """As the shop's server does it: the order with another amount, and the lock off."""
-    order = {
-        "amount": amount,
-        "currency": "NOK",
-        "vat_amount": amount // 5,
-        "items": [
-            {"id": "10", "line_id": "1", "description": "Ullpledd", "quantity": 3,
-             "amount": amount, "vat": 25}
-        ],
-    }  # fmt: skip
-    answer = merchant.http.put(
-        f"/v1/sessions/{session['id']}",
-        params={"update_without_lock": True} if without_lock else {},
-        json={"order": order, "remove_lock": True},
-    )
-    assert answer.status_code == 200, answer.text
-
-
 def check(payer: Payer) -> None:
     assert violations(Axe().run(payer.page)) == []
 
@@ -149,7 +123,7 @@ def test_a_lock_holds_the_page_until_the_shop_has_changed_the_order(
     payer.open(session)
     payer.give_details()
     payer["#gift_card_pin"].fill("1234")
-    lock(merchant, session)
+    merchant.lock(session)
     banner = payer["#locked"]
     expect(banner).to_contain_text("Butikken oppdaterer bestillingen din …")
     for name in ("pay-button", "card-add"):
@@ -160,7 +134,7 @@ def test_a_lock_holds_the_page_until_the_shop_has_changed_the_order(
     payer["#gift_card_pin"].press("Enter")
     payer["#details-edit"].click()
     expect(payer["#details-save"]).to_have_attribute("aria-disabled", "true")
-    change(merchant, session, 45000)
+    merchant.change(session, 45000)
     expect(banner).to_have_count(0)
     payer.shows_total("450,00 kr")
     payer.announced("Gjenstår å betale: 450,00 kr")
@@ -181,13 +155,13 @@ def test_what_is_asked_for_during_a_lock_loses_nothing(payer: Payer, merchant: M
     payer.give_details()
     payer["#gift_card_number"].fill(card["number"])
     payer["#gift_card_pin"].fill(card["pin"])
-    lock(merchant, session)
+    merchant.lock(session)
     payer["#card-add"].click()
     expect(payer["#locked"]).to_be_visible()
     expect(payer["#card-in-use"]).to_have_count(0)
     expect(payer["#notice"]).to_have_count(0)
     expect(payer["#gift_card_pin"]).to_have_value(card["pin"])
-    change(merchant, session, 40000)
+    merchant.change(session, 40000)
     expect(payer["#locked"]).to_have_count(0)
     payer.announced("Bestillingen er oppdatert. Du kan fortsette.")
     payer["#card-add"].click()
@@ -209,7 +183,7 @@ def test_a_lock_that_nobody_takes_off_runs_out(
         session = merchant.session()
         payer.open(session)
         payer.give_details()
-        lock(merchant, session)
+        merchant.lock(session)
         expect(payer["#locked"]).to_be_visible()
         expect(payer["#locked"]).to_have_count(0, timeout=15000)
         payer.announced("Bestillingen er oppdatert. Du kan fortsette.")
@@ -225,7 +199,7 @@ def test_the_shop_changes_the_order_without_a_lock(payer: Payer, merchant: Merch
     session = merchant.session()
     payer.open(session)
     payer.give_details()
-    change(merchant, session, 50000, without_lock=True)
+    merchant.change(session, 50000, without_lock=True)
     payer.shows_total("500,00 kr")
     payer.announced("Gjenstår å betale: 500,00 kr")
 

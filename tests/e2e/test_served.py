@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.demo import Demo, Merchant, Shop
-from tests.support.payer import ADDRESS, Payer
+from tests.support.demo import ADDRESS, Demo, Merchant, Shop
+from tests.support.payer import Payer
 
 NewPayer = Callable[..., Payer]
 

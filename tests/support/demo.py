@@ -27,6 +27,15 @@ import httpx
 _OFFSETS = (0, *range(10, 16), 20, 21)
 _SECONDS_TO_START = 150
 
+CONTACT = {"email": "kari@example.no", "phone_number": "41234567"}
+ADDRESS = {
+    "first_name": "Kari",
+    "last_name": "Nordmann",
+    "address_line": "Karl Johans gate 1",
+    "postal_code": "0154",
+    "postal_place": "Oslo",
+}
+
 
 _taken: list[TextIOWrapper] = []
 """Locks on the ports of this process' demos; they go with the process."""
@@ -108,6 +117,12 @@ class Demo:
         answer = httpx.post(f"{self.acquirer_url}/_admin/settings", json=settings)
         assert answer.status_code == 200, answer.text
 
+    def acquirer_fault(self, verb: str, kind: str, **more: Any) -> None:
+        """What the next call of `verb` suffers (`backend/sandbox/common/faults.py`)."""
+        fault = {"verb": verb, "kind": kind, **more}
+        answer = httpx.post(f"{self.acquirer_url}/_admin/faults", json=fault)
+        assert answer.status_code == 200, answer.text
+
     def audit(self) -> None:
         """`gavekort audit`: no money was lost."""
         command = [sys.executable, "-m", "backend.cli", "audit", "--data-dir"]
@@ -171,6 +186,7 @@ class Merchant:
 
     def __init__(self, demo: Demo, shop: Shop) -> None:
         self._facts = demo.facts
+        self.account_id: str = demo.facts["account_id"]
         self._shop = shop
         self.http = httpx.Client(base_url=demo.base_url, timeout=20)
         account = self._facts["account_id"]
@@ -241,6 +257,52 @@ class Merchant:
         } | more
         made: dict[str, str] = self.post("/v1/sessions-profile", body)
         return made
+
+    def ready(self, amount: int = 40000, **more: Any) -> dict[str, str]:
+        """A new session whose payer has given the details."""
+        session = self.session(amount, **more)
+        answer = self.http.put(
+            f"/v1/view/{session['id']}/session/order/addresses",
+            json={"shipping_address": {**ADDRESS, "country": "NO", **CONTACT}},
+        )
+        assert answer.status_code == 200, answer.text
+        return session
+
+    def with_card(
+        self, session: dict[str, str], card: dict[str, str] | None = None
+    ) -> dict[str, str]:
+        """`session` with a gift card of 100.00, or `card`, added as a payer does."""
+        card = card or self.card()
+        answer = self.http.put(
+            f"/v1/view/{session['id']}/session/order/gift_card",
+            json={"token": card["number"], "pin": card["pin"]},
+        )
+        assert answer.status_code == 200, answer.text
+        return session
+
+    def lock(self, session: dict[str, str]) -> None:
+        answer = self.http.post(f"/v1/view/{session['id']}/session/lock")
+        assert answer.status_code == 200, answer.text
+
+    def change(
+        self, session: dict[str, str], amount: int, *, without_lock: bool = False, **more: Any
+    ) -> None:
+        """As the shop's server does it: the order with another amount, and the lock off."""
+        order = {
+            "amount": amount,
+            "currency": "NOK",
+            "vat_amount": amount // 5,
+            "items": [
+                {"id": "10", "line_id": "1", "description": "Ullpledd", "quantity": 3,
+                 "amount": amount, "vat": 25}
+            ],
+        } | more.pop("order", {})  # fmt: skip
+        answer = self.http.put(
+            f"/v1/sessions/{session['id']}",
+            params={"update_without_lock": True} if without_lock else {},
+            json={"order": order, "remove_lock": True, **more},
+        )
+        assert answer.status_code == 200, answer.text
 
     def addresses(self) -> dict[str, str]:
         return {

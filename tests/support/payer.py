@@ -7,18 +7,12 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Response, expect
 
+from tests.support.demo import ADDRESS
+
 APPROVED = "4000000000000002"
 CHALLENGE = "4000100000000000"
 DECLINED = "4100000000000076"
 TIMES_OUT = "4100000000000001"
-
-ADDRESS = {
-    "first_name": "Kari",
-    "last_name": "Nordmann",
-    "address_line": "Karl Johans gate 1",
-    "postal_code": "0154",
-    "postal_place": "Oslo",
-}
 
 
 class Payer:
@@ -55,12 +49,15 @@ class Payer:
         expect(found).to_be_attached(timeout=seconds * 1000)
 
     def give_details(self, email: str = "kari@example.no", phone: str = "41234567") -> None:
+        self.fill_details(email, phone)
+        self.page.click("#details-save")
+        expect(self["#details-edit"]).to_be_visible()
+
+    def fill_details(self, email: str = "kari@example.no", phone: str = "41234567") -> None:
         self.page.fill("#email", email)
         self.page.fill("#phone_number", phone)
         for name, value in ADDRESS.items():
             self.page.fill(f"#shipping_address-{name}", value)
-        self.page.click("#details-save")
-        expect(self["#details-edit"]).to_be_visible()
 
     def type_card(self, number: str, pin: str) -> None:
         self.page.fill("#gift_card_number", number)

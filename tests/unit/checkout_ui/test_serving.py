@@ -52,12 +52,14 @@ def test_account_of_an_address(path: str, account: str) -> None:
 
 def test_every_first_text_has_its_place_in_the_prerendered_page(built_frontend: Path) -> None:
     """Text for text: an element that is not there, or is empty, would show the payer nothing."""
-    names = ("heading", "merchant", "loading", "no-script")
     for route in PRERENDERED_ROUTES:
         page = (built_frontend / route.strip("/") / "index.html").read_text(encoding="utf-8")
-        for name in names if route == BALANCE_ROUTE else (*names, "order", "total"):
+        of_its_own = ("no-script",) if route == BALANCE_ROUTE else ("order", "total", "slow")
+        for name in ("heading", "merchant", "loading", *of_its_own):
             assert len(re.findall(rf'id="first-{name}"[^>]*>…<', page)) == 1, (route, name)
         assert page.count("<title>…</title>") == 1
+        unscripted = page.count("<noscript><span>…</span></noscript>")
+        assert unscripted == (0 if route == BALANCE_ROUTE else 1)
         assert '<html lang="en"' in page
 
 
@@ -103,6 +105,7 @@ def test_reflex_still_logs_where_we_filter() -> None:
         ("/assets/page-abc.js", b"", 404, "no-store"),
         ("/checkout.js", b"v=0a1b", 200, "public, max-age=31536000, immutable"),
         ("/checkout.js", b"", 200, "public, max-age=3600"),
+        ("/scan.js", b"v=0a1b", 200, "public, max-age=31536000, immutable"),
         ("/favicon.svg", b"v=1", 200, "public, max-age=3600"),
         ("/v1/transactions/T1.x", b"v=1", 200, "no-store"),
         ("/v1/branding/logo.svg", b"v=1", 200, "no-store"),

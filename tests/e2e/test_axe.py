@@ -1,0 +1,90 @@
+"""axe-core finds nothing in any state of the page, in any width, light and dark, in two languages.
+
+One load a state and language: the window and the colours are changed under it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.support.axe import ALL, COLOURS, violations
+from tests.support.callback_server import CallbackServer
+from tests.support.demo import Demo, Merchant, Shop
+from tests.support.payer import Payer
+from tests.support.states import STATES, WITHOUT_SCRIPT, Scene, dumped
+
+NewPayer = Callable[..., Payer]
+
+WIDTHS = (320, 390, 1280)
+SCHEMES = ("light", "dark")
+LANGUAGES = ("nb", "en")
+
+# Reflex decides once, at load, what the browser's own controls look like.
+_FOLLOW = "scheme => { document.documentElement.style.colorScheme = scheme; }"
+
+
+@pytest.fixture
+def callbacks() -> Iterator[CallbackServer]:
+    with CallbackServer().running() as server:
+        yield server
+
+
+def everywhere(page: Page) -> dict[str, Any]:
+    """What is wrong with the page as it is, by width and colours."""
+    found: dict[str, Any] = {}
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.evaluate(_FOLLOW, scheme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            # What colours have no part in was said once.
+            if complaints := violations(page, ALL if scheme == "light" else COLOURS):
+                found[f"{width} px, {scheme}"] = complaints
+            if wider := page.evaluate("document.documentElement.scrollWidth - innerWidth"):
+                found[f"{width} px, {scheme}, too wide"] = wider
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", STATES)
+def test_axe_finds_nothing(
+    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer,
+    state: str, language: str,
+) -> None:  # fmt: skip
+    payer = new_payer(reduced_motion="reduce")
+    STATES[state](Scene(payer, merchant, demo, shop, callbacks, language))
+    found = everywhere(payer.page)
+    assert found == {}, dumped(found)
+    # Its scripts or its connection were taken away from it.
+    payer.complaints[:] = [text for text in payer.complaints if "net::ERR_" not in text]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", WITHOUT_SCRIPT)
+def test_axe_finds_nothing_without_javascript(
+    payer: Payer, demo: Demo, merchant: Merchant, state: str, language: str
+) -> None:
+    """axe is a script itself: it gets the page as a browser without scripts reads it."""
+    page = payer.page
+
+    def without_scripts(route: Route) -> None:
+        answer = route.fetch()
+        text = re.sub(r"</?noscript>|<script\b.*?</script>", "", answer.text(), flags=re.DOTALL)
+        route.fulfill(response=answer, body=text)
+
+    def as_if_scripting_none(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("(scripting:none)", "all"))
+
+    page.route(re.compile(r"/v1/view/"), without_scripts)
+    page.route(re.compile(r"\.css$"), as_if_scripting_none)
+    page.goto(f"{WITHOUT_SCRIPT[state](merchant)['url']}?language={language}")
+    expect(page.locator("#main")).to_be_hidden()
+    expect(page.locator("#without-script")).to_be_visible()
+    found = everywhere(page)
+    assert found == {}, dumped(found)

@@ -1,0 +1,132 @@
+"""The page enlarged, reflowed, with other spacing, other colours, and without motion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.callback_server import CallbackServer
+from tests.support.demo import Demo, Merchant, Shop
+from tests.support.orders import RICH
+from tests.support.payer import Payer
+from tests.support.states import STATES, Scene
+
+NewPayer = Callable[..., Payer]
+
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+# WCAG 1.4.12, to the letter.
+SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important;
+  word-spacing: .16em !important } p { margin-bottom: 2em !important }"""
+
+# Texts that do not fit into what holds them.
+CUT = """[...document.querySelectorAll("button, a, p, label, dt, dd, h1, h2, summary, legend")]
+  .filter((e) => e.checkVisibility() && !e.closest(".sr-only") && e.scrollWidth > e.clientWidth + 1
+    && getComputedStyle(e).display !== "inline" && getComputedStyle(e).overflow !== "visible")
+  .map((e) => e.outerHTML.slice(0, 120))"""
+
+SMALL = """[...document.querySelectorAll('button, input:not([type=hidden]), select, summary, a')]
+  .filter((e) => e.checkVisibility() && e.offsetParent)
+  .map((e) => [e.id || e.textContent, (e.closest('label') ?? e).getBoundingClientRect()])
+  .filter(([, place]) => place.height < 44 || place.width < 24)
+  .map(([name]) => name)"""
+
+FULL = ["details with errors", "card added", "discount refused", "waiting, outcome unknown"]
+
+
+@pytest.fixture
+def callbacks() -> Iterator[CallbackServer]:
+    with CallbackServer().running() as server:
+        yield server
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1440])
+def test_nothing_is_wider_than_the_window_and_every_target_is_large(
+    new_payer: NewPayer, merchant: Merchant, width: int
+) -> None:
+    """WCAG 1.4.10 (320 px are 1280 at 400 %) and 2.5.8, of which we do more."""
+    payer = new_payer(viewport={"width": width, "height": 800}, locale="en-GB")
+    payer.open(merchant.session(1234567800, **RICH))
+    payer["#details-save"].click()
+    expect(payer["#email-error"]).to_be_visible()
+    assert payer.page.evaluate(WIDER) == 0
+    assert payer.page.evaluate(SMALL) == []
+    payer.give_details()
+    payer.add_card(merchant.card())
+    assert payer.page.evaluate(WIDER) == 0
+    assert payer.page.evaluate(SMALL) == [], "every target is at least 44 px high"
+
+
+@pytest.mark.parametrize("state", FULL)
+def test_twice_the_text_size(
+    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer,
+    state: str,
+) -> None:  # fmt: skip
+    """WCAG 1.4.4: zoomed to 200 %, and as a browser's large default type."""
+    payer = new_payer(viewport={"width": 640, "height": 400}, device_scale_factor=2)
+    STATES[state](Scene(payer, merchant, demo, shop, callbacks, "nb"))
+    assert payer.page.evaluate(WIDER) == 0
+    payer.page.set_viewport_size({"width": 390, "height": 844})
+    # The text alone, as the browser's setting makes it.
+    payer.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert payer.page.evaluate(WIDER) == 0
+    assert payer.page.evaluate(CUT) == []
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("state", FULL)
+def test_wider_spacing_cuts_nothing_off(
+    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer,
+    state: str, width: int,
+) -> None:  # fmt: skip
+    payer = new_payer(viewport={"width": width, "height": 800}, bypass_csp=True)
+    STATES[state](Scene(payer, merchant, demo, shop, callbacks, "nb"))
+    payer.page.add_style_tag(content=SPACING)
+    assert payer.page.evaluate(WIDER) == 0
+    assert payer.page.evaluate(CUT) == []
+
+
+def test_nothing_moves_for_those_who_asked_for_less(
+    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer
+) -> None:
+    payer = new_payer(reduced_motion="reduce")
+    STATES["locked"](Scene(payer, merchant, demo, shop, callbacks, "nb"))
+    moving = """document.getAnimations().map((a) => a.animationName ?? a.transitionProperty)"""
+    assert payer.page.evaluate(moving) == []
+    payer.page.emulate_media(reduced_motion="no-preference")
+    assert payer.page.evaluate(moving) == ["turn"]
+
+
+def test_high_contrast_of_the_system(new_payer: NewPayer, merchant: Merchant) -> None:
+    """What colour and shadow told is told by lines: what is chosen, wrong, focused, a button."""
+    payer = new_payer(forced_colors="active")
+    payer.open(merchant.ready(**RICH))
+
+    def line(selector: str, side: str) -> str:
+        found: str = payer[selector].first.evaluate(
+            f"e => getComputedStyle(e).{side}Style + ' ' + getComputedStyle(e).{side}Width"
+        )
+        return found
+
+    assert line(".choice:has(:checked)", "outline") == "solid 3px"
+    assert line(".choice:not(:has(:checked))", "outline").startswith("none")
+    assert line("#pay-button", "borderTop") == "solid 1px"
+    payer["#card-add"].click()
+    payer.focused("gift_card_number")
+    assert line("#gift_card_pin", "outline") == "dashed 2px"
+    payer["#pay-button"].focus()
+    payer.page.keyboard.press("Shift+Tab")
+    payer.page.keyboard.press("Tab")
+    assert line("#pay-button", "outline") == "solid 3px"
+
+
+def test_more_contrast(new_payer: NewPayer, merchant: Merchant) -> None:
+    payer = new_payer(contrast="more")
+    payer.open(merchant.ready(**RICH))
+    colour = "e => getComputedStyle(e).color"
+    muted, text = payer[".muted"].first.evaluate(colour), payer["body"].evaluate(colour)
+    assert muted == text
+    edge = payer["#gift_card_number"].evaluate("e => getComputedStyle(e).borderTopColor")
+    assert edge == text
