@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,15 +17,27 @@ from backend import context, worker
 from checkout_ui import hosted_page, quiet_log
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.state import Checkout, RebuildFirst
+from checkout_ui.versions import versioned
 
 log = logging.getLogger(__name__)
 
-_ASSETS = Path(__file__).parent.parent / "assets"
-
-
-def _versioned(path: Path) -> str:
-    """With the content's hash, so that a browser may keep it for good."""
-    return f"/{path.name}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+_STORAGE = """
+for (const name of ["localStorage", "sessionStorage"]) {
+  try { window[name].length } catch {
+    const kept = new Map();
+    Object.defineProperty(window, name, { configurable: true, value: {
+      getItem: (key) => kept.get(String(key)) ?? null,
+      setItem: (key, value) => void kept.set(String(key), String(value)),
+      removeItem: (key) => void kept.delete(String(key)),
+      clear: () => kept.clear(),
+      key: (place) => [...kept.keys()][place] ?? null,
+      get length() { return kept.size; },
+    } });
+  }
+}
+"""
+"""In a frame a browser may refuse any storage; Reflex would not start then. What it keeps is not
+needed after the page: it lasts as long as the page does. In the HTML, so that it comes first."""
 
 
 def _log_only(exception: Exception) -> None:
@@ -69,9 +79,14 @@ def _make() -> rx.App:
             rx.el.meta(name="robots", content="noindex, nofollow"),
             rx.el.meta(name="color-scheme", content="light dark"),
             rx.el.meta(name="format-detection", content="telephone=no"),
-            rx.el.script(src=_versioned(_ASSETS / "checkout.js"), defer=True),
+            rx.el.script(_STORAGE),
+            rx.el.script(
+                src=versioned("checkout.js"),
+                defer=True,
+                custom_attrs={"data-embed": versioned("embed.js")},
+            ),
             # For paper alone, so that nothing waits for it.
-            rx.el.link(rel="stylesheet", href=_versioned(_ASSETS / "print.css"), media="print"),
+            rx.el.link(rel="stylesheet", href=versioned("print.css"), media="print"),
         ],
         backend_exception_handler=_log_only,
         api_transformer=hosted_page.beside_the_api,
