@@ -69,6 +69,15 @@ class Demo:
     def acquirer_url(self) -> str:
         return f"http://127.0.0.1:{self._port + 10}"
 
+    def gateway(self) -> dict[str, str]:
+        """The demo's credentials at its card acquirer, for a profile of a test's own."""
+        seed = json.loads((self._directory / "seed.json").read_text(encoding="utf-8"))
+        return {
+            "base_url": self.acquirer_url,
+            "secret_key": seed["gateway_key"],
+            "webhook_secret": seed["webhook_secret"],
+        }
+
     def start(self) -> None:
         command = [sys.executable, "-m", "backend.cli", "demo"]
         self._process = subprocess.Popen(
