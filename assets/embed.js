@@ -61,6 +61,7 @@
   };
   const asked = supposed();
   let origin = ""; // what the server has said
+  let out = ""; // and all that it has said, as it stands on the page
   let over = false; // the host has been told how it ended
 
   const send = (message, to = origin) => {
@@ -143,11 +144,12 @@
     "submit",
     (event) => {
       const [what, wanted] = asks[event.target.id] ?? [];
-      if (!wanted || !origin) return;
+      // A host that may not embed us is not asked; one that we do not know yet is waited for.
+      if (!wanted || (out && !origin)) return;
       // Before React, which listens at the document.
       event.preventDefault();
       event.stopImmediatePropagation();
-      if (pending) return;
+      if (pending || !origin) return;
       const fields = [...new FormData(event.target)].filter(([, value]) => typeof value === "string");
       ask(what, { form: Object.fromEntries(fields) });
     },
@@ -301,7 +303,6 @@
   // --- What the page shows -------------------------------------------------------------------------
   let stage = "loading";
   let known = "";
-  let out = "";
   let greeted = false;
   const changed = () => {
     const line = $("embed");

@@ -86,13 +86,21 @@ def target(asked: str, view: CheckoutView | None, *, secure: bool) -> str:
     may not. As the Content-Security-Policy says it (`served`), and for a pop-out's opener, which no
     policy binds, all there is. Without an origin (`no-referrer`) the profile's only one."""
     allowed = view.allowed_frame_ancestors if view is not None else ()
-    if not asked and len(allowed) == 1:
+    if not asked and len(allowed) == 1 and _ORIGIN.fullmatch(allowed[0]):
         return allowed[0]
     if not _ORIGIN.fullmatch(asked):
         return ""
     if allowed:
-        return asked if asked in allowed else ""
+        return asked if any(_is_one_of(asked, entry) for entry in allowed) else ""
     return asked if asked.startswith("https://") or not secure else ""
+
+
+def _is_one_of(origin: str, entry: str) -> bool:
+    """`https://*.shop.example` is any name under it, as in the policy."""
+    scheme, _, rest = entry.partition("://*.")
+    return origin == entry or bool(
+        rest and origin.startswith(f"{scheme}://") and origin.endswith(f".{rest}")
+    )
 
 
 # --- SDK -> page, and what assets/embed.js itself asks -------------------------------------------

@@ -7,6 +7,7 @@ before it. Only a text is shown, nothing of the order. Source: `reference/dinter
 from __future__ import annotations
 
 import html
+from dataclasses import dataclass
 from functools import cache
 
 from fastapi import Request, Response
@@ -20,12 +21,31 @@ from checkout_ui.served import content_security_policy, html_answer, language_of
 from checkout_ui.state import SESSION_ID
 from checkout_ui.versions import versioned
 
-_MARKS = {
-    "paid": ("good", "M5 12.5l4.5 4.5L19 7.5"),
-    "on_hold": ("", "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3 2"),
-    "cancelled": ("", "M6 6l12 12M18 6L6 18"),
-    "error": ("bad", "M12 4l9 16H3zM12 10v4.5M12 17v.5"),
-    "missing": ("", "M12 4l9 16H3zM12 10v4.5M12 17v.5"),
+
+@dataclass(frozen=True)
+class _Shown:
+    """Keys of the catalogue, and a mark: the class of its badge, and its path."""
+
+    heading: str
+    lead: str
+    kind: str
+    mark: str
+
+
+_ALERT = "M12 4l9 16H3zM12 10v4.5M12 17v.5"
+_SHOWN = {
+    "paid": _Shown("hosted.embed_paid", "hosted.embed_paid_lead", "good", "M5 12.5l4.5 4.5L19 7.5"),
+    "on_hold": _Shown(
+        "hosted.embed_on_hold",
+        "hosted.embed_on_hold_lead",
+        "",
+        "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 7v5l3 2",
+    ),
+    "cancelled": _Shown(
+        "hosted.embed_cancelled", "hosted.embed_cancelled_lead", "", "M6 6l12 12M18 6L6 18"
+    ),
+    "error": _Shown("hosted.embed_error", "hosted.embed_error_lead", "", _ALERT),
+    "missing": _Shown("hosted.embed_missing", "hosted.embed_missing_lead", "", _ALERT),
 }
 
 
@@ -66,9 +86,8 @@ def _script() -> str:
 
 def _page(ended: str, language: str) -> str:
     known = texts.catalogue(language)
-    heading = html.escape(known[f"hosted.embed_{ended}"])
-    lead = html.escape(known[f"hosted.embed_{ended}_lead"])
-    kind, mark = _MARKS[ended]
+    shown = _SHOWN[ended]
+    heading, lead = html.escape(known[shown.heading]), html.escape(known[shown.lead])
     return (
         f'<!DOCTYPE html><html lang="{language}" class="embedded" data-page="result">'
         '<head><meta charset="utf-8">'
@@ -79,7 +98,8 @@ def _page(ended: str, language: str) -> str:
         '<link rel="icon" href="/favicon.svg"><link rel="stylesheet" href="/checkout.css">'
         f'<script src="{_script()}" defer></script></head>'
         f'<body><div class="page"><main><section class="panel ended ended-{ended}" role="status">'
-        f'<span class="badge {kind}"><svg viewBox="0 0 24 24" class="icon" aria-hidden="true">'
-        f'<path pathLength="1" d="{mark}"></path></svg></span>'
+        f'<span class="badge {shown.kind}">'
+        '<svg viewBox="0 0 24 24" class="icon" aria-hidden="true">'
+        f'<path pathLength="1" d="{shown.mark}"></path></svg></span>'
         f'<h1>{heading}</h1><p class="muted">{lead}</p></section></main></div></body></html>'
     )

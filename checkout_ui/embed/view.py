@@ -32,7 +32,10 @@ def launcher() -> rx.Component:
     """Instead of the steps, where the host wants the payment in a window of its own. The host's
     script draws the button: it lies on `#pop-out-place`, which has its size and its look."""
     return rx.el.section(
-        rx.el.h2(words("embed.heading"), id="pop-out-heading", tab_index=-1),
+        rx.el.div(
+            rx.el.h2(words("embed.heading"), id="pop-out-heading", tab_index=-1),
+            class_name="step-head",
+        ),
         total(element_id="pop-out-total"),
         rx.el.p(words("embed.lead"), class_name="muted"),
         rx.el.div(

@@ -59,12 +59,16 @@ def _add_card(checkout: Page | FrameLocator, card: dict[str, str]) -> None:
 
 
 def _pay_at_acquirer(visitor: Page) -> None:
+    _fill_in_at_acquirer(visitor)
+    visitor.wait_for_url(re.compile(r"/orders/.*transaction_id="))
+
+
+def _fill_in_at_acquirer(visitor: Page) -> None:
     visitor.locator("input[name=number]").fill(APPROVED)
     visitor.locator("input[name=expiry]").fill("12/34")
     visitor.locator("input[name=cvc]").fill("123")
     visitor.locator("input[name=name]").fill("Kari Nordmann")
     visitor.locator("#pay").click()
-    visitor.wait_for_url(re.compile(r"/orders/.*transaction_id="))
 
 
 def _row(visitor: Page, name: str) -> list[str]:
@@ -219,3 +223,33 @@ def test_every_page_of_the_shop_is_accessible_and_fits(
         assert violations(found) == [], address
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
     context.close()
+
+
+def test_paid_in_a_window_that_the_frame_opens(
+    visitor: Page, demo: Demo, merchant: Merchant
+) -> None:
+    _choose(visitor, demo)
+    visitor.get_by_role("button", name="Check out in a window").click()
+    button = visitor.locator("#dintero-checkout-sdk-launch-pop-out")
+    expect(button).to_have_text("Go to payment", timeout=20000)
+    with visitor.expect_popup() as popped:
+        button.click()
+    window = popped.value
+    _give_details(window)
+    _add_card(window, merchant.card(10000))
+    window.locator("#pay-button").click()
+    _fill_in_at_acquirer(window)
+    visitor.wait_for_url(re.compile(r"/orders/.*transaction_id="), timeout=30000)
+    assert window.is_closed()
+    assert _row(visitor, "authorized") == ["100.00 NOK", "300.00 NOK", "400.00 NOK"]
+
+
+def test_the_buyer_can_have_it_elsewhere(visitor: Page, demo: Demo) -> None:
+    _choose(visitor, demo)
+    visitor.get_by_role("button", name="Check out on this page").click()
+    visitor.frame_locator("#checkout iframe").locator("#details-save").wait_for()
+    visitor.get_by_role("button", name="Pay in a window instead").click()
+    expect(visitor.locator("#dintero-checkout-sdk-launch-pop-out")).to_be_visible(timeout=20000)
+    visitor.get_by_role("button", name="Go to the checkout's own page").click()
+    visitor.wait_for_url(f"{demo.base_url}/v1/view/**")
+    expect(visitor.locator("#details-save")).to_be_visible()
