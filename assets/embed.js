@@ -29,6 +29,7 @@
   const $ = (id) => document.getElementById(id);
   const text = (value, longest) =>
     typeof value === "string" && value ? value.slice(0, longest) : null;
+  const speaks = () => $("bridge")?.dataset.language || root.lang;
   const random = () =>
     Array.from(crypto.getRandomValues(new Uint8Array(10)), (n) => (n % 36).toString(36)).join("");
   const page = random();
@@ -125,13 +126,21 @@
   const tellActive = () => {
     if (launcher || loader) return;
     const chosen = options().find((option) => option.checked)?.value;
-    if (chosen === active) return;
+    if (!origin || chosen === active) return;
     active = chosen;
     tell({ type: "ActivePaymentProductType", payment_product_type: chosen });
   };
   const setActive = (wanted) => {
     for (const option of options()) option.checked = option.value === wanted;
     tellActive();
+  };
+
+  let spoken; // what the host knows
+  const tellLanguage = () => {
+    const language = speaks();
+    if (!origin || language === spoken) return;
+    spoken = language;
+    tell({ type: "LanguageChanged", language });
   };
 
   // --- The host is asked before we go on -----------------------------------------------------------
@@ -182,8 +191,7 @@
     if (state !== "closed" || before !== "refused") say(words ?? known);
     const elsewhere = $("pop-out-own-page");
     if (elsewhere) {
-      const address = new URLSearchParams();
-      if (params.get("language")) address.set("language", params.get("language"));
+      const address = new URLSearchParams({ language: speaks() });
       elsewhere.href = `/v1/view/${encodeURIComponent(sid)}?${address}`;
       elsewhere.hidden = state !== "blocked";
     }
@@ -210,7 +218,7 @@
       top: String(rect.top + scrollY),
       left: String(rect.left),
       right: String(root.clientWidth - rect.right),
-      language: root.lang,
+      language: speaks(),
       disabled: String($("embed").dataset.locked === "true" || popOut === "opened"),
       styles: {
         ...look(style, ["font", "color", "textAlign", "borderRadius", "fontWeight", "lineHeight"]),
@@ -242,11 +250,8 @@
     RefreshSession: () => ask(framed ? "refresh" : "look"),
     SetActivePaymentProductType: (data) => setActive(text(data.payment_product_type, 80)),
     SetLanguage: ({ language }) => {
-      if (typeof language !== "string" || !/^[a-z]{2}([-_][A-Za-z]{2})?$/.test(language)) return;
-      const spoken = { no: "nb", nn: "nb" }[language.slice(0, 2)] ?? language.slice(0, 2);
-      if (spoken === root.lang) return;
-      params.set("language", language);
-      location.replace(`${location.pathname}?${params}`);
+      const tag = text(language, 40);
+      if (tag) ask("speak", { language: tag });
     },
     ValidationResult: (data) => {
       if (!launcher) answer("validate", { success: data.success, error: data.clientValidationError });
@@ -285,7 +290,7 @@
     // A pop-out says how it ended; what else there is to say, the frame does.
     if (framed || isFinal) tell(message);
     if (message.type === "SessionLoaded") {
-      tell({ type: "LanguageChanged", language: root.lang });
+      tellLanguage();
       tellActive();
       drawButton();
     }
@@ -324,6 +329,7 @@
     known = seen;
     if (stage !== "loading" && stage !== now) tell({ type: "ScrollToTop" });
     stage = now;
+    tellLanguage();
     tellActive();
     drawButton();
   };
@@ -368,7 +374,9 @@
       subtree: true,
       childList: true,
       attributes: true,
-      attributeFilter: ["data-stage", "data-out", "data-version", "data-locked", "data-open"],
+      attributeFilter: [
+        "data-stage", "data-out", "data-version", "data-locked", "data-language", "data-open",
+      ],
     });
     changed();
   };

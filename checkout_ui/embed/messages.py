@@ -19,7 +19,7 @@ MAX_HEARD = 20_000
 
 Message = dict[str, Any]
 
-_ENDED = frozenset({"paid", "on_hold", "cancelled", "expired"})
+_ENDED = (PageState.PAID, PageState.ON_HOLD, PageState.CANCELLED, PageState.EXPIRED)
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,260}")
 
 
@@ -58,14 +58,14 @@ def address_callback(session: dict[str, Any]) -> Message:
 
 def has_ended(view: CheckoutView) -> bool:
     """Whether there is nothing more to do here for the payer: `final` says how it ended."""
-    return view.state.value in _ENDED
+    return view.state in _ENDED
 
 
 def final(view: CheckoutView) -> Message:
     """The message after which the host goes on; `href` is the complete return URL."""
     href = view.leave_url
     query = {name: values[0] for name, values in parse_qs(urlsplit(href).query).items()}
-    if view.state.value in ("paid", "on_hold"):
+    if view.state in (PageState.PAID, PageState.ON_HOLD):
         paid = view.state is PageState.PAID
         return {
             "type": "SessionPaymentAuthorized" if paid else "SessionPaymentOnHold",
@@ -133,6 +133,13 @@ class Look(_Heard):
     kind: Literal["look"]
 
 
+class Speak(_Heard):
+    """Another language; one that there is no catalogue of changes nothing."""
+
+    kind: Literal["speak"]
+    language: Annotated[str, Field(max_length=40)]
+
+
 class Lock(_Heard):
     kind: Literal["lock"]
 
@@ -165,7 +172,7 @@ class Answer(_Heard):
     late: bool = False
 
 
-Heard = Hello | Changed | Look | Lock | Refresh | Validate | AskAddress | Answer
+Heard = Hello | Changed | Look | Speak | Lock | Refresh | Validate | AskAddress | Answer
 _READ: TypeAdapter[Heard] = TypeAdapter(Annotated[Heard, Field(discriminator="kind")])
 
 

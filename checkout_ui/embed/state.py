@@ -58,6 +58,8 @@ class EmbedState(Checkout):
                 await self._changed()
             case messages.Look():
                 await self._refresh()
+            case messages.Speak() if self._origin:
+                await self.set_language(heard.language)
             case messages.Lock() if self._origin:
                 await self._lock()
             case messages.Refresh() if self._origin:

@@ -231,7 +231,7 @@ def test_language_option_and_lock_reach_the_window(
     expect(window.locator("#locked")).to_be_visible()
     assert page.page.evaluate("events.filter(e => e.name === 'onSessionLocked').length") == 1
     page.post({"type": "Nothing"})
-    window.locator("footer a[lang=en]").click()
+    window.locator("#language").select_option("en")
     # The frame follows the window's language, and so does its button.
     expect(page.frame.locator("#pop-out-heading")).to_have_text("Payment", timeout=15000)
     expect(page.page.locator(BUTTON)).to_have_text("Go to payment")

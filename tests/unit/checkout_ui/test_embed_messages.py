@@ -16,11 +16,6 @@ BACK = f"{SHOP}/back?a=1&merchant_reference=order-7"
 
 
 @dataclass(frozen=True)
-class _State:
-    value: str
-
-
-@dataclass(frozen=True)
 class _View:
     """The few fields that are read of a CheckoutView."""
 
@@ -46,7 +41,7 @@ def test_paid() -> None:
 
 
 def test_on_hold() -> None:
-    state = _State("on_hold")
+    state = PageState.ON_HOLD
     told = messages.final(view(state=state, transaction_id="T1.2"))
     assert told["type"] == "SessionPaymentOnHold"
     assert (told["transaction_id"], told["href"]) == ("T1.2", BACK)
@@ -140,7 +135,7 @@ def test_what_is_understood() -> None:
         (PageState.OPEN, "failed", "error"),
         (PageState.EXPIRED, "", "error"),
         (PageState.PAYING, "", "on_hold"),
-        (_State("on_hold"), "", "on_hold"),
+        (PageState.ON_HOLD, "", "on_hold"),
     ],
 )
 def test_what_the_result_page_shows(state: Any, error: str, expected: str) -> None:
