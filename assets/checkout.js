@@ -2,6 +2,7 @@
 // except for leaving to the provider, for which there is a link as well.
 (() => {
   "use strict";
+  const own = document.currentScript;
 
   // --- Numbers are grouped as they are typed, and pasted in any form -----------------------------
   // As checkout_ui/typed.py: one width, one kind of hyphen, nothing invisible.
@@ -209,10 +210,11 @@
     }
   };
 
+  // In another page's frame that page is asked first (embed.js), then the whole window goes.
   const goTo = (url) => {
-    if (!/^https?:\/\//.test(url) || over) return;
-    if (embedded && post({ type: "TopLevelNavigation", href: url })) return;
-    (embedded ? window.top : window).location.assign(url);
+    if (!/^https?:\/\//.test(url)) return;
+    const going = new CustomEvent("checkout:go", { detail: url, cancelable: true });
+    if (document.dispatchEvent(going)) window.top.location.href = url;
   };
 
   // The document says what it speaks, and so does its address: a reload keeps it.
@@ -234,58 +236,19 @@
       const loading = document.querySelector("main[data-stage='loading']");
       if (!loading) language(value);
     },
-    "data-frame": (value) => frameMessage(JSON.parse(value)),
     "data-go": (value) => {
       const url = once("checkout-go", value);
       if (url) goTo(url);
     },
   };
 
-  // --- The page that embeds this one (Dintero's Web SDK) ------------------------------------------
-  const embedded = window.parent !== window;
-  const params = new URLSearchParams(location.search);
-  const fromPath = location.pathname.match(/^\/v1\/view\/([^/]+)/)?.[1];
-  const sid = fromPath ? decodeURIComponent(fromPath) : params.get("sid");
-  let allowed = [];
-  // The host has been told how it ended: where the payer goes now is the host's to say.
-  let over = false;
-  const final = ["SessionPaymentAuthorized", "SessionCancel"];
-
-  // The exact origin of the parent: a message never goes to "*".
-  const parentOrigin = () => {
-    const ancestors = location.ancestorOrigins;
-    if (ancestors?.length) return ancestors[0];
-    try {
-      const kept = sessionStorage.getItem("checkout-parent");
-      if (kept) return kept;
-      const origin = new URL(document.referrer).origin;
-      if (origin === location.origin) return null;
-      sessionStorage.setItem("checkout-parent", origin);
-      return origin;
-    } catch {
-      return null;
-    }
-  };
-
-  const post = (message) => {
-    const origin = embedded && parentOrigin();
-    if (!origin || !sid || (allowed.length && !allowed.includes(origin))) return false;
-    window.parent.postMessage({ sid, ...message }, origin);
-    return true;
-  };
-
-  const frameMessage = ({ message, parents }) => {
-    allowed = parents;
-    if (post(message) && final.includes(message.type)) over = true;
-    postHeight(true);
-  };
-
-  let height = -1;
-  const postHeight = (anyway = false) => {
-    const now = Math.ceil(document.documentElement.getBoundingClientRect().height);
-    if (now === height && !anyway) return;
-    if (post({ type: "HeightChanged", height: now })) height = now;
-  };
+  // --- In another page's frame, or opened by one: only then is there anybody to talk to ------------
+  const role = new URLSearchParams(location.search).get("role");
+  if (own?.dataset.embed && (window.parent !== window || role === "pop_out_payment")) {
+    const script = document.createElement("script");
+    script.src = own.dataset.embed;
+    document.head.append(script);
+  }
 
   // --- Start ---------------------------------------------------------------------------------------
   const seen = {};
@@ -307,10 +270,6 @@
   const start = () => {
     for (const image of document.images) {
       if (image.complete && !image.naturalWidth) hole(image);
-    }
-    if (embedded) {
-      document.documentElement.classList.add("embedded");
-      new ResizeObserver(() => postHeight()).observe(document.documentElement);
     }
     new MutationObserver(look).observe(document.body, {
       subtree: true,

@@ -70,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_accounts.register(commands)
 
-    build = commands.add_parser("build", help="build the page where its sources have changed")
+    build = commands.add_parser(
+        "build",
+        help="build the page where its sources have changed, and fetch the demo shop's packages",
+    )
     build.set_defaults(run=_build)
     return parser
 
@@ -202,10 +205,11 @@ async def _audit_all(url: str) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from backend.frontend import FrontendBuildFailed, ensure_frontend
+    from backend.frontend import FrontendBuildFailed, ensure_frontend, ensure_shop_packages
 
     try:
         ensure_frontend(ROOT)
+        ensure_shop_packages(ROOT)
     except FrontendBuildFailed as failed:
         print(f"gavekort: {failed}", file=sys.stderr)
         return 1

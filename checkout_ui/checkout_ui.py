@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,15 +21,9 @@ from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.state import Checkout, RebuildFirst
+from checkout_ui.versions import ASSETS, versioned
 
 log = logging.getLogger(__name__)
-
-_ASSETS = Path(__file__).parent.parent / "assets"
-
-
-def _versioned(path: Path) -> str:
-    """With the content's hash, so that a browser may keep it for good."""
-    return f"/{path.name}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 def _log_only(exception: Exception) -> None:
@@ -79,10 +71,14 @@ def _make() -> rx.App:
             rx.el.meta(name="color-scheme", content="light dark"),
             rx.el.meta(name="format-detection", content="telephone=no"),
             # Inline, as it has to run before the scripts of Reflex; the policy has its hash.
-            rx.el.script((_ASSETS / "storage.js").read_text(encoding="utf-8")),
-            rx.el.script(src=_versioned(_ASSETS / "checkout.js"), defer=True),
+            rx.el.script((ASSETS / "storage.js").read_text(encoding="utf-8")),
+            rx.el.script(
+                src=versioned("checkout.js"),
+                defer=True,
+                custom_attrs={"data-embed": versioned("embed.js")},
+            ),
             # For paper alone, so that nothing waits for it.
-            rx.el.link(rel="stylesheet", href=_versioned(_ASSETS / "print.css"), media="print"),
+            rx.el.link(rel="stylesheet", href=versioned("print.css"), media="print"),
         ],
         backend_exception_handler=_log_only,
         api_transformer=_beside_the_pages,

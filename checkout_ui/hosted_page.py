@@ -6,9 +6,6 @@ Source: `reference/reflex.md#3.3` (what may be replaced in prerendered HTML), de
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
 import html
 import re
 from collections.abc import Callable
@@ -25,10 +22,18 @@ from backend import context
 from backend.api.app import create_api
 from backend.errors import NotFound, SessionNotFound
 from backend.sessions import handover, read
-from backend.sessions.images import origin_of
 from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import formats, no_script, shown, texts, theme
 from checkout_ui.build_plugin import PLACEHOLDER_SESSION_ID
+from checkout_ui.embed import framing, result
+from checkout_ui.served import (
+    NO_STORE,
+    content_security_policy,
+    html_answer,
+    images_of,
+    language_of,
+    policy_hash,
+)
 from checkout_ui.state import session_id_of
 
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
@@ -38,15 +43,13 @@ _NO_SCRIPT = re.compile(r"<noscript><span>…</span>")
 LANG = re.compile(r"(<html[^>]*?\blang=\")[^\"]*\"")
 _LOGO = re.compile(r"<img\b[^>]*\bid=\"first-logo\"[^>]*>")
 _SRC, _ALT = (re.compile(rf' {name}="[^"]*"') for name in ("src", "alt"))
-_MOST_ORIGINS = 8
-"""A header has its limits; a shop's pictures lie on one origin or two."""
 _PAGES = re.compile(r"/v1/(view|phone)/[^/]+/?")
 _BALANCE = re.compile(r"/balance/[^/]+/?")
+_OURS = ("/", "/embedResult/", "/embedResult")
 _METHODS = ("GET", "HEAD", "POST")
 """Any other is an API client's mistake, and is told so in the API's own shape."""
-_NO_STORE = "no-store"
+_VERSIONED = ("/checkout.js", "/embed.js", "/marks.svg", "/scan.js")
 _FOR_GOOD = "public, max-age=31536000, immutable"
-_NAMED_BY_CONTENT = ("/checkout.js", "/marks.svg", "/scan.js")
 _FOR_AN_HOUR = "public, max-age=3600"
 
 
@@ -65,18 +68,16 @@ def template_of(route: str) -> Template:
     hashes = []
     for match in _INLINE_SCRIPT.finditer(text):
         if not _DATA_SCRIPT.search(match[1]):
-            hashes.append(_hash(match[2]))
+            hashes.append(policy_hash(match[2]))
     return Template(text, " ".join(dict.fromkeys(hashes)))
-
-
-def _hash(text: str) -> str:
-    """As a policy's source (CSP 3, section 2.3.1)."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def create_pages() -> FastAPI:
     """The routes of the page. What a form posts here before its script runs is never read."""
     pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    pages.add_api_route(
+        "/embedResult/", result.serve, methods=["GET", "HEAD"], response_class=Response
+    )
     for path, route in (("/", "/"), ("/v1/view/{session_id}", None)):
         where = route or f"/v1/view/{PLACEHOLDER_SESSION_ID}"
         pages.add_api_route(path, _handler(where), methods=["GET", "HEAD"], response_class=Response)
@@ -105,11 +106,14 @@ async def _serve(request: Request, route: str) -> Response:
     style = theme.stylesheet(view.theme) if view is not None else ""
     text = _with_first_texts(template.text, view, language)
     text = _with_looks(text, view, style)
+    text = framing.mark(text, request.query_params)
     ancestors = view.allowed_frame_ancestors if view is not None else ()
     policy = content_security_policy(
-        template.script_hashes, ancestors, images=_images(view), style=style
+        template.script_hashes, ancestors, images=images_of(view), style=style
     )
-    return html_answer(request, text, _status(view), language, policy)
+    answer = html_answer(request, text, _status(view), language, policy)
+    framing.prepare(request, answer, template.text, view)
+    return answer
 
 
 async def _posted(request: Request) -> Response:
@@ -132,7 +136,7 @@ async def _phone(request: Request) -> Response:
     except NotFound:
         return message(request, 410, "hosted.phone_heading", "hosted.phone_lead")
     # The link itself is nobody's business where the payer goes from there.
-    headers = {"Location": page, "Cache-Control": _NO_STORE, "Referrer-Policy": "no-referrer"}
+    headers = {"Location": page, "Cache-Control": NO_STORE, "Referrer-Policy": "no-referrer"}
     return Response(None, 303, headers)
 
 
@@ -149,12 +153,6 @@ def message(request: Request, status: int, heading: str, lead: str, link: str = 
         "</div></body></html>"
     )
     return html_answer(request, text, status, language, content_security_policy(""))
-
-
-def language_of(request: Request, view: CheckoutView | None = None) -> str:
-    """As `Checkout` chooses: what is served first is what the page goes on in."""
-    wanted, accepted = request.query_params.get("language"), request.headers.get("accept-language")
-    return shown.language(wanted, accepted, view)
 
 
 def _status(view: CheckoutView | None) -> int:
@@ -213,66 +211,6 @@ def _attribute(name: str, value: str) -> Callable[[re.Match[str]], str]:
     return lambda _: f' {name}="{html.escape(value, quote=True)}"'
 
 
-def _images(view: CheckoutView | None) -> str:
-    """The origins of the shop's own pictures on this page, and no other."""
-    if view is None:
-        return ""
-    urls = [view.merchant_logo_url, *(line.thumbnail_url for line in view.lines)]
-    origins = dict.fromkeys(origin_of(url) for url in urls if url)
-    return "".join(f" {origin}" for origin in list(origins)[:_MOST_ORIGINS] if origin)
-
-
-def content_security_policy(
-    script_hashes: str, ancestors: tuple[str, ...] = (), *, images: str = "", style: str = ""
-) -> str:
-    """`ancestors`: the origins that the profile names, see `_frame_ancestors`; `images`: more
-    sources of pictures; `style`: the text of the style in the page's head."""
-    styles = f" {_hash(style)}" if style else ""
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src 'self' {script_hashes}".strip(),
-            f"style-src 'self'{styles}",
-            f"img-src 'self' data:{images}",
-            "font-src 'self'",
-            "connect-src 'self'",
-            "form-action 'self'",
-            "base-uri 'none'",
-            f"frame-ancestors {_frame_ancestors(ancestors)}",
-        )
-    )
-
-
-def _frame_ancestors(ancestors: tuple[str, ...]) -> str:
-    """The profile's origins; where it names none any shop may embed us (the Web SDK does), which
-    over plain http, as in development, includes plain http."""
-    if ancestors:
-        return " ".join(filter(_is_origin, ancestors)) or "'none'"
-    secure = context.current().settings.base_url.startswith("https://")
-    return "https:" if secure else "https: http:"
-
-
-def _is_origin(text: str) -> bool:
-    """Only what may stand in a header as a source of a policy."""
-    return re.fullmatch(r"https?://[A-Za-z0-9*.\-\[\]:]+", text) is not None
-
-
-def html_answer(request: Request, text: str, status: int, language: str, policy: str) -> Response:
-    body = text.encode()
-    headers = {
-        "Cache-Control": _NO_STORE,
-        "Content-Language": language,
-        "Content-Security-Policy": policy,
-        # For scanning a gift card; in a frame only where the shop allows it as well.
-        "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
-        "Vary": "Accept-Language, Accept-Encoding",
-    }
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        body = gzip.compress(body, compresslevel=6, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, status, headers, media_type="text/html; charset=utf-8")
-
-
 # --- beside the API ----------------------------------------------------------------------------
 
 
@@ -294,7 +232,7 @@ class _Rooms:
         if scope["type"] != "http":
             return self._reflex
         path: str = scope["path"]
-        if scope["method"] in _METHODS and (path == "/" or _PAGES.fullmatch(path)):
+        if scope["method"] in _METHODS and (path in _OURS or _PAGES.fullmatch(path)):
             return self._pages
         if scope["method"] in _METHODS and _BALANCE.fullmatch(path):
             return self._balance
@@ -346,7 +284,7 @@ def _headers(scope: Scope, status: int) -> dict[str, str]:
 def _how_long(path: str, query: bytes, status: int) -> str:
     """Files alone may be kept: those whose name or `v` is made of their content, for good."""
     if status != 200 or path.startswith("/v1/"):
-        return _NO_STORE
-    if path.startswith("/assets/") or (path in _NAMED_BY_CONTENT and query.startswith(b"v=")):
+        return NO_STORE
+    if path.startswith("/assets/") or (path in _VERSIONED and query.startswith(b"v=")):
         return _FOR_GOOD
-    return _FOR_AN_HOUR if path.endswith((".css", ".svg", ".js")) else _NO_STORE
+    return _FOR_AN_HOUR if path.endswith((".css", ".svg", ".js")) else NO_STORE

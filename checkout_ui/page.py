@@ -6,6 +6,7 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from checkout_ui import texts
+from checkout_ui.embed import view as embed
 from checkout_ui.parts import icon, locked, notice, words
 from checkout_ui.shown import Language
 from checkout_ui.state import Checkout
@@ -52,6 +53,7 @@ def page() -> rx.Component:
         ),
         rx.el.p(Checkout.announcement, id="announcer", class_name="sr-only", aria_live="polite"),
         _bridge(),
+        embed.line(),
     )
 
 
@@ -119,6 +121,7 @@ def _open() -> rx.Component:
             rx.el.div(
                 notice(),
                 phone.phone(),
+                embed.launcher(),
                 details.details(),
                 details.shipping(),
                 gift_card.gift_card(),
@@ -203,7 +206,6 @@ def _bridge() -> rx.Component:
         custom_attrs={
             "data-focus": Checkout.focus,
             "data-go": Checkout.go_to,
-            "data-frame": Checkout.frame_message,
             "data-language": Checkout.language,
         },
     )

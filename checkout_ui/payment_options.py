@@ -5,22 +5,20 @@ Pure: the view's options in, frozen dataclasses out.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from backend.sessions.view import OptionView
 from checkout_ui import texts
+from checkout_ui.versions import versioned
 
 MANY = 7
 """Up to so many options stand on the page as they are."""
 FIRST = 6
 """Of more than that, so many stand there at first: one of each kind, in the merchant's order."""
 
-_SPRITE = Path(__file__).parent.parent / "assets" / "marks.svg"
 _MARKS = {"creditcard": ("visa", "mastercard"), "klarna": ("klarna",)}
 _DRAWN = ("vipps", "mobilepay", "swish", "applepay", "googlepay", "clicktopay")
 
@@ -79,4 +77,4 @@ def _marks(kind: str) -> tuple[str, ...]:
 @cache
 def sprite() -> str:
     """Its address, with the content's hash: a browser may keep it for good."""
-    return f"/{_SPRITE.name}?v={hashlib.sha256(_SPRITE.read_bytes()).hexdigest()[:12]}"
+    return versioned("marks.svg")

@@ -35,7 +35,6 @@ from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import (
     addresses,
     changes,
-    embed,
     formats,
     payment_options,
     shown,
@@ -159,13 +158,12 @@ class Checkout(rx.State):
     """`{nonce} {id}`: assets/checkout.js moves the focus there once for each nonce."""
     go_to: str = ""
     """`{nonce} {url}`: likewise, the payer is sent there."""
-    frame_message: str = ""
-    """JSON for the page that embeds us, see `embed`."""
+    version: int = -1
+    """Of the session as shown: assets/embed.js tells the page that embeds us of a new one."""
 
     _language: str = texts.DEFAULT
     _form_countries: dict[str, str] = {}
     """By `shipping_address` and `billing_address`: chosen in the form, and not saved yet."""
-    _version: int = -1
     _watch: str = ""
     """Whose turn it is: one follower a page, however often `watch` is called."""
     _sent_to: str = ""
@@ -252,7 +250,6 @@ class Checkout(rx.State):
             self._show_missing()
             return
         self._show(view)
-        self.frame_message = embed.session_loaded(view)
         if opened and self.notice:
             self._move_focus("notice")
 
@@ -361,15 +358,14 @@ class Checkout(rx.State):
             logo_url=NO_LOGO,
             test_mode=False,
         )
-        self.frame_message = embed.session_not_found(self._session_id())
 
     def _show(self, view: CheckoutView) -> None:
         language, before = self._language, self.stage
-        self._version = view.version
         if before != view.state.value:
             # What was under way has ended, or the page has other buttons now.
             self._end()
         self._set(
+            version=view.version,
             stage=view.state.value,
             page_title=shown.title(view.state, view.merchant_name, language),
             merchant_name=view.merchant_name,
@@ -418,7 +414,6 @@ class Checkout(rx.State):
     def _leave(self, view: CheckoutView) -> None:
         """The session was closed before the payer's eyes: a paid one goes on to the merchant, where
         the receipt is not shown first and no desktop goes on there."""
-        self.frame_message = embed.final(view)
         if view.state is PageState.PAID and not view.stays and not self.on_phone:
             self._send_to(view.leave_url)
         else:
@@ -426,7 +421,7 @@ class Checkout(rx.State):
 
     def _show_from_elsewhere(self, view: CheckoutView) -> None:
         """What the page did not do itself; said aloud where it changes the amount or the stage."""
-        known = (self._version, self.stage, self.locked)
+        known = (self.version, self.stage, self.locked)
         if known == (view.version, view.state.value, view.locked):
             return
         before, stage, locked = self.sums.to_pay, self.stage, self.locked

@@ -33,8 +33,9 @@ def chromium_path() -> str:
 @pytest.fixture(scope="session")
 def built_frontend() -> Path:
     """The directory of the page's built files, built now if anything in it has changed."""
-    from backend.frontend import ensure_frontend
+    from backend.frontend import ensure_frontend, ensure_shop_packages
 
+    ensure_shop_packages(REPOSITORY)
     return ensure_frontend(REPOSITORY)
 
 

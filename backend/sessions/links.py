@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 
@@ -40,3 +41,23 @@ def page_link(base_url: str, session_id: str, language: str, *, on_phone: bool =
 
 def phone_link(base_url: str, token: str) -> str:
     return f"{base_url}/v1/phone/{token}"
+
+
+# --- a payment in a window of its own (the Web SDK's pop-out) ----------------------------------
+
+POP_OUT_COOKIE = "gavekort_pop_out"
+"""Set by the window's page for the way back from the provider: its value is the language."""
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z]{2})?")
+
+
+def pop_out_path(session_id: str) -> str:
+    """The cookie is sent to this session's way back alone."""
+    return f"/v1/sessions/{session_id}/redirect"
+
+
+def pop_out_link(base_url: str, session_id: str, language: str) -> str:
+    """The window's page again: it tells the page that opened it how it ended, and is closed."""
+    query = {"ui": "fullscreen", "role": "pop_out_payment"}
+    if _LANGUAGE.fullmatch(language):
+        query["language"] = language
+    return f"{view_link(base_url, session_id)}?{urlencode(query)}"

@@ -15,7 +15,7 @@ from backend.context import Backend
 from backend.errors import InvalidRequest, PaymentInProgress, PreconditionFailed, SessionClosed
 from backend.ids import new_uuid
 from backend.sessions import events
-from backend.sessions.load import lock_open
+from backend.sessions.load import lock_open, lock_session
 from backend.sessions.tables import CheckoutSession
 
 
@@ -43,3 +43,13 @@ async def unlock(db: AsyncSession, session: CheckoutSession, now: datetime) -> N
     if session.pay_lock_id is not None:
         session.pay_lock_id = session.pay_locked_at = None
         await events.record(db, session, "PAY_LOCK_END", now)
+
+
+async def release(ctx: Backend, session_id: str, pay_lock_id: str) -> None:
+    """Take off a lock that the page took itself, where it is still that one: the shop's server may
+    have taken it off, and somebody locked anew."""
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, session_id)
+        if session.pay_lock_id == pay_lock_id:
+            await unlock(db, session, now)

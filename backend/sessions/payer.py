@@ -69,35 +69,49 @@ async def visit(ctx: Backend, session_id: str) -> None:
 
 
 async def set_details(
-    ctx: Backend, session_id: str, details: Details, unmodified_since: str | None = None
-) -> None:
+    ctx: Backend, session_id: str, details: Details, unmodified_since: str | None = None, *,
+    ask_shop: bool = True,
+) -> None:  # fmt: skip
     """Keep the payer's contact details and addresses. DetailsInvalid names every bad field.
 
     Where the shop calculates shipping by callback, it is asked after the address is kept;
-    ShippingUnavailable where that fails, and the details are not done until it succeeds.
+    ShippingUnavailable where that fails, and the details are not done until it succeeds. Without
+    `ask_shop` it has been asked already, by the page that embeds ours (`shop_address`).
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
-        ask = await _keep_details(db, session, details, now)
+        ask = await _keep_details(db, session, details, now, ask_shop=ask_shop)
     if ask:
         await express_callbacks.ask_for_shipping(ctx, session_id)
 
 
-async def _keep_details(
-    db: AsyncSession, session: CheckoutSession, details: Details, now: datetime
-) -> bool:
-    """Check and keep; whether the shop has to be asked for shipping options now."""
+async def check_details(db: AsyncSession, session: CheckoutSession, details: Details) -> Details:
+    """The details in their stored form. DetailsInvalid; InvalidRequest where the session's details
+    are not the payer's to give."""
     if not session.express:
         raise InvalidRequest("this session's details are the shop's")
     profile = await db.get(Profile, (session.account_id, session.profile_id))
     assert profile is not None
-    body = copy.deepcopy(session.body)
-    configuration = {**profile.configuration, **(body.get("configuration") or {})}
+    configuration = {**profile.configuration, **(session.body.get("configuration") or {})}
     countries, _ = contact.countries_of(configuration, session.currency)
+    required = _shipping_required(session)
+    return contact.check_details(details, countries, shipping_required=required)
+
+
+def _shipping_required(session: CheckoutSession) -> bool:
+    express = session.body.get("express") or {}
+    return bool(express.get("shipping_mode") != "shipping_not_required")
+
+
+async def _keep_details(
+    db: AsyncSession, session: CheckoutSession, details: Details, now: datetime, *, ask_shop: bool
+) -> bool:
+    """Check and keep; whether the shop has to be asked for shipping options now."""
+    checked = await check_details(db, session, details)
+    body = copy.deepcopy(session.body)
     express = body.get("express") or {}
-    required = express.get("shipping_mode") != "shipping_not_required"
-    checked = contact.check_details(details, countries, shipping_required=required)
+    required = _shipping_required(session)
     contact.keep(body, checked)
     if body == session.body and session.details_done:
         return False
@@ -108,7 +122,7 @@ async def _keep_details(
     await events.record(db, session, "SET_SHIPPING_ADDRESS", now, shown)
     if checked.billing is not None:
         await events.record(db, session, "SET_BILLING_ADDRESS", now)
-    ask = required and bool(express.get("shipping_address_callback_url"))
+    ask = ask_shop and required and bool(express.get("shipping_address_callback_url"))
     session.details_done = not ask
     choices = express.get("shipping_options") or []
     if choices and session.chosen_shipping is None and not ask:

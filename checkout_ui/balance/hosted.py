@@ -14,14 +14,12 @@ from checkout_ui.build_plugin import BALANCE_ROUTE
 from checkout_ui.hosted_page import (
     LANG,
     TITLE,
-    content_security_policy,
-    html_answer,
-    language_of,
     replace_text,
     template_of,
     with_style,
     without_script,
 )
+from checkout_ui.served import content_security_policy, html_answer, language_of
 
 
 def create_page() -> FastAPI:

@@ -72,6 +72,11 @@ class _Form(BaseModel):
         )
 
 
+def read_form(form_data: object, *, billing_allowed: bool) -> Details:
+    """The details as typed. ValidationError where the form is none of ours."""
+    return _Form.read(form_data).details(billing_allowed=billing_allowed)
+
+
 class DetailsState(Checkout):
     @rx.event(background=True)
     async def save(self, form_data: dict[str, Any]):

@@ -6,14 +6,11 @@ there is nothing to see. No picture leaves the browser.
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import reflex as rx
 
 from checkout_ui.parts import icon, words
+from checkout_ui.versions import versioned
 
-_SCRIPT = Path(__file__).parent.parent.parent / "assets" / "scan.js"
 _TOLD = {
     "data-starting": "page.scan_starting",
     "data-looking": "page.scan_looking",
@@ -24,11 +21,6 @@ _TOLD = {
 }
 
 
-def script_url() -> str:
-    """With the content's hash, so that a browser may keep it for good."""
-    return f"/{_SCRIPT.name}?v={hashlib.sha256(_SCRIPT.read_bytes()).hexdigest()[:12]}"
-
-
 def scan() -> rx.Component:
     return rx.el.div(
         rx.el.button(
@@ -37,7 +29,7 @@ def scan() -> rx.Component:
             type="button",
             id="scan",
             class_name="quiet",
-            custom_attrs={"data-script": script_url(), "aria-haspopup": "dialog"},
+            custom_attrs={"data-script": versioned("scan.js"), "aria-haspopup": "dialog"},
         ),
         _dialog(),
         rx.el.p(

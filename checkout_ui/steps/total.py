@@ -8,7 +8,8 @@ from checkout_ui.parts import words
 from checkout_ui.state import Checkout
 
 
-def total() -> rx.Component:
+def total(element_id: str = "total") -> rx.Component:
+    """The sums, also where they stand a second time under another id."""
     sums = Checkout.sums
     return rx.el.dl(
         rx.cond(
@@ -16,19 +17,19 @@ def total() -> rx.Component:
             rx.fragment(
                 rx.el.div(
                     rx.el.dt(words("total.order")),
-                    rx.el.dd(sums.order, class_name="amount", id="total-order"),
+                    rx.el.dd(sums.order, class_name="amount", id=f"{element_id}-order"),
                 ),
                 rx.el.div(
                     rx.el.dt(words("total.card")),
-                    rx.el.dd(sums.card, class_name="amount saved", id="total-card"),
+                    rx.el.dd(sums.card, class_name="amount saved", id=f"{element_id}-card"),
                 ),
             ),
         ),
         rx.el.div(
             rx.el.dt(words("total.to_pay")),
-            rx.el.dd(sums.to_pay, class_name="amount", id="total-to-pay"),
+            rx.el.dd(sums.to_pay, class_name="amount", id=f"{element_id}-to-pay"),
             class_name="grand",
         ),
         class_name="sums total",
-        id="total",
+        id=element_id,
     )

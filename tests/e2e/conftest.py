@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.browser import chromium_arguments
 from tests.support.demo import Demo, Merchant, Shop
+from tests.support.host import HostPage, HostServer, host_server, make_profile
 from tests.support.payer import Payer
 
 PHONE = {"width": 390, "height": 844}
@@ -80,6 +81,47 @@ def new_payer(browser: Browser, demo: Demo) -> Iterator[NewPayer]:
     for payer in payers:
         payer.page.context.close()
     assert [payer.complaints for payer in payers if payer.complaints] == []
+
+
+@pytest.fixture(scope="session")
+def host(built_frontend: Path, repository: Path) -> Iterator[HostServer]:
+    """A shop's pages of another origin, with Dintero's Web SDK from npm."""
+    with host_server(repository) as server:
+        yield server
+
+
+NewHost = Callable[..., HostPage]
+
+
+@pytest.fixture
+def new_host(
+    browser: Browser, demo: Demo, merchant: Merchant, host: HostServer
+) -> Iterator[NewHost]:
+    """Makes a tab with the shop's page, for a session of a profile that its origin may embed. As
+    for a payer, nothing of ours may be complained of."""
+    made: list[Payer] = []
+
+    def make(session: dict[str, str], origin: str = "", **wanted: Any) -> HostPage:
+        options: dict[str, Any] = {"viewport": PHONE, "locale": "nb-NO"} | wanted
+        tab = Payer(browser.new_context(**options), demo.base_url)
+        made.append(tab)
+        return HostPage(tab.page, demo, session["id"], origin or host.origin)
+
+    yield make
+    for tab in made:
+        tab.page.context.close()
+    assert [tab.complaints for tab in made if tab.complaints] == []
+
+
+@pytest.fixture(scope="session")
+def embeddable(demo: Demo, host: HostServer) -> str:
+    """A profile whose sessions the shop's page may embed, under the first of its names."""
+    with Shop().running() as shop:
+        merchant = Merchant(demo, shop)
+        try:
+            return make_profile(demo, merchant, host.origin)
+        finally:
+            merchant.http.close()
 
 
 @pytest.fixture

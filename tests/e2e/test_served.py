@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import Browser, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.demo import ADDRESS, Demo, Merchant, Shop
+from tests.support.demo import Demo, Merchant
 from tests.support.payer import Payer
 
 NewPayer = Callable[..., Payer]
@@ -193,92 +193,6 @@ def _hear(socket: ClientConnection, wanted: str) -> str:
         if wanted in heard:
             return heard
     raise AssertionError(f"{wanted} never came")
-
-
-# --- in a frame ---------------------------------------------------------------------------------
-
-_HOST = """<!DOCTYPE html><title>Host</title><iframe id="f" src="{url}"
- style="width:100%;height:0" allow="payment; clipboard-write *"
- sandbox="allow-scripts allow-forms allow-same-origin allow-popups
- allow-popups-to-escape-sandbox allow-top-navigation"></iframe>
-<script>window.heard = [];
-addEventListener("message", (event) => {{
-  if (event.source === document.getElementById("f").contentWindow)
-    heard.push({{origin: event.origin, ...event.data}});
-}});</script>"""
-
-
-def _embed(browser: Browser, origin: str, url: str) -> Page:
-    """A page of `origin` with the checkout in a frame as the Web SDK makes it."""
-    page = browser.new_context(locale="nb-NO").new_page()
-    page.route(
-        f"{origin}/host",
-        lambda route: route.fulfill(content_type="text/html", body=_HOST.format(url=url)),
-    )
-    page.goto(f"{origin}/host")
-    return page
-
-
-def _heard(page: Page, kind: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = page.evaluate(
-        "kind => heard.filter(message => message.type === kind)", kind
-    )
-    return found
-
-
-def _wait_for(page: Page, kind: str) -> dict[str, Any]:
-    for _ in range(100):
-        if found := _heard(page, kind):
-            return found[-1]
-        page.wait_for_timeout(100)
-    raise AssertionError(f"no {kind}: {page.evaluate('heard')}")
-
-
-def test_a_frame_tells_its_host_how_high_it_is_and_how_it_ended(
-    browser: Browser, demo: Demo, merchant: Merchant
-) -> None:
-    session = merchant.session(5000)
-    url = f"{demo.base_url}/?sdk=1.0.0&ui=inline&language=no&sid={session['id']}"
-    page = _embed(browser, demo.facts["shop_url"], url)
-    loaded = _wait_for(page, "SessionLoaded")
-    assert (loaded["sid"], loaded["origin"]) == (session["id"], demo.base_url)
-    assert loaded["session"]["order"] == {"amount": 5000, "currency": "NOK"}
-    assert _wait_for(page, "HeightChanged")["height"] > 300
-    page.evaluate("document.getElementById('f').style.height = '1400px'")
-    frame = page.frame_locator("#f")
-    _pay_with_card(frame, merchant.card())
-    paid = _wait_for(page, "SessionPaymentAuthorized")
-    assert paid["merchant_reference"] == "order-1"
-    assert f"transaction_id={paid['transaction_id']}" in paid["href"]
-    # From here on it is the host's to say where the payer goes.
-    page.wait_for_timeout(500)
-    assert _heard(page, "TopLevelNavigation") == []
-    assert page.url.endswith("/host")
-    page.context.close()
-
-
-def _pay_with_card(frame: FrameLocator, card: dict[str, str]) -> None:
-    frame.locator("#email").fill("kari@example.no")
-    frame.locator("#phone_number").fill("41234567")
-    for name, value in ADDRESS.items():
-        frame.locator(f"#shipping_address-{name}").fill(value)
-    frame.locator("#details-save").click()
-    frame.locator("#gift_card_number").fill(card["number"])
-    frame.locator("#gift_card_pin").fill(card["pin"])
-    frame.locator("#card-add").click()
-    expect(frame.locator("#card-in-use")).to_be_visible()
-    frame.locator("#pay-button").click()
-
-
-def test_a_host_that_the_profile_does_not_name_gets_no_frame(
-    browser: Browser, demo: Demo, merchant: Merchant, shop: Shop
-) -> None:
-    session = merchant.session()
-    page = _embed(browser, shop.url, session["url"])
-    page.wait_for_timeout(1500)
-    assert page.evaluate("heard") == []
-    expect(page.frame_locator("#f").locator("main")).to_have_count(0)
-    page.context.close()
 
 
 # --- a bad line ---------------------------------------------------------------------------------

@@ -59,12 +59,16 @@ def _add_card(checkout: Page | FrameLocator, card: dict[str, str]) -> None:
 
 
 def _pay_at_acquirer(visitor: Page) -> None:
+    _fill_in_at_acquirer(visitor)
+    visitor.wait_for_url(re.compile(r"/orders/.*transaction_id="))
+
+
+def _fill_in_at_acquirer(visitor: Page) -> None:
     visitor.locator("input[name=number]").fill(APPROVED)
     visitor.locator("input[name=expiry]").fill("12/34")
     visitor.locator("input[name=cvc]").fill("123")
     visitor.locator("input[name=name]").fill("Kari Nordmann")
     visitor.locator("#pay").click()
-    visitor.wait_for_url(re.compile(r"/orders/.*transaction_id="))
 
 
 def _row(visitor: Page, name: str) -> list[str]:
@@ -141,7 +145,8 @@ def test_the_embedded_checkout_sets_its_height_and_ends_on_the_order(
 ) -> None:
     _choose(visitor, demo)
     visitor.get_by_role("button", name="Check out on this page").click()
-    frame, checkout = visitor.locator("#checkout"), visitor.frame_locator("#checkout")
+    frame = visitor.locator("#checkout iframe")
+    checkout = visitor.frame_locator("#checkout iframe")
     checkout.locator("#details-save").wait_for()
     _height_follows(frame, checkout)
     _give_details(checkout)
@@ -154,7 +159,7 @@ def test_the_embedded_checkout_sets_its_height_and_ends_on_the_order(
 
 def _height_follows(frame: Locator, checkout: FrameLocator) -> None:
     """The frame is as high as what is in it: nothing to scroll inside."""
-    expect(frame).to_have_attribute("style", re.compile(r"height: \d{3,4}px"))
+    expect(frame).to_have_attribute("style", re.compile(r"height:\s?\d{3,4}px"))
     hidden = checkout.locator("html").evaluate("e => e.scrollHeight - e.clientHeight")
     assert hidden <= 1
 
@@ -164,7 +169,7 @@ def test_an_embedded_cancel_ends_on_the_order_and_can_be_tried_again(
 ) -> None:
     _choose(visitor, demo)
     visitor.get_by_role("button", name="Check out on this page").click()
-    checkout = visitor.frame_locator("#checkout")
+    checkout = visitor.frame_locator("#checkout iframe")
     checkout.locator("#details-save").wait_for()
     checkout.locator("#cancel summary").click()
     checkout.locator("#cancel-yes").click()
@@ -172,7 +177,7 @@ def test_an_embedded_cancel_ends_on_the_order_and_can_be_tried_again(
     expect(visitor.get_by_role("alert")).to_contain_text("The payment was cancelled")
     first = visitor.locator("h1").inner_text()
     visitor.get_by_role("button", name="Try again").click()
-    visitor.frame_locator("#checkout").locator("#details-save").wait_for()
+    visitor.frame_locator("#checkout iframe").locator("#details-save").wait_for()
     assert visitor.locator("main a").first.inner_text() not in first
 
 
@@ -190,14 +195,14 @@ def test_a_message_that_is_not_from_the_checkout_changes_nothing(
     _choose(visitor, demo)
     visitor.get_by_role("button", name="Check out on this page").click()
     frame = visitor.locator("#checkout")
-    visitor.frame_locator("#checkout").locator("#details-save").wait_for()
+    visitor.frame_locator("#checkout iframe").locator("#details-save").wait_for()
     before = visitor.url
     sid = frame.get_attribute("data-sid")
     # From our own window: right origin for us, wrong one for the checkout, and not its frame.
     visitor.evaluate("message => window.postMessage(message, '*')", {**message, "sid": sid})
     visitor.wait_for_timeout(300)
     assert visitor.url == before
-    assert "4321px" not in (frame.get_attribute("style") or "")
+    assert "4321px" not in (frame.locator("iframe").get_attribute("style") or "")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -218,3 +223,33 @@ def test_every_page_of_the_shop_is_accessible_and_fits(
         assert violations(found) == [], address
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
     context.close()
+
+
+def test_paid_in_a_window_that_the_frame_opens(
+    visitor: Page, demo: Demo, merchant: Merchant
+) -> None:
+    _choose(visitor, demo)
+    visitor.get_by_role("button", name="Check out in a window").click()
+    button = visitor.locator("#dintero-checkout-sdk-launch-pop-out")
+    expect(button).to_have_text("Go to payment", timeout=20000)
+    with visitor.expect_popup() as popped:
+        button.click()
+    window = popped.value
+    _give_details(window)
+    _add_card(window, merchant.card(10000))
+    window.locator("#pay-button").click()
+    _fill_in_at_acquirer(window)
+    visitor.wait_for_url(re.compile(r"/orders/.*transaction_id="), timeout=30000)
+    assert window.is_closed()
+    assert _row(visitor, "authorized") == ["100.00 NOK", "300.00 NOK", "400.00 NOK"]
+
+
+def test_the_buyer_can_have_it_elsewhere(visitor: Page, demo: Demo) -> None:
+    _choose(visitor, demo)
+    visitor.get_by_role("button", name="Check out on this page").click()
+    visitor.frame_locator("#checkout iframe").locator("#details-save").wait_for()
+    visitor.get_by_role("button", name="Pay in a window instead").click()
+    expect(visitor.locator("#dintero-checkout-sdk-launch-pop-out")).to_be_visible(timeout=20000)
+    visitor.get_by_role("button", name="Go to the checkout's own page").click()
+    visitor.wait_for_url(f"{demo.base_url}/v1/view/**")
+    expect(visitor.locator("#details-save")).to_be_visible()

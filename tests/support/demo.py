@@ -84,6 +84,15 @@ class Demo:
     def directory(self) -> Path:
         return self._directory
 
+    def gateway(self) -> dict[str, str]:
+        """The demo's credentials at its card acquirer, for a profile of a test's own."""
+        seed = json.loads((self._directory / "seed.json").read_text(encoding="utf-8"))
+        return {
+            "base_url": self.acquirer_url,
+            "secret_key": seed["gateway_key"],
+            "webhook_secret": seed["webhook_secret"],
+        }
+
     def start(self) -> None:
         command = [sys.executable, "-m", "backend.cli", "demo"]
         with contextlib.ExitStack() as files:

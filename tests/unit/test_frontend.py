@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -9,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from backend import frontend
-from backend.frontend import FrontendBuildFailed, ensure_frontend
+from backend.frontend import (
+    SHOP_PACKAGES,
+    FrontendBuildFailed,
+    ensure_frontend,
+    ensure_shop_packages,
+)
 
 
 @pytest.fixture
@@ -131,3 +137,19 @@ def test_a_failed_build_says_why_and_is_tried_again(project: Path) -> None:
         with pytest.raises(FrontendBuildFailed, match="no page today"):
             ensure_frontend(project)
     assert not (project / ".web" / "build" / "gavekort.sources").exists()
+
+
+def test_the_shops_packages_are_those_of_the_lock(repository: Path) -> None:
+    """Unmodified, and none of their scripts is run: npm itself compares the integrity hashes."""
+    modules = ensure_shop_packages(repository)
+    folder = repository / SHOP_PACKAGES
+    lock = json.loads((folder / "package-lock.json").read_text())["packages"]
+    installed = json.loads((modules / ".package-lock.json").read_text())["packages"]
+    assert {name for name in lock if name} == set(installed)
+    for name, entry in installed.items():
+        assert entry["integrity"] == lock[name]["integrity"]
+        assert lock[name]["integrity"].startswith("sha512-")
+        assert "resolved" not in lock[name], "the lock names no host"
+    before = (modules / ".gavekort").stat().st_mtime_ns
+    ensure_shop_packages(repository)
+    assert (modules / ".gavekort").stat().st_mtime_ns == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -108,20 +108,39 @@ def test_shipping_options_are_sent_only_when_asked_for(shop: RunningShop) -> Non
         assert all(required in option for option in options)
 
 
-def test_embedded_the_frame_holds_the_checkout_and_nothing_else_may_be_framed(
-    shop: RunningShop,
-) -> None:
+def test_embedded_by_the_sdk_and_nothing_else_may_be_framed(shop: RunningShop) -> None:
     answer = shop.buy(display="here", language="nb")
     (session_id,) = shop.api.sessions
     page = shop.browser.get(answer.headers["location"])
-    source = re.search(r'src="([^"]*ui=inline[^"]*)"', page.text)
-    assert source is not None
-    frame = urlsplit(source[1].replace("&amp;", "&"))
-    assert f"{frame.scheme}://{frame.netloc}{frame.path}" == f"{shop.api.base_url}/"
-    assert parse_qs(frame.query) == {"ui": ["inline"], "language": ["nb"], "sid": [session_id]}
+    assert f'data-endpoint="{shop.api.base_url}" data-sid="{session_id}"' in page.text
+    assert 'data-language="nb" data-pop-out="false"' in page.text
+    assert '<script src="/npm/dintero-checkout-web-sdk.umd.min.js" defer>' in page.text
     policy = page.headers["content-security-policy"]
     assert f"frame-src {shop.api.base_url};" in policy
     assert "frame-ancestors 'none'" in policy
+    # The SDK styles its frame in place: on this page alone.
+    assert "style-src 'self' 'unsafe-inline'" in policy
+    assert "unsafe-inline" not in shop.browser.get("/").headers["content-security-policy"]
+
+
+def test_the_same_session_shown_elsewhere(shop: RunningShop) -> None:
+    answer = shop.buy(display="window")
+    paying = answer.headers["location"]
+    assert 'data-pop-out="true"' in shop.browser.get(paying).text
+    show = paying.replace("/pay", "/show")
+    here = shop.browser.post(show, data={"display": "here"})
+    assert (here.status_code, here.headers["location"]) == (303, paying)
+    assert 'data-pop-out="false"' in shop.browser.get(paying).text
+    own = shop.browser.post(show, data={"display": "page"})
+    (session_id,) = shop.api.sessions
+    assert own.headers["location"].startswith(f"{shop.api.base_url}/v1/view/{session_id}")
+    nowhere = shop.browser.post(show, data={"display": "nowhere"})
+    assert nowhere.headers["location"] == paying.removesuffix("/pay")
+
+
+def test_a_place_that_there_is_none_of(shop: RunningShop) -> None:
+    assert shop.buy(display="attic").status_code == 400
+    assert shop.api.sessions == {}
 
 
 def test_the_order_page_shows_who_paid_what(shop: RunningShop) -> None:

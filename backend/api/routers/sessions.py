@@ -17,7 +17,7 @@ from backend.payments.attempts import settle_return
 from backend.payments.cancel import cancel_session
 from backend.payments.push import create_and_push, update_and_end_push
 from backend.sessions.events import Request as Origin_
-from backend.sessions.links import view_link
+from backend.sessions.links import POP_OUT_COOKIE, pop_out_link, view_link
 from backend.sessions.listing import SessionFilter, list_sessions
 from backend.sessions.publish import read_publish
 from backend.sessions.request import Moment, SessionRequest
@@ -124,7 +124,11 @@ async def cancel(session_id: str, ctx: Context, caller: Caller) -> dict[str, Any
 async def come_back(
     session_id: str, redirect_ref: str, request: Request, ctx: Context
 ) -> RedirectResponse:
-    """The payer is back from the provider: on to the shop, or to the page."""
+    """The payer is back from the provider: on to the shop, or to the page. In a window of its own
+    to the page in any case, which tells the shop's page."""
     url = await settle_return(ctx, session_id, redirect_ref, dict(request.query_params))
+    pop_out = request.cookies.get(POP_OUT_COOKIE)
+    if pop_out is not None:
+        url = pop_out_link(ctx.settings.base_url, session_id, pop_out)
     headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     return RedirectResponse(url, status_code=302, headers=headers)

@@ -11,7 +11,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from fastapi import FastAPI, Form, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException
@@ -23,11 +29,15 @@ from backend.sandbox.shop import amounts, catalog
 from backend.sandbox.shop.checkout_api import ApiError, CheckoutApi
 from backend.sandbox.shop.config import ShopConfig
 from backend.sandbox.shop.guard import BrowserGuard
-from backend.sandbox.shop.orders import Choices, Order, Orders
+from backend.sandbox.shop.orders import DISPLAYS, Choices, Order, Orders
 from backend.sandbox.shop.split import Split, split_of
 from backend.sandbox.sms import outbox as sms
 
 _HERE = Path(__file__).parent
+_SDK = (
+    _HERE / "npm" / "node_modules" / "@dintero" / "checkout-web-sdk" / "dist"
+    / "dintero-checkout-web-sdk.umd.min.js"
+)  # fmt: skip
 _SEE_OTHER = 303
 _LATEST_ORDERS = 10
 _UNGUARDED = frozenset({"/callback", "/sms/messages"})
@@ -83,7 +93,7 @@ class Shop:
             return f"/orders/{order.reference}"
         url = _with_language(session["url"], choices.language)
         self.orders.keep_session(order.reference, session["id"], url)
-        return f"/orders/{order.reference}/pay" if choices.embedded else url
+        return url if choices.display == "page" else f"/orders/{order.reference}/pay"
 
     def transaction_of(self, order: Order, told: str | None = None) -> dict[str, Any] | None:
         """The order's transaction, read from the checkout; None where there is none yet.
@@ -140,6 +150,7 @@ def create_app(config: ShopConfig, data_dir: Path) -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    _add_sdk(app)
     # Not the shop's: the demo's SMS gateway and mailbox live at its address, to save a program.
     app.mount("/sms", sms.create_app(data_dir / "sms"), name="sms")
     app.mount("/mail", create_mailbox(mailbox), name="mail")
@@ -149,6 +160,16 @@ def create_app(config: ShopConfig, data_dir: Path) -> FastAPI:
     _add_errors(app, shop)
     app.add_middleware(BrowserGuard, config=config, unguarded=_UNGUARDED)
     return app
+
+
+def _add_sdk(app: FastAPI) -> None:
+    """Dintero's Web SDK, unmodified, from where npm has put it (`gavekort build`)."""
+
+    @app.get(f"/npm/{_SDK.name}")
+    def sdk() -> Response:
+        if not _SDK.is_file():
+            raise HTTPException(404)
+        return FileResponse(_SDK, media_type="text/javascript")
 
 
 def _add_window(app: FastAPI, shop: Shop) -> None:
@@ -194,7 +215,9 @@ def _add_window(app: FastAPI, shop: Shop) -> None:
     ) -> Response:
         if catalog.find_product(product) is None or language not in catalog.LANGUAGES:
             return shop.refuse(request, 400, "There is no such product, or no such language.")
-        choices = Choices(product, preset_card_id or None, shipping, language, display == "here")
+        if display not in DISPLAYS:
+            return shop.refuse(request, 400, "The checkout cannot be shown there.")
+        choices = Choices(product, preset_card_id or None, shipping, language, display)
         return RedirectResponse(shop.start(choices), _SEE_OTHER)
 
 
@@ -230,8 +253,18 @@ def _add_orders(app: FastAPI, shop: Shop) -> None:
             "pay.html",
             order=order,
             product=catalog.find_product(order.choices.product),
-            frame_url=_frame_url(shop.config, order),
+            window=order.choices.display == "window",
         )
+
+    @app.post("/orders/{reference}/show")
+    def show(reference: str, display: Annotated[str, Form()]) -> Response:
+        """The same session, shown elsewhere."""
+        order = found(reference)
+        if display not in DISPLAYS or order.checkout_url is None:
+            return RedirectResponse(f"/orders/{reference}", _SEE_OTHER)
+        shop.orders.keep_display(reference, display)
+        url = order.checkout_url if display == "page" else f"/orders/{reference}/pay"
+        return RedirectResponse(url, _SEE_OTHER)
 
     @app.post("/orders/{reference}/again")
     def again(reference: str) -> Response:
@@ -310,9 +343,3 @@ def _with_language(url: str, language: str) -> str:
     parts = urlsplit(url)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name != "language"]
     return urlunsplit(parts._replace(query=urlencode([*query, ("language", language)])))
-
-
-def _frame_url(config: ShopConfig, order: Order) -> str:
-    """As the Web SDK builds it for an endpoint of one's own (reference/dintero-api.md#7.1)."""
-    query = {"ui": "inline", "language": order.choices.language, "sid": order.session_id}
-    return f"{config.base_url}/?{urlencode(query)}"

@@ -21,8 +21,8 @@ class BrowserGuard:
         self._unguarded = unguarded
         # A name of somebody else's that resolves to this machine is not this shop.
         self._hosts = {urlsplit(config.shop_url).hostname, "localhost", "127.0.0.1", "::1"}
+        self._policy, self._paying_policy = _policy(config), _policy(config, paying=True)
         self._headers = {
-            "Content-Security-Policy": _policy(config),
             "X-Content-Type-Options": "nosniff",
             # The embedded checkout learns our origin from it, and nothing more.
             "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -43,10 +43,14 @@ class BrowserGuard:
             )
             return
 
+        paying = scope["path"].startswith("/orders/") and scope["path"].endswith("/pay")
+        policy = self._paying_policy if paying else self._policy
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 sent = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                ours = {**self._headers, "Content-Security-Policy": policy}
+                for name, value in ours.items():
                     # A mail as it came has a stricter policy of its own.
                     sent.setdefault(name, value)
             await send(message)
@@ -69,12 +73,14 @@ def _from_our_own_page(headers: Headers) -> bool:
     return urlsplit(headers.get("origin", "")).netloc == headers.get("host")
 
 
-def _policy(config: ShopConfig) -> str:
-    """Form targets hold the checkout too: browsers check the redirect after a form as well."""
+def _policy(config: ShopConfig, *, paying: bool = False) -> str:
+    """Form targets hold the checkout too: browsers check the redirect after a form as well. The
+    Web SDK, on the page where one pays, sets its frame's and its button's style in place."""
+    styles = "'self' 'unsafe-inline'" if paying else "'self'"
     return "; ".join(
         (
             "default-src 'none'",
-            "style-src 'self'",
+            f"style-src {styles}",
             "script-src 'self'",
             "img-src 'self'",
             f"frame-src {config.checkout_origin}",

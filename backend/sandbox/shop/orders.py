@@ -46,6 +46,11 @@ CREATE TABLE IF NOT EXISTS forms (
 """
 
 
+DISPLAYS = ("page", "here", "window")
+"""On a page of its own, in a frame on the shop's page, or in a window that the frame opens. In the
+books as its place in this row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choices:
     """What the visitor chose on the product's page."""
@@ -54,7 +59,8 @@ class Choices:
     preset_card_id: str | None
     with_shipping: bool
     language: str
-    embedded: bool
+    display: str
+    """Where the checkout is shown: one of DISPLAYS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,7 @@ class Orders:
                     choices.preset_card_id,
                     choices.with_shipping,
                     choices.language,
-                    choices.embedded,
+                    DISPLAYS.index(choices.display),
                 ),
             )
         order = self.find(reference)
@@ -142,6 +148,13 @@ class Orders:
             db.execute(
                 "UPDATE orders SET session_id = ?, checkout_url = ? WHERE reference = ?",
                 (session_id, checkout_url, reference),
+            )
+
+    def keep_display(self, reference: str, display: str) -> None:
+        with self._work() as db:
+            db.execute(
+                "UPDATE orders SET embedded = ? WHERE reference = ?",
+                (DISPLAYS.index(display), reference),
             )
 
     def keep_transaction(self, reference: str, transaction_id: str) -> None:
@@ -246,7 +259,7 @@ def _order(row: sqlite3.Row) -> Order:
             preset_card_id=row["preset_card_id"],
             with_shipping=bool(row["with_shipping"]),
             language=row["language"],
-            embedded=bool(row["embedded"]),
+            display=DISPLAYS[row["embedded"]],
         ),
         session_id=row["session_id"],
         checkout_url=row["checkout_url"],

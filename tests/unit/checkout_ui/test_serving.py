@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout_ui import hosted_page, quiet_log
+from checkout_ui import hosted_page, quiet_log, served
 from checkout_ui.balance.state import account_of
 from checkout_ui.build_plugin import BALANCE_ROUTE, PRERENDERED_ROUTES
 from checkout_ui.state import session_id_of
@@ -66,7 +66,7 @@ def test_every_first_text_has_its_place_in_the_prerendered_page(built_frontend: 
 def test_only_origins_get_into_the_policy() -> None:
     good = ("https://shop.example", "https://*.shop.example", "http://127.0.0.1:8020")
     bad = ("*", "https://a.example; script-src *", "javascript:x", "https://a b", "shop.example")
-    assert [origin for origin in (*good, *bad) if hosted_page._is_origin(origin)] == list(good)
+    assert [origin for origin in (*good, *bad) if served.is_origin(origin)] == list(good)
 
 
 def test_what_was_typed_stays_out_of_the_log() -> None:

@@ -1,0 +1,48 @@
+"""The page that embeds ours is asked what the shop can send to an address, instead of the shop's
+server by callback. It changes the session itself, and the address is kept after that.
+
+Source: `reference/dintero-api.md#73-messages-page--sdk` (AddressCallback), `#64-express-callbacks`.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from backend.context import Backend
+from backend.errors import ShippingUnavailable
+from backend.sessions import details as contact
+from backend.sessions import payer
+from backend.sessions.details import Details
+from backend.sessions.load import check_not_locked, check_open, get_session
+from backend.sessions.public import read_public_session
+
+
+async def with_address(ctx: Backend, session_id: str, details: Details) -> dict[str, Any]:
+    """The public session as it will be with these details, which are not kept yet.
+
+    DetailsInvalid names every bad field; errors of a session that takes no details otherwise.
+    """
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+        now = ctx.clock.now()
+        check_open(session, now, None)
+        check_not_locked(ctx, session, now)
+        checked = await payer.check_details(db, session, details)
+    shown = copy.deepcopy(await read_public_session(ctx, session_id))
+    contact.keep(shown, checked)
+    return shown
+
+
+async def keep_address(ctx: Backend, session_id: str, details: Details) -> None:
+    """Keep what `with_address` showed, after the shop has changed the session.
+
+    ShippingUnavailable where it left no shipping option: nothing is kept then.
+    """
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+        express = session.body.get("express") or {}
+    required = express.get("shipping_mode") != "shipping_not_required"
+    if required and express.get("shipping_options") == []:
+        raise ShippingUnavailable("cannot_ship", "the shop does not ship to this address")
+    await payer.set_details(ctx, session_id, details, ask_shop=False)

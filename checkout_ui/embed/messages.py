@@ -1,0 +1,186 @@
+"""The messages between the page and the one that embeds it: what goes out, what may come in.
+
+Pure. Going out, a message is a dict without `sid`, which assets/embed.js adds, as it adds `mid`.
+Coming in, everything is from a stranger. Source: `reference/dintero-api.md#7.3`, `#7.4`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from backend.sessions.view import CheckoutView, PageState
+
+MAX_HEARD = 20_000
+"""Characters of one message from the browser; a details form is far less."""
+
+Message = dict[str, Any]
+
+_ENDED = (PageState.PAID, PageState.ON_HOLD, PageState.CANCELLED, PageState.EXPIRED)
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,260}")
+
+
+# --- page -> SDK ---------------------------------------------------------------------------------
+
+
+def loaded(session: dict[str, Any]) -> Message:
+    return {"type": "SessionLoaded", "session": session}
+
+
+def updated(session: dict[str, Any]) -> Message:
+    return {"type": "SessionUpdated", "session": session}
+
+
+def not_found() -> Message:
+    """Of an expired session too: the SDK has no other message for it."""
+    return {"type": "SessionNotFound"}
+
+
+def locked(pay_lock_id: str) -> Message:
+    return {"type": "SessionLocked", "pay_lock_id": pay_lock_id}
+
+
+def lock_failed() -> Message:
+    return {"type": "SessionLockFailed"}
+
+
+def validate(session: dict[str, Any]) -> Message:
+    return {"type": "ValidateSession", "session": session}
+
+
+def address_callback(session: dict[str, Any]) -> Message:
+    """`session` has the address that is not kept yet."""
+    return {"type": "AddressCallback", "session": session}
+
+
+def has_ended(view: CheckoutView) -> bool:
+    """Whether there is nothing more to do here for the payer: `final` says how it ended."""
+    return view.state in _ENDED
+
+
+def final(view: CheckoutView) -> Message:
+    """The message after which the host goes on; `href` is the complete return URL."""
+    href = view.leave_url
+    query = {name: values[0] for name, values in parse_qs(urlsplit(href).query).items()}
+    if view.state in (PageState.PAID, PageState.ON_HOLD):
+        paid = view.state is PageState.PAID
+        return {
+            "type": "SessionPaymentAuthorized" if paid else "SessionPaymentOnHold",
+            "transaction_id": view.transaction_id or "",
+            "merchant_reference": query.get("merchant_reference", ""),
+            "href": href,
+        }
+    if view.state is PageState.EXPIRED:
+        return not_found()
+    error = query.get("error", "cancelled")
+    if error != "cancelled":
+        return {"type": "SessionPaymentError", "error": error, "href": href}
+    return {"type": "SessionCancel", "href": href}
+
+
+def target(asked: str, view: CheckoutView | None, *, secure: bool) -> str:
+    """The one origin that messages go to and are taken from; empty where the page that embeds us
+    may not. As the Content-Security-Policy says it (`served`), and for a pop-out's opener, which no
+    policy binds, all there is. Without an origin (`no-referrer`) the profile's only one."""
+    allowed = view.allowed_frame_ancestors if view is not None else ()
+    if not asked and len(allowed) == 1 and _ORIGIN.fullmatch(allowed[0]):
+        return allowed[0]
+    if not _ORIGIN.fullmatch(asked):
+        return ""
+    if allowed:
+        return asked if any(_is_one_of(asked, entry) for entry in allowed) else ""
+    return asked if asked.startswith("https://") or not secure else ""
+
+
+def _is_one_of(origin: str, entry: str) -> bool:
+    """`https://*.shop.example` is any name under it, as in the policy."""
+    scheme, _, rest = entry.partition("://*.")
+    return origin == entry or bool(
+        rest and origin.startswith(f"{scheme}://") and origin.endswith(f".{rest}")
+    )
+
+
+# --- SDK -> page, and what assets/embed.js itself asks -------------------------------------------
+
+_Told = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
+_Form = dict[Annotated[str, Field(max_length=80)], Annotated[str, Field(max_length=300)]]
+
+
+class _Heard(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Hello(_Heard):
+    """The script is there; `page` is new with every load of it."""
+
+    kind: Literal["hello"]
+    page: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{4,40}$")]
+    origin: Annotated[str, Field(max_length=300)] = ""
+
+
+class Changed(_Heard):
+    """What the page shows has changed."""
+
+    kind: Literal["changed"]
+
+
+class Look(_Heard):
+    """Show what is true now, and say nothing."""
+
+    kind: Literal["look"]
+
+
+class Speak(_Heard):
+    """Another language; one that there is no catalogue of changes nothing."""
+
+    kind: Literal["speak"]
+    language: Annotated[str, Field(max_length=40)]
+
+
+class Lock(_Heard):
+    kind: Literal["lock"]
+
+
+class Refresh(_Heard):
+    kind: Literal["refresh"]
+
+
+class Validate(_Heard):
+    """Pay was pressed, and the host wants to be asked first."""
+
+    kind: Literal["validate"]
+    form: Annotated[_Form, Field(max_length=40)]
+
+
+class AskAddress(_Heard):
+    """The details were sent, and the host is asked for shipping options."""
+
+    kind: Literal["address"]
+    form: Annotated[_Form, Field(max_length=40)]
+
+
+class Answer(_Heard):
+    """The host's answer to the one or the other; `late`: none came in time."""
+
+    kind: Literal["answer"]
+    to: Literal["validate", "address"]
+    success: bool
+    error: _Told | None = None
+    late: bool = False
+
+
+Heard = Hello | Changed | Look | Speak | Lock | Refresh | Validate | AskAddress | Answer
+_READ: TypeAdapter[Heard] = TypeAdapter(Annotated[Heard, Field(discriminator="kind")])
+
+
+def read(text: object) -> Heard | None:
+    """What the browser sent; None for anything else."""
+    if not isinstance(text, str) or len(text) > MAX_HEARD:
+        return None
+    try:
+        return _READ.validate_json(text)
+    except ValueError:
+        return None

@@ -1,0 +1,257 @@
+"""The payment in a window of its own: the button that the SDK draws over the frame, the window,
+and what the frame says meanwhile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.demo import Merchant
+from tests.support.host import HANDLERS, OPTION, HostPage, HostServer
+from tests.support.payer import ADDRESS, APPROVED, DECLINED
+
+NewHost = Callable[..., HostPage]
+
+BUTTON = "#dintero-checkout-sdk-launch-pop-out"
+BACKDROP = "#dintero-checkout-sdk-backdrop"
+
+
+@pytest.fixture
+def session(merchant: Merchant, embeddable: str, host: HostServer) -> dict[str, str]:
+    addresses = merchant.addresses() | {"return_url": f"{host.origin}/accept"}
+    return merchant.session(profile_id=embeddable, url=addresses)
+
+
+def launch(page: HostPage, handlers: tuple[str, ...] = HANDLERS, **options: Any) -> None:
+    page.embed(handlers, popOut=True, **options)
+    expect(page.page.locator(BUTTON)).to_be_visible()
+
+
+def opened(page: HostPage) -> Page:
+    with page.page.expect_popup() as popped:
+        page.page.click(BUTTON)
+    window = popped.value
+    expect(window.locator("main:not([data-stage=loading])")).to_be_attached(timeout=20000)
+    # The SDK has heard of it.
+    expect(page.page.locator(BACKDROP)).to_be_visible()
+    return window
+
+
+def give_details(window: Page) -> None:
+    window.fill("#email", "kari@example.no")
+    window.fill("#phone_number", "41234567")
+    for name, value in ADDRESS.items():
+        window.fill(f"#shipping_address-{name}", value)
+    window.click("#details-save")
+    expect(window.locator("#details-edit")).to_be_visible()
+
+
+def add_card(window: Page, card: dict[str, str]) -> None:
+    window.fill("#gift_card_number", card["number"])
+    window.fill("#gift_card_pin", card["pin"])
+    window.click("#card-add")
+    expect(window.locator("#card-in-use")).to_be_visible()
+
+
+def pay_by_bank_card(window: Page, number: str) -> None:
+    expect(window.locator("input[name=number]")).to_be_visible(timeout=15000)
+    for name, value in (
+        ("number", number), ("expiry", "12/34"), ("cvc", "123"), ("name", "Kari Nordmann"),
+    ):  # fmt: skip
+        window.fill(f"input[name={name}]", value)
+    window.click("#pay")
+
+
+def test_the_frame_shows_the_sum_and_the_sdk_draws_the_button_on_its_place(
+    new_host: NewHost, session: dict[str, str]
+) -> None:
+    page = new_host(session)
+    launch(page)
+    expect(page.frame.locator("#pop-out-total")).to_contain_text("400,00")
+    expect(page.frame.locator("#details")).to_be_hidden()
+    expect(page.frame.locator("#pay")).to_be_hidden()
+    button = page.page.locator(BUTTON)
+    expect(button).to_have_text("Gå til betaling")
+    expect(button).to_be_enabled()
+    _lies_on_its_place(page)
+    # In our look, and the place follows when the layout changes.
+    assert button.evaluate("e => getComputedStyle(e).backgroundColor") == page.frame.locator(
+        "#pop-out-place"
+    ).evaluate("e => getComputedStyle(e).backgroundColor")
+    page.page.set_viewport_size({"width": 700, "height": 900})
+    page.page.wait_for_timeout(500)
+    _lies_on_its_place(page)
+
+
+def _lies_on_its_place(page: HostPage) -> None:
+    drawn = page.page.locator(BUTTON).bounding_box()
+    place = page.frame.locator("#pop-out-place").bounding_box()
+    assert drawn is not None and place is not None
+    for side in ("x", "y", "width", "height"):
+        assert abs(drawn[side] - place[side]) <= 2, (drawn, place)
+
+
+def test_paid_in_the_window_with_card_and_gift_card(
+    new_host: NewHost, session: dict[str, str], merchant: Merchant
+) -> None:
+    """By the acquirer's page in that same window, which comes back to us and is closed."""
+    page = new_host(session)
+    launch(page)
+    window = opened(page)
+    assert "role=pop_out_payment" in window.url
+    expect(page.frame.locator("#pop-out-status")).to_have_text(
+        "Betalingen er åpen i et eget vindu."
+    )
+    expect(page.page.locator(BUTTON)).to_be_disabled()
+    card = merchant.card(10000)
+    give_details(window)
+    add_card(window, card)
+    window.click("#pay-button")
+    pay_by_bank_card(window, DECLINED)
+    window.get_by_role("link", name=re.compile("Avbryt")).click()
+    # Not paid: the window is ours again, and the payer tries anew.
+    expect(window.locator("#notice")).to_be_visible(timeout=20000)
+    assert "role=pop_out_payment" in window.url
+    window.click("#pay-button")
+    with window.expect_event("close", timeout=30000):
+        pay_by_bank_card(window, APPROVED)
+    paid = page.event("onPayment")
+    assert f"transaction_id={paid['transaction_id']}" in paid["href"]
+    expect(page.page.locator(BUTTON)).to_have_count(0)
+    expect(page.page.locator(BACKDROP)).to_have_count(0)
+    expect(page.frame.locator("h1")).to_have_text("Betalingen er fullført")
+    assert page.page.url.endswith("/host")
+    assert merchant.balance(card) == (0, 10000)
+    assert merchant.transaction(paid["transaction_id"])["status"] == "AUTHORIZED"
+    assert page.page.evaluate("events.filter(e => e.name === 'onPayment').length") == 1
+
+
+def test_without_a_handler_the_shops_page_goes_on_and_not_the_window(
+    new_host: NewHost, session: dict[str, str], merchant: Merchant
+) -> None:
+    page = new_host(session)
+    launch(page, ())
+    window = opened(page)
+    give_details(window)
+    add_card(window, merchant.card(50000))
+    with window.expect_event("close", timeout=20000):
+        window.click("#pay-button")
+    page.page.wait_for_url("**/accept?*transaction_id=*")
+
+
+def test_a_window_that_is_closed_can_be_opened_again(
+    new_host: NewHost, session: dict[str, str]
+) -> None:
+    page = new_host(session)
+    launch(page)
+    opened(page).close()
+    expect(page.frame.locator("#pop-out-status")).to_contain_text("Betalingsvinduet er lukket")
+    expect(page.page.locator(BUTTON)).to_be_enabled()
+    expect(page.page.locator(BACKDROP)).to_have_count(0)
+    window = opened(page)
+    expect(window.locator("#details-save")).to_be_visible()
+    window.locator("#cancel summary").click()
+    with window.expect_event("close", timeout=20000):
+        window.click("#cancel-yes")
+    assert "error=cancelled" in page.event("onSessionCancel")["href"]
+
+
+def test_a_window_that_the_browser_does_not_open(
+    new_host: NewHost, session: dict[str, str]
+) -> None:
+    page = new_host(session)
+    launch(page, language="no")
+    page.page.evaluate("window.open = () => null")
+    page.page.click(BUTTON)
+    expect(page.frame.locator("#pop-out-status")).to_contain_text("Tillat sprettoppvinduer")
+    own = page.frame.locator("#pop-out-own-page")
+    expect(own).to_be_visible()
+    own.click()
+    page.page.wait_for_url(re.compile(r"/v1/view/.+language=no"))
+    expect(page.page.locator("#details-save")).to_be_visible()
+
+
+def test_the_shop_is_asked_before_the_window_shows_anything(
+    new_host: NewHost, session: dict[str, str]
+) -> None:
+    page = new_host(session)
+    page.answer("onValidateSession", "window.reply = callback;")
+    launch(page, (*HANDLERS, "onValidateSession"))
+    with page.page.expect_popup() as popped:
+        page.page.click(BUTTON)
+    window = popped.value
+    page.event("onValidateSession", seconds=20)
+    assert "loader=true" in window.url
+    expect(window.locator("#details")).to_be_hidden()
+    expect(page.frame.locator("#pop-out-status")).to_have_text(
+        "Butikken kontrollerer bestillingen …"
+    )
+    page.page.evaluate("reply({success: true})")
+    expect(window.locator("#details-save")).to_be_visible(timeout=20000)
+    assert "loader" not in window.url
+    expect(page.frame.locator("#pop-out-status")).to_contain_text("åpen i et eget vindu")
+
+
+def test_a_refusal_closes_the_window_and_says_why(
+    new_host: NewHost, session: dict[str, str]
+) -> None:
+    page = new_host(session)
+    page.answer(
+        "onValidateSession",
+        "callback({success: false, clientValidationError: 'Handlekurven er endret'});",
+    )
+    launch(page, (*HANDLERS, "onValidateSession"))
+    with page.page.expect_popup() as popped:
+        page.page.click(BUTTON)
+    popped.value.wait_for_event("close", timeout=20000)
+    status = page.frame.locator("#pop-out-status")
+    expect(status).to_have_text("Handlekurven er endret")
+    # The window is closed by now, which does not take the reason away.
+    page.page.wait_for_timeout(800)
+    expect(status).to_have_text("Handlekurven er endret")
+    expect(page.page.locator(BUTTON)).to_be_enabled()
+
+
+def test_language_option_and_lock_reach_the_window(
+    new_host: NewHost, session: dict[str, str], merchant: Merchant
+) -> None:
+    page = new_host(session)
+    launch(page, language="no")
+    window = opened(page)
+    give_details(window)
+    expect(window.locator(f"[value='{OPTION}']")).to_be_checked()
+    page.page.evaluate("checkout.setActivePaymentProductType()")
+    expect(window.locator(f"[value='{OPTION}']")).not_to_be_checked()
+    assert page.event("onActivePaymentType", 2).get("payment_product_type") is None
+    page.page.evaluate("checkout.lockSession()")
+    expect(window.locator("#locked")).to_be_visible()
+    assert page.page.evaluate("events.filter(e => e.name === 'onSessionLocked').length") == 1
+    page.post({"type": "Nothing"})
+    window.locator("#language").select_option("en")
+    # The frame follows the window's language, and so does its button.
+    expect(page.frame.locator("#pop-out-heading")).to_have_text("Payment", timeout=15000)
+    expect(page.page.locator(BUTTON)).to_have_text("Go to payment")
+
+
+def test_a_window_of_a_stranger_tells_it_nothing(
+    new_host: NewHost, session: dict[str, str], host: HostServer, merchant: Merchant
+) -> None:
+    """No policy of the browser's binds who opens a window: the profile's list does."""
+    page = new_host(session, host.other_origin)
+    page.page.evaluate("addEventListener('message', (event) => raw.push(event.data))")
+    with page.page.expect_popup() as popped:
+        page.page.evaluate(
+            "url => { window.open(url, 'w', 'width=400,height=700') }",
+            f"{session['url']}?ui=fullscreen&role=pop_out_payment",
+        )
+    window = popped.value
+    give_details(window)
+    add_card(window, merchant.card(50000))
+    window.click("#pay-button")
+    # The payer goes on as on any page of ours.
+    window.wait_for_url("**/accept?*transaction_id=*", timeout=20000)
+    assert page.page.evaluate("raw") == []
