@@ -53,6 +53,9 @@ def tls_context(
     """For calls to a provider that asks who we are. CertificateUnusable."""
     try:
         context = ssl.create_default_context(cadata=_bytes(ca).decode() if ca else None)
+        # In 1.3 a certificate is refused only after the request was written, and often by nothing
+        # but a closed connection: a payment that was never asked for would look like a lost one.
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
         if certificate:
             _bear(context, *_pair(_bytes(certificate), _bytes(key), passphrase.encode() or None))
     except (ValueError, TypeError, ssl.SSLError, OSError) as error:

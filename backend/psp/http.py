@@ -112,21 +112,22 @@ class Transport:
                     follow_redirects=False,
                 )
         except _NEVER_SENT as error:
-            return Answer(Outcome.REFUSED, code="unreachable", message=type(error).__name__)
-        except (httpx.HTTPError, TimeoutError) as error:
             if alert := _turned_away(error):
                 return Answer(Outcome.REFUSED, code="configuration", message=alert)
+            return Answer(Outcome.REFUSED, code="unreachable", message=type(error).__name__)
+        except (httpx.HTTPError, TimeoutError) as error:
             return Answer(Outcome.UNKNOWN, message=type(error).__name__)
 
 
 def _turned_away(error: BaseException) -> str | None:
-    """The alert with which a provider refused our client certificate. In TLS 1.3 it comes after the
-    request was written, but no provider reads a request over a connection that it refused."""
+    """How a provider refused our client certificate in the handshake: by an alert, or as many
+    servers do, by hanging up."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLError):
             reason = str(seen.reason or "")
-            return reason if "ALERT" in reason and reason.endswith(_NO_GOOD_CERTIFICATE) else None
+            alert = "ALERT" in reason and reason.endswith(_NO_GOOD_CERTIFICATE)
+            return reason if alert or isinstance(seen, ssl.SSLEOFError) else None
         seen = seen.__cause__ or seen.__context__
     return None
 

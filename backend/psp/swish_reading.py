@@ -79,7 +79,8 @@ def payer_alias(phone_number: str | None) -> str | None:
 
 def message_of(description: str) -> str:
     """Of the signs that the app can show."""
-    return _NOT_IN_A_MESSAGE.sub(" ", description)[:_LONGEST_MESSAGE].strip() or "Order"
+    shown = " ".join(_NOT_IN_A_MESSAGE.sub(" ", description).split())
+    return shown[:_LONGEST_MESSAGE].strip() or "Order"
 
 
 def own_reference(transaction_id: str) -> str:

@@ -24,8 +24,6 @@ def go_on() -> rx.Component:
                 alt=words("app.code"),
                 id="app-qr",
                 class_name="qr",
-                width="220",
-                height="220",
             ),
             class_name="app-elsewhere",
         ),

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.demo import Merchant, Shop
-from tests.support.payer import Payer
+from tests.support.payer import SWEDISH, Payer
 
 
 def _card(number: str, cvc: str = "123") -> Callable[[Page], None]:
@@ -56,13 +56,14 @@ def test_declined_once_then_paid_beside_a_gift_card(
     payer: Payer, merchant: Merchant, shop: Shop, option: str
 ) -> None:
     declined, approved = OPTIONS[option]
-    card = merchant.card(10000)
-    payer.open(merchant.session(40000))
-    payer.give_details()
+    kr, currency = ("SEK", "SEK") if option == "payex.swish" else ("kr", "NOK")
+    card = merchant.card(10000, currency)
+    payer.open(merchant.session(40000, currency))
+    payer.give_details(**(SWEDISH if currency == "SEK" else {}))
     payer.add_card(card)
-    payer.shows_total("300,00 kr", order="400,00 kr", card="−100,00 kr")
+    payer.shows_total(f"300,00 {kr}", order=f"400,00 {kr}", card=f"−100,00 {kr}")
     _to_the_provider(payer, option)
-    expect(payer["#amount"]).to_have_text(re.compile(r"300,00\s*(kr|NOK)"))
+    expect(payer["#amount"]).to_have_text(re.compile(rf"300,00\s*(kr|{currency})"))
     assert merchant.balance(card) == (0, 10000)
     declined(payer.page)
     _back_to_us(payer)
@@ -83,10 +84,7 @@ def test_declined_once_then_paid_beside_a_gift_card(
 
 
 def _to_the_provider(payer: Payer, option: str) -> None:
-    way = payer[f"input[name=payment_product_type][value='{option}']"]
-    if not way.is_visible():
-        payer["#more-options > summary"].click()
-    way.check()
+    payer.choose(option)
     payer["#pay-button"].click()
     expect(payer["#amount"]).to_be_visible(timeout=15000)
 

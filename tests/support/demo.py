@@ -242,13 +242,13 @@ class Merchant:
         known = self.get(f"/v1/accounts/{account}/wallets/cards/{card['card_id']}")
         return known["amount_available"], known["amount_pending"]
 
-    def session(self, amount: int = 40000, **more: Any) -> dict[str, str]:
+    def session(self, amount: int = 40000, currency: str = "NOK", **more: Any) -> dict[str, str]:
         """A new session: `{id, url}`. `more` replaces top-level parts of the request."""
         body = {
             "url": self.addresses(),
             "order": {
                 "amount": amount,
-                "currency": "NOK",
+                "currency": currency,
                 "vat_amount": amount // 5,
                 "merchant_reference": "order-1",
                 "items": [

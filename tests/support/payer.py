@@ -15,6 +15,10 @@ DECLINED = "4100000000000076"
 TIMES_OUT = "4100000000000001"
 
 
+SWEDISH = {"phone": "0701234567", "postal_code": "111 22", "postal_place": "Stockholm"}
+"""For `give_details`, where the order is in Swedish kronor."""
+
+
 class Payer:
     """One tab. `complaints` collects errors of the console, of scripts, and of the policy."""
 
@@ -48,15 +52,19 @@ class Payer:
         found = self.page.locator(f"main[data-stage={wanted}]")
         expect(found).to_be_attached(timeout=seconds * 1000)
 
-    def give_details(self, email: str = "kari@example.no", phone: str = "41234567") -> None:
-        self.fill_details(email, phone)
+    def give_details(
+        self, email: str = "kari@example.no", phone: str = "41234567", **address: str
+    ) -> None:
+        self.fill_details(email, phone, **address)
         self.page.click("#details-save")
         expect(self["#details-edit"]).to_be_visible()
 
-    def fill_details(self, email: str = "kari@example.no", phone: str = "41234567") -> None:
+    def fill_details(
+        self, email: str = "kari@example.no", phone: str = "41234567", **address: str
+    ) -> None:
         self.page.fill("#email", email)
         self.page.fill("#phone_number", phone)
-        for name, value in ADDRESS.items():
+        for name, value in (ADDRESS | address).items():
             self.page.fill(f"#shipping_address-{name}", value)
 
     def type_card(self, number: str, pin: str) -> None:
@@ -83,6 +91,14 @@ class Payer:
 
     def __getitem__(self, selector: str) -> Locator:
         return self.page.locator(selector)
+
+    def choose(self, option: str) -> None:
+        """The way to pay, also where it is folded away."""
+        way = self[f"input[name=payment_product_type][value='{option}']"]
+        expect(way).to_be_attached()
+        if not way.is_visible():
+            self["#more-options > summary"].click()
+        way.check()
 
     # --- the acquirer's page ----------------------------------------------------------------
 

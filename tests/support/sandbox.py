@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,10 @@ def free_port() -> int:
 class Sandbox:
     """`python -m backend.sandbox.<name>`, started, stopped and started again."""
 
-    def __init__(self, repository: Path, name: str, data_dir: Path) -> None:
+    def __init__(
+        self, repository: Path, name: str, data_dir: Path, arguments: Sequence[str] = ()
+    ) -> None:
+        self._arguments = arguments
         self._repository = repository
         self._name = name
         self._data_dir = data_dir
@@ -39,7 +42,10 @@ class Sandbox:
     def start(self) -> None:
         module = f"backend.sandbox.{self._name}"
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, f"--port={self._port}", f"--data-dir={self._data_dir}"],
+            [
+                *(sys.executable, "-m", module),
+                *(f"--port={self._port}", f"--data-dir={self._data_dir}", *self._arguments),
+            ],
             cwd=self._repository,
         )
         for _ in range(300):
