@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 from reflex.utils import prerequisites
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -136,8 +137,8 @@ async def _phone(request: Request) -> Response:
     except NotFound:
         return message(request, 410, "hosted.phone_heading", "hosted.phone_lead")
     # The link itself is nobody's business where the payer goes from there.
-    headers = {"Location": page, "Cache-Control": NO_STORE, "Referrer-Policy": "no-referrer"}
-    return Response(None, 303, headers)
+    headers = {"Cache-Control": NO_STORE, "Referrer-Policy": "no-referrer"}
+    return RedirectResponse(page, 303, headers)
 
 
 def message(request: Request, status: int, heading: str, lead: str, link: str = "") -> Response:
