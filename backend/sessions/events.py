@@ -24,10 +24,12 @@ class Request:
 
 async def record(
     db: AsyncSession, session: CheckoutSession, name: str, now: datetime,
-    details: dict[str, Any] | None = None, request: Request | None = None,
+    details: dict[str, Any] | None = None, request: Request | None = None, *,
+    visible: bool = True,
 ) -> None:  # fmt: skip
     """Append an event, and make the change visible to every open page. The session's row is
-    locked by the caller, so `seq` has no gaps and no twins."""
+    locked by the caller, so `seq` has no gaps and no twins. Not `visible`: the payer's side shall
+    not see that anything happened."""
     query = select(func.coalesce(func.max(SessionEvent.seq), 0)).where(
         col(SessionEvent.session_id) == session.id
     )
@@ -39,7 +41,8 @@ async def record(
             request_headers=dict(request.headers), details=details or {}, created_at=now,
         )
     )  # fmt: skip
-    touch(session, now)
+    if visible:
+        touch(session, now)
 
 
 def touch(session: CheckoutSession, now: datetime) -> None:
