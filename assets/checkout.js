@@ -125,6 +125,11 @@
       if (!loading) language(value);
     },
     "data-frame": (value) => frameMessage(JSON.parse(value)),
+    // Only an answer to the browser itself can set a cookie that no script reads.
+    "data-remember": (value) => {
+      const path = once("checkout-remember", value);
+      if (path?.startsWith("/v1/view/")) fetch(path, { method: "POST", keepalive: true }).catch(() => {});
+    },
     "data-go": (value) => {
       const url = once("checkout-go", value);
       if (url) goTo(url);

@@ -19,6 +19,7 @@ from backend import context, worker
 from checkout_ui import hosted_page, quiet_log
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.state import Checkout, RebuildFirst
+from checkout_ui.steps.returning import ReturningState
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def _make() -> rx.App:
             route=route,
             title=Checkout.page_title,
             description=DESCRIPTION,
-            on_load=Checkout.load,
+            on_load=[Checkout.load, ReturningState.arrive],
         )
     return made
 

@@ -18,6 +18,7 @@ from checkout_ui.steps import (
     payment,
     phone,
     result,
+    returning,
 )
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
@@ -119,6 +120,7 @@ def _open() -> rx.Component:
             rx.el.div(
                 notice(),
                 phone.phone(),
+                returning.welcome(),
                 details.details(),
                 details.shipping(),
                 gift_card.gift_card(),
@@ -195,6 +197,7 @@ def _bridge() -> rx.Component:
         hidden=True,
         custom_attrs={
             "data-focus": Checkout.focus,
+            "data-remember": Checkout.remember,
             "data-go": Checkout.go_to,
             "data-frame": Checkout.frame_message,
             "data-language": Checkout.language,

@@ -146,6 +146,8 @@ class Checkout(rx.State):
     """`{nonce} {id}`: assets/checkout.js moves the focus there once for each nonce."""
     go_to: str = ""
     """`{nonce} {url}`: likewise, the payer is sent there."""
+    remember: str = ""
+    """`{nonce} {path}`: likewise, the browser asks there for the cookie of a remembered payer."""
     frame_message: str = ""
     """JSON for the page that embeds us, see `embed`."""
 
@@ -229,7 +231,7 @@ class Checkout(rx.State):
         )
         if opened:
             self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
-            self._set(focus="", go_to="", held_elsewhere=False, phone=shown.Phone())
+            self._set(focus="", go_to="", remember="", held_elsewhere=False, phone=shown.Phone())
             self._sent_to = ""
         view = await self._found()
         wanted = query.get("language")
@@ -313,6 +315,10 @@ class Checkout(rx.State):
         if url != self._sent_to:
             self._sent_to = url
             self.go_to = f"{secrets.token_hex(4)} {url}"
+
+    def _recognise_later(self, path: str) -> None:
+        if path:
+            self.remember = f"{secrets.token_hex(4)} {path}"
 
     def _begin(self, action: str) -> bool:
         """False while something is under way: a click comes twice after a reconnect."""

@@ -74,9 +74,11 @@ def e164(number: phonenumbers.PhoneNumber | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the page may offer. `masked`: the number a code would go to, its last two digits alone;
-    empty where there is none. `recognised`: this browser was here before."""
+    """What the page may offer. `possible`: to remember the payer, which needs codes by SMS.
+    `masked`: the number a code would go to, its last two digits alone; empty where there is none.
+    `recognised`: this browser was here before."""
 
+    possible: bool = False
     masked: str = ""
     recognised: bool = False
 
@@ -89,9 +91,10 @@ async def offer(ctx: Backend, session_id: str, cookie: str | None) -> Offer:
             return Offer()
         customer = await customer_of(ctx, db, session.account_id, cookie)
         if customer is not None:
-            return Offer(masked(str(ctx.vault.unseal(customer.sealed)["phone_number"])), True)
-        number = e164(phone_number(session))
-        return Offer(payer_phone(number)) if number else Offer()
+            number = str(ctx.vault.unseal(customer.sealed)["phone_number"])
+            return Offer(True, payer_phone(number), True)
+        known = e164(phone_number(session))
+        return Offer(True, payer_phone(known) if known else "")
 
 
 async def remember(ctx: Backend, session_id: str, cookie: str | None) -> ReturningCustomer | None:
