@@ -164,7 +164,12 @@ class Checkout(rx.State):
         """The page is there (`_rebuild` has been): count the visit, and follow the session."""
         if self.stage in ("loading", "missing"):
             return None
-        await payer.visit(context.current(), self._session_id())
+        await payer.visit(
+            context.current(),
+            self._session_id(),
+            self.router.session.client_ip,
+            self.router.headers.user_agent,
+        )
         if self.on_phone:
             await handover.arrived(context.current(), self._session_id())
         return Checkout.watch

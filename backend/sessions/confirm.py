@@ -24,7 +24,6 @@ from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend import phrases
-from backend.accounts.tables import Account, Profile
 from backend.cards import budgets
 from backend.context import Backend
 from backend.errors import CodeNotSent, CodeRefused
@@ -32,6 +31,7 @@ from backend.outbox.enqueue import Message, enqueue
 from backend.sessions.details import Details, address_from
 from backend.sessions.events import touch
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_for_payer
+from backend.sessions.merchant import merchant_of
 from backend.sessions.phones import read_phone
 from backend.sessions.publish import CODE_EVENT, MAX_NAME, phone_number, spoken
 from backend.sessions.returning import customer_of, e164, is_over
@@ -127,10 +127,7 @@ async def _enqueue(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, to: str, code: str, now: datetime,
     until: datetime,
 ) -> None:  # fmt: skip
-    profile = await db.get(Profile, (session.account_id, session.profile_id))
-    account = await db.get(Account, session.account_id)
-    assert profile is not None and account is not None  # foreign keys hold them
-    merchant = {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}
+    merchant = await merchant_of(db, session)
     text = phrases.say(
         spoken(session, phonenumbers.parse(to)), "code", code=code,
         merchant=" ".join(str(merchant["name"]).split())[:MAX_NAME],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +15,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.ids import new_uuid
 from backend.sessions.tables import CheckoutSession, SessionEvent
+
+_asked_by: ContextVar[Request | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def asked_by(request: Request) -> Iterator[None]:
+    """What is recorded within bears this request's id and headers."""
+    token = _asked_by.set(request)
+    try:
+        yield
+    finally:
+        _asked_by.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +49,7 @@ async def record(
         col(SessionEvent.session_id) == session.id
     )
     seq = (await db.exec(query)).one() + 1
-    request = request or Request()
+    request = request or _asked_by.get() or Request()
     db.add(
         SessionEvent(
             id=new_uuid(), session_id=session.id, seq=seq, name=name, request_id=request.id,

@@ -106,6 +106,12 @@ async def test_other_lines_of_the_same_amount(paid: Paid) -> None:
     await paid.merchant.audit()
 
 
+async def test_what_is_said_with_it(paid: Paid) -> None:
+    answer = await paid.update(30000, final_authorization=True, reason="last")
+    event = answer["events"][-1]
+    assert event["metadata"] == {"final_authorization": True, "reason": "last"}
+
+
 async def test_what_does_not_do(paid: Paid) -> None:
     async def refused(body: Any, field: str) -> None:
         answer = await paid.post("authorization", body, 400)

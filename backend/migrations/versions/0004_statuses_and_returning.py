@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from backend.db import UtcDateTime
+from backend.db import JsonColumn, UtcDateTime
 
 revision = "0004"
 down_revision = "0003"
@@ -29,6 +29,8 @@ def _one_live(where: str) -> None:
 
 def upgrade() -> None:
     _one_live("status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')")
+    with op.batch_alter_table("checkout_session") as batch_op:
+        batch_op.add_column(sa.Column("visitor", JsonColumn, nullable=True))
     op.create_table(
         "returning_customer",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -67,4 +69,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("confirmation_code")
     op.drop_table("returning_customer")
+    with op.batch_alter_table("checkout_session") as batch_op:
+        batch_op.drop_column("visitor")
     _one_live("status <> 'FAILED'")
