@@ -37,6 +37,8 @@ from backend.rules.transaction import Status
 from backend.sessions.load import lock_session
 
 ON_HOLD = "on_hold"
+_REVIEW = timedelta(days=1)
+"""How long a provider may look into a payment before a person hears of it."""
 WORDS = ("void", "done", "refused", "unknown")
 """What an operator may say: `void` gives a payment ON_HOLD back, `done` and `refused` end an
 operation, `unknown` a payment that nobody can tell of."""
@@ -72,19 +74,23 @@ async def list_parked(
     db: AsyncSession, now: datetime, older_than: timedelta, payment_lifetime: timedelta
 ) -> list[Parked]:
     """Oldest first. Operations count once they have been open for `older_than`, payments for their
-    lifetime besides; what is ON_HOLD counts at once."""
-    found = [await _on_hold(db, t) for t in await db.exec(
-        select(Transaction).where(Transaction.status == Status.ON_HOLD.value))]  # fmt: skip
+    lifetime besides; what is ON_HOLD for a person counts at once, for its provider after a day."""
+    held = select(Transaction).where(Transaction.status == Status.ON_HOLD.value)
+    found = [
+        await _on_hold(db, transaction)
+        for transaction in await db.exec(held)
+        if await open_operation(db, transaction.id) is None
+    ]
     query = (
         select(Operation, Transaction)
         .join(Transaction, col(Transaction.id) == col(Operation.transaction_id))
         .where(col(Operation.state).in_(OPEN_STATES), col(Operation.created_at) <= now - older_than)
     )
-    seen = {one.transaction_id for one in found}
     for operation, transaction in await db.exec(query):
-        tried = operation.kind == OperationKind.AUTHORIZE
-        young = tried and operation.created_at + payment_lifetime + older_than > now
-        if transaction.id not in seen and not young:
+        patience = timedelta()
+        if operation.kind == OperationKind.AUTHORIZE:
+            patience = _REVIEW if transaction.status == Status.ON_HOLD else payment_lifetime
+        if operation.created_at + patience + older_than <= now:
             found.append(_waiting(operation, transaction))
     return sorted(found, key=lambda one: (one.since, one.id))
 
@@ -109,6 +115,8 @@ async def _on_hold(db: AsyncSession, transaction: Transaction) -> Parked:
 
 def _waiting(operation: Operation, transaction: Transaction) -> Parked:
     said = {"unknown": "the provider's answer was lost", "pending": "not decided yet"}
+    if transaction.status == Status.ON_HOLD:
+        said["pending"] = "the provider looks into it"
     return Parked(
         id=operation.id, transaction_id=transaction.id, account_id=transaction.account_id,
         merchant_reference=transaction.merchant_reference, kind=operation.kind,
@@ -247,8 +255,9 @@ async def _end_try(
             await attempts.give_up(ctx, transaction, expired=True)
     async with ctx.db.reading() as db:
         now_is = await db.get(Transaction, transaction.id)
+        undecided = await open_operation(db, transaction.id) is not None
     assert now_is is not None
-    if now_is.status != Status.INITIATED:
+    if not undecided:
         return f"the provider has decided: {now_is.status}"
     payment = await _read(ctx, now_is)
     told = payment.outcome is Outcome.DONE
@@ -262,7 +271,7 @@ async def _end_try(
         session = await lock_session(db, transaction.session_id)
         locked = await lock_transaction(db, transaction.id)
         ours = await lock_operation(db, operation.id)
-        if locked.status != Status.INITIATED or ours.state not in OPEN_STATES:
+        if ours.state not in OPEN_STATES:
             raise Conflict("this payment has ended in the meantime")
         await settle.lose(db, session, locked, ours, now, said)
     return "unknown for good: the gift card's part is free, the session is cancelled"

@@ -59,7 +59,7 @@ class ReturningState(Checkout):
     @rx.event(background=True)
     async def ask(self):
         async with self:
-            if not self._begin("ask code"):
+            if not self._begin("code"):
                 return
             cookie, source = self._cookie(), self.router.session.client_ip
         failed: Exception | None = None
@@ -70,7 +70,7 @@ class ReturningState(Checkout):
         async with self:
             self._end()
             if isinstance(failed, CodeNotSent):
-                self._tell(f"notice.code.{failed.reason}")
+                self._tell(f"error.code_not_sent.{failed.reason}")
             elif failed is not None:
                 await self._fail(failed)
             else:
@@ -99,7 +99,7 @@ class ReturningState(Checkout):
             if not code:
                 self._refuse()
                 return
-            if not self._begin("use code"):
+            if not self._begin("fill"):
                 return
             source, session_id = self.router.session.client_ip, self._session_id()
         failed: Exception | None = None
@@ -205,7 +205,17 @@ def _offer() -> rx.Component:
         rx.cond(
             ReturningState.code_sent,
             rx.fragment(
-                rx.el.p(words("returning.sent_to"), " ", _number(), ". ", words("returning.good")),
+                rx.el.p(
+                    rx.cond(
+                        ReturningState.recognised,
+                        words("returning.on_its_way"),
+                        words("returning.sent_to"),
+                    ),
+                    " ",
+                    _number(),
+                    ". ",
+                    words("returning.good"),
+                ),
                 _form(),
             ),
             rx.el.p(words("returning.lead"), " ", _number(), "."),
@@ -215,7 +225,7 @@ def _offer() -> rx.Component:
                 rx.cond(
                     ReturningState.code_sent, words("returning.again"), words("returning.send")
                 ),
-                Checkout.busy == "ask code",
+                Checkout.busy == "code",
                 words("returning.sending"),
                 type="button",
                 id="returning-send",
@@ -254,7 +264,7 @@ def _form() -> rx.Component:
         ),
         button(
             words("returning.use"),
-            Checkout.busy == "use code",
+            Checkout.busy == "fill",
             words("returning.using"),
             type="submit",
             id="returning-use",

@@ -1,6 +1,6 @@
 """Payments that were declined, or that nobody can tell of, are over; payers who come back.
 
-Revision: 0004, after 0003
+Revision: 0004, after 0010
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from backend.db import JsonColumn, UtcDateTime
 
 revision = "0004"
-down_revision = "0003"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
