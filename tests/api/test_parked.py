@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from backend.payments.reconcile import reconcile_due
 from backend.psp.card_gateway import CardGateway
 from backend.sessions.view import PageState
 from tests.support.card_gateway import Acquirer
-from tests.support.checkout import Merchant, profile
+from tests.support.checkout import ACCOUNT, Merchant, profile
 
 SAID = Said("Berit", "the acquirer's support says so")
 NONE = timedelta()
@@ -237,21 +238,44 @@ async def test_two_operators_at_once(shop: Shop) -> None:
     with pytest.raises(WordNeeded):
         await shop.resolve("void")
     (parked,) = await shop.parked()
-    assert parked.kind == "on_hold"
+    assert (parked.kind, parked.transaction_id) == ("void", shop.id)
     assert await shop.resolve("void") == "void done, by the provider's word"
     with pytest.raises(NotFound):
         await shop.resolve("void")
     await shop.merchant.audit()
 
 
-def test_the_command(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from backend.db import migrate
-
+async def test_the_command(
+    shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     monkeypatch.setenv("GAVEKORT_DATABASE_URL", database_url)
-    migrate(database_url)
-    assert main(["parked"]) == 0
-    assert capsys.readouterr().out == "nothing is parked\n"
-    assert main(["parked", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == []
+    monkeypatch.setenv("GAVEKORT_SECRET_KEY", "a master secret of the tests, long enough")
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        status = await asyncio.to_thread(main, ["parked", *arguments])
+        shown = capsys.readouterr()
+        return status, shown.out + shown.err
+
+    assert await run() == (0, "nothing is parked\n")
+    await shop.on_hold()
+    status, listed = await run("--json")
+    (parked,) = json.loads(listed)
+    assert (status, parked["id"], parked["account_id"]) == (1, shop.id, ACCOUNT)
+    assert (parked["kind"], parked["card_amount"], parked["psp_amount"]) == (
+        "on_hold", 10000, 30000,
+    )  # fmt: skip
+    status, listed = await run()
+    assert (status, listed.count("\n")) == (1, 1)
+    for part in (shop.id, ACCOUNT, "order-1", "on_hold", "10000", "30000 NOK", parked["why"]):
+        assert part in listed
+    said = ("--by", "Berit", "--why", "the bank says so")
+    status, answer = await run("resolve", "no-such-id", *said)
+    assert (status, answer) == (2, "gavekort: nothing is parked under this id\n")
+    status, answer = await run("resolve", shop.id, *said, "--as", "void")
+    assert (status, answer) == (
+        0, "given back: nothing is held, and the session is open again\n",
+    )  # fmt: skip
+    assert (await shop.shown())["events"][-1]["metadata"]["reason"] == "the bank says so"
+    assert await run("--json") == (0, "[]\n")
+    await shop.merchant.audit()

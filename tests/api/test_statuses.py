@@ -14,10 +14,10 @@ from backend.payments.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions import payer
 from backend.sessions.view import PageState
-from tests.api.test_klarna import Payer, _klarna, klarna  # noqa: F401
-from tests.api.test_klarna import payer as at_klarna  # noqa: F401
 from tests.support.card_gateway import DECLINED, Acquirer
 from tests.support.checkout import Merchant
+from tests.support.klarna import KlarnaSandbox
+from tests.support.klarna_payer import KlarnaPayer
 
 CALLBACK = {
     "return_url": "https://shop.example/accept",
@@ -104,11 +104,9 @@ async def test_another_try_after_each_of_them(merchant: Merchant, acquirer: Acqu
     await merchant.audit()
 
 
-async def test_a_partial_void_is_captured(
-    merchant: Merchant,
-    at_klarna: Payer,  # noqa: F811
-) -> None:
-    await merchant.come_back(at_klarna.klarna.pay(await at_klarna.begin()))
+async def test_a_partial_void_is_captured(merchant: Merchant, klarna: KlarnaSandbox) -> None:
+    at_klarna = KlarnaPayer(merchant, klarna)
+    await merchant.come_back(klarna.pay(await at_klarna.begin()))
     transaction = await at_klarna.transaction()
     path = f"/v1/transactions/{transaction.id}"
     await merchant.post(f"{path}/capture", {"amount": 15000})
