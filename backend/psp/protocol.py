@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from backend.rules.money import Money
 
@@ -202,6 +202,14 @@ class Notification:
     """What the read it causes cannot do without: handed to `complete_return` unread."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Webhook:
+    """An address as a provider registered it: its id there, and the secret that signs."""
+
+    id: str
+    secret: str
+
+
 class NotificationRefused(ValueError):
     """The signature is wrong or too old, or the body cannot be read. Changes nothing."""
 
@@ -237,3 +245,11 @@ class Connector(Protocol):
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """Raises NotificationRefused. `headers` keys are lower case; `:path` is what was asked for
         with its query, as in HTTP/2: some providers sign nothing and tell all in the address."""
+
+
+@runtime_checkable
+class Registers(Protocol):
+    """A connector whose provider tells nobody of a payment before an address is registered."""
+
+    async def register_webhook(self, url: str) -> Webhook | None:
+        """Registers `url` anew; None where that could not be made sure of."""
