@@ -217,7 +217,7 @@ def _form() -> rx.Component:
         rx.cond(
             sums.nothing_left,
             rx.fragment(),
-            rx.el.p(words("pay.redirect"), class_name="muted small centre"),
+            rx.el.p(words("pay.redirect"), class_name="muted small centre redirects"),
         ),
         id="pay-form",
         method="post",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,17 @@ from backend.payments.tables import Transaction
 from backend.psp.registry import connect
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice, PageState
-from tests.support.checkout import ACCOUNT, BASE_URL, Merchant, profile, session_body
+from tests.support.checkout import (
+    ACCOUNT,
+    BASE_URL,
+    WITHOUT_GIFT_CARDS,
+    Merchant,
+    profile,
+    session_body,
+)
 from tests.support.sandbox import Listener
 from tests.support.vipps import OPTION, PHONE, VippsSandbox
 
-OFF = {"dintero": {"type": "payment_type", "wallets": {"enabled": False}}}
-WITHOUT = {"active_payment_types": {"enabled": True}, **OFF}
 PUSH = {"channel": "push", "type": "app"}
 
 
@@ -49,7 +55,7 @@ async def vipps(_vipps: VippsSandbox, merchant: Merchant) -> AsyncIterator[Vipps
 
 
 async def begin(merchant: Merchant, **more: Any) -> str:
-    return await merchant.session(40000, **({"configuration": WITHOUT} | more))
+    return await merchant.session(40000, **({"configuration": WITHOUT_GIFT_CARDS} | more))
 
 
 async def press(merchant: Merchant, session_id: str, expect: int = 200, **body: Any) -> Any:
@@ -67,7 +73,7 @@ async def transaction_of(merchant: Merchant, session_id: str) -> Transaction:
 
 async def follow(merchant: Merchant, session_id: str) -> PageState:
     """As the worker does it: what is due is looked at."""
-    merchant.clock.ahead += merchant.clock.ahead.__class__(seconds=10)
+    merchant.clock.ahead += timedelta(seconds=10)
     await reconcile_due(merchant.ctx)
     return (await merchant.view(session_id)).state
 
@@ -183,7 +189,7 @@ async def test_never_pushed_while_a_gift_card_can_be_used(
     assert refused["error"]["code"] == "PUSH_NOT_ALLOWED"
     with pytest.raises(PushNotAllowed):
         await pay(merchant.ctx, session_id, OPTION, 30000, "nb", push_to=PHONE)
-    body = session_body(configuration={"publish": [PUSH]} | WITHOUT | {"dintero": {
+    body = session_body(configuration={"publish": [PUSH]} | WITHOUT_GIFT_CARDS | {"dintero": {
         "type": "payment_type", "wallets": {"enabled": True}}},
         customer={"phone_number": PHONE})  # fmt: skip
     published = await merchant.post("/v1/sessions-profile", body)
@@ -192,7 +198,7 @@ async def test_never_pushed_while_a_gift_card_can_be_used(
     await save_profile(
         merchant.ctx, profile("", "", connections={OPTION: vipps.credentials}, express=False)
     )
-    late = await begin(merchant, configuration=WITHOUT | {"publish": [PUSH]},
+    late = await begin(merchant, configuration=WITHOUT_GIFT_CARDS | {"publish": [PUSH]},
                        customer={"phone_number": PHONE})  # fmt: skip
     async with merchant.ctx.db.unit_of_work() as db:
         row = await db.get(CheckoutSession, late)
@@ -234,7 +240,7 @@ async def test_a_change_that_turns_gift_cards_on_ends_the_push(
 
 
 async def test_pushed_with_the_session(merchant: Merchant, vipps: VippsSandbox) -> None:
-    body = session_body(configuration=WITHOUT | {"publish": [PUSH, PUSH]},
+    body = session_body(configuration=WITHOUT_GIFT_CARDS | {"publish": [PUSH, PUSH]},
                         customer={"phone_number": PHONE})  # fmt: skip
     made = await merchant.post("/v1/sessions-profile", body)
     assert [one["status"] for one in made["publish"]] == ["sent", "skipped"]
@@ -254,7 +260,7 @@ async def test_a_published_push_that_the_provider_refuses(
     merchant: Merchant, vipps: VippsSandbox
 ) -> None:
     vipps.fault("create", "refuse")
-    body = session_body(configuration=WITHOUT | {"publish": [PUSH]},
+    body = session_body(configuration=WITHOUT_GIFT_CARDS | {"publish": [PUSH]},
                         customer={"phone_number": PHONE})  # fmt: skip
     made = await merchant.post("/v1/sessions-profile", body)
     await reconcile_due(merchant.ctx)
@@ -333,5 +339,5 @@ async def test_a_provider_that_does_not_register_stops_no_payment(
     session_id = await begin(merchant)
     answer = await press(merchant, session_id)
     vipps.pay(answer["redirect_url"])
-    merchant.clock.ahead += merchant.clock.ahead.__class__(seconds=60)
+    merchant.clock.ahead += timedelta(seconds=60)
     assert await follow(merchant, session_id) is PageState.PAID
