@@ -14,6 +14,7 @@ from sqlmodel import select
 
 from backend.accounts.profiles import connections_of, profile_of, save_profile
 from backend.errors import PushNotAllowed
+from backend.payments.attempts import reopen
 from backend.payments.create import create_at_provider
 from backend.payments.pay import pay
 from backend.payments.reconcile import reconcile_due
@@ -112,6 +113,25 @@ async def test_declined_on_the_page(merchant: Merchant, vipps: VippsSandbox) -> 
     shown = await merchant.view(session_id)
     assert (shown.state, shown.notice) == (PageState.OPEN, Notice.DECLINED)
     assert (await transaction_of(merchant, session_id)).status == "FAILED"
+
+
+async def test_approved_after_it_was_given_up_it_is_given_back(
+    merchant: Merchant, vipps: VippsSandbox
+) -> None:
+    vipps.admin("settings", late_approvals=True)
+    session_id = await begin(merchant)
+    url = (await press(merchant, session_id))["redirect_url"]
+    reference = str((await transaction_of(merchant, session_id)).psp_reference)
+    await reopen(merchant.ctx, session_id)
+    assert vipps.payment(reference)["state"] == "TERMINATED"
+    await merchant.come_back(vipps.pay(url))
+    assert vipps.sums(reference) == {
+        "authorized": 40000, "captured": 0, "cancelled": 40000, "refunded": 0,
+    }  # fmt: skip
+    assert (await merchant.view(session_id)).state is PageState.OPEN
+    transaction = await transaction_of(merchant, session_id)
+    events = (await merchant.transaction(transaction.id))["events"]
+    assert (transaction.status, events[-1]["event"]) == ("FAILED", "VOID")
 
 
 async def test_by_push(merchant: Merchant, vipps: VippsSandbox) -> None:

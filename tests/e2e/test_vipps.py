@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import NewPayer
 from tests.support.demo import Demo, Merchant, Shop
-from tests.support.payer import Payer
+from tests.support.payer import Payer, violations
 
 PROFILE = "wallets"
 NUMBER = "push_number.vipps"
@@ -107,9 +108,15 @@ def test_declined_once_then_paid_on_the_phone(
 def test_given_up_on_the_page_it_is_gone_from_the_phone(
     payer: Payer, phone: Phone, merchant: Merchant
 ) -> None:
+    axe = Axe()
     begin(merchant, payer)
+    expect(payer[".redirects"]).to_be_visible()
+    payer.page.get_by_label("Send til appen på telefonen min").check()
+    expect(payer[".redirects"]).to_be_hidden()
+    assert violations(axe.run(payer.page)) == []
     send_to_phone(payer, "+47 998 87 766")
     waits(payer)
+    assert violations(axe.run(payer.page)) == []
     phone.waits_for(1)
     # Opened again, as after a lost connection: the page finds itself.
     payer.page.reload()

@@ -81,11 +81,13 @@ def create(world: World, call: Call, body: Json, path: Json) -> Json:
 
 def distort(payment: Json, kind: str) -> None:
     """As the fault says, and told as if it were right."""
-    amounts = [payment["amount"], payment.get("aggregate", {}).get("authorizedAmount")]
-    for amount in (one for one in amounts if one):
-        if kind == "wrong_amount":
-            amount["value"] -= WRONG_BY
-        elif kind == "wrong_currency":
+    sums = payment.get("aggregate", {})
+    if kind == "wrong_amount":
+        for amount in (payment["amount"], sums.get("authorizedAmount")):
+            if amount and amount["value"]:
+                amount["value"] -= WRONG_BY
+    elif kind == "wrong_currency":
+        for amount in (payment["amount"], *sums.values()):
             amount["currency"] = WRONG_CURRENCY
 
 
