@@ -21,7 +21,7 @@ from typing import IO, Any
 import httpx
 
 from backend.db import migrate
-from backend.demo_acquirers import ACQUIRERS, connections, new_secrets
+from backend.demo_acquirers import ACQUIRERS, WALLETS, connections, new_secrets
 from backend.demo_seed import (
     ACCOUNT_ID,
     OPTION,
@@ -256,9 +256,14 @@ def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
         base_url=places.base_url,
     )
     others = connections(places.more_urls, seed.acquirer_secrets)
-    _register_merchants(places, others)
-    sowing = sow(settings, seed, gateway, others, places.shop_url, lambda s: save_seed(path, s))
-    asyncio.run(sowing)
+    wallets = connections(places.more_urls, seed.acquirer_secrets, WALLETS)
+    _register_merchants(places, others | wallets)
+    asyncio.run(
+        sow(
+            settings, seed, gateway, others, places.shop_url, lambda s: save_seed(path, s),
+            wallets=wallets,
+        )
+    )  # fmt: skip
     return {
         "base_url": places.base_url,
         "shop_url": places.shop_url,

@@ -14,13 +14,17 @@ from backend.psp.bambora import METHODS
 from backend.psp.swedbankpay import INSTRUMENTS
 
 Credentials = dict[str, str]
+DEFAULT = "default"
+WALLETS = "wallets"
+"""A profile without gift cards: what cannot be combined with one is offered there alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acquirer:
     """`name` is the module's in `backend.sandbox`, and its folder's in the demo's directory;
     `offset` is added to the checkout's port; `credentials` takes base URL and secret. `register`:
-    where under the program's address they have to be made known first."""
+    where under the program's address they have to be made known first. `profile`: the one of the
+    demo's profiles that is connected to it."""
 
     name: str
     label: str
@@ -28,6 +32,7 @@ class Acquirer:
     options: tuple[str, ...]
     credentials: Callable[[str, str], Credentials]
     register: str | None = None
+    profile: str = DEFAULT
 
 
 def _swedbankpay(base_url: str, secret: str) -> Credentials:
@@ -64,6 +69,16 @@ def _swish(base_url: str, secret: str) -> Credentials:
     }
 
 
+def _vipps(base_url: str, secret: str) -> Credentials:
+    return {
+        "base_url": base_url,
+        "client_id": f"demo-{secret[:8]}",
+        "client_secret": secret[8:28],
+        "subscription_key": secret[28:],
+        "merchant_serial_number": "123456",
+    }
+
+
 ACQUIRERS = (
     Acquirer(
         "swedbankpay",
@@ -81,6 +96,7 @@ ACQUIRERS = (
         _bambora,
         register="/_admin/merchants",
     ),
+    Acquirer("vipps", "Vipps", 14, ("vipps",), _vipps, profile=WALLETS),
     Acquirer("swish", "Swish", 15, ("swish.swish",), _swish),
 )
 
@@ -90,20 +106,27 @@ def new_secrets(known: Mapping[str, str]) -> dict[str, str]:
     return {one.name: known.get(one.name) or secrets.token_hex(24) for one in ACQUIRERS}
 
 
-def connections(urls: Mapping[str, str], kept: Mapping[str, str]) -> dict[str, Credentials]:
+def connections(
+    urls: Mapping[str, str], kept: Mapping[str, str], profile: str = DEFAULT
+) -> dict[str, Credentials]:
     """Option to credentials, for a profile; both arguments by the acquirer's name."""
     return {
         option: one.credentials(urls[one.name], kept[one.name])
         for one in ACQUIRERS
+        if one.profile == profile
         for option in one.options
     }
 
 
-def configuration() -> dict[str, object]:
-    """What a profile's configuration says to have them all switched on."""
+def configuration(profile: str = DEFAULT) -> dict[str, object]:
+    """What a profile's configuration says to have all of its own switched on."""
     on = {"type": "payment_product_type", "enabled": True}
     types: dict[str, dict[str, object]] = {}
-    for option in (option for one in ACQUIRERS for option in one.options):
+    wanted = (one for one in ACQUIRERS if one.profile == profile)
+    for option in (option for one in wanted for option in one.options):
         payment_type, _, product = option.partition(".")
-        types.setdefault(payment_type, {"type": "payment_type"})[product] = on
+        if product:
+            types.setdefault(payment_type, {"type": "payment_type"})[product] = on
+        else:
+            types[payment_type] = dict(on)
     return dict(types)

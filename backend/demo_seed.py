@@ -22,7 +22,7 @@ from backend.cards.formats import Format
 from backend.cards.issue import CardOrder, issue_card
 from backend.cards.lookup import get_by_number
 from backend.context import Backend
-from backend.demo_acquirers import configuration
+from backend.demo_acquirers import WALLETS, configuration
 from backend.errors import Conflict, NotFound, Unauthorized
 from backend.settings import Settings
 
@@ -102,9 +102,11 @@ def save_seed(path: Path, seed: Seed) -> None:
 
 
 async def sow(settings: Settings, seed: Seed, gateway: Gateway, others: Mapping[str, Any],
-              shop_url: str, keep: Callable[[Seed], None]) -> None:  # fmt: skip
+              shop_url: str, keep: Callable[[Seed], None], *,
+              wallets: Mapping[str, Any] | None = None) -> None:  # fmt: skip
     """Bring the database to what the demo needs. `others`: credentials by option, beside the card
-    acquirer's. `keep` is called whenever `seed` has learnt something that cannot be read again."""
+    acquirer's; `wallets`: of the profile without gift cards. `keep` is called whenever `seed` has
+    learnt something that cannot be read again."""
     ctx = context.create(settings)
     try:
         await create_account(ctx, ACCOUNT_ID, MERCHANT_NAME)
@@ -115,6 +117,7 @@ async def sow(settings: Settings, seed: Seed, gateway: Gateway, others: Mapping[
             seed.client_id, seed.client_secret = made.client_id, made.client_secret
             keep(seed)
         await save_profile(ctx, _profile(gateway, others, shop_url))
+        await save_profile(ctx, _wallets_profile(gateway, wallets or {}, shop_url))
         for wanted in _WANTED:
             if not await _card_works(ctx, seed, wanted):
                 seed.gift_cards.append(await _issue(ctx, wanted))
@@ -141,6 +144,21 @@ def _profile(gateway: Gateway, others: Mapping[str, Any], shop_url: str) -> Prof
         # Either name of this machine may stand in the visitor's address bar.
         frame_ancestors=(shop_url, shop_url.replace("127.0.0.1", "localhost")),
         connections={OPTION: asdict(gateway), **others},
+    )
+
+
+def _wallets_profile(gateway: Gateway, others: Mapping[str, Any], shop_url: str) -> ProfileSetup:
+    """Not Express and without gift cards: the payer is asked for nothing but the payment."""
+    with_cards = _profile(gateway, others, shop_url)
+    return replace(
+        with_cards,
+        profile_id=WALLETS,
+        express=False,
+        configuration={
+            "active_payment_types": {"enabled": True},
+            "dintero_psp": {"type": "payment_type", "creditcard": _ALWAYS},
+            **configuration(WALLETS),
+        },
     )
 
 

@@ -144,6 +144,10 @@ class PushNotAllowed(InvalidRequest):
     code = "PUSH_NOT_ALLOWED"
 
 
+class PhoneInvalid(InvalidRequest):
+    """What was given to push to is no phone number."""
+
+
 class GiftCardTurnsOn(PaymentInProgress):
     """As PaymentInProgress, for a change with which a gift card could be used: a push that is under
     way is to be ended for it."""

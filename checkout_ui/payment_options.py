@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from backend.sessions.view import OptionView
-from checkout_ui import texts
+from backend.sessions.view import CheckoutView, OptionView
+from checkout_ui import formats, texts
 from checkout_ui.versions import versioned
 
 MANY = 7
@@ -32,12 +32,14 @@ class Option:
     """What happens when it is chosen and Pay is pressed."""
     marks: list[str]
     """Addresses of drawings in the sprite."""
+    pushes: bool = False
+    """The payer may have it sent to the app on their phone."""
 
 
 def shown(view: tuple[OptionView, ...], language: str) -> dict[str, Any]:
     """`options` that stand on the page, and `more_options` behind `more_label`."""
     kinds = [_kind(option.type) for option in view]
-    all_of_them = [_option(o.type, language, alone=kinds.count(_kind(o.type)) == 1) for o in view]
+    all_of_them = [_option(one, language, alone=kinds.count(_kind(one.type)) == 1) for one in view]
     first: Sequence[int] = range(len(view))
     if len(view) > MANY:
         first = [place for place in first if kinds.index(kinds[place]) == place][:FIRST]
@@ -49,12 +51,25 @@ def shown(view: tuple[OptionView, ...], language: str) -> dict[str, Any]:
     }
 
 
+def push(view: CheckoutView, language: str) -> tuple[str, str]:
+    """Heading and text of the wait for an answer in the payer's app; empty where there is none."""
+    if view.pushed_to is None:
+        return "", ""
+    known = texts.catalogue(language)
+    kind = _kind(view.pushed_with or "")
+    heading = known.get(f"push.open.{kind}", known["push.open.other"])
+    amount = formats.money(view.to_pay, view.currency, language)
+    number = view.pushed_to.replace(" ", "\u00a0")
+    return heading, texts.text(language, "push.lead", amount=amount, number=number)
+
+
 def _kind(option: str) -> str:
     """`vipps` of `payex.vipps` and of `vipps`: what a payer calls it, whoever provides it."""
     return option.rpartition(".")[2]
 
 
-def _option(option: str, language: str, *, alone: bool) -> Option:
+def _option(view: OptionView, language: str, *, alone: bool) -> Option:
+    option = view.type
     known, kind = texts.catalogue(language), _kind(option)
     note = known.get(f"option.{kind}.note", "")
     provider = known.get(f"provider.{option.partition('.')[0]}")
@@ -67,6 +82,7 @@ def _option(option: str, language: str, *, alone: bool) -> Option:
         note=note,
         next=known.get(f"option.{kind}.next", known["option.other.next"]),
         marks=[f"{sprite()}#{mark}" for mark in _marks(kind)],
+        pushes=view.pushes,
     )
 
 

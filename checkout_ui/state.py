@@ -95,6 +95,9 @@ class Checkout(rx.State):
     app_qr: str = ""
     """While paying, where that goes on in an app: the image of its QR code (`data:` URI). Then
     `provider_url` opens the app on this device."""
+    push_heading: str = ""
+    push_lead: str = ""
+    """While paying: the payer is asked in the app on their phone."""
     transaction_id: str = ""
     paid_lead: str = ""
     receipt: Written = Written()
@@ -373,6 +376,7 @@ class Checkout(rx.State):
 
     def _show(self, view: CheckoutView) -> None:
         language, before = self._language, self.stage
+        push_heading, push_lead = payment_options.push(view, language)
         if before != view.state.value:
             # What was under way has ended, or the page has other buttons now.
             self._end()
@@ -387,6 +391,8 @@ class Checkout(rx.State):
             leave_url=view.leave_url,
             provider_url=view.redirect_url or "",
             app_qr=qr_code(view.app_code) if view.app_code else "",
+            push_heading=push_heading,
+            push_lead=push_lead,
             transaction_id=view.transaction_id or "",
             lines=shown.lines(view, language),
             items=shown.items(view, language),

@@ -134,7 +134,8 @@ def _changed(setup: ProfileSetup, change: ProfileChange) -> ProfileSetup:
 
 
 def _unmasked(option: str, given: dict[str, str], known: dict[str, Any]) -> dict[str, Any]:
-    filled = {}
+    # What we have learnt of the provider ourselves stays with what it belongs to.
+    filled = {name: value for name, value in known.items() if name.startswith("_")}
     for name, value in given.items():
         if value == MASK and name not in known:
             text = "a mask is no credential"
@@ -157,7 +158,8 @@ def profile_shape(ctx: Backend, profile: Profile) -> dict[str, Any]:
         "checkboxes": profile.checkboxes,
         "allowed_frame_origins": profile.frame_ancestors,
         "connections": {
-            option: dict.fromkeys(credentials, MASK) for option, credentials in connected.items()
+            option: {name: MASK for name in credentials if not name.startswith("_")}
+            for option, credentials in connected.items()
         },
         "created_at": iso(profile.created_at),
         "updated_at": iso(profile.updated_at),

@@ -13,6 +13,7 @@ from backend import faults, phrases
 from backend.context import Backend
 from backend.payments import settle
 from backend.payments.provider_lines import order_lines, payers_country, payers_language
+from backend.payments.provider_webhooks import ensure_registered, notification_url
 from backend.payments.store import (
     OPEN_STATES,
     connector_of,
@@ -92,6 +93,7 @@ async def create_at_provider(
             result = Result(Outcome.REFUSED, code="not_allowed", message="no push here")
         else:
             connector = await connector_of(ctx, transaction)
+            await ensure_registered(ctx, transaction, connector)
             result = await _ask(ctx, connector, transaction, operation, send=send)
     except NotConnected:
         result = Result(Outcome.REFUSED, code="configuration", message="not connected")
@@ -171,8 +173,7 @@ def _payment_request(
         description=_description(transaction, operation),
         return_url=back,
         cancel_url=f"{back}?cancelled=1",
-        notification_url=f"{base}/v1/psp/{transaction.account_id}/{transaction.profile_id}/"
-        f"{transaction.payment_product_type}/notifications",
+        notification_url=notification_url(ctx, transaction),
         language=payers_language(transaction),
         expires_at=transaction.created_at + timedelta(seconds=lifetime),
         email=customer.get("email"),

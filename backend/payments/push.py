@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from backend.accounts.clients import Principal
 from backend.context import Backend
-from backend.errors import FieldError, GiftCardTurnsOn, InvalidRequest
+from backend.errors import FieldError, GiftCardTurnsOn, PhoneInvalid
 from backend.payments.attempts import reopen
 from backend.payments.pay import begin
 from backend.rules.payment_option import PUSHES
@@ -77,7 +77,7 @@ async def update_and_end_push(
 async def phone_to_push_to(
     ctx: Backend, session_id: str, option: str | None, phone_number: str | None
 ) -> str | None:
-    """E.164 where this option asks in an app, None for the others. InvalidRequest for what is no
+    """E.164 where this option asks in an app, None for the others. PhoneInvalid for what is no
     phone number."""
     if option not in PUSHES or not phone_number:
         return None
@@ -86,5 +86,5 @@ async def phone_to_push_to(
     number = read_phone(phone_number, session.currency)
     if number is None:
         text = "phone_number is not a phone number"
-        raise InvalidRequest(text, (FieldError("phone_number", text),))
+        raise PhoneInvalid(text, (FieldError("phone_number", text),))
     return number

@@ -210,6 +210,14 @@ class Notification:
     """What the read it causes cannot do without: handed to `complete_return` unread."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Webhook:
+    """An address as a provider registered it: its id there, and the secret that signs."""
+
+    id: str
+    secret: str
+
+
 class NotificationRefused(ValueError):
     """The signature is wrong or too old, or the body cannot be read. Changes nothing."""
 
@@ -266,3 +274,11 @@ class AuthorizationUpdater(Protocol):
     ) -> Result:
         """REFUSED `amount` where it would go below what was captured, or the provider will not
         have so much; `fetch_operation` tells of it as of every other write."""
+
+
+@runtime_checkable
+class Registers(Protocol):
+    """A connector whose provider tells nobody of a payment before an address is registered."""
+
+    async def register_webhook(self, url: str) -> Webhook | None:
+        """Registers `url` anew; None where that could not be made sure of."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.context import Backend
 from backend.errors import Unavailable
+from backend.psp import vipps_wire
 from backend.psp.bambora import METHODS, Bambora
 from backend.psp.bambora_wire import Account
 from backend.psp.card_gateway import CardGateway
@@ -18,10 +19,15 @@ from backend.psp.klarna_order import CURRENCIES as KLARNA_CURRENCIES
 from backend.psp.protocol import Connector
 from backend.psp.swedbankpay import INSTRUMENTS, SwedbankPay
 from backend.psp.swish import APP, Swish, checked_app_url
+from backend.psp.vipps import CURRENCIES as VIPPS_CURRENCIES
+from backend.psp.vipps import Vipps
 
 _BAMBORA = (
     "checkout_api_url", "merchant_api_url", "transaction_api_url", "merchant_number",
     "access_token", "secret_token", "md5_key",
+)  # fmt: skip
+_VIPPS = (
+    "base_url", "client_id", "client_secret", "subscription_key", "merchant_serial_number",
 )  # fmt: skip
 CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     "dintero_psp.creditcard": ("base_url", "secret_key", "webhook_secret"),
@@ -29,6 +35,7 @@ CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     **{f"payex.{product}": ("base_url", "access_token", "payee_id") for product in INSTRUMENTS},
     **{f"bambora.{product}": _BAMBORA for product in METHODS},
     "swish.swish": ("base_url", "swish_number"),
+    "vipps": _VIPPS,
 }
 """What a profile has to know for each option that there is a connector for. What ends in `url` is
 an https address."""
@@ -40,8 +47,8 @@ OPTIONAL_CREDENTIALS: Mapping[str, tuple[str, ...]] = {
 
 _PRODUCT_CURRENCIES: Mapping[str, tuple[str, ...]] = {
     "swish": ("SEK",),
-    "vipps": ("DKK", "EUR", "NOK", "SEK"),
-    "mobilepay": ("DKK", "EUR", "NOK", "SEK"),
+    "vipps": tuple(sorted(VIPPS_CURRENCIES)),
+    "mobilepay": tuple(sorted(VIPPS_CURRENCIES)),
 }
 """What an app takes, whoever it is reached through."""
 CURRENCIES: Mapping[str, tuple[str, ...]] = {
@@ -77,6 +84,15 @@ def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) ->
             password=str(credentials["password"]),
             http=ctx.http,
             clock=ctx.clock.now,
+            settle_time=timedelta(seconds=ctx.settings.operation_grace),
+        )
+    if option == "vipps":
+        return Vipps(
+            vipps_wire.Account(**{name: str(credentials[name]) for name in _VIPPS}),
+            http=ctx.http,
+            clock=ctx.clock.now,
+            webhook_secret=str(credentials.get("_webhook_secret") or ""),
+            webhook_url=str(credentials.get("_webhook_url") or ""),
             settle_time=timedelta(seconds=ctx.settings.operation_grace),
         )
     payment_type, _, product = option.partition(".")

@@ -16,10 +16,13 @@ from backend.errors import (
     DetailsMissing,
     GiftCardRefused,
     PaymentOptionNotAllowed,
+    PhoneInvalid,
+    PushNotAllowed,
     SplitChanged,
 )
 from backend.payments import attempts
 from backend.payments.pay import PayResult, pay
+from backend.payments.push import phone_to_push_to
 from checkout_ui.parts import button, icon, problem, step, words
 from checkout_ui.payment_options import Option
 from checkout_ui.shown import Consent
@@ -30,6 +33,9 @@ from checkout_ui.steps.total import total
 log = logging.getLogger(__name__)
 
 _CONSENT = "consent."
+_PUSH, _NUMBER = "push.", "push_number."
+"""Before the option's name: whether to send it to the phone, and to which."""
+MAX_NUMBER = 40
 
 
 class _Form(BaseModel):
@@ -56,14 +62,22 @@ class PaymentState(Checkout):
                 if not await self._consents_given(form_data):
                     self._end()
                     return
+            option = form.payment_product_type or None
             result = await pay(
                 context.current(),
                 self._session_id(),
-                form.payment_product_type or None,
+                option,
                 form.seen,
                 language,
                 on_phone=on_phone,
+                push_to=await self._push_to(option, form_data),
             )
+        except PhoneInvalid:
+            async with self:
+                self._end()
+                name = f"{_NUMBER}{form.payment_product_type}"
+                self._set(errors={name: self._text("push.number_wrong")})
+                self._move_focus(name)
         except Exception as error:
             async with self:
                 await self._not_paid(error)
@@ -79,6 +93,7 @@ class PaymentState(Checkout):
         async with self:
             if not self._begin("ask"):
                 return
+            pushed = self.push_heading != ""
         problem: Exception | None = None
         try:
             await attempts.reopen(context.current(), self._session_id())
@@ -92,6 +107,8 @@ class PaymentState(Checkout):
             view = await self._refresh()
             if view is not None and view.state == "paying":
                 self._tell("notice.still_paying")
+            elif view is not None and view.state == "open" and pushed:
+                self._tell("push.given_up")
             elif view is not None and view.state == "open":
                 self._move_focus("notice" if self.notice else "pay-heading")
 
@@ -113,6 +130,15 @@ class PaymentState(Checkout):
                 return
             await self._refresh()
             self._send_to(url)
+
+    async def _push_to(self, option: str | None, form_data: dict[str, Any]) -> str | None:
+        """The phone to ask on, where that was ticked beside the chosen option."""
+        if not form_data.get(f"{_PUSH}{option}"):
+            return None
+        given = form_data.get(f"{_NUMBER}{option}")
+        number = given[:MAX_NUMBER] if isinstance(given, str) else ""
+        # An empty one is as wrong as any other: who ticks it does not want to be sent to a page.
+        return await phone_to_push_to(context.current(), self._session_id(), option, number or "-")
 
     async def _consents_given(self, form_data: dict[str, Any]) -> bool:
         """Whether every required checkbox is ticked; where not, each says so."""
@@ -159,7 +185,7 @@ class PaymentState(Checkout):
             view = await self._refresh()
             if view is not None:
                 self._tell("notice.split_changed", amount=self.sums.to_pay)
-        elif isinstance(error, PaymentOptionNotAllowed):
+        elif isinstance(error, PaymentOptionNotAllowed | PushNotAllowed):
             await self._refresh()
             self._tell("notice.option_gone")
         elif isinstance(error, DetailsMissing):
@@ -210,7 +236,7 @@ def _form() -> rx.Component:
         rx.cond(
             sums.nothing_left,
             rx.fragment(),
-            rx.el.p(words("pay.redirect"), class_name="muted small centre"),
+            rx.el.p(words("pay.redirect"), class_name="muted small centre redirects"),
         ),
         id="pay-form",
         method="post",
@@ -240,6 +266,15 @@ def _options() -> rx.Component:
 
 
 def _option(option: rx.Var[Option], **props: Any) -> rx.Component:
+    return rx.el.div(
+        _choice(option, **props),
+        rx.cond(option.pushes, _push(option)),
+        class_name="choice-group",
+        key=option.type,
+    )
+
+
+def _choice(option: rx.Var[Option], **props: Any) -> rx.Component:
     return rx.el.label(
         rx.el.input(type="radio", name="payment_product_type", value=option.type, **props),
         rx.el.span(
@@ -249,7 +284,39 @@ def _option(option: rx.Var[Option], **props: Any) -> rx.Component:
         rx.el.span(rx.foreach(option.marks, _mark), class_name="marks"),
         rx.el.span(option.next, class_name="small next"),
         class_name="choice",
-        key=option.type,
+    )
+
+
+def _push(option: rx.Var[Option]) -> rx.Component:
+    """Unfolds beneath the option that is chosen, and the number beneath the tick: by CSS alone."""
+    errors, tick, name = Checkout.errors, f"{_PUSH}{option.type}", f"{_NUMBER}{option.type}"
+    error_id, hint_id = f"{name}-error", f"{name}-hint"
+    return rx.el.div(
+        rx.el.label(
+            rx.el.input(type="checkbox", id=tick, name=tick),
+            rx.el.span(words("push.tick")),
+            class_name="check",
+        ),
+        rx.el.div(
+            rx.el.label(words("push.number"), html_for=name),
+            rx.el.input(
+                type="tel",
+                id=name,
+                name=name,
+                default_value=Checkout.contact.phone_number,
+                input_mode="tel",
+                auto_complete="tel",
+                max_length=MAX_NUMBER,
+                custom_attrs={
+                    "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
+                    "aria-describedby": rx.cond(errors.contains(name), error_id, hint_id),
+                },
+            ),
+            problem(errors, name, error_id),
+            rx.el.p(words("push.hint"), id=hint_id, class_name="muted small"),
+            class_name="field push-number",
+        ),
+        class_name="push",
     )
 
 

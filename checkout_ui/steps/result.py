@@ -15,15 +15,29 @@ def waiting() -> rx.Component:
     """Goes on by itself: the page follows the session (`Checkout.watch`)."""
     at_provider = Checkout.provider_url != ""
     elsewhere = Checkout.handed_over & at_provider
+    pushed = Checkout.push_heading != ""
     return panel(
-        rx.el.span(class_name="spinner big", aria_hidden="true"),
-        rx.cond(elsewhere, words("phone.wait_heading"), words("wait.heading")),
+        rx.cond(
+            pushed,
+            rx.el.span(icon("phone"), class_name="badge ringing"),
+            rx.el.span(class_name="spinner big", aria_hidden="true"),
+        ),
+        rx.cond(
+            pushed,
+            Checkout.push_heading,
+            rx.cond(elsewhere, words("phone.wait_heading"), words("wait.heading")),
+        ),
         rx.el.p(
             rx.cond(
-                elsewhere,
-                words("phone.wait"),
-                rx.cond(at_provider, words("wait.at_provider"), words("wait.checking")),
-            )
+                pushed,
+                Checkout.push_lead,
+                rx.cond(
+                    elsewhere,
+                    words("phone.wait"),
+                    rx.cond(at_provider, words("wait.at_provider"), words("wait.checking")),
+                ),
+            ),
+            id="wait-lead",
         ),
         rx.cond(elsewhere, followed_steps()),
         notice(),
@@ -38,9 +52,9 @@ def waiting() -> rx.Component:
             ),
         ),
         button(
-            words("wait.change"),
+            rx.cond(pushed, words("push.give_up"), words("wait.change")),
             Checkout.busy == "ask",
-            words("wait.changing"),
+            rx.cond(pushed, words("push.giving_up"), words("wait.changing")),
             type="button",
             id="wait-change",
             class_name="quiet",

@@ -23,9 +23,14 @@ from backend.psp.protocol import Outcome, PaymentState
 from backend.rules.payment_option import works_with_gift_card
 from backend.sessions.view import PageState
 from tests.psp.providers import PROVIDERS, Provider
-from tests.support.checkout import Merchant, close_merchant, open_merchant, profile
+from tests.support.checkout import (
+    WITHOUT_GIFT_CARDS,
+    Merchant,
+    close_merchant,
+    open_merchant,
+    profile,
+)
 from tests.support.sandbox import Listener, Sandbox
-from tests.support.swish import WITHOUT_GIFT_CARDS
 
 FAULTS = ("refuse", "error_before", "error_after", "drop_before", "drop_after", "late")
 OPERATIONS = ("capture", "refund", "void")

@@ -22,9 +22,9 @@ from backend.payments.tables import Transaction
 from backend.sessions.view import Notice, PageState
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import OPTION as CARD
-from tests.support.checkout import Merchant, profile
+from tests.support.checkout import WITHOUT_GIFT_CARDS, Merchant, profile
 from tests.support.sandbox import Listener
-from tests.support.swish import OPTION, WITHOUT_GIFT_CARDS, SwishSandbox
+from tests.support.swish import OPTION, SwishSandbox
 
 PHONE = "+46701234567"
 

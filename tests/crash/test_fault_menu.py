@@ -36,7 +36,7 @@ def test_while_paying_begins(provider_checkout: ProviderCheckout, kind: str) -> 
     checkout.settle(jump=A_LONG_TIME)
     checkout.check_both_books(session)
     assert checkout.session_state(session) == "open"
-    assert checkout.balance(card) == (10000, 0, 0)
+    assert checkout.balance(card) == checkout.cards(10000, 0, 0)
     assert {one.state for one in checkout.there(session)} <= {PaymentState.FAILED}
 
 
@@ -51,7 +51,7 @@ def test_while_a_payment_is_given_up(provider_checkout: ProviderCheckout, kind: 
     checkout.settle(jump=A_LONG_TIME)
     checkout.check_both_books(session)
     assert checkout.session_state(session) == "open"
-    assert checkout.balance(card) == (10000, 0, 0)
+    assert checkout.balance(card) == checkout.cards(10000, 0, 0)
     assert {one.state for one in checkout.there(session)} == {PaymentState.FAILED}
 
 
@@ -63,17 +63,27 @@ def test_during_an_operation(provider_checkout: ProviderCheckout, verb: str, kin
     session = checkout.session(card)
     path = f"/v1/transactions/{checkout.paid(session)}"
     if verb == "refund":
-        checkout.ask("POST", f"{path}/capture", json={"amount": 40000})
-    body = {"capture": {"amount": 40000}, "refund": {"amount": 12000}, "void": {}}[verb]
+        checkout.ask("POST", f"{path}/capture", json={"amount": checkout.whole})
+    body = {"capture": {"amount": checkout.whole}, "refund": {"amount": 12000}, "void": {}}[verb]
     _fault(checkout, verb, kind)
     answer = checkout.ask("POST", f"{path}/{verb}", None, json=body)
     assert answer.status_code == (400 if kind == "refuse" else 202), answer.text
     checkout.settle()
     checkout.check_both_books(session)
+    cards = checkout.cards
     before, after = {
-        "capture": (("AUTHORIZED", (0, 10000, 0)), ("CAPTURED", (0, 0, 10000))),
-        "refund": (("CAPTURED", (0, 0, 10000)), ("PARTIALLY_REFUNDED", (10000, 0, 0))),
-        "void": (("AUTHORIZED", (0, 10000, 0)), ("AUTHORIZATION_VOIDED", (10000, 0, 0))),
+        "capture": (
+            ("AUTHORIZED", cards(0, 10000, 0)),
+            ("CAPTURED", cards(0, 0, 10000)),
+        ),
+        "refund": (
+            ("CAPTURED", cards(0, 0, 10000)),
+            ("PARTIALLY_REFUNDED", cards(10000, 0, 0)),
+        ),
+        "void": (
+            ("AUTHORIZED", cards(0, 10000, 0)),
+            ("AUTHORIZATION_VOIDED", cards(10000, 0, 0)),
+        ),
     }[verb]
     found = (checkout.live_transaction(session)["status"], checkout.balance(card))
     expected = {"refuse": (before,), "error_after": (after,), "drop_after": (after,)}
@@ -94,7 +104,7 @@ def test_told_badly_and_the_payer_never_comes_back(
     checkout.settle()
     checkout.check_both_books(session)
     assert checkout.session_state(session) == "paid"
-    assert checkout.balance(card) == (0, 10000, 0)
+    assert checkout.balance(card) == checkout.cards(0, 10000, 0)
     assert len(checkout.transactions(session)) == 1
     checkout.behind.sandbox.http.delete(f"{checkout.behind.sandbox.base_url}/_admin/faults")
 
@@ -129,5 +139,5 @@ def test_paid_something_else(provider_checkout: ProviderCheckout, kind: str) -> 
     checkout.behind.sandbox.http.delete(f"{checkout.behind.sandbox.base_url}/_admin/faults")
     checkout.settle()
     assert checkout.live_transaction(session)["status"] == "ON_HOLD"
-    assert checkout.balance(card) == (0, 10000, 0)
+    assert checkout.balance(card) == checkout.cards(0, 10000, 0)
     checkout.check_books()

@@ -1,19 +1,13 @@
 """The providers that the common suite (`test_invariants*.py`) is run over: one adapter each.
 
-To add one: a `Provider` below with its module's name, a connector of a fresh merchant, a payer
-who says yes, no or goes back, and what the sandbox's faults call the verbs; then its line in
+To add one: a `Provider` here or beside, with its module's name, a connector of a fresh merchant, a
+payer who says yes, no or goes back, and what the sandbox's faults call the verbs; then its line in
 `PROVIDERS`.
 """
 
 from __future__ import annotations
 
 import base64
-import html
-import re
-import uuid
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -22,128 +16,11 @@ from backend.psp.bambora import Bambora
 from backend.psp.bambora_wire import Account
 from backend.psp.card_gateway import CardGateway
 from backend.psp.klarna import Klarna
-from backend.psp.protocol import Connector, Notification, PaymentRequest
+from backend.psp.protocol import Connector, Notification
 from backend.psp.swedbankpay import SwedbankPay
 from backend.psp.swish import Swish
-from backend.rules.money import Money
-from tests.support.sandbox import Listener, Sandbox
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-class Provider(ABC):
-    """One provider under test, as a merchant that nobody else uses."""
-
-    sandbox_name: str
-    option: str
-    """The payment option that a profile connects it to."""
-    one_phase = False
-    """Approval moves the money: no capture, no void."""
-    multi_capture = True
-    """A capture can leave the rest authorized."""
-    remembers_create = True
-    """The same key again gives the same page; elsewhere it gives another one, and only the page
-    that was stored first is ever shown."""
-    remembers_keys = True
-    """A refund's key sent again has no second effect, while a part is left to refund."""
-    signs = True
-    """Whoever does not know the secret cannot write a notification that is believed."""
-    notifies_captures = True
-    tells_refunds = True
-    """A read of the payment says how much of it was refunded; else `refunded` asks the sandbox."""
-    opens_page: tuple[str, ...] = ()
-    """What a page's address holds: in nothing that is kept."""
-    verbs: Mapping[str, str] = {
-        "create": "create",
-        "abort": "abort",
-        "capture": "capture",
-        "refund": "refund",
-        "void": "void",
-        "read": "read",
-    }
-    """What the sandbox's faults call our verbs."""
-
-    def __init__(self, sandbox: Sandbox, listener: Listener, http: httpx.AsyncClient) -> None:
-        self.sandbox = sandbox
-        self.listener = listener
-        self.http = http
-        self.merchant = uuid.uuid4().hex
-        self.setup()
-
-    def setup(self) -> None:  # noqa: B027  (most have nothing to do)
-        """What a merchant does once at this provider, e.g. register an address."""
-
-    @abstractmethod
-    def connect(
-        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
-    ) -> Connector:
-        """A connector with this merchant's credentials, at any address."""
-
-    @property
-    @abstractmethod
-    def credentials(self) -> dict[str, str]:
-        """What a profile keeps to connect it."""
-
-    @property
-    @abstractmethod
-    def secrets(self) -> tuple[str, ...]:
-        """What must never be seen in what is kept, logged or said."""
-
-    @abstractmethod
-    def asked(self, reference: str) -> tuple[int, str]:
-        """Amount in the provider's own unit and currency, as the provider has it."""
-
-    @abstractmethod
-    def approve(self, url: str) -> None: ...
-
-    @abstractmethod
-    def decline(self, url: str) -> None: ...
-
-    def names(self, notification: Notification, reference: str) -> bool:
-        """Whether a notification is of this payment."""
-        return notification.reference == reference
-
-    def refunded(self, reference: str) -> int:
-        """What was refunded, by the sandbox's own word."""
-        raise NotImplementedError
-
-    def connector(self, *, read_timeout: float = 0.5) -> Connector:
-        return self.connect(self.sandbox.base_url, self.http, read_timeout=read_timeout)
-
-    def fault(self, verb: str, kind: str, **more: object) -> None:
-        self.sandbox.fault(self.verbs.get(verb, verb), kind, **more)
-
-    def units(self, money: Money) -> int:
-        """An amount in the provider's own unit."""
-        return money.amount
-
-    def back_link(self, url: str) -> str:
-        """Where the page's way back leads."""
-        page = self.sandbox.http.get(url, follow_redirects=True).text
-        found = re.search(r'id="back"[^>]*href="([^"]+)"', page)
-        assert found is not None, page
-        return html.unescape(found[1])
-
-    def request(self, **changes: object) -> PaymentRequest:
-        fields: dict[str, object] = {
-            "key": str(uuid.uuid4()),
-            "amount": Money(30000, self.currency),
-            "transaction_id": f"T12345678.{uuid.uuid4().hex[:22]}",
-            "session_id": "T12345678.session",
-            "merchant_reference": "order-1",
-            "description": "Order 1 (rest after gift card)",
-            "return_url": "http://127.0.0.1:9/return",
-            "cancel_url": "http://127.0.0.1:9/cancel?cancelled=1",
-            "notification_url": self.listener.url,
-            "language": "en",
-            "expires_at": now() + timedelta(hours=1),
-            "email": "kari@example.com",
-        }
-        return PaymentRequest(**(fields | changes))  # type: ignore[arg-type]
-
-    currency = "NOK"
+from tests.psp.provider import Provider, now
+from tests.psp.vipps_provider import VippsProvider
 
 
 class CardGatewayProvider(Provider):
@@ -492,4 +369,5 @@ PROVIDERS: dict[str, type[Provider]] = {
     "klarna": KlarnaProvider,
     "bambora": BamboraProvider,
     "swish": SwishProvider,
+    "vipps": VippsProvider,
 }

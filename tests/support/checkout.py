@@ -30,6 +30,10 @@ ADDRESS = AddressView("Kari", "Nordmann", "Storgata 1", "", "0155", "Oslo", "NO"
 DETAILS = Details("kari@example.com", "+4799887766", ADDRESS)
 BASE_URL = "http://127.0.0.1:8000"
 ON = {"type": "payment_product_type", "enabled": True}
+WITHOUT_GIFT_CARDS: dict[str, Any] = {
+    "active_payment_types": {"enabled": True},
+    "dintero": {"type": "payment_type", "wallets": ON | {"enabled": False}},
+}
 
 
 class MovingClock:

@@ -14,18 +14,20 @@ from backend.accounts.clients import SCOPES, create_account, create_client
 from backend.accounts.profiles import save_profile
 from backend.psp.protocol import Outcome, Payment
 from backend.psp.registry import connect
+from backend.rules.payment_option import works_with_gift_card
 from backend.rules.transaction import UNPAID
 from backend.settings import Settings
 from tests.support import bambora
 from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import Acquirer
-from tests.support.checkout import ACCOUNT, profile, session_body
+from tests.support.checkout import ACCOUNT, WITHOUT_GIFT_CARDS, profile, session_body
 from tests.support.crash import ADDRESS, SECRET_KEY, Checkout
 from tests.support.klarna import KlarnaSandbox
 from tests.support.sandbox import Sandbox
 from tests.support.swedbankpay import PLAIN
 from tests.support.swish import OPTION as SWISH
-from tests.support.swish import WITHOUT_GIFT_CARDS, SwishSandbox
+from tests.support.swish import SwishSandbox
+from tests.support.vipps import VippsSandbox
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,12 @@ def _swedbankpay(repository: Path, folder: Path) -> Behind:
     return Behind("swedbankpay", "payex.creditcard", sandbox, credentials, approve)
 
 
+def _vipps(repository: Path, folder: Path) -> Behind:
+    vipps = VippsSandbox(repository, folder)
+    vipps.start()
+    return Behind("vipps", "vipps", vipps, vipps.credentials, vipps.pay)
+
+
 def _card_gateway(repository: Path, folder: Path) -> Behind:
     acquirer = Acquirer(repository, folder)
     acquirer.start()
@@ -95,6 +103,7 @@ BEHIND: dict[str, Callable[[Path, Path], Behind]] = {
     "swedbankpay": _swedbankpay,
     "bambora": _bambora,
     "card_gateway": _card_gateway,
+    "vipps": _vipps,
 }
 
 
@@ -114,6 +123,8 @@ class ProviderCheckout(Checkout):
     def __init__(self, database_url: str, behind: Behind, callbacks: CallbackListener) -> None:
         super().__init__(database_url, self._no_acquirer, callbacks)
         self.behind = behind
+        self.with_card = works_with_gift_card(behind.option)
+        self.whole = 40000 if self.with_card else 30000
 
     async def _create_account(self) -> None:
         ctx = context.create(Settings(secret_key=SECRET_KEY, database_url=self.database_url))
@@ -123,6 +134,22 @@ class ProviderCheckout(Checkout):
         connections = {self.behind.option: self.behind.credentials}
         await save_profile(ctx, profile("", "", connections=connections))
         await ctx.close()
+
+    def session(self, card_id: str, *args: Any, **more: Any) -> str:
+        """As `Checkout.session`; where the option does not go with gift cards, one without, over
+        what would have been left to pay."""
+        if self.with_card:
+            return super().session(card_id, *args, **more)
+        body = session_body(self.whole, configuration=WITHOUT_GIFT_CARDS)
+        body["url"]["callback_url"] = self.callbacks.url
+        session_id = str(self.ask("POST", "/v1/sessions-profile", json=body).json()["id"])
+        path = f"/v1/view/{session_id}/session/order/addresses"
+        self.ask("PUT", path, json={"shipping_address": ADDRESS})
+        return session_id
+
+    def cards(self, available: int, held: int, drawn: int) -> tuple[int, int, int]:
+        """What `balance` has to be: as given, or untouched where no gift card is used."""
+        return (available, held, drawn) if self.with_card else (10000, 0, 0)
 
     def press_pay(self, session_id: str) -> str | None:
         path = f"/v1/sessions/{session_id}/pay"

@@ -8,10 +8,6 @@ from typing import Any
 from tests.support.sandbox import Sandbox
 
 OPTION = "swish.swish"
-WITHOUT_GIFT_CARDS = {
-    "active_payment_types": {"enabled": True},
-    "dintero": {"type": "payment_type", "wallets": {"enabled": False}},
-}
 
 
 class SwishSandbox(Sandbox):

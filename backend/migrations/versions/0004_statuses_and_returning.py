@@ -11,7 +11,7 @@ from alembic import op
 from backend.db import JsonColumn, UtcDateTime
 
 revision = "0004"
-down_revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

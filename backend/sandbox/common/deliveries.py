@@ -14,6 +14,7 @@ from backend.sandbox.common.storage import Delivery
 from backend.sandbox.common.world import World
 
 log = logging.getLogger(__name__)
+_HELD_SECONDS = 0.25
 _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 
@@ -37,6 +38,10 @@ class Retry:
 
 Prepare = Callable[[Delivery], Sending | None]
 """None where the target or the event is gone: then it is never tried again."""
+
+
+class Held(Exception):
+    """Not yet: it waits for another one that has failed. Counts as no try."""
 
 
 class Postman:
@@ -72,7 +77,11 @@ class Postman:
 
     async def _deliver(self, http: httpx.AsyncClient, delivery: Delivery) -> None:
         try:
-            sending = self._prepare(delivery)
+            try:
+                sending = self._prepare(delivery)
+            except Held:
+                self._world.storage.postpone(delivery, time.time() + _HELD_SECONDS)
+                return
             if sending is None:
                 self._world.storage.tried(delivery, "nowhere to send it", None)
                 return

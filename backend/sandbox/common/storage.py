@@ -197,6 +197,21 @@ class Storage:
         ).fetchall()
         return [Delivery(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
+    def has_failed_before(self, delivery: Delivery) -> bool:
+        """Whether an earlier event of the same parent was turned away by this endpoint, and has
+        not arrived since."""
+        row = self._db.execute(
+            "SELECT 1 FROM sendings JOIN objects ON objects.id = sendings.event"
+            " WHERE sendings.endpoint = ? AND sendings.seq < ? AND sendings.due_at IS NOT NULL"
+            " AND sendings.tries > 0 AND sendings.event <> ?"
+            " AND objects.parent = (SELECT parent FROM objects WHERE id = ?) LIMIT 1",
+            (delivery.endpoint, delivery.seq, delivery.event, delivery.event),
+        ).fetchone()
+        return row is not None
+
+    def postpone(self, delivery: Delivery, due_at: float) -> None:
+        self._db.execute("UPDATE sendings SET due_at = ? WHERE seq = ?", (due_at, delivery.seq))
+
     def tried(self, delivery: Delivery, status: str, next_due_at: float | None) -> None:
         self._db.execute(
             "UPDATE sendings SET tries = tries + 1, last_status = ?, due_at = ? WHERE seq = ?",

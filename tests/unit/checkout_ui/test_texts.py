@@ -14,6 +14,7 @@ from babel import Locale
 from backend.errors import DiscountRefused, GiftCardRefused, ShippingUnavailable
 from backend.psp.bambora import METHODS
 from backend.psp.swedbankpay import INSTRUMENTS
+from backend.rules.payment_option import PUSHES
 from backend.sessions.details import all_countries
 from backend.sessions.view import Notice, PageState
 from checkout_ui import addresses, texts
@@ -126,6 +127,7 @@ def test_every_key_is_used_and_every_used_key_exists(repository: Path) -> None:
         *(f"provider.{one}" for one in ("payex", "bambora")),
         *(f"notice.{notice.value}" for notice in Notice),
         *(f"title.{state.value}" for state in PageState),
+        *(f"push.open.{option.rpartition('.')[2]}" for option in PUSHES),
     }
     endings = ("_", "error.", "refused.", "option.")
     unused = {key for key in known - whole - composed if not key.startswith(endings)}
