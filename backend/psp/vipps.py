@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -43,6 +41,7 @@ from backend.psp.vipps_reading import (
     to_payment,
     void_by_read,
 )
+from backend.psp.vipps_request import FITS, amount_body, payment_body, reference_of
 from backend.psp.vipps_wire import Account, Wire, verify_signature, wire_key
 from backend.rules.money import Money
 
@@ -57,8 +56,6 @@ EVENTS = tuple(
 """Told of to us: that a payment was made we know ourselves."""
 _PAYMENTS = "/epayment/v1/payments"
 _WEBHOOKS = "/webhooks/v1/webhooks"
-_REFERENCES = uuid.uuid5(uuid.NAMESPACE_URL, "urn:gavekort:vipps-reference")
-_FITS = re.compile(r"[a-zA-Z0-9-]{8,50}")
 _CAPTURED, _REFUNDED = "CAPTURED", "REFUNDED"
 
 
@@ -100,7 +97,7 @@ class Vipps:
         if request.amount.amount <= 0 or request.amount.currency not in CURRENCIES:
             return Result(Outcome.REFUSED, code="amount", message="not an amount to pay here")
         reference = reference_of(request.key)
-        body = _payment_body(request, reference)
+        body = payment_body(request, reference)
         answer = await self._wire.post(_PAYMENTS, body, wire_key(f"{request.key}:create"))
         if answer.status == 409:
             # The reference is taken, or its first call is at work: by ourselves, in both cases.
@@ -133,7 +130,7 @@ class Vipps:
 
     async def abort(self, reference: str, key: str) -> Result:
         """Cancel, then read. REFUSED `not_allowed` when the payer was faster: then `fetch`."""
-        if not _FITS.fullmatch(reference):
+        if not FITS.fullmatch(reference):
             return Result(Outcome.REFUSED, reference, code="invalid", message="no such reference")
         # What the payer has just approved stays: its void is another decision.
         answer = await self._wire.post(
@@ -165,7 +162,7 @@ class Vipps:
 
     async def _read(self, reference: str, *, with_log: bool = False) -> Reading | Answer:
         """What is known of a payment, or the answer of the read that failed."""
-        if not _FITS.fullmatch(reference):
+        if not FITS.fullmatch(reference):
             return Answer(Outcome.REFUSED, code="invalid", message="no such reference")
         answer = await self._wire.get(_path(reference))
         if answer.outcome is not Outcome.DONE:
@@ -203,7 +200,7 @@ class Vipps:
         if entry_with(reading.log, _entry_name(kind), _keys_of(query)) is None:
             answer = await self._wire.post(
                 f"{_path(reference)}/{kind.value}",
-                {"modificationAmount": _amount(amount)},
+                {"modificationAmount": amount_body(amount)},
                 _move_key(query, final=final),
             )
             if answer.outcome is not Outcome.DONE:
@@ -341,35 +338,6 @@ class Vipps:
             reference=reference,
             transaction_id=None,
         )
-
-
-def reference_of(key: str) -> str:
-    """The payment's reference at the provider: our operation's key, which is one already."""
-    return key if _FITS.fullmatch(key) else str(uuid.uuid5(_REFERENCES, key))
-
-
-def _payment_body(request: PaymentRequest, reference: str) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "amount": _amount(request.amount),
-        "paymentMethod": {"type": "WALLET"},
-        "reference": reference,
-        "paymentDescription": _description(request),
-        "metadata": {"transactionId": request.transaction_id},
-    }
-    if request.push_to is None:
-        return body | {"userFlow": "WEB_REDIRECT", "returnUrl": request.return_url}
-    digits = request.push_to.removeprefix("+")
-    return body | {"userFlow": "PUSH_MESSAGE", "customer": {"phoneNumber": digits}}
-
-
-def _description(request: PaymentRequest) -> str:
-    """3 to 100 characters; the app shows it."""
-    written = " ".join(request.description.split())[:100]
-    return written if len(written) >= 3 else f"{written} #{reference_of(request.key)[:8]}"
-
-
-def _amount(money: Money) -> dict[str, Any]:
-    return {"currency": money.currency, "value": money.amount}
 
 
 def _path(reference: str) -> str:

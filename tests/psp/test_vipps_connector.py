@@ -23,7 +23,8 @@ from backend.psp.protocol import (
     Outcome,
     PaymentState,
 )
-from backend.psp.vipps import CURRENCIES, Vipps, reference_of
+from backend.psp.vipps import CURRENCIES, Vipps
+from backend.psp.vipps_request import reference_of
 from backend.psp.vipps_wire import Account
 from backend.rules.money import Money
 from tests.psp.providers import VippsProvider, now

@@ -1,0 +1,48 @@
+"""What Vipps MobilePay is asked for: pure, no I/O.
+
+Source: `reference/psp/vipps-swish.md` section A2.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+from backend.psp.protocol import PaymentRequest
+from backend.rules.money import Money
+
+FITS = re.compile(r"[a-zA-Z0-9-]{8,50}")
+"""A reference of theirs."""
+_REFERENCES = uuid.uuid5(uuid.NAMESPACE_URL, "urn:gavekort:vipps-reference")
+
+
+def reference_of(key: str) -> str:
+    """The payment's reference at the provider: our operation's key, which is one already."""
+    return key if FITS.fullmatch(key) else str(uuid.uuid5(_REFERENCES, key))
+
+
+def payment_body(request: PaymentRequest, reference: str) -> dict[str, Any]:
+    """With `push_to` a question in the payer's app, else a page."""
+    body: dict[str, Any] = {
+        "amount": amount_body(request.amount),
+        "paymentMethod": {"type": "WALLET"},
+        "reference": reference,
+        "paymentDescription": _description(request),
+        "metadata": {"transactionId": request.transaction_id},
+    }
+    if request.push_to is None:
+        return body | {"userFlow": "WEB_REDIRECT", "returnUrl": request.return_url}
+    digits = request.push_to.removeprefix("+")
+    return body | {"userFlow": "PUSH_MESSAGE", "customer": {"phoneNumber": digits}}
+
+
+def _description(request: PaymentRequest) -> str:
+    """3 to 100 characters; the app shows it."""
+    written = " ".join(request.description.split())[:100]
+    return written if len(written) >= 3 else f"{written} #{reference_of(request.key)[:8]}"
+
+
+def amount_body(money: Money) -> dict[str, Any]:
+    """Minor units, as ours."""
+    return {"currency": money.currency, "value": money.amount}
