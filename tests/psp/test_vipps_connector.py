@@ -195,7 +195,7 @@ async def test_the_payer_says_yes_while_we_give_up(provider: VippsProvider) -> N
         made = await connector.create_payment(provider.request())
         assert made.reference is not None and made.redirect_url is not None
         answer, _ = await asyncio.gather(
-            connector.abort(made.reference, "a-1"),
+            connector.abort(made.reference, f"abort-{made.reference}"),
             asyncio.to_thread(provider.approve, made.redirect_url),
         )
         state = (await connector.fetch(made.reference)).state
