@@ -124,7 +124,7 @@ def test_offline_is_said_and_nothing_typed_is_lost(payer: Payer, merchant: Merch
     expect(payer["#email"]).to_have_value("kari@example.no")
     payer["#details-save"].click()
     payer.focused("details-edit")
-    payer.complaints[:] = [text for text in payer.complaints if "net::ERR_" not in text]
+    payer.forgive("net::ERR_")
 
 
 def test_a_slow_line(payer: Payer, merchant: Merchant, shop: Shop) -> None:
@@ -190,4 +190,4 @@ def test_the_server_is_restarted_in_the_middle_of_each_step(
     payer.pay_with(APPROVED)
     payer.at_shop()
     assert merchant.balance(card) == (0, 10000)
-    payer.complaints[:] = [text for text in payer.complaints if "WebSocket" not in text]
+    payer.forgive("WebSocket")

@@ -245,13 +245,13 @@ def _form_page(scene: Scene) -> None:
 def _on_hold(scene: Scene) -> None:
     session = scene.merchant.ready()
     payer, page = scene.open(session), scene.payer.page
-    page.check("input[value='klarna.klarna']")
+    payer.choose("klarna.klarna")
     page.click("#pay-button")
     page.fill("input[name=email]", PENDING)
     page.click("#continue")
     page.fill("#code", "123456")
     page.click("#approve")
-    payer.at_shop()
+    payer.stage("on_hold", seconds=20)
     _ended(scene, "on_hold", session)
 
 
