@@ -54,7 +54,7 @@ def add_card(window: Page, card: dict[str, str]) -> None:
     window.fill("#gift_card_number", card["number"])
     window.fill("#gift_card_pin", card["pin"])
     window.click("#card-add")
-    expect(window.locator("#card-in-use")).to_be_visible()
+    expect(window.locator("#card-in-use")).to_be_visible(timeout=15000)
 
 
 def pay_by_bank_card(window: Page, number: str) -> None:
@@ -171,7 +171,7 @@ def test_a_window_that_the_browser_does_not_open(
     own = page.frame.locator("#pop-out-own-page")
     expect(own).to_be_visible()
     own.click()
-    page.page.wait_for_url(re.compile(r"/v1/view/.+language=no"))
+    page.page.wait_for_url(re.compile(r"/v1/view/.+language=nb"))
     expect(page.page.locator("#details-save")).to_be_visible()
 
 

@@ -210,8 +210,8 @@ class HostPage:
 
     def add_card(self, card: dict[str, str]) -> None:
         frame = self.frame
-        expect(frame.locator("#details-edit")).to_be_visible()
+        expect(frame.locator("#details-edit")).to_be_visible(timeout=15000)
         frame.locator("#gift_card_number").fill(card["number"])
         frame.locator("#gift_card_pin").fill(card["pin"])
         frame.locator("#card-add").click()
-        expect(frame.locator("#card-in-use")).to_be_visible()
+        expect(frame.locator("#card-in-use")).to_be_visible(timeout=15000)
