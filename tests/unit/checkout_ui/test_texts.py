@@ -128,7 +128,9 @@ def test_every_key_is_used_and_every_used_key_exists(repository: Path) -> None:
         *(f"notice.{notice.value}" for notice in Notice),
         *(f"title.{state.value}" for state in PageState),
         *(f"push.open.{option.rpartition('.')[2]}" for option in PUSHES),
-    }
+        *(f"notice.embed_{what}_{how}" for what in ("validate", "address")
+          for how in ("refused", "late")),
+    }  # fmt: skip
     endings = ("_", "error.", "refused.", "option.")
     unused = {key for key in known - whole - composed if not key.startswith(endings)}
     assert unused == set()

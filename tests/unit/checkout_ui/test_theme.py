@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from checkout_ui import theme
@@ -23,6 +23,7 @@ def made(properties: dict[str, str], name: str) -> Colour:
     return colour
 
 
+@settings(deadline=None)
 @given(primary=colours, scheme=schemes)
 @example(primary=(255, 255, 255), scheme=LIGHT)
 @example(primary=(0x18, 0x1E, 0x1A), scheme=DARK)
@@ -37,6 +38,7 @@ def test_every_primary_colour_can_be_read(primary: Colour, scheme: Scheme) -> No
         assert contrast(edge, behind) >= EDGE
 
 
+@settings(deadline=None)
 @given(backdrop=colours, scheme=schemes)
 @example(backdrop=(119, 119, 119), scheme=LIGHT)
 @example(backdrop=(255, 255, 255), scheme=DARK)
@@ -50,6 +52,7 @@ def test_on_every_backdrop_all_can_be_read(backdrop: Colour, scheme: Scheme) -> 
         assert contrast(made(found, name), page) >= EDGE
 
 
+@settings(deadline=None)
 @given(backdrop=colours)
 def test_a_backdrop_in_the_dark_is_darker_than_the_cards(backdrop: Colour) -> None:
     page = made(theme.on_page({"backdrop": written(backdrop)}, DARK), "--page")
@@ -125,6 +128,7 @@ KEYS = st.sampled_from(["primary", "backdrop", "cardRadius", "buttonRadius"])
 SAID = st.text("#rgba(),./% 0123456789fpxem;:{}<>\n", max_size=30)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, SAID))
 @example({"primary": "#fff", "backdrop": "#fff", "cardRadius": "4px", "buttonRadius": "4px"})
 def test_nothing_but_colours_and_lengths_gets_into_the_style(said: dict[str, str]) -> None:
