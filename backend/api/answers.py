@@ -250,6 +250,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("post", "/v1/transactions/{transaction_id}/capture"): Transaction,
     ("post", "/v1/transactions/{transaction_id}/refund"): Transaction,
     ("post", "/v1/transactions/{transaction_id}/void"): Transaction,
+    ("post", "/v1/transactions/{transaction_id}/authorization"): Transaction,
     ("post", f"{_WALLETS}/cards"): Card,
     ("get", f"{_WALLETS}/cards/{{card_id}}"): Card,
     ("get", f"{_WALLETS}/cards"): Cards,

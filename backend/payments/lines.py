@@ -46,6 +46,8 @@ async def check_items(
     try:
         if kind is OperationKind.CAPTURE:
             rules.check_capture_items(amounts(transaction), captured, taken(items), amount)
+        elif kind is OperationKind.UPDATE:
+            rules.check_update_items(captured, taken(items), amount)
         elif kind is OperationKind.REFUND:
             rules.check_refund_items(
                 amounts(transaction), captured, _moved(events, "REFUND"), taken(items), amount
@@ -53,6 +55,13 @@ async def check_items(
     except ItemRefused as refused:
         error = FieldError(refused.field, refused.description)
         raise InvalidRequest(refused.description, (error,)) from refused
+
+
+def items_after(transaction: Transaction, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The transaction's lines once they are `items`: what these do not say of a line that is known
+    stays as it was."""
+    known = {str(item.get("line_id")): item for item in transaction.snapshot.get("items") or []}
+    return [{**known.get(str(item["line_id"]), {}), **item} for item in items]
 
 
 def vat_of_items(transaction: Transaction, items: list[dict[str, Any]]) -> int | None:

@@ -21,9 +21,11 @@ from backend.errors import Conflict, FieldError, InvalidRequest
 from backend.idempotency import keys
 from backend.ids import new_uuid
 from backend.payments import settle
+from backend.payments.authorization import amount_of, check_update
 from backend.payments.auto_capture_rows import is_due, stop
 from backend.payments.lines import check_items
-from backend.payments.outcome import done, record_event
+from backend.payments.outcome import done, event_of, record_event
+from backend.payments.provider_lines import order_lines
 from backend.payments.store import (
     OPEN_STATES,
     connector_of,
@@ -35,7 +37,15 @@ from backend.payments.store import (
     position_of,
 )
 from backend.payments.tables import Operation, Transaction
-from backend.psp.protocol import Connector, OperationKind, OperationQuery, Outcome, Result
+from backend.psp.protocol import (
+    AuthorizationUpdate,
+    AuthorizationUpdater,
+    Connector,
+    OperationKind,
+    OperationQuery,
+    Outcome,
+    Result,
+)
 from backend.psp.registry import NotConnected
 from backend.rules import transaction as rules
 from backend.rules.transaction import Position, RuleBroken, Split, Status
@@ -55,18 +65,21 @@ class OperationRefused(InvalidRequest):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a merchant asks for. `amount` in minor units, not used for a void; `final` on a capture
-    releases what is left."""
+    """What a merchant asks for. `amount` in minor units, not used for a void; for an update what
+    is authorized from then on, None where that stays. `final` on a capture releases what is left.
+    """
 
     account_id: str
     transaction_id: str
     kind: OperationKind
     created_by: str
-    amount: int = 0
+    amount: int | None = 0
     reference: str | None = None
     items: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
+    description: str | None = None
+    """Of an update: for the provider."""
     final: bool = False
     automatic: bool = False
     """Nobody asks: only while the transaction's auto-capture is due."""
@@ -129,7 +142,8 @@ async def _write(ctx: Backend, command: Command) -> Operation:
             split = await _split(ctx, db, transaction, position, command)
         except RuleBroken as broken:
             raise InvalidRequest(str(broken), (FieldError("amount", str(broken)),)) from broken
-        await check_items(db, transaction, command.kind, command.items, command.amount)
+        amount = amount_of(transaction, command.amount)
+        await check_items(db, transaction, command.kind, command.items, amount)
         await _check_auto_capture(db, command)
         key = new_uuid()
         operation = Operation(
@@ -161,6 +175,7 @@ def _request(command: Command) -> dict[str, Any]:
         "items": command.items,
         "metadata": command.metadata,
         "reason": command.reason,
+        "description": command.description,
         "request_id": command.request_id,
         "headers": command.headers,
     }
@@ -171,9 +186,12 @@ async def _split(
 ) -> Split:
     """What the command takes from the card and from the acquirer; RuleBroken where it may not."""
     status = Status(transaction.status)
+    if command.kind is OperationKind.UPDATE:
+        return await check_update(ctx, db, transaction, command.amount, command.items)
+    amount = amount_of(transaction, command.amount)
     if command.kind is OperationKind.CAPTURE:
         rules.check_capture(status)
-        split = rules.split_capture(position, command.amount)
+        split = rules.split_capture(position, amount)
         left = position.capturable.acquirer - split.acquirer
         if split.acquirer and left and not command.final and not transaction.multi_capture:
             raise RuleBroken(
@@ -183,7 +201,7 @@ async def _split(
         return split
     if command.kind is OperationKind.REFUND:
         rules.check_refund(status)
-        return rules.split_refund(position, command.amount)
+        return rules.split_refund(position, amount)
     after = False
     if position.captured.acquirer:
         connector = await connector_of(ctx, transaction, db)
@@ -234,6 +252,10 @@ async def _send(
                 return await connector.capture(reference, amount, operation.key, final=final)
             if verb is OperationKind.REFUND:
                 return await connector.refund(reference, amount, operation.key)
+            if isinstance(connector, AuthorizationUpdater) and verb is OperationKind.UPDATE:
+                said = operation.request.get("description") or ""
+                update = AuthorizationUpdate(amount, order_lines(transaction, operation), said)
+                return await connector.update_authorization(reference, update, operation.key)
             return await connector.void(reference, operation.key)
     except TimeoutError:
         return Result(Outcome.UNKNOWN, reference, message="no answer in time")
@@ -264,6 +286,8 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
             # At most one operation is under way: this one is not among them yet.
             refunded_before=position_of(transaction).refunded.acquirer,
             sent_at=operation.updated_at,
+            authorized_before=position_of(transaction).authorized.acquirer,
+            lines=order_lines(transaction, operation) if verb is OperationKind.UPDATE else (),
         )
     )
     faults.point("reconcile.read")
@@ -309,7 +333,8 @@ async def finish(
         if result.outcome is Outcome.UNKNOWN:
             operation.state = "unknown"
             operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_READ))
-            if operation.tries == 1:
+            if operation.tries == 1 and operation.kind != OperationKind.UPDATE:
+                # The documented events know no beginning of an update.
                 initiated = f"INITIATE_{operation.kind.upper()}"
                 await record_event(db, transaction, operation, initiated, now)
             return operation
@@ -317,7 +342,7 @@ async def finish(
             error = {"code": result.code or "refused",
                      "message": result.message or "the provider refused"}  # fmt: skip
             settle.end(operation, "refused", now, error)
-            await record_event(db, transaction, operation, operation.kind.upper(), now, error=error)
+            await record_event(db, transaction, operation, event_of(operation), now, error=error)
             return operation
         await done(db, transaction, operation, now)
         await db.flush()

@@ -14,6 +14,7 @@ from backend.cards import ledger
 from backend.cards.tables import Card, Hold
 from backend.errors import NotFound
 from backend.payments import settle
+from backend.payments.authorization import apply_update
 from backend.payments.callbacks import tell_merchant
 from backend.payments.lines import vat_of_items
 from backend.payments.store import Happened, keep_position, position_of, record
@@ -36,6 +37,9 @@ async def done(
     elif operation.kind == OperationKind.REFUND:
         moved = await _refund_card(db, transaction, operation, split.card, now)
         position = rules.refunded(position, split)
+    elif operation.kind == OperationKind.UPDATE:
+        moved = transaction.hold_id
+        position = apply_update(transaction, operation, split)
     else:
         moved = await _void_card(db, transaction, operation, now)
         position = rules.voided(position)
@@ -49,12 +53,18 @@ async def done(
         transaction.status = rules.advance(Status(transaction.status), status)
     settle.end(operation, "done", now)
     event = await record_event(
-        db, transaction, operation, operation.kind.upper(), now, wallet_transaction_id=moved
+        db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved
     )
     session = await db.get(CheckoutSession, transaction.session_id)
     if session is None:
         raise NotFound("there is no such session")
     await tell_merchant(db, session, transaction, now, event=event)
+
+
+def event_of(operation: Operation) -> str:
+    """The documented name. An authorization that was updated is authorized anew."""
+    updates = operation.kind == OperationKind.UPDATE
+    return "AUTHORIZE" if updates else operation.kind.upper()
 
 
 def _cause(operation: Operation, now: datetime, verb: str) -> ledger.Cause:

@@ -13,18 +13,23 @@ from decimal import Decimal
 from typing import Any
 
 from backend import phrases
+from backend.payments.lines import items_after
 from backend.payments.tables import Operation, Transaction
-from backend.psp.protocol import OrderLine
+from backend.psp.protocol import OperationKind, OrderLine
 
 
 def order_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLine, ...]:
     """Lines that sum to the provider's part; none where the order's own do not sum to its amount.
 
-    Of the order as it was when the payer pressed Pay, so the same however often it is asked.
+    Of the order as it was when the payer pressed Pay, or as the update of its authorization says,
+    so the same however often it is asked.
     """
     items = transaction.snapshot.get("items") or []
+    if operation.kind == OperationKind.UPDATE and operation.request["items"]:
+        items = items_after(transaction, operation.request["items"])
     lines = [_line(item) for item in items]
-    if not lines or sum(line.amount for line in lines) != transaction.amount:
+    total = operation.card_amount + operation.psp_amount
+    if not lines or sum(line.amount for line in lines) != total:
         return ()
     if operation.card_amount:
         name = phrases.say(payers_language(transaction), "gift_card")

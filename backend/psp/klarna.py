@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import httpx
 
-from backend.psp.http import Answer, is_local, number, text
+from backend.psp.http import Answer, number, text
+from backend.psp.klarna_authorization import ask_for, updated_by_read
 from backend.psp.klarna_order import MOST, page_body, session_body
 from backend.psp.klarna_push import notification_url, read_push
 from backend.psp.klarna_reading import (
@@ -35,8 +35,9 @@ from backend.psp.klarna_reading import (
     to_payment,
     void_by_read,
 )
-from backend.psp.klarna_wire import Wire
+from backend.psp.klarna_wire import ORDERS, Wire, is_safe, order_path, too_much
 from backend.psp.protocol import (
+    AuthorizationUpdate,
     Capabilities,
     Notification,
     OperationKind,
@@ -53,7 +54,6 @@ from backend.rules.money import Money
 _SESSIONS = "/payments/v1/sessions"
 _TOKENS = "/payments/v1/authorizations"
 _PAGES = "/hpp/v1/sessions"
-_ORDERS = "/ordermanagement/v1/orders"
 
 
 class Klarna:
@@ -89,7 +89,11 @@ class Klarna:
     @property
     def capabilities(self) -> Capabilities:
         # 24 h are promised; the last hour is left out, so that no retry arrives after them.
-        return Capabilities(void_after_partial_capture=True, key_lifetime=timedelta(hours=23))
+        return Capabilities(
+            void_after_partial_capture=True,
+            key_lifetime=timedelta(hours=23),
+            update_authorization=True,
+        )
 
     async def create_payment(self, request: PaymentRequest) -> Result:
         """Make a session and the hosted page around it. DONE has `reference` and `redirect_url`.
@@ -128,7 +132,7 @@ class Klarna:
             return answer.as_result()
         page_id = text(answer.body.get("session_id"))
         redirect_url = text(answer.body.get("redirect_url"))
-        if page_id is None or redirect_url is None or not _safe(redirect_url):
+        if page_id is None or redirect_url is None or not is_safe(redirect_url):
             return Result(Outcome.UNKNOWN, message="unreadable answer", raw=answer.raw)
         reference = reference_of(page_id, session_id)
         return Result(Outcome.DONE, reference, redirect_url=redirect_url, raw=answer.raw)
@@ -184,7 +188,7 @@ class Klarna:
         if page.outcome is not Outcome.DONE:
             return page
         if order_id := text(page.body.get("order_id")):
-            order = await self._wire.get(f"{_ORDERS}/{quote(order_id, safe='')}")
+            order = await self._wire.get(f"{ORDERS}/{quote(order_id, safe='')}")
             if order.outcome is not Outcome.DONE:
                 # The order exists, whatever this answer says.
                 return Answer(Outcome.UNKNOWN, message=order.message, raw=order.raw)
@@ -218,12 +222,12 @@ class Klarna:
             left = remaining(order)
             marked = key + FINAL if final and amount.amount != left else key
             answer = await self._wire.post(
-                f"{_order_path(order)}/captures",
+                f"{order_path(order)}/captures",
                 {"captured_amount": amount.amount, "reference": marked},
                 f"{key}:capture",
             )
             if answer.outcome is not Outcome.DONE:
-                return _too_much(answer, amount.amount, left).as_result(reference)
+                return too_much(answer, amount.amount, left).as_result(reference)
         before = max(number(order.get("captured_amount")), 0)
         query = OperationQuery(OperationKind.CAPTURE, reference, key, amount, before)
         return _carried_out(await self._captured(query, await self._read(reference)))
@@ -241,7 +245,7 @@ class Klarna:
         if not str(found.get("reference")).endswith(FINAL) or remaining(reading.order) == 0:
             return result
         released = await self._wire.post(
-            f"{_order_path(reading.order)}/release-remaining-authorization",
+            f"{order_path(reading.order)}/release-remaining-authorization",
             None,
             f"{query.key}:release",
         )
@@ -264,7 +268,7 @@ class Klarna:
         if before.outcome is not Outcome.REFUSED or remaining(order) == 0 or captured < 0:
             return before
         verb = "release-remaining-authorization" if captured else "cancel"
-        answer = await self._wire.post(f"{_order_path(order)}/{verb}", None, f"{key}:{verb}")
+        answer = await self._wire.post(f"{order_path(order)}/{verb}", None, f"{key}:{verb}")
         return answer.as_result(reference)
 
     async def refund(self, reference: str, amount: Money, key: str) -> Result:
@@ -278,17 +282,36 @@ class Klarna:
         if refund_with(rows(order.get("refunds")), key) is None:
             left = number(order.get("captured_amount")) - number(order.get("refunded_amount"))
             answer = await self._wire.post(
-                f"{_order_path(order)}/refunds",
+                f"{order_path(order)}/refunds",
                 {"refunded_amount": amount.amount, "reference": key},
                 f"{key}:refund",
             )
             if answer.outcome is not Outcome.DONE:
-                return _too_much(answer, amount.amount, left).as_result(reference)
+                return too_much(answer, amount.amount, left).as_result(reference)
         after = await self._read(reference)
         if isinstance(after, Answer):
             return Result(Outcome.UNKNOWN, reference, message=after.message, raw=after.raw)
         query = OperationQuery(OperationKind.REFUND, reference, key, amount)
         return _carried_out(refund_by_read(query, after.order))
+
+    async def update_authorization(
+        self, reference: str, update: AuthorizationUpdate, key: str
+    ) -> Result:
+        reading = await self._order_for(reference, update.amount)
+        if isinstance(reading, Result):
+            return reading
+        before = money_of(reading.order)
+        answer = await ask_for(self._wire, reading.order, update, key)
+        if answer.outcome is not Outcome.DONE:
+            return answer.as_result(reference)
+        after = await self._read(reference)
+        if isinstance(after, Answer):
+            return Result(Outcome.UNKNOWN, reference, message=after.message, raw=after.raw)
+        query = OperationQuery(
+            OperationKind.UPDATE, reference, key, update.amount, lines=update.lines,
+            authorized_before=before.amount if before else 0,
+        )  # fmt: skip
+        return _carried_out(updated_by_read(query, after.order))
 
     async def _order_for(self, reference: str, amount: Money | None) -> Reading | Result:
         """The order to write to, or the end of a write that was never sent."""
@@ -313,7 +336,7 @@ class Klarna:
         AUTHORIZE with a reference: as `fetch` says. Without one, the page's address was lost with
         the answer, so nobody can have paid: REFUSED. CAPTURE and REFUND: by our key in the order's
         captures and refunds; the release that a final capture still owes is made up for, with its
-        own key. VOID: by what is left.
+        own key. VOID: by what is left. UPDATE: by the order's amount and lines.
         A write that may still be on its way (`sent_at` within `settle_time`) is never REFUSED.
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
@@ -333,6 +356,8 @@ class Klarna:
             result = await self._captured(query, reading)
         elif query.kind is OperationKind.VOID:
             result = void_by_read(query.reference, reading.order)
+        elif query.kind is OperationKind.UPDATE:
+            result = updated_by_read(query, reading.order)
         else:
             result = refund_by_read(query, reading.order)
         return settled(result, query, self._clock(), self._settle_time)
@@ -346,23 +371,3 @@ def _carried_out(result: Result) -> Result:
     if result.outcome is not Outcome.REFUSED:
         return result
     return Result(Outcome.UNKNOWN, result.reference, message=result.message, raw=result.raw)
-
-
-def _order_path(order: Mapping[str, Any]) -> str:
-    return f"{_ORDERS}/{quote(str(order.get('order_id')), safe='')}"
-
-
-def _too_much(answer: Answer, amount: int, left: int) -> Answer:
-    """Klarna has one code for a wrong state and for too much: what was left before tells them
-    apart."""
-    if answer.code != "not_allowed" or not 0 < left < amount:
-        return answer
-    return Answer(
-        answer.outcome, status=answer.status, code="amount", message=answer.message, raw=answer.raw
-    )
-
-
-def _safe(url: str) -> bool:
-    """An address to send a browser to: https, or this machine's."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and is_local(parts.hostname or ""))

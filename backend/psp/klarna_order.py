@@ -5,7 +5,7 @@ Source: `reference/psp/klarna.md` sections 2, 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from backend.psp.protocol import OrderLine, PaymentRequest
@@ -70,7 +70,8 @@ _EURO_BY_LANGUAGE = {
 def session_body(request: PaymentRequest, notification_url: str) -> dict[str, Any]:
     """A payment session of the remainder. The same for every try with one key."""
     country = purchase_country(request)
-    lines = order_lines(request)
+    name = request.description or request.merchant_reference
+    lines = order_lines(request.lines, request.amount.amount, name)
     body: dict[str, Any] = {
         "acquiring_channel": "ECOMMERCE",
         "intent": "buy",
@@ -142,13 +143,11 @@ def _language(language: str) -> str:
     return "nb" if short in ("no", "nn") else short
 
 
-def order_lines(request: PaymentRequest) -> list[dict[str, Any]]:
-    """The order's lines where they sum to the amount, else one line of the description."""
-    lines = request.lines
+def order_lines(lines: Sequence[OrderLine], amount: int, name: str) -> list[dict[str, Any]]:
+    """The lines where they sum to the amount (minor units), else one line of that name."""
     fits = 0 < len(lines) <= _MOST_LINES
-    if not fits or sum(line.amount for line in lines) != request.amount.amount:
-        name = request.description or request.merchant_reference
-        lines = (OrderLine(name, request.amount.amount),)
+    if not fits or sum(line.amount for line in lines) != amount:
+        lines = (OrderLine(name, amount),)
     return [_line(line) for line in lines]
 
 

@@ -14,10 +14,11 @@ import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import httpx
 
-from backend.psp.http import Answer, Cleaner, Transport, json_object, text
+from backend.psp.http import Answer, Cleaner, Transport, is_local, json_object, text
 from backend.psp.protocol import Outcome
 
 # Never kept: what opens a page or a payment, what names the payer, and addresses with our token.
@@ -40,6 +41,7 @@ _DROPPED = frozenset(
         "shipping_info",
     }
 )
+ORDERS = "/ordermanagement/v1/orders"
 _KEYS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:gavekort:klarna-idempotency-key")
 
 
@@ -77,6 +79,10 @@ class Wire:
     async def post(self, path: str, body: Mapping[str, Any] | None, key: str) -> Answer:
         """`key` is ours; the provider wants a UUID, so one is derived from it."""
         return await self._send("POST", path, body=body, key=key)
+
+    async def patch(self, path: str, body: Mapping[str, Any], key: str) -> Answer:
+        """As `post`."""
+        return await self._send("PATCH", path, body=body, key=key)
 
     async def delete(self, path: str) -> Answer:
         return await self._send("DELETE", path)
@@ -149,3 +155,23 @@ def _message(body: Mapping[str, Any]) -> str | None:
         joined = "; ".join(str(one) for one in messages[:5])
         return joined[:500] or None
     return text(body.get("error_message"))
+
+
+def order_path(order: Mapping[str, Any]) -> str:
+    return f"{ORDERS}/{quote(str(order.get('order_id')), safe='')}"
+
+
+def too_much(answer: Answer, amount: int, left: int) -> Answer:
+    """Klarna has one code for a wrong state and for too much: what was left before tells them
+    apart."""
+    if answer.code != "not_allowed" or not 0 < left < amount:
+        return answer
+    return Answer(
+        answer.outcome, status=answer.status, code="amount", message=answer.message, raw=answer.raw
+    )
+
+
+def is_safe(url: str) -> bool:
+    """An address to send a browser to: https, or this machine's."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and is_local(parts.hostname or ""))

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from backend.rules.money import Money
 
@@ -47,6 +47,8 @@ class OperationKind(StrEnum):
     CAPTURE = "capture"
     REFUND = "refund"
     VOID = "void"
+    UPDATE = "update"
+    """Another amount, and other lines, of what is authorized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Capabilities:
     one_phase: bool = False
     """The payer's yes moves the money: a payment comes back CAPTURED with `captured` its whole
     amount. `capture` and `void` are refused unsent; only `refund` is left."""
+    update_authorization: bool = False
+    """What is authorized may be changed: the connector is an `AuthorizationUpdater` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,10 @@ class OperationQuery:
     sent_at: datetime | None = None
     """When it was last sent (UTC). A read right after finds nothing although the write may still
     arrive: with this, a connector answers UNKNOWN until that is over."""
+    authorized_before: int = 0
+    """What had been authorized (minor units) when an UPDATE to `amount` was sent."""
+    lines: tuple[OrderLine, ...] = ()
+    """Those an UPDATE asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +212,16 @@ class Notification:
 
 class NotificationRefused(ValueError):
     """The signature is wrong or too old, or the body cannot be read. Changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationUpdate:
+    """What an authorization is to be from now on: `amount` in all, captured parts included.
+    `lines` sum to it, or there are none."""
+
+    amount: Money
+    lines: tuple[OrderLine, ...] = ()
+    description: str = ""
 
 
 class Connector(Protocol):
@@ -237,3 +255,14 @@ class Connector(Protocol):
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """Raises NotificationRefused. `headers` keys are lower case; `:path` is what was asked for
         with its query, as in HTTP/2: some providers sign nothing and tell all in the address."""
+
+
+@runtime_checkable
+class AuthorizationUpdater(Protocol):
+    """A connector whose provider can change what is authorized."""
+
+    async def update_authorization(
+        self, reference: str, update: AuthorizationUpdate, key: str
+    ) -> Result:
+        """REFUSED `amount` where it would go below what was captured, or the provider will not
+        have so much; `fetch_operation` tells of it as of every other write."""

@@ -84,6 +84,28 @@ def check_refund_items(
     _check(left, items, amount, "refund")
 
 
+def check_update_items(captured: Moved, items: Sequence[Taken], amount: int) -> None:
+    """The lines of an authorization from now on: unique, together `amount`, and of none less than
+    was captured of it. ItemRefused where not."""
+    lines: dict[str, int] = {}
+    for index, item in enumerate(items):
+        if item.line_id in lines:
+            raise ItemRefused(f"items.{index}.line_id", f"line {item.line_id!r} is there twice")
+        lines[item.line_id] = item.amount
+        taken = captured.lines.get(item.line_id, 0)
+        if not min(0, item.amount) <= taken <= max(0, item.amount):
+            raise ItemRefused(
+                f"items.{index}.amount",
+                f"{taken} of line {item.line_id!r} is captured, it cannot be {item.amount}",
+            )
+    missing = next(
+        (name for name, taken in captured.lines.items() if taken and name not in lines), None
+    )
+    if missing is not None:
+        raise ItemRefused("items", f"line {missing!r} is captured, it cannot be left out")
+    _check_sum(items, amount)
+
+
 def _check(left: Mapping[str, int], items: Sequence[Taken], amount: int, verb: str) -> None:
     asked: dict[str, int] = {}
     for index, item in enumerate(items):
@@ -98,6 +120,10 @@ def _check(left: Mapping[str, int], items: Sequence[Taken], amount: int, verb: s
                 f"items.{index}.amount",
                 f"{most} of line {item.line_id!r} is left to {verb}, not {wanted}",
             )
+    _check_sum(items, amount)
+
+
+def _check_sum(items: Sequence[Taken], amount: int) -> None:
     total = sum(item.amount for item in items)
     if total != amount:
         raise ItemRefused("items", f"the items sum to {total}, the amount is {amount}")

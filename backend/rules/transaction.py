@@ -141,6 +141,28 @@ def refunded(position: Position, split: Split) -> Position:
     return after
 
 
+def split_update(position: Position, amount: int) -> Split:
+    """What is authorized once the authorization is one of `amount`: the gift card's part stays as
+    it is held, the acquirer is asked for the rest. RuleBroken where nothing would be left for the
+    acquirer, or less than it has captured."""
+    card = position.authorized.card
+    acquirer = amount - card
+    if acquirer <= 0:
+        held = f"the gift card holds {card} of this payment, " if card else ""
+        raise RuleBroken(f"{held}{amount} would leave nothing to authorize: void it instead")
+    least = position.captured.acquirer + position.released.acquirer
+    if acquirer < least:
+        raise RuleBroken(f"{card + least} is captured or held, {amount} is less")
+    return Split(card, acquirer)
+
+
+def updated(position: Position, split: Split) -> Position:
+    """After an update of the authorization to `split`."""
+    after = replace(position, authorized=split)
+    after.check()
+    return after
+
+
 def voided(position: Position) -> Position:
     """After a void: all that was not captured is released."""
     return replace(position, released=position.released + position.capturable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
@@ -13,18 +14,14 @@ from backend.api.body import strict_router
 from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, Origin
 from backend.api.transaction_query import TransactionQuery
 from backend.context import Backend
-from backend.payments.change import (
-    AuthorizationUpdate,
-    set_merchant_reference_2,
-    update_authorization,
-)
+from backend.payments.change import set_merchant_reference_2
 from backend.payments.listing import list_transactions
 from backend.payments.operations import Command, operate
 from backend.payments.shape import transaction_shape
 from backend.payments.store import events_of, events_of_all, get_transaction
 from backend.psp.protocol import OperationKind
 from backend.sessions.events import Request
-from backend.sessions.request import Amount, Flag, Loose, SignedAmount, Text
+from backend.sessions.request import Amount, Flag, Item, Loose, SignedAmount, Text
 from backend.sessions.shape import read_session
 
 router = strict_router()
@@ -68,13 +65,23 @@ class RefundRequest(Loose):
     metadata: dict[str, Any] | None = None
 
 
+class AuthorizationItem(Item):
+    """A line as it is from now on; of a line that the transaction has, only what changes."""
+
+    line_id: Text
+    amount: SignedAmount
+
+
 class AuthorizationRequest(Loose):
+    """`amount` in minor units is what is authorized in all from now on; without it the lines alone
+    change. `description` is for the provider; `final_authorization` is kept with the event."""
+
     amount: Amount | None = None
     reason: Text | None = None
     reference: Text | None = None
     description: Text | None = None
     final_authorization: Flag | None = None
-    items: Items | None = None
+    items: Annotated[list[AuthorizationItem], Field(max_length=1000)] | None = None
 
 
 class TransactionUpdate(Loose):
@@ -179,19 +186,24 @@ async def void(transaction_id: str, ctx: Context, caller: Caller, origin: Origin
 
 @router.post("/transactions/{transaction_id}/authorization")
 async def authorization(
-    transaction_id: str, body: AuthorizationRequest, ctx: Context, caller: Caller
-) -> dict[str, Any]:
-    """Klarna and Billie only; 400 for all other payments."""
+    transaction_id: str, body: AuthorizationRequest, ctx: Context, caller: Caller, origin: Origin
+) -> JSONResponse:
+    """Change what is authorized: Klarna only, 400 for all other payments; 409 where nothing is
+    authorized (any more). A gift card's part stays as it is."""
     caller.require(*WRITE_CHECKOUT)
-    await update_authorization(
-        ctx,
-        AuthorizationUpdate(caller.account_id, transaction_id, body.amount, _items(body.items)),
-    )
+    final = body.final_authorization
+    command = Command(
+        account_id=caller.account_id, transaction_id=transaction_id, kind=OperationKind.UPDATE,
+        created_by=caller.client_id, amount=body.amount, reference=body.reference,
+        items=_items(body.items), reason=body.reason, description=body.description,
+        metadata={} if final is None else {"final_authorization": final}, **_said_by(origin),
+    )  # fmt: skip
+    return await _operate(ctx, caller, command)
 
 
 def _said_by(origin: Request) -> dict[str, Any]:
     return {"request_id": origin.id, "headers": origin.headers}
 
 
-def _items(items: list[OperationItem] | None) -> list[dict[str, Any]]:
+def _items(items: Sequence[OperationItem | AuthorizationItem] | None) -> list[dict[str, Any]]:
     return [item.model_dump(mode="json", exclude_unset=True) for item in items or []]

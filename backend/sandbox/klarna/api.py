@@ -24,6 +24,7 @@ from backend.sandbox.klarna.world import ApiError, Call, World, merchant_of, new
 
 Handler = Callable[[World, Call, Json, Json], Any]
 """Gives an object, a (header, id), or None for an answer without a body."""
+_WRITES = ("POST", "PATCH")
 _KEEP_KEYS_SECONDS = 24 * 3600
 _CONFLICT = ApiError(409, "CONFLICT", "A call with this key is being carried out.")
 
@@ -54,6 +55,7 @@ VERBS = (
     Verb("GET", _OM + "/{id}/refunds/{part}", orders.read_refund, "read"),
     Verb("POST", _OM + "/{id}/cancel", orders.cancel, "cancel", 204),
     Verb("POST", _OM + "/{id}/release-remaining-authorization", orders.release, "release", 204),
+    Verb("PATCH", _OM + "/{id}/authorization", orders.update, "update", 204),
     Verb("POST", _OM + "/{id}/extend-authorization-time", orders.extend, "release", 204),
 )
 
@@ -115,7 +117,7 @@ class Api:
 
     def _key(self, verb: Verb, request: Request) -> str | None:
         key = request.headers.get("klarna-idempotency-key")
-        if not key or verb.method != "POST":
+        if not key or verb.method not in _WRITES:
             return None
         kept = verb.path.startswith(_OM) or self._world.setting("keep_all_keys")
         return f"{request.url.path} {key}" if kept else None
@@ -164,7 +166,7 @@ class Api:
     ) -> _Answer:
         """Carry it out and remember the answer, all in one transaction."""
         kind = fault.kind if fault else ""
-        if verb.method == "POST":
+        if verb.method in _WRITES:
             _distort(body, kind)
         path = dict(request.path_params)
         with self._world.storage.transaction():
@@ -193,7 +195,9 @@ def _made(verb: Verb, request: Request, made: Any, kind: str) -> _Answer:
 
 
 def _code(verb: Verb) -> str:
-    return "BAD_VALUE" if verb.fault in ("create", "page") else f"{verb.fault.upper()}_NOT_ALLOWED"
+    if verb.fault in ("create", "page"):
+        return "BAD_VALUE"
+    return "NOT_ALLOWED" if verb.fault == "update" else f"{verb.fault.upper()}_NOT_ALLOWED"
 
 
 def _failed() -> _Answer:

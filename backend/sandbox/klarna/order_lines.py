@@ -51,6 +51,16 @@ def checked_order(body: Json) -> Json:
     currency = body.get("purchase_currency")
     if currency != _CURRENCIES[country]:
         raise bad_value("purchase_currency")
+    checked_lines(body)
+    kept = ("purchase_country", "purchase_currency", "order_amount", "order_lines")
+    return {name: body[name] for name in kept} | {
+        "order_tax_amount": body.get("order_tax_amount", 0),
+        "locale": checked_locale(body.get("locale")),
+    }
+
+
+def checked_lines(body: Json) -> None:
+    """`BAD_VALUE` unless the lines are whole and sum to `order_amount`."""
     amount = whole(body, "order_amount", 0)
     lines = body.get("order_lines")
     if not isinstance(lines, list) or not 1 <= len(lines) <= 1000:
@@ -63,11 +73,6 @@ def checked_order(body: Json) -> Json:
         tax = whole(body, "order_tax_amount", 0)
         if tax != sum(line.get("total_tax_amount", 0) for line in lines):
             raise bad_value("order_tax_amount")
-    kept = ("purchase_country", "purchase_currency", "order_amount", "order_lines")
-    return {name: body[name] for name in kept} | {
-        "order_tax_amount": body.get("order_tax_amount", 0),
-        "locale": checked_locale(body.get("locale")),
-    }
 
 
 def checked_locale(locale: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 
 from backend.sandbox.common.storage import Json
+from backend.sandbox.klarna.order_lines import checked_lines
 from backend.sandbox.klarna.world import ApiError, Call, World, bad_value, iso, new_uuid, whole
 
 LIFETIME = 28 * 24 * 3600
@@ -160,6 +161,30 @@ def release(world: World, call: Call, body: Json, path: Json) -> None:
     if order["status"] != "PART_CAPTURED":
         raise ApiError(403, "NOT_ALLOWED", "There is nothing to release.")
     order |= {"status": "CAPTURED", "remaining_authorized_amount": 0}
+    save(world, call, order)
+
+
+def update(world: World, call: Call, body: Json, path: Json) -> None:
+    """Another amount, with its lines: not below what is captured, and not beyond what Klarna gives
+    this payer."""
+    order = load(world, call, path["id"])
+    checked_lines(body)
+    amount = body["order_amount"]
+    allowed = order["status"] in _LIVE and order["fraud_status"] == "ACCEPTED"
+    more = amount > order["order_amount"]
+    if not allowed or (more and amount > int(world.setting("most_authorized"))):
+        raise ApiError(403, "NOT_ALLOWED", "The authorization cannot be changed to this amount.")
+    if amount < order["captured_amount"]:
+        raise ApiError(403, "NOT_ALLOWED", "More than this is captured already.")
+    left = amount - order["captured_amount"]
+    order |= {
+        "order_amount": amount,
+        "order_lines": body["order_lines"],
+        "order_tax_amount": sum(line.get("total_tax_amount", 0) for line in body["order_lines"]),
+        "remaining_authorized_amount": left,
+        "status": "AUTHORIZED" if not order["captured_amount"]
+        else "PART_CAPTURED" if left else "CAPTURED",
+    }  # fmt: skip
     save(world, call, order)
 
 

@@ -24,6 +24,7 @@ VERBS = (
     "refund",
     "cancel",
     "release",
+    "update",
     "read",  # of what has an amount
     "read_page",
 )
@@ -38,6 +39,8 @@ DEFAULTS: dict[str, Any] = {
     # An order whose risk is looked at is decided after this, in this way.
     "fraud_seconds": 60,
     "fraud_outcome": "ACCEPTED",
+    # The largest amount that an authorization is raised to.
+    "most_authorized": 10_000_000,
 }
 
 
