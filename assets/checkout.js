@@ -236,6 +236,11 @@
       const loading = document.querySelector("main[data-stage='loading']");
       if (!loading) language(value);
     },
+    // Only an answer to the browser itself can set a cookie that no script reads.
+    "data-remember": (value) => {
+      const path = once("checkout-remember", value);
+      if (path?.startsWith("/v1/view/")) fetch(path, { method: "POST", keepalive: true }).catch(() => {});
+    },
     "data-go": (value) => {
       const url = once("checkout-go", value);
       if (url) goTo(url);

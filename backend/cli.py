@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend import cli_accounts
+from backend import cli_accounts, cli_parked
 from backend.settings import Settings
 
 DEFAULT_DIRECTORY = Path(".gavekort")
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--data-dir", type=Path, help="audit the demo in this directory")
     audit.set_defaults(run=_audit)
 
+    cli_parked.register(commands, _database_url)
     cli_accounts.register(commands)
 
     build = commands.add_parser(

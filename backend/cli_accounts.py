@@ -58,7 +58,7 @@ def _verb(verbs: Any, name: str, act: Act, *arguments: str, text: str) -> argpar
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
     for argument in arguments:
         parser.add_argument(argument)
-    parser.set_defaults(run=lambda options: _run(act, options))
+    parser.set_defaults(run=lambda options: run_with_backend(act, options))
     return parser
 
 
@@ -71,7 +71,8 @@ def _scopes(parser: argparse.ArgumentParser, default: frozenset[str] | None) -> 
     )
 
 
-def _run(act: Act, options: argparse.Namespace) -> int:
+def run_with_backend(act: Act, options: argparse.Namespace) -> int:
+    """Print what `act` says; the exit status, 2 where it is refused."""
     try:
         settings = Settings()
     except ValidationError as error:

@@ -149,6 +149,22 @@ class GiftCardTurnsOn(PaymentInProgress):
     way is to be ended for it."""
 
 
+class CodeRefused(InvalidRequest):
+    """The code is wrong, used, too old, or there was none: never told apart."""
+
+    code = "CODE_REFUSED"
+
+
+class CodeNotSent(GavekortError):
+    """`reason`: `no_number`, `not_offered`, `too_many`."""
+
+    code = "CODE_NOT_SENT"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message, (FieldError("phone_number", message, reason),))
+        self.reason = reason
+
+
 class GiftCardRefused(GavekortError):
     """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
     not_active_yet, inactive, other_currency, already_added, not_offered, held_elsewhere (by a

@@ -76,6 +76,19 @@ class Settings(BaseSettings):
     pin_tries_window: int = Field(default=24 * 3600, ge=60)
     """After this many seconds without a wrong try a card's, or a source's, budget is whole."""
 
+    remember_lifetime: int = Field(default=365 * 24 * 3600, ge=60)
+    """How long a payer who wanted it is remembered after the last time they said so."""
+    scc_lifetime: int = Field(default=600, ge=30, le=3600)
+    """Of a confirmation code by SMS."""
+    scc_sends_per_session: int = Field(default=3, ge=1)
+    scc_sends_per_phone: int = Field(default=5, ge=1)
+    scc_sends_per_source: int = Field(default=20, ge=1)
+    scc_tries_per_session: int = Field(default=5, ge=1)
+    scc_tries_per_phone: int = Field(default=10, ge=1)
+    scc_tries_per_source: int = Field(default=60, ge=1)
+    scc_window: int = Field(default=24 * 3600, ge=60)
+    """After this many seconds without a code asked for, or tried, its budget is whole."""
+
     trusted_proxy_hops: int = Field(default=0, ge=0)
     """How many proxies in front of us append to X-Forwarded-For."""
     worker_interval: float = Field(default=1.0, gt=0)

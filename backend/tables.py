@@ -9,8 +9,18 @@ from backend.cards import tables as cards
 from backend.idempotency import tables as idempotency
 from backend.outbox import tables as outbox
 from backend.payments import tables as payments
+from backend.sessions import returning_tables as returning
 from backend.sessions import tables as sessions
 
 metadata = SQLModel.metadata
 
-__all__ = ["accounts", "cards", "idempotency", "metadata", "outbox", "payments", "sessions"]
+__all__ = [
+    "accounts",
+    "cards",
+    "idempotency",
+    "metadata",
+    "outbox",
+    "payments",
+    "returning",
+    "sessions",
+]

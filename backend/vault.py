@@ -32,6 +32,7 @@ class Vault:
         self.token_key = self._derive("access token")
         self.address_secret = self._derive("notification address").hex()
         """For addresses given to providers that have no secret in common with us."""
+        self._cookie_key = self._derive("cookie")
         self._fernet = Fernet(urlsafe_b64encode(self._derive("encryption at rest")))
         # RFC 9106's second recommendation: 64 MiB, three passes; one lane, so that a look-up
         # takes one core for about 0.1 s.
@@ -54,6 +55,29 @@ class Vault:
     def source_hash(self, source: str) -> str:
         """A payer's address as the try budgets keep it: not readable back."""
         return hmac.new(self._secret_key, b"source\n" + source.encode(), hashlib.sha256).hexdigest()
+
+    def phone_hash(self, account_id: str, number: str) -> str:
+        """Keyed hash under which a payer who comes back is found by phone number (E.164); hex."""
+        text = f"phone\n{account_id}\n{number}".encode()
+        return hmac.new(self._number_key, text, hashlib.sha256).hexdigest()
+
+    def code_hash(self, session_id: str, code: str) -> str:
+        """Of a confirmation code sent for this session. Six digits: worth nothing without a key."""
+        text = f"code\n{session_id}\n{code}".encode()
+        return hmac.new(self._pin_key, text, hashlib.sha256).hexdigest()
+
+    def sign(self, text: str) -> str:
+        """`text` and what shows that it is ours. URL-safe where `text` is."""
+        return f"{text}.{self._signature(text)}"
+
+    def signed(self, value: str) -> str | None:
+        """What `sign` was given; None where it was changed, or not ours."""
+        text, _, given = value.rpartition(".")
+        right = hmac.compare_digest(given.encode(), self._signature(text).encode())
+        return text if text and right else None
+
+    def _signature(self, text: str) -> str:
+        return hmac.new(self._cookie_key, text.encode(), hashlib.sha256).hexdigest()
 
     def _peppered(self, pin: str) -> str:
         return hmac.new(self._pin_key, pin.encode(), hashlib.sha256).hexdigest()

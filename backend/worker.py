@@ -14,6 +14,7 @@ from backend.outbox.deliver import KINDS, deliver_due
 from backend.payments.auto_capture import capture_due
 from backend.payments.reconcile import reconcile_due
 from backend.sessions.publish import note_delivered
+from backend.sessions.returning import forget_expired
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
@@ -34,6 +35,7 @@ class Worker:
             asyncio.create_task(self._loop("reconcile", reconcile_due)),
             asyncio.create_task(self._loop("auto-capture", capture_due)),
             asyncio.create_task(self._loop("forget", forget_due)),
+            asyncio.create_task(self._loop("forget payers", forget_expired)),
             # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
             *(asyncio.create_task(self._loop(kind, partial(_deliver, kind))) for kind in KINDS),
         ]

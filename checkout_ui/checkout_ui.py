@@ -21,6 +21,7 @@ from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.state import Checkout, RebuildFirst
+from checkout_ui.steps.returning import ReturningState
 from checkout_ui.versions import ASSETS, versioned
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def _make() -> rx.App:
             route=route,
             title=Checkout.page_title,
             description=DESCRIPTION,
-            on_load=Checkout.load,
+            on_load=[Checkout.load, ReturningState.arrive],
         )
     made.add_page(
         balance_page.page,

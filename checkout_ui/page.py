@@ -19,6 +19,7 @@ from checkout_ui.steps import (
     payment,
     phone,
     result,
+    returning,
 )
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
@@ -122,6 +123,7 @@ def _open() -> rx.Component:
                 notice(),
                 phone.phone(),
                 embed.launcher(),
+                returning.welcome(),
                 details.details(),
                 details.shipping(),
                 gift_card.gift_card(),
@@ -205,6 +207,7 @@ def _bridge() -> rx.Component:
         hidden=True,
         custom_attrs={
             "data-focus": Checkout.focus,
+            "data-remember": Checkout.remember,
             "data-go": Checkout.go_to,
             "data-language": Checkout.language,
         },

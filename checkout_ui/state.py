@@ -160,6 +160,8 @@ class Checkout(rx.State):
     """`{nonce} {url}`: likewise, the payer is sent there."""
     version: int = -1
     """Of the session as shown: assets/embed.js tells the page that embeds us of a new one."""
+    remember: str = ""
+    """`{nonce} {path}`: likewise, the browser asks there for the cookie of a remembered payer."""
 
     _language: str = texts.DEFAULT
     _form_countries: dict[str, str] = {}
@@ -173,7 +175,12 @@ class Checkout(rx.State):
         """The page is there (`_rebuild` has been): count the visit, and follow the session."""
         if self.stage in ("loading", "missing"):
             return None
-        await payer.visit(context.current(), self._session_id())
+        await payer.visit(
+            context.current(),
+            self._session_id(),
+            self.router.session.client_ip,
+            self.router.headers.user_agent,
+        )
         if self.on_phone:
             await handover.arrived(context.current(), self._session_id())
         return Checkout.watch
@@ -241,7 +248,14 @@ class Checkout(rx.State):
         )
         if opened:
             self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
-            self._set(changed="", focus="", go_to="", held_elsewhere=False, phone=shown.Phone())
+            self._set(
+                changed="",
+                focus="",
+                go_to="",
+                remember="",
+                held_elsewhere=False,
+                phone=shown.Phone(),
+            )
             self._sent_to = ""
         view = await self._found()
         wanted = query.get("language")
@@ -330,6 +344,10 @@ class Checkout(rx.State):
         if url != self._sent_to:
             self._sent_to = url
             self.go_to = f"{secrets.token_hex(4)} {url}"
+
+    def _recognise_later(self, path: str) -> None:
+        if path:
+            self.remember = f"{secrets.token_hex(4)} {path}"
 
     def _begin(self, action: str) -> bool:
         """False while something is under way: a click comes twice after a reconnect."""

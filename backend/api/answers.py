@@ -102,6 +102,14 @@ class PayLock(BaseModel):
     pay_lock: dict[str, str]
 
 
+class CodeSent(BaseModel):
+    sent: bool
+
+
+class Remembered(BaseModel):
+    remembered: bool
+
+
 class PayAnswer(Open):
     success: bool
     actions: list[Any]
@@ -243,6 +251,10 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("put", f"{_VIEW}/session/order/gift_card"): PublicSession,
     ("delete", f"{_VIEW}/session/order/gift_card"): PublicSession,
     ("post", f"{_VIEW}/session/lock"): PayLock,
+    ("post", f"{_VIEW}/session/publish/scc"): CodeSent,
+    ("post", f"{_VIEW}/session/scc"): PublicSession,
+    ("post", f"{_VIEW}/session/remember"): Remembered,
+    ("delete", f"{_VIEW}/session/remember"): Remembered,
     ("post", f"{_VIEW}/payments/{{payment_product_type}}"): Operations,
     ("get", "/v1/transactions"): list[Transaction],
     ("get", "/v1/transactions/{transaction_id}"): Transaction,

@@ -14,6 +14,7 @@ from backend.api.routers import (
     hooks,
     notifications,
     profiles,
+    returning,
     sessions,
     signature,
     transactions,
@@ -22,7 +23,8 @@ from backend.api.routers import (
 )
 
 _ROUTERS = (
-    auth, sessions, view, cards, wallets, transactions, hooks, signature, profiles, notifications,
+    auth, sessions, view, returning, cards, wallets, transactions, hooks, signature, profiles,
+    notifications,
 )  # fmt: skip
 
 PREFIX = "/v1"

@@ -11,9 +11,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
-from backend.api.deps import principal
+from backend.api.deps import origin, principal
 from backend.api.idempotent import HEADER, answer_once
 from backend.errors import GavekortError, InvalidRequest
+from backend.sessions.events import asked_by
 
 MAX_BODY = 512 * 1024
 MAX_DEPTH = 32
@@ -91,9 +92,10 @@ class StrictRoute(APIRoute):
             # Every body is JSON, whatever a client calls it: without a name it is read as that.
             headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
             strict = StrictRequest({**request.scope, "headers": headers}, request.receive)
-            if once and request.method == "POST" and HEADER in request.headers:
-                return await answer_once(strict, lambda: inner(strict))
-            return await inner(strict)
+            with asked_by(origin(request)):
+                if once and request.method == "POST" and HEADER in request.headers:
+                    return await answer_once(strict, lambda: inner(strict))
+                return await inner(strict)
 
         return handler
 

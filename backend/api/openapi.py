@@ -45,7 +45,7 @@ _TEXTS = {
     500: "Something went wrong on our side",
     503: "A provider did not answer; ask again",
 }
-_OPERATE = ("/capture", "/refund", "/void", "/cancel")
+_OPERATE = ("/capture", "/refund", "/void", "/cancel", "/authorization")
 
 
 def install(app: FastAPI, prefix: str, routers: Sequence[APIRouter]) -> None:
@@ -136,6 +136,8 @@ def _complete(
                 "description": "The provider's answer is awaited", "content": content,
                 "headers": {"event-request-id": {"schema": {"type": "string"}}},
             }  # fmt: skip
+        if path.endswith("/publish/scc"):
+            answers["202"] = {"description": "Sent again", "content": content}
         if path.endswith("/pay"):
             answers["202"] = {"description": "Poll for the outcome", "content": content}
         if path.endswith("/discount_codes"):

@@ -7,13 +7,13 @@ before it is checked, in the database, so that parallel tries cannot outrun the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import case, delete, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.cards import budgets
 from backend.cards.tables import Card, CardToken, TryBudget
 from backend.cards.tokens import is_expired
 from backend.context import Backend
@@ -96,13 +96,15 @@ async def match_number_and_pin(
     window = timedelta(seconds=settings.pin_tries_window)
     # Apart: a counted try stays counted where the request comes to nothing.
     async with ctx.db.unit_of_work(apart=True) as db:
-        counted = [await _count(db, scope, limit, now, window) for scope, limit in limits.items()]
+        counted = [
+            await budgets.count(db, scope, limit, now, window) for scope, limit in limits.items()
+        ]
     pin_hash = match.card.pin_hash if match is not None and all(counted) else None
     if not await ctx.vault.pin_matches(pin, pin_hash):
         return None
     async with ctx.db.unit_of_work(apart=True) as db:
         for scope in limits:
-            await _give_back(db, scope)
+            await budgets.give_back(db, scope)
     return match
 
 
@@ -113,32 +115,6 @@ def card_scope(card: Card) -> str:
 async def forget_tries(db: AsyncSession, card: Card) -> None:
     """With a new PIN the guesses at the old one count no more."""
     await db.exec(delete(TryBudget).where(col(TryBudget.scope) == card_scope(card)))
-
-
-async def _count(
-    db: AsyncSession, scope: str, limit: int, now: datetime, window: timedelta
-) -> bool:
-    """Count one try; whether it was within the budget. A spent budget's window is not extended,
-    or anybody could keep a card locked for ever."""
-    dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
-    tries, last = col(TryBudget.tries), col(TryBudget.last_try_at)
-    fresh = last <= now - window
-    insert = dialect.insert(TryBudget).values(scope=scope, tries=1, last_try_at=now)
-    query = insert.on_conflict_do_update(
-        index_elements=["scope"],
-        set_={
-            "tries": case((fresh, 1), else_=tries + 1),
-            "last_try_at": case((fresh, now), (tries < limit, now), else_=last),
-        },
-    ).returning(tries)
-    counted = (await db.exec(query)).scalar_one()
-    return int(counted) <= limit
-
-
-async def _give_back(db: AsyncSession, scope: str) -> None:
-    tries = col(TryBudget.tries)
-    change = update(TryBudget).where(col(TryBudget.scope) == scope, tries > 0)
-    await db.exec(change.values(tries=tries - 1))
 
 
 def facts(card: Card) -> CardFacts:

@@ -19,6 +19,7 @@ from backend.ids import new_uuid
 from backend.payments import late, one_phase, settle
 from backend.payments.callbacks import tell_merchant
 from backend.payments.create import PUSH_LOOK, create_at_provider, is_push
+from backend.payments.settle import EXPIRED
 from backend.payments.store import connector_of, lock_transaction, money, open_operation
 from backend.payments.tables import Transaction
 from backend.psp.protocol import (
@@ -31,7 +32,7 @@ from backend.psp.protocol import (
 from backend.psp.registry import NotConnected, connect
 from backend.rules.session import SessionState, is_expired
 from backend.rules.session import advance as advance_session
-from backend.rules.transaction import Status
+from backend.rules.transaction import UNPAID, Status
 from backend.sessions import events
 from backend.sessions.links import page_link, view_link
 from backend.sessions.load import get_session, lock_session
@@ -75,15 +76,17 @@ async def _live(ctx: Backend, session_id: str) -> Transaction | None:
 
 
 async def give_up(
-    ctx: Backend, transaction: Transaction, notice: Notice = Notice.PAYMENT_CANCELLED
-) -> None:
+    ctx: Backend, transaction: Transaction, notice: Notice = Notice.PAYMENT_CANCELLED, *,
+    expired: bool = False,
+) -> None:  # fmt: skip
     """End a try that the provider knows: read it, and where it can still be paid, abort it there
-    first. Only a confirmed abort gives the hold back."""
+    first. Only a confirmed abort gives the hold back. `expired`: nobody wants that, the payer never
+    came back."""
     connector = await connector_of(ctx, transaction)
     reference = transaction.psp_reference
     assert reference is not None
     payment = await connector.fetch(reference)
-    if await apply_read(ctx, transaction, payment):
+    if await apply_read(ctx, transaction, payment, expired=expired):
         return
     if payment.outcome is not Outcome.DONE or payment.state is not PaymentState.OPEN:
         return
@@ -95,10 +98,12 @@ async def give_up(
     result = await connector.abort(reference, new_uuid())
     faults.point("abort.done_at_provider")
     if result.outcome is Outcome.DONE:
-        await _fail(ctx, transaction, notice, payment.declined or notice.value)
+        code = payment.declined or (EXPIRED if expired else notice.value)
+        await _fail(ctx, transaction, notice, code)
     else:
         # It may have been paid in the meantime, which is why it could not be aborted.
-        await apply_read(ctx, transaction, await connector.fetch(reference))
+        payment = await connector.fetch(reference)
+        await apply_read(ctx, transaction, payment, expired=expired)
 
 
 async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: str) -> None:
@@ -113,7 +118,9 @@ async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: st
     faults.point("abort.stored")
 
 
-async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -> bool:
+async def apply_read(
+    ctx: Backend, transaction: Transaction, payment: Payment, *, expired: bool = False
+) -> bool:
     """Do what a read at the provider says; whether the try has ended. Repeating it is harmless."""
     faults.point("authorize.read")
     now = ctx.clock.now()
@@ -144,7 +151,7 @@ async def apply_read(ctx: Backend, transaction: Transaction, payment: Payment) -
                     await one_phase.capture_all(db, locked, now)
             ended = True
         elif payment.state is PaymentState.FAILED:
-            code = payment.declined or payment.code or "not_paid"
+            code = payment.declined or (EXPIRED if expired else payment.code or "not_paid")
             notice = _why(payment)
             await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
             ended = True
@@ -209,7 +216,7 @@ async def settle_return(
             connector = await connector_of(ctx, transaction)
             payment = await connector.complete_return(transaction.psp_reference, query)
             await apply_read(ctx, transaction, payment)
-    elif transaction.status == Status.FAILED and transaction.psp_reference is not None:
+    elif transaction.status in UNPAID and transaction.psp_reference is not None:
         await late.heard_of(ctx, transaction, await connector_of(ctx, transaction))
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
@@ -298,5 +305,5 @@ async def read_now(
             connector.complete_return(reference, told) if told else connector.fetch(reference)
         )
         await apply_read(ctx, transaction, payment)
-    elif transaction.status == Status.FAILED:
+    elif transaction.status in UNPAID:
         await late.heard_of(ctx, transaction, connector, told)

@@ -14,7 +14,7 @@ from backend.db import Database
 from backend.payments.store import open_operation, position_of
 from backend.payments.tables import Operation, Transaction
 from backend.rules.session import SessionState
-from backend.rules.transaction import RuleBroken, Status
+from backend.rules.transaction import UNPAID, RuleBroken, Status
 from backend.sessions.tables import CheckoutSession
 
 _BEFORE_THE_END = (Status.INITIATED, Status.ON_HOLD)
@@ -43,7 +43,7 @@ async def audit_transactions(db: AsyncSession) -> AsyncIterator[Difference]:
         for what, expected, found in checks:
             if expected != found:
                 yield Difference(transaction.id, what, expected, found)
-        if Status(transaction.status) not in (*_BEFORE_THE_END, Status.FAILED):
+        if Status(transaction.status) not in {*_BEFORE_THE_END, *UNPAID}:
             total = position.authorized.total
             if total != transaction.amount:
                 yield Difference(transaction.id, "amount", transaction.amount, total)

@@ -29,7 +29,7 @@ from backend.payments.store import (
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import Connector, Outcome, Payment, PaymentState, Result
 from backend.rules.money import Money
-from backend.rules.transaction import Status
+from backend.rules.transaction import UNPAID
 from backend.sessions.tables import CheckoutSession
 
 LATE = "late"
@@ -74,7 +74,7 @@ async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Op
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
     async with ctx.db.unit_of_work() as db:
         locked = await lock_transaction(db, transaction.id)
-        if locked.status != Status.FAILED or await open_operation(db, locked.id) is not None:
+        if locked.status not in UNPAID or await open_operation(db, locked.id) is not None:
             return None
         locked.psp_reference = payment.reference or locked.psp_reference
         key = new_uuid()
@@ -96,11 +96,11 @@ async def pursue(ctx: Backend, operation: Operation) -> None:
     assert transaction.psp_reference is not None
     connector = await connector_of(ctx, transaction)
     payment = await _as_refunded(ctx, transaction, await connector.fetch(transaction.psp_reference))
-    result = await _give_back(connector, transaction.psp_reference, operation.key, payment)
+    result = await give_back(connector, transaction.psp_reference, operation.key, payment)
     await _keep(ctx, operation, payment, result)
 
 
-async def _give_back(connector: Connector, reference: str, key: str, payment: Payment) -> Result:
+async def give_back(connector: Connector, reference: str, key: str, payment: Payment) -> Result:
     """DONE where nothing is held any more. A refusal is no end: the next read tells why."""
     if payment.outcome is not Outcome.DONE:
         return Result(Outcome.UNKNOWN, reference, message=payment.message, raw=payment.raw)
@@ -143,7 +143,8 @@ async def _keep(ctx: Backend, operation: Operation, payment: Payment, result: Re
         name = moved.get(payment.state or PaymentState.FAILED)
         if name is None:
             return
-        happened = Happened(name, locked.psp_amount, metadata={"reason": _REASON})
+        said = locked.request.get("metadata") or {}
+        happened = Happened(name, locked.psp_amount, metadata={"reason": _REASON, **said})
         event = await record(db, transaction, happened, now)
         session = await db.get(CheckoutSession, transaction.session_id)
         assert session is not None  # a foreign key holds it

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend import faults
@@ -23,6 +24,7 @@ from backend.ids import new_uuid
 from backend.payments import settle
 from backend.payments.authorization import amount_of, check_update
 from backend.payments.auto_capture_rows import is_due, stop
+from backend.payments.late import give_back
 from backend.payments.lines import check_items
 from backend.payments.outcome import done, event_of, record_event
 from backend.payments.provider_lines import order_lines
@@ -49,6 +51,7 @@ from backend.psp.protocol import (
 from backend.psp.registry import NotConnected
 from backend.rules import transaction as rules
 from backend.rules.transaction import Position, RuleBroken, Split, Status
+from backend.sessions.load import lock_session
 
 log = logging.getLogger(__name__)
 SLOWEST_READ = 300
@@ -202,12 +205,23 @@ async def _split(
     if command.kind is OperationKind.REFUND:
         rules.check_refund(status)
         return rules.split_refund(position, amount)
+    if status is Status.ON_HOLD:
+        return await asked_for(db, transaction)
     after = False
     if position.captured.acquirer:
         connector = await connector_of(ctx, transaction, db)
         after = connector.capabilities.void_after_partial_capture
     rules.check_void(status, position, after_partial_capture=after)
     return position.capturable
+
+
+async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
+    """What the try to pay asked for, card and acquirer."""
+    query = select(Operation).where(
+        Operation.transaction_id == transaction.id, Operation.kind == OperationKind.AUTHORIZE.value
+    )
+    asked = (await db.exec(query)).one()
+    return Split(asked.card_amount, asked.psp_amount)
 
 
 def _verb(transaction: Transaction, operation: Operation) -> OperationKind | None:
@@ -256,6 +270,9 @@ async def _send(
                 said = operation.request.get("description") or ""
                 update = AuthorizationUpdate(amount, order_lines(transaction, operation), said)
                 return await connector.update_authorization(reference, update, operation.key)
+            if transaction.status == Status.ON_HOLD:
+                payment = await connector.fetch(reference)
+                return await give_back(connector, reference, operation.key, payment)
             return await connector.void(reference, operation.key)
     except TimeoutError:
         return Result(Outcome.UNKNOWN, reference, message="no answer in time")
@@ -276,6 +293,9 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
     except NotConnected:
         return Result(Outcome.UNKNOWN, code="configuration", message="not connected")
     assert transaction.psp_reference is not None
+    if transaction.status == Status.ON_HOLD:
+        # Whatever it is there, nothing of it may be left: a read and what it asks for, each time.
+        return await _send(ctx, connector, verb, transaction, operation)
     result = await connector.fetch_operation(
         OperationQuery(
             kind=verb,
@@ -317,8 +337,13 @@ async def finish(
     now = ctx.clock.now()
     async with ctx.db.reading() as db:
         seen = await db.get(Operation, operation_id)
-    assert seen is not None
+        assert seen is not None
+        paid = await db.get(Transaction, seen.transaction_id)
+        assert paid is not None
     async with ctx.db.unit_of_work() as db:
+        if seen.kind == OperationKind.VOID:
+            # What is ON_HOLD goes back to its session, whose row is always the first.
+            await lock_session(db, paid.session_id)
         transaction = await lock_transaction(db, seen.transaction_id)
         operation = await lock_operation(db, operation_id)
         if operation.state not in OPEN_STATES:

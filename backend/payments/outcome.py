@@ -22,6 +22,7 @@ from backend.payments.tables import Operation, Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind
 from backend.rules import transaction as rules
 from backend.rules.transaction import Split, Status
+from backend.sessions.load import lock_session
 from backend.sessions.tables import CheckoutSession
 
 
@@ -29,6 +30,9 @@ async def done(
     db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
 ) -> None:
     """Move the card's part, and the transaction with it."""
+    if transaction.status == Status.ON_HOLD:
+        await _released(db, transaction, operation, now)
+        return
     split = Split(operation.card_amount, operation.psp_amount)
     position = position_of(transaction)
     if operation.kind == OperationKind.CAPTURE:
@@ -58,6 +62,19 @@ async def done(
     session = await db.get(CheckoutSession, transaction.session_id)
     if session is None:
         raise NotFound("there is no such session")
+    await tell_merchant(db, session, transaction, now, event=event)
+
+
+async def _released(
+    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
+) -> None:
+    """A void of what is ON_HOLD: it was never authorized, so nothing is left of it."""
+    session = await lock_session(db, transaction.session_id)
+    moved = await settle.release(db, session, transaction, operation, now)
+    settle.end(operation, "done", now)
+    event = await record_event(
+        db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved
+    )
     await tell_merchant(db, session, transaction, now, event=event)
 
 

@@ -6,6 +6,7 @@ the card is added: an abandoned page strands nothing. Source: shared design sect
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,7 @@ from backend.sessions.load import (
     lock_session,
     share_of,
 )
+from backend.sessions.merchant import merchant_of
 from backend.sessions.read import leave_url
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
@@ -143,7 +145,7 @@ async def begin(
         currency=session.currency, amount=session.amount,
         payment_product_type=product_type(session.amount, to_pay, option if to_pay else None),
         merchant_reference=session.merchant_reference,
-        snapshot=_snapshot(session, language)
+        snapshot=_snapshot(session, await merchant_of(db, session), language)
         | {"auto_capture": await wanted(db, session), "push_to": push_to, "on_phone": on_phone},
         return_ref=new_uuid(), created_at=now, updated_at=now,
         gift_card=used.id if used else None,
@@ -190,7 +192,9 @@ def _authorize_operation(
     )  # fmt: skip
 
 
-def _snapshot(session: CheckoutSession, language: str) -> dict[str, Any]:
+def _snapshot(
+    session: CheckoutSession, merchant: Mapping[str, Any], language: str
+) -> dict[str, Any]:
     """The order as it is when the payer presses Pay. The shipping option becomes an item, so that
     it can be captured as one (`reference/dintero-api.md#52-object`)."""
     body, order = session.body, session.body["order"]
@@ -201,14 +205,17 @@ def _snapshot(session: CheckoutSession, language: str) -> dict[str, Any]:
         item = {key: option[key] for key in kept if key in option}
         items.append({**item, "description": option["title"], "quantity": 1, "type": "shipping"})
     customer = body.get("customer") or {}
-    merchant = body.get("merchant") or {}
+    # Keys that begin like these are the checkout's: what a request says of them does not count.
     metadata = {
         **(body.get("metadata") or {}),
         "session:profile_id": session.profile_id,
         "merchant_name": merchant.get("name"),
+        "merchant_country": merchant.get("country"),
+        "event_reference": order.get("event_reference"),
     }
     shown = ("customer_id", "email", "phone_number")
     return {
+        **(session.visitor or {}),
         "merchant_reference_2": order.get("merchant_reference_2"),
         "channel": (body.get("configuration") or {}).get("channel") or "ecommerce",
         "customer": {key: customer[key] for key in shown if customer.get(key)},

@@ -65,7 +65,7 @@ async def _go_on_paying(ctx: Backend, transaction: Transaction, operation: Opera
         transaction.status == Status.INITIATED
         and operation.created_at + lifetime <= ctx.clock.now()
     ):
-        await attempts.give_up(ctx, transaction, Notice.PAYMENT_CANCELLED)
+        await attempts.give_up(ctx, transaction, Notice.PAYMENT_CANCELLED, expired=True)
         return
     connector = await connector_of(ctx, transaction)
     await attempts.read_now(ctx, transaction, connector)

@@ -1,10 +1,10 @@
-"""How a try to pay ends: AUTHORIZED, or FAILED with everything given back. Each inside the caller's
+"""How a try to pay ends: AUTHORIZED, or not, with everything given back. Each inside the caller's
 unit of work, with session and transaction locked. Source: shared design section 4.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -24,12 +24,17 @@ from backend.sessions import events
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
 
+EXPIRED = "expired"
+"""The payer never came back."""
+
 
 async def authorize(
     db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
     now: datetime, *, card: PaymentCard | None = None, multi_capture: bool = False,
+    said: Said | None = None,
 ) -> None:  # fmt: skip
-    """The money is authorized: the card's part is held, the acquirer's is confirmed by a read."""
+    """The money is authorized: the card's part is held, the acquirer's is confirmed by a read.
+    `said`: an operator asked for that read."""
     split = Split(operation.card_amount, operation.psp_amount)
     transaction.status = rules.advance(Status(transaction.status), Status.AUTHORIZED)
     keep_position(transaction, Position(authorized=split), now)
@@ -44,8 +49,9 @@ async def authorize(
     session.pushed_to = session.pushed_with = None
     session.notice = None
     await record(db, transaction, Happened("AUTHORIZE", transaction.amount, card_amount=split.card,
-                 wallet_transaction_id=transaction.hold_id, created_by=operation.created_by),
-                 now)  # fmt: skip
+                 wallet_transaction_id=transaction.hold_id,
+                 created_by=said.who if said else operation.created_by,
+                 metadata=dict(said.metadata) if said else {}), now)  # fmt: skip
     details = {"payment_product_type": transaction.payment_product_type,
                "amount": transaction.amount}  # fmt: skip
     await events.record(db, session, "AUTHORIZED", now, details)
@@ -59,30 +65,102 @@ async def fail(
     now: datetime, *, notice: Notice, code: str, message: str | None = None,
 ) -> None:  # fmt: skip
     """No money will move, by the provider's own word or because nothing was ever sent: the hold is
-    given back and the session is open again for another try."""
+    given back and the session is open again for another try. DECLINED where the payer wanted it
+    so, FAILED where anybody else did, or time (`code` EXPIRED)."""
     was_on_hold = transaction.status == Status.ON_HOLD
-    transaction.status = rules.advance(Status(transaction.status), Status.FAILED)
-    transaction.updated_at = now
-    end(operation, "refused", now, {"code": code, "message": message or code})
-    if transaction.hold_id is not None:
-        held = await ledger.lock_hold(db, transaction.hold_id)
-        cause = ledger.Cause(f"fail:{operation.key}", now, operation.created_by)
-        await ledger.void(db, held, cause)
+    by_choice = notice in (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
+    declined = by_choice and code != EXPIRED and not was_on_hold
+    to = Status.DECLINED if declined else Status.FAILED
+    transaction.status = rules.advance(Status(transaction.status), to)
     error = {"code": code, "message": message or code}
+    end(operation, "refused", now, error)
+    await _void_hold(db, transaction, ledger.Cause(f"fail:{operation.key}", now,
+                     operation.created_by))  # fmt: skip
     await record(db, transaction, Happened("AUTHORIZE", transaction.amount, success=False,
-                 error=error, created_by=operation.created_by), now)  # fmt: skip
+                 error=error, created_by=operation.created_by,
+                 metadata=operation.request.get("metadata") or {}), now)  # fmt: skip
+    _open_again(session, transaction, notice, now)
+    details = {"error": code, "payment_product_type": transaction.payment_product_type}
+    for name in ("DECLINED",) if declined else ("PAY_FAILED", "FAILED"):
+        await events.record(db, session, name, now, details)
+    reported = "cancelled" if by_choice else "failed"
+    # Who was told that it is on hold is told that it is not any more, asked for or not.
+    await tell_merchant(db, session, transaction, now, error=reported, always=was_on_hold)
+
+
+def _open_again(
+    session: CheckoutSession, transaction: Transaction, notice: Notice, now: datetime
+) -> None:
+    transaction.updated_at = now
     session.state = advance_session(SessionState(session.state), SessionState.OPEN)
     session.transaction_id = None
     session.redirect_url = session.app_code = None
     session.pushed_to = session.pushed_with = None
     session.gift_card_amount = 0
     session.notice = notice.value
-    details = {"error": code, "payment_product_type": transaction.payment_product_type}
-    await events.record(db, session, "PAY_FAILED", now, details)
-    by_choice = (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
-    reported = "cancelled" if notice in by_choice else "failed"
-    # Who was told that it is on hold is told that it is not any more, asked for or not.
-    await tell_merchant(db, session, transaction, now, error=reported, always=was_on_hold)
+
+
+async def _void_hold(db: AsyncSession, transaction: Transaction, cause: ledger.Cause) -> str | None:
+    """The wallet transaction that gave the card's part back, where there was one."""
+    if transaction.hold_id is None:
+        return None
+    held = await ledger.lock_hold(db, transaction.hold_id)
+    return (await ledger.void(db, held, cause)).id
+
+
+async def release(
+    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
+    now: datetime,
+) -> str | None:  # fmt: skip
+    """A payment ON_HOLD was voided, and nothing is held at the provider any more: FAILED, and the
+    session open for another try. The caller records the event; the wallet transaction's id."""
+    transaction.status = rules.advance(Status(transaction.status), Status.FAILED)
+    cause = ledger.Cause(f"void:{operation.key}", now, operation.created_by)
+    moved = await _void_hold(db, transaction, cause)
+    _open_again(session, transaction, Notice.PAYMENT_CANCELLED, now)
+    await events.record(db, session, "FAILED", now, {"error": "ON_HOLD"})
+    await tell_merchant(db, session, transaction, now, error="failed", always=True)
+    return moved
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An operator's word: who, and why."""
+
+    by: str
+    why: str
+
+    @property
+    def who(self) -> str:
+        return f"operator:{self.by}"
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        return {"resolved_by": self.by, "reason": self.why}
+
+
+async def lose(
+    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
+    now: datetime, said: Said,
+) -> None:  # fmt: skip
+    """Nobody can tell any more whether the acquirer has the payer's money: UNKNOWN. The card's part
+    was never taken, and is given back; the session is cancelled, so that nobody pays it twice."""
+    transaction.status = rules.advance(Status(transaction.status), Status.UNKNOWN)
+    transaction.updated_at = now
+    error = {"code": "unknown", "message": said.why}
+    end(operation, "refused", now, error)
+    await _void_hold(db, transaction, ledger.Cause(f"lose:{operation.key}", now, said.who))
+    await record(db, transaction, Happened("AUTHORIZE", transaction.amount, success=False,
+                 error=error, created_by=said.who, metadata=dict(said.metadata)), now)  # fmt: skip
+    session.state = advance_session(SessionState(session.state), SessionState.CANCELLED)
+    session.cancelled_at, session.cancelled_by = now, said.who
+    session.transaction_id = session.redirect_url = session.app_code = None
+    session.pushed_to = session.pushed_with = None
+    session.gift_card_amount = 0
+    details = {"error": "unknown", "payment_product_type": transaction.payment_product_type}
+    for name in ("UNKNOWN", "CANCELLED"):
+        await events.record(db, session, name, now, details)
+    await tell_merchant(db, session, transaction, now, error="failed")
 
 
 async def put_on_hold(

@@ -45,6 +45,8 @@ def transaction_shape(
         "updated_at": iso(t.updated_at),
     }
     shape |= {key: t.snapshot[key] for key in _SNAPSHOT if t.snapshot.get(key) is not None}
+    if t.psp_reference is not None:
+        shape["metadata"] = {**(shape.get("metadata") or {}), "gateway:id": t.psp_reference}
     if t.merchant_reference_2 is not None:
         shape["merchant_reference_2"] = t.merchant_reference_2
     if t.payment_card is not None:

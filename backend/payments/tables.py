@@ -10,6 +10,8 @@ from sqlmodel import Field, SQLModel
 
 from backend.db import JsonColumn, UtcDateTime
 
+LIVE = "status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')"
+
 
 class Transaction(SQLModel, table=True):
     """One try to pay a session. Of each session at most one has not failed.
@@ -25,8 +27,8 @@ class Transaction(SQLModel, table=True):
             "transaction_one_live_per_session",
             "session_id",
             unique=True,
-            sqlite_where=text("status <> 'FAILED'"),
-            postgresql_where=text("status <> 'FAILED'"),
+            sqlite_where=text(LIVE),
+            postgresql_where=text(LIVE),
         ),
         Index("transaction_newest", "account_id", "created_at", "id"),
         Index("transaction_merchant_reference", "account_id", "merchant_reference"),

@@ -24,7 +24,11 @@ class Status(StrEnum):
     REFUNDED = "REFUNDED"
     PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
     PARTIALLY_CAPTURED_REFUNDED = "PARTIALLY_CAPTURED_REFUNDED"
+    DECLINED = "DECLINED"
+    """The payer declined during processing."""
     FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+    """Nobody can tell any more what became of it at the acquirer: an operator has said so."""
 
 
 _S = Status
@@ -33,8 +37,8 @@ _SETTLED = frozenset(
      _S.PARTIALLY_CAPTURED_REFUNDED}
 )  # fmt: skip
 _ALLOWED: Mapping[Status, frozenset[Status]] = {
-    _S.INITIATED: frozenset({_S.AUTHORIZED, _S.ON_HOLD, _S.FAILED}),
-    _S.ON_HOLD: frozenset({_S.AUTHORIZED, _S.FAILED}),
+    _S.INITIATED: frozenset({_S.AUTHORIZED, _S.ON_HOLD, _S.DECLINED, _S.FAILED, _S.UNKNOWN}),
+    _S.ON_HOLD: frozenset({_S.AUTHORIZED, _S.FAILED, _S.UNKNOWN}),
     _S.AUTHORIZED: frozenset({_S.CAPTURED, _S.PARTIALLY_CAPTURED, _S.AUTHORIZATION_VOIDED}),
     _S.PARTIALLY_CAPTURED: _SETTLED,
     _S.CAPTURED: frozenset({_S.REFUNDED, _S.PARTIALLY_REFUNDED}),
@@ -42,9 +46,12 @@ _ALLOWED: Mapping[Status, frozenset[Status]] = {
     _S.PARTIALLY_CAPTURED_REFUNDED: _SETTLED,
     _S.REFUNDED: frozenset(),
     _S.AUTHORIZATION_VOIDED: frozenset(),
+    _S.DECLINED: frozenset(),
     _S.FAILED: frozenset(),
+    _S.UNKNOWN: frozenset(),
 }
-LIVE = frozenset(Status) - {_S.FAILED}
+UNPAID = frozenset({_S.DECLINED, _S.FAILED, _S.UNKNOWN})
+"""Ended, and nothing is authorized by our books. Of each session at most one is in none of them."""
 
 
 class RuleBroken(ValueError):
@@ -198,7 +205,7 @@ def check_refund(status: Status) -> None:
 
 def check_void(status: Status, position: Position, *, after_partial_capture: bool) -> None:
     """`after_partial_capture`: whether the acquirer can release the rest of a part capture."""
-    if status == Status.AUTHORIZED:
+    if status in (Status.AUTHORIZED, Status.ON_HOLD):
         return
     partly = status in (Status.PARTIALLY_CAPTURED, Status.PARTIALLY_CAPTURED_REFUNDED)
     if not partly:

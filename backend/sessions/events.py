@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,6 +15,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.ids import new_uuid
 from backend.sessions.tables import CheckoutSession, SessionEvent
+
+_asked_by: ContextVar[Request | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def asked_by(request: Request) -> Iterator[None]:
+    """What is recorded within bears this request's id and headers."""
+    token = _asked_by.set(request)
+    try:
+        yield
+    finally:
+        _asked_by.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +39,25 @@ class Request:
 
 async def record(
     db: AsyncSession, session: CheckoutSession, name: str, now: datetime,
-    details: dict[str, Any] | None = None, request: Request | None = None,
+    details: dict[str, Any] | None = None, request: Request | None = None, *,
+    visible: bool = True,
 ) -> None:  # fmt: skip
     """Append an event, and make the change visible to every open page. The session's row is
-    locked by the caller, so `seq` has no gaps and no twins."""
+    locked by the caller, so `seq` has no gaps and no twins. Not `visible`: the payer's side shall
+    not see that anything happened."""
     query = select(func.coalesce(func.max(SessionEvent.seq), 0)).where(
         col(SessionEvent.session_id) == session.id
     )
     seq = (await db.exec(query)).one() + 1
-    request = request or Request()
+    request = request or _asked_by.get() or Request()
     db.add(
         SessionEvent(
             id=new_uuid(), session_id=session.id, seq=seq, name=name, request_id=request.id,
             request_headers=dict(request.headers), details=details or {}, created_at=now,
         )
     )  # fmt: skip
-    touch(session, now)
+    if visible:
+        touch(session, now)
 
 
 def touch(session: CheckoutSession, now: datetime) -> None:

@@ -56,8 +56,8 @@ def refused(reason: Refusal) -> GiftCardRefused:
     return GiftCardRefused(reason.value, _TEXT[reason])
 
 
-async def visit(ctx: Backend, session_id: str) -> None:
-    """The page was opened: VISITED, once."""
+async def visit(ctx: Backend, session_id: str, address: str = "", user_agent: str = "") -> None:
+    """The page was opened: VISITED, once, and by whom."""
     async with ctx.db.reading() as db:
         if (await get_session(db, session_id)).visited:
             return
@@ -65,6 +65,8 @@ async def visit(ctx: Backend, session_id: str) -> None:
         session = await lock_session(db, session_id)
         if not session.visited:
             session.visited = True
+            seen_by = {"customer_ip": address[:64], "user_agent": user_agent[:255]}
+            session.visitor = {name: text for name, text in seen_by.items() if text}
             await events.record(db, session, "VISITED", ctx.clock.now())
 
 

@@ -28,6 +28,7 @@ from backend.sessions.phones import REGIONS
 from backend.sessions.tables import CheckoutSession
 
 EVENT = "PUSH_NOTIFICATION_SENT"
+CODE_EVENT = "SECRET_CONFIRMATION_CODE_SENT"
 _SPOKEN = {47: "nb", 46: "sv", 45: "da", 358: "fi", 49: "de", 43: "de"}
 """By the number's country code, where the shop has said no language."""
 RECEIPT_SENT = "RECEIPT_SENT"
@@ -100,9 +101,8 @@ def _enqueue(
     merchant: str, now: datetime,
 ) -> Delivery:  # fmt: skip
     to = _written(number)
-    hint = (session.body.get("configuration") or {}).get("language")
     text = phrases.say(
-        phrases.language_of(hint) or _SPOKEN.get(number.country_code or 0),
+        spoken(session, number),
         "pay_here",
         merchant=" ".join(merchant.split())[:MAX_NAME],
         link=view_link(ctx.settings.base_url, session.id),
@@ -113,6 +113,12 @@ def _enqueue(
         session_event=EVENT, useless_after=session.expires_at,
     )  # fmt: skip
     return enqueue(db, message, now, now)
+
+
+def spoken(session: CheckoutSession, number: phonenumbers.PhoneNumber) -> str | None:
+    """The language of a message to this number."""
+    hint = (session.body.get("configuration") or {}).get("language")
+    return phrases.language_of(hint) or _SPOKEN.get(number.country_code or 0)
 
 
 async def shown_publish(db: AsyncSession, session: CheckoutSession) -> list[dict[str, Any]]:
@@ -174,6 +180,10 @@ async def note_delivered(db: AsyncSession, delivery: Delivery, now: datetime) ->
     if session is None:
         return
     details = {}
+    if delivery.session_event == CODE_EVENT:
+        # Whether a number is known would show in what the payer's side sees of the session.
+        await events.record(db, session, CODE_EVENT, now, visible=False)
+        return
     if delivery.session_event == RECEIPT_SENT:
         details = {"channel": delivery.kind, "transaction_id": delivery.subject}
     elif delivery.kind == "sms":

@@ -82,7 +82,7 @@ def _view(
     state = page_state(ctx, session)
     shown_card = _gift_card(ctx, session, added, card)
     to_pay = session.amount - (shown_card.amount if shown_card else 0)
-    options = tuple(_option(session, o) for o in session.options) if to_pay > 0 else ()
+    options = _options(session, configuration) if to_pay > 0 else ()
     shipping = order.get("shipping_option") or {}
     choices = _shipping_options(session, express)
     return CheckoutView(
@@ -137,6 +137,13 @@ def _view(
         stays=stays(profile.configuration, body),
         handed_over=handover is not None and handover.arrived_at is not None,
     )
+
+
+def _options(session: CheckoutSession, configuration: Mapping[str, Any]) -> tuple[OptionView, ...]:
+    """The one that is chosen when the page loads first; one that is not offered is passed over."""
+    wanted = configuration.get("default_payment_type")
+    ordered = sorted(session.options, key=lambda option: option != wanted)
+    return tuple(_option(session, option) for option in ordered)
 
 
 def _option(session: CheckoutSession, option: str) -> OptionView:

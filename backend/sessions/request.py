@@ -14,7 +14,15 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import get_global
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    model_validator,
+)
 
 MAX_AMOUNT = 10**12
 FLOAT_NOISE = 1e-6
@@ -93,6 +101,8 @@ CardAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_AM
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
 Text = Annotated[str, Field(max_length=255)]
 Flag = Annotated[bool, Strict()]
+Noted = str | Annotated[int, Strict()] | Annotated[float, Strict()] | None
+"""A value of metadata: a string or a number; `true` is neither."""
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 HttpUrl = Annotated[
     str,
@@ -159,6 +169,10 @@ class ShippingOption(Loose):
     fee_split: dict[str, Any] | None = None
 
 
+class Store(Loose):
+    id: Text
+
+
 class Order(Loose):
     amount: Amount
     currency: Currency
@@ -171,6 +185,8 @@ class Order(Loose):
     shipping_option: ShippingOption | None = None
     shipping_address: Address | None = None
     billing_address: Address | None = None
+    store: Store | None = None
+    payout_destination_id: Annotated[str, Field(max_length=40)] | None = None
 
 
 class WalletsCard(Loose):
@@ -197,6 +213,13 @@ class Countries(Loose):
     allow_countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] | None = None
     deny_countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] | None = None
 
+    @model_validator(mode="after")
+    def _not_both(self) -> Countries:
+        both = sorted({*(self.allow_countries or ())} & {*(self.deny_countries or ())})
+        if both:
+            raise ValueError(f"allowed and denied at once: {', '.join(both)}")
+        return self
+
 
 class Publish(Loose):
     channel: Literal["sms", "push"]
@@ -221,12 +244,16 @@ class Configuration(Loose):
     theme: dict[str, Any] | None = None
     language: Annotated[str, Field(max_length=35)] | None = None
     """Ours: of the payer's page, where its address says nothing (a BCP 47 tag)."""
+    default_payment_type: Text | None = None
+    default_customer_type: Literal["b2c", "b2b"] | None = None
+    allow_express_wallet_payment: Flag | None = None
 
 
 class Express(Loose):
     shipping_options: list[ShippingOption] | None = None
     shipping_mode: Literal["shipping_required", "shipping_not_required"] | None = None
     customer_types: list[Literal["b2c", "b2b"]] | None = None
+    default_different_billing_shipping_address: list[Literal["b2c", "b2b"]] | None = None
 
 
 class CheckboxLink(Loose):
@@ -259,7 +286,14 @@ class SessionRequest(Loose):
     expires_at: Moment | None = None
     checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
     merchant: Merchant | None = None
-    metadata: dict[str, str | int | float | None] | None = None
+    metadata: dict[str, Noted] | None = None
+
+    @model_validator(mode="after")
+    def _channel(self) -> SessionRequest:
+        channel = self.configuration.channel if self.configuration else None
+        if channel == "in_app" and self.express is not None:
+            raise ValueError("the channel in_app does not go with express")
+        return self
 
     def as_body(self) -> dict[str, Any]:
         """What was sent, with amounts as ints; fields that were not sent are not there."""

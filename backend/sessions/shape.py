@@ -55,6 +55,7 @@ async def session_shape(
         "payment_operation": "unscheduled_purchase",
         "events": [_event(event, "events.request_headers" in includes) for event in events],
     }
+    shape |= session.visitor or {}
     through = (SessionState.PAID, SessionState.ON_HOLD)
     if session.transaction_id is not None and session.state in through:
         shape["transaction_id"] = session.transaction_id

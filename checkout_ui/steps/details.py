@@ -18,6 +18,7 @@ from checkout_ui.addresses import Field as Part
 from checkout_ui.parts import button, field, field_id, icon, problem, step, words
 from checkout_ui.shown import Address, Country, Shipping
 from checkout_ui.state import Checkout
+from checkout_ui.steps.returning import ReturningState
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 
@@ -296,6 +297,7 @@ def _form() -> rx.Component:
             class_name="actions",
         ),
         id="details-form",
+        key=ReturningState.filled.to_string(),
         method="post",
         no_validate=True,
         on_submit=DetailsState.save,

@@ -5,6 +5,7 @@ What waits for a provider runs in the background: the page stays alive, and no l
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 import reflex as rx
@@ -23,7 +24,10 @@ from checkout_ui.parts import button, icon, problem, step, words
 from checkout_ui.payment_options import Option
 from checkout_ui.shown import Consent
 from checkout_ui.state import Checkout
+from checkout_ui.steps import returning
 from checkout_ui.steps.total import total
+
+log = logging.getLogger(__name__)
 
 _CONSENT = "consent."
 
@@ -64,7 +68,9 @@ class PaymentState(Checkout):
             async with self:
                 await self._not_paid(error)
         else:
+            known = await self._remembered(form_data, result)
             async with self:
+                self._recognise_later(known)
                 await self._go_on(result)
 
     @rx.event(background=True)
@@ -119,6 +125,18 @@ class PaymentState(Checkout):
         if missing:
             self._move_focus(missing[0])
         return not missing
+
+    async def _remembered(self, form_data: dict[str, Any], result: PayResult) -> str:
+        """Where the browser is told who its payer is; a payment never fails for that."""
+        if not returning.wants(form_data) or result.state == "refused":
+            return ""
+        async with self:
+            cookie = returning.cookie_of(self.router.headers.cookie, self._session_id())
+        try:
+            return await returning.keep(self._session_id(), cookie)
+        except Exception:
+            log.exception("a payer was not remembered")
+            return ""
 
     async def _go_on(self, result: PayResult) -> None:
         """`redirect` and `paid` leave the page, still busy: the button takes no click while the
@@ -178,6 +196,7 @@ def _form() -> rx.Component:
             rx.cond(Checkout.options.length() > 0, _options(), rx.el.p(words("pay.none"))),
         ),
         rx.foreach(Checkout.consents, _consent),
+        returning.remember(),
         rx.el.input(type="hidden", name="seen", value=sums.to_pay_minor.to_string()),
         button(
             Checkout.pay_label,

@@ -1,7 +1,5 @@
 """`POST /transactions/{id}/authorization`: another amount at Klarna, the gift card's part stays."""
 
-# ruff: noqa: F811
-
 from __future__ import annotations
 
 from datetime import timedelta
@@ -11,8 +9,9 @@ import pytest
 
 from backend.payments.reconcile import reconcile_due
 from backend.psp.klarna import Klarna
-from tests.api.test_klarna import Payer, _klarna, klarna, payer  # noqa: F401
-from tests.support.klarna import OPTION
+from tests.support.checkout import Merchant
+from tests.support.klarna import OPTION, KlarnaSandbox
+from tests.support.klarna_payer import KlarnaPayer
 
 ITEM = {"line_id": "1", "amount": 40000}
 
@@ -31,7 +30,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Paid:
     """A payment of 400.00: 100.00 of the gift card's, 300.00 of Klarna's."""
 
-    def __init__(self, payer: Payer) -> None:
+    def __init__(self, payer: KlarnaPayer) -> None:
         self.payer, self.merchant, self.klarna = payer, payer.merchant, payer.klarna
         self.id = self.reference = ""
 
@@ -61,8 +60,8 @@ class Paid:
 
 
 @pytest.fixture
-async def paid(payer: Payer) -> Paid:
-    paid = Paid(payer)
+async def paid(merchant: Merchant, klarna: KlarnaSandbox) -> Paid:
+    paid = Paid(KlarnaPayer(merchant, klarna))
     await paid.begin()
     return paid
 
@@ -104,6 +103,12 @@ async def test_other_lines_of_the_same_amount(paid: Paid) -> None:
     assert names == ["Forsvinnignspølse", "Sennep", "Gavekort"]
     await paid.post("capture", {"amount": 10000, "items": [items[1]]})
     await paid.merchant.audit()
+
+
+async def test_what_is_said_with_it(paid: Paid) -> None:
+    answer = await paid.update(30000, final_authorization=True, reason="last")
+    event = answer["events"][-1]
+    assert event["metadata"] == {"final_authorization": True, "reason": "last"}
 
 
 async def test_what_does_not_do(paid: Paid) -> None:

@@ -150,7 +150,7 @@ class Late(Payer):
 
     async def events(self, transaction: Transaction) -> list[tuple[str, bool, int]]:
         shown = await self.merchant.transaction(transaction.id)
-        assert shown["status"] == "FAILED"
+        assert shown["status"] == "DECLINED"
         return [(one["event"], one["success"], one["amount"]) for one in shown["events"]]
 
 

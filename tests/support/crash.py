@@ -22,6 +22,7 @@ from backend.accounts.profiles import save_profile
 from backend.cards.audit import Difference
 from backend.db import Database, sync_url
 from backend.payments.audit import audit_everything
+from backend.rules.transaction import UNPAID
 from backend.settings import Settings
 from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import APPROVED, Acquirer, free_port
@@ -300,13 +301,13 @@ class Checkout:
         return self.rows(query, id=session_id)
 
     def live_transaction(self, session_id: str) -> dict[str, Any]:
-        (live,) = [t for t in self.transactions(session_id) if t["status"] != "FAILED"]
+        (live,) = [t for t in self.transactions(session_id) if t["status"] not in UNPAID]
         return live
 
     def totals(self, sessions: list[str]) -> tuple[int, int, int]:
         """The acquirer's part of all their transactions: authorized and not given back, captured,
         refunded."""
-        every = [t for one in sessions for t in self.transactions(one) if t["status"] != "FAILED"]
+        every = [t for one in sessions for t in self.transactions(one) if t["status"] not in UNPAID]
         kept = [t for t in every if t["status"] != "AUTHORIZATION_VOIDED"]
         return (
             sum(t["psp_authorized"] for t in kept),
@@ -380,7 +381,7 @@ class Checkout:
         """After `settle`: paid or not paid, here as at the acquirer; the books balance; no hold is
         left over; the merchant knows."""
         transactions = self.transactions(session_id)
-        live = [t for t in transactions if t["status"] != "FAILED"]
+        live = [t for t in transactions if t["status"] not in UNPAID]
         there = self.at_acquirer(session_id)
         assert len(live) <= 1
         assert there.open_pages == 0

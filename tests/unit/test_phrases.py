@@ -33,6 +33,8 @@ def test_an_sms_needs_no_sign_that_would_halve_its_room(language: str) -> None:
     """GSM 03.38: one sign outside it, and a message holds 70 instead of 160."""
     said = phrases.say(language, "pay_here", merchant="Fjord & Form", link=LINK)
     assert set(said) <= GSM_7 and len(said) <= 160
+    code = phrases.say(language, "code", merchant="M" * 40, code="123456", minutes="60")
+    assert set(code) <= GSM_7 and len(code) <= 160
 
 
 @pytest.mark.parametrize(

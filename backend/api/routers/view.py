@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from backend.api.body import strict_router
+from backend.api.cookies import clear_customer, customer_cookie, set_customer
 from backend.api.deps import Context
 from backend.api.source import source_of
 from backend.context import Backend
@@ -19,7 +20,7 @@ from backend.payments import takeback
 from backend.payments.attempts import abandon, reopen
 from backend.payments.pay import PayResult, pay
 from backend.payments.push import phone_to_push_to
-from backend.sessions import payer
+from backend.sessions import payer, returning
 from backend.sessions.details import Details, address_from
 from backend.sessions.express_callbacks import set_discount_codes
 from backend.sessions.load import get_session
@@ -201,17 +202,19 @@ async def payment_operations(
 
 @router.post("/sessions/{session_id}/pay")
 async def pay_session(
-    session_id: str, body: PayRequest, ctx: Context, response: Response,
+    session_id: str, body: PayRequest, request: Request, ctx: Context, response: Response,
     language: Language = "en", unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
     """200 with `redirect_url`, or without one where the payer is asked in the wallet's app: that is
     what `phone_number` does for the options that can. `qr_code` (an image as a `data:` URI) where
     `redirect_url` opens an app, for a payer whose app is on another device. 202 with `poll_url`
     while the provider has not answered; a refusal is a 200 with `error`, since another option may
-    be tried."""
+    be tried. `remember_me` sets or clears the cookie by which this browser is recognised."""
     type_ = body.payment_product_type
     push_to = await phone_to_push_to(ctx, session_id, type_, body.phone_number)
     result = await _pay(ctx, session_id, type_, body.amount, language, unmodified_since, push_to)
+    if body.remember_me is not None and result.state != "refused":
+        await _remember(ctx, session_id, body.remember_me, request, response)
     poll = f"{ctx.settings.base_url}/v1/view/{session_id}/session"
     if result.state == "refused":
         return {"success": False, "actions": [], "error": "Rejected"}
@@ -226,6 +229,19 @@ async def pay_session(
             "qr_code": qr_code(result.app_code), "poll_url": poll,
         }  # fmt: skip
     return {"success": True, "actions": [], "redirect_url": result.url, "poll_url": poll}
+
+
+async def _remember(
+    ctx: Backend, session_id: str, wanted: bool, request: Request, response: Response
+) -> None:
+    cookie = await customer_cookie(ctx, request, session_id)
+    if wanted:
+        customer = await returning.remember(ctx, session_id, cookie)
+        if customer is not None:
+            set_customer(ctx, response, customer)
+        return
+    await returning.forget(ctx, session_id, cookie)
+    clear_customer(ctx, response, await returning.account_of(ctx, session_id))
 
 
 async def _pay(

@@ -1,10 +1,11 @@
-"""Payment intents and their charges: try, authenticate, capture, cancel, settle, lapse.
+"""Payment intents: try, authenticate, capture, cancel, settle, lapse.
 
 Source: `reference/psp/card-gateway.md` section 4.
 """
 
 from __future__ import annotations
 
+from backend.sandbox.card_gateway import charges
 from backend.sandbox.card_gateway.cards import (
     CARDS,
     PAYMENT_METHODS,
@@ -224,7 +225,7 @@ def capture(world: World, call: Call, params: Json, path: Json) -> Json:
         )
         raise ApiError(400, message, code="amount_too_large", param="amount_to_capture")
     final = flag(params, "final_capture", True)
-    charge = _charge_of(world, call, intent)
+    charge = charges.of(world, call, intent)
     multicapture = charge["payment_method_details"]["card"]["multicapture"]["status"]
     if not final and multicapture != "available":
         message = "This payment cannot be captured several times."
@@ -284,7 +285,7 @@ def close(world: World, call: Call, intent: Json, reason: str | None) -> None:
 
 def lapse(world: World, call: Call, intent: Json) -> None:
     """The hold is over: nothing captured → canceled; a part captured → the rest is released."""
-    charge = _charge_of(world, call, intent)
+    charge = charges.of(world, call, intent)
     world.emit(call, "charge.expired", charge)
     if intent["amount_received"] == 0:
         close(world, call, intent, "automatic")
@@ -295,15 +296,8 @@ def lapse(world: World, call: Call, intent: Json) -> None:
     world.emit(call, "payment_intent.succeeded", intent)
 
 
-def _charge_of(world: World, call: Call, intent: Json) -> Json:
-    charge = world.storage.get(call.merchant, "charge", intent["latest_charge"])
-    if charge is None:
-        raise RuntimeError(f"{intent['id']} is authorized without a charge")
-    return charge
-
-
 def _authorize(world: World, call: Call, intent: Json, card: TestCard, secure: Json) -> None:
-    charge = _charge(world, intent, card, secure)
+    charge = charges.new(world, intent, card, secure)
     before = world.now() + HOLD_SECONDS
     manual = intent["capture_method"] == "manual"
     intent |= {
@@ -325,72 +319,17 @@ def _authorize(world: World, call: Call, intent: Json, card: TestCard, secure: J
 
 def _fail(world: World, call: Call, intent: Json, why: TestCard) -> None:
     card = card_for(intent["_card"])
-    charge = _charge(world, intent, card, {"result": "failed", "flow": None})
-    charge |= {
-        "status": "failed",
-        "paid": False,
-        "failure_code": why.code,
-        "failure_message": why.message,
-    }
-    error = {
-        "type": "card_error",
-        "code": why.code,
-        "decline_code": why.decline_code,
-        "message": why.message,
-        "charge": charge["id"],
-    }
+    charge = charges.new(world, intent, card, {"result": "failed", "flow": None})
+    error = charges.fail(charge, why)
     intent |= {
         "status": "requires_payment_method",
         "next_action": None,
         "latest_charge": charge["id"],
-        "last_payment_error": {key: value for key, value in error.items() if value is not None},
+        "last_payment_error": error,
     }
     _together(world, call, intent, charge)
     world.emit(call, "charge.failed", charge)
     world.emit(call, "payment_intent.payment_failed", intent)
-
-
-def _charge(world: World, intent: Json, card: TestCard, secure: Json) -> Json:
-    month, year = intent["_expiry"]
-    available = "available" if world.setting("multicapture") else "unavailable"
-    return {
-        "id": new_id("ch"),
-        "object": "charge",
-        "amount": intent["amount"],
-        "amount_captured": 0,
-        "amount_refunded": 0,
-        "captured": False,
-        "created": world.now(),
-        "currency": intent["currency"],
-        "failure_code": None,
-        "failure_message": None,
-        "livemode": False,
-        "metadata": intent["metadata"],
-        "paid": True,
-        "payment_intent": intent["id"],
-        "payment_method": new_id("pm"),
-        "payment_method_details": {
-            "type": "card",
-            "card": {
-                "brand": card.brand,
-                "network": card.brand,
-                "last4": card.last4,
-                "exp_month": month,
-                "exp_year": year,
-                "country": "NO",
-                "funding": "debit" if card.brand == "visa" else "credit",
-                "multicapture": {"status": available},
-                "capture_before": None,
-                "three_d_secure": {
-                    "result": secure["result"],
-                    "authentication_flow": secure["flow"],
-                    "version": "2.2.0",
-                },
-            },
-        },
-        "refunded": False,
-        "status": "succeeded",
-    }
 
 
 def _together(world: World, call: Call, intent: Json, charge: Json) -> None:

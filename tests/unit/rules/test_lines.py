@@ -12,6 +12,7 @@ from backend.rules.lines import (
     Taken,
     check_capture_items,
     check_refund_items,
+    check_update_items,
     moved,
     vat_of,
 )
@@ -96,3 +97,14 @@ def test_vat_within_items() -> None:
     assert vat_of(rates, [Taken("unknown", 100)]) is None
     # 100 at 25 % hold 20 of VAT, 102 hold 20.4, 103 hold 20.6.
     assert [vat_of(rates, [Taken("1", a)]) for a in (100, 102, 103)] == [20, 20, 21]
+
+
+def test_an_updates_lines_keep_what_was_captured() -> None:
+    before = Moved({"1": 10000, "discount": -500})
+    kept = [Taken("1", 10000), Taken("discount", -500), Taken("3", 500)]
+    check_update_items(before, kept, 10000)
+    assert refused(check_update_items, before, kept, 10001) == "items"
+    assert refused(check_update_items, before, kept[1:], 0) == "items"
+    less = [Taken("1", 9999), *kept[1:]]
+    assert refused(check_update_items, before, less, 9999) == "items.0.amount"
+    assert refused(check_update_items, before, [*kept, kept[0]], 20000) == "items.3.line_id"

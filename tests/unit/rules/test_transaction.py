@@ -21,15 +21,17 @@ from backend.rules.transaction import (
     refunded,
     split_capture,
     split_refund,
+    split_update,
     status_of,
+    updated,
     voided,
 )
 
 S = Status
 AUTHORIZED = Position(authorized=Split(10000, 30000))
 ALLOWED = {
-    S.INITIATED: {S.AUTHORIZED, S.ON_HOLD, S.FAILED},
-    S.ON_HOLD: {S.AUTHORIZED, S.FAILED},
+    S.INITIATED: {S.AUTHORIZED, S.ON_HOLD, S.DECLINED, S.FAILED, S.UNKNOWN},
+    S.ON_HOLD: {S.AUTHORIZED, S.FAILED, S.UNKNOWN},
     S.AUTHORIZED: {S.CAPTURED, S.PARTIALLY_CAPTURED, S.AUTHORIZATION_VOIDED},
     S.PARTIALLY_CAPTURED: {
         S.CAPTURED, S.PARTIALLY_CAPTURED, S.REFUNDED, S.PARTIALLY_REFUNDED,
@@ -159,7 +161,7 @@ def test_who_may_capture_refund_and_void() -> None:
     refundable = {
         S.CAPTURED, S.PARTIALLY_CAPTURED, S.PARTIALLY_REFUNDED, S.PARTIALLY_CAPTURED_REFUNDED,
     }  # fmt: skip
-    voidable = capturable
+    voidable = capturable | {S.ON_HOLD}
     for status in S:
         for allowed, check in ((capturable, check_capture), (refundable, check_refund)):
             if status in allowed:
@@ -191,3 +193,13 @@ def test_product_type() -> None:
     assert product_type(0, 0, None) == "dintero.zero"
     with pytest.raises(RuleBroken):
         product_type(40000, 30000, None)
+
+
+def test_an_update_leaves_the_cards_part() -> None:
+    assert split_update(AUTHORIZED, 50000) == Split(10000, 40000)
+    assert split_update(AUTHORIZED, 10001) == Split(10000, 1)
+    part = captured(AUTHORIZED, Split(10000, 5000))
+    assert updated(part, split_update(part, 15000)).capturable == NOTHING
+    for position, amount in ((AUTHORIZED, 10000), (AUTHORIZED, 0), (part, 14999)):
+        with pytest.raises(RuleBroken):
+            split_update(position, amount)

@@ -1,0 +1,83 @@
+"""Payers who come back: the code by SMS, and the cookie by which their browser is recognised.
+
+Source: `reference/dintero-api.md#21-endpoints` (`publish/scc`), `#28-pay` (`remember_me`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated, Any
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from backend.api.body import strict_router
+from backend.api.cookies import clear_customer, customer_cookie, set_customer
+from backend.api.deps import Context
+from backend.api.source import source_of
+from backend.errors import DetailsInvalid, ShippingUnavailable
+from backend.sessions import confirm, payer, returning
+from backend.sessions.public import read_public_session
+from backend.sessions.request import Loose
+
+router = strict_router()
+
+
+class CodeRequest(Loose):
+    """`phone_number`: to which; without it the one this browser is known with, else the
+    session's."""
+
+    phone_number: Annotated[str, Field(max_length=32)] | None = None
+
+
+class Code(Loose):
+    scc: Annotated[str, Field(min_length=1, max_length=confirm.LONGEST_CODE)]
+
+
+@router.post("/view/{session_id}/session/publish/scc")
+async def send(
+    session_id: str, request: Request, ctx: Context, response: Response,
+    body: CodeRequest | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """200 sent, 202 sent again; the same whether the number is remembered or not, and to one that
+    is not no message goes."""
+    number = body.phone_number if body else None
+    cookie = await customer_cookie(ctx, request, session_id)
+    again = await confirm.send_code(ctx, session_id, number, cookie, source_of(ctx, request))
+    response.status_code = 202 if again else 200
+    response.headers["Cache-Control"] = "no-store"
+    return {"sent": True}
+
+
+@router.post("/view/{session_id}/session/scc")
+async def use(
+    session_id: str, body: Code, request: Request, ctx: Context, response: Response
+) -> dict[str, Any]:
+    """Fill in what is remembered. What this session does not allow of it stays to be changed:
+    `details_done` of the page, not an error."""
+    details = await confirm.confirm_code(ctx, session_id, body.scc, source_of(ctx, request))
+    # They are filled in all the same, for the payer to complete.
+    with contextlib.suppress(DetailsInvalid, ShippingUnavailable):
+        await payer.set_details(ctx, session_id, details)
+    response.headers["Cache-Control"] = "no-store"
+    return await read_public_session(ctx, session_id)
+
+
+@router.post("/view/{session_id}/session/remember")
+async def recognise(session_id: str, ctx: Context, response: Response) -> dict[str, Any]:
+    """The cookie of what this session has remembered, for a page that cannot set one itself."""
+    customer = await returning.remembered_in(ctx, session_id)
+    if customer is not None:
+        set_customer(ctx, response, customer)
+    return {"remembered": customer is not None}
+
+
+@router.delete("/view/{session_id}/session/remember")
+async def forget(
+    session_id: str, request: Request, ctx: Context, response: Response
+) -> dict[str, Any]:
+    """Delete what this browser is known with, and its cookie."""
+    account_id = await returning.account_of(ctx, session_id)
+    await returning.forget(ctx, session_id, await customer_cookie(ctx, request, session_id))
+    clear_customer(ctx, response, account_id)
+    return {"remembered": False}

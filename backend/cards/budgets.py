@@ -1,0 +1,39 @@
+"""How often something may be tried: counted in the database, before the try.
+
+Parallel tries cannot outrun it, and a restart forgets nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import case, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards.tables import TryBudget
+
+
+async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window: timedelta) -> bool:
+    """Count one try; whether it was within the budget. A spent budget's window is not extended,
+    or anybody could keep a card locked for ever."""
+    dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
+    tries, last = col(TryBudget.tries), col(TryBudget.last_try_at)
+    fresh = last <= now - window
+    insert = dialect.insert(TryBudget).values(scope=scope, tries=1, last_try_at=now)
+    query = insert.on_conflict_do_update(
+        index_elements=["scope"],
+        set_={
+            "tries": case((fresh, 1), else_=tries + 1),
+            "last_try_at": case((fresh, now), (tries < limit, now), else_=last),
+        },
+    ).returning(tries)
+    counted = (await db.exec(query)).scalar_one()
+    return int(counted) <= limit
+
+
+async def give_back(db: AsyncSession, scope: str) -> None:
+    tries = col(TryBudget.tries)
+    change = update(TryBudget).where(col(TryBudget.scope) == scope, tries > 0)
+    await db.exec(change.values(tries=tries - 1))

@@ -1,0 +1,281 @@
+"""What waits for a person: listed, read at its provider, ended, and balanced afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from backend.accounts.profiles import save_profile
+from backend.cli import main
+from backend.errors import NotFound
+from backend.payments.attempts import reopen
+from backend.payments.parked import Parked, Said, WordNeeded, list_parked, resolve
+from backend.payments.reconcile import reconcile_due
+from backend.psp.card_gateway import CardGateway
+from backend.sessions.view import PageState
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import ACCOUNT, Merchant, profile
+
+SAID = Said("Berit", "the acquirer's support says so")
+NONE = timedelta()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connector that waits half a second for an answer."""
+    real = CardGateway.__init__
+
+    def init(self: CardGateway, *args: Any, **more: Any) -> None:
+        real(self, *args, **more, connect_timeout=1.0, read_timeout=0.5)
+
+    monkeypatch.setattr(CardGateway, "__init__", init)
+
+
+class Shop:
+    """A merchant, a gift card of 100.00, and an order of 400.00."""
+
+    def __init__(self, merchant: Merchant, acquirer: Acquirer) -> None:
+        self.merchant, self.acquirer = merchant, acquirer
+        self.card: dict[str, Any] = {}
+        self.session_id = self.id = ""
+
+    async def begin(self) -> str:
+        self.card = await self.merchant.card(10000)
+        self.session_id = await self.merchant.ready(40000, self.card)
+        url = (await self.merchant.press_pay(self.session_id)).url
+        (listed,) = await self.merchant.get(f"/v1/transactions?session_id={self.session_id}")
+        self.id = listed["id"]
+        return str(url)
+
+    async def on_hold(self) -> None:
+        """The acquirer's answers speak of 299.00, once."""
+        location = self.acquirer.pay(await self.begin()).headers["location"]
+        self.acquirer.fault("read", "wrong_amount")
+        await self.merchant.come_back(location)
+        assert (await self.shown())["status"] == "ON_HOLD"
+
+    async def paid(self) -> None:
+        await self.merchant.come_back(self.acquirer.pay(await self.begin()).headers["location"])
+
+    async def shown(self) -> Any:
+        return await self.merchant.transaction(self.id)
+
+    async def parked(self) -> list[Parked]:
+        ctx = self.merchant.ctx
+        async with ctx.db.reading() as db:
+            return await list_parked(db, ctx.clock.now(), NONE, NONE)
+
+    async def resolve(self, word: str | None = None, parked_id: str = "") -> str:
+        return await resolve(self.merchant.ctx, parked_id or self.id, SAID, word)
+
+    async def balance(self) -> tuple[int, int, int]:
+        return await self.merchant.balance(self.card["card_id"])
+
+    async def state(self) -> PageState:
+        return (await self.merchant.view(self.session_id)).state
+
+    async def later(self, minutes: int = 10) -> None:
+        self.merchant.clock.ahead += timedelta(minutes=minutes)
+        await reconcile_due(self.merchant.ctx)
+
+    async def disconnect(self) -> None:
+        await save_profile(self.merchant.ctx, profile(self.acquirer.base_url, "x", connections={}))
+
+
+@pytest.fixture
+def shop(merchant: Merchant, acquirer: Acquirer) -> Shop:
+    return Shop(merchant, acquirer)
+
+
+async def test_nothing_is_parked(shop: Shop) -> None:
+    await shop.paid()
+    assert await shop.parked() == []
+    for parked_id in (shop.id, "no-such-id"):
+        with pytest.raises(NotFound):
+            await shop.resolve(parked_id=parked_id)
+
+
+async def test_a_payment_on_hold_that_is_what_was_asked_for_after_all(shop: Shop) -> None:
+    await shop.on_hold()
+    (parked,) = await shop.parked()
+    assert (parked.id, parked.kind, parked.card_amount, parked.psp_amount) == (
+        shop.id, "on_hold", 10000, 30000,
+    )  # fmt: skip
+    assert "asked for" in parked.why
+    assert (await shop.resolve()).startswith("authorized")
+    shown = await shop.shown()
+    assert (shown["status"], shown["amount"]) == ("AUTHORIZED", 40000)
+    event = shown["events"][-1]
+    assert (event["event"], event["success"], event["created_by"]) == (
+        "AUTHORIZE", True, "operator:Berit",
+    )  # fmt: skip
+    assert event["metadata"] == {"resolved_by": "Berit", "reason": SAID.why}
+    assert await shop.state() is PageState.PAID
+    assert await shop.parked() == []
+    await shop.merchant.audit()
+    captured = await shop.merchant.post(f"/v1/transactions/{shop.id}/capture", {"amount": 40000})
+    assert captured["status"] == "CAPTURED"
+    await shop.merchant.audit()
+
+
+async def test_a_payment_on_hold_is_given_back(shop: Shop) -> None:
+    await shop.on_hold()
+    shop.acquirer.fault("read", "wrong_amount", times=20)
+    with pytest.raises(WordNeeded):
+        await shop.resolve()
+    assert (await shop.resolve("void")).startswith("given back")
+    shop.acquirer.reset()
+    shown = await shop.shown()
+    assert shown["status"] == "FAILED"
+    event = shown["events"][-1]
+    assert (event["event"], event["success"], event["amount"]) == ("VOID", True, 40000)
+    assert event["metadata"]["resolved_by"] == "Berit"
+    assert await shop.balance() == (10000, 0, 0)
+    assert await shop.state() is PageState.OPEN
+    await shop.merchant.audit()
+    # And paid at the second try.
+    again = await shop.merchant.press_pay(shop.session_id)
+    await shop.merchant.come_back(shop.acquirer.pay(str(again.url)).headers["location"])
+    assert await shop.state() is PageState.PAID
+    assert await shop.balance() == (0, 10000, 0)
+    await shop.merchant.audit()
+
+
+async def test_the_merchant_voids_what_is_on_hold(shop: Shop) -> None:
+    await shop.on_hold()
+    path = f"/v1/transactions/{shop.id}"
+    for verb in ("capture", "refund"):
+        await shop.merchant.post(f"{path}/{verb}", {"amount": 1}, expect=400)
+    shop.acquirer.fault("cancel", "drop_before")
+    await shop.merchant.post(f"{path}/void", expect=202)
+    assert (await shop.shown())["status"] == "ON_HOLD"
+    assert await shop.balance() == (0, 10000, 0)
+    await shop.merchant.audit()
+    await shop.later()
+    shown = await shop.shown()
+    assert shown["status"] == "FAILED"
+    assert [e["event"] for e in shown["events"]] == [
+        "INITIALIZE", "AUTHORIZE", "INITIATE_VOID", "VOID",
+    ]  # fmt: skip
+    assert await shop.balance() == (10000, 0, 0)
+    await shop.merchant.post(f"{path}/void", expect=400)
+    await shop.merchant.audit()
+
+
+async def test_a_capture_that_the_acquirer_tells_of_at_last(shop: Shop) -> None:
+    await shop.paid()
+    shop.acquirer.fault("capture", "drop_after")
+    path = f"/v1/transactions/{shop.id}/capture"
+    await shop.merchant.post(path, {"amount": 40000, "metadata": {"a": 1}}, expect=202)
+    shop.acquirer.reset()
+    (parked,) = await shop.parked()
+    assert (parked.transaction_id, parked.kind, parked.psp_amount) == (shop.id, "capture", 30000)
+    # The word counts only where the provider does not tell.
+    assert await shop.resolve("refused", parked.id) == "capture done, by the provider's word"
+    event = (await shop.shown())["events"][-1]
+    assert (event["event"], event["success"]) == ("CAPTURE", True)
+    assert event["metadata"] == {"a": 1, "resolved_by": "Berit", "reason": SAID.why}
+    assert await shop.balance() == (0, 0, 10000)
+    await shop.merchant.audit()
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "balance"),
+    [("done", "CAPTURED", (0, 0, 10000)), ("refused", "AUTHORIZED", (0, 10000, 0))],
+)
+async def test_an_operation_that_nobody_tells_of(
+    shop: Shop, word: str, status: str, balance: tuple[int, int, int]
+) -> None:
+    await shop.paid()
+    shop.acquirer.fault("capture", "drop_after")
+    await shop.merchant.post(f"/v1/transactions/{shop.id}/capture", {"amount": 40000}, expect=202)
+    await shop.disconnect()
+    with pytest.raises(WordNeeded):
+        await shop.resolve()
+    assert await shop.resolve(word) == f"capture {word}, by the operator's word"
+    shown = await shop.shown()
+    assert (shown["status"], shown["events"][-1]["success"]) == (status, word == "done")
+    assert shown["events"][-1]["metadata"]["resolved_by"] == "Berit"
+    assert await shop.balance() == balance
+    assert await shop.parked() == []
+    await shop.merchant.audit()
+
+
+async def test_a_payment_that_nobody_can_tell_of(shop: Shop) -> None:
+    await shop.begin()
+    await shop.disconnect()
+    with pytest.raises(WordNeeded):
+        await shop.resolve()
+    assert (await shop.resolve("unknown")).startswith("unknown for good")
+    shown = await shop.shown()
+    assert (shown["status"], shown["events"][-1]["success"]) == ("UNKNOWN", False)
+    assert await shop.state() is PageState.CANCELLED
+    assert await shop.balance() == (10000, 0, 0)
+    session = await shop.merchant.get(f"/v1/sessions/{shop.session_id}")
+    assert [e["name"] for e in session["events"]][-2:] == ["UNKNOWN", "CANCELLED"]
+    assert session["cancelled_by"] == "operator:Berit"
+    await reopen(shop.merchant.ctx, shop.session_id)
+    assert await shop.parked() == []
+    await shop.merchant.audit()
+
+
+async def test_a_payment_that_is_still_open_is_given_up_there(shop: Shop) -> None:
+    await shop.begin()
+    assert await shop.resolve("unknown") == "the provider has decided: FAILED"
+    event = (await shop.shown())["events"][-1]
+    assert event["metadata"] == {"resolved_by": "Berit", "reason": SAID.why}
+    assert await shop.state() is PageState.OPEN
+    await shop.merchant.audit()
+
+
+async def test_two_operators_at_once(shop: Shop) -> None:
+    await shop.on_hold()
+    shop.acquirer.fault("cancel", "drop_before")
+    with pytest.raises(WordNeeded):
+        await shop.resolve("void")
+    (parked,) = await shop.parked()
+    assert (parked.kind, parked.transaction_id) == ("void", shop.id)
+    assert await shop.resolve("void") == "void done, by the provider's word"
+    with pytest.raises(NotFound):
+        await shop.resolve("void")
+    await shop.merchant.audit()
+
+
+async def test_the_command(
+    shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setenv("GAVEKORT_DATABASE_URL", database_url)
+    monkeypatch.setenv("GAVEKORT_SECRET_KEY", "a master secret of the tests, long enough")
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        status = await asyncio.to_thread(main, ["parked", *arguments])
+        shown = capsys.readouterr()
+        return status, shown.out + shown.err
+
+    assert await run() == (0, "nothing is parked\n")
+    await shop.on_hold()
+    status, listed = await run("--json")
+    (parked,) = json.loads(listed)
+    assert (status, parked["id"], parked["account_id"]) == (1, shop.id, ACCOUNT)
+    assert (parked["kind"], parked["card_amount"], parked["psp_amount"]) == (
+        "on_hold", 10000, 30000,
+    )  # fmt: skip
+    status, listed = await run()
+    assert (status, listed.count("\n")) == (1, 1)
+    for part in (shop.id, ACCOUNT, "order-1", "on_hold", "10000", "30000 NOK", parked["why"]):
+        assert part in listed
+    said = ("--by", "Berit", "--why", "the bank says so")
+    status, answer = await run("resolve", "no-such-id", *said)
+    assert (status, answer) == (2, "gavekort: nothing is parked under this id\n")
+    status, answer = await run("resolve", shop.id, *said, "--as", "void")
+    assert (status, answer) == (
+        0, "given back: nothing is held, and the session is open again\n",
+    )  # fmt: skip
+    assert (await shop.shown())["events"][-1]["metadata"]["reason"] == "the bank says so"
+    assert await run("--json") == (0, "[]\n")
+    await shop.merchant.audit()
