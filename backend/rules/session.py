@@ -27,9 +27,7 @@ _ALLOWED: Mapping[SessionState, frozenset[SessionState]] = {
     SessionState.PAYING: frozenset(
         {SessionState.OPEN, SessionState.ON_HOLD, SessionState.PAID, SessionState.CANCELLED}
     ),  # cancelled where nobody can tell whether it was paid: it is not paid again
-    SessionState.ON_HOLD: frozenset(
-        {SessionState.OPEN, SessionState.PAID, SessionState.CANCELLED}
-    ),
+    SessionState.ON_HOLD: frozenset({SessionState.OPEN, SessionState.PAID, SessionState.CANCELLED}),
     SessionState.PAID: frozenset({SessionState.CANCELLED}),  # an authorization voided by cancel
     SessionState.CANCELLED: frozenset(),
 }
