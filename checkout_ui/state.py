@@ -251,8 +251,14 @@ class Checkout(rx.State):
         )
         if opened:
             self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
-            self._set(changed="", focus="", go_to="", remember="", held_elsewhere=False)
-            self._set(phone=shown.Phone())
+            self._set(
+                changed="",
+                focus="",
+                go_to="",
+                remember="",
+                held_elsewhere=False,
+                phone=shown.Phone(),
+            )
             self._sent_to = ""
         view = await self._found()
         wanted = query.get("language")

@@ -1,6 +1,6 @@
 """Payments that were declined, or that nobody can tell of, are over; payers who come back.
 
-Revision: 0004, after 0010
+Revision: 0004, after 0009
 """
 
 from __future__ import annotations
