@@ -1,7 +1,7 @@
 """A payment that goes on in an app: what its QR code says. And a session on hold is no longer one
 that is being paid.
 
-Revision: 0006, after 0005
+Revision: 0005, after 0004
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """Payments that were declined, or that nobody can tell of, are over; payers who come back.
 
-Revision: 0004, after 0009
+Revision: 0008, after 0007
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from backend.db import JsonColumn, UtcDateTime
 
-revision = "0004"
-down_revision = "0009"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

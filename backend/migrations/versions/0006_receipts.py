@@ -1,6 +1,6 @@
 """Receipts with their messages, written once; the link by which a session goes on on a phone.
 
-Revision: 0010, after 0006
+Revision: 0006, after 0005
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from backend.db import JsonColumn, UtcDateTime
 
-revision = "0010"
-down_revision = "0006"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
