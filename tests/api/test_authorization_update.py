@@ -185,10 +185,13 @@ async def test_an_answer_that_is_lost(paid: Paid, kind: str, took_effect: bool) 
         await paid.post(verb, body, 409)
     await paid.update(25000, 409)
     await paid.merchant.audit()
-    for _ in range(3):
+    for _ in range(10):
+        # A busy machine may keep Klarna from answering in time more than once.
         paid.merchant.clock.ahead += timedelta(minutes=10)
         await reconcile_due(paid.merchant.ctx)
-    shown = await paid.shown()
+        shown = await paid.shown()
+        if shown["amount"] == 25000:
+            break
     assert (shown["amount"], paid.order()) == (25000, (15000, 15000))
     authorized = [e for e in shown["events"] if e["event"] == "AUTHORIZE"]
     assert [(e["success"], e["amount"]) for e in authorized] == [(True, 40000), (True, 25000)]
