@@ -131,7 +131,7 @@ async def test_approved_after_it_was_given_up_it_is_given_back(
     assert (await merchant.view(session_id)).state is PageState.OPEN
     transaction = await transaction_of(merchant, session_id)
     events = (await merchant.transaction(transaction.id))["events"]
-    assert (transaction.status, events[-1]["event"]) == ("FAILED", "VOID")
+    assert (transaction.status, events[-1]["event"]) == ("DECLINED", "VOID")
 
 
 async def test_by_push(merchant: Merchant, vipps: VippsSandbox) -> None:
