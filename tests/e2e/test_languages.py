@@ -14,7 +14,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from backend import phrases
 from backend.frontend import _LOCK_FILES, _SOURCES, _digest, _write_stamp
+from backend.receipts import texts as receipt_texts
 from checkout_ui import texts
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import Payer
@@ -119,7 +121,12 @@ MARK, OURS = "⟦", "¤"
 
 UNMARKED = r"""
 ([mark, ours]) => {
-  const free = /^[^\p{L}]*$|^[−-]?NOK\s[\d,.]+$|^T12345678\.|^kari@example\.no$|^\+4741234567$/u;
+  const free = new RegExp(
+    [
+      "^[^\\p{L}]*$", "^[−-]?NOK\\s[\\d,.]+$", "^T12345678\\.", "^order-1$",
+      "^\\d+ \\p{L}+ \\d{4}, [\\d:]+ \\w+$", "^kari@example\\.no$", "^\\+4741234567$",
+    ].join("|"), "u",
+  );
   const bad = (text) => !text.includes(mark) && !text.includes(ours) && !free.test(text.trim());
   const found = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -152,7 +159,7 @@ def pseudo(
         else:
             shutil.copy(repository / name, root / name)
     shutil.copytree(repository / ".web", root / ".web", ignore=apart)
-    _write_pseudo(root / "checkout_ui" / "texts" / "zz.json")
+    _write_pseudo(root)
     reflex_version = (root / ".web" / "build" / "gavekort.sources").read_text().split()[-1]
     _write_stamp(root, f"{_digest(root, _SOURCES)} {_digest(root, _LOCK_FILES)} {reflex_version}")
     demo = Demo(root, tmp_path_factory.mktemp("pseudo-data"))
@@ -161,15 +168,24 @@ def pseudo(
     demo.stop()
 
 
-def _write_pseudo(path: Path) -> None:
+def _write_pseudo(root: Path) -> None:
+    """Into the page's catalogues, and into the back end's: receipts stand on the page too."""
+
     def marked(text: str) -> str:
         return f"{MARK}{text}⟧"
+
+    def write(path: Path, known: Any) -> None:
+        path.write_text(json.dumps(known), encoding="utf-8")
 
     known: dict[str, Any] = {key: marked(text) for key, text in texts.catalogue("en").items()}
     for key, forms in texts.counted("en").items():
         known[key] = {form: marked(text) for form, text in forms.items()}
-    known |= {"_locale": "en_GB", "_name": "Pseudo"}
-    path.write_text(json.dumps(known), encoding="utf-8")
+    own = {"_locale": "en_GB", "_name": "Pseudo"}
+    write(root / "checkout_ui" / "texts" / "zz.json", known | own)
+    sent = {key: marked(text) for key, text in receipt_texts.catalogue("en").items()}
+    write(root / "backend" / "receipts" / "texts" / "zz.json", sent | {"_locale": "en_GB"})
+    english = {name: marked(text) for name, text in phrases.known()["en"].items()}
+    write(root / "backend" / "phrases.json", phrases.known() | {"zz": english})
 
 
 def _rich(shop: Shop) -> dict[str, Any]:

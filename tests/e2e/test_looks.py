@@ -114,9 +114,9 @@ def test_each_way_to_pay_has_its_mark_and_says_what_happens_next(
 ) -> None:
     payer.open(merchant.session(), language="en")
     payer.give_details()
-    ways = payer[".ways > .choice"]
+    ways = payer[".ways > .choice-group > .choice"]
     expect(ways).to_have_count(6)
-    marks = payer[".ways > .choice .mark"]
+    marks = payer[".ways > .choice-group > .choice .mark"]
     for number in range(marks.count()):
         expect(marks.nth(number)).to_have_attribute("aria-hidden", "true")
         drawn = marks.nth(number).evaluate("mark => mark.getBBox().width")
