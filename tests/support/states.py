@@ -245,7 +245,7 @@ def _form_page(scene: Scene) -> None:
 def _on_hold(scene: Scene) -> None:
     session = scene.merchant.ready()
     payer, page = scene.open(session), scene.payer.page
-    page.check("input[value='klarna.klarna']")
+    payer.choose("klarna.klarna")
     page.click("#pay-button")
     page.fill("input[name=email]", PENDING)
     page.click("#continue")
