@@ -518,8 +518,8 @@ async def test_notifications_only_cause_a_read(merchant: Merchant, acquirer: Acq
     refused = (
         (right, {}),
         (right, signed(right, "whsec_of_somebody_else")),
-        (right, signed(right, age=301)),
-        (right, signed(right, age=-301)),
+        (right, signed(right, age=330)),
+        (right, signed(right, age=-330)),
         (right + b" ", signed(right)),
         (right, {"stripe-signature": "t=x,v1=y"}),
         (b"no json", signed(b"no json")),

@@ -20,6 +20,7 @@ from backend.accounts.profiles import (
 from backend.accounts.tables import AdminKey, Profile
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS, connect
 from tests.support.card_gateway import Acquirer
+from tests.support.certificates import Authority
 from tests.support.checkout import (
     ACCOUNT,
     BASE_URL,
@@ -36,6 +37,7 @@ GATEWAY = {
     "base_url": "https://acquirer.example", "secret_key": "sk_live_secret",
     "webhook_secret": "whsec_secret",
 }  # fmt: skip
+SWISH = {"base_url": "https://swish.example/swish-cpcapi", "swish_number": "1231181189"}
 BODY = {
     "description": "Shop in Bergen",
     "configuration": {
@@ -145,6 +147,10 @@ async def test_credentials_are_shown_nowhere(merchant: Merchant) -> None:
          {"connections": {OPTION: GATEWAY | {"base_url": "http://a.example"}}}),
         (f"connections.{OPTION}.secret_key",
          {"connections": {OPTION: GATEWAY | {"secret_key": MASK}}}),
+        ("connections.swish.swish.certificate",
+         {"connections": {"swish.swish": SWISH | {"certificate": "x", "key": "y"}}}),
+        ("connections.swish.swish.certificate",
+         {"connections": {"swish.swish": SWISH | {"ca": "no authority"}}}),
     ],
 )  # fmt: skip
 async def test_what_is_refused(merchant: Merchant, field: str, change: dict[str, Any]) -> None:
@@ -158,11 +164,15 @@ async def test_what_is_refused(merchant: Merchant, field: str, change: dict[str,
 
 
 async def test_every_connector_can_be_connected(merchant: Merchant) -> None:
+    pair = Authority.new("Somebody").issue("client")
+    given = {"certificate": pair.pem, "key": pair.key_pem(), "ca": pair.pem, "passphrase": ""}
     connections = {
-        option: {name: "https://a.example" if name.endswith("url") else "x" for name in
-                 (*names, *OPTIONAL_CREDENTIALS.get(option, ()))}
+        option: {
+            name: given.get(name, "https://a.example" if name.endswith("url") else "x")
+            for name in (*names, *OPTIONAL_CREDENTIALS.get(option, ()))
+        }
         for option, names in CREDENTIALS.items()
-    }  # fmt: skip
+    }
     made = await merchant.post(PROFILES, BODY | {"connections": connections})
     assert made["connections"].keys() == CREDENTIALS.keys()
     profile = await stored(merchant, made["profile_id"])

@@ -96,6 +96,8 @@ def test_everything_answers_once_demo_json_is_there(repository: Path, tmp_path: 
             "base_url",
             "shop_url",
             "sms_url",
+            "mail_url",
+            "smtp_port",
             "account_id",
             "client_id",
             "client_secret",

@@ -16,9 +16,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import NewPayer
+from tests.support.checkout import WITHOUT_GIFT_CARDS
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import SWEDISH, Payer, violations
-from tests.support.swish import WITHOUT_GIFT_CARDS
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"has_touch": True, "is_mobile": True}

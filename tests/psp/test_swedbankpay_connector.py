@@ -281,7 +281,7 @@ async def test_another_order_than_asked_for_is_not_believed() -> None:
 
 def test_the_older_callback_shape(provider: SwedbankPayProvider) -> None:
     connector = SwedbankPay("creditcard", "https://x.example", "token", "payee", None, now)  # type: ignore[arg-type]
-    address = connector._callback.address(provider.request())
+    address = connector._address.of(provider.request())
     path = address.partition("127.0.0.1")[2].partition("/")[2]
     older = {
         "paymentOrder": {"id": ORDER, "instrument": "CreditCard"},
@@ -299,7 +299,7 @@ def test_the_older_callback_shape(provider: SwedbankPayProvider) -> None:
 
 def test_an_address_proves_one_payment_alone(provider: SwedbankPayProvider) -> None:
     connector = SwedbankPay("creditcard", "https://x.example", "token", "payee", None, now)  # type: ignore[arg-type]
-    first = connector._callback.address(provider.request(transaction_id="T1"))
+    first = connector._address.of(provider.request(transaction_id="T1"))
     body = json.dumps({"paymentOrder": {"id": ORDER, "number": 1}}).encode()
     told = connector.parse_notification({":path": first.partition(":9")[2] or first}, body)
     assert (told.transaction_id, told.reference) == ("T1", ORDER)

@@ -251,7 +251,7 @@ def _on_hold(scene: Scene) -> None:
     page.click("#continue")
     page.fill("#code", "123456")
     page.click("#approve")
-    payer.stage("on_hold", seconds=20)
+    payer.at_shop()
     _ended(scene, "on_hold", session)
 
 

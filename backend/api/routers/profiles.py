@@ -18,6 +18,7 @@ from backend.api.body import strict_router
 from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
+from backend.psp.client_certificate import FIELDS, CertificateUnusable, tls_context
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS
 from backend.sessions.request import Checkbox, Configuration, Flag, Loose, Text
 
@@ -166,6 +167,19 @@ def _check_credentials(ctx: Backend, option: str, given: Mapping[str, str]) -> N
             raise _wrong(f"{field}.{name}", f"{option} has no credential {name!r}")
         if name.endswith("url") and value != MASK and not _is_address(ctx, value):
             raise _wrong(f"{field}.{name}", f"{name} must be an https address")
+    _check_certificate(field, given)
+
+
+def _check_certificate(field: str, given: Mapping[str, str]) -> None:
+    """One that cannot be used is found out here, not when a payer wants to pay. What is partly
+    masked is left to the call that uses it."""
+    parts = {name: given[name] for name in FIELDS if given.get(name)}
+    if MASK in parts.values():
+        return
+    try:
+        tls_context(**parts)
+    except CertificateUnusable as error:
+        raise _wrong(f"{field}.certificate", str(error)) from error
 
 
 def _is_address(ctx: Backend, url: str) -> bool:
