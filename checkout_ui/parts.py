@@ -66,12 +66,13 @@ def field(
     *,
     value: rx.Var[str] | None = None,
     class_name: str = "",
-    choices: rx.Component | None = None,
+    choices: rx.Var[str] | None = None,
     error_beneath: bool = True,
     required: bool = True,
     **props: Any,
 ) -> rx.Component:
-    """A labelled, uncontrolled input (or a select of `choices`) with its error beneath.
+    """A labelled, uncontrolled input (or a select of `choices`, which is HTML) with its error
+    beneath.
 
     What the payer types is never in the state: `value` is only what the field begins with.
     `required` is said to screen readers; what is optional says so in its label.
@@ -89,9 +90,7 @@ def field(
     if value is not None:
         common["default_value"] = value
     control = (
-        rx.el.input(**{"type": "text", **common})
-        if choices is None
-        else rx.el.select(choices, **common)
+        rx.el.input(**{"type": "text", **common}) if choices is None else _select(choices, common)
     )
     return rx.el.div(
         rx.el.label(label, html_for=element_id),
@@ -99,6 +98,12 @@ def field(
         *([problem(errors, name, error_id)] if error_beneath else []),
         class_name=f"field {class_name}".strip(),
     )
+
+
+def _select(choices: rx.Var[str], props: dict[str, Any]) -> rx.Component:
+    """Other choices make another element: one that is kept would forget what was chosen."""
+    attributes = {**props.pop("custom_attrs"), "dangerouslySetInnerHTML": {"__html": choices}}
+    return rx.el.select(**props, key=choices, custom_attrs=attributes)
 
 
 def problem(errors: rx.Var[dict[str, str]], name: str, element_id: str) -> rx.Component:

@@ -4,8 +4,11 @@ as they are written. Pure: a view and a language in, frozen dataclasses out.
 
 from __future__ import annotations
 
+import html
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from backend.receipts.written import Written, write
 from backend.sessions.view import (
@@ -56,12 +59,6 @@ class Contact:
     email: str = ""
     phone_number: str = ""
     name: str = ""
-
-
-@dataclass(frozen=True)
-class Country:
-    code: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -144,12 +141,18 @@ def sums(view: CheckoutView, language: str) -> Sums:
     )
 
 
-def address(view: AddressView | None, language: str, preferred_country: str = "") -> Address:
-    """`preferred_country` stands in where the address names none, but not in its summary."""
-    if view is None:
-        return Address(country=preferred_country)
-    summary = ", ".join(addresses.lines(view, language))
-    return Address(country=view.country or preferred_country, summary=summary)
+def address_forms(view: CheckoutView, chosen: Mapping[str, str], language: str) -> dict[str, Any]:
+    """`shipping_address`, `shipping_fields` and the same for `billing`. `chosen` is the country by
+    address where the payer has chosen another in the form than the session has; the preferred one
+    stands in where the address names none, but not in its summary."""
+    made: dict[str, Any] = {}
+    for kind, given in (("shipping", view.shipping_address), ("billing", view.billing_address)):
+        known = given or AddressView()
+        country = chosen.get(f"{kind}_address") or known.country or view.preferred_country
+        summary = ", ".join(addresses.lines(known, language))
+        made[f"{kind}_address"] = Address(country, summary)
+        made[f"{kind}_fields"] = addresses.fields(known, country, language)
+    return made
 
 
 def contact(view: CheckoutView) -> Contact:
@@ -157,12 +160,26 @@ def contact(view: CheckoutView) -> Contact:
     return Contact(email=view.email, phone_number=view.phone_number, name=name)
 
 
-def countries(view: CheckoutView, language: str) -> list[Country]:
-    """By name, the preferred one first. None where no address is asked for."""
-    if not (view.shipping_required or view.billing_allowed):
-        return []
-    named = [Country(code, formats.country(code, language)) for code in view.countries]
-    return sorted(named, key=lambda known: (known.code != view.preferred_country, known.name))
+def country_choices(view: CheckoutView, language: str, *, chosen_only: bool = False) -> str:
+    """The options of the country's select, as HTML: by name, the preferred one first. Empty where
+    no address is asked for, or where there is nothing to choose. With `chosen_only` no more of them
+    than what the selects show before anybody opens them."""
+    if not (view.shipping_required or view.billing_allowed) or len(view.countries) < 2:
+        return ""
+    named = [(formats.country(code, language), code) for code in view.countries]
+    named.sort(
+        key=lambda known: (
+            known[1] != view.preferred_country,
+            formats.alphabetical(known[0], language),
+        )
+    )
+    if chosen_only:
+        given = (view.shipping_address, view.billing_address)
+        chosen = {named[0][1], *(address.country for address in given if address is not None)}
+        named = [known for known in named if known[1] in chosen]
+    return "".join(
+        f'<option value="{html.escape(code)}">{html.escape(name)}</option>' for name, code in named
+    )
 
 
 def shipping(view: CheckoutView, language: str) -> list[Shipping]:

@@ -124,7 +124,8 @@ class Checkout(rx.State):
     shipping_fields: list[addresses.Field] = []
     billing_fields: list[addresses.Field] = []
     """Of the country that is chosen in the form."""
-    countries: list[shown.Country] = []
+    country_choices: str = ""
+    """HTML, which is cheaper than as many elements of React's as there are countries."""
     shipping_options: list[shown.Shipping] = []
 
     card_offered: bool = False
@@ -149,8 +150,9 @@ class Checkout(rx.State):
     busy: str = ""
     """What the payer has asked for and is under way: save, add, remove, amount, all, pay, ask,
     leave, discount, or `discount {code}` while that one is taken away."""
-    editing: bool = False
-    """The details are open though they are saved."""
+    open_details: str = rx.SessionStorage("", name="checkout-open-details")
+    """The session whose details are `editing`. Kept by the browser too, so that a server that was
+    restarted does not close them over what is typed."""
     errors: dict[str, str] = {}
     """By the field's name: `shipping_address.postal_code`, `gift_card_pin`, `consent.terms`."""
     notice: str = ""
@@ -173,10 +175,16 @@ class Checkout(rx.State):
     """Whose turn it is: one follower a page, however often `watch` is called."""
     _sent_to: str = ""
 
+    @rx.var(deps=["open_details"], auto_deps=False)
+    def editing(self) -> bool:
+        """The details are open though they are saved."""
+        return bool(self.open_details) and self.open_details == self._session_id()
+
     @rx.event
     async def load(self):
-        """The page is there (`_rebuild` has been): count the visit, and follow the session."""
-        if self.stage in ("loading", "missing"):
+        """The page is there (`_rebuild` has been): the rest of what is shown, count the visit, and
+        follow the session."""
+        if self.stage in ("loading", "missing") or await self._refresh() is None:
             return None
         await payer.visit(
             context.current(),
@@ -239,9 +247,10 @@ class Checkout(rx.State):
             if view.state in _CLOSED:
                 return
 
-    async def _rebuild(self, *, opened: bool) -> None:
+    async def _rebuild(self, *, opened: bool, loads: bool) -> None:
         """All that is shown, from the address alone. `opened` is false for a page that was here
-        before the connection was lost: what its payer is in the middle of stays."""
+        before the connection was lost: what its payer is in the middle of stays. Where `load`
+        follows, the countries to choose from are left to it: they are most of the page."""
         query = self.router.url.query_parameters
         on_phone = query.get("on") == "phone"
         self._set(
@@ -250,7 +259,7 @@ class Checkout(rx.State):
             offers_phone=not on_phone and query.get("role") != "pop_out_payment",
         )
         if opened:
-            self._set(stage="loading", editing=False, errors={}, notice="", announcement="")
+            self._set(stage="loading", errors={}, notice="", announcement="")
             self._set(
                 changed="",
                 focus="",
@@ -267,6 +276,9 @@ class Checkout(rx.State):
             self._show_missing()
             return
         self._show(view)
+        if loads:
+            few = shown.country_choices(view, self._language, chosen_only=True)
+            self._set(country_choices=few)
         if opened and self.notice:
             self._move_focus("notice")
 
@@ -414,10 +426,8 @@ class Checkout(rx.State):
             billing_differs=view.billing_address is not None,
             details_done=view.details_done,
             contact=shown.contact(view),
-            shipping_address=shown.address(view.shipping_address, language, view.preferred_country),
-            billing_address=shown.address(view.billing_address, language, view.preferred_country),
-            countries=shown.countries(view, language),
-            **addresses.forms(view, self._form_countries, language),
+            **shown.address_forms(view, self._form_countries, language),
+            country_choices=shown.country_choices(view, language),
             shipping_options=shown.shipping(view, language),
             card_offered=view.gift_card_offered and (view.details_done or not view.express),
             has_card=view.gift_card is not None,
@@ -496,5 +506,5 @@ class RebuildFirst(Middleware):
         connected = event.name.endswith(_CONNECTED)
         if connected or checkout.stage == "loading":
             # Only the first connection of a page says what it was built with.
-            opened = not connected or "hashes" in event.payload
-            await checkout._rebuild(opened=opened)
+            first = connected and "hashes" in event.payload
+            await checkout._rebuild(opened=first or not connected, loads=first)

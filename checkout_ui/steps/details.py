@@ -16,7 +16,7 @@ from backend.sessions.view import AddressView
 from checkout_ui import texts
 from checkout_ui.addresses import Field as Part
 from checkout_ui.parts import button, field, field_id, icon, problem, step, words
-from checkout_ui.shown import Address, Country, Shipping
+from checkout_ui.shown import Address, Shipping
 from checkout_ui.state import Checkout
 from checkout_ui.steps.returning import ReturningState
 
@@ -105,7 +105,7 @@ class DetailsState(Checkout):
                 await self._not_saved(problem)
 
     async def _saved(self) -> None:
-        self._set(editing=False)
+        self._set(open_details="")
         self._form_countries = {}
         await self._refresh()
         self._announce("announced.details_saved")
@@ -124,13 +124,13 @@ class DetailsState(Checkout):
 
     @rx.event
     def edit(self) -> None:
-        self._set(editing=True, errors={})
+        self._set(open_details=self._session_id(), errors={})
         self._move_focus("email")
 
     @rx.event
     async def keep(self) -> None:
         """Leave the details as they are saved."""
-        self._set(editing=False, errors={})
+        self._set(open_details="", errors={})
         self._form_countries = {}
         await self._refresh()
         self._move_focus("details-edit")
@@ -139,10 +139,12 @@ class DetailsState(Checkout):
     async def choose_country(self, kind: str, country: str):
         """The form follows the country: order and names of its fields. Nothing is saved yet, and
         what was typed stays in the fields that stay."""
-        known = {one.code for one in self.countries}
-        if kind in ("shipping_address", "billing_address") and country in known:
+        view = await self._read()
+        if kind not in ("shipping_address", "billing_address") or view is None:
+            return
+        if country in view.countries:
             self._form_countries = {**self._form_countries, kind: country}
-            await self._refresh()
+            self._show(view)
 
     @rx.event
     async def choose_shipping(self, key: str):
@@ -333,14 +335,14 @@ def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
     fields = Checkout.shipping_fields if section == "shipping" else Checkout.billing_fields
     return rx.el.div(
         rx.cond(
-            Checkout.countries.length() == 1,
+            Checkout.country_choices == "",
             rx.el.input(type="hidden", name=name, value=known.country),
             field(
                 name,
                 words("details.country"),
                 Checkout.errors,
                 value=known.country,
-                choices=rx.foreach(Checkout.countries, _country),
+                choices=Checkout.country_choices,
                 auto_complete=f"{section} country",
                 on_change=lambda country: DetailsState.choose_country(kind, country),
             ),
@@ -373,10 +375,6 @@ def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
         class_name=rx.cond(part.half, "field half", "field"),
         key=part.name,
     )
-
-
-def _country(country: rx.Var[Country]) -> rx.Component:
-    return rx.el.option(country.name, value=country.code, key=country.code)
 
 
 def shipping() -> rx.Component:

@@ -160,6 +160,8 @@ def test_the_server_is_restarted_in_the_middle_of_each_step(
         expect(payer["#lost"]).to_be_visible(timeout=20000)
         demo.start()
         expect(payer["#lost"]).to_have_count(0, timeout=40000)
+        # What the new server says comes after that, and is what could undo something.
+        payer.page.wait_for_timeout(1000)
 
     payer.open(session)
     payer.fill_details(email="not an address")

@@ -191,18 +191,16 @@ def test_a_shop_whose_handler_throws(
 class AddressHost:
     def __init__(self, page: HostPage) -> None:
         self.page = page
-        page.page.route(
-            lambda url: "sdk=" in url and "client_side_address_callback" not in url,
-            lambda route: route.continue_(url=route.request.url),
-        )
-        page.begin()
+        # Alive first: a page that is left while it connects complains of it.
+        page.embed()
+        page.wait_for("LanguageChanged")
         source = page.page.locator("#container iframe").get_attribute("src")
         page.page.locator("#container iframe").evaluate(
             "(frame, source) => { frame.src = source }",
             f"{source}&client_side_address_callback=true",
         )
         expect(page.frame.locator("#details-save")).to_be_visible(timeout=20000)
-        page.wait_for("LanguageChanged")
+        page.wait_for("LanguageChanged", 2)
         page.page.wait_for_timeout(300)
 
     def reply(self, **result: Any) -> None:

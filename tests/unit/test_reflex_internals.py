@@ -21,6 +21,7 @@ from checkout_ui.build_plugin import (
     PRERENDERED_ROUTES,
     HostedPage,
     add_prerendered_routes,
+    one_task_each,
     to_own_origin,
 )
 
@@ -126,6 +127,20 @@ def test_the_patch_keeps_scheme_and_path() -> None:
         f'E={{EVENT:({secure}?"wss":"ws")+"://"+location.host+"/_event",'
         f'PING:({secure}?"https":"http")+"://"+location.host+"/ping"}}'
     )
+
+
+@pytest.mark.parametrize("route", PRERENDERED_ROUTES)
+def test_each_chunk_is_a_script_of_its_own(built_frontend: Path, route: str) -> None:
+    page = (built_frontend / route.strip("/") / "index.html").read_text(encoding="utf-8")
+    preloaded = set(re.findall(r'<link rel="modulepreload" href="([^"]+)"', page))
+    scripts = re.findall(r'<script type="module" async="" src="([^"]+)">', page)
+    # The page's own script starts React once it has told it of the routes.
+    left = {chunk.rpartition("/")[2].partition("-")[0] for chunk in preloaded - set(scripts)}
+    assert left == {"manifest", "entry.client"}
+    assert len(scripts) == len(preloaded) - 2
+    assert one_task_each(page).count("</head>") == 1
+    with pytest.raises(RuntimeError, match="preloads no chunks"):
+        one_task_each("<html><head></head></html>")
 
 
 def test_a_build_without_anything_to_patch_is_refused(tmp_path: Path) -> None:

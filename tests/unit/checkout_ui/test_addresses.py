@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import MISSING, fields
+from typing import Any
+
 import pytest
 
 from backend.sessions.details import all_countries
-from backend.sessions.view import AddressView
-from checkout_ui import addresses, texts
+from backend.sessions.view import AddressView, CheckoutView
+from checkout_ui import addresses, formats, shown, texts
 
 HOME = AddressView(
     first_name="Kari",
@@ -84,3 +88,49 @@ def test_the_lines_of_an_address(country: str, language: str, written: list[str]
 
 def test_an_empty_address_has_no_lines() -> None:
     assert addresses.lines(AddressView(country="NO", first_name="Kari"), "nb") == []
+
+
+def asking(**known: Any) -> CheckoutView:
+    """A session that asks for an address; of what the form does not look at nothing is known."""
+    unknown = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
+    given = {"shipping_required": True, "billing_allowed": True, "preferred_country": "NO"}
+    return CheckoutView(**unknown | given | known)
+
+
+def choices(view: CheckoutView, *, chosen_only: bool = False) -> list[str]:
+    """The codes of the select's options, which are well-formed."""
+    written = shown.country_choices(view, "en", chosen_only=chosen_only)
+    options = re.findall(r'<option value="([A-Z]{2})">[^<>"]+</option>', written)
+    assert len(options) == written.count("<option")
+    return options
+
+
+def test_countries_to_choose_from() -> None:
+    some = ("SE", "NO", "DE", "AX", "CI")
+    assert choices(asking(countries=some)) == ["NO", "AX", "CI", "DE", "SE"]
+    assert choices(asking(countries=some, preferred_country="")) == ["AX", "CI", "DE", "NO", "SE"]
+    assert choices(asking(countries=("NO",))) == [], "nobody has to choose"
+    without = {"shipping_required": False, "billing_allowed": False}
+    assert choices(asking(countries=some, **without)) == []
+
+
+def test_countries_stand_as_in_the_languages_alphabet() -> None:
+    def sorted_by(language: str, *names: str) -> list[str]:
+        return sorted(names, key=lambda name: formats.alphabetical(name, language))
+
+    names = ("Ålandsøyene", "Østerrike", "Åland", "Zypern", "Ägypten", "Çin", "Cuba", "Danmark")
+    assert sorted_by("nb", *names)[-3:] == ["Østerrike", "Åland", "Ålandsøyene"]
+    assert sorted_by("sv", "Österrike", "Ungern", "Åland", "Algeriet") == [
+        "Algeriet", "Ungern", "Åland", "Österrike",
+    ]  # fmt: skip
+    assert sorted_by("de", *names)[:4] == ["Ägypten", "Åland", "Ålandsøyene", "Çin"]
+
+
+def test_at_first_only_those_that_the_selects_show() -> None:
+    some = ("SE", "NO", "DE", "AX")
+    assert choices(asking(countries=some), chosen_only=True) == ["NO"]
+    ours, theirs = AddressView(country="SE"), AddressView(country="DE")
+    view = asking(countries=some, shipping_address=ours, billing_address=theirs)
+    assert choices(view, chosen_only=True) == ["NO", "DE", "SE"]
+    # A select without a choice of ours shows its first.
+    assert choices(asking(countries=some, preferred_country=""), chosen_only=True) == ["AX"]
