@@ -10,6 +10,9 @@ PORT ?=
 DATA_DIR ?=
 # Anything more for the command itself, e.g. make test ARGS="-k gift_card"
 ARGS ?=
+# Tests at once, a file of them each. They wait for one another's processes more than they compute;
+# more of them than processors and a half makes what is timed late.
+WORKERS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -69,7 +72,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff format $(SOURCES)
 
 test: system-packages lint build
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Without browser and without PostgreSQL: what one runs while working.
 unit: $(INSTALLED)
