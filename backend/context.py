@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 import httpx
 
@@ -45,7 +46,13 @@ class Backend:
         await self.db.close()
 
 
-def _for_providers(*, verify: ssl.SSLContext | bool = True) -> httpx.AsyncClient:
+@cache
+def _trusted() -> ssl.SSLContext:
+    """As httpx makes it for each client, made once: reading the authorities takes its time."""
+    return httpx.create_ssl_context()
+
+
+def _for_providers(*, verify: ssl.SSLContext) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=200)
     return httpx.AsyncClient(follow_redirects=False, limits=limits, verify=verify)
 
@@ -55,9 +62,11 @@ def create(settings: Settings, clock: Clock | None = None) -> Backend:
         settings=settings,
         db=Database(settings.database_url),
         vault=Vault(settings.secret_key.get_secret_value()),
-        http=_for_providers(),
+        http=_for_providers(verify=_trusted()),
         callbacks_http=httpx.AsyncClient(
-            follow_redirects=False, limits=httpx.Limits(max_keepalive_connections=0)
+            follow_redirects=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            verify=_trusted(),
         ),
         clock=clock or SystemClock(),
     )
