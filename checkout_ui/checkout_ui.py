@@ -20,7 +20,8 @@ from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
 from checkout_ui.page import DESCRIPTION, page
-from checkout_ui.state import Checkout, RebuildFirst
+from checkout_ui.rebuild import RebuildFirst
+from checkout_ui.state import Checkout
 from checkout_ui.steps.returning import ReturningState
 from checkout_ui.versions import ASSETS, versioned
 

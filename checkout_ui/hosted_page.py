@@ -27,6 +27,7 @@ from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import formats, no_script, shown, texts, theme
 from checkout_ui.build_plugin import PLACEHOLDER_SESSION_ID
 from checkout_ui.embed import framing, result
+from checkout_ui.locations import session_id_of
 from checkout_ui.served import (
     NO_STORE,
     content_security_policy,
@@ -35,7 +36,6 @@ from checkout_ui.served import (
     language_of,
     policy_hash,
 )
-from checkout_ui.state import session_id_of
 
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
 _DATA_SCRIPT = re.compile(r"type=[\"']application/(?:ld\+)?json[\"']")

@@ -9,15 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import secrets
-from typing import Any
 
 import reflex as rx
 from reflex.config import get_config
-from reflex.event import Event
-from reflex.middleware import Middleware
-from reflex.state import BaseState
 
 from backend import context
 from backend.errors import (
@@ -35,16 +30,15 @@ from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import (
     addresses,
     changes,
-    formats,
     payment_options,
     shown,
     shown_card,
     texts,
 )
+from checkout_ui.bridge import Bridge
+from checkout_ui.locations import session_id_of
 
 log = logging.getLogger(__name__)
-
-SESSION_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 WATCH_SECONDS = 2.0
 """Between two looks at the session's version while a page is open."""
@@ -54,37 +48,19 @@ kept when nothing happens: watching is something."""
 WATCH_WHOLE_EVERY = 3
 """Every so many looks the whole session is read: that it has expired changes no version."""
 
-_CONNECTED = (".hydrate_and_load", ".hydrate")
-"""Reflex's own events with which a page that has connected asks for the state."""
-
 _CLOSED = (PageState.PAID, PageState.CANCELLED, PageState.EXPIRED)
-
-
-def session_id_of(path: str, query: dict[str, str]) -> str:
-    """The session of `/v1/view/{sid}` or `/?sid={sid}`; empty where there is none."""
-    if path.startswith("/v1/view/"):
-        wanted = path.removeprefix("/v1/view/").strip("/")
-    else:
-        wanted = query.get("sid", "")
-    return wanted if SESSION_ID.fullmatch(wanted) else ""
 
 
 NO_LOGO = "data:,"
 """What the prerendered page has as its logo's address, where `hosted_page` puts a shop's own."""
 
 
-class Checkout(rx.State):
+class Checkout(Bridge, rx.State):
     """The session as the payer sees it. The steps' own states add what only they need."""
 
     stage: str = "loading"
     """`loading`, `missing`, or a PageState."""
     page_title: str = "…"
-    t: dict[str, str] = {"order.heading": "…"}
-    """The catalogue of the payer's language."""
-    language: str = texts.DEFAULT
-    """The payer's language, as a BCP 47 code. assets/checkout.js brings the document along."""
-    languages: list[shown.Language] = []
-
     merchant_name: str = "…"
     merchant_terms_url: str = ""
     test_mode: bool = False
@@ -147,33 +123,16 @@ class Checkout(rx.State):
 
     locked: bool = False
     """The shop is changing the session: nothing can be edited or paid until it is done."""
-    busy: str = ""
-    """What the payer has asked for and is under way: save, add, remove, amount, all, pay, ask,
-    leave, discount, or `discount {code}` while that one is taken away."""
     open_details: str = rx.SessionStorage("", name="checkout-open-details")
     """The session whose details are `editing`. Kept by the browser too, so that a server that was
     restarted does not close them over what is typed."""
-    errors: dict[str, str] = {}
-    """By the field's name: `shipping_address.postal_code`, `gift_card_pin`, `consent.terms`."""
-    notice: str = ""
-    changed: str = ""
-    """What somebody else has changed in the order, until the payer does the next thing."""
-    announcement: str = ""
-    focus: str = ""
-    """`{nonce} {id}`: assets/checkout.js moves the focus there once for each nonce."""
-    go_to: str = ""
-    """`{nonce} {url}`: likewise, the payer is sent there."""
-    remember: str = ""
-    """`{nonce} {path}`: likewise, the browser asks there for the cookie of a remembered payer."""
     version: int = -1
     """Of the session as shown: assets/embed.js tells the page that embeds us of a new one."""
 
-    _language: str = texts.DEFAULT
     _form_countries: dict[str, str] = {}
     """By `shipping_address` and `billing_address`: chosen in the form, and not saved yet."""
     _watch: str = ""
     """Whose turn it is: one follower a page, however often `watch` is called."""
-    _sent_to: str = ""
 
     @rx.var(deps=["open_details"], auto_deps=False)
     def editing(self) -> bool:
@@ -282,10 +241,6 @@ class Checkout(rx.State):
         if opened and self.notice:
             self._move_focus("notice")
 
-    def _speak(self, language: str) -> None:
-        self._language = language
-        self._set(language=language, t=texts.page_texts(language), languages=shown.languages())
-
     @rx.event
     def seen_change(self) -> None:
         """The payer has read what was changed."""
@@ -333,54 +288,7 @@ class Checkout(rx.State):
         elif not isinstance(error, SessionClosed | SessionNotFound | PaymentInProgress):
             self._tell("notice.failed")
 
-    def _tell(self, key: str, **values: str) -> None:
-        """Say it at the top of the page, and move the focus there."""
-        self._set(notice=self._text(key, **values))
-        self._move_focus("notice")
-
-    def _text(self, key: str, **values: str) -> str:
-        return texts.text(self._language, key, **values)
-
-    def _announce(self, key: str, **values: str) -> None:
-        """For a screen reader. A no-break space more or less makes the same words new ones."""
-        said = self._text(key, **values)
-        self.announcement = said + "\u00a0" if self.announcement == said else said
-
-    def _announce_total(self, view: CheckoutView, before: str) -> None:
-        amount = formats.money(view.to_pay, view.currency, self._language)
-        if amount != before:
-            self._announce("announced.total", amount=amount)
-
-    def _move_focus(self, element_id: str) -> None:
-        self.focus = f"{secrets.token_hex(4)} {element_id}"
-
-    def _send_to(self, url: str) -> None:
-        """Once to each address: the page may still be here when the session says the same."""
-        if url != self._sent_to:
-            self._sent_to = url
-            self.go_to = f"{secrets.token_hex(4)} {url}"
-
-    def _recognise_later(self, path: str) -> None:
-        if path:
-            self.remember = f"{secrets.token_hex(4)} {path}"
-
-    def _begin(self, action: str) -> bool:
-        """False while something is under way: a click comes twice after a reconnect."""
-        if self.busy:
-            return False
-        self._set(busy=action, notice="", changed="", errors={})
-        return True
-
-    def _end(self) -> None:
-        self._set(busy="")
-
     # --- showing ----------------------------------------------------------------------------
-
-    def _set(self, **values: Any) -> None:
-        """Only what differs: Reflex sends every variable that is assigned."""
-        for name, value in values.items():
-            if getattr(self, name) != value:
-                setattr(self, name, value)
 
     def _show_missing(self) -> None:
         self._set(
@@ -489,22 +397,3 @@ class Checkout(rx.State):
         if not whole and await read.read_version(now, session_id) == version:
             return None
         return await receipts.read_view(now, session_id)
-
-
-class RebuildFirst(Middleware):
-    """Shows the session before Reflex sends the state to a page that has just connected.
-
-    Without it a page that finds its server again would first be sent the defaults: React would
-    take the steps away and put empty ones in their place, and what was typed would be gone. An
-    event of a page whose state was forgotten (`reference/reflex.md#4.2`) is covered as well.
-    """
-
-    async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> None:
-        if state.router.url.path.startswith("/balance/"):
-            return
-        checkout = await state.get_state(Checkout)
-        connected = event.name.endswith(_CONNECTED)
-        if connected or checkout.stage == "loading":
-            # Only the first connection of a page says what it was built with.
-            first = connected and "hashes" in event.payload
-            await checkout._rebuild(opened=first or not connected, loads=first)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
 from typing import Annotated, Any
 
 import reflex as rx
@@ -20,6 +19,7 @@ from backend.payments import card_balance
 from backend.payments.card_balance import BalanceView, ShopView
 from checkout_ui import texts, typed
 from checkout_ui.balance import shown
+from checkout_ui.bridge import CONNECTED, Speaking
 from checkout_ui.card_fields import NUMBER, PIN
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 PATH = re.compile(r"/balance/([A-Za-z0-9]{1,9})/?")
 DEFAULT_PROFILE = "default"
 _PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_CONNECTED = (".hydrate_and_load", ".hydrate")
-"""As `checkout_ui.state` knows them."""
 
 
 class _Form(BaseModel):
@@ -63,7 +61,7 @@ def title(shop: ShopView | None, language: str) -> str:
     return texts.text(language, "balance.title", merchant=shop.merchant_name)
 
 
-class Balance(rx.State):
+class Balance(Speaking, rx.State):
     stage: str = "loading"
     """`loading`, `missing`, `ask`, `shown`."""
     page_title: str = "…"
@@ -74,15 +72,9 @@ class Balance(rx.State):
     back_url: str = ""
 
     busy: bool = False
-    errors: dict[str, str] = {}
     card: shown.Card = shown.Card()
     holds: list[shown.Held] = []
     movements: list[shown.Movement] = []
-    announcement: str = ""
-    focus: str = ""
-    """`{nonce} {id}`, as the checkout's page has it."""
-
-    _language: str = texts.DEFAULT
 
     @rx.event
     async def look(self, form_data: dict[str, Any]):
@@ -172,18 +164,6 @@ class Balance(rx.State):
         self.errors = {name: self._text(key) for name, key in errors.items()}
         self._move_focus(next(iter(errors)))
 
-    def _text(self, key: str, **values: str) -> str:
-        return texts.text(self._language, key, **values)
-
-    def _move_focus(self, element_id: str) -> None:
-        self.focus = f"{secrets.token_hex(4)} {element_id}"
-
-    def _set(self, **values: Any) -> None:
-        """Only what differs: Reflex sends every variable that is assigned."""
-        for name, value in values.items():
-            if getattr(self, name) != value:
-                setattr(self, name, value)
-
 
 class BalanceFirst(Middleware):
     """As `RebuildFirst` does for a checkout: what is shown is there before the state is sent."""
@@ -192,7 +172,7 @@ class BalanceFirst(Middleware):
         if not account_of(state.router.url.path):
             return
         balance = await state.get_state(Balance)
-        connected = event.name.endswith(_CONNECTED)
+        connected = event.name.endswith(CONNECTED)
         if connected or balance.stage == "loading":
             opened = not connected or "hashes" in event.payload
             await balance._rebuild(opened=opened)

@@ -17,8 +17,8 @@ from backend.errors import SessionNotFound
 from backend.sessions import read
 from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import texts
+from checkout_ui.locations import SESSION_ID
 from checkout_ui.served import content_security_policy, html_answer, language_of
-from checkout_ui.state import SESSION_ID
 from checkout_ui.versions import versioned
 
 

@@ -12,7 +12,7 @@ import pytest
 from checkout_ui import hosted_page, quiet_log, served
 from checkout_ui.balance.state import account_of
 from checkout_ui.build_plugin import BALANCE_ROUTE, PRERENDERED_ROUTES
-from checkout_ui.state import session_id_of
+from checkout_ui.locations import session_id_of
 
 
 @pytest.mark.parametrize(
