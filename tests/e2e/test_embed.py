@@ -29,7 +29,9 @@ def test_the_session_is_told_as_anybody_with_its_id_may_read_it(
     event = page.event("onSession")
     assert event["type"] == "SessionLoaded"
     public = merchant.http.get(f"/v1/view/{session['id']}/session").json()
-    assert event["session"] == public
+    # The payer's visit may have been counted in between.
+    later = public | {"updated_at": event["session"]["updated_at"]}
+    assert event["session"] == later
     assert event["session"]["order"]["amount"] == 40000
     assert "callback_url" not in event["session"]["url"]
     message = page.wait_for("SessionLoaded")
