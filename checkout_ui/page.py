@@ -20,6 +20,7 @@ from checkout_ui.steps import (
     phone,
     result,
     returning,
+    shipping,
 )
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
@@ -125,7 +126,7 @@ def _open() -> rx.Component:
                 embed.launcher(),
                 returning.welcome(),
                 details.details(),
-                details.shipping(),
+                shipping.shipping(),
                 gift_card.gift_card(),
                 discount.discount(),
                 payment.payment(),

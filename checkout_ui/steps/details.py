@@ -16,7 +16,7 @@ from backend.sessions.view import AddressView
 from checkout_ui import texts
 from checkout_ui.addresses import Field as Part
 from checkout_ui.parts import button, field, field_id, icon, problem, step, words
-from checkout_ui.shown import Address, Shipping
+from checkout_ui.shown import Address
 from checkout_ui.state import Checkout
 from checkout_ui.steps.returning import ReturningState
 
@@ -374,45 +374,4 @@ def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
         problem(errors, name, error_id),
         class_name=rx.cond(part.half, "field half", "field"),
         key=part.name,
-    )
-
-
-def shipping() -> rx.Component:
-    """Only where there is a choice; a single option stands in the order summary."""
-    return rx.cond(
-        (Checkout.shipping_options.length() > 1) & (Checkout.details_done | ~Checkout.asks_details),
-        step(
-            "shipping",
-            words("shipping.heading"),
-            rx.el.fieldset(
-                rx.el.legend(words("shipping.heading"), class_name="sr-only"),
-                rx.foreach(Checkout.shipping_options, _shipping_option),
-                class_name="choices",
-                disabled=Checkout.locked,
-            ),
-        ),
-    )
-
-
-def _shipping_option(option: rx.Var[Shipping]) -> rx.Component:
-    return rx.el.label(
-        rx.el.input(
-            type="radio",
-            name="shipping_option",
-            value=option.key,
-            default_checked=option.selected,
-            on_change=lambda _value: DetailsState.choose_shipping(option.key),
-            # Another tab may choose as well: assets/checkout.js follows this.
-            custom_attrs={"data-checked": rx.cond(option.selected, "true", "false")},
-        ),
-        rx.el.span(
-            rx.el.span(option.title, class_name="strong block"),
-            rx.cond(
-                option.description != "",
-                rx.el.span(option.description, class_name="muted small block"),
-            ),
-        ),
-        rx.el.span(option.amount, class_name="amount"),
-        class_name="choice",
-        key=option.key,
     )

@@ -9,7 +9,8 @@ import time
 import httpx
 import pytest
 
-from tests.support.crash import Checkout, Died
+from tests.support.crash import Checkout
+from tests.support.crash_facts import Died
 
 pytestmark = pytest.mark.crash
 

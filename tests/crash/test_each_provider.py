@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.crash import Died
+from tests.support.crash_facts import Died
 from tests.support.crash_providers import ProviderCheckout
 
 _OTHERS = ("klarna", "swedbankpay", "bambora", "vipps")  # the card acquirer: test_points.py

@@ -9,7 +9,8 @@ import contextlib
 import pytest
 
 from tests.support.checkout import session_body
-from tests.support.crash import ADDRESS, STEP_SECONDS, Checkout, Died
+from tests.support.crash import STEP_SECONDS, Checkout
+from tests.support.crash_facts import ADDRESS, Died
 
 pytestmark = pytest.mark.crash
 

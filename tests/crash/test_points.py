@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from backend import faults
-from tests.support.crash import NOTIFIED, Checkout, Died
+from tests.support.crash import NOTIFIED, Checkout
+from tests.support.crash_facts import Died
 
 pytestmark = pytest.mark.crash
 

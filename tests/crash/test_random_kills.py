@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from tests.support.card_gateway import APPROVED, DECLINED
-from tests.support.crash import AtAcquirer, Checkout
+from tests.support.crash import Checkout
+from tests.support.crash_facts import AtAcquirer
 
 pytestmark = pytest.mark.crash
 

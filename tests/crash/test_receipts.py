@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import Acquirer
-from tests.support.crash import Checkout, Died
+from tests.support.crash import Checkout
+from tests.support.crash_facts import Died
 from tests.support.mail import MailServer
 
 pytestmark = pytest.mark.crash

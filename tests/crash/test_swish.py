@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.callbacks import CallbackListener
-from tests.support.crash import Died
+from tests.support.crash_facts import Died
 from tests.support.crash_providers import SwishCheckout, swish
 
 pytestmark = pytest.mark.crash

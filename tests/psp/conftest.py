@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from backend.psp.card_gateway import CardGateway
-from tests.psp.providers import PROVIDERS, Provider
+from tests.psp.klarna_shop import Shop
+from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider, Provider
 from tests.psp.till import WRITES, Till, verbs_of
 from tests.support.card_gateway import Acquirer
 from tests.support.sandbox import Listener, Sandbox
@@ -82,6 +83,28 @@ def sandboxes(
     for one in running.values():
         one.kill()
         one.http.close()
+
+
+@pytest.fixture
+def bambora(
+    sandboxes: Callable[[str], Sandbox], listener: Listener, http: httpx.AsyncClient
+) -> Iterator[BamboraProvider]:
+    sandbox = sandboxes("bambora")
+    yield BamboraProvider(sandbox, listener, http)
+    sandbox.reset()
+    sandbox.admin("settings", tells_transactions=True)
+
+
+@pytest.fixture
+def shop(
+    sandboxes: Callable[[str], Sandbox], listener: Listener, http: httpx.AsyncClient
+) -> Iterator[Shop]:
+    sandbox = sandboxes("klarna")
+    yield Shop(KlarnaProvider(sandbox, listener, http))
+    sandbox.reset()
+    sandbox.admin(
+        "settings", offer=True, keep_all_keys=False, fraud_seconds=60, fraud_outcome="ACCEPTED"
+    )
 
 
 @pytest.fixture(params=list(PROVIDERS))

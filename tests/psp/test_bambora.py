@@ -4,11 +4,9 @@ signature. What holds for every provider is in `test_invariants.py`."""
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -18,7 +16,6 @@ from backend.psp.bambora_reading import order_id_of, parse_reference
 from backend.psp.bambora_wire import Account
 from backend.psp.protocol import (
     Connector,
-    NotificationRefused,
     OperationKind,
     OperationQuery,
     Outcome,
@@ -26,21 +23,11 @@ from backend.psp.protocol import (
 )
 from backend.rules.money import Money
 from tests.psp.providers import BamboraProvider, now
-from tests.support.sandbox import Listener, Received, Sandbox
+from tests.support.sandbox import Received
 
 
 def nok(amount: int) -> Money:
     return Money(amount, "NOK")
-
-
-@pytest.fixture
-def bambora(
-    sandboxes: Callable[[str], Sandbox], listener: Listener, http: httpx.AsyncClient
-) -> Iterator[BamboraProvider]:
-    sandbox = sandboxes("bambora")
-    yield BamboraProvider(sandbox, listener, http)
-    sandbox.reset()
-    sandbox.admin("settings", tells_transactions=True)
 
 
 @pytest.fixture
@@ -332,79 +319,7 @@ async def test_an_answer_in_another_currency_is_not_done(
     assert result.outcome is Outcome.UNKNOWN
 
 
-# --- callbacks -----------------------------------------------------------------------------------
-
-_KEY = "md5-key"
-_SAID = [
-    ("transaction", "T12345678.abc"),
-    ("txnid", "206123456789012345"),
-    ("orderid", "ABCDEFGHIJKLMNOPQRST"),
-    ("reference", "1234 æ+"),
-    ("amount", "30000"),
-    ("walletname", ""),
-]
-
-
-def _receiver(md5_key: str = _KEY) -> Bambora:
-    account = Account(*["https://provider.example"] * 3, "T1", "a", "s", md5_key)
-    return Bambora("creditcard", account, httpx.AsyncClient(), now)
-
-
-def _signed(said: list[tuple[str, str]], key: str = _KEY) -> str:
-    text = "".join(value for _, value in said) + key
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def _path(said: list[tuple[str, str]], digest: str | None, *more: tuple[str, str]) -> str:
-    pairs = [*said, *([("hash", digest)] if digest is not None else []), *more]
-    return f"/v1/psp/T1/default/bambora.creditcard/notifications?{urlencode(pairs)}"
-
-
-def test_a_callback() -> None:
-    for more in ((), (("ui", "fullscreen"),)):  # what stands after the hash is not part of it
-        path = _path(_SAID, _signed(_SAID), *more)
-        notification = _receiver().parse_notification({":path": path}, b"")
-        assert notification.event_id == "206123456789012345"
-        assert (notification.reference, notification.transaction_id) == (None, "T12345678.abc")
-        assert notification.told == {"txnid": "206123456789012345"}
-
-
-def test_the_hash_by_hand() -> None:
-    """The vector of the reference's rule: the values in order, the key, lower-case hex."""
-    said = [("transaction", "T1"), ("txnid", "42"), ("orderid", "7"), ("amount", "100")]
-    digest = "ae232aa622942df9ffef0b4c232cb980"  # printf T1427100secret | md5sum
-    assert (
-        _receiver("secret").parse_notification({":path": _path(said, digest)}, b"").event_id == "42"
-    )
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        _path(_SAID, None),
-        _path(_SAID, ""),
-        _path(_SAID, "0" * 32),
-        _path(_SAID, "æ"),
-        _path(_SAID, _signed(_SAID, "another key")),
-        _path([*_SAID[:4], ("amount", "1"), _SAID[5]], _signed(_SAID)),
-        _path([("transaction", "T12345678.xyz"), *_SAID[1:]], _signed(_SAID)),
-        # Ours moved behind the hash, where anybody could write it.
-        _path(_SAID[1:], _signed(_SAID[1:]), ("transaction", "T12345678.abc")),
-        _path([*_SAID, ("txnid", "1")], _signed([*_SAID, ("txnid", "1")])),
-        _path([_SAID[0], *_SAID[2:]], _signed([_SAID[0], *_SAID[2:]])),
-        _path([("transaction", ""), *_SAID[1:]], _signed([("transaction", ""), *_SAID[1:]])),
-        "/notifications",
-        "",
-    ],
-)
-def test_a_callback_that_is_refused(path: str) -> None:
-    with pytest.raises(NotificationRefused):
-        _receiver().parse_notification({":path": path}, b"")
-
-
-def test_without_a_key_no_callback_is_believed() -> None:
-    with pytest.raises(NotificationRefused):
-        _receiver("").parse_notification({":path": _path(_SAID, _signed(_SAID, ""))}, b"")
+# --- the callback, as it comes ------------------------------------------------------------------
 
 
 async def test_a_callback_over_a_socket_is_a_get(bambora: BamboraProvider) -> None:
@@ -421,60 +336,3 @@ async def test_a_callback_over_a_socket_is_a_get(bambora: BamboraProvider) -> No
     values = dict(said)
     assert (values["orderid"], values["amount"]) == (reference.split(".")[0], "30000")
     assert values["cardno"] == "400277XXXXXX0008"
-
-
-# --- answers that cannot be read -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "transaction",
-    [
-        None,
-        {},
-        {"total": {"authorized": 1}},
-        {"total": {"authorized": True, "captured": 0, "credited": 0}, "available": {"capture": 0}},
-        {
-            "total": {"authorized": 100, "captured": 0, "credited": 0},
-            "available": {"capture": 100},
-            "currency": {"code": "kroner"},
-        },
-    ],
-)
-async def test_sums_that_cannot_be_read(transaction: object) -> None:
-    order_id = "A" * 20
-
-    def respond(request: httpx.Request) -> httpx.Response:
-        assert request.method == "GET"
-        found = {**transaction, "orderid": order_id} if isinstance(transaction, dict) else None
-        return httpx.Response(200, json={"meta": {"result": True}, "transaction": found})
-
-    account = Account(*["https://provider.example"] * 3, "T1", "a", "s", "m")
-    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = Bambora("creditcard", account, http, now)
-        payment = await connector.fetch(f"{order_id}.r.1")
-        assert (payment.outcome, payment.amount) == (Outcome.UNKNOWN, None)
-        result = await connector.capture(f"{order_id}.r.1", nok(100), "c", final=True)
-        assert result.outcome is Outcome.REFUSED
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 409, 429, 500, 503])
-async def test_statuses(bambora: BamboraProvider, status: int) -> None:
-    expected = {
-        400: "invalid",
-        401: "configuration",
-        403: "configuration",
-        404: "invalid",
-        429: "unreachable",
-    }
-    account = Account(*["https://provider.example"] * 3, "T1", "access", "secret-x", "m")
-
-    def respond(request: httpx.Request) -> httpx.Response:
-        said = {"merchant": "the secret-x is wrong", "enduser": None}
-        return httpx.Response(status, json={"meta": {"result": False, "message": said}})
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = Bambora("creditcard", account, http, now)
-        result = await connector.create_payment(bambora.request())
-    assert result.code == expected.get(status)
-    assert result.outcome is (Outcome.REFUSED if status in expected else Outcome.UNKNOWN)
-    assert result.message == "the *** is wrong"

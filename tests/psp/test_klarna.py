@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -20,65 +18,14 @@ from backend.psp.protocol import (
     PaymentState,
 )
 from backend.rules.money import Money
-from tests.psp.providers import KlarnaProvider, now
-from tests.support.sandbox import Listener, Sandbox
+from tests.psp.klarna_shop import Shop
+from tests.psp.providers import now
 
 WHOLE, PART = Money(30000, "NOK"), Money(20000, "NOK")
 SHIRTS = OrderLine("Skjorte", 59900, 2, 2500, reference="10")
 SHIPPING = OrderLine("Hjemlevering", 9900, 1, 2500, "shipping")
 BOOK = OrderLine("Bok", 20200, 3)
 GIFT_CARD = OrderLine("Gavekort", -60000, kind="tender", reference="never shown")
-
-
-class Shop:
-    """A merchant of the sandbox, with a connector and with bare calls."""
-
-    def __init__(self, provider: KlarnaProvider) -> None:
-        self.provider = provider
-        self.sandbox = provider.sandbox
-        self.klarna = provider.connector()
-        self.auth = (provider._username, provider._password)
-
-    def get(self, path: str) -> Any:
-        response = self.call("GET", path)
-        assert response.status_code == 200, response.text
-        return response.json()
-
-    def call(self, method: str, path: str, body: Any = None, key: str = "") -> httpx.Response:
-        headers = {"Klarna-Idempotency-Key": key} if key else {}
-        url = self.sandbox.base_url + path
-        return self.sandbox.http.request(method, url, json=body, auth=self.auth, headers=headers)
-
-    async def created(self, **changes: Any) -> tuple[str, str]:
-        result = await self.klarna.create_payment(self.provider.request(**changes))
-        assert result.outcome is Outcome.DONE, result
-        assert result.reference is not None
-        assert result.redirect_url is not None
-        return result.reference, result.redirect_url
-
-    async def paid(self, email: str = "customer@email.no") -> str:
-        reference, url = await self.created()
-        self.provider._confirm(url, email)
-        return reference
-
-    def session(self, reference: str) -> Any:
-        return self.get(f"/payments/v1/sessions/{reference.partition('.')[2]}")
-
-    def order(self, reference: str) -> Any:
-        page = self.get(f"/hpp/v1/sessions/{reference.partition('.')[0]}")
-        return self.get(f"/ordermanagement/v1/orders/{page['order_id']}")
-
-
-@pytest.fixture
-def shop(
-    sandboxes: Callable[[str], Sandbox], listener: Listener, http: httpx.AsyncClient
-) -> Iterator[Shop]:
-    sandbox = sandboxes("klarna")
-    yield Shop(KlarnaProvider(sandbox, listener, http))
-    sandbox.reset()
-    sandbox.admin(
-        "settings", offer=True, keep_all_keys=False, fraud_seconds=60, fraud_outcome="ACCEPTED"
-    )
 
 
 # --- what is asked for ---------------------------------------------------------------------------
@@ -361,101 +308,3 @@ async def test_a_token_is_good_for_one_transaction_and_one_merchant(shop: Shop) 
     stranger = Klarna(shop.sandbox.base_url, shop.auth[0], "another password", http, now)
     with pytest.raises(NotificationRefused):
         stranger.parse_notification(one.headers, one.body)
-
-
-# --- the sandbox as Klarna is --------------------------------------------------------------------
-
-_LINE = {"name": "Bok", "quantity": 2, "unit_price": 500, "total_amount": 1000}
-_TAXED = {**_LINE, "tax_rate": 2500, "total_tax_amount": 200}
-_ORDER = {
-    "purchase_country": "NO",
-    "purchase_currency": "NOK",
-    "order_amount": 1000,
-    "order_lines": [_TAXED],
-}
-
-
-@pytest.mark.parametrize(
-    ("change", "wrong"),
-    [
-        ({"order_amount": 999}, "order_amount"),
-        ({"order_amount": -1}, "order_amount"),
-        ({"order_amount": 10.0}, "order_amount"),
-        ({"order_lines": []}, "order_lines"),
-        ({"order_lines": [{**_LINE, "total_amount": 999}]}, "order_lines[0].total_amount"),
-        ({"order_lines": [{**_TAXED, "total_tax_amount": 202}]}, "order_lines[0].total_tax_amount"),
-        ({"order_lines": [{**_LINE, "type": "cash"}]}, "order_lines[0].type"),
-        ({"order_lines": [{**_LINE, "name": ""}]}, "order_lines[0].name"),
-        ({"order_tax_amount": 199}, "order_tax_amount"),
-        ({"purchase_currency": "SEK"}, "purchase_currency"),
-        ({"purchase_country": "XX"}, "purchase_country"),
-        ({"locale": "norsk"}, "locale"),
-        ({"merchant_urls": {"push": "ftp://shop.example"}}, "merchant_urls.push"),
-    ],
-)
-async def test_a_session_is_checked(shop: Shop, change: dict[str, Any], wrong: str) -> None:
-    assert shop.call("POST", "/payments/v1/sessions", _ORDER).status_code == 200
-    answer = shop.call("POST", "/payments/v1/sessions", _ORDER | change)
-    assert (answer.status_code, answer.json()["error_code"]) == (400, "BAD_VALUE")
-    assert answer.json()["error_messages"] == [f"Bad value: {wrong}"]
-    assert answer.json()["correlation_id"]
-
-
-async def test_an_order_the_merchant_places(shop: Shop) -> None:
-    """`place_order_mode` NONE: a token for an hour, for the same goods, once."""
-
-    def approved() -> str:
-        session_id = shop.call("POST", "/payments/v1/sessions", _ORDER).json()["session_id"]
-        body = {"payment_session_url": f"{shop.sandbox.base_url}/payments/v1/sessions/{session_id}"}
-        page = shop.call("POST", "/hpp/v1/sessions", body)
-        assert page.status_code == 201
-        shop.provider.approve(page.json()["redirect_url"])
-        told = shop.get(f"/hpp/v1/sessions/{page.json()['session_id']}")
-        assert (told["status"], told.get("order_id")) == ("COMPLETED", None)
-        return f"/payments/v1/authorizations/{told['authorization_token']}"
-
-    token = approved()
-    more = _ORDER | {"order_amount": 1000, "order_lines": [{**_TAXED, "name": "Noe annet"}]}
-    assert shop.call("POST", f"{token}/order", more).status_code == 409
-    placed = shop.call("POST", f"{token}/order", _ORDER)
-    assert placed.json()["fraud_status"] == "ACCEPTED"
-    order = shop.get(f"/ordermanagement/v1/orders/{placed.json()['order_id']}")
-    assert (order["status"], order["remaining_authorized_amount"]) == ("AUTHORIZED", 1000)
-    assert shop.call("POST", f"{token}/order", _ORDER).status_code == 404
-    given_back = approved()
-    assert shop.call("DELETE", given_back).status_code == 204
-    assert shop.call("POST", f"{given_back}/order", _ORDER).status_code == 404
-    late = approved()
-    shop.sandbox.admin("clock", advance=3601)
-    assert shop.call("POST", f"{late}/order", _ORDER).status_code == 404
-
-
-async def test_keys_are_compared_alone_and_answers_have_no_body(shop: Shop) -> None:
-    reference = await shop.paid()
-    path = f"/ordermanagement/v1/orders/{shop.order(reference)['order_id']}"
-    first = shop.call("POST", f"{path}/captures", {"captured_amount": 20000}, key="k-1")
-    assert (first.status_code, first.content) == (201, b"")
-    made = first.headers["capture-id"]
-    again = shop.call("POST", f"{path}/captures", {"captured_amount": 1}, key="k-1")
-    assert (again.status_code, again.headers["capture-id"]) == (201, made)
-    assert shop.get(f"{path}/captures/{made}")["captured_amount"] == 20000
-    refund = shop.call("POST", f"{path}/refunds", {"refunded_amount": 5000}, key="k-2")
-    assert shop.get(f"{path}/refunds/{refund.headers['refund-id']}")["refunded_amount"] == 5000
-    released = shop.call("POST", f"{path}/release-remaining-authorization", key="k-3")
-    assert (released.status_code, released.content) == (204, b"")
-    order = shop.get(path)
-    assert (order["captured_amount"], order["refunded_amount"]) == (20000, 5000)
-    assert (order["status"], order["remaining_authorized_amount"]) == ("CAPTURED", 0)
-    assert shop.call("POST", f"{path}/cancel").json()["error_code"] == "CANCEL_NOT_ALLOWED"
-    lines = {"captured_amount": 100, "order_lines": [_LINE]}
-    assert shop.call("POST", f"{path}/captures", lines).json()["error_code"] == "BAD_VALUE"
-
-
-async def test_strangers(shop: Shop) -> None:
-    reference = await shop.paid()
-    url = shop.sandbox.base_url + "/ordermanagement/v1/orders/" + shop.order(reference)["order_id"]
-    assert shop.sandbox.http.get(url).status_code == 401
-    assert shop.sandbox.http.get(url, auth=("PK", "klarna_live_api_1")).status_code == 401
-    other = shop.sandbox.http.get(url, auth=("PK_other", "klarna_test_1"))
-    assert (other.status_code, other.json()["error_code"]) == (404, "NO_SUCH_ORDER")
-    assert shop.sandbox.http.get(shop.sandbox.base_url + "/v3/orders").status_code == 403

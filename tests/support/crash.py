@@ -9,7 +9,6 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,42 +26,18 @@ from backend.settings import Settings
 from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import APPROVED, Acquirer, free_port
 from tests.support.checkout import ACCOUNT, OPTION, profile, session_body
+from tests.support.crash_facts import ADDRESS, AtAcquirer, Died
 from tests.support.crash_server import serve
 
 SECRET_KEY = "a master secret of the tests, long enough"
 NOTIFIED = "notified"
 """The profile to whose payments the acquirer sends notifications; `default` gets none."""
-ADDRESS = {
-    "first_name": "Kari",
-    "last_name": "Nordmann",
-    "address_line": "Storgata 1",
-    "postal_code": "0155",
-    "postal_place": "Oslo",
-    "country": "NO",
-    "email": "kari@example.com",
-    "phone_number": "+4799887766",
-}
 # Longer than any claim, shorter than the time a payer has.
 STEP_SECONDS = 130
 # Everything is imported once and forked from there: a start takes a tenth of a second.
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["tests.support.crash_server"])
 _numbers = itertools.count(1)
-
-
-class Died(Exception):
-    """The checkout was killed while it was asked."""
-
-
-@dataclass
-class AtAcquirer:
-    """What the acquirer knows of one of our sessions. Minor units."""
-
-    open_pages: int
-    authorized: list[dict[str, Any]]
-    """Intents with money, captured or not."""
-    captured: int
-    refunded: int
 
 
 class Checkout:

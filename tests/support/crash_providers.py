@@ -21,7 +21,8 @@ from tests.support import bambora
 from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, WITHOUT_GIFT_CARDS, profile, session_body
-from tests.support.crash import ADDRESS, SECRET_KEY, Checkout
+from tests.support.crash import SECRET_KEY, Checkout
+from tests.support.crash_facts import ADDRESS
 from tests.support.klarna import KlarnaSandbox
 from tests.support.sandbox import Sandbox
 from tests.support.swedbankpay import PLAIN

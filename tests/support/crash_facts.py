@@ -1,0 +1,32 @@
+"""What a checkout that is killed is asked with, and what is found at its acquirer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+ADDRESS = {
+    "first_name": "Kari",
+    "last_name": "Nordmann",
+    "address_line": "Storgata 1",
+    "postal_code": "0155",
+    "postal_place": "Oslo",
+    "country": "NO",
+    "email": "kari@example.com",
+    "phone_number": "+4799887766",
+}
+
+
+class Died(Exception):
+    """The checkout was killed while it was asked."""
+
+
+@dataclass
+class AtAcquirer:
+    """What the acquirer knows of one of our sessions. Minor units."""
+
+    open_pages: int
+    authorized: list[dict[str, Any]]
+    """Intents with money, captured or not."""
+    captured: int
+    refunded: int
