@@ -29,6 +29,7 @@ PRODUCTS: Mapping[str, tuple[str, ...]] = {
     "seitatech": ("creditcard",),
 }  # fmt: skip
 STANDALONE = ("vipps",)
+OWN_PRODUCTS = ("wallets", "zero", "external")
 WALLETS = "dintero.wallets"
 ZERO = "dintero.zero"
 

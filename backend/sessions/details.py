@@ -35,6 +35,8 @@ class Details:
     shipping_more: Mapping[str, Any] = field(default_factory=dict)
     billing_more: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of the addresses, which only the API knows (`business_name`, `comment`, …)."""
+    keep_billing: bool = False
+    """Without `billing`, the one given before stays: the request said nothing of it."""
 
 
 @cache
@@ -180,11 +182,12 @@ def keep(body: dict[str, Any], details: Details) -> None:
     order["shipping_address"] = {
         **details.shipping_more, **address_to(details.shipping, email, phone),
     }  # fmt: skip
-    if details.billing is None:
-        order.pop("billing_address", None)
-    else:
+    if details.billing is not None:
+        own = {k: v for k, v in details.billing_more.items() if k in ("email", "phone_number")}
         order["billing_address"] = {
-            **details.billing_more, **address_to(details.billing, email, phone),
+            **details.billing_more, **address_to(details.billing, email, phone), **own,
         }  # fmt: skip
+    elif not details.keep_billing:
+        order.pop("billing_address", None)
     customer = body.get("customer") or {}
     body["customer"] = {**customer, "email": email, "phone_number": phone}

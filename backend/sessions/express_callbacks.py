@@ -21,23 +21,21 @@ from backend.outbox.request import signature_header
 from backend.sessions import events
 from backend.sessions.change import keep_body, offer_shipping, put_order
 from backend.sessions.load import get_session, lock_for_payer
-from backend.sessions.request import Amount, Currency, Item, Loose, ShippingOption, SignedAmount
+from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
 from backend.sessions.shape import read_session
 from backend.sessions.tables import CheckoutSession
 
 MAX_ANSWER = 512 * 1024
+_NOT_FROM_HERE = ("merchant_reference", "currency", "gift_cards")
 
 
 class CallbackFailed(Exception):
     """The shop did not answer, or not in a form that can be used. Nothing changed."""
 
 
-class OrderAnswer(Loose):
+class OrderAnswer(OrderParts):
     amount: Amount
     currency: Currency | None = None
-    vat_amount: SignedAmount | None = None
-    items: Annotated[list[Item], Field(max_length=1000)] | None = None
-    discount_codes: list[str] | None = None
 
 
 class Answer(Loose):
@@ -171,7 +169,8 @@ def _check_currency(answer: Answer, session: dict[str, Any]) -> None:
 def _apply(session: CheckoutSession, body: dict[str, Any], answer: Answer) -> None:
     if answer.order is not None:
         given = answer.order.model_dump(mode="json", exclude_unset=True)
-        given.pop("merchant_reference", None)
+        # A null says nothing; these are not the answer's to change.
+        given = {k: v for k, v in given.items() if v is not None and k not in _NOT_FROM_HERE}
         put_order(body["order"], given)
     if answer.shipping_options is not None:
         options = [o.model_dump(mode="json", exclude_unset=True) for o in answer.shipping_options]

@@ -24,6 +24,8 @@ from pydantic import (
     model_validator,
 )
 
+from backend.rules.payment_option import OWN_PRODUCTS, PRODUCTS, STANDALONE
+
 MAX_AMOUNT = 10**12
 FLOAT_NOISE = 1e-6
 
@@ -173,20 +175,27 @@ class Store(Loose):
     id: Text
 
 
-class Order(Loose):
-    amount: Amount
-    currency: Currency
-    merchant_reference: Annotated[str, Field(min_length=1, max_length=255)]
+class OrderParts(Loose):
+    """What an order has besides its amount, wherever it is sent."""
+
     merchant_reference_2: Text | None = None
     event_reference: Text | None = None
     vat_amount: SignedAmount | None = None
     items: Annotated[list[Item], Field(max_length=1000)] | None = None
-    partial_payment: Flag = False
     shipping_option: ShippingOption | None = None
     shipping_address: Address | None = None
     billing_address: Address | None = None
     store: Store | None = None
+    discount_codes: Annotated[list[Text], Field(max_length=100)] | None = None
+    discount_lines: list[dict[str, Any]] | None = None
     payout_destination_id: Annotated[str, Field(max_length=40)] | None = None
+
+
+class Order(OrderParts):
+    amount: Amount
+    currency: Currency
+    merchant_reference: Annotated[str, Field(min_length=1, max_length=255)]
+    partial_payment: Flag = False
 
 
 class WalletsCard(Loose):
@@ -248,9 +257,40 @@ class Configuration(Loose):
     default_customer_type: Literal["b2c", "b2b"] | None = None
     allow_express_wallet_payment: Flag | None = None
 
+    @model_validator(mode="after")
+    def _switches(self) -> Configuration:
+        """Of the payment types that are known; what else stands here is kept as it came."""
+        given = self.model_extra or {}
+        _check_switch("active_payment_types", self.active_payment_types)
+        for name in STANDALONE:
+            _check_switch(name, given.get(name))
+        for name, products in (*PRODUCTS.items(), ("dintero", OWN_PRODUCTS)):
+            group = given.get(name)
+            if group is not None and not isinstance(group, dict):
+                raise ValueError(f"{name} must be an object of its products")
+            for product in products:
+                _check_switch(f"{name}.{product}", (group or {}).get(product))
+        return self
+
+
+def _check_switch(name: str, value: object) -> None:
+    """`{"enabled": bool, …}`; null says nothing."""
+    if value is None:
+        return
+    enabled = value.get("enabled") if isinstance(value, dict) else ""
+    if not (enabled is None or isinstance(enabled, bool)):
+        raise ValueError(f'{name} must be an object, its "enabled" true or false')
+
+
+class ExpressDiscountCodes(Loose):
+    max_count: Annotated[int, Strict(), Field(ge=0, le=100)] | None = None
+    callback_url: HttpUrl | None = None
+
 
 class Express(Loose):
     shipping_options: list[ShippingOption] | None = None
+    shipping_address_callback_url: HttpUrl | None = None
+    discount_codes: ExpressDiscountCodes | None = None
     shipping_mode: Literal["shipping_required", "shipping_not_required"] | None = None
     customer_types: list[Literal["b2c", "b2b"]] | None = None
     default_different_billing_shipping_address: list[Literal["b2c", "b2b"]] | None = None

@@ -108,7 +108,7 @@ def _configuration(session: CheckoutSession, profile: Profile, account: Account)
             shown[option] = {**(shown.get(option) or {}), **product}
             continue
         type_, name = option.split(".", 1)
-        group = shown.setdefault(type_, {"type": "payment_type"})
+        group = shown[type_] = shown.get(type_) or {"type": "payment_type"}
         group[name] = {**(group.get(name) or {}), **product}
     own = shown.get("dintero")
     if isinstance(own, dict) and isinstance(own.get("zero"), dict):

@@ -7,9 +7,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import profile_of
@@ -22,33 +21,16 @@ from backend.sessions.create import check_lines, decide, refuse
 from backend.sessions.express_callbacks import ask_for_shipping
 from backend.sessions.load import check_open, lock_session
 from backend.sessions.lock import unlock
-from backend.sessions.request import (
-    Address,
-    Amount,
-    Currency,
-    Express,
-    Flag,
-    Item,
-    Loose,
-    ShippingOption,
-    SignedAmount,
-    Text,
-)
+from backend.sessions.request import Amount, Currency, Express, Flag, Loose, OrderParts
 from backend.sessions.tables import CheckoutSession
 
 
-class OrderUpdate(Loose):
+class OrderUpdate(OrderParts):
     """As an order, and nothing of it required. What is not named stays as it is."""
 
     amount: Amount | None = None
     currency: Currency | None = None
-    merchant_reference_2: Text | None = None
-    vat_amount: SignedAmount | None = None
-    items: Annotated[list[Item], Field(max_length=1000)] | None = None
     partial_payment: Flag | None = None
-    shipping_option: ShippingOption | None = None
-    shipping_address: Address | None = None
-    billing_address: Address | None = None
 
 
 class SessionUpdate(Loose):

@@ -76,6 +76,17 @@ async def test_the_shops_order_is_taken_with_a_correction(
     assert [i["amount"] for i in order["items"]] == [40000, 500]
 
 
+async def test_what_the_answer_leaves_empty_stays(local: Merchant, shop: CallbackServer) -> None:
+    empty = {"currency": None, "vat_amount": None, "items": None, "merchant_reference": "other"}
+    shop.answers({"shipping_options": [PICK_UP], "order": {"amount": 40000, **empty}})
+    session_id = await express_session(local, shop)
+    before = (await local.get(f"/v1/sessions/{session_id}"))["order"]
+    await payer.set_details(local.ctx, session_id, DETAILS)
+    order = (await local.get(f"/v1/sessions/{session_id}"))["order"]
+    kept = ("currency", "vat_amount", "items", "merchant_reference")
+    assert {name: order[name] for name in kept} == {name: before[name] for name in kept}
+
+
 NONSENSE: list[tuple[int, bytes]] = [
     (500, b"{}"),
     (201, b'{"shipping_options": []}'),
@@ -87,6 +98,7 @@ NONSENSE: list[tuple[int, bytes]] = [
     (200, b'{"shipping_options": [], "order": {"amount": 1.5}}'),
     (200, b'{"shipping_options": [], "order": {"amount": NaN}}'),
     (200, b'{"shipping_options": [], "order": {"amount": 1, "currency": "SEK"}}'),
+    (200, b'{"shipping_options": [], "order": {"amount": 1, "store": "x"}}'),
     (200, b'{"shipping_options": ["' + b"x" * 600_000 + b'"]}'),
 ]
 

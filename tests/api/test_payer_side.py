@@ -157,3 +157,40 @@ async def test_unmodified_since(merchant: Merchant, payer: httpx.AsyncClient) ->
     await call(payer, "POST", f"{path}/lock", if_unmodified_since=http_date)
     nonsense = await call(payer, "POST", f"{path}/lock", expect=400, if_unmodified_since="soon")
     assert nonsense["error"]["code"] == "INVALID_REQUEST_PARAMETER"
+
+
+async def test_an_address_that_is_not_given_stays(
+    merchant: Merchant, payer: httpx.AsyncClient
+) -> None:
+    session_id = await merchant.session(express={"shipping_options": []})
+    orders = f"/view/{session_id}/session/order"
+    bill = {**ADDRESS, "first_name": "Ola", "address_line": "Regninggata 9",
+            "email": "regnskap@example.com", "phone_number": "+4799000001"}  # fmt: skip
+    both = {"shipping_address": ADDRESS, "billing_address": bill}
+    shown = await call(payer, "PUT", f"{orders}/addresses", both)
+    assert shown["order"]["billing_address"] == bill
+    moved = {**ADDRESS, "address_line": "Storgata 2"}
+    shown = await call(payer, "PUT", f"{orders}/shipping_address", moved)
+    assert shown["order"]["billing_address"] == bill
+    assert shown["order"]["shipping_address"] == moved
+    shown = await call(payer, "PUT", f"{orders}/addresses", {"shipping_address": ADDRESS})
+    assert shown["order"]["billing_address"] == bill
+
+    bill = {**bill, "address_line": "Regninggata 10"}
+    shown = await call(payer, "PUT", f"{orders}/addresses", {"billing_address": bill})
+    assert shown["order"]["shipping_address"] == ADDRESS
+    assert shown["order"]["billing_address"] == bill
+    none = {"shipping_address": ADDRESS, "billing_address": None}
+    shown = await call(payer, "PUT", f"{orders}/addresses", none)
+    assert "billing_address" not in shown["order"]
+
+
+async def test_email_and_phone_may_stand_in_either_address(
+    merchant: Merchant, payer: httpx.AsyncClient
+) -> None:
+    session_id = await merchant.session(express={"shipping_options": []})
+    unnamed = {k: v for k, v in ADDRESS.items() if k not in ("email", "phone_number")}
+    both = {"shipping_address": unnamed, "billing_address": ADDRESS}
+    shown = await call(payer, "PUT", f"/view/{session_id}/session/order/addresses", both)
+    assert shown["customer"]["email"] == ADDRESS["email"]
+    assert shown["customer"]["phone_number"] == ADDRESS["phone_number"]

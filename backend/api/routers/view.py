@@ -82,8 +82,10 @@ async def put_addresses(
     session_id: str, body: AddressesRequest, ctx: Context, response: Response,
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
+    """An address that is not given stays as it is; `billing_address: null` takes it away."""
+    keep = "billing_address" not in body.model_fields_set
     await _set_addresses(
-        ctx, session_id, body.shipping_address, body.billing_address, unmodified_since
+        ctx, session_id, body.shipping_address, body.billing_address, unmodified_since, keep
     )
     return await _shown(ctx, session_id, response)
 
@@ -93,31 +95,38 @@ async def put_shipping_address(
     session_id: str, body: Address, ctx: Context, response: Response,
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
-    await _set_addresses(ctx, session_id, body, None, unmodified_since)
+    await _set_addresses(ctx, session_id, body, None, unmodified_since, True)
     return await _shown(ctx, session_id, response)
 
 
 async def _set_addresses(
     ctx: Backend, session_id: str, shipping: Address | None, billing: Address | None,
-    unmodified_since: str | None,
+    unmodified_since: str | None, keep_billing: bool,
 ) -> None:  # fmt: skip
     """Both are checked as the page's are; e-mail and phone may stand in either, or be known."""
-    given = shipping or billing
-    if given is None:
+    if shipping is None and billing is None:
         text = "an address is needed"
         raise InvalidRequest(text, (FieldError("shipping_address", text),))
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
-    customer = session.body.get("customer") or {}
-    wanted = given.model_dump(mode="json", exclude_none=True)
     other = billing.model_dump(mode="json", exclude_none=True) if billing else None
+    if shipping is not None:
+        wanted = shipping.model_dump(mode="json", exclude_none=True)
+    else:
+        wanted = session.body["order"].get("shipping_address") or other or {}
+    known = (wanted, other or {}, session.body.get("customer") or {})
+    email, phone = (
+        next((str(part[name]) for part in known if part.get(name)), "")
+        for name in ("email", "phone_number")
+    )
     details = Details(
-        email=given.email or str(customer.get("email") or ""),
-        phone_number=given.phone_number or str(customer.get("phone_number") or ""),
+        email=email,
+        phone_number=phone,
         shipping=address_from(wanted),
         billing=address_from(other) if other is not None else None,
         shipping_more=wanted,
         billing_more=other or {},
+        keep_billing=keep_billing,
     )
     await payer.set_details(ctx, session_id, details, unmodified_since)
 
