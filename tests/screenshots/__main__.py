@@ -48,7 +48,7 @@ _FOLLOW = "document.documentElement.style.colorScheme = 'dark'"
 # As the page does at load, where it finds the room for it.
 _UNFOLD = """wide => {
   const order = document.getElementById("order-details");
-  if (order) order.open = wide;
+  if (order?.dataset.unfolded) order.open = wide;
 }"""
 
 
