@@ -24,12 +24,12 @@ SOURCES := backend checkout_ui tests rxconfig.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz venv lock build demo test lint format bench unit system-packages clean
+.PHONY: help fuzz venv lock build demo test lint format bench unit screenshots system-packages clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
 	@echo
-	@echo 'Others: venv build lint format unit fuzz bench lock system-packages clean'
+	@echo 'Others: venv build lint format unit fuzz bench screenshots lock system-packages clean'
 
 venv: $(INSTALLED)
 
@@ -80,6 +80,10 @@ unit: $(INSTALLED)
 
 bench: system-packages build
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Every state of the page, looked at before it is committed.
+screenshots: system-packages build
+	$(BIN)/python -m tests.screenshots $(ARGS)
 
 system-packages:
 	@sh scripts/system-packages

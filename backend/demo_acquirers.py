@@ -23,8 +23,8 @@ WALLETS = "wallets"
 class Acquirer:
     """`name` is the module's in `backend.sandbox`, and its folder's in the demo's directory;
     `offset` is added to the checkout's port; `credentials` takes base URL and secret. `register`:
-    where under the program's address they have to be made known first. `profile`: the one of the
-    demo's profiles that is connected to it."""
+    where under the program's address they have to be made known first. `profiles`: those of the
+    demo's that are connected to it."""
 
     name: str
     label: str
@@ -32,7 +32,7 @@ class Acquirer:
     options: tuple[str, ...]
     credentials: Callable[[str, str], Credentials]
     register: str | None = None
-    profile: str = DEFAULT
+    profiles: tuple[str, ...] = (DEFAULT,)
 
 
 def _swedbankpay(base_url: str, secret: str) -> Credentials:
@@ -79,7 +79,9 @@ def _vipps(base_url: str, secret: str) -> Credentials:
     }
 
 
+# In the order in which a payer sees what they offer.
 ACQUIRERS = (
+    Acquirer("klarna", "Klarna", 12, ("klarna.klarna",), _klarna),
     Acquirer(
         "swedbankpay",
         "Swedbank Pay",
@@ -87,7 +89,6 @@ ACQUIRERS = (
         tuple(f"payex.{product}" for product in INSTRUMENTS),
         _swedbankpay,
     ),
-    Acquirer("klarna", "Klarna", 12, ("klarna.klarna",), _klarna),
     Acquirer(
         "bambora",
         "Bambora",
@@ -96,8 +97,8 @@ ACQUIRERS = (
         _bambora,
         register="/_admin/merchants",
     ),
-    Acquirer("vipps", "Vipps", 14, ("vipps",), _vipps, profile=WALLETS),
-    Acquirer("swish", "Swish", 15, ("swish.swish",), _swish),
+    Acquirer("vipps", "Vipps", 14, ("vipps",), _vipps, profiles=(WALLETS,)),
+    Acquirer("swish", "Swish", 15, ("swish.swish",), _swish, profiles=(DEFAULT, WALLETS)),
 )
 
 
@@ -113,7 +114,7 @@ def connections(
     return {
         option: one.credentials(urls[one.name], kept[one.name])
         for one in ACQUIRERS
-        if one.profile == profile
+        if profile in one.profiles
         for option in one.options
     }
 
@@ -122,7 +123,7 @@ def configuration(profile: str = DEFAULT) -> dict[str, object]:
     """What a profile's configuration says to have all of its own switched on."""
     on = {"type": "payment_product_type", "enabled": True}
     types: dict[str, dict[str, object]] = {}
-    wanted = (one for one in ACQUIRERS if one.profile == profile)
+    wanted = (one for one in ACQUIRERS if profile in one.profiles)
     for option in (option for one in wanted for option in one.options):
         payment_type, _, product = option.partition(".")
         if product:

@@ -52,6 +52,8 @@ class Bridge(Speaking, mixin=True):
     """What the payer has asked for and is under way: save, add, remove, amount, all, pay, ask,
     leave, discount, or `discount {code}` while that one is taken away."""
     notice: str = ""
+    notice_calm: bool = False
+    """It is what the payer chose, nothing that went wrong."""
     changed: str = ""
     """What somebody else has changed in the order, until the payer does the next thing."""
     go_to: str = ""
@@ -67,7 +69,7 @@ class Bridge(Speaking, mixin=True):
 
     def _tell(self, key: str, **values: str) -> None:
         """Say it at the top of the page, and move the focus there."""
-        self._set(notice=self._text(key, **values))
+        self._set(notice=self._text(key, **values), notice_calm=False)
         self._move_focus("notice")
 
     def _announce(self, key: str, **values: str) -> None:

@@ -43,6 +43,8 @@ TITLE = re.compile(r"<title([^>]*)>[^<]*</title>")
 _NO_SCRIPT = re.compile(r"<noscript><span>…</span>")
 LANG = re.compile(r"(<html[^>]*?\blang=\")[^\"]*\"")
 _LOGO = re.compile(r"<img\b[^>]*\bid=\"first-logo\"[^>]*>")
+_BACK = re.compile(r"<a\b[^>]*\bid=\"first-back\"[^>]*>")
+_HREF, _HIDDEN = re.compile(r' href="[^"]*"'), re.compile(r' hidden(="[^"]*")?')
 _SRC, _ALT = (re.compile(rf' {name}="[^"]*"') for name in ("src", "alt"))
 _PAGES = re.compile(r"/v1/(view|phone)/[^/]+/?")
 _BALANCE = re.compile(r"/balance/[^/]+/?")
@@ -50,6 +52,8 @@ _OURS = ("/", "/embedResult/", "/embedResult")
 _METHODS = ("GET", "HEAD", "POST")
 """Any other is an API client's mistake, and is told so in the API's own shape."""
 _VERSIONED = ("/checkout.js", "/embed.js", "/marks.svg", "/scan.js")
+_BEGUN = (PageState.PAYING, PageState.ON_HOLD, PageState.PAID)
+"""Money moves, or has moved: nobody is told that nothing was paid."""
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _FOR_AN_HOUR = "public, max-age=3600"
 
@@ -107,6 +111,7 @@ async def _serve(request: Request, route: str) -> Response:
     style = theme.stylesheet(view.theme) if view is not None else ""
     text = _with_first_texts(template.text, view, language)
     text = _with_looks(text, view, style)
+    text = _with_way_back(text, view)
     text = framing.mark(text, request.query_params)
     ancestors = view.allowed_frame_ancestors if view is not None else ()
     policy = content_security_policy(
@@ -173,10 +178,13 @@ def _with_first_texts(text: str, view: CheckoutView | None, language: str) -> st
         "first-order": known["order.heading"],
         "first-loading": known["head.loading"],
         "first-slow": known["page.slow"],
+        "first-back": known["end.back"],
     }
     title = known["title.missing"]
     if view is not None:
         first["first-total"] = formats.money(view.order_amount, view.currency, language)
+        if view.state in _BEGUN:
+            first["first-slow"] = known["page.slow_begun"]
         title = shown.title(view.state, view.merchant_name, language)
     for element_id, written in first.items():
         text = replace_text(text, element_id, written)
@@ -206,6 +214,17 @@ def _with_looks(text: str, view: CheckoutView | None, style: str) -> str:
         name = _attribute("alt", view.merchant_name)
         text = _LOGO.sub(lambda tag: _SRC.sub(logo, _ALT.sub(name, tag[0])), text, count=1)
     return text
+
+
+def _with_way_back(text: str, view: CheckoutView | None) -> str:
+    """To the shop from what is said where no script comes, if there is a session to leave. Not
+    while a payment is under way: that link says that it was cancelled."""
+    if view is None or view.state is PageState.PAYING:
+        return text
+    if not view.leave_url.startswith(("https://", "http://")):
+        return text
+    href = _attribute("href", view.leave_url)
+    return _BACK.sub(lambda tag: _HREF.sub(href, _HIDDEN.sub("", tag[0])), text, count=1)
 
 
 def _attribute(name: str, value: str) -> Callable[[re.Match[str]], str]:

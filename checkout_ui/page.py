@@ -107,7 +107,20 @@ def _loading() -> rx.Component:
         rx.el.div(
             rx.el.p("…", id="first-loading", class_name="sr-only", custom_attrs=_SERVED_TEXT),
             *[rx.el.div(class_name="bone", aria_hidden="true") for _ in range(5)],
-            rx.el.p("…", id="first-slow", class_name="notice calm slow", custom_attrs=_SERVED_TEXT),
+            rx.el.div(
+                rx.el.p("…", id="first-slow", custom_attrs=_SERVED_TEXT),
+                # Where it leads is known to what serves the page alone.
+                rx.el.a(
+                    "…",
+                    id="first-back",
+                    href="#",
+                    target="_top",
+                    hidden=True,
+                    class_name="button secondary",
+                    custom_attrs=_SERVED_TEXT,
+                ),
+                class_name="notice calm slow",
+            ),
             class_name="step skeleton",
             aria_busy="true",
         ),

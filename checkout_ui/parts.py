@@ -127,7 +127,7 @@ def notice() -> rx.Component:
             icon("alert"),
             rx.el.p(Checkout.notice),
             id="notice",
-            class_name="notice bad",
+            class_name=rx.cond(Checkout.notice_calm, "notice calm", "notice bad"),
             tab_index=-1,
         ),
     )

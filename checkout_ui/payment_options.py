@@ -39,10 +39,13 @@ class Option:
 def shown(view: tuple[OptionView, ...], language: str) -> dict[str, Any]:
     """`options` that stand on the page, and `more_options` behind `more_label`."""
     kinds = [_kind(option.type) for option in view]
-    all_of_them = [_option(one, language, alone=kinds.count(_kind(one.type)) == 1) for one in view]
     first: Sequence[int] = range(len(view))
+    alone = {place for place in first if kinds.count(kinds[place]) == 1}
     if len(view) > MANY:
         first = [place for place in first if kinds.index(kinds[place]) == place][:FIRST]
+        # Who provides it is said of those behind them, which is enough to tell them apart.
+        alone.update(first)
+    all_of_them = [_option(one, language, alone=place in alone) for place, one in enumerate(view)]
     more = [option for place, option in enumerate(all_of_them) if place not in first]
     return {
         "options": [all_of_them[place] for place in first],

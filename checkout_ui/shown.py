@@ -14,6 +14,7 @@ from backend.receipts.written import Written, write
 from backend.sessions.view import (
     AddressView,
     CheckoutView,
+    Notice,
     PageState,
 )
 from checkout_ui import addresses, formats, texts
@@ -219,6 +220,13 @@ def pay_label(view: CheckoutView, language: str) -> str:
 
 def title(state: PageState, merchant: str, language: str) -> str:
     return texts.text(language, f"title.{state.value}", merchant=merchant)
+
+
+def notice(view: CheckoutView) -> str:
+    """The key of what `view.notice` says; of a gift card it speaks where there is one."""
+    if view.notice is Notice.DECLINED and view.gift_card is not None:
+        return "notice.declined_with_card"
+    return f"notice.{view.notice.value}" if view.notice is not None else ""
 
 
 def paid_lead(view: CheckoutView, language: str) -> str:

@@ -26,7 +26,7 @@ from backend.payments import receipts
 from backend.receipts.written import Written
 from backend.sessions import handover, payer, read
 from backend.sessions.qr_code import qr_code
-from backend.sessions.view import CheckoutView, PageState
+from backend.sessions.view import CheckoutView, Notice, PageState
 from checkout_ui import (
     addresses,
     changes,
@@ -349,7 +349,8 @@ class Checkout(Bridge, rx.State):
             pay_label=shown.pay_label(view, language),
         )
         if view.notice is not None and view.state is PageState.OPEN:
-            self._set(notice=self._text(f"notice.{view.notice.value}"))
+            calm = view.notice is Notice.PAYMENT_CANCELLED
+            self._set(notice=self._text(shown.notice(view)), notice_calm=calm)
         if before in ("open", "paying", "on_hold") and view.state in _CLOSED:
             self._leave(view)
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.demo import Demo, Merchant
+from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import Payer
 
 NewPayer = Callable[..., Payer]
@@ -42,6 +42,23 @@ def test_first_texts_stand_in_the_page(merchant: Merchant) -> None:
     )
     assert '<html lang="en"' in english.text
     assert re.search(r'id="first-total"[^>]*>NOK\s722\.00<', english.text)
+
+
+def _way_back(page: httpx.Response) -> str:
+    found = re.search(r'<a\b[^>]*\bid="first-back"[^>]*>', page.text)
+    assert found is not None
+    return found[0]
+
+
+def test_the_way_back_where_no_script_comes(merchant: Merchant, shop: Shop, demo: Demo) -> None:
+    """To the shop of a session that can be left; no link where there is none."""
+    page = httpx.get(merchant.session()["url"], params={"language": "en"})
+    link = _way_back(page)
+    assert f'href="{shop.url}/accept?' in link and "error=cancelled" in link
+    assert 'target="_top"' in link and " hidden" not in link
+    assert re.search(r'id="first-back"[^>]*>Back to the shop<', page.text)
+    assert "Nothing has been paid" in page.text
+    assert " hidden" in _way_back(httpx.get(f"{demo.base_url}/v1/view/T12345678.nobody"))
 
 
 def test_headers(merchant: Merchant, demo: Demo) -> None:

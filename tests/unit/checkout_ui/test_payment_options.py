@@ -57,6 +57,13 @@ def test_few_stand_as_they_are_and_many_are_calm() -> None:
     assert many["more_label"] == f"Show {len(rest)} more ways to pay"
 
 
+def test_of_many_those_that_stand_first_are_not_said_to_be_through_anybody() -> None:
+    many = shown(*ALL)
+    assert [one.note for one in many["options"] if "through" in one.note] == []
+    vipps = next(one for one in many["more_options"] if one.type == "bambora.vipps")
+    assert vipps.note == "Pay with the app · through Bambora"
+
+
 def test_who_provides_it_is_said_where_two_do() -> None:
     one, two = shown("payex.vipps", "bambora.vipps")["options"]
     assert (one.title, two.title) == ("Vipps", "Vipps")

@@ -54,7 +54,8 @@ def test_every_first_text_has_its_place_in_the_prerendered_page(built_frontend: 
     """Text for text: an element that is not there, or is empty, would show the payer nothing."""
     for route in PRERENDERED_ROUTES:
         page = (built_frontend / route.strip("/") / "index.html").read_text(encoding="utf-8")
-        of_its_own = ("no-script",) if route == BALANCE_ROUTE else ("order", "total", "slow")
+        checkout = ("order", "total", "slow", "back")
+        of_its_own = ("no-script",) if route == BALANCE_ROUTE else checkout
         for name in ("heading", "merchant", "loading", *of_its_own):
             assert len(re.findall(rf'id="first-{name}"[^>]*>…<', page)) == 1, (route, name)
         assert page.count("<title>…</title>") == 1
