@@ -137,14 +137,29 @@
   online();
 
   // --- A second click while the first is under way does nothing ----------------------------------
+  // Nor does the rest of a press or of a double click hit what has come to stand in its place.
+  const PRESS = 500; // ms
+  const moved = { to: null, at: 0 }; // where we have put the focus
+  let clicked = null;
+  const drop = (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+  };
   document.addEventListener(
     "click",
     (event) => {
-      const button = event.target.closest?.("button[aria-disabled='true']");
-      if (button) {
-        event.preventDefault();
-        event.stopPropagation();
-      }
+      const pressed = event.target.closest?.("button, summary, a");
+      if (event.detail < 2) clicked = pressed;
+      if (!pressed) return;
+      if (pressed !== clicked || pressed.ariaDisabled === "true") drop(event);
+    },
+    true,
+  );
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      const just = event.target === moved.to && performance.now() - moved.at < PRESS;
+      if (event.key === "Enter" && (event.repeat || just)) drop(event);
     },
     true,
   );
@@ -203,6 +218,7 @@
     const element = document.getElementById(id);
     if (element) {
       element.focus({ preventScroll: true });
+      Object.assign(moved, { to: element, at: performance.now() });
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       element.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
     } else if (tries > 0) {
