@@ -232,7 +232,8 @@ async def settle_return(
 
 
 async def abandon(ctx: Backend, session_id: str) -> str:
-    """The payer cancels the session; the way back to the shop, with `error=cancelled`.
+    """The payer cancels the session; the way back to the shop, with `error=cancelled`, or
+    `error=failed` where the last payment was declined.
 
     SessionClosed where it is paid; PaymentInProgress while a provider has not decided.
     """

@@ -183,11 +183,17 @@ def _payable(session: CheckoutSession, state: PageState, to_pay: int, choices: b
 def leave_url(session: CheckoutSession, state: PageState) -> str:
     """Where the payer goes from here: paid, or away without paying."""
     through = state in _THROUGH
-    error = None if through else "cancelled"
+    error = None if through else _why_unpaid(session, state)
     transaction = session.transaction_id if through else None
     return return_link(
         session.body["url"]["return_url"], session.merchant_reference, transaction, error
     )
+
+
+def _why_unpaid(session: CheckoutSession, state: PageState) -> str:
+    """`failed` where the payer gave up after a payment that was declined, else `cancelled`."""
+    gave_up = state is PageState.CANCELLED and session.cancelled_by == "payer"
+    return "failed" if gave_up and session.notice == Notice.DECLINED else "cancelled"
 
 
 def theme_of(*configurations: Mapping[str, Any]) -> dict[str, str]:

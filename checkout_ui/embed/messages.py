@@ -64,21 +64,30 @@ def has_ended(view: CheckoutView) -> bool:
 def final(view: CheckoutView) -> Message:
     """The message after which the host goes on; `href` is the complete return URL."""
     href = view.leave_url
-    query = {name: values[0] for name, values in parse_qs(urlsplit(href).query).items()}
     if view.state in (PageState.PAID, PageState.ON_HOLD):
         paid = view.state is PageState.PAID
         return {
             "type": "SessionPaymentAuthorized" if paid else "SessionPaymentOnHold",
             "transaction_id": view.transaction_id or "",
-            "merchant_reference": query.get("merchant_reference", ""),
+            "merchant_reference": _added(href, "merchant_reference"),
             "href": href,
         }
     if view.state is PageState.EXPIRED:
         return not_found()
-    error = query.get("error", "cancelled")
+    error = error_of(view)
     if error != "cancelled":
         return {"type": "SessionPaymentError", "error": error, "href": href}
     return {"type": "SessionCancel", "href": href}
+
+
+def error_of(view: CheckoutView) -> str:
+    """Why a session that was given up is not paid: `cancelled`, or what its payment came to."""
+    return _added(view.leave_url, "error") or "cancelled"
+
+
+def _added(href: str, name: str) -> str:
+    """What we wrote there: behind what the shop's own address says by the same name."""
+    return parse_qs(urlsplit(href).query).get(name, [""])[-1]
 
 
 def target(asked: str, view: CheckoutView | None, *, secure: bool) -> str:

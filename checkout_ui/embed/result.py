@@ -17,6 +17,7 @@ from backend.errors import SessionNotFound
 from backend.sessions import read
 from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import texts
+from checkout_ui.embed.messages import error_of
 from checkout_ui.locations import SESSION_ID
 from checkout_ui.served import content_security_policy, html_answer, language_of
 from checkout_ui.versions import versioned
@@ -72,7 +73,9 @@ def how_it_ended(view: CheckoutView | None, error: str) -> str:
         return "missing"
     if view.state is PageState.PAID:
         return "paid"
-    if view.state is PageState.CANCELLED or error == "cancelled":
+    if view.state is PageState.CANCELLED:
+        error = error_of(view)
+    if error == "cancelled":
         return "cancelled"
     if error or view.state is PageState.EXPIRED:
         return "error"

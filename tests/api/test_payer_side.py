@@ -8,8 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlmodel import select
 
-from tests.support.card_gateway import Acquirer
+from backend.payments.tables import Transaction
+from backend.sessions.view import Notice
+from tests.support.card_gateway import DECLINED, Acquirer
 from tests.support.checkout import BASE_URL, Merchant, session_body
 
 OPTION = "dintero_psp.creditcard"
@@ -194,3 +197,22 @@ async def test_email_and_phone_may_stand_in_either_address(
     shown = await call(payer, "PUT", f"/view/{session_id}/session/order/addresses", both)
     assert shown["customer"]["email"] == ADDRESS["email"]
     assert shown["customer"]["phone_number"] == ADDRESS["phone_number"]
+
+
+async def test_given_up_after_a_decline(
+    merchant: Merchant, payer: httpx.AsyncClient, acquirer: Acquirer
+) -> None:
+    """The shop reads in its address that it was not the payer who changed their mind."""
+    session_id = await merchant.ready()
+    shown = await call(payer, "POST", f"/view/{session_id}/payments/{OPTION}")
+    acquirer.pay(shown["operations"][0]["href"], DECLINED)
+    async with merchant.ctx.db.reading() as db:
+        statement = select(Transaction).where(Transaction.session_id == session_id)
+        tried = (await db.exec(statement)).one()
+    await merchant.come_back(f"/v1/sessions/{session_id}/redirect/{tried.return_ref}?cancelled=1")
+    assert (await merchant.view(session_id)).notice is Notice.DECLINED
+    answer = await payer.post(f"/v1/view/{session_id}/session/abandon")
+    assert "error=failed" in answer.headers["location"]
+    assert (await merchant.view(session_id)).leave_url == answer.headers["location"]
+    again = await payer.post(f"/v1/view/{session_id}/session/abandon")
+    assert again.headers["location"] == answer.headers["location"]

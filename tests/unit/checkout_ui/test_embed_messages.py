@@ -63,6 +63,15 @@ def test_not_paid(error: str, expected: dict[str, str]) -> None:
     assert told == {**expected, "href": href}
 
 
+def test_what_the_shops_own_address_says_by_the_same_name_is_not_ours() -> None:
+    href = f"{SHOP}/back?error=x&merchant_reference=its-own&merchant_reference=order-7"
+    told = messages.final(view(state=PageState.PAID, leave_url=href, transaction_id="T1.2"))
+    assert told["merchant_reference"] == "order-7"
+    href += "&error=cancelled"
+    told = messages.final(view(state=PageState.CANCELLED, leave_url=href))
+    assert told == {"type": "SessionCancel", "href": href}
+
+
 def test_expired_is_not_found() -> None:
     assert messages.final(view(state=PageState.EXPIRED)) == {"type": "SessionNotFound"}
     assert not messages.has_ended(view(state=PageState.PAYING))
@@ -141,3 +150,8 @@ def test_what_is_understood() -> None:
 def test_what_the_result_page_shows(state: Any, error: str, expected: str) -> None:
     assert result.how_it_ended(view(state=state), error) == expected
     assert result.how_it_ended(None, error) == "missing"
+
+
+def test_the_result_of_a_session_that_was_given_up_after_a_decline() -> None:
+    gave_up = view(state=PageState.CANCELLED, leave_url=f"{BACK}&error=failed")
+    assert result.how_it_ended(gave_up, "cancelled") == "error"
