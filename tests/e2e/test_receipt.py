@@ -178,3 +178,6 @@ def test_a_narrow_phone_shows_all_of_it(merchant: Merchant, new_payer: NewPayer)
     expect(payer["#receipt"]).to_be_visible()
     wide = payer.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 320
+    # Name above value: beside it a date stood in five lines.
+    date = payer["#receipt .facts dd"].nth(2)
+    assert date.evaluate("e => e.offsetHeight / parseFloat(getComputedStyle(e).lineHeight)") <= 2.1
