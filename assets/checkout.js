@@ -271,6 +271,16 @@
     document.head.append(script);
   }
 
+  // --- A select whose choices come anew, in another language or the rest of them, stays as it was ---
+  const chosen = new WeakMap();
+  document.addEventListener("change", ({ target }) => {
+    if (target.localName === "select") chosen.set(target, target.value);
+  });
+  const keepChoice = (select) => {
+    const wanted = chosen.get(select) ?? select.dataset.value;
+    if ([...select.options].some((option) => option.value === wanted)) select.value = wanted;
+  };
+
   // --- Start ---------------------------------------------------------------------------------------
   const seen = {};
   const look = (changes) => {
@@ -278,6 +288,7 @@
     for (const { target, attributeName } of changes) {
       // What the server says is chosen, where another tab has chosen it.
       if (attributeName === "data-checked") target.checked = target.dataset.checked === "true";
+      else if (!attributeName && target.matches("select[data-value]")) keepChoice(target);
     }
     const bridge = document.getElementById("bridge");
     for (const name of bridge ? Object.keys(orders) : []) {

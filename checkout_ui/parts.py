@@ -101,9 +101,14 @@ def field(
 
 
 def _select(choices: rx.Var[str], props: dict[str, Any]) -> rx.Component:
-    """Other choices make another element: one that is kept would forget what was chosen."""
-    attributes = {**props.pop("custom_attrs"), "dangerouslySetInnerHTML": {"__html": choices}}
-    return rx.el.select(**props, key=choices, custom_attrs=attributes)
+    """Where the choices come anew, assets/checkout.js keeps what was chosen, else what the select
+    began with."""
+    attributes = {
+        **props.pop("custom_attrs"),
+        "data-value": props["default_value"],
+        "dangerouslySetInnerHTML": {"__html": choices},
+    }
+    return rx.el.select(**props, custom_attrs=attributes)
 
 
 def problem(errors: rx.Var[dict[str, str]], name: str, element_id: str) -> rx.Component:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.support.demo import Merchant, Shop
 from tests.support.orders import RICH
@@ -112,3 +112,39 @@ def test_billing_shipping_option_and_checkboxes(
     payer.pay_with(APPROVED)
     payer.at_shop()
     assert merchant.transaction(shop.returned[0]["transaction_id"])["amount"] == 40000
+
+
+def test_the_other_countries_come_after_the_first_sight(payer: Payer, merchant: Merchant) -> None:
+    """Whoever is in the list already stays in it, with what is chosen."""
+    page = payer.page
+    held: list[str | bytes] = []
+    country = payer["#shipping_address-country"]
+
+    def hold(socket: WebSocketRoute) -> None:
+        def pass_on(said: str | bytes) -> None:
+            # The whole state, which comes first, says both.
+            rest = "country_choices" in str(said) and "is_hydrated" not in str(said)
+            if rest or held:
+                held.append(said)
+            else:
+                socket.send(said)
+
+        server = socket.connect_to_server()
+        server.on_message(pass_on)
+        socket.on_message(server.send)
+        sockets.append(socket)
+
+    sockets: list[WebSocketRoute] = []
+    page.route_web_socket("**/_event/**", hold)
+    payer.open(merchant.session())
+    assert country.locator("option").count() == 1
+    country.focus()
+    page.wait_for_timeout(500)
+    (socket,) = sockets
+    waiting, held[:] = list(held), []
+    for said in waiting:
+        socket.send(said)
+    expect(country.locator("option")).not_to_have_count(1)
+    assert country.locator("option").count() > 200
+    payer.focused("shipping_address-country")
+    expect(country).to_have_value("NO")
