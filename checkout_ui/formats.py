@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cache
 
 from babel import Locale
 from babel.dates import format_date, format_timedelta
-from babel.numbers import format_currency, get_currency_precision
 
+from backend.receipts.written import written_amount
 from checkout_ui import texts
 
 _AFTER_Z = {"da": "æøå", "nb": "æøå", "nn": "æøå", "fi": "åäö", "sv": "åäö"}
 _BEHIND = 0x110000
 """More than any letter's number."""
-_LETTER_BEFORE_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)")
 
 
 def money(amount: int, currency: str, language: str) -> str:
     """E.g. `300,00 kr` (nb) or `NOK 300.00` (en), with spaces that do not break."""
-    major = Decimal(amount).scaleb(-get_currency_precision(currency))
-    written = format_currency(major, currency, locale=texts.locale(language))
-    # Babel leaves CLDR's space between a currency's letters and the digits out; a hyphen is not
-    # a minus.
-    return _LETTER_BEFORE_DIGIT.sub("\u00a0", written).replace("-", "\u2212")
+    return written_amount(amount, currency, texts.locale(language))
 
 
 def date(moment: str, language: str) -> str:

@@ -176,9 +176,13 @@ def _locale(language: str) -> str:
 
 
 def money(amount: int, currency: str, language: str) -> str:
-    """Minor units, e.g. `300,00 kr` (nb) or `NOK 300.00` (en), with spaces that do not break."""
+    return written_amount(amount, currency, _locale(language))
+
+
+def written_amount(amount: int, currency: str, locale: str) -> str:
+    """Minor units, e.g. `300,00 kr` (nb_NO) or `NOK 300.00` (en), with spaces that do not break."""
     major = Decimal(amount).scaleb(-get_currency_precision(currency))
-    written = format_currency(major, currency, locale=_locale(language))
+    written = format_currency(major, currency, locale=locale)
     # Babel leaves CLDR's space between a currency's letters and the digits out; a hyphen is not
     # a minus.
     return _LETTER_BEFORE_DIGIT.sub("\u00a0", written).replace("-", "\u2212")
