@@ -176,6 +176,7 @@ def _locale(language: str) -> str:
 
 
 def money(amount: int, currency: str, language: str) -> str:
+    """As the receipt's language writes it; minor units."""
     return written_amount(amount, currency, _locale(language))
 
 
