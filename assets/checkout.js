@@ -164,6 +164,9 @@
     true,
   );
 
+  // Who has typed there in between means it.
+  document.addEventListener("input", () => (moved.to = null), true);
+
   // --- A picture that does not come leaves no hole ------------------------------------------------
   const hole = (image) => {
     if (image.tagName === "IMG" && !image.src.startsWith("data:")) image.classList.add("missing");

@@ -44,7 +44,7 @@ def test_any_order_of_events_holds_what_was_shown(database_url: str, acquirer: A
         run_state_machine_as_test(  # type: ignore[no-untyped-call]
             lambda: AmountMachine(loop, merchant, acquirer, key, seen),
             settings=settings(
-                max_examples=14,
+                max_examples=40,
                 stateful_step_count=12,
                 deadline=None,
                 derandomize=True,
