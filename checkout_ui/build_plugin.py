@@ -21,6 +21,9 @@ BALANCE_ROUTE = f"/balance/{PLACEHOLDER_SESSION_ID}"
 PRERENDERED_ROUTES = (*CHECKOUT_ROUTES, BALANCE_ROUTE)
 
 _ROUTER_CONFIG = "react-router.config.js"
+_BUNDLER_CONFIG = "vite.config.js"
+_GROUPS = "          groups: [\n"
+_REACT_DOM = '            { test: /node_modules.react-dom/, name: "react-dom" },\n'
 _PRELOADED = re.compile(r'<link rel="modulepreload" href="(/assets/(?!manifest-|entry\.)[^"]+)"/>')
 _ENV_CHUNKS = "assets/reflex-env-*.js"
 _BAKED_ADDRESS = re.compile(r"""[`"'](ws|http)s?://localhost:\d+(/[^`"']*)?[`"']""")
@@ -33,6 +36,7 @@ class HostedPage(rx.plugins.Plugin):
     def pre_compile(self, **context: Any) -> None:
         """React Router would prerender static routes only: name the dynamic ones as well."""
         context["add_modify_task"](_ROUTER_CONFIG, add_prerendered_routes)
+        context["add_modify_task"](_BUNDLER_CONFIG, react_dom_apart)
 
     def post_build(self, **context: Any) -> None:
         """Replace the baked-in back-end address in the built chunk, before it is compressed, and
@@ -57,6 +61,16 @@ def add_prerendered_routes(source: str) -> str:
     if config.get("prerender"):
         config["prerender"] = list(PRERENDERED_ROUTES)
     return f"{head}{json.dumps(config)};"
+
+
+def react_dom_apart(source: str) -> str:
+    """The bundler's configuration with React's largest part in a chunk of its own: together with
+    what starts the page it would be one long task. RuntimeError where there is no such place."""
+    if _REACT_DOM in source:
+        return source
+    if source.count(_GROUPS) != 1:
+        raise RuntimeError(f"{_BUNDLER_CONFIG} does not split the code as it did")
+    return source.replace(_GROUPS, _GROUPS + _REACT_DOM)
 
 
 def one_task_each(page: str) -> str:

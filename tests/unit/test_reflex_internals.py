@@ -22,6 +22,7 @@ from checkout_ui.build_plugin import (
     HostedPage,
     add_prerendered_routes,
     one_task_each,
+    react_dom_apart,
     to_own_origin,
 )
 
@@ -141,6 +142,13 @@ def test_each_chunk_is_a_script_of_its_own(built_frontend: Path, route: str) -> 
     assert one_task_each(page).count("</head>") == 1
     with pytest.raises(RuntimeError, match="preloads no chunks"):
         one_task_each("<html><head></head></html>")
+
+
+def test_react_dom_is_a_chunk_of_its_own(built_frontend: Path) -> None:
+    (chunk,) = (built_frontend / "assets").glob("react-dom-*.js")
+    assert chunk.stat().st_size > 100_000
+    with pytest.raises(RuntimeError, match="does not split the code"):
+        react_dom_apart("export default {}")
 
 
 def test_a_build_without_anything_to_patch_is_refused(tmp_path: Path) -> None:
