@@ -72,14 +72,16 @@
   };
 
   // Again until it is acknowledged, and then not for ever: a host need not handle everything. What
-  // a pop-out says the SDK never acknowledges; it is said once.
+  // a pop-out says the SDK never acknowledges; it is said once. Of messages `about` the same thing
+  // only the last is true: one said again after it would undo it.
   const waiting = new Map();
-  const tell = (message, { acked, never } = {}) => {
+  const tell = (message, { acked, never, about } = {}) => {
     if (!origin) return;
     if (!framed) {
       send(message);
       return;
     }
+    for (const [mid, entry] of waiting) if (about && entry.about === about) forget(mid);
     const mid = `${page}-${random()}`;
     let turn = 0;
     const post = () => {
@@ -91,15 +93,18 @@
         never?.();
       }
     };
-    const entry = { acked, timer: 0 };
+    const entry = { acked, about, timer: 0 };
     waiting.set(mid, entry);
     post();
+  };
+  const forget = (mid) => {
+    clearTimeout(waiting.get(mid)?.timer);
+    waiting.delete(mid);
   };
   const acknowledge = (mid) => {
     const entry = waiting.get(mid);
     if (!entry) return;
-    waiting.delete(mid);
-    clearTimeout(entry.timer);
+    forget(mid);
     entry.acked?.();
   };
 
@@ -128,7 +133,7 @@
     const chosen = options().find((option) => option.checked)?.value;
     if (!origin || chosen === active) return;
     active = chosen;
-    tell({ type: "ActivePaymentProductType", payment_product_type: chosen });
+    tell({ type: "ActivePaymentProductType", payment_product_type: chosen }, { about: "active" });
   };
   const setActive = (wanted) => {
     for (const option of options()) option.checked = option.value === wanted;
@@ -140,7 +145,7 @@
     const language = speaks();
     if (!origin || language === spoken) return;
     spoken = language;
-    tell({ type: "LanguageChanged", language });
+    tell({ type: "LanguageChanged", language }, { about: "language" });
   };
 
   // --- The host is asked before we go on -----------------------------------------------------------
@@ -198,13 +203,16 @@
     drawButton();
   };
   const look = (style, names) => Object.fromEntries(names.map((name) => [name, style[name]]));
+  const hideButton = () => {
+    shownButton = "";
+    tell({ type: "HidePopOutButton" }, { about: "button" });
+  };
   const drawButton = () => {
-    if (!launcher || !origin) return;
+    if (!launcher || !origin || over) return;
     const place = $("pop-out-place");
     const rect = place?.getBoundingClientRect();
     if (!rect?.width) {
-      if (shownButton) tell({ type: "HidePopOutButton" });
-      shownButton = "";
+      if (shownButton) hideButton();
       return;
     }
     const style = getComputedStyle(place);
@@ -241,7 +249,8 @@
     if (now === shownButton) return;
     shownButton = now;
     // Where nobody draws it, the payer is not left without a way to pay.
-    tell(message, { never: () => shownButton === now && popOut === "closed" && popOutIs("blocked") });
+    const never = () => shownButton === now && popOut === "closed" && popOutIs("blocked");
+    tell(message, { about: "button", never });
   };
 
   // --- What the host says --------------------------------------------------------------------------
@@ -262,7 +271,10 @@
     ValidatingPopOut: () => popOutIs("validating"),
     OpenedPopOut: () => popOutIs("opened"),
     OpenPopOutFailed: () => popOutIs("blocked"),
-    ClosedPopOut: () => popOutIs("closed"),
+    ClosedPopOut: () => {
+      popOutIs("closed");
+      ask("look"); // it may have been paid there
+    },
   };
   addEventListener("message", (event) => {
     if (event.source !== host || !origin || event.origin !== origin) return;
@@ -283,7 +295,7 @@
       "SessionPaymentError"].includes(message.type);
     if (isFinal) {
       over = true;
-      if (launcher) tell({ type: "HidePopOutButton" });
+      if (launcher) hideButton();
     }
     // A window that is still open after that was opened by nobody who listens.
     if (isFinal && !framed) setTimeout(() => location.replace(message.href), 5000);

@@ -115,8 +115,8 @@ def test_on_hold_is_told_by_the_window(
     assert f"transaction_id={held['transaction_id']}" in held["href"]
     assert merchant.transaction(held["transaction_id"])["status"] == "ON_HOLD"
     expect(page.page.locator(BACKDROP)).to_have_count(0)
+    expect(page.frame.locator("h1")).to_have_text("Betalingen kontrolleres", timeout=15000)
     expect(page.page.locator(BUTTON)).to_have_count(0)
-    expect(page.frame.locator("h1")).to_have_text("Betalingen kontrolleres")
 
 
 # --- an error ------------------------------------------------------------------------------------

@@ -125,6 +125,27 @@ def test_a_window_that_is_closed_can_be_opened_again(
     assert "error=cancelled" in page.event("onSessionCancel")["href"]
 
 
+def test_a_button_as_it_was_is_not_announced_again_after_a_newer_one(
+    new_host: NewHost, session: dict[str, str]
+) -> None:
+    """The host is late in acknowledging: what it draws in the end is what was said last."""
+    page = new_host(session)
+    # Before the SDK listens: it hears of no button, and acknowledges none.
+    page.page.evaluate(
+        """addEventListener('message', (event) => {
+            if (event.data?.type === 'ShowPopOutButton') event.stopImmediatePropagation();
+        })"""
+    )
+    page.begin(popOut=True, language="no")
+    page.wait_for("ShowPopOutButton", seconds=20)
+    page.post({"type": "SetLanguage", "language": "en"})
+    page.wait_for("ShowPopOutButton", 2)
+    page.page.wait_for_timeout(4000)  # the next three times that an unheard message is said
+    said = page.page.evaluate("raw.filter(m => m.type === 'ShowPopOutButton').map(m => m.language)")
+    assert said.count("en") >= 3
+    assert "nb" not in said[said.index("en") :]
+
+
 def test_a_window_that_the_browser_does_not_open(
     new_host: NewHost, session: dict[str, str]
 ) -> None:
