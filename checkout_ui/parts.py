@@ -183,18 +183,21 @@ def button(
     busy_label: rx.Var[str] | None = None,
     *,
     edits: bool = True,
+    waits: rx.Var[bool] | None = None,
     **props: Any,
 ) -> rx.Component:
-    """A button that says what it is doing, and takes no second click while it does.
+    """A button that says what it is doing, and takes no second click while it does, nor one while
+    another does something (`waits`, the checkout's unless told otherwise): one thing at a time.
 
     One that `edits` the session takes none either while the shop has it locked. It is not
     `disabled` then: that would take the focus away from under the payer.
     """
     if busy is None:
         return rx.el.button(label, **props)
+    waits = Checkout.busy != "" if waits is None else waits
     attributes = {
         "aria-busy": rx.cond(busy, "true", "false"),
-        "aria-disabled": rx.cond(busy | Checkout.locked if edits else busy, "true", "false"),
+        "aria-disabled": rx.cond(waits | Checkout.locked if edits else waits, "true", "false"),
     }
     return rx.el.button(
         rx.cond(busy, rx.el.span(class_name="spinner", aria_hidden="true")),

@@ -27,14 +27,7 @@ from backend.receipts.written import Written
 from backend.sessions import handover, payer, read
 from backend.sessions.qr_code import qr_code
 from backend.sessions.view import CheckoutView, Notice, PageState
-from checkout_ui import (
-    addresses,
-    changes,
-    payment_options,
-    shown,
-    shown_card,
-    texts,
-)
+from checkout_ui import addresses, changes, payment_options, shown, shown_card, texts
 from checkout_ui.bridge import Bridge
 from checkout_ui.locations import session_id_of
 
@@ -200,9 +193,11 @@ class Checkout(Bridge, rx.State):
                 continue
             if view is None or (view.version, view.state.value, view.locked) == seen:
                 continue
-            seen = (view.version, view.state.value, view.locked)
             async with self:
+                if self.busy not in ("", "pay"):
+                    continue  # half of what the payer has asked for: its end shows the whole
                 self._show_from_elsewhere(view)
+            seen = (view.version, view.state.value, view.locked)
             if view.state in _CLOSED:
                 return
 

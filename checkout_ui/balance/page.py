@@ -121,6 +121,7 @@ def _ask() -> rx.Component:
                 Balance.busy,
                 words("card.adding"),
                 edits=False,
+                waits=Balance.busy,
                 type="submit",
                 id="balance-look",
                 class_name="primary",

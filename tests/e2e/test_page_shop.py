@@ -91,6 +91,28 @@ def test_delivery_that_cannot_be_worked_out_is_tried_again(
     assert merchant.transaction(shop.returned[0]["transaction_id"])["amount"] == 49900
 
 
+def test_while_the_shop_works_it_out_nothing_is_half_shown_and_nothing_else_begun(
+    payer: Payer, merchant: Merchant, callbacks: CallbackServer
+) -> None:
+    """The address is in the session by then, which the page follows every other second."""
+    callbacks.answers({"shipping_options": [HOME]})
+    payer.open(merchant.session(express=shipped(callbacks)))
+    payer.give_details()
+    payer["#details-edit"].click()
+    payer["#shipping_address-address_line"].fill("Storgata 99")
+    callbacks.delay = 6.0
+    payer["#details-save"].click()
+    for _ in range(10):
+        payer.page.wait_for_timeout(500)
+        expect(payer["#details-save"]).to_have_attribute("aria-busy", "true", timeout=1)
+        expect(payer["#card-add"]).to_have_attribute("aria-disabled", "true", timeout=1)
+        expect(payer["#pay-button"]).to_have_attribute("aria-disabled", "true", timeout=1)
+        expect(payer["#email"]).to_be_visible(timeout=1)
+    payer.focused("details-edit")
+    expect(payer["#card-add"]).to_have_attribute("aria-disabled", "false")
+    payer.shows_total("499,00 kr")
+
+
 def test_an_address_that_is_changed_to_one_the_shop_cannot_reach(
     payer: Payer, merchant: Merchant, callbacks: CallbackServer
 ) -> None:
