@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 _CHUNK = 65536
@@ -14,7 +14,8 @@ _EVENTS = b"GET /_event"
 
 class Line:
     """Passes bytes on to `target`. What is `down` breaks at once and accepts nothing; without
-    `sockets` only the page's event socket is refused, while HTTP goes on."""
+    `sockets` only the page's event socket is refused, while HTTP goes on; what `loses_answers`
+    still carries what the browser says, and nothing back."""
 
     def __init__(self, target: str) -> None:
         parts = urlsplit(target)
@@ -25,14 +26,18 @@ class Line:
         self._events: set[asyncio.StreamWriter] = set()
         self._down = False
         self._sockets = True
+        self._loses_answers = False
         self.url = ""
 
     def cut(self) -> None:
         self._down = True
         self._loop.call_soon_threadsafe(self._break, self._open)
 
+    def lose_answers(self) -> None:
+        self._loses_answers = True
+
     def mend(self) -> None:
-        self._down, self._sockets = False, True
+        self._down, self._sockets, self._loses_answers = False, True, False
 
     def cut_sockets(self) -> None:
         self._sockets = False
@@ -59,7 +64,9 @@ class Line:
             self._events |= ends
         back.write(head)
         with contextlib.suppress(OSError):
-            await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
+            await asyncio.gather(
+                _pass_on(reader, back), _pass_on(there, writer, lost=lambda: self._loses_answers)
+            )
         self._open -= ends
         self._events -= ends
 
@@ -72,10 +79,7 @@ class Line:
 
     def _run(self, task: asyncio.Task[None]) -> None:
         self._loop.run_until_complete(task)
-        left = asyncio.all_tasks(self._loop)
-        for other in left:
-            other.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(_end_others())
         self._loop.close()
 
     @contextlib.contextmanager
@@ -93,10 +97,23 @@ class Line:
             thread.join(5)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    lost: Callable[[], bool] = lambda: False,
+) -> None:
     try:
         while chunk := await reader.read(_CHUNK):
+            if lost():
+                continue
             writer.write(chunk)
             await writer.drain()
     finally:
         writer.close()
+
+
+async def _end_others() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
