@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
+from tests.support.axe import check
 from tests.support.bambora import Merchant
-from tests.support.browser import chromium_arguments
 from tests.support.sandbox import Listener, Sandbox
 
-# isort: split
-# The browser module sets what Playwright needs before it is imported.
-from playwright.sync_api import Browser, Page, sync_playwright
-
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path, args=chromium_arguments()
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -47,40 +33,33 @@ def _window(sandbox: Sandbox, listener: Listener, method: str) -> str:
     return str(made["url"])
 
 
-def _check(page: Page, axe: Axe) -> None:
-    results = axe.run(page)
-    assert results.violations_count == 0, results.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1280, "dark")])
 def test_every_state_is_accessible(
     browser: Browser, sandbox: Sandbox, listener: Listener, width: int, scheme: str
 ) -> None:
-    axe = Axe()
     size = {"width": width, "height": 800}
     with browser.new_context(viewport=size, color_scheme=scheme) as context:  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(_window(sandbox, listener, "paymentcard"))
         assert page.inner_text("#amount") == "300,00\N{NO-BREAK SPACE}kr"
         assert "ingen ekte penger" in page.inner_text(".notice")
-        _check(page, axe)
+        check(page)
         page.get_by_role("link", name=re.compile("4002 7700 0000 0024")).click()
         page.click("#pay")
         page.wait_for_selector("#alert")
-        _check(page, axe)
+        check(page)
         page.get_by_role("link", name=re.compile("4002 7700 0000 0016")).click()
         page.click("#pay")
         page.wait_for_selector("#complete")
-        _check(page, axe)
+        check(page)
         with page.expect_request(re.compile(r"/accept\?txnid=")):
             page.click("#complete")
         page.goto(_window(sandbox, listener, "vipps"))
         assert page.inner_text(".eyebrow") == "Vipps"
-        _check(page, axe)
+        check(page)
         page.click("#decline")
         page.wait_for_selector("#alert")
-        _check(page, axe)
+        check(page)
         with page.expect_request(re.compile("/cancel$")):
             page.click("#back")
 

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
-from tests.support.browser import chromium_arguments
+from tests.support.axe import check
 from tests.support.card_gateway import Acquirer, Listener
 
-# isort: split
-# The browser module sets what Playwright needs before it is imported.
-from playwright.sync_api import Browser, Page, sync_playwright
-
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path, args=chromium_arguments()
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -51,43 +36,36 @@ def url(acquirer: Acquirer, secret_key: str, listener: Listener) -> str:
     return address
 
 
-def _check(page: Page, axe: Axe) -> None:
-    results = axe.run(page)
-    assert results.violations_count == 0, results.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
 def test_every_state_is_accessible(browser: Browser, url: str, width: int, scheme: str) -> None:
-    axe = Axe()
     size = {"width": width, "height": 800}
     with browser.new_context(viewport=size, color_scheme=scheme) as context:  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(url)
-        _check(page, axe)
+        check(page)
         page.click("#pay")
         page.wait_for_selector("#alert")
-        _check(page, axe)
+        check(page)
         # The first wrong field has the focus, and its message is its description.
         wrong = page.locator("#card-number:focus")
         wrong.wait_for()
         assert wrong.get_attribute("aria-invalid") == "true"
         assert wrong.get_attribute("aria-describedby") == "card-number-error "
         page.get_by_role("link", name=re.compile("4100 0000 0000 0076")).click()
-        _check(page, axe)
+        check(page)
         page.click("#pay")
         page.wait_for_selector("#alert")
-        _check(page, axe)
+        check(page)
         page.get_by_role("link", name=re.compile("4000 1000 0000 0000")).click()
         page.click("#pay")
         page.wait_for_selector("#complete")
-        _check(page, axe)
+        check(page)
         page.click("#fail")
         page.get_by_role("link", name=re.compile("4100 0000 0000 0001")).click()
         page.click("#pay")
         page.wait_for_selector("#onward")
-        _check(page, axe)
+        check(page)
 
 
 def test_keyboard_alone_and_no_script(browser: Browser, url: str, acquirer: Acquirer) -> None:

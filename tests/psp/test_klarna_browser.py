@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
-from tests.support.browser import chromium_arguments
+from tests.support.axe import check
 from tests.support.sandbox import Listener, Sandbox
-
-# isort: split
-# The browser module sets what Playwright needs before it is imported.
-from playwright.sync_api import Browser, Page, sync_playwright
 
 pytestmark = pytest.mark.e2e
 
@@ -25,16 +21,6 @@ _CARD = {
     "unit_price": -10000,
     "total_amount": -10000,
 }
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path, args=chromium_arguments()
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -64,42 +50,35 @@ def url(klarna: Sandbox, listener: Listener) -> str:
     return str(page["redirect_url"])
 
 
-def _check(page: Page, axe: Axe) -> None:
-    results = axe.run(page)
-    assert results.violations_count == 0, results.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1280, "dark")])
 def test_every_state_is_accessible(browser: Browser, url: str, width: int, scheme: str) -> None:
-    axe = Axe()
     size = {"width": width, "height": 800}
     with browser.new_context(viewport=size, color_scheme=scheme) as context:  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(url)
         assert page.inner_text("#amount") == "300,00\N{NO-BREAK SPACE}kr"
         assert "\N{MINUS SIGN}100,00\N{NO-BREAK SPACE}kr" in page.inner_text(".order")
-        _check(page, axe)
+        check(page)
         page.click("#continue")
         page.wait_for_selector("#email-error")
-        _check(page, axe)
+        check(page)
         page.get_by_role("link", name=re.compile("Godkjent customer")).click()
-        _check(page, axe)
+        check(page)
         page.click("#continue")
         page.wait_for_selector("#code")
-        _check(page, axe)
+        check(page)
         page.fill("#code", "999999")
         page.click("#approve")
         wrong = page.locator("#code:focus")
         wrong.wait_for()
         assert wrong.get_attribute("aria-describedby") == "code-error code-hint"
-        _check(page, axe)
+        check(page)
         page.goto(url)
         with page.expect_request(re.compile("/cancel$")):
             page.click("#cancel")
         page.goto(url)
         page.wait_for_selector("#onward")
-        _check(page, axe)
+        check(page)
 
 
 def test_keyboard_alone_and_no_script(browser: Browser, url: str, klarna: Sandbox) -> None:

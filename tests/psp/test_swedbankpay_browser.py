@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 
-from tests.support.browser import chromium_arguments
+from tests.support.axe import check
 from tests.support.sandbox import Listener, Sandbox
 from tests.support.swedbankpay import CHALLENGE, DECLINED, Merchant, page
 
-# isort: split
-# The browser module sets what Playwright needs before it is imported.
-from playwright.sync_api import Browser, Page, sync_playwright
-
 pytestmark = pytest.mark.e2e
 WALLETS = ("Swish", "Vipps", "MobilePay", "ApplePay", "GooglePay", "ClickToPay")
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path, args=chromium_arguments()
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -53,15 +39,9 @@ def new_page(merchant: Merchant, listener: Listener) -> Callable[[str], str]:
     return new_page
 
 
-def _check(shown: Page, axe: Axe) -> None:
-    results = axe.run(shown)
-    assert results.violations_count == 0, results.generate_report()
-    assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_card_page(browser: Browser, new_page: Callable[[str], str], scheme: str) -> None:
-    axe, size = Axe(), {"width": 320, "height": 800}
+    size = {"width": 320, "height": 800}
     with browser.new_context(
         viewport=size,  # type: ignore[arg-type]
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -69,16 +49,16 @@ def test_the_card_page(browser: Browser, new_page: Callable[[str], str], scheme:
         shown = context.new_page()
         shown.goto(new_page("CreditCard"))
         assert shown.text_content("#amount") == "300,00\N{NO-BREAK SPACE}SEK"
-        _check(shown, axe)
+        check(shown)
         shown.get_by_role("link", name=re.compile(_grouped(DECLINED))).click()
         shown.locator("#pay:focus").wait_for()
         shown.keyboard.press("Enter")
         shown.wait_for_selector("#alert")
-        _check(shown, axe)
+        check(shown)
         shown.get_by_role("link", name=re.compile(_grouped(CHALLENGE))).click()
         shown.click("#pay")
         shown.wait_for_selector("#complete")
-        _check(shown, axe)
+        check(shown)
         shown.click("#complete")
         shown.wait_for_url("**/done")
 
@@ -89,7 +69,7 @@ def _grouped(number: str) -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_wallets(browser: Browser, new_page: Callable[[str], str], scheme: str) -> None:
-    axe, size = Axe(), {"width": 320, "height": 800}
+    size = {"width": 320, "height": 800}
     accents = set()
     with browser.new_context(
         viewport=size,  # type: ignore[arg-type]
@@ -98,13 +78,13 @@ def test_the_wallets(browser: Browser, new_page: Callable[[str], str], scheme: s
         shown = context.new_page()
         for wallet in WALLETS:
             shown.goto(new_page(wallet))
-            _check(shown, axe)
+            check(shown)
             accents.add(
                 shown.eval_on_selector("#approve", "one => getComputedStyle(one).backgroundColor")
             )
         shown.click("#decline")
         shown.wait_for_selector("#alert")
-        _check(shown, axe)
+        check(shown)
         shown.click("#approve")
         shown.wait_for_url("**/done")
         shown.goto(new_page("Swish"))

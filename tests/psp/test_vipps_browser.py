@@ -8,28 +8,14 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
 
 from tests.psp.providers import VippsProvider
 from tests.psp.test_vipps_sandbox import made
-from tests.support.browser import chromium_arguments
+from tests.support.axe import check
 from tests.support.sandbox import Listener, Sandbox
 
-# isort: split
-# The browser module sets what Playwright needs before it is imported.
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path, args=chromium_arguments()
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -39,17 +25,10 @@ def shop(sandboxes: Callable[[str], Sandbox], listener: Listener) -> Iterator[Vi
     sandbox.reset()
 
 
-def _check(page: Page, axe: Axe) -> None:
-    results = axe.run(page)
-    assert results.violations_count == 0, results.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1280, "dark")])
 def test_every_state_is_accessible(
     browser: Browser, shop: VippsProvider, width: int, scheme: str
 ) -> None:
-    axe = Axe()
     context = browser.new_context(
         viewport={"width": width, "height": 800},
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -61,20 +40,20 @@ def test_every_state_is_accessible(
     reference, _ = made(shop, **push)
     page.goto(f"{shop.sandbox.base_url}/c/app")
     expect(page.locator("article.push").first).to_be_visible()
-    _check(page, axe)
+    check(page)
     page.locator("button[value=reject]").first.click()
     assert shop.payment(reference)["state"] == "ABORTED"
-    _check(page, axe)
+    check(page)
     _, url = made(shop, returnUrl=f"{shop.listener.url}?paid")
     page.goto(url)
-    _check(page, axe)
+    check(page)
     page.click("#wait")
-    _check(page, axe)
+    check(page)
     page.click("#answer")
     page.click("#approve")
     page.wait_for_url(re.compile(r"/notifications\?paid"))
     page.goto(url)
-    _check(page, axe)
+    check(page)
     context.close()
 
 

@@ -24,3 +24,9 @@ def violations(page: Page, options: dict[str, Any] = ALL) -> list[tuple[str, lis
         (rule["id"], [f"{node['html'][:160]} {node['failureSummary']}" for node in rule["nodes"]])
         for rule in found
     ]
+
+
+def check(page: Page) -> None:
+    """It complains of nothing, and nothing lies beside the screen."""
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
