@@ -7,7 +7,9 @@ PaymentInProgress; on a paid, cancelled or expired session SessionClosed.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -71,10 +73,12 @@ async def visit(ctx: Backend, session_id: str, address: str = "", user_agent: st
 
 
 async def set_details(
-    ctx: Backend, session_id: str, details: Details, unmodified_since: str | None = None, *,
-    ask_shop: bool = True,
+    ctx: Backend, session_id: str, given: Details | Callable[[dict[str, Any]], Details],
+    unmodified_since: str | None = None, *, ask_shop: bool = True,
 ) -> None:  # fmt: skip
     """Keep the payer's contact details and addresses. DetailsInvalid names every bad field.
+
+    A function makes them of the session's body as it is when nobody else changes it any more.
 
     Where the shop calculates shipping by callback, it is asked after the address is kept;
     ShippingUnavailable where that fails, and the details are not done until it succeeds. Without
@@ -83,6 +87,7 @@ async def set_details(
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
+        details = given if isinstance(given, Details) else given(session.body)
         ask = await _keep_details(db, session, details, now, ask_shop=ask_shop)
     if ask:
         await express_callbacks.ask_for_shipping(ctx, session_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -186,6 +187,24 @@ async def test_an_address_that_is_not_given_stays(
     none = {"shipping_address": ADDRESS, "billing_address": None}
     shown = await call(payer, "PUT", f"{orders}/addresses", none)
     assert "billing_address" not in shown["order"]
+
+
+async def test_two_addresses_that_are_sent_at_once_are_both_kept(
+    merchant: Merchant, payer: httpx.AsyncClient
+) -> None:
+    session_id = await merchant.session(express={"shipping_options": []})
+    orders = f"/view/{session_id}/session/order"
+    await call(payer, "PUT", f"{orders}/shipping_address", ADDRESS)
+    for number in range(8):
+        moved = {**ADDRESS, "address_line": f"Storgata {number}"}
+        bill = {**ADDRESS, "address_line": f"Regninggata {number}"}
+        await asyncio.gather(
+            call(payer, "PUT", f"{orders}/shipping_address", moved),
+            call(payer, "PUT", f"{orders}/addresses", {"billing_address": bill}),
+        )
+        shown = await call(payer, "GET", f"/view/{session_id}/session")
+        assert shown["order"]["shipping_address"] == moved
+        assert shown["order"]["billing_address"] == bill
 
 
 async def test_email_and_phone_may_stand_in_either_address(

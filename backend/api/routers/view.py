@@ -107,19 +107,29 @@ async def _set_addresses(
     if shipping is None and billing is None:
         text = "an address is needed"
         raise InvalidRequest(text, (FieldError("shipping_address", text),))
-    async with ctx.db.reading() as db:
-        session = await get_session(db, session_id)
+    await payer.set_details(
+        ctx,
+        session_id,
+        lambda known: _details(known, shipping, billing, keep_billing),
+        unmodified_since,
+    )
+
+
+def _details(
+    body: dict[str, Any], shipping: Address | None, billing: Address | None, keep_billing: bool
+) -> Details:
+    """What is asked for and is not among the addresses, from what the session's body has."""
     other = billing.model_dump(mode="json", exclude_none=True) if billing else None
     if shipping is not None:
         wanted = shipping.model_dump(mode="json", exclude_none=True)
     else:
-        wanted = session.body["order"].get("shipping_address") or other or {}
-    known = (wanted, other or {}, session.body.get("customer") or {})
+        wanted = body["order"].get("shipping_address") or other or {}
+    known = (wanted, other or {}, body.get("customer") or {})
     email, phone = (
         next((str(part[name]) for part in known if part.get(name)), "")
         for name in ("email", "phone_number")
     )
-    details = Details(
+    return Details(
         email=email,
         phone_number=phone,
         shipping=address_from(wanted),
@@ -128,7 +138,6 @@ async def _set_addresses(
         billing_more=other or {},
         keep_billing=keep_billing,
     )
-    await payer.set_details(ctx, session_id, details, unmodified_since)
 
 
 @router.put("/view/{session_id}/session/order/shipping_option")
