@@ -67,9 +67,9 @@ class Bridge(Speaking, mixin=True):
         self._language = language
         self._set(language=language, t=texts.page_texts(language), languages=shown.languages())
 
-    def _tell(self, key: str, **values: str) -> None:
+    def _tell(self, key: str, *, calm: bool = False, **values: str) -> None:
         """Say it at the top of the page, and move the focus there."""
-        self._set(notice=self._text(key, **values), notice_calm=False)
+        self._set(notice=self._text(key, **values), notice_calm=calm)
         self._move_focus("notice")
 
     def _announce(self, key: str, **values: str) -> None:

@@ -106,7 +106,7 @@ class PaymentState(Checkout):
                 return
             view = await self._refresh()
             if view is not None and view.state == "paying":
-                self._tell("notice.still_paying")
+                self._tell("notice.still_paying", calm=True)
             elif view is not None and view.state == "open" and pushed:
                 self._tell("push.given_up")
             elif view is not None and view.state == "open":

@@ -181,3 +181,28 @@ def test_a_narrow_phone_shows_all_of_it(merchant: Merchant, new_payer: NewPayer)
     # Name above value: beside it a date stood in five lines.
     date = payer["#receipt .facts dd"].nth(2)
     assert date.evaluate("e => e.offsetHeight / parseFloat(getComputedStyle(e).lineHeight)") <= 2.1
+
+
+# --- by text message ------------------------------------------------------------------------------
+
+
+def test_a_receipt_that_is_sent_to_the_phone_opens_there(
+    merchant: Merchant, shop: Shop, payer: Payer, new_payer: NewPayer, demo: Demo
+) -> None:
+    session = merchant.session(configuration=wants(sms=True))
+    pay(payer, session, merchant.card(10000), "en")
+    payer.at_shop()
+    phone = new_payer(locale="en-GB")
+    link = phone.page.get_by_role("link", name=session["url"])
+    for _ in range(60):
+        phone.page.goto(f"{demo.facts['sms_url']}/")
+        if link.count():
+            break
+        phone.page.wait_for_timeout(250)
+    message = phone.page.locator("#messages li", has=link)
+    expect(message).to_contain_text("+4741234567")
+    expect(message).to_contain_text("Receipt for")
+    link.click()
+    phone.stage("paid")
+    expect(phone["#receipt"]).to_contain_text("order-1")
+    expect(phone["#receipt"]).to_contain_text("300.00")
