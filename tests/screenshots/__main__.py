@@ -25,6 +25,7 @@ from tests.screenshots.index import write_index
 from tests.screenshots.more_states import MORE, file_name
 from tests.support.browser import chromium_arguments, find_chromium
 from tests.support.callback_server import CallbackServer
+from tests.support.camera import qr_code, show
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import Payer
 from tests.support.states import STATES, WITHOUT_SCRIPT, Reach, Scene
@@ -134,8 +135,9 @@ def _scenery() -> Iterator[tuple[Browser, Demo, Merchant, Shop, CallbackServer]]
     ):
         demo = Demo(REPOSITORY, Path(directory))
         demo.start()
+        camera = show(qr_code("https://shop.example/"), Path(directory) / "camera.y4m")
         browser = playwright.chromium.launch(
-            executable_path=find_chromium(), args=chromium_arguments()
+            executable_path=find_chromium(), args=[*chromium_arguments(), *camera]
         )
         try:
             yield browser, demo, Merchant(demo, shop), shop, callbacks

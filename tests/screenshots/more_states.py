@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import expect
 
+from tests.support.camera import give_detector
 from tests.support.checkout import WITHOUT_GIFT_CARDS
 from tests.support.orders import RICH
 from tests.support.payer import SWEDISH, Payer
@@ -170,6 +171,34 @@ def _beside_its_window(scene: Scene) -> None:
     page.wait_for_timeout(3000)
 
 
+def _window(scene: Scene) -> None:
+    """As the Web SDK opens it."""
+    session = scene.merchant.with_card(scene.merchant.ready())
+    asked = {"ui": "fullscreen", "role": "pop_out_payment", "language": scene.language}
+    scene.payer.open(session, **asked)
+
+
+def _on_the_phone(scene: Scene) -> None:
+    """Where the code on the desktop's page leads to."""
+    payer = scene.open(scene.merchant.session())
+    payer.page.set_viewport_size({"width": 1280, "height": 900})
+    payer["#phone-show"].click()
+    link = payer["#phone-link"].input_value()
+    payer.page.goto(link)
+    payer.alive()
+
+
+def _scan(scene: Scene) -> None:
+    """The camera sees a code of the shop's, which is none of a card."""
+    context = scene.payer.page.context
+    context.grant_permissions(["camera"], origin=scene.demo.base_url)
+    give_detector(context)
+    payer = scene.open(scene.merchant.ready())
+    payer["#scan"].click()
+    expect(payer["#scan-picture"]).to_be_visible()
+    payer.page.wait_for_timeout(1000)
+
+
 def _shop_front(scene: Scene) -> None:
     scene.payer.page.goto(scene.demo.facts["shop_url"])
 
@@ -226,6 +255,9 @@ MORE: dict[str, Callable[[Scene], Any]] = {
     "a shop's dark theme": _themed("yellow"),
     "in a shop's page": _in_the_shop,
     "in a shop's page, paid in a window": _beside_its_window,
+    "the window of a shop's page": _window,
+    "taken over by the phone": _on_the_phone,
+    "a card's code by camera": _scan,
     "demo shop": _shop_front,
     "demo shop, a product": _shop_product,
 }
