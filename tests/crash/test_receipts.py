@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -101,7 +102,9 @@ def test_killed_while_it_is_sent(
     """Once more where the server had it and we did not know: at least once, never not at all."""
     session, back = begun(checkout)
     checkout.arm(point)
-    checkout.ask("GET", back.removeprefix(checkout.base_url), None)
+    # It is sent beside it, and may be so before the payer is answered.
+    with contextlib.suppress(Died):
+        checkout.ask("GET", back.removeprefix(checkout.base_url), None)
     checkout.restart()
     checkout.settle()
     has_one(checkout, session, post)
