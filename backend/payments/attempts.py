@@ -25,6 +25,7 @@ from backend.payments.tables import Transaction
 from backend.psp.protocol import (
     Connector,
     NotificationRefused,
+    OperationKind,
     Outcome,
     Payment,
     PaymentState,
@@ -129,6 +130,9 @@ async def apply_read(
         locked = await lock_transaction(db, transaction.id)
         operation = await open_operation(db, transaction.id)
         if locked.status not in _UNDECIDED or operation is None:
+            return True
+        if operation.kind != OperationKind.AUTHORIZE:
+            # What is ON_HOLD is being voided: the try has ended, and this read ends no void.
             return True
         operation.tries += 1
         operation.due_at = now + _next_look(locked, operation.tries)

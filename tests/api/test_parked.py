@@ -15,6 +15,7 @@ from backend.errors import NotFound
 from backend.payments.attempts import reopen
 from backend.payments.parked import Parked, Said, WordNeeded, list_parked, resolve
 from backend.payments.reconcile import reconcile_due
+from backend.payments.tables import Transaction
 from backend.psp.card_gateway import CardGateway
 from backend.sessions.view import PageState
 from tests.support.card_gateway import Acquirer
@@ -163,6 +164,33 @@ async def test_the_merchant_voids_what_is_on_hold(shop: Shop) -> None:
     ]  # fmt: skip
     assert await shop.balance() == (10000, 0, 0)
     await shop.merchant.post(f"{path}/void", expect=400)
+    await shop.merchant.audit()
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
+async def test_what_is_heard_of_it_meanwhile_is_not_the_end_of_its_void(
+    shop: Shop, fault: str
+) -> None:
+    """The payer comes back again, or the acquirer tells of the void itself, before we know how that
+    ended: the read that follows is neither a payment nor a refusal of the void."""
+    await shop.on_hold()
+    shop.acquirer.fault("cancel", fault)
+    await shop.merchant.post(f"/v1/transactions/{shop.id}/void", expect=202)
+    async with shop.merchant.ctx.db.reading() as db:
+        transaction = await db.get(Transaction, shop.id)
+    assert transaction is not None
+    back = f"/v1/sessions/{shop.session_id}/redirect/{transaction.return_ref}"
+    await shop.merchant.come_back(back)
+    assert (await shop.shown())["status"] == "ON_HOLD"
+    assert await shop.balance() == (0, 10000, 0)
+    await shop.merchant.audit()
+    await shop.later()
+    shown = await shop.shown()
+    assert shown["status"] == "FAILED"
+    events = [(e["event"], e["success"]) for e in shown["events"]]
+    assert events[-2:] == [("INITIATE_VOID", True), ("VOID", True)]
+    assert await shop.balance() == (10000, 0, 0)
+    assert await shop.state() is PageState.OPEN
     await shop.merchant.audit()
 
 
