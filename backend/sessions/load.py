@@ -128,11 +128,14 @@ async def gift_card_of(
 
 async def _still_counts(db: AsyncSession, added: SessionGiftCard, card: Card) -> bool:
     """Until Pay is pressed, what the payer showed must still be good: not with a PIN that was made
-    anew since, nor with a token that paid for something else."""
-    if added.preset:
-        return True
+    anew since, nor with a token that paid for something else; and gift cards must still be allowed:
+    an order that was divided since has none."""
     session = await db.get(CheckoutSession, added.session_id)
     if session is None or session.state != SessionState.OPEN:
+        return True
+    if not session.gift_card_use:
+        return False
+    if added.preset:
         return True
     if added.pin_version != card.pin_version:
         return False

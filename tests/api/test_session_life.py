@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from backend.accounts.profiles import save_profile
 from tests.support.card_gateway import Acquirer
-from tests.support.checkout import Merchant, session_body
+from tests.support.checkout import ON, Merchant, profile, session_body
 
 OPTIONS = [
     {"id": "home", "line_id": "s1", "amount": 9900, "operator": "Posten", "title": "Home"},
@@ -159,6 +160,31 @@ async def test_updates_that_the_rules_forbid(merchant: Merchant, acquirer: Acqui
         merchant, f"/v1/sessions/{paid}?update_without_lock=true", {"order": {}}, 400
     )
     assert closed["error"]["code"] == "SESSION_CLOSED"
+
+
+async def test_a_card_in_use_pays_nothing_of_an_order_that_is_divided_since(
+    merchant: Merchant, acquirer: Acquirer
+) -> None:
+    """Gift cards are not supported with splits, also where the card was there before them."""
+    setup = profile(acquirer.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
+    await save_profile(merchant.ctx, setup)
+    card = await merchant.card(10000)
+    asked = {"configuration": {"active_payment_types": {"enabled": True}}}
+    session_id = await merchant.ready(40000, card, **asked)
+    path = f"/v1/sessions/{session_id}?update_without_lock=true"
+    splits = [{"payout_destination_id": "p", "amount": 40000}]
+    divided = await put(merchant, path, {"order": {"items": [{**ITEMS[0], "splits": splits}]}})
+    assert divided["order"]["gift_cards"] == []
+    shown = await merchant.view(session_id)
+    assert (shown.gift_card_offered, shown.gift_card, shown.to_pay) == (False, None, 40000)
+    whole = await put(merchant, path, {"order": {"items": ITEMS}})
+    assert whole["order"]["gift_cards"][0]["amount"] == 10000
+    await put(merchant, path, {"order": {"items": [{**ITEMS[0], "splits": splits}]}})
+    assert (await merchant.press_pay(session_id)).state == "redirect"
+    assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
+    (transaction,) = await merchant.get(f"/v1/transactions?session_id={session_id}")
+    assert transaction["gift_cards"] == []
+    await merchant.audit()
 
 
 async def test_cancel_an_open_session(merchant: Merchant) -> None:
