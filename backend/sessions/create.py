@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.clients import Principal
-from backend.accounts.profiles import connections_of, get_profile, with_defaults
+from backend.accounts.profiles import connections_of, get_profile, profile_of, with_defaults
 from backend.accounts.tables import Account, Profile
 from backend.cards import lookup
 from backend.cards.tables import Card
@@ -91,13 +91,9 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
     asked = payment_option.read_switches(body.get("configuration") or {})
     given = payment_option.read_switches(profile.configuration)
     express = profile.express or body.get("express") is not None
-    splits = rules.has_splits(body["order"]) or any(
-        rules.has_splits({"shipping_option": option})
-        for option in (body.get("express") or {}).get("shipping_options") or []
-    )
     try:
         use = rules.gift_card_use(
-            express=express, splits=splits, requested=asked.wallets,
+            express=express, splits=is_divided(body), requested=asked.wallets,
             by_profile=bool(given.wallets),
         )  # fmt: skip
     except rules.GiftCardRuleBroken as broken:
@@ -118,6 +114,23 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
     )  # fmt: skip
     zero = asked.zero if asked.zero is not None else bool(given.zero)
     return Allowed(express, offered, options, zero)
+
+
+def is_divided(body: Mapping[str, Any]) -> bool:
+    """Whether there are splits: in the order, or in a shipping option that can be chosen."""
+    return rules.has_splits(body["order"]) or any(
+        rules.has_splits({"shipping_option": option})
+        for option in (body.get("express") or {}).get("shipping_options") or []
+    )
+
+
+async def decide_anew(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, body: Mapping[str, Any]
+) -> None:
+    """As `decide`, for the session with this body from now on."""
+    profile = await profile_of(db, session.account_id, session.profile_id)
+    allowed = decide(ctx, profile, body)
+    session.gift_card_use, session.options = allowed.gift_card, list(allowed.options)
 
 
 def check_lines(order: Mapping[str, Any]) -> None:

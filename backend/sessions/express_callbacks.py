@@ -13,13 +13,15 @@ from typing import Annotated, Any
 
 import httpx
 from pydantic import Field, ValidationError
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.context import Backend
-from backend.errors import DiscountRefused, ShippingUnavailable
+from backend.errors import DiscountRefused, InvalidRequest, ShippingUnavailable
 from backend.outbox.address import AddressRefused, AddressUnknown, resolve
 from backend.outbox.request import signature_header
 from backend.sessions import events
 from backend.sessions.change import keep_body, offer_shipping, put_order
+from backend.sessions.create import decide_anew, is_divided
 from backend.sessions.load import get_session, lock_for_payer
 from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
 from backend.sessions.shape import read_session
@@ -66,7 +68,10 @@ async def ask_for_shipping(ctx: Backend, session_id: str) -> None:
         if body["order"].get("shipping_address") != session["order"].get("shipping_address"):
             # Another tab gave another address meanwhile, and asks for that one.
             return
-        _apply(locked, body, answer)
+        try:
+            await _apply(ctx, db, locked, body, answer)
+        except InvalidRequest as forbidden:
+            raise ShippingUnavailable("callback_failed", forbidden.message) from forbidden
         locked.details_done = bool(answer.shipping_options)
         keep_body(locked, body)
         details = {"shipping_option": body["order"].get("shipping_option")}
@@ -107,7 +112,10 @@ async def set_discount_codes(
     async with ctx.db.unit_of_work() as db:
         locked = await lock_for_payer(ctx, db, session_id, now)
         body = copy.deepcopy(locked.body)
-        _apply(locked, body, answer)
+        try:
+            await _apply(ctx, db, locked, body, answer)
+        except InvalidRequest as forbidden:
+            raise DiscountRefused("callback_failed", forbidden.message) from forbidden
         body["order"]["discount_codes"] = taken
         keep_body(locked, body)
         await events.record(db, locked, "SET_DISCOUNT_CODES", now, {"discount_codes": taken})
@@ -166,7 +174,10 @@ def _check_currency(answer: Answer, session: dict[str, Any]) -> None:
         raise CallbackFailed("another currency")
 
 
-def _apply(session: CheckoutSession, body: dict[str, Any], answer: Answer) -> None:
+async def _apply(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, body: dict[str, Any], answer: Answer
+) -> None:
+    """InvalidRequest for splits in a session that asked for gift cards."""
     if answer.order is not None:
         given = answer.order.model_dump(mode="json", exclude_unset=True)
         # A null says nothing; these are not the answer's to change.
@@ -175,3 +186,5 @@ def _apply(session: CheckoutSession, body: dict[str, Any], answer: Answer) -> No
     if answer.shipping_options is not None:
         options = [o.model_dump(mode="json", exclude_unset=True) for o in answer.shipping_options]
         offer_shipping(session, body, options)
+    if is_divided(body) != is_divided(session.body):
+        await decide_anew(ctx, db, session, body)

@@ -17,7 +17,7 @@ from backend.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound
 from backend.rules import session as rules
 from backend.sessions import events, shipping
 from backend.sessions.change import keep_body
-from backend.sessions.create import check_lines, decide, refuse
+from backend.sessions.create import check_lines, decide, decide_anew, refuse
 from backend.sessions.express_callbacks import ask_for_shipping
 from backend.sessions.load import check_open, lock_session
 from backend.sessions.lock import unlock
@@ -99,9 +99,7 @@ async def _change(
     _merge(session, body, request)
     check_lines(body["order"])
     _check_amounts(body["order"])
-    profile = await profile_of(db, session.account_id, session.profile_id)
-    allowed = decide(ctx, profile, body)
-    session.gift_card_use, session.options = allowed.gift_card, list(allowed.options)
+    await decide_anew(ctx, db, session, body)
     keep_body(session, body)
     details: dict[str, Any] = {
         "previous_order": before["order"],

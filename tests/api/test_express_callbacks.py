@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from backend.accounts.profiles import save_profile
 from backend.errors import DiscountRefused, ShippingUnavailable
 from backend.sessions import payer
 from backend.sessions.express_callbacks import set_discount_codes
 from tests.support.callback_server import CallbackServer
-from tests.support.checkout import DETAILS, Merchant
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import DETAILS, ON, Merchant, profile
 
 HOME = {"id": "home", "line_id": "s1", "amount": 9900, "operator": "Posten", "title": "Home"}
 PICK_UP = {"id": "shop", "line_id": "s2", "amount": 0, "operator": "Posten", "title": "Pick up"}
@@ -188,3 +190,29 @@ async def test_an_update_without_options_asks_the_shop(
     forced = f"{path}&force_shipping_address_callback=true"
     assert (await local.api.put(forced, json=options)).status_code == 200
     assert len(shop.asked) == 3
+
+
+DIVIDED = {**HOME, "splits": [{"payout_destination_id": "p", "amount": 9900}]}
+
+
+async def test_what_the_shop_divides_is_not_paid_by_gift_card(
+    local: Merchant, shop: CallbackServer, acquirer: Acquirer
+) -> None:
+    """Gift cards are not supported with splits, wherever these come from."""
+    setup = profile(acquirer.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
+    await save_profile(local.ctx, setup)
+    card = await local.card(10000)
+    express = {"shipping_options": [], "shipping_address_callback_url": shop.url}
+    shop.answers({"shipping_options": [DIVIDED]})
+    silent = {"configuration": {"active_payment_types": {"enabled": True}}, "express": express}
+    session_id = await local.session(40000, **silent)
+    await payer.add_gift_card(local.ctx, session_id, card["number"], card["pin"], "1.2.3.4")
+    await payer.set_details(local.ctx, session_id, DETAILS)
+    shown = await local.view(session_id)
+    assert (shown.gift_card_offered, shown.gift_card, shown.to_pay) == (False, None, 49900)
+    # Where the request itself wants gift cards, it is the answer that cannot be taken.
+    session_id = await local.session(40000, express=express)
+    with pytest.raises(ShippingUnavailable):
+        await payer.set_details(local.ctx, session_id, DETAILS)
+    shown = await local.view(session_id)
+    assert (shown.gift_card_offered, shown.details_done, shown.order_amount) == (True, False, 40000)
