@@ -44,6 +44,7 @@ class Sums:
     card: str = ""
     to_pay: str = ""
     to_pay_minor: int = 0
+    order_minor: int = 0
     """What the payer has seen, sent back with Pay (minor units)."""
     nothing_left: bool = False
 
@@ -139,6 +140,7 @@ def sums(view: CheckoutView, language: str) -> Sums:
         card="" if card is None else formats.money(-card.amount, view.currency, language),
         to_pay=money(view.to_pay),
         to_pay_minor=view.to_pay,
+        order_minor=view.order_amount,
         nothing_left=view.to_pay == 0,
     )
 

@@ -55,12 +55,13 @@ __all__ = ["PayResult", "begin", "pay"]
 async def pay(
     ctx: Backend, session_id: str, payment_product_type: str | None, expected_to_pay: int,
     language: str, unmodified_since: str | None = None, push_to: str | None = None, *,
-    on_phone: bool = False,
+    on_phone: bool = False, expected_order: int | None = None,
 ) -> PayResult:  # fmt: skip
     """Start to pay, or go on with the payment that is under way: a second press does nothing more.
 
-    `expected_to_pay` (minor units) is what the payer was shown; SplitChanged where it is no longer
-    so. PaymentInProgress where another option is being paid with; SessionLocked while the merchant
+    `expected_to_pay` (minor units) is what the payer was shown, and `expected_order` the order's
+    amount beside it, of which a gift card may pay all; SplitChanged where one is no longer so.
+    PaymentInProgress where another option is being paid with; SessionLocked while the merchant
     changes the session. `push_to` (E.164): ask in the wallet's app on that phone instead of sending
     the payer to a page; PushNotAllowed where that may not be. `on_phone`: see
     `backend.sessions.links.page_link`.
@@ -79,6 +80,8 @@ async def pay(
                 raise SessionClosed("this session is closed")
             check_unmodified(session, unmodified_since)
             check_not_locked(ctx, session, now)
+            if expected_order not in (None, session.amount):
+                raise SplitChanged("the order's amount has changed")
             transaction, operation = await begin(
                 db, session, payment_product_type, expected_to_pay, now, language, push_to,
                 on_phone=on_phone,

@@ -44,6 +44,8 @@ class _Form(BaseModel):
     payment_product_type: Annotated[str, StringConstraints(max_length=80)] = ""
     seen: Annotated[int, Field(ge=0)]
     """The remaining total that stood on the page (minor units)."""
+    seen_order: Annotated[int, Field(ge=0)]
+    """And the order's: with a gift card that pays it all, nothing remains whatever it costs."""
 
 
 class PaymentState(Checkout):
@@ -70,6 +72,7 @@ class PaymentState(Checkout):
                 form.seen,
                 language,
                 on_phone=on_phone,
+                expected_order=form.seen_order,
                 push_to=await self._push_to(option, form_data),
             )
         except PhoneInvalid:
@@ -224,6 +227,7 @@ def _form() -> rx.Component:
         rx.foreach(Checkout.consents, _consent),
         returning.remember(),
         rx.el.input(type="hidden", name="seen", value=sums.to_pay_minor.to_string()),
+        rx.el.input(type="hidden", name="seen_order", value=sums.order_minor.to_string()),
         button(
             Checkout.pay_label,
             Checkout.busy == "pay",

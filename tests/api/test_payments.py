@@ -79,6 +79,26 @@ async def test_the_balance_shrank_between_view_and_pay(
     await merchant.audit()
 
 
+async def test_the_order_grew_between_view_and_pay(merchant: Merchant) -> None:
+    """A card that pays all of it leaves nothing to pay before and after: what was seen of the
+    order counts too."""
+    card = await merchant.card(50000)
+    session_id = await merchant.ready(10000, card)
+    seen = await merchant.view(session_id)
+    assert (seen.order_amount, seen.to_pay) == (10000, 0)
+    dearer = {"order": {"amount": 40000, "items": [{"line_id": "1", "amount": 40000}]}}
+    path = f"/v1/sessions/{session_id}?update_without_lock=true"
+    assert (await merchant.api.put(path, json=dearer)).status_code == 200
+    with pytest.raises(SplitChanged):
+        await pay(merchant.ctx, session_id, None, 0, "nb", expected_order=10000)
+    assert await merchant.balance(card["card_id"]) == (50000, 0, 0)
+    assert (await merchant.view(session_id)).state is PageState.OPEN
+    paid = await pay(merchant.ctx, session_id, None, 0, "nb", expected_order=40000)
+    assert paid.state == "paid"
+    assert await merchant.balance(card["card_id"]) == (10000, 40000, 0)
+    await merchant.audit()
+
+
 async def test_the_card_expired_meanwhile(merchant: Merchant) -> None:
     soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     card = await merchant.card(10000, expires_at=soon)
