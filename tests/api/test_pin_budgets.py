@@ -108,6 +108,30 @@ async def test_a_spent_session_and_a_spent_source(merchant: Merchant) -> None:
     assert await add(merchant, last, card["number"], card["pin"], "another house") is None
 
 
+@pytest.mark.parametrize("appended", [True, False])
+async def test_a_source_is_what_our_proxy_says_of_it(merchant: Merchant, appended: bool) -> None:
+    """A proxy appends to the line that the caller sent, or writes one of its own below it; what the
+    caller made up is no new source, and no new budget."""
+    merchant.ctx.settings.trusted_proxy_hops = 1
+    card = await merchant.card()
+
+    async def tried(made_up: str, number: str, pin: str) -> int:
+        lines = [f"{made_up}, {SOURCE}"] if appended else [made_up, SOURCE]
+        answer = await merchant.api.put(
+            f"/v1/view/{await merchant.session()}/session/order/gift_card",
+            json={"token": number, "pin": pin},
+            headers=[("x-forwarded-for", line) for line in lines],
+        )
+        return answer.status_code
+
+    for number in range(8):
+        assert await tried(f"198.51.100.{number}", f"2{number:015}", "1234") == 400
+    assert await tried("198.51.100.99", card["number"], card["pin"]) == 400
+    async with merchant.ctx.db.reading() as db:
+        scopes = [row.scope for row in await db.exec(select(TryBudget))]
+    assert len([scope for scope in scopes if scope.startswith("source:")]) == 1
+
+
 async def test_a_right_try_is_given_back(merchant: Merchant) -> None:
     card = await merchant.card()
     for _ in range(6):
