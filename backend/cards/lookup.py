@@ -68,7 +68,7 @@ async def find_by_number_and_pin(
     ctx: Backend, account_id: str, number: str, pin: str, *, session_id: str, source: str
 ) -> Card | None:
     """The payer's card, or None; see `match_number_and_pin`."""
-    asker = (f"session:{session_id}", f"source:{ctx.vault.source_hash(source)}")
+    asker = (f"session:{session_id}", source_scope(ctx, source))
     match = await match_number_and_pin(ctx, account_id, number, pin, asker=asker)
     return match.card if match else None
 
@@ -106,6 +106,11 @@ async def match_number_and_pin(
         for scope in limits:
             await budgets.give_back(db, scope)
     return match
+
+
+def source_scope(ctx: Backend, source: str) -> str:
+    """The budget of a payer's address."""
+    return f"source:{ctx.vault.source_hash(budgets.network_of(source))}"
 
 
 def card_scope(card: Card) -> str:

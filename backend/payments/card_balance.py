@@ -19,6 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.accounts.profile_admin import find_profile
 from backend.accounts.tables import Account
 from backend.cards import lookup
+from backend.cards.budgets import network_of
 from backend.cards.formats import payer_mask
 from backend.cards.tables import NO_CURRENCY, Card, Hold, WalletTransaction
 from backend.context import Backend
@@ -122,8 +123,8 @@ async def read_balance(
     if not number or not pin:
         return None
     # Kept as a hash, as the source itself is.
-    here = ctx.vault.source_hash(f"balance\n{account_id}\n{source}")
-    asker = (f"balance:{here}", f"source:{ctx.vault.source_hash(source)}")
+    here = ctx.vault.source_hash(f"balance\n{account_id}\n{network_of(source)}")
+    asker = (f"balance:{here}", lookup.source_scope(ctx, source))
     match = await lookup.match_number_and_pin(ctx, account_id, number, pin, asker=asker)
     if match is None:
         return None

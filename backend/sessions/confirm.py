@@ -145,14 +145,14 @@ async def _count(
     ctx: Backend, verb: str, session_id: str, phone: str, source: str, now: datetime
 ) -> bool:
     """Count one send or try; whether it is within every budget."""
-    settings = ctx.settings
+    settings, network = ctx.settings, budgets.network_of(source)
     sends = verb == "send"
     limits = {
         f"scc-{verb}:session:{session_id}": settings.scc_sends_per_session
         if sends else settings.scc_tries_per_session,
         f"scc-{verb}:phone:{phone}": settings.scc_sends_per_phone
         if sends else settings.scc_tries_per_phone,
-        f"scc-{verb}:source:{ctx.vault.source_hash(source)}": settings.scc_sends_per_source
+        f"scc-{verb}:source:{ctx.vault.source_hash(network)}": settings.scc_sends_per_source
         if sends else settings.scc_tries_per_source,
     }  # fmt: skip
     window = timedelta(seconds=settings.scc_window)

@@ -172,7 +172,7 @@ async def add_gift_card(
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
     if not number or not pin:
         raise refused(Refusal.NOT_MATCHED)
-    asker = (f"session:{session_id}", f"source:{ctx.vault.source_hash(source)}")
+    asker = (f"session:{session_id}", lookup.source_scope(ctx, source))
     match = await lookup.match_number_and_pin(ctx, account_id, number, pin, asker=asker)
     if match is None:
         raise refused(Refusal.NOT_MATCHED)

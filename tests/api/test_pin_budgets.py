@@ -13,9 +13,10 @@ from sqlmodel import select
 
 from backend.cards.tables import TryBudget
 from backend.errors import GiftCardRefused
+from backend.payments.card_balance import read_balance
 from backend.sessions import payer
 from backend.vault import Vault
-from tests.support.checkout import Merchant, close_merchant, open_merchant
+from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant
 
 SOURCE = "203.0.113.7"
 
@@ -130,6 +131,21 @@ async def test_a_source_is_what_our_proxy_says_of_it(merchant: Merchant, appende
     async with merchant.ctx.db.reading() as db:
         scopes = [row.scope for row in await db.exec(select(TryBudget))]
     assert len([scope for scope in scopes if scope.startswith("source:")]) == 1
+
+
+async def test_all_addresses_of_one_ipv6_network_are_one_source(merchant: Merchant) -> None:
+    """Every line has a /64 to itself: 2^64 addresses, each of which would be a fresh budget."""
+    card = await merchant.card()
+    for number in range(8):
+        fresh = await merchant.session()
+        await add(merchant, fresh, f"3{number:015}", "1234", f"2001:db8:0:1:{number:x}::1")
+    right = (card["number"], card["pin"])
+    session_id = await merchant.session()
+    assert await add(merchant, session_id, *right, "2001:db8:0:1:ffff::1") is not None
+    here = merchant.ctx
+    assert await read_balance(here, ACCOUNT, *right, "2001:db8:0:1:ffff::2") is None
+    assert await read_balance(here, ACCOUNT, *right, "2001:db8:0:2::1") is not None
+    assert await add(merchant, session_id, *right, "2001:db8:0:2::1") is None
 
 
 async def test_a_right_try_is_given_back(merchant: Merchant) -> None:
