@@ -6,6 +6,7 @@ before it is checked, in the database, so that parallel tries cannot outrun the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -88,24 +89,31 @@ async def match_number_and_pin(
     settings = ctx.settings
     # Of a known card, however many tokens it has, the tries are counted together.
     own = card_scope(match.card) if match else f"card:{ctx.vault.number_hash(account_id, number)}"
-    limits = {own: settings.pin_tries_per_card}
-    if asker is not None:
-        limits |= {asker[0]: settings.pin_tries_per_session,
-                   asker[1]: settings.pin_tries_per_source}  # fmt: skip
-    now = ctx.clock.now()
-    window = timedelta(seconds=settings.pin_tries_window)
+    of_card = {own: settings.pin_tries_per_card}
+    of_asker = {} if asker is None else {
+        asker[0]: settings.pin_tries_per_session, asker[1]: settings.pin_tries_per_source,
+    }  # fmt: skip
     # Apart: a counted try stays counted where the request comes to nothing.
     async with ctx.db.unit_of_work(apart=True) as db:
-        counted = [
-            await budgets.count(db, scope, limit, now, window) for scope, limit in limits.items()
-        ]
-    pin_hash = match.card.pin_hash if match is not None and all(counted) else None
+        # Who may not guess any more locks no more cards by it.
+        within = await _count(ctx, db, of_asker) and await _count(ctx, db, of_card)
+    pin_hash = match.card.pin_hash if match is not None and within else None
     if not await ctx.vault.pin_matches(pin, pin_hash):
         return None
     async with ctx.db.unit_of_work(apart=True) as db:
-        for scope in limits:
+        # In the order in which they are counted: two that meet must not wait for each other.
+        for scope in (*of_asker, *of_card):
             await budgets.give_back(db, scope)
     return match
+
+
+async def _count(ctx: Backend, db: AsyncSession, limits: Mapping[str, int]) -> bool:
+    """One try in each budget; whether it was within all of them."""
+    now, window = ctx.clock.now(), timedelta(seconds=ctx.settings.pin_tries_window)
+    counted = [
+        await budgets.count(db, scope, limit, now, window) for scope, limit in limits.items()
+    ]
+    return all(counted)
 
 
 def source_scope(ctx: Backend, source: str) -> str:

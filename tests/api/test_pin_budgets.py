@@ -148,6 +148,24 @@ async def test_all_addresses_of_one_ipv6_network_are_one_source(merchant: Mercha
     assert await add(merchant, session_id, *right, "2001:db8:0:2::1") is None
 
 
+async def test_a_spent_source_locks_no_cards(merchant: Merchant) -> None:
+    """Else one address could lock every card whose number it knows, long after it may not guess any
+    more, and fill the table with numbers that it makes up."""
+    card = await merchant.card()
+    for number in range(8):
+        await add(merchant, await merchant.session(), f"4{number:015}", "1234", "one house")
+    async with merchant.ctx.db.reading() as db:
+        before = {row.scope for row in await db.exec(select(TryBudget))}
+    made_up = [f"5{number:015}" for number in range(3)]
+    for number in (*made_up, *[card["number"]] * 5):
+        await add(merchant, await merchant.session(), number, wrong_pin(card), "one house")
+    async with merchant.ctx.db.reading() as db:
+        after = {row.scope for row in await db.exec(select(TryBudget))}
+    assert {scope.split(":")[0] for scope in after - before} == {"session"}
+    answer = await add(merchant, await merchant.session(), card["number"], card["pin"], "another")
+    assert answer is None
+
+
 async def test_a_right_try_is_given_back(merchant: Merchant) -> None:
     card = await merchant.card()
     for _ in range(6):
