@@ -20,7 +20,13 @@ from backend.cards.tables import Card
 from backend.clock import iso
 from backend.context import Backend
 from backend.outbox.enqueue import RECEIPT, Message, enqueue
-from backend.payments.tables import Operation, ReceiptKept, ReceiptMessage, Transaction
+from backend.payments.tables import (
+    MAX_LANGUAGE,
+    Operation,
+    ReceiptKept,
+    ReceiptMessage,
+    Transaction,
+)
 from backend.receipts import mail
 from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt
 from backend.rules.transaction import Status
@@ -53,7 +59,8 @@ async def write_receipt(
     facts = replace(facts, merchant=mail.one_line(str(names.get("name") or account.name)))
     if zone := switches.get("time_zone"):
         facts = replace(facts, time_zone=str(zone))
-    language = str(transaction.snapshot.get("language") or "")
+    # The page's is one of ours; by API it is what somebody wrote, and a payment must end.
+    language = str(transaction.snapshot.get("language") or "")[:MAX_LANGUAGE]
     db.add(
         ReceiptKept(
             transaction_id=transaction.id, facts=facts.as_json(), language=language, created_at=now

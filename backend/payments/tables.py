@@ -10,6 +10,7 @@ from sqlmodel import Field, SQLModel
 
 from backend.db import JsonColumn, UtcDateTime
 
+MAX_LANGUAGE = 16
 LIVE = "status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')"
 
 
@@ -185,7 +186,7 @@ class ReceiptKept(SQLModel, table=True):
 
     transaction_id: str = Field(primary_key=True, foreign_key="transaction.id")
     facts: dict[str, Any] = Field(sa_type=JsonColumn)
-    language: str = Field(max_length=16)
+    language: str = Field(max_length=MAX_LANGUAGE)
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

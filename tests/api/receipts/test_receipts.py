@@ -18,8 +18,17 @@ from backend.receipts.facts import GiftCardPart, Line
 from backend.sessions import payer
 from backend.sessions.load import lock_session
 from backend.sessions.publish import note_delivered
+from backend.sessions.view import PageState
 from tests.support.card_gateway import Acquirer
-from tests.support.checkout import ACCOUNT, BASE_URL, DETAILS, ON, Merchant, session_body
+from tests.support.checkout import (
+    ACCOUNT,
+    BASE_URL,
+    DETAILS,
+    ON,
+    OPTION,
+    Merchant,
+    session_body,
+)
 from tests.support.mail import MailServer
 from tests.support.receiver import Receiver
 
@@ -284,3 +293,16 @@ async def test_a_session_of_before_has_no_receipt(shop: Merchant) -> None:
     assert (await read_view(shop.ctx, session_id)).receipt is None
     shop.clock.ahead = timedelta(days=2)
     assert (await read_view(shop.ctx, session_id)).receipt is None
+
+
+async def test_no_language_keeps_a_payment_from_ending(shop: Merchant, acquirer: Acquirer) -> None:
+    """The longest that the API takes is longer than what a receipt keeps of it."""
+    session_id = await shop.ready(40000, await shop.card(10000), url=QUIET)
+    path = f"/v1/sessions/{session_id}/pay?language=nb-NO-x-abcdefghijkl"
+    begun = await shop.post(path, {"payment_product_type": OPTION})
+    await shop.come_back(acquirer.pay(begun["redirect_url"]).headers["location"])
+    view = await read_view(shop.ctx, session_id)
+    assert (view.state, view.receipt is not None) == (PageState.PAID, True)
+    (kept,) = await rows(shop, "SELECT language FROM receipt")
+    assert kept == {"language": "nb-NO-x-abcdefgh"}
+    await shop.audit()
