@@ -100,6 +100,8 @@ SignedAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=-MAX_AMOUN
 Amount = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_AMOUNT)]
 CardAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_AMOUNT)]
 """Of a gift card, what is to be used of it."""
+Number = Annotated[int | float, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
+"""A quantity, or a percentage: one that can be written."""
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
 Text = Annotated[str, Field(max_length=255)]
 Flag = Annotated[bool, Strict()]
@@ -149,10 +151,10 @@ class Item(Loose):
     id: Text | None = None
     line_id: Text | None = None
     description: Annotated[str, Field(max_length=1024)] | None = None
-    quantity: int | float | None = None
+    quantity: Number | None = None
     amount: SignedAmount | None = None
     vat_amount: SignedAmount | None = None
-    vat: int | float | None = None
+    vat: Number | None = None
     splits: list[dict[str, Any]] | None = None
     fee_split: dict[str, Any] | None = None
     thumbnail_url: Annotated[str, Field(max_length=2048)] | None = None
@@ -166,7 +168,7 @@ class ShippingOption(Loose):
     title: Text
     description: Annotated[str, Field(max_length=1024)] | None = None
     vat_amount: Amount | None = None
-    vat: int | float | None = None
+    vat: Number | None = None
     splits: list[dict[str, Any]] | None = None
     fee_split: dict[str, Any] | None = None
 

@@ -53,6 +53,20 @@ async def test_another_form_of_an_orders_part_is_refused(
     assert answer.status_code == 400, answer.text
 
 
+@pytest.mark.parametrize("name", ["quantity", "vat"])
+async def test_a_number_that_cannot_be_written_is_refused(merchant: Merchant, name: str) -> None:
+    """The page of such a session would be an error for its payer."""
+    body = session_body()
+    body["order"]["items"][0][name] = 10**400
+    answer = await merchant.post("/v1/sessions-profile", body, expect=400)
+    assert f"order.items.0.{name}" in answer["error"]["message"]
+    session_id = await merchant.session()
+    path = f"/v1/sessions/{session_id}?update_without_lock=true"
+    change = {"order": {"items": body["order"]["items"]}}
+    assert (await merchant.api.put(path, json=change)).status_code == 400
+    assert (await merchant.view(session_id)).lines[0].quantity == "2"
+
+
 async def test_what_is_null_says_nothing(merchant: Merchant) -> None:
     parts = {"dintero_psp": None, "vipps": None, "klarna": {"klarna": None}, "ext": [1]}
     session_id = await merchant.session(**_configuration(**parts))
