@@ -188,8 +188,6 @@ async def test_a_read_makes_up_for_the_release_that_is_owed(provider: VippsProvi
     assert (await connector.fetch(reference)).capturable == 0
 
 
-# Which of the two the sandbox takes first is not always the one that it keeps.
-@pytest.mark.flaky(reruns=2)
 async def test_the_payer_says_yes_while_we_give_up(provider: VippsProvider) -> None:
     """The approval stays: what to do with it is decided by who reads it."""
     connector = provider.connector(read_timeout=20.0)

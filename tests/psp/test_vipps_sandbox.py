@@ -153,6 +153,21 @@ def test_cancelled_before_and_after_the_payers_yes(shop: VippsProvider) -> None:
     assert shop.payment(reference)["aggregate"]["cancelledAmount"]["value"] == 0
 
 
+def test_cancelled_while_the_payers_yes_is_on_its_way(shop: VippsProvider) -> None:
+    """What was over before the answer was there to be read stays over."""
+    reference, url = made(shop)
+
+    def answer() -> Iterator[bytes]:
+        yield b"result="
+        time.sleep(0.2)
+        assert post(shop, f"{PAYMENTS}/{reference}/cancel").json()["state"] == "TERMINATED"
+        yield b"approve"
+
+    with httpx.Client() as browser:
+        assert browser.post(url, content=answer()).status_code == 303
+    assert shop.payment(reference)["state"] == "TERMINATED"
+
+
 def test_forced_to_approve(shop: VippsProvider) -> None:
     pushed = {"userFlow": "PUSH_MESSAGE", "customer": {"phoneNumber": "4799887766"}}
     reference, url = made(shop, **pushed)

@@ -61,11 +61,12 @@ class LandingPage:
         )
 
     async def _answer(self, request: Request) -> Response:
+        # First: while it is waited for, the merchant may take the payment back.
+        result = (await _form_of(request)).get("result", "")
         found = self._found(request)
         if found is None:
             return self._closed(request, None, "missing", 404)
         call, payment = found
-        result = (await _form_of(request)).get("result", "")
         if result == "wait":
             return shell.to(f"/c/pay/{payment['_token']}?wait=1")
         self._decide(call, payment, result)
@@ -86,10 +87,11 @@ class LandingPage:
         return self._shell.render("app.html", look="vipps", t=text, waiting=waiting)
 
     async def _answer_in_app(self, request: Request) -> Response:
+        result = (await _form_of(request)).get("result", "")  # first, as in `_answer`
         found = self._found(request)
         if found is None:
             return self._closed(request, None, "missing", 404)
-        self._decide(found[0], found[1], (await _form_of(request)).get("result", ""))
+        self._decide(found[0], found[1], result)
         return shell.to(_APP)
 
     def _decide(self, call: Call, payment: Json, result: str) -> None:
