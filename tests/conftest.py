@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browser import find_chromium
+from tests.support.browser import NO_ASKING, chromium_arguments, find_chromium
 from tests.support.postgres import PostgresServer, running_server
+
+# isort: split
+# The browser module sets what Playwright needs before it is imported.
+from playwright.sync_api import Browser, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -46,6 +50,18 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     return find_chromium()
+
+
+# Playwright's synchronous side keeps an event loop running in this thread as long as it is open:
+# it is closed after every module, so that asynchronous tests elsewhere find none.
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path, args=[*chromium_arguments(), NO_ASKING]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -83,6 +83,14 @@ class Shop:
         self.merchant.clock.ahead += timedelta(minutes=minutes)
         await reconcile_due(self.merchant.ctx)
 
+    async def held_until_later(self) -> Any:
+        """Nothing is decided about what is ON_HOLD; then it is looked at, and this is shown."""
+        assert (await self.shown())["status"] == "ON_HOLD"
+        assert await self.balance() == (0, 10000, 0)
+        await self.merchant.audit()
+        await self.later()
+        return await self.shown()
+
     async def disconnect(self) -> None:
         await save_profile(self.merchant.ctx, profile(self.acquirer.base_url, "x", connections={}))
 
@@ -153,11 +161,7 @@ async def test_the_merchant_voids_what_is_on_hold(shop: Shop) -> None:
         await shop.merchant.post(f"{path}/{verb}", {"amount": 1}, expect=400)
     shop.acquirer.fault("cancel", "drop_before")
     await shop.merchant.post(f"{path}/void", expect=202)
-    assert (await shop.shown())["status"] == "ON_HOLD"
-    assert await shop.balance() == (0, 10000, 0)
-    await shop.merchant.audit()
-    await shop.later()
-    shown = await shop.shown()
+    shown = await shop.held_until_later()
     assert shown["status"] == "FAILED"
     assert [e["event"] for e in shown["events"]] == [
         "INITIALIZE", "AUTHORIZE", "INITIATE_VOID", "VOID",
@@ -181,11 +185,7 @@ async def test_what_is_heard_of_it_meanwhile_is_not_the_end_of_its_void(
     assert transaction is not None
     back = f"/v1/sessions/{shop.session_id}/redirect/{transaction.return_ref}"
     await shop.merchant.come_back(back)
-    assert (await shop.shown())["status"] == "ON_HOLD"
-    assert await shop.balance() == (0, 10000, 0)
-    await shop.merchant.audit()
-    await shop.later()
-    shown = await shop.shown()
+    shown = await shop.held_until_later()
     assert shown["status"] == "FAILED"
     events = [(e["event"], e["success"]) for e in shown["events"]]
     assert events[-2:] == [("INITIATE_VOID", True), ("VOID", True)]

@@ -7,17 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.support.browser import chromium_arguments
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.host import HostPage, HostServer, host_server, make_profile
 from tests.support.payer import Payer
 
 PHONE = {"width": 390, "height": 844}
-
-_NO_ASKING = "--disable-features=LocalNetworkAccessChecks"
-"""A page that a test makes up has no address: it would have to ask before it frames a local one."""
 
 NewPayer = Callable[..., Payer]
 
@@ -51,18 +47,6 @@ def merchant(demo: Demo, shop: Shop) -> Iterator[Merchant]:
     merchant = Merchant(demo, shop)
     yield merchant
     merchant.http.close()
-
-
-# Playwright's synchronous side keeps an event loop running in this thread as long as it is open:
-# it is closed after every module, so that asynchronous tests elsewhere find none.
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path, args=[*chromium_arguments(), _NO_ASKING]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -11,14 +11,13 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.support import axe
-from tests.support.browser import chromium_arguments, find_chromium
+from tests.support.browser import NO_ASKING, chromium_arguments, find_chromium
 from tests.support.camera import code_128, give_detector, qr_code, show
 from tests.support.demo import Demo, Merchant
 from tests.support.payer import Payer
 
 Scanner = Callable[..., Payer]
 
-_NO_ASKING = "--disable-features=LocalNetworkAccessChecks"
 TRACK = "document.querySelector('#scan-picture').srcObject.getTracks()[0]"
 
 
@@ -35,7 +34,7 @@ def scanner(browser: Browser, demo: Demo, tmp_path: Path) -> Iterator[Scanner]:
         if camera:
             arguments += show(picture, tmp_path / "camera.y4m")
         launched = browser.browser_type.launch(
-            executable_path=find_chromium(), args=[*arguments, _NO_ASKING]
+            executable_path=find_chromium(), args=[*arguments, NO_ASKING]
         )
         context = launched.new_context(locale="nb-NO", viewport={"width": 390, "height": 844})
         if allowed:

