@@ -1,5 +1,9 @@
 """Send what is due. A message may arrive twice, never not at all: it is marked after the answer.
 
+What is due for one addressee about one thing goes out in the order of its causes, each after the
+answer to the one before: a shop should not hear of the refund before the capture. One that fails
+holds back none: they pass it until it is tried again.
+
 2xx is delivered. What is tried again, how often, after which gaps: `backend.outbox.request`.
 """
 
@@ -10,6 +14,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import aliased
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -58,7 +64,7 @@ async def _claim(ctx: Backend, kinds: Sequence[str]) -> list[Delivery]:
         select(Delivery)
         .where(Delivery.state == "pending", col(Delivery.due_at) <= now)
         .where(or_(col(Delivery.claimed_until).is_(None), col(Delivery.claimed_until) <= now))
-        .where(col(Delivery.kind).in_(kinds))
+        .where(col(Delivery.kind).in_(kinds), ~_has_due_before(now))
         .order_by(col(Delivery.due_at))
         .limit(BATCH)
     )
@@ -71,6 +77,24 @@ async def _claim(ctx: Backend, kinds: Sequence[str]) -> list[Delivery]:
         for delivery in due:
             delivery.claimed_until = now + LEASE
         return due
+
+
+def _has_due_before(now: datetime) -> ColumnElement[bool]:
+    """Whether an older message of its kind, on the same subject to the same addressee, is due or
+    being sent."""
+    older = aliased(Delivery)
+    return (
+        select(older.id)
+        .where(
+            older.subject == Delivery.subject,
+            older.kind == Delivery.kind,
+            col(older.subscription_id).is_not_distinct_from(col(Delivery.subscription_id)),
+            older.state == "pending",
+            col(older.due_at) <= now,
+            col(older.created_at) < col(Delivery.created_at),
+        )
+        .exists()
+    )
 
 
 async def _deliver(ctx: Backend, delivery: Delivery, delivered: Delivered) -> None:

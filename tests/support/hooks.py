@@ -23,7 +23,11 @@ def callback_to(shop: Receiver, query: str = "") -> dict[str, str]:
 
 
 async def deliver(merchant: Merchant) -> int:
-    return await deliver_due(merchant.ctx, delivered=note_delivered)
+    """Send all that is due; how many. What is about one thing goes out one by one."""
+    sent = 0
+    while batch := await deliver_due(merchant.ctx, delivered=note_delivered):
+        sent += batch
+    return sent
 
 
 async def until_quiet(merchant: Merchant, most: int = 60) -> int:

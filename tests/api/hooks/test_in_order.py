@@ -1,0 +1,76 @@
+"""What is about one thing is told in the order it happened: docs/webhooks.md."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlmodel import col, select
+
+from backend.outbox.deliver import deliver_due
+from backend.outbox.tables import Delivery
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import Merchant
+from tests.support.hooks import callback_to, deliver, subscribe
+from tests.support.receiver import Receiver
+
+REPORTED = "?report_event=CAPTURE&report_event=REFUND"
+
+
+async def captured_and_refunded(told: Merchant, acquirer: Acquirer, shop: Receiver) -> str:
+    """With three callbacks to be sent: authorized, captured, refunded."""
+    transaction_id = await told.paid(acquirer, url=callback_to(shop, REPORTED))
+    await told.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 15000})
+    await told.post(f"/v1/transactions/{transaction_id}/refund", {"amount": 5000})
+    return transaction_id
+
+
+def told_of(shop: Receiver) -> list[str | None]:
+    return [got.query.get("event") for got in shop.got]
+
+
+async def test_each_after_the_answer_to_the_one_before(
+    told: Merchant, acquirer: Acquirer, shop: Receiver
+) -> None:
+    await captured_and_refunded(told, acquirer, shop)
+    for event in (None, "CAPTURE", "REFUND"):
+        assert await deliver_due(told.ctx) == 1
+        assert shop.got[-1].query.get("event") == event
+    assert await deliver_due(told.ctx) == 0
+
+
+async def test_one_that_another_process_is_sending_is_waited_for(
+    told: Merchant, acquirer: Acquirer, shop: Receiver
+) -> None:
+    transaction_id = await captured_and_refunded(told, acquirer, shop)
+    async with told.ctx.db.unit_of_work() as db:
+        of_it = select(Delivery).where(Delivery.subject == transaction_id)
+        first = (await db.exec(of_it.order_by(col(Delivery.created_at)))).first()
+        assert first is not None
+        first.claimed_until = told.clock.now() + timedelta(seconds=120)
+    assert await deliver_due(told.ctx) == 0
+    # Had that process died, somebody takes it over, and the others follow.
+    told.clock.ahead += timedelta(seconds=121)
+    assert await deliver(told) == 3
+    assert told_of(shop) == [None, "CAPTURE", "REFUND"]
+
+
+async def test_one_that_fails_is_passed(told: Merchant, acquirer: Acquirer, shop: Receiver) -> None:
+    await captured_and_refunded(told, acquirer, shop)
+    shop.replies = [500]
+    assert await deliver(told) == 3
+    assert told_of(shop) == [None, "CAPTURE", "REFUND"]
+    told.clock.ahead += timedelta(seconds=6)
+    assert await deliver(told) == 1
+    assert told_of(shop) == [None, "CAPTURE", "REFUND", None]
+
+
+async def test_others_are_not_waited_for(
+    told: Merchant, acquirer: Acquirer, shop: Receiver
+) -> None:
+    """Another transaction, another addressee, another kind."""
+    await subscribe(told, shop, ["checkout_authorization"])
+    await subscribe(told, shop, ["checkout_authorization"])
+    await deliver(told)  # the pings
+    for _ in range(2):
+        await told.paid(acquirer, url=callback_to(shop))
+    assert await deliver_due(told.ctx) == 2 * (1 + 2)
