@@ -185,14 +185,18 @@ class Database:
 
 
 def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
+    """Its errors do not show what was written: they go into logs."""
     if not is_sqlite:
-        return create_async_engine(async_url(url), pool_size=10, max_overflow=20)
+        return create_async_engine(
+            async_url(url), pool_size=10, max_overflow=20, hide_parameters=True
+        )
     path = make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
-        async_url(url), connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_size=8, max_overflow=8
-    )
+        async_url(url), connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_size=8, max_overflow=8,
+        hide_parameters=True,
+    )  # fmt: skip
     event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
     event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
     return engine
