@@ -72,6 +72,13 @@ class Bridge(Speaking, mixin=True):
         self._set(notice=self._text(key, **values), notice_calm=calm)
         self._move_focus("notice")
 
+    def _tell_split_changed(self, view: CheckoutView) -> None:
+        """What is to be paid is not what the payer has seen: what it is now."""
+        covered = view.gift_card is not None and view.to_pay == 0
+        key = "notice.split_covered" if covered else "notice.split_changed"
+        amount = view.order_amount if covered else view.to_pay
+        self._tell(key, amount=formats.money(amount, view.currency, self._language))
+
     def _announce(self, key: str, **values: str) -> None:
         """For a screen reader. A no-break space more or less makes the same words new ones."""
         said = self._text(key, **values)

@@ -74,8 +74,9 @@ class GiftCardAmountState(Checkout):
             await payer.set_gift_card_amount(context.current(), self._session_id(), wanted)
         except InvalidRequest:
             # The card was removed elsewhere.
-            if await self._refresh():
-                self._tell("notice.split_changed", amount=self.sums.to_pay)
+            view = await self._refresh()
+            if view is not None:
+                self._tell_split_changed(view)
             return
         except Exception as error:
             await self._fail(error)

@@ -187,7 +187,7 @@ class PaymentState(Checkout):
         if isinstance(error, SplitChanged | GiftCardRefused):
             view = await self._refresh()
             if view is not None:
-                self._tell("notice.split_changed", amount=self.sums.to_pay)
+                self._tell_split_changed(view)
         elif isinstance(error, PaymentOptionNotAllowed | PushNotAllowed):
             await self._refresh()
             self._tell("notice.option_gone")

@@ -158,6 +158,25 @@ def test_an_end_before_a_refund_may_come(
         expect(payer["#card-ending"]).to_have_count(0)
 
 
+def test_a_card_that_has_come_to_cover_all_is_said_and_confirmed(
+    payer: Payer, merchant: Merchant, shop: Shop
+) -> None:
+    card = merchant.card(10000)
+    open_with(payer, merchant, card)
+    payer.shows_total("300,00 kr", order="400,00 kr", card="−100,00 kr")
+    fund(merchant, card, 50000)
+    payer["#pay-button"].click()
+    expect(payer["#notice"]).to_contain_text(
+        written("Bestillingen koster nå 400,00 kr, og gavekortet betaler hele beløpet.")
+    )
+    payer.focused("notice")
+    payer.shows_total("0,00 kr", order="400,00 kr", card="−400,00 kr")
+    assert merchant.balance(card) == (60000, 0)
+    payer["#pay-button"].click()
+    payer.at_shop()
+    assert merchant.balance(card) == (20000, 40000)
+
+
 def test_what_shrinks_meanwhile_is_said_and_confirmed(
     payer: Payer, merchant: Merchant, shop: Shop
 ) -> None:
@@ -187,9 +206,16 @@ def test_what_shrinks_meanwhile_is_said_and_confirmed(
 
 
 def spend(merchant: Merchant, card: dict[str, str], amount: int) -> None:
-    account = merchant._facts["account_id"]
+    _move(merchant, card, amount, "drawdown")
+
+
+def fund(merchant: Merchant, card: dict[str, str], amount: int) -> None:
+    _move(merchant, card, amount, "fund")
+
+
+def _move(merchant: Merchant, card: dict[str, str], amount: int, kind: str) -> None:
     body = {"card_id": card["card_id"], "ref_id": f"{amount}", "amount": amount, "currency": "NOK"}
-    merchant.post(f"/v1/accounts/{account}/wallets/transactions", body)
+    merchant.post(f"/v1/accounts/{merchant.account_id}/wallets/transactions", body | {"type": kind})
 
 
 def test_two_tabs(new_payer: NewPayer, merchant: Merchant) -> None:
