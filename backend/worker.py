@@ -13,6 +13,7 @@ from backend.idempotency.keys import forget_due
 from backend.outbox.deliver import KINDS, deliver_due
 from backend.payments.auto_capture import capture_due
 from backend.payments.reconcile import reconcile_due
+from backend.payments.returned_refunds import look_due
 from backend.sessions.publish import note_delivered
 from backend.sessions.returning import forget_expired
 
@@ -34,6 +35,7 @@ class Worker:
         self._tasks = [
             asyncio.create_task(self._loop("reconcile", reconcile_due)),
             asyncio.create_task(self._loop("auto-capture", capture_due)),
+            asyncio.create_task(self._loop("returned refunds", look_due)),
             asyncio.create_task(self._loop("forget", forget_due)),
             asyncio.create_task(self._loop("forget payers", forget_expired)),
             # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.

@@ -16,7 +16,7 @@ from backend.accounts.profiles import credentials_of, profile_of
 from backend.context import Backend
 from backend.errors import NotFound, PaymentInProgress, SessionClosed, Unauthorized
 from backend.ids import new_uuid
-from backend.payments import late, one_phase, settle
+from backend.payments import late, one_phase, returned_refunds, settle
 from backend.payments.callbacks import tell_merchant
 from backend.payments.create import PUSH_LOOK, create_at_provider, is_push
 from backend.payments.settle import EXPIRED
@@ -301,7 +301,8 @@ async def read_now(
     told: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
     """Read a try that has not ended, and do what the read says. One that has failed is read too:
-    what was authorized too late is given back. `told`: what the provider said with it."""
+    what was authorized too late is given back. Of one that is paid the refunds are read, where they
+    may come back. `told`: what the provider said with it."""
     reference = transaction.psp_reference
     if reference is None:
         return
@@ -312,3 +313,5 @@ async def read_now(
         await apply_read(ctx, transaction, payment)
     elif transaction.status in UNPAID:
         await late.heard_of(ctx, transaction, connector, told)
+    else:
+        await returned_refunds.heard_of(ctx, transaction, connector)

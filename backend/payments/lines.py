@@ -30,7 +30,13 @@ def amounts(transaction: Transaction) -> dict[str, int]:
 
 
 def _moved(events: list[TransactionEvent], kind: str) -> Moved:
-    return rules.moved((e.amount, taken(e.items)) for e in events if e.success and e.event == kind)
+    back = {id_ for e in events if e.correction for id_ in e.correction["event_ids"]}
+    return rules.moved(
+        # Of a refund that came back only the gift card's part is still refunded, of no line.
+        (e.card_amount, ()) if e.id in back else (e.amount, taken(e.items))
+        for e in events
+        if e.success and e.event == kind
+    )
 
 
 async def check_items(

@@ -28,6 +28,7 @@ from backend.payments.late import give_back
 from backend.payments.lines import check_items
 from backend.payments.outcome import done, event_of, record_event
 from backend.payments.provider_lines import order_lines
+from backend.payments.returned_refunds import watch
 from backend.payments.store import (
     OPEN_STATES,
     connector_of,
@@ -370,6 +371,7 @@ async def finish(
             await record_event(db, transaction, operation, event_of(operation), now, error=error)
             return operation
         await done(db, transaction, operation, now)
+        await watch(ctx, db, transaction, operation, now)
         await db.flush()
         faults.point(f"{operation.kind}.storing")
         return operation

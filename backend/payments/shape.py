@@ -90,6 +90,7 @@ def _event(transaction: Transaction, event: TransactionEvent, with_headers: bool
         "correlation_request_id": event.correlation_request_id,
         "calculated_vat_amount": event.calculated_vat_amount,
         "error": event.error,
+        "correction": event.correction,
         "request_headers": event.request_headers if with_headers else None,
     }
     return shape | {key: value for key, value in optional.items() if value is not None}

@@ -17,7 +17,13 @@ from backend.context import Backend
 from backend.errors import NotFound
 from backend.ids import new_uuid
 from backend.outbox.enqueue import CHECKOUT_TRANSACTION, Event, announce, subscribed
-from backend.payments.tables import AutoCapture, Operation, Transaction, TransactionEvent
+from backend.payments.tables import (
+    AutoCapture,
+    Operation,
+    RefundWatch,
+    Transaction,
+    TransactionEvent,
+)
 from backend.psp.protocol import Connector
 from backend.psp.registry import connect
 from backend.rules.money import Money
@@ -25,7 +31,7 @@ from backend.rules.transaction import Position, Split
 
 OPEN_STATES = ("pending", "unknown")
 CLAIMED_AT_ONCE = 10
-Due = TypeVar("Due", Operation, AutoCapture)
+Due = TypeVar("Due", Operation, AutoCapture, RefundWatch)
 _ANNOUNCED = ("INITIALIZE", "AUTHORIZE", "CAPTURE", "REFUND", "VOID")
 
 
@@ -138,6 +144,8 @@ class Happened:
     items: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
+    correction: dict[str, Any] | None = None
+    """Of what was told as done before and is not: announced though `success` is false."""
     created_by: str = "checkout"
     request_id: str = field(default_factory=new_uuid)
     correlation_request_id: str | None = None
@@ -159,14 +167,14 @@ async def record(
         amount=happened.amount, card_amount=happened.card_amount,
         wallet_transaction_id=happened.wallet_transaction_id,
         event_reference=happened.reference, items=happened.items, metadata_=happened.metadata,
-        error=happened.error, request_id=happened.request_id, created_by=happened.created_by,
-        correlation_request_id=happened.correlation_request_id,
+        error=happened.error, correction=happened.correction, request_id=happened.request_id,
+        created_by=happened.created_by, correlation_request_id=happened.correlation_request_id,
         request_headers=happened.request_headers,
         calculated_vat_amount=happened.calculated_vat_amount, created_at=now,
     )  # fmt: skip
     db.add(event)
     await db.flush()
-    if happened.success and happened.event in _ANNOUNCED:
+    if (happened.success or happened.correction) and happened.event in _ANNOUNCED:
         await _announce(db, transaction, now)
     return event
 

@@ -107,12 +107,28 @@ class AutoCapture(SQLModel, table=True):
     give_up_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class RefundWatch(SQLModel, table=True):
+    """A refund that its acquirer may still take back. `state`: `due`; `done`, because it came back
+    or because enough time has passed."""
+
+    __tablename__ = "refund_watch"
+    __table_args__ = (Index("refund_watch_due", "state", "due_at"),)
+
+    operation_id: str = Field(primary_key=True, foreign_key="operation.id")
+    transaction_id: str = Field(foreign_key="transaction.id", index=True)
+    state: str = Field(default="due", max_length=8)
+    tries: int = 0
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Operation(SQLModel, table=True):
     """One outside effect on a transaction, written before it is asked for.
 
     `key` is what the provider's idempotency reference is made of: the same on every try.
     `state`: `pending` (asked, or about to be), `unknown` (asked; the answer was lost), `done`,
-    `refused`. While it is one of the first two, it is looked at again when `due_at` has come.
+    `refused`, `returned` (a refund that was done and came back). While it is one of the first two,
+    it is looked at again when `due_at` has come.
     """
 
     __tablename__ = "operation"
@@ -169,6 +185,8 @@ class TransactionEvent(SQLModel, table=True):
         sa_type=JsonColumn, sa_column_kwargs={"name": "metadata"}, default_factory=dict
     )
     error: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    correction: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    """As the API shows it: the events that this one takes back, and what is left since."""
     request_id: str = Field(max_length=36)
     correlation_request_id: str | None = Field(default=None, max_length=36)
     """Of the request that began it, where the answer to that was 202."""

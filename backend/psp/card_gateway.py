@@ -97,7 +97,11 @@ class CardGateway:
     @property
     def capabilities(self) -> Capabilities:
         # 24 h are promised; the last hour is left out, so that no retry arrives after them.
-        return Capabilities(void_after_partial_capture=False, key_lifetime=timedelta(hours=23))
+        return Capabilities(
+            void_after_partial_capture=False,
+            key_lifetime=timedelta(hours=23),
+            refund_may_fail_later=True,
+        )
 
     async def create_payment(self, request: PaymentRequest) -> Result:
         """Make the hosted page. DONE has `reference` and `redirect_url`.

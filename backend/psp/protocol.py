@@ -62,6 +62,9 @@ class Capabilities:
     one_phase: bool = False
     """The payer's yes moves the money: a payment comes back CAPTURED with `captured` its whole
     amount. `capture` and `void` are refused unsent; only `refund` is left."""
+    refund_may_fail_later: bool = False
+    """A refund that was DONE may be taken back days later: a read of it is REFUSED `declined` from
+    then on, and what it gave back is the merchant's again."""
     update_authorization: bool = False
     """What is authorized may be changed: the connector is an `AuthorizationUpdater` too."""
 

@@ -65,6 +65,14 @@ def advance(status: Status, to: Status) -> Status:
     return to
 
 
+def correct(status: Status, to: Status) -> Status:
+    """The status once a refund came back, which is the one way that leads out of REFUNDED."""
+    refunded = (_S.REFUNDED, _S.PARTIALLY_REFUNDED, _S.PARTIALLY_CAPTURED_REFUNDED)
+    if status not in refunded or to not in _SETTLED:
+        raise RuleBroken(f"a transaction cannot be corrected from {status} to {to}")
+    return to
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """Minor units: the gift card's part and the acquirer's."""
@@ -144,6 +152,14 @@ def captured(position: Position, split: Split, *, final: bool = False) -> Positi
 
 def refunded(position: Position, split: Split) -> Position:
     after = replace(position, refunded=position.refunded + split)
+    after.check()
+    return after
+
+
+def refund_came_back(position: Position, acquirer: int) -> Position:
+    """After the acquirer took back a refund of `acquirer` that it had confirmed: refundable anew.
+    What the gift card got of it stays there."""
+    after = replace(position, refunded=position.refunded - Split(0, acquirer))
     after.check()
     return after
 

@@ -25,6 +25,7 @@ from tests.support.card_gateway import (
     CHALLENGE,
     DECLINED,
     INSUFFICIENT,
+    REFUND_COMES_BACK,
     Acquirer,
 )
 
@@ -266,6 +267,26 @@ async def test_captures_and_refunds_in_parts(gateway: CardGateway, authorized: A
     empty = await gateway.refund(reference, nok(1), "r4")
     assert (empty.outcome, empty.code) == (Outcome.REFUSED, "not_allowed")
     assert (await gateway.fetch(reference)).refunded == 25000
+
+
+async def test_a_refund_that_comes_back(
+    gateway: CardGateway, acquirer: Acquirer, request_: PaymentRequest
+) -> None:
+    made = await gateway.create_payment(request_)
+    assert made.reference is not None and made.redirect_url is not None
+    acquirer.pay(made.redirect_url, REFUND_COMES_BACK)
+    await gateway.capture(made.reference, nok(30000), "c1", final=True)
+    assert (await gateway.refund(made.reference, nok(10000), "r1")).outcome is Outcome.DONE
+    query = OperationQuery(OperationKind.REFUND, made.reference, "r1", nok(10000))
+    assert (await gateway.fetch_operation(query)).outcome is Outcome.DONE
+    acquirer.admin("clock", advance=11)
+    back = await gateway.fetch_operation(query)
+    assert (back.outcome, back.code, back.message) == (
+        Outcome.REFUSED, "declined", "expired_or_canceled_card",
+    )  # fmt: skip
+    assert (await gateway.fetch(made.reference)).refunded == 0
+    # It may be refunded anew: all of it.
+    assert (await gateway.refund(made.reference, nok(30000), "r2")).outcome is Outcome.DONE
 
 
 async def test_void(gateway: CardGateway, authorized: Authorize) -> None:

@@ -20,7 +20,9 @@ class Behaviour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """`late` names the verbs that take effect and are then not answered in time."""
+    """`late` names the verbs that take effect and are then not answered in time; `refunds` what
+    becomes of a refund after its answer: `pending` first and then `succeeded`, or `succeeded` first
+    and then `failed`."""
 
     __test__ = False  # no test class for pytest
 
@@ -30,6 +32,7 @@ class TestCard:
     decline_code: str | None = None
     message: str = "Your card was declined."
     late: str | None = None
+    refunds: str = "at_once"
 
     @property
     def last4(self) -> str:
@@ -85,6 +88,8 @@ _CARDS = (
     TestCard("5555555555554444", Behaviour.APPROVE),
     TestCard("378282246310005", Behaviour.APPROVE),
     TestCard("4000000000000259", Behaviour.APPROVE),
+    TestCard("4000000000007726", Behaviour.APPROVE, refunds="pending"),
+    TestCard("4000000000005126", Behaviour.APPROVE, refunds="failed"),
     TestCard("4000002500003155", Behaviour.CHALLENGE),
     TestCard("4000002760003184", Behaviour.CHALLENGE),
     TestCard("4000000000003220", Behaviour.CHALLENGE),

@@ -34,6 +34,7 @@ _SHOWN = (
     ("4100000000000019", "card_capture_timeout"),
     ("4100000000000027", "card_refund_timeout"),
     ("4100000000000043", "card_cancel_timeout"),
+    ("4000000000005126", "card_refund_fails"),
 )
 _DECLINED = {
     "insufficient_funds": "declined_insufficient_funds",

@@ -1,4 +1,7 @@
-"""Refunds. Source: `reference/psp/card-gateway.md` section 4."""
+"""Refunds. One may end later than its answer: what succeeded may still fail.
+
+Source: `reference/psp/card-gateway.md` section 4.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,8 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
     if amount > left:
         message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
         raise ApiError(400, message, param="amount")
+    intent = payment_intents.load(world, call, charge["payment_intent"])
+    card = card_for(intent["_card"])
     refund: Json = {
         "id": new_id("re"),
         "object": "refund",
@@ -41,17 +46,40 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
         "reason": params.get("reason"),
         "status": "succeeded",
     }
+    if card.refunds == "pending":
+        refund |= {"status": "pending", "pending_reason": "processing"}
+    due = None if card.refunds == "at_once" else world.now() + int(world.setting("refund_seconds"))
+    _give_back(charge, amount)
+    world.storage.put(call.merchant, charge, parent=charge["payment_intent"])
+    world.storage.put(call.merchant, refund, parent=charge["payment_intent"], due_at=due)
+    world.emit(call, "refund.created", refund)
+    world.emit(call, "charge.refunded", charge)
+    call.late = card.late == "refund"
+    return refund
+
+
+def _give_back(charge: Json, amount: int) -> None:
     charge["amount_refunded"] += amount
     charge["refunded"] = (
         charge["captured"] and charge["amount_refunded"] == charge["amount_captured"]
     )
-    world.storage.put(call.merchant, charge, parent=charge["payment_intent"])
-    world.storage.put(call.merchant, refund, parent=charge["payment_intent"])
-    world.emit(call, "refund.created", refund)
-    world.emit(call, "charge.refunded", charge)
-    intent = payment_intents.load(world, call, charge["payment_intent"])
-    call.late = card_for(intent["_card"]).late == "refund"
-    return refund
+
+
+def settle(world: World, call: Call, refund: Json) -> None:
+    """What becomes of it: one that was pending arrives, one that succeeded comes back."""
+    if refund["status"] == "pending":
+        refund = {**refund, "status": "succeeded", "pending_reason": None}
+        kinds = ["refund.updated"]
+    else:
+        refund = {**refund, "status": "failed", "failure_reason": "expired_or_canceled_card"}
+        kinds = ["refund.updated", "refund.failed"]
+        charge = world.storage.get(call.merchant, "charge", refund["charge"])
+        assert charge is not None
+        _give_back(charge, -refund["amount"])
+        world.storage.put(call.merchant, charge, parent=charge["payment_intent"])
+    world.storage.put(call.merchant, refund, parent=refund["payment_intent"])
+    for kind in kinds:
+        world.emit(call, kind, refund)
 
 
 def read(world: World, call: Call, params: Json, path: Json) -> Json:

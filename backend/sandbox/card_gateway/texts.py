@@ -17,6 +17,7 @@ EN = {
     "card_capture_timeout": "Capture times out",
     "card_refund_timeout": "Refund times out",
     "card_cancel_timeout": "Cancelling times out",
+    "card_refund_fails": "Refund fails later",
 }
 
 NB = {
@@ -34,6 +35,7 @@ NB = {
     "card_capture_timeout": "Belastning får tidsavbrudd",
     "card_refund_timeout": "Refusjon får tidsavbrudd",
     "card_cancel_timeout": "Kansellering får tidsavbrudd",
+    "card_refund_fails": "Refusjon feiler senere",
 }
 
 TEXTS = {"en": EN, "nb": NB}

@@ -11,7 +11,7 @@ import json
 import time
 from urllib.parse import urlsplit
 
-from backend.sandbox.card_gateway import checkout_sessions, payment_intents
+from backend.sandbox.card_gateway import checkout_sessions, payment_intents, refunds
 from backend.sandbox.card_gateway.wire import ApiError, missing, only, string
 from backend.sandbox.card_gateway.world import Call, World
 from backend.sandbox.common.deliveries import Retry, Sending
@@ -85,12 +85,14 @@ def prepare(world: World, delivery: Delivery) -> Sending | None:
 
 
 def pass_time(world: World) -> None:
-    """What the clock does: sessions expire, holds lapse, late issuers answer."""
+    """What the clock does: sessions expire, holds lapse, late issuers answer, refunds end."""
     for merchant, subject in world.storage.due(world.now()):
         call = Call(merchant)
         with world.storage.transaction():
             if subject["object"] == "checkout.session":
                 _session_over(world, call, subject)
+            elif subject["object"] == "refund":
+                refunds.settle(world, call, subject)
             elif subject["status"] == "processing":
                 authorized = world.setting("settle_outcome") == "authorized"
                 payment_intents.settle(world, call, subject, authorized=authorized)

@@ -22,6 +22,8 @@ DEFAULTS: dict[str, Any] = {
     # A card whose authorization times out is decided after this, in this way.
     "settle_seconds": 60,
     "settle_outcome": "failed",
+    # What becomes of a refund that does not end at once, is known after this.
+    "refund_seconds": 10,
 }
 
 

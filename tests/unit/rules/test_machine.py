@@ -16,6 +16,8 @@ from backend.rules.transaction import (
     check_capture,
     check_refund,
     check_void,
+    correct,
+    refund_came_back,
     refunded,
     split_capture,
     split_refund,
@@ -81,6 +83,18 @@ class TransactionMachine(RuleBasedStateMachine):
         self._after(refunded(self.position, split))
         self.refunded[0] += split.card
         self.refunded[1] += split.acquirer
+
+    @precondition(lambda self: self.refunded[1] > 0)
+    @rule(amount=st.integers(1, 60))
+    def refund_comes_back(self, amount: int) -> None:
+        try:
+            position = refund_came_back(self.position, amount)
+        except RuleBroken:
+            assert amount > self.refunded[1]
+            return
+        self.status = correct(self.status, status_of(position))
+        self.position = position
+        self.refunded[1] -= amount
 
     # Most things end with a void: it comes late.
     @precondition(lambda self: self.steps > 3)

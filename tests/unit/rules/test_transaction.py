@@ -17,6 +17,7 @@ from backend.rules.transaction import (
     check_capture,
     check_refund,
     check_void,
+    correct,
     product_type,
     refunded,
     split_capture,
@@ -54,6 +55,17 @@ def test_only_these_steps_exist(status: Status, to: Status) -> None:
     else:
         with pytest.raises(RuleBroken):
             advance(status, to)
+
+
+@pytest.mark.parametrize("status", list(S))
+@pytest.mark.parametrize("to", list(S))
+def test_a_correction_leads_from_refunded_to_settled(status: Status, to: Status) -> None:
+    refunded_ = {S.REFUNDED, S.PARTIALLY_REFUNDED, S.PARTIALLY_CAPTURED_REFUNDED}
+    if status in refunded_ and to in {S.CAPTURED, S.PARTIALLY_CAPTURED, *refunded_}:
+        assert correct(status, to) is to
+    else:
+        with pytest.raises(RuleBroken):
+            correct(status, to)
 
 
 @pytest.mark.parametrize(
