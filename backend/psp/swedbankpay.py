@@ -265,7 +265,7 @@ class SwedbankPay:
         ours, verb = payee_reference(key, kind.value), _VERBS[kind]
         if (known := order.movement(ours)) is not None:
             return movement_result(order, known, amount, {})
-        if kind is OperationKind.VOID and order.status == "Cancelled":
+        if kind is OperationKind.VOID and order.is_released:
             return Result(Outcome.DONE, reference)
         if amount is not None and verb.rel in order.operations:
             left = order.left[verb.left]
@@ -348,7 +348,7 @@ class SwedbankPay:
             if found.description == _FINAL and result.outcome is Outcome.DONE:
                 return await self._released(result, reference, key)
             return result
-        if kind is OperationKind.VOID and order.status == "Cancelled":
+        if kind is OperationKind.VOID and order.is_released:
             return Result(Outcome.DONE, reference, raw=answer.raw)
         if kind is OperationKind.REFUND and order.may_be_refunding:
             message = "the provider still works on it"

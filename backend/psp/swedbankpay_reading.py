@@ -81,6 +81,16 @@ class Order:
         left = self.moved("Capture", "Sale") - self.moved("Reversal")
         return left > 0 and "reversal" not in self.operations
 
+    @property
+    def is_released(self) -> bool:
+        """Nothing is authorized any more, and not all of it was captured: cancelled by whomever, or
+        lapsed at the acquirer, after which the order still says that it is paid."""
+        if self.status == "Cancelled":
+            return True
+        offered = {"capture", "cancel"} & self.operations.keys()
+        left = self.left["capture"] + self.left["cancel"]
+        return not offered and left == 0 and self.moved("Authorization") > self.moved("Capture")
+
     def moved(self, *kinds: str) -> int:
         return sum(one.amount for one in self.movements or () if one.kind in kinds)
 

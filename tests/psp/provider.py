@@ -35,6 +35,8 @@ class Provider(ABC):
     that was stored first is ever shown."""
     remembers_keys = True
     """A refund's key sent again has no second effect, while a part is left to refund."""
+    lapses = True
+    """What is authorized and never captured ends by itself within 200 days, and a read tells."""
     signs = True
     """Whoever does not know the secret cannot write a notification that is believed."""
     notifies_captures = True

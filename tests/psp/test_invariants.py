@@ -203,6 +203,28 @@ async def test_void_releases_what_is_left(till: Till) -> None:
         assert (after.state, after.capturable) == (PaymentState.AUTHORIZED, 10000)
 
 
+async def test_what_lapsed_is_voided(till: Till) -> None:
+    """Else a gift card would be held for ever beside an authorization that is gone."""
+    if till.provider.one_phase or not till.provider.lapses:
+        pytest.skip("nothing lapses")
+    captured = [0]
+    if till.provider.multi_capture and till.connector.capabilities.void_after_partial_capture:
+        captured.append(till.part.amount)
+    for amount in captured:
+        reference = await till.paid()
+        if amount:
+            await till.connector.capture(reference, till.part, f"c-{amount}", final=False)
+        till.provider.sandbox.admin("clock", advance=200 * 24 * 3600)
+        refused = await till.connector.capture(reference, Money(100, till.provider.currency),
+                                               "c-late", final=True)  # fmt: skip
+        assert (refused.outcome, refused.code) == (Outcome.REFUSED, "not_allowed")
+        for key in ("v-1", "v-1", "v-2"):
+            assert (await till.connector.void(reference, key)).outcome is Outcome.DONE
+        query = OperationQuery(OperationKind.VOID, reference, "v-1", till.whole)
+        assert (await till.connector.fetch_operation(query)).outcome is Outcome.DONE
+        assert (await till.read(reference)).captured == amount
+
+
 async def test_the_same_key_has_one_effect(till: Till, verb: str) -> None:
     reference = await till.ready(verb)
     first = await till.do(verb, reference)

@@ -159,7 +159,8 @@ async def test_a_void_after_a_capture_leaves_it(provider: SwedbankPayProvider) -
     assert (await connector.fetch_operation(query)).outcome is Outcome.REFUSED
     assert (await connector.void(reference, "v-1")).outcome is Outcome.DONE
     assert (await connector.fetch_operation(query)).outcome is Outcome.DONE
-    assert (await connector.void(reference, "v-2")).code == "not_allowed"
+    # Nothing is left to release, whoever released it.
+    assert (await connector.void(reference, "v-2")).outcome is Outcome.DONE
     assert (await connector.refund(reference, Money(10000, "SEK"), "r-1")).outcome is Outcome.DONE
     payment = await connector.fetch(reference)
     assert (payment.state, payment.captured, payment.refunded) == (

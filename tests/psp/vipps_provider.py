@@ -17,6 +17,7 @@ class VippsProvider(Provider):
     sandbox_name = "vipps"
     option = "vipps"
     opens_page = ("/c/pay/",)
+    lapses = False  # after 180 days, but what a read shows then is not documented
     verbs = Provider.verbs | {"abort": "cancel", "void": "cancel"}
 
     def setup(self) -> None:
