@@ -39,6 +39,8 @@ class Receiver:
         self.got: list[Got] = []
         self.replies: list[int | tuple[int, bytes] | None] = []
         self.slow_seconds = 0.0
+        # Two may come at once: the first in the list is the one that got the first reply.
+        taking = threading.Lock()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,9 +48,10 @@ class Receiver:
                 length = int(self.headers.get("Content-Length") or 0)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = self.rfile.read(length)
-                receiver.got.append(Got(self.command, self.path, headers, body))
+                with taking:
+                    receiver.got.append(Got(self.command, self.path, headers, body))
+                    reply = receiver.replies.pop(0) if receiver.replies else 200
                 time.sleep(receiver.slow_seconds)
-                reply = receiver.replies.pop(0) if receiver.replies else 200
                 if reply is None:
                     self.close_connection = True
                     return

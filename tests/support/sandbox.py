@@ -48,7 +48,8 @@ class Sandbox:
             ],
             cwd=self._repository,
         )
-        for _ in range(300):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
                 if self.http.get(f"{self.base_url}/_admin/health").status_code == 200:
                     return
@@ -69,6 +70,11 @@ class Sandbox:
 
     def fault(self, verb: str, kind: str, **more: Any) -> None:
         self.admin("faults", verb=verb, kind=kind, **more)
+
+    def faults_left(self) -> int:
+        """How many faults have not met their last call yet."""
+        answer = self.http.get(f"{self.base_url}/_admin/faults")
+        return len(answer.json()["faults"])
 
     def reset(self) -> None:
         """No faults, the machine's time, the provider's own patience."""
@@ -92,6 +98,8 @@ class Listener:
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.statuses: list[int] = []
+        # Two may come at once: the first in the list is the one that got the first status.
+        taking = threading.Lock()
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -99,8 +107,10 @@ class Listener:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 headers[":path"] = self.path
-                listener.received.append(Received(headers, body))
-                self.send_response(listener.statuses.pop(0) if listener.statuses else 200)
+                with taking:
+                    listener.received.append(Received(headers, body))
+                    status = listener.statuses.pop(0) if listener.statuses else 200
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -124,7 +134,7 @@ class Listener:
             self._server.server_close()
             thread.join(5)
 
-    def wait_for(self, count: int, kind: bytes = b"", seconds: float = 5.0) -> list[Received]:
+    def wait_for(self, count: int, kind: bytes = b"", seconds: float = 30.0) -> list[Received]:
         """The deliveries whose body holds `kind`, once there are `count`; AssertionError else."""
         deadline = time.monotonic() + seconds
         while True:
