@@ -12,19 +12,9 @@ from backend.psp.klarna import Klarna
 from tests.support.checkout import Merchant
 from tests.support.klarna import OPTION, KlarnaSandbox
 from tests.support.klarna_payer import KlarnaPayer
+from tests.support.patience import impatient
 
 ITEM = {"line_id": "1", "amount": 40000}
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connector that waits half a second for an answer."""
-    real = Klarna.__init__
-
-    def init(self: Klarna, *args: Any, **more: Any) -> None:
-        real(self, *args, **more, connect_timeout=1.0, read_timeout=0.5)
-
-    monkeypatch.setattr(Klarna, "__init__", init)
 
 
 class Paid:
@@ -177,8 +167,9 @@ async def test_klarna_refuses(paid: Paid) -> None:
     [("late", True), ("drop_after", True), ("error_after", True), ("drop_before", False)],
 )
 async def test_an_answer_that_is_lost(paid: Paid, kind: str, took_effect: bool) -> None:
-    paid.klarna.fault("update", kind, seconds=2)
-    answer = await paid.update(25000, 202)
+    paid.klarna.fault("update", kind)
+    with impatient(Klarna):
+        answer = await paid.update(25000, 202)
     assert (answer["amount"], answer["status"]) == (40000, "AUTHORIZED")
     assert paid.order()[0] == (15000 if took_effect else 30000)
     for verb, body in (("capture", {"amount": 1}), ("void", None)):

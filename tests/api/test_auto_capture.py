@@ -17,6 +17,7 @@ from backend.psp.card_gateway import CardGateway
 from backend.worker import start
 from tests.support.card_gateway import CAPTURE_TIMES_OUT, Acquirer
 from tests.support.checkout import ON, Merchant, profile, session_body
+from tests.support.patience import impatient
 
 AUTO = session_body()["configuration"] | {"auto_capture": True}
 
@@ -147,18 +148,13 @@ async def test_a_merchant_who_acts_stops_it(
 
 
 async def test_a_capture_that_is_not_answered_is_not_sent_twice(
-    merchant: Merchant, acquirer: Acquirer, monkeypatch: pytest.MonkeyPatch
+    merchant: Merchant, acquirer: Acquirer
 ) -> None:
-    real = CardGateway.__init__
-
-    def impatient(self: CardGateway, *args: Any, **more: Any) -> None:
-        real(self, *args, **more, connect_timeout=1.0, read_timeout=0.5)
-
-    monkeypatch.setattr(CardGateway, "__init__", impatient)
     transaction_id = await merchant.paid(
         acquirer, 40000, number=CAPTURE_TIMES_OUT, configuration=AUTO
     )
-    assert await capture_due(merchant.ctx) == 1
+    with impatient(CardGateway):
+        assert await capture_due(merchant.ctx) == 1
     assert (await row(merchant)).state == "due"
     merchant.clock.ahead += timedelta(seconds=61)
     # While it is not known how it ended there is no second one.

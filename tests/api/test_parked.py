@@ -16,24 +16,12 @@ from backend.payments.attempts import reopen
 from backend.payments.parked import Parked, Said, WordNeeded, list_parked, resolve
 from backend.payments.reconcile import reconcile_due
 from backend.payments.tables import Transaction
-from backend.psp.card_gateway import CardGateway
 from backend.sessions.view import PageState
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, Merchant, profile
 
 SAID = Said("Berit", "the acquirer's support says so")
 NONE = timedelta()
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connector that waits half a second for an answer."""
-    real = CardGateway.__init__
-
-    def init(self: CardGateway, *args: Any, **more: Any) -> None:
-        real(self, *args, **more, connect_timeout=1.0, read_timeout=0.5)
-
-    monkeypatch.setattr(CardGateway, "__init__", init)
 
 
 class Shop:

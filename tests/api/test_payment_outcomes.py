@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -27,17 +26,7 @@ from tests.api.paying import (
 )
 from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, Acquirer
 from tests.support.checkout import Merchant, profile
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connector that waits half a second for an answer."""
-    real = CardGateway.__init__
-
-    def init(self: CardGateway, *args: Any, **more: Any) -> None:
-        real(self, *args, **more, connect_timeout=1.0, read_timeout=0.5)
-
-    monkeypatch.setattr(CardGateway, "__init__", init)
+from tests.support.patience import impatient
 
 
 async def test_the_bank_does_not_answer(merchant: Merchant, acquirer: Acquirer) -> None:
@@ -65,13 +54,14 @@ async def test_the_bank_does_not_answer(merchant: Merchant, acquirer: Acquirer) 
 @pytest.mark.parametrize("found_by", ["press", "reconciler"])
 @pytest.mark.parametrize("kind", ["drop_after", "late"])
 async def test_the_answer_to_create_is_lost(
-    merchant: Merchant, acquirer: Acquirer, impatient: None, kind: str, found_by: str
+    merchant: Merchant, acquirer: Acquirer, kind: str, found_by: str
 ) -> None:
     """Done there, not known here: the same key finds the same payment."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
-    acquirer.fault("create", kind, seconds=1)
-    assert (await merchant.press_pay(session_id)).state == "unknown"
+    acquirer.fault("create", kind)
+    with impatient(CardGateway):
+        assert (await merchant.press_pay(session_id)).state == "unknown"
     shown = await merchant.view(session_id)
     assert (shown.state, shown.redirect_url) == (PageState.PAYING, None)
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)

@@ -15,6 +15,7 @@ from tests.psp.klarna_shop import Shop
 from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider, Provider
 from tests.psp.till import WRITES, Till, verbs_of
 from tests.support.card_gateway import Acquirer
+from tests.support.patience import IMPATIENT_SECONDS
 from tests.support.sandbox import Listener, Sandbox
 
 WEBHOOK_SECRET = "whsec_not_used_for_signing_in_these_tests"
@@ -54,15 +55,21 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def gateway(acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient) -> CardGateway:
-    """A connector that waits half a second for an answer."""
+    return CardGateway(
+        acquirer.base_url, secret_key, WEBHOOK_SECRET, http, lambda: datetime.now(UTC)
+    )
+
+
+@pytest.fixture
+def impatient(acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient) -> CardGateway:
+    """As `gateway`, for answers that do not come: it waits half a second for them."""
     return CardGateway(
         acquirer.base_url,
         secret_key,
         WEBHOOK_SECRET,
         http,
         lambda: datetime.now(UTC),
-        connect_timeout=1.0,
-        read_timeout=0.5,
+        read_timeout=IMPATIENT_SECONDS,
     )
 
 

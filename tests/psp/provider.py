@@ -15,6 +15,9 @@ from backend.psp.protocol import Connector, Notification, PaymentRequest
 from backend.rules.money import Money
 from tests.support.sandbox import Listener, Sandbox
 
+PATIENT_SECONDS = 20.0
+"""As long as a checkout waits for an answer."""
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -66,7 +69,7 @@ class Provider(ABC):
 
     @abstractmethod
     def connect(
-        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
         """A connector with this merchant's credentials, at any address."""
 
@@ -98,7 +101,7 @@ class Provider(ABC):
         """What was refunded, by the sandbox's own word."""
         raise NotImplementedError
 
-    def connector(self, *, read_timeout: float = 0.5) -> Connector:
+    def connector(self, *, read_timeout: float = PATIENT_SECONDS) -> Connector:
         return self.connect(self.sandbox.base_url, self.http, read_timeout=read_timeout)
 
     def fault(self, verb: str, kind: str, **more: object) -> None:

@@ -19,7 +19,7 @@ from backend.psp.klarna import Klarna
 from backend.psp.protocol import Connector, Notification
 from backend.psp.swedbankpay import SwedbankPay
 from backend.psp.swish import Swish
-from tests.psp.provider import Provider, now
+from tests.psp.provider import PATIENT_SECONDS, Provider, now
 from tests.psp.vipps_provider import VippsProvider
 
 
@@ -38,7 +38,7 @@ class CardGatewayProvider(Provider):
         self._webhook_secret = response.json()["secret"]
 
     def connect(
-        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
         return CardGateway(
             base_url,
@@ -46,7 +46,6 @@ class CardGatewayProvider(Provider):
             self._webhook_secret,
             http,
             now,
-            connect_timeout=1.0,
             read_timeout=read_timeout,
         )
 
@@ -91,7 +90,7 @@ class KlarnaProvider(Provider):
         self._username, self._password = f"PK_{self.merchant[:8]}", f"klarna_test_{self.merchant}"
 
     def connect(
-        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
         return Klarna(
             base_url,
@@ -99,7 +98,6 @@ class KlarnaProvider(Provider):
             self._password,
             http,
             now,
-            connect_timeout=1.0,
             read_timeout=read_timeout,
         )
 
@@ -145,7 +143,7 @@ class SwedbankPayProvider(Provider):
     verbs = Provider.verbs | {"refund": "reversal", "void": "cancel"}
 
     def connect(
-        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
         return SwedbankPay(
             self.product,
@@ -154,7 +152,6 @@ class SwedbankPayProvider(Provider):
             "5cabf558-5283-482f-b252-4d58e06f6f3b",
             http,
             now,
-            connect_timeout=1.0,
             read_timeout=read_timeout,
         )
 
@@ -234,7 +231,7 @@ class BamboraProvider(Provider):
         self.sandbox.admin("merchants", **self.key)
 
     def connect(
-        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
         account = Account(
             checkout_api_url=f"{base_url}/checkout-api",
@@ -242,9 +239,7 @@ class BamboraProvider(Provider):
             transaction_api_url=f"{base_url}/transaction-api",
             **self.key,
         )
-        return Bambora(
-            self.product, account, http, now, connect_timeout=1.0, read_timeout=read_timeout
-        )
+        return Bambora(self.product, account, http, now, read_timeout=read_timeout)
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -310,7 +305,7 @@ class SwishProvider(Provider):
         self.number = f"123{int(self.merchant[:10], 16) % 10**7:07d}"
 
     def connect(
-        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
         return Swish(
             f"{base_url}/swish-cpcapi",
@@ -319,7 +314,6 @@ class SwishProvider(Provider):
             now,
             address_secret=self.merchant,
             app_url=f"{self.sandbox.base_url}/app",
-            connect_timeout=1.0,
             read_timeout=read_timeout,
         )
 

@@ -105,8 +105,9 @@ async def test_giving_up_loses_to_the_payer(till: Till) -> None:
 @pytest.mark.parametrize("kind", [*EFFECT_NOT_TOLD, *NO_EFFECT])
 async def test_giving_up_without_an_answer(till: Till, kind: str) -> None:
     reference, _ = await till.created()
-    till.provider.fault("abort", kind, seconds=0.8)
-    assert (await till.connector.abort(reference, "abort-1")).outcome is Outcome.UNKNOWN
+    till.provider.fault("abort", kind)
+    with till.impatient():
+        assert (await till.connector.abort(reference, "abort-1")).outcome is Outcome.UNKNOWN
     state = (await till.read(reference)).state
     assert state is (PaymentState.FAILED if kind in EFFECT_NOT_TOLD else PaymentState.OPEN)
     assert (await till.connector.abort(reference, "abort-2")).outcome is Outcome.DONE
@@ -135,7 +136,7 @@ async def test_many_at_once_never_exceed(till: Till) -> None:
     """Eight commands of a third each, every key twice, all at the same moment."""
     third = Money(till.whole.amount // 3, till.provider.currency)
     keys = [f"key-{number % 4}" for number in range(8)]
-    connector = till.provider.connector(read_timeout=5.0)
+    connector = till.connector
     if not till.provider.one_phase and till.provider.multi_capture:
         reference = await till.paid()
         results = await asyncio.gather(
@@ -250,8 +251,9 @@ async def test_the_same_key_has_one_page_or_shows_only_one(till: Till) -> None:
 @pytest.mark.parametrize("kind", ["late", "drop_after"])
 async def test_a_lost_page_is_made_or_found_again(till: Till, kind: str) -> None:
     request = till.provider.request()
-    till.provider.fault("create", kind, seconds=0.8)
-    lost = await till.connector.create_payment(request)
+    till.provider.fault("create", kind)
+    with till.impatient():
+        lost = await till.connector.create_payment(request)
     assert (lost.outcome, lost.redirect_url) == (Outcome.UNKNOWN, None)
     query = OperationQuery(OperationKind.AUTHORIZE, "", request.key, request.amount)
     found = await till.connector.fetch_operation(query)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,6 +19,7 @@ from backend.psp.protocol import (
 )
 from backend.rules.money import Money
 from tests.psp.providers import Provider
+from tests.support.patience import IMPATIENT_SECONDS
 
 EFFECT_NOT_TOLD = ("late", "drop_after", "error_after")
 NO_EFFECT = ("drop_before", "error_before")
@@ -36,6 +39,14 @@ class Till:
         self.connector = provider.connector()
         self.whole = Money(30000, provider.currency)
         self.part = Money(20000, provider.currency)
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """In here half a second is waited for an answer: around one that does not come."""
+        patient = self.connector
+        self.connector = self.provider.connector(read_timeout=IMPATIENT_SECONDS)
+        yield
+        self.connector = patient
 
     async def created(self, **changes: object) -> tuple[str, str]:
         """Reference and address of a new payment that nobody has paid."""

@@ -10,7 +10,7 @@ import httpx
 from backend.psp.protocol import Connector
 from backend.psp.vipps import EVENTS, Vipps
 from backend.psp.vipps_wire import Account as VippsAccount
-from tests.psp.provider import Provider, now
+from tests.psp.provider import PATIENT_SECONDS, Provider, now
 
 
 class VippsProvider(Provider):
@@ -43,7 +43,7 @@ class VippsProvider(Provider):
         }
 
     def connect(
-        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = 0.5
+        self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
         return Vipps(
             VippsAccount(**(self.credentials | {"base_url": base_url})),
@@ -51,7 +51,6 @@ class VippsProvider(Provider):
             now,
             webhook_secret=self._webhook_secret,
             webhook_url=self.listener.url,
-            connect_timeout=1.0,
             read_timeout=read_timeout,
         )
 

@@ -1,0 +1,28 @@
+"""How long is waited for a provider's answer that is known not to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+IMPATIENT_SECONDS = 0.5
+
+
+@contextmanager
+def impatient(connector: type) -> Iterator[None]:
+    """In here this kind of connector waits half a second for an answer.
+
+    Around what is not answered, and nothing else: on a busy machine any other answer may take
+    longer, and would be taken for lost.
+    """
+    real = connector.__init__
+
+    def init(self: Any, *args: Any, **more: Any) -> None:
+        real(self, *args, **more, read_timeout=IMPATIENT_SECONDS)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connector, "__init__", init)
+        yield
