@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -43,6 +44,15 @@ async def secret_key(merchant: Merchant) -> str:
     async with merchant.ctx.db.reading() as db:
         stored = await get_profile(db, ACCOUNT, "default")
     return str(connections_of(merchant.ctx, stored)[OPTION]["secret_key"])
+
+
+async def is_asked(acquirer: Acquirer) -> None:
+    """Until the call has come that a fault was meant for."""
+    for _ in range(1500):
+        if not acquirer.faults_left():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the acquirer was not asked")
 
 
 def ahead(merchant: Merchant, acquirer: Acquirer, seconds: int) -> None:

@@ -19,8 +19,10 @@ from backend.payments.reconcile import reconcile_due
 from backend.payments.tables import Operation
 from backend.psp.card_gateway import CardGateway
 from backend.sessions.tables import CheckoutSession
+from tests.api.paying import is_asked
 from tests.support.card_gateway import CAPTURE_TIMES_OUT, Acquirer
 from tests.support.checkout import ACCOUNT, Merchant, session_body, sign_in
+from tests.support.patience import impatient
 
 CARDS = f"/v1/accounts/{ACCOUNT}/wallets/cards"
 WALLETS = f"/v1/accounts/{ACCOUNT}/wallets/transactions"
@@ -177,12 +179,10 @@ async def test_a_capture_whose_process_died_is_found_again(
 ) -> None:
     transaction_id = await merchant.paid(acquirer, 40000)
     path = f"/v1/transactions/{transaction_id}/capture"
-    acquirer.fault("capture", "late", seconds=2)
+    acquirer.fault("capture", "late")
     first = asyncio.create_task(keyed(merchant, path, {"amount": 40000}))
-    for _ in range(250):
-        if await operations(merchant):
-            break
-        await asyncio.sleep(0.02)
+    # Not only written down: the acquirer has been asked, and has done it.
+    await is_asked(acquirer)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -190,7 +190,7 @@ async def test_a_capture_whose_process_died_is_found_again(
     assert operation.state == "pending"
     # Asked again, and told again, once the reconciler has read how it ended.
     repeat = asyncio.create_task(keyed(merchant, path, {"amount": 40000}))
-    await asyncio.sleep(2.2)
+    await asyncio.sleep(0.2)  # mostly it waits by then; it is told the same if it asks later
     merchant.clock.ahead += timedelta(seconds=merchant.ctx.settings.operation_grace + 1)
     assert await reconcile_due(merchant.ctx) == 1
     answer = await repeat
@@ -202,17 +202,12 @@ async def test_a_capture_whose_process_died_is_found_again(
 
 
 async def test_a_capture_that_is_not_answered_is_answered_later(
-    merchant: Merchant, acquirer: Acquirer, monkeypatch: pytest.MonkeyPatch
+    merchant: Merchant, acquirer: Acquirer
 ) -> None:
-    real = CardGateway.__init__
-
-    def impatient(self: CardGateway, *args: Any, **more: Any) -> None:
-        real(self, *args, **more, connect_timeout=1.0, read_timeout=0.5)
-
-    monkeypatch.setattr(CardGateway, "__init__", impatient)
     transaction_id = await merchant.paid(acquirer, 40000, number=CAPTURE_TIMES_OUT)
     path = f"/v1/transactions/{transaction_id}/capture"
-    first = await keyed(merchant, path, {"amount": 40000})
+    with impatient(CardGateway):
+        first = await keyed(merchant, path, {"amount": 40000})
     assert first.status_code == 202
     again = await keyed(merchant, path, {"amount": 40000})
     assert again.status_code == 202

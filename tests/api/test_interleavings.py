@@ -19,9 +19,12 @@ from backend.payments.operations import finish
 from backend.payments.reconcile import reconcile_due
 from backend.payments.store import connector_of
 from backend.payments.tables import Operation, Transaction
+from backend.psp.card_gateway import CardGateway
 from backend.psp.protocol import Outcome, Result
+from tests.api.paying import is_asked
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, OPTION, Merchant
+from tests.support.patience import impatient
 
 LATER = timedelta(seconds=130)
 
@@ -49,7 +52,8 @@ async def with_lost_refund(merchant: Merchant, acquirer: Acquirer, **fault: Any)
     await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 40000})
     acquirer.fault("refund", **fault)
     path = f"/v1/transactions/{transaction_id}/refund"
-    answer = await merchant.api.post(path, json={"amount": 12000})
+    with impatient(CardGateway):
+        answer = await merchant.api.post(path, json={"amount": 12000})
     assert answer.status_code == 202, answer.text
     return transaction_id, str(card["card_id"])
 
@@ -69,7 +73,6 @@ async def test_a_call_held_up_on_its_way_is_not_taken_for_one_that_failed(
 ) -> None:
     """It is not seen for longer than a provider may take, and has its effect after that: told as
     refused, the merchant would refund once more."""
-    merchant.ctx.settings.operation_grace = 1
     transaction_id, _ = await with_lost_refund(merchant, acquirer, kind="hang", seconds=3.0)
     merchant.clock.ahead += LATER
     assert await reconcile_due(merchant.ctx) == 1
@@ -77,7 +80,10 @@ async def test_a_call_held_up_on_its_way_is_not_taken_for_one_that_failed(
     again = f"/v1/transactions/{transaction_id}/refund"
     await merchant.post(again, {"amount": 12000}, expect=409)
     assert await refunded_at_acquirer(merchant, transaction_id) == 0
-    await asyncio.sleep(2.5)
+    for _ in range(300):
+        if await refunded_at_acquirer(merchant, transaction_id):
+            break
+        await asyncio.sleep(0.1)
     merchant.clock.ahead += LATER
     assert await reconcile_due(merchant.ctx) == 1
     assert (await operation_of(merchant, transaction_id, "refund")).state == "done"
@@ -215,7 +221,7 @@ async def test_a_refusal_of_one_call_does_not_end_what_another_was_given(
     session_id = await merchant.ready(40000, card)
     acquirer.fault("create", "late", seconds=1.0)
     first = asyncio.create_task(merchant.press_pay(session_id))
-    await asyncio.sleep(0.4)
+    await is_asked(acquirer)
     merchant.clock.ahead += timedelta(seconds=10)
     second = await merchant.press_pay(session_id)
     assert second.state == "redirect"
@@ -226,13 +232,15 @@ async def test_a_refusal_of_one_call_does_not_end_what_another_was_given(
 async def test_a_late_refusal_does_not_undo_a_delivery(merchant: Merchant) -> None:
     """The first process waits for an answer for longer than its claim; another is told yes."""
     asked = 0
+    first_asked, another_told = asyncio.Event(), asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal asked
         asked += 1
         status = "200 OK"
         if asked == 1:
-            await asyncio.sleep(0.8)
+            first_asked.set()
+            await another_told.wait()
             status = "503 Service Unavailable"
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
         await writer.drain()
@@ -246,9 +254,10 @@ async def test_a_late_refusal_does_not_undo_a_delivery(merchant: Merchant) -> No
     await merchant.press_pay(await merchant.ready(40000, card, url=url))
     async with server:
         first = asyncio.create_task(deliver_due(merchant.ctx))
-        await asyncio.sleep(0.3)
+        await first_asked.wait()
         merchant.clock.ahead += 2 * LATER
         assert await deliver_due(merchant.ctx) == 1
+        another_told.set()
         await first
     async with merchant.ctx.db.reading() as db:
         (row,) = list(await db.exec(select(Delivery)))
@@ -273,5 +282,5 @@ async def test_a_worker_outlives_any_number_of_failures(
     monkeypatch.setattr(worker, "reconcile_due", work)
     monkeypatch.setattr(worker.log, "exception", lambda *args: None)
     running = worker.start(merchant.ctx)
-    await asyncio.wait_for(recovered.wait(), 20)
+    await asyncio.wait_for(recovered.wait(), 120)
     await running.stop()
