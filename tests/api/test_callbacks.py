@@ -74,7 +74,7 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture
 def more_settings() -> dict[str, Any]:
-    return {"allow_insecure_callbacks": True, "callback_timeout": 0.5, "callback_attempts": 4}
+    return {"allow_insecure_callbacks": True, "callback_timeout": 30, "callback_attempts": 4}
 
 
 @pytest.fixture
@@ -223,6 +223,7 @@ async def test_what_may_pass_is_tried_again_after_growing_gaps(
         shop.statuses = [500, 503, 599, 500]
     elif failure == "time-out":
         shop.wait = 5.0
+        merchant.ctx.settings.callback_timeout = 0.5
     else:
         url = "http://127.0.0.1:1"
     await paid(merchant, f"{url}/callback")
@@ -299,7 +300,7 @@ async def test_a_name_with_norwegian_letters(
 class TestInProduction:
     @pytest.fixture
     def more_settings(self) -> dict[str, Any]:
-        return {"callback_timeout": 0.5}
+        return {}
 
     async def test_http_and_private_addresses_are_not_sent_to(
         self, merchant: Merchant, shop: Shop, names: dict[str, list[str]]
@@ -333,7 +334,6 @@ class TestInProduction:
 
 
 async def test_two_workers_never_send_one_row_at_once(merchant: Merchant, shop: Shop) -> None:
-    merchant.ctx.settings.callback_timeout = 30  # what is late here is no failed try
     for number in range(12):
         await paid(merchant, f"{shop.url}/{number}")
     other = context.create(merchant.ctx.settings, merchant.clock)

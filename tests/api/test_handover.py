@@ -32,7 +32,7 @@ def gateway() -> Iterator[Receiver]:
 async def shop(database_url: str, acquirer: Acquirer, gateway: Receiver) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
         database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}",
-        sms_url=f"{gateway.url}/messages", sms_timeout=2.0,
+        sms_url=f"{gateway.url}/messages",
     )  # fmt: skip
     yield merchant
     await merchant.audit()

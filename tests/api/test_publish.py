@@ -43,7 +43,6 @@ async def shop(database_url: str, acquirer: Acquirer, gateway: Receiver) -> Asyn
     merchant = await open_merchant(
         database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}",
         sms_url=f"{gateway.url}/messages", sms_token="the gateway's key", sms_sender="Butikken",
-        sms_timeout=2.0,
     )  # fmt: skip
     yield merchant
     await close_merchant(merchant)

@@ -197,14 +197,16 @@ async def test_each_try_keeps_what_was_sent_and_what_came_back(
 
 async def test_a_server_that_lets_us_wait(told: Merchant, shop: Receiver) -> None:
     shop.slow_seconds = 2.5
+    told.ctx.settings.callback_timeout = 0.5
     session_id = await told.ready(1000, await told.card(1000), url=callback_to(shop))
     await told.press_pay(session_id)
     await deliver(told)
     shop.slow_seconds = 0
+    told.ctx.settings.callback_timeout = 30
     await until_quiet(told)
     (one,) = (await told.get(f"{DELIVERIES}?subject={session_id}"))["deliveries"]
     whole = await told.get(f"{DELIVERIES}/{one['id']}")
-    assert whole["tries"][0]["error"] == "no answer within 1.5 s"
+    assert whole["tries"][0]["error"] == "no answer within 0.5 s"
     assert (whole["state"], len(whole["tries"])) == ("delivered", 2)
 
 

@@ -31,8 +31,8 @@ async def shop(
 ) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
         database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}", smtp_url=post.url,
-        smtp_tls="none", smtp_sender="kvittering@checkout.example", smtp_timeout=3.0,
-        sms_url=f"{gateway.url}/messages", sms_timeout=2.0,
+        smtp_tls="none", smtp_sender="kvittering@checkout.example",
+        sms_url=f"{gateway.url}/messages",
     )  # fmt: skip
     yield merchant
     await merchant.audit()

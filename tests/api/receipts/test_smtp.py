@@ -55,7 +55,7 @@ async def told(shop: Merchant) -> dict[str, Any]:
 
 @asynccontextmanager
 async def checkout(sqlite_url: str, acquirer: Acquirer, **settings: Any) -> AsyncIterator[Merchant]:
-    defaults = {"smtp_sender": "kvittering@checkout.example", "smtp_timeout": 1.0}
+    defaults = {"smtp_sender": "kvittering@checkout.example"}
     key = f"sk_test_{uuid.uuid4().hex}"
     shop = await open_merchant(sqlite_url, acquirer.base_url, key, **defaults | settings)
     try:
@@ -117,7 +117,8 @@ async def test_a_server_that_says_nothing(sqlite_url: str, acquirer: Acquirer) -
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
-        async with checkout(sqlite_url, acquirer, smtp_url=url, smtp_tls="none") as shop:
+        settings = {"smtp_url": url, "smtp_tls": "none", "smtp_timeout": 1.0}
+        async with checkout(sqlite_url, acquirer, **settings) as shop:
             await paid(shop)
             await deliver(shop)
             one = await told(shop)
