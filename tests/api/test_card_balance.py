@@ -97,7 +97,9 @@ async def test_a_life_of_a_card(merchant: Merchant, acquirer: Acquirer) -> None:
 
 
 async def test_the_merchants_own_drawdowns(merchant: Merchant) -> None:
-    card = await merchant.card(50000)
+    # The moments that are shown have four figures of a PIN in them now and then.
+    long = {"format": {"length": 12, "characters": True}}
+    card = await merchant.card(50000, pin=long)
     await move(merchant, card, ref_id="a", amount=1000)
     await move(merchant, card, ref_id="b", amount=2000, pending=True)
     given_back = await move(merchant, card, ref_id="c", amount=3000, pending=True)
