@@ -190,7 +190,7 @@ async def test_a_read_makes_up_for_the_release_that_is_owed(provider: VippsProvi
 
 async def test_the_payer_says_yes_while_we_give_up(provider: VippsProvider) -> None:
     """The approval stays: what to do with it is decided by who reads it."""
-    connector = provider.connector(read_timeout=20.0)
+    connector = provider.connector()
     for _ in range(5):
         made = await connector.create_payment(provider.request())
         assert made.reference is not None and made.redirect_url is not None
@@ -209,9 +209,9 @@ async def test_nobody_answers(provider: VippsProvider) -> None:
     connector = provider.connector()
     made = await connector.create_payment(provider.request())
     assert made.reference is not None
-    provider.sandbox.admin("clock", advance=599)
+    provider.sandbox.admin("clock", advance=540)
     assert (await connector.fetch(made.reference)).state is PaymentState.OPEN
-    provider.sandbox.admin("clock", advance=2)
+    provider.sandbox.admin("clock", advance=61)
     over = await connector.fetch(made.reference)
     assert (over.state, over.declined) == (PaymentState.FAILED, None)
 
