@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.browser import NO_ASKING, chromium_arguments, find_chromium
 from tests.support.postgres import PostgresServer, running_server
@@ -18,6 +19,11 @@ from tests.support.postgres import PostgresServer, running_server
 from playwright.sync_api import Browser, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# A machine that does other things too takes a second where mostly a millisecond is taken; how long
+# one example takes is no property of what is tested.
+settings.register_profile("gavekort", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gavekort")
 
 _TEMPLATE = "gavekort_template"
 _numbers = itertools.count(1)
