@@ -65,7 +65,7 @@ def test_an_automatic_capture_is_made_once(checkout: Checkout, step: str) -> Non
         query = "SELECT state FROM auto_capture WHERE transaction_id = :id"
         return bool(checkout.rows(query, id=transaction)[0]["state"] == "done")
 
-    for turn in range(10):
+    for turn in range(40):
         checkout.set_clock(turn * STEP_SECONDS)
         if checkout.wait(is_done, 0.3):
             break

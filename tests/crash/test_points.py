@@ -98,7 +98,7 @@ def test_killed_when_the_payer_has_paid(checkout: Checkout, point: str, then: st
         assert checkout.session_state(session) == "paid"
     if then == "is_notified":
         # The acquirer tries again by itself; no time of ours has to pass for it.
-        assert checkout.wait(lambda: checkout.session_state(session) == "paid", 8)
+        assert checkout.wait(lambda: checkout.session_state(session) == "paid", 30)
     checkout.settle()
     checkout.check(session)
     assert checkout.live_transaction(session)["status"] == "AUTHORIZED"

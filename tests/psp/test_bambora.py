@@ -50,7 +50,7 @@ async def paid(bambora: BamboraProvider) -> str:
 
 
 async def callback(bambora: BamboraProvider, count: int = 1) -> Received:
-    for _ in range(250):
+    for _ in range(1500):
         if len(bambora.listener.received) >= count:
             return bambora.listener.received[count - 1]
         await asyncio.sleep(0.02)

@@ -30,7 +30,7 @@ def _told(provider: Provider, reference: str) -> list[Received]:
 
 
 async def _wait_for(provider: Provider, reference: str, count: int = 1) -> list[Received]:
-    for _ in range(250):
+    for _ in range(1500):
         if len(found := _told(provider, reference)) >= count:
             return found
         await asyncio.sleep(0.02)
@@ -82,7 +82,7 @@ async def test_told_wrongly_signed(till: Till) -> None:
     reference, url = await till.created()
     till.provider.sandbox.fault("notify", "forge", times=20)
     till.provider.approve(url)
-    for _ in range(250):
+    for _ in range(1500):
         if till.provider.listener.received:
             break
         await asyncio.sleep(0.02)
@@ -115,7 +115,7 @@ async def test_tried_again_until_it_is_heard(till: Till) -> None:
     till.provider.approve(url)
     await _wait_for(till.provider, reference)
     received = till.provider.listener.received
-    for _ in range(250):
+    for _ in range(1500):
         # The one that was turned away, once more: it may be about something else than a reference.
         if any(_same(one, received[0]) for one in received[1:]):
             return

@@ -192,7 +192,7 @@ def served(app: Any, port_of: socket.socket) -> Iterator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=30)
         port_of.close()
         assert not thread.is_alive()
 

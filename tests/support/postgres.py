@@ -26,7 +26,7 @@ import psycopg
 from pytest_postgresql.janitor import DatabaseJanitor
 
 SUPERUSER = "postgres"
-START_SECONDS = 30
+START_SECONDS = 90
 _PR_SET_PDEATHSIG = 1
 
 # Durability is for data that outlives the test run.

@@ -54,8 +54,10 @@ def test_a_token_is_renewed_at_half_its_life(shop: RunningShop) -> None:
     shop.api.expires_in = 1
     shop.buy()
     time.sleep(0.6)
+    # On a slow machine half a second may pass in a purchase as well.
+    before = len(shop.api.token_requests)
     shop.buy()
-    assert len(shop.api.token_requests) == 2
+    assert len(shop.api.token_requests) > before
 
 
 @pytest.mark.parametrize(
@@ -174,14 +176,14 @@ def test_the_program_starts_answers_and_stops(tmp_path: Path, repository: Path) 
         assert _answers(f"{url}/healthz")
         assert (tmp_path / "shop" / "shop.db").is_file()
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=5)
+        process.wait(timeout=30)
     finally:
         process.kill()
         process.wait()
 
 
 def _answers(url: str) -> bool:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             return httpx.get(url).status_code == 200

@@ -49,7 +49,7 @@ def test_a_child_is_waited_for_and_stopped() -> None:
     program = _program("a server", _SERVER, str(port), port=port)
     with Supervisor() as children:
         children.start(program)
-        children.wait_ready(program, 15)
+        children.wait_ready(program, 60)
         assert _listens(port)
     assert not _listens(port)
 
@@ -64,7 +64,7 @@ def test_a_child_that_does_not_listen_to_sigterm_is_killed_within_the_grace(
             children.check()
             time.sleep(0.02)
         begin = time.monotonic()
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30  # it wanted to stay for 60
 
 
 def test_a_child_that_ends_is_named_with_its_status() -> None:
@@ -110,7 +110,7 @@ def test_children_die_with_a_parent_that_is_killed_outright(
         f" dict(os.environ), 'http://127.0.0.1:{port}/')\n"
         "with Supervisor() as children:\n"
         "    children.start(program)\n"
-        "    children.wait_ready(program, 15)\n"
+        "    children.wait_ready(program, 60)\n"
         "    print('ready', flush=True)\n"
         "    children.watch()\n"
     )
@@ -122,7 +122,7 @@ def test_children_die_with_a_parent_that_is_killed_outright(
         assert parent.stdout.readline() == "ready\n"
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while _listens(port) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _listens(port)
