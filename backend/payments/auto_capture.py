@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from backend.context import Backend
 from backend.errors import Conflict, GavekortError
 from backend.payments.operations import Command, operate
-from backend.payments.store import claim_due, open_operation, position_of
+from backend.payments.store import claim_due, open_operation
 from backend.payments.tables import AutoCapture, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules.transaction import RuleBroken, Status, check_capture
@@ -58,7 +58,8 @@ async def _try(ctx: Backend, row: AutoCapture) -> None:
     command = Command(
         account_id=transaction.account_id, transaction_id=transaction.id,
         kind=OperationKind.CAPTURE, created_by=CREATED_BY, automatic=True,
-        amount=position_of(transaction).capturable.total,
+        # All there is when the capture is written: the authorization may be updated until then.
+        amount=None,
     )  # fmt: skip
     try:
         operation = await operate(ctx, command)

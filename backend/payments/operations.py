@@ -70,7 +70,8 @@ class OperationRefused(InvalidRequest):
 @dataclass(frozen=True, slots=True)
 class Command:
     """What a merchant asks for. `amount` in minor units, not used for a void; for an update what
-    is authorized from then on, None where that stays. `final` on a capture releases what is left.
+    is authorized from then on, None where that stays; of a capture None for all that is left.
+    `final` on a capture releases what is left.
     """
 
     account_id: str
@@ -195,6 +196,8 @@ async def _split(
     amount = amount_of(transaction, command.amount)
     if command.kind is OperationKind.CAPTURE:
         rules.check_capture(status)
+        if command.amount is None:
+            return position.capturable
         split = rules.split_capture(position, amount)
         left = position.capturable.acquirer - split.acquirer
         if split.acquirer and left and not command.final and not transaction.multi_capture:

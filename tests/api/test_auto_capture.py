@@ -10,13 +10,17 @@ import pytest
 from sqlmodel import select
 
 from backend.accounts.profiles import connections_of, get_profile, save_profile
+from backend.context import Backend
 from backend.payments.auto_capture import capture_due, gap
+from backend.payments.operations import Command, operate
 from backend.payments.reconcile import reconcile_due
-from backend.payments.tables import AutoCapture
+from backend.payments.tables import AutoCapture, Operation
 from backend.psp.card_gateway import CardGateway
 from backend.worker import start
 from tests.support.card_gateway import CAPTURE_TIMES_OUT, Acquirer
 from tests.support.checkout import ON, Merchant, profile, session_body
+from tests.support.klarna import KlarnaSandbox
+from tests.support.klarna_payer import KlarnaPayer
 from tests.support.patience import impatient
 
 AUTO = session_body()["configuration"] | {"auto_capture": True}
@@ -171,5 +175,31 @@ async def test_a_capture_that_is_not_answered_is_not_sent_twice(
     (event,) = [e for e in done["events"] if e["event"] == "CAPTURE" and e["success"]]
     initiated = next(e for e in done["events"] if e["event"] == "INITIATE_CAPTURE")
     assert event["correlation_request_id"] == initiated["request_id"]
+    assert (await row(merchant)).state == "done"
+    await merchant.audit()
+
+
+@pytest.mark.parametrize("amount", [55000, 25000])
+async def test_an_authorization_updated_meanwhile_is_captured_as_it_is_then(
+    merchant: Merchant, klarna: KlarnaSandbox, monkeypatch: pytest.MonkeyPatch, amount: int
+) -> None:
+    """The merchant changes it between the look at what is due and the capture."""
+    payer = KlarnaPayer(merchant, klarna)
+    await merchant.come_back(klarna.pay(await payer.begin(configuration=AUTO)))
+    transaction_id = (await payer.transaction()).id
+    body = {"amount": amount, "items": [{"line_id": "1", "amount": amount}]}
+
+    async def after_an_update(ctx: Backend, command: Command) -> Operation:
+        await merchant.post(f"/v1/transactions/{transaction_id}/authorization", body)
+        return await operate(ctx, command)
+
+    monkeypatch.setattr("backend.payments.auto_capture.operate", after_an_update)
+    assert await capture_due(merchant.ctx) == 1
+    done = await merchant.transaction(transaction_id)
+    assert (done["status"], done["amount"]) == ("CAPTURED", amount)
+    assert await captures(merchant, transaction_id) == [(True, amount)]
+    order = klarna.order(str((await payer.transaction()).psp_reference))
+    assert (order["captured_amount"], order["remaining_authorized_amount"]) == (amount - 10000, 0)
+    assert await merchant.balance(payer.card["card_id"]) == (0, 0, 10000)
     assert (await row(merchant)).state == "done"
     await merchant.audit()
