@@ -20,7 +20,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import JSON, Dialect, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import DateTime, TypeDecorator
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -185,21 +185,29 @@ class Database:
 
 
 def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
-    """Its errors do not show what was written: they go into logs."""
+    # What is written is a payer's, and an error with its statement's values ends in a log.
+    hidden: dict[str, Any] = {"hide_parameters": True}
     if not is_sqlite:
-        return create_async_engine(
-            async_url(url), pool_size=10, max_overflow=20, hide_parameters=True
-        )
+        engine = create_async_engine(async_url(url), pool_size=10, max_overflow=20, **hidden)
+        event.listen(engine.sync_engine, "handle_error", _without_values)
+        return engine
     path = make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+    waits = {"timeout": SQLITE_BUSY_SECONDS}
     engine = create_async_engine(
-        async_url(url), connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_size=8, max_overflow=8,
-        hide_parameters=True,
-    )  # fmt: skip
+        async_url(url), connect_args=waits, pool_size=8, max_overflow=8, **hidden
+    )
     event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
     event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
     return engine
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """PostgreSQL's first line says what is wrong; those after it quote the row."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
 def _on_sqlite_connect(dbapi_connection: Any, _record: Any) -> None:

@@ -1,21 +1,43 @@
-"""What a failed statement says: it ends in a log."""
+"""An error of the database says what is wrong, and quotes nothing of what was to be written."""
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import AsyncIterator
+
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import IntegrityError
 
 from backend.db import Database
 
+TABLE = (
+    "CREATE TABLE kept (phone TEXT UNIQUE, email TEXT NOT NULL, CONSTRAINT a CHECK (email > 'b'))"
+)
+INSERT = text("INSERT INTO kept VALUES (:phone, :email)")
+KARI = {"phone": "+4799887766", "email": "kari@example.com"}
 
-async def test_an_error_does_not_show_what_was_sent(database_url: str) -> None:
-    db = Database(database_url)
-    try:
-        with pytest.raises(DBAPIError) as failed:
-            async with db.unit_of_work() as work:
-                await work.execute(text("SELECT :pin FROM no_such_table"), {"pin": "s3cret-4711"})
-        assert "no_such_table" in str(failed.value)
-        assert "4711" not in str(failed.value)
-    finally:
-        await db.close()
+
+@pytest.fixture
+async def database(bare_database_url: str) -> AsyncIterator[Database]:
+    database = Database(bare_database_url)
+    async with database.unit_of_work() as db:
+        connection = await db.connection()
+        await connection.execute(text(TABLE))
+        await connection.execute(INSERT, KARI)
+    yield database
+    await database.close()
+
+
+@pytest.mark.parametrize("other", [{"email": None}, {"email": "anne@example.com"}, {}])
+async def test_the_row_that_does_not_fit_is_not_quoted(
+    database: Database, other: dict[str, str | None]
+) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        async with database.unit_of_work() as db:
+            await (await db.connection()).execute(INSERT, KARI | other)
+    written = "".join(traceback.format_exception(caught.value))
+    assert "INSERT INTO kept" in written
+    assert "constraint" in written
+    values = [*KARI.values(), *other.values()]
+    assert [value for value in values if value and value in written] == []
