@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from backend.cards.budgets import forget_tries
 from backend.context import Backend
 from backend.idempotency.keys import forget_due
 from backend.outbox.deliver import KINDS, deliver_due
@@ -38,6 +39,7 @@ class Worker:
             asyncio.create_task(self._loop("returned refunds", look_due)),
             asyncio.create_task(self._loop("forget", forget_due)),
             asyncio.create_task(self._loop("forget payers", forget_expired)),
+            asyncio.create_task(self._loop("forget tries", forget_tries)),
             # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
             *(asyncio.create_task(self._loop(kind, partial(_deliver, kind))) for kind in KINDS),
         ]

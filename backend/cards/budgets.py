@@ -1,6 +1,7 @@
 """How often something may be tried: counted in the database, before the try.
 
-Parallel tries cannot outrun it, and a restart forgets nothing.
+Parallel tries cannot outrun it, and a restart forgets nothing. What is past its window counts for
+nothing any more, and the worker deletes it.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import ipaddress
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, update
+from sqlalchemy import case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import col
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.tables import TryBudget
+from backend.context import Backend
+
+_BATCH = 500
 
 
 async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window: timedelta) -> bool:
@@ -52,3 +56,17 @@ async def give_back(db: AsyncSession, scope: str) -> None:
     tries = col(TryBudget.tries)
     change = update(TryBudget).where(col(TryBudget.scope) == scope, tries > 0)
     await db.exec(change.values(tries=tries - 1))
+
+
+async def forget_tries(ctx: Backend) -> int:
+    """Delete budgets that are whole again whatever their window is, one batch; how many."""
+    longest = timedelta(seconds=max(ctx.settings.pin_tries_window, ctx.settings.scc_window))
+    old = col(TryBudget.last_try_at) <= ctx.clock.now() - longest
+    due = select(TryBudget.scope).where(old)
+    async with ctx.db.reading() as db:
+        if (await db.exec(due.limit(1))).first() is None:
+            return 0
+    async with ctx.db.unit_of_work() as db:
+        scopes = list(await db.exec(due.limit(_BATCH).with_for_update(skip_locked=True)))
+        await db.exec(delete(TryBudget).where(col(TryBudget.scope).in_(scopes)))
+        return len(scopes)

@@ -184,4 +184,5 @@ class TryBudget(SQLModel, table=True):
 
     scope: str = Field(primary_key=True, max_length=96)
     tries: int
-    last_try_at: datetime = Field(sa_type=UtcDateTime)
+    last_try_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    """Looked for by the worker, which deletes what is past its window."""

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from backend.cards.budgets import forget_tries
 from backend.cards.tables import TryBudget
 from backend.errors import GiftCardRefused
 from backend.payments.card_balance import read_balance
 from backend.sessions import payer
 from backend.vault import Vault
-from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant
+from backend.worker import start
+from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant, sign_in
 
 SOURCE = "203.0.113.7"
 
@@ -258,3 +260,29 @@ async def test_what_is_typed_is_nowhere_in_the_database(merchant: Merchant) -> N
     typed = (pin[-12:], number[-12:], card["number"], card["pin"])
     for secret in (*typed, SOURCE, merchant.client_secret):
         assert secret not in stored
+
+
+async def test_what_is_past_its_window_is_deleted(merchant: Merchant) -> None:
+    """Every number that is ever guessed, and every payer's address, would leave a row for good."""
+    session_id, card = await merchant.session(), await merchant.card()
+    await add(merchant, session_id, "9999999999999999", "1234", "a")
+    merchant.clock.ahead += timedelta(seconds=merchant.ctx.settings.pin_tries_window - 60)
+    for _ in range(3):
+        await add(merchant, session_id, card["number"], wrong_pin(card), "b")
+    assert await forget_tries(merchant.ctx) == 0
+    merchant.clock.ahead += timedelta(seconds=60)
+    # The session's was tried again since.
+    assert await forget_tries(merchant.ctx) == 2
+    assert await budgets(merchant) == {"session": 4, "card": 3, "source": 3}
+    # What is left still counts: past the card's budget its right PIN is refused.
+    merchant.api.headers["authorization"] = f"Bearer {await sign_in(merchant)}"
+    again = await merchant.session()
+    assert await add(merchant, again, card["number"], card["pin"], "c") is not None
+    merchant.clock.ahead += timedelta(seconds=merchant.ctx.settings.pin_tries_window + 1)
+    worker = start(merchant.ctx)
+    for _ in range(50):
+        if not await budgets(merchant):
+            break
+        await asyncio.sleep(0.1)
+    await worker.stop()
+    assert await budgets(merchant) == {}
