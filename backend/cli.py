@@ -114,6 +114,7 @@ def _serve(options: argparse.Namespace) -> int:
     from pydantic import ValidationError
 
     from backend.frontend import FrontendBuildFailed, ensure_frontend
+    from backend.schema import why_not
 
     try:
         settings = Settings()
@@ -121,6 +122,9 @@ def _serve(options: argparse.Namespace) -> int:
         return _refuse(_what_is_wrong(error))
     if options.workers > 1 and not settings.redis_url:
         return _refuse("several workers need Redis for the page's state: set GAVEKORT_REDIS_URL")
+    wrong = why_not(settings.database_url)
+    if wrong is not None:
+        return _refuse(wrong)
     try:
         ensure_frontend(ROOT)
     except FrontendBuildFailed as failed:
@@ -180,11 +184,12 @@ def _migrate(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
+    from backend.schema import why_not
+
     url = _database_url(options.data_dir)
-    head = "sqlite:///"
-    if url.startswith(head) and not Path(url[len(head) :]).is_file():
-        return _refuse(f"there is no database {url[len(head) :]}")
-    return asyncio.run(_audit_all(url))
+    wrong = why_not(url)
+    # Its own status: 1 says that money differs.
+    return asyncio.run(_audit_all(url)) if wrong is None else _refuse(wrong)
 
 
 async def _audit_all(url: str) -> int:

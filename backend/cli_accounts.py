@@ -25,6 +25,7 @@ from backend.accounts.keys import DEFAULT_SCOPES, create_key, list_keys, revoke_
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import GavekortError
+from backend.schema import why_not
 from backend.settings import Settings
 
 _REFUSED = 2
@@ -80,16 +81,20 @@ def run_with_backend(act: Act, options: argparse.Namespace) -> int:
             f"GAVEKORT_{'_'.join(str(part) for part in entry['loc']).upper()}: {entry['msg']}"
             for entry in error.errors(include_input=False)
         )
-        return _refuse(wrong)
+        return refuse(wrong)
+    old = why_not(settings.database_url)
+    if old is not None:
+        return refuse(old)
     try:
         lines = asyncio.run(_with_backend(settings, act, options))
     except GavekortError as error:
-        return _refuse(error.message)
+        return refuse(error.message)
     print("\n".join(lines))
     return 0
 
 
-def _refuse(text: str) -> int:
+def refuse(text: str) -> int:
+    """Say why on standard error; the exit status."""
     print(f"gavekort: {text}", file=sys.stderr)
     return _REFUSED
 

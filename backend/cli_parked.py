@@ -12,11 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from backend.cli_accounts import run_with_backend
+from backend.cli_accounts import refuse, run_with_backend
 from backend.clock import iso
 from backend.context import Backend
 from backend.db import Database
 from backend.payments.parked import WORDS, Parked, Said, list_parked, resolve
+from backend.schema import why_not
 from backend.settings import Settings
 
 _OLDER_THAN = 900
@@ -54,6 +55,10 @@ def register(commands: Any, database_url: Callable[[Path | None], str]) -> None:
 
 
 def _list_all(url: str, options: argparse.Namespace) -> int:
+    wrong = why_not(url)
+    if wrong is not None:
+        # Not 1, which says that something waits.
+        return refuse(wrong)
     found = asyncio.run(_list(url, options.older_than))
     if options.json:
         print(json.dumps([{**asdict(one), "since": iso(one.since)} for one in found], indent=2))

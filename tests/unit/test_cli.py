@@ -42,8 +42,8 @@ async def seeded_url(sqlite_url: str) -> str:
 
 def test_help_names_every_command(repository: Path) -> None:
     shown = _run(repository, "--help").stdout
-    for command in ("demo", "serve", "sandbox", "shop", "migrate", "audit", "build"):
-        assert f"\n    {command} " in shown
+    for name in ("demo", "serve", "sandbox", "shop", "migrate", "audit", "build"):
+        assert f"\n    {name} " in shown
 
 
 def test_migrate_needs_no_secret_and_may_run_again(
@@ -81,6 +81,25 @@ def test_audit_of_no_database_does_not_make_one(repository: Path, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+NEEDS_A_DATABASE = (
+    ("audit",), ("parked",), ("serve",), ("account", "create", "T12345678", "Fjord & Form"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", NEEDS_A_DATABASE)
+def test_a_database_that_will_not_do_is_told_from_one_that_is_wrong(
+    repository: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Status 1 of `audit` says that money differs, of `parked` that something waits: whoever is
+    called by it at night must not be called by a mistyped address or a forgotten `migrate`."""
+    url = f"sqlite:///{tmp_path / 'none' / 'x.db'}"
+    done = _run(repository, *arguments, GAVEKORT_DATABASE_URL=url, GAVEKORT_SECRET_KEY=_KEY)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("gavekort: there is no database ")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_serve_without_a_secret_says_what_is_missing(repository: Path) -> None:
     done = _run(repository, "serve")
     assert done.returncode == 2
@@ -101,9 +120,9 @@ def test_several_workers_need_redis(repository: Path) -> None:
     assert "GAVEKORT_REDIS_URL" in done.stderr
 
 
-@pytest.mark.parametrize(("command", "option"), [("sandbox", "--data-dir"), ("shop", "--config")])
+@pytest.mark.parametrize(("program", "option"), [("sandbox", "--data-dir"), ("shop", "--config")])
 def test_the_other_programs_get_their_arguments_unread(
-    repository: Path, command: str, option: str
+    repository: Path, program: str, option: str
 ) -> None:
-    assert option in _run(repository, command, "--help").stdout
-    assert _run(repository, command, "--no-such-option").returncode == 2
+    assert option in _run(repository, program, "--help").stdout
+    assert _run(repository, program, "--no-such-option").returncode == 2
