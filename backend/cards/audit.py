@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from sqlalchemy import func
+from sqlalchemy.orm import load_only
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.tables import Card, Hold, LedgerEntry
 
 ACCOUNTS = ("funds", "available", "held", "drawn")
+PORTION = 500
+"""So many rows are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,9 @@ async def audit_cards(db: AsyncSession) -> AsyncIterator[Difference]:
     folded = await _fold(db)
     holds = await _pending_holds(db)
     foreign = await _foreign_currencies(db)
-    for card in await db.exec(select(Card)):
+    some = load_only(*(getattr(Card, name) for name in ("id", *ACCOUNTS)))
+    rows = select(Card).options(some).execution_options(yield_per=PORTION)
+    async for card in await db.stream_scalars(rows):
         sums = folded.pop(card.id, dict.fromkeys(ACCOUNTS, 0))
         for account in ACCOUNTS:
             if sums[account] != getattr(card, account):
