@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.accounts.tables import Account, ApiClient
 from backend.context import Backend
 from backend.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
-from backend.ids import ACCOUNT_ID
+from backend.ids import ACCOUNT_ID, short_id
 
 SCOPES = frozenset(
     {
@@ -79,7 +79,7 @@ async def create_client(ctx: Backend, account_id: str, scopes: frozenset[str]) -
     unknown = scopes - SCOPES
     if unknown:
         raise InvalidRequest(f"unknown scopes: {', '.join(sorted(unknown))}")
-    made = NewClient(secrets.token_urlsafe(16), secrets.token_urlsafe(32))
+    made = NewClient(short_id(), secrets.token_urlsafe(32))
     async with ctx.db.unit_of_work() as db:
         if await db.get(Account, account_id) is None:
             raise NotFound(f"there is no account {account_id}")

@@ -61,6 +61,7 @@ def test_set_up_and_revoke(capsys: pytest.CaptureFixture[str]) -> None:
     # Again changes nothing.
     run(capsys, "account", "create", ACCOUNT, "Another name")
     made = run(capsys, "client", "create", ACCOUNT, "--scopes", "write:checkout, read:checkout")
+    assert made["client_id"].isalnum()  # nothing that a command would take for an option
     answer = token(made["client_id"], made["client_secret"])
     assert answer.status_code == 200, answer.text
     bearer = {"authorization": f"Bearer {answer.json()['access_token']}"}
