@@ -177,16 +177,10 @@ class Storage:
     def schedule(
         self, endpoint: str, event: str, due_at: float, *, forged: bool = False, held: bool = False
     ) -> None:
-        """`held`: until `due_at` or the next `release_held`, whichever comes first."""
+        """`held`: until `due_at`, or until a later one has been tried."""
         self._db.execute(
             "INSERT INTO sendings (endpoint, event, due_at, forged, held) VALUES (?, ?, ?, ?, ?)",
             (endpoint, event, due_at, forged, held),
-        )
-
-    def release_held(self, due_at: float) -> None:
-        self._db.execute(
-            "UPDATE sendings SET held = 0, due_at = ? WHERE held = 1 AND due_at IS NOT NULL",
-            (due_at,),
         )
 
     def due_deliveries(self, now: float) -> list[Delivery]:
@@ -214,8 +208,14 @@ class Storage:
 
     def tried(self, delivery: Delivery, status: str, next_due_at: float | None) -> None:
         self._db.execute(
-            "UPDATE sendings SET tries = tries + 1, last_status = ?, due_at = ? WHERE seq = ?",
+            "UPDATE sendings SET tries = tries + 1, last_status = ?, due_at = ?, held = 0"
+            " WHERE seq = ?",
             (status, next_due_at, delivery.seq),
+        )
+        self._db.execute(
+            "UPDATE sendings SET held = 0, due_at = 0"
+            " WHERE held = 1 AND due_at IS NOT NULL AND seq < ?",
+            (delivery.seq,),
         )
 
     def deliveries_of(self, event: str) -> list[Json]:

@@ -12,7 +12,6 @@ from backend.sandbox.common.storage import Storage
 
 # Until the next notification goes out, which it then follows; or until a tester's patience ends.
 _HELD_BACK_SECONDS = 60.0
-_BEHIND_SECONDS = 0.5
 
 
 class World:
@@ -51,8 +50,6 @@ class World:
         wait = fault.seconds if fault and kind == "delay" else 0.0
         if kind == "swap":
             wait = _HELD_BACK_SECONDS
-        else:
-            self.storage.release_held(now + _BEHIND_SECONDS)
         for target in targets:
             for _ in range(copies):
                 self.storage.schedule(
