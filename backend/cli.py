@@ -114,7 +114,6 @@ def _serve(options: argparse.Namespace) -> int:
     from pydantic import ValidationError
 
     from backend.frontend import FrontendBuildFailed, ensure_frontend
-    from backend.schema import why_not
 
     try:
         settings = Settings()
@@ -122,7 +121,7 @@ def _serve(options: argparse.Namespace) -> int:
         return _refuse(_what_is_wrong(error))
     if options.workers > 1 and not settings.redis_url:
         return _refuse("several workers need Redis for the page's state: set GAVEKORT_REDIS_URL")
-    wrong = why_not(settings.database_url)
+    wrong = cli_accounts.cannot_begin(settings)
     if wrong is not None:
         return _refuse(wrong)
     try:

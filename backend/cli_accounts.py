@@ -22,6 +22,7 @@ from backend.accounts.clients import (
     revoke_client,
 )
 from backend.accounts.keys import DEFAULT_SCOPES, create_key, list_keys, revoke_key
+from backend.accounts.profiles import key_fits
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import GavekortError
@@ -82,15 +83,31 @@ def run_with_backend(act: Act, options: argparse.Namespace) -> int:
             for entry in error.errors(include_input=False)
         )
         return refuse(wrong)
-    old = why_not(settings.database_url)
-    if old is not None:
-        return refuse(old)
+    unfit = cannot_begin(settings)
+    if unfit is not None:
+        return refuse(unfit)
     try:
         lines = asyncio.run(_with_backend(settings, act, options))
     except GavekortError as error:
         return refuse(error.message)
     print("\n".join(lines))
     return 0
+
+
+def cannot_begin(settings: Settings) -> str | None:
+    """What has to be put right first: the database, or the key to it. Under another key no number,
+    PIN or credential would be known, and what is written meanwhile would be lost with the mistake.
+    """
+    return why_not(settings.database_url) or asyncio.run(_wrong_key(settings))
+
+
+async def _wrong_key(settings: Settings) -> str | None:
+    ctx = context.create(settings)
+    try:
+        fits = await key_fits(ctx)
+    finally:
+        await ctx.close()
+    return None if fits else "GAVEKORT_SECRET_KEY is not the one this database was written with"
 
 
 def refuse(text: str) -> int:

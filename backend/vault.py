@@ -16,7 +16,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -103,6 +103,14 @@ class Vault:
     def unseal(self, sealed: str) -> dict[str, Any]:
         value: dict[str, Any] = json.loads(self._fernet.decrypt(sealed.encode()))
         return value
+
+    def opens(self, sealed: str) -> bool:
+        """Whether `sealed` was made under this master secret."""
+        try:
+            self._fernet.decrypt(sealed.encode())
+        except InvalidToken:
+            return False
+        return True
 
 
 def normalise_number(number: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Profile
@@ -111,3 +112,11 @@ def credentials_of(ctx: Backend, profile: Profile, option: str) -> dict[str, Any
     """Of an option that is connected, or was; None where it never was."""
     found = connections_of(ctx, profile).get(option)
     return found if found is not None else retired_of(ctx, profile).get(option)
+
+
+async def key_fits(ctx: Backend) -> bool:
+    """Whether the installation's master secret is the one its profiles were written under; True
+    where there is none yet."""
+    async with ctx.db.reading() as db:
+        sealed = (await db.exec(select(Profile.connections).limit(1))).first()
+    return sealed is None or ctx.vault.opens(sealed)

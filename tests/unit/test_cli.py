@@ -100,6 +100,23 @@ def test_a_database_that_will_not_do_is_told_from_one_that_is_wrong(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "arguments", [("serve",), ("client", "create", "T12345678", "--scopes", "admin:checkout")]
+)
+async def test_another_installations_secret_is_refused(
+    repository: Path, seeded_url: str, arguments: tuple[str, ...]
+) -> None:
+    """Under it no gift card would be found and no provider asked, and what is written would be
+    unreadable once the mistake is put right."""
+    done = _run(
+        repository, *arguments, GAVEKORT_DATABASE_URL=seeded_url, GAVEKORT_SECRET_KEY="x" * 40
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "gavekort: GAVEKORT_SECRET_KEY is not the one this database was written with\n"
+    )
+
+
 def test_serve_without_a_secret_says_what_is_missing(repository: Path) -> None:
     done = _run(repository, "serve")
     assert done.returncode == 2
