@@ -74,6 +74,8 @@ async def activate(ctx: Backend, activation: Activation) -> Card:
             raise InvalidRequest(text, (FieldError("currency", text),))
         _fill(card, activation)
         card.active = True
+        # Source: `reference/dintero-api.md#44-batch-and-activate`, "active_from (default now)".
+        card.active_from = card.active_from or now
         card.activation_ref = activation.ref_id
         query = select(CardToken).where(CardToken.card == card.id, col(CardToken.ref_id).is_(None))
         number = (await db.exec(query)).one()

@@ -36,9 +36,14 @@ async def test_a_batch_is_inactive_until_each_card_is_activated(merchant: Mercha
     assert (active["status"], active["amount"], active["currency"]) == ("unused", 25000, "SEK")
     assert (active["amount_available"], active["amount_funds"]) == (25000, 25000)
     assert (active["customer_id"], active["metadata"]) == ("kari", {"till": 3})
+    first = (await merchant.get(f"{CARDS}/b1/transactions"))["transactions"][0]
+    assert active["active_from"] == first["created_at"]
     shown = await merchant.post(INFO, {"token": number, "pin": pin})
     assert (shown["card_id"], shown["amount_available"]) == ("b1", 25000)
     assert (await merchant.get(f"{CARDS}/b2"))["status"] == "inactive"
+    tomorrow = later(merchant, days=1)
+    waiting = await merchant.post(f"{CARDS}/b2/activate", body | {"active_from": tomorrow})
+    assert waiting["active_from"] == tomorrow
     await merchant.audit()
 
 
