@@ -167,7 +167,7 @@ def test_a_card_that_has_come_to_cover_all_is_said_and_confirmed(
     fund(merchant, card, 50000)
     payer["#pay-button"].click()
     expect(payer["#notice"]).to_contain_text(
-        written("Bestillingen koster nå 400,00 kr, og gavekortet betaler hele beløpet.")
+        written("nå betaler gavekortet hele bestillingen på 400,00 kr.")
     )
     payer.focused("notice")
     payer.shows_total("0,00 kr", order="400,00 kr", card="−400,00 kr")

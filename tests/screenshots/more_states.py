@@ -76,6 +76,21 @@ def _wrong_part(scene: Scene) -> None:
     expect(payer["#gift_card_amount-error"]).to_be_visible()
 
 
+def _moved_meanwhile(amount: int, kind: str) -> Callable[[Scene], None]:
+    """`amount` is drawn from the card, or funded, between the page's total and Pay."""
+
+    def reach(scene: Scene) -> None:
+        card = scene.merchant.card(20000)
+        payer = scene.open(scene.merchant.with_card(scene.merchant.ready(), card))
+        moved = {"card_id": card["card_id"], "currency": "NOK", "amount": amount, "ref_id": kind}
+        path = f"/v1/accounts/{scene.merchant.account_id}/wallets/transactions"
+        scene.merchant.post(path, moved | {"type": kind})
+        payer["#pay-button"].click()
+        expect(payer["#notice"]).to_be_visible()
+
+    return reach
+
+
 def _receipt(scene: Scene) -> Payer:
     session = scene.merchant.with_card(scene.merchant.ready(**RICH))
     payer = scene.open(session)
@@ -241,6 +256,8 @@ MORE: dict[str, Callable[[Scene], Any]] = {
     "every way to pay": _all_options,
     "a part of the card": _part_of_the_card,
     "more than is on the card": _wrong_part,
+    "less on the card meanwhile": _moved_meanwhile(14000, "drawdown"),
+    "the card covers all meanwhile": _moved_meanwhile(50000, "fund"),
     "a returning payer": _returning,
     "a returning payer's code": _returning_code,
     "a code for the Swish app": _swish,
