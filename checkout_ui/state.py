@@ -360,7 +360,8 @@ class Checkout(Bridge, rx.State):
     def _show_from_elsewhere(self, view: CheckoutView) -> None:
         """What the page did not do itself; said aloud where it changes the amount or the stage."""
         known = (self.version, self.stage, self.locked)
-        if known == (view.version, view.state.value, view.locked):
+        # An older one was read while the payer's own step went on, which shows a newer one by now.
+        if known == (view.version, view.state.value, view.locked) or view.version < self.version:
             return
         before, stage, locked = self.sums.to_pay, self.stage, self.locked
         followed, order, said = self.handed_over, self._order(), self.announcement

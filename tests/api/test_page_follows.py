@@ -1,0 +1,27 @@
+"""The page follows its session: what it has read meanwhile, and what it does with it."""
+
+from __future__ import annotations
+
+from backend.sessions import payer
+from checkout_ui.state import Checkout
+from tests.support.checkout import Merchant
+
+
+async def test_what_was_read_before_the_payers_step_is_not_shown_after_it(
+    merchant: Merchant,
+) -> None:
+    session_id = await merchant.ready(40000, await merchant.card(100000))
+    before = await merchant.view(session_id)
+    await payer.set_gift_card_amount(merchant.ctx, session_id, 15000)
+    after = await merchant.view(session_id)
+    assert (before.to_pay, after.to_pay) == (0, 25000)
+    page = Checkout(_reflex_internal_init=True)
+    page._show(after)
+    page._show_from_elsewhere(before)
+    assert (page.version, page.sums.to_pay_minor, page.announcement) == (after.version, 25000, "")
+    # What is newer is.
+    await payer.remove_gift_card(merchant.ctx, session_id)
+    newest = await merchant.view(session_id)
+    page._show_from_elsewhere(newest)
+    assert (page.version, page.sums.to_pay_minor) == (newest.version, 40000)
+    assert "400" in page.announcement
