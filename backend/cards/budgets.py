@@ -9,15 +9,14 @@ from __future__ import annotations
 import ipaddress
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, update
+from sqlalchemy import case, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import col, select
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.batch import forget
 from backend.cards.tables import TryBudget
 from backend.context import Backend
-
-_BATCH = 500
 
 
 async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window: timedelta) -> bool:
@@ -61,12 +60,6 @@ async def give_back(db: AsyncSession, scope: str) -> None:
 async def forget_tries(ctx: Backend) -> int:
     """Delete budgets that are whole again whatever their window is, one batch; how many."""
     longest = timedelta(seconds=max(ctx.settings.pin_tries_window, ctx.settings.scc_window))
-    old = col(TryBudget.last_try_at) <= ctx.clock.now() - longest
-    due = select(TryBudget.scope).where(old)
-    async with ctx.db.reading() as db:
-        if (await db.exec(due.limit(1))).first() is None:
-            return 0
-    async with ctx.db.unit_of_work() as db:
-        scopes = list(await db.exec(due.limit(_BATCH).with_for_update(skip_locked=True)))
-        await db.exec(delete(TryBudget).where(col(TryBudget.scope).in_(scopes)))
-        return len(scopes)
+    return await forget(
+        ctx.db, TryBudget, col(TryBudget.last_try_at) <= ctx.clock.now() - longest
+    )  # fmt: skip

@@ -20,12 +20,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.batch import forget
 from backend.context import Backend
 from backend.errors import Conflict
 from backend.idempotency.tables import IdempotencyRecord
 
 KEPT = timedelta(days=30)
-BATCH = 500
 
 
 class KeyReused(Conflict):
@@ -142,15 +142,8 @@ async def keep_answer(ctx: Backend, db: AsyncSession, claim: Claim, answer: Answ
 
 async def forget_due(ctx: Backend) -> int:
     """Delete what was kept long enough, one batch; how many."""
-    now = ctx.clock.now()
-    due = select(IdempotencyRecord.id).where(col(IdempotencyRecord.forget_at) <= now).limit(BATCH)
-    async with ctx.db.reading() as db:
-        if (await db.exec(due.limit(1))).first() is None:
-            return 0
-    async with ctx.db.unit_of_work() as db:
-        ids = list(await db.exec(due.with_for_update(skip_locked=True)))
-        await db.exec(delete(IdempotencyRecord).where(col(IdempotencyRecord.id).in_(ids)))
-        return len(ids)
+    over = col(IdempotencyRecord.forget_at) <= ctx.clock.now()
+    return await forget(ctx.db, IdempotencyRecord, over)
 
 
 # --- what a service asks -----------------------------------------------------------------------

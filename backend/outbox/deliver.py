@@ -9,10 +9,10 @@ holds back none: they pass it until it is tried again.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
@@ -20,6 +20,7 @@ from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend import faults
+from backend.batch import each
 from backend.context import Backend
 from backend.ids import new_uuid
 from backend.outbox.outcome import Outcome
@@ -48,14 +49,9 @@ async def deliver_due(
     claimed = await _claim(ctx, kinds)
     if claimed:
         faults.point("callback.claimed")
-    ended = await asyncio.gather(
-        *(_deliver(ctx, delivery, delivered) for delivery in claimed), return_exceptions=True
-    )
-    for delivery, error in zip(claimed, ended, strict=True):
-        if isinstance(error, Exception):
-            # One that fails must not keep the others waiting; it is due again after its lease.
-            log.error("delivery %s", delivery.id, exc_info=error)
-    return len(claimed)
+    return await each(
+        claimed, partial(_deliver, ctx, delivered), log, lambda one: f"delivery {one.id}"
+    )  # fmt: skip
 
 
 async def _claim(ctx: Backend, kinds: Sequence[str]) -> list[Delivery]:
@@ -97,7 +93,7 @@ def _has_due_before(now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def _deliver(ctx: Backend, delivery: Delivery, delivered: Delivered) -> None:
+async def _deliver(ctx: Backend, delivered: Delivered, delivery: Delivery) -> None:
     started = ctx.clock.now()
     outcome = await send(ctx, delivery)
     faults.point("callback.sent")

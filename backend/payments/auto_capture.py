@@ -6,10 +6,11 @@ was lost is parked and ends by the reconciler. What a killed process left is due
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
+from backend.batch import each
 from backend.context import Backend
 from backend.errors import Conflict, GavekortError
 from backend.payments.operations import Command, operate
@@ -33,12 +34,9 @@ async def capture_due(ctx: Backend) -> int:
     """Claim one batch and try each; how many. Any number of processes may do this at once."""
     grace = timedelta(seconds=ctx.settings.operation_grace)
     claimed = await claim_due(ctx, AutoCapture, ("due",), ctx.clock.now() + 2 * grace)
-    ended = await asyncio.gather(*(_try(ctx, one) for one in claimed), return_exceptions=True)
-    for row, error in zip(claimed, ended, strict=True):
-        if isinstance(error, Exception):
-            # One that fails must not keep the others waiting; it is due again after its claim.
-            log.error("auto-capture of %s", row.transaction_id, exc_info=error)
-    return len(claimed)
+    return await each(
+        claimed, partial(_try, ctx), log, lambda row: f"auto-capture of {row.transaction_id}"
+    )  # fmt: skip
 
 
 async def _try(ctx: Backend, row: AutoCapture) -> None:

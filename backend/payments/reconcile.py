@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 
 from backend import faults
+from backend.batch import each
 from backend.context import Backend
 from backend.payments import attempts, late, operations
 from backend.payments.create import create_at_provider
@@ -30,15 +32,10 @@ async def reconcile_due(ctx: Backend) -> int:
     claimed = await claim_due(ctx, Operation, OPEN_STATES, until)
     if claimed:
         faults.point("reconcile.claimed")
-    # At once, so that a slow provider does not use up the claims on what waits behind it.
-    ended = await asyncio.gather(*(_go_on(ctx, one) for one in claimed), return_exceptions=True)
-    for operation, error in zip(claimed, ended, strict=True):
-        if isinstance(error, Exception):
-            # One that fails must not keep the others waiting; it is due again after its claim.
-            log.error(
-                "operation %s of %s", operation.id, operation.transaction_id, exc_info=error
-            )  # fmt: skip
-    return len(claimed)
+    return await each(
+        claimed, partial(_go_on, ctx), log,
+        lambda operation: f"operation {operation.id} of {operation.transaction_id}",
+    )  # fmt: skip
 
 
 async def _go_on(ctx: Backend, operation: Operation) -> None:

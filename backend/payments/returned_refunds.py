@@ -14,10 +14,12 @@ import asyncio
 import contextlib
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.batch import each
 from backend.context import Backend
 from backend.payments import settle
 from backend.payments.callbacks import tell_merchant
@@ -65,12 +67,10 @@ async def look_due(ctx: Backend) -> int:
     """Claim one batch and read each; how many. Any number of processes may do this at once."""
     until = ctx.clock.now() + timedelta(seconds=ctx.settings.operation_grace)
     claimed = await claim_due(ctx, RefundWatch, ("due",), until)
-    ended = await asyncio.gather(*(_look(ctx, one) for one in claimed), return_exceptions=True)
-    for row, error in zip(claimed, ended, strict=True):
-        if isinstance(error, Exception):
-            # One that fails must not keep the others waiting; it is due again after its claim.
-            log.error("refund %s of %s", row.operation_id, row.transaction_id, exc_info=error)
-    return len(claimed)
+    return await each(
+        claimed, partial(_look, ctx), log,
+        lambda row: f"refund {row.operation_id} of {row.transaction_id}",
+    )  # fmt: skip
 
 
 async def heard_of(ctx: Backend, transaction: Transaction, connector: Connector) -> None:

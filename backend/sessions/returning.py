@@ -9,13 +9,14 @@ SMS (`backend.sessions.confirm`), and nothing else. Source: `reference/dintero-a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import phonenumbers
-from sqlmodel import col, delete, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend import batch
 from backend.context import Backend
 from backend.ids import new_uuid
 from backend.sessions.load import get_session, lock_session
@@ -25,7 +26,6 @@ from backend.sessions.returning_tables import ConfirmationCode, ReturningCustome
 from backend.sessions.tables import CheckoutSession
 
 _KEPT = ("shipping_address", "billing_address")
-_BATCH = 500
 
 
 def cookie_name(account_id: str) -> str:
@@ -165,12 +165,5 @@ async def forget(ctx: Backend, session_id: str, cookie: str | None) -> None:
 
 async def forget_expired(ctx: Backend) -> int:
     """Delete whom we remembered long enough, one batch; how many."""
-    now: datetime = ctx.clock.now()
-    due = select(ReturningCustomer.id).where(col(ReturningCustomer.expires_at) <= now)
-    async with ctx.db.reading() as db:
-        if (await db.exec(due.limit(1))).first() is None:
-            return 0
-    async with ctx.db.unit_of_work() as db:
-        ids = list(await db.exec(due.limit(_BATCH).with_for_update(skip_locked=True)))
-        await db.exec(delete(ReturningCustomer).where(col(ReturningCustomer.id).in_(ids)))
-        return len(ids)
+    over = col(ReturningCustomer.expires_at) <= ctx.clock.now()
+    return await batch.forget(ctx.db, ReturningCustomer, over)
