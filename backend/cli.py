@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from backend import cli_accounts, cli_parked
+from backend.cli_accounts import refuse
 from backend.settings import Settings
 
 DEFAULT_DIRECTORY = Path(".gavekort")
 ROOT = Path(__file__).resolve().parent.parent
 _APP = "checkout_ui.checkout_ui:app"
-_REFUSED = 2
 _STOP_SECONDS = 3
 _SANDBOX = "backend.sandbox.card_gateway"
 _SHOP = "backend.sandbox.shop"
@@ -85,11 +85,6 @@ def _other_program(module: str, arguments: list[str]) -> int:
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
 
 
-def _refuse(text: object) -> int:
-    print(f"gavekort: {text}", file=sys.stderr)
-    return _REFUSED
-
-
 def _demo(options: argparse.Namespace) -> int:
     from backend.demo import DemoRefused, run_demo
     from backend.frontend import FrontendBuildFailed
@@ -100,9 +95,9 @@ def _demo(options: argparse.Namespace) -> int:
     except StopRequested:
         return 0
     except PortTaken as taken:
-        return _refuse(f"{taken}. Choose other ports with --port.")
+        return refuse(f"{taken}. Choose other ports with --port.")
     except DemoRefused as refused:
-        return _refuse(refused)
+        return refuse(refused)
     except (ChildFailed, FrontendBuildFailed) as failed:
         print(f"gavekort: {failed}. All of the demo is stopped.", file=sys.stderr)
         return 1
@@ -118,16 +113,16 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        return _refuse(_what_is_wrong(error))
+        return refuse(cli_accounts.what_is_wrong(error))
     if options.workers > 1 and not settings.redis_url:
-        return _refuse("several workers need Redis for the page's state: set GAVEKORT_REDIS_URL")
+        return refuse("several workers need Redis for the page's state: set GAVEKORT_REDIS_URL")
     wrong = cli_accounts.cannot_begin(settings)
     if wrong is not None:
-        return _refuse(wrong)
+        return refuse(wrong)
     try:
         ensure_frontend(ROOT)
     except FrontendBuildFailed as failed:
-        return _refuse(failed)
+        return refuse(failed)
     path = settings.sqlite_path()
     if path is not None:
         # Meant from where we were called; Reflex finds its build from the project's root only.
@@ -157,16 +152,6 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _what_is_wrong(error: Exception) -> str:
-    from pydantic import ValidationError
-
-    assert isinstance(error, ValidationError)
-    return "; ".join(
-        f"GAVEKORT_{'_'.join(str(part) for part in entry['loc']).upper()}: {entry['msg']}"
-        for entry in error.errors(include_input=False)
-    )
-
-
 def _database_url(directory: Path | None = None) -> str:
     """Of the demo in `directory`, else of the environment; no secret is needed for it."""
     if directory is not None:
@@ -188,7 +173,7 @@ def _audit(options: argparse.Namespace) -> int:
     url = _database_url(options.data_dir)
     wrong = why_not(url)
     # Its own status: 1 says that money differs.
-    return asyncio.run(_audit_all(url)) if wrong is None else _refuse(wrong)
+    return asyncio.run(_audit_all(url)) if wrong is None else refuse(wrong)
 
 
 async def _audit_all(url: str) -> int:

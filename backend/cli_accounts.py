@@ -78,11 +78,7 @@ def run_with_backend(act: Act, options: argparse.Namespace) -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        wrong = "; ".join(
-            f"GAVEKORT_{'_'.join(str(part) for part in entry['loc']).upper()}: {entry['msg']}"
-            for entry in error.errors(include_input=False)
-        )
-        return refuse(wrong)
+        return refuse(what_is_wrong(error))
     unfit = cannot_begin(settings)
     if unfit is not None:
         return refuse(unfit)
@@ -92,6 +88,14 @@ def run_with_backend(act: Act, options: argparse.Namespace) -> int:
         return refuse(error.message)
     print("\n".join(lines))
     return 0
+
+
+def what_is_wrong(error: ValidationError) -> str:
+    """Which settings, without what they were."""
+    return "; ".join(
+        f"GAVEKORT_{'_'.join(str(part) for part in entry['loc']).upper()}: {entry['msg']}"
+        for entry in error.errors(include_input=False)
+    )
 
 
 def cannot_begin(settings: Settings) -> str | None:
@@ -110,7 +114,7 @@ async def _wrong_key(settings: Settings) -> str | None:
     return None if fits else "GAVEKORT_SECRET_KEY is not the one this database was written with"
 
 
-def refuse(text: str) -> int:
+def refuse(text: object) -> int:
     """Say why on standard error; the exit status."""
     print(f"gavekort: {text}", file=sys.stderr)
     return _REFUSED
