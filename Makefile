@@ -33,16 +33,20 @@ help:
 
 venv: $(INSTALLED)
 
+# The lock is all there is to install. Left to resolve, pip takes the newest release for a package that
+# another one wants with an extra (reflex: granian[reload]), and refuses it for its missing hash.
 $(LOCKED): requirements.lock scripts/check-python
 	@sh scripts/check-python "$(PYTHON)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes \
+		-r requirements.lock
 	@touch $@
 
 # editable_mode=compat: one path entry, so that type checkers and new packages are found as well.
 $(INSTALLED): $(LOCKED) pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps \
 		--no-build-isolation --config-settings editable_mode=compat -e .
+	$(BIN)/python -m pip check --disable-pip-version-check --quiet
 	@touch $@
 
 # The lock names no host: whoever installs chooses the index, the hashes decide what is accepted.
