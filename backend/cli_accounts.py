@@ -20,6 +20,7 @@ from backend.accounts.clients import (
     create_client,
     list_clients,
     revoke_client,
+    set_client_scopes,
 )
 from backend.accounts.keys import DEFAULT_SCOPES, create_key, list_keys, revoke_key
 from backend.accounts.profiles import key_fits
@@ -53,6 +54,8 @@ def register(commands: Any) -> None:
     made = _verb(verbs, "create", _create_client, "account", text="credentials, printed this once")
     _scopes(made, None)
     _verb(verbs, "list", _list_clients, "account", text="an account's clients")
+    changed = _verb(verbs, "scopes", _set_scopes, "client_id", text="replace what it may do, now")
+    _scopes(changed, None)
     _verb(verbs, "revoke", _revoke_client, "client_id", text="its tokens end at once")
 
 
@@ -163,6 +166,12 @@ async def _list_clients(ctx: Backend, options: argparse.Namespace) -> list[str]:
         f"{client.id} {_state(client.revoked_at)} {','.join(client.scopes)}"
         for client in await list_clients(ctx, options.account)
     ]
+
+
+async def _set_scopes(ctx: Backend, options: argparse.Namespace) -> list[str]:
+    scopes = _asked(options)
+    await set_client_scopes(ctx, options.client_id, scopes)
+    return [f"{options.client_id} active {','.join(sorted(scopes))}"]
 
 
 async def _revoke_client(ctx: Backend, options: argparse.Namespace) -> list[str]:

@@ -1,15 +1,15 @@
 """API clients and their access tokens.
 
 Source: `reference/dintero-api.md#1-auth`. The claims of Dintero's own tokens are not documented;
-ours are `iss`, `sub` (client), `aud`, `account`, `scope` (blank-separated), `iat`, `exp`, and
-`customer` in a customer's token (docs/wallets.md).
+ours are `iss`, `sub` (client), `aud`, `account`, `iat`, `exp`, and `customer` in a customer's token
+(docs/wallets.md). A token names no scopes: what its client may do is read at every call.
 """
 
 from __future__ import annotations
 
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -30,6 +30,8 @@ SCOPES = frozenset(
     }
 )  # fmt: skip
 USER_SCOPE = "user:wallets"
+CUSTOMER_TOKENS = "admin:wallets"
+"""What a client needs to create a customer's token."""
 _ISSUER = "gavekort"
 
 
@@ -76,9 +78,7 @@ async def create_account(ctx: Backend, account_id: str, name: str) -> None:
 
 async def create_client(ctx: Backend, account_id: str, scopes: frozenset[str]) -> NewClient:
     """A client with a fresh secret, which is kept nowhere."""
-    unknown = scopes - SCOPES
-    if unknown:
-        raise InvalidRequest(f"unknown scopes: {', '.join(sorted(unknown))}")
+    check_scopes(scopes)
     made = NewClient(short_id(), secrets.token_urlsafe(32))
     async with ctx.db.unit_of_work() as db:
         if await db.get(Account, account_id) is None:
@@ -113,13 +113,42 @@ async def revoke_client(ctx: Backend, client_id: str) -> datetime:
         return client.revoked_at
 
 
+async def set_client_scopes(ctx: Backend, client_id: str, scopes: frozenset[str]) -> None:
+    """Replace what the client may do. The change binds the tokens that it already holds.
+
+    Raises NotFound for an unknown client and InvalidRequest for an unknown scope.
+    """
+    check_scopes(scopes)
+    async with ctx.db.unit_of_work() as db:
+        client = await db.get(ApiClient, client_id, with_for_update=True)
+        if client is None:
+            raise NotFound("there is no such client")
+        client.scopes = sorted(scopes)
+
+
+def check_scopes(scopes: frozenset[str]) -> None:
+    """InvalidRequest where one of `scopes` is unknown."""
+    unknown = scopes - SCOPES
+    if unknown:
+        raise InvalidRequest(f"unknown scopes: {', '.join(sorted(unknown))}")
+
+
 async def known_client(ctx: Backend, principal: Principal) -> Principal:
-    """Unauthorized where the token's client was revoked since."""
+    """The token's caller with the scopes that the client has now: a token carries none.
+
+    Raises Unauthorized where the client was revoked or belongs to another account.
+    """
     async with ctx.db.reading() as db:
         client = await db.get(ApiClient, principal.client_id)
     if client is None or client.revoked_at is not None:
         raise Unauthorized("this client was revoked")
-    return principal
+    if client.account_id != principal.account_id:
+        raise Unauthorized("this token is of another account than its client")
+    held = frozenset(client.scopes)
+    if principal.customer_id is not None:
+        # A customer's token is good for as long as its client may create one.
+        held = frozenset({USER_SCOPE} if CUSTOMER_TOKENS in held else ())
+    return replace(principal, scopes=held)
 
 
 async def authenticate(
@@ -135,36 +164,41 @@ async def authenticate(
 
 
 def check_audience(ctx: Backend, audience: str, account_id: str, own_host: str) -> None:
-    """Of the forms `https://api.dintero.com/v1/accounts/{aid}`, with our own address instead, and
-    with `{aid}@` before the host; Forbidden for any other."""
+    """Forbidden unless `is_audience` says that the audience is ours and this account's."""
+    if not is_audience(ctx, audience, account_id, own_host):
+        raise Forbidden("this audience is not granted to this client")
+
+
+def is_audience(ctx: Backend, audience: str, account_id: str, own_host: str) -> bool:
+    """Whether `audience` names this account at our address.
+
+    The forms are `https://api.dintero.com/v1/accounts/{aid}`, the same with our own address, and
+    each of them with `{aid}@` before the host. `own_host` is the request's `Host`.
+    """
     try:
         parts = urlsplit(audience)
-    except ValueError as error:
-        raise Forbidden("this audience is not granted to this client") from error
+    except ValueError:
+        return False
     hosts = {"api.dintero.com", "checkout.dintero.com", urlsplit(ctx.settings.base_url).netloc,
              own_host}  # fmt: skip
     host = parts.netloc.rsplit("@", 1)[-1]
     user = parts.username
     right = host in hosts and parts.path.rstrip("/") == f"/v1/accounts/{account_id}"
-    if not right or (user is not None and user != account_id):
-        raise Forbidden("this audience is not granted to this client")
+    return right and user in (None, account_id)
 
 
 def issue_token(ctx: Backend, client: ApiClient, audience: str) -> str:
     """A signed JWT, good for `settings.token_lifetime` seconds."""
-    return _signed(ctx, client, audience, client.scopes, {})
+    return _signed(ctx, client, audience, {})
 
 
-def _signed(
-    ctx: Backend, client: ApiClient, audience: str, scopes: list[str], more: dict[str, str]
-) -> str:
+def _signed(ctx: Backend, client: ApiClient, audience: str, more: dict[str, str]) -> str:
     now = ctx.clock.now()
     claims = {
         "iss": _ISSUER,
         "sub": client.id,
         "aud": audience,
         "account": client.account_id,
-        "scope": " ".join(scopes),
         "iat": now,
         "exp": now + timedelta(seconds=ctx.settings.token_lifetime),
         **more,
@@ -175,13 +209,17 @@ def _signed(
 def issue_user_token(ctx: Backend, client: ApiClient, audience: str, customer_id: str) -> str:
     """A token with which a customer's own program sees that customer's cards and nothing more.
     Forbidden unless the client holds `admin:wallets`."""
-    if "admin:wallets" not in client.scopes:
-        raise Forbidden("this needs the scope admin:wallets")
-    return _signed(ctx, client, audience, [USER_SCOPE], {"customer": customer_id})
+    if CUSTOMER_TOKENS not in client.scopes:
+        raise Forbidden(f"this needs the scope {CUSTOMER_TOKENS}")
+    return _signed(ctx, client, audience, {"customer": customer_id})
 
 
-def read_token(ctx: Backend, token: str) -> Principal:
-    """Who a token was issued to; Unauthorized where it is forged or too old."""
+def read_token(ctx: Backend, token: str, own_host: str) -> Principal:
+    """Who a token was issued to, without scopes: `known_client` adds what the client may do now.
+
+    Raises Unauthorized where the token is forged, too old, or issued for another audience.
+    `own_host` is the request's `Host`.
+    """
     try:
         claims = jwt.decode(
             token,
@@ -189,11 +227,15 @@ def read_token(ctx: Backend, token: str) -> Principal:
             algorithms=["HS256"],
             issuer=_ISSUER,
             options={"verify_aud": False, "verify_exp": False, "verify_iat": False,
-                     "require": ["exp", "sub"]},
+                     "require": ["aud", "exp", "sub"]},
         )  # fmt: skip
     except jwt.PyJWTError as error:
         raise Unauthorized("invalid JWT token was used") from error
     if claims["exp"] <= ctx.clock.now().timestamp():
         raise Unauthorized("the token has expired")
-    scopes = frozenset(claims["scope"].split())
-    return Principal(claims["account"], claims["sub"], scopes, claims.get("customer"))
+    audience = claims["aud"]
+    if not isinstance(audience, str) or not is_audience(
+        ctx, audience, claims["account"], own_host
+    ):
+        raise Unauthorized("this token was issued for another audience")
+    return Principal(claims["account"], claims["sub"], frozenset(), claims.get("customer"))

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
-from backend.accounts.clients import SCOPES, Principal
+from backend.accounts.clients import Principal, check_scopes
 from backend.accounts.tables import Account, AdminKey
 from backend.context import Backend
-from backend.errors import InvalidRequest, NotFound, Unauthorized
+from backend.errors import NotFound, Unauthorized
 
 DEFAULT_SCOPES = frozenset({"admin:checkout"})
 
@@ -24,9 +24,7 @@ async def create_key(
     ctx: Backend, account_id: str, scopes: frozenset[str] = DEFAULT_SCOPES, name: str = ""
 ) -> str:
     """A new key, shown this once. NotFound for an unknown account, InvalidRequest for a scope."""
-    unknown = scopes - SCOPES
-    if unknown:
-        raise InvalidRequest(f"unknown scopes: {', '.join(sorted(unknown))}")
+    check_scopes(scopes)
     key_id, secret = f"key_{secrets.token_hex(8)}", secrets.token_urlsafe(32)
     async with ctx.db.unit_of_work() as db:
         if await db.get(Account, account_id) is None:

@@ -35,7 +35,8 @@ async def principal(request: Request, ctx: Context) -> Principal:
     """Who a Bearer token, or an `x-api-key`, is of; Unauthorized without a valid one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
-        return await known_client(ctx, read_token(ctx, token.strip()))
+        own_host = request.headers.get("host", "")
+        return await known_client(ctx, read_token(ctx, token.strip(), own_host))
     key = request.headers.get("x-api-key")
     if key is None:
         raise Unauthorized("a Bearer token is needed")

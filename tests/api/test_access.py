@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import pytest
 
-from backend.accounts.clients import create_account, create_client
+from backend.accounts.clients import create_account, create_client, set_client_scopes
 from tests.support.checkout import ACCOUNT, Merchant, session_body
 
 OTHER = "T87654321"
@@ -176,6 +176,57 @@ async def test_an_account_sees_nothing_of_another(merchant: Merchant) -> None:
 
 
 # --- tokens ------------------------------------------------------------------------------------
+
+
+async def test_a_client_stripped_of_a_scope_loses_it_at_once(merchant: Merchant) -> None:
+    """With each route: the token that it holds is good for what the client may do now."""
+    made = await create_client(merchant.ctx, ACCOUNT, frozenset(SCOPES))
+    answer = await ask_token(merchant, (made.client_id, made.client_secret))
+    token = f"Bearer {answer.json()['access_token']}"
+    for route in ROUTES:
+        await set_client_scopes(merchant.ctx, made.client_id, frozenset(SCOPES))
+        assert (await call(merchant, route, token))[0] in (200, 400, 404, 409), route[1]
+        left = frozenset(SCOPES) - set(route[3])
+        await set_client_scopes(merchant.ctx, made.client_id, left)
+        assert await call(merchant, route, token) == (403, "FORBIDDEN"), route[1]
+
+
+async def test_a_customers_token_ends_with_its_clients_right_to_create_it(
+    merchant: Merchant,
+) -> None:
+    made = await create_client(merchant.ctx, ACCOUNT, frozenset({"admin:wallets"}))
+    answer = await ask_token(
+        merchant, (made.client_id, made.client_secret),
+        grant_type="account_user_token", customer_id="kari",
+    )  # fmt: skip
+    headers = {"authorization": f"Bearer {answer.json()['access_token']}"}
+    path = f"{WALLETS}/customers/kari/cards"
+    assert (await merchant.api.get(path, headers=headers)).status_code == 200
+    await set_client_scopes(merchant.ctx, made.client_id, frozenset({"user:wallets"}))
+    assert (await merchant.api.get(path, headers=headers)).status_code == 403
+
+
+async def test_a_token_is_good_for_its_own_audience_alone(merchant: Merchant) -> None:
+    good = merchant.api.headers["authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(good, options={"verify_signature": False})
+    key = merchant.ctx.vault.token_key
+
+    async def status(claims: dict[str, Any]) -> tuple[int, str]:
+        return await call(merchant, ROUTES[2], "Bearer " + jwt.encode(claims, key, "HS256"))
+
+    assert await status(claims) == (404, "SESSION_NOT_FOUND")
+    for audience in (
+        "https://evil.example/v1/accounts/" + ACCOUNT,
+        f"https://api.dintero.com/v1/accounts/{OTHER}",
+        "https://api.dintero.com", "", None, [AUDIENCE], {"x": 1}, 7,
+    ):  # fmt: skip
+        assert await status(claims | {"aud": audience}) == (401, "UNAUTHORIZED"), audience
+    without = {name: value for name, value in claims.items() if name != "aud"}
+    assert await status(without) == (401, "UNAUTHORIZED")
+    # Nor does a token open another account than its client's, whoever signed it.
+    await create_account(merchant.ctx, OTHER, "Somebody else")
+    moved = claims | {"account": OTHER, "aud": f"https://api.dintero.com/v1/accounts/{OTHER}"}
+    assert await status(moved) == (401, "UNAUTHORIZED")
 
 
 async def ask_token(merchant: Merchant, auth: Any = None, **body: Any) -> Any:

@@ -70,6 +70,11 @@ def test_set_up_and_revoke(capsys: pytest.CaptureFixture[str]) -> None:
 
     (line,) = run(capsys, "client", "list", ACCOUNT)
     assert line == f"{made['client_id']} active read:checkout,write:checkout"
+    # The token that the client holds loses at once what the client loses, and gains likewise.
+    (line,) = run(capsys, "client", "scopes", made["client_id"], "--scopes", "read:wallets")
+    assert line == f"{made['client_id']} active read:wallets"
+    assert call("GET", "/v1/transactions", headers=bearer).status_code == 403
+    assert call("GET", f"/v1/accounts/{ACCOUNT}/wallets/cards/x", headers=bearer).status_code == 404
     (line,) = run(capsys, "client", "revoke", made["client_id"])
     assert line.startswith(f"{made['client_id']} revoked 20")
     assert token(made["client_id"], made["client_secret"]).status_code == 401
@@ -97,6 +102,8 @@ def test_admin_keys(capsys: pytest.CaptureFixture[str]) -> None:
         (("client", "create", ACCOUNT, "--scopes", "admin:checkout"), f"no account {ACCOUNT}"),
         (("client", "create", ACCOUNT, "--scopes", "admin:everything"), "admin:everything"),
         (("client", "revoke", "nobody"), "no such client"),
+        (("client", "scopes", "nobody", "--scopes", "admin:checkout"), "no such client"),
+        (("client", "scopes", "nobody", "--scopes", "admin:all"), "admin:all"),
         (("account", "key", "create", ACCOUNT), f"no account {ACCOUNT}"),
         (("account", "key", "revoke", "nobody"), "no key nobody"),
     ],
