@@ -108,6 +108,7 @@ def _serve(options: argparse.Namespace) -> int:
     import uvicorn
     from pydantic import ValidationError
 
+    from backend.database_roles import why_too_mighty
     from backend.frontend import FrontendBuildFailed, ensure_frontend
 
     try:
@@ -119,6 +120,8 @@ def _serve(options: argparse.Namespace) -> int:
     wrong = cli_accounts.cannot_begin(settings)
     if wrong is not None:
         return refuse(wrong)
+    if (warning := why_too_mighty(settings.database_url)) is not None:
+        print(f"gavekort: WARNING: {warning}", file=sys.stderr)
     try:
         ensure_frontend(ROOT)
     except FrontendBuildFailed as failed:
@@ -161,9 +164,22 @@ def _database_url(directory: Path | None = None) -> str:
 
 
 def _migrate(options: argparse.Namespace) -> int:
+    from backend import database_roles
     from backend.db import migrate
 
-    migrate(_database_url())
+    serving = _database_url()
+    owner = os.environ.get("GAVEKORT_MIGRATION_DATABASE_URL")
+    if not owner:
+        migrate(serving)
+        return 0
+    try:
+        database_roles.check_addresses(owner, serving)
+    except database_roles.WrongRoles as wrong:
+        return refuse(wrong)
+    migrate(owner)
+    role = database_roles.grant_to_serving_role(owner, serving)
+    if role is not None:
+        print(f"gavekort: the database role {role} can serve", file=sys.stderr)
     return 0
 
 

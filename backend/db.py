@@ -8,6 +8,7 @@ start and never fail in the middle.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -191,9 +192,7 @@ def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
         engine = create_async_engine(async_url(url), pool_size=10, max_overflow=20, **hidden)
         event.listen(engine.sync_engine, "handle_error", _without_values)
         return engine
-    path = make_url(url).database
-    if path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    make_private_file(url)
     waits = {"timeout": SQLITE_BUSY_SECONDS}
     engine = create_async_engine(
         async_url(url), connect_args=waits, pool_size=8, max_overflow=8, **hidden
@@ -214,7 +213,10 @@ def _on_sqlite_connect(dbapi_connection: Any, _record: Any) -> None:
     # The driver's own BEGIN would come at the first write, too late for IMMEDIATE.
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    # Without recursive triggers, INSERT OR REPLACE would delete an append-only row unseen.
+    for pragma in (
+        "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON",
+    ):  # fmt: skip
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -227,10 +229,36 @@ def _on_sqlite_begin(connection: Connection) -> None:
 def migrate(url: str) -> None:
     """Bring the database to the newest schema (Alembic). Blocking; safe to run again."""
     if make_url(url).drivername.startswith("sqlite"):
-        path = make_url(url).database
-        if path:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        make_private_file(url)
     command.upgrade(alembic_config(url), "head")
+
+
+def make_private_file(url: str) -> None:
+    """Create a SQLite database's file and folders where they are absent, for our user alone.
+
+    A file that others can read is closed to them, since it holds payers' data. A folder that was
+    there before keeps its mode, because it may hold other things. SQLite gives the files that it
+    puts beside the database (`-wal`, `-shm`) the mode of the database.
+    """
+    name = make_url(url).database
+    if not name or name == ":memory:":
+        return
+    path = Path(name)
+    absent = [folder for folder in path.parents if not folder.exists()]
+    for folder in reversed(absent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return  # SQLite itself says what is wrong, or the file is for reading only.
+    try:
+        for opened in (path, *(Path(f"{path}{ending}") for ending in ("-wal", "-shm"))):
+            if opened.exists() and opened.stat().st_mode & 0o077:
+                opened.chmod(0o600)
+    except PermissionError:
+        pass  # The file is another user's, who decides about its mode.
+    finally:
+        os.close(descriptor)
 
 
 def alembic_config(url: str) -> Config:
