@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,7 +24,12 @@ class Settings(BaseSettings):
     """`sqlite:///path` or `postgresql://user@host:port/name`."""
     base_url: str = "http://127.0.0.1:8000"
     """Where payers and merchants reach us, without a trailing slash."""
+    allow_insecure_redis: bool = False
+    """Redis on another machine without TLS or without a password. For a network of your own only,
+    that nobody else can reach."""
     redis_url: str | None = None
+    """`rediss://user:password@host:port/0`, or `redis://` on this machine. Whoever writes to it
+    runs code here, because the page's states in it are pickles."""
     environment: str = "production"
 
     session_lifetime: int = Field(default=24 * 3600, gt=0)
@@ -89,6 +95,12 @@ class Settings(BaseSettings):
     scc_window: int = Field(default=24 * 3600, ge=60)
     """After this many seconds without a code asked for, or tried, its budget is whole."""
 
+    security_contact: str | None = None
+    """Where somebody who found a hole writes to: `mailto:…` or `https://…`. With it,
+    `/.well-known/security.txt` is served (RFC 9116)."""
+    security_policy: str | None = None
+    """An https address that says how such reports are handled."""
+
     trusted_proxy_hops: int = Field(default=0, ge=0)
     """How many proxies in front of us append to X-Forwarded-For."""
     worker_interval: float = Field(default=1.0, gt=0)
@@ -99,6 +111,14 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value()) < 32:
             raise ValueError("at least 32 characters")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _safe_redis(cls, value: str | None, info: ValidationInfo) -> str | None:
+        wrong = why_redis_is_unsafe(value) if value else None
+        if wrong is not None and not info.data.get("allow_insecure_redis"):
+            raise ValueError(wrong)
         return value
 
     @field_validator("smtp_url")
@@ -119,6 +139,18 @@ class Settings(BaseSettings):
             raise ValueError("must be an e-mail address") from error
         return value
 
+    @field_validator("security_contact", "security_policy")
+    @classmethod
+    def _one_address(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        schemes = ("https", "mailto") if info.field_name == "security_contact" else ("https",)
+        plain = value.isascii() and value.isprintable() and " " not in value
+        parts = urlsplit(value) if plain else None
+        if parts is None or parts.scheme not in schemes or not (parts.netloc or parts.path):
+            raise ValueError(f"must begin with {' or '.join(f'{name}:' for name in schemes)}")
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _no_slash(cls, value: str) -> str:
@@ -128,3 +160,41 @@ class Settings(BaseSettings):
         """The database's file where it is SQLite."""
         head = "sqlite:///"
         return Path(self.database_url[len(head) :]) if self.database_url.startswith(head) else None
+
+
+def why_redis_is_unsafe(url: str) -> str | None:
+    """What is missing for a Redis that only we can write to, or None.
+
+    A socket file and the loopback address are reached from this machine alone. Anything else needs
+    TLS and a password.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return "this is no address"
+    if parts.scheme == "unix":
+        return None
+    if parts.scheme not in ("redis", "rediss") or not host:
+        return "must be redis://host, rediss://host or unix:///path"
+    if host == "localhost" or _is_loopback(host):
+        return None
+    password = parts.password or parse_qs(parts.query).get("password")
+    missing = [
+        name
+        for name, there in (("TLS (rediss://)", parts.scheme == "rediss"), ("a password", password))
+        if not there
+    ]
+    if not missing:
+        return None
+    return (
+        f"Redis on another machine needs {' and '.join(missing)}, because whoever writes to it runs"
+        " code here; GAVEKORT_ALLOW_INSECURE_REDIS=true allows it on a network of your own"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

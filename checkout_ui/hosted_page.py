@@ -51,6 +51,7 @@ _BALANCE = re.compile(r"/balance/[^/]+/?")
 _OURS = ("/", "/embedResult/", "/embedResult")
 _METHODS = ("GET", "HEAD", "POST")
 """Any other is an API client's mistake, and is told so in the API's own shape."""
+_DOCUMENTS = ("/docs", "/openapi.json")
 _VERSIONED = ("/checkout.js", "/embed.js", "/marks.svg", "/scan.js")
 _BEGUN = (PageState.PAYING, PageState.ON_HOLD, PageState.PAID)
 """Money moves, or has moved: nobody is told that nothing was paid."""
@@ -256,7 +257,7 @@ class _Rooms:
             return self._pages
         if scope["method"] in _METHODS and _BALANCE.fullmatch(path):
             return self._balance
-        ours = path.startswith(("/v1/", "/docs/")) or path in ("/docs", "/openapi.json")
+        ours = path.startswith(("/v1/", "/docs/", "/.well-known/")) or path in _DOCUMENTS
         return self._api if ours else self._reflex
 
 

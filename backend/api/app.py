@@ -20,6 +20,7 @@ from backend.api.routers import (
     transactions,
     view,
     wallets,
+    well_known,
 )
 
 _ROUTERS = (
@@ -47,6 +48,7 @@ def create_api() -> FastAPI:
     for room in _ROUTERS:
         v1.include_router(room.router)
     app.include_router(v1)
+    app.include_router(well_known.router)
     openapi.install(app, PREFIX, routers)
     return app
 

@@ -1,0 +1,35 @@
+"""`/.well-known/security.txt`: where somebody who found a hole in this installation writes to.
+
+Source: RFC 9116.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fastapi import Response
+
+from backend.api.body import strict_router
+from backend.api.deps import Context
+from backend.clock import iso
+from backend.errors import NotFound
+
+router = strict_router()
+_GOOD_FOR = timedelta(days=180)
+"""What we answer is read from the settings at every request, so it is true for as long."""
+
+
+@router.get("/.well-known/security.txt", response_class=Response, include_in_schema=False)
+async def security_txt(ctx: Context) -> Response:
+    """The operator's contact. NotFound where `GAVEKORT_SECURITY_CONTACT` is not set."""
+    settings = ctx.settings
+    if settings.security_contact is None:
+        raise NotFound("this installation names no security contact")
+    lines = [
+        f"Contact: {settings.security_contact}",
+        f"Expires: {iso((ctx.clock.now() + _GOOD_FOR).replace(microsecond=0))}",
+        f"Canonical: {settings.base_url}/.well-known/security.txt",
+    ]
+    if settings.security_policy is not None:
+        lines.append(f"Policy: {settings.security_policy}")
+    return Response("\n".join(lines) + "\n", media_type="text/plain; charset=utf-8")
