@@ -13,6 +13,7 @@ from typing import Any
 
 from backend.receipts.written import Written, write
 from backend.sessions.view import (
+    CLOSED,
     AddressView,
     CheckoutView,
     Notice,
@@ -148,10 +149,11 @@ def sums(view: CheckoutView, language: str) -> Sums:
 def address_forms(view: CheckoutView, chosen: Mapping[str, str], language: str) -> dict[str, Any]:
     """`shipping_address`, `shipping_fields` and the same for `billing`. `chosen` is the country by
     address where the payer has chosen another in the form than the session has; the preferred one
-    stands in where the address names none, but not in its summary."""
+    stands in where the address names none, but not in its summary. A session that is closed shows
+    no form, so that its page's state holds no address either."""
     made: dict[str, Any] = {}
     for kind, given in (("shipping", view.shipping_address), ("billing", view.billing_address)):
-        known = given or AddressView()
+        known = AddressView() if view.state in CLOSED else given or AddressView()
         country = chosen.get(f"{kind}_address") or known.country or view.preferred_country
         summary = ", ".join(addresses.lines(known, language))
         made[f"{kind}_address"] = Address(country, summary)
@@ -160,6 +162,10 @@ def address_forms(view: CheckoutView, chosen: Mapping[str, str], language: str) 
 
 
 def contact(view: CheckoutView) -> Contact:
+    """What the form of details begins with. Once the session is closed it is nothing: the state
+    keeps nothing personal that the page does not show."""
+    if view.state in CLOSED:
+        return Contact()
     name = f"{view.shipping_address.first_name} {view.shipping_address.last_name}".strip()
     return Contact(email=view.email, phone_number=view.phone_number, name=name)
 

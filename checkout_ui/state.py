@@ -26,7 +26,7 @@ from backend.payments import receipts
 from backend.receipts.written import Written
 from backend.sessions import handover, payer, read
 from backend.sessions.qr_code import qr_code
-from backend.sessions.view import CheckoutView, Notice, PageState
+from backend.sessions.view import CLOSED, CheckoutView, Notice, PageState
 from checkout_ui import addresses, changes, payment_options, shown, shown_card, texts
 from checkout_ui.bridge import Bridge
 from checkout_ui.locations import session_id_of
@@ -40,8 +40,6 @@ WATCH_LONGEST = get_config().redis_token_expiration
 kept when nothing happens: watching is something."""
 WATCH_WHOLE_EVERY = 3
 """Every so many looks the whole session is read: that it has expired changes no version."""
-
-_CLOSED = (PageState.PAID, PageState.CANCELLED, PageState.EXPIRED)
 
 
 NO_LOGO = "data:,"
@@ -198,7 +196,7 @@ class Checkout(Bridge, rx.State):
                     continue  # half of what the payer has asked for: its end shows the whole
                 self._show_from_elsewhere(view)
             seen = (view.version, view.state.value, view.locked)
-            if view.state in _CLOSED:
+            if view.state in CLOSED:
                 return
 
     async def _rebuild(self, *, opened: bool, loads: bool) -> None:
@@ -346,7 +344,7 @@ class Checkout(Bridge, rx.State):
         if view.notice is not None and view.state is PageState.OPEN:
             calm = view.notice is Notice.PAYMENT_CANCELLED
             self._set(notice=self._text(shown.notice(view)), notice_calm=calm)
-        if before in ("open", "paying", "on_hold") and view.state in _CLOSED:
+        if before in ("open", "paying", "on_hold") and view.state in CLOSED:
             self._leave(view)
 
     def _leave(self, view: CheckoutView) -> None:

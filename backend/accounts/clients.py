@@ -234,8 +234,6 @@ def read_token(ctx: Backend, token: str, own_host: str) -> Principal:
     if claims["exp"] <= ctx.clock.now().timestamp():
         raise Unauthorized("the token has expired")
     audience = claims["aud"]
-    if not isinstance(audience, str) or not is_audience(
-        ctx, audience, claims["account"], own_host
-    ):
+    if not isinstance(audience, str) or not is_audience(ctx, audience, claims["account"], own_host):
         raise Unauthorized("this token was issued for another audience")
     return Principal(claims["account"], claims["sub"], frozenset(), claims.get("customer"))

@@ -21,6 +21,10 @@ class PageState(StrEnum):
     EXPIRED = "expired"
 
 
+CLOSED = (PageState.PAID, PageState.CANCELLED, PageState.EXPIRED)
+"""Nothing more can be done in these."""
+
+
 class Notice(StrEnum):
     """Why the page is open again after a try to pay."""
 
