@@ -62,8 +62,16 @@ class PreconditionFailed(GavekortError):
 
 
 class TooManyRequests(GavekortError):
+    """A limit is spent (docs/limits.md). `limit` is its name; `retry_after` the seconds after which
+    the same call goes through."""
+
     status = 429
     code = "TOO_MANY_REQUESTS"
+
+    def __init__(self, limit: str, retry_after: int) -> None:
+        super().__init__(f"too many requests; try again in {retry_after} s")
+        self.limit = limit
+        self.retry_after = retry_after
 
 
 class Unavailable(GavekortError):

@@ -11,6 +11,7 @@ from functools import partial
 from backend.cards.budgets import forget_tries
 from backend.context import Backend
 from backend.idempotency.keys import forget_due
+from backend.limits.limiter import forget_uses
 from backend.outbox.deliver import KINDS, deliver_due
 from backend.payments.auto_capture import capture_due
 from backend.payments.reconcile import reconcile_due
@@ -40,6 +41,7 @@ class Worker:
             asyncio.create_task(self._loop("forget", forget_due)),
             asyncio.create_task(self._loop("forget payers", forget_expired)),
             asyncio.create_task(self._loop("forget tries", forget_tries)),
+            asyncio.create_task(self._loop("forget limits", forget_uses)),
             # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
             *(asyncio.create_task(self._loop(kind, partial(_deliver, kind))) for kind in KINDS),
         ]
