@@ -177,6 +177,16 @@ class CodeNotSent(GavekortError):
         self.reason = reason
 
 
+class TooManyCodes(CodeNotSent):
+    """More codes were asked for than are sent; `retry_after` as of TooManyRequests."""
+
+    status = 429
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too_many", "too many codes were asked for; try again tomorrow")
+        self.retry_after = retry_after
+
+
 class GiftCardRefused(GavekortError):
     """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
     not_active_yet, inactive, other_currency, already_added, not_offered, held_elsewhere (by a

@@ -19,6 +19,7 @@ from checkout_ui import hosted_page, quiet_log
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
+from checkout_ui.limited_events import LimitedEvents
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.rebuild import RebuildFirst
 from checkout_ui.state import Checkout
@@ -89,6 +90,8 @@ def _make() -> rx.App:
     made.app_wraps.pop((5, "Overlay"), None)
     if made.sio is not None:
         made.sio.eio.cors_allowed_origins = _may_connect
+    # First, so that what is too much costs nothing more.
+    made.add_middleware(LimitedEvents())
     made.add_middleware(RebuildFirst())
     made.add_middleware(BalanceFirst())
     made.register_lifespan_task(_backend)

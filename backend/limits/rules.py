@@ -45,12 +45,15 @@ WIDER = (1, 4, 16)
 TOKEN_SOURCE = Rule("token.source", "access tokens asked for", "source", 1200, MINUTE)
 TOKEN_CLIENT = Rule("token.client", "access tokens given", "client", 1200, MINUTE)
 TOKEN_WRONG = Rule(
-    "token.wrong", "wrong client credentials", "source and client id", 20, 10 * MINUTE
+    "token.wrong", "wrong client credentials", "source and client id", 100, 10 * MINUTE
 )
 TOKEN_WRONG_SOURCE = Rule(
-    "token.wrong_source", "wrong client credentials", "source", 200, 10 * MINUTE
+    "token.wrong_source", "wrong client credentials", "source", 500, 10 * MINUTE
 )
 MERCHANT = Rule("merchant.client", "calls of the merchant API", "client", 30000, MINUTE)
+CUSTOMER = Rule(
+    "merchant.customer", "calls with a customer's own token", "account and customer", 300, MINUTE
+)
 SESSIONS = Rule("sessions.client", "sessions created", "client", 6000, MINUTE)
 STRANGERS = Rule(
     "merchant.unknown", "calls of the merchant API without a valid token", "source", 1200, MINUTE
@@ -176,14 +179,22 @@ NOTIFIED = Rule(
     "payment",
     30,
     MINUTE,
-    answer="200; the payment is read a little later",
+    answer="429; the provider tells again, and the payment is read anyway",
 )
 NOTIFICATIONS_WRONG = Rule(
     "notifications.wrong",
-    "notifications with a wrong signature, or about no payment",
-    "source and connection",
+    "notifications with a wrong signature; those with a right one never count here",
+    "source",
     300,
     MINUTE,
+)
+RETURNS = Rule(
+    "returns.session",
+    "returns from a provider's page",
+    "session",
+    60,
+    MINUTE,
+    answer="302 to the session's page, which goes on by itself",
 )
 
 RULES: tuple[Rule, ...] = tuple(

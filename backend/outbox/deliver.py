@@ -23,6 +23,7 @@ from backend import faults
 from backend.batch import each
 from backend.context import Backend
 from backend.ids import new_uuid
+from backend.outbox.limited import too_many
 from backend.outbox.outcome import Outcome
 from backend.outbox.request import attempts, gap, is_final
 from backend.outbox.send import send
@@ -95,7 +96,7 @@ def _has_due_before(now: datetime) -> ColumnElement[bool]:
 
 async def _deliver(ctx: Backend, delivered: Delivered, delivery: Delivery) -> None:
     started = ctx.clock.now()
-    outcome = await send(ctx, delivery)
+    outcome = await too_many(ctx, delivery) or await send(ctx, delivery)
     faults.point("callback.sent")
     await _record(ctx, delivery.id, outcome, started, delivered)
     faults.point("callback.stored")
