@@ -10,6 +10,8 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from backend.limits.rules import overridden
+
 
 class Settings(BaseSettings):
     """See README, "Settings". `secret_key` is the only one without a default."""
@@ -101,6 +103,12 @@ class Settings(BaseSettings):
     that lists countries of its own has those instead."""
     worker_interval: float = Field(default=1.0, gt=0)
     """How often due work is looked for."""
+
+    @field_validator("limits")
+    @classmethod
+    def _known_limits(cls, value: dict[str, str]) -> dict[str, str]:
+        overridden(value)
+        return value
 
     @field_validator("secret_key")
     @classmethod

@@ -15,6 +15,7 @@ import reflex as rx
 from starlette.types import ASGIApp
 
 from backend import context, worker
+from backend.limits.proxies import what_is_wrong
 from checkout_ui import hosted_page, quiet_log
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
@@ -48,6 +49,9 @@ def _may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
 @asynccontextmanager
 async def _backend() -> AsyncIterator[None]:
     running = context.start()
+    wrong = what_is_wrong(running.settings.base_url, running.settings.trusted_proxy_hops)
+    if wrong is not None:
+        log.warning(wrong)
     at_work = worker.start(running)
     try:
         yield

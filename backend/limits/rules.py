@@ -214,10 +214,10 @@ def overridden(settings: Mapping[str, str]) -> dict[str, Rule]:
     for name, value in settings.items():
         rule = known.get(name.partition(":")[0])
         if rule is None:
-            raise ValueError(f"GAVEKORT_LIMITS: there is no limit {name.partition(':')[0]!r}")
+            raise ValueError(f"there is no limit {name.partition(':')[0]!r}")
         amount, slash, window = value.partition("/")
         digits = amount.isascii() and amount.isdigit() and window.isascii() and window.isdigit()
         if not slash or not digits or int(amount) < 1 or int(window) < 1:
-            raise ValueError(f"GAVEKORT_LIMITS: {name} must be amount/seconds, for example 600/60")
+            raise ValueError(f"{name} must be amount/seconds, for example 600/60")
         changed[name] = replace(rule, amount=int(amount), window=int(window))
     return changed
