@@ -42,6 +42,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 WIDER = (1, 4, 16)
 """How many times the amount a /64, a /56 and a /48 have."""
 
+_UNSENT = "429 to a payer; a link that the shop publishes is `failed`, a receipt is not sent"
+
 TOKEN_SOURCE = Rule("token.source", "access tokens asked for", "source", 1200, MINUTE)
 TOKEN_CLIENT = Rule("token.client", "access tokens given", "client", 1200, MINUTE)
 TOKEN_WRONG = Rule(
@@ -117,7 +119,7 @@ SMS_PHONE = Rule(
     6,
     15 * MINUTE,
     Kept.EXACT,
-    "429, or the message is skipped",
+    _UNSENT,
 )
 SMS_PHONE_DAY = Rule(
     "sms.phone_day",
@@ -126,17 +128,17 @@ SMS_PHONE_DAY = Rule(
     15,
     DAY,
     Kept.EXACT,
-    "429, or the message is skipped",
+    _UNSENT,
 )
 SMS_SOURCE = Rule("sms.source", "messages that a payer asks for", "source", 60, HOUR, Kept.EXACT)
 SMS_COUNTRY = Rule(
     "sms.country",
-    "messages to a country that is not the shop's",
+    "messages to a country that is not that of the order's currency",
     "account and country",
     300,
     DAY,
     Kept.EXACT,
-    "429, or the message is skipped",
+    _UNSENT,
 )
 SMS_MERCHANT = Rule(
     "sms.merchant",
@@ -145,7 +147,7 @@ SMS_MERCHANT = Rule(
     20000,
     DAY,
     Kept.EXACT,
-    "429, or the message is skipped",
+    _UNSENT,
 )
 MAIL_ADDRESS = Rule(
     "mail.address",
@@ -165,7 +167,14 @@ MAIL_MERCHANT = Rule(
     Kept.EXACT,
     "the receipt is not sent",
 )
-HANDOVER = Rule("handover.session", "links to go on on a phone", "session", 30, 10 * MINUTE)
+HANDOVER = Rule(
+    "handover.session",
+    "links to go on on a phone",
+    "session",
+    30,
+    10 * MINUTE,
+    answer="a sentence on the page",
+)
 HOOK_TESTS = Rule(
     "hooks.account",
     "webhooks: subscriptions made or changed, pings, redeliveries",
