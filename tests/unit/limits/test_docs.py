@@ -10,7 +10,8 @@ from backend.limits.rules import RULES, Kept, Rule
 from backend.settings import Settings
 
 HEAD = (
-    "| limit | what is counted | for each | at once | given back evenly within | where | past it |\n"
+    "| limit | what is counted | for each | at once | given back evenly within | where | past it "
+    "|\n"
     "| --- | --- | --- | --- | --- | --- | --- |\n"
 )
 SPANS = {60: "a minute", 600: "10 minutes", 900: "15 minutes", 3600: "an hour", 86400: "a day"}
