@@ -120,14 +120,18 @@ class UnderWay:
         except Exception as error:
             self._log.error("%s", called, exc_info=error)
 
-    async def wait(self, seconds: float) -> int:
-        """Wait until a piece has ended, or so many seconds; return how many have."""
-        before = len(self._tasks)
-        if before:
-            await asyncio.wait(
-                list(self._tasks), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-            )
-        return before - len(self._tasks)
+    async def wait(self, seconds: float) -> bool:
+        """Wait until a piece has ended, or so many seconds; return at once, and False, where
+        nothing is under way."""
+        tasks = list(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(tasks)
+
+    def cancel(self) -> None:
+        """Give up all that is under way: it is due again after its claim."""
+        for task in list(self._tasks):
+            task.cancel()
 
     async def finish(self) -> None:
         """Wait for all that is under way; where that is cancelled, cancel it too."""
@@ -135,8 +139,7 @@ class UnderWay:
         try:
             await asyncio.gather(*tasks)
         except asyncio.CancelledError:
-            for task in tasks:
-                task.cancel()
+            self.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
 

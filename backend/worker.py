@@ -20,6 +20,8 @@ from backend.sessions.returning import forget_expired
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
+FORGET_PAUSE = 600.0
+"""For what is only in the way: nothing waits for it to be deleted."""
 MOST_DOUBLINGS = 10
 
 
@@ -49,7 +51,7 @@ class Worker:
             asyncio.create_task(self._loop("forget", forget_due)),
             asyncio.create_task(self._loop("forget payers", forget_expired)),
             asyncio.create_task(self._loop("forget tries", forget_tries)),
-            asyncio.create_task(self._loop("forget limits", forget_uses)),
+            asyncio.create_task(self._loop("forget limits", forget_uses, FORGET_PAUSE)),
             # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
             *(
                 asyncio.create_task(self._rolling(kind, _deliver(kind), share))
@@ -71,15 +73,21 @@ class Worker:
 
         async def work(ctx: Backend) -> int:
             begun = await begin(ctx, under_way)
-            return begun or await under_way.wait(self._ctx.settings.worker_interval)
+            return begun or await under_way.wait(ctx.settings.worker_interval)
 
         try:
             await self._loop(name, work)
+        except asyncio.CancelledError:
+            under_way.cancel()
+            raise
         finally:
             await under_way.finish()
 
-    async def _loop(self, name: str, work: Callable[[Backend], Awaitable[int]]) -> None:
-        pause = self._ctx.settings.worker_interval
+    async def _loop(
+        self, name: str, work: Callable[[Backend], Awaitable[int]], pause: float | None = None
+    ) -> None:
+        """`pause`: seconds after a look that found nothing; the setting's without it."""
+        pause = pause or self._ctx.settings.worker_interval
         failures = 0
         while not self._stopping.is_set():
             try:
@@ -89,7 +97,7 @@ class Worker:
                 log.exception("%s", name)
                 done, failures = 0, min(failures + 1, MOST_DOUBLINGS)
             if not done:
-                wait = min(pause * 2**failures, LONGEST_PAUSE)
+                wait = min(pause * 2**failures, max(pause, LONGEST_PAUSE))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), wait)
 
