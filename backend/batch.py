@@ -5,30 +5,143 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, inspect
+from sqlalchemy import ColumnElement, Select, and_, delete, func, inspect, not_
+from sqlalchemy import select as select_rows
+from sqlalchemy.orm import Mapped
 from sqlmodel import SQLModel, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.db import Database
 
 FORGOTTEN_AT_ONCE = 500
-Row = TypeVar("Row")
+LOOKED_AT = 200
+"""Rows that one look takes into account."""
+Columns = tuple[Mapped[str], Mapped[str], Mapped[str], Mapped[datetime]]
+"""Key, tenant, addressee, and when it is due."""
 
 
-async def each(
-    rows: Sequence[Row], work: Callable[[Row], Awaitable[None]], log: logging.Logger,
-    called: Callable[[Row], str],
-) -> int:  # fmt: skip
-    """`work` for all of a batch at once, so that a slow one does not use up the claims on what
-    waits behind it; how many. One that fails must not keep the others waiting: it is logged as it
-    is `called`, and due again after its claim."""
-    ended = await asyncio.gather(*(work(row) for row in rows), return_exceptions=True)
-    for row, error in zip(rows, ended, strict=True):
-        if isinstance(error, Exception):
-            log.error("%s", called(row), exc_info=error)
-    return len(rows)
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row whose time has come. `tenant` and `addressee`: on whose behalf, and who is asked."""
+
+    key: str
+    tenant: str
+    addressee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much one loop of one process has under way: in all, for each tenant, and for each
+    addressee of a tenant. One whose server is slow or silent leaves room for the others."""
+
+    most: int
+    tenant: int
+    addressee: int
+
+
+class UnderWay:
+    """What one loop has under way. Each piece ends by itself, so that none waits for a slow one."""
+
+    def __init__(self, share: Share, log: logging.Logger) -> None:
+        self.share, self._log = share, log
+        self._tasks: dict[asyncio.Task[None], Due] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def free(self) -> int:
+        return self.share.most - len(self._tasks)
+
+    async def choose(self, db: AsyncSession, due: Select[Any], columns: Columns) -> dict[str, Due]:
+        """Take those of `due` that there is room for: first one of every tenant, then a second one
+        of each, and so on; the longest due first. By their keys; nothing is locked."""
+        connection = await db.connection()
+        rows = await connection.execute(self._in_turns(due, columns))
+        return self._with_room([Due(*row) for row in rows])
+
+    def _in_turns(self, due: Select[Any], columns: Columns) -> Select[Any]:
+        tenants = Counter(one.tenant for one in self._tasks.values())
+        pairs = Counter((one.tenant, one.addressee) for one in self._tasks.values())
+        full = [tenant for tenant, count in tenants.items() if count >= self.share.tenant]
+        busy = [pair for pair, count in pairs.items() if count >= self.share.addressee]
+        key, tenant, addressee, moment = columns
+        open_to = due.with_only_columns(
+            key.label("key"), tenant.label("tenant"), addressee.label("addressee"),
+            moment.label("moment"),
+            func.row_number().over(partition_by=(tenant, addressee), order_by=(moment, key))
+            .label("place"),
+        ).where(tenant.not_in(full))  # fmt: skip
+        for one, other in busy:
+            open_to = open_to.where(not_(and_(tenant == one, addressee == other)))
+        placed = open_to.subquery()
+        turn = func.row_number().over(
+            partition_by=placed.c.tenant,
+            order_by=(placed.c.place, placed.c.moment, placed.c.key),
+        )
+        few = placed.c.place <= self.share.addressee
+        turns = select_rows(placed, turn.label("turn")).where(few).subquery()
+        return (
+            select_rows(turns.c.key, turns.c.tenant, turns.c.addressee)
+            .where(turns.c.turn <= self.share.tenant)
+            .order_by(turns.c.turn, turns.c.moment, turns.c.key)
+            .limit(LOOKED_AT)
+        )
+
+    def _with_room(self, due: Sequence[Due]) -> dict[str, Due]:
+        tenants = Counter(one.tenant for one in self._tasks.values())
+        pairs = Counter((one.tenant, one.addressee) for one in self._tasks.values())
+        chosen: dict[str, Due] = {}
+        for one in due:
+            pair = (one.tenant, one.addressee)
+            room = tenants[one.tenant] < self.share.tenant and pairs[pair] < self.share.addressee
+            if room and len(chosen) < self.free:
+                tenants[one.tenant] += 1
+                pairs[pair] += 1
+                chosen[one.key] = one
+        return chosen
+
+    def start(self, due: Due, work: Coroutine[Any, Any, None], called: str) -> None:
+        """Begin a piece of work. Where it fails it is logged as it is `called`, and due again after
+        its claim."""
+        task = asyncio.create_task(self._guarded(work, called))
+        self._tasks[task] = due
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], called: str) -> None:
+        try:
+            await work
+        except Exception as error:
+            self._log.error("%s", called, exc_info=error)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until a piece has ended, or so many seconds; return at once, and False, where
+        nothing is under way."""
+        tasks = list(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(tasks)
+
+    def cancel(self) -> None:
+        """Give up all that is under way: it is due again after its claim."""
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def finish(self) -> None:
+        """Wait for all that is under way; where that is cancelled, cancel it too."""
+        tasks = list(self._tasks)
+        try:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
+            self.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
 
 
 async def forget(db: Database, table: type[SQLModel], over: ColumnElement[bool]) -> int:

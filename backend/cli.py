@@ -12,6 +12,7 @@ from pathlib import Path
 
 from backend import cli_accounts, cli_parked
 from backend.cli_accounts import refuse
+from backend.limits.proxies import what_is_wrong
 from backend.settings import Settings
 
 DEFAULT_DIRECTORY = Path(".gavekort")
@@ -126,6 +127,9 @@ def _serve(options: argparse.Namespace) -> int:
         ensure_frontend(ROOT)
     except FrontendBuildFailed as failed:
         return refuse(failed)
+    warning = what_is_wrong(settings.base_url, settings.trusted_proxy_hops)
+    if warning is not None:
+        print(f"gavekort: {warning}", file=sys.stderr, flush=True)
     path = settings.sqlite_path()
     if path is not None:
         # Meant from where we were called; Reflex finds its build from the project's root only.

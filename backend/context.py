@@ -15,6 +15,7 @@ import httpx
 
 from backend.clock import Clock, SystemClock
 from backend.db import Database
+from backend.limits.limiter import Limiter
 from backend.settings import Settings
 from backend.vault import Vault
 
@@ -29,6 +30,7 @@ class Backend:
     callbacks_http: httpx.AsyncClient
     """For merchants' callbacks. Nothing is kept alive: a connection is pinned to the address that
     one name resolved to, and must not serve another name."""
+    limiter: Limiter
     clock: Clock = field(default_factory=SystemClock)
     _certified: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
@@ -43,6 +45,7 @@ class Backend:
         for client in self._certified.values():
             await client.aclose()
         await self.callbacks_http.aclose()
+        await self.limiter.close()
         await self.db.close()
 
 
@@ -58,10 +61,12 @@ def _for_providers(*, verify: ssl.SSLContext) -> httpx.AsyncClient:
 
 
 def create(settings: Settings, clock: Clock | None = None) -> Backend:
+    vault = Vault(settings.secret_key.get_secret_value())
     return Backend(
         settings=settings,
         db=Database(settings.database_url),
-        vault=Vault(settings.secret_key.get_secret_value()),
+        vault=vault,
+        limiter=Limiter(vault.limit_key, settings.redis_url, settings.limits),
         http=_for_providers(verify=_trusted()),
         callbacks_http=httpx.AsyncClient(
             follow_redirects=False,

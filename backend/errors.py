@@ -62,8 +62,16 @@ class PreconditionFailed(GavekortError):
 
 
 class TooManyRequests(GavekortError):
+    """A limit is spent (docs/limits.md). `limit` is its name; `retry_after` the seconds after which
+    the same call goes through."""
+
     status = 429
     code = "TOO_MANY_REQUESTS"
+
+    def __init__(self, limit: str, retry_after: int) -> None:
+        super().__init__(f"too many requests; try again in {retry_after} s")
+        self.limit = limit
+        self.retry_after = retry_after
 
 
 class Unavailable(GavekortError):
@@ -167,6 +175,16 @@ class CodeNotSent(GavekortError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message, (FieldError("phone_number", message, reason),))
         self.reason = reason
+
+
+class TooManyCodes(CodeNotSent):
+    """More codes were asked for than are sent; `retry_after` as of TooManyRequests."""
+
+    status = 429
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too_many", "too many codes were asked for; try again tomorrow")
+        self.retry_after = retry_after
 
 
 class GiftCardRefused(GavekortError):

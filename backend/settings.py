@@ -11,6 +11,8 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from backend.limits.rules import overridden
+
 
 class Settings(BaseSettings):
     """See README, "Settings". `secret_key` is the only one without a default."""
@@ -102,9 +104,23 @@ class Settings(BaseSettings):
     """An https address that says how such reports are handled."""
 
     trusted_proxy_hops: int = Field(default=0, ge=0)
-    """How many proxies in front of us append to X-Forwarded-For."""
+    """How many proxies in front of us append to `trusted_proxy_header`."""
+    trusted_proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
+    """Which header they append to. The other one is never looked at: anybody can send it."""
+    limits: dict[str, str] = Field(default_factory=dict)
+    """Other limits than the defaults, by name or by `name:key`: `{"sessions.client": "9000/60"}`
+    is 9000 within 60 seconds. See docs/limits.md."""
+    sms_countries: str = "NO,SE,DK,FI,DE,AT"
+    """Where messages are sent to, ISO 3166 codes with commas between; `*` is everywhere. A profile
+    that lists countries of its own has those instead."""
     worker_interval: float = Field(default=1.0, gt=0)
     """How often due work is looked for."""
+
+    @field_validator("limits")
+    @classmethod
+    def _known_limits(cls, value: dict[str, str]) -> dict[str, str]:
+        overridden(value)
+        return value
 
     @field_validator("secret_key")
     @classmethod

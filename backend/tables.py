@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 from backend.accounts import tables as accounts
 from backend.cards import tables as cards
 from backend.idempotency import tables as idempotency
+from backend.limits import tables as limits
 from backend.outbox import tables as outbox
 from backend.payments import tables as payments
 from backend.sessions import returning_tables as returning
@@ -18,6 +19,7 @@ __all__ = [
     "accounts",
     "cards",
     "idempotency",
+    "limits",
     "metadata",
     "outbox",
     "payments",

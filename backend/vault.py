@@ -32,6 +32,8 @@ class Vault:
         self.token_key = self._derive("access token")
         self.address_secret = self._derive("notification address").hex()
         """For addresses given to providers that have no secret in common with us."""
+        self.limit_key = self._derive("limits")
+        """For hashes of what is counted: phone numbers, addresses."""
         self._cookie_key = self._derive("cookie")
         self._fernet = Fernet(urlsafe_b64encode(self._derive("encryption at rest")))
         # RFC 9106's second recommendation: 64 MiB, three passes; one lane, so that a look-up

@@ -6,25 +6,34 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 
+from backend.batch import Share, UnderWay
 from backend.cards.budgets import forget_tries
 from backend.context import Backend
 from backend.idempotency.keys import forget_due
-from backend.outbox.deliver import KINDS, deliver_due
-from backend.payments.auto_capture import capture_due
-from backend.payments.reconcile import reconcile_due
-from backend.payments.returned_refunds import look_due
+from backend.limits.limiter import forget_uses
+from backend.outbox import deliver
+from backend.payments import auto_capture, reconcile, returned_refunds
+from backend.payments.store import SHARE
 from backend.sessions.publish import note_delivered
 from backend.sessions.returning import forget_expired
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
+FORGET_PAUSE = 600.0
+"""For what is only in the way: nothing waits for it to be deleted."""
 MOST_DOUBLINGS = 10
 
 
-async def _deliver(kind: str, ctx: Backend) -> int:
-    return await deliver_due(ctx, (kind,), note_delivered)
+Begin = Callable[[Backend, UnderWay], Awaitable[int]]
+"""Claims what is due and begins it, beside what is under way; returns how many."""
+
+
+def _deliver(kind: str) -> Begin:
+    async def begin(ctx: Backend, under_way: UnderWay) -> int:
+        return await deliver.begin_due(ctx, under_way, (kind,), note_delivered)
+
+    return begin
 
 
 class Worker:
@@ -34,14 +43,20 @@ class Worker:
         self._ctx = ctx
         self._stopping = asyncio.Event()
         self._tasks = [
-            asyncio.create_task(self._loop("reconcile", reconcile_due)),
-            asyncio.create_task(self._loop("auto-capture", capture_due)),
-            asyncio.create_task(self._loop("returned refunds", look_due)),
+            asyncio.create_task(self._rolling("reconcile", reconcile.begin_due, SHARE)),
+            asyncio.create_task(self._rolling("auto-capture", auto_capture.begin_due, SHARE)),
+            asyncio.create_task(
+                self._rolling("returned refunds", returned_refunds.begin_due, SHARE)
+            ),
             asyncio.create_task(self._loop("forget", forget_due)),
             asyncio.create_task(self._loop("forget payers", forget_expired)),
             asyncio.create_task(self._loop("forget tries", forget_tries)),
+            asyncio.create_task(self._loop("forget limits", forget_uses, FORGET_PAUSE)),
             # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
-            *(asyncio.create_task(self._loop(kind, partial(_deliver, kind))) for kind in KINDS),
+            *(
+                asyncio.create_task(self._rolling(kind, _deliver(kind), share))
+                for kind, share in deliver.SHARES.items()
+            ),
         ]
 
     async def stop(self, timeout: float = 3.0) -> None:
@@ -52,8 +67,27 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _loop(self, name: str, work: Callable[[Backend], Awaitable[int]]) -> None:
-        pause = self._ctx.settings.worker_interval
+    async def _rolling(self, name: str, begin: Begin, share: Share) -> None:
+        """A loop that does not wait for the slowest of what it has begun."""
+        under_way = UnderWay(share, log)
+
+        async def work(ctx: Backend) -> int:
+            begun = await begin(ctx, under_way)
+            return begun or await under_way.wait(ctx.settings.worker_interval)
+
+        try:
+            await self._loop(name, work)
+        except asyncio.CancelledError:
+            under_way.cancel()
+            raise
+        finally:
+            await under_way.finish()
+
+    async def _loop(
+        self, name: str, work: Callable[[Backend], Awaitable[int]], pause: float | None = None
+    ) -> None:
+        """`pause`: seconds after a look that found nothing; the setting's without it."""
+        pause = pause or self._ctx.settings.worker_interval
         failures = 0
         while not self._stopping.is_set():
             try:
@@ -63,7 +97,7 @@ class Worker:
                 log.exception("%s", name)
                 done, failures = 0, min(failures + 1, MOST_DOUBLINGS)
             if not done:
-                wait = min(pause * 2**failures, LONGEST_PAUSE)
+                wait = min(pause * 2**failures, max(pause, LONGEST_PAUSE))
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), wait)
 

@@ -10,6 +10,7 @@ import reflex as rx
 
 from backend.sessions.view import CheckoutView
 from checkout_ui import formats, shown, texts
+from checkout_ui.source import source_of
 
 CONNECTED = (".hydrate_and_load", ".hydrate")
 """Reflex's own events with which a page that has connected asks for the state."""
@@ -34,6 +35,10 @@ class Speaking(rx.State, mixin=True):
 
     def _text(self, key: str, **values: str) -> str:
         return texts.text(self._language, key, **values)
+
+    def _source(self) -> str:
+        """Where this page's events come from, for the limits."""
+        return source_of(self.router)
 
     def _move_focus(self, element_id: str) -> None:
         self.focus = f"{secrets.token_hex(4)} {element_id}"
@@ -70,6 +75,12 @@ class Bridge(Speaking, mixin=True):
     def _tell(self, key: str, *, calm: bool = False, **values: str) -> None:
         """Say it at the top of the page, and move the focus there."""
         self._set(notice=self._text(key, **values), notice_calm=calm)
+        self._move_focus("notice")
+
+    def _tell_wait(self, seconds: int) -> None:
+        """Too much was asked for: say when to try again, at the top of the page."""
+        said = texts.wait(self._language, seconds)
+        self._set(notice=said, notice_calm=True)
         self._move_focus("notice")
 
     def _tell_split_changed(self, view: CheckoutView) -> None:

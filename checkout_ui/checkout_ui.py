@@ -15,10 +15,12 @@ import reflex as rx
 from starlette.types import ASGIApp
 
 from backend import context, worker
+from backend.limits.proxies import what_is_wrong
 from checkout_ui import hosted_page, quiet_log
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
+from checkout_ui.limited_events import LimitedEvents
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.rebuild import RebuildFirst
 from checkout_ui.state import Checkout
@@ -47,6 +49,9 @@ def _may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
 @asynccontextmanager
 async def _backend() -> AsyncIterator[None]:
     running = context.start()
+    wrong = what_is_wrong(running.settings.base_url, running.settings.trusted_proxy_hops)
+    if wrong is not None:
+        log.warning(wrong)
     at_work = worker.start(running)
     try:
         yield
@@ -89,6 +94,8 @@ def _make() -> rx.App:
     made.app_wraps.pop((5, "Overlay"), None)
     if made.sio is not None:
         made.sio.eio.cors_allowed_origins = _may_connect
+    # First, so that what is too much costs nothing more.
+    made.add_middleware(LimitedEvents())
     made.add_middleware(RebuildFirst())
     made.add_middleware(BalanceFirst())
     made.register_lifespan_task(_backend)

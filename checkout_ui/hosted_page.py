@@ -20,8 +20,8 @@ from reflex.utils import prerequisites
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend import context
-from backend.api.app import create_api
-from backend.errors import NotFound, SessionNotFound
+from backend.api.app import Limited, create_api, refuse_in_json
+from backend.errors import NotFound, SessionNotFound, TooManyRequests
 from backend.sessions import handover, read
 from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import formats, no_script, shown, texts, theme
@@ -150,7 +150,13 @@ async def _phone(request: Request) -> Response:
 def message(request: Request, status: int, heading: str, lead: str, link: str = "") -> Response:
     """A page of its own, without any script: two texts, and the HTML of a link."""
     language = language_of(request)
-    said, why = (html.escape(texts.text(language, key)) for key in (heading, lead))
+    said, why = (texts.text(language, key) for key in (heading, lead))
+    return _message(request, status, said, why, link)
+
+
+def _message(request: Request, status: int, said: str, why: str, link: str = "") -> Response:
+    language = language_of(request)
+    said, why = html.escape(said), html.escape(why)
     text = (
         f'<!DOCTYPE html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -160,6 +166,17 @@ def message(request: Request, status: int, heading: str, lead: str, link: str = 
         "</div></body></html>"
     )
     return html_answer(request, text, status, language, content_security_policy(""))
+
+
+def _too_many(request: Request, error: TooManyRequests) -> Response:
+    """A page where a browser has opened the address, which says when to try again."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return refuse_in_json(request, error)
+    language = language_of(request)
+    said = texts.text(language, "hosted.wait_heading")
+    answer = _message(request, error.status, said, texts.wait(language, error.retry_after))
+    answer.headers["retry-after"] = str(error.retry_after)
+    return answer
 
 
 def _status(view: CheckoutView | None) -> int:
@@ -237,7 +254,8 @@ def _attribute(name: str, value: str) -> Callable[[re.Match[str]], str]:
 
 def beside_the_api(reflex_app: ASGIApp, balance: ASGIApp) -> ASGIApp:
     """Our pages and API first, Reflex's socket and files after. `balance`: the balance page."""
-    return _Headers(_Rooms(create_pages(), balance, create_api(), reflex_app))
+    rooms = _Rooms(create_pages(), balance, create_api(), reflex_app)
+    return _Headers(Limited(rooms, _too_many))
 
 
 class _Rooms:

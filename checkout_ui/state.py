@@ -21,6 +21,7 @@ from backend.errors import (
     SessionClosed,
     SessionLocked,
     SessionNotFound,
+    TooManyRequests,
 )
 from backend.payments import receipts
 from backend.receipts.written import Written
@@ -139,7 +140,7 @@ class Checkout(Bridge, rx.State):
         await payer.visit(
             context.current(),
             self._session_id(),
-            self.router.session.client_ip,
+            self._source(),
             self.router.headers.user_agent,
         )
         if self.on_phone:
@@ -278,6 +279,8 @@ class Checkout(Bridge, rx.State):
             # While it is locked the page says so by itself.
             if not self.locked:
                 self._tell("notice.was_locked")
+        elif isinstance(error, TooManyRequests):
+            self._tell_wait(error.retry_after)
         elif not isinstance(error, SessionClosed | SessionNotFound | PaymentInProgress):
             self._tell("notice.failed")
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
 from backend.api import errors, openapi
+from backend.api.limited import Limited, refuse_in_json
 from backend.api.routers import (
     auth,
     cards,
@@ -29,6 +30,7 @@ _ROUTERS = (
 )  # fmt: skip
 
 PREFIX = "/v1"
+__all__ = ["Limited", "create_api", "refuse_in_json"]
 
 
 def create_api() -> FastAPI:
@@ -50,6 +52,7 @@ def create_api() -> FastAPI:
     app.include_router(v1)
     app.include_router(well_known.router)
     openapi.install(app, PREFIX, routers)
+    app.add_middleware(Limited)
     return app
 
 

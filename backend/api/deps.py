@@ -10,8 +10,11 @@ from fastapi import Depends, Request
 
 from backend.accounts.clients import Principal, known_client, read_token
 from backend.accounts.keys import read_key
+from backend.api.source import source_of
 from backend.context import Backend, current
 from backend.errors import Unauthorized
+from backend.limits import limiter as limits
+from backend.limits import rules
 from backend.sessions import events
 
 _KEPT = (
@@ -31,8 +34,29 @@ def context() -> Backend:
 Context = Annotated[Backend, Depends(context)]
 
 
+_CALLER = "gavekort.caller"
+
+
 async def principal(request: Request, ctx: Context) -> Principal:
-    """Who a Bearer token, or an `x-api-key`, is of; Unauthorized without a valid one."""
+    """Who a Bearer token, or an `x-api-key`, is of; Unauthorized without a valid one. The caller's
+    limit is spent once a request, or TooManyRequests."""
+    known: Principal | None = request.scope.get(_CALLER)
+    if known is None:
+        try:
+            known = await _credentials(request, ctx)
+        except Unauthorized:
+            await limits.spend_source(ctx, rules.STRANGERS, source_of(ctx, request))
+            raise
+        if known.customer_id is not None:
+            # A customer's token is in a browser: what is done with it costs the shop nothing.
+            await limits.spend(ctx, rules.CUSTOMER, known.account_id, known.customer_id)
+        else:
+            await limits.spend(ctx, rules.MERCHANT, known.client_id)
+        request.scope[_CALLER] = known
+    return known
+
+
+async def _credentials(request: Request, ctx: Backend) -> Principal:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         own_host = request.headers.get("host", "")

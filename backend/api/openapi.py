@@ -42,6 +42,7 @@ _TEXTS = {
     409: "It conflicts with what is there or under way",
     412: "It was changed in the meantime, or cannot be locked",
     413: "The body is too large",
+    429: "Too many requests (docs/limits.md)",
     500: "Something went wrong on our side",
     503: "A provider did not answer; ask again",
 }
@@ -148,6 +149,9 @@ def _complete(
     for status in sorted(_statuses(method, path, dependant)):
         content = {"application/json": {"schema": error}}
         answers[str(status)] = {"description": _TEXTS[status], "content": content}
+    answers["429"]["headers"] = {
+        "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}
+    }
     if _depends_on(dependant, deps.principal):
         operation["security"] = [{"bearer": []}]
     elif path.endswith("/auth/token"):
@@ -155,7 +159,7 @@ def _complete(
 
 
 def _statuses(method: str, path: str, dependant: Dependant) -> set[int]:
-    wanted = {400, 500}
+    wanted = {400, 429, 500}
     if _depends_on(dependant, deps.principal):
         wanted |= {401, 403}
     if path.endswith("/auth/token"):

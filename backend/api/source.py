@@ -5,17 +5,16 @@ from __future__ import annotations
 from fastapi import Request
 
 from backend.context import Backend
+from backend.limits.source import client_address
 
 
 def source_of(ctx: Backend, request: Request) -> str:
-    """The caller's address, for the try budgets. X-Forwarded-For counts only as far as our own
-    proxies wrote it (`GAVEKORT_TRUSTED_PROXY_HOPS`): into the caller's line, or, as some do, into
-    one of their own below it."""
-    direct = request.client.host if request.client else "unknown"
-    hops = ctx.settings.trusted_proxy_hops
-    if not hops:
-        return direct
-    lines = ",".join(request.headers.getlist("x-forwarded-for"))
-    forwarded = [part.strip() for part in lines.split(",")]
-    chain = [part for part in forwarded if part]
-    return chain[-hops] if len(chain) >= hops else direct
+    """Return the caller's address in its plain form, for the limits. What proxies wrote counts as
+    far as the settings trust them."""
+    settings = ctx.settings
+    return client_address(
+        request.client.host if request.client else None,
+        request.headers.getlist(settings.trusted_proxy_header),
+        settings.trusted_proxy_hops,
+        settings.trusted_proxy_header,
+    )

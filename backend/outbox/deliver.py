@@ -4,6 +4,9 @@ What is due for one addressee about one thing goes out in the order of its cause
 answer to the one before: a shop should not hear of the refund before the capture. One that fails
 holds back none: they pass it until it is tried again.
 
+Every merchant and every addressee has a share of what is under way at once, and they take turns: a
+server that keeps silent delays its own messages alone.
+
 2xx is delivered. What is tried again, how often, after which gaps: `backend.outbox.request`.
 """
 
@@ -12,7 +15,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
@@ -20,16 +22,24 @@ from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend import faults
-from backend.batch import each
+from backend.batch import Due, Share, UnderWay
 from backend.context import Backend
 from backend.ids import new_uuid
+from backend.outbox.limited import too_many
 from backend.outbox.outcome import Outcome
 from backend.outbox.request import attempts, gap, is_final
 from backend.outbox.send import send
 from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
 
 log = logging.getLogger(__name__)
-BATCH = 20
+SHARES = {
+    "callback": Share(most=100, tenant=25, addressee=8),
+    "webhook": Share(most=100, tenant=25, addressee=8),
+    # One gateway and one mail server for all, which are asked a few things at once.
+    "sms": Share(most=20, tenant=10, addressee=10),
+    "email": Share(most=4, tenant=4, addressee=4),
+}
+"""By kind, for one process."""
 LEASE = timedelta(seconds=120)
 """Longer than any time-out."""
 KINDS = ("callback", "webhook", "sms", "email")
@@ -45,34 +55,51 @@ async def _nothing(db: AsyncSession, delivery: Delivery, now: datetime) -> None:
 async def deliver_due(
     ctx: Backend, kinds: Sequence[str] = KINDS, delivered: Delivered = _nothing
 ) -> int:
-    """Claim and send one batch; how many. Any number of processes may do this at once."""
-    claimed = await _claim(ctx, kinds)
+    """Claim a fair share of what is due and send it; return how many. Any number of processes may
+    do this at once."""
+    under_way = UnderWay(SHARES["callback"], log)
+    started = await begin_due(ctx, under_way, kinds, delivered)
+    await under_way.finish()
+    return started
+
+
+async def begin_due(
+    ctx: Backend, under_way: UnderWay, kinds: Sequence[str], delivered: Delivered = _nothing
+) -> int:
+    """As `deliver_due`, beside what is under way already, and without waiting for the answers."""
+    claimed = await _claim(ctx, under_way, kinds) if under_way.free > 0 else []
     if claimed:
         faults.point("callback.claimed")
-    return await each(
-        claimed, partial(_deliver, ctx, delivered), log, lambda one: f"delivery {one.id}"
-    )  # fmt: skip
+    for due, delivery in claimed:
+        under_way.start(due, _deliver(ctx, delivered, delivery), f"delivery {delivery.id}")
+    return len(claimed)
 
 
-async def _claim(ctx: Backend, kinds: Sequence[str]) -> list[Delivery]:
+async def _claim(
+    ctx: Backend, under_way: UnderWay, kinds: Sequence[str]
+) -> list[tuple[Due, Delivery]]:
     now = ctx.clock.now()
-    query = (
-        select(Delivery)
-        .where(Delivery.state == "pending", col(Delivery.due_at) <= now)
-        .where(or_(col(Delivery.claimed_until).is_(None), col(Delivery.claimed_until) <= now))
-        .where(col(Delivery.kind).in_(kinds), ~_has_due_before(now))
-        .order_by(col(Delivery.due_at))
-        .limit(BATCH)
-    )
+    free = or_(col(Delivery.claimed_until).is_(None), col(Delivery.claimed_until) <= now)
+    due = select(Delivery).where(
+        Delivery.state == "pending", col(Delivery.due_at) <= now, free,
+        col(Delivery.kind).in_(kinds),
+    )  # fmt: skip
+    columns = (
+        col(Delivery.id), col(Delivery.account_id), col(Delivery.addressee), col(Delivery.due_at),
+    )  # fmt: skip
     # A look without a lock first: most of the time nothing is due.
     async with ctx.db.reading() as db:
-        if (await db.exec(query.limit(1))).first() is None:
+        if (await db.exec(due.limit(1))).first() is None:
             return []
+        chosen = await under_way.choose(db, due.where(~_has_due_before(now)), columns)
+    if not chosen:
+        return []
     async with ctx.db.unit_of_work() as db:
-        due = list(await db.exec(query.with_for_update(skip_locked=True)))
-        for delivery in due:
+        locked = due.where(col(Delivery.id).in_(chosen)).with_for_update(skip_locked=True)
+        found = {delivery.id: delivery for delivery in await db.exec(locked)}
+        for delivery in found.values():
             delivery.claimed_until = now + LEASE
-        return due
+    return [(due, found[key]) for key, due in chosen.items() if key in found]
 
 
 def _has_due_before(now: datetime) -> ColumnElement[bool]:
@@ -95,7 +122,7 @@ def _has_due_before(now: datetime) -> ColumnElement[bool]:
 
 async def _deliver(ctx: Backend, delivered: Delivered, delivery: Delivery) -> None:
     started = ctx.clock.now()
-    outcome = await send(ctx, delivery)
+    outcome = await too_many(ctx, delivery) or await send(ctx, delivery)
     faults.point("callback.sent")
     await _record(ctx, delivery.id, outcome, started, delivered)
     faults.point("callback.stored")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -48,10 +49,21 @@ class Event:
     body: dict[str, Any]
 
 
+def addressee_of(url: str) -> str:
+    """Return host and port, without user and password; the scheme alone of what has no host."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or parts.scheme
+        return f"{host}:{parts.port}"[:300] if parts.port else host[:300]
+    except ValueError:
+        return ""
+
+
 def enqueue(db: AsyncSession, message: Message, now: datetime, due_at: datetime) -> Delivery:
     delivery = Delivery(
         id=new_uuid(), account_id=message.account_id, kind=message.kind, event=message.event,
-        subject=message.subject, method=message.method, url=message.url, body=message.body,
+        subject=message.subject, method=message.method, url=message.url,
+        addressee=addressee_of(message.url), body=message.body,
         session_id=message.session_id, session_event=message.session_event,
         useless_after=message.useless_after, due_at=due_at, created_at=now,
     )  # fmt: skip
@@ -83,6 +95,6 @@ def announce(
             Delivery(
                 id=delivery_id, account_id=event.account_id, kind="webhook", event=event.name,
                 subject=event.subject, subscription_id=hook.id, method="POST", url=hook.url,
-                body=body, due_at=now, created_at=now,
+                addressee=addressee_of(hook.url), body=body, due_at=now, created_at=now,
             )
         )  # fmt: skip

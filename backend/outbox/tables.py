@@ -37,6 +37,8 @@ class Delivery(SQLModel, table=True):
     """What to append to the session's events once it is delivered."""
     method: str = Field(max_length=4)
     url: str
+    addressee: str = Field(default="", max_length=300)
+    """Host and port of `url`: whose silence delays nobody else."""
     body: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     state: str = Field(default="pending", max_length=9)
     tries: int = 0

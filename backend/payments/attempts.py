@@ -16,6 +16,8 @@ from backend.accounts.profiles import credentials_of, profile_of
 from backend.context import Backend
 from backend.errors import NotFound, PaymentInProgress, SessionClosed, Unauthorized
 from backend.ids import new_uuid
+from backend.limits import limiter as limits
+from backend.limits import rules
 from backend.payments import late, one_phase, returned_refunds, settle
 from backend.payments.callbacks import tell_merchant
 from backend.payments.create import PUSH_LOOK, create_at_provider, is_push
@@ -293,6 +295,7 @@ async def notified(
             return
         transaction = (await db.exec(statement)).one_or_none()
     if transaction is not None:
+        await limits.spend(ctx, rules.NOTIFIED, transaction.id)
         await read_now(ctx, transaction, connector, notification.told)
 
 

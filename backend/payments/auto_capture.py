@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from functools import partial
 
-from backend.batch import each
+from backend.batch import UnderWay
 from backend.context import Backend
 from backend.errors import Conflict, GavekortError
 from backend.payments.operations import Command, operate
-from backend.payments.store import claim_due, open_operation
+from backend.payments.store import SHARE, claim_due, open_operation
 from backend.payments.tables import AutoCapture, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules.transaction import RuleBroken, Status, check_capture
@@ -31,12 +30,21 @@ def gap(tries: int) -> timedelta:
 
 
 async def capture_due(ctx: Backend) -> int:
-    """Claim one batch and try each; how many. Any number of processes may do this at once."""
+    """Claim a fair share and try each; return how many. Any number of processes may do this at
+    once."""
+    under_way = UnderWay(SHARE, log)
+    started = await begin_due(ctx, under_way)
+    await under_way.finish()
+    return started
+
+
+async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
+    """As `capture_due`, beside what is under way already, and without waiting for the end."""
     grace = timedelta(seconds=ctx.settings.operation_grace)
-    claimed = await claim_due(ctx, AutoCapture, ("due",), ctx.clock.now() + 2 * grace)
-    return await each(
-        claimed, partial(_try, ctx), log, lambda row: f"auto-capture of {row.transaction_id}"
-    )  # fmt: skip
+    claimed = await claim_due(ctx, under_way, AutoCapture, ("due",), ctx.clock.now() + 2 * grace)
+    for due, row in claimed:
+        under_way.start(due, _try(ctx, row), f"auto-capture of {row.transaction_id}")
+    return len(claimed)
 
 
 async def _try(ctx: Backend, row: AutoCapture) -> None:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
-from functools import partial
 
 from backend import faults
-from backend.batch import each
+from backend.batch import UnderWay
 from backend.context import Backend
 from backend.payments import attempts, late, operations
 from backend.payments.create import create_at_provider
-from backend.payments.store import OPEN_STATES, claim_due, connector_of
+from backend.payments.store import OPEN_STATES, SHARE, claim_due, connector_of
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules.transaction import Status
@@ -27,15 +26,23 @@ log = logging.getLogger(__name__)
 
 
 async def reconcile_due(ctx: Backend) -> int:
-    """Claim one batch of due operations and go on with each; how many."""
+    """Claim a fair share of the due operations and go on with each; return how many."""
+    under_way = UnderWay(SHARE, log)
+    started = await begin_due(ctx, under_way)
+    await under_way.finish()
+    return started
+
+
+async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
+    """As `reconcile_due`, beside what is under way already, and without waiting for the end."""
     until = ctx.clock.now() + timedelta(seconds=ctx.settings.operation_grace)
-    claimed = await claim_due(ctx, Operation, OPEN_STATES, until)
+    claimed = await claim_due(ctx, under_way, Operation, OPEN_STATES, until)
     if claimed:
         faults.point("reconcile.claimed")
-    return await each(
-        claimed, partial(_go_on, ctx), log,
-        lambda operation: f"operation {operation.id} of {operation.transaction_id}",
-    )  # fmt: skip
+    for due, operation in claimed:
+        called = f"operation {operation.id} of {operation.transaction_id}"
+        under_way.start(due, _go_on(ctx, operation), called)
+    return len(claimed)
 
 
 async def _go_on(ctx: Backend, operation: Operation) -> None:

@@ -14,16 +14,16 @@ import asyncio
 import contextlib
 import logging
 from datetime import datetime, timedelta
-from functools import partial
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.batch import each
+from backend.batch import UnderWay
 from backend.context import Backend
 from backend.payments import settle
 from backend.payments.callbacks import tell_merchant
 from backend.payments.store import (
+    SHARE,
     Happened,
     claim_due,
     connector_of,
@@ -64,13 +64,22 @@ async def watch(
 
 
 async def look_due(ctx: Backend) -> int:
-    """Claim one batch and read each; how many. Any number of processes may do this at once."""
+    """Claim a fair share and read each; return how many. Any number of processes may do this at
+    once."""
+    under_way = UnderWay(SHARE, log)
+    started = await begin_due(ctx, under_way)
+    await under_way.finish()
+    return started
+
+
+async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
+    """As `look_due`, beside what is under way already, and without waiting for the end."""
     until = ctx.clock.now() + timedelta(seconds=ctx.settings.operation_grace)
-    claimed = await claim_due(ctx, RefundWatch, ("due",), until)
-    return await each(
-        claimed, partial(_look, ctx), log,
-        lambda row: f"refund {row.operation_id} of {row.transaction_id}",
-    )  # fmt: skip
+    claimed = await claim_due(ctx, under_way, RefundWatch, ("due",), until)
+    for due, row in claimed:
+        called = f"refund {row.operation_id} of {row.transaction_id}"
+        under_way.start(due, _look(ctx, row), called)
+    return len(claimed)
 
 
 async def heard_of(ctx: Backend, transaction: Transaction, connector: Connector) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func
+from sqlalchemy import func, inspect
+from sqlalchemy.orm import Mapped
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import credentials_of, profile_of
+from backend.batch import Due, Share, UnderWay
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import NotFound
@@ -30,8 +32,9 @@ from backend.rules.money import Money
 from backend.rules.transaction import Position, Split
 
 OPEN_STATES = ("pending", "unknown")
-CLAIMED_AT_ONCE = 10
-Due = TypeVar("Due", Operation, AutoCapture, RefundWatch)
+SHARE = Share(most=30, tenant=15, addressee=8)
+"""Of one loop of one process: an acquirer that keeps silent delays its own payments alone."""
+Claimed = TypeVar("Claimed", Operation, AutoCapture, RefundWatch)
 _ANNOUNCED = ("INITIALIZE", "AUTHORIZE", "CAPTURE", "REFUND", "VOID")
 
 
@@ -104,27 +107,36 @@ async def connector_of(
     return connect(ctx, option, credentials_of(ctx, profile, option))
 
 
-async def claim_due(ctx: Backend, table: type[Due], open_states: Sequence[str],
-                    until: datetime) -> list[Due]:  # fmt: skip
-    """Rows whose time has come, as ours until then: one batch, the longest due first. Any number
-    of processes may claim at once."""
+async def claim_due(
+    ctx: Backend, under_way: UnderWay, table: type[Claimed], open_states: Sequence[str],
+    until: datetime,
+) -> list[tuple[Due, Claimed]]:  # fmt: skip
+    """Rows whose time has come, as ours until then: a fair share for every account and every
+    provider of it, the longest due first. Any number of processes may claim at once."""
+    if under_way.free <= 0:
+        return []
     now = ctx.clock.now()
-    query = (
-        select(table)
-        .where(col(table.state).in_(open_states), col(table.due_at) <= now)
-        .where(or_(col(table.claimed_until).is_(None), col(table.claimed_until) <= now))
-        .order_by(col(table.due_at))
-        .limit(CLAIMED_AT_ONCE)
-    )
+    key: Mapped[str] = getattr(table, inspect(table).primary_key[0].name)
+    free = or_(col(table.claimed_until).is_(None), col(table.claimed_until) <= now)
+    due = select(table).where(col(table.state).in_(open_states), col(table.due_at) <= now, free)
     # A look without a lock first: most of the time nothing is due.
     async with ctx.db.reading() as db:
-        if (await db.exec(query.limit(1))).first() is None:
+        if (await db.exec(due.limit(1))).first() is None:
             return []
+        owned = due.join(Transaction, col(Transaction.id) == col(table.transaction_id))
+        columns = (
+            key, col(Transaction.account_id), col(Transaction.payment_product_type),
+            col(table.due_at),
+        )  # fmt: skip
+        chosen = await under_way.choose(db, owned, columns)
+    if not chosen:
+        return []
     async with ctx.db.unit_of_work() as db:
-        due = list(await db.exec(query.with_for_update(skip_locked=True)))
-        for row in due:
+        locked = due.where(key.in_(chosen)).with_for_update(skip_locked=True)
+        found = {str(inspect(row).identity[0]): row for row in await db.exec(locked)}
+        for row in found.values():
             row.claimed_until = until
-        return due
+    return [(due, found[key]) for key, due in chosen.items() if key in found]
 
 
 def money(transaction: Transaction, amount: int) -> Money:

@@ -12,6 +12,7 @@ Source: `reference/dintero-api.md#21-endpoints` (`publish/scc`), `#210` (the eve
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import hmac
 import secrets
@@ -26,13 +27,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend import phrases
 from backend.cards import budgets
 from backend.context import Backend
-from backend.errors import CodeNotSent, CodeRefused
+from backend.errors import CodeNotSent, CodeRefused, TooManyCodes, TooManyRequests
+from backend.limits import limiter as limits
+from backend.limits import rules
+from backend.limits.messages import spend_sms
 from backend.outbox.enqueue import Message, enqueue
 from backend.sessions.details import Details, address_from
 from backend.sessions.events import touch
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_for_payer
 from backend.sessions.merchant import merchant_of
-from backend.sessions.phones import read_phone
+from backend.sessions.phones import gets_messages, read_phone, sms_to
 from backend.sessions.publish import CODE_EVENT, MAX_NAME, phone_number, spoken
 from backend.sessions.returning import customer_of, e164, is_over
 from backend.sessions.returning_tables import ConfirmationCode, ReturningCustomer
@@ -70,11 +74,14 @@ async def _send(
             raise CodeNotSent("not_offered", "no codes are sent in this session")
         to = await _number(ctx, db, session, number, cookie)
         account_id = session.account_id
+        if to is not None and not await gets_messages(ctx, db, session, to):
+            to = None
     if to is None:
-        raise CodeNotSent("no_number", "there is no phone number to send a code to")
+        raise CodeNotSent("no_number", "there is no phone number that a code can be sent to")
+    await limits.spend_source(ctx, rules.SMS_SOURCE, source)
     phone = ctx.vault.phone_hash(account_id, to)
     if not await _count(ctx, "send", session_id, phone, source, now):
-        raise CodeNotSent("too_many", "too many codes were asked for; try again tomorrow")
+        raise TooManyCodes(ctx.settings.scc_window)
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now)
@@ -92,7 +99,10 @@ async def _send(
             )
         )  # fmt: skip
         if customer is not None:
-            await _enqueue(ctx, db, session, to, code, now, until)
+            # Too many to this phone: none is sent, and the answer says no more than ever.
+            with contextlib.suppress(TooManyRequests):
+                await spend_sms(ctx, db, sms_to(session, to))
+                await _enqueue(ctx, db, session, to, code, now, until)
     return again is not None
 
 

@@ -81,7 +81,7 @@ async def create_session(
         account = await db.get(Account, session.account_id)
         assert account is not None  # a foreign key holds it
         merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
-        publish(ctx, db, session, str(merchant["name"]), now)
+        await publish(ctx, db, session, str(merchant["name"]), now)
     return session.id
 
 

@@ -17,9 +17,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.context import Backend
 from backend.errors import DiscountRefused, InvalidRequest, ShippingUnavailable
+from backend.limits.source import UNKNOWN
 from backend.outbox.address import AddressRefused, AddressUnknown, resolve
 from backend.outbox.request import signature_header
-from backend.sessions import events
+from backend.sessions import discount_guesses, events
 from backend.sessions.change import keep_body, offer_shipping, put_order
 from backend.sessions.create import decide_anew, is_divided
 from backend.sessions.load import get_session, lock_for_payer
@@ -81,11 +82,13 @@ async def ask_for_shipping(ctx: Backend, session_id: str) -> None:
 
 
 async def set_discount_codes(
-    ctx: Backend, session_id: str, codes: list[str], unmodified_since: str | None = None
-) -> bool:
+    ctx: Backend, session_id: str, codes: list[str], unmodified_since: str | None = None,
+    *, source: str = UNKNOWN,
+) -> bool:  # fmt: skip
     """Ask the shop what these codes do to the order, and take that; whether one of them was taken.
 
-    DiscountRefused where codes are not offered, are too many, or the shop does not answer.
+    DiscountRefused where codes are not offered, are too many, or the shop does not answer;
+    TooManyRequests where the session, `source` or the profile has tried too many.
     """
     async with ctx.db.reading() as db:
         found = await get_session(db, session_id)
@@ -96,6 +99,7 @@ async def set_discount_codes(
         raise DiscountRefused("too_many", "too many discount codes")
     async with ctx.db.unit_of_work() as db:
         await lock_for_payer(ctx, db, session_id, ctx.clock.now(), unmodified_since)
+    guesses = await discount_guesses.count(ctx, found, codes, source)
     url, session = await _session_as_sent(ctx, session_id, "discount_codes")
     session["order"]["discount_codes"] = codes
     try:
@@ -109,6 +113,7 @@ async def set_discount_codes(
         ) from failed
     now = ctx.clock.now()
     taken = answer.order.discount_codes or []
+    await discount_guesses.give_back(ctx, guesses, taken)
     async with ctx.db.unit_of_work() as db:
         locked = await lock_for_payer(ctx, db, session_id, now)
         body = copy.deepcopy(locked.body)

@@ -22,10 +22,15 @@ from backend import phrases
 from backend.accounts.tables import Account, Profile
 from backend.context import Backend
 from backend.errors import NotFound
+from backend.limits import limiter as limits
+from backend.limits import rules
+from backend.limits.messages import spend_sms
+from backend.limits.source import UNKNOWN
 from backend.outbox.enqueue import Message, enqueue
 from backend.sessions import events
 from backend.sessions.links import page_link, phone_link
 from backend.sessions.load import check_open, get_session, lock_session
+from backend.sessions.phones import gets_messages, sms_to
 from backend.sessions.publish import MAX_NAME, phone_number
 from backend.sessions.tables import CheckoutSession, Handover
 
@@ -52,10 +57,14 @@ def _hash(token: str) -> str:
 
 
 async def make_link(
-    ctx: Backend, session_id: str, language: str, *, by_sms: bool = False
-) -> Link:  # fmt: skip
+    ctx: Backend, session_id: str, language: str, *, by_sms: bool = False, source: str = UNKNOWN
+) -> Link:
     """A new link, which ends the one before; `by_sms` sends it to the payer's number as well, where
-    that is possible. SessionClosed, PaymentInProgress where there is nothing to go on with."""
+    that is possible. SessionClosed, PaymentInProgress where there is nothing to go on with;
+    TooManyRequests where too many were made or sent: the one before stays good."""
+    await limits.spend(ctx, rules.HANDOVER, session_id)
+    if by_sms:
+        await limits.spend_source(ctx, rules.SMS_SOURCE, source)
     now = ctx.clock.now()
     token = secrets.token_urlsafe(16)
     async with ctx.db.unit_of_work() as db:
@@ -73,9 +82,10 @@ async def make_link(
         kept.token_hash, kept.language, kept.expires_at = _hash(token), language, expires_at
         kept.arrived_at = None
         url = phone_link(ctx.settings.base_url, token)
-        to = _number(ctx, session) if kept.messages < MAX_MESSAGES else None
+        to = await _number(ctx, db, session) if kept.messages < MAX_MESSAGES else None
         sent = by_sms and to is not None
         if sent and to is not None:
+            await spend_sms(ctx, db, sms_to(session, to))
             await _enqueue(db, session, to, url, language, now, expires_at)
             kept.messages += 1
         left = kept.messages < MAX_MESSAGES
@@ -83,12 +93,13 @@ async def make_link(
     return Link(url, minutes, to[-4:] if to and (left or sent) else "", sent)
 
 
-def _number(ctx: Backend, session: CheckoutSession) -> str | None:
-    """In the form +4799887766; None where there is none, or no gateway."""
+async def _number(ctx: Backend, db: AsyncSession, session: CheckoutSession) -> str | None:
+    """In the form +4799887766; None where there is none, no gateway, or no message goes there."""
     number = phone_number(session) if ctx.settings.sms_url is not None else None
     if number is None or not phonenumbers.is_valid_number(number):
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    to = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return to if await gets_messages(ctx, db, session, to) else None
 
 
 async def _enqueue(

@@ -18,13 +18,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend import phrases
 from backend.context import Backend
+from backend.errors import TooManyRequests
 from backend.ids import new_uuid
+from backend.limits.messages import spend_sms
 from backend.outbox.enqueue import Message, enqueue
 from backend.outbox.tables import Delivery
 from backend.rules.payment_option import may_push
 from backend.sessions import events
 from backend.sessions.links import view_link
-from backend.sessions.phones import REGIONS
+from backend.sessions.phones import REGIONS, gets_messages, sms_to
 from backend.sessions.tables import CheckoutSession
 
 EVENT = "PUSH_NOTIFICATION_SENT"
@@ -36,7 +38,7 @@ RECEIPT_SENT = "RECEIPT_SENT"
 MAX_NAME = 40
 
 
-def publish(
+async def publish(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, merchant: str, now: datetime
 ) -> None:
     """Decide on each wanted channel, and write the message down in this unit of work."""
@@ -53,12 +55,27 @@ def publish(
             entry |= _push(session, one["type"], number, entries)
         elif not by_sms or number is None or again or ctx.settings.sms_url is None:
             entry["status"] = "skipped"
-        elif not phonenumbers.is_valid_number(number):
+        elif not await _may_send(ctx, db, session, number):
             entry["status"] = "failed"
         else:
             entry["delivery_id"] = _enqueue(ctx, db, session, number, merchant, now).id
         entries.append(entry)
     session.publish = entries
+
+
+async def _may_send(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, number: phonenumbers.PhoneNumber
+) -> bool:
+    """Count the message; False where the number is none, where none are sent to its country, and
+    where there are too many. The session is made all the same."""
+    to = _written(number)
+    if not phonenumbers.is_valid_number(number) or not await gets_messages(ctx, db, session, to):
+        return False
+    try:
+        await spend_sms(ctx, db, sms_to(session, to))
+    except TooManyRequests:
+        return False
+    return True
 
 
 def _push(

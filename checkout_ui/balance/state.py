@@ -14,7 +14,9 @@ from reflex.middleware import Middleware
 from reflex.state import BaseState
 
 from backend import context
-from backend.errors import NotFound
+from backend.errors import NotFound, TooManyRequests
+from backend.limits import limiter as limits
+from backend.limits import rules
 from backend.payments import card_balance
 from backend.payments.card_balance import BalanceView, ShopView
 from checkout_ui import texts, typed
@@ -95,8 +97,11 @@ class Balance(Speaking, rx.State):
         self._set(busy=True, errors={})
         yield
         try:
-            account, source = account_of(self.router.url.path), self.router.session.client_ip
+            account, source = account_of(self.router.url.path), self._source()
+            await limits.spend_source(context.current(), rules.BALANCE, source, account)
             view = await card_balance.read_balance(context.current(), account, number, pin, source)
+        except TooManyRequests as error:
+            self._tell_wait(error.retry_after)
         except Exception:
             # Without the exception's text: it may hold what was typed.
             log.error("a balance could not be read")
@@ -159,6 +164,10 @@ class Balance(Speaking, rx.State):
         self._set(
             stage="ask", errors={}, card=shown.Card(), holds=[], movements=[], announcement=""
         )
+
+    def _tell_wait(self, seconds: int) -> None:
+        self.errors = {NUMBER: texts.wait(self._language, seconds)}
+        self._move_focus(NUMBER)
 
     def _refuse(self, errors: dict[str, str]) -> None:
         self.errors = {name: self._text(key) for name, key in errors.items()}

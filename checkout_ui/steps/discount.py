@@ -82,7 +82,9 @@ class DiscountState(Checkout):
         page says. What was asked for is over then."""
         failed: Exception | None = None
         try:
-            await set_discount_codes(context.current(), self._session_id(), codes)
+            await set_discount_codes(
+                context.current(), self._session_id(), codes, source=self._source()
+            )
         except Exception as error:
             failed = error
         async with self:

@@ -52,7 +52,7 @@ class GiftCardState(Checkout):
                 self._session_id(),
                 number,
                 pin,
-                self.router.session.client_ip,
+                self._source(),
             )
         except GiftCardRefused as error:
             await self._refresh()

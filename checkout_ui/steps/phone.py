@@ -36,7 +36,11 @@ class PhoneState(Checkout):
             return
         try:
             link = await handover.make_link(
-                context.current(), self._session_id(), self._language, by_sms=by_sms
+                context.current(),
+                self._session_id(),
+                self._language,
+                by_sms=by_sms,
+                source=self._source(),
             )
         except Exception as error:
             self._end()

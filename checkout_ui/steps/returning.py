@@ -61,7 +61,7 @@ class ReturningState(Checkout):
         async with self:
             if not self._begin("code"):
                 return
-            cookie, source = self._cookie(), self.router.session.client_ip
+            cookie, source = self._cookie(), self._source()
         failed: Exception | None = None
         try:
             await confirm.send_code(context.current(), self._session_id(), None, cookie, source)
@@ -101,7 +101,7 @@ class ReturningState(Checkout):
                 return
             if not self._begin("fill"):
                 return
-            source, session_id = self.router.session.client_ip, self._session_id()
+            source, session_id = self._source(), self._session_id()
         failed: Exception | None = None
         try:
             details = await confirm.confirm_code(context.current(), session_id, code, source)

@@ -9,6 +9,7 @@ same keys (`tests/unit/checkout_ui/test_texts.py`).
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -106,6 +107,14 @@ def count(language: str, key: str, number: int | Decimal, **values: str) -> str:
     forms = counted(language)[key]
     written = format_decimal(number, locale=spoken)
     return forms[spoken.plural_form(number)].format(count=written, **values)
+
+
+def wait(language: str, seconds: int) -> str:
+    """When to try again, in whole minutes or hours."""
+    minutes = max(1, math.ceil(seconds / 60))
+    if minutes <= 60:
+        return count(language, "count.wait_minutes", minutes)
+    return count(language, "count.wait_hours", math.ceil(minutes / 60))
 
 
 def again(said: str, before: str, now: str) -> str:

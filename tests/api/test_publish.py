@@ -115,6 +115,7 @@ async def test_a_push_becomes_an_sms_while_a_gift_card_can_be_used(
 
 
 async def test_whose_number_it_goes_to(shop: Merchant, gateway: Receiver) -> None:
+    shop.ctx.settings.sms_countries = "NO,SE,GB"
     nobody = await start(shop, SMS, customer={"email": "kari@example.com"})
     assert shown(nobody) == [("sms", "checkout-link", "skipped")]
     wrong = await start(shop, SMS, customer={"phone_number": "+4712"})

@@ -245,7 +245,7 @@ async def test_codes_are_short_lived_and_tries_are_few(shop: Merchant, browser: 
     answer = await browser.use(session_id, code, 400)
     assert answer["error"]["code"] == "CODE_REFUSED"
     await browser.ask(session_id, 202)
-    answer = await browser.ask(session_id, 400)
+    answer = await browser.ask(session_id, 429)
     assert answer["error"]["errors"][0]["code"] == "too_many"
 
 
@@ -253,7 +253,7 @@ async def test_sends_are_counted_by_phone_number(shop: Merchant, browser: Browse
     await browser.bought()
     for place in range(6):
         session_id = await shop.session(40000)
-        await browser.ask(session_id, 200 if place < 5 else 400, phone_number=OTHER)
+        await browser.ask(session_id, 200 if place < 5 else 429, phone_number=OTHER)
 
 
 async def test_where_no_code_is_sent(shop: Merchant, browser: Browser) -> None:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.limits import WIDE
+
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _START_SECONDS = 180
 
@@ -30,7 +32,11 @@ def running_demo(directory: Path | None = None) -> Iterator[dict[str, Any]]:
             process = subprocess.Popen(
                 [*command, "--data-dir", str(kept)],
                 cwd=REPOSITORY,
-                env={name: text for name, text in os.environ.items() if "GAVEKORT_" not in name},
+                env={
+                    **{name: text for name, text in os.environ.items() if "GAVEKORT_" not in name},
+                    # All payers of the bench are one source, and all calls one client's.
+                    "GAVEKORT_LIMITS": json.dumps(WIDE),
+                },
                 stdout=sink,
                 stderr=subprocess.STDOUT,
             )

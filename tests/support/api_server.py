@@ -16,6 +16,7 @@ from backend import context
 from backend.api.app import create_api
 from backend.db import migrate
 from tests.support.checkout import open_merchant, sign_in
+from tests.support.limits import WIDE
 
 NOBODY = "http://127.0.0.1:9"
 """Where no acquirer listens: paying is refused at once, and nothing else depends on it."""
@@ -23,8 +24,9 @@ NOBODY = "http://127.0.0.1:9"
 
 async def serve(database_url: str, port: int, token_file: Path) -> None:
     merchant = await open_merchant(
-        database_url, NOBODY, "sk_test_nobody", token_lifetime=86400, pin_tries_per_source=10**6
-    )
+        database_url, NOBODY, "sk_test_nobody", token_lifetime=86400, pin_tries_per_source=10**6,
+        limits=WIDE,
+    )  # fmt: skip
     token = await sign_in(merchant)
     await asyncio.to_thread(token_file.write_text, token, encoding="utf-8")
     await merchant.api.aclose()

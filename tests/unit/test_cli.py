@@ -143,3 +143,29 @@ def test_the_other_programs_get_their_arguments_unread(
 ) -> None:
     assert option in _run(repository, program, "--help").stdout
     assert _run(repository, program, "--no-such-option").returncode == 2
+
+
+@pytest.mark.parametrize("hops", ["0", "1"])
+def test_serve_warns_where_all_payers_look_like_one(
+    repository: Path, built_frontend: Path, sqlite_url: str, hops: str
+) -> None:
+    """At its start and in the log, before it listens; here it cannot, and ends."""
+    done = _run(
+        repository, "serve", "--host", "203.0.113.1", "--port", "1",
+        GAVEKORT_DATABASE_URL=sqlite_url, GAVEKORT_SECRET_KEY=_KEY,
+        GAVEKORT_BASE_URL="https://checkout.example", GAVEKORT_TRUSTED_PROXY_HOPS=hops,
+    )  # fmt: skip
+    assert done.returncode != 0
+    expected = 0 if hops == "1" else 2
+    assert done.stderr.count("GAVEKORT_TRUSTED_PROXY_HOPS is 0") == expected
+    assert done.stderr.count("gavekort: WARNING: ") == expected
+
+
+def test_a_limit_that_cannot_be_is_refused(repository: Path, sqlite_url: str) -> None:
+    done = _run(
+        repository, "serve", GAVEKORT_DATABASE_URL=sqlite_url, GAVEKORT_SECRET_KEY=_KEY,
+        GAVEKORT_LIMITS='{"sessions.clients": "5/60"}',
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "GAVEKORT_LIMITS" in done.stderr
+    assert "there is no limit 'sessions.clients'" in done.stderr

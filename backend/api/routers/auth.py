@@ -16,8 +16,11 @@ from backend.accounts.clients import (
 from backend.accounts.tables import ApiClient
 from backend.api.body import strict_router
 from backend.api.deps import Context, basic_credentials
+from backend.api.source import source_of
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
+from backend.limits import limiter as limits
+from backend.limits import rules
 
 router = strict_router()
 
@@ -47,14 +50,28 @@ async def create_token(
         raise InvalidRequest(text, (FieldError("grant_type", text),))
     if not body.audience:
         raise InvalidRequest("audience is missing", (FieldError("audience", "missing"),))
-    async with ctx.db.reading() as db:
-        client = await authenticate(ctx, db, account_id, client_id, secret)
+    client = await _authenticated(ctx, account_id, client_id, secret, source_of(ctx, request))
     check_audience(ctx, body.audience, account_id, request.headers.get("host", ""))
     return {
         "access_token": _token(ctx, client, body),
         "token_type": "Bearer",
         "expires_in": ctx.settings.token_lifetime,
     }
+
+
+async def _authenticated(
+    ctx: Backend, account_id: str, client_id: str, secret: str, source: str
+) -> ApiClient:
+    """The client, within its limit. Wrong credentials are counted before they are looked at, and
+    with the source: nobody else's mistakes refuse the client."""
+    await limits.spend_source(ctx, rules.TOKEN_WRONG_SOURCE, source)
+    await limits.spend_source(ctx, rules.TOKEN_WRONG, source, client_id)
+    async with ctx.db.reading() as db:
+        client = await authenticate(ctx, db, account_id, client_id, secret)
+    await limits.give_back_source(ctx, rules.TOKEN_WRONG_SOURCE, source)
+    await limits.give_back_source(ctx, rules.TOKEN_WRONG, source, client_id)
+    await limits.spend(ctx, rules.TOKEN_CLIENT, client.id)
+    return client
 
 
 def _token(ctx: Backend, client: ApiClient, body: TokenRequest) -> str:

@@ -20,6 +20,8 @@ from backend.api.deps import (
     Context,
 )
 from backend.errors import Forbidden
+from backend.limits import limiter as limits
+from backend.limits import rules
 from backend.outbox import history, subscriptions
 from backend.outbox.enqueue import WALLET_TRANSACTION
 from backend.outbox.history import DeliveryFilter, Sight, delivery_shape
@@ -94,6 +96,7 @@ async def create(
 ) -> dict[str, Any]:
     """Subscribe; a `ping` follows."""
     _require(caller, account_id, body.events)
+    await limits.spend(ctx, rules.HOOK_TESTS, account_id)
     wanted = body.wanted()
     return subscription_shape(
         await subscriptions.subscribe(ctx, account_id, wanted, caller.client_id)
@@ -123,6 +126,7 @@ async def change(
     signing."""
     await _require_own(ctx, caller, account_id, hook_id)
     _require(caller, account_id, body.events)
+    await limits.spend(ctx, rules.HOOK_TESTS, account_id)
     sent = "secret" in body.config.model_fields_set
     secret = body.config.secret
     # The object of the answers, sent back as it came, holds no secret.
@@ -142,6 +146,7 @@ async def delete(account_id: str, hook_id: str, ctx: Context, caller: Caller) ->
 @router.post(f"{HOOKS}/{{hook_id}}/ping")
 async def ping(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
     await _require_own(ctx, caller, account_id, hook_id)
+    await limits.spend(ctx, rules.HOOK_TESTS, account_id)
     return subscription_shape(await subscriptions.ping(ctx, account_id, hook_id))
 
 
@@ -194,4 +199,5 @@ async def redeliver(
 ) -> dict[str, Any]:
     """Send the same message again, now, with all its tries anew."""
     sight = _sight(caller, account_id, WRITE_CHECKOUT, WRITE_WALLETS)
+    await limits.spend(ctx, rules.HOOK_TESTS, account_id)
     return delivery_shape(await history.redeliver(ctx, sight, delivery_id))

@@ -6,6 +6,10 @@ from fastapi import Request
 
 from backend.api.body import strict_router
 from backend.api.deps import Context
+from backend.api.source import source_of
+from backend.errors import InvalidRequest, NotFound, Unauthorized
+from backend.limits import limiter as limits
+from backend.limits import rules
 from backend.payments.attempts import notified
 
 router = strict_router()
@@ -22,5 +26,10 @@ async def receive(
     headers = {name.lower(): value for name, value in request.headers.items()}
     # By the name HTTP/2 has for it: no header a client sends can be called so.
     headers[":path"] = f"{request.url.path}?{request.url.query}"
-    await notified(ctx, account_id, profile_id, option, headers, await request.body())
+    try:
+        await notified(ctx, account_id, profile_id, option, headers, await request.body())
+    except (Unauthorized, NotFound, InvalidRequest):
+        # Only what is not signed as it should be counts: no stranger keeps the provider's own out.
+        await limits.spend_source(ctx, rules.NOTIFICATIONS_WRONG, source_of(ctx, request))
+        raise
     return {"received": True}

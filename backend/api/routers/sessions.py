@@ -12,7 +12,9 @@ from backend.accounts.clients import Principal
 from backend.api.body import strict_router
 from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, Origin
 from backend.context import Backend
-from backend.errors import FieldError, InvalidRequest
+from backend.errors import FieldError, InvalidRequest, TooManyRequests
+from backend.limits import limiter as limits
+from backend.limits import rules
 from backend.payments.attempts import settle_return
 from backend.payments.cancel import cancel_session
 from backend.payments.push import create_and_push, update_and_end_push
@@ -62,6 +64,7 @@ async def _create(
     include_session: bool, toggles: str,
 ) -> dict[str, Any]:  # fmt: skip
     caller.require(*WRITE_CHECKOUT)
+    await limits.spend(ctx, rules.SESSIONS, caller.client_id)
     strict = "strict-session-amounts" in [t.strip() for t in toggles.split(",")]
     session_id = await create_and_push(ctx, caller, body, origin, strict_amounts=strict)
     answer: dict[str, Any] = {
@@ -126,7 +129,12 @@ async def come_back(
 ) -> RedirectResponse:
     """The payer is back from the provider: on to the shop, or to the page. In a window of its own
     to the page in any case, which tells the shop's page."""
-    url = await settle_return(ctx, session_id, redirect_ref, dict(request.query_params))
+    try:
+        await limits.spend(ctx, rules.RETURNS, session_id)
+        url = await settle_return(ctx, session_id, redirect_ref, dict(request.query_params))
+    except TooManyRequests:
+        # The page shows how the payment stands, and follows it; the provider is not asked again.
+        url = view_link(ctx.settings.base_url, session_id)
     pop_out = request.cookies.get(POP_OUT_COOKIE)
     if pop_out is not None:
         url = pop_out_link(ctx.settings.base_url, session_id, pop_out)

@@ -157,11 +157,14 @@ async def put_shipping_option(
 
 @router.put("/view/{session_id}/session/order/discount_codes", response_model=None)
 async def put_discount_codes(
-    session_id: str, body: DiscountCodesRequest, ctx: Context, response: Response,
-    unmodified_since: Unmodified = None,
+    session_id: str, body: DiscountCodesRequest, request: Request, ctx: Context,
+    response: Response, unmodified_since: Unmodified = None,
 ) -> dict[str, Any] | Response:  # fmt: skip
     """200 with the session, or 204 where the codes give no discount."""
-    if not await set_discount_codes(ctx, session_id, body.discount_codes, unmodified_since):
+    source = source_of(ctx, request)
+    if not await set_discount_codes(
+        ctx, session_id, body.discount_codes, unmodified_since, source=source
+    ):
         return Response(status_code=204)
     return await _shown(ctx, session_id, response)
 

@@ -1,0 +1,148 @@
+"""Spend from the limits. `backend.context.Backend` holds one `Limiter`; the table is `rules`.
+
+    await limits.spend(ctx, rules.SESSIONS, client_id)
+    await limits.spend_source(ctx, rules.TOKEN_SOURCE, source)
+
+Both raise TooManyRequests, with the seconds after which the same call goes through.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Protocol
+
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.batch import forget
+from backend.clock import Clock
+from backend.db import Database
+from backend.errors import TooManyRequests
+from backend.limits.rules import WIDER, Kept, Rule, overridden
+from backend.limits.source import networks_of
+from backend.limits.stores import Ask, MemoryStore, RedisStore, Store, give_back_in, take_in
+from backend.limits.tables import LimitUse
+
+
+class Limiter:
+    """What one process knows of the limits. `key` is secret: it makes hashes of what is counted."""
+
+    def __init__(
+        self, key: bytes, redis_url: str | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """ValueError where `settings` (`GAVEKORT_LIMITS`) cannot be."""
+        self._key = key
+        self._rules = overridden(settings or {})
+        self._memory = MemoryStore()
+        self._redis = RedisStore(redis_url, self._memory) if redis_url else None
+        self.fast: Store = self._redis or self._memory
+        self.allowed: Counter[str] = Counter()
+        """By the rule's name, since this process began."""
+        self.refused: Counter[str] = Counter()
+
+    def rule_for(self, rule: Rule, key: tuple[str, ...]) -> Rule:
+        """Return the rule as the settings have it, for this key."""
+        own = self._rules.get(f"{rule.name}:{key[0]}") if key else None
+        return own or self._rules.get(rule.name, rule)
+
+    def hash(self, *parts: str) -> str:
+        """Return the hash under which a key is counted: neither numbers nor addresses are kept."""
+        text = "\n".join(parts).encode("utf-8", "surrogatepass")
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()
+
+    async def close(self) -> None:
+        if self._redis is not None:
+            await self._redis.close()
+
+
+class Guarded(Protocol):
+    """The part of the context that limits need."""
+
+    @property
+    def db(self) -> Database: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def limiter(self) -> Limiter: ...
+
+
+async def spend(ctx: Guarded, rule: Rule, *key: str, count: int = 1) -> None:
+    """Take `count` from the rule's amount for this key. TooManyRequests, and then nothing is taken.
+
+    What an exact rule counts stays counted where the request comes to nothing, so it comes before
+    the caller's own unit of work; within one it is `spend_in`.
+    """
+    await _spend(ctx, rule, key, count)
+
+
+async def spend_source(ctx: Guarded, rule: Rule, source: str, *more: str, count: int = 1) -> None:
+    """As `spend`, for all networks of an address: its own, then the wider ones. TooManyRequests."""
+    for network, times in zip(networks_of(source), WIDER, strict=False):
+        await _spend(ctx, rule, (network, *more), count, times)
+
+
+async def _spend(
+    ctx: Guarded, rule: Rule, key: tuple[str, ...], count: int, times: int = 1
+) -> None:
+    ask = _ask(ctx, rule, key, count, times)
+    if rule.kept is Kept.FAST:
+        wait = await ctx.limiter.fast.take(ask)
+    else:
+        async with ctx.db.unit_of_work(apart=True) as db:
+            wait = await take_in(db, ask)
+    _judge(ctx, rule, wait)
+
+
+async def spend_in(ctx: Guarded, db: AsyncSession, rule: Rule, *key: str, count: int = 1) -> None:
+    """Take from an exact rule in the caller's unit of work: counted only if the rest takes effect.
+    TooManyRequests."""
+    _judge(ctx, rule, await take_in(db, _ask(ctx, rule, key, count)))
+
+
+async def give_back(ctx: Guarded, rule: Rule, *key: str, count: int = 1) -> None:
+    """Undo a `spend` that turned out not to count."""
+    await _give_back(ctx, rule, key, count)
+
+
+async def give_back_source(
+    ctx: Guarded, rule: Rule, source: str, *more: str, count: int = 1
+) -> None:
+    for network, times in zip(networks_of(source), WIDER, strict=False):
+        await _give_back(ctx, rule, (network, *more), count, times)
+
+
+async def _give_back(
+    ctx: Guarded, rule: Rule, key: tuple[str, ...], count: int, times: int = 1
+) -> None:
+    ask = _ask(ctx, rule, key, count, times)
+    if rule.kept is Kept.FAST:
+        await ctx.limiter.fast.give_back(ask)
+        return
+    async with ctx.db.unit_of_work(apart=True) as db:
+        await give_back_in(db, ask)
+
+
+def _ask(ctx: Guarded, rule: Rule, key: tuple[str, ...], count: int, times: int = 1) -> Ask:
+    valid = ctx.limiter.rule_for(rule, key)
+    amount = valid.amount * times
+    return Ask(
+        key=ctx.limiter.hash(rule.name, *key), now=ctx.clock.now().timestamp(),
+        gap=valid.window / amount, window=float(valid.window), count=min(count, amount),
+    )  # fmt: skip
+
+
+def _judge(ctx: Guarded, rule: Rule, wait: float) -> None:
+    if wait <= 0:
+        ctx.limiter.allowed[rule.name] += 1
+        return
+    ctx.limiter.refused[rule.name] += 1
+    raise TooManyRequests(rule.name, max(1, math.ceil(wait)))
+
+
+async def forget_uses(ctx: Guarded) -> int:
+    """Delete rows that say nothing any more, one batch; return how many."""
+    return await forget(ctx.db, LimitUse, col(LimitUse.whole_at) <= ctx.clock.now().timestamp())

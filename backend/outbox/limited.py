@@ -1,0 +1,38 @@
+"""Receipts are counted when they are sent: a payment never fails for one.
+
+Other messages are counted where they are asked for, whose answer says that there were too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from backend.context import Backend
+from backend.errors import TooManyRequests
+from backend.limits.messages import Sms, spend_mail, spend_sms
+from backend.outbox.enqueue import RECEIPT
+from backend.outbox.outcome import Outcome
+from backend.outbox.tables import Delivery
+
+_HOMES = {"NOK": "NO", "SEK": "SE", "DKK": "DK", "EUR": "FI"}
+"""The country of a shop, by the currency of what it sold."""
+
+
+async def too_many(ctx: Backend, delivery: Delivery) -> Outcome | None:
+    """Count a receipt at its first try; return the outcome of one that is not sent at all."""
+    if delivery.event != RECEIPT or delivery.tries > delivery.tries_before:
+        return None
+    body: Mapping[str, Any] = delivery.body or {}
+    to = str(body.get("to") or "")
+    try:
+        async with ctx.db.unit_of_work() as db:
+            if delivery.kind == "sms":
+                home = _HOMES.get(str((body.get("receipt") or {}).get("currency")))
+                await spend_sms(ctx, db, Sms(delivery.account_id, to, home))
+            else:
+                await spend_mail(ctx, db, delivery.account_id, to)
+    except TooManyRequests as error:
+        text = f"not sent: the limit {error.limit} is spent"
+        return Outcome(delivery.method, delivery.url, error=text, final=True)
+    return None

@@ -1,0 +1,84 @@
+"""A stranger floods the address where a provider notifies us."""
+
+from __future__ import annotations
+
+from backend.limits import rules
+from backend.sessions.view import PageState
+from tests.api.paying import transactions_of
+from tests.api.test_payment_notifications import NOTIFICATIONS, event, signed
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import ACCOUNT, BASE_URL, Merchant
+from tests.support.limits import ELSEWHERE, Stranger, check_refused, stand_still
+
+
+async def test_forged_ones_do_not_keep_the_true_one_out(
+    merchant: Merchant, acquirer: Acquirer
+) -> None:
+    stand_still(merchant)
+    session_id = await merchant.ready(40000)
+    result = await merchant.press_pay(session_id)
+    assert result.url is not None
+    (made,) = await transactions_of(merchant, session_id)
+    acquirer.pay(result.url)
+    right, stranger = event(made), Stranger(merchant)
+    for _ in range(rules.NOTIFICATIONS_WRONG.amount):
+        answer = await stranger.call("POST", NOTIFICATIONS, content=right)
+        assert answer.status_code == 401
+    check_refused(await stranger.call("POST", NOTIFICATIONS, content=right), 60)
+    # Neither another option's nor another profile's address is a new budget.
+    for path in (f"/v1/psp/{ACCOUNT}/none/x/notifications", NOTIFICATIONS + "?x=1"):
+        check_refused(await stranger.call("POST", path, content=right), 60)
+    assert (await merchant.view(session_id)).state is PageState.PAYING
+    # The provider's own comes through even from there: behind one proxy all have one address.
+    answer = await stranger.call("POST", NOTIFICATIONS, content=right, headers=signed(right))
+    assert answer.status_code == 200
+    assert (await merchant.view(session_id)).state is PageState.PAID
+
+
+async def test_true_ones_without_end_read_a_few_times(
+    merchant: Merchant, acquirer: Acquirer
+) -> None:
+    """One that was overheard and is sent again and again: each would be a read at the provider."""
+    stand_still(merchant)
+    session_id = await merchant.ready(40000)
+    await merchant.press_pay(session_id)
+    (made,) = await transactions_of(merchant, session_id)
+    body, stranger = event(made), Stranger(merchant, ELSEWHERE)
+    answers = [
+        await stranger.call("POST", NOTIFICATIONS, content=body, headers=signed(body))
+        for _ in range(rules.NOTIFIED.amount + 5)
+    ]
+    assert [a.status_code for a in answers[:-5]] == [200] * rules.NOTIFIED.amount
+    for answer in answers[-5:]:
+        check_refused(answer, 60)
+    # Another payment is read at once.
+    other = await merchant.ready(40000)
+    result = await merchant.press_pay(other)
+    assert result.url is not None
+    acquirer.pay(result.url)
+    (paid,) = await transactions_of(merchant, other)
+    body = event(paid)
+    answer = await stranger.call("POST", NOTIFICATIONS, content=body, headers=signed(body))
+    assert answer.status_code == 200
+    assert (await merchant.view(other)).state is PageState.PAID
+
+
+async def test_coming_back_without_end(merchant: Merchant, acquirer: Acquirer) -> None:
+    """The way back from the provider is an honest payer's too: it never ends in a 429."""
+    stand_still(merchant)
+    session_id = await merchant.ready(40000)
+    result = await merchant.press_pay(session_id)
+    (made,) = await transactions_of(merchant, session_id)
+    stranger = Stranger(merchant)
+    path = f"/v1/sessions/{session_id}/redirect/{made.return_ref}"
+    for _ in range(rules.RETURNS.amount):
+        answer = await stranger.call("GET", path)
+        assert answer.status_code == 302
+    assert result.url is not None
+    acquirer.pay(result.url)
+    answer = await stranger.call("GET", path)
+    assert answer.status_code == 302
+    assert answer.headers["location"] == f"{BASE_URL}/v1/view/{session_id}"
+    # It was not read this time; the page follows it, and the reconciler reads it.
+    assert (await merchant.view(session_id)).state is PageState.PAYING
+    assert merchant.ctx.limiter.refused["returns.session"] == 1

@@ -1,0 +1,67 @@
+"""The page and the API call one caller by one name, whatever stands in the headers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi import Request
+from reflex.app import EventNamespace
+from reflex.istate.data import RouterData
+
+from backend import context
+from backend.api.source import source_of as api_source
+from backend.context import Backend
+from backend.settings import Settings
+from checkout_ui.source import source_of as page_source
+
+PEER = "10.0.0.1"
+XFF, FORWARDED = b"x-forwarded-for", b"forwarded"
+
+
+@pytest.fixture
+async def ctx(sqlite_url: str) -> AsyncIterator[Backend]:
+    settings = Settings(secret_key="k" * 40, database_url=sqlite_url)  # type: ignore[arg-type]
+    yield context.start(settings)
+    await context.stop()
+
+
+def both(headers: list[tuple[bytes, bytes]]) -> tuple[str, str]:
+    """What the page and the API make of one request, as each gets it."""
+    scope: dict[str, Any] = {
+        "type": "http", "method": "GET", "path": "/", "query_string": b"",
+        "headers": headers, "client": (PEER, 40000),
+    }  # fmt: skip
+    given: Any = EventNamespace._build_static_router_data(
+        None,  # type: ignore[arg-type]  # it is not looked at
+        "sid",
+        {"asgi.scope": scope},
+    )
+    page = page_source(RouterData.from_router_data(given))
+    return page, api_source(context.current(), Request(scope))
+
+
+@pytest.mark.parametrize(
+    ("headers", "hops", "header", "meant"),
+    [
+        ([], 1, XFF, PEER),
+        ([(XFF, b"1.2.3.4")], 0, XFF, PEER),
+        ([(XFF, b"1.2.3.4:567")], 1, XFF, "1.2.3.4"),
+        ([(XFF, b"6.6.6.6"), (XFF, b"[2001:db8::1]:443")], 1, XFF, "2001:db8::1"),
+        ([(XFF, b"6.6.6.6, 1.2.3.4, 10.0.0.2")], 2, XFF, "1.2.3.4"),
+        ([(XFF, b"1.2.3.4"), (FORWARDED, b"for=6.6.6.6")], 1, XFF, "1.2.3.4"),
+        ([(XFF, b"6.6.6.6"), (FORWARDED, b"for=1.2.3.4")], 1, FORWARDED, "1.2.3.4"),
+        ([(XFF, b"nonsense")], 1, XFF, PEER),
+        ([(XFF, b"\xff\xfe")], 1, XFF, PEER),
+        # Under this name Reflex keeps the peer; a client may send it too.
+        ([(b"asgi-scope-client", b"6.6.6.6")], 0, XFF, PEER),
+        ([(b"asgi-scope-client", b"6.6.6.6"), (XFF, b"")], 1, XFF, PEER),
+    ],
+)
+async def test_one_caller_is_one_source(
+    ctx: Backend, headers: list[tuple[bytes, bytes]], hops: int, header: bytes, meant: str
+) -> None:
+    ctx.settings.trusted_proxy_hops = hops
+    ctx.settings.trusted_proxy_header = header.decode()  # type: ignore[assignment]
+    assert both(headers) == (meant, meant)
