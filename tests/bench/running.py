@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.limits import WIDE
+from tests.support.wide import WIDE
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _START_SECONDS = 180

@@ -16,7 +16,7 @@ from backend import context
 from backend.api.app import create_api
 from backend.db import migrate
 from tests.support.checkout import open_merchant, sign_in
-from tests.support.limits import WIDE
+from tests.support.wide import WIDE
 
 NOBODY = "http://127.0.0.1:9"
 """Where no acquirer listens: paying is refused at once, and nothing else depends on it."""

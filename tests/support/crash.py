@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import multiprocessing
 import signal
 import time
@@ -28,6 +29,7 @@ from tests.support.card_gateway import APPROVED, Acquirer, free_port
 from tests.support.checkout import ACCOUNT, OPTION, profile, session_body
 from tests.support.crash_facts import ADDRESS, AtAcquirer, Died
 from tests.support.crash_server import serve
+from tests.support.wide import ONE_PAYER
 
 SECRET_KEY = "a master secret of the tests, long enough"
 NOTIFIED = "notified"
@@ -64,6 +66,7 @@ class Checkout:
             "GAVEKORT_BASE_URL": self.base_url,
             "GAVEKORT_ALLOW_INSECURE_CALLBACKS": "true",
             "GAVEKORT_WORKER_INTERVAL": "0.03",
+            "GAVEKORT_LIMITS": json.dumps(ONE_PAYER),
             # Nothing here speaks TLS, and to read all the world's certificates takes longer than
             # the rest of a start.
             "SSL_CERT_DIR": "/nonexistent",

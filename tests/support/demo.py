@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import itertools
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -23,6 +24,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+
+from tests.support.wide import ONE_PAYER
 
 _OFFSETS = (0, *range(10, 16), 20, 21)
 _SECONDS_TO_START = 150
@@ -100,6 +103,8 @@ class Demo:
             self._process = subprocess.Popen(
                 [*command, "--port", str(self._port), "--data-dir", str(self._directory)],
                 cwd=self._repository,
+                # A test's own limits win.
+                env={"GAVEKORT_LIMITS": json.dumps(ONE_PAYER), **os.environ},
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )

@@ -8,11 +8,7 @@ from typing import Any
 import httpx
 
 from backend.clock import Clock, SteppedClock
-from backend.limits.rules import RULES
 from tests.support.checkout import BASE_URL, Merchant
-
-WIDE = {rule.name: "1000000/60" for rule in RULES}
-"""For a server that one client asks as fast as it can: `GAVEKORT_LIMITS`, or the setting."""
 
 SOURCE = "198.51.100.7"
 ELSEWHERE = "203.0.113.9"

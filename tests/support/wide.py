@@ -1,0 +1,11 @@
+"""Wider limits for servers that many tests, or one busy client, ask from one address."""
+
+from __future__ import annotations
+
+from backend.limits.rules import RULES
+
+WIDE = {rule.name: "1000000/60" for rule in RULES}
+"""For a server that one client asks as fast as it can: `GAVEKORT_LIMITS`, or the setting."""
+
+ONE_PAYER = dict.fromkeys(("sms.phone", "sms.phone_day", "sms.source", "mail.address"), "1000/60")
+"""For a server that lives for many tests, in all of which the payer is the same person."""
