@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from backend.cards.budgets import forget_tries
+from backend.cards.pin_attempts import forget_attempts
 from backend.context import Backend
 from backend.idempotency.keys import forget_due
 from backend.outbox.deliver import KINDS, deliver_due
@@ -40,6 +41,7 @@ class Worker:
             asyncio.create_task(self._loop("forget", forget_due)),
             asyncio.create_task(self._loop("forget payers", forget_expired)),
             asyncio.create_task(self._loop("forget tries", forget_tries)),
+            asyncio.create_task(self._loop("forget PIN attempts", forget_attempts)),
             # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
             *(asyncio.create_task(self._loop(kind, partial(_deliver, kind))) for kind in KINDS),
         ]

@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from backend.errors import FieldError, GavekortError, InvalidRequest
+from backend.errors import FieldError, GavekortError, InvalidRequest, TooManyRequests
 
 log = logging.getLogger(__name__)
 _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 401: "UNAUTHORIZED"}
@@ -31,6 +31,8 @@ def envelope(
 
 def render(error: GavekortError) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    if isinstance(error, TooManyRequests):
+        headers = {"Retry-After": str(error.retry_after)}
     return envelope(error.status, error.code, error.message, error.errors, headers)
 
 

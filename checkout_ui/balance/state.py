@@ -14,10 +14,10 @@ from reflex.middleware import Middleware
 from reflex.state import BaseState
 
 from backend import context
-from backend.errors import NotFound
+from backend.errors import NotFound, TooManyTries
 from backend.payments import card_balance
 from backend.payments.card_balance import BalanceView, ShopView
-from checkout_ui import texts, typed
+from checkout_ui import texts, tries, typed
 from checkout_ui.balance import shown
 from checkout_ui.bridge import CONNECTED, Speaking
 from checkout_ui.card_fields import NUMBER, PIN
@@ -97,6 +97,9 @@ class Balance(Speaking, rx.State):
         try:
             account, source = account_of(self.router.url.path), self.router.session.client_ip
             view = await card_balance.read_balance(context.current(), account, number, pin, source)
+        except TooManyTries as error:
+            self.errors = {NUMBER: tries.sentence(error, self._language)}
+            self._move_focus(NUMBER)
         except Exception:
             # Without the exception's text: it may hold what was typed.
             log.error("a balance could not be read")
