@@ -241,5 +241,6 @@ def _spent(scope: Scope, counter: Counter, limits: Limits, now: datetime) -> tim
 def _wait(scope: Scope, counter: Counter, limits: Limits, now: datetime) -> timedelta:
     if counter.last is None:
         return timedelta()
-    ends = counter.last + wait_after(scope, counter.score, limits)
-    return ends - now
+    wait = wait_after(scope, counter.score, limits)
+    # Never longer than that, also where another process' clock is ahead of ours.
+    return min(wait, counter.last + wait - now)
