@@ -8,6 +8,7 @@ takes these rows first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,7 +27,6 @@ from backend.limits.source import networks_of
 from backend.rules import pin_budget
 from backend.rules.pin_budget import Answer, Counter, Counters, Kind, Limits, Scope, Verdict
 from backend.settings import Settings
-from backend.vault import normalise_number
 
 PAIR_WIDTHS = (1, 2, 3)
 """Of a /64, /56 and /48: whoever has a whole /48 still cannot use up a card's day alone."""
@@ -48,10 +48,6 @@ class Asker:
     networks: tuple[str, ...]
     session: str | None = None
     merchant: bool = False
-
-    @property
-    def place(self) -> str:
-        return f"{self.session}\n{self.networks[0]}"
 
 
 def payer(ctx: Backend, session_id: str | None, source: str) -> Asker:
@@ -106,41 +102,38 @@ def scopes_of(asker: Asker, card: str) -> list[Scope]:
 # --- refusing ------------------------------------------------------------------------------------
 
 
-def refuse_again(ctx: Backend, asker: Asker, number: str) -> None:
+def refuse_again(ctx: Backend, account_id: str, asker: Asker, number: str) -> None:
     """Raise TooManyTries where this process has refused the same a moment ago. It asks nobody."""
     now = ctx.clock.now()
-    for key in _keys(ctx, asker, number).values():
+    for key in _keys(ctx, account_id, asker, number).values():
         known = ctx.pin_refusals.find(key, now)
         if known is not None:
-            raise TooManyTries(known.reason, _seconds(known.until, now))
+            left = math.ceil((known.until - now).total_seconds())
+            raise TooManyTries(known.reason, max(1, left))
 
 
-def refuse(ctx: Backend, asker: Asker, number: str, verdict: Verdict) -> None:
+def refuse(ctx: Backend, account_id: str, asker: Asker, number: str, verdict: Verdict) -> None:
     """Raise TooManyTries unless the verdict lets the try through."""
     if verdict.answer is Answer.GO:
         return
     now = ctx.clock.now()
     until = now + timedelta(seconds=verdict.seconds)
     reason = "wait" if verdict.answer is Answer.WAIT else "too_many_tries"
-    keys = _keys(ctx, asker, number)
-    key = keys.get(verdict.kind, keys[Kind.PAIR])
-    ctx.pin_refusals.remember(key, reason, until, now)
+    keys = _keys(ctx, account_id, asker, number)
+    ctx.pin_refusals.remember(keys[verdict.holds_back], reason, until, now)
     raise TooManyTries(reason, verdict.seconds)
 
 
-def _keys(ctx: Backend, asker: Asker, number: str) -> dict[Kind | None, str]:
-    """By what a refusal comes from: under which key it is remembered."""
-    typed = f"{asker.place}\n{normalise_number(number)}"
-    keys: dict[Kind | None, str] = {Kind.PAIR: ctx.vault.source_hash(typed)}
-    if not asker.merchant:
-        keys[Kind.FIRSTS] = f"firsts {asker.networks[0]}"
+def _keys(ctx: Backend, account_id: str, asker: Asker, number: str) -> dict[Kind, str]:
+    """By what a refusal holds back: under which key it is remembered."""
+    hashed = ctx.vault.number_hash(account_id, number)
+    source = asker.networks[0]
+    keys = {Kind.CARD: hashed, Kind.PAIR: f"{hashed} {source}"}
     if asker.session is not None:
-        keys[Kind.SESSION] = f"session {asker.session}"
+        keys[Kind.SESSION] = f"{asker.session} {source}"
+    if not asker.merchant:
+        keys[Kind.FIRSTS] = source
     return keys
-
-
-def _seconds(until: datetime, now: datetime) -> int:
-    return max(1, -int((now - until).total_seconds() // 1))
 
 
 # --- the rows ------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ OLD_PINS_LOOKED_FOR = 600
 class _Try:
     """One try. `match` is None for an unknown number."""
 
+    account_id: str
     asker: Asker
     number: str
     pin: str
@@ -66,7 +67,7 @@ async def match_number_and_pin(
     nothing was checked because a budget is spent.
     """
     begun = asyncio.get_running_loop().time()
-    pin_attempts.refuse_again(ctx, asker, number)
+    pin_attempts.refuse_again(ctx, account_id, asker, number)
     limits, now = pin_attempts.limits_of(ctx.settings), ctx.clock.now()
     async with ctx.db.reading() as db:
         match = await find_number(ctx, db, account_id, number, expired_too=expired_too)
@@ -76,8 +77,9 @@ async def match_number_and_pin(
         counters = await pin_attempts.read(db, scopes)
         old = await _has_old_pins(ctx, db, account_id)
     # Most of those who knock on a spent budget are turned away here, without a lock.
-    pin_attempts.refuse(ctx, asker, number, pin_budget.decide(counters, limits, now))
-    tried = _Try(asker, number, pin, match, tuple(scopes), now)
+    verdict = pin_budget.decide(counters, limits, now)
+    pin_attempts.refuse(ctx, account_id, asker, number, verdict)
+    tried = _Try(account_id, asker, number, pin, match, tuple(scopes), now)
     counted = await _count_and_check(ctx, tried, limits)
     if counted.fits or await _fits_old(ctx, tried, counted, limits):
         return match
@@ -95,7 +97,7 @@ async def _count_and_check(ctx: Backend, tried: _Try, limits: Limits) -> _Counte
         before = await pin_attempts.lock(db, tried.scopes, now)
         # An error here undoes all of it: whoever is refused fills no table.
         verdict = pin_budget.decide(before, limits, now)
-        pin_attempts.refuse(ctx, tried.asker, tried.number, verdict)
+        pin_attempts.refuse(ctx, tried.account_id, tried.asker, tried.number, verdict)
         after = pin_budget.count(before, limits, now)
         fits = ctx.vault.pin_fits(card.id if card else "", tried.pin, _mac_of(card))
         kept = after

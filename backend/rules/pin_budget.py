@@ -107,8 +107,9 @@ class Verdict:
 
     answer: Answer
     seconds: int = 0
-    kind: Kind | None = None
-    """What the refusal comes from; None where the try may be made."""
+    holds_back: Kind = Kind.PAIR
+    """Which other tries would be refused as well: all at this card, all at this card from this
+    source, all in this session, or all from this source (`FIRSTS`)."""
 
 
 Counters = Mapping[Scope, Counter]
@@ -117,13 +118,15 @@ GO = Verdict(Answer.GO)
 
 def decide(counters: Counters, limits: Limits, now: datetime) -> Verdict:
     """Say whether the try that these scopes would count may be made. It changes nothing."""
-    first = is_first(counters, limits, now)
+    repeated = _repeated(counters, limits, now)
     waits: list[tuple[Answer, timedelta, Kind]] = []
     for scope, counter in counters.items():
         if scope.kind not in SCORED:
             waits.append((Answer.SPENT, _spent(scope, counter, limits, now), scope.kind))
-        elif scope.kind is Kind.FIRSTS or not first:
-            waits.append((Answer.WAIT, _wait(scope, counter, limits, now), scope.kind))
+        elif scope.kind is Kind.FIRSTS:
+            waits.append((Answer.WAIT, _wait(scope, counter, limits, now), Kind.FIRSTS))
+        elif repeated is not None:
+            waits.append((Answer.WAIT, _wait(scope, counter, limits, now), repeated))
     for answer in (Answer.SPENT, Answer.WAIT):
         longest = max((w for w in waits if w[0] is answer), key=lambda w: w[1], default=None)
         if longest is not None and longest[1] > timedelta():
@@ -133,12 +136,18 @@ def decide(counters: Counters, limits: Limits, now: datetime) -> Verdict:
 
 def is_first(counters: Counters, limits: Limits, now: datetime) -> bool:
     """Return whether a mistake made now would be one that every payer makes."""
-    made = [
-        live(counter, limits, now).tries
-        for scope, counter in counters.items()
-        if scope.kind is Kind.SESSION or (scope.kind is Kind.PAIR and scope.width == 1)
-    ]
-    return max(made, default=0) < limits.firsts
+    return _repeated(counters, limits, now) is None
+
+
+def _repeated(counters: Counters, limits: Limits, now: datetime) -> Kind | None:
+    """Return in what a mistake made now would be a repeated one: the session, or the pair of card
+    and source."""
+    for kind in (Kind.SESSION, Kind.PAIR):
+        for scope, counter in counters.items():
+            narrow = scope.kind is kind and scope.width == 1
+            if narrow and live(counter, limits, now).tries >= limits.firsts:
+                return kind
+    return None
 
 
 def count(counters: Counters, limits: Limits, now: datetime) -> dict[Scope, Counter]:

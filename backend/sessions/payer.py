@@ -164,8 +164,8 @@ async def add_gift_card(
     _check_wanted(wanted)
     asker = pin_attempts.payer(ctx, session_id, source)
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
-    # Whoever knocks on a spent budget costs no look into the database.
-    pin_attempts.refuse_again(ctx, asker, number)
+    # Whoever knocks on a spent budget costs no look into the database: the account is in the id.
+    pin_attempts.refuse_again(ctx, session_id.partition(".")[0], asker, number)
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         added, _ = await gift_card_of(db, session_id)
