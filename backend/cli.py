@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend import cli_accounts, cli_parked
+from backend import cli_accounts, cli_cards, cli_parked
 from backend.cli_accounts import refuse
 from backend.limits.proxies import what_is_wrong
 from backend.settings import Settings
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_parked.register(commands, _database_url)
     cli_accounts.register(commands)
+    cli_cards.register(commands)
 
     build = commands.add_parser(
         "build",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 
 import httpx
@@ -16,6 +17,7 @@ import httpx
 from backend.clock import Clock, SystemClock
 from backend.db import Database
 from backend.limits.limiter import Limiter
+from backend.refusals import Refusals
 from backend.settings import Settings
 from backend.vault import Vault
 
@@ -32,6 +34,11 @@ class Backend:
     one name resolved to, and must not serve another name."""
     limiter: Limiter
     clock: Clock = field(default_factory=SystemClock)
+    pin_refusals: Refusals = field(default_factory=Refusals)
+    """Whose tries of PINs this process has just refused."""
+    old_pins: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
+    """By account: when this process last looked for PINs that are no MACs yet, and whether there
+    were any."""
     _certified: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     def http_with(self, name: str, make: Callable[[], ssl.SSLContext]) -> httpx.AsyncClient:

@@ -197,3 +197,16 @@ class GiftCardRefused(GavekortError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message, (FieldError("gift_card", message, reason),))
         self.reason = reason
+
+
+class TooManyTries(TooManyRequests):
+    """Wrong PINs were tried too often: nothing was checked. `reason`: `wait` where the same may be
+    tried again after `retry_after` seconds, a few minutes at most; `too_many_tries` where a budget
+    is used up. It is the same for a number that does not exist."""
+
+    def __init__(self, reason: str, retry_after: int) -> None:
+        super().__init__("card.pin", retry_after)
+        self.reason = reason
+        if reason != "wait":
+            self.message = "too many wrong tries; the shop that issued the gift card can help"
+        self.errors = (FieldError("gift_card", self.message, reason),)

@@ -78,11 +78,25 @@ class Settings(BaseSettings):
     handover_lifetime: int = Field(default=600, ge=30)
     """How long the link to go on on a phone can be opened."""
 
-    pin_tries_per_card: int = Field(default=10, ge=1)
+    pin_tries_per_card_and_source: int = Field(default=10, ge=1)
+    """Wrong tries of a card's PIN from one address (an IPv6 /64; its /56 has twice as many, its
+    /48 three times as many) within `pin_tries_window`."""
     pin_tries_per_session: int = Field(default=10, ge=1)
-    pin_tries_per_source: int = Field(default=60, ge=1)
+    pin_tries_per_card: int = Field(default=50, ge=1)
+    """Wrong tries of a card's PIN from everywhere within `pin_tries_window`."""
+    pin_tries_per_card_life: int = Field(default=200, ge=1)
+    """Wrong tries of a card's PIN after which it has to be unlocked."""
     pin_tries_window: int = Field(default=24 * 3600, ge=60)
-    """After this many seconds without a wrong try a card's, or a source's, budget is whole."""
+    """After this many seconds without a wrong try these budgets are whole, but for a card's life.
+    """
+    pin_first_mistakes_per_source: int = Field(default=100, ge=1)
+    """The first two wrong tries of each payer, at each card: after so many within an hour, all
+    tries from this address have to wait."""
+    pin_repeated_mistakes_per_source: int = Field(default=3, ge=0)
+    """Further wrong tries: after so many within an hour, such tries from this address have to
+    wait."""
+    pin_longest_wait: int = Field(default=300, ge=2, le=3600)
+    """The waits are 2, 4, 8 … seconds, at most this many."""
 
     remember_lifetime: int = Field(default=365 * 24 * 3600, ge=60)
     """How long a payer who wanted it is remembered after the last time they said so."""

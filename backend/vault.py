@@ -1,4 +1,4 @@
-"""Keys and what is done with them: look-up hashes, PIN hashes, encryption at rest.
+"""Keys and what is done with them: look-up hashes, MACs of PINs, encryption at rest.
 
 Every key is derived from the one master secret by HKDF with a purpose of its own.
 Source: shared design section 6.
@@ -12,6 +12,7 @@ import hmac
 import json
 import secrets
 from base64 import urlsafe_b64encode
+from dataclasses import dataclass
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -19,6 +20,20 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+PIN_KEYS = ("1",)
+"""The ids of the keys of PINs, each derived from the master secret; the last makes new MACs. To
+rotate, add one: PINs under an older key go over to it when they are next used."""
+OLD_PINS_AT_ONCE = 2
+_SALT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PinMac:
+    """What is kept of a PIN: the id of the key, and `<salt>:<MAC>`, both in hex."""
+
+    key_id: str
+    text: str
 
 
 class Vault:
@@ -28,6 +43,8 @@ class Vault:
         self._master = master.encode()
         self._number_key = self._derive("gift card number")
         self._pin_key = self._derive("gift card pin")
+        """Of codes by SMS, and of PINs that are still kept as Argon2 hashes."""
+        self._pin_keys = {key_id: self._derive(f"pin:{key_id}") for key_id in PIN_KEYS}
         self._secret_key = self._derive("client secret")
         self.token_key = self._derive("access token")
         self.address_secret = self._derive("notification address").hex()
@@ -36,10 +53,10 @@ class Vault:
         """For hashes of what is counted: phone numbers, addresses."""
         self._cookie_key = self._derive("cookie")
         self._fernet = Fernet(urlsafe_b64encode(self._derive("encryption at rest")))
-        # RFC 9106's second recommendation: 64 MiB, three passes; one lane, so that a look-up
-        # takes one core for about 0.1 s.
+        # As the old hashes were made: 64 MiB, three passes. No new ones are.
         self._hasher = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
-        self._decoy = self._hasher.hash(self._peppered(secrets.token_hex(8)))
+        self._old_pins_at_once = asyncio.Semaphore(OLD_PINS_AT_ONCE)
+        self._decoy = PinMac(PIN_KEYS[-1], f"{'0' * 2 * _SALT_BYTES}:{'0' * 64}")
 
     def _derive(self, purpose: str) -> bytes:
         kdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"gavekort:" + purpose.encode())
@@ -81,22 +98,42 @@ class Vault:
     def _signature(self, text: str) -> str:
         return hmac.new(self._cookie_key, text.encode(), hashlib.sha256).hexdigest()
 
-    def _peppered(self, pin: str) -> str:
-        return hmac.new(self._pin_key, pin.encode(), hashlib.sha256).hexdigest()
+    @property
+    def newest_pin_key(self) -> str:
+        return PIN_KEYS[-1]
 
-    async def hash_pin(self, pin: str) -> str:
-        return await asyncio.to_thread(self._hasher.hash, self._peppered(pin))
+    def pin_mac(self, card: str, pin: str) -> PinMac:
+        """Return what is kept of a new PIN of this card (its primary key)."""
+        key_id, salt = PIN_KEYS[-1], secrets.token_hex(_SALT_BYTES)
+        return PinMac(key_id, f"{salt}:{self._mac_of(key_id, salt, card, pin)}")
 
-    async def pin_matches(self, pin: str, pin_hash: str | None) -> bool:
-        """Takes the same time whether there is a hash or not: without one, a decoy is checked."""
-        return await asyncio.to_thread(self._verify, pin, pin_hash)
+    def pin_fits(self, card: str, pin: str, kept: PinMac | None) -> bool:
+        """Return whether this is the card's PIN. It takes the same time where there is none."""
+        checked = kept if kept is not None and kept.key_id in self._pin_keys else self._decoy
+        salt, _, mac = checked.text.partition(":")
+        made = self._mac_of(checked.key_id, salt, card, pin)
+        return hmac.compare_digest(made.encode(), mac.encode()) and checked is kept
 
-    def _verify(self, pin: str, pin_hash: str | None) -> bool:
+    def _mac_of(self, key_id: str, salt: str, card: str, pin: str) -> str:
+        # The card is in it, so that nobody who can write to the database can give one card the PIN
+        # of another. The PIN is the last part, and no other part can hold a line break.
+        text = f"{salt}\n{card}\n{pin}".encode("utf-8", "surrogatepass")
+        return hmac.new(self._pin_keys[key_id], text, hashlib.sha256).hexdigest()
+
+    async def old_pin_fits(self, pin: str, pin_hash: str) -> bool:
+        """Check a PIN that is still kept as an Argon2 hash. Each takes 64 MiB and a core for a
+        tenth of a second: only a few are computed at once, the others wait."""
+        async with self._old_pins_at_once:
+            return await asyncio.to_thread(self._verify, pin, pin_hash)
+
+    def _verify(self, pin: str, pin_hash: str) -> bool:
+        peppered = hmac.new(
+            self._pin_key, pin.encode("utf-8", "surrogatepass"), hashlib.sha256
+        ).hexdigest()
         try:
-            matches = self._hasher.verify(pin_hash or self._decoy, self._peppered(pin))
+            return bool(self._hasher.verify(pin_hash, peppered))
         except (VerificationError, InvalidHashError):
             return False
-        return bool(matches) and pin_hash is not None
 
     def seal(self, value: dict[str, Any]) -> str:
         """Encrypt a JSON object for the database."""

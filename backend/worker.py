@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from backend.batch import Share, UnderWay
 from backend.cards.budgets import forget_tries
+from backend.cards.pin_attempts import forget_attempts
 from backend.context import Backend
 from backend.idempotency.keys import forget_due
 from backend.limits.limiter import forget_uses
@@ -52,6 +53,7 @@ class Worker:
             asyncio.create_task(self._loop("forget payers", forget_expired)),
             asyncio.create_task(self._loop("forget tries", forget_tries)),
             asyncio.create_task(self._loop("forget limits", forget_uses, FORGET_PAUSE)),
+            asyncio.create_task(self._loop("forget PIN attempts", forget_attempts)),
             # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
             *(
                 asyncio.create_task(self._rolling(kind, _deliver(kind), share))

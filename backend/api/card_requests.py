@@ -138,6 +138,12 @@ class RotateRequest(Loose):
     pin: PinRequest | None = None
 
 
+class UnlockRequest(Loose):
+    """`reason` is kept with who unlocked the card."""
+
+    reason: Annotated[str, Field(max_length=255)] | None = None
+
+
 class TokenRequest(Behaviour):
     """A temporary token: `expires_in` in seconds."""
 

@@ -14,7 +14,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from backend.errors import FieldError, GavekortError, InvalidRequest, TooManyCodes, TooManyRequests
+from backend.api.pacing import Pace
+from backend.api.source import source_of
+from backend.context import current
+from backend.errors import (
+    FieldError,
+    GavekortError,
+    InvalidRequest,
+    TooManyCodes,
+    TooManyRequests,
+    TooManyTries,
+)
+from backend.limits.source import networks_of
 
 log = logging.getLogger(__name__)
 _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 401: "UNAUTHORIZED"}
@@ -55,8 +66,12 @@ def _text(problem: Any) -> str:
 def install(app: FastAPI, allowed: Callable[[str], set[str]]) -> None:
     """`allowed`: the methods that a path has, over all routes."""
 
+    pace = Pace()
+
     @app.exception_handler(GavekortError)
-    async def _ours(_request: Request, error: GavekortError) -> JSONResponse:
+    async def _ours(request: Request, error: GavekortError) -> JSONResponse:
+        if isinstance(error, TooManyTries):
+            await pace.wait(networks_of(source_of(current(), request))[0])
         return render(error)
 
     @app.exception_handler(RequestValidationError)

@@ -1,4 +1,4 @@
-"""How often something may be tried: counted in the database, before the try.
+"""How often a code by SMS may be tried: counted in the database, before the try.
 
 Parallel tries cannot outrun it, and a restart forgets nothing. What is past its window counts for
 nothing any more, and the worker deletes it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, update
+from sqlalchemy import case
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -51,15 +51,7 @@ def network_of(source: str) -> str:
     return str(ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
-async def give_back(db: AsyncSession, scope: str) -> None:
-    tries = col(TryBudget.tries)
-    change = update(TryBudget).where(col(TryBudget.scope) == scope, tries > 0)
-    await db.exec(change.values(tries=tries - 1))
-
-
 async def forget_tries(ctx: Backend) -> int:
-    """Delete budgets that are whole again whatever their window is, one batch; how many."""
-    longest = timedelta(seconds=max(ctx.settings.pin_tries_window, ctx.settings.scc_window))
-    return await forget(
-        ctx.db, TryBudget, col(TryBudget.last_try_at) <= ctx.clock.now() - longest
-    )  # fmt: skip
+    """Delete budgets that are whole again, one batch; return how many."""
+    window = timedelta(seconds=ctx.settings.scc_window)
+    return await forget(ctx.db, TryBudget, col(TryBudget.last_try_at) <= ctx.clock.now() - window)

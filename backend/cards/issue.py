@@ -6,7 +6,6 @@ Source: `reference/dintero-api.md#42-create-a-card`, `#44-batch-and-activate`.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,8 +23,6 @@ from backend.cards.tokens import fresh_number
 from backend.context import Backend
 from backend.errors import Conflict, InvalidRequest
 from backend.ids import new_uuid
-
-HASHES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +73,11 @@ async def issue_batch(ctx: Backend, orders: Sequence[CardOrder]) -> list[IssuedC
     if twice:
         raise InvalidRequest(f"card_id {twice[0]!r} stands there twice")
     pins = [formats.make(o.pin_format) if o.pin_format else None for o in orders]
-    # Each hash takes a core for a tenth of a second, and 64 MiB: not too many at once.
-    free = asyncio.Semaphore(HASHES_AT_ONCE)
-
-    async def hashed(pin: str | None) -> str | None:
-        async with free:
-            return None if pin is None else await ctx.vault.hash_pin(pin)
-
-    hashes = await asyncio.gather(*(hashed(pin) for pin in pins))
     issued = []
     try:
         async with ctx.db.unit_of_work() as db:
-            for order, pin, pin_hash in zip(orders, pins, hashes, strict=True):
-                card, token, number = await _store(db, ctx, order, pin_hash)
+            for order, pin in zip(orders, pins, strict=True):
+                card, token, number = await _store(db, ctx, order, pin)
                 issued.append(IssuedCard(card, token, number, pin))
     except IntegrityError as error:
         raise Conflict("a card with one of these card_ids was made at the same time") from error
@@ -96,7 +85,7 @@ async def issue_batch(ctx: Backend, orders: Sequence[CardOrder]) -> list[IssuedC
 
 
 async def _store(
-    db: AsyncSession, ctx: Backend, order: CardOrder, pin_hash: str | None
+    db: AsyncSession, ctx: Backend, order: CardOrder, pin: str | None
 ) -> tuple[Card, CardToken, str]:
     query = select(Card.id).where(
         Card.account_id == order.account_id, Card.card_id == order.card_id
@@ -106,13 +95,16 @@ async def _store(
     now = ctx.clock.now()
     number, shown = await fresh_number(ctx, db, order.account_id, order.number_format)
     mask = formats.mask(number, str(shown["prefix"]))
+    card_pk = new_uuid()
+    kept = ctx.vault.pin_mac(card_pk, pin) if pin is not None else None
     card = Card(
-        id=new_uuid(), account_id=order.account_id, card_id=order.card_id,
+        id=card_pk, account_id=order.account_id, card_id=order.card_id,
         currency=order.currency, type=order.type, name=order.name,
         customer_id=order.customer_id, originated_by=order.originated_by,
         metadata_=order.metadata, extra=order.extra, initial_amount=order.amount,
         active=order.active, active_from=order.active_from, expires_at=order.expires_at,
-        number_last4=formats.last4(number), number_mask=mask, pin_hash=pin_hash,
+        number_last4=formats.last4(number), number_mask=mask,
+        pin_hash=kept.text if kept else None, pin_key=kept.key_id if kept else None,
         pin_format=order.pin_format.shown() if order.pin_format else None,
         funds=0, available=0, held=0, drawn=0, created_at=now, created_by=order.created_by,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cards import formats, ledger, lookup
+from backend.cards import formats, ledger, lookup, pin_lock
 from backend.cards.formats import Format
 from backend.cards.issue import set_behaviour
 from backend.cards.ledger import Cause
@@ -110,24 +110,26 @@ def _activated_before(card: Card, activation: Activation) -> Card:
 
 
 async def rotate_pin(
-    ctx: Backend, account_id: str, card_id: str, form: Format | None
+    ctx: Backend, account_id: str, card_id: str, form: Format | None, by: str
 ) -> tuple[Card, str]:
     """A new PIN, of the card's format where `form` is None; the old one ends at once, with the
-    guesses that were counted against it. Whoever added the card to a checkout with the old one has
-    to show the new."""
+    guesses that were counted against it, so that a locked card is unlocked. Whoever added the card
+    to a checkout with the old one has to show the new."""
     async with ctx.db.reading() as db:
         card = await lookup.get_card(db, account_id, card_id)
     form = form or (Format(**card.pin_format) if card.pin_format else None)
     form = form or Format(formats.MIN_PIN_LENGTH)
     pin = formats.make(form)
-    hashed = await ctx.vault.hash_pin(pin)
+    made = ctx.vault.pin_mac(card.id, pin)
     async with ctx.db.unit_of_work() as db:
+        # Before the card's row is locked: tries lock in this order too.
+        await pin_lock.make_whole(ctx, db, card, by, "a new PIN")
         card = await _lock(db, account_id, card_id)
         if card.deleted_at is not None:
             raise NotFound("no such card")
-        card.pin_hash, card.pin_format = hashed, form.shown()
+        card.pin_hash, card.pin_key, card.pin_format = made.text, made.key_id, form.shown()
         card.pin_version += 1
-        await lookup.forget_tries(db, card)
+    ctx.pin_refusals.forget_all()
     return card, pin
 
 

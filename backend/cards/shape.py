@@ -28,9 +28,13 @@ def card_status(card: Card, now: datetime) -> str:
     return "used" if card.available + card.held == 0 else "partially_used"
 
 
-def card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+def card_shape(
+    card: Card, now: datetime, tokens: Sequence[CardToken],
+    pin_attempts: dict[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Without number and PIN, which are given once, when the card is made. `tokens`: its number
-    and the temporary ones, see `cards.tokens.tokens_of`."""
+    and the temporary ones, see `cards.tokens.tokens_of`. `pin_attempts` is for the merchant alone,
+    see `cards.pin_lock.attempts_of`."""
     shape: dict[str, Any] = dict(card.extra)
     shape |= {
         "id": card.id,
@@ -57,6 +61,7 @@ def card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[s
         "active_from": iso(card.active_from) if card.active_from else None,
         "expires_at": iso(card.expires_at) if card.expires_at else None,
         "pin": {"format": card.pin_format} if card.pin_format else None,
+        "pin_attempts": pin_attempts,
     }
     return shape | {key: value for key, value in optional.items() if value is not None}
 

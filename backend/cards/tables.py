@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from backend.db import JsonColumn, UtcDateTime
 
+_OLD_PIN = text("pin_hash IS NOT NULL AND pin_key IS NULL")
 NO_CURRENCY = "XXX"
 """ISO 4217's code for none: of a card that is not activated yet."""
 
@@ -26,6 +27,13 @@ class Card(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account_id", "card_id", name="card_account_card_id"),
         Index("card_listed", "account_id", "created_at", "id"),
+        # Cards whose PIN is still kept as it was before keyed MACs: fewer every day.
+        Index(
+            "card_old_pin",
+            "account_id",
+            sqlite_where=_OLD_PIN,
+            postgresql_where=_OLD_PIN,
+        ),
         CheckConstraint("available >= 0", name="card_available_not_negative"),
         CheckConstraint("held >= 0", name="card_held_not_negative"),
         CheckConstraint("drawn >= 0", name="card_drawn_not_negative"),
@@ -56,6 +64,9 @@ class Card(SQLModel, table=True):
     number_mask: str
     """Of the card's own number; the number itself is a `CardToken`."""
     pin_hash: str | None = None
+    """Salt and MAC of the PIN (`Vault.pin_mac`); an Argon2 hash where `pin_key` is None."""
+    pin_key: str | None = Field(default=None, max_length=16)
+    """The id of the key of the MAC."""
     pin_version: int = 0
     """Grows when the PIN is made anew: whoever used an older one has to show the new."""
     pin_format: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
@@ -176,9 +187,7 @@ class LedgerEntry(SQLModel, table=True):
 
 
 class TryBudget(SQLModel, table=True):
-    """Wrong tries of number and PIN. `scope`: `card:<id>` (of an unknown number:
-    `card:<number hash>`), `session:<id>`, `balance:<hash>` (where a source asks for balances, at
-    one account), `source:<hash>`."""
+    """Codes by SMS that were asked for or tried. `scope`: `scc-send:…` or `scc-try:…`."""
 
     __tablename__ = "try_budget"
 
@@ -186,3 +195,42 @@ class TryBudget(SQLModel, table=True):
     tries: int
     last_try_at: datetime = Field(sa_type=UtcDateTime, index=True)
     """Looked for by the worker, which deletes what is past its window."""
+
+
+class PinBudget(SQLModel, table=True):
+    """Wrong tries of number and PIN, counted for one scope. The rules are `rules.pin_budget`.
+
+    `scope`: `card:<id>` (of an unknown number `card:<number hash>`), `pair:<card>:<network hash>`,
+    `session:<id>`, `firsts:<network hash>`, `repeats:<network hash>`.
+    """
+
+    __tablename__ = "pin_budget"
+
+    scope: str = Field(primary_key=True, max_length=96)
+    tries: int = 0
+    life: int = 0
+    """Of a card: all tries since it was last unlocked."""
+    score: float = 0.0
+    last_try_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    forget_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    """When the worker deletes it. A card that was guessed at keeps its row: None."""
+
+
+class CardEvent(SQLModel, table=True):
+    """What happened to a card besides its money, and who did it and why. Append only.
+
+    `kind`: `pin_half_of_day`, `pin_half_of_life`, `pin_locked`, `pin_unlocked`.
+    """
+
+    __tablename__ = "card_event"
+    __table_args__ = (Index("card_event_listed", "card", "created_at", "id"),)
+
+    id: str = Field(primary_key=True, max_length=36)
+    account_id: str = Field(foreign_key="account.id")
+    card: str = Field(foreign_key="card.id")
+    kind: str = Field(max_length=24)
+    by: str | None = Field(default=None, max_length=255)
+    """An API client, or whoever used the command; None where nobody did it."""
+    reason: str | None = Field(default=None, max_length=255)
+    details: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
+    created_at: datetime = Field(sa_type=UtcDateTime)

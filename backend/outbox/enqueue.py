@@ -17,6 +17,8 @@ from backend.outbox.tables import Delivery, HookSubscription
 WALLET_TRANSACTION = "wallet_transaction"
 CHECKOUT_TRANSACTION = "checkout_transaction"
 CHECKOUT_AUTHORIZATION = "checkout_authorization"
+CARD_PIN_ATTEMPTS = "wallet_card_pin_attempts"
+"""Half of a card's budget of wrong PINs is used up, or the card needs to be unlocked."""
 PING = "ping"
 RECEIPT = "receipt"
 """Of an e-mail or SMS to the payer."""

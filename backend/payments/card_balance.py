@@ -1,9 +1,8 @@
 """A payer looks at a gift card: what is on it, what of it is held and by what, what moved.
 
-Whoever has number and PIN may: as in a checkout, an unknown number, a wrong PIN and a spent budget
-are one answer in one duration. What stands in for the session, which is not there, is the address
-the question comes from, with a budget of its own at each account beside the one it has everywhere:
-anything a browser could choose anew would be no limit. Source: shared design section 6.
+Whoever has number and PIN may: as in a checkout, an unknown number and a wrong PIN are one answer
+in one duration, and the budgets of wrong tries are the same. There is no session here, and anything
+else that a browser could choose anew would be no limit. Source: shared design section 6.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profile_admin import find_profile
 from backend.accounts.tables import Account
-from backend.cards import lookup
-from backend.cards.budgets import network_of
+from backend.cards import pin_attempts
 from backend.cards.formats import payer_mask
+from backend.cards.pin_check import match_number_and_pin
 from backend.cards.tables import NO_CURRENCY, Card, Hold, WalletTransaction
 from backend.context import Backend
 from backend.paging import newest_first
@@ -117,15 +116,14 @@ async def read_shop(
 async def read_balance(
     ctx: Backend, account_id: str, number: str, pin: str, source: str
 ) -> BalanceView | None:
-    """The card of number (or temporary token) and PIN; None for whatever does not match, a spent
-    budget too. `source` is the payer's address. A card without a PIN is never shown."""
+    """The card of number (or temporary token) and PIN; None for whatever does not match.
+    TooManyTries where nothing was checked. `source` is the payer's address. A card without a PIN is
+    never shown."""
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
     if not number or not pin:
         return None
-    # Kept as a hash, as the source itself is.
-    here = ctx.vault.source_hash(f"balance\n{account_id}\n{network_of(source)}")
-    asker = (f"balance:{here}", lookup.source_scope(ctx, source))
-    match = await lookup.match_number_and_pin(ctx, account_id, number, pin, asker=asker)
+    asker = pin_attempts.payer(ctx, None, source)
+    match = await match_number_and_pin(ctx, account_id, number, pin, asker=asker)
     if match is None:
         return None
     async with ctx.db.reading() as db:

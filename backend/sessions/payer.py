@@ -14,8 +14,9 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Profile
-from backend.cards import lookup
+from backend.cards import lookup, pin_attempts
 from backend.cards.lookup import Match
+from backend.cards.pin_check import match_number_and_pin
 from backend.cards.tables import Card
 from backend.cards.tokens import get_token
 from backend.context import Backend
@@ -153,13 +154,18 @@ async def add_gift_card(
     ctx: Backend, session_id: str, number: str, pin: str, source: str,
     unmodified_since: str | None = None, wanted: int | None = None,
 ) -> None:  # fmt: skip
-    """Add the payer's card by number and PIN. GiftCardRefused with its reason.
+    """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyTries where
+    nothing was checked.
 
-    `source` is the payer's address, for the try budgets. The PIN is checked outside any unit of
-    work: it takes a tenth of a second. `wanted` (minor units) is how much of the card is to be
-    used; without it, as much as can be. Of a card that is added already only `wanted` changes.
+    `source` is the payer's address, for the budgets of wrong tries. `wanted` (minor units) is how
+    much of the card is to be used; without it, as much as can be. Of a card that is added already
+    only `wanted` changes.
     """
     _check_wanted(wanted)
+    asker = pin_attempts.payer(ctx, session_id, source)
+    number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
+    # Whoever knocks on a spent budget costs no look into the database: the account is in the id.
+    pin_attempts.refuse_again(ctx, session_id.partition(".")[0], asker, number)
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         added, _ = await gift_card_of(db, session_id)
@@ -169,11 +175,9 @@ async def add_gift_card(
         if not session.gift_card_use or session.amount == 0:
             raise refused(Refusal.NOT_OFFERED)
         account_id, before = session.account_id, added.card if added else None
-    number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
     if not number or not pin:
         raise refused(Refusal.NOT_MATCHED)
-    asker = (f"session:{session_id}", lookup.source_scope(ctx, source))
-    match = await lookup.match_number_and_pin(ctx, account_id, number, pin, asker=asker)
+    match = await match_number_and_pin(ctx, account_id, number, pin, asker=asker)
     if match is None:
         raise refused(Refusal.NOT_MATCHED)
     if before == match.card.id and wanted is None:

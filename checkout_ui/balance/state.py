@@ -14,12 +14,12 @@ from reflex.middleware import Middleware
 from reflex.state import BaseState
 
 from backend import context
-from backend.errors import NotFound, TooManyRequests
+from backend.errors import NotFound, TooManyRequests, TooManyTries
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.payments import card_balance
 from backend.payments.card_balance import BalanceView, ShopView
-from checkout_ui import texts, typed
+from checkout_ui import texts, tries, typed
 from checkout_ui.balance import shown
 from checkout_ui.bridge import CONNECTED, Speaking
 from checkout_ui.card_fields import NUMBER, PIN
@@ -100,6 +100,9 @@ class Balance(Speaking, rx.State):
             account, source = account_of(self.router.url.path), self._source()
             await limits.spend_source(context.current(), rules.BALANCE, source, account)
             view = await card_balance.read_balance(context.current(), account, number, pin, source)
+        except TooManyTries as error:
+            self.errors = {NUMBER: tries.sentence(error, self._language)}
+            self._move_focus(NUMBER)
         except TooManyRequests as error:
             self._tell_wait(error.retry_after)
         except Exception:

@@ -8,10 +8,10 @@ import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from backend import context
-from backend.errors import GiftCardRefused
+from backend.errors import GiftCardRefused, TooManyTries
 from backend.payments import takeback
 from backend.sessions import payer
-from checkout_ui import formats, typed
+from checkout_ui import formats, tries, typed
 from checkout_ui.card_fields import NO_PASSWORD as _NO_PASSWORD
 from checkout_ui.card_fields import NUMBER as _NUMBER
 from checkout_ui.card_fields import PIN as _PIN
@@ -54,6 +54,9 @@ class GiftCardState(Checkout):
                 pin,
                 self._source(),
             )
+        except TooManyTries as error:
+            self.errors = {_NUMBER: tries.sentence(error, self._language)}
+            self._move_focus(_NUMBER)
         except GiftCardRefused as error:
             await self._refresh()
             self.held_elsewhere = error.reason in ("held_elsewhere", "still_held")

@@ -11,8 +11,8 @@ from sqlmodel import select
 
 from backend.accounts.clients import create_account
 from backend.accounts.profiles import save_profile
-from backend.cards.tables import TryBudget
-from backend.errors import GiftCardRefused, NotFound
+from backend.cards.tables import PinBudget
+from backend.errors import GiftCardRefused, NotFound, TooManyTries
 from backend.payments.card_balance import (
     SHOWN_MOVEMENTS,
     BalanceView,
@@ -22,7 +22,6 @@ from backend.payments.card_balance import (
     read_shop,
 )
 from backend.sessions import payer
-from backend.vault import Vault
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant, profile
 from tests.support.wallets import batch
@@ -151,54 +150,46 @@ async def test_cards_that_cannot_pay_are_shown_to_who_has_the_pin(merchant: Merc
 
 @pytest.fixture
 async def careful(database_url: str) -> AsyncIterator[Merchant]:
-    """Three tries a card, five where a session is, eight a source; no provider."""
+    """Three tries a card and source, five where a session is; no provider; nobody waits."""
     merchant = await open_merchant(
         database_url, "http://127.0.0.1:1", "sk_test_x",
-        pin_tries_per_card=3, pin_tries_per_session=5, pin_tries_per_source=8,
+        pin_tries_per_card_and_source=3, pin_tries_per_session=5,
+        pin_repeated_mistakes_per_source=1000,
     )  # fmt: skip
     yield merchant
     await close_merchant(merchant)
 
 
-async def test_whatever_is_wrong_is_one_answer(
-    careful: Merchant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ran: list[bool] = []
-    real = Vault._verify
-
-    def verify(self: Vault, pin: str, pin_hash: str | None) -> bool:
-        ran.append(real(self, pin, pin_hash))
-        return ran[-1]
-
+async def test_whatever_is_wrong_is_one_answer(careful: Merchant) -> None:
     card = await careful.card()
-    with monkeypatch.context() as patch:
-        patch.setattr(Vault, "_verify", verify)
-        unknown = {"number": "9999999999999999", "pin": "1234"}
+    unknown = {"number": "9999999999999999", "pin": "1234"}
+    for _ in range(3):
         assert await look(careful, unknown) is None
-        for _ in range(3):
-            assert await look(careful, card, wrong_pin(card)) is None
-        # The card's budget is spent: its right PIN says nothing, from wherever it comes.
-        assert await look(careful, card, source="198.51.100.1") is None
-    assert ran == [False] * 5, "each took its hash"
+        assert await look(careful, card, wrong_pin(card)) is None
+    # Then both budgets are spent, and the right PIN says nothing.
+    refusals = set()
+    for asked in (unknown, card):
+        with pytest.raises(TooManyTries) as refused:
+            await look(careful, asked)
+        refusals.add((refused.value.reason, str(refused.value)))
+    assert len(refusals) == 1
+    assert await look(careful, card, source="198.51.100.1") is not None
 
 
-async def test_the_budget_of_a_source_here_is_smaller_and_its_own(careful: Merchant) -> None:
+async def test_a_card_and_source_are_counted_here_and_in_a_checkout_together(
+    careful: Merchant,
+) -> None:
     card = await careful.card()
-    for number in range(5):
-        assert await look(careful, {"number": f"{number:016}", "pin": "1234"}) is None
-    assert await look(careful, card) is None, "spent here"
-    assert await look(careful, card, source="198.51.100.1") is not None, "not elsewhere"
-    # In a checkout the same source has a session's budget, and what is left of its own.
-    session_id = await careful.session()
-    args = (careful.ctx, session_id, card["number"])
-    await payer.add_gift_card(*args, card["pin"], SOURCE)
-    for number in range(3):
-        with pytest.raises(GiftCardRefused):
-            await payer.add_gift_card(
-                careful.ctx, await careful.session(), f"1{number:015}", "1234", SOURCE
-            )
-    other = await careful.session()
+    for _ in range(2):
+        assert await look(careful, card, wrong_pin(card)) is None
     with pytest.raises(GiftCardRefused):
+        await payer.add_gift_card(
+            careful.ctx, await careful.session(), card["number"], wrong_pin(card), SOURCE
+        )
+    with pytest.raises(TooManyTries):
+        await look(careful, card)
+    other = await careful.session()
+    with pytest.raises(TooManyTries):
         await payer.add_gift_card(careful.ctx, other, card["number"], card["pin"], SOURCE)
     careful.clock.ahead = timedelta(seconds=careful.ctx.settings.pin_tries_window + 1)
     assert await look(careful, card) is not None
@@ -210,17 +201,17 @@ async def test_right_tries_cost_nothing_and_nothing_typed_is_kept(careful: Merch
         assert await look(careful, card) is not None
     await look(careful, card, "a wrong PIN 4711")
     async with careful.ctx.db.reading() as db:
-        rows = {row.scope.partition(":")[0]: row.tries for row in await db.exec(select(TryBudget))}
-        scopes = [row.scope for row in await db.exec(select(TryBudget))]
-    assert rows == {"card": 1, "balance": 1, "source": 1}
-    assert not any(SOURCE in scope or card["number"] in scope for scope in scopes)
+        found = list(await db.exec(select(PinBudget)))
+    tries = {row.scope.partition(":")[0]: row.tries for row in found}
+    assert tries == {"card": 1, "pair": 1, "firsts": 0, "repeats": 0}
+    assert not any(SOURCE in row.scope or card["number"] in row.scope for row in found)
 
 
 @pytest.mark.parametrize(("number", "pin"), [("", "1234"), ("1234", ""), ("  ", " ")])
 async def test_nothing_typed_is_no_try(careful: Merchant, number: str, pin: str) -> None:
     assert await look(careful, {"number": number, "pin": pin}) is None
     async with careful.ctx.db.reading() as db:
-        assert list(await db.exec(select(TryBudget))) == []
+        assert list(await db.exec(select(PinBudget))) == []
 
 
 # --- whose page it is ----------------------------------------------------------------------------

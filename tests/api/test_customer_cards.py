@@ -76,10 +76,18 @@ async def test_a_customers_wrong_tries_lock_nobody_else_out(merchant: Merchant) 
     cards = [await merchant.card(1000) for _ in range(12)]
     merchants = merchant.api.headers["authorization"]
     merchant.api.headers["authorization"] = await user_token(merchant, "eve")
-    for card in cards[:11]:
-        await merchant.post(INFO, {"token": card["number"], "pin": "wrong"}, expect=404)
+    tried = [
+        (await merchant.api.post(INFO, json={"token": card["number"], "pin": "wrong"})).status_code
+        for card in cards[:11]
+    ]
+    # One payer: first mistakes, some more, and then a wait.
+    assert tried[:6] == [404] * 6
+    assert 429 in tried
     right = {"token": cards[11]["number"], "pin": cards[11]["pin"]}
-    await merchant.post(INFO, right, expect=404)
+    for _ in range(2):
+        wrong = await merchant.api.post(INFO, json=right | {"pin": "wrong"})
+    assert wrong.status_code == 429
+    assert int(wrong.headers["retry-after"]) >= 1
     merchant.api.headers["authorization"] = await user_token(merchant, "kari")
     await merchant.post(INFO, right)
     merchant.api.headers["authorization"] = merchants

@@ -12,7 +12,7 @@ from sqlalchemy import func
 from sqlmodel import select
 
 from backend.accounts.clients import SCOPES, create_client
-from backend.cards.tables import Card, TryBudget, WalletTransaction
+from backend.cards.tables import Card, PinBudget, WalletTransaction
 from backend.idempotency.keys import forget_due
 from backend.idempotency.tables import IdempotencyRecord
 from backend.payments.reconcile import reconcile_due
@@ -257,7 +257,7 @@ async def test_a_wrong_pin_is_counted_under_a_key_too(merchant: Merchant) -> Non
     }  # fmt: skip
     assert (await keyed(merchant, WALLETS, body)).status_code == 404
     async with merchant.ctx.db.reading() as db:
-        tries = [budget.tries for budget in await db.exec(select(TryBudget))]
+        tries = [budget.tries for budget in await db.exec(select(PinBudget))]
     assert max(tries) == 1
     assert await count(merchant, IdempotencyRecord) == 0
     right = await keyed(merchant, WALLETS, body | {"pin": card["pin"]})

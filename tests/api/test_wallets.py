@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import func, select
 
-from backend.cards.tables import TryBudget, WalletTransaction
+from backend.cards.tables import PinBudget, WalletTransaction
 from tests.support.checkout import ACCOUNT, Merchant
 
 WALLETS = f"/v1/accounts/{ACCOUNT}/wallets"
@@ -126,7 +126,7 @@ async def test_a_clients_many_customers_do_not_lock_each_other_out(merchant: Mer
     found = await merchant.post(f"{WALLETS}/info", {"token": last["number"], "pin": last["pin"]})
     assert found["card_id"] == last["card_id"]
     async with merchant.ctx.db.reading() as db:
-        scopes = {row.scope.split(":")[0] for row in await db.exec(select(TryBudget))}
+        scopes = {row.scope.split(":")[0] for row in await db.exec(select(PinBudget))}
     assert "session" not in scopes
 
 

@@ -1,8 +1,6 @@
-"""What strangers send, to the API over each database. The fixtures are those of tests/api."""
+"""What strangers, and merchants who mean harm, send: over the API with the real acquirer."""
 
-from tests.api.conftest import (  # noqa: F401
-    _acquirer,
-    _light_hashing,
-    acquirer,
-    merchant,
-)
+from __future__ import annotations
+
+from tests.api.conftest import *  # noqa: F403
+from tests.api.conftest import _acquirer, _light_hashing  # noqa: F401

@@ -1,6 +1,6 @@
 """`make bench`: figures of this machine, from a demo of its own. Nothing is judged here.
 
-python -m tests.bench [--only page|sessions|payments] [--quick]
+python -m tests.bench [--only page|sessions|payments|card-check] [--quick]
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import platform
 from typing import Any
 
 from tests.bench import api
+from tests.bench.card_check import card_check
 from tests.bench.figures import heading, line
 from tests.bench.merchant import Merchant
 from tests.bench.page import page_figures
@@ -20,7 +21,7 @@ from tests.bench.running import running_demo
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", choices=("page", "sessions", "payments"))
+    parser.add_argument("--only", choices=("page", "sessions", "payments", "card-check"))
     parser.add_argument("--quick", action="store_true", help="fewer runs, rougher figures")
     options = parser.parse_args()
     heading("Machine")
@@ -35,6 +36,8 @@ def main() -> None:
             rates["sessions"] = asyncio.run(api.sessions(facts, quick=options.quick))
         if options.only in (None, "payments"):
             rates["payments"] = asyncio.run(api.payments(facts, quick=options.quick))
+        if options.only in (None, "card-check"):
+            card_check(facts, quick=options.quick)
         if len(rates) == 2:
             line("one payment costs", f"{rates['sessions'] / rates['payments']:.1f} sessions")
 

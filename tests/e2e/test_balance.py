@@ -268,11 +268,12 @@ def test_the_connection_is_lost(new_payer: NewPayer, own_demo: Demo) -> None:
     payer.stage("shown")
 
 
-def test_wrong_pin_unknown_number_and_spent_budget_look_the_same(
+def test_wrong_pin_and_unknown_number_look_the_same_and_too_many_tries_say_when(
     new_payer: NewPayer, own_merchant: Merchant, own_demo: Demo
 ) -> None:
-    """Each test's payer comes from one address: the last one here spends what it may ask."""
-    card = own_merchant.card(10000)
+    """Each payer comes from one address: what one of them may not try any more keeps no other from
+    a card of their own."""
+    card, mine = own_merchant.card(10000), own_merchant.card(10000)
     payer = new_payer()
     open_page(payer, own_demo)
     look(payer, card["number"], wrong(card["pin"]))
@@ -282,22 +283,25 @@ def test_wrong_pin_unknown_number_and_spent_budget_look_the_same(
     expect(payer["#balance-look"]).not_to_have_attribute("aria-busy", "true")
     refused(payer)
     pages.append(payer["main"].inner_html())
+    assert len(set(pages)) == 1
     look(payer, card["number"], "")
     expect(payer["#gift_card_pin-error"]).to_have_text("Skriv inn PIN-koden.")
-    # A right one is shown still, then so many wrong ones that it is not.
+    # A right one is shown still; then so many wrong ones that one has to wait.
     look(payer, card["number"], card["pin"])
     payer.stage("shown")
     payer["#balance-done"].click()
-    for number in range(10):
-        look(payer, f"888888888888{number:04}", "1234")
-        expect(payer["#gift_card_number-error"]).to_be_visible()
+    error = payer["#gift_card_number-error"]
+    for _ in range(14):
+        look(payer, card["number"], wrong(card["pin"]))
         expect(payer["#balance-look"]).to_have_attribute("aria-busy", "false")
-    look(payer, card["number"], card["pin"])
-    refused(payer)
-    pages.append(payer["main"].inner_html())
-    assert len(set(pages)) == 1
-    # Another tab is no other asker.
+        expect(error).to_be_visible()
+        if "ikke sammen" not in error.inner_text():
+            break
+    too_many = re.compile(r"Prøv igjen om \d+ sekund|for mange feil forsøk")
+    expect(error).to_contain_text(too_many)
+    payer.focused("gift_card_number")
+    # Another tab is no other asker at this card, and is one at another.
     other = new_payer()
     open_page(other, own_demo)
-    look(other, card["number"], card["pin"])
-    refused(other)
+    look(other, mine["number"], mine["pin"])
+    other.stage("shown")

@@ -1,25 +1,86 @@
-"""Keys: each purpose its own, look-ups that do not tell, hashes that are slow enough."""
+"""Keys: each purpose its own, look-ups that do not tell, PINs that only the key opens."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import hmac
+
 import pytest
+from argon2 import PasswordHasher
 from cryptography.fernet import InvalidToken
 
-from backend.vault import Vault, normalise_number
+from backend.vault import PinMac, Vault, normalise_number
 
 VAULT = Vault("m" * 40)
 
 
-async def test_a_pin_hash_is_argon2id_with_64_mib_and_matches_its_pin_alone() -> None:
-    made = await VAULT.hash_pin("1234")
-    assert made.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
-    assert "1234" not in made
-    assert await VAULT.pin_matches("1234", made) is True
-    assert await VAULT.pin_matches("1235", made) is False
-    assert await VAULT.pin_matches("1234", None) is False
-    assert await VAULT.pin_matches("1234", "no hash") is False
-    # Another master secret: another pepper.
-    assert await Vault("n" * 40).pin_matches("1234", made) is False
+def test_a_pin_is_kept_as_a_mac_that_fits_its_card_and_pin_alone() -> None:
+    made = VAULT.pin_mac("card-1", "1234")
+    salt, _, mac = made.text.partition(":")
+    assert (made.key_id, len(salt), len(mac)) == ("1", 32, 64)
+    assert "1234" not in mac
+    assert VAULT.pin_fits("card-1", "1234", made) is True
+    assert VAULT.pin_fits("card-1", "1235", made) is False
+    assert VAULT.pin_fits("card-1", "", made) is False
+    # Nobody who can write to the database can give another card this PIN.
+    assert VAULT.pin_fits("card-2", "1234", made) is False
+    assert VAULT.pin_fits("card-1", "1234", None) is False
+    assert VAULT.pin_fits("card-1", "1234", PinMac("unknown", made.text)) is False
+    assert VAULT.pin_fits("card-1", "1234", PinMac("1", "")) is False
+    # Another master secret: another key.
+    assert Vault("n" * 40).pin_fits("card-1", "1234", made) is False
+
+
+def test_equal_pins_are_kept_differently() -> None:
+    kept = {VAULT.pin_mac("card-1", "1234").text for _ in range(20)}
+    assert len(kept) == 20
+    assert VAULT.pin_fits("card-1", "\ud800 is no text", None) is False
+
+
+def test_a_new_key_leaves_the_older_ones_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = VAULT.pin_mac("card-1", "1234")
+    monkeypatch.setattr("backend.vault.PIN_KEYS", ("1", "2"))
+    vault = Vault("m" * 40)
+    assert vault.newest_pin_key == "2"
+    new = vault.pin_mac("card-1", "1234")
+    assert new.key_id == "2"
+    assert vault.pin_fits("card-1", "1234", old) is True
+    assert vault.pin_fits("card-1", "1234", new) is True
+    assert vault.pin_fits("card-1", "1234", PinMac("1", new.text)) is False
+
+
+def old_hash(pin: str) -> str:
+    """As PINs were kept before: Argon2id with 64 MiB, over a MAC."""
+    peppered = hmac.new(VAULT._pin_key, pin.encode(), hashlib.sha256).hexdigest()
+    return PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1).hash(peppered)
+
+
+async def test_a_pin_that_is_kept_as_a_slow_hash_is_still_good() -> None:
+    made = old_hash("1234")
+    assert await VAULT.old_pin_fits("1234", made) is True
+    assert await VAULT.old_pin_fits("1235", made) is False
+    assert await VAULT.old_pin_fits("1234", "no hash") is False
+    assert await Vault("n" * 40).old_pin_fits("1234", made) is False
+
+
+async def test_only_two_slow_hashes_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes 64 MiB and a processor."""
+    running, most = 0, 0
+
+    async def slow(_work: object, *_arguments: object) -> bool:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        running -= 1
+        return False
+
+    monkeypatch.setattr("backend.vault.asyncio.to_thread", slow)
+    vault = Vault("m" * 40)
+    assert await asyncio.gather(*(vault.old_pin_fits("1234", "x") for _ in range(9))) == [False] * 9
+    assert most == 2
 
 
 def test_a_number_is_found_as_it_is_typed_in_its_own_account_alone() -> None:

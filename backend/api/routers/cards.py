@@ -14,6 +14,7 @@ from backend.api.card_requests import (
     CardRequest,
     RotateRequest,
     TokenRequest,
+    UnlockRequest,
 )
 from backend.api.deps import READ_WALLETS, WRITE_WALLETS, Caller, Context
 from backend.cards import lifecycle
@@ -21,6 +22,8 @@ from backend.cards.issue import IssuedCard, issue_batch, issue_card
 from backend.cards.lifecycle import Activation
 from backend.cards.listing import CardFilter, customer_card, list_cards
 from backend.cards.lookup import get_card
+from backend.cards.pin_lock import attempts_of
+from backend.cards.pin_lock import unlock as unlock_card
 from backend.cards.shape import (
     card_shape,
     customer_card_shape,
@@ -106,7 +109,10 @@ async def list_(
         found = await list_cards(db, query)
         cards = found[: wanted.limit]
         tokens = await tokens_of(db, cards, now)
-    answer: dict[str, Any] = {"cards": [card_shape(card, now, tokens[card.id]) for card in cards]}
+        attempts = await attempts_of(ctx, db, cards)
+    answer: dict[str, Any] = {
+        "cards": [card_shape(card, now, tokens[card.id], attempts[card.id]) for card in cards]
+    }
     if len(found) > wanted.limit:
         answer["starting_after"] = cards[-1].id
     return answer
@@ -128,7 +134,8 @@ async def _shape(ctx: Backend, card: Card) -> dict[str, Any]:
     now = ctx.clock.now()
     async with ctx.db.reading() as db:
         tokens = await tokens_of(db, [card], now)
-    return card_shape(card, now, tokens[card.id])
+        attempts = await attempts_of(ctx, db, [card])
+    return card_shape(card, now, tokens[card.id], attempts[card.id])
 
 
 @router.delete(f"{CARDS}/{{card_id}}")
@@ -166,8 +173,20 @@ async def rotate_pin(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     form = body.pin.format.as_format(4) if body is not None and body.pin is not None else None
-    card, pin = await lifecycle.rotate_pin(ctx, account_id, card_id, form)
+    card, pin = await lifecycle.rotate_pin(ctx, account_id, card_id, form, caller.client_id)
     return await _shape(ctx, card) | {"pin": _pin(card, pin)}
+
+
+@router.post(f"{CARDS}/{{card_id}}/unlock")
+async def unlock(
+    account_id: str, card_id: str, ctx: Context, caller: Caller, body: UnlockRequest | None = None
+) -> dict[str, Any]:
+    """Forget the wrong tries at a card's PIN, so that its owner can use it again. It may be
+    repeated; who did it and `reason` are kept."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    reason = body.reason if body is not None else None
+    return await _shape(ctx, await unlock_card(ctx, account_id, card_id, caller.client_id, reason))
 
 
 @router.post(f"{CARDS}/{{card_id}}/tokens")

@@ -23,7 +23,7 @@ from backend.errors import Forbidden
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.outbox import history, subscriptions
-from backend.outbox.enqueue import WALLET_TRANSACTION
+from backend.outbox.enqueue import CARD_PIN_ATTEMPTS, WALLET_TRANSACTION
 from backend.outbox.history import DeliveryFilter, Sight, delivery_shape
 from backend.outbox.subscriptions import Wanted, subscription_shape
 from backend.sessions.request import HttpUrl, Loose
@@ -31,6 +31,8 @@ from backend.sessions.request import HttpUrl, Loose
 router = strict_router()
 HOOKS = "/accounts/{account_id}/hooks/subscriptions"
 DELIVERIES = "/accounts/{account_id}/hooks/deliveries"
+WALLETS = frozenset({WALLET_TRANSACTION, CARD_PIN_ATTEMPTS})
+"""Events of gift cards."""
 EventName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
 Secret = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -72,9 +74,9 @@ class DeliveryQuery(BaseModel):
 def _require(caller: Principal, account_id: str, events: list[str]) -> None:
     """Whoever is told of gift cards must be allowed to see them, and the same for payments."""
     caller.require_account(account_id)
-    if WALLET_TRANSACTION in events:
+    if not WALLETS.isdisjoint(events):
         caller.require(*WRITE_WALLETS)
-    if set(events) != {WALLET_TRANSACTION}:
+    if not WALLETS.issuperset(events):
         caller.require(*WRITE_CHECKOUT)
 
 

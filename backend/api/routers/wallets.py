@@ -13,9 +13,10 @@ from backend.accounts.clients import Principal
 from backend.api.body import strict_router
 from backend.api.card_requests import RefId
 from backend.api.deps import READ_WALLETS, WRITE_WALLETS, Caller, Context
-from backend.cards import wallets
+from backend.cards import pin_attempts, wallets
 from backend.cards.ledger import Cause
-from backend.cards.lookup import Match, find_number, get_card, match_number_and_pin
+from backend.cards.lookup import Match, find_number, get_card
+from backend.cards.pin_check import match_number_and_pin
 from backend.cards.shape import card_shape, customer_card_shape, wallet_transaction_shape
 from backend.cards.tables import Card, WalletTransaction
 from backend.cards.tokens import tokens_of
@@ -82,10 +83,9 @@ async def _by_token(
         if match is None or match.card.pin_hash is not None:
             raise NotFound(NO_MATCH)
         return match
-    asker = None
+    asker = pin_attempts.merchant(ctx, caller.account_id)
     if caller.customer_id is not None:
-        who = ctx.vault.source_hash(f"{caller.account_id}\n{caller.customer_id}")
-        asker = (f"session:{who}", f"source:{who}")
+        asker = pin_attempts.customer(ctx, caller.account_id, caller.customer_id)
     match = await match_number_and_pin(
         ctx, caller.account_id, token, pin, asker=asker, expired_too=expired_too
     )

@@ -1,0 +1,46 @@
+"""What was refused a moment ago, kept in the memory of one process.
+
+Whoever knocks again on a spent budget gets the same answer without a look into the database. The
+database stays the truth: nothing is refused here that it did not refuse within the last seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+LONGEST = timedelta(seconds=5)
+"""So that an unlock in another process is seen soon."""
+MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`until` is when the budget itself allows a try again."""
+
+    reason: str
+    until: datetime
+    forget_at: datetime
+
+
+class Refusals:
+    """By a key that the caller makes. Past `MOST` keys the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Refusal] = {}
+
+    def remember(self, key: str, reason: str, until: datetime, now: datetime) -> None:
+        self._known.pop(key, None)
+        while len(self._known) >= MOST:
+            del self._known[next(iter(self._known))]
+        self._known[key] = Refusal(reason, until, min(until, now + LONGEST))
+
+    def find(self, key: str, now: datetime) -> Refusal | None:
+        known = self._known.get(key)
+        if known is None or known.forget_at > now:
+            return known
+        del self._known[key]
+        return None
+
+    def forget_all(self) -> None:
+        self._known.clear()

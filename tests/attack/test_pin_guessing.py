@@ -1,0 +1,445 @@
+"""A stranger guesses PINs: what it costs the owner, the neighbours and the processor, and how many
+guesses are ever looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from argon2 import PasswordHasher
+
+from backend.rules.pin_budget import HOUR
+from backend.vault import Vault
+from tests.support.checkout import Merchant, close_merchant, open_merchant
+from tests.support.pins import (
+    MATCHED,
+    NOT_MATCHED,
+    add,
+    counters,
+    guess,
+    later,
+    look,
+    make_old,
+    over_http,
+    patient,
+    row_of,
+    stand_still,
+    use_up,
+    wrong,
+)
+
+DAY = 24 * 3600
+STRANGER, OWNER = "203.0.113.7", "198.51.100.20"
+
+
+@pytest.fixture
+async def merchant(database_url: str) -> AsyncIterator[Merchant]:
+    """The budgets as they are by default; time stands still until it is moved; no provider."""
+    merchant = await open_merchant(database_url, "http://127.0.0.1:1", "sk_test_x")
+    stand_still(merchant)
+    yield merchant
+    await close_merchant(merchant)
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every PIN that Argon2 was computed for."""
+    ran: list[str] = []
+    real = PasswordHasher.verify
+
+    def verify(self: PasswordHasher, pin_hash: str, pin: str) -> bool:
+        ran.append(pin_hash)
+        return bool(real(self, pin_hash, pin))
+
+    monkeypatch.setattr(PasswordHasher, "verify", verify)
+    return ran
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What each check of a card's MAC said; an unknown number has none."""
+    ran: list[bool] = []
+    real = Vault.pin_fits
+
+    def fits(self: Vault, card: str, pin: str, kept: object) -> bool:
+        said = real(self, card, pin, kept)  # type: ignore[arg-type]
+        if kept is not None:
+            ran.append(said)
+        return said
+
+    monkeypatch.setattr(Vault, "pin_fits", fits)
+    return ran
+
+
+# --- the owner -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", [guess, look])
+async def test_ten_wrong_tries_by_a_stranger_do_not_lock_the_owner_out(
+    merchant: Merchant, way: object
+) -> None:
+    card = await merchant.card()
+    await use_up(merchant, card, 10, STRANGER)
+    reason, seconds = await guess(merchant, card["number"], card["pin"], STRANGER)
+    assert reason == "too_many_tries", "the stranger guesses no more, not even rightly"
+    assert DAY - 3600 < seconds <= DAY
+    assert await way(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)  # type: ignore[operator]
+
+
+async def test_the_owner_is_in_time_every_day(merchant: Merchant) -> None:
+    """Ten tries a day, for as long as the stranger likes, up to the life of the card."""
+    card = await merchant.card()
+    for _ in range(4):
+        await use_up(merchant, card, 10, STRANGER)
+        assert await look(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
+        await later(merchant, DAY + 1)
+
+
+@pytest.mark.parametrize(("step", "looked_at"), [(0, 10), (1, 20), (256, 30)])
+async def test_a_whole_ipv6_customer_does_not_use_up_the_day_of_a_card(
+    merchant: Merchant, checked: list[bool], step: int, looked_at: int
+) -> None:
+    """Many addresses of one /64, many /64 of one /56, many /56 of one /48: each could be a fresh
+    budget."""
+    card = await merchant.card()
+    for number in range(60):
+        source = f"2001:db8:7:{number * step:x}::{number:x}"
+        await patient(merchant, card["number"], wrong(card, 1 + number % 3), source)
+    assert checked == [False] * looked_at
+    assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
+    assert await guess(merchant, card["number"], card["pin"], "2001:db8:8::1") == (MATCHED, 0)
+
+
+async def test_temporary_tokens_of_a_card_are_one_card(
+    merchant: Merchant, checked: list[bool]
+) -> None:
+    card = await merchant.card()
+    path = f"/v1/accounts/T12345678/wallets/cards/{card['card_id']}/tokens"
+    numbers = [card["number"]]
+    for ref in ("a", "b"):
+        made = await merchant.post(path, {"ref_id": ref, "expires_in": 3000})
+        numbers.append(made["token"]["value"])
+    for number in numbers * 5:
+        await patient(merchant, number, wrong(card), STRANGER)
+    assert len(checked) == 10
+    for number in numbers:
+        assert (await look(merchant, number, card["pin"], STRANGER))[0] == "too_many_tries"
+        assert await look(merchant, number, card["pin"], OWNER) == (MATCHED, 0)
+
+
+async def test_a_shops_own_server_leaves_some_of_the_day_to_the_checkout(
+    merchant: Merchant, checked: list[bool]
+) -> None:
+    """A stranger who guesses through a form of the shop's does it with the shop's own token."""
+    card = await merchant.card()
+    path = "/v1/accounts/T12345678/wallets/info"
+    body = {"token": card["number"], "pin": wrong(card)}
+    answers = [(await merchant.api.post(path, json=body)).status_code for _ in range(40)]
+    assert answers == [404] * 30 + [429] * 10
+    assert checked == [False] * 30
+    refused = await merchant.api.post(path, json=body | {"pin": card["pin"]})
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["retry-after"]) <= DAY
+    assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
+
+
+# --- many strangers ------------------------------------------------------------------------------
+
+
+async def test_many_strangers_have_fifty_tries_a_day_and_two_hundred_in_all(
+    merchant: Merchant, checked: list[bool]
+) -> None:
+    card = await merchant.card()
+    for day in range(4):
+        await use_up(merchant, card, 50, f"203.0.{day}.{{}}")
+        assert checked == [False] * 50
+        for fresh in range(3):
+            answer = await guess(merchant, card["number"], card["pin"], f"192.0.2.{fresh}")
+            assert answer[0] == "too_many_tries"
+        assert checked == [False] * 50, "nothing more was looked at"
+        checked.clear()
+        await later(merchant, DAY + 1)
+    answer = await guess(merchant, card["number"], card["pin"], OWNER)
+    assert answer == ("too_many_tries", DAY), "from now on the card has to be unlocked"
+    await later(merchant, 30 * DAY)
+    assert (await guess(merchant, card["number"], card["pin"], OWNER))[0] == "too_many_tries"
+    assert checked == []
+
+
+async def test_a_flood_at_once_does_not_outrun_the_budgets(
+    merchant: Merchant, checked: list[bool]
+) -> None:
+    """Sixty guesses at the same moment from sixty addresses, the right one among them."""
+    card = await merchant.card()
+    sessions = [await merchant.session() for _ in range(60)]
+    answers = await asyncio.gather(
+        *(
+            add(merchant, session, card["number"], wrong(card, n + 1), f"203.0.113.{n}")
+            for n, session in enumerate(sessions)
+        )
+    )
+    assert len(checked) == 50
+    assert sorted({reason for reason, _ in answers}) == [NOT_MATCHED, "too_many_tries"]
+    assert [reason for reason, _ in answers].count(NOT_MATCHED) == 50
+
+
+async def test_one_address_at_once_has_its_ten(merchant: Merchant, checked: list[bool]) -> None:
+    merchant.ctx.settings.pin_repeated_mistakes_per_source = 100
+    card = await merchant.card()
+    sessions = [await merchant.session() for _ in range(30)]
+    await asyncio.gather(
+        *(
+            add(merchant, session, card["number"], wrong(card, n + 1), STRANGER)
+            for n, session in enumerate(sessions)
+        )
+    )
+    assert checked == [False] * 10
+
+
+# --- the neighbours ------------------------------------------------------------------------------
+
+
+async def test_first_mistakes_of_many_payers_keep_nobody_waiting(merchant: Merchant) -> None:
+    """A school, an office or a phone company: one address. Each payer mistypes once, some of them
+    the number and some the PIN."""
+    cards = [await merchant.card() for _ in range(6)]
+    for payer in range(80):
+        card = cards[payer % 6]
+        number = card["number"] if payer < 12 else f"{payer:016}"
+        answer = await guess(merchant, number, wrong(card), STRANGER)
+        assert answer == (NOT_MATCHED, 0), payer
+    fresh = await merchant.card()
+    assert await guess(merchant, fresh["number"], fresh["pin"], STRANGER) == (MATCHED, 0)
+    assert await look(merchant, fresh["number"], fresh["pin"], STRANGER) == (MATCHED, 0)
+
+
+async def test_who_goes_on_waits_longer_and_longer_and_neighbours_do_not(
+    merchant: Merchant,
+) -> None:
+    cards = [await merchant.card() for _ in range(3)]
+    waits = []
+    for card in cards[:2]:
+        for _ in range(9):
+            reason, seconds = await guess(merchant, card["number"], wrong(card), STRANGER)
+            if reason == "wait":
+                waits.append(seconds)
+                await later(merchant, seconds)
+                await guess(merchant, card["number"], wrong(card), STRANGER)
+    assert waits == sorted(waits), waits
+    assert waits[:3] == [2, 4, 8]
+    assert len(waits) >= 6 and waits[-1] > 32
+    reason, seconds = await guess(merchant, cards[0]["number"], wrong(cards[0]), STRANGER)
+    assert reason in ("wait", "too_many_tries")
+    neighbour = cards[2]
+    assert await guess(merchant, neighbour["number"], neighbour["pin"], STRANGER) == (MATCHED, 0)
+    # An hour later everything but the cards' own budgets is whole.
+    await later(merchant, HOUR.total_seconds())
+    fresh = await merchant.card()
+    for _ in range(5):
+        assert await guess(merchant, fresh["number"], wrong(fresh), STRANGER) == (NOT_MATCHED, 0)
+
+
+async def test_one_try_at_each_of_very_many_numbers_is_slowed_down(merchant: Merchant) -> None:
+    """Numbers that exist and numbers that do not: the answers are the same at every step."""
+    merchant.ctx.settings.pin_first_mistakes_per_source = 20
+    cards = [await merchant.card() for _ in range(14)]
+    known, made_up = [], []
+    for place in range(28):
+        card = cards[place // 2]
+        known.append(await guess(merchant, card["number"], wrong(card, 1 + place), STRANGER))
+        made_up.append(await guess(merchant, f"9{place // 2:015}", "1234", "203.0.113.8"))
+    assert known == made_up
+    assert known[:21] == [(NOT_MATCHED, 0)] * 21
+    assert {reason for reason, _ in known[21:]} == {"wait"}
+    await later(merchant, HOUR.total_seconds())
+    assert await guess(merchant, cards[-1]["number"], cards[-1]["pin"], STRANGER) == (MATCHED, 0)
+
+
+# --- what is given back --------------------------------------------------------------------------
+
+
+async def test_a_right_pin_gives_back_the_tries_at_this_card(merchant: Merchant) -> None:
+    card = await merchant.card()
+    for _ in range(4):
+        for _ in range(4):
+            assert (await patient(merchant, card["number"], wrong(card), OWNER))[0] == NOT_MATCHED
+        assert await patient(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
+    rows = await counters(merchant)
+    own = next(row for scope, row in rows.items() if scope.startswith("card:"))
+    assert (own.tries, own.life) == (0, 0)
+    pairs = [row.tries for scope, row in rows.items() if scope.startswith("pair:")]
+    assert pairs == [0]
+
+
+async def test_a_right_pin_gives_back_nobody_elses_tries(merchant: Merchant) -> None:
+    card = await merchant.card()
+    await use_up(merchant, card, 10, STRANGER)
+    await patient(merchant, card["number"], wrong(card), OWNER)
+    assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
+    rows = await counters(merchant)
+    own = next(row for scope, row in rows.items() if scope.startswith("card:"))
+    assert (own.tries, own.life) == (10, 10)
+    assert (await guess(merchant, card["number"], card["pin"], STRANGER))[0] == "too_many_tries"
+
+
+async def test_a_card_of_their_own_washes_away_no_guesses_at_others(merchant: Merchant) -> None:
+    """A stranger with a card guesses at others, and shows the own card's PIN in between."""
+    own, victim, other = [await merchant.card() for _ in range(3)]
+    session = await merchant.session()
+    for number in range(9):
+        number_typed = victim["number"] if number % 2 else other["number"]
+        answer = await add(merchant, session, number_typed, wrong(victim, 1 + number), STRANGER)
+        if answer[0] == "wait":
+            await later(merchant, answer[1])
+            await add(merchant, session, number_typed, wrong(victim, 1 + number), STRANGER)
+    before = {
+        scope: (row.tries, row.score) for scope, row in (await counters(merchant)).items()
+        if own["card_id"] not in scope
+    }  # fmt: skip
+    for _ in range(5):
+        assert await guess(merchant, own["number"], own["pin"], STRANGER) == (MATCHED, 0)
+        assert await look(merchant, own["number"], own["pin"], STRANGER) == (MATCHED, 0)
+    after = {scope: (row.tries, row.score) for scope, row in (await counters(merchant)).items()}
+    assert {scope: after[scope] for scope in before} == before
+    reason, _ = await add(merchant, session, victim["number"], wrong(victim), STRANGER)
+    assert reason == "wait"
+
+
+# --- one answer ----------------------------------------------------------------------------------
+
+
+async def test_unknown_numbers_answer_as_known_ones_in_every_state(merchant: Merchant) -> None:
+    """A mistake, a wait, a spent pair, a spent day, and a card that is locked."""
+    merchant.ctx.settings.pin_tries_per_card = 12
+    merchant.ctx.settings.pin_tries_per_card_life = 24
+    card = await merchant.card()
+    sessions = {}
+    seen: dict[str, list[tuple[int, str | None, str]]] = {"known": [], "unknown": []}
+    for day in range(3):
+        for place in range(16):
+            for kind, number in (("known", card["number"]), ("unknown", "9" * 16)):
+                # The same steps from two addresses, so that neither is disturbed by the other.
+                source = (
+                    f"{'203.0.113' if kind == 'known' else '198.51.100'}.{10 * day + place // 8}"
+                )
+                sessions[kind] = await merchant.session()
+                answer = await over_http(merchant, sessions[kind], number, wrong(card), source)
+                text = answer.text.replace(sessions[kind], "")
+                seen[kind].append((answer.status_code, answer.headers.get("retry-after"), text))
+            await later(merchant, 3600)
+        await later(merchant, DAY)
+    assert seen["known"] == seen["unknown"]
+    statuses = {status for status, _, _ in seen["known"]}
+    assert statuses == {400, 429}
+    assert seen["known"][-1][:2] == (429, str(DAY)), "both are locked by now"
+    body = seen["known"][-1][2]
+    assert card["number"] not in body and "lock" not in body
+
+
+async def test_a_refusal_says_when_and_holds_nothing_open(merchant: Merchant) -> None:
+    card = await merchant.card()
+    session = await merchant.session()
+    statuses = []
+    for _ in range(7):
+        answer = await over_http(merchant, session, card["number"], wrong(card), STRANGER)
+        statuses.append(answer.status_code)
+    assert statuses == [400] * 6 + [429]
+    assert answer.headers["retry-after"] == "2"
+    error = answer.json()["error"]
+    assert (error["code"], error["errors"][0]["code"]) == ("TOO_MANY_REQUESTS", "wait")
+    assert (await merchant.view(session)).gift_card is None
+    # Knocking while one has to wait does not make it longer.
+    for _ in range(5):
+        answer = await over_http(merchant, session, card["number"], card["pin"], STRANGER)
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
+    await later(merchant, 2)
+    answer = await over_http(merchant, session, card["number"], card["pin"], STRANGER)
+    assert answer.status_code == 200, answer.text
+
+
+# --- the processor -------------------------------------------------------------------------------
+
+
+async def test_no_guess_costs_a_slow_hash(
+    merchant: Merchant, hashed: list[str], checked: list[bool]
+) -> None:
+    card = await merchant.card()
+    for number in (card["number"], "9" * 16):
+        for place in range(20):
+            await guess(merchant, number, wrong(card), f"203.0.113.{place % 3}")
+    assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
+    assert hashed == []
+    assert checked[-1] is True
+
+
+async def test_knocking_on_a_spent_budget_costs_no_look_into_the_database(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = await merchant.card()
+    session = await merchant.session()
+    await use_up(merchant, card, 10, STRANGER)
+    assert (await add(merchant, session, card["number"], wrong(card), STRANGER))[1] > 0
+    before = {scope: row.model_dump() for scope, row in (await counters(merchant)).items()}
+
+    def never(*_args: object, **_more: object) -> None:
+        raise AssertionError("the database was asked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(merchant.ctx.db, "reading", never)
+        patch.setattr(merchant.ctx.db, "unit_of_work", never)
+        for _ in range(50):
+            answer = await add(merchant, session, card["number"], wrong(card), STRANGER)
+            assert answer[0] == "too_many_tries"
+    after = {scope: row.model_dump() for scope, row in (await counters(merchant)).items()}
+    assert after == before
+
+
+async def test_who_is_refused_fills_no_table(merchant: Merchant) -> None:
+    merchant.ctx.settings.pin_first_mistakes_per_source = 5
+    for number in range(6):
+        await guess(merchant, f"4{number:015}", "1234", STRANGER)
+    before = set(await counters(merchant))
+    for number in range(20):
+        reason, _ = await guess(merchant, f"5{number:015}", "1234", STRANGER)
+        assert reason == "wait"
+    assert set(await counters(merchant)) == before
+
+
+# --- PINs that are kept as slow hashes ---------------------------------------------------------
+
+
+async def test_an_old_pin_becomes_a_mac_at_the_next_right_try(
+    merchant: Merchant, hashed: list[str]
+) -> None:
+    card = await merchant.card()
+    old = await make_old(merchant, card)
+    assert await guess(merchant, card["number"], wrong(card), OWNER) == (NOT_MATCHED, 0)
+    assert (await row_of(merchant, card)).pin_hash == old
+    assert hashed == [old]
+    assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
+    row = await row_of(merchant, card)
+    assert (row.pin_key, row.pin_version) == ("1", 0)
+    assert row.pin_hash is not None and ":" in row.pin_hash and card["pin"] != row.pin_hash
+    assert hashed == [old, old]
+    assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
+    assert await guess(merchant, card["number"], wrong(card), OWNER) == (NOT_MATCHED, 0)
+    assert len(hashed) == 2
+    rows = await counters(merchant)
+    assert [row.tries for scope, row in rows.items() if scope.startswith("pair:")] == [1]
+
+
+async def test_a_spent_budget_costs_no_slow_hash_of_an_old_pin_either(
+    merchant: Merchant, hashed: list[str]
+) -> None:
+    """Forty at once, again and again."""
+    merchant.ctx.settings.pin_repeated_mistakes_per_source = 100
+    card = await merchant.card()
+    await make_old(merchant, card)
+    sessions = [await merchant.session() for _ in range(40)]
+    for _ in range(3):
+        await asyncio.gather(
+            *(add(merchant, s, card["number"], wrong(card), STRANGER) for s in sessions)
+        )
+    assert len(hashed) == 10
+    assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
