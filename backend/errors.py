@@ -92,6 +92,13 @@ class SessionLocked(Conflict):
     code = "SESSION_LOCKED"
 
 
+class SessionChanged(Conflict):
+    """Somebody else has changed the session since it was read, and this was computed from how it
+    was. It has no effect: read the session again, and ask again."""
+
+    code = "SESSION_CHANGED"
+
+
 class ShippingUnavailable(GavekortError):
     """The shop's callback failed, or cannot ship to this address. `reason`: `callback_failed`,
     `cannot_ship`. The session stays usable: another address, or the same again."""

@@ -68,7 +68,7 @@ async def update_session(
             await unlock(db, session, now)
         asks = _asks_for_shipping(session, request, force=force_shipping_callback)
     if asks:
-        await ask_for_shipping(ctx, session_id)
+        await ask_for_shipping(ctx, session_id, by_payer=False)
 
 
 async def _check_push(

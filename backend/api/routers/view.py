@@ -23,13 +23,11 @@ from backend.payments.push import phone_to_push_to
 from backend.sessions import payer, returning
 from backend.sessions.details import Details, address_from
 from backend.sessions.express_callbacks import set_discount_codes
-from backend.sessions.load import get_session
 from backend.sessions.lock import lock
 from backend.sessions.public import read_public_session
 from backend.sessions.qr_code import qr_code
 from backend.sessions.read import read_view
 from backend.sessions.request import Address, CardAmount, Flag, Loose, ShippingOption, Text
-from backend.sessions.shipping import find_key
 from backend.sessions.view import PageState
 
 router = strict_router()
@@ -145,13 +143,8 @@ async def put_shipping_option(
     session_id: str, body: ShippingOption, ctx: Context, response: Response,
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
-    async with ctx.db.reading() as db:
-        session = await get_session(db, session_id)
-    options = (session.body.get("express") or {}).get("shipping_options") or []
-    key = find_key(options, body.model_dump(mode="json"))
-    if key is None:
-        raise InvalidRequest("there is no such shipping option")
-    await payer.set_shipping_option(ctx, session_id, key, unmodified_since)
+    wanted = body.model_dump(mode="json")
+    await payer.set_shipping_option(ctx, session_id, wanted, unmodified_since)
     return await _shown(ctx, session_id, response)
 
 
@@ -161,7 +154,8 @@ async def put_discount_codes(
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any] | Response:  # fmt: skip
     """200 with the session, or 204 where the codes give no discount."""
-    if not await set_discount_codes(ctx, session_id, body.discount_codes, unmodified_since):
+    asked = await set_discount_codes(ctx, session_id, body.discount_codes, unmodified_since)
+    if not asked.taken:
         return Response(status_code=204)
     return await _shown(ctx, session_id, response)
 
