@@ -135,6 +135,12 @@ class DetailsMissing(InvalidRequest):
     code = "DETAILS_MISSING"
 
 
+class ConsentMissing(InvalidRequest):
+    """A required checkbox of the session is not ticked. `errors`: field is `checkboxes.<id>`."""
+
+    code = "CONSENT_MISSING"
+
+
 class SplitChanged(Conflict):
     """The card's balance, or the order, is not what the payer saw: show anew, ask again."""
 
@@ -156,8 +162,16 @@ class PhoneInvalid(InvalidRequest):
 
 
 class GiftCardTurnsOn(PaymentInProgress):
-    """As PaymentInProgress, for a change with which a gift card could be used: a push that is under
-    way is to be ended for it."""
+    """As PaymentInProgress, for a change with which a gift card could be used: the push that is
+    under way as this transaction is to be ended for it."""
+
+    def __init__(self, transaction_id: str) -> None:
+        super().__init__("a push is under way, and with this a gift card could be used")
+        self.transaction_id = transaction_id
+
+
+class NotLockable(InvalidRequest):
+    """Only Express sessions are locked: nothing of another one is the merchant's to change."""
 
 
 class CodeRefused(InvalidRequest):
