@@ -28,11 +28,35 @@ def card_status(card: Card, now: datetime) -> str:
     return "used" if card.available + card.held == 0 else "partially_used"
 
 
+_ONCE = ("card_token",)
+"""In the answer to a new card alone."""
+
+
 def card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
     """Without number and PIN, which are given once, when the card is made. `tokens`: its number
-    and the temporary ones, see `cards.tokens.tokens_of`."""
-    shape: dict[str, Any] = dict(card.extra)
-    shape |= {
+    and the temporary ones, see `cards.tokens.tokens_of`.
+
+    A request's unknown fields are given back, but for names of ours, also where we say nothing.
+    """
+    own = _own(card, now, tokens)
+    extra = {k: v for k, v in card.extra.items() if k not in own and k not in _ONCE}
+    return extra | _said(own)
+
+
+def customer_card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+    """The card as its owner sees it: nothing of what the merchant notes beside it."""
+    hidden = ("metadata", "originated_by", "created_by")
+    shape = _said(_own(card, now, tokens))
+    return {key: value for key, value in shape.items() if key not in hidden}
+
+
+def _said(own: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in own.items() if value is not None}
+
+
+def _own(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+    """All that we say of a card; None where we have nothing to say."""
+    return {
         "id": card.id,
         "card_id": card.card_id,
         "type": card.type,
@@ -48,8 +72,6 @@ def card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[s
         "metadata": card.metadata_,
         "created_at": iso(card.created_at),
         "created_by": card.created_by,
-    }
-    optional = {
         "currency": None if card.currency == NO_CURRENCY else card.currency,
         "customer_id": card.customer_id,
         "name": card.name,
@@ -58,7 +80,6 @@ def card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[s
         "expires_at": iso(card.expires_at) if card.expires_at else None,
         "pin": {"format": card.pin_format} if card.pin_format else None,
     }
-    return shape | {key: value for key, value in optional.items() if value is not None}
 
 
 def _token(token: CardToken) -> dict[str, Any]:
@@ -68,13 +89,6 @@ def _token(token: CardToken) -> dict[str, Any]:
     if token.single_use:
         shape["expires_after_transaction"] = True
     return shape
-
-
-def customer_card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
-    """The card as its owner sees it: nothing of what the merchant notes beside it."""
-    shape = card_shape(card, now, tokens)
-    hidden = {"metadata", "originated_by", "created_by", *card.extra}
-    return {key: value for key, value in shape.items() if key not in hidden}
 
 
 def token_shape(token: CardToken, value: str) -> dict[str, Any]:

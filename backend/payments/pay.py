@@ -52,6 +52,7 @@ from backend.sessions.load import (
     share_of,
 )
 from backend.sessions.merchant import merchant_of
+from backend.sessions.own_names import OwnMetadata, without_our_metadata
 from backend.sessions.read import leave_url
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
@@ -233,14 +234,14 @@ def _snapshot(
         item = {key: option[key] for key in kept if key in option}
         items.append({**item, "description": option["title"], "quantity": 1, "type": "shipping"})
     customer = body.get("customer") or {}
-    # Keys that begin like these are the checkout's: what a request says of them does not count.
-    metadata = {
-        **(body.get("metadata") or {}),
-        "session:profile_id": session.profile_id,
-        "merchant_name": merchant.get("name"),
-        "merchant_country": merchant.get("country"),
-        "event_reference": order.get("event_reference"),
-    }
+    theirs = without_our_metadata(body.get("metadata"))
+    own: OwnMetadata = {"session:profile_id": session.profile_id}
+    if merchant.get("name") is not None:
+        own["merchant_name"] = merchant["name"]
+    if merchant.get("country") is not None:
+        own["merchant_country"] = merchant["country"]
+    if order.get("event_reference") is not None:
+        own["event_reference"] = order["event_reference"]
     shown = ("customer_id", "email", "phone_number")
     return {
         **(session.visitor or {}),
@@ -261,5 +262,5 @@ def _snapshot(
         "initiating_system_request_headers": session.initiating_headers or None,
         "event_reference": order.get("event_reference"),
         "language": press.language,
-        "metadata": {key: value for key, value in metadata.items() if value is not None},
+        "metadata": {k: v for k, v in theirs.items() if v is not None} | own,
     }
