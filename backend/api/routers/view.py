@@ -73,8 +73,8 @@ class Tick(Loose):
 Ticks = Annotated[tuple[Tick, ...], Field(max_length=2)]
 
 
-def _ticked(boxes: tuple[Tick, ...]) -> frozenset[str]:
-    return frozenset(box.id for box in boxes if box.checked)
+def _ticked(boxes: tuple[Tick, ...] | None) -> frozenset[str]:
+    return frozenset(box.id for box in boxes or () if box.checked)
 
 
 class PayRequest(Loose):
@@ -83,11 +83,11 @@ class PayRequest(Loose):
     remember_me: Flag | None = None
     amount: Amount | None = None
     """What the payer was shown (minor units); without it, whatever is left to pay."""
-    checkboxes: Ticks = ()
+    checkboxes: Ticks | None = None
 
 
 class OperationsRequest(Loose):
-    checkboxes: Ticks = ()
+    checkboxes: Ticks | None = None
 
 
 @router.get("/view/{session_id}/session")
@@ -233,7 +233,7 @@ async def payment_operations(
     """Start to pay: where the payer goes now. The body is only needed for what has to be accepted
     (`checkboxes`, as for `pay`)."""
     press = Press(
-        payment_product_type, None, language, accepted=_ticked(body.checkboxes if body else ()),
+        payment_product_type, None, language, accepted=_ticked(body.checkboxes if body else None),
         unmodified_since=unmodified_since,
     )  # fmt: skip
     result = await pay_otherwise(ctx, session_id, press)
