@@ -100,6 +100,13 @@ class SessionLocked(Conflict):
     code = "SESSION_LOCKED"
 
 
+class SessionChanged(Conflict):
+    """Somebody else has changed the session since it was read, and this was computed from how it
+    was. It has no effect: read the session again, and ask again."""
+
+    code = "SESSION_CHANGED"
+
+
 class ShippingUnavailable(GavekortError):
     """The shop's callback failed, or cannot ship to this address. `reason`: `callback_failed`,
     `cannot_ship`. The session stays usable: another address, or the same again."""
@@ -136,6 +143,12 @@ class DetailsMissing(InvalidRequest):
     code = "DETAILS_MISSING"
 
 
+class ConsentMissing(InvalidRequest):
+    """A required checkbox of the session is not ticked. `errors`: field is `checkboxes.<id>`."""
+
+    code = "CONSENT_MISSING"
+
+
 class SplitChanged(Conflict):
     """The card's balance, or the order, is not what the payer saw: show anew, ask again."""
 
@@ -157,8 +170,16 @@ class PhoneInvalid(InvalidRequest):
 
 
 class GiftCardTurnsOn(PaymentInProgress):
-    """As PaymentInProgress, for a change with which a gift card could be used: a push that is under
-    way is to be ended for it."""
+    """As PaymentInProgress, for a change with which a gift card could be used: the push that is
+    under way as this transaction is to be ended for it."""
+
+    def __init__(self, transaction_id: str) -> None:
+        super().__init__("a push is under way, and with this a gift card could be used")
+        self.transaction_id = transaction_id
+
+
+class NotLockable(InvalidRequest):
+    """Only Express sessions are locked: nothing of another one is the merchant's to change."""
 
 
 class CodeRefused(InvalidRequest):

@@ -96,6 +96,7 @@ class Worker:
                 done = await work(self._ctx)
                 failures = 0
             except Exception:
+                # Whatever it is, the loop goes on: what it looks after is due again by itself.
                 log.exception("%s", name)
                 done, failures = 0, min(failures + 1, MOST_DOUBLINGS)
             if not done:

@@ -18,6 +18,7 @@ from backend import context
 from backend.errors import (
     GavekortError,
     PaymentInProgress,
+    SessionChanged,
     SessionClosed,
     SessionLocked,
     SessionNotFound,
@@ -271,10 +272,13 @@ class Checkout(Bridge, rx.State):
         """An action did not go through: show what is true now, and why where it is not plain."""
         if not isinstance(error, GavekortError):
             log.error("a page event failed", exc_info=error)
+        before = self._order()
         try:
             await self._refresh()
         except Exception:
             log.exception("the session could not be read")
+        if isinstance(error, SessionChanged):
+            self._tell_changed(before)
         if isinstance(error, SessionLocked):
             # While it is locked the page says so by itself.
             if not self.locked:
@@ -378,9 +382,16 @@ class Checkout(Bridge, rx.State):
             if locked and not view.locked:
                 self._announce("announced.unlocked")
             self._announce_total(view, before)
-            if stage == "open" and (told := changes.told(order, self._order(), self._language)):
-                more = "" if self.announcement == said else f" {self.announcement}"
-                self._set(changed=told, announcement=told + more)
+            if stage == "open":
+                self._tell_changed(order, said)
+
+    def _tell_changed(self, before: changes.Order, said: str | None = None) -> None:
+        """Say what somebody else has changed since the order was shown as `before`. What was
+        announced since `said` is heard after it."""
+        told = changes.told(before, self._order(), self._language)
+        if told:
+            more = "" if said in (None, self.announcement) else f" {self.announcement}"
+            self._set(changed=told, announcement=told + more)
 
     def _order(self) -> changes.Order:
         sums = self.sums

@@ -28,15 +28,39 @@ def card_status(card: Card, now: datetime) -> str:
     return "used" if card.available + card.held == 0 else "partially_used"
 
 
+_ONCE = ("card_token",)
+"""In the answer to a new card alone."""
+
+
 def card_shape(
     card: Card, now: datetime, tokens: Sequence[CardToken],
     pin_attempts: dict[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Without number and PIN, which are given once, when the card is made. `tokens`: its number
     and the temporary ones, see `cards.tokens.tokens_of`. `pin_attempts` is for the merchant alone,
-    see `cards.pin_lock.attempts_of`."""
-    shape: dict[str, Any] = dict(card.extra)
-    shape |= {
+    see `cards.pin_lock.attempts_of`.
+
+    A request's unknown fields are given back, but for names of ours, also where we say nothing.
+    """
+    own = _own(card, now, tokens) | {"pin_attempts": pin_attempts}
+    extra = {k: v for k, v in card.extra.items() if k not in own and k not in _ONCE}
+    return extra | _said(own)
+
+
+def customer_card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+    """The card as its owner sees it: nothing of what the merchant notes beside it."""
+    hidden = ("metadata", "originated_by", "created_by")
+    shape = _said(_own(card, now, tokens))
+    return {key: value for key, value in shape.items() if key not in hidden}
+
+
+def _said(own: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in own.items() if value is not None}
+
+
+def _own(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+    """All that we say of a card; None where we have nothing to say."""
+    return {
         "id": card.id,
         "card_id": card.card_id,
         "type": card.type,
@@ -52,8 +76,6 @@ def card_shape(
         "metadata": card.metadata_,
         "created_at": iso(card.created_at),
         "created_by": card.created_by,
-    }
-    optional = {
         "currency": None if card.currency == NO_CURRENCY else card.currency,
         "customer_id": card.customer_id,
         "name": card.name,
@@ -61,9 +83,8 @@ def card_shape(
         "active_from": iso(card.active_from) if card.active_from else None,
         "expires_at": iso(card.expires_at) if card.expires_at else None,
         "pin": {"format": card.pin_format} if card.pin_format else None,
-        "pin_attempts": pin_attempts,
+        "pin_attempts": None,
     }
-    return shape | {key: value for key, value in optional.items() if value is not None}
 
 
 def _token(token: CardToken) -> dict[str, Any]:
@@ -73,13 +94,6 @@ def _token(token: CardToken) -> dict[str, Any]:
     if token.single_use:
         shape["expires_after_transaction"] = True
     return shape
-
-
-def customer_card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
-    """The card as its owner sees it: nothing of what the merchant notes beside it."""
-    shape = card_shape(card, now, tokens)
-    hidden = {"metadata", "originated_by", "created_by", *card.extra}
-    return {key: value for key, value in shape.items() if key not in hidden}
 
 
 def token_shape(token: CardToken, value: str) -> dict[str, Any]:

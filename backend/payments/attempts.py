@@ -49,31 +49,37 @@ SLOWEST_REVIEW = 900
 _UNDECIDED = (Status.INITIATED, Status.ON_HOLD)
 
 
-async def reopen(ctx: Backend, session_id: str, notice: Notice = Notice.PAYMENT_CANCELLED) -> None:
+async def reopen(
+    ctx: Backend, session_id: str, notice: Notice = Notice.PAYMENT_CANCELLED, *,
+    only: str | None = None,
+) -> None:  # fmt: skip
     """The payer is back and wants to go on here: end the payment that is under way. `notice` is
-    what the session's page says afterwards.
+    what the session's page says afterwards. `only`: the transaction that is to be ended; one that
+    was begun since is left alone.
 
     Afterwards the session is OPEN (nothing was paid), PAID, or still PAYING: the provider has not
     decided, or did not answer.
     """
-    transaction = await _live(ctx, session_id)
+    transaction = await _live(ctx, session_id, only)
     if transaction is None:
         return
     if transaction.psp_reference is None:
         # The provider may know the payment though we do not know its reference: the same key tells.
         await create_at_provider(ctx, transaction.id)
         faults.point("reopen.created_at_provider")
-        transaction = await _live(ctx, session_id)
+        transaction = await _live(ctx, session_id, transaction.id)
         if transaction is None or transaction.psp_reference is None:
             return
     await give_up(ctx, transaction, notice)
 
 
-async def _live(ctx: Backend, session_id: str) -> Transaction | None:
-    """The transaction of a session that is PAYING."""
+async def _live(ctx: Backend, session_id: str, only: str | None) -> Transaction | None:
+    """The transaction of a session that is PAYING; None where it is another than `only`."""
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         if session.state != SessionState.PAYING or session.transaction_id is None:
+            return None
+        if only not in (None, session.transaction_id):
             return None
         return await db.get(Transaction, session.transaction_id)
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from backend.batch import UnderWay
 from backend.context import Backend
-from backend.errors import Conflict, GavekortError
+from backend.errors import Conflict, InvalidRequest, Unavailable
 from backend.payments.operations import Command, operate
 from backend.payments.store import SHARE, claim_due, open_operation
 from backend.payments.tables import AutoCapture, Transaction
@@ -72,7 +72,9 @@ async def _try(ctx: Backend, row: AutoCapture) -> None:
     except Conflict:
         # Something else came in between; the row may be stopped by now.
         await _keep(ctx, row, "due", tried=False)
-    except GavekortError as error:
+    except (InvalidRequest, Unavailable) as error:
+        # Refused by the rules or by the provider, or not connected: tried again while it is due.
+        # Anything else is no business conflict: `each` logs it, and the row is due after its claim.
         log.warning("auto-capture of %s: %s", transaction.id, error.message)
         await _keep(ctx, row, "due")
     else:

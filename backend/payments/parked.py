@@ -16,7 +16,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.context import Backend
-from backend.errors import Conflict, NotFound, Unavailable
+from backend.errors import Conflict, NotFound
 from backend.payments import attempts, late, one_phase, operations, settle
 from backend.payments.create import create_at_provider
 from backend.payments.operations import Command, operate
@@ -33,6 +33,7 @@ from backend.payments.store import (
 )
 from backend.payments.tables import Operation, Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind, Outcome, Payment, PaymentState, Result
+from backend.psp.registry import NotConnected
 from backend.rules.transaction import Status
 from backend.sessions.load import lock_session
 
@@ -218,6 +219,9 @@ async def _authorize(ctx: Backend, transaction: Transaction, payment: Payment, s
         locked = await lock_transaction(db, transaction.id)
         if locked.status != Status.ON_HOLD:
             raise Conflict("this payment is not on hold any more")
+        if await open_operation(db, locked.id) is not None:
+            # Begun while the provider was read: it may be giving back what the read saw.
+            raise Conflict("this payment is being voided; try again in a few minutes")
         query = select(Operation).where(
             Operation.transaction_id == locked.id,
             Operation.kind == OperationKind.AUTHORIZE.value,
@@ -237,7 +241,7 @@ async def _read(ctx: Backend, transaction: Transaction) -> Payment:
         return Payment(Outcome.UNKNOWN, message="its reference is not known")
     try:
         connector = await connector_of(ctx, transaction)
-    except Unavailable as error:
+    except NotConnected as error:
         return Payment(Outcome.UNKNOWN, message=error.message)
     return await connector.fetch(transaction.psp_reference)
 
@@ -248,7 +252,7 @@ async def _end_try(
     """A payment that has not ended: by the provider's word, else given up there; `unknown` only
     where nobody can be asked."""
     # Not connected any more: then the word counts.
-    with contextlib.suppress(Unavailable):
+    with contextlib.suppress(NotConnected):
         if transaction.psp_reference is None:
             await create_at_provider(ctx, transaction.id)
         else:
@@ -294,7 +298,7 @@ async def _end_operation(
 async def _end_late(ctx: Backend, operation: Operation, said: Said, word: str | None) -> str:
     """Money that came too late: given back now, or, by `done`, otherwise than by us."""
     # Not connected any more: then the word counts.
-    with contextlib.suppress(Unavailable):
+    with contextlib.suppress(NotConnected):
         await late.pursue(ctx, operation)
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:

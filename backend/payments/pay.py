@@ -6,7 +6,8 @@ the card is added: an abandoned page strands nothing. Source: shared design sect
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,21 +20,27 @@ from backend.cards.tokens import get_token, spend
 from backend.context import Backend
 from backend.errors import (
     DetailsMissing,
-    PaymentInProgress,
     PaymentOptionNotAllowed,
-    PushNotAllowed,
     SessionClosed,
     SplitChanged,
 )
 from backend.ids import new_uuid, scoped_id
 from backend.payments import settle
+from backend.payments.attempts import reopen
 from backend.payments.auto_capture_rows import wanted
 from backend.payments.create import FIRST_LOOK, PayResult, create_at_provider, known_page
+from backend.payments.press import (
+    OtherOptionUnderWay,
+    Press,
+    as_ticked,
+    check_consents,
+    check_option,
+    check_under_way,
+)
 from backend.payments.search import make_findable
 from backend.payments.store import Happened, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
-from backend.rules.payment_option import may_push
 from backend.rules.session import SessionState, advance, is_expired
 from backend.rules.transaction import Status, product_type
 from backend.sessions.events import touch
@@ -45,31 +52,56 @@ from backend.sessions.load import (
     share_of,
 )
 from backend.sessions.merchant import merchant_of
+from backend.sessions.own_names import OwnMetadata, without_our_metadata
 from backend.sessions.read import leave_url
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
 
-__all__ = ["PayResult", "begin", "pay"]
+__all__ = ["PayResult", "Press", "begin", "go_on", "pay", "pay_otherwise"]
 
 
 async def pay(
     ctx: Backend, session_id: str, payment_product_type: str | None, expected_to_pay: int,
     language: str, unmodified_since: str | None = None, push_to: str | None = None, *,
-    on_phone: bool = False, expected_order: int | None = None,
+    on_phone: bool = False, expected_order: int | None = None, accepted: Collection[str] = (),
 ) -> PayResult:  # fmt: skip
+    """As `go_on`, with the parts of a `Press` one by one: `expected_to_pay` and `expected_order`
+    (minor units) are what the payer was shown."""
+    wanted = Press(
+        payment_product_type, expected_to_pay, language, expected_order, push_to, on_phone,
+        frozenset(accepted), unmodified_since,
+    )  # fmt: skip
+    return await go_on(ctx, session_id, wanted)
+
+
+async def pay_otherwise(ctx: Backend, session_id: str, press: Press) -> PayResult:
+    """As `go_on`, and a payment that is under way with another option is ended first, at its
+    provider.
+
+    Only another option ends it, and only where nothing else speaks against this press. Any other
+    conflict raises, and leaves the payment under way as it is. PaymentInProgress where the provider
+    has not decided; SplitChanged where the order has changed while the provider was asked.
+    """
+    try:
+        return await go_on(ctx, session_id, press)
+    except OtherOptionUnderWay as other:
+        await reopen(ctx, session_id, only=other.transaction_id)
+        # Ending it has changed the session, which the header cannot know; the order still counts.
+        again = replace(press, unmodified_since=None, order=other.order)
+    return await go_on(ctx, session_id, again)
+
+
+async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
     """Start to pay, or go on with the payment that is under way: a second press does nothing more.
 
-    `expected_to_pay` (minor units) is what the payer was shown, and `expected_order` the order's
-    amount beside it, of which a gift card may pay all; SplitChanged where one is no longer so.
-    PaymentInProgress where another option is being paid with; SessionLocked while the merchant
-    changes the session. `push_to` (E.164): ask in the wallet's app on that phone instead of sending
-    the payer to a page; PushNotAllowed where that may not be. `on_phone`: see
-    `backend.sessions.links.page_link`.
+    SplitChanged where what the payer was shown is no longer so. PaymentInProgress where another
+    amount or another option is being paid; SessionLocked while the merchant changes the session;
+    ConsentMissing without what has to be accepted.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
-        known = await _under_way(db, session, payment_product_type, expected_to_pay, push_to)
+        known = await _under_way(ctx, db, session, press, now)
         if known is not None and known.state != "unknown":
             return known
         if known is not None:
@@ -78,14 +110,13 @@ async def pay(
         else:
             if session.state != SessionState.OPEN or is_expired(session.expires_at, now):
                 raise SessionClosed("this session is closed")
-            check_unmodified(session, unmodified_since)
+            check_unmodified(session, press.unmodified_since)
             check_not_locked(ctx, session, now)
-            if expected_order not in (None, session.amount):
+            if press.order_amount not in (None, session.amount):
                 raise SplitChanged("the order's amount has changed")
-            transaction, operation = await begin(
-                db, session, payment_product_type, expected_to_pay, now, language, push_to,
-                on_phone=on_phone,
-            )  # fmt: skip
+            if press.order not in (None, session.body["order"]):
+                raise SplitChanged("the order has changed")
+            transaction, operation = await begin(db, session, press, now)
             begun = transaction.id
             if operation.psp_amount == 0:
                 await settle.authorize(db, session, transaction, operation, now)
@@ -99,9 +130,8 @@ async def pay(
 
 
 async def _under_way(
-    db: AsyncSession, session: CheckoutSession, option: str | None, expected_to_pay: int,
-    push_to: str | None,
-) -> PayResult | None:  # fmt: skip
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, press: Press, now: datetime
+) -> PayResult | None:
     """What a second press, a second tab or the back button gets."""
     if session.state == SessionState.PAID:
         return PayResult("paid", leave_url(session, PageState.PAID))
@@ -109,22 +139,16 @@ async def _under_way(
         return None
     assert session.transaction_id is not None
     transaction = await lock_transaction(db, session.transaction_id)
-    to_pay = session.amount - session.gift_card_amount
-    asked = (transaction.payment_product_type, to_pay, session.pushed_to)
-    if asked != (option, expected_to_pay, push_to):
-        raise PaymentInProgress("a payment of this session is under way")
+    check_consents(session, press.accepted)
+    check_under_way(ctx, session, transaction, press, now)
     return known_page(transaction)
 
 
 async def begin(
-    db: AsyncSession, session: CheckoutSession, option: str | None, expected_to_pay: int,
-    now: datetime, language: str, push_to: str | None = None, *,
-    on_phone: bool = False,
-) -> tuple[Transaction, Operation]:  # fmt: skip
+    db: AsyncSession, session: CheckoutSession, press: Press, now: datetime
+) -> tuple[Transaction, Operation]:
     """Write the transaction INITIATED and the try with its key, and hold the card's share. The
     caller has the open session's row locked."""
-    if push_to is not None and not may_push(option, gift_card=session.gift_card_use):
-        raise PushNotAllowed("nothing can be pushed to a phone with this option in this session")
     choices = (session.body.get("express") or {}).get("shipping_options") or []
     if not session.details_done or (choices and session.chosen_shipping is None):
         raise DetailsMissing("the payer's details are not complete")
@@ -135,26 +159,28 @@ async def begin(
         added, card = await gift_card_of(db, session.id)
     share = share_of(session, added, card, now)
     to_pay = session.amount - share
-    if to_pay != expected_to_pay:
+    if press.to_pay not in (None, to_pay):
         raise SplitChanged("what is left to pay has changed")
-    if to_pay > 0 and option not in session.options:
-        raise PaymentOptionNotAllowed("this payment option is not offered in this session")
+    # With nothing left to pay, no option and no phone counts.
+    option, push_to = (press.option, press.push_to) if to_pay > 0 else (None, None)
+    if to_pay > 0:
+        check_option(session, press)
     if session.amount == 0 and not session.zero_allowed:
         raise PaymentOptionNotAllowed("an order of nothing needs dintero.zero enabled")
+    check_consents(session, press.accepted)
     used = card if share else None
+    shown = {"card_id": used.card_id, "masked_card_token": used.number_mask} if used else None
+    snapshot = _snapshot(session, await merchant_of(db, session), press) | {
+        "auto_capture": await wanted(db, session), "push_to": push_to, "on_phone": press.on_phone,
+    }  # fmt: skip
     transaction = Transaction(
         id=scoped_id(session.account_id), account_id=session.account_id,
         profile_id=session.profile_id, session_id=session.id, status=Status.INITIATED.value,
         currency=session.currency, amount=session.amount,
-        payment_product_type=product_type(session.amount, to_pay, option if to_pay else None),
-        merchant_reference=session.merchant_reference,
-        snapshot=_snapshot(session, await merchant_of(db, session), language)
-        | {"auto_capture": await wanted(db, session), "push_to": push_to, "on_phone": on_phone},
+        payment_product_type=product_type(session.amount, to_pay, option),
+        merchant_reference=session.merchant_reference, snapshot=snapshot,
         return_ref=new_uuid(), created_at=now, updated_at=now,
-        gift_card=used.id if used else None,
-        gift_card_shown={"card_id": used.card_id, "masked_card_token": used.number_mask}
-        if used
-        else None,
+        gift_card=used.id if used else None, gift_card_shown=shown,
     )  # fmt: skip
     db.add(transaction)
     await db.flush()
@@ -196,7 +222,7 @@ def _authorize_operation(
 
 
 def _snapshot(
-    session: CheckoutSession, merchant: Mapping[str, Any], language: str
+    session: CheckoutSession, merchant: Mapping[str, Any], press: Press
 ) -> dict[str, Any]:
     """The order as it is when the payer presses Pay. The shipping option becomes an item, so that
     it can be captured as one (`reference/dintero-api.md#52-object`)."""
@@ -208,14 +234,14 @@ def _snapshot(
         item = {key: option[key] for key in kept if key in option}
         items.append({**item, "description": option["title"], "quantity": 1, "type": "shipping"})
     customer = body.get("customer") or {}
-    # Keys that begin like these are the checkout's: what a request says of them does not count.
-    metadata = {
-        **(body.get("metadata") or {}),
-        "session:profile_id": session.profile_id,
-        "merchant_name": merchant.get("name"),
-        "merchant_country": merchant.get("country"),
-        "event_reference": order.get("event_reference"),
-    }
+    theirs = without_our_metadata(body.get("metadata"))
+    own: OwnMetadata = {"session:profile_id": session.profile_id}
+    if merchant.get("name") is not None:
+        own["merchant_name"] = merchant["name"]
+    if merchant.get("country") is not None:
+        own["merchant_country"] = merchant["country"]
+    if order.get("event_reference") is not None:
+        own["event_reference"] = order["event_reference"]
     shown = ("customer_id", "email", "phone_number")
     return {
         **(session.visitor or {}),
@@ -232,9 +258,9 @@ def _snapshot(
             "callback_url": body["url"].get("callback_url"),
         },
         "payout_destination_id": order.get("payout_destination_id"),
-        "checkboxes": body.get("checkboxes"),
+        "checkboxes": as_ticked(session, press.accepted),
         "initiating_system_request_headers": session.initiating_headers or None,
         "event_reference": order.get("event_reference"),
-        "language": language,
-        "metadata": {key: value for key, value in metadata.items() if value is not None},
+        "language": press.language,
+        "metadata": {k: v for k, v in theirs.items() if v is not None} | own,
     }

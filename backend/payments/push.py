@@ -11,7 +11,7 @@ from backend.accounts.clients import Principal
 from backend.context import Backend
 from backend.errors import FieldError, GiftCardTurnsOn, PhoneInvalid
 from backend.payments.attempts import reopen
-from backend.payments.pay import begin
+from backend.payments.pay import Press, begin
 from backend.rules.payment_option import PUSHES
 from backend.sessions import events
 from backend.sessions.create import create_session
@@ -47,9 +47,8 @@ async def _begin_published(ctx: Backend, session_id: str) -> None:
             return
         push_to = str(entry["push_to"])
         language = next((of for code, of in _LANGUAGES.items() if push_to.startswith(code)), "en")
-        transaction, operation = await begin(
-            db, session, str(entry["option"]), session.amount, now, language, push_to
-        )
+        press = Press(str(entry["option"]), session.amount, language, push_to=push_to)
+        transaction, operation = await begin(db, session, press, now)
         operation.request = {"published": True}
         operation.due_at = now
         push_begun(session, push_to, transaction.id)
@@ -68,10 +67,10 @@ async def update_and_end_push(
                 force_shipping_callback=force_shipping_callback,
             )  # fmt: skip
             return
-        except GiftCardTurnsOn:
+        except GiftCardTurnsOn as push:
             if last:
                 raise
-            await reopen(ctx, session_id)
+            await reopen(ctx, session_id, only=push.transaction_id)
 
 
 async def phone_to_push_to(

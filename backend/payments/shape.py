@@ -7,6 +7,7 @@ from typing import Any
 
 from backend.clock import iso
 from backend.payments.tables import Transaction, TransactionEvent
+from backend.sessions.own_names import OwnMetadata
 
 _SNAPSHOT = (
     "merchant_reference_2", "channel", "customer", "customer_ip", "user_agent",
@@ -46,7 +47,8 @@ def transaction_shape(
     }
     shape |= {key: t.snapshot[key] for key in _SNAPSHOT if t.snapshot.get(key) is not None}
     if t.psp_reference is not None:
-        shape["metadata"] = {**(shape.get("metadata") or {}), "gateway:id": t.psp_reference}
+        own: OwnMetadata = {"gateway:id": t.psp_reference}
+        shape["metadata"] = {**(shape.get("metadata") or {}), **own}
     if t.merchant_reference_2 is not None:
         shape["merchant_reference_2"] = t.merchant_reference_2
     if t.payment_card is not None:

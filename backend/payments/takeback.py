@@ -56,22 +56,23 @@ async def take_back(
         if refusal.reason != Refusal.EMPTY:
             raise
         refused = refusal
-    for other in await _open_elsewhere(ctx, session_id, number):
-        await reopen(ctx, other, Notice.GIFT_CARD_TAKEN_BACK)
+    for other, transaction_id in await _open_elsewhere(ctx, session_id, number):
+        await reopen(ctx, other, Notice.GIFT_CARD_TAKEN_BACK, only=transaction_id)
     if await _open_elsewhere(ctx, session_id, number):
         raise payer.refused(Refusal.STILL_HELD)
     if refused is not None:
         await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
 
 
-async def _open_elsewhere(ctx: Backend, session_id: str, number: str) -> list[str]:
-    """The other sessions with a payment under way that holds the card. Its PIN has been checked."""
+async def _open_elsewhere(ctx: Backend, session_id: str, number: str) -> list[tuple[str, str]]:
+    """The other sessions with a payment under way that holds the card, each with its transaction.
+    The card's PIN has been checked."""
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         shown = number.strip()[: payer.MAX_TYPED]
         card = await lookup.get_by_number(ctx, db, session.account_id, shown)
         statement = (
-            select(Transaction.session_id)
+            select(Transaction.session_id, Transaction.id)
             .join(Hold, Transaction.hold_id == Hold.id)  # type: ignore[arg-type]
             .where(
                 Hold.card == card.id,

@@ -27,7 +27,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend import phrases
 from backend.cards import budgets
 from backend.context import Backend
-from backend.errors import CodeNotSent, CodeRefused, TooManyCodes, TooManyRequests
+from backend.errors import (
+    CodeNotSent,
+    CodeRefused,
+    SessionChanged,
+    TooManyCodes,
+    TooManyRequests,
+)
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.limits.messages import spend_sms
@@ -85,6 +91,9 @@ async def _send(
     code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now)
+        if await _number(ctx, db, session, number, cookie) != to:
+            # The budgets were counted for the number that the session had before.
+            raise SessionChanged("the phone number has changed in the meantime")
         customer = await _known(ctx, db, account_id, phone, cookie)
         again = await db.get(ConfirmationCode, session_id)
         if again is not None:
@@ -203,7 +212,11 @@ async def _confirm(ctx: Backend, session_id: str, code: str, source: str) -> Det
         kept.used_at = now
         await _confirmed(db, customer)
         known = ctx.vault.unseal(customer.sealed)
-        session.body = _filled(session.body, known)
+        filled = _filled(session.body, known)
+        if filled["order"].get("shipping_address") != session.body["order"].get("shipping_address"):
+            # What the shop has told of another address does not hold for this one.
+            session.details_done = False
+        session.body = filled
         touch(session, now)
     return details_of(known)
 

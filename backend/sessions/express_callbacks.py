@@ -1,5 +1,6 @@
 """The shop's own callbacks in an Express session: shipping options for an address, and discount
-codes. Both are asked once, with a time limit; what comes back is checked before it is believed.
+codes. Both are asked with a time limit, and what comes back is checked before it is believed. An
+answer about an order that was changed in the meantime is not taken: the shop is asked again.
 
 Source: `reference/dintero-api.md#64-express-callbacks`.
 """
@@ -9,31 +10,42 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
 
 import httpx
 from pydantic import Field, ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.context import Backend
-from backend.errors import DiscountRefused, InvalidRequest, ShippingUnavailable
+from backend.errors import (
+    DiscountRefused,
+    GavekortError,
+    InvalidRequest,
+    SessionChanged,
+    ShippingUnavailable,
+)
 from backend.limits.source import UNKNOWN
 from backend.outbox.address import AddressRefused, AddressUnknown, resolve
 from backend.outbox.request import signature_header
 from backend.sessions import discount_guesses, events
 from backend.sessions.change import keep_body, offer_shipping, put_order
 from backend.sessions.create import decide_anew, is_divided
-from backend.sessions.load import get_session, lock_for_payer
+from backend.sessions.load import check_not_locked, check_open, get_session, lock_as_seen
 from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
-from backend.sessions.shape import read_session
+from backend.sessions.shape import session_shape
 from backend.sessions.tables import CheckoutSession
 
 MAX_ANSWER = 512 * 1024
+MOST_ASKS = 3
+"""How often the shop is asked for one change, while somebody else changes the order under it."""
+ChooseCodes = Callable[[Sequence[str]], Sequence[str]]
 _NOT_FROM_HERE = ("merchant_reference", "currency", "gift_cards")
 
 
 class CallbackFailed(Exception):
-    """The shop did not answer, or not in a form that can be used. Nothing changed."""
+    """The shop did not answer, or not in a form that can be used."""
 
 
 class OrderAnswer(OrderParts):
@@ -46,96 +58,234 @@ class Answer(Loose):
     order: OrderAnswer | None = None
 
 
-async def ask_for_shipping(ctx: Backend, session_id: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking the shop. `taken`: whether one of the discount codes was taken. `anew`:
+    somebody else changed the order while the shop thought, and it was asked about the new one."""
+
+    taken: bool = False
+    anew: bool = False
+
+
+class _Question(Protocol):
+    """One kind of callback: what is asked, and what is done with the answer."""
+
+    by_payer: bool
+    unmodified_since: str | None
+
+    def url(self, body: Mapping[str, Any]) -> str:
+        """Where to ask about a session with this body. An error of ours where there is nothing to
+        ask about."""
+
+    def complete(self, session: dict[str, Any]) -> None:
+        """Put into the session what it is asked with."""
+
+    async def count(self, ctx: Backend, session: CheckoutSession) -> None:
+        """Count the question. TooManyRequests: the shop is not asked."""
+
+    def is_answered(self, answer: Answer) -> bool:
+        """Whether the answer says what was asked."""
+
+    def failed(self, message: str = "") -> GavekortError:
+        """What the caller is told where the shop gives no answer that can be used."""
+
+    async def give_back(self, ctx: Backend, answer: Answer) -> None:
+        """Count less than `count` did, where the answer says so."""
+
+    async def apply(
+        self, ctx: Backend, db: AsyncSession, session: CheckoutSession, answer: Answer
+    ) -> bool:
+        """Take the answer; `Asked.taken`. InvalidRequest where the rules forbid it."""
+
+
+async def ask_for_shipping(ctx: Backend, session_id: str, *, by_payer: bool = True) -> Asked:
     """Ask the shop what it can send to the address that is kept, and offer that.
 
     ShippingUnavailable where it fails, answers nonsense or cannot ship there; the session is as it
-    was, and the details can be given again.
+    was, and the details can be given again. SessionChanged as for `set_discount_codes`.
     """
-    url, session = await _session_as_sent(ctx, session_id, "shipping_address_callback_url")
-    try:
-        answer = await _ask(ctx, url, session)
-        if answer.shipping_options is None:
-            raise CallbackFailed("no shipping_options")
-        _check_currency(answer, session)
-    except CallbackFailed as failed:
-        raise ShippingUnavailable(
-            "callback_failed", "the shop could not tell its shipping options"
-        ) from failed
-    now = ctx.clock.now()
-    async with ctx.db.unit_of_work() as db:
-        locked = await lock_for_payer(ctx, db, session_id, now)
-        body = copy.deepcopy(locked.body)
-        if body["order"].get("shipping_address") != session["order"].get("shipping_address"):
-            # Another tab gave another address meanwhile, and asks for that one.
-            return
-        try:
-            await _apply(ctx, db, locked, body, answer)
-        except InvalidRequest as forbidden:
-            raise ShippingUnavailable("callback_failed", forbidden.message) from forbidden
-        locked.details_done = bool(answer.shipping_options)
-        keep_body(locked, body)
-        details = {"shipping_option": body["order"].get("shipping_option")}
-        await events.record(db, locked, "SET_SHIPPING_OPTION", now, details)
-    if not answer.shipping_options:
+    question = _Shipping(by_payer)
+    asked = await _ask_about_it_as_it_is(ctx, session_id, question)
+    if not question.ships:
         raise ShippingUnavailable("cannot_ship", "the shop does not ship to this address")
+    return asked
 
 
 async def set_discount_codes(
-    ctx: Backend, session_id: str, codes: list[str], unmodified_since: str | None = None,
-    *, source: str = UNKNOWN,
-) -> bool:  # fmt: skip
-    """Ask the shop what these codes do to the order, and take that; whether one of them was taken.
+    ctx: Backend, session_id: str, codes: Sequence[str] | ChooseCodes,
+    unmodified_since: str | None = None, *, source: str = UNKNOWN,
+) -> Asked:  # fmt: skip
+    """Ask the shop what these codes do to the order, and take that. A function makes the codes of
+    those that are in use when the shop is asked.
 
-    DiscountRefused where codes are not offered, are too many, or the shop does not answer;
-    TooManyRequests where the session, `source` or the profile has tried too many.
+    DiscountRefused where codes are not offered, are too many, or the shop does not answer.
+    SessionChanged where the order changes faster than the shop answers. TooManyRequests where the
+    session, the profile or `source` (the payer's address) has tried too many codes.
     """
-    async with ctx.db.reading() as db:
-        found = await get_session(db, session_id)
-        offered = (found.body.get("express") or {}).get("discount_codes") or {}
-    if not offered.get("callback_url"):
-        raise DiscountRefused("not_offered", "discount codes cannot be used in this session")
-    if len(codes) > int(offered.get("max_count") or 1):
-        raise DiscountRefused("too_many", "too many discount codes")
-    async with ctx.db.unit_of_work() as db:
-        await lock_for_payer(ctx, db, session_id, ctx.clock.now(), unmodified_since)
-    guesses = await discount_guesses.count(ctx, found, codes, source)
-    url, session = await _session_as_sent(ctx, session_id, "discount_codes")
-    session["order"]["discount_codes"] = codes
-    try:
-        answer = await _ask(ctx, url, session)
-        if answer.order is None:
-            raise CallbackFailed("no order")
-        _check_currency(answer, session)
-    except CallbackFailed as failed:
-        raise DiscountRefused(
-            "callback_failed", "the shop could not check the discount code"
-        ) from failed
-    now = ctx.clock.now()
-    taken = answer.order.discount_codes or []
-    await discount_guesses.give_back(ctx, guesses, taken)
-    async with ctx.db.unit_of_work() as db:
-        locked = await lock_for_payer(ctx, db, session_id, now)
-        body = copy.deepcopy(locked.body)
+    choose = codes if callable(codes) else lambda _: codes
+    question = _Discount(choose, unmodified_since, source)
+    return await _ask_about_it_as_it_is(ctx, session_id, question)
+
+
+async def _ask_about_it_as_it_is(ctx: Backend, session_id: str, question: _Question) -> Asked:
+    """Ask the shop, and take its answer if the session is still what the shop was asked about.
+
+    Else the answer is about an order that is not there any more. It is dropped, and the shop is
+    asked again, as often as MOST_ASKS and for as long as one answer may take.
+    """
+    ends = asyncio.get_running_loop().time() + ctx.settings.express_callback_timeout
+    first: dict[str, Any] | None = None
+    for turn in range(1, MOST_ASKS + 1):
+        sent = await _as_sent(ctx, session_id, question)
+        first = sent.order if first is None else first
+        await question.count(ctx, sent.row)
+        answer = await _answer_of(ctx, sent, question)
+        await question.give_back(ctx, answer)
         try:
-            await _apply(ctx, db, locked, body, answer)
+            async with ctx.db.unit_of_work() as db:
+                locked = await lock_as_seen(
+                    ctx, db, session_id, sent.version, by_payer=question.by_payer,
+                    unmodified_since=question.unmodified_since,
+                )  # fmt: skip
+                taken = await question.apply(ctx, db, locked, answer)
+        except SessionChanged:
+            if turn == MOST_ASKS or asyncio.get_running_loop().time() >= ends:
+                raise
         except InvalidRequest as forbidden:
-            raise DiscountRefused("callback_failed", forbidden.message) from forbidden
-        body["order"]["discount_codes"] = taken
-        keep_body(locked, body)
-        await events.record(db, locked, "SET_DISCOUNT_CODES", now, {"discount_codes": taken})
-    return bool(taken)
+            raise question.failed(forbidden.message) from forbidden
+        else:
+            return Asked(taken, anew=sent.order != first)
+    raise AssertionError("the last turn returns or raises")
 
 
-async def _session_as_sent(ctx: Backend, session_id: str, name: str) -> tuple[str, dict[str, Any]]:
-    """The callback's address, and the session as the shop is sent it."""
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What the shop is sent, and the row that it was made of, with its version and its order."""
+
+    url: str
+    session: dict[str, Any]
+    row: CheckoutSession
+    version: int
+    order: dict[str, Any]
+
+
+async def _as_sent(ctx: Backend, session_id: str, question: _Question) -> _Sent:
+    """Errors of a session that takes no change: no question is worth asking then."""
+    now = ctx.clock.now()
     async with ctx.db.reading() as db:
         found = await get_session(db, session_id)
-        account_id = found.account_id
-    session = await read_session(ctx, account_id, session_id)
-    configured = (session.get("express") or {}).get(name)
-    url = configured.get("callback_url") if isinstance(configured, dict) else configured
-    return str(url), session
+        check_open(found, now, question.unmodified_since)
+        if question.by_payer:
+            check_not_locked(ctx, found, now)
+        url = question.url(found.body)
+        # After the row itself: what is read later can be newer than the version, but never older.
+        session = await session_shape(db, found, now)
+        question.complete(session)
+        return _Sent(url, session, found, found.version, found.body["order"])
+
+
+async def _answer_of(ctx: Backend, sent: _Sent, question: _Question) -> Answer:
+    try:
+        answer = await _ask(ctx, sent.url, sent.session)
+        if not question.is_answered(answer):
+            raise CallbackFailed("the answer does not say what was asked")
+        _check_currency(answer, sent.session)
+    except CallbackFailed as failed:
+        raise question.failed() from failed
+    return answer
+
+
+class _Shipping:
+    unmodified_since: str | None = None
+
+    def __init__(self, by_payer: bool) -> None:
+        self.by_payer = by_payer
+        self.ships = True
+
+    def url(self, body: Mapping[str, Any]) -> str:
+        url = (body.get("express") or {}).get("shipping_address_callback_url")
+        if not url or not body["order"].get("shipping_address"):
+            raise SessionChanged("the shop is not to be asked about an address any more")
+        return str(url)
+
+    def complete(self, session: dict[str, Any]) -> None:
+        """The address is in it."""
+
+    async def count(self, ctx: Backend, session: CheckoutSession) -> None:
+        """Addresses are no guesses."""
+
+    async def give_back(self, ctx: Backend, answer: Answer) -> None:
+        """Nothing was counted."""
+
+    def is_answered(self, answer: Answer) -> bool:
+        return answer.shipping_options is not None
+
+    def failed(self, message: str = "") -> GavekortError:
+        text = message or "the shop could not tell its shipping options"
+        return ShippingUnavailable("callback_failed", text)
+
+    async def apply(
+        self, ctx: Backend, db: AsyncSession, session: CheckoutSession, answer: Answer
+    ) -> bool:
+        body = copy.deepcopy(session.body)
+        await _apply(ctx, db, session, body, answer)
+        self.ships = bool(answer.shipping_options)
+        session.details_done = self.ships
+        keep_body(session, body)
+        details = {"shipping_option": body["order"].get("shipping_option")}
+        await events.record(db, session, "SET_SHIPPING_OPTION", ctx.clock.now(), details)
+        return False
+
+
+class _Discount:
+    by_payer = True
+
+    def __init__(self, choose: ChooseCodes, unmodified_since: str | None, source: str) -> None:
+        self._choose = choose
+        self._source = source
+        self._codes: list[str] = []
+        self._guesses: discount_guesses.Guesses | None = None
+        self.unmodified_since = unmodified_since
+
+    def url(self, body: Mapping[str, Any]) -> str:
+        offered = (body.get("express") or {}).get("discount_codes") or {}
+        if not offered.get("callback_url"):
+            raise DiscountRefused("not_offered", "discount codes cannot be used in this session")
+        in_use = tuple(str(code) for code in body["order"].get("discount_codes") or ())
+        self._codes = list(self._choose(in_use))
+        if len(self._codes) > int(offered.get("max_count") or 1):
+            raise DiscountRefused("too_many", "too many discount codes")
+        return str(offered["callback_url"])
+
+    def complete(self, session: dict[str, Any]) -> None:
+        session["order"]["discount_codes"] = self._codes
+
+    async def count(self, ctx: Backend, session: CheckoutSession) -> None:
+        self._guesses = await discount_guesses.count(ctx, session, self._codes, self._source)
+
+    async def give_back(self, ctx: Backend, answer: Answer) -> None:
+        assert self._guesses is not None and answer.order is not None
+        await discount_guesses.give_back(ctx, self._guesses, answer.order.discount_codes or [])
+
+    def is_answered(self, answer: Answer) -> bool:
+        return answer.order is not None
+
+    def failed(self, message: str = "") -> GavekortError:
+        text = message or "the shop could not check the discount code"
+        return DiscountRefused("callback_failed", text)
+
+    async def apply(
+        self, ctx: Backend, db: AsyncSession, session: CheckoutSession, answer: Answer
+    ) -> bool:
+        assert answer.order is not None  # is_answered has seen it
+        taken = answer.order.discount_codes or []
+        body = copy.deepcopy(session.body)
+        await _apply(ctx, db, session, body, answer)
+        body["order"]["discount_codes"] = taken
+        keep_body(session, body)
+        details = {"discount_codes": taken}
+        await events.record(db, session, "SET_DISCOUNT_CODES", ctx.clock.now(), details)
+        return bool(taken)
 
 
 async def _ask(ctx: Backend, url: str, session: dict[str, Any]) -> Answer:

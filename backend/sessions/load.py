@@ -17,6 +17,7 @@ from backend.errors import (
     InvalidRequest,
     PaymentInProgress,
     PreconditionFailed,
+    SessionChanged,
     SessionClosed,
     SessionLocked,
     SessionNotFound,
@@ -72,6 +73,26 @@ async def lock_for_payer(
     """As `lock_open`, for the payer: SessionLocked while the merchant changes the session."""
     session = await lock_open(db, session_id, now, unmodified_since)
     check_not_locked(ctx, session, now)
+    return session
+
+
+async def lock_as_seen(
+    ctx: Backend, db: AsyncSession, session_id: str, version: int, *, by_payer: bool = True,
+    unmodified_since: str | None = None,
+) -> CheckoutSession:  # fmt: skip
+    """As `lock_for_payer`, for a change that was computed from the session as it was at `version`
+    and has waited since: for another server, for a person, for a lock.
+
+    SessionChanged where the session is another by now: the change has no effect, and is computed
+    again from fresh data, or given up. Every change of a session makes its version grow. Without
+    `by_payer` the merchant's own lock is no obstacle.
+    """
+    now = ctx.clock.now()
+    session = await lock_open(db, session_id, now, unmodified_since)
+    if by_payer:
+        check_not_locked(ctx, session, now)
+    if session.version != version:
+        raise SessionChanged("somebody else has changed the session in the meantime")
     return session
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.context import Backend
-from backend.errors import InvalidRequest, PaymentInProgress, PreconditionFailed, SessionClosed
+from backend.errors import NotLockable, PaymentInProgress, PreconditionFailed, SessionClosed
 from backend.ids import new_uuid
 from backend.sessions import events
 from backend.sessions.load import lock_open, lock_session
@@ -21,13 +21,13 @@ from backend.sessions.tables import CheckoutSession
 
 async def lock(ctx: Backend, session_id: str, unmodified_since: str | None = None) -> str:
     """Lock the session; the lock's id, the same while it is on. PreconditionFailed where the
-    session is paid or being paid, InvalidRequest where it is not Express."""
+    session is paid or being paid, NotLockable where it is not Express."""
     now = ctx.clock.now()
     try:
         async with ctx.db.unit_of_work() as db:
             session = await lock_open(db, session_id, now, unmodified_since)
             if not session.express:
-                raise InvalidRequest("only Express sessions are locked")
+                raise NotLockable("only Express sessions are locked")
             started = session.pay_lock_id is None
             session.pay_lock_id = session.pay_lock_id or new_uuid()
             session.pay_locked_at = now

@@ -7,7 +7,7 @@ PaymentInProgress; on a paid, cancelled or expired session SessionClosed.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from backend.sessions import events, express_callbacks, shipping
 from backend.sessions.change import choose_shipping
 from backend.sessions.create import put_gift_card, record_gift_card
 from backend.sessions.details import Details
+from backend.sessions.express_callbacks import Asked
 from backend.sessions.load import (
     check_not_locked,
     check_open,
@@ -76,14 +77,15 @@ async def visit(ctx: Backend, session_id: str, address: str = "", user_agent: st
 async def set_details(
     ctx: Backend, session_id: str, given: Details | Callable[[dict[str, Any]], Details],
     unmodified_since: str | None = None, *, ask_shop: bool = True,
-) -> None:  # fmt: skip
+) -> Asked:  # fmt: skip
     """Keep the payer's contact details and addresses. DetailsInvalid names every bad field.
 
     A function makes them of the session's body as it is when nobody else changes it any more.
 
     Where the shop calculates shipping by callback, it is asked after the address is kept;
     ShippingUnavailable where that fails, and the details are not done until it succeeds. Without
-    `ask_shop` it has been asked already, by the page that embeds ours (`shop_address`).
+    `ask_shop` it has been asked already, by the page that embeds ours (`shop_address`). Returns
+    what came of asking the shop.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -91,7 +93,8 @@ async def set_details(
         details = given if isinstance(given, Details) else given(session.body)
         ask = await _keep_details(db, session, details, now, ask_shop=ask_shop)
     if ask:
-        await express_callbacks.ask_for_shipping(ctx, session_id)
+        return await express_callbacks.ask_for_shipping(ctx, session_id)
+    return Asked()
 
 
 async def check_details(db: AsyncSession, session: CheckoutSession, details: Details) -> Details:
@@ -140,12 +143,21 @@ async def _keep_details(
 
 
 async def set_shipping_option(
-    ctx: Backend, session_id: str, key: str, unmodified_since: str | None = None
-) -> None:
-    """Choose one of the session's shipping options; the order's amount follows."""
+    ctx: Backend, session_id: str, wanted: str | Mapping[str, Any],
+    unmodified_since: str | None = None,
+) -> None:  # fmt: skip
+    """Choose one of the session's shipping options, by its key or its description; the order's
+    amount follows. InvalidRequest where there is no such one."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
+        key: str | None = wanted if isinstance(wanted, str) else None
+        if not isinstance(wanted, str):
+            # Among those that are offered now: the shop may have changed them since they were read.
+            options = (session.body.get("express") or {}).get("shipping_options") or []
+            key = shipping.find_key(options, wanted)
+        if key is None:
+            raise InvalidRequest("there is no such shipping option")
         if key != session.chosen_shipping:
             await choose_shipping(db, session, key, now)
 
@@ -168,21 +180,22 @@ async def add_gift_card(
     pin_attempts.refuse_again(ctx, session_id.partition(".")[0], asker, number)
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
-        added, _ = await gift_card_of(db, session_id)
         # What cannot be changed anyway costs no try.
         check_open(session, ctx.clock.now(), unmodified_since)
         check_not_locked(ctx, session, ctx.clock.now())
-        if not session.gift_card_use or session.amount == 0:
-            raise refused(Refusal.NOT_OFFERED)
-        account_id, before = session.account_id, added.card if added else None
+        _check_offered(session)
+        account_id = session.account_id
     if not number or not pin:
         raise refused(Refusal.NOT_MATCHED)
     match = await match_number_and_pin(ctx, account_id, number, pin, asker=asker)
     if match is None:
         raise refused(Refusal.NOT_MATCHED)
-    if before == match.card.id and wanted is None:
-        return
     await _add(ctx, session_id, match, wanted, unmodified_since)
+
+
+def _check_offered(session: CheckoutSession) -> None:
+    if not session.gift_card_use or session.amount == 0:
+        raise refused(Refusal.NOT_OFFERED)
 
 
 async def _add(
@@ -191,6 +204,8 @@ async def _add(
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
+        # The shop may have changed the order while the PIN was checked.
+        _check_offered(session)
         added, before = await gift_card_of(db, session_id)
         if added is not None and before is not None and added.card == match.card.id:
             if wanted is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from backend.context import Backend
 from backend.sessions.load import get_session, is_locked
+from backend.sessions.own_names import OwnToPayers
 from backend.sessions.shape import read_session
 
 _SHOWN = (
@@ -46,10 +47,10 @@ async def read_public_session(ctx: Backend, session_id: str) -> dict[str, Any]:
         discounts = express.get("discount_codes") or {}
         if discounts:
             shape["express"]["discount_codes"] = {"max_count": discounts.get("max_count") or 1}
+    own: OwnToPayers = {"operations": _operations(ctx, session_id)}
     if is_locked(ctx, found, ctx.clock.now()):
-        shape["pay_lock"] = {"pay_lock_id": found.pay_lock_id}
-    shape["operations"] = _operations(ctx, session_id)
-    return shape
+        own["pay_lock"] = {"pay_lock_id": str(found.pay_lock_id)}
+    return shape | own
 
 
 def _operations(ctx: Backend, session_id: str) -> list[dict[str, str]]:

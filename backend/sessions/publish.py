@@ -85,7 +85,9 @@ def _push(
     """`{push_to, option}` of a payment to begin, else `{status}`. One push a session."""
     option = next((o for o in session.options if may_push(o, gift_card=False)), None)
     choices = (session.body.get("express") or {}).get("shipping_options")
-    ready = session.details_done and not choices and session.amount > 0
+    # What has to be accepted can only be accepted on the page.
+    asks = any(box.get("required") for box in session.body.get("checkboxes") or [])
+    ready = session.details_done and not choices and not asks and session.amount > 0
     again = any("push_to" in before for before in entries)
     if kind != "app" or option is None or number is None or not ready or again:
         return {"status": "skipped"}

@@ -1,4 +1,5 @@
-"""The bodies of session requests. Unknown fields are kept and given back.
+"""The bodies of session requests. Unknown fields are kept and given back; names that are ours
+(`own_names`) are dropped.
 
 Source: `reference/dintero-api.md#2-checkout-sessions`. Amounts are minor units; `29990.0` is one,
 `29990.5` is none.
@@ -25,6 +26,7 @@ from pydantic import (
 )
 
 from backend.rules.payment_option import OWN_PRODUCTS, PRODUCTS, STANDALONE
+from backend.sessions.own_names import without_ours
 
 MAX_AMOUNT = 10**12
 FLOAT_NOISE = 1e-6
@@ -96,9 +98,10 @@ def _known_zone(value: str) -> str:
 
 _BLANK_ZONE = re.compile(r" (?=\d\d:?\d\d$)")
 _NOT_TO_LEAVE_FOR = frozenset({"javascript", "data", "vbscript", "file", "blob", "about"})
-SignedAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
-Amount = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=MAX_AMOUNT)]
-CardAmount = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_AMOUNT)]
+# The bounds stand first: after the validator, the API's description would not show them.
+SignedAmount = Annotated[int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT), BeforeValidator(whole_number)]
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT), BeforeValidator(whole_number)]
+CardAmount = Annotated[int, Field(ge=1, le=MAX_AMOUNT), BeforeValidator(whole_number)]
 """Of a gift card, what is to be used of it."""
 Number = Annotated[int | float, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 """A quantity, or a percentage: one that can be written."""
@@ -338,5 +341,6 @@ class SessionRequest(Loose):
         return self
 
     def as_body(self) -> dict[str, Any]:
-        """What was sent, with amounts as ints; fields that were not sent are not there."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        """What was sent, with amounts as ints; fields that were not sent are not there, nor what
+        only our answers say."""
+        return without_ours(self.model_dump(mode="json", by_alias=True, exclude_unset=True))

@@ -20,6 +20,7 @@ from backend.errors import SessionNotFound
 from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
 from backend.sessions.load import gift_card_of, share_of
+from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.publish import shown_publish
 from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
 
@@ -46,25 +47,32 @@ async def session_shape(
     events = await _events(db, session.id)
     published = await shown_publish(db, session)
     assert profile is not None and account is not None  # foreign keys hold them
-    shape = copy.deepcopy(session.body)
-    shape |= {
+    # Rows that are older than the rule may still hold what their request said of our names.
+    shape = without_ours(copy.deepcopy(session.body))
+    own: OwnFields = {
         "id": session.id,
         "created_at": iso(session.created_at),
         "updated_at": iso(session.updated_at),
-        "expires_at": iso(session.expires_at),
         "payment_operation": "unscheduled_purchase",
         "events": [_event(event, "events.request_headers" in includes) for event in events],
     }
-    shape |= session.visitor or {}
+    if visitor := session.visitor:
+        if "customer_ip" in visitor:
+            own["customer_ip"] = visitor["customer_ip"]
+        if "user_agent" in visitor:
+            own["user_agent"] = visitor["user_agent"]
     through = (SessionState.PAID, SessionState.ON_HOLD)
     if session.transaction_id is not None and session.state in through:
-        shape["transaction_id"] = session.transaction_id
+        own["transaction_id"] = session.transaction_id
     if session.cancelled_at is not None:
-        shape["cancelled_at"] = iso(session.cancelled_at)
-        shape["cancelled_by"] = session.cancelled_by
+        own["cancelled_at"] = iso(session.cancelled_at)
+        own["cancelled_by"] = session.cancelled_by
     if "initiating_system_request_headers" in includes:
-        shape["initiating_system_request_headers"] = session.initiating_headers
-    shape["metadata"] = {**(shape.get("metadata") or {}), "session:profile_id": session.profile_id}
+        own["initiating_system_request_headers"] = session.initiating_headers
+    shape |= own
+    shape["expires_at"] = iso(session.expires_at)
+    metadata: OwnMetadata = {"session:profile_id": session.profile_id}
+    shape["metadata"] = {**(shape.get("metadata") or {}), **metadata}
     _show_gift_card(session, added, card, shape, now)
     shape["configuration"] = _configuration(session, profile, account)
     if published:

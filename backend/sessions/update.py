@@ -59,29 +59,37 @@ async def update_session(
         session = await lock_session(db, session_id)
         if session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        await _check_push(ctx, db, session, request)
+        may_change = session.pay_lock_id is not None or without_lock
+        if may_change:
+            await _check_push(ctx, db, session, request, now)
         check_open(session, now, None)
-        if session.pay_lock_id is None and not without_lock:
+        if not may_change:
             raise InvalidRequest("the session must be locked first, or update_without_lock set")
         await _change(ctx, db, session, request, now, origin)
         if request.remove_lock:
             await unlock(db, session, now)
         asks = _asks_for_shipping(session, request, force=force_shipping_callback)
     if asks:
-        await ask_for_shipping(ctx, session_id)
+        await ask_for_shipping(ctx, session_id, by_payer=False)
 
 
 async def _check_push(
-    ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate, now: datetime
 ) -> None:
-    """GiftCardTurnsOn where a push is under way that could not be sent after this change."""
+    """GiftCardTurnsOn where a push is under way that could not be sent after this change. What
+    speaks against the change is raised first: a push is not ended for a change that is refused."""
     if session.state != rules.SessionState.PAYING or session.pushed_to is None:
+        return
+    if rules.is_expired(session.expires_at, now):
         return
     body = copy.deepcopy(session.body)
     _merge(session, body, request)
+    check_lines(body["order"])
+    _check_amounts(body["order"])
     profile = await profile_of(db, session.account_id, session.profile_id)
     if decide(ctx, profile, body).gift_card and not session.gift_card_use:
-        raise GiftCardTurnsOn("a push is under way, and with this a gift card could be used")
+        assert session.transaction_id is not None  # a session that is PAYING has one
+        raise GiftCardTurnsOn(session.transaction_id)
 
 
 def _merge(session: CheckoutSession, body: dict[str, Any], request: SessionUpdate) -> None:

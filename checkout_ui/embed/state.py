@@ -14,7 +14,7 @@ import reflex as rx
 from pydantic import ValidationError
 
 from backend import context
-from backend.errors import GavekortError, InvalidRequest, SessionNotFound
+from backend.errors import GavekortError, NotLockable, SessionNotFound
 from backend.sessions.details import Details
 from backend.sessions.lock import lock, release
 from backend.sessions.public import read_public_session
@@ -110,6 +110,7 @@ class EmbedState(Checkout):
         try:
             lock_id = await lock(context.current(), self._session_id())
         except GavekortError:
+            # Whatever the reason, nothing is locked, and the host is told just that.
             self._tell_host(messages.lock_failed())
         else:
             await self._remember_shown()
@@ -173,7 +174,8 @@ class EmbedState(Checkout):
                 return
             self._lock_id = await lock(now, session_id)
             await self._remember_shown()
-        except InvalidRequest:
+        except NotLockable:
+            # Nothing of it changes while the host is asked.
             pass
         except Exception as error:
             self._end()

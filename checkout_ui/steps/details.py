@@ -12,6 +12,7 @@ from backend import context
 from backend.errors import DetailsInvalid, FieldError, ShippingUnavailable
 from backend.sessions import payer
 from backend.sessions.details import Details
+from backend.sessions.express_callbacks import Asked
 from backend.sessions.view import AddressView
 from checkout_ui import texts
 from checkout_ui.addresses import Field as Part
@@ -93,22 +94,27 @@ class DetailsState(Checkout):
                 return
             details = form.details(billing_allowed=self.billing_allowed)
         problem: Exception | None = None
+        asked = Asked()
         try:
-            await payer.set_details(context.current(), self._session_id(), details)
+            asked = await payer.set_details(context.current(), self._session_id(), details)
         except Exception as error:
             problem = error
         async with self:
             self._end()
             if problem is None:
-                await self._saved()
+                await self._saved(changed=asked.anew)
             else:
                 await self._not_saved(problem)
 
-    async def _saved(self) -> None:
+    async def _saved(self, *, changed: bool = False) -> None:
+        """`changed`: while the shop was asked, somebody else changed the order."""
         self._set(open_details="")
         self._form_countries = {}
+        before = self._order()
         await self._refresh()
         self._announce("announced.details_saved")
+        if changed:
+            self._tell_changed(before, "")
         self._move_focus("details-edit")
 
     async def _not_saved(self, error: Exception) -> None:

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from backend import context
 from backend.errors import DiscountRefused
-from backend.sessions.express_callbacks import set_discount_codes
+from backend.sessions.express_callbacks import Asked, ChooseCodes, set_discount_codes
+from checkout_ui import changes
 from checkout_ui.parts import button, field, icon, problem, words
 from checkout_ui.state import Checkout
 
@@ -47,9 +48,10 @@ class DiscountState(Checkout):
                 self._end()
                 self._refuse("in_use")
                 return
-        after = await self._ask([*before, code])
-        if after is None:
+        answer = await self._ask(lambda in_use: [*in_use, code])
+        if answer is None:
             return
+        after, shown = answer
         async with self:
             # Its own spelling of the code is the shop's to choose.
             if any(_same(code, known) for known in after) or set(after) - set(before):
@@ -57,6 +59,8 @@ class DiscountState(Checkout):
                 self._move_focus(_CODE)
             else:
                 self._refuse("not_taken")
+            if shown is not None:
+                self._tell_changed(shown, "")
 
     @rx.event(background=True)
     async def remove(self, code: str):
@@ -65,30 +69,34 @@ class DiscountState(Checkout):
         async with self:
             if not self._begin(f"discount {code}"):
                 return
-            view = await self._read()
-            before = [] if view is None else list(view.discount_codes)
-        after = await self._ask([known for known in before if known != code])
-        if after is None:
+        answer = await self._ask(lambda in_use: [known for known in in_use if known != code])
+        if answer is None:
             return
+        after, shown = answer
         async with self:
             if code in after:
                 self._refuse("callback_failed")
             else:
                 self._announce("announced.discount_removed", amount=self.sums.to_pay)
                 self._move_focus("discount-summary")
+            if shown is not None:
+                self._tell_changed(shown, "")
 
-    async def _ask(self, codes: list[str]) -> list[str] | None:
-        """The codes in use after the shop was asked; None where it was not to be had, which the
-        page says. What was asked for is over then."""
+    async def _ask(self, codes: ChooseCodes) -> tuple[list[str], changes.Order | None] | None:
+        """The codes in use after the shop was asked, and, where somebody else changed the order in
+        the meantime, the order as it was shown before. None where the shop was not to be had, which
+        the page says. What was asked for is over then."""
         failed: Exception | None = None
+        asked = Asked()
         try:
-            await set_discount_codes(
+            asked = await set_discount_codes(
                 context.current(), self._session_id(), codes, source=self._source()
             )
         except Exception as error:
             failed = error
         async with self:
             self._end()
+            before = self._order()
             if isinstance(failed, DiscountRefused):
                 await self._refresh()
                 self._refuse(failed.reason)
@@ -96,7 +104,8 @@ class DiscountState(Checkout):
                 await self._fail(failed)
             else:
                 view = await self._refresh()
-                return None if view is None else list(view.discount_codes)
+                shown = before if asked.anew else None
+                return None if view is None else (list(view.discount_codes), shown)
         return None
 
     def _refuse(self, reason: str) -> None:

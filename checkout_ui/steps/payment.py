@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from backend import context
 from backend.errors import (
+    ConsentMissing,
     DetailsMissing,
     GiftCardRefused,
     PaymentOptionNotAllowed,
@@ -48,6 +49,15 @@ class _Form(BaseModel):
     """And the order's: with a gift card that pays it all, nothing remains whatever it costs."""
 
 
+def _ticked(form_data: dict[str, Any]) -> frozenset[str]:
+    """The ids of the checkboxes that are ticked: a browser sends no others."""
+    return frozenset(
+        name.removeprefix(_CONSENT)
+        for name, value in form_data.items()
+        if isinstance(name, str) and name.startswith(_CONSENT) and value
+    )
+
+
 class PaymentState(Checkout):
     @rx.event(background=True)
     async def press_pay(self, form_data: dict[str, Any]):
@@ -73,6 +83,7 @@ class PaymentState(Checkout):
                 language,
                 on_phone=on_phone,
                 expected_order=form.seen_order,
+                accepted=_ticked(form_data),
                 push_to=await self._push_to(option, form_data),
             )
         except PhoneInvalid:
@@ -148,12 +159,17 @@ class PaymentState(Checkout):
         view = await self._read()
         if view is None:
             return False
-        names = [f"{_CONSENT}{box.id}" for box in view.checkboxes if box.required]
-        missing = [name for name in names if not form_data.get(name)]
-        self._set(errors={name: self._text("error.consent") for name in missing})
-        if missing:
-            self._move_focus(missing[0])
-        return not missing
+        ticked = _ticked(form_data)
+        required = [box.id for box in view.checkboxes if box.required]
+        return not self._ask_consents([box for box in required if box not in ticked])
+
+    def _ask_consents(self, missing: list[str]) -> bool:
+        """Say at each of these checkboxes that it is to be ticked; whether there are any."""
+        names = [f"{_CONSENT}{box}" for box in missing]
+        self._set(errors={name: self._text("error.consent") for name in names})
+        if names:
+            self._move_focus(names[0])
+        return bool(names)
 
     async def _remembered(self, form_data: dict[str, Any], result: PayResult) -> str:
         """Where the browser is told who its payer is; a payment never fails for that."""
@@ -194,6 +210,9 @@ class PaymentState(Checkout):
         elif isinstance(error, DetailsMissing):
             await self._refresh()
             self._tell("notice.details_missing")
+        elif isinstance(error, ConsentMissing):
+            await self._refresh()
+            self._ask_consents([e.field.partition(".")[2] for e in error.errors])
         else:
             await self._fail(error)
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from backend import context
 from backend.errors import CodeNotSent, CodeRefused, DetailsInvalid, ShippingUnavailable
 from backend.sessions import confirm, payer, returning
+from backend.sessions.express_callbacks import Asked
 from checkout_ui.parts import button, field, icon, words
 from checkout_ui.state import Checkout
 
@@ -103,9 +104,10 @@ class ReturningState(Checkout):
                 return
             source, session_id = self._source(), self._session_id()
         failed: Exception | None = None
+        asked = Asked()
         try:
             details = await confirm.confirm_code(context.current(), session_id, code, source)
-            await payer.set_details(context.current(), session_id, details)
+            asked = await payer.set_details(context.current(), session_id, details)
         except Exception as error:
             failed = error
         async with self:
@@ -114,11 +116,14 @@ class ReturningState(Checkout):
                 self._refuse()
                 return
             if failed is None or isinstance(failed, DetailsInvalid | ShippingUnavailable):
+                before = self._order()
                 await self._refresh()
                 self._set(masked="", code_sent=False, filled=self.filled + 1)
                 if failed is None:
                     self._announce("returning.filled")
                     self._move_focus("details-edit")
+                    if asked.anew:
+                        self._tell_changed(before, "")
                 else:
                     self._tell("returning.incomplete")
                 return

@@ -155,10 +155,10 @@ async def test_a_discount_code_changes_the_order(local: Merchant, shop: Callback
         return 200, json.dumps(answer).encode()
 
     shop.answer = discount
-    assert await set_discount_codes(local.ctx, session_id, ["TEN"])
+    assert (await set_discount_codes(local.ctx, session_id, ["TEN"])).taken
     shown = await local.view(session_id)
     assert (shown.order_amount, shown.discount_codes) == (36000, ("TEN",))
-    assert not await set_discount_codes(local.ctx, session_id, ["NO"])
+    assert not (await set_discount_codes(local.ctx, session_id, ["NO"])).taken
     shown = await local.view(session_id)
     assert (shown.order_amount, shown.discount_codes) == (40000, ())
     with pytest.raises(DiscountRefused) as refused:

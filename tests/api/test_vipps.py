@@ -249,6 +249,13 @@ async def test_a_change_that_turns_gift_cards_on_ends_the_push(
     path = f"/v1/sessions/{session_id}?update_without_lock=true"
     same = await merchant.api.put(path, json={"order": {"amount": 40000, "items": [item]}})
     assert (same.status_code, same.json()["error"]["code"]) == (409, "PAYMENT_IN_PROGRESS")
+    # What is refused anyway ends no push either.
+    twice = {"amount": 80000, "items": [whole, whole]}
+    for order, status in (({"amount": 1, "items": [whole]}, 400), (twice, 400)):
+        refused = await merchant.api.put(path, json={"order": order})
+        assert refused.status_code == status, refused.text
+    locked = await merchant.api.put(path.partition("?")[0], json={"order": {"items": [whole]}})
+    assert locked.status_code == 409, locked.text
     (pushed,) = vipps.pushes(str(transaction.psp_reference))
     assert pushed["state"] == "CREATED"
     changed = await merchant.api.put(path, json={"order": {"amount": 40000, "items": [whole]}})

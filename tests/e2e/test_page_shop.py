@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.callback_server import CallbackServer
 from tests.support.demo import Demo, Merchant, Shop
-from tests.support.payer import APPROVED, Payer, violations
+from tests.support.payer import APPROVED, Payer, violations, written
 
 NewPayer = Callable[..., Payer]
 
@@ -288,6 +288,45 @@ def test_a_discount_code_is_taken_and_taken_away(
     payer.pay_with(APPROVED)
     payer.at_shop()
     assert merchant.transaction(shop.returned[0]["transaction_id"])["amount"] == 30000
+
+
+def test_what_the_shop_changes_while_it_checks_a_code_is_said(
+    payer: Payer, merchant: Merchant, callbacks: CallbackServer, shop: Shop
+) -> None:
+    """It is asked about 400.00, raises the order to 500.00, and answers about the 400.00."""
+
+    def fifty_off(body: dict[str, Any]) -> tuple[int, bytes]:
+        order = body["order"]
+        amount = sum(i["amount"] for i in order["items"] if i.get("type") != "correction") - 5000
+        answer = {"order": {"amount": amount, "discount_codes": order["discount_codes"]}}
+        return 200, json.dumps(answer).encode()
+
+    callbacks.answer = fifty_off
+    session = merchant.session(express=discounted(callbacks))
+    payer.open(session)
+    payer.give_details()
+    payer.shows_total("400,00 kr")
+    payer["#discount-summary"].click()
+    callbacks.hold()
+    give_code(payer, "SPRING")
+    expect(payer["#discount-apply"]).to_have_attribute("aria-busy", "true")
+    for _ in range(200):
+        if callbacks.asked:
+            break
+        payer.page.wait_for_timeout(50)
+    merchant.change(session, 50000, without_lock=True)
+    callbacks.let_go()
+    expect(payer["#discount-codes"]).to_contain_text("SPRING")
+    payer.shows_total("450,00 kr")
+    expect(payer["#changed"]).to_contain_text(written("400,00 kr"))
+    expect(payer["#changed"]).to_contain_text(written("450,00 kr"))
+    payer.announced("450,00 kr")
+    assert [body["order"]["amount"] for body in callbacks.asked] == [40000, 50000]
+    check(payer)
+    payer.press_pay()
+    payer.pay_with(APPROVED)
+    payer.at_shop()
+    assert merchant.transaction(shop.returned[0]["transaction_id"])["amount"] == 45000
 
 
 def test_a_shop_that_does_not_answer_for_a_code(

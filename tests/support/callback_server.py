@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import threading
@@ -11,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Answer = tuple[int, bytes]
+LONGEST_HELD = 30
+"""Seconds. A test that never lets an answer go fails, and does not hang."""
 
 
 class CallbackServer:
@@ -20,6 +23,8 @@ class CallbackServer:
         self.asked: list[dict[str, Any]] = []
         self.answer: Callable[[dict[str, Any]], Answer] = lambda body: (500, b"")
         self.delay = 0.0
+        self._may_answer = threading.Event()
+        self._may_answer.set()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -27,6 +32,7 @@ class CallbackServer:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 server.asked.append(body)
                 time.sleep(server.delay)
+                server._may_answer.wait(LONGEST_HELD)
                 status, content = server.answer(body)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -45,6 +51,21 @@ class CallbackServer:
         content = json.dumps(body).encode()
         self.answer = lambda _asked: (status, content)
 
+    def hold(self) -> None:
+        """Hear what is asked, and answer nothing until `let_go`."""
+        self._may_answer.clear()
+
+    def let_go(self) -> None:
+        self._may_answer.set()
+
+    async def is_asked(self, times: int = 1) -> None:
+        """Return when so many questions have come."""
+        for _ in range(1500):
+            if len(self.asked) >= times:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"asked {len(self.asked)} times")
+
     @contextlib.contextmanager
     def running(self) -> Iterator[CallbackServer]:
         thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -52,6 +73,7 @@ class CallbackServer:
         try:
             yield self
         finally:
+            self.let_go()
             self._server.shutdown()
             self._server.server_close()
             thread.join(5)

@@ -104,7 +104,8 @@ class Merchant:
     async def press_pay(self, session_id: str) -> PayResult:
         shown = await self.view(session_id)
         option = OPTION if shown.to_pay else None
-        return await pay(self.ctx, session_id, option, shown.to_pay, "nb")
+        ticked = [box.id for box in shown.checkboxes]
+        return await pay(self.ctx, session_id, option, shown.to_pay, "nb", accepted=ticked)
 
     async def come_back(self, url: str) -> str:
         """Follow the provider's redirect to us; where we send the payer then."""

@@ -44,6 +44,10 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 Includes = Annotated[list[str] | None, Query()]
 
 
+AmountFilter = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""What a column of amounts can hold."""
+
+
 class CardQuery(BaseModel):
     """`amount_available` exactly, or from `.gte` to `.lte`; minor units."""
 
@@ -51,9 +55,9 @@ class CardQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     starting_after: str | None = None
-    amount_available: int | None = None
-    amount_available_gte: int | None = Field(default=None, alias="amount_available.gte")
-    amount_available_lte: int | None = Field(default=None, alias="amount_available.lte")
+    amount_available: AmountFilter | None = None
+    amount_available_gte: AmountFilter | None = Field(default=None, alias="amount_available.gte")
+    amount_available_lte: AmountFilter | None = Field(default=None, alias="amount_available.lte")
     include_deleted: bool = False
 
 

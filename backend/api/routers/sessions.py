@@ -21,6 +21,7 @@ from backend.payments.push import create_and_push, update_and_end_push
 from backend.sessions.events import Request as Origin_
 from backend.sessions.links import POP_OUT_COOKIE, pop_out_link, view_link
 from backend.sessions.listing import SessionFilter, list_sessions
+from backend.sessions.own_names import OwnOfCreated
 from backend.sessions.publish import read_publish
 from backend.sessions.request import Moment, SessionRequest
 from backend.sessions.shape import read_session
@@ -67,15 +68,13 @@ async def _create(
     await limits.spend(ctx, rules.SESSIONS, caller.client_id)
     strict = "strict-session-amounts" in [t.strip() for t in toggles.split(",")]
     session_id = await create_and_push(ctx, caller, body, origin, strict_amounts=strict)
-    answer: dict[str, Any] = {
-        "id": session_id,
-        "url": view_link(ctx.settings.base_url, session_id),
-    }
+    answer = {"id": session_id, "url": view_link(ctx.settings.base_url, session_id)}
+    own: OwnOfCreated = {}
     if body.configuration is not None and body.configuration.publish:
-        answer["publish"] = await read_publish(ctx, session_id)
+        own["publish"] = await read_publish(ctx, session_id)
     if include_session:
-        answer["session"] = await read_session(ctx, caller.account_id, session_id)
-    return answer
+        own["session"] = await read_session(ctx, caller.account_id, session_id)
+    return {**answer, **own}
 
 
 @router.get("/sessions")

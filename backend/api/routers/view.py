@@ -15,22 +15,26 @@ from backend.api.cookies import clear_customer, customer_cookie, set_customer
 from backend.api.deps import Context
 from backend.api.source import source_of
 from backend.context import Backend
-from backend.errors import FieldError, GavekortError, InvalidRequest
+from backend.errors import FieldError, InvalidRequest
 from backend.payments import takeback
-from backend.payments.attempts import abandon, reopen
-from backend.payments.pay import PayResult, pay
+from backend.payments.attempts import abandon
+from backend.payments.pay import Press, pay_otherwise
 from backend.payments.push import phone_to_push_to
 from backend.sessions import payer, returning
 from backend.sessions.details import Details, address_from
 from backend.sessions.express_callbacks import set_discount_codes
-from backend.sessions.load import get_session
 from backend.sessions.lock import lock
 from backend.sessions.public import read_public_session
 from backend.sessions.qr_code import qr_code
-from backend.sessions.read import read_view
-from backend.sessions.request import Address, CardAmount, Flag, Loose, ShippingOption, Text
-from backend.sessions.shipping import find_key
-from backend.sessions.view import PageState
+from backend.sessions.request import (
+    Address,
+    Amount,
+    CardAmount,
+    Flag,
+    Loose,
+    ShippingOption,
+    Text,
+)
 
 router = strict_router()
 Unmodified = Annotated[str | None, Header(alias="If-Unmodified-Since")]
@@ -59,12 +63,31 @@ class DiscountCodesRequest(Loose):
     discount_codes: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=10)]
 
 
+class Tick(Loose):
+    """One of the session's checkboxes, as the payer has left it."""
+
+    id: Text
+    checked: Flag
+
+
+Ticks = Annotated[tuple[Tick, ...], Field(max_length=2)]
+
+
+def _ticked(boxes: tuple[Tick, ...] | None) -> frozenset[str]:
+    return frozenset(box.id for box in boxes or () if box.checked)
+
+
 class PayRequest(Loose):
     payment_product_type: Text
     phone_number: Text | None = None
     remember_me: Flag | None = None
-    amount: Annotated[int, Field(ge=0)] | None = None
+    amount: Amount | None = None
     """What the payer was shown (minor units); without it, whatever is left to pay."""
+    checkboxes: Ticks | None = None
+
+
+class OperationsRequest(Loose):
+    checkboxes: Ticks | None = None
 
 
 @router.get("/view/{session_id}/session")
@@ -145,13 +168,8 @@ async def put_shipping_option(
     session_id: str, body: ShippingOption, ctx: Context, response: Response,
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
-    async with ctx.db.reading() as db:
-        session = await get_session(db, session_id)
-    options = (session.body.get("express") or {}).get("shipping_options") or []
-    key = find_key(options, body.model_dump(mode="json"))
-    if key is None:
-        raise InvalidRequest("there is no such shipping option")
-    await payer.set_shipping_option(ctx, session_id, key, unmodified_since)
+    wanted = body.model_dump(mode="json")
+    await payer.set_shipping_option(ctx, session_id, wanted, unmodified_since)
     return await _shown(ctx, session_id, response)
 
 
@@ -161,10 +179,10 @@ async def put_discount_codes(
     response: Response, unmodified_since: Unmodified = None,
 ) -> dict[str, Any] | Response:  # fmt: skip
     """200 with the session, or 204 where the codes give no discount."""
-    source = source_of(ctx, request)
-    if not await set_discount_codes(
-        ctx, session_id, body.discount_codes, unmodified_since, source=source
-    ):
+    asked = await set_discount_codes(
+        ctx, session_id, body.discount_codes, unmodified_since, source=source_of(ctx, request)
+    )
+    if not asked.taken:
         return Response(status_code=204)
     return await _shown(ctx, session_id, response)
 
@@ -212,10 +230,15 @@ async def abandon_session(session_id: str, ctx: Context) -> RedirectResponse:
 @router.post("/view/{session_id}/payments/{payment_product_type}")
 async def payment_operations(
     session_id: str, payment_product_type: str, ctx: Context, language: Language = "en",
-    unmodified_since: Unmodified = None,
+    unmodified_since: Unmodified = None, body: OperationsRequest | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Start to pay: where the payer goes now."""
-    result = await _pay(ctx, session_id, payment_product_type, None, language, unmodified_since)
+    """Start to pay: where the payer goes now. The body is only needed for what has to be accepted
+    (`checkboxes`, as for `pay`)."""
+    press = Press(
+        payment_product_type, None, language, accepted=_ticked(body.checkboxes if body else None),
+        unmodified_since=unmodified_since,
+    )  # fmt: skip
+    result = await pay_otherwise(ctx, session_id, press)
     operation = {"rel": f"{result.state}-payment", "method": "GET", "content_type": "text/html"}
     listed = [{**operation, "href": result.url}] if result.url else []
     return {"operations": listed}
@@ -230,10 +253,19 @@ async def pay_session(
     what `phone_number` does for the options that can. `qr_code` (an image as a `data:` URI) where
     `redirect_url` opens an app, for a payer whose app is on another device. 202 with `poll_url`
     while the provider has not answered; a refusal is a 200 with `error`, since another option may
-    be tried. `remember_me` sets or clears the cookie by which this browser is recognised."""
+    be tried. `remember_me` sets or clears the cookie by which this browser is recognised.
+    `checkboxes` (`id`, `checked`) says which of the session's checkboxes the payer has ticked: 400
+    where a required one is not among them.
+
+    The same press again goes on with the payment under way; another option ends that one first. Any
+    other conflict is refused, and leaves it as it is."""
     type_ = body.payment_product_type
     push_to = await phone_to_push_to(ctx, session_id, type_, body.phone_number)
-    result = await _pay(ctx, session_id, type_, body.amount, language, unmodified_since, push_to)
+    press = Press(
+        type_, body.amount, language, push_to=push_to, accepted=_ticked(body.checkboxes),
+        unmodified_since=unmodified_since,
+    )  # fmt: skip
+    result = await pay_otherwise(ctx, session_id, press)
     if body.remember_me is not None and result.state != "refused":
         await _remember(ctx, session_id, body.remember_me, request, response)
     poll = f"{ctx.settings.base_url}/v1/view/{session_id}/session"
@@ -263,21 +295,3 @@ async def _remember(
         return
     await returning.forget(ctx, session_id, cookie)
     clear_customer(ctx, response, await returning.account_of(ctx, session_id))
-
-
-async def _pay(
-    ctx: Backend, session_id: str, type_: str, amount: int | None, language: str,
-    unmodified_since: str | None, push_to: str | None = None,
-) -> PayResult:  # fmt: skip
-    shown = await read_view(ctx, session_id)
-    to_pay = shown.to_pay if amount is None else amount
-    option = type_ if shown.to_pay > 0 or shown.state is PageState.PAYING else None
-    push_to = push_to if option is not None else None
-    try:
-        return await pay(ctx, session_id, option, to_pay, language, unmodified_since, push_to)
-    except GavekortError:
-        if shown.state is not PageState.PAYING:
-            raise
-        # Another option than the one under way: that one is ended first, at its provider.
-        await reopen(ctx, session_id)
-        return await pay(ctx, session_id, option, to_pay, language, unmodified_since, push_to)

@@ -1,0 +1,112 @@
+"""The names that are ours in a session: what our answers write themselves.
+
+A request may send any field, and unknown ones are kept and given back. One of these names would
+say what only we may say, such as that the session is paid. So a request's is dropped. The answers
+write through these types: a new field has to be named here before it can be written, and is dropped
+from requests by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+
+class OwnFields(TypedDict, total=False):
+    """Of a session as its merchant reads it. `expires_at` is the request's to say."""
+
+    id: str
+    created_at: str
+    updated_at: str
+    payment_operation: str
+    events: list[dict[str, Any]]
+    customer_ip: str
+    user_agent: str
+    transaction_id: str
+    cancelled_at: str
+    cancelled_by: str | None
+    initiating_system_request_headers: dict[str, Any]
+
+
+class OwnToPayers(TypedDict, total=False):
+    """Of a session as its payer reads it, besides."""
+
+    pay_lock: dict[str, str]
+    operations: list[dict[str, str]]
+
+
+class OwnOfCreated(TypedDict, total=False):
+    """Of the answer to a new session, besides `id` and `url`, which the request has as well."""
+
+    publish: list[dict[str, Any]]
+    session: dict[str, Any]
+
+
+class OwnOfOrder(TypedDict, total=False):
+    gift_cards: list[dict[str, Any]]
+
+
+class OwnOfConfiguration(TypedDict, total=False):
+    merchant: dict[str, Any]
+
+
+class OwnOfProduct(TypedDict, total=False):
+    """Of a payment product in `configuration`."""
+
+    payability: str
+
+
+OwnMetadata = TypedDict(
+    "OwnMetadata",
+    {
+        "session:profile_id": str,
+        "merchant_name": str,
+        "merchant_country": str,
+        "event_reference": str,
+        "gateway:id": str,
+    },
+    total=False,
+)
+"""Of the metadata of a session and of its transaction."""
+
+NAMES = frozenset(
+    {*OwnFields.__annotations__, *OwnToPayers.__annotations__, *OwnOfCreated.__annotations__}
+    # The lock is shown as `pay_lock` alone.
+    | {"pay_lock_id"}
+)
+_PARTS: Mapping[str, frozenset[str]] = {
+    "order": frozenset(OwnOfOrder.__annotations__),
+    "configuration": frozenset(OwnOfConfiguration.__annotations__),
+    "metadata": frozenset(OwnMetadata.__annotations__),
+}
+_OF_PRODUCT = frozenset(OwnOfProduct.__annotations__)
+
+
+def without_ours(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A session's body, as a request sends it, without what is ours to say."""
+    kept = {name: value for name, value in body.items() if name not in NAMES}
+    for part, names in _PARTS.items():
+        if isinstance(kept.get(part), dict):
+            kept[part] = _without(kept[part], names)
+    configuration = kept.get("configuration")
+    if isinstance(configuration, dict):
+        kept["configuration"] = {name: _products(of) for name, of in configuration.items()}
+    return kept
+
+
+def without_our_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    return _without(metadata or {}, _PARTS["metadata"])
+
+
+def _without(part: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name not in names}
+
+
+def _products(group: Any) -> Any:
+    """A payment type with its products, or one that stands alone."""
+    if not isinstance(group, dict):
+        return group
+    return {
+        name: _without(product, _OF_PRODUCT) if isinstance(product, dict) else product
+        for name, product in _without(group, _OF_PRODUCT).items()
+    }

@@ -1,0 +1,441 @@
+"""An answer that comes late meets a session that somebody has changed: what is newer stays.
+
+The shop's server thinks about a discount code or an address. Meanwhile the shop changes the order,
+cancels it, or locks it; the payer pays, or asks for something else in another tab; time runs out.
+Whatever happens, the last change that was answered stands, and the acquirer is asked for the
+amount of the order as it stands, and never for more than was shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from backend.payments.attempts import reopen
+from backend.sessions.express_callbacks import set_discount_codes
+from tests.api.paying import ahead, at_acquirer, transactions_of
+from tests.support.callback_server import CallbackServer
+from tests.support.card_gateway import Acquirer
+from tests.support.checkout import BASE_URL, OPTION, Merchant
+
+ADDRESS = {
+    "first_name": "Kari", "last_name": "Nordmann", "address_line": "Storgata 1",
+    "postal_code": "0155", "postal_place": "Oslo", "country": "NO",
+    "email": "kari@example.com", "phone_number": "+4799887766",
+}  # fmt: skip
+HOME = {"id": "home", "line_id": "s1", "amount": 1000, "operator": "Posten", "title": "Home"}
+FREE = {"id": "free", "line_id": "s2", "amount": 0, "operator": "Posten", "title": "Free"}
+OFF = {"TEN": 10, "HALF": 50}
+"""What a code takes off, in percent of the items."""
+
+
+def answer_of_the_shop(asked: dict[str, Any]) -> tuple[int, bytes]:
+    """As a shop calculates: from the items that it is shown, and nothing else."""
+    order = asked["order"]
+    items = [item for item in order["items"] if item["id"] == "goods"]
+    codes = [code for code in order.get("discount_codes") or [] if code in OFF]
+    goods = sum(item["amount"] for item in items)
+    off = sum(goods * OFF[code] // 100 for code in codes)
+    answer: dict[str, Any] = {
+        "order": {
+            "amount": goods - off,
+            "items": [
+                *items,
+                *([{"id": "off", "line_id": "off", "amount": -off, "quantity": 1}] if off else []),
+            ],
+            "discount_codes": codes,
+        }
+    }
+    if order.get("shipping_address"):
+        near = order["shipping_address"]["postal_code"].startswith("0")
+        answer["shipping_options"] = [HOME if near else {**HOME, "amount": 5000}]
+    return 200, json.dumps(answer).encode()
+
+
+@dataclass
+class Crossing:
+    """One session whose shop answers when it is told to."""
+
+    merchant: Merchant
+    acquirer: Acquirer
+    payer: httpx.AsyncClient
+    shop: CallbackServer
+    session_id: str = ""
+    under_way: list[asyncio.Task[httpx.Response]] = field(default_factory=list)
+
+    async def begin(self) -> None:
+        """An order of 400.00 whose payer has given an address, to which shipping costs 10.00."""
+        self.shop.answer = answer_of_the_shop
+        express = {
+            "shipping_options": [],
+            "shipping_address_callback_url": self.shop.url,
+            "discount_codes": {"max_count": 2, "callback_url": self.shop.url},
+        }
+        item = {"id": "goods", "line_id": "1", "amount": 40000, "quantity": 1}
+        order = {"amount": 40000, "currency": "NOK", "merchant_reference": "m", "items": [item]}
+        until = (self.merchant.clock.now() + timedelta(hours=1)).isoformat()
+        self.session_id = await self.merchant.session(
+            express=express, order=order, expires_at=until
+        )
+        assert (await self.give_address("0155")).status_code == 200
+        assert await self.amount() == 41000
+        self.shop.asked.clear()
+
+    async def give_address(self, postal_code: str) -> httpx.Response:
+        path = f"/v1/view/{self.session_id}/session/order/shipping_address"
+        return await self.payer.put(path, json={**ADDRESS, "postal_code": postal_code})
+
+    async def use_codes(self, *codes: str, **headers: str) -> httpx.Response:
+        path = f"/v1/view/{self.session_id}/session/order/discount_codes"
+        return await self.payer.put(path, json={"discount_codes": list(codes)}, headers=headers)
+
+    async def put_order(
+        self, amount: int, express: dict[str, Any] | None = None, query: str = ""
+    ) -> httpx.Response:
+        """The shop's own change: goods for `amount`, and no discount. With shipping options in it
+        the shop is not asked for them."""
+        item = {"id": "goods", "line_id": "1", "amount": amount, "quantity": 1}
+        order = {"amount": amount, "items": [item], "discount_codes": []}
+        path = f"/v1/sessions/{self.session_id}?update_without_lock=true{query}"
+        asks = {"shipping_options": [HOME]} if express is None else express
+        return await self.merchant.api.put(path, json={"order": order, "express": asks})
+
+    async def pay(self, **more: Any) -> httpx.Response:
+        path = f"/v1/sessions/{self.session_id}/pay"
+        return await self.payer.post(path, json={"payment_product_type": OPTION, **more})
+
+    async def start(self, call: Awaitable[httpx.Response], asked: int = 1) -> None:
+        """Begin what waits for the shop, until the shop has heard of it."""
+        self.shop.hold()
+        self.under_way.append(asyncio.ensure_future(call))
+        await self.shop.is_asked(asked)
+
+    async def end(self) -> httpx.Response:
+        self.shop.let_go()
+        return await asyncio.wait_for(self.under_way.pop(0), 20)
+
+    async def amount(self) -> int:
+        """Of the order: the payer, the shop and the page read the same."""
+        shown = (await self.payer.get(f"/v1/view/{self.session_id}/session")).json()
+        read = await self.merchant.get(f"/v1/sessions/{self.session_id}")
+        page = await self.merchant.view(self.session_id)
+        assert shown["order"]["amount"] == read["order"]["amount"] == page.order_amount
+        return int(page.order_amount)
+
+    async def codes(self) -> list[str]:
+        return list((await self.merchant.view(self.session_id)).discount_codes)
+
+    async def is_paid_as_it_stands(self, amount: int, card: int = 0) -> None:
+        """The acquirer is asked for what is shown, once, and not before what was shown is right.
+        `card`: what of it a gift card pays."""
+        assert await self.amount() == amount
+        for stale in {41000, amount + 1, amount - 1} - {amount - card}:
+            refused = await self.pay(amount=stale)
+            assert (refused.status_code, stale) == (409, stale), refused.text
+        assert await self.asked_amounts() == []
+        started = await self.pay(amount=amount - card)
+        assert started.status_code == 200, started.text
+        assert await self.asked_amounts() == [amount - card]
+        back = self.acquirer.pay(started.json()["redirect_url"]).headers["location"]
+        await self.merchant.come_back(back)
+        session = await self.merchant.get(f"/v1/sessions/{self.session_id}")
+        paid = await self.merchant.transaction(session["transaction_id"])
+        assert (paid["status"], paid["amount"]) == ("AUTHORIZED", amount)
+        await self.merchant.audit()
+
+    async def asked_amounts(self) -> list[int]:
+        """What the acquirer was asked for, in this session."""
+        ours = {one.id for one in await transactions_of(self.merchant, self.session_id)}
+        pages = await at_acquirer(self.merchant, self.acquirer)
+        return [page["amount_total"] for page in pages if page["client_reference_id"] in ours]
+
+
+@pytest.fixture
+def shop() -> Iterator[CallbackServer]:
+    with CallbackServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+async def crossing(
+    merchant: Merchant, acquirer: Acquirer, shop: CallbackServer
+) -> AsyncIterator[Crossing]:
+    merchant.ctx.settings.allow_insecure_callbacks = True
+    transport = merchant.api._transport
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as payer:
+        one = Crossing(merchant, acquirer, payer, shop)
+        await one.begin()
+        yield one
+        shop.let_go()
+        await asyncio.gather(*one.under_way, return_exceptions=True)
+
+
+async def test_the_shops_order_is_not_overwritten_by_an_older_discount(crossing: Crossing) -> None:
+    """The reported case: asked about 400.00, the shop raises the order to 500.00 before it
+    answers. Its answer is about an order that is not there any more, and it is asked again."""
+    await crossing.start(crossing.use_codes("TEN"))
+    put = await crossing.put_order(50000)
+    assert (put.status_code, put.json()["order"]["amount"]) == (200, 51000)
+    answer = await crossing.end()
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["order"]["amount"] == 46000
+    assert [asked["order"]["amount"] for asked in crossing.shop.asked] == [41000, 51000]
+    assert await crossing.codes() == ["TEN"]
+    await crossing.is_paid_as_it_stands(46000)
+
+
+async def test_the_shops_order_is_not_overwritten_by_an_older_shipping_answer(
+    crossing: Crossing,
+) -> None:
+    await crossing.start(crossing.give_address("9008"))
+    assert (await crossing.put_order(50000)).status_code == 200
+    answer = await crossing.end()
+    assert answer.status_code == 200, answer.text
+    assert len(crossing.shop.asked) == 2
+    await crossing.is_paid_as_it_stands(55000)
+
+
+@pytest.mark.parametrize("forced", [False, True])
+async def test_two_changes_of_the_shop_cross(crossing: Crossing, forced: bool) -> None:
+    """A change without options asks the shop too, and waits for it. The one that comes while it
+    waits is not undone by its answer."""
+    asks = {"shipping_address_callback_url": crossing.shop.url}
+    query = "&force_shipping_address_callback=true" if forced else ""
+    if forced:
+        asks = {**asks, "shipping_options": [HOME]}  # type: ignore[dict-item]
+    await crossing.start(crossing.put_order(50000, express=asks, query=query))
+    assert (await crossing.put_order(60000)).status_code == 200
+    first = await crossing.end()
+    assert first.status_code == 200, first.text
+    assert [asked["order"]["amount"] for asked in crossing.shop.asked] == [51000, 61000]
+    await crossing.is_paid_as_it_stands(61000)
+
+
+async def test_a_change_that_keeps_its_lock_may_ask_for_shipping(crossing: Crossing) -> None:
+    """The lock is the shop's own: it keeps the payer out, and not the shop."""
+    view = f"/v1/view/{crossing.session_id}/session"
+    assert (await crossing.payer.post(f"{view}/lock")).status_code == 200
+    path = f"/v1/sessions/{crossing.session_id}"
+    item = {"id": "goods", "line_id": "1", "amount": 50000, "quantity": 1}
+    body = {"order": {"amount": 50000, "items": [item]}, "remove_lock": False}
+    answer = await crossing.merchant.api.put(path, json=body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["order"]["amount"] == 51000
+    assert (await crossing.pay()).status_code == 409
+
+
+async def test_two_codes_of_two_tabs_cross(crossing: Crossing) -> None:
+    """Each tab sends all the codes that it knows: the last one that was answered stands, and its
+    amount with it, never one tab's code with the other's amount."""
+    await crossing.start(crossing.use_codes("TEN"))
+    await crossing.start(crossing.use_codes("HALF"), asked=2)
+    crossing.shop.let_go()
+    answers = await asyncio.gather(*crossing.under_way)
+    crossing.under_way.clear()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    [code] = await crossing.codes()
+    await crossing.is_paid_as_it_stands({"TEN": 37000, "HALF": 21000}[code])
+
+
+async def test_a_page_adds_its_code_to_those_in_use_by_then(crossing: Crossing) -> None:
+    """The page asks for one more code, whichever there are: another tab's is not taken away."""
+    ctx, session_id = crossing.merchant.ctx, crossing.session_id
+
+    async def add(code: str) -> None:
+        await set_discount_codes(ctx, session_id, lambda in_use: [*in_use, code])
+
+    crossing.shop.hold()
+    tabs = [asyncio.ensure_future(add(code)) for code in ("TEN", "HALF")]
+    await crossing.shop.is_asked(2)
+    crossing.shop.let_go()
+    await asyncio.gather(*tabs)
+    assert sorted(await crossing.codes()) == ["HALF", "TEN"]
+    await crossing.is_paid_as_it_stands(17000)
+
+
+async def test_an_address_and_a_code_cross(crossing: Crossing) -> None:
+    await crossing.start(crossing.give_address("9008"))
+    await crossing.start(crossing.use_codes("TEN"), asked=2)
+    crossing.shop.let_go()
+    answers = await asyncio.gather(*crossing.under_way)
+    crossing.under_way.clear()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert await crossing.codes() == ["TEN"]
+    await crossing.is_paid_as_it_stands(41000)  # 360.00 and 50.00 to Tromsø
+
+
+async def test_who_asks_for_an_unchanged_session_is_told_and_not_asked_again(
+    crossing: Crossing,
+) -> None:
+    session = (await crossing.payer.get(f"/v1/view/{crossing.session_id}/session")).json()
+    since = {"If-Unmodified-Since": session["updated_at"]}
+    crossing.merchant.clock.ahead += timedelta(seconds=2)
+    await crossing.start(crossing.use_codes("TEN", **since))
+    assert (await crossing.put_order(50000)).status_code == 200
+    answer = await crossing.end()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (412, "PRECONDITION_FAILED")
+    assert len(crossing.shop.asked) == 1
+    await crossing.is_paid_as_it_stands(51000)
+
+
+async def test_an_order_that_never_stands_still(crossing: Crossing) -> None:
+    """A shop that changes the order whenever it is asked about it is asked three times."""
+    loop = asyncio.get_running_loop()
+
+    def change_and_answer(asked: dict[str, Any]) -> tuple[int, bytes]:
+        amount = 50000 + 1000 * len(crossing.shop.asked)
+        put = asyncio.run_coroutine_threadsafe(crossing.put_order(amount), loop)
+        assert put.result(10).status_code == 200
+        return answer_of_the_shop(asked)
+
+    crossing.shop.answer = change_and_answer
+    answer = await crossing.use_codes("TEN")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "SESSION_CHANGED")
+    assert len(crossing.shop.asked) == 3
+    assert await crossing.codes() == []
+    await crossing.is_paid_as_it_stands(54000)
+
+
+# --- every wait, and whatever happens meanwhile ---------------------------------------------------
+
+
+async def code(one: Crossing) -> httpx.Response:
+    return await one.use_codes("TEN")
+
+
+async def address(one: Crossing) -> httpx.Response:
+    return await one.give_address("9008")
+
+
+async def change(one: Crossing) -> httpx.Response:
+    """The shop's own change, which asks for shipping options by callback."""
+    asks = {"shipping_address_callback_url": one.shop.url}
+    return await one.put_order(50000, express=asks)
+
+
+@dataclass
+class Row:
+    """What comes of one wait and one thing that happens meanwhile.
+
+    `meanwhile` and `waited` are the statuses of the two answers, and `code` the error of the
+    second one. `amount` is the order's afterwards, of which a gift card pays `card`. `asked` is
+    what the acquirer was asked for meanwhile; where the session can still be paid it is asked for
+    all that is left then.
+    """
+
+    wait: Callable[[Crossing], Awaitable[httpx.Response]]
+    happens: str
+    amount: int
+    meanwhile: int = 200
+    waited: int = 200
+    code: str = ""
+    card: int = 0
+    asked: tuple[int, ...] = ()
+    payable: bool = True
+
+
+ROWS = [
+    Row(code, "change", 55000),
+    Row(address, "change", 65000),
+    Row(change, "change", 61000),
+    Row(code, "cancel", 41000, waited=400, code="SESSION_CLOSED", payable=False),
+    Row(address, "cancel", 41000, waited=400, code="SESSION_CLOSED", payable=False),
+    Row(change, "cancel", 51000, waited=400, code="SESSION_CLOSED", payable=False),
+    Row(code, "pay", 41000, waited=409, code="PAYMENT_IN_PROGRESS", asked=(41000,), payable=False),
+    # What it costs to send it there is not known yet.
+    Row(address, "pay", 45000, meanwhile=400),
+    # What was shown before the shop's change.
+    Row(change, "pay", 51000, meanwhile=409),
+    Row(change, "pay the new amount", 51000, waited=409, code="PAYMENT_IN_PROGRESS",
+        asked=(51000,), payable=False),
+    Row(code, "pay, and give up", 37000, asked=(41000,)),
+    Row(code, "expire", 41000, waited=400, code="SESSION_CLOSED", payable=False),
+    Row(address, "expire", 41000, waited=400, code="SESSION_CLOSED", payable=False),
+    Row(change, "expire", 51000, waited=400, code="SESSION_CLOSED", payable=False),
+    Row(code, "lock", 41000, waited=409, code="SESSION_LOCKED", payable=False),
+    Row(address, "lock", 41000, waited=409, code="SESSION_LOCKED", payable=False),
+    Row(change, "lock", 51000, payable=False),
+    Row(code, "add a card", 37000, card=10000),
+    Row(address, "add a card", 45000, card=10000),
+    Row(change, "add a card", 51000, card=10000),
+    Row(code, "another address", 41000),
+    Row(address, "another address", 41000),
+    Row(change, "another address", 55000),
+    Row(address, "another code", 25000),
+    Row(change, "another code", 26000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wait", [code, address, change])
+async def test_whatever_happens_while_the_shop_thinks(
+    crossing: Crossing, wait: Callable[[Crossing], Awaitable[httpx.Response]]
+) -> None:
+    for row in ROWS:
+        if row.wait is wait:
+            await crossing.begin()
+            await _crosses(crossing, row)
+
+
+async def _crosses(crossing: Crossing, row: Row) -> None:
+    await crossing.start(row.wait(crossing))
+    meanwhile = await happens(crossing, row.happens)
+    waited = await crossing.end()
+    if meanwhile is None:
+        meanwhile = await crossing.end()
+    assert (row.happens, meanwhile.status_code) == (row.happens, row.meanwhile), meanwhile.text
+    assert (row.happens, waited.status_code) == (row.happens, row.waited), waited.text
+    if row.code:
+        assert waited.json()["error"]["code"] == row.code
+    assert (row.happens, await crossing.amount()) == (row.happens, row.amount)
+    assert await crossing.asked_amounts() == list(row.asked)
+    started = await crossing.pay(amount=row.amount - row.card + (0 if row.payable else 1))
+    asked = sorted(await crossing.asked_amounts())
+    if row.payable:
+        assert started.status_code == 200, started.text
+        assert asked == sorted([*row.asked, row.amount - row.card])
+    else:
+        assert started.status_code in (400, 409), started.text
+        assert asked == list(row.asked)
+    await crossing.merchant.audit()
+
+
+async def happens(one: Crossing, what: str) -> httpx.Response | None:
+    """Do it; None for what waits for the shop as well, and ends after the first."""
+    view = f"/v1/view/{one.session_id}/session"
+    match what:
+        case "change":
+            return await one.put_order(60000)
+        case "cancel":
+            return await one.merchant.api.post(f"/v1/sessions/{one.session_id}/cancel")
+        case "pay":
+            return await one.pay(amount=41000)
+        case "pay the new amount":
+            return await one.pay(amount=51000)
+        case "pay, and give up":
+            paying = await one.pay(amount=41000)
+            await reopen(one.merchant.ctx, one.session_id)
+            return paying
+        case "expire":
+            ahead(one.merchant, one.acquirer, 3601)
+            return await one.payer.get(view)
+        case "lock":
+            return await one.payer.post(f"{view}/lock")
+        case "add a card":
+            card = await one.merchant.card(10000)
+            typed = {"token": card["number"], "pin": card["pin"]}
+            return await one.payer.put(f"{view}/order/gift_card", json=typed)
+        case "another address":
+            there = "0150" if one.shop.asked[-1]["order"]["shipping_address"] != ADDRESS else "9008"
+            await one.start(one.give_address(there), asked=2)
+        case "another code":
+            await one.start(one.use_codes("HALF"), asked=2)
+        case _:
+            raise AssertionError(what)
+    return None
