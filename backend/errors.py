@@ -172,10 +172,11 @@ class CodeNotSent(GavekortError):
 class GiftCardRefused(GavekortError):
     """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
     not_active_yet, inactive, other_currency, already_added, not_offered, held_elsewhere (by a
-    payment left open in another session; `payments.takeback.take_back`), still_held."""
+    payment left open in another session; `payments.takeback.take_back`), still_held. Of a preset
+    card also not_found. `field` is the one that named the card."""
 
     code = "GIFT_CARD_REFUSED"
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message, (FieldError("gift_card", message, reason),))
+    def __init__(self, reason: str, message: str, field: str = "gift_card") -> None:
+        super().__init__(message, (FieldError(field, message, reason),))
         self.reason = reason

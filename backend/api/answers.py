@@ -65,6 +65,14 @@ class SessionEvent(Open):
     details: dict[str, Any]
 
 
+class PresetWarning(BaseModel):
+    """Why a preset gift card does not pay, or not all that it could."""
+
+    code: str
+    field: str
+    message: str
+
+
 class Session(Open):
     id: str
     created_at: str
@@ -78,6 +86,7 @@ class Session(Open):
     transaction_id: str | None = None
     cancelled_at: str | None = None
     cancelled_by: str | None = None
+    warnings: list[PresetWarning] | None = None
 
 
 class PublicSession(Open):
@@ -88,6 +97,7 @@ class PublicSession(Open):
     order: OrderAnswer
     url: dict[str, Any]
     operations: list[dict[str, str]]
+    warnings: list[PresetWarning] | None = None
     pay_lock: dict[str, str] | None = None
 
 
@@ -95,6 +105,7 @@ class SessionCreated(Open):
     id: str
     url: str
     publish: list[dict[str, str]] | None = None
+    warnings: list[PresetWarning] | None = None
     session: Session | None = None
 
 

@@ -57,6 +57,12 @@ async def find_number(
     return Match(*found)
 
 
+async def match_of(db: AsyncSession, card: Card) -> Match:
+    """A card that is known already, by its own number, which may have expired."""
+    query = select(CardToken).where(CardToken.card == card.id, col(CardToken.ref_id).is_(None))
+    return Match(card, (await db.exec(query)).one())
+
+
 async def get_by_number(ctx: Backend, db: AsyncSession, account_id: str, number: str) -> Card:
     """By its number alone: for the merchant's API, never for a payer."""
     match = await find_number(ctx, db, account_id, number)
@@ -75,20 +81,26 @@ async def find_by_number_and_pin(
 
 
 async def match_number_and_pin(
-    ctx: Backend, account_id: str, number: str, pin: str, *, asker: tuple[str, str] | None,
-    expired_too: bool = False,
+    ctx: Backend, account_id: str, number: str | Match, pin: str, *,
+    asker: tuple[str, str] | None, expired_too: bool = False,
 ) -> Match | None:  # fmt: skip
-    """None for unknown number, wrong PIN, or no tries left, not told apart.
+    """None for unknown number, wrong PIN, or no tries left, not told apart. A `Match` in place of
+    the number: the card is known already, and the PIN alone is asked for.
 
     `asker`: the scopes of whoever asks (`session:…`, `source:…`), each with a budget; None for the
     merchant, who needs no PIN at all, so that only the card is guarded. Counted before the check;
     a right try is given back.
     """
-    async with ctx.db.reading() as db:
-        match = await find_number(ctx, db, account_id, number, expired_too=expired_too)
+    if isinstance(number, Match):
+        match: Match | None = number
+        own = card_scope(number.card)
+    else:
+        async with ctx.db.reading() as db:
+            match = await find_number(ctx, db, account_id, number, expired_too=expired_too)
+        # Of a known card, however many tokens it has, the tries are counted together.
+        unknown = f"card:{ctx.vault.number_hash(account_id, number)}"
+        own = card_scope(match.card) if match else unknown
     settings = ctx.settings
-    # Of a known card, however many tokens it has, the tries are counted together.
-    own = card_scope(match.card) if match else f"card:{ctx.vault.number_hash(account_id, number)}"
     of_card = {own: settings.pin_tries_per_card}
     of_asker = {} if asker is None else {
         asker[0]: settings.pin_tries_per_session, asker[1]: settings.pin_tries_per_source,

@@ -23,6 +23,7 @@ from backend.sessions import events
 from backend.sessions.change import keep_body, offer_shipping, put_order
 from backend.sessions.create import decide_anew, is_divided
 from backend.sessions.load import get_session, lock_for_payer
+from backend.sessions.preset import warned
 from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
 from backend.sessions.shape import read_session
 from backend.sessions.tables import CheckoutSession
@@ -75,6 +76,7 @@ async def ask_for_shipping(ctx: Backend, session_id: str) -> None:
         locked.details_done = bool(answer.shipping_options)
         keep_body(locked, body)
         details = {"shipping_option": body["order"].get("shipping_option")}
+        details |= await warned(db, locked, now)
         await events.record(db, locked, "SET_SHIPPING_OPTION", now, details)
     if not answer.shipping_options:
         raise ShippingUnavailable("cannot_ship", "the shop does not ship to this address")
@@ -118,7 +120,8 @@ async def set_discount_codes(
             raise DiscountRefused("callback_failed", forbidden.message) from forbidden
         body["order"]["discount_codes"] = taken
         keep_body(locked, body)
-        await events.record(db, locked, "SET_DISCOUNT_CODES", now, {"discount_codes": taken})
+        details = {"discount_codes": taken} | await warned(db, locked, now)
+        await events.record(db, locked, "SET_DISCOUNT_CODES", now, details)
     return bool(taken)
 
 
