@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field. `field` is its dotted path, `code` stable, for the page."""
+    """What is wrong with one field. `field` is its dotted path, `code` stable, for the page.
+    `more`: values of it that a program reads, such as an `amount` in minor units."""
 
     field: str
     description: str
     code: str = "invalid"
+    more: Mapping[str, str | int] = dataclass_field(default_factory=dict)
 
 
 class GavekortError(Exception):

@@ -15,8 +15,9 @@ class Open(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class ErrorDetail(BaseModel):
-    """What is wrong with one field; `field` is its dotted path."""
+class ErrorDetail(Open):
+    """What is wrong with one field; `field` is its dotted path. Some carry more, such as an
+    `amount` in minor units."""
 
     description: str
     field: str
@@ -193,6 +194,19 @@ class Cards(BaseModel):
     starting_after: str | None = None
 
 
+class CardEvent(Open):
+    id: str
+    name: str
+    details: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
+class CardEvents(BaseModel):
+    events: list[CardEvent]
+    starting_after: str | None = None
+
+
 class CardToken(Open):
     id: str
     ref_id: str
@@ -281,6 +295,10 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("delete", f"{_WALLETS}/cards/{{card_id}}"): Card,
     ("post", f"{_WALLETS}/cards/{{card_id}}/activate"): Card,
     ("post", f"{_WALLETS}/cards/{{card_id}}/rotate-pin"): Card,
+    ("post", f"{_WALLETS}/cards/{{card_id}}/extend"): Card,
+    ("post", f"{_WALLETS}/cards/{{card_id}}/restore"): Card,
+    ("post", f"{_WALLETS}/cards/{{card_id}}/reissue"): Card,
+    ("get", f"{_WALLETS}/cards/{{card_id}}/events"): CardEvents,
     ("post", f"{_WALLETS}/cards/{{card_id}}/tokens"): CardToken,
     ("get", f"{_WALLETS}/customers/{{customer_id}}/cards"): list[Card],
     ("get", f"{_WALLETS}/customers/{{customer_id}}/cards/{{card_id}}"): Card,

@@ -138,6 +138,28 @@ class RotateRequest(Loose):
     pin: PinRequest | None = None
 
 
+Reason = Annotated[str, Field(max_length=255)]
+
+
+class ExtendRequest(Loose):
+    """`expires_at`: the later last moment; null for none."""
+
+    expires_at: Moment | None
+    reason: Reason | None = None
+
+
+class RestoreRequest(Loose):
+    reason: Reason | None = None
+
+
+class ReissueRequest(Loose):
+    """Formats of the new number and PIN; the card's own where they are not given."""
+
+    pin: PinRequest | None = None
+    card_token: TokenFormatRequest | None = None
+    reason: Reason | None = None
+
+
 class TokenRequest(Behaviour):
     """A temporary token: `expires_in` in seconds."""
 

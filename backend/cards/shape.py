@@ -57,6 +57,8 @@ def card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[s
         "active_from": iso(card.active_from) if card.active_from else None,
         "expires_at": iso(card.expires_at) if card.expires_at else None,
         "pin": {"format": card.pin_format} if card.pin_format else None,
+        "replaces": card.replaces,
+        "replaced_by": card.replaced_by,
     }
     return shape | {key: value for key, value in optional.items() if value is not None}
 

@@ -59,6 +59,10 @@ class Card(SQLModel, table=True):
     pin_version: int = 0
     """Grows when the PIN is made anew: whoever used an older one has to show the new."""
     pin_format: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    replaces: str | None = Field(default=None, max_length=255)
+    """`card_id` of the card in whose place this one was made, for money refunded to that."""
+    replaced_by: str | None = Field(default=None, max_length=255)
+    """`card_id` of the card that was made in place of this one."""
     funds: int = Field(sa_type=BigInteger)
     available: int = Field(sa_type=BigInteger)
     held: int = Field(sa_type=BigInteger)
@@ -104,7 +108,8 @@ class CardToken(SQLModel, table=True):
 class WalletTransaction(SQLModel, table=True):
     """One movement as the wallets API shows it. Written once, never changed.
 
-    `type`: `drawdown`, `pending_capture`, `voided`, `fund`.
+    `type`: `drawdown`, `pending_capture`, `voided`, `fund`, `transfer` (to another card, where a
+    `fund` has it as its parent).
     """
 
     __tablename__ = "wallet_transaction"
@@ -173,6 +178,22 @@ class LedgerEntry(SQLModel, table=True):
     amount: int = Field(sa_type=BigInteger)
     currency: str = Field(max_length=3)
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class CardEvent(SQLModel, table=True):
+    """What was done to a card besides moving its money, by whom and why. Append only: triggers
+    forbid any change. `name`: `DELETED`, `RESTORED`, `EXTENDED`, `REISSUED`, `REPLACED`."""
+
+    __tablename__ = "card_event"
+    __table_args__ = (Index("card_event_listed", "card", "created_at", "id"),)
+
+    id: str = Field(primary_key=True, max_length=36)
+    card: str = Field(foreign_key="card.id")
+    name: str = Field(max_length=16)
+    details: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
+    reason: str | None = Field(default=None, max_length=255)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str
 
 
 class TryBudget(SQLModel, table=True):
