@@ -177,7 +177,7 @@ class GiftCardRefused(GavekortError):
     """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
     not_active_yet, inactive, other_currency, already_added, not_offered, held_elsewhere (by a
     payment left open in another session; `payments.takeback.take_back`), still_held. Of a preset
-    card also not_found. `field` is the one that named the card."""
+    card it may be `not_found` too. `field` is the one that named the card."""
 
     code = "GIFT_CARD_REFUSED"
 
