@@ -14,7 +14,7 @@ from backend.db import sync_url
 
 APPEND_ONLY = frozenset(
     {
-        "delivery_try", "ledger_entry", "receipt", "receipt_message", "session_event",
+        "card_event", "delivery_try", "ledger_entry", "receipt", "receipt_message", "session_event",
         "transaction_event", "wallet_transaction",
     }
 )  # fmt: skip

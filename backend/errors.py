@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import ClassVar
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field. `field` is its dotted path, `code` stable, for the page."""
+    """What is wrong with one field. `field` is its dotted path, `code` stable, for the page.
+    `more`: values of it that a program reads, such as an `amount` in minor units."""
 
     field: str
     description: str
     code: str = "invalid"
+    more: Mapping[str, str | int] = dataclass_field(default_factory=dict)
 
 
 class GavekortError(Exception):
@@ -211,12 +215,13 @@ class TooManyCodes(CodeNotSent):
 class GiftCardRefused(GavekortError):
     """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
     not_active_yet, inactive, other_currency, already_added, not_offered, held_elsewhere (by a
-    payment left open in another session; `payments.takeback.take_back`), still_held."""
+    payment left open in another session; `payments.takeback.take_back`), still_held. Of a preset
+    card it may be `not_found` too. `field` is the one that named the card."""
 
     code = "GIFT_CARD_REFUSED"
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message, (FieldError("gift_card", message, reason),))
+    def __init__(self, reason: str, message: str, field: str = "gift_card") -> None:
+        super().__init__(message, (FieldError(field, message, reason),))
         self.reason = reason
 
 

@@ -27,6 +27,10 @@ class Card:
     ending: str = ""
     note: str = ""
     """That less is used than was chosen, or what remains to be paid besides."""
+    held: str = ""
+    """That a payment left open elsewhere holds it, or a part of it."""
+    reclaim: str = ""
+    """What its PIN can do about that."""
     adjustable: bool = False
     use: str = ""
     most: str = ""
@@ -57,13 +61,24 @@ def card(view: CheckoutView, language: str) -> Card:
         preset=known.preset,
         expires=text("card.expires", date=until) if until else "",
         ending=text(_ENDING[known.ending], date=until) if known.ending else "",
-        note=_note(view, known, language),
+        note="" if known.held else _note(view, known, language),
+        held=_held(view, known, language),
+        reclaim=text("used.reclaim") if known.reclaimable else "",
         adjustable=known.adjustable,
         use=text("used.summary", amount=pays, card=now),
         most=text("used.all", amount=most),
         hint=text("used.hint", least=money(LEAST), most=most),
         typed=typed_amount.written(known.amount, view.currency, language),
     )
+
+
+def _held(view: CheckoutView, card: GiftCardView, language: str) -> str:
+    if not card.held:
+        return ""
+    if card.amount == 0:
+        return texts.text(language, "used.held")
+    amount = formats.money(card.held, view.currency, language)
+    return texts.text(language, "used.held_part", amount=amount)
 
 
 def _note(view: CheckoutView, card: GiftCardView, language: str) -> str:

@@ -171,7 +171,7 @@ class Checkout(Bridge, rx.State):
         another tab or by the merchant, or expire. Ends with the connection (Reflex cancels what
         `load` started), when another follows, when the session is closed, or after
         WATCH_LONGEST."""
-        seen: tuple[int, str, bool] = (-1, "", False)
+        seen: tuple[int, str, bool, int] = (-1, "", False, 0)
         mine = secrets.token_hex(4)
         async with self:
             self._watch = mine
@@ -191,13 +191,15 @@ class Checkout(Bridge, rx.State):
             except Exception:
                 log.exception("the session could not be read; the next look may")
                 continue
-            if view is None or (view.version, view.state.value, view.locked) == seen:
+            # That a card which is held elsewhere is free again changes no version either.
+            held = view.gift_card.held if view is not None and view.gift_card is not None else 0
+            if view is None or (view.version, view.state.value, view.locked, held) == seen:
                 continue
             async with self:
                 if self.busy not in ("", "pay"):
                     continue  # half of what the payer has asked for: its end shows the whole
                 self._show_from_elsewhere(view)
-            seen = (view.version, view.state.value, view.locked)
+            seen = (view.version, view.state.value, view.locked, held)
             if view.state in CLOSED:
                 return
 
@@ -365,8 +367,9 @@ class Checkout(Bridge, rx.State):
     def _show_from_elsewhere(self, view: CheckoutView) -> None:
         """What the page did not do itself; said aloud where it changes the amount or the stage."""
         known = (self.version, self.stage, self.locked)
+        same = known == (view.version, view.state.value, view.locked) and not self._freed(view)
         # An older one was read while the payer's own step went on, which shows a newer one by now.
-        if known == (view.version, view.state.value, view.locked) or view.version < self.version:
+        if same or view.version < self.version:
             return
         before, stage, locked = self.sums.to_pay, self.stage, self.locked
         followed, order, said = self.handed_over, self._order(), self.announcement
@@ -392,6 +395,11 @@ class Checkout(Bridge, rx.State):
         if told:
             more = "" if said in (None, self.announcement) else f" {self.announcement}"
             self._set(changed=told, announcement=told + more)
+
+    def _freed(self, view: CheckoutView) -> bool:
+        """Whether the card was said to be held elsewhere, and that has changed."""
+        held = self.card.held
+        return held != "" and held != shown_card.card(view, self._language).held
 
     def _order(self) -> changes.Order:
         sums = self.sums

@@ -15,8 +15,9 @@ class Open(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class ErrorDetail(BaseModel):
-    """What is wrong with one field; `field` is its dotted path."""
+class ErrorDetail(Open):
+    """What is wrong with one field; `field` is its dotted path. Some carry more, such as an
+    `amount` in minor units."""
 
     description: str
     field: str
@@ -65,6 +66,14 @@ class SessionEvent(Open):
     details: dict[str, Any]
 
 
+class PresetWarning(BaseModel):
+    """Why a preset gift card does not pay, or not all that it could."""
+
+    code: str
+    field: str
+    message: str
+
+
 class Session(Open):
     id: str
     created_at: str
@@ -78,6 +87,7 @@ class Session(Open):
     transaction_id: str | None = None
     cancelled_at: str | None = None
     cancelled_by: str | None = None
+    warnings: list[PresetWarning] | None = None
 
 
 class PublicSession(Open):
@@ -88,6 +98,7 @@ class PublicSession(Open):
     order: OrderAnswer
     url: dict[str, Any]
     operations: list[dict[str, str]]
+    warnings: list[PresetWarning] | None = None
     pay_lock: dict[str, str] | None = None
 
 
@@ -95,6 +106,7 @@ class SessionCreated(Open):
     id: str
     url: str
     publish: list[dict[str, str]] | None = None
+    warnings: list[PresetWarning] | None = None
     session: Session | None = None
 
 
@@ -179,6 +191,19 @@ class WalletTransactions(Open):
 
 class Cards(BaseModel):
     cards: list[Card]
+    starting_after: str | None = None
+
+
+class CardEvent(Open):
+    id: str
+    name: str
+    details: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
+class CardEvents(BaseModel):
+    events: list[CardEvent]
     starting_after: str | None = None
 
 
@@ -270,6 +295,10 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("delete", f"{_WALLETS}/cards/{{card_id}}"): Card,
     ("post", f"{_WALLETS}/cards/{{card_id}}/activate"): Card,
     ("post", f"{_WALLETS}/cards/{{card_id}}/rotate-pin"): Card,
+    ("post", f"{_WALLETS}/cards/{{card_id}}/extend"): Card,
+    ("post", f"{_WALLETS}/cards/{{card_id}}/restore"): Card,
+    ("post", f"{_WALLETS}/cards/{{card_id}}/reissue"): Card,
+    ("get", f"{_WALLETS}/cards/{{card_id}}/events"): CardEvents,
     ("post", f"{_WALLETS}/cards/{{card_id}}/tokens"): CardToken,
     ("get", f"{_WALLETS}/customers/{{customer_id}}/cards"): list[Card],
     ("get", f"{_WALLETS}/customers/{{customer_id}}/cards/{{card_id}}"): Card,

@@ -138,10 +138,32 @@ class RotateRequest(Loose):
     pin: PinRequest | None = None
 
 
+Reason = Annotated[str, Field(max_length=255)]
+
+
 class UnlockRequest(Loose):
     """`reason` is kept with who unlocked the card."""
 
-    reason: Annotated[str, Field(max_length=255)] | None = None
+    reason: Reason | None = None
+
+
+class ExtendRequest(Loose):
+    """`expires_at`: the later last moment; null for none."""
+
+    expires_at: Moment | None
+    reason: Reason | None = None
+
+
+class RestoreRequest(Loose):
+    reason: Reason | None = None
+
+
+class ReissueRequest(Loose):
+    """Formats of the new number and PIN; the card's own where they are not given."""
+
+    pin: PinRequest | None = None
+    card_token: TokenFormatRequest | None = None
+    reason: Reason | None = None
 
 
 class TokenRequest(Behaviour):

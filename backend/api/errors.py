@@ -35,7 +35,9 @@ def envelope(
     status: int, code: str, message: str, errors: Sequence[FieldError] = (),
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:  # fmt: skip
-    listed = [{"description": e.description, "field": e.field, "code": e.code} for e in errors]
+    listed = [
+        {**e.more, "description": e.description, "field": e.field, "code": e.code} for e in errors
+    ]
     body = {"error": {"code": code, "message": message, "errors": listed}}
     return JSONResponse(body, status_code=status, headers=headers)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import load_only
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cards.tables import Card, Hold, LedgerEntry
+from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
 
 ACCOUNTS = ("funds", "available", "held", "drawn")
 PORTION = 500
@@ -53,6 +53,25 @@ async def audit_cards(db: AsyncSession) -> AsyncIterator[Difference]:
             yield Difference(card.id, "entries of another currency", 0, foreign[card.id])
     for orphan in folded:
         yield Difference(orphan, "entries without a card", 0, 1)
+    async for difference in _audit_transfers(db):
+        yield difference
+
+
+async def _audit_transfers(db: AsyncSession) -> AsyncIterator[Difference]:
+    """What left one card has arrived on another, and nothing arrived that did not leave one."""
+    moved = select(
+        LedgerEntry.wallet_transaction_id, LedgerEntry.amount, WalletTransaction.parent_id
+    ).join(WalletTransaction, col(WalletTransaction.id) == col(LedgerEntry.wallet_transaction_id))
+    gone = {
+        id_: amount
+        for id_, amount, _ in await db.exec(moved.where(LedgerEntry.movement == "move_out"))
+    }
+    arrived: dict[str, int] = defaultdict(int)
+    for id_, amount, parent in await db.exec(moved.where(LedgerEntry.movement == "move_in")):
+        arrived[parent or id_] += amount
+    for id_ in sorted(gone.keys() | arrived.keys()):
+        if gone.get(id_, 0) != arrived.get(id_, 0):
+            yield Difference(id_, "moved to another card", gone.get(id_, 0), arrived.get(id_, 0))
 
 
 async def _fold(db: AsyncSession) -> dict[str, dict[str, int]]:

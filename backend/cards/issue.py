@@ -77,16 +77,18 @@ async def issue_batch(ctx: Backend, orders: Sequence[CardOrder]) -> list[IssuedC
     try:
         async with ctx.db.unit_of_work() as db:
             for order, pin in zip(orders, pins, strict=True):
-                card, token, number = await _store(db, ctx, order, pin)
+                card, token, number = await store_card(db, ctx, order, pin)
                 issued.append(IssuedCard(card, token, number, pin))
     except IntegrityError as error:
         raise Conflict("a card with one of these card_ids was made at the same time") from error
     return issued
 
 
-async def _store(
+async def store_card(
     db: AsyncSession, ctx: Backend, order: CardOrder, pin: str | None
 ) -> tuple[Card, CardToken, str]:
+    """In the caller's unit of work: the card, funded where it is active, its token and number.
+    Conflict where the account has this `card_id` already."""
     query = select(Card.id).where(
         Card.account_id == order.account_id, Card.card_id == order.card_id
     )

@@ -7,6 +7,8 @@
 | void     | held      | available | a payment that came to nothing, a void |
 | draw     | available | drawn     | a drawdown without a hold |
 | refund   | drawn     | available | money goes back to the card |
+| move_out | available | funds     | money goes to another card |
+| move_in  | funds     | available | the same money arrives there |
 
 The running sums on the card's row change in the same unit of work, by one conditional UPDATE.
 Callers hold a unit of work open; a repeated `ref_id` gives back what the first call did.
@@ -14,7 +16,7 @@ Callers hold a unit of work open; a repeated `ref_id` gives back what the first 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +38,8 @@ _ACCOUNTS = {
     "void": ("held", "available"),
     "draw": ("available", "drawn"),
     "refund": ("drawn", "available"),
+    "move_out": ("available", "funds"),
+    "move_in": ("funds", "available"),
 }
 
 
@@ -82,6 +86,22 @@ async def refund(
 ) -> WalletTransaction:
     """Money back to the card: shown as `fund` with the drawdown as parent."""
     return await _once(db, card, "refund", "fund", amount, cause, parent_id=parent_id)
+
+
+async def transfer(
+    db: AsyncSession, source: Card, target: Card, amount: int, cause: Cause
+) -> tuple[WalletTransaction, WalletTransaction]:
+    """Move money from one card to another, both locked by the caller: `transfer` on the one, `fund`
+    with that as its parent on the other. InsufficientFunds where less is available on `source`;
+    Conflict for two currencies, or one card."""
+    if source.id == target.id or source.currency != target.currency:
+        raise Conflict("money moves between two cards of one currency alone")
+    said = cause.metadata or {}
+    gone = replace(cause, metadata={**said, "transferred_to": target.card_id})
+    out = await _once(db, source, "move_out", "transfer", amount, gone)
+    come = replace(cause, metadata={**said, "transferred_from": source.card_id})
+    into = await _once(db, target, "move_in", "fund", amount, come, parent_id=out.id)
+    return out, into
 
 
 async def hold(
@@ -197,7 +217,7 @@ async def _move(
     # `funds` is the contra account: it grows with a debit, the others with a credit.
     source = None if debit == "funds" else col(getattr(Card, debit))
     grow = {debit: col(getattr(Card, debit)) + (amount if source is None else -amount)}
-    grow[credit] = col(getattr(Card, credit)) + amount
+    grow[credit] = col(getattr(Card, credit)) + (-amount if credit == "funds" else amount)
     change = update(Card).where(col(Card.id) == card.id)
     if source is not None:
         change = change.where(source >= amount)

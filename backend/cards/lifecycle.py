@@ -4,6 +4,7 @@ of work with the card's row locked. Source: `reference/dintero-api.md#4-wallets-
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +14,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import formats, ledger, lookup, pin_lock
 from backend.cards.formats import Format
+from backend.cards.history import note
 from backend.cards.issue import set_behaviour
 from backend.cards.ledger import Cause
 from backend.cards.tables import NO_CURRENCY, Card, CardToken
 from backend.context import Backend
 from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+
+MOST_USES = 50
+"""So many of what a card is needed for are named; the sums count all."""
 
 
 class AlreadyActivated(Conflict):
@@ -25,6 +30,8 @@ class AlreadyActivated(Conflict):
 
 
 class CardInUse(Conflict):
+    """The card is needed: money of it is held, or may be refunded to it."""
+
     code = "CARD_IN_USE"
 
 
@@ -49,7 +56,7 @@ class Activation:
     number_single_use: bool = False
 
 
-async def _lock(db: AsyncSession, account_id: str, card_id: str) -> Card:
+async def lock_by_card_id(db: AsyncSession, account_id: str, card_id: str) -> Card:
     """By the merchant's `card_id`, deleted ones too."""
     query = select(Card).where(Card.account_id == account_id, Card.card_id == card_id)
     query = query.with_for_update().execution_options(populate_existing=True)
@@ -64,7 +71,7 @@ async def activate(ctx: Backend, activation: Activation) -> Card:
     was sold is not sold again, whatever the amount."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        card = await _lock(db, activation.account_id, activation.card_id)
+        card = await lock_by_card_id(db, activation.account_id, activation.card_id)
         if card.deleted_at is not None:
             raise NotFound("no such card")
         if card.active:
@@ -124,7 +131,7 @@ async def rotate_pin(
     async with ctx.db.unit_of_work() as db:
         # Before the card's row is locked: tries lock in this order too.
         await pin_lock.make_whole(ctx, db, card, by, "a new PIN")
-        card = await _lock(db, account_id, card_id)
+        card = await lock_by_card_id(db, account_id, card_id)
         if card.deleted_at is not None:
             raise NotFound("no such card")
         card.pin_hash, card.pin_key, card.pin_format = made.text, made.key_id, form.shown()
@@ -133,13 +140,79 @@ async def rotate_pin(
     return card, pin
 
 
-async def delete(ctx: Backend, account_id: str, card_id: str) -> Card:
-    """Nothing can be paid with it any more; its ledger stays. CardInUse while a payment or a
-    pending drawdown holds money of it. Deleting it again changes nothing."""
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a card is still needed for. `amount` in minor units; `kind`: `held` by a payment or a
+    pending drawdown, `refundable` where a payment took it and may give it back. `name` says what
+    `id` is the id of: `transaction_id` or `wallet_transaction_id`."""
+
+    kind: str
+    amount: int
+    name: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """`by`: who deletes. With `force` the card is deleted whatever it is needed for."""
+
+    account_id: str
+    card_id: str
+    by: str
+    force: bool = False
+    reason: str | None = None
+
+
+async def delete(
+    ctx: Backend, deletion: Deletion,
+    uses_of: Callable[[AsyncSession, Card], Awaitable[Sequence[Use]]],
+) -> Card:  # fmt: skip
+    """Nothing can be paid with it any more; its ledger stays. Deleting it again changes nothing.
+
+    CardInUse where it is still needed (`uses_of`, asked with the card locked), with each use in
+    `errors`; with `force` it is deleted all the same. Who did it, and what for, is written down.
+    """
+    now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        card = await _lock(db, account_id, card_id)
-        if card.deleted_at is None:
-            if card.held:
-                raise CardInUse("a payment holds money of this card: capture or void it first")
-            card.deleted_at = ctx.clock.now()
+        card = await lock_by_card_id(db, deletion.account_id, deletion.card_id)
+        if card.deleted_at is not None:
+            return card
+        uses = await uses_of(db, card)
+        if uses and not deletion.force:
+            raise _in_use(card, uses)
+        card.deleted_at = now
+        details: dict[str, Any] = {"forced": bool(uses)}
+        if uses:
+            details["in_use"] = [_shown(card, use) for use in uses[:MOST_USES]]
+        note(db, card, "DELETED", deletion.by, now, details, deletion.reason)
     return card
+
+
+def _in_use(card: Card, uses: Sequence[Use]) -> CardInUse:
+    sums = {"held": 0, "refundable": 0}
+    for use in uses:
+        sums[use.kind] += use.amount
+    text = (
+        f"{sums['held']} of this card is held and {sums['refundable']} may be refunded to it "
+        f"({card.currency}, minor units): delete it with force=true all the same, or let it expire"
+    )
+    said = {
+        "held": "is held of this card: capture or void it first",
+        "refundable": "was paid with this card, and may be refunded to it",
+    }
+    return CardInUse(
+        text,
+        tuple(
+            FieldError(
+                "card_id", f"{use.amount} {card.currency} {said[use.kind]}", use.kind,
+                {key: value for key, value in _shown(card, use).items() if key != "kind"},
+            )
+            for use in uses[:MOST_USES]
+        ),
+    )  # fmt: skip
+
+
+def _shown(card: Card, use: Use) -> dict[str, str | int]:
+    return {
+        "kind": use.kind, "amount": use.amount, "currency": card.currency, use.name: use.id,
+    }  # fmt: skip

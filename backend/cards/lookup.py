@@ -49,6 +49,12 @@ async def find_number(
     return Match(*found)
 
 
+async def match_of(db: AsyncSession, card: Card) -> Match:
+    """A card that is known already, by its own number, which may have expired."""
+    query = select(CardToken).where(CardToken.card == card.id, col(CardToken.ref_id).is_(None))
+    return Match(card, (await db.exec(query)).one())
+
+
 async def get_by_number(ctx: Backend, db: AsyncSession, account_id: str, number: str) -> Card:
     """By its number alone: for the merchant's API, never for a payer."""
     match = await find_number(ctx, db, account_id, number)

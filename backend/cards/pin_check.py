@@ -68,18 +68,36 @@ async def match_number_and_pin(
     """
     begun = asyncio.get_running_loop().time()
     pin_attempts.refuse_again(ctx, account_id, asker, number)
-    limits, now = pin_attempts.limits_of(ctx.settings), ctx.clock.now()
     async with ctx.db.reading() as db:
         match = await find_number(ctx, db, account_id, number, expired_too=expired_too)
-        # Of a known card, however many tokens it has, the tries are counted together.
-        key = match.card.id if match else ctx.vault.number_hash(account_id, number)
-        scopes = pin_attempts.scopes_of(asker, key)
-        counters = await pin_attempts.read(db, scopes)
-        old = await _has_old_pins(ctx, db, account_id)
+    # Of a known card, however many tokens it has, the tries are counted together.
+    key = match.card.id if match else ctx.vault.number_hash(account_id, number)
+    scopes = tuple(pin_attempts.scopes_of(asker, key))
+    tried = _Try(account_id, asker, number, pin, match, scopes, ctx.clock.now())
+    return await _check(ctx, tried, begun)
+
+
+async def match_pin(ctx: Backend, known: Match, pin: str, *, asker: Asker) -> Match | None:
+    """As `match_number_and_pin`, for a card that the asker need not name: only its PIN is asked
+    for, and its tries count in the same budgets."""
+    begun = asyncio.get_running_loop().time()
+    card = known.card
+    named = f"card {card.id}"  # no number looks like this
+    pin_attempts.refuse_again(ctx, card.account_id, asker, named)
+    scopes = tuple(pin_attempts.scopes_of(asker, card.id))
+    tried = _Try(card.account_id, asker, named, pin, known, scopes, ctx.clock.now())
+    return await _check(ctx, tried, begun)
+
+
+async def _check(ctx: Backend, tried: _Try, begun: float) -> Match | None:
+    """Refuse, count and check. `begun` is the loop's time when the call came, in seconds."""
+    limits, match = pin_attempts.limits_of(ctx.settings), tried.match
+    async with ctx.db.reading() as db:
+        counters = await pin_attempts.read(db, tried.scopes)
+        old = await _has_old_pins(ctx, db, tried.account_id)
     # Most of those who knock on a spent budget are turned away here, without a lock.
-    verdict = pin_budget.decide(counters, limits, now)
-    pin_attempts.refuse(ctx, account_id, asker, number, verdict)
-    tried = _Try(account_id, asker, number, pin, match, tuple(scopes), now)
+    verdict = pin_budget.decide(counters, limits, tried.now)
+    pin_attempts.refuse(ctx, tried.account_id, tried.asker, tried.number, verdict)
     counted = await _count_and_check(ctx, tried, limits)
     if counted.fits or await _fits_old(ctx, tried, counted, limits):
         return match

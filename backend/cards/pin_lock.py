@@ -15,16 +15,18 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import pin_attempts
+from backend.cards.history import note
 from backend.cards.tables import Card, CardEvent
 from backend.context import Backend
 from backend.errors import InvalidRequest, NotFound
-from backend.ids import new_uuid
 from backend.outbox.enqueue import CARD_PIN_ATTEMPTS, Event, announce, subscribed
 from backend.rules import pin_budget
 from backend.rules.pin_budget import Counter, Kind, Limits, Scope
 
-HALF_OF_DAY, HALF_OF_LIFE, LOCKED = "pin_half_of_day", "pin_half_of_life", "pin_locked"
-UNLOCKED = "pin_unlocked"
+HALF_OF_DAY, HALF_OF_LIFE, LOCKED = "PIN_HALF_OF_DAY", "PIN_HALF_OF_LIFE", "PIN_LOCKED"
+UNLOCKED = "PIN_UNLOCKED"
+NOBODY = "checkout"
+"""Who noted what a payer's wrong tries have reached."""
 LONGEST_REASON = 255
 
 
@@ -62,40 +64,28 @@ async def tell_merchant(
 ) -> None:
     """Write down, and announce, what this wrong try has reached. The budget's row is locked."""
     limits, now = pin_attempts.limits_of(ctx.settings), ctx.clock.now()
-    for kind in pin_budget.reached(before, after, limits):
-        if await _told(db, card, kind, limits, now):
+    for name in pin_budget.reached(before, after, limits):
+        if await _told(db, card, name, limits, now):
             continue
         attempts = _seen(after, limits, now)
-        record(db, card, kind, now, details=attempts.shown())
+        note(db, card, name, NOBODY, now, attempts.shown())
         hooks = await subscribed(db, card.account_id, CARD_PIN_ATTEMPTS)
         body = {
-            "reason": kind.removeprefix("pin_"),
+            "reason": name.removeprefix("PIN_").lower(),
             "card": {"id": card.id, "card_id": card.card_id, "pin_attempts": attempts.shown()},
         }
         announce(db, hooks, Event(card.account_id, CARD_PIN_ATTEMPTS, card.id, body), now)
 
 
-async def _told(db: AsyncSession, card: Card, kind: str, limits: Limits, now: datetime) -> bool:
+async def _told(db: AsyncSession, card: Card, name: str, limits: Limits, now: datetime) -> bool:
     """Return whether the merchant knows already: since the last unlock and, for a day, today."""
-    query = select(CardEvent.kind).where(
-        CardEvent.card == card.id, col(CardEvent.kind).in_((kind, UNLOCKED))
+    query = select(CardEvent.name).where(
+        CardEvent.card == card.id, col(CardEvent.name).in_((name, UNLOCKED))
     )
-    if kind == HALF_OF_DAY:
+    if name == HALF_OF_DAY:
         query = query.where(col(CardEvent.created_at) > now - limits.window)
     latest = query.order_by(col(CardEvent.created_at).desc(), col(CardEvent.id).desc()).limit(1)
-    return (await db.exec(latest)).first() == kind
-
-
-def record(
-    db: AsyncSession, card: Card, kind: str, now: datetime, *,
-    by: str | None = None, reason: str | None = None, details: dict[str, Any] | None = None,
-) -> None:  # fmt: skip
-    db.add(
-        CardEvent(
-            id=new_uuid(), account_id=card.account_id, card=card.id, kind=kind, by=by,
-            reason=reason, details=details or {}, created_at=now,
-        )
-    )  # fmt: skip
+    return (await db.exec(latest)).first() == name
 
 
 async def unlock(
@@ -127,4 +117,4 @@ async def make_whole(
     if before.life:
         limits = pin_attempts.limits_of(ctx.settings)
         details = _seen(before, limits, now).shown()
-        record(db, card, UNLOCKED, now, by=by, reason=reason, details=details)
+        note(db, card, UNLOCKED, by, now, details, reason)

@@ -84,6 +84,8 @@ def _own(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, An
         "expires_at": iso(card.expires_at) if card.expires_at else None,
         "pin": {"format": card.pin_format} if card.pin_format else None,
         "pin_attempts": None,
+        "replaces": card.replaces,
+        "replaced_by": card.replaced_by,
     }
 
 

@@ -70,6 +70,10 @@ class Card(SQLModel, table=True):
     pin_version: int = 0
     """Grows when the PIN is made anew: whoever used an older one has to show the new."""
     pin_format: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    replaces: str | None = Field(default=None, max_length=255)
+    """`card_id` of the card in whose place this one was made, for money refunded to that."""
+    replaced_by: str | None = Field(default=None, max_length=255)
+    """`card_id` of the card that was made in place of this one."""
     funds: int = Field(sa_type=BigInteger)
     available: int = Field(sa_type=BigInteger)
     held: int = Field(sa_type=BigInteger)
@@ -115,7 +119,8 @@ class CardToken(SQLModel, table=True):
 class WalletTransaction(SQLModel, table=True):
     """One movement as the wallets API shows it. Written once, never changed.
 
-    `type`: `drawdown`, `pending_capture`, `voided`, `fund`.
+    `type`: `drawdown`, `pending_capture`, `voided`, `fund`, `transfer` (to another card, where a
+    `fund` has it as its parent).
     """
 
     __tablename__ = "wallet_transaction"
@@ -186,6 +191,23 @@ class LedgerEntry(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class CardEvent(SQLModel, table=True):
+    """What was done to a card besides moving its money, by whom and why. Append only: triggers
+    forbid any change. `name`: `DELETED`, `RESTORED`, `EXTENDED`, `REISSUED`, `REPLACED`, and of
+    wrong tries at its PIN `PIN_HALF_OF_DAY`, `PIN_HALF_OF_LIFE`, `PIN_LOCKED`, `PIN_UNLOCKED`."""
+
+    __tablename__ = "card_event"
+    __table_args__ = (Index("card_event_listed", "card", "created_at", "id"),)
+
+    id: str = Field(primary_key=True, max_length=36)
+    card: str = Field(foreign_key="card.id")
+    name: str = Field(max_length=24)
+    details: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
+    reason: str | None = Field(default=None, max_length=255)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    created_by: str
+
+
 class TryBudget(SQLModel, table=True):
     """Codes by SMS that were asked for or tried. `scope`: `scc-send:…` or `scc-try:…`."""
 
@@ -214,23 +236,3 @@ class PinBudget(SQLModel, table=True):
     last_try_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     forget_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     """When the worker deletes it. A card that was guessed at keeps its row: None."""
-
-
-class CardEvent(SQLModel, table=True):
-    """What happened to a card besides its money, and who did it and why. Append only.
-
-    `kind`: `pin_half_of_day`, `pin_half_of_life`, `pin_locked`, `pin_unlocked`.
-    """
-
-    __tablename__ = "card_event"
-    __table_args__ = (Index("card_event_listed", "card", "created_at", "id"),)
-
-    id: str = Field(primary_key=True, max_length=36)
-    account_id: str = Field(foreign_key="account.id")
-    card: str = Field(foreign_key="card.id")
-    kind: str = Field(max_length=24)
-    by: str | None = Field(default=None, max_length=255)
-    """An API client, or whoever used the command; None where nobody did it."""
-    reason: str | None = Field(default=None, max_length=255)
-    details: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
-    created_at: datetime = Field(sa_type=UtcDateTime)

@@ -68,7 +68,8 @@ class HeldView:
 
 @dataclass(frozen=True, slots=True)
 class MovementView:
-    """`kind`: `loaded`, `paid` or `refunded`; `amount` is negative for what was paid."""
+    """`kind`: `loaded`, `paid`, `refunded` or `moved` to another card; `amount` is negative for
+    what was paid or moved."""
 
     at: datetime
     kind: str
@@ -178,7 +179,7 @@ async def _held(ctx: Backend, db: AsyncSession, card: Card) -> tuple[HeldView, .
 async def _movements(db: AsyncSession, card: Card) -> tuple[MovementView, ...]:
     """What came and went. Reserving and giving back moves nothing: that is shown while it lasts."""
     moved = or_(
-        col(WalletTransaction.type).in_(("fund", "pending_capture")),
+        col(WalletTransaction.type).in_(("fund", "pending_capture", "transfer")),
         (col(WalletTransaction.type) == "drawdown") & col(WalletTransaction.pending).is_(False),
     )
     query = (
@@ -191,6 +192,8 @@ async def _movements(db: AsyncSession, card: Card) -> tuple[MovementView, ...]:
 
 
 def _movement(made: WalletTransaction) -> MovementView:
+    if made.type == "transfer":
+        return MovementView(made.created_at, "moved", -made.amount)
     if made.type != "fund":
         return MovementView(made.created_at, "paid", -made.amount)
     kind = "loaded" if made.parent_id is None else "refunded"

@@ -17,6 +17,7 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend import faults
+from backend.cards.issue import IssuedCard
 from backend.context import Backend
 from backend.errors import Conflict, FieldError, InvalidRequest
 from backend.idempotency import keys
@@ -28,6 +29,7 @@ from backend.payments.late import give_back
 from backend.payments.lines import check_items
 from backend.payments.outcome import done, event_of, record_event
 from backend.payments.provider_lines import order_lines
+from backend.payments.refund_target import Landing, RefundTo, decide, prepare, split_refund
 from backend.payments.returned_refunds import watch
 from backend.payments.store import (
     OPEN_STATES,
@@ -86,6 +88,8 @@ class Command:
     description: str | None = None
     """Of an update: for the provider."""
     final: bool = False
+    refund_to: RefundTo | None = None
+    """Of a refund: where the gift card's part goes, if not to the card that paid."""
     automatic: bool = False
     """Nobody asks: only while the transaction's auto-capture is due."""
     request_id: str = field(default_factory=new_uuid)
@@ -93,34 +97,50 @@ class Command:
 
 
 async def operate(ctx: Backend, command: Command) -> Operation:
+    """As `carry_out`, without what is shown once."""
+    return (await carry_out(ctx, command)).operation
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """`issued`: the card that was made for a refund, with its number and PIN, which nobody is told
+    again."""
+
+    operation: Operation
+    issued: IssuedCard | None = None
+
+
+async def carry_out(ctx: Backend, command: Command) -> Ended:
     """Carry a command out; the operation as it ended: `done`, or `unknown` (or still `pending`,
     where another request under the same idempotency key began it).
 
     InvalidRequest where the rules forbid it, OperationRefused where the provider does, Conflict
-    while another operation of this transaction is under way.
+    while another operation of this transaction is under way, RefundCardUnusable where nobody could
+    use what is refunded to the gift card.
     """
     begun = keys.begun_operation()
-    operation = await (_carry_out(ctx, command) if begun is None else _wait_for(ctx, begun))
+    ended = await (_begin(ctx, command) if begun is None else _wait_for(ctx, begun))
+    operation = ended.operation
     if operation.state == "refused":
         error = operation.error or {}
         message = str(error.get("message") or "the provider refused")
         raise OperationRefused(
             message, (FieldError("amount", message, str(error.get("code") or "refused")),)
         )
-    return operation
+    return ended
 
 
-async def _carry_out(ctx: Backend, command: Command) -> Operation:
+async def _begin(ctx: Backend, command: Command) -> Ended:
     written = await _write(ctx, command)
     faults.point(f"{command.kind.value}.written")
     result = await ask_provider(ctx, written.id)
     faults.point(f"{command.kind.value}.done_at_provider")
-    operation = await finish(ctx, written.id, result, written.claimed_until)
+    ended = await end(ctx, written.id, result, written.claimed_until)
     faults.point(f"{command.kind.value}.stored")
-    return operation
+    return ended
 
 
-async def _wait_for(ctx: Backend, operation_id: str) -> Operation:
+async def _wait_for(ctx: Backend, operation_id: str) -> Ended:
     """An operation that another request began: as it ended, or as it stands after a while."""
     waited = 0.0
     while True:
@@ -128,7 +148,7 @@ async def _wait_for(ctx: Backend, operation_id: str) -> Operation:
             operation = await db.get(Operation, operation_id)
         assert operation is not None
         if operation.state != "pending" or waited >= LONGEST_WAIT:
-            return operation
+            return Ended(operation)
         await asyncio.sleep(LOOK_EVERY)
         waited += LOOK_EVERY
 
@@ -150,12 +170,16 @@ async def _write(ctx: Backend, command: Command) -> Operation:
         amount = amount_of(transaction, command.amount)
         await check_items(db, transaction, command.kind, command.items, amount)
         await _check_auto_capture(db, command)
+        request = _request(command)
+        if command.kind is OperationKind.REFUND:
+            wanted = command.refund_to
+            request["refund_to"] = await decide(ctx, db, transaction, split, wanted)
         key = new_uuid()
         operation = Operation(
             id=key, transaction_id=transaction.id, kind=command.kind.value, key=key,
             state="pending", card_amount=split.card, psp_amount=split.acquirer,
             captured_before=position.captured.acquirer, final=command.final,
-            request=_request(command), due_at=ours_until, claimed_until=ours_until,
+            request=request, due_at=ours_until, claimed_until=ours_until,
             created_by=command.created_by, created_at=now, updated_at=now,
         )  # fmt: skip
         db.add(operation)
@@ -208,7 +232,7 @@ async def _split(
         return split
     if command.kind is OperationKind.REFUND:
         rules.check_refund(status)
-        return rules.split_refund(position, amount)
+        return split_refund(position, amount, command.refund_to)
     if status is Status.ON_HOLD:
         return await asked_for(db, transaction)
     after = False
@@ -335,21 +359,35 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
 async def finish(
     ctx: Backend, operation_id: str, result: Result, claim: datetime | None
 ) -> Operation:
+    """As `end`, without what is shown once."""
+    return (await end(ctx, operation_id, result, claim)).operation
+
+
+async def end(ctx: Backend, operation_id: str, result: Result, claim: datetime | None) -> Ended:
     """Keep the provider's answer, and with DONE the card's part with it. Repeating it is harmless:
     an operation ends once. `claim` is the caller's `claimed_until`: who has lost the operation to
     another process may still tell that it was done, but not that it was not."""
-    now = ctx.clock.now()
     async with ctx.db.reading() as db:
         seen = await db.get(Operation, operation_id)
         assert seen is not None
         paid = await db.get(Transaction, seen.transaction_id)
         assert paid is not None
+    landing = prepare(ctx, seen) if result.outcome is Outcome.DONE else None
+    operation = await _end(ctx, seen, paid, result, claim, landing)
+    return Ended(operation, landing.issued if landing is not None else None)
+
+
+async def _end(
+    ctx: Backend, seen: Operation, paid: Transaction, result: Result, claim: datetime | None,
+    landing: Landing | None,
+) -> Operation:  # fmt: skip
+    now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         if seen.kind == OperationKind.VOID:
             # What is ON_HOLD goes back to its session, whose row is always the first.
             await lock_session(db, paid.session_id)
         transaction = await lock_transaction(db, seen.transaction_id)
-        operation = await lock_operation(db, operation_id)
+        operation = await lock_operation(db, seen.id)
         if operation.state not in OPEN_STATES:
             if operation.state == "refused" and result.outcome is Outcome.DONE:
                 log.critical("operation %s is refused, and done at the provider", operation.id)
@@ -373,7 +411,7 @@ async def finish(
             settle.end(operation, "refused", now, error)
             await record_event(db, transaction, operation, event_of(operation), now, error=error)
             return operation
-        await done(db, transaction, operation, now)
+        await done(db, transaction, operation, now, landing)
         await watch(ctx, db, transaction, operation, now)
         await db.flush()
         faults.point(f"{operation.kind}.storing")

@@ -6,17 +6,17 @@ transaction locked. Source: shared design section 4.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger
-from backend.cards.tables import Card, Hold
 from backend.errors import NotFound
 from backend.payments import settle
 from backend.payments.authorization import apply_update
 from backend.payments.callbacks import tell_merchant
 from backend.payments.lines import vat_of_items
+from backend.payments.refund_target import Landing, refund_card
 from backend.payments.store import Happened, keep_position, position_of, record
 from backend.payments.tables import Operation, Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind
@@ -27,19 +27,22 @@ from backend.sessions.tables import CheckoutSession
 
 
 async def done(
-    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
-) -> None:
-    """Move the card's part, and the transaction with it."""
+    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime,
+    landing: Landing | None = None,
+) -> None:  # fmt: skip
+    """Move the card's part, and the transaction with it. `landing`: of a refund that goes to
+    another card than the one that paid."""
     if transaction.status == Status.ON_HOLD:
         await _released(db, transaction, operation, now)
         return
     split = Split(operation.card_amount, operation.psp_amount)
-    position = position_of(transaction)
+    position, shown = position_of(transaction), None
     if operation.kind == OperationKind.CAPTURE:
         moved = await _post_card(db, transaction, operation, split.card, now)
         position = rules.captured(position, split, final=operation.final)
     elif operation.kind == OperationKind.REFUND:
-        moved = await _refund_card(db, transaction, operation, split.card, now)
+        landed = await refund_card(db, transaction, operation, now, landing)
+        moved, shown = (landed.wallet_transaction_id, landed.shown) if landed else (None, None)
         position = rules.refunded(position, split)
     elif operation.kind == OperationKind.UPDATE:
         moved = transaction.hold_id
@@ -57,8 +60,9 @@ async def done(
         transaction.status = rules.advance(Status(transaction.status), status)
     settle.end(operation, "done", now)
     event = await record_event(
-        db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved
-    )
+        db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved,
+        gift_card_shown=shown,
+    )  # fmt: skip
     session = await db.get(CheckoutSession, transaction.session_id)
     if session is None:
         raise NotFound("there is no such session")
@@ -107,24 +111,6 @@ async def _post_card(
     return made.id
 
 
-async def _refund_card(
-    db: AsyncSession, transaction: Transaction, operation: Operation, amount: int, now: datetime
-) -> str | None:
-    if amount == 0 or transaction.gift_card is None:
-        return None
-    card = await ledger.lock_card(db, transaction.gift_card)
-    parent = await _first_drawdown(db, card, transaction)
-    made = await ledger.refund(db, card, amount, _cause(operation, now, "refund"), parent)
-    return made.id
-
-
-async def _first_drawdown(db: AsyncSession, card: Card, transaction: Transaction) -> str | None:
-    query = select(Hold.wallet_transaction_id).where(
-        Hold.card == card.id, Hold.purpose == f"transaction:{transaction.id}"
-    )
-    return (await db.exec(query)).first()
-
-
 async def _void_card(
     db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
 ) -> str | None:
@@ -139,6 +125,7 @@ async def _void_card(
 async def record_event(
     db: AsyncSession, transaction: Transaction, operation: Operation, event: str, now: datetime,
     *, wallet_transaction_id: str | None = None, error: dict[str, str] | None = None,
+    gift_card_shown: dict[str, Any] | None = None,
 ) -> TransactionEvent:  # fmt: skip
     request = operation.request
     reference = request["reference"] or transaction.snapshot.get("event_reference")
@@ -154,6 +141,7 @@ async def record_event(
         success=error is None,
         card_amount=operation.card_amount,
         wallet_transaction_id=wallet_transaction_id,
+        gift_card_shown=gift_card_shown,
         reference=reference,
         items=request["items"] or [],
         metadata=metadata,

@@ -14,7 +14,7 @@ from backend.payments.attempts import reopen
 from backend.payments.pay import Press, begin
 from backend.rules.payment_option import PUSHES
 from backend.sessions import events
-from backend.sessions.create import create_session
+from backend.sessions.create import LENIENT, Strict, create_session
 from backend.sessions.load import get_session, lock_session
 from backend.sessions.phones import read_phone
 from backend.sessions.publish import push_begun
@@ -26,13 +26,11 @@ _LANGUAGES = {"+47": "nb", "+46": "sv", "+45": "da", "+358": "fi"}
 
 async def create_and_push(
     ctx: Backend, principal: Principal, request: SessionRequest, origin: events.Request,
-    *, strict_amounts: bool = False,
+    *, strict: Strict = LENIENT,
 ) -> str:  # fmt: skip
     """As `create_session`; the payment of a published push is begun with it, and the worker sends
     it at once."""
-    session_id = await create_session(
-        ctx, principal, request, origin, strict_amounts=strict_amounts
-    )
+    session_id = await create_session(ctx, principal, request, origin, strict=strict)
     if request.configuration is not None and request.configuration.publish:
         await _begin_published(ctx, session_id)
     return session_id
@@ -57,6 +55,7 @@ async def _begin_published(ctx: Backend, session_id: str) -> None:
 async def update_and_end_push(
     ctx: Backend, account_id: str, session_id: str, request: SessionUpdate, origin: events.Request,
     *, without_lock: bool = False, force_shipping_callback: bool = False,
+    strict: Strict = LENIENT,
 ) -> None:  # fmt: skip
     """As `update_session`. Where a gift card could be used from now on, a push that is under way is
     ended at its provider first; PaymentInProgress where that has not decided."""
@@ -64,7 +63,7 @@ async def update_and_end_push(
         try:
             await update_session(
                 ctx, account_id, session_id, request, origin, without_lock=without_lock,
-                force_shipping_callback=force_shipping_callback,
+                force_shipping_callback=force_shipping_callback, strict=strict,
             )  # fmt: skip
             return
         except GiftCardTurnsOn as push:

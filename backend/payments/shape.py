@@ -73,6 +73,7 @@ def _gift_cards(transaction: Transaction, amount: int) -> list[dict[str, Any]]:
 def _event(transaction: Transaction, event: TransactionEvent, with_headers: bool) -> dict[str, Any]:
     cards = _gift_cards(transaction, event.card_amount)
     for card in cards:
+        card |= event.gift_card_shown or {}
         card["transaction_id"] = event.wallet_transaction_id
     shape: dict[str, Any] = {
         "id": event.id,

@@ -152,6 +152,8 @@ class Happened:
     success: bool = True
     card_amount: int = 0
     wallet_transaction_id: str | None = None
+    gift_card_shown: dict[str, Any] | None = None
+    """Of another card than the transaction's, where that one took the money."""
     reference: str | None = None
     items: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -178,6 +180,7 @@ async def record(
         event=happened.event, transaction_status=transaction.status, success=happened.success,
         amount=happened.amount, card_amount=happened.card_amount,
         wallet_transaction_id=happened.wallet_transaction_id,
+        gift_card_shown=happened.gift_card_shown,
         event_reference=happened.reference, items=happened.items, metadata_=happened.metadata,
         error=happened.error, correction=happened.correction, request_id=happened.request_id,
         created_by=happened.created_by, correlation_request_id=happened.correlation_request_id,

@@ -179,6 +179,8 @@ class TransactionEvent(SQLModel, table=True):
     amount: int = Field(sa_type=BigInteger)
     card_amount: int = Field(default=0, sa_type=BigInteger)
     wallet_transaction_id: str | None = None
+    gift_card_shown: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
+    """`{card_id, masked_card_token}` where it is another card than the transaction's."""
     event_reference: str | None = None
     items: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)
     metadata_: dict[str, Any] = Field(

@@ -229,9 +229,9 @@ def reached(before: Counter, after: Counter, limits: Limits) -> list[str]:
     """Return what a card's wrong try has just used up: half of its day, half of its life, all of
     its life. The names are those of the card's events."""
     marks = (
-        ("pin_half_of_day", before.tries, after.tries, -(-limits.card // 2)),
-        ("pin_half_of_life", before.life, after.life, -(-limits.life // 2)),
-        ("pin_locked", before.life, after.life, limits.life),
+        ("PIN_HALF_OF_DAY", before.tries, after.tries, -(-limits.card // 2)),
+        ("PIN_HALF_OF_LIFE", before.life, after.life, -(-limits.life // 2)),
+        ("PIN_LOCKED", before.life, after.life, limits.life),
     )
     return [name for name, was, now, mark in marks if was < mark <= now]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -13,23 +13,20 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.accounts.clients import Principal
 from backend.accounts.profiles import connections_of, get_profile, profile_of, with_defaults
 from backend.accounts.tables import Account, Profile
-from backend.cards import lookup
-from backend.cards.tables import Card
 from backend.context import Backend
-from backend.errors import FieldError, InvalidRequest, NotFound
+from backend.errors import FieldError, InvalidRequest
 from backend.ids import scoped_id
 from backend.psp.registry import CURRENCIES
-from backend.rules import gift_card, payment_option
+from backend.rules import payment_option
 from backend.rules import session as rules
 from backend.sessions import events
-from backend.sessions.load import share_of
+from backend.sessions.preset import preset_gift_card
 from backend.sessions.publish import publish
 from backend.sessions.request import SessionRequest
-from backend.sessions.tables import CheckoutSession, SessionGiftCard
+from backend.sessions.tables import CheckoutSession
 
 DEFAULT_PROFILE = "default"
 MAX_BODY = 256 * 1024
-PRESET_FIELD = "customer.gift_cards.dintero.wallets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +39,33 @@ class Allowed:
     zero: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Strict:
+    """What `Dintero-Feature-Toggles` asks to be refused: `amounts` that do not sum up, a preset
+    `gift_card` that cannot be used."""
+
+    amounts: bool = False
+    gift_card: bool = False
+
+
+LENIENT = Strict()
+
+
 def refuse(field: str, description: str) -> InvalidRequest:
     return InvalidRequest(description, (FieldError(field, description),))
 
 
 async def create_session(
     ctx: Backend, principal: Principal, request: SessionRequest, origin: events.Request,
-    *, strict_amounts: bool = False,
+    *, strict: Strict = LENIENT,
 ) -> str:  # fmt: skip
-    """Make the session and give its id. InvalidRequest names the field that a rule forbids."""
+    """Make the session and give its id. InvalidRequest names the field that a rule forbids;
+    GiftCardRefused where `strict` is about the preset card, and it cannot be used."""
     now = ctx.clock.now()
     body = request.as_body()
     if len(json.dumps(body)) > MAX_BODY:
         raise InvalidRequest("the session is too large")
-    _check_order(body["order"], body.get("express") or {}, strict_amounts=strict_amounts)
+    _check_order(body["order"], body.get("express") or {}, strict_amounts=strict.amounts)
     lifetime = timedelta(seconds=ctx.settings.session_lifetime)
     expires_at = request.expires_at or now + lifetime
     if expires_at <= now:
@@ -77,7 +87,7 @@ async def create_session(
         db.add(session)
         await db.flush()
         await events.record(db, session, "INITIATED", now, request=origin)
-        await _preset_gift_card(ctx, db, session, body, now, origin)
+        await preset_gift_card(db, session, now, origin, strict=strict.gift_card)
         account = await db.get(Account, session.account_id)
         assert account is not None  # a foreign key holds it
         merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
@@ -155,58 +165,3 @@ def _check_order(
             raise refuse("order.amount", broken)
     if option and int(option["amount"]) > order["amount"]:
         raise refuse("order.shipping_option.amount", "the shipping option exceeds order.amount")
-
-
-async def _preset_gift_card(
-    ctx: Backend, db: AsyncSession, session: CheckoutSession, body: Mapping[str, Any],
-    now: datetime, origin: events.Request,
-) -> None:  # fmt: skip
-    """Add the card that the merchant presets: no PIN, the payer is known to the merchant."""
-    cards = ((body.get("customer") or {}).get("gift_cards") or {}).get("dintero.wallets") or []
-    if not cards:
-        return
-    if not session.gift_card_use:
-        raise refuse(PRESET_FIELD, "a preset gift card needs dintero.wallets enabled")
-    try:
-        card = await lookup.get_card(db, session.account_id, cards[0]["card_id"])
-    except NotFound as error:
-        raise refuse(f"{PRESET_FIELD}.0.card_id", "there is no such gift card") from error
-    refusal = gift_card.refusal(lookup.facts(card), session.currency, now)
-    if refusal is not None:
-        raise refuse(f"{PRESET_FIELD}.0.card_id", f"this gift card cannot be used: {refusal}")
-    await put_gift_card(
-        db, session, card, preset=True, now=now, origin=origin, wanted=cards[0].get("amount")
-    )
-
-
-async def put_gift_card(
-    db: AsyncSession, session: CheckoutSession, card: Card, *, preset: bool, now: datetime,
-    origin: events.Request | None = None, token_id: str | None = None, wanted: int | None = None,
-) -> None:  # fmt: skip
-    """Add a card whose right to be used was checked. Nothing is reserved: that is for Pay.
-    `wanted`: how much of it is to be used, None for as much as can be."""
-    stale = await db.get(SessionGiftCard, session.id)
-    if stale is not None:
-        await db.delete(stale)
-        await db.flush()
-    added = SessionGiftCard(
-        session_id=session.id, card=card.id, preset=preset, pin_version=card.pin_version,
-        token_id=token_id, wanted=wanted, added_at=now,
-    )  # fmt: skip
-    db.add(added)
-    await db.flush()
-    await record_gift_card(db, session, added, card, now, origin)
-
-
-async def record_gift_card(
-    db: AsyncSession, session: CheckoutSession, added: SessionGiftCard, card: Card, now: datetime,
-    origin: events.Request | None = None,
-) -> None:  # fmt: skip
-    """The event of a card that was added, or of which another amount was chosen."""
-    shown = {
-        "card_id": card.card_id,
-        "card_amount": share_of(session, added, card, now),
-        "masked_card_token": card.number_mask,
-        "currency": card.currency,
-    }
-    await events.record(db, session, "SET_GIFT_CARD", now, {"gift_card": shown}, origin)

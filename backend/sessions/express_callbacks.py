@@ -33,6 +33,7 @@ from backend.sessions import discount_guesses, events
 from backend.sessions.change import keep_body, offer_shipping, put_order
 from backend.sessions.create import decide_anew, is_divided
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_as_seen
+from backend.sessions.preset import warned
 from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
 from backend.sessions.shape import session_shape
 from backend.sessions.tables import CheckoutSession
@@ -232,8 +233,10 @@ class _Shipping:
         self.ships = bool(answer.shipping_options)
         session.details_done = self.ships
         keep_body(session, body)
+        now = ctx.clock.now()
         details = {"shipping_option": body["order"].get("shipping_option")}
-        await events.record(db, session, "SET_SHIPPING_OPTION", ctx.clock.now(), details)
+        details |= await warned(db, session, now)
+        await events.record(db, session, "SET_SHIPPING_OPTION", now, details)
         return False
 
 
@@ -283,8 +286,10 @@ class _Discount:
         await _apply(ctx, db, session, body, answer)
         body["order"]["discount_codes"] = taken
         keep_body(session, body)
-        details = {"discount_codes": taken}
-        await events.record(db, session, "SET_DISCOUNT_CODES", ctx.clock.now(), details)
+        now = ctx.clock.now()
+        details: dict[str, Any] = {"discount_codes": taken}
+        details |= await warned(db, session, now)
+        await events.record(db, session, "SET_DISCOUNT_CODES", now, details)
         return bool(taken)
 
 

@@ -26,6 +26,7 @@ class OwnFields(TypedDict, total=False):
     cancelled_at: str
     cancelled_by: str | None
     initiating_system_request_headers: dict[str, Any]
+    warnings: list[dict[str, Any]]
 
 
 class OwnToPayers(TypedDict, total=False):

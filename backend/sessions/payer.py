@@ -26,9 +26,9 @@ from backend.rules.gift_card import Refusal
 from backend.sessions import details as contact
 from backend.sessions import events, express_callbacks, shipping
 from backend.sessions.change import choose_shipping
-from backend.sessions.create import put_gift_card, record_gift_card
 from backend.sessions.details import Details
 from backend.sessions.express_callbacks import Asked
+from backend.sessions.gift_cards import put_gift_card, record_gift_card
 from backend.sessions.load import (
     check_not_locked,
     check_open,

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import select
 
 from backend.accounts.tables import Account, Profile
+from backend.cards import lookup
 from backend.cards.formats import payer_mask
 from backend.cards.tables import Card
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import SessionNotFound
 from backend.rules import gift_card
+from backend.rules.money import Money
 from backend.rules.payment_option import may_push
 from backend.rules.session import SessionState, is_expired
 from backend.sessions.details import address_from, countries_of
+from backend.sessions.gift_cards import OpenPayment, open_elsewhere
 from backend.sessions.images import shown_image
 from backend.sessions.links import return_link
 from backend.sessions.load import get_session, gift_card_of, is_locked, most_of, share_of
@@ -57,8 +62,12 @@ async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
         profile = await db.get(Profile, (session.account_id, session.profile_id))
         account = await db.get(Account, session.account_id)
         handover = await db.get(Handover, session_id)
+        held: tuple[OpenPayment, ...] = ()
+        if card is not None and session.state == SessionState.OPEN:
+            held = tuple(await open_elsewhere(db, card, session_id))
     assert profile is not None and account is not None  # foreign keys hold them
-    return _view(ctx, session, added, card, profile, account, handover)
+    shown_card = _gift_card(ctx, session, added, card, held)
+    return _view(ctx, session, shown_card, profile, account, handover)
 
 
 def page_state(ctx: Backend, session: CheckoutSession) -> PageState:
@@ -69,8 +78,8 @@ def page_state(ctx: Backend, session: CheckoutSession) -> PageState:
 
 
 def _view(
-    ctx: Backend, session: CheckoutSession, added: SessionGiftCard | None, card: Card | None,
-    profile: Profile, account: Account, handover: Handover | None,
+    ctx: Backend, session: CheckoutSession, shown_card: GiftCardView | None, profile: Profile,
+    account: Account, handover: Handover | None,
 ) -> CheckoutView:  # fmt: skip
     body, order = session.body, session.body["order"]
     configuration = {**profile.configuration, **(body.get("configuration") or {})}
@@ -80,7 +89,6 @@ def _view(
     address = order.get("shipping_address") or order.get("billing_address") or {}
     countries, preferred = countries_of(configuration, session.currency)
     state = page_state(ctx, session)
-    shown_card = _gift_card(ctx, session, added, card)
     to_pay = session.amount - (shown_card.amount if shown_card else 0)
     options = _options(session, configuration) if to_pay > 0 else ()
     shipping = order.get("shipping_option") or {}
@@ -238,8 +246,9 @@ def _shipping_options(
 
 
 def _gift_card(
-    ctx: Backend, session: CheckoutSession, added: SessionGiftCard | None, card: Card | None
-) -> GiftCardView | None:
+    ctx: Backend, session: CheckoutSession, added: SessionGiftCard | None, card: Card | None,
+    elsewhere: tuple[OpenPayment, ...],
+) -> GiftCardView | None:  # fmt: skip
     if added is None or card is None:
         return None
     now = ctx.clock.now()
@@ -251,6 +260,7 @@ def _gift_card(
         amount = most = session.gift_card_amount
         left = card.available
     ends = gift_card.ending(card.expires_at, now)
+    held = _missed(session, added, card, now, elsewhere)
     return GiftCardView(
         masked_number=payer_mask(card.number_last4),
         amount=amount,
@@ -262,7 +272,25 @@ def _gift_card(
         ending=ends.value if ends else None,
         # Where nothing else can pay the rest, choosing less would be a dead end; undoing it is not.
         adjustable=most > gift_card.LEAST and (bool(session.options) or added.wanted is not None),
+        held=held,
+        reclaimable=held > 0
+        and card.pin_hash is not None
+        and any(payment.payer_left for payment in elsewhere),
     )
+
+
+def _missed(
+    session: CheckoutSession, added: SessionGiftCard, card: Card, now: datetime,
+    elsewhere: tuple[OpenPayment, ...],
+) -> int:  # fmt: skip
+    """What is held elsewhere of a card that would otherwise pay more here, minor units."""
+    held = sum(payment.amount for payment in elsewhere)
+    facts = replace(lookup.facts(card), available=card.available + held)
+    if not held or gift_card.refusal(facts, session.currency, now) is not None:
+        return 0
+    order = Money(session.amount, session.currency)
+    could_pay = gift_card.share(Money(facts.available, card.currency), order, added.wanted)
+    return held if could_pay.amount > share_of(session, added, card, now) else 0
 
 
 def _checkbox(box: Mapping[str, Any]) -> CheckboxView:

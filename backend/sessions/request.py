@@ -261,6 +261,8 @@ class Configuration(Loose):
     default_payment_type: Text | None = None
     default_customer_type: Literal["b2c", "b2b"] | None = None
     allow_express_wallet_payment: Flag | None = None
+    refund_to_unusable_gift_card: Literal["refuse", "new_card"] | None = None
+    """Ours: what becomes of a refund to a gift card that was deleted or has expired."""
 
     @model_validator(mode="after")
     def _switches(self) -> Configuration:

@@ -21,6 +21,7 @@ from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
 from backend.sessions.load import gift_card_of, share_of
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
+from backend.sessions.preset import warned
 from backend.sessions.publish import shown_publish
 from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
 
@@ -74,6 +75,7 @@ async def session_shape(
     metadata: OwnMetadata = {"session:profile_id": session.profile_id}
     shape["metadata"] = {**(shape.get("metadata") or {}), **metadata}
     _show_gift_card(session, added, card, shape, now)
+    shape |= await warned(db, session, now)
     shape["configuration"] = _configuration(session, profile, account)
     if published:
         shape["configuration"]["publish"] = published
@@ -96,7 +98,9 @@ def _show_gift_card(
     masked = {"card_id": card.card_id, "masked_card_token": card.number_mask}
     chosen = {} if added.wanted is None else {"amount": added.wanted}
     customer["gift_cards"] = {"dintero.wallets": [masked | chosen]}
-    shape["order"]["gift_cards"] = [{"type": "dintero.wallets", **masked, "amount": amount}]
+    if amount:
+        # A card that pays nothing as it stands now is named by `customer.gift_cards` alone.
+        shape["order"]["gift_cards"] = [{"type": "dintero.wallets", **masked, "amount": amount}]
 
 
 def _configuration(session: CheckoutSession, profile: Profile, account: Account) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class CheckoutSession(SQLModel, table=True):
     """By which option."""
     gift_card_amount: int = Field(default=0, sa_type=BigInteger)
     """From Pay on: what was set aside on the gift card."""
+    preset_refused: str | None = Field(default=None, max_length=20)
+    """Why the card that the merchant preset is not in the session: a code of `sessions.preset`."""
     publish: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)
     """One entry for each message: `{id, channel, type, status?, delivery_id?}`."""
     initiating_headers: dict[str, Any] = Field(sa_type=JsonColumn)

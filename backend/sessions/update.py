@@ -17,10 +17,11 @@ from backend.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound
 from backend.rules import session as rules
 from backend.sessions import events, shipping
 from backend.sessions.change import keep_body
-from backend.sessions.create import check_lines, decide, decide_anew, refuse
+from backend.sessions.create import LENIENT, Strict, check_lines, decide, decide_anew, refuse
 from backend.sessions.express_callbacks import ask_for_shipping
 from backend.sessions.load import check_open, lock_session
 from backend.sessions.lock import unlock
+from backend.sessions.preset import preset_warnings, refuse_strictly, warned
 from backend.sessions.request import Amount, Currency, Express, Flag, Loose, OrderParts
 from backend.sessions.tables import CheckoutSession
 
@@ -46,10 +47,12 @@ _NOT_FROM_HERE = ("merchant_reference", "gift_cards", "shipping_option", "amount
 async def update_session(
     ctx: Backend, account_id: str, session_id: str, request: SessionUpdate,
     origin: events.Request, *, without_lock: bool = False, force_shipping_callback: bool = False,
+    strict: Strict = LENIENT,
 ) -> None:  # fmt: skip
     """Take the merchant's changes. InvalidRequest where the session is not locked, or where the
     amounts, the shipping option or the gift card rules do not allow them; GiftCardTurnsOn while a
-    push is under way, which a session with a gift card cannot have.
+    push is under way, which a session with a gift card cannot have. GiftCardRefused where `strict`
+    is about the preset card, and it could not be used after this change.
 
     With options in `express.shipping_options` the shop is not asked for them by callback, unless
     `force_shipping_callback`; without any it is, where an address is known.
@@ -66,6 +69,8 @@ async def update_session(
         if not may_change:
             raise InvalidRequest("the session must be locked first, or update_without_lock set")
         await _change(ctx, db, session, request, now, origin)
+        if strict.gift_card:
+            refuse_strictly(await preset_warnings(db, session, now))
         if request.remove_lock:
             await unlock(db, session, now)
         asks = _asks_for_shipping(session, request, force=force_shipping_callback)
@@ -118,6 +123,7 @@ async def _change(
     for part in ("order", "express"):
         if before.get(part) == body.get(part):
             details[f"updated_{part}_result"] = {"status": "NOT_MODIFIED"}
+    details |= await warned(db, session, now)
     await events.record(db, session, "UPDATE_SESSION", now, details, origin)
 
 

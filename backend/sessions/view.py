@@ -78,6 +78,10 @@ class GiftCardView:
     """`soon` or `before_refund` where its last day is near, `backend.rules.gift_card.Ending`."""
     adjustable: bool
     """Whether the page offers to choose how much of it is used."""
+    held: int = 0
+    """What payments left open elsewhere hold of it, where it would pay more here without them."""
+    reclaimable: bool = False
+    """Whether its PIN ends those payments, `backend.payments.takeback.reclaim`."""
 
 
 @dataclass(frozen=True, slots=True)

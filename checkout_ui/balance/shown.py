@@ -24,6 +24,7 @@ _KINDS = {
     "loaded": "balance.loaded",
     "paid": "balance.paid",
     "refunded": "balance.refunded",
+    "moved": "balance.moved",
 }
 
 

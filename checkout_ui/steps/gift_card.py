@@ -8,7 +8,7 @@ import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from backend import context
-from backend.errors import GiftCardRefused, TooManyTries
+from backend.errors import GiftCardRefused, InvalidRequest, TooManyTries
 from backend.payments import takeback
 from backend.sessions import payer
 from checkout_ui import formats, tries, typed
@@ -68,6 +68,46 @@ class GiftCardState(Checkout):
             await self._added()
         finally:
             self._end()
+
+    @rx.event
+    async def reclaim(self, form_data: dict[str, Any]):
+        """Free the card in use from a payment left open elsewhere, by its PIN."""
+        try:
+            pin = typed.plain(_Form.model_validate(form_data).gift_card_pin)
+        except ValidationError:
+            self._refuse("wrong_pin", _PIN)
+            return
+        if not pin:
+            self._refuse("pin_missing", _PIN)
+            return
+        if not self._begin("reclaim"):
+            return
+        yield
+        try:
+            await takeback.reclaim(context.current(), self._session_id(), pin, self._source())
+        except TooManyTries as error:
+            self.errors = {_PIN: tries.sentence(error, self._language)}
+            self._move_focus(_PIN)
+        except GiftCardRefused as error:
+            await self._not_reclaimed(error.reason)
+        except InvalidRequest:
+            # The card was removed elsewhere.
+            await self._refresh()
+        except Exception as error:
+            await self._fail(error)
+        else:
+            await self._added()
+        finally:
+            self._end()
+
+    async def _not_reclaimed(self, reason: str) -> None:
+        view = await self._refresh()
+        if view is not None and view.gift_card is not None and view.gift_card.reclaimable:
+            self._refuse("wrong_pin" if reason == "not_matched" else reason, _PIN)
+            return
+        # There is no field any more: it was paid with there in the meantime.
+        self._announce(f"refused.{reason}")
+        self._move_focus("card-remove")
 
     @rx.event
     async def remove(self):
@@ -171,6 +211,13 @@ def _in_use() -> rx.Component:
             ),
             class_name="sums",
         ),
+        rx.cond(
+            card.held != "",
+            rx.el.p(
+                icon("clock"), rx.el.span(card.held), id="card-held", class_name="small card-ending"
+            ),
+        ),
+        rx.cond(card.reclaim != "", _reclaim()),
         rx.cond(card.note != "", rx.el.p(card.note, id="card-note", class_name="small card-note")),
         rx.cond(
             card.ending != "",
@@ -179,6 +226,43 @@ def _in_use() -> rx.Component:
         rx.cond(card.adjustable, amount()),
         class_name="in-use",
         id="card-in-use",
+    )
+
+
+def _reclaim() -> rx.Component:
+    """The card is known: its PIN alone ends the payment that holds it."""
+    errors = Checkout.errors
+    return rx.el.form(
+        rx.el.p(Checkout.card.reclaim, id="card-reclaim-lead", class_name="small"),
+        rx.el.div(
+            field(
+                _PIN,
+                words("card.pin"),
+                errors,
+                class_name="third",
+                error_beneath=False,
+                auto_complete="off",
+                input_mode="numeric",
+                custom_attrs=_NO_PASSWORD,
+            ),
+            class_name="fields",
+        ),
+        problem(errors, _PIN, f"{_PIN}-error"),
+        rx.el.div(
+            button(
+                words("card.take_back"),
+                Checkout.busy == "reclaim",
+                words("card.taking_back"),
+                type="submit",
+                id="card-reclaim",
+                class_name="secondary",
+            ),
+            class_name="actions",
+        ),
+        id="card-reclaim-form",
+        method="post",
+        no_validate=True,
+        on_submit=GiftCardState.reclaim,
     )
 
 

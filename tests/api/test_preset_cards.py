@@ -17,19 +17,7 @@ def preset(*card_ids: str) -> dict[str, Any]:
     return {"gift_cards": {"dintero.wallets": [{"card_id": card_id} for card_id in card_ids]}}
 
 
-async def test_a_preset_card_that_cannot_be_used_is_refused(merchant: Merchant) -> None:
-    field = "customer.gift_cards.dintero.wallets.0.card_id"
-    past, future = "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"
-    bad = {
-        "empty": await merchant.card(0),
-        "expired": await merchant.card(expires_at=past),
-        "not yet": await merchant.card(active_from=future),
-        "currency": await merchant.card(currency="SEK"),
-        "unknown": {"card_id": "no such card"},
-    }
-    for name, card in bad.items():
-        await refused(merchant, field, customer=preset(card["card_id"]))
-        assert name
+async def test_what_the_contract_refuses_of_a_preset_card(merchant: Merchant) -> None:
     one, two = await merchant.card(), await merchant.card()
     await refused(
         merchant, "customer.gift_cards.dintero.wallets",
@@ -39,6 +27,12 @@ async def test_a_preset_card_that_cannot_be_used_is_refused(merchant: Merchant) 
         merchant, "customer.gift_cards.dintero.wallets", customer=preset(one["card_id"]),
         configuration={"active_payment_types": ALL_ON},
     )  # fmt: skip
+    split = {"amount": 40000, "currency": "NOK", "merchant_reference": "x",
+             "items": [{"line_id": "1", "amount": 40000, "splits": [
+                 {"payout_destination_id": "a", "amount": 40000}]}]}  # fmt: skip
+    await refused(
+        merchant, "configuration.dintero.wallets", customer=preset(one["card_id"]), order=split
+    )
     for card_id in ("", None, 1):
         answer = await merchant.post(
             "/v1/sessions-profile", session_body(customer=preset(card_id)),  # type: ignore[arg-type]

@@ -99,7 +99,7 @@ async def test_the_merchant_is_told_once_of_each_half_and_of_the_lock(merchant: 
     await strangers(merchant, card, 5, "203.0.4")
     reasons = [one["reason"] for one in await told(merchant)]
     assert reasons == ["half_of_day", "half_of_life", "half_of_day", "half_of_day", "locked"]
-    kinds = [event.kind for event in await card_events(merchant)]
+    kinds = [event.name for event in await card_events(merchant)]
     assert kinds == [f"pin_{reason}" for reason in reasons]
 
 
@@ -121,8 +121,8 @@ async def test_unlock_by_api_is_safe_to_repeat_and_says_who_and_why(merchant: Me
     assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
     again = await merchant.post(path)
     assert again == first
-    unlocked = [e for e in await card_events(merchant) if e.kind == "pin_unlocked"]
-    assert [(e.by, e.reason) for e in unlocked] == [
+    unlocked = [e for e in await card_events(merchant) if e.name == "PIN_UNLOCKED"]
+    assert [(e.created_by, e.reason) for e in unlocked] == [
         (merchant.client_id, "the owner came to the shop")
     ]
     assert unlocked[0].details == {"wrong_today": 0, "wrong_total": 20, "locked": True}
@@ -182,8 +182,8 @@ async def test_a_new_pin_unlocks_and_is_written_down(merchant: Merchant) -> None
     assert await look(merchant, card["number"], pin, OWNER) == (MATCHED, 0)
     if pin != card["pin"]:
         assert await look(merchant, card["number"], card["pin"], OWNER) == (NOT_MATCHED, 0)
-    (event,) = [e for e in await card_events(merchant) if e.kind == "pin_unlocked"]
-    assert (event.by, event.reason) == (merchant.client_id, "a new PIN")
+    (event,) = [e for e in await card_events(merchant) if e.name == "PIN_UNLOCKED"]
+    assert (event.created_by, event.reason) == (merchant.client_id, "a new PIN")
 
 
 async def test_the_life_of_a_card_is_never_forgotten_and_all_else_is(merchant: Merchant) -> None:
@@ -208,7 +208,7 @@ async def test_what_was_written_down_cannot_be_changed(merchant: Merchant) -> No
         with pytest.raises(DBAPIError):
             async with merchant.ctx.db.unit_of_work() as db:
                 await (await db.connection()).execute(text(statement))
-    assert [event.kind for event in await card_events(merchant)] == ["pin_half_of_day"]
+    assert [event.name for event in await card_events(merchant)] == ["PIN_HALF_OF_DAY"]
 
 
 async def test_unlocks_and_tries_at_once_end(merchant: Merchant) -> None:
@@ -251,7 +251,11 @@ def test_unlock_by_command(
         answer = await guess(made, card["number"], card["pin"], "203.0.0.1")
         assert answer == (MATCHED, 0)
         (event,) = await card_events(made)
-        assert (event.kind, event.by, event.reason) == ("pin_unlocked", "kari", "asked at the till")
+        assert (event.name, event.created_by, event.reason) == (
+            "PIN_UNLOCKED",
+            "kari",
+            "asked at the till",
+        )
         await close_merchant(made)
 
     card, _ = asyncio.run(begin())

@@ -110,6 +110,15 @@ def _preset(scene: Scene) -> None:
     scene.ready(customer={"gift_cards": preset})
 
 
+def _preset_held(scene: Scene) -> None:
+    """A payment that was left open holds the card."""
+    preset = {"dintero.wallets": [{"card_id": scene.merchant.card(10000)["card_id"]}]}
+    payer = scene.ready(customer={"gift_cards": preset})
+    payer.press_pay()
+    payer = scene.ready(customer={"gift_cards": preset})
+    expect(payer["#card-held"]).to_be_visible()
+
+
 def _discounts(scene: Scene) -> Payer:
     order = {"amount": 30000, "vat_amount": 6000, "discount_codes": ["SPRING"]}
     scene.callbacks.answers({"order": order})
@@ -275,6 +284,7 @@ STATES: dict[str, Reach] = {
     "card incomplete": _card_incomplete,
     "card added": lambda scene: scene.with_card(**RICH),
     "preset card": _preset,
+    "preset card held elsewhere": _preset_held,
     "fully covered": lambda scene: scene.with_card(5000),
     "nothing to pay": lambda scene: scene.ready(0),
     "discount codes": _discounts,

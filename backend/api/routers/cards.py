@@ -12,18 +12,24 @@ from backend.api.card_requests import (
     ActivateRequest,
     BatchRequest,
     CardRequest,
+    ExtendRequest,
+    Reason,
+    ReissueRequest,
+    RestoreRequest,
     RotateRequest,
     TokenRequest,
     UnlockRequest,
 )
 from backend.api.deps import READ_WALLETS, WRITE_WALLETS, Caller, Context
-from backend.cards import lifecycle
+from backend.cards import formats, lifecycle, renew
+from backend.cards.history import card_event_shape, list_card_events
 from backend.cards.issue import IssuedCard, issue_batch, issue_card
-from backend.cards.lifecycle import Activation
+from backend.cards.lifecycle import Activation, Deletion
 from backend.cards.listing import CardFilter, customer_card, list_cards
 from backend.cards.lookup import get_card
 from backend.cards.pin_lock import attempts_of
 from backend.cards.pin_lock import unlock as unlock_card
+from backend.cards.renew import Change
 from backend.cards.shape import (
     card_shape,
     customer_card_shape,
@@ -36,6 +42,7 @@ from backend.cards.tokens import TokenOrder, create_token, tokens_of
 from backend.cards.wallets import list_transactions
 from backend.clock import utc
 from backend.context import Backend
+from backend.payments.card_uses import delete_card
 
 router = strict_router()
 CARDS = "/accounts/{account_id}/wallets/cards"
@@ -68,7 +75,7 @@ async def create(
     """Issue a card. The answer is the only place where its number and PIN are shown."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
-    return _issued(ctx, await issue_card(ctx, body.order(account_id, caller.client_id)))
+    return issued_shape(ctx, await issue_card(ctx, body.order(account_id, caller.client_id)))
 
 
 @router.post(f"{CARDS}/batch")
@@ -79,10 +86,11 @@ async def create_batch(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     issued = await issue_batch(ctx, body.orders(account_id, caller.client_id))
-    return {"cards": [_issued(ctx, one) for one in issued]}
+    return {"cards": [issued_shape(ctx, one) for one in issued]}
 
 
-def _issued(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
+def issued_shape(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
+    """A card with its number and PIN, which are shown this once."""
     shape = card_shape(issued.card, ctx.clock.now(), [issued.token])
     form = issued.token.format
     shape["card_token"] = {"format": form, "token": secret_shape(issued.number, form)}
@@ -143,11 +151,16 @@ async def _shape(ctx: Backend, card: Card) -> dict[str, Any]:
 
 
 @router.delete(f"{CARDS}/{{card_id}}")
-async def delete(account_id: str, card_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
-    """Nothing can be paid with it from now on; 409 while a payment holds money of it."""
+async def delete(
+    account_id: str, card_id: str, ctx: Context, caller: Caller, force: bool = False,
+    reason: Reason | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Nothing can be paid with it from now on. 409 while a payment or drawdown holds money of it,
+    or may be refunded to it; `force` deletes it all the same."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
-    return await _shape(ctx, await lifecycle.delete(ctx, account_id, card_id))
+    deletion = Deletion(account_id, card_id, caller.client_id, force, reason)
+    return await _shape(ctx, await delete_card(ctx, deletion))
 
 
 @router.post(f"{CARDS}/{{card_id}}/activate")
@@ -206,6 +219,59 @@ async def make_token(
         format=body.format.as_number() if body.format else None, metadata=body.metadata or {},
     )  # fmt: skip
     return token_shape(*await create_token(ctx, order))
+
+
+@router.post(f"{CARDS}/{{card_id}}/extend")
+async def extend(
+    account_id: str, card_id: str, body: ExtendRequest, ctx: Context, caller: Caller
+) -> dict[str, Any]:
+    """A later last day, of an expired card too; the same again changes nothing."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    change = Change(account_id, card_id, caller.client_id, body.reason)
+    return await _shape(ctx, await renew.extend(ctx, change, utc(body.expires_at)))
+
+
+@router.post(f"{CARDS}/{{card_id}}/restore")
+async def restore(
+    account_id: str, card_id: str, ctx: Context, caller: Caller, body: RestoreRequest | None = None
+) -> dict[str, Any]:
+    """Take a deletion back; of a card that is not deleted nothing changes."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    change = Change(account_id, card_id, caller.client_id, body.reason if body else None)
+    return await _shape(ctx, await renew.restore(ctx, change))
+
+
+@router.post(f"{CARDS}/{{card_id}}/reissue")
+async def reissue(
+    account_id: str, card_id: str, ctx: Context, caller: Caller, body: ReissueRequest | None = None
+) -> dict[str, Any]:
+    """Another number and PIN, shown this once; the old ones end at once, and the balance stays."""
+    caller.require_account(account_id)
+    caller.require(*WRITE_WALLETS)
+    body = body or ReissueRequest()
+    number = body.card_token.format.as_number() if body.card_token and body.card_token.format else (
+        None)  # fmt: skip
+    pin = body.pin.format.as_format(formats.MIN_PIN_LENGTH) if body.pin else None
+    change = Change(account_id, card_id, caller.client_id, body.reason)
+    return issued_shape(ctx, await renew.reissue(ctx, change, number, pin))
+
+
+@router.get(f"{CARDS}/{{card_id}}/events")
+async def events(
+    account_id: str, card_id: str, ctx: Context, caller: Caller, limit: Limit = 10,
+    starting_after: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """What was done to a card, by whom and why, newest first; of a deleted card too."""
+    caller.require_account(account_id)
+    caller.require(*READ_WALLETS)
+    async with ctx.db.reading() as db:
+        found = await list_card_events(db, account_id, card_id, limit, starting_after)
+    shape: dict[str, Any] = {"events": [card_event_shape(event) for event in found]}
+    if len(found) == limit:
+        shape["starting_after"] = found[-1].id
+    return shape
 
 
 @router.get(f"{CARDS}/{{card_id}}/transactions")

@@ -18,10 +18,12 @@ from backend.limits import rules
 from backend.payments.attempts import settle_return
 from backend.payments.cancel import cancel_session
 from backend.payments.push import create_and_push, update_and_end_push
+from backend.sessions.create import Strict
 from backend.sessions.events import Request as Origin_
 from backend.sessions.links import POP_OUT_COOKIE, pop_out_link, view_link
 from backend.sessions.listing import SessionFilter, list_sessions
 from backend.sessions.own_names import OwnOfCreated
+from backend.sessions.preset import read_warnings
 from backend.sessions.publish import read_publish
 from backend.sessions.request import Moment, SessionRequest
 from backend.sessions.shape import read_session
@@ -66,15 +68,27 @@ async def _create(
 ) -> dict[str, Any]:  # fmt: skip
     caller.require(*WRITE_CHECKOUT)
     await limits.spend(ctx, rules.SESSIONS, caller.client_id)
-    strict = "strict-session-amounts" in [t.strip() for t in toggles.split(",")]
-    session_id = await create_and_push(ctx, caller, body, origin, strict_amounts=strict)
-    answer = {"id": session_id, "url": view_link(ctx.settings.base_url, session_id)}
+    session_id = await create_and_push(ctx, caller, body, origin, strict=_strict(toggles))
     own: OwnOfCreated = {}
+    answer: dict[str, Any] = {
+        "id": session_id,
+        "url": view_link(ctx.settings.base_url, session_id),
+    }
+    if body.customer is not None and body.customer.gift_cards is not None:
+        answer |= await read_warnings(ctx, session_id)
     if body.configuration is not None and body.configuration.publish:
         own["publish"] = await read_publish(ctx, session_id)
     if include_session:
         own["session"] = await read_session(ctx, caller.account_id, session_id)
     return {**answer, **own}
+
+
+def _strict(toggles: str) -> Strict:
+    """What the header `Dintero-Feature-Toggles` asks to be refused; unknown names say nothing."""
+    named = {toggle.strip() for toggle in toggles.split(",")}
+    return Strict(
+        amounts="strict-session-amounts" in named, gift_card="strict-gift-cards" in named
+    )  # fmt: skip
 
 
 @router.get("/sessions")
@@ -104,12 +118,13 @@ async def get(
 async def update(
     session_id: str, body: SessionUpdate, ctx: Context, caller: Caller, origin: Origin,
     update_without_lock: bool = False, force_shipping_address_callback: bool = False,
+    toggles: Toggles = "",
 ) -> dict[str, Any]:  # fmt: skip
     """Take the merchant's changes, and the lock off with them."""
     caller.require(*WRITE_CHECKOUT, "read:checkout")
     await update_and_end_push(
         ctx, caller.account_id, session_id, body, origin, without_lock=update_without_lock,
-        force_shipping_callback=force_shipping_address_callback,
+        force_shipping_callback=force_shipping_address_callback, strict=_strict(toggles),
     )  # fmt: skip
     return await read_session(ctx, caller.account_id, session_id)
 

@@ -11,12 +11,23 @@ from pydantic import Field
 
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
-from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, Origin
+from backend.api.deps import (
+    READ_CHECKOUT,
+    WRITE_CHECKOUT,
+    WRITE_WALLETS,
+    Caller,
+    Context,
+    Origin,
+)
+from backend.api.routers.cards import issued_shape
 from backend.api.transaction_query import TransactionQuery
+from backend.cards.issue import IssuedCard
+from backend.cards.shape import card_shape
 from backend.context import Backend
 from backend.payments.change import set_merchant_reference_2
 from backend.payments.listing import list_transactions
-from backend.payments.operations import Command, operate
+from backend.payments.operations import Command, carry_out
+from backend.payments.refund_target import RefundTo, To
 from backend.payments.shape import transaction_shape
 from backend.payments.store import events_of, events_of_all, get_transaction
 from backend.psp.protocol import OperationKind
@@ -57,8 +68,17 @@ class CaptureRequest(Loose):
     metadata: dict[str, Any] | None = None
 
 
+class OtherCard(Loose):
+    card_id: Annotated[str, Field(min_length=1, max_length=255)]
+
+
 class RefundRequest(Loose):
+    """`amount` in minor units. `refund_to`: where the gift card's part goes, if not to the card
+    that paid: `new_card`, another card by its `card_id`, or `provider`, which refunds the
+    acquirer's part first."""
+
     amount: Amount
+    refund_to: Literal["new_card", "provider"] | OtherCard | None = None
     reason: Text | None = None
     refund_reference: Text | None = None
     items: Items | None = None
@@ -105,12 +125,22 @@ async def _shape(
 async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONResponse:
     """200 with the transaction, or 202 with `event-request-id` while the provider's answer is
     awaited."""
-    operation = await operate(ctx, command)
+    ended = await carry_out(ctx, command)
+    operation = ended.operation
     shape = await _shape(ctx, caller, command.transaction_id)
+    if ended.issued is not None:
+        shape["new_gift_card"] = _new_card(ctx, caller, ended.issued)
     if operation.state == "done":
         return JSONResponse(shape)
     headers = {"event-request-id": str(operation.request["request_id"])}
     return JSONResponse(shape, status_code=202, headers=headers)
+
+
+def _new_card(ctx: Backend, caller: Principal, issued: IssuedCard) -> dict[str, Any]:
+    """Number and PIN are for those alone who may issue cards."""
+    if caller.scopes.isdisjoint(WRITE_WALLETS):
+        return card_shape(issued.card, ctx.clock.now(), [issued.token])
+    return issued_shape(ctx, issued)
 
 
 @router.get("/transactions")
@@ -163,14 +193,24 @@ async def capture(
 async def refund(
     transaction_id: str, body: RefundRequest, ctx: Context, caller: Caller, origin: Origin
 ) -> JSONResponse:
+    """To another card alone with a scope that may issue cards."""
     caller.require(*WRITE_CHECKOUT)
+    wanted = _refund_to(body)
+    if wanted is not None and wanted.to is not To.PROVIDER:
+        caller.require(*WRITE_WALLETS)
     command = Command(
         account_id=caller.account_id, transaction_id=transaction_id,
         kind=OperationKind.REFUND, created_by=caller.client_id, amount=body.amount,
         reference=body.refund_reference, items=_items(body.items),
-        metadata=body.metadata or {}, reason=body.reason, **_said_by(origin),
+        metadata=body.metadata or {}, reason=body.reason, refund_to=wanted, **_said_by(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
+
+
+def _refund_to(body: RefundRequest) -> RefundTo | None:
+    if isinstance(body.refund_to, OtherCard):
+        return RefundTo(To.CARD, body.refund_to.card_id)
+    return RefundTo(To(body.refund_to)) if body.refund_to is not None else None
 
 
 @router.post("/transactions/{transaction_id}/void")

@@ -48,7 +48,8 @@ class AddressesRequest(Loose):
 
 class GiftCardRequest(Loose):
     """The card's number and PIN, as the payer has them. `take_back`: also from a payment that was
-    left open in another session (error `held_elsewhere` without it).
+    left open in another session (error `held_elsewhere` without it); with the PIN alone, the card
+    that is in use, which may be a preset one.
 
     `amount`: how much of the card is to be used, minor units; without it, or null, as much as can
     be. Alone, without number and PIN, it is for the card that is in use."""
@@ -194,6 +195,10 @@ async def put_gift_card(
 ) -> dict[str, Any]:  # fmt: skip
     if body.token is None and body.pin is None and "amount" in body.model_fields_set:
         await payer.set_gift_card_amount(ctx, session_id, body.amount, unmodified_since)
+        return await _shown(ctx, session_id, response)
+    if body.token is None and body.pin is not None and body.take_back:
+        source = source_of(ctx, request)
+        await takeback.reclaim(ctx, session_id, body.pin, source, unmodified_since)
         return await _shown(ctx, session_id, response)
     if body.token is None or body.pin is None:
         field = "pin" if body.pin is None and body.token is not None else "token"

@@ -172,7 +172,9 @@ async def test_what_does_not_exist_is_not_found(ctx: Backend) -> None:
             await ledger.lock_card(db, "nothing")
 
 
-APPEND_ONLY = ("ledger_entry", "wallet_transaction", "session_event", "transaction_event")
+APPEND_ONLY = (
+    "ledger_entry", "wallet_transaction", "session_event", "transaction_event", "card_event",
+)  # fmt: skip
 TRIGGERS = (
     text("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :name"),
     text("SELECT count(*) FROM information_schema.triggers WHERE event_object_table = :name"),

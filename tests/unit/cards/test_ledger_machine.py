@@ -58,7 +58,7 @@ def test_any_order_of_movements_balances(sqlite_url: str) -> None:
     assert seen == {
         "fund", "hold", "hold refused", "draw", "draw refused", "refund", "refund refused",
         "post", "carry", "post refused", "void", "resolved before", "repeated",
-        "ref_id misused",
+        "ref_id misused", "transfer", "transfer refused", "transfer repeated", "transfer back",
     }  # fmt: skip
 
 
@@ -84,6 +84,8 @@ class LedgerMachine(RuleBasedStateMachine):
         made = issue(self.ctx, f"card-{now}", amount)
         self.card: Card = self.loop.run_until_complete(made)
         self.funds, self.available, self.drawn = amount, amount, 0
+        self.other: Card = self.loop.run_until_complete(issue(self.ctx, f"other-{now}", 0))
+        self.there = 0
 
     def _new_ref(self) -> str:
         self.count += 1
@@ -155,6 +157,34 @@ class LedgerMachine(RuleBasedStateMachine):
         self.drawn -= amount
         self.available += amount
         self.seen.add("refund")
+
+    @rule(amount=AMOUNTS, back=st.booleans(), again=st.booleans())
+    def transfer(self, amount: int, back: bool, again: bool) -> None:
+        """To another card, or what is there back from it; perhaps told twice."""
+        ref = self._new_ref()
+
+        async def run(db: Any, card: Card) -> Any:
+            other = await ledger.lock_card(db, self.other.id)
+            source, target = (other, card) if back else (card, other)
+            moved = await ledger.transfer(db, source, target, amount, self._cause(ref))
+            return [made.id for made in moved]
+
+        left = self.there if back else self.available
+        try:
+            first = self._do(run)
+        except InsufficientFunds:
+            assert amount > left
+            self.seen.add("transfer refused")
+            return
+        assert amount <= left
+        moved = -amount if back else amount
+        self.funds -= moved
+        self.available -= moved
+        self.there += moved
+        self.seen.add("transfer back" if back else "transfer")
+        if again:
+            assert self._do(run) == first
+            self.seen.add("transfer repeated")
 
     @rule(target=holds, hold=holds, amount=AMOUNTS, keep=st.booleans())
     def post(self, hold: str, amount: int, keep: bool) -> Any:
@@ -232,6 +262,10 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (row.funds, row.available, row.held, row.drawn) == (
                 self.funds, self.available, held, self.drawn,
             )  # fmt: skip
+            other = await db.get(Card, self.other.id)
+            assert other is not None
+            sums = (other.funds, other.available, other.held, other.drawn)
+            assert sums == (self.there, self.there, 0, 0)
             assert row.available >= 0
             assert row.funds == row.available + row.held + row.drawn
             query = select(Hold.id, Hold.amount).where(

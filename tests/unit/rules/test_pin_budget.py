@@ -185,10 +185,10 @@ def test_a_clock_that_is_ahead_makes_no_wait_longer(made: int, waits: int) -> No
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ((24, 24), (25, 25), ["pin_half_of_day"]),
-        ((0, 99), (1, 100), ["pin_half_of_life"]),
-        ((24, 99), (25, 100), ["pin_half_of_day", "pin_half_of_life"]),
-        ((10, 199), (11, 200), ["pin_locked"]),
+        ((24, 24), (25, 25), ["PIN_HALF_OF_DAY"]),
+        ((0, 99), (1, 100), ["PIN_HALF_OF_LIFE"]),
+        ((24, 99), (25, 100), ["PIN_HALF_OF_DAY", "PIN_HALF_OF_LIFE"]),
+        ((10, 199), (11, 200), ["PIN_LOCKED"]),
         ((25, 25), (26, 26), []),
     ],
 )

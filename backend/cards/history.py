@@ -1,0 +1,58 @@
+"""What was done to a card besides moving its money: by whom, when and why. Append only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards.tables import Card, CardEvent
+from backend.clock import iso
+from backend.errors import FieldError, InvalidRequest, NotFound
+from backend.ids import new_uuid
+from backend.paging import after, newest_first
+
+
+def note(
+    db: AsyncSession, card: Card, name: str, by: str, now: datetime,
+    details: dict[str, Any] | None = None, reason: str | None = None,
+) -> None:  # fmt: skip
+    """Write down what was done, in the unit of work that does it."""
+    db.add(
+        CardEvent(
+            id=new_uuid(), card=card.id, name=name, details=details or {}, reason=reason,
+            created_at=now, created_by=by,
+        )
+    )  # fmt: skip
+
+
+async def list_card_events(
+    db: AsyncSession, account_id: str, card_id: str, limit: int, starting_after: str | None
+) -> list[CardEvent]:
+    """Newest first, of a deleted card too. NotFound; InvalidRequest where `starting_after` is no
+    event of this card."""
+    wanted = select(Card.id).where(Card.account_id == account_id, Card.card_id == card_id)
+    card = (await db.exec(wanted)).one_or_none()
+    if card is None:
+        raise NotFound("no such card")
+    query = select(CardEvent).where(CardEvent.card == card)
+    if starting_after is not None:
+        last = await db.get(CardEvent, starting_after)
+        if last is None or last.card != card:
+            text = "there is no such event of this card"
+            raise InvalidRequest(text, (FieldError("starting_after", text),))
+        query = query.where(after(CardEvent, last))
+    return list(await db.exec(query.order_by(*newest_first(CardEvent)).limit(limit)))
+
+
+def card_event_shape(event: CardEvent) -> dict[str, Any]:
+    shape: dict[str, Any] = {
+        "id": event.id,
+        "name": event.name,
+        "details": event.details,
+        "created_at": iso(event.created_at),
+        "created_by": event.created_by,
+    }
+    return shape if event.reason is None else shape | {"reason": event.reason}

@@ -1,0 +1,53 @@
+"""What a gift card is still needed for: `cards` knows its holds and no payments.
+
+A card that took part in a payment may get money back as long as the payment can be refunded, so it
+is not deleted by mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards import lifecycle
+from backend.cards.lifecycle import Deletion, Use
+from backend.cards.tables import Card, Hold
+from backend.context import Backend
+from backend.payments.store import position_of
+from backend.payments.tables import Transaction
+
+_PREFIX = "transaction:"
+_PORTION = 500
+"""So many ids stand in one query."""
+
+
+async def delete_card(ctx: Backend, deletion: Deletion) -> Card:
+    """As `cards.lifecycle.delete`, asked with what payments and drawdowns need the card for."""
+    return await lifecycle.delete(ctx, deletion, uses_of)
+
+
+async def uses_of(db: AsyncSession, card: Card) -> Sequence[Use]:
+    """Holds that are pending, and payments whose card part can be refunded; the caller has the card
+    locked, so that neither becomes more meanwhile."""
+    holds = list(await db.exec(select(Hold).where(Hold.card == card.id).order_by(col(Hold.id))))
+    uses = [_held(hold) for hold in holds if hold.state == "pending"]
+    paid = sorted({hold.purpose.removeprefix(_PREFIX) for hold in holds if hold.posted})
+    for start in range(0, len(paid), _PORTION):
+        some = paid[start : start + _PORTION]
+        query = select(Transaction).where(col(Transaction.id).in_(some))
+        query = query.order_by(col(Transaction.id)).execution_options(populate_existing=True)
+        for transaction in await db.exec(query):
+            left = position_of(transaction).refundable.card
+            if left:
+                uses.append(Use("refundable", left, "transaction_id", transaction.id))
+    return uses
+
+
+def _held(hold: Hold) -> Use:
+    if hold.purpose.startswith(_PREFIX):
+        name, id_ = "transaction_id", hold.purpose.removeprefix(_PREFIX)
+    else:
+        name, id_ = "wallet_transaction_id", hold.wallet_transaction_id
+    return Use("held", hold.amount, name, id_)

@@ -1,0 +1,243 @@
+"""Where the gift card's part of a refund goes.
+
+It goes to the card that paid. Where nobody could use it there, because the card was deleted or has
+expired, the refund is refused before anything moves; or it goes to a fresh card in that one's
+place, where the request or the profile says so. In the books it is refunded to the card that paid
+and moved on from there in the same unit of work, so that never more comes back than was taken. See
+`docs/transactions.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.profiles import profile_of
+from backend.cards import ledger, lookup, renew
+from backend.cards.issue import IssuedCard
+from backend.cards.renew import Change
+from backend.cards.shape import card_status
+from backend.cards.tables import Card, Hold, WalletTransaction
+from backend.context import Backend
+from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.payments.tables import Operation, Transaction
+from backend.psp.protocol import OperationKind
+from backend.rules import transaction as rules
+from backend.rules.transaction import Position, RuleBroken, Split
+from backend.sessions.load import get_session
+
+SETTING = "refund_to_unusable_gift_card"
+"""In the configuration of the session or its profile: `refuse` or `new_card`."""
+_UNUSABLE = ("deleted", "inactive", "expired")
+
+
+class To(StrEnum):
+    CARD = "card"  # another card that exists
+    NEW_CARD = "new_card"  # one that is made for it
+    PROVIDER = "provider"  # nothing to a card: the acquirer's part is refunded first
+
+
+@dataclass(frozen=True, slots=True)
+class RefundTo:
+    """What the merchant asks for; `card_id` is the merchant's own, of `To.CARD`."""
+
+    to: To
+    card_id: str | None = None
+
+
+class RefundCardUnusable(Conflict):
+    """Nobody could use what is refunded to this card. The first of `errors` says why, the others
+    what can be done."""
+
+    code = "REFUND_CARD_UNUSABLE"
+
+
+def split_refund(position: Position, amount: int, wanted: RefundTo | None) -> Split:
+    """How a refund divides; RuleBroken where too much is asked."""
+    if wanted is None or wanted.to is not To.PROVIDER:
+        return rules.split_refund(position, amount)
+    left = position.refundable.acquirer
+    if not 0 < amount <= left:
+        raise RuleBroken(f"only {left} can be refunded by the acquirer, not {amount}")
+    return Split(0, amount)
+
+
+async def decide(
+    ctx: Backend, db: AsyncSession, transaction: Transaction, split: Split,
+    wanted: RefundTo | None,
+) -> dict[str, str] | None:  # fmt: skip
+    """What the operation keeps of where its card part goes; None where it goes to the card that
+    paid. RefundCardUnusable before anything was asked of the acquirer; InvalidRequest for a target
+    that cannot take it."""
+    if wanted is not None and wanted.to is To.PROVIDER:
+        return {"to": To.PROVIDER.value}
+    if split.card == 0 or transaction.gift_card is None:
+        if wanted is not None:
+            raise _wrong("refund_to", "nothing of this refund is the gift card's part")
+        return None
+    card = await db.get(Card, transaction.gift_card, populate_existing=True)
+    assert card is not None  # a foreign key holds it
+    status = card_status(card, ctx.clock.now())
+    if wanted is not None and wanted.to is To.CARD:
+        target = await _target(ctx, db, card, str(wanted.card_id))
+        if target.id != card.id:
+            return {"to": To.CARD.value, "card": target.id}
+    elif wanted is not None:
+        return {"to": To.NEW_CARD.value}
+    if status not in _UNUSABLE:
+        return None
+    if wanted is None and await _setting(db, transaction) == To.NEW_CARD:
+        return {"to": To.NEW_CARD.value}
+    raise _unusable(transaction, card, status, split)
+
+
+async def _setting(db: AsyncSession, transaction: Transaction) -> object:
+    """The session has the last word over its profile."""
+    profile = await profile_of(db, transaction.account_id, transaction.profile_id)
+    session = await get_session(db, transaction.session_id)
+    asked = (session.body.get("configuration") or {}).get(SETTING)
+    return asked or profile.configuration.get(SETTING)
+
+
+async def _target(ctx: Backend, db: AsyncSession, card: Card, card_id: str) -> Card:
+    field = "refund_to.card_id"
+    try:
+        target = await lookup.get_card(db, card.account_id, card_id)
+    except NotFound as error:
+        raise _wrong(field, "there is no such gift card") from error
+    if target.id != card.id and _is_unusable(target, ctx.clock.now()):
+        raise _wrong(field, "this gift card cannot take money: it is inactive, or has expired")
+    if target.currency != card.currency:
+        raise _wrong(field, f"this gift card is in another currency than {card.currency}")
+    return target
+
+
+def _is_unusable(card: Card, now: datetime) -> bool:
+    return card_status(card, now) in _UNUSABLE
+
+
+def _wrong(field: str, text: str) -> InvalidRequest:
+    return InvalidRequest(text, (FieldError(field, text),))
+
+
+def _unusable(
+    transaction: Transaction, card: Card, status: str, split: Split
+) -> RefundCardUnusable:
+    """With everything that can be done about it, each under a stable code."""
+    path = f"POST /v1/accounts/{card.account_id}/wallets/cards/{card.card_id}"
+    todo = [FieldError("refund_to", "refund_to=new_card makes a fresh card for it", "new_card")]
+    if status == "expired":
+        todo.insert(0, FieldError("card_id", f"{path}/extend gives it a later day", "extend"))
+    if status == "deleted":
+        todo.insert(0, FieldError("card_id", f"{path}/restore brings it back", "restore"))
+    if split.total <= transaction.psp_captured - transaction.psp_refunded:
+        text = "refund_to=provider refunds it by the acquirer, and leaves the gift card's part"
+        todo.append(FieldError("refund_to", text, "provider"))
+    text = f"the gift card that paid is {status}: nobody could use what is refunded to it"
+    why = FieldError(
+        "gift_cards.0.card_id", text, status,
+        {"card_id": card.card_id, "amount": split.card, "currency": card.currency},
+    )  # fmt: skip
+    return RefundCardUnusable(text, (why, *todo))
+
+
+# --- when the acquirer has done its part -------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Landing:
+    """What is needed to put a refund on another card. `issued` is filled with the card that was
+    made: the only time when its number and PIN are known."""
+
+    ctx: Backend
+    issued: IssuedCard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The wallet transaction of the money's last step, and the card where it is another one than
+    the transaction's: `{card_id, masked_card_token}`."""
+
+    wallet_transaction_id: str
+    shown: dict[str, Any] | None = None
+
+
+def prepare(ctx: Backend, operation: Operation) -> Landing | None:
+    """Before the unit of work that ends a refund; None where it goes to the card that paid."""
+    to = (operation.request.get("refund_to") or {}).get("to")
+    if operation.kind != OperationKind.REFUND or to not in (To.CARD, To.NEW_CARD):
+        return None
+    return Landing(ctx)
+
+
+async def refund_card(
+    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime,
+    landing: Landing | None,
+) -> Landed | None:  # fmt: skip
+    """The card's part of a refund: to the card that paid, and from there to where it is to go."""
+    amount = operation.card_amount
+    if amount == 0 or transaction.gift_card is None:
+        return None
+    target = await _known_target(db, transaction.gift_card, operation, now) if landing else None
+    # Whoever locks two cards locks them in one order.
+    ids = {transaction.gift_card, target or transaction.gift_card}
+    locked = {pk: await ledger.lock_card(db, pk) for pk in sorted(ids)}
+    card = locked[transaction.gift_card]
+    parent = await _first_drawdown(db, card, transaction)
+    made = await ledger.refund(db, card, amount, _cause(operation, now, "refund"), parent)
+    if landing is None:
+        return Landed(made.id)
+    if target is not None:
+        other = locked[target]
+    else:
+        other = await _make(db, card, operation, landing)
+        other.initial_amount = amount
+    said = {"dintero_transaction_id": transaction.id}
+    cause = ledger.Cause(f"refund-to:{operation.key}", now, operation.created_by, said)
+    into = (await ledger.transfer(db, card, other, amount, cause))[1]
+    return _landed(other, into)
+
+
+async def _known_target(
+    db: AsyncSession, card_pk: str, operation: Operation, now: datetime
+) -> str | None:
+    """The card that takes the money, where there is one already: the one that was asked for, or
+    the one that was made in this one's place before."""
+    asked = (operation.request.get("refund_to") or {}).get("card")
+    if asked is not None:
+        return str(asked)
+    card = await db.get(Card, card_pk, populate_existing=True)
+    assert card is not None  # a foreign key holds it
+    query = select(Card).where(
+        Card.account_id == card.account_id, Card.card_id == card.replaced_by
+    )  # fmt: skip
+    before = (await db.exec(query)).one_or_none()
+    return None if before is None or _is_unusable(before, now) else before.id
+
+
+async def _make(db: AsyncSession, card: Card, operation: Operation, landing: Landing) -> Card:
+    pin = renew.pin_for(card)
+    change = Change(card.account_id, card.card_id, operation.created_by, "refund")
+    card_id = f"refund-{operation.id}"
+    landing.issued = await renew.replace_card(landing.ctx, db, card, card_id, pin, change)
+    return landing.issued.card
+
+
+def _landed(card: Card, into: WalletTransaction) -> Landed:
+    return Landed(into.id, {"card_id": card.card_id, "masked_card_token": card.number_mask})
+
+
+def _cause(operation: Operation, now: datetime, verb: str) -> ledger.Cause:
+    return ledger.Cause(f"{verb}:{operation.key}", now, operation.created_by)
+
+
+async def _first_drawdown(db: AsyncSession, card: Card, transaction: Transaction) -> str | None:
+    query = select(Hold.wallet_transaction_id).where(
+        Hold.card == card.id, Hold.purpose == f"transaction:{transaction.id}"
+    )
+    return (await db.exec(query)).first()

@@ -1,0 +1,162 @@
+"""A gift card that the merchant presets (`customer.gift_cards`): no PIN, the merchant knows the
+payer.
+
+A card that cannot be used is no reason to refuse the order: the session is made without it, and the
+merchant gets a warning, in the answer and in an event. A card that only a payment left open
+elsewhere holds stays in the session, and pays as soon as it is free. With the feature toggle
+`strict-gift-cards` the request is refused instead. See `docs/wallets.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards import lookup
+from backend.cards.tables import Card
+from backend.context import Backend
+from backend.errors import FieldError, GiftCardRefused, InvalidRequest, NotFound
+from backend.rules import gift_card
+from backend.rules.gift_card import Refusal
+from backend.rules.money import Money
+from backend.rules.session import SessionState
+from backend.sessions import events
+from backend.sessions.gift_cards import open_elsewhere, put_gift_card
+from backend.sessions.tables import CheckoutSession, SessionGiftCard
+
+FIELD = "customer.gift_cards.dintero.wallets"
+CARD_FIELD = f"{FIELD}.0.card_id"
+NOT_FOUND = "not_found"
+PARTLY_HELD = "partly_held"
+_TEXT: Mapping[str, str] = {
+    NOT_FOUND: "there is no such gift card, or it was deleted",
+    PARTLY_HELD: "a payment left open elsewhere holds a part of this gift card",
+    Refusal.HELD_ELSEWHERE: "a payment left open elsewhere holds this gift card",
+    Refusal.EMPTY: "nothing is left on this gift card",
+    Refusal.EXPIRED: "this gift card has expired",
+    Refusal.NOT_ACTIVE_YET: "this gift card cannot be used yet",
+    Refusal.INACTIVE: "this gift card is not active",
+    Refusal.OTHER_CURRENCY: "this gift card is in another currency than the order",
+    Refusal.NOT_OFFERED: "gift cards cannot be used in this session",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PresetWarning:
+    """Why the preset card does not pay, or not all that it could. `code` is stable."""
+
+    code: str
+
+    @property
+    def message(self) -> str:
+        return _TEXT[self.code]
+
+    @property
+    def shape(self) -> dict[str, str]:
+        return {"code": self.code, "field": CARD_FIELD, "message": self.message}
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the strict mode refuses for it: where nothing of the card can be used."""
+        return self.code != PARTLY_HELD
+
+
+async def preset_gift_card(
+    db: AsyncSession, session: CheckoutSession, now: datetime, origin: events.Request, *,
+    strict: bool,
+) -> None:  # fmt: skip
+    """Add the card that a new session's request presets, or keep why it is not there.
+
+    InvalidRequest where gift cards cannot be used in the session: `dintero.wallets` is not switched
+    on, or the order is divided, as documented. With `strict` GiftCardRefused where the card cannot
+    be used now.
+    """
+    wanted = ((session.body.get("customer") or {}).get("gift_cards") or {}).get("dintero.wallets")
+    if not wanted:
+        return
+    if not session.gift_card_use:
+        text = "a preset gift card needs dintero.wallets enabled"
+        raise InvalidRequest(text, (FieldError(FIELD, text),))
+    card = await _find(db, session, wanted[0]["card_id"])
+    amount = wanted[0].get("amount")
+    code = await _issue_of(db, session, card, now, amount) if card is not None else NOT_FOUND
+    warning = PresetWarning(code) if code else None
+    if strict and warning is not None:
+        refuse_strictly([warning])
+    more = {} if warning is None else {"error": warning.code, "warnings": [warning.shape]}
+    if card is not None and code in (None, PARTLY_HELD, Refusal.HELD_ELSEWHERE):
+        await put_gift_card(
+            db, session, card, preset=True, now=now, origin=origin, wanted=amount, more=more
+        )
+        return
+    session.preset_refused = code
+    await events.record(db, session, "SET_GIFT_CARD", now, more, origin)
+
+
+async def _find(db: AsyncSession, session: CheckoutSession, card_id: str) -> Card | None:
+    try:
+        return await lookup.get_card(db, session.account_id, card_id)
+    except NotFound:
+        return None
+
+
+async def _issue_of(
+    db: AsyncSession, session: CheckoutSession, card: Card, now: datetime, wanted: int | None
+) -> str | None:
+    """Why this card pays less in the session than it could; None where it pays all that it can."""
+    if card.deleted_at is not None:
+        return NOT_FOUND
+    reason = gift_card.refusal(lookup.facts(card), session.currency, now)
+    if reason is not None and reason is not Refusal.EMPTY:
+        return reason.value
+    held = sum(other.amount for other in await open_elsewhere(db, card, session.id))
+    if reason is Refusal.EMPTY:
+        return (Refusal.HELD_ELSEWHERE if held else Refusal.EMPTY).value
+    order = Money(session.amount, session.currency)
+    now_pays = gift_card.share(Money(card.available, card.currency), order, wanted)
+    could_pay = gift_card.share(Money(card.available + held, card.currency), order, wanted)
+    return PARTLY_HELD if could_pay.amount > now_pays.amount else None
+
+
+async def preset_warnings(
+    db: AsyncSession, session: CheckoutSession, now: datetime
+) -> list[PresetWarning]:
+    """What the merchant should know of the preset card as it is now; empty once the session is not
+    open any more. A card that the payer added or removed is the payer's own affair."""
+    if session.state != SessionState.OPEN:
+        return []
+    added = await db.get(SessionGiftCard, session.id)
+    if added is None:
+        return [PresetWarning(session.preset_refused)] if session.preset_refused else []
+    if not added.preset:
+        return []
+    if not session.gift_card_use:
+        return [PresetWarning(Refusal.NOT_OFFERED.value)]
+    card = await db.get(Card, added.card)
+    assert card is not None  # a foreign key holds it
+    code = await _issue_of(db, session, card, now, added.wanted)
+    return [PresetWarning(code)] if code else []
+
+
+async def warned(db: AsyncSession, session: CheckoutSession, now: datetime) -> dict[str, Any]:
+    """The warnings as an answer or an event's details carries them; nothing where there is none."""
+    found = await preset_warnings(db, session, now)
+    return {"warnings": [warning.shape for warning in found]} if found else {}
+
+
+async def read_warnings(ctx: Backend, session_id: str) -> dict[str, Any]:
+    """As `warned`, read anew."""
+    async with ctx.db.reading() as db:
+        session = await db.get(CheckoutSession, session_id)
+        return {} if session is None else await warned(db, session, ctx.clock.now())
+
+
+def refuse_strictly(found: list[PresetWarning]) -> None:
+    """GiftCardRefused for the first warning that the strict mode does not let pass."""
+    for warning in found:
+        if warning.refuses:
+            raise GiftCardRefused(warning.code, warning.message, CARD_FIELD)
