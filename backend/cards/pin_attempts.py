@@ -25,7 +25,7 @@ from backend.context import Backend
 from backend.errors import TooManyTries
 from backend.limits.source import networks_of
 from backend.rules import pin_budget
-from backend.rules.pin_budget import Answer, Counter, Counters, Kind, Limits, Scope, Verdict
+from backend.rules.pin_budget import Answer, Burst, Counter, Counters, Kind, Limits, Scope, Verdict
 from backend.settings import Settings
 
 PAIR_WIDTHS = (1, 2, 3)
@@ -139,7 +139,7 @@ def _keys(ctx: Backend, account_id: str, asker: Asker, number: str) -> dict[Kind
 # --- the rows ------------------------------------------------------------------------------------
 
 _COLUMNS = (
-    col(PinBudget.scope), col(PinBudget.tries), col(PinBudget.life), col(PinBudget.score),
+    col(PinBudget.scope), col(PinBudget.recent), col(PinBudget.life), col(PinBudget.score),
     col(PinBudget.last_try_at),
 )  # fmt: skip
 
@@ -148,7 +148,7 @@ async def read(db: AsyncSession, scopes: Iterable[Scope]) -> dict[Scope, Counter
     """Return the counters as they are, without locks."""
     wanted = list(scopes)
     query = select(PinBudget).where(col(PinBudget.scope).in_([scope.name for scope in wanted]))
-    rows = [(r.scope, r.tries, r.life, r.score, r.last_try_at) for r in await db.exec(query)]
+    rows = [(r.scope, r.recent, r.life, r.score, r.last_try_at) for r in await db.exec(query)]
     return _counters(wanted, rows)
 
 
@@ -173,7 +173,7 @@ async def write(
         for scope, counter in sorted(counters.items(), key=lambda item: item[0].name)
     ]
     insert = _dialect(db).insert(PinBudget).values(rows)
-    changed = ("tries", "life", "score", "last_try_at", "forget_at")
+    changed = ("tries", "recent", "life", "score", "last_try_at", "forget_at")
     await db.exec(
         insert.on_conflict_do_update(
             index_elements=["scope"], set_={name: insert.excluded[name] for name in changed}
@@ -221,13 +221,17 @@ async def forget_attempts(ctx: Backend) -> int:
 
 
 def _counters(wanted: Iterable[Scope], rows: Iterable[Any]) -> dict[Scope, Counter]:
-    known = {row[0]: Counter(*row[1:]) for row in rows}
+    known = {
+        scope: Counter(tuple(Burst(one[0], one[1], int(one[2])) for one in recent), *more)
+        for scope, recent, *more in rows
+    }
     return {scope: known.get(scope.name, Counter()) for scope in wanted}
 
 
 def _row(scope: Scope, counter: Counter, forget_at: datetime | None) -> dict[str, Any]:
     return {
         "scope": scope.name, "tries": counter.tries, "life": counter.life, "score": counter.score,
+        "recent": [[burst.first, burst.last, burst.tries] for burst in counter.recent],
         "last_try_at": counter.last, "forget_at": forget_at,
     }  # fmt: skip
 

@@ -64,7 +64,7 @@ async def tell_merchant(
 ) -> None:
     """Write down, and announce, what this wrong try has reached. The budget's row is locked."""
     limits, now = pin_attempts.limits_of(ctx.settings), ctx.clock.now()
-    for name in pin_budget.reached(before, after, limits):
+    for name in pin_budget.reached(pin_budget.live(before, limits, now), after, limits):
         if await _told(db, card, name, limits, now):
             continue
         attempts = _seen(after, limits, now)

@@ -230,6 +230,9 @@ class PinBudget(SQLModel, table=True):
 
     scope: str = Field(primary_key=True, max_length=96)
     tries: int = 0
+    """Those in `recent`, when the row was last written."""
+    recent: list[list[float]] = Field(sa_type=JsonColumn, default_factory=list)
+    """The tries of the day, in bursts: first and last in seconds since 1970, and how many."""
     life: int = 0
     """Of a card: all tries since it was last unlocked."""
     score: float = 0.0

@@ -24,10 +24,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 HOUR = timedelta(hours=1)
+BURSTS = 48
+"""Into so many parts a day is divided at most, to know how old the tries of it are."""
 
 
 class Kind(StrEnum):
@@ -56,14 +58,28 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
-    """What is known of a scope. `tries` are those of the day, `life` all of them since the card was
-    last unlocked. `score` is as it was at `last`, when the last counted try was made."""
+class Burst:
+    """Tries that were made close together; `first` and `last` in seconds since 1970."""
 
-    tries: int = 0
+    first: float
+    last: float
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What is known of a scope. `recent` are the tries of the day, the oldest first; `life` all of
+    them since the card was last unlocked. `score` is as it was at `last`, when the last counted try
+    was made."""
+
+    recent: tuple[Burst, ...] = ()
     life: int = 0
     score: float = 0.0
     last: datetime | None = None
+
+    @property
+    def tries(self) -> int:
+        return sum(burst.tries for burst in self.recent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +172,8 @@ def count(counters: Counters, limits: Limits, now: datetime) -> dict[Scope, Coun
     after: dict[Scope, Counter] = {}
     for scope, counter in counters.items():
         if scope.kind not in SCORED:
-            counted = live(counter, limits, now)
-            after[scope] = replace(
-                counted, tries=counted.tries + 1, life=counted.life + 1, last=now
-            )
+            recent = _added(live(counter, limits, now).recent, limits, now)
+            after[scope] = replace(counter, recent=recent, life=counter.life + 1, last=now)
         elif scope.kind is fed:
             score = min(limits.highest(scope), drained(scope, counter, limits, now) + 1)
             after[scope] = Counter(score=score, last=now)
@@ -184,12 +198,12 @@ def give_back(
     after: dict[Scope, Counter] = {}
     for scope, counter in current.items():
         if scope.kind in (Kind.PAIR, Kind.CARD):
-            tries, life = max(0, counter.tries - own), max(0, counter.life - own)
-            after[scope] = replace(counter, tries=tries, life=life)
+            life = max(0, counter.life - own)
+            after[scope] = replace(counter, recent=_taken(counter.recent, own), life=life)
         elif counter == counted[scope]:
             after[scope] = before[scope]
         elif scope.kind is Kind.SESSION:
-            after[scope] = replace(counter, tries=max(0, counter.tries - 1))
+            after[scope] = replace(counter, recent=_taken(counter.recent, 1))
         else:
             added = counted[scope].score - drained(scope, before[scope], limits, now)
             after[scope] = replace(counter, score=max(0.0, counter.score - max(0.0, added)))
@@ -197,11 +211,30 @@ def give_back(
 
 
 def live(counter: Counter, limits: Limits, now: datetime) -> Counter:
-    """Return the counter without tries that are a day old: after a day in which none was counted
-    the budget is whole. No stretch of a day can therefore hold more than the budget."""
-    if counter.last is not None and counter.last <= now - limits.window:
-        return replace(counter, tries=0)
-    return counter
+    """Return the counter without tries that are a day old. A burst is as old as its last try, so
+    that no 24 hours can hold more than the budget."""
+    begin = (now - limits.window).timestamp()
+    return replace(counter, recent=tuple(burst for burst in counter.recent if burst.last > begin))
+
+
+def _added(recent: tuple[Burst, ...], limits: Limits, now: datetime) -> tuple[Burst, ...]:
+    at = now.timestamp()
+    longest = limits.window.total_seconds() / BURSTS
+    if recent and at - recent[-1].first < longest:
+        newest = recent[-1]
+        return (*recent[:-1], Burst(newest.first, max(at, newest.last), newest.tries + 1))
+    return (*recent, Burst(at, at, 1))
+
+
+def _taken(recent: tuple[Burst, ...], tries: int) -> tuple[Burst, ...]:
+    """Return what is left without so many of the newest tries."""
+    left: list[Burst] = []
+    for burst in reversed(recent):
+        taken = min(tries, burst.tries)
+        tries -= taken
+        if burst.tries > taken:
+            left.append(replace(burst, tries=burst.tries - taken))
+    return tuple(reversed(left))
 
 
 def drained(scope: Scope, counter: Counter, limits: Limits, now: datetime) -> float:
@@ -241,10 +274,13 @@ def _spent(scope: Scope, counter: Counter, limits: Limits, now: datetime) -> tim
     if scope.kind is Kind.CARD and is_locked(counter, limits):
         # It ends with an unlock. The answer is that of any card whose tries are used up.
         return limits.window
-    counted = live(counter, limits, now)
-    if counted.tries < limits.tries(scope) or counted.last is None:
-        return timedelta()
-    return counted.last + limits.window - now
+    recent = live(counter, limits, now).recent
+    over = sum(burst.tries for burst in recent) - limits.tries(scope)
+    for burst in recent if over >= 0 else ():
+        over -= burst.tries
+        if over < 0:
+            return datetime.fromtimestamp(burst.last, UTC) + limits.window - now
+    return timedelta()
 
 
 def _wait(scope: Scope, counter: Counter, limits: Limits, now: datetime) -> timedelta:

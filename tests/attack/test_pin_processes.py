@@ -22,6 +22,12 @@ async def merchant(database_url: str) -> AsyncIterator[Merchant]:
     await close_merchant(merchant)
 
 
+def _start(repository: Path, command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, cwd=repository, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+
 @pytest.mark.parametrize(
     ("sources", "looked_at"),
     [
@@ -42,11 +48,7 @@ async def test_two_processes_have_one_budget(
             sys.executable, "-m", "tests.support.pin_guesser", database_url, card["number"],
             str(first + 40 * process), *addresses,
         ]  # fmt: skip
-        programs.append(
-            subprocess.Popen(
-                command, cwd=repository, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
-        )
+        programs.append(_start(repository, command))
     for program in programs:
         assert program.stdout is not None
         assert program.stdout.readline() == "ready\n"

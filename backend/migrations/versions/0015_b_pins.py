@@ -27,6 +27,7 @@ def upgrade() -> None:
         "pin_budget",
         sa.Column("scope", sa.String(length=96), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("recent", JsonColumn, nullable=False),
         sa.Column("life", sa.Integer(), nullable=False),
         sa.Column("score", sa.Float(), nullable=False),
         sa.Column("last_try_at", UtcDateTime(), nullable=True),

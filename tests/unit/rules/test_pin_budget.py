@@ -14,6 +14,7 @@ from backend.rules.pin_budget import (
     GO,
     HOUR,
     Answer,
+    Burst,
     Counter,
     Kind,
     Limits,
@@ -38,6 +39,11 @@ def scopes(card: str, source: str, session: str | None) -> list[Scope]:
         Scope(Kind.FIRSTS, source), Scope(Kind.REPEATS, source),
     ]  # fmt: skip
     return found if session is None else [*found, Scope(Kind.SESSION, session)]
+
+
+def made(tries: int, life: int) -> Counter:
+    at = BEGIN.timestamp()
+    return Counter((Burst(at, at, tries),), life, last=BEGIN)
 
 
 class Guessing(RuleBasedStateMachine):
@@ -154,12 +160,12 @@ def test_waits_grow_and_end(score: float, width: int) -> None:
     assert (wait == timedelta()) is (score <= limits.free_repeats * width)
 
 
-@pytest.mark.parametrize(("made", "waits"), [(5, 0), (6, 2), (7, 4), (8, 8), (9, 16)])
-def test_the_default_waits_of_one_payer(made: int, waits: int) -> None:
+@pytest.mark.parametrize(("times", "waits"), [(5, 0), (6, 2), (7, 4), (8, 8), (9, 16)])
+def test_the_default_waits_of_one_payer(times: int, waits: int) -> None:
     """Two first mistakes and three more are free; then 2, 4, 8 … seconds."""
     limits, now = Limits(), BEGIN
     known = {scope: Counter() for scope in scopes("a", "1", "x")}
-    for _ in range(made):
+    for _ in range(times):
         known = count(known, limits, now)
     verdict = decide(known, limits, now)
     assert verdict.seconds == waits
@@ -174,10 +180,10 @@ def test_a_try_while_one_waits_changes_nothing() -> None:
     assert decide(known, Limits(), BEGIN + timedelta(seconds=2)) == GO
 
 
-@pytest.mark.parametrize(("made", "waits"), [(5, 0), (6, 2)])
-def test_a_clock_that_is_ahead_makes_no_wait_longer(made: int, waits: int) -> None:
+@pytest.mark.parametrize(("times", "waits"), [(5, 0), (6, 2)])
+def test_a_clock_that_is_ahead_makes_no_wait_longer(times: int, waits: int) -> None:
     known = {scope: Counter() for scope in scopes("a", "1", None)}
-    for _ in range(made):
+    for _ in range(times):
         known = count(known, Limits(), BEGIN + timedelta(minutes=5))
     assert decide(known, Limits(), BEGIN).seconds == waits
 
@@ -195,12 +201,43 @@ def test_a_clock_that_is_ahead_makes_no_wait_longer(made: int, waits: int) -> No
 def test_what_the_merchant_is_told(
     before: tuple[int, int], after: tuple[int, int], expected: list[str]
 ) -> None:
-    was, now = Counter(*before, last=BEGIN), Counter(*after, last=BEGIN)
-    assert reached(was, now, Limits()) == expected
+    assert reached(made(*before), made(*after), Limits()) == expected
+
+
+def test_two_slow_strangers_do_not_add_up_from_day_to_day() -> None:
+    """Each makes his tries every day, half a day apart: at no time were there more than twenty
+    within a day, and so the owner is never locked out."""
+    limits, now = Limits(life=10_000), BEGIN
+    known: dict[Scope, Counter] = {}
+    for day in range(30):
+        for place, source in enumerate(("1", "2")):
+            now = BEGIN + timedelta(days=day, hours=12 * place, minutes=30 * day)
+            for _ in range(10):
+                of_try = {s: known.get(s, Counter()) for s in scopes("a", source, None)}
+                if (verdict := decide(of_try, limits, now)).answer is Answer.WAIT:
+                    now += timedelta(seconds=verdict.seconds)
+                assert decide(of_try, limits, now) == GO, (day, source)
+                known |= count(of_try, limits, now)
+            owner = {s: known.get(s, Counter()) for s in scopes("a", "home", None)}
+            assert decide(owner, limits, now) == GO
+            assert pin_budget.live(known[Scope(Kind.CARD, "a")], limits, now).tries <= 20
+    assert len(known[Scope(Kind.CARD, "a")].recent) <= pin_budget.BURSTS
+
+
+def test_a_spent_day_is_over_a_day_after_enough_of_its_tries() -> None:
+    limits, pair = Limits(), Scope(Kind.PAIR, "a:1")
+    known = {pair: Counter()}
+    for hour in range(10):
+        known = count(known, limits, BEGIN + timedelta(hours=hour))
+    now = BEGIN + timedelta(hours=9)
+    verdict = decide(known, limits, now)
+    assert (verdict.answer, verdict.seconds) == (Answer.SPENT, 15 * 3600)
+    assert decide(known, limits, BEGIN + DAY - timedelta(seconds=1)).seconds == 1
+    assert decide(known, limits, BEGIN + DAY) == GO
 
 
 def test_a_wide_network_has_more() -> None:
     narrow, wide = Scope(Kind.PAIR, "a:1", 1), Scope(Kind.PAIR, "a:1", 3)
-    ten = Counter(tries=10, life=10, last=BEGIN)
+    ten = made(10, 10)
     assert decide({narrow: ten}, Limits(), BEGIN).answer is Answer.SPENT
     assert decide({wide: ten}, Limits(), BEGIN) == GO
