@@ -71,13 +71,15 @@ class UnderWay:
         pairs = Counter((one.tenant, one.addressee) for one in self._tasks.values())
         full = [tenant for tenant, count in tenants.items() if count >= self.share.tenant]
         busy = [pair for pair, count in pairs.items() if count >= self.share.addressee]
+        # Also where its claim has run out meanwhile: what we are at ourselves is not begun twice.
+        ours = [one.key for one in self._tasks.values()]
         key, tenant, addressee, moment = columns
         open_to = due.with_only_columns(
             key.label("key"), tenant.label("tenant"), addressee.label("addressee"),
             moment.label("moment"),
             func.row_number().over(partition_by=(tenant, addressee), order_by=(moment, key))
             .label("place"),
-        ).where(tenant.not_in(full))  # fmt: skip
+        ).where(tenant.not_in(full), key.not_in(ours))  # fmt: skip
         for one, other in busy:
             open_to = open_to.where(not_(and_(tenant == one, addressee == other)))
         placed = open_to.subquery()
