@@ -7,18 +7,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from fastapi import Query
 from pydantic import AfterValidator, Field, model_validator
 
 from backend.accounts import profile_admin
 from backend.accounts.profile_admin import MASK, ProfileChange, profile_shape
+from backend.address import AddressRefused, check
 from backend.api.body import strict_router
 from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 from backend.psp.client_certificate import FIELDS, CertificateUnusable, tls_context
+from backend.psp.http import is_local
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS
 from backend.sessions.request import Checkbox, Configuration, Flag, Loose, Text
 
@@ -165,8 +166,11 @@ def _check_credentials(ctx: Backend, option: str, given: Mapping[str, str]) -> N
     for name, value in given.items():
         if name not in (*needed, *OPTIONAL_CREDENTIALS.get(option, ())):
             raise _wrong(f"{field}.{name}", f"{option} has no credential {name!r}")
-        if name.endswith("url") and value != MASK and not _is_address(ctx, value):
-            raise _wrong(f"{field}.{name}", f"{name} must be an https address")
+        problem = None
+        if profile_admin.is_address(name) and value not in (MASK, ""):
+            problem = _address_problem(ctx, value)
+        if problem is not None:
+            raise _wrong(f"{field}.{name}", f"{name} must be a public https address: {problem}")
     _check_certificate(field, given)
 
 
@@ -182,15 +186,16 @@ def _check_certificate(field: str, given: Mapping[str, str]) -> None:
         raise _wrong(f"{field}.certificate", str(error)) from error
 
 
-def _is_address(ctx: Backend, url: str) -> bool:
+def _address_problem(ctx: Backend, url: str) -> str | None:
+    """As far as the text alone tells it; what a name resolves to is checked at every call."""
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    insecure = ctx.settings.allow_insecure_callbacks
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (insecure and parts.scheme == "http")
-    )
+        name, _ = check(url, allow_insecure=ctx.settings.insecure_addresses)
+    except AddressRefused as refused:
+        return str(refused)
+    if url.startswith("http:") and not is_local(name):
+        # Even in development no credentials go over a network in the clear.
+        return "only https is sent to"
+    return None
 
 
 def _wrong(field: str, text: str) -> InvalidRequest:
