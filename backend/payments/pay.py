@@ -22,6 +22,7 @@ from backend.errors import (
     PaymentInProgress,
     PaymentOptionNotAllowed,
     PushNotAllowed,
+    RemainderTooSmall,
     SessionClosed,
     SplitChanged,
 )
@@ -34,6 +35,7 @@ from backend.payments.store import Happened, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules.payment_option import may_push
+from backend.rules.remainder import Remainder
 from backend.rules.session import SessionState, advance, is_expired
 from backend.rules.transaction import Status, product_type
 from backend.sessions.events import touch
@@ -42,10 +44,13 @@ from backend.sessions.load import (
     check_unmodified,
     gift_card_of,
     lock_session,
+    minimums_of_session,
+    remainder_of,
     share_of,
 )
 from backend.sessions.merchant import merchant_of
 from backend.sessions.read import leave_url
+from backend.sessions.remainder import remainder_shape, remainder_text
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
 
@@ -61,7 +66,8 @@ async def pay(
 
     `expected_to_pay` (minor units) is what the payer was shown, and `expected_order` the order's
     amount beside it, of which a gift card may pay all; SplitChanged where one is no longer so.
-    PaymentInProgress where another option is being paid with; SessionLocked while the merchant
+    PaymentInProgress where another option is being paid with; RemainderTooSmall where the option
+    takes no amount that small; SessionLocked while the merchant
     changes the session. `push_to` (E.164): ask in the wallet's app on that phone instead of sending
     the payer to a page; PushNotAllowed where that may not be. `on_phone`: see
     `backend.sessions.links.page_link`.
@@ -139,6 +145,7 @@ async def begin(
         raise SplitChanged("what is left to pay has changed")
     if to_pay > 0 and option not in session.options:
         raise PaymentOptionNotAllowed("this payment option is not offered in this session")
+    _check_minimum(session, remainder_of(session, added, card, now), option)
     if session.amount == 0 and not session.zero_allowed:
         raise PaymentOptionNotAllowed("an order of nothing needs dintero.zero enabled")
     used = card if share else None
@@ -173,6 +180,15 @@ async def begin(
     touch(session, now)
     await record(db, transaction, Happened("INITIALIZE", transaction.amount), now)
     return transaction, operation
+
+
+def _check_minimum(session: CheckoutSession, judged: Remainder, option: str | None) -> None:
+    """RemainderTooSmall where the option takes no amount that small: before anything is held."""
+    if option not in judged.unable:
+        return
+    minimum = minimums_of_session(session)[str(option)]
+    details = {**remainder_shape(judged), "minimum": minimum, "payment_product_type": option}
+    raise RemainderTooSmall(remainder_text(judged, minimum), (), details)
 
 
 async def _hold(

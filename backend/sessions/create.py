@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from backend.cards.tables import Card
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest, NotFound
 from backend.ids import scoped_id
-from backend.psp.registry import CURRENCIES
+from backend.psp.registry import CURRENCIES, minimum_of
 from backend.rules import gift_card, payment_option
 from backend.rules import session as rules
 from backend.sessions import events
@@ -39,6 +39,7 @@ class Allowed:
     express: bool
     gift_card: bool
     options: tuple[str, ...]
+    minimums: dict[str, int]
     zero: bool
 
 
@@ -70,7 +71,8 @@ async def create_session(
             profile_id=profile_id, body=body, currency=request.order.currency,
             amount=request.order.amount, express=allowed.express,
             gift_card_use=allowed.gift_card, options=list(allowed.options),
-            zero_allowed=allowed.zero, merchant_reference=request.order.merchant_reference,
+            minimums=allowed.minimums, zero_allowed=allowed.zero,
+            merchant_reference=request.order.merchant_reference,
             details_done=not allowed.express, initiating_headers=dict(origin.headers),
             created_at=now, updated_at=now, expires_at=expires_at,
         )  # fmt: skip
@@ -113,7 +115,18 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
         currency=body["order"]["currency"], currencies=CURRENCIES,
     )  # fmt: skip
     zero = asked.zero if asked.zero is not None else bool(given.zero)
-    return Allowed(express, offered, options, zero)
+    minimums = minimums_of(profile, options, body["order"]["currency"])
+    return Allowed(express, offered, options, minimums, zero)
+
+
+def minimums_of(profile: Profile, options: Iterable[str], currency: str) -> dict[str, int]:
+    """The smallest amount that each option takes, minor units of `currency`: as the profile says
+    (`minimum_amounts`), else as its provider publishes it."""
+    said = profile.extra.get("minimum_amounts") or {}
+    return {
+        option: int((said.get(option) or {}).get(currency) or minimum_of(option, currency))
+        for option in options
+    }
 
 
 def is_divided(body: Mapping[str, Any]) -> bool:
@@ -131,6 +144,7 @@ async def decide_anew(
     profile = await profile_of(db, session.account_id, session.profile_id)
     allowed = decide(ctx, profile, body)
     session.gift_card_use, session.options = allowed.gift_card, list(allowed.options)
+    session.minimums = allowed.minimums
 
 
 def check_lines(order: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.receipts.facts import Later, Receipt
+from backend.rules.remainder import Remainder
 
 
 class PageState(StrEnum):
@@ -28,6 +29,7 @@ class Notice(StrEnum):
     PAYMENT_EXPIRED = "payment_expired"  # the payer did nothing in time
     PAYMENT_CANCELLED = "payment_cancelled"  # the payer came back from the provider without paying
     PROVIDER_DOWN = "provider_down"
+    AMOUNT_REFUSED = "amount_refused"  # the provider does not take this amount
     GIFT_CARD_TAKEN_BACK = "gift_card_taken_back"  # by whoever holds it, in another session
 
 
@@ -82,6 +84,10 @@ class OptionView:
     """E.g. `dintero_psp.creditcard`."""
     pushes: bool = False
     """The payer may be asked in the app on their phone instead of going to a page."""
+    minimum: int = 1
+    """The smallest amount that it takes."""
+    payable: bool = True
+    """Whether it takes what is left to pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +154,15 @@ class CheckoutView:
     shipping_options: tuple[ShippingOptionView, ...]
     gift_card_offered: bool
     gift_card: GiftCardView | None
+    remainder: Remainder
+    """Whether any option takes what is left, and what the payer can do where none does."""
     to_pay: int
     """order_amount less the gift card's part: what the payment option is asked for."""
     options: tuple[OptionView, ...]
     """Empty when nothing is left to pay."""
     payable: bool
-    """Whether Pay may be pressed: details done, an option or nothing left to pay."""
+    """Whether Pay may be pressed: details done, an option that takes what is left, or nothing left
+    to pay."""
     notice: Notice | None
     redirect_url: str | None
     """While PAYING: the provider's page, when it is known."""

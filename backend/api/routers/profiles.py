@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import Query
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from backend.accounts import profile_admin
 from backend.accounts.profile_admin import MASK, ProfileChange, profile_shape
@@ -21,7 +21,15 @@ from backend.errors import FieldError, InvalidRequest
 from backend.psp.client_certificate import FIELDS, CertificateUnusable, tls_context
 from backend.psp.http import is_local
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS
-from backend.sessions.request import Checkbox, Configuration, Flag, Loose, Text
+from backend.sessions.request import (
+    MAX_AMOUNT,
+    Checkbox,
+    Configuration,
+    Currency,
+    Flag,
+    Loose,
+    Text,
+)
 
 router = strict_router()
 _ORIGIN = re.compile(r"^https?://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
@@ -29,6 +37,12 @@ _COLOUR = re.compile(r"^(#[0-9a-fA-F]{3,8}|rgba?\([\d\s.,%/]+\))$")
 ProfileId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 CustomerType = Literal["b2c", "b2b"]
 Credentials = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=8192)]]
+
+
+MinimumAmounts = dict[
+    Annotated[str, Field(max_length=64)],
+    dict[Currency, Annotated[int, Field(ge=1, le=MAX_AMOUNT)]],
+]
 
 
 def _exact_origin(value: str) -> str:
@@ -75,6 +89,17 @@ class ProfileUpdate(Loose):
     checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
     allowed_frame_origins: Annotated[list[Origin], Field(max_length=100)] | None = None
     connections: dict[str, Credentials | None] | None = None
+    minimum_amounts: MinimumAmounts | None = None
+    """The smallest amount (minor units) that an option takes, by option and currency, where it is
+    not what the provider publishes."""
+
+    @field_validator("minimum_amounts")
+    @classmethod
+    def _known_options(cls, value: MinimumAmounts | None) -> MinimumAmounts | None:
+        unknown = sorted(set(value or {}) - set(CREDENTIALS))
+        if unknown:
+            raise ValueError(f"there is no connector for {unknown[0]!r}")
+        return value
 
     def change(self) -> ProfileChange:
         named = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -93,6 +118,8 @@ class ProfileUpdate(Loose):
                 said["customer_types"] = tuple(self.express.customer_types)
         read_only = {"id", "profile_id", "created_at", "updated_at"}
         extra = {k: v for k, v in (self.model_extra or {}).items() if k not in read_only}
+        if self.minimum_amounts is not None:
+            extra["minimum_amounts"] = self.minimum_amounts
         return ProfileChange({**said, "extra": extra}, self.connections or {})
 
 

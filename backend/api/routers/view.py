@@ -226,8 +226,9 @@ async def pay_session(
     """200 with `redirect_url`, or without one where the payer is asked in the wallet's app: that is
     what `phone_number` does for the options that can. `qr_code` (an image as a `data:` URI) where
     `redirect_url` opens an app, for a payer whose app is on another device. 202 with `poll_url`
-    while the provider has not answered; a refusal is a 200 with `error`, since another option may
-    be tried. `remember_me` sets or clears the cookie by which this browser is recognised."""
+    while the provider has not answered; a refusal is a 200 with `error` and `reason` (`declined`,
+    `amount_refused`, `provider_down`), since another option may be tried. `remember_me` sets or
+    clears the cookie by which this browser is recognised."""
     type_ = body.payment_product_type
     push_to = await phone_to_push_to(ctx, session_id, type_, body.phone_number)
     result = await _pay(ctx, session_id, type_, body.amount, language, unmodified_since, push_to)
@@ -235,7 +236,8 @@ async def pay_session(
         await _remember(ctx, session_id, body.remember_me, request, response)
     poll = f"{ctx.settings.base_url}/v1/view/{session_id}/session"
     if result.state == "refused":
-        return {"success": False, "actions": [], "error": "Rejected"}
+        reason = result.reason.value if result.reason else None
+        return {"success": False, "actions": [], "error": "Rejected", "reason": reason}
     if result.state == "unknown":
         response.status_code = 202
         return {"success": True, "actions": [], "poll_url": poll}
