@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.receipts.facts import Later, Receipt
-from backend.rules.remainder import Remainder
+from backend.rules.remainder import Remainder, Verdict
 
 
 class PageState(StrEnum):
@@ -154,8 +154,6 @@ class CheckoutView:
     shipping_options: tuple[ShippingOptionView, ...]
     gift_card_offered: bool
     gift_card: GiftCardView | None
-    remainder: Remainder
-    """Whether any option takes what is left, and what the payer can do where none does."""
     to_pay: int
     """order_amount less the gift card's part: what the payment option is asked for."""
     options: tuple[OptionView, ...]
@@ -174,6 +172,8 @@ class CheckoutView:
     """The merchant's return_url with its query, when the session is paid, cancelled or expired."""
     allowed_frame_ancestors: tuple[str, ...]
     """Origins that may frame the page; empty: any https origin may (the Web SDK embeds)."""
+    remainder: Remainder = Remainder(0, Verdict.PAYABLE)
+    """Whether any option takes what is left, and what the payer can do where none does."""
     checkboxes: tuple[CheckboxView, ...] = ()
     language: str | None = None
     """What the shop speaks with this payer (`configuration.language`), a BCP 47 tag."""
