@@ -68,6 +68,9 @@ class Remainder:
         return self.verdict not in (Verdict.PAYABLE, Verdict.NO_OPTION)
 
 
+NOTHING_LEFT = Remainder(0, Verdict.PAYABLE)
+
+
 def judge(sums: Sums, minimums: Mapping[str, int]) -> Remainder:
     """What is true of an order. `minimums` by option, in the order in which they are offered; each
     at least 1. ValueError where the sums do not fit each other."""

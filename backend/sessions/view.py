@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.receipts.facts import Later, Receipt
-from backend.rules.remainder import Remainder, Verdict
+from backend.rules.remainder import NOTHING_LEFT, Remainder
 
 
 class PageState(StrEnum):
@@ -172,7 +172,7 @@ class CheckoutView:
     """The merchant's return_url with its query, when the session is paid, cancelled or expired."""
     allowed_frame_ancestors: tuple[str, ...]
     """Origins that may frame the page; empty: any https origin may (the Web SDK embeds)."""
-    remainder: Remainder = Remainder(0, Verdict.PAYABLE)
+    remainder: Remainder = NOTHING_LEFT
     """Whether any option takes what is left, and what the payer can do where none does."""
     checkboxes: tuple[CheckboxView, ...] = ()
     language: str | None = None
