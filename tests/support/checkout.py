@@ -19,6 +19,7 @@ from backend.clock import Clock
 from backend.context import Backend
 from backend.payments.audit import audit_everything
 from backend.payments.pay import PayResult, pay
+from backend.rules.payment_option import PRODUCTS
 from backend.sessions import payer, read
 from backend.sessions.details import Details
 from backend.sessions.view import AddressView, CheckoutView
@@ -229,3 +230,18 @@ async def sign_in(merchant: Merchant) -> str:
 async def close_merchant(merchant: Merchant) -> None:
     await merchant.api.aclose()
     await context.stop()
+
+
+def options_alone(*wanted: str) -> dict[str, Any]:
+    """A configuration that offers gift cards and these options, whatever else its profile has."""
+    configuration: dict[str, Any] = {
+        "active_payment_types": {"enabled": False},
+        "dintero": {"type": "payment_type", "wallets": ON},
+    }
+    for payment_type in ("payex", "bambora", "dintero_psp", "klarna"):
+        products = {
+            product: ON | {"enabled": f"{payment_type}.{product}" in wanted}
+            for product in PRODUCTS[payment_type]
+        }
+        configuration[payment_type] = {"type": "payment_type", **products}
+    return configuration
