@@ -21,6 +21,7 @@ from backend.ids import scoped_id
 from backend.psp.registry import CURRENCIES, minimum_of
 from backend.rules import gift_card, payment_option
 from backend.rules import session as rules
+from backend.rules.account_mode import takes_real_money, wrong_mode
 from backend.sessions import events
 from backend.sessions.load import share_of
 from backend.sessions.publish import publish
@@ -111,12 +112,21 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
             ),
         )
     options = payment_option.offered(
-        asked, given, connections_of(ctx, profile), gift_card=offered,
+        asked, given, _fitting(ctx, profile), gift_card=offered,
         currency=body["order"]["currency"], currencies=CURRENCIES,
     )  # fmt: skip
     zero = asked.zero if asked.zero is not None else bool(given.zero)
     minimums = minimums_of(profile, options, body["order"]["currency"])
     return Allowed(express, offered, options, minimums, zero)
+
+
+def _fitting(ctx: Backend, profile: Profile) -> list[str]:
+    """The options that are connected. An account for real money has none that is for test money,
+    also where a profile from before that rule says so: nobody would pay for the order."""
+    connected = connections_of(ctx, profile)
+    if not takes_real_money(profile.account_id):
+        return list(connected)
+    return [o for o, known in connected.items() if not wrong_mode(profile.account_id, o, known)]
 
 
 def minimums_of(profile: Profile, options: Iterable[str], currency: str) -> dict[str, int]:

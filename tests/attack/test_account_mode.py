@@ -8,7 +8,7 @@ import pytest
 
 from backend.accounts.clients import SCOPES, create_account, create_client
 from backend.accounts.profiles import ProfileSetup, save_profile
-from tests.support.checkout import OPTION, Merchant
+from tests.support.checkout import OPTION, Merchant, session_body
 
 PROFILES = "/v1/admin/session/profiles"
 REAL = "P12345678"
@@ -69,3 +69,14 @@ async def test_what_is_live_is_taken(real: Merchant) -> None:
     body = {"connections": {OPTION: LIVE | {"secret_key": "sk_live_2"}}}
     answer = await real.api.put(f"{PROFILES}/default", json=body)
     assert answer.status_code == 200, answer.text
+
+
+async def test_an_older_profile_offers_no_test_money(real: Merchant) -> None:
+    """A profile that was stored before the rule: nothing of it is offered to a payer."""
+    sandbox = LIVE | {"base_url": "http://127.0.0.1:9000", "secret_key": "sk_test_1"}
+    klarna = {"base_url": "https://api.klarna.com", "username": "u", "password": "p"}
+    connections = {OPTION: sandbox, "klarna.klarna": klarna}
+    await save_profile(real.ctx, ProfileSetup(REAL, "old", True, connections=connections))
+    made = await real.post("/v1/sessions-profile", session_body(profile_id="old"))
+    shown = await real.view(made["id"])
+    assert [option.type for option in shown.options] == ["klarna.klarna"]
