@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import httpx
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.support.checkout import options_alone
-from tests.support.demo import Merchant, Shop
+from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import Payer, violations, written
 
 CARD, KLARNA = "dintero_psp.creditcard", "klarna.klarna"
@@ -113,3 +114,30 @@ def test_an_option_that_does_not_take_so_little_is_named(payer: Payer, merchant:
     expect(payer["#pay-unable"]).to_contain_text("fra 3,00")
     expect(payer["#pay-too-little"]).to_have_count(0)
     expect(payer["#pay-button"]).to_be_enabled()
+
+
+def test_the_acquirers_refusal_of_the_amount_is_told_as_that(
+    payer: Payer, merchant: Merchant, demo: Demo
+) -> None:
+    card = merchant.card(10000)
+    payer.open(merchant.ready(14000, configuration=CARD_ALONE))
+    payer.add_card(card)
+    payer.shows_total("40,00 kr")
+    settings = f"{demo.acquirer_url}/_admin/settings"
+    httpx.post(settings, json={"minimum": 5000}).raise_for_status()
+    try:
+        payer["#pay-button"].click()
+        has(
+            payer, "#notice",
+            "Betalingstjenesten godtar ikke dette beløpet. Ingenting er trukket, og gavekortet er "
+            "urørt. Velg en annen betalingsmåte, eller endre hvor mye av gavekortet som brukes.",
+        )  # fmt: skip
+        payer.focused("notice")
+        assert merchant.balance(card) == (10000, 0)
+    finally:
+        httpx.post(settings, json={"minimum": 0}).raise_for_status()
+    payer["#card-amount-summary"].click()
+    payer.page.fill("#gift_card_amount", "90")
+    payer.page.press("#gift_card_amount", "Enter")
+    payer.shows_total("50,00 kr")
+    payer.press_pay()
