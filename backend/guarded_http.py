@@ -74,11 +74,12 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
     def __init__(
         self, insecure: Callable[[], bool], verify: ssl.SSLContext, *, keep_alive: bool
     ) -> None:
+        """Without `keep_alive` the number of connections has no bound here: who calls bounds it."""
         super().__init__(verify=verify, trust_env=False)
         self._insecure = insecure
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=verify,
-            max_connections=MAX_CONNECTIONS,
+            max_connections=MAX_CONNECTIONS if keep_alive else None,
             max_keepalive_connections=MAX_CONNECTIONS if keep_alive else 0,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
             network_backend=_GuardedNetwork(insecure),

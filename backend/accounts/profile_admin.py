@@ -162,7 +162,7 @@ def is_address(name: str) -> bool:
 def _changed_address(given: Mapping[str, str], known: Mapping[str, Any]) -> str | None:
     """The first address that differs from the one that is kept, or None."""
     for name, value in given.items():
-        if is_address(name) and value != MASK and known and value != known.get(name):
+        if is_address(name) and value != MASK and known and value != (known.get(name) or ""):
             return name
     return None
 

@@ -132,11 +132,17 @@ def _fitting(ctx: Backend, profile: Profile) -> list[str]:
 def minimums_of(profile: Profile, options: Iterable[str], currency: str) -> dict[str, int]:
     """The smallest amount that each option takes, minor units of `currency`: as the profile says
     (`minimum_amounts`), else as its provider publishes it."""
-    said = profile.extra.get("minimum_amounts") or {}
-    return {
-        option: int((said.get(option) or {}).get(currency) or minimum_of(option, currency))
-        for option in options
-    }
+    said = profile.extra.get("minimum_amounts")
+    own = said if isinstance(said, Mapping) else {}
+    return {option: _minimum(own.get(option), option, currency) for option in options}
+
+
+def _minimum(said: object, option: str, currency: str) -> int:
+    """A profile from before `minimum_amounts` was ours may have anything under that name."""
+    amount = said.get(currency) if isinstance(said, Mapping) else None
+    if isinstance(amount, int) and not isinstance(amount, bool) and amount > 0:
+        return amount
+    return minimum_of(option, currency)
 
 
 def is_divided(body: Mapping[str, Any]) -> bool:

@@ -69,6 +69,8 @@ async def session_shape(
     shape["metadata"] = {**(shape.get("metadata") or {}), "session:profile_id": session.profile_id}
     _show_gift_card(session, added, card, shape, now)
     unable: tuple[str, ...] = ()
+    # A name of ours: what a request says under it is not given back.
+    shape.pop("remainder", None)
     if session.state == SessionState.OPEN:
         judged = remainder_of(session, added, card, now)
         unable = judged.unable

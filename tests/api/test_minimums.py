@@ -267,3 +267,17 @@ async def test_the_providers_refusal_is_told_as_that(
         result = await merchant.press_pay(session)
         assert result.state == "redirect"
     await merchant.audit()
+
+
+async def test_a_request_cannot_say_what_is_left(merchant: Merchant) -> None:
+    """`remainder` is a name of ours, in a session as in what an older profile may have kept."""
+    extra: dict[str, Any] = {"minimum_amounts": {OPTION: {"NOK": "much"}, "x": 1}}
+    async with merchant.ctx.db.reading() as db:
+        known = connections_of(merchant.ctx, await profile_of(db, ACCOUNT, "default"))
+    await save_profile(merchant.ctx, profile("", "", connections=known, extra=extra))
+    session = await merchant.session(40000, remainder={"reason": "order_too_small"})
+    for path in (f"/v1/sessions/{session}", f"/v1/view/{session}/session"):
+        assert "remainder" not in await merchant.get(path)
+    await payer.set_details(merchant.ctx, session, DETAILS)
+    shown = await merchant.view(session)
+    assert [(option.minimum, option.payable) for option in shown.options] == [(300, True)]
