@@ -16,6 +16,7 @@ import httpx
 
 from backend.clock import Clock, SystemClock
 from backend.db import Database
+from backend.guarded_http import guarded_client
 from backend.limits.limiter import Limiter
 from backend.refusals import Refusals
 from backend.settings import Settings
@@ -28,10 +29,12 @@ class Backend:
     db: Database
     vault: Vault
     http: httpx.AsyncClient
-    """For providers. It follows no redirect."""
+    """For providers, whose addresses a merchant sets: guarded. It follows no redirect."""
     callbacks_http: httpx.AsyncClient
-    """For merchants' callbacks. Nothing is kept alive: a connection is pinned to the address that
-    one name resolved to, and must not serve another name."""
+    """For merchants' callbacks: guarded. Nothing is kept alive: a connection is pinned to the
+    address that one name resolved to, and must not serve another name."""
+    operator_http: httpx.AsyncClient
+    """For what the operator sets up, such as the SMS gateway, which may be in a private network."""
     limiter: Limiter
     clock: Clock = field(default_factory=SystemClock)
     pin_refusals: Refusals = field(default_factory=Refusals)
@@ -44,7 +47,7 @@ class Backend:
     def http_with(self, name: str, make: Callable[[], ssl.SSLContext]) -> httpx.AsyncClient:
         """As `http`, with a merchant's own TLS context: `make` makes it once for each `name`."""
         if name not in self._certified:
-            self._certified[name] = _for_providers(verify=make())
+            self._certified[name] = _guarded(self.settings, verify=make())
         return self._certified[name]
 
     async def close(self) -> None:
@@ -53,6 +56,7 @@ class Backend:
             await client.aclose()
         await self.callbacks_http.aclose()
         await self.limiter.close()
+        await self.operator_http.aclose()
         await self.db.close()
 
 
@@ -62,9 +66,10 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _for_providers(*, verify: ssl.SSLContext) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=200)
-    return httpx.AsyncClient(follow_redirects=False, limits=limits, verify=verify)
+def _guarded(
+    settings: Settings, *, verify: ssl.SSLContext, keep_alive: bool = True
+) -> httpx.AsyncClient:
+    return guarded_client(lambda: settings.insecure_addresses, verify, keep_alive=keep_alive)
 
 
 def create(settings: Settings, clock: Clock | None = None) -> Backend:
@@ -74,12 +79,9 @@ def create(settings: Settings, clock: Clock | None = None) -> Backend:
         db=Database(settings.database_url),
         vault=vault,
         limiter=Limiter(vault.limit_key, settings.redis_url, settings.limits),
-        http=_for_providers(verify=_trusted()),
-        callbacks_http=httpx.AsyncClient(
-            follow_redirects=False,
-            limits=httpx.Limits(max_keepalive_connections=0),
-            verify=_trusted(),
-        ),
+        http=_guarded(settings, verify=_trusted()),
+        callbacks_http=_guarded(settings, verify=_trusted(), keep_alive=False),
+        operator_http=httpx.AsyncClient(follow_redirects=False, verify=_trusted()),
         clock=clock or SystemClock(),
     )
 

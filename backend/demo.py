@@ -189,7 +189,7 @@ def _checkout_environment(places: Places) -> dict[str, str]:
         **os.environ,
         "GAVEKORT_SECRET_KEY": _master_secret(places.directory),
         "GAVEKORT_BASE_URL": places.base_url,
-        "GAVEKORT_ALLOW_INSECURE_CALLBACKS": "true",
+        "GAVEKORT_ALLOW_INSECURE_ADDRESSES": "true",
         "GAVEKORT_SMS_URL": f"{places.sms_url}/messages",
         "GAVEKORT_SMTP_URL": f"smtp://{HOST}:{places.mail}",
         "GAVEKORT_SMTP_TLS": "none",

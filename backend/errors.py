@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,15 @@ class GavekortError(Exception):
     status: ClassVar[int] = 400
     code: ClassVar[str] = "BAD_REQUEST"
 
-    def __init__(self, message: str, errors: tuple[FieldError, ...] = ()) -> None:
+    def __init__(
+        self, message: str, errors: tuple[FieldError, ...] = (),
+        details: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """`details`: what a program can go on with; shown as `error.details`."""
         super().__init__(message)
         self.message = message
         self.errors = errors
+        self.details = dict(details or {})
 
 
 class InvalidRequest(GavekortError):
@@ -161,6 +166,22 @@ class SplitChanged(Conflict):
 
 class PaymentOptionNotAllowed(InvalidRequest):
     code = "PAYMENT_OPTION_NOT_ALLOWED"
+
+
+class RemainderTooSmall(Conflict):
+    """What is left to pay is less than a payment option takes. `details` (minor units): `amount` is
+    what is left, `minimum` the smallest that can be paid, `gift_card_amount` the share of the gift
+    card with which it can be paid, or null where no share does; `reason` is a verdict of
+    `backend.rules.remainder`."""
+
+    code = "REMAINDER_BELOW_MINIMUM"
+
+
+class GiftCardAmountRefused(RemainderTooSmall):
+    """As RemainderTooSmall, for an amount of the gift card that the caller asks for: the request
+    itself is wrong, and nothing is changed."""
+
+    status = 400
 
 
 class PushNotAllowed(InvalidRequest):

@@ -46,8 +46,11 @@ class Settings(BaseSettings):
     its operation over, and a read that does not show it says nothing. The connectors' own time-outs
     stay below it."""
 
+    allow_insecure_addresses: bool = False
+    """Send to http and to private addresses too: callbacks, webhooks and providers. For development
+    only."""
     allow_insecure_callbacks: bool = False
-    """Callbacks to http and to private addresses. For development only."""
+    """The earlier name of `allow_insecure_addresses`. Either of them switches it on."""
     callback_timeout: float = Field(default=10.0, gt=0)
     express_callback_timeout: float = Field(default=60.0, gt=0)
     callback_attempts: int = Field(default=20, ge=1)
@@ -185,6 +188,11 @@ class Settings(BaseSettings):
     @classmethod
     def _no_slash(cls, value: str) -> str:
         return value.rstrip("/")
+
+    @property
+    def insecure_addresses(self) -> bool:
+        """Whether http and private addresses are sent to."""
+        return self.allow_insecure_addresses or self.allow_insecure_callbacks
 
     def sqlite_path(self) -> Path | None:
         """The database's file where it is SQLite."""

@@ -54,8 +54,8 @@ class Bridge(Speaking, mixin=True):
     languages: list[shown.Language] = []
 
     busy: str = ""
-    """What the payer has asked for and is under way: save, add, remove, amount, all, pay, ask,
-    leave, discount, or `discount {code}` while that one is taken away."""
+    """What the payer has asked for and is under way: save, add, remove, amount, less, all, pay,
+    ask, leave, discount, or `discount {code}` while that one is taken away."""
     notice: str = ""
     notice_calm: bool = False
     """It is what the payer chose, nothing that went wrong."""

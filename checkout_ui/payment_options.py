@@ -36,8 +36,10 @@ class Option:
     """The payer may have it sent to the app on their phone."""
 
 
-def shown(view: tuple[OptionView, ...], language: str) -> dict[str, Any]:
-    """`options` that stand on the page, and `more_options` behind `more_label`."""
+def shown(offered: tuple[OptionView, ...], language: str) -> dict[str, Any]:
+    """`options` that stand on the page, and `more_options` behind `more_label`. Those that do not
+    take what is left to pay are left out; `shown_remainder` says which."""
+    view = [option for option in offered if option.payable]
     kinds = [_kind(option.type) for option in view]
     first: Sequence[int] = range(len(view))
     alone = {place for place in first if kinds.count(kinds[place]) == 1}
@@ -71,6 +73,12 @@ def _kind(option: str) -> str:
     return option.rpartition(".")[2]
 
 
+def title(option: str, language: str) -> str:
+    """What a payer calls it."""
+    known = texts.catalogue(language)
+    return known.get(f"option.{_kind(option)}", known["option.other"])
+
+
 def _option(view: OptionView, language: str, *, alone: bool) -> Option:
     option = view.type
     known, kind = texts.catalogue(language), _kind(option)
@@ -81,7 +89,7 @@ def _option(view: OptionView, language: str, *, alone: bool) -> Option:
         note = f"{note} · {via}" if note else via
     return Option(
         type=option,
-        title=known.get(f"option.{kind}", known["option.other"]),
+        title=title(option, language),
         note=note,
         next=known.get(f"option.{kind}.next", known["option.other.next"]),
         marks=[f"{sprite()}#{mark}" for mark in _marks(kind)],

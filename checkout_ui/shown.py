@@ -238,10 +238,16 @@ def title(state: PageState, merchant: str, language: str) -> str:
     return texts.text(language, f"title.{state.value}", merchant=merchant)
 
 
+_WITH_CARD = {
+    Notice.DECLINED: "notice.declined_with_card",
+    Notice.AMOUNT_REFUSED: "notice.amount_refused_with_card",
+}
+
+
 def notice(view: CheckoutView) -> str:
     """The key of what `view.notice` says; of a gift card it speaks where there is one."""
-    if view.notice is Notice.DECLINED and view.gift_card is not None:
-        return "notice.declined_with_card"
+    if view.gift_card is not None and view.notice in _WITH_CARD:
+        return _WITH_CARD[view.notice]
     return f"notice.{view.notice.value}" if view.notice is not None else ""
 
 

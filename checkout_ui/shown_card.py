@@ -92,6 +92,7 @@ def _note(view: CheckoutView, card: GiftCardView, language: str) -> str:
         return texts.text(language, "used.gone")
     if card.wanted is not None and card.amount < card.wanted:
         return text("used.short", card.amount, card.wanted)
-    if view.to_pay == 0:
+    if view.to_pay == 0 or view.remainder.too_small:
+        # What cannot be paid is told where it would be paid.
         return ""
     return text("used.rest" if card.amount == card.most else "used.rest_chosen", view.to_pay)

@@ -32,6 +32,7 @@ from backend.sessions.view import CLOSED, CheckoutView, Notice, PageState
 from checkout_ui import addresses, changes, payment_options, shown, shown_card, texts
 from checkout_ui.bridge import Bridge
 from checkout_ui.locations import session_id_of
+from checkout_ui.shown_remainder import Rest, rest
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Checkout(Bridge, rx.State):
     options: list[payment_options.Option] = []
     more_options: list[payment_options.Option] = []
     more_label: str = ""
+    rest: Rest = Rest()
     consents: list[shown.Consent] = []
     payable: bool = False
     pay_label: str = ""
@@ -346,6 +348,7 @@ class Checkout(Bridge, rx.State):
             discount_codes=list(view.discount_codes),
             locked=view.locked,
             **payment_options.shown(view.options, language),
+            rest=rest(view, language),
             consents=shown.consents(view),
             payable=view.payable,
             pay_label=shown.pay_label(view, language),

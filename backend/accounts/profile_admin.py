@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from backend.clock import iso
 from backend.context import Backend
 from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
 from backend.ids import scoped_id
+from backend.rules.account_mode import wrong_mode
 
 MASK = "********"
 """What stands in place of a credential. Sent back, it means: as it is."""
@@ -94,6 +96,7 @@ async def _store(
     ctx: Backend, db: AsyncSession, profile: Profile | None, setup: ProfileSetup
 ) -> Profile:
     """Credentials of options that are no longer connected are kept for what they began."""
+    _check_mode(setup)
     before = {} if profile is None else retired_of(ctx, profile) | connections_of(ctx, profile)
     stored = await store_profile(ctx, db, profile, setup)
     retired = {option: known for option, known in before.items() if option not in setup.connections}
@@ -134,14 +137,46 @@ def _changed(setup: ProfileSetup, change: ProfileChange) -> ProfileSetup:
 
 
 def _unmasked(option: str, given: dict[str, str], known: dict[str, Any]) -> dict[str, Any]:
+    """The credentials as they are from now on. InvalidRequest for a mask that stands for nothing,
+    and for a masked secret beside a changed address: whoever changes the address that a secret is
+    sent to has to know the secret."""
+    moved = _changed_address(given, known)
     # What we have learnt of the provider ourselves stays with what it belongs to.
-    filled = {name: value for name, value in known.items() if name.startswith("_")}
+    learnt = {name: value for name, value in known.items() if name.startswith("_")}
+    filled = learnt if moved is None else {}
     for name, value in given.items():
         if value == MASK and name not in known:
-            text = "a mask is no credential"
-            raise InvalidRequest(text, (FieldError(f"connections.{option}.{name}", text),))
+            raise _refused(option, name, "a mask is no credential")
+        if value == MASK and moved is not None and not is_address(name):
+            text = f"{moved} changes, so {name} has to be given again: it would be sent there"
+            raise _refused(option, name, text)
         filled[name] = known[name] if value == MASK else value
     return filled
+
+
+def is_address(name: str) -> bool:
+    """Whether a credential of this name is an address."""
+    return name.endswith("url")
+
+
+def _changed_address(given: Mapping[str, str], known: Mapping[str, Any]) -> str | None:
+    """The first address that differs from the one that is kept, or None."""
+    for name, value in given.items():
+        if is_address(name) and value != MASK and known and value != (known.get(name) or ""):
+            return name
+    return None
+
+
+def _refused(option: str, name: str, text: str) -> InvalidRequest:
+    return InvalidRequest(text, (FieldError(f"connections.{option}.{name}", text),))
+
+
+def _check_mode(setup: ProfileSetup) -> None:
+    """InvalidRequest where a connection is for another kind of money than the account."""
+    for option, credentials in setup.connections.items():
+        wrong = wrong_mode(setup.account_id, option, credentials)
+        if wrong is not None:
+            raise _refused(option, wrong.field, wrong.why)
 
 
 def profile_shape(ctx: Backend, profile: Profile) -> dict[str, Any]:

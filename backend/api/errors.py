@@ -6,7 +6,7 @@ No answer of this API has FastAPI's own shapes. Source: `reference/dintero-api.m
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -33,12 +33,15 @@ _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 401: "U
 
 def envelope(
     status: int, code: str, message: str, errors: Sequence[FieldError] = (),
-    headers: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None, details: Mapping[str, Any] | None = None,
 ) -> JSONResponse:  # fmt: skip
     listed = [
         {**e.more, "description": e.description, "field": e.field, "code": e.code} for e in errors
     ]
-    body = {"error": {"code": code, "message": message, "errors": listed}}
+    error: dict[str, Any] = {"code": code, "message": message, "errors": listed}
+    if details:
+        error["details"] = dict(details)
+    body = {"error": error}
     return JSONResponse(body, status_code=status, headers=headers)
 
 
@@ -46,7 +49,7 @@ def render(error: GavekortError) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
     if isinstance(error, TooManyRequests | TooManyCodes):
         headers = {"Retry-After": str(error.retry_after)}
-    return envelope(error.status, error.code, error.message, error.errors, headers)
+    return envelope(error.status, error.code, error.message, error.errors, headers, error.details)
 
 
 def invalid(problems: Sequence[Any]) -> InvalidRequest:

@@ -19,8 +19,8 @@ from typing import Any
 
 import httpx
 
+from backend.address import AddressRefused, AddressUnknown, resolve
 from backend.context import Backend
-from backend.outbox.address import AddressRefused, AddressUnknown, resolve
 from backend.outbox.sign import as_json, callback_signature, hook_signature
 from backend.outbox.smtp import receipt_link
 from backend.outbox.tables import Delivery, HookSubscription, SigningSecret
@@ -131,7 +131,7 @@ async def _outgoing(
     """To a merchant's address: pinned, and never private unless that is allowed."""
     try:
         async with asyncio.timeout(timeout):
-            target = await resolve(url, allow_insecure=ctx.settings.allow_insecure_callbacks)
+            target = await resolve(url, allow_insecure=ctx.settings.insecure_addresses)
     except TimeoutError as slow:
         raise Unsendable(f"the name was not resolved within {timeout:g} s", final=False) from slow
     except AddressRefused as refused:
@@ -171,8 +171,9 @@ def _sms(ctx: Backend, delivery: Delivery) -> Outgoing:
     if settings.sms_token is not None:
         headers["authorization"] = f"Bearer {settings.sms_token.get_secret_value()}"
     return Outgoing(
-        client=ctx.http, method="POST", url=settings.sms_url, shown=delivery.url, headers=headers,
-        kept=kept, content=as_json(message), server_name=None, timeout=settings.sms_timeout,
+        client=ctx.operator_http, method="POST", url=settings.sms_url, shown=delivery.url,
+        headers=headers, kept=kept, content=as_json(message), server_name=None,
+        timeout=settings.sms_timeout,
     )  # fmt: skip
 
 

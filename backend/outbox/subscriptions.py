@@ -7,15 +7,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.address import AddressRefused, check
 from backend.clock import iso
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest, NotFound
 from backend.ids import new_uuid
-from backend.outbox.address import AddressRefused, check
 from backend.outbox.enqueue import PING, Event, announce
 from backend.outbox.tables import HookSubscription
 
@@ -60,6 +61,9 @@ async def change(
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         hook = await get_subscription(db, account_id, hook_id)
+        if keep_secret and hook.secret is not None and _host(wanted.url) != _host(hook.url):
+            text = "the address is on another host, so the secret has to be given again"
+            raise InvalidRequest(text, (FieldError("config.secret", text, "required"),))
         hook.url, hook.events = wanted.url, list(wanted.events)
         if not keep_secret:
             hook.secret = _sealed(ctx, wanted.secret)
@@ -114,9 +118,13 @@ def _ping(db: AsyncSession, hook: HookSubscription, now: datetime) -> None:
 
 def _check(ctx: Backend, wanted: Wanted) -> None:
     try:
-        check(wanted.url, allow_insecure=ctx.settings.allow_insecure_callbacks)
+        check(wanted.url, allow_insecure=ctx.settings.insecure_addresses)
     except AddressRefused as refused:
         raise InvalidRequest(str(refused), (FieldError("config.url", str(refused)),)) from refused
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.lower()
 
 
 def _sealed(ctx: Backend, secret: str | None) -> str | None:

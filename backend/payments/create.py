@@ -47,6 +47,7 @@ PUSH_LOOK = timedelta(seconds=5)
 """How often a payment is looked at whose payer is asked in an app: nobody comes back from it."""
 LONGEST_LIFETIME = 23 * 3600
 """Seconds. No provider keeps a page open for longer than a day."""
+_NOTICES = {"declined": Notice.DECLINED, "amount": Notice.AMOUNT_REFUSED}
 _SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration")
 
 
@@ -55,11 +56,12 @@ class PayResult:
     """`state`: `redirect` (to the provider, `url`), `pushed` (the payer is asked in an app), `app`
     (the payer goes on in an app: `url` opens it on this device, and `app_code` is what a QR code
     says to it on another), `paid` (to the shop, `url`), `unknown` (wait: the provider has not
-    answered), `refused` (the session is open again, with a notice)."""
+    answered), `refused` (the session is open again, with a notice, which `reason` repeats)."""
 
     state: str
     url: str | None = None
     app_code: str | None = None
+    reason: Notice | None = None
 
 
 async def create_at_provider(
@@ -232,14 +234,14 @@ async def _keep_created(
                 await note_pushed(db, session, transaction.id, now)
             answer = known_page(transaction)
         elif result.outcome is Outcome.REFUSED:
-            notice = Notice.DECLINED if result.code == "declined" else Notice.PROVIDER_DOWN
+            notice = _NOTICES.get(result.code or "", Notice.PROVIDER_DOWN)
             code = result.code or "refused"
             push_failed(session, transaction.id)
             await settle.fail(
                 db, session, transaction, operation, now, notice=notice, code=code,
                 message=result.message,
             )  # fmt: skip
-            answer = PayResult("refused")
+            answer = PayResult("refused", reason=notice)
         else:
             operation.state = "unknown"
             operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_RETRY))

@@ -21,6 +21,7 @@ from backend.context import Backend
 from backend.errors import (
     DetailsMissing,
     PaymentOptionNotAllowed,
+    RemainderTooSmall,
     SessionClosed,
     SplitChanged,
 )
@@ -41,6 +42,7 @@ from backend.payments.search import make_findable
 from backend.payments.store import Happened, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
+from backend.rules.remainder import Remainder
 from backend.rules.session import SessionState, advance, is_expired
 from backend.rules.transaction import Status, product_type
 from backend.sessions.events import touch
@@ -49,11 +51,14 @@ from backend.sessions.load import (
     check_unmodified,
     gift_card_of,
     lock_session,
+    minimums_of_session,
+    remainder_of,
     share_of,
 )
 from backend.sessions.merchant import merchant_of
 from backend.sessions.own_names import OwnMetadata, without_our_metadata
 from backend.sessions.read import leave_url
+from backend.sessions.remainder import remainder_shape, remainder_text
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
 
@@ -95,8 +100,9 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
     """Start to pay, or go on with the payment that is under way: a second press does nothing more.
 
     SplitChanged where what the payer was shown is no longer so. PaymentInProgress where another
-    amount or another option is being paid; SessionLocked while the merchant changes the session;
-    ConsentMissing without what has to be accepted.
+    amount or another option is being paid; RemainderTooSmall where the option takes no amount that
+    small; SessionLocked while the merchant changes the session; ConsentMissing without what has to
+    be accepted.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -165,6 +171,7 @@ async def begin(
     option, push_to = (press.option, press.push_to) if to_pay > 0 else (None, None)
     if to_pay > 0:
         check_option(session, press)
+        _check_minimum(session, remainder_of(session, added, card, now), option)
     if session.amount == 0 and not session.zero_allowed:
         raise PaymentOptionNotAllowed("an order of nothing needs dintero.zero enabled")
     check_consents(session, press.accepted)
@@ -199,6 +206,15 @@ async def begin(
     touch(session, now)
     await record(db, transaction, Happened("INITIALIZE", transaction.amount), now)
     return transaction, operation
+
+
+def _check_minimum(session: CheckoutSession, judged: Remainder, option: str | None) -> None:
+    """RemainderTooSmall where the option takes no amount that small: before anything is held."""
+    if option not in judged.unable:
+        return
+    minimum = minimums_of_session(session)[str(option)]
+    details = {**remainder_shape(judged), "minimum": minimum, "payment_product_type": option}
+    raise RemainderTooSmall(remainder_text(judged, minimum), (), details)
 
 
 async def _hold(

@@ -23,7 +23,7 @@ from backend.errors import (
 from backend.payments.tables import Transaction
 from backend.rules.payment_option import may_push
 from backend.rules.session import is_expired
-from backend.sessions.load import check_not_locked, check_unmodified
+from backend.sessions.load import check_not_locked, check_unmodified, minimums_of_session
 from backend.sessions.tables import CheckoutSession
 
 
@@ -108,6 +108,9 @@ def check_under_way(
     except (PaymentOptionNotAllowed, PushNotAllowed) as error:
         text = f"a payment of this session is under way, and {error.message}"
         raise PaymentInProgress(text) from error
+    if 0 < left < minimums_of_session(session)[str(press.option)]:
+        text = "a payment of this session is under way, and this option takes no amount that small"
+        raise PaymentInProgress(text)
     raise OtherOptionUnderWay(transaction.id, session.body["order"])
 
 

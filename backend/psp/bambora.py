@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
+from backend.psp import minimums
 from backend.psp.bambora_reading import (
     Totals,
     authorize_by_read,
@@ -36,7 +37,7 @@ from backend.psp.bambora_reading import (
     transactions_of,
     unpaid,
 )
-from backend.psp.bambora_wire import Account, Wire, verified_query
+from backend.psp.bambora_wire import Account, Wire, told_amount, verified_query
 from backend.psp.http import Answer, text
 from backend.psp.protocol import (
     Capabilities,
@@ -93,6 +94,7 @@ class Bambora:
         settle_time: timedelta = timedelta(minutes=2),
     ) -> None:
         self._method = METHODS[product]
+        self._minimums = minimums.APPS.get(product, minimums.NONE)
         self._md5_key = account.md5_key
         self._wire = Wire(account, http, connect_timeout=connect_timeout, read_timeout=read_timeout)
         self._clock = clock
@@ -101,7 +103,11 @@ class Bambora:
     @property
     def capabilities(self) -> Capabilities:
         # Nothing is remembered for a key: what was sent once is only read from then on.
-        return Capabilities(void_after_partial_capture=False, key_lifetime=timedelta(0))
+        return Capabilities(
+            void_after_partial_capture=False,
+            key_lifetime=timedelta(0),
+            minimums=self._minimums,
+        )
 
     async def create_payment(self, request: PaymentRequest) -> Result:
         """Make the payment request. DONE has `reference` and `redirect_url`.
@@ -114,7 +120,7 @@ class Bambora:
         order_id = order_id_of(request.key)
         answer = await self._wire.create_request(self._request_body(request, order_id))
         if answer.outcome is not Outcome.DONE:
-            return answer.as_result()
+            return told_amount(answer).as_result()
         return created_result(order_id, answer)
 
     def _request_body(self, request: PaymentRequest, order_id: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -152,6 +152,15 @@ class Wire:
             kind=f"{action.get('source')}/{action.get('code')}" if action else None,
             raw=raw,
         )
+
+
+def told_amount(answer: Answer) -> Answer:
+    """A refused payment request whose message names the amount. The provider documents no code for
+    it; this only decides what the payer is told, not whether anything was made."""
+    named = "amount" in (answer.message or "").lower()
+    if answer.outcome is not Outcome.REFUSED or answer.code == "configuration" or not named:
+        return answer
+    return replace(answer, code="amount")
 
 
 def callback_hash(pairs: Sequence[tuple[str, str]], md5_key: str) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import httpx
 
+from backend.psp import minimums
 from backend.psp.card_gateway_reading import (
     abort_by_read,
     authorize_by_read,
@@ -101,6 +102,7 @@ class CardGateway:
             void_after_partial_capture=False,
             key_lifetime=timedelta(hours=23),
             refund_may_fail_later=True,
+            minimums=minimums.CARD_GATEWAY,
         )
 
     async def create_payment(self, request: PaymentRequest) -> Result:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from backend.address import AddressRefused
 from backend.psp.protocol import Outcome, Result
 
 # Raised before a byte of the request left us. Everything else may have had its effect.
@@ -98,7 +99,8 @@ class Transport:
         form: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response | Answer:
-        """The response; an Answer where there is none. Redirects are not followed."""
+        """The response; an Answer where there is none. Redirects are not followed. An address that
+        the guard refuses is a wrong `configuration`: nothing was sent."""
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._http.request(
@@ -111,6 +113,8 @@ class Transport:
                     timeout=self._timeout,
                     follow_redirects=False,
                 )
+        except AddressRefused as error:
+            return Answer(Outcome.REFUSED, code="configuration", message=str(error))
         except _NEVER_SENT as error:
             if alert := _turned_away(error):
                 return Answer(Outcome.REFUSED, code="configuration", message=alert)

@@ -131,16 +131,19 @@ class Wire:
         return Answer(
             Outcome.REFUSED if sure else Outcome.UNKNOWN,
             status=status,
-            code=_refusal(status, error) if sure else None,
+            code=_refusal(status, error, _message(body or {})) if sure else None,
             message=self._cleaner.masked(_message(body or {}) or error or f"HTTP {status}"),
             kind=error,
             raw=raw,
         )
 
 
-def _refusal(status: int, error: str | None) -> str:
+def _refusal(status: int, error: str | None, message: str | None) -> str:
     """403 is three things: an action the state does not allow, a wrong path or region, and wrong
-    credentials; only the first has a code of that form."""
+    credentials; only the first has a code of that form. One code says that a value is bad; its
+    message names the field."""
+    if status == 400 and error == "BAD_VALUE" and "order_amount" in (message or ""):
+        return "amount"
     if status == 403 and error is not None and error.endswith("NOT_ALLOWED"):
         return "not_allowed"
     if status in (401, 403):

@@ -67,6 +67,9 @@ class Capabilities:
     then on, and what it gave back is the merchant's again."""
     update_authorization: bool = False
     """What is authorized may be changed: the connector is an `AuthorizationUpdater` too."""
+    minimums: Mapping[str, int] = field(default_factory=dict)
+    """The smallest amount (minor units) that the provider takes, by currency; 1 of a currency that
+    is not named. A profile may say otherwise, see docs/profiles.md."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.context import Backend
 from backend.errors import Unavailable
-from backend.psp import vipps_wire
+from backend.psp import minimums, vipps_wire
 from backend.psp.bambora import METHODS, Bambora
 from backend.psp.bambora_wire import Account
 from backend.psp.card_gateway import CardGateway
@@ -57,6 +57,19 @@ CURRENCIES: Mapping[str, tuple[str, ...]] = {
     if (product := option.rpartition(".")[2]) in _PRODUCT_CURRENCIES
 } | {"klarna.klarna": KLARNA_CURRENCIES}
 """The currencies of each option that takes some alone; one that is not here takes any."""
+
+MINIMUMS: Mapping[str, Mapping[str, int]] = {
+    option: minimums.APPS[product]
+    for option in CREDENTIALS
+    if (product := option.rpartition(".")[2]) in minimums.APPS
+} | {"dintero_psp.creditcard": minimums.CARD_GATEWAY}
+"""The smallest amount (minor units) of each option, by currency: the `minimums` of the connectors'
+capabilities. See `minimum_of`."""
+
+
+def minimum_of(option: str, currency: str) -> int:
+    """The smallest amount that the provider of `option` takes, in minor units of `currency`."""
+    return MINIMUMS.get(option, {}).get(currency, minimums.SMALLEST)
 
 
 class NotConnected(Unavailable):

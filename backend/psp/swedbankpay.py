@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from backend.psp import minimums
 from backend.psp.http import Answer
 from backend.psp.own_address import OwnAddress
 from backend.psp.protocol import (
@@ -127,6 +128,7 @@ class SwedbankPay:
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
         )
+        self._minimums = minimums.APPS.get(product, minimums.NONE)
         self._payee = {"payeeId": payee_id, "payeeName": payee_name, "subsite": subsite}
         self._address = OwnAddress(access_token)
         self._clock = clock
@@ -139,6 +141,7 @@ class SwedbankPay:
             # References are never forgotten; a year is longer than any authorization.
             key_lifetime=timedelta(days=365),
             one_phase=self._one_phase,
+            minimums=self._minimums,
         )
 
     async def create_payment(self, request: PaymentRequest) -> Result:

@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
+from backend.psp import minimums
 from backend.psp.http import Answer, is_local, mapping, text
 from backend.psp.own_address import OwnAddress
 from backend.psp.protocol import (
@@ -99,6 +100,7 @@ class Swish:
             # Numbers are never given twice; refunds are taken for thirteen months.
             key_lifetime=timedelta(days=365),
             one_phase=True,
+            minimums=minimums.SWISH,
         )
 
     async def create_payment(self, request: PaymentRequest) -> Result:

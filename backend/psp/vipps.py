@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
+from backend.psp import minimums
 from backend.psp.http import Answer, is_local, mapping, text
 from backend.psp.protocol import (
     Capabilities,
@@ -90,7 +91,11 @@ class Vipps:
     @property
     def capabilities(self) -> Capabilities:
         # Nothing is promised: after an hour only reads follow.
-        return Capabilities(void_after_partial_capture=True, key_lifetime=timedelta(hours=1))
+        return Capabilities(
+            void_after_partial_capture=True,
+            key_lifetime=timedelta(hours=1),
+            minimums=minimums.VIPPS,
+        )
 
     async def create_payment(self, request: PaymentRequest) -> Result:
         """Make a payment: a page to go to, or with `push_to` a question in the payer's app."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,9 +16,10 @@ from backend.accounts.tables import Account, Profile
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 from backend.ids import scoped_id
-from backend.psp.registry import CURRENCIES
+from backend.psp.registry import CURRENCIES, minimum_of
 from backend.rules import payment_option
 from backend.rules import session as rules
+from backend.rules.account_mode import takes_real_money, wrong_mode
 from backend.sessions import events
 from backend.sessions.preset import preset_gift_card
 from backend.sessions.publish import publish
@@ -36,6 +37,7 @@ class Allowed:
     express: bool
     gift_card: bool
     options: tuple[str, ...]
+    minimums: dict[str, int]
     zero: bool
 
 
@@ -80,7 +82,8 @@ async def create_session(
             profile_id=profile_id, body=body, currency=request.order.currency,
             amount=request.order.amount, express=allowed.express,
             gift_card_use=allowed.gift_card, options=list(allowed.options),
-            zero_allowed=allowed.zero, merchant_reference=request.order.merchant_reference,
+            minimums=allowed.minimums, zero_allowed=allowed.zero,
+            merchant_reference=request.order.merchant_reference,
             details_done=not allowed.express, initiating_headers=dict(origin.headers),
             created_at=now, updated_at=now, expires_at=expires_at,
         )  # fmt: skip
@@ -119,11 +122,37 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
             ),
         )
     options = payment_option.offered(
-        asked, given, connections_of(ctx, profile), gift_card=offered,
+        asked, given, _fitting(ctx, profile), gift_card=offered,
         currency=body["order"]["currency"], currencies=CURRENCIES,
     )  # fmt: skip
     zero = asked.zero if asked.zero is not None else bool(given.zero)
-    return Allowed(express, offered, options, zero)
+    minimums = minimums_of(profile, options, body["order"]["currency"])
+    return Allowed(express, offered, options, minimums, zero)
+
+
+def _fitting(ctx: Backend, profile: Profile) -> list[str]:
+    """The options that are connected. An account for real money has none that is for test money,
+    also where a profile from before that rule says so: nobody would pay for the order."""
+    connected = connections_of(ctx, profile)
+    if not takes_real_money(profile.account_id):
+        return list(connected)
+    return [o for o, known in connected.items() if not wrong_mode(profile.account_id, o, known)]
+
+
+def minimums_of(profile: Profile, options: Iterable[str], currency: str) -> dict[str, int]:
+    """The smallest amount that each option takes, minor units of `currency`: as the profile says
+    (`minimum_amounts`), else as its provider publishes it."""
+    said = profile.extra.get("minimum_amounts")
+    own = said if isinstance(said, Mapping) else {}
+    return {option: _minimum(own.get(option), option, currency) for option in options}
+
+
+def _minimum(said: object, option: str, currency: str) -> int:
+    """A profile from before `minimum_amounts` was ours may have anything under that name."""
+    amount = said.get(currency) if isinstance(said, Mapping) else None
+    if isinstance(amount, int) and not isinstance(amount, bool) and amount > 0:
+        return amount
+    return minimum_of(option, currency)
 
 
 def is_divided(body: Mapping[str, Any]) -> bool:
@@ -141,6 +170,7 @@ async def decide_anew(
     profile = await profile_of(db, session.account_id, session.profile_id)
     allowed = decide(ctx, profile, body)
     session.gift_card_use, session.options = allowed.gift_card, list(allowed.options)
+    session.minimums = allowed.minimums
 
 
 def check_lines(order: Mapping[str, Any]) -> None:

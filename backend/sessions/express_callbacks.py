@@ -18,6 +18,7 @@ import httpx
 from pydantic import Field, ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.address import AddressRefused, AddressUnknown, resolve
 from backend.context import Backend
 from backend.errors import (
     DiscountRefused,
@@ -27,7 +28,6 @@ from backend.errors import (
     ShippingUnavailable,
 )
 from backend.limits.source import UNKNOWN
-from backend.outbox.address import AddressRefused, AddressUnknown, resolve
 from backend.outbox.request import signature_header
 from backend.sessions import discount_guesses, events
 from backend.sessions.change import keep_body, offer_shipping, put_order
@@ -297,7 +297,7 @@ async def _ask(ctx: Backend, url: str, session: dict[str, Any]) -> Answer:
     """POST the session; CallbackFailed for everything but a 200 with a body of the right form."""
     timeout = ctx.settings.express_callback_timeout
     try:
-        target = await resolve(url, allow_insecure=ctx.settings.allow_insecure_callbacks)
+        target = await resolve(url, allow_insecure=ctx.settings.insecure_addresses)
         account_id = session["configuration"]["merchant"]["id"]
         signed = await signature_header(ctx, account_id, "POST", url, ctx.clock.now())
         async with asyncio.timeout(timeout):

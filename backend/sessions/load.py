@@ -22,8 +22,10 @@ from backend.errors import (
     SessionLocked,
     SessionNotFound,
 )
+from backend.psp.registry import minimum_of
 from backend.rules import gift_card
 from backend.rules.money import Money
+from backend.rules.remainder import Remainder, Sums, judge
 from backend.rules.session import SessionState, is_expired
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
 
@@ -171,6 +173,31 @@ def share_of(
     much as was chosen of it."""
     wanted = added.wanted if added is not None else None
     return _share(session, card, now, wanted)
+
+
+def remainder_of(
+    session: CheckoutSession, added: SessionGiftCard | None, card: Card | None, now: datetime
+) -> Remainder:
+    """What is left to pay of an open session as it stands now, and whether any option takes it."""
+    return judge_share(session, card, now, added.wanted if added is not None else None)
+
+
+def judge_share(
+    session: CheckoutSession, card: Card | None, now: datetime, wanted: int | None
+) -> Remainder:
+    """As `remainder_of`, as if `wanted` (minor units; None: as much as can be) were chosen of the
+    card."""
+    share, most = _share(session, card, now, wanted), _share(session, card, now, None)
+    return judge(Sums(session.amount, share, most), minimums_of_session(session))
+
+
+def minimums_of_session(session: CheckoutSession) -> dict[str, int]:
+    """The smallest amount that each option of the session takes, minor units."""
+    known = session.minimums or {}
+    return {
+        option: known.get(option) or minimum_of(option, session.currency)
+        for option in session.options
+    }
 
 
 def most_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:

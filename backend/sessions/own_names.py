@@ -27,6 +27,7 @@ class OwnFields(TypedDict, total=False):
     cancelled_by: str | None
     initiating_system_request_headers: dict[str, Any]
     warnings: list[dict[str, Any]]
+    remainder: dict[str, Any]
 
 
 class OwnToPayers(TypedDict, total=False):

@@ -20,7 +20,7 @@ from backend.cards.pin_check import match_number_and_pin
 from backend.cards.tables import Card
 from backend.cards.tokens import get_token
 from backend.context import Backend
-from backend.errors import FieldError, GiftCardRefused, InvalidRequest
+from backend.errors import FieldError, GiftCardAmountRefused, GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
 from backend.rules.gift_card import Refusal
 from backend.sessions import details as contact
@@ -34,9 +34,11 @@ from backend.sessions.load import (
     check_open,
     get_session,
     gift_card_of,
+    judge_share,
     lock_for_payer,
     lock_session,
 )
+from backend.sessions.remainder import remainder_shape, remainder_text
 from backend.sessions.request import MAX_AMOUNT
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
 
@@ -224,6 +226,7 @@ async def _add(
         reason = gift_card.refusal(lookup.facts(card), session.currency, now)
         if reason is not None:
             raise refused(reason)
+        check_wanted(session, card, wanted, now)
         session.notice = None
         await put_gift_card(
             db, session, card, preset=False, now=now, token_id=token.id, wanted=wanted
@@ -236,7 +239,8 @@ async def set_gift_card_amount(
     """Choose how much of the card in use pays (minor units); None: as much as can be.
 
     More than the card or the order has is kept as chosen, and shown as what can be: whichever
-    shrinks, the chosen amount is never exceeded. InvalidRequest for less than 1 minor unit (to use
+    shrinks, the chosen amount is never exceeded. GiftCardAmountRefused where it would leave less to
+    pay than any option takes. InvalidRequest for less than 1 minor unit (to use
     nothing of a card is to remove it), and where no card is in use.
     """
     _check_wanted(wanted)
@@ -256,10 +260,24 @@ async def _choose(
 ) -> None:  # fmt: skip
     if added.wanted == wanted:
         return
+    check_wanted(session, card, wanted, now)
     added.wanted = wanted
     session.notice = None
     await db.flush()
     await record_gift_card(db, session, added, card, now)
+
+
+def check_wanted(session: CheckoutSession, card: Card, wanted: int | None, now: datetime) -> None:
+    """GiftCardAmountRefused where an amount that is asked for leaves less to pay than any option
+    takes. Without an amount nothing is refused: the card pays as much as it can, as documented, and
+    the session says what follows (`remainder`)."""
+    if wanted is None:
+        return
+    judged = judge_share(session, card, now, wanted)
+    if judged.too_small:
+        text = remainder_text(judged)
+        field = (FieldError("amount", text, judged.verdict.value),)
+        raise GiftCardAmountRefused(text, field, remainder_shape(judged))
 
 
 def _check_wanted(wanted: int | None) -> None:

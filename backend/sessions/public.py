@@ -15,6 +15,7 @@ from backend.sessions.shape import read_session
 _SHOWN = (
     "id", "created_at", "updated_at", "expires_at", "order", "customer", "configuration",
     "checkboxes", "merchant", "transaction_id", "cancelled_at", "payment_operation", "warnings",
+    "remainder",
 )  # fmt: skip
 _CUSTOMER = ("email", "phone_number", "gift_cards")
 _EXPRESS = ("shipping_options", "shipping_mode", "customer_types")

@@ -83,7 +83,9 @@ def _push(
     entries: list[dict[str, Any]],
 ) -> dict[str, str]:  # fmt: skip
     """`{push_to, option}` of a payment to begin, else `{status}`. One push a session."""
-    option = next((o for o in session.options if may_push(o, gift_card=False)), None)
+    minimums = session.minimums or {}
+    takers = [o for o in session.options if session.amount >= minimums.get(o, 1)]
+    option = next((o for o in takers if may_push(o, gift_card=False)), None)
     choices = (session.body.get("express") or {}).get("shipping_options")
     # What has to be accepted can only be accepted on the page.
     asks = any(box.get("required") for box in session.body.get("checkboxes") or [])

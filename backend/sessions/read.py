@@ -19,12 +19,20 @@ from backend.errors import SessionNotFound
 from backend.rules import gift_card
 from backend.rules.money import Money
 from backend.rules.payment_option import may_push
+from backend.rules.remainder import Remainder, Sums, judge
 from backend.rules.session import SessionState, is_expired
 from backend.sessions.details import address_from, countries_of
 from backend.sessions.gift_cards import OpenPayment, open_elsewhere
 from backend.sessions.images import shown_image
 from backend.sessions.links import return_link
-from backend.sessions.load import get_session, gift_card_of, is_locked, most_of, share_of
+from backend.sessions.load import (
+    get_session,
+    gift_card_of,
+    is_locked,
+    minimums_of_session,
+    most_of,
+    share_of,
+)
 from backend.sessions.phones import payer_phone
 from backend.sessions.shipping import key_of
 from backend.sessions.tables import CheckoutSession, Handover, SessionGiftCard
@@ -90,7 +98,8 @@ def _view(
     countries, preferred = countries_of(configuration, session.currency)
     state = page_state(ctx, session)
     to_pay = session.amount - (shown_card.amount if shown_card else 0)
-    options = _options(session, configuration) if to_pay > 0 else ()
+    judged = _remainder(session, shown_card)
+    options = _options(session, configuration, judged) if to_pay > 0 else ()
     shipping = order.get("shipping_option") or {}
     choices = _shipping_options(session, express)
     return CheckoutView(
@@ -127,9 +136,10 @@ def _view(
         shipping_options=choices,
         gift_card_offered=session.gift_card_use and session.amount > 0,
         gift_card=shown_card,
+        remainder=judged,
         to_pay=to_pay,
         options=options,
-        payable=_payable(session, state, to_pay, bool(choices)),
+        payable=_payable(session, state, judged, bool(choices)),
         notice=Notice(session.notice) if session.notice else None,
         redirect_url=session.redirect_url if state is PageState.PAYING else None,
         app_code=session.app_code if state is PageState.PAYING else None,
@@ -147,15 +157,29 @@ def _view(
     )
 
 
-def _options(session: CheckoutSession, configuration: Mapping[str, Any]) -> tuple[OptionView, ...]:
+def _remainder(session: CheckoutSession, card: GiftCardView | None) -> Remainder:
+    share, most = (card.amount, card.most) if card else (0, 0)
+    # A closed session shows what it was, even where the order was less than the card's part.
+    most = min(most, session.amount)
+    return judge(Sums(session.amount, min(share, most), most), minimums_of_session(session))
+
+
+def _options(
+    session: CheckoutSession, configuration: Mapping[str, Any], judged: Remainder
+) -> tuple[OptionView, ...]:
     """The one that is chosen when the page loads first; one that is not offered is passed over."""
     wanted = configuration.get("default_payment_type")
     ordered = sorted(session.options, key=lambda option: option != wanted)
-    return tuple(_option(session, option) for option in ordered)
-
-
-def _option(session: CheckoutSession, option: str) -> OptionView:
-    return OptionView(option, pushes=may_push(option, gift_card=session.gift_card_use))
+    minimums = minimums_of_session(session)
+    return tuple(
+        OptionView(
+            option,
+            pushes=may_push(option, gift_card=session.gift_card_use),
+            minimum=minimums[option],
+            payable=option in judged.able,
+        )
+        for option in ordered
+    )
 
 
 def receipt_switches(
@@ -178,14 +202,14 @@ def _discounts(express: Mapping[str, Any]) -> Mapping[str, Any]:
     return discounts if isinstance(discounts, Mapping) else {}
 
 
-def _payable(session: CheckoutSession, state: PageState, to_pay: int, choices: bool) -> bool:
+def _payable(session: CheckoutSession, state: PageState, judged: Remainder, choices: bool) -> bool:
     if state is not PageState.OPEN or not session.details_done:
         return False
     if choices and session.chosen_shipping is None:
         return False
     if session.amount == 0:
         return session.zero_allowed
-    return to_pay == 0 or bool(session.options)
+    return judged.is_payable
 
 
 def leave_url(session: CheckoutSession, state: PageState) -> str:

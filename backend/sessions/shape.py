@@ -6,6 +6,7 @@ Source: `reference/dintero-api.md#210-session-object-in-answers`, `#34-how-it-sh
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -19,10 +20,11 @@ from backend.context import Backend
 from backend.errors import SessionNotFound
 from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
-from backend.sessions.load import gift_card_of, share_of
+from backend.sessions.load import gift_card_of, remainder_of, share_of
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
 from backend.sessions.publish import shown_publish
+from backend.sessions.remainder import remainder_shape
 from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
 
 
@@ -76,7 +78,13 @@ async def session_shape(
     shape["metadata"] = {**(shape.get("metadata") or {}), **metadata}
     _show_gift_card(session, added, card, shape, now)
     shape |= await warned(db, session, now)
-    shape["configuration"] = _configuration(session, profile, account)
+    unable: tuple[str, ...] = ()
+    if session.state == SessionState.OPEN:
+        judged = remainder_of(session, added, card, now)
+        unable = judged.unable
+        if judged.too_small:
+            shape["remainder"] = remainder_shape(judged)
+    shape["configuration"] = _configuration(session, profile, account, unable)
     if published:
         shape["configuration"]["publish"] = published
     return shape
@@ -103,8 +111,11 @@ def _show_gift_card(
         shape["order"]["gift_cards"] = [{"type": "dintero.wallets", **masked, "amount": amount}]
 
 
-def _configuration(session: CheckoutSession, profile: Profile, account: Account) -> dict[str, Any]:
-    """The request's configuration over the profile's, each option with what became of it."""
+def _configuration(
+    session: CheckoutSession, profile: Profile, account: Account, unable: Collection[str]
+) -> dict[str, Any]:
+    """The request's configuration over the profile's, each option with what became of it. `unable`:
+    those that take no amount as small as what is left to pay."""
     body = session.body
     shown: dict[str, Any] = copy.deepcopy(
         {**profile.configuration, **(body.get("configuration") or {})}
@@ -114,6 +125,8 @@ def _configuration(session: CheckoutSession, profile: Profile, account: Account)
         on = option in session.options
         # Named and switched on, but not connected, or it does not go with a gift card.
         payability = "payable" if on else "disabled_by_gateway"
+        if option in unable:
+            payability = "disabled_by_order_amount"
         enabled = on or named.get(option, False)
         product = {"type": "payment_product_type", "enabled": enabled, "payability": payability}
         if option in STANDALONE:

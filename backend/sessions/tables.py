@@ -29,6 +29,9 @@ class CheckoutSession(SQLModel, table=True):
     express: bool
     gift_card_use: bool
     options: list[str] = Field(sa_type=JsonColumn)
+    minimums: dict[str, int] | None = Field(default=None, sa_type=JsonColumn)
+    """The smallest amount (minor units) that each option takes; None of a session from before they
+    were kept: then what the providers publish."""
     zero_allowed: bool
     merchant_reference: str
     details_done: bool = False

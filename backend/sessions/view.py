@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend.receipts.facts import Later, Receipt
+from backend.rules.remainder import NOTHING_LEFT, Remainder
 
 
 class PageState(StrEnum):
@@ -32,6 +33,7 @@ class Notice(StrEnum):
     PAYMENT_EXPIRED = "payment_expired"  # the payer did nothing in time
     PAYMENT_CANCELLED = "payment_cancelled"  # the payer came back from the provider without paying
     PROVIDER_DOWN = "provider_down"
+    AMOUNT_REFUSED = "amount_refused"  # the provider does not take this amount
     GIFT_CARD_TAKEN_BACK = "gift_card_taken_back"  # by whoever holds it, in another session
 
 
@@ -90,6 +92,10 @@ class OptionView:
     """E.g. `dintero_psp.creditcard`."""
     pushes: bool = False
     """The payer may be asked in the app on their phone instead of going to a page."""
+    minimum: int = 1
+    """The smallest amount that it takes."""
+    payable: bool = True
+    """Whether it takes what is left to pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,8 @@ class CheckoutView:
     options: tuple[OptionView, ...]
     """Empty when nothing is left to pay."""
     payable: bool
-    """Whether Pay may be pressed: details done, an option or nothing left to pay."""
+    """Whether Pay may be pressed: details done, an option that takes what is left, or nothing left
+    to pay."""
     notice: Notice | None
     redirect_url: str | None
     """While PAYING: the provider's page, when it is known."""
@@ -173,6 +180,8 @@ class CheckoutView:
     """The merchant's return_url with its query, when the session is paid, cancelled or expired."""
     allowed_frame_ancestors: tuple[str, ...]
     """Origins that may frame the page; empty: any https origin may (the Web SDK embeds)."""
+    remainder: Remainder = NOTHING_LEFT
+    """Whether any option takes what is left, and what the payer can do where none does."""
     checkboxes: tuple[CheckboxView, ...] = ()
     language: str | None = None
     """What the shop speaks with this payer (`configuration.language`), a BCP 47 tag."""

@@ -8,10 +8,11 @@ import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from backend import context
-from backend.errors import InvalidRequest
+from backend.errors import GiftCardAmountRefused, InvalidRequest
 from backend.rules.gift_card import LEAST
+from backend.rules.remainder import Remainder, Verdict
 from backend.sessions import payer
-from checkout_ui import formats, typed_amount
+from checkout_ui import formats, shown_remainder, typed_amount
 from checkout_ui.parts import button, field, problem, words
 from checkout_ui.state import Checkout
 
@@ -69,9 +70,31 @@ class GiftCardAmountState(Checkout):
         finally:
             self._end()
 
-    async def _choose(self, wanted: int | None) -> None:
+    @rx.event
+    async def use_less(self):
+        """Use as much less of the card as leaves exactly what can be paid. How much that is, the
+        session says as it is now, not the page."""
+        if not self._begin("less"):
+            return
+        yield
+        try:
+            view = await self._read()
+            if view is None:
+                return
+            if view.remainder.verdict is Verdict.USE_LESS:
+                await self._choose(view.remainder.usable, focus="pay-heading")
+            else:
+                self._show(view)
+                self._tell_split_changed(view)
+        finally:
+            self._end()
+
+    async def _choose(self, wanted: int | None, focus: str = "card-amount-summary") -> None:
         try:
             await payer.set_gift_card_amount(context.current(), self._session_id(), wanted)
+        except GiftCardAmountRefused as error:
+            await self._refuse_remainder(error, wanted)
+            return
         except InvalidRequest:
             # The card was removed elsewhere.
             view = await self._refresh()
@@ -89,7 +112,25 @@ class GiftCardAmountState(Checkout):
             card=self._money(view.gift_card.amount, view.currency),
             amount=self._money(view.to_pay, view.currency),
         )
-        self._move_focus("card-amount-summary")
+        self._move_focus(focus)
+
+    async def _refuse_remainder(self, error: GiftCardAmountRefused, wanted: int | None) -> None:
+        """What would be left is less than anything takes: say what would do, beside the field."""
+        view = await self._refresh()
+        if view is None:
+            return
+        told = error.details
+        if told["reason"] == Verdict.USE_LESS:
+            self._refuse(
+                "use_less",
+                rest=self._money(told["amount"], view.currency),
+                minimum=self._money(told["minimum"], view.currency),
+                amount=self._money(told["gift_card_amount"], view.currency),
+            )
+            return
+        judged = Remainder(told["amount"], Verdict(told["reason"]), minimum=told["minimum"])
+        self.errors = {_AMOUNT: shown_remainder.why(view, judged, self._language)}
+        self._move_focus(_AMOUNT)
 
     def _money(self, amount: int, currency: str) -> str:
         return formats.money(amount, currency, self._language)

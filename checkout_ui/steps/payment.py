@@ -19,6 +19,7 @@ from backend.errors import (
     PaymentOptionNotAllowed,
     PhoneInvalid,
     PushNotAllowed,
+    RemainderTooSmall,
     SplitChanged,
 )
 from backend.payments import attempts
@@ -29,6 +30,7 @@ from checkout_ui.payment_options import Option
 from checkout_ui.shown import Consent
 from checkout_ui.state import Checkout
 from checkout_ui.steps import returning
+from checkout_ui.steps.too_little import too_little, unable
 from checkout_ui.steps.total import total
 
 log = logging.getLogger(__name__)
@@ -204,6 +206,13 @@ class PaymentState(Checkout):
             view = await self._refresh()
             if view is not None:
                 self._tell_split_changed(view)
+        elif isinstance(error, RemainderTooSmall):
+            # The page offers no such option: the order or the card has become another one.
+            view = await self._refresh()
+            if view is not None and view.remainder.too_small:
+                self._move_focus("pay-heading")
+            else:
+                self._tell("notice.option_gone")
         elif isinstance(error, PaymentOptionNotAllowed | PushNotAllowed):
             await self._refresh()
             self._tell("notice.option_gone")
@@ -241,8 +250,13 @@ def _form() -> rx.Component:
                 class_name="covered",
                 id="pay-covered",
             ),
-            rx.cond(Checkout.options.length() > 0, _options(), rx.el.p(words("pay.none"))),
+            rx.cond(
+                Checkout.rest.why != "",
+                too_little(),
+                rx.cond(Checkout.options.length() > 0, _options(), rx.el.p(words("pay.none"))),
+            ),
         ),
+        unable(),
         rx.foreach(Checkout.consents, _consent),
         returning.remember(),
         rx.el.input(type="hidden", name="seen", value=sums.to_pay_minor.to_string()),

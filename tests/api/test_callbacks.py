@@ -74,7 +74,7 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture
 def more_settings() -> dict[str, Any]:
-    return {"allow_insecure_callbacks": True, "callback_timeout": 30, "callback_attempts": 4}
+    return {"allow_insecure_addresses": True, "callback_timeout": 30, "callback_attempts": 4}
 
 
 @pytest.fixture

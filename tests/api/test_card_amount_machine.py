@@ -21,24 +21,43 @@ from hypothesis.stateful import (
 )
 from sqlmodel import col, select
 
+from backend.accounts.profiles import save_profile
 from backend.cards.tables import Hold
-from backend.errors import PaymentInProgress, SplitChanged
+from backend.errors import (
+    GiftCardAmountRefused,
+    PaymentInProgress,
+    RemainderTooSmall,
+    SplitChanged,
+)
 from backend.payments.attempts import reopen
 from backend.payments.pay import pay
 from backend.payments.tables import Transaction
 from backend.sessions import payer
 from backend.sessions.view import PageState
 from tests.support.card_gateway import Acquirer
-from tests.support.checkout import ACCOUNT, OPTION, Merchant, close_merchant, open_merchant
+from tests.support.checkout import (
+    ACCOUNT,
+    OPTION,
+    Merchant,
+    close_merchant,
+    open_merchant,
+    profile,
+)
 
 T = TypeVar("T")
 AMOUNTS = st.one_of(st.integers(1, 5), st.integers(1, 400))
+MINIMUM = 100
+"""What the acquirer takes at least, here as in the profile."""
 
 
 def test_any_order_of_events_holds_what_was_shown(database_url: str, acquirer: Acquirer) -> None:
     loop = asyncio.new_event_loop()
     key = f"sk_test_{uuid.uuid4().hex}"
     merchant = loop.run_until_complete(open_merchant(database_url, acquirer.base_url, key))
+    acquirer.admin("settings", minimum=MINIMUM)
+    least = {"minimum_amounts": {OPTION: {"NOK": MINIMUM}}}
+    setup = profile(acquirer.base_url, key, extra=least)
+    loop.run_until_complete(save_profile(merchant.ctx, setup))
     seen: set[str] = set()
     try:
         run_state_machine_as_test(  # type: ignore[no-untyped-call]
@@ -54,12 +73,13 @@ def test_any_order_of_events_holds_what_was_shown(database_url: str, acquirer: A
         )
         loop.run_until_complete(merchant.audit())
     finally:
+        acquirer.admin("settings", minimum=0)
         loop.run_until_complete(close_merchant(merchant))
         loop.close()
     # The search has been everywhere, or it shows nothing.
     assert seen == {
         "chosen", "all", "order grew", "order shrank", "spent elsewhere", "funded",
-        "split changed", "covered", "both pay", "given up",
+        "split changed", "covered", "both pay", "given up", "too little", "advice taken",
     }  # fmt: skip
 
 
@@ -96,7 +116,13 @@ class AmountMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.paying and not self.paid)
     @rule(wanted=st.none() | AMOUNTS)
     def choose(self, wanted: int | None) -> None:
-        self.do(payer.set_gift_card_amount(self.merchant.ctx, self.session_id, wanted))
+        share = min(self.available, self.order, wanted or self.order)
+        work = payer.set_gift_card_amount(self.merchant.ctx, self.session_id, wanted)
+        if wanted not in (None, self.wanted) and 0 < self.order - share < MINIMUM:
+            with pytest.raises(GiftCardAmountRefused):
+                self.do(work)
+            return
+        self.do(work)
         self.wanted = wanted
         self.seen.add("all" if wanted is None else "chosen")
 
@@ -136,6 +162,9 @@ class AmountMachine(RuleBasedStateMachine):
         share, to_pay = self.share, self.order - self.share
         expected = to_pay + by if stale else to_pay
         option = OPTION if to_pay else None
+        if not stale and 0 < to_pay < MINIMUM:
+            self.too_little(to_pay)
+            return
         work = pay(self.merchant.ctx, self.session_id, option, expected, "nb")
         if stale:
             try:
@@ -157,6 +186,22 @@ class AmountMachine(RuleBasedStateMachine):
         assert self._asked_for() == to_pay
         if share:
             self.seen.add("both pay")
+
+    def too_little(self, to_pay: int) -> None:
+        """Nothing is held, and whoever does what is said can pay."""
+        with pytest.raises(RemainderTooSmall):
+            self.do(pay(self.merchant.ctx, self.session_id, OPTION, to_pay, "nb"))
+        self.seen.add("too little")
+        view = self.do(self.merchant.view(self.session_id))
+        assert not view.payable
+        usable = view.remainder.usable
+        if usable is None:
+            assert self.order <= MINIMUM
+            return
+        self.do(payer.set_gift_card_amount(self.merchant.ctx, self.session_id, usable))
+        self.wanted = usable
+        assert self.do(self.merchant.view(self.session_id)).payable
+        self.seen.add("advice taken")
 
     def _asked_for(self) -> int:
         answer = self.acquirer.http.get(

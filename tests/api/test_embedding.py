@@ -26,7 +26,7 @@ def shop() -> Iterator[CallbackServer]:
 
 
 async def asked_by_callback(merchant: Merchant, shop: CallbackServer) -> str:
-    merchant.ctx.settings.allow_insecure_callbacks = True
+    merchant.ctx.settings.allow_insecure_addresses = True
     express = {"shipping_options": [], "shipping_address_callback_url": shop.url}
     return await merchant.session(40000, express=express)
 

@@ -28,7 +28,7 @@ def shop() -> Iterator[CallbackServer]:
 @pytest.fixture
 async def local(merchant: Merchant) -> Merchant:
     """A merchant whose callbacks may go to this machine."""
-    merchant.ctx.settings.allow_insecure_callbacks = True
+    merchant.ctx.settings.allow_insecure_addresses = True
     return merchant
 
 
@@ -127,7 +127,7 @@ async def test_too_slow_or_not_there(local: Merchant, shop: CallbackServer) -> N
     with pytest.raises(ShippingUnavailable):
         await payer.set_details(local.ctx, session_id, DETAILS)
     shop.delay = 0
-    local.ctx.settings.allow_insecure_callbacks = False
+    local.ctx.settings.allow_insecure_addresses = False
     with pytest.raises(ShippingUnavailable):
         await payer.set_details(local.ctx, session_id, DETAILS)
     assert len(shop.asked) == 1

@@ -249,7 +249,7 @@ async def test_a_late_refusal_does_not_undo_a_delivery(merchant: Merchant) -> No
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/callback?method=GET"
     url = {"return_url": "https://shop.example/accept", "callback_url": address}
-    merchant.ctx.settings.allow_insecure_callbacks = True
+    merchant.ctx.settings.allow_insecure_addresses = True
     card = await merchant.card(50000)
     await merchant.press_pay(await merchant.ready(40000, card, url=url))
     async with server:

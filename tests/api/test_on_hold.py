@@ -125,7 +125,7 @@ async def test_long_after_the_time_for_a_payment_it_is_still_on_hold(payer: Klar
 async def test_accepted(payer: KlarnaPayer, shop: Receiver) -> None:
     merchant = payer.merchant
     url = {"return_url": "https://shop.example/accept", "callback_url": f"{shop.url}/callback"}
-    merchant.ctx.settings.allow_insecure_callbacks = True
+    merchant.ctx.settings.allow_insecure_addresses = True
     back = await on_hold(payer, url=url)
     for _ in range(3):  # heard of again and again
         await merchant.come_back(f"/v1/sessions/{payer.session_id}/redirect/"

@@ -87,6 +87,7 @@ async def case(_sandbox: TlsSandbox, listener: Listener, tmp_path: Path) -> Asyn
     settings = Settings(
         secret_key="a master secret of the tests, long enough",
         database_url=f"sqlite:///{tmp_path / 'none.db'}",
+        allow_insecure_addresses=True,
     )
     ctx = context.create(settings)
     yield Case(_sandbox, ctx, SwishProvider(_sandbox, listener, ctx.http))

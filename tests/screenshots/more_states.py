@@ -12,7 +12,7 @@ import httpx
 from playwright.sync_api import expect
 
 from tests.support.camera import give_detector
-from tests.support.checkout import WITHOUT_GIFT_CARDS
+from tests.support.checkout import WITHOUT_GIFT_CARDS, options_alone
 from tests.support.orders import RICH
 from tests.support.payer import SWEDISH, Payer
 from tests.support.states import Scene
@@ -74,6 +74,15 @@ def _wrong_part(scene: Scene) -> None:
     payer["#gift_card_amount"].fill("99 999")
     payer["#gift_card_amount"].press("Enter")
     expect(payer["#gift_card_amount-error"]).to_be_visible()
+
+
+def _too_little(scene: Scene) -> Payer:
+    """The one option that is offered takes 3.00 at least, and 0.01 is left beside the card."""
+    configuration = options_alone("dintero_psp.creditcard")
+    session = scene.merchant.ready(10001, configuration=configuration)
+    payer = scene.open(scene.merchant.with_card(session, scene.merchant.card(10000)))
+    expect(payer["#use-less"]).to_be_visible()
+    return payer
 
 
 def _moved_meanwhile(amount: int, kind: str) -> Callable[[Scene], None]:
@@ -256,6 +265,7 @@ MORE: dict[str, Callable[[Scene], Any]] = {
     "every way to pay": _all_options,
     "a part of the card": _part_of_the_card,
     "more than is on the card": _wrong_part,
+    "too little is left": _too_little,
     "less on the card meanwhile": _moved_meanwhile(14000, "drawdown"),
     "the card covers all meanwhile": _moved_meanwhile(50000, "fund"),
     "a returning payer": _returning,

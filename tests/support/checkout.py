@@ -19,6 +19,7 @@ from backend.clock import Clock
 from backend.context import Backend
 from backend.payments.audit import audit_everything
 from backend.payments.pay import PayResult, pay
+from backend.rules.payment_option import PRODUCTS
 from backend.sessions import payer, read
 from backend.sessions.details import Details
 from backend.sessions.view import AddressView, CheckoutView
@@ -172,12 +173,14 @@ async def open_merchant(
 ) -> Merchant:
     """Start the process' context and sign in. `close_merchant` ends both."""
     clock = MovingClock()
-    wanted = Settings(
-        secret_key="a master secret of the tests, long enough",
-        database_url=database_url,
-        base_url=BASE_URL,
-        **settings,
-    )
+    defaults = {
+        "secret_key": "a master secret of the tests, long enough",
+        "database_url": database_url,
+        "base_url": BASE_URL,
+        # The acquirer's sandbox listens on this machine.
+        "allow_insecure_addresses": True,
+    }
+    wanted = Settings(**defaults | settings)
     ctx = context.start(wanted)
     checked: Clock = clock
     ctx.clock = checked
@@ -228,3 +231,18 @@ async def sign_in(merchant: Merchant) -> str:
 async def close_merchant(merchant: Merchant) -> None:
     await merchant.api.aclose()
     await context.stop()
+
+
+def options_alone(*wanted: str) -> dict[str, Any]:
+    """A configuration that offers gift cards and these options, whatever else its profile has."""
+    configuration: dict[str, Any] = {
+        "active_payment_types": {"enabled": False},
+        "dintero": {"type": "payment_type", "wallets": ON},
+    }
+    for payment_type in ("payex", "bambora", "dintero_psp", "klarna"):
+        products = {
+            product: ON | {"enabled": f"{payment_type}.{product}" in wanted}
+            for product in PRODUCTS[payment_type]
+        }
+        configuration[payment_type] = {"type": "payment_type", **products}
+    return configuration

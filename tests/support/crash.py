@@ -64,7 +64,7 @@ class Checkout:
             "GAVEKORT_SECRET_KEY": SECRET_KEY,
             "GAVEKORT_DATABASE_URL": database_url,
             "GAVEKORT_BASE_URL": self.base_url,
-            "GAVEKORT_ALLOW_INSECURE_CALLBACKS": "true",
+            "GAVEKORT_ALLOW_INSECURE_ADDRESSES": "true",
             "GAVEKORT_WORKER_INTERVAL": "0.03",
             "GAVEKORT_LIMITS": json.dumps(ONE_PAYER),
             # Nothing here speaks TLS, and to read all the world's certificates takes longer than
@@ -114,9 +114,8 @@ class Checkout:
         return str(answer.json()["secret"])
 
     def start(self, crash_at: str = "") -> None:
-        environment = self._environment | {"GAVEKORT_CRASH_AT": crash_at}
         self._process = _processes.Process(
-            target=serve, args=(environment, self.port, self.ahead), daemon=True
+            target=serve, args=(self._environment, self.port, self.ahead, crash_at), daemon=True
         )
         self._process.start()
         deadline = time.monotonic() + 60

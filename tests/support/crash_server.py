@@ -17,11 +17,22 @@ from datetime import UTC, datetime, timedelta
 import uvicorn
 from fastapi import Body, FastAPI
 
-from backend import context, worker
+from backend import context, faults, worker
 from backend.api.app import create_api
 from backend.payments.attempts import reopen
 
 _PR_SET_PDEATHSIG = 1
+
+
+class _CrashAt:
+    """Die at the armed point, as a power cut would."""
+
+    def __init__(self, point: str) -> None:
+        self.point = point
+
+    def __call__(self, reached: str) -> None:
+        if reached == self.point:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class _AheadClock:
@@ -32,9 +43,12 @@ class _AheadClock:
         return datetime.now(UTC) + self.ahead
 
 
-def create_app(ahead: float) -> FastAPI:
-    """`ahead`: by how many seconds the clock is before the machine's."""
+def create_app(ahead: float, crash_at: str = "") -> FastAPI:
+    """`ahead`: by how many seconds the clock is before the machine's. `crash_at`: the point that
+    is armed from the start."""
     clock = _AheadClock(ahead)
+    armed = _CrashAt(crash_at)
+    faults.build_in(armed)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -53,7 +67,7 @@ def create_app(ahead: float) -> FastAPI:
 
     @app.post("/_test/crash_at")
     async def crash_at(point: str = Body(embed=True)) -> None:
-        os.environ["GAVEKORT_CRASH_AT"] = point
+        armed.point = point
 
     @app.post("/_test/reopen/{session_id}")
     async def reopen_session(session_id: str) -> None:
@@ -63,10 +77,10 @@ def create_app(ahead: float) -> FastAPI:
     return app
 
 
-def serve(environment: dict[str, str], port: int, ahead: float) -> None:
+def serve(environment: dict[str, str], port: int, ahead: float, crash_at: str = "") -> None:
     """What a killable process runs."""
     if sys.platform.startswith("linux"):
         # A test run that is killed itself leaves no server behind.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.environ.update(environment)
-    uvicorn.run(create_app(ahead), host="127.0.0.1", port=port, log_level="error")
+    uvicorn.run(create_app(ahead, crash_at), host="127.0.0.1", port=port, log_level="error")

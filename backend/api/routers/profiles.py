@@ -7,20 +7,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from fastapi import Query
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from backend.accounts import profile_admin
 from backend.accounts.profile_admin import MASK, ProfileChange, profile_shape
+from backend.address import AddressRefused, check
 from backend.api.body import strict_router
 from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 from backend.psp.client_certificate import FIELDS, CertificateUnusable, tls_context
+from backend.psp.http import is_local
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS
-from backend.sessions.request import Checkbox, Configuration, Flag, Loose, Text
+from backend.sessions.request import (
+    MAX_AMOUNT,
+    Checkbox,
+    Configuration,
+    Currency,
+    Flag,
+    Loose,
+    Text,
+)
 
 router = strict_router()
 _ORIGIN = re.compile(r"^https?://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
@@ -28,6 +37,12 @@ _COLOUR = re.compile(r"^(#[0-9a-fA-F]{3,8}|rgba?\([\d\s.,%/]+\))$")
 ProfileId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
 CustomerType = Literal["b2c", "b2b"]
 Credentials = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=8192)]]
+
+
+MinimumAmounts = dict[
+    Annotated[str, Field(max_length=64)],
+    dict[Currency, Annotated[int, Field(ge=1, le=MAX_AMOUNT)]],
+]
 
 
 def _exact_origin(value: str) -> str:
@@ -74,6 +89,17 @@ class ProfileUpdate(Loose):
     checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
     allowed_frame_origins: Annotated[list[Origin], Field(max_length=100)] | None = None
     connections: dict[str, Credentials | None] | None = None
+    minimum_amounts: MinimumAmounts | None = None
+    """The smallest amount (minor units) that an option takes, by option and currency, where it is
+    not what the provider publishes."""
+
+    @field_validator("minimum_amounts")
+    @classmethod
+    def _known_options(cls, value: MinimumAmounts | None) -> MinimumAmounts | None:
+        unknown = sorted(set(value or {}) - set(CREDENTIALS))
+        if unknown:
+            raise ValueError(f"there is no connector for {unknown[0]!r}")
+        return value
 
     def change(self) -> ProfileChange:
         named = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -92,6 +118,8 @@ class ProfileUpdate(Loose):
                 said["customer_types"] = tuple(self.express.customer_types)
         read_only = {"id", "profile_id", "created_at", "updated_at"}
         extra = {k: v for k, v in (self.model_extra or {}).items() if k not in read_only}
+        if self.minimum_amounts is not None:
+            extra["minimum_amounts"] = self.minimum_amounts
         return ProfileChange({**said, "extra": extra}, self.connections or {})
 
 
@@ -165,8 +193,11 @@ def _check_credentials(ctx: Backend, option: str, given: Mapping[str, str]) -> N
     for name, value in given.items():
         if name not in (*needed, *OPTIONAL_CREDENTIALS.get(option, ())):
             raise _wrong(f"{field}.{name}", f"{option} has no credential {name!r}")
-        if name.endswith("url") and value != MASK and not _is_address(ctx, value):
-            raise _wrong(f"{field}.{name}", f"{name} must be an https address")
+        problem = None
+        if profile_admin.is_address(name) and value not in (MASK, ""):
+            problem = _address_problem(ctx, value)
+        if problem is not None:
+            raise _wrong(f"{field}.{name}", f"{name} must be a public https address: {problem}")
     _check_certificate(field, given)
 
 
@@ -182,15 +213,16 @@ def _check_certificate(field: str, given: Mapping[str, str]) -> None:
         raise _wrong(f"{field}.certificate", str(error)) from error
 
 
-def _is_address(ctx: Backend, url: str) -> bool:
+def _address_problem(ctx: Backend, url: str) -> str | None:
+    """As far as the text alone tells it; what a name resolves to is checked at every call."""
     try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    insecure = ctx.settings.allow_insecure_callbacks
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (insecure and parts.scheme == "http")
-    )
+        name, _ = check(url, allow_insecure=ctx.settings.insecure_addresses)
+    except AddressRefused as refused:
+        return str(refused)
+    if url.startswith("http:") and not is_local(name):
+        # Even in development no credentials go over a network in the clear.
+        return "only https is sent to"
+    return None
 
 
 def _wrong(field: str, text: str) -> InvalidRequest:

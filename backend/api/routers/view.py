@@ -257,10 +257,10 @@ async def pay_session(
     """200 with `redirect_url`, or without one where the payer is asked in the wallet's app: that is
     what `phone_number` does for the options that can. `qr_code` (an image as a `data:` URI) where
     `redirect_url` opens an app, for a payer whose app is on another device. 202 with `poll_url`
-    while the provider has not answered; a refusal is a 200 with `error`, since another option may
-    be tried. `remember_me` sets or clears the cookie by which this browser is recognised.
-    `checkboxes` (`id`, `checked`) says which of the session's checkboxes the payer has ticked: 400
-    where a required one is not among them.
+    while the provider has not answered; a refusal is a 200 with `error` and `reason` (`declined`,
+    `amount_refused`, `provider_down`), since another option may be tried. `remember_me` sets or
+    clears the cookie by which this browser is recognised. `checkboxes` (`id`, `checked`) says which
+    of the session's checkboxes the payer has ticked: 400 where a required one is not among them.
 
     The same press again goes on with the payment under way; another option ends that one first. Any
     other conflict is refused, and leaves it as it is."""
@@ -275,7 +275,8 @@ async def pay_session(
         await _remember(ctx, session_id, body.remember_me, request, response)
     poll = f"{ctx.settings.base_url}/v1/view/{session_id}/session"
     if result.state == "refused":
-        return {"success": False, "actions": [], "error": "Rejected"}
+        reason = result.reason.value if result.reason else None
+        return {"success": False, "actions": [], "error": "Rejected", "reason": reason}
     if result.state == "unknown":
         response.status_code = 202
         return {"success": True, "actions": [], "poll_url": poll}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from backend.db import UtcDateTime
+from backend.db import JsonColumn, UtcDateTime
 
 revision = "0015_b"
 down_revision = "0014_l"

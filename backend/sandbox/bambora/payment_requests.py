@@ -49,6 +49,9 @@ def _open(world: World, call: Call, parameters: Json, description: str) -> Json:
     currency = order.get("currency")
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Z]{3}", currency):
         raise _wrong("order.currency")
+    amount = _amount(order)
+    if amount < world.least(currency) or world.is_too_large(amount):
+        raise Refused("34", f"The amount {amount} is not accepted.")
     token = secrets.token_hex(16)
     return {
         "id": token,
@@ -61,7 +64,7 @@ def _open(world: World, call: Call, parameters: Json, description: str) -> Json:
         "url": f"{call.base_url}/{token}",
         "_request": False,
         "_order": order_id,
-        "_amount": _amount(order),
+        "_amount": amount,
         "_currency": currency,
         "_accept": _address(urls, "accept"),
         "_decline": _address(urls, "decline", "cancel"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from backend.sandbox.card_gateway import payment_intents
+from backend.sandbox.card_gateway.amounts import check_amount
 from backend.sandbox.card_gateway.wire import (
     ApiError,
     integer,
@@ -59,9 +60,7 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
         raise ApiError(400, "Only the hosted page is supported here", param="ui_mode")
     lines, currency = _lines(params)
     total = sum(line["amount_total"] for line in lines)
-    if total <= 0:
-        message = "The total must be positive"
-        raise ApiError(400, message, code="amount_too_small", param="line_items")
+    check_amount(world, total, currency, "line_items")
     now = world.now()
     expires_at = integer(params, "expires_at", now + LONGEST)
     if not now + SHORTEST <= expires_at <= now + LONGEST:

@@ -6,6 +6,7 @@ Source: `reference/psp/card-gateway.md` section 4.
 from __future__ import annotations
 
 from backend.sandbox.card_gateway import charges
+from backend.sandbox.card_gateway.amounts import check_amount
 from backend.sandbox.card_gateway.cards import (
     CARDS,
     PAYMENT_METHODS,
@@ -108,6 +109,7 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
     amount = integer(params, "amount")
     if amount <= 0:
         raise ApiError(400, "Invalid positive integer", code="amount_too_small", param="amount")
+    check_amount(world, amount, string(params, "currency"), "amount")
     method = params.get("capture_method", "automatic_async")
     if method not in ("automatic", "automatic_async", "manual"):
         raise ApiError(400, "Invalid capture_method", param="capture_method")

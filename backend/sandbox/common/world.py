@@ -18,6 +18,9 @@ class World:
     """`defaults` names every setting a tester may change, with its value and type; `choices` the
     only values of some."""
 
+    published: Mapping[str, int] = {}
+    """The smallest amounts that the provider publishes, minor units by currency; 1 elsewhere."""
+
     def __init__(
         self,
         storage: Storage,
@@ -29,7 +32,10 @@ class World:
         self.faults = faults
         self.choices = choices or {}
         # `retry_gap`: seconds between two tries of a notification; 0: as the provider does.
-        self.defaults: dict[str, Any] = {"clock_offset": 0, "retry_gap": 0, **defaults}
+        # `minimum`, `maximum`: minor units of any currency that this merchant agreed on; 0: what
+        # the provider publishes, and no largest amount.
+        common = {"clock_offset": 0, "retry_gap": 0, "minimum": 0, "maximum": 0}
+        self.defaults: dict[str, Any] = {**common, **defaults}
         self.woken = asyncio.Event()
 
     def now(self) -> int:
@@ -39,6 +45,18 @@ class World:
     def setting(self, name: str) -> Any:
         stored = self.storage.setting(name)
         return self.defaults[name] if stored is None else stored
+
+    def least(self, currency: str) -> int:
+        """The smallest amount that is taken, minor units of `currency` (any case)."""
+        return int(self.setting("minimum")) or self.published.get(currency.upper(), 1)
+
+    def most(self) -> int | None:
+        """The largest amount that is taken, minor units, where there is one."""
+        return int(self.setting("maximum")) or None
+
+    def is_too_large(self, amount: int) -> bool:
+        most = self.most()
+        return most is not None and amount > most
 
     def notify(self, targets: Sequence[str], event_id: str) -> None:
         """Write one event's deliveries, in the same transaction as what it tells of. Deliveries

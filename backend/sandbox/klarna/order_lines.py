@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from backend.sandbox.common.storage import Json
-from backend.sandbox.klarna.world import bad_value, whole
+from backend.sandbox.klarna.world import World, bad_value, whole
 
 _TYPES = frozenset(
     {
@@ -43,7 +43,7 @@ _CURRENCIES = {
 _FAR = 200_000_000
 
 
-def checked_order(body: Json) -> Json:
+def checked_order(world: World, body: Json) -> Json:
     """The part of a request that says what is bought; ApiError `BAD_VALUE` naming what is wrong."""
     country = body.get("purchase_country")
     if country not in _CURRENCIES:
@@ -52,6 +52,9 @@ def checked_order(body: Json) -> Json:
     if currency != _CURRENCIES[country]:
         raise bad_value("purchase_currency")
     checked_lines(body)
+    amount = body["order_amount"]
+    if amount < int(world.setting("minimum")) or world.is_too_large(amount):
+        raise bad_value("order_amount")
     kept = ("purchase_country", "purchase_currency", "order_amount", "order_lines")
     return {name: body[name] for name in kept} | {
         "order_tax_amount": body.get("order_tax_amount", 0),

@@ -44,7 +44,7 @@ def create(world: World, call: Call, body: Json, path: Json) -> Json:
         "shipping_address": _address(body, "shipping_address"),
         "_expires": world.now() + LIFETIME,
         "_offered": bool(world.setting("offer")),
-        **checked_order(body),
+        **checked_order(world, body),
     }
     session["expires_at"] = iso(session["_expires"])
     world.storage.put(call.merchant, session)
@@ -71,7 +71,7 @@ def update(world: World, call: Call, body: Json, path: Json) -> None:
     session = load(world, call, path["id"])
     if session["status"] != "incomplete":
         raise ApiError(409, "CONFLICT", "The session is complete")
-    world.storage.put(call.merchant, session | checked_order(body))
+    world.storage.put(call.merchant, session | checked_order(world, body))
 
 
 def checked_urls(body: Json) -> Json:
@@ -122,7 +122,7 @@ def place(world: World, call: Call, body: Json, path: Json) -> Json:
     if token is None or token["_expires"] <= world.now():
         raise ApiError(404, "NOT_FOUND", "Invalid authorization token")
     session = load(world, call, token["_session"])
-    asked = checked_order(body)
+    asked = checked_order(world, body)
     if any(asked[name] != session[name] for name in _MATCHED):
         raise ApiError(409, "BAD_VALUE", "The order differs from what was authorized")
     order = place_order(world, call, session, fraud="ACCEPTED")

@@ -34,6 +34,9 @@ _LANGUAGES = (
     "pl-PL", "ru-RU", "sv-SE",
 )  # fmt: skip
 _FOREVER = 0
+_APPS = ("Swish", "Vipps", "MobilePay")
+_APP_LEAST = 100
+"""Minor units: what the apps themselves take at least."""
 
 
 def moment(world: World) -> str:
@@ -77,6 +80,12 @@ def create(world: World, merchant: str, body: Json, base_url: str) -> Json:
     currency, instrument = given.get("currency"), given.get("instrument", "CreditCard")
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Z]{3}", currency):
         raise wrong("Currency", "ISO 4217, three letters")
+    least = _APP_LEAST if instrument in _APPS else 1
+    least = int(world.setting("minimum")) or least
+    if amount < least:
+        raise wrong("Amount", f"must be at least {least}")
+    if world.is_too_large(amount):
+        raise wrong("Amount", f"must be at most {world.most()}")
     if instrument not in INSTRUMENTS:
         raise wrong("Instrument", "not switched on for this merchant")
     description = given.get("description")

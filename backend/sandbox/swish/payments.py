@@ -44,8 +44,10 @@ def create(world: World, uuid: str, body: Json) -> Json:
     if not isinstance(merchant, str) or not merchant.isdigit():
         raise SwishError("RP01")
     amount = ore(body.get("amount"))
-    if amount < 100:
+    if amount < world.least("SEK"):
         raise SwishError("AM06")
+    if world.is_too_large(amount):
+        raise SwishError("AM02")
     if body.get("currency") != "SEK":
         raise SwishError("AM03")
     message = body.get("message") or ""

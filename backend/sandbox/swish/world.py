@@ -72,6 +72,8 @@ class SwishError(Exception):
 
 
 class World(common.World):
+    published = {"SEK": 100}
+
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage, Faults(VERBS, status=422, code="RF07"), DEFAULTS)
 

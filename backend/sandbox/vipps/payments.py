@@ -30,7 +30,6 @@ from backend.sandbox.vipps.world import (
 FLOWS = ("WEB_REDIRECT", "PUSH_MESSAGE", "NATIVE_REDIRECT", "QR")
 _PAGES = ("WEB_REDIRECT", "NATIVE_REDIRECT", "QR")
 _SUMS = ("authorizedAmount", "cancelledAmount", "capturedAmount", "refundedAmount")
-_LEAST = 100
 _SHORTEST, _LONGEST = 10 * 60, 28 * 24 * 3600
 
 
@@ -91,6 +90,14 @@ def distort(payment: Json, kind: str) -> None:
             amount["currency"] = WRONG_CURRENCY
 
 
+def _amount(world: World, body: Json) -> Json:
+    given = amount_of(body.get("amount"), "amount")
+    amount_of(body.get("amount"), "amount", world.least(given["currency"]))
+    if world.is_too_large(given["value"]):
+        raise bad_value("amount.value", f"must be an integer of at most {world.most()}")
+    return given
+
+
 def _checked(world: World, body: Json) -> Json:
     """What of a request is kept. Every field has its rule."""
     reference, flow = body.get("reference"), body.get("userFlow")
@@ -106,7 +113,7 @@ def _checked(world: World, body: Json) -> Json:
         raise bad_value("paymentDescription", "must have 3 to 100 characters")
     return {
         "reference": reference,
-        "amount": amount_of(body.get("amount"), "amount", _LEAST),
+        "amount": _amount(world, body),
         "userFlow": flow,
         "paymentDescription": description,
         "metadata": body.get("metadata") or {},

@@ -76,6 +76,8 @@ class GatewayError(Exception):
 
 
 class World(common.World):
+    published = dict.fromkeys(CURRENCIES, 100)
+
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage, Faults(VERBS, status=400), DEFAULTS)
 

@@ -213,8 +213,8 @@ async def test_a_server_that_lets_us_wait(told: Merchant, shop: Receiver) -> Non
 async def test_private_addresses_are_not_sent_to(
     merchant: Merchant, acquirer: Acquirer, shop: Receiver
 ) -> None:
-    """`merchant` has not allowed them."""
     await merchant.paid(acquirer, url=callback_to(shop))
+    merchant.ctx.settings.allow_insecure_addresses = False
     await deliver_due(merchant.ctx)
     (one,) = (await merchant.get(DELIVERIES))["deliveries"]
     whole = await merchant.get(f"{DELIVERIES}/{one['id']}")

@@ -1,7 +1,9 @@
-"""Where a message may go: https and public addresses, unless a setting allows the others.
+"""Which addresses we send to: https and public ones, unless a setting allows the others.
 
-The name is resolved once and the connection goes to that very address, so that a name that
-changes its mind in between reaches nothing else. Source: shared design section 6.
+This is the one guard of every address that a merchant sets. The name is resolved once and the
+connection goes to the very address that was checked, so that a name that changes its mind in
+between reaches nothing else. `backend.guarded_http` applies it to every connection.
+Source: shared design section 6.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 _TRANSLATED = tuple(ipaddress.IPv6Network(prefix) for prefix in ("64:ff9b::/96", "64:ff9b:1::/48"))
 """NAT64: the last 32 bits are an IPv4 address."""
+
+
+PRIVATE = "private addresses are not sent to"
 
 
 class AddressRefused(ValueError):
@@ -45,7 +50,29 @@ def check(url: str, *, allow_insecure: bool) -> tuple[str, int]:
         raise AddressRefused("the address has no plain host name")
     if parts.scheme != "https" and not (allow_insecure and parts.scheme == "http"):
         raise AddressRefused("only https is sent to")
+    if not allow_insecure and is_private_host(name):
+        raise AddressRefused(PRIVATE)
     return _ascii(name), port
+
+
+def is_private_host(name: str) -> bool:
+    """Whether the host's name alone tells that it is not a public one: this machine, or a private
+    address written as such. A name may still turn out to be private when it is resolved."""
+    bare = name.rstrip(".").lower()
+    if bare == "localhost" or bare.endswith(".localhost"):
+        return True
+    try:
+        return not is_public(bare)
+    except ValueError:
+        return _is_private_number(bare)
+
+
+def _is_private_number(name: str) -> bool:
+    """Resolvers also read `127.1`, `0x7f000001` and `2130706433` as IPv4 addresses."""
+    try:
+        return not is_public(socket.inet_ntoa(socket.inet_aton(name)))
+    except OSError:
+        return False
 
 
 def _ascii(name: str) -> str:
@@ -62,17 +89,23 @@ async def resolve(url: str, *, allow_insecure: bool) -> Target:
     """Check `url` and pin it to one address. AddressRefused or AddressUnknown."""
     name, port = check(url, allow_insecure=allow_insecure)
     parts = urlsplit(url)
+    address = (await look_up(name, port, allow_insecure=allow_insecure))[0]
+    literal = f"[{address}]" if ":" in address else address
+    url = urlunsplit(parts._replace(netloc=f"{literal}:{port}", fragment=""))
+    return Target(url, _host(name, parts.port), name)
+
+
+async def look_up(name: str, port: int, *, allow_insecure: bool) -> list[str]:
+    """The addresses of a host, in the order in which the resolver prefers them; every one of them
+    is checked. AddressRefused or AddressUnknown."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise AddressUnknown(f"{name} cannot be resolved") from error
-    addresses = [str(entry[4][0]) for entry in found]
-    if not allow_insecure and not all(_is_public(address) for address in addresses):
-        raise AddressRefused("private addresses are not sent to")
-    address = addresses[0]
-    literal = f"[{address}]" if ":" in address else address
-    url = urlunsplit(parts._replace(netloc=f"{literal}:{port}", fragment=""))
-    return Target(url, _host(name, parts.port), name)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not allow_insecure and not all(is_public(address) for address in addresses):
+        raise AddressRefused(PRIVATE)
+    return addresses
 
 
 def _host(name: str, port: int | None) -> str:
@@ -81,7 +114,8 @@ def _host(name: str, port: int | None) -> str:
     return bare if port is None else f"{bare}:{port}"
 
 
-def _is_public(address: str) -> bool:
+def is_public(address: str) -> bool:
+    """ValueError for what is no IP address."""
     parsed = ipaddress.ip_address(address.split("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
         # An IPv4 address in disguise is judged as what it leads to.

@@ -1,0 +1,102 @@
+"""What is left beside a gift card: whether an option takes it, and what the payer can do if not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.rules.gift_card import LEAST, share
+from backend.rules.money import Money
+from backend.rules.remainder import LEAST_SHARE, Sums, Verdict, judge
+
+CARD, KLARNA, VIPPS = "dintero_psp.creditcard", "klarna.klarna", "payex.vipps"
+
+
+def test_the_smallest_share_is_the_gift_cards() -> None:
+    assert LEAST_SHARE == LEAST
+
+
+@pytest.mark.parametrize(("order", "part", "most", "minimums", "verdict", "usable"), [
+    # A card of 100.00 for an order of 100.01.
+    (10001, 10000, 10000, {CARD: 300}, Verdict.USE_LESS, 9701),
+    (10001, 10000, 10000, {CARD: 300, KLARNA: 1}, Verdict.PAYABLE, None),
+    (10300, 10000, 10000, {CARD: 300}, Verdict.PAYABLE, None),
+    (10299, 10000, 10000, {CARD: 300}, Verdict.USE_LESS, 9999),
+    # The card covers all: nothing is left, or so little only by choice.
+    (10000, 10000, 10000, {CARD: 300}, Verdict.PAYABLE, None),
+    (10000, 9999, 10000, {CARD: 300}, Verdict.USE_LESS, 9700),
+    (200, 100, 200, {CARD: 300}, Verdict.USE_ALL, 200),
+    (300, 100, 300, {CARD: 300}, Verdict.USE_ALL, 300),
+    # It cannot be reduced.
+    (200, 100, 100, {CARD: 300}, Verdict.ORDER_TOO_SMALL, None),
+    (300, 100, 100, {CARD: 300}, Verdict.REMOVE_CARD, None),
+    (301, 100, 100, {CARD: 300}, Verdict.USE_LESS, 1),
+    # No card.
+    (200, 0, 0, {CARD: 300}, Verdict.ORDER_TOO_SMALL, None),
+    (300, 0, 0, {CARD: 300}, Verdict.PAYABLE, None),
+    (0, 0, 0, {CARD: 300}, Verdict.PAYABLE, None),
+    # No option at all.
+    (200, 100, 100, {}, Verdict.NO_OPTION, None),
+    (200, 100, 200, {}, Verdict.NO_OPTION, 200),
+    (200, 200, 200, {}, Verdict.PAYABLE, None),
+])  # fmt: skip
+def test_verdicts(
+    order: int, part: int, most: int, minimums: dict[str, int], verdict: Verdict,
+    usable: int | None,
+) -> None:  # fmt: skip
+    judged = judge(Sums(order, part, most), minimums)
+    assert (judged.verdict, judged.usable, judged.to_pay) == (verdict, usable, order - part)
+
+
+def test_some_options_take_it_and_others_do_not() -> None:
+    judged = judge(Sums(250, 100, 100), {CARD: 300, VIPPS: 100, KLARNA: 1})
+    assert judged.is_payable
+    assert (judged.able, judged.unable, judged.minimum) == ((VIPPS, KLARNA), (CARD,), 1)
+
+
+@pytest.mark.parametrize("sums", [Sums(100, 101, 101), Sums(100, 50, 40), Sums(100, -1, 5)])
+def test_sums_that_do_not_fit(sums: Sums) -> None:
+    with pytest.raises(ValueError, match="share"):
+        judge(sums, {CARD: 1})
+
+
+AMOUNT = st.integers(min_value=1, max_value=2000)
+MINIMUMS = st.dictionaries(
+    st.sampled_from([CARD, KLARNA, VIPPS]), st.integers(min_value=1, max_value=1500), max_size=3
+)
+
+
+@given(order=AMOUNT, balance=st.integers(0, 2000), wanted=st.none() | AMOUNT, minimums=MINIMUMS)
+def test_no_dead_end_is_left_untold(
+    order: int, balance: int, wanted: int | None, minimums: dict[str, int]
+) -> None:
+    """Whoever follows the advice can pay; where nothing helps, that is what is said."""
+    most = min(balance, order)
+    part = share(Money(most, "NOK"), Money(order, "NOK"), wanted).amount if most else 0
+    judged = judge(Sums(order, part, most), minimums)
+    to_pay = order - part
+    assert judged.to_pay == to_pay
+    takes = [option for option, least in minimums.items() if to_pay >= least]
+    assert judged.is_payable == (to_pay == 0 or bool(takes))
+    if judged.is_payable and to_pay:
+        assert list(judged.able) == takes
+        assert judged.usable is None
+
+    def payable(chosen: int) -> bool:
+        return judge(Sums(order, chosen, most), minimums).is_payable
+
+    ways = [chosen for chosen in range(most + 1) if payable(chosen)]
+    if judged.usable is not None:
+        assert judged.usable in ways
+        assert judged.usable != part
+    if judged.verdict is Verdict.USE_LESS:
+        # As little less as can be: exactly the minimum is left.
+        assert order - judged.usable == judged.minimum  # type: ignore[operator]
+        assert judged.usable == max(chosen for chosen in ways if chosen < part)
+    if judged.verdict is Verdict.REMOVE_CARD:
+        assert ways == [0]
+    if judged.verdict is Verdict.ORDER_TOO_SMALL:
+        assert ways == []
+    if judged.verdict is Verdict.NO_OPTION and judged.usable is None:
+        assert ways == []
