@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import select
+from sqlalchemy.orm import load_only
+from sqlmodel import col, select
 
 from backend.accounts.tables import Account, Profile
 from backend.cards.formats import payer_mask
 from backend.cards.tables import Card
 from backend.clock import iso
 from backend.context import Backend
-from backend.errors import SessionNotFound
 from backend.rules import gift_card
 from backend.rules.payment_option import may_push
 from backend.rules.session import SessionState, is_expired
@@ -36,17 +37,39 @@ from backend.sessions.view import (
 
 _THROUGH = (PageState.PAID, PageState.ON_HOLD)
 """The payer has nothing left to do: back to the shop with the transaction's id."""
+MARKS_AT_ONCE = 500
+_MARKED: tuple[Any, ...] = (
+    CheckoutSession.id,
+    CheckoutSession.version,
+    CheckoutSession.state,
+    CheckoutSession.expires_at,
+    CheckoutSession.pay_lock_id,
+    CheckoutSession.pay_locked_at,
+)
 _THEME_KEYS = ("primary", "backdrop", "cardRadius", "buttonRadius")
 
 
-async def read_version(ctx: Backend, session_id: str) -> int:
-    """Grows with every change. SessionNotFound."""
-    async with ctx.db.reading() as db:
-        query = select(CheckoutSession.version).where(CheckoutSession.id == session_id)
-        version = (await db.exec(query)).one_or_none()
-    if version is None:
-        raise SessionNotFound("there is no such session")
-    return version
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What tells a page that its session is another one than it shows."""
+
+    version: int
+    state: PageState
+    locked: bool
+
+
+async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Mark]:
+    """The marks of those sessions that exist, as they are now: one statement for each of
+    MARKS_AT_ONCE."""
+    marks: dict[str, Mark] = {}
+    for start in range(0, len(session_ids), MARKS_AT_ONCE):
+        wanted = col(CheckoutSession.id).in_(session_ids[start : start + MARKS_AT_ONCE])
+        query = select(CheckoutSession).where(wanted).options(load_only(*_MARKED, raiseload=True))
+        async with ctx.db.reading() as db:
+            for session in await db.exec(query):
+                locked = is_locked(ctx, session, ctx.clock.now())
+                marks[session.id] = Mark(session.version, page_state(ctx, session), locked)
+    return marks
 
 
 async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
