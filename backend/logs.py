@@ -46,9 +46,9 @@ _LABEL = b"gavekort log ids"
 _QUERY = re.compile(r"\?[^\s'\"<>)]+")
 _ID = re.compile(
     r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}"  # an e-mail address
-    r"|\b[PT]\d{8}\.[A-Za-z0-9._-]{6,}"  # a session, a transaction
+    r"|\b[PT]\d{8}\.[A-Za-z0-9._-]{5,}[A-Za-z0-9]"  # a session, a transaction
     r"|\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
-    r"|\+?\d(?:[ -]?\d){6,}"  # a card's number, a phone's
+    r"|(?<![A-Za-z0-9])(?!\d{4}-\d\d-\d\d(?!\d))\+?\d(?:[ -]?\d){6,}"  # a card's number, a phone's
     r"|\b(?=[A-Za-z0-9_-]*\d)(?=[A-Za-z0-9_-]*[A-Za-z])[A-Za-z0-9_-]{16,}"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -162,12 +162,12 @@ class _Seldom(logging.Filter):
             record.left_out = self._left_out
             self._left_out = 0
         place = (record.pathname, record.lineno)
+        if self._lines.get(place, 0) >= _PER_PLACE or self._all >= _IN_ALL:
+            self._left_out += 1
+            return False
         self._lines[place] = self._lines.get(place, 0) + 1
         self._all += 1
-        if self._lines[place] <= _PER_PLACE and self._all <= _IN_ALL:
-            return True
-        self._left_out += 1
-        return False
+        return True
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -217,14 +217,7 @@ def install(level: int = logging.INFO) -> None:
     for name in ("uvicorn", "uvicorn.error", "reflex", *_SOCKETS):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
-    sys.excepthook = _uncaught
     sys.unraisablehook = _unraisable
-
-
-def _uncaught(kind: type[BaseException], error: BaseException, _: Any) -> None:
-    if issubclass(kind, KeyboardInterrupt):
-        return
-    logging.getLogger(__name__).critical("the program ends", exc_info=error)
 
 
 def _unraisable(what: Any) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,7 +35,7 @@ def _log_only(exception: Exception) -> None:
     log.error("a page event failed", exc_info=exception)
 
 
-def _count_only(_exception: Exception) -> None:
+def _count_only(exception: Exception) -> None:
     """What a browser reports is a stranger's own text: the gate counts it."""
     install.counts().count("report of a browser", "")
 
@@ -53,10 +54,15 @@ def _may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
 @asynccontextmanager
 async def _backend() -> AsyncIterator[None]:
     running = context.start()
+    # What is there at the start stays for good. A collector that looked through it again and again
+    # would hold everything up for a fifth of a second each time.
+    gc.collect()
+    gc.freeze()
     at_work = worker.start(running)
     try:
         yield
     finally:
+        install.counts().tell()
         await at_work.stop()
         await context.stop()
 
