@@ -8,13 +8,12 @@ what it is sent is not read from either, and is given up after a while.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,21 +21,17 @@ from checkout_ui.gate import frames
 from checkout_ui.gate.allowed import Allowed
 from checkout_ui.gate.arguments import Refused
 from checkout_ui.gate.counts import Counts
-from checkout_ui.gate.doors import Connection, Doors, network
-
-log = logging.getLogger(__name__)
+from checkout_ui.gate.doors import LONGEST_WAIT, Connection, Doors, network
 
 PATH = "/_event"
 CONNECTION = "gavekort.connection"
 """Under this name the scope of a socket carries its Connection."""
 SEND_SECONDS = 15.0
 """A client that takes nothing for so long is gone."""
-LONGEST_WAIT = 20.0
-"""Seconds. Who would have to wait longer until it may go on is closed."""
 _PONG, _MESSAGE, _LOADING = 0.2, 1.0, 10.0
 """What they take from a bucket of messages; a long message takes more."""
 _TOKEN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_ORIGIN = re.compile(rb"https?://[A-Za-z0-9.\-\[\]:]{1,260}")
+_ORIGIN = re.compile(rb"https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
 _VERSION = re.compile(r"[0-9A-Za-z.]{1,20}")
 _HEADERS = {
     b"host": 300,
@@ -132,20 +127,15 @@ class Passage:
             if message is None or message["type"] != "websocket.receive":
                 break
             checked = self._checked(message)
-            if checked is None:
-                continue
-            wait = self._doors.wait_for(self._connection, _cost(checked), time.monotonic())
-            if wait > LONGEST_WAIT:
-                self._close("flood")
+            cost = _cost(checked, message)
+            if await self._closes_within(
+                self._doors.wait_for(self._connection, cost, time.monotonic())
+            ):
                 break
-            if wait > 0 and await self._closes_within(wait):
-                break
-            if isinstance(checked, frames.Connect):
-                self._connection.connected = True
             if isinstance(checked, frames.Report):
                 self._counts.count("report of a browser", self._connection.source)
-                continue
-            return {"type": "websocket.receive", "text": checked.frame}
+            elif checked is not None:
+                return {"type": "websocket.receive", "text": checked.frame}
         self._ended = True
         return {"type": "websocket.disconnect", "code": 1000}
 
@@ -159,9 +149,10 @@ class Passage:
                 raise Refused("connect")
             if isinstance(checked, frames.Event) and not self._connection.connected:
                 raise Refused("connect")
+            if isinstance(checked, frames.Connect | frames.Leave):
+                self._connection.connected = isinstance(checked, frames.Connect)
         except Refused as refused:
             self._counts.count(refused.reason, self._connection.source)
-            self._doors.wait_for(self._connection, _MESSAGE, time.monotonic())
             self._bad += 1
             if self._bad >= _BAD_MESSAGES:
                 self._close("bad messages")
@@ -193,7 +184,10 @@ class Passage:
         return max(0.0, self._since + self._idle - time.monotonic())
 
     async def _closes_within(self, seconds: float) -> bool:
-        await asyncio.wait({self._closing}, timeout=seconds)
+        if seconds > LONGEST_WAIT:
+            self._close("flood")
+        elif seconds > 0:
+            await asyncio.wait({self._closing}, timeout=seconds)
         return self._closing.done()
 
     # --- what the server says ---------------------------------------------------------------
@@ -235,18 +229,20 @@ def is_socket_path(path: str) -> bool:
     return path == PATH or path.startswith(PATH + "/")
 
 
-def _cost(frame: frames.Frame) -> float:
+def _cost(frame: frames.Frame | None, message: Message) -> float:
     if isinstance(frame, frames.Pong):
         return _PONG
-    if isinstance(frame, frames.Report):
-        return _MESSAGE
     loading = isinstance(frame, frames.Connect) or (isinstance(frame, frames.Event) and frame.loads)
-    return (_LOADING if loading else _MESSAGE) + len(frame.frame) / 4096
+    length = len(message.get("text") or message.get("bytes") or "")
+    return (_LOADING if loading else _MESSAGE) + length / 4096
 
 
 def _token(scope: Scope) -> str | None:
     """The page's own token, where the request is one that our pages make."""
-    query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10)
+    try:
+        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10)
+    except ValueError:
+        return None
     if query.get("EIO") != ["4"] or query.get("transport") != ["websocket"] or "sid" in query:
         return None
     (token, *more) = query.get("token") or [""]
@@ -257,7 +253,14 @@ def _has_an_origin(scope: Scope) -> bool:
     """One that a page can have, or none at all, as where no browser asks. Which pages may connect
     is for the application to say."""
     origins = [value for name, value in scope["headers"] if name == b"origin"]
-    return len(origins) <= 1 and all(_ORIGIN.fullmatch(origin) for origin in origins)
+    try:
+        return not origins or (
+            len(origins) == 1
+            and _ORIGIN.fullmatch(origins[0]) is not None
+            and bool(urlsplit(origins[0]).hostname)
+        )
+    except ValueError:
+        return False
 
 
 def _as_ours(scope: Scope, source: str, token: str, connection: Connection) -> dict[str, Any]:

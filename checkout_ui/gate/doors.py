@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 _LONGEST_SOURCE = 64
 _BURST_SECONDS = 3
 """A bucket holds as much as comes in so many seconds."""
+LONGEST_WAIT = 20.0
+"""Seconds. Who would have to wait longer until it may go on is closed, and owes nothing then."""
+CONNECTING, _LONGEST_TO_CONNECT = 2.0, 5.0
+"""What a new socket takes from its source's bucket, and for how many seconds that may be empty."""
 SILENT_SECONDS = 5.0
 """Only a socket that has said nothing for so long gives its place away."""
 
@@ -51,11 +55,13 @@ class Bucket:
     def __init__(self, rate: float, now: float) -> None:
         self._rate, self._held, self._seen = rate, rate * _BURST_SECONDS, now
 
-    def take(self, amount: float, now: float) -> float:
-        """Take it now; the seconds to wait for it."""
+    def take(self, amount: float, now: float, longest: float = LONGEST_WAIT) -> float:
+        """Take it now; the seconds to wait for it. Nothing is taken where that is too long."""
         self._fill(now)
-        self._held -= amount
-        return max(0.0, -self._held / self._rate)
+        wait = max(0.0, (amount - self._held) / self._rate)
+        if wait <= longest:
+            self._held -= amount
+        return wait
 
     def is_full(self, now: float) -> bool:
         self._fill(now)
@@ -101,6 +107,8 @@ class Doors:
             self._forget(now)
             self._sources[source] = _Source(Bucket(limits.source_messages, now))
         mine = self._sources[source]
+        if mine.bucket.take(CONNECTING, now, _LONGEST_TO_CONNECT) > _LONGEST_TO_CONNECT:
+            return None
         if len(mine.open) >= limits.per_source and not self._make_room(mine, now):
             return None
         if self.open >= limits.sockets and not self._make_room(self._largest(), now):

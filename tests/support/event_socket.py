@@ -104,7 +104,7 @@ def address(path: str, **query: str) -> dict[str, Any]:
 
 
 class Client:
-    """One socket. `state` is what the page would show, by variable."""
+    """One socket. `state` is what the page of a session would show, by variable."""
 
     def __init__(self, socket: ClientConnection, path: str) -> None:
         self.socket = socket
@@ -136,7 +136,8 @@ class Client:
         elif message.startswith(_HEAD):
             packet = json.loads(message[len(_HEAD) :])
             if packet[0] == "event":
-                for variables in (packet[1].get("delta") or {}).values():
+                delta = packet[1].get("delta") or {}
+                for variables in (delta[name] for name in delta if name.startswith(CHECKOUT)):
                     for key, value in variables.items():
                         self.state[key.removesuffix("_rx_state_")] = value
         return message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import re
@@ -101,6 +102,7 @@ async def test_a_thousand_messages_that_no_page_sends(
     async with client(served, path) as honest:
         await honest.hello()
         await honest.until("stage", "open")
+        await _visited(merchant, session_id)
     before = await _all_of(merchant, session_id)
     names = [*events["registered"], f"{ROOT}.__init__", f"{CHECKOUT}._show_missing", MARK, ""]
     messages = _some(list(_messages(names, path)))
@@ -118,6 +120,15 @@ async def test_a_thousand_messages_that_no_page_sends(
     lines = served.log_lines()
     assert lines != []
     assert [line for line in lines if not COUNTS.fullmatch(line)] == []
+
+
+async def _visited(merchant: Merchant, session_id: str) -> None:
+    """Until the page's visit is written."""
+    async with asyncio.timeout(30):
+        while True:
+            session = await merchant.get(f"/v1/sessions/{session_id}")
+            if any(event["name"] == "VISITED" for event in session["events"]):
+                return
 
 
 def _some(messages: list[str]) -> list[str]:

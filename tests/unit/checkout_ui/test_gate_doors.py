@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from checkout_ui.gate.doors import SILENT_SECONDS, Bucket, Connection, Doors, Limits, network
+from checkout_ui.gate.doors import (
+    CONNECTING,
+    LONGEST_WAIT,
+    SILENT_SECONDS,
+    Bucket,
+    Connection,
+    Doors,
+    Limits,
+    network,
+)
 
 LIMITS = Limits(sockets=6, per_source=3, messages=10, source_messages=20, idle=30)
 LATER = SILENT_SECONDS + 1
@@ -95,10 +104,25 @@ def test_what_all_sockets_of_a_source_say_counts_together() -> None:
     doors, closed = Doors(LIMITS), []
     one, other = _enter(doors, "a", 0, closed), _enter(doors, "a", 0, closed)
     stranger = _enter(doors, "b", 0, closed)
-    assert doors.wait_for(one, 30, 0) == 0
-    assert doors.wait_for(other, 30, 0) == 0
-    assert doors.wait_for(one, 10, 0) == 1
+    left = 20 * 3 - 2 * CONNECTING
+    assert doors.wait_for(one, 28, 0) == 0
+    assert doors.wait_for(other, left - 28, 0) == 0
+    assert doors.wait_for(one, 2, 0) == pytest.approx(0.1)
     assert doors.wait_for(stranger, 30, 0) == 0
+
+
+def test_who_would_wait_too_long_owes_nothing() -> None:
+    bucket = Bucket(10, now=0)
+    assert bucket.take(30 + 10 * LONGEST_WAIT + 1, now=0) > LONGEST_WAIT
+    assert bucket.take(30, now=0) == 0
+
+
+def test_a_source_connects_no_faster_than_it_may_speak() -> None:
+    doors = Doors(Limits(10_000, 10_000, 10, 20, 30))
+    entered = [doors.enter("a", 0) for _ in range(1000)]
+    assert sum(one is not None for one in entered) == (20 * 3 + 20 * 5) // CONNECTING
+    assert doors.enter("b", 0) is not None
+    assert doors.enter("a", 1) is not None
 
 
 def test_sources_that_are_gone_are_forgotten() -> None:
