@@ -111,7 +111,7 @@ class Form:
             return {_ENTRIES: self._entries(value[_ENTRIES])}
         return dict(self._fields(list(value.items())))
 
-    def _entries(self, entries: object) -> list[list[str]]:
+    def _entries(self, entries: object) -> list[list[str | bool]]:
         if not isinstance(entries, list):
             raise Refused("form")
         pairs: list[tuple[object, object]] = []
@@ -121,15 +121,20 @@ class Form:
             pairs.append((entry[0], entry[1]))
         return [[name, kept] for name, kept in self._fields(pairs)]
 
-    def _fields(self, pairs: list[tuple[object, object]]) -> list[tuple[str, str]]:
+    def _fields(self, pairs: list[tuple[object, object]]) -> list[tuple[str, str | bool]]:
+        """Reflex's script sends the state of a box that has an id, and not only its value."""
         if len(pairs) > MOST_FIELDS:
             raise Refused("form")
-        kept = []
+        kept: list[tuple[str, str | bool]] = []
         for name, value in pairs:
             checked = text(name, _LONGEST_NAME, "form")
-            if checked in self.names or checked.startswith(self.starts):
-                longest_value = self.characters.get(checked, LONGEST_TEXT)
-                kept.append((checked, text(value, longest_value, "form")))
+            if value is None or not (checked in self.names or checked.startswith(self.starts)):
+                continue
+            if isinstance(value, bool):
+                kept.append((checked, value))
+                continue
+            characters = self.characters.get(checked, LONGEST_TEXT)
+            kept.append((checked, text(value, characters, "form")))
         return kept
 
 

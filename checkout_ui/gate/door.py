@@ -77,7 +77,8 @@ class Door:
         if (await receive())["type"] != "websocket.connect":
             return
         token = _token(scope)
-        if token is None or not is_socket_path(scope["path"]) or not _has_an_origin(scope):
+        here = scope["path"].rstrip("/") == PATH
+        if token is None or not here or not _has_an_origin(scope):
             counts.count("address", counted_as)
             await _refuse(scope, send, 403)
             return

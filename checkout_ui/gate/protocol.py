@@ -50,6 +50,12 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
             self._waiting -= size
         return message
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # Otherwise uvicorn logs a mistake of the application's for each refusal.
+            self.handshake_complete = True
+
     async def run_asgi(self) -> None:
         try:
             await super().run_asgi()

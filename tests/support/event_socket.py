@@ -6,13 +6,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,11 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.checkout import ACCOUNT, close_merchant, open_merchant, session_body
+
 SECRET = "a master secret of the tests, long enough"
+NOBODY = "http://127.0.0.1:9"
+"""Where no acquirer listens."""
 ROOT = "reflex___state____state"
 CHECKOUT = f"{ROOT}.checkout_ui___state____checkout"
 _HEAD = "42/_event,"
@@ -52,6 +57,70 @@ class Served:
         """Bytes."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Till:
+    """A merchant of a server, over HTTP."""
+
+    def __init__(self, served: Served, client: tuple[str, str]) -> None:
+        self.http = httpx.Client(base_url=served.base_url, timeout=60)
+        answer = self.http.post(
+            f"/v1/accounts/{ACCOUNT}/auth/token",
+            auth=client,
+            json={
+                "grant_type": "client_credentials",
+                "audience": f"{served.base_url}/v1/accounts/{ACCOUNT}",
+            },
+        )
+        assert answer.status_code == 200, answer.text
+        self.http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def session(self) -> str:
+        """The id of a new one."""
+        answer = self.http.post("/v1/sessions-profile", json=session_body())
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
+    def read(self, session_id: str) -> dict[str, Any]:
+        """As the merchant sees it."""
+        answer = self.http.get(f"/v1/sessions/{session_id}")
+        assert answer.status_code == 200, answer.text
+        session: dict[str, Any] = answer.json()
+        return session
+
+    def names(self, session_id: str) -> list[str]:
+        """Of its events."""
+        return [event["name"] for event in self.read(session_id)["events"]]
+
+
+@dataclass(frozen=True)
+class Place:
+    served: Served
+    till: Till
+
+    def counted(self) -> Callable[[str], bool]:
+        """Tells whether the server has counted a reason since now."""
+        begins = len(self.served.log_lines())
+
+        def has(reason: str) -> bool:
+            lines = self.served.log_lines()[begins:]
+            return any(re.search(rf"[:,] {re.escape(reason)} \d", line) for line in lines)
+
+        return has
+
+
+async def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for what another process does."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110  # it wakes nobody here
+            await asyncio.sleep(0.05)
+
+
+async def new_client(database_url: str) -> tuple[str, str]:
+    """An account with a profile in the database; the credentials of its client."""
+    merchant = await open_merchant(database_url, NOBODY, "sk_test_nobody")
+    await close_merchant(merchant)
+    return merchant.client_id, merchant.client_secret
 
 
 @contextmanager

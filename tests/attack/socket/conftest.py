@@ -1,22 +1,25 @@
-"""A server of its own over a database with one merchant, and what its pages may send."""
+"""Two servers with a merchant each, and what their pages may send. All that the tests here send
+them comes from strangers, so that nothing but counts may stand in their logs."""
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.checkout import Merchant, close_merchant, open_merchant
-from tests.support.event_socket import SECRET, Served, serve
+from tests.support.event_socket import SECRET, Place, Till, new_client, serve
 
-_NOBODY = "http://127.0.0.1:9"
 _LIST = """
 import json, sys
 from checkout_ui.checkout_ui import app
@@ -30,26 +33,62 @@ json.dump({
 }, sys.stdout)
 """
 
-NewServer = Callable[..., Served]
+_COUNTS = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \d+ WARNING checkout_ui\.gate\.counts: the event"
+    r" socket dropped \d+ messages or sockets of \d+ sources: [a-z ]+ \d+(, [a-z ]+ \d+)*"
+    r"|.* backend\.logs: \d+ lines like earlier ones were left out"
+)
+_numbers = itertools.count(10)
+
+
+@contextmanager
+def _place(repository: Path, template: Path, directory: Path, **settings: Any) -> Iterator[Place]:
+    database = directory / "gavekort.db"
+    shutil.copyfile(template, database)
+    url, log = f"sqlite:///{database}", directory / "serve.log"
+    client = asyncio.run(new_client(url))
+    with serve(repository, url, log, socket_log_interval=1, **settings) as served:
+        till = Till(served, client)
+        yield Place(served, till)
+        till.http.close()
+    lines = served.log_lines()
+    assert [line for line in lines if not _COUNTS.fullmatch(line)] == []
+
+
+@pytest.fixture(scope="session")
+def usual(
+    built_frontend: Path, repository: Path, _sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Place]:  # fmt: skip
+    """With the limits of a server, but that a source may say as much as it likes."""
+    fast = {"socket_messages_per_second": 1e5, "socket_messages_per_second_and_source": 1e5}
+    directory = tmp_path_factory.mktemp("usual")
+    with _place(repository, _sqlite_template, directory, **fast) as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def tight(
+    built_frontend: Path, repository: Path, _sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Place]:  # fmt: skip
+    """With limits that a test reaches."""
+    low = {
+        "sockets": 9,
+        "sockets_per_source": 5,
+        "socket_messages_per_second": 5,
+        "socket_messages_per_second_and_source": 20,
+        "socket_idle": 2,
+    }
+    directory = tmp_path_factory.mktemp("tight")
+    with _place(repository, _sqlite_template, directory, **low) as place:
+        yield place
 
 
 @pytest.fixture
-async def merchant(sqlite_url: str) -> AsyncIterator[Merchant]:
-    """With the server's database, in this process."""
-    merchant = await open_merchant(sqlite_url, _NOBODY, "sk_test_nobody")
-    yield merchant
-    await close_merchant(merchant)
-
-
-@pytest.fixture
-def new_server(
-    merchant: Merchant, built_frontend: Path, repository: Path, sqlite_url: str, tmp_path: Path
-) -> Iterator[NewServer]:
-    """Starts `gavekort serve` with these settings."""
-    with ExitStack() as running:
-        yield lambda **settings: running.enter_context(
-            serve(repository, sqlite_url, tmp_path / "serve.log", **settings)
-        )
+def source() -> tuple[str, int]:
+    """An address of this machine that no other test comes from."""
+    return f"127.0.1.{next(_numbers)}", 0
 
 
 @pytest.fixture(scope="session")
