@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from backend import cli_accounts, cli_cards, cli_parked
+from backend import cli_accounts, cli_cards, cli_parked, logs
 from backend.cli_accounts import refuse
 from backend.limits.proxies import what_is_wrong
 from backend.settings import Settings
@@ -18,6 +17,9 @@ from backend.settings import Settings
 DEFAULT_DIRECTORY = Path(".gavekort")
 ROOT = Path(__file__).resolve().parent.parent
 _APP = "checkout_ui.checkout_ui:app"
+_WEBSOCKET = "checkout_ui.gate.protocol:BoundedWebSocket"
+_LONGEST_MESSAGE = 65_536
+"""Bytes that a page may send at once."""
 _STOP_SECONDS = 3
 _SANDBOX = "backend.sandbox.card_gateway"
 _SHOP = "backend.sandbox.shop"
@@ -29,10 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given and given[0] in ("sandbox", "shop"):
         return _other_program(_SANDBOX if given[0] == "sandbox" else _SHOP, given[1:])
     options = _parser().parse_args(given)
-    logging.basicConfig(level=logging.INFO, format="gavekort: %(message)s")
-    # Requests are told by those who make them, where it matters.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logs.install()
     run: Callable[[argparse.Namespace], int] = options.run
     return run(options)
 
@@ -149,12 +148,15 @@ def _serve(options: argparse.Namespace) -> int:
         host=options.host,
         port=options.port,
         workers=options.workers,
-        log_level="warning",
+        # `backend.logs` decides what is logged, and how.
+        log_config=None,
         # A session's id in an address is its payer's key.
         access_log=False,
         # Proxies are counted by GAVEKORT_TRUSTED_PROXY_HOPS, not believed because they are near.
         proxy_headers=False,
         server_header=False,
+        ws=_WEBSOCKET,
+        ws_max_size=_LONGEST_MESSAGE,
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     return 0

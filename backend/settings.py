@@ -119,6 +119,17 @@ class Settings(BaseSettings):
     `/.well-known/security.txt` is served (RFC 9116)."""
     security_policy: str | None = None
     """An https address that says how such reports are handled."""
+    sockets: int = Field(default=4000, ge=1)
+    """Open pages that one process serves at the same time."""
+    sockets_per_source: int = Field(default=200, ge=1)
+    socket_messages_per_second: float = Field(default=20, gt=0)
+    """Of one page; one that sends more is read from more slowly."""
+    socket_messages_per_second_and_source: float = Field(default=200, gt=0)
+    """Of all pages of one source together. A page that loads counts as ten messages."""
+    socket_idle: float = Field(default=30, gt=0)
+    """After so many seconds a page's socket is closed that shows no session and no shop."""
+    socket_log_interval: float = Field(default=60, gt=0)
+    """Between two lines in the log that say how much the event socket has dropped."""
 
     trusted_proxy_hops: int = Field(default=0, ge=0)
     """How many proxies in front of us append to `trusted_proxy_header`."""

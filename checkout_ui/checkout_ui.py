@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,12 +15,13 @@ from urllib.parse import urlsplit
 import reflex as rx
 from starlette.types import ASGIApp
 
-from backend import context, worker
+from backend import context, logs, worker
 from backend.limits.proxies import what_is_wrong
-from checkout_ui import hosted_page, quiet_log
+from checkout_ui import hosted_page
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
+from checkout_ui.gate import install
 from checkout_ui.limited_events import LimitedEvents
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.rebuild import RebuildFirst
@@ -33,6 +35,11 @@ log = logging.getLogger(__name__)
 def _log_only(exception: Exception) -> None:
     """Reflex's own handler sends a toast, which needs `eval` and says nothing a payer can use."""
     log.error("a page event failed", exc_info=exception)
+
+
+def _count_only(exception: Exception) -> None:
+    """What a browser reports is a stranger's own text: the gate counts it."""
+    install.counts().count("report of a browser", "")
 
 
 def _may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
@@ -52,21 +59,27 @@ async def _backend() -> AsyncIterator[None]:
     wrong = what_is_wrong(running.settings.base_url, running.settings.trusted_proxy_hops)
     if wrong is not None:
         log.warning(wrong)
+    # What is there at the start stays for good. A collector that looked through it again and again
+    # would hold everything up for a fifth of a second each time.
+    gc.collect()
+    gc.freeze()
     at_work = worker.start(running)
     try:
         yield
     finally:
+        install.counts().tell()
         await at_work.stop()
         await context.stop()
 
 
 def _beside_the_pages(reflex_app: ASGIApp) -> ASGIApp:
-    """Reflex's `api_transformer`."""
-    return hosted_page.beside_the_api(reflex_app, hosted_balance.create_page())
+    """Reflex's `api_transformer`: it is called when the server starts, and all pages are known."""
+    guarded = install.guard(app, reflex_app)
+    return hosted_page.beside_the_api(guarded, hosted_balance.create_page())
 
 
 def _make() -> rx.App:
-    quiet_log.install()
+    logs.install()
     made = rx.App(
         toaster=None,
         reset_style=False,
@@ -88,6 +101,7 @@ def _make() -> rx.App:
             rx.el.link(rel="stylesheet", href=versioned("print.css"), media="print"),
         ],
         backend_exception_handler=_log_only,
+        frontend_exception_handler=_count_only,
         api_transformer=_beside_the_pages,
     )
     # Reflex's connection overlay: it shows addresses to the payer and breaks a strict CSP.

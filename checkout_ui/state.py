@@ -7,9 +7,9 @@ begin with an underscore, which keeps them out of reach (`reference/reflex.md#5`
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
+import time
 
 import reflex as rx
 from reflex.config import get_config
@@ -29,20 +29,17 @@ from backend.receipts.written import Written
 from backend.sessions import handover, payer, read
 from backend.sessions.qr_code import qr_code
 from backend.sessions.view import CLOSED, CheckoutView, Notice, PageState
-from checkout_ui import addresses, changes, payment_options, shown, shown_card, texts
+from checkout_ui import addresses, changes, following, payment_options, shown, shown_card, texts
 from checkout_ui.bridge import Bridge
+from checkout_ui.gate import known
 from checkout_ui.locations import session_id_of
 from checkout_ui.shown_remainder import Rest, rest
 
 log = logging.getLogger(__name__)
 
-WATCH_SECONDS = 2.0
-"""Between two looks at the session's version while a page is open."""
 WATCH_LONGEST = get_config().redis_token_expiration
 """After that a page is as it was last seen, until its payer does something. As long as its state is
 kept when nothing happens: watching is something."""
-WATCH_WHOLE_EVERY = 3
-"""Every so many looks the whole session is read: that it has expired changes no version."""
 
 
 NO_LOGO = "data:,"
@@ -126,6 +123,8 @@ class Checkout(Bridge, rx.State):
 
     _form_countries: dict[str, str] = {}
     """By `shipping_address` and `billing_address`: chosen in the form, and not saved yet."""
+    _on_hold: int = 0
+    """As in `read.Mark`, of the session as it is shown."""
     _watch: str = ""
     """Whose turn it is: one follower a page, however often `watch` is called."""
 
@@ -173,37 +172,43 @@ class Checkout(Bridge, rx.State):
         another tab or by the merchant, or expire. Ends with the connection (Reflex cancels what
         `load` started), when another follows, when the session is closed, or after
         WATCH_LONGEST."""
-        seen: tuple[int, str, bool, int] = (-1, "", False, 0)
         mine = secrets.token_hex(4)
         async with self:
             self._watch = mine
-        for turn in range(int(WATCH_LONGEST / WATCH_SECONDS)):
-            await asyncio.sleep(WATCH_SECONDS)
-            async with self:
-                if self._watch != mine:
-                    return
+            session_id, seen = self._session_id(), self._mark()
+        if seen is not None and seen.state in CLOSED:
+            return
+        until = time.monotonic() + WATCH_LONGEST
+        while (left := until - time.monotonic()) > 0:
             try:
-                # That a lock has run out changes no version either.
-                whole = turn % WATCH_WHOLE_EVERY == 0 or seen[2]
-                view = await self._if_changed(seen[0], whole=whole)
-            except SessionNotFound:
-                async with self:
-                    self._show_missing()
+                mark = await following.changed(session_id, seen, left)
+                view = await receipts.read_view(context.current(), session_id) if mark else None
+            except TimeoutError:
                 return
+            except SessionNotFound:
+                view = None
             except Exception:
                 log.exception("the session could not be read; the next look may")
                 continue
-            # That a card which is held elsewhere is free again changes no version either.
-            held = view.gift_card.held if view is not None and view.gift_card is not None else 0
-            if view is None or (view.version, view.state.value, view.locked, held) == seen:
-                continue
             async with self:
+                if self._watch != mine:
+                    return
+                if view is None:
+                    self._show_missing()
+                    return
                 if self.busy not in ("", "pay"):
                     continue  # half of what the payer has asked for: its end shows the whole
                 self._show_from_elsewhere(view)
-            seen = (view.version, view.state.value, view.locked, held)
+            seen = _mark_of(view)
             if view.state in CLOSED:
                 return
+
+    def _mark(self) -> read.Mark | None:
+        """Of the session as it is shown."""
+        try:
+            return read.Mark(self.version, PageState(self.stage), self.locked, self._on_hold)
+        except ValueError:
+            return None
 
     async def _rebuild(self, *, opened: bool, loads: bool) -> None:
         """All that is shown, from the address alone. `opened` is false for a page that was here
@@ -228,6 +233,8 @@ class Checkout(Bridge, rx.State):
             )
             self._sent_to = ""
         view = await self._found()
+        if view is not None:
+            known.shows(self.router.session.session_id)
         wanted = query.get("language")
         self._speak(shown.language(wanted, self.router.headers.accept_language, view))
         if view is None:
@@ -310,6 +317,7 @@ class Checkout(Bridge, rx.State):
         if before != view.state.value:
             # What was under way has ended, or the page has other buttons now.
             self._end()
+        self._on_hold = _mark_of(view).on_hold
         self._set(
             version=view.version,
             stage=view.state.value,
@@ -410,10 +418,8 @@ class Checkout(Bridge, rx.State):
         options = [*self.options, *self.more_options]
         return changes.order(sums.order, self.lines, chosen, self.shipping_options, options)
 
-    async def _if_changed(self, version: int, *, whole: bool) -> CheckoutView | None:
-        """The session, where its version is another than `version`, or `whole` asks for it."""
-        now = context.current()
-        session_id = self._session_id()
-        if not whole and await read.read_version(now, session_id) == version:
-            return None
-        return await receipts.read_view(now, session_id)
+
+def _mark_of(view: CheckoutView) -> read.Mark:
+    card = view.gift_card if view.state is PageState.OPEN else None
+    on_hold = card.on_hold if card is not None else 0
+    return read.Mark(view.version, view.state, view.locked, on_hold)

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from backend import logs
 from backend.api.pacing import Pace
 from backend.api.source import source_of
 from backend.context import current
@@ -100,6 +101,8 @@ def install(app: FastAPI, allowed: Callable[[str], set[str]]) -> None:
 
     @app.exception_handler(Exception)
     async def _crash(request: Request, error: Exception) -> JSONResponse:
-        # The path names no secret; the body may.
-        log.error("%s %s", request.method, request.url.path, exc_info=error)
+        # Not the path itself: it has a payer's key in it, or whatever a stranger wrote there.
+        route = getattr(request.scope.get("route"), "path", "no route")
+        about = " ".join(logs.short(str(value)) for value in request.path_params.values())
+        log.error("%s %s %s", request.method, route, about, exc_info=error)
         return envelope(500, "INTERNAL_ERROR", "something went wrong on our side")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import select
+from sqlalchemy.orm import load_only
+from sqlmodel import col, select
 
 from backend.accounts.tables import Account, Profile
 from backend.cards import lookup
@@ -15,7 +16,6 @@ from backend.cards.formats import payer_mask
 from backend.cards.tables import Card
 from backend.clock import iso
 from backend.context import Backend
-from backend.errors import SessionNotFound
 from backend.rules import gift_card
 from backend.rules.money import Money
 from backend.rules.payment_option import may_push
@@ -49,17 +49,54 @@ from backend.sessions.view import (
 
 _THROUGH = (PageState.PAID, PageState.ON_HOLD)
 """The payer has nothing left to do: back to the shop with the transaction's id."""
+MARKS_AT_ONCE = 500
+_MARKED: tuple[Any, ...] = (
+    CheckoutSession.id,
+    CheckoutSession.version,
+    CheckoutSession.state,
+    CheckoutSession.expires_at,
+    CheckoutSession.pay_lock_id,
+    CheckoutSession.pay_locked_at,
+)
 _THEME_KEYS = ("primary", "backdrop", "cardRadius", "buttonRadius")
 
 
-async def read_version(ctx: Backend, session_id: str) -> int:
-    """Grows with every change. SessionNotFound."""
-    async with ctx.db.reading() as db:
-        query = select(CheckoutSession.version).where(CheckoutSession.id == session_id)
-        version = (await db.exec(query)).one_or_none()
-    if version is None:
-        raise SessionNotFound("there is no such session")
-    return version
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What tells a page that its session is another one than it shows."""
+
+    version: int
+    state: PageState
+    locked: bool
+    on_hold: int = 0
+    """Minor units that payments hold of the gift card of an open session: it may be held by a
+    payment elsewhere, and that it is free again changes no version of this session."""
+
+
+async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Mark]:
+    """The marks of those sessions that exist, as they are now: one statement for each of
+    MARKS_AT_ONCE."""
+    marks: dict[str, Mark] = {}
+    for start in range(0, len(session_ids), MARKS_AT_ONCE):
+        wanted = col(CheckoutSession.id).in_(session_ids[start : start + MARKS_AT_ONCE])
+        query = (
+            select(CheckoutSession, Card.held)
+            .join(
+                SessionGiftCard,
+                col(SessionGiftCard.session_id) == col(CheckoutSession.id),
+                isouter=True,
+            )
+            .join(Card, col(Card.id) == col(SessionGiftCard.card), isouter=True)
+            .where(wanted)
+            .options(load_only(*_MARKED, raiseload=True))
+        )
+        async with ctx.db.reading() as db:
+            for session, held in await db.exec(query):
+                locked = is_locked(ctx, session, ctx.clock.now())
+                state = page_state(ctx, session)
+                on_hold = held or 0 if state is PageState.OPEN else 0
+                marks[session.id] = Mark(session.version, state, locked, on_hold)
+    return marks
 
 
 async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
@@ -297,6 +334,7 @@ def _gift_card(
         # Where nothing else can pay the rest, choosing less would be a dead end; undoing it is not.
         adjustable=most > gift_card.LEAST and (bool(session.options) or added.wanted is not None),
         held=held,
+        on_hold=card.held,
         reclaimable=held > 0
         and card.pin_hash is not None
         and any(payment.payer_left for payment in elsewhere),

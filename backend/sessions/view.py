@@ -82,6 +82,8 @@ class GiftCardView:
     """Whether the page offers to choose how much of it is used."""
     held: int = 0
     """What payments left open elsewhere hold of it, where it would pay more here without them."""
+    on_hold: int = 0
+    """What all payments hold of it, minor units: the page notices by it that one has ended."""
     reclaimable: bool = False
     """Whether its PIN ends those payments, `backend.payments.takeback.reclaim`."""
 

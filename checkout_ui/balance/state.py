@@ -23,6 +23,7 @@ from checkout_ui import texts, tries, typed
 from checkout_ui.balance import shown
 from checkout_ui.bridge import CONNECTED, Speaking
 from checkout_ui.card_fields import NUMBER, PIN
+from checkout_ui.gate import known
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,7 @@ class Balance(Speaking, rx.State):
         if shop is None:
             self._set(stage="missing", merchant_name=self._text("balance.heading"))
             return
+        known.shows(self.router.session.session_id)
         self._set(
             merchant_name=shop.merchant_name,
             test_mode=shop.test_mode,

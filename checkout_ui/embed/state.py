@@ -21,6 +21,7 @@ from backend.sessions.public import read_public_session
 from backend.sessions.shop_address import keep_address, with_address
 from backend.sessions.view import CheckoutView
 from checkout_ui.embed import messages
+from checkout_ui.gate.arguments import longest
 from checkout_ui.state import Checkout
 from checkout_ui.steps.details import DetailsState, read_form
 from checkout_ui.steps.payment import PaymentState
@@ -48,6 +49,7 @@ class EmbedState(Checkout):
     _details: Details | None = None
 
     @rx.event
+    @longest(message=messages.MAX_HEARD)
     async def hear(self, form_data: dict[str, Any]):
         given = form_data.get("message") if isinstance(form_data, dict) else None
         heard = messages.read(given)

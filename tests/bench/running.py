@@ -32,11 +32,7 @@ def running_demo(directory: Path | None = None) -> Iterator[dict[str, Any]]:
             process = subprocess.Popen(
                 [*command, "--data-dir", str(kept)],
                 cwd=REPOSITORY,
-                env={
-                    **{name: text for name, text in os.environ.items() if "GAVEKORT_" not in name},
-                    # All payers of the bench are one source, and all calls one client's.
-                    "GAVEKORT_LIMITS": json.dumps(WIDE),
-                },
+                env=_environment(),
                 stdout=sink,
                 stderr=subprocess.STDOUT,
             )
@@ -45,6 +41,17 @@ def running_demo(directory: Path | None = None) -> Iterator[dict[str, Any]]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=10)
+
+
+def _environment() -> dict[str, str]:
+    """All payers of a measurement are one source, and all calls one client's."""
+    ours = {name: text for name, text in os.environ.items() if "GAVEKORT_" not in name}
+    return {
+        **ours,
+        "GAVEKORT_LIMITS": json.dumps(WIDE),
+        "GAVEKORT_SOCKETS_PER_SOURCE": "4000",
+        "GAVEKORT_SOCKET_MESSAGES_PER_SECOND_AND_SOURCE": "100000",
+    }
 
 
 def _facts(process: subprocess.Popen[bytes], path: Path, output: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -136,15 +137,17 @@ def test_only_our_own_pages_open_the_event_socket(demo: Demo) -> None:
 
 
 @contextmanager
-def _socket(demo: Demo, origin: str, token: str = "t-1") -> Iterator[ClientConnection]:
+def _socket(demo: Demo, origin: str, path: str = "/v1/view/nobody") -> Iterator[ClientConnection]:
     """Engine.IO and Socket.IO as far as Reflex's page speaks them, up to the connected state."""
     address = demo.base_url.replace("http", "ws", 1)
     with connect(
-        f"{address}/_event/?token={token}&EIO=4&transport=websocket", origin=origin
+        f"{address}/_event/?token={uuid.uuid4()}&EIO=4&transport=websocket", origin=origin
     ) as socket:
         assert str(socket.recv(5)).startswith("0{")
-        socket.send("40/_event,{}")
-        assert str(socket.recv(5)).startswith("40/_event")
+        where = {"pathname": path, "asPath": path, "query": {}}
+        loads = {"name": "reflex___state____state.hydrate_and_load", "router_data": where}
+        socket.send("40/_event," + json.dumps({"event": loads}))
+        assert str(socket.recv(5)).startswith(("40/_event", "42/_event"))
         yield socket
 
 
@@ -176,16 +179,16 @@ def test_forged_events_change_nothing(demo: Demo, merchant: Merchant) -> None:
     session = merchant.session()
     before = merchant.get(f"/v1/sessions/{session['id']}")
     path = f"/v1/view/{session['id']}"
-    where = {"pathname": "/v1/view/[session_id]", "asPath": path, "query": {}}
-    where["query"] = {"session_id": session["id"]}
-    with _socket(demo, demo.base_url, token="forger") as socket:
+    where = {"pathname": path, "asPath": path, "query": {"session_id": session["id"]}}
+    with _socket(demo, demo.base_url, path) as socket:
         for name, payload in _BAD:
             event = {"name": f"{_EVENT}.{name}", "payload": payload, "router_data": where}
             socket.send("42/_event," + json.dumps(["event", event]))
-        # The socket is still served afterwards: the page's own first event is answered.
-        last = {"name": f"{_EVENT}.load", "payload": {}, "router_data": where}
+        # The socket is still served afterwards: an event of the page's own is answered.
+        last = {"name": f"{_EVENT}.set_language", "payload": {"tag": "de"}, "router_data": where}
         socket.send("42/_event," + json.dumps(["event", last]))
-        heard = _hear(socket, "Ullpledd")
+        heard = _hear(socket, '"language_rx_state_":"de"')
+    assert "Ullpledd" in heard
     assert "Traceback" not in heard
     assert "elsewhere.example" not in heard
     deadline = time.monotonic() + 5

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import re
 from pathlib import Path
 
 import pytest
 
-from checkout_ui import hosted_page, quiet_log, served
+from checkout_ui import hosted_page, served
 from checkout_ui.balance.state import account_of
 from checkout_ui.build_plugin import BALANCE_ROUTE, PRERENDERED_ROUTES
 from checkout_ui.locations import session_id_of
@@ -68,35 +66,6 @@ def test_only_origins_get_into_the_policy() -> None:
     good = ("https://shop.example", "https://*.shop.example", "http://127.0.0.1:8020")
     bad = ("*", "https://a.example; script-src *", "javascript:x", "https://a b", "shop.example")
     assert [origin for origin in (*good, *bad) if served.is_origin(origin)] == list(good)
-
-
-def test_what_was_typed_stays_out_of_the_log() -> None:
-    quiet_log.install()
-    quiet_log.install()
-    written = io.StringIO()
-    handler = logging.StreamHandler(written)
-    for name in ("reflex.app", "reflex_base.event.processor.event_processor"):
-        logger = logging.getLogger(name)
-        logger.addHandler(handler)
-        try:
-            logger.warning("Error processing Event(name='add', payload={'pin': '4321'}) [txid=1]:")
-            logger.error("Received event data as a string. Event data: %s", {"pin": "4321"})
-            logger.error("something else of 4 words")
-        finally:
-            logger.removeHandler(handler)
-    assert "4321" not in written.getvalue()
-    assert written.getvalue().count("Error processing Event(name='add', …") == 2
-    assert written.getvalue().count("something else of 4 words") == 2
-
-
-def test_reflex_still_logs_where_we_filter() -> None:
-    """The names of its two loggers; if they change, what a payer typed is in the log again."""
-    import reflex.app
-    import reflex_base.event.processor.event_processor as processor
-
-    assert {reflex.app.logger.name, processor.logger.name} == set(quiet_log._TALKATIVE)
-    source = Path(processor.__file__).read_text(encoding="utf-8")
-    assert "Error processing event queue entry for {entry.event}" in source
 
 
 @pytest.mark.parametrize(

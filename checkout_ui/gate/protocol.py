@@ -1,0 +1,71 @@
+"""The server's WebSocket protocol, with an end to what one client may make it keep.
+
+uvicorn reads a quarter of a megabyte at once, which may be thousands of small messages, or few that
+are compressed a thousandfold; it answers pings into a buffer without an end; and it waits for ever
+for a client that takes nothing to take the last of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+_SLICE = 2048
+"""Bytes that are taken apart at once: compressed a thousandfold they are two megabytes."""
+_MOST_WAITING = 256 * 1024
+"""Characters or bytes of messages that wait to be looked at. One message may be a quarter of it."""
+_MOST_MESSAGES = 256
+_MOST_PIECES = 64
+"""Of one message."""
+_MOST_UNSENT = 1024 * 1024
+"""Bytes that the client has not taken."""
+_LAST_SECONDS = 3.0
+"""For the client to take the last of it."""
+
+
+class BoundedWebSocket(WebSocketsSansIOProtocol):
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._waiting = 0
+
+    def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), _SLICE):
+            if self.transport.is_closing():
+                return
+            super().data_received(data[start : start + _SLICE])
+            if self._is_too_much():
+                self.transport.abort()
+                return
+
+    def send_receive_event_to_app(self) -> None:
+        self._waiting += sum(len(piece) for piece in self.frames)
+        super().send_receive_event_to_app()
+
+    async def receive(self) -> Any:
+        message = await super().receive()
+        if message["type"] == "websocket.receive":
+            written = message.get("text")
+            size = len(written.encode()) if written is not None else len(message["bytes"])
+            self._waiting -= size
+        return message
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # Otherwise uvicorn logs a mistake of the application's for each refusal.
+            self.handshake_complete = True
+
+    async def run_asgi(self) -> None:
+        try:
+            await super().run_asgi()
+        finally:
+            self.loop.call_later(_LAST_SECONDS, self.transport.abort)
+
+    def _is_too_much(self) -> bool:
+        return (
+            self._waiting > _MOST_WAITING
+            or self.queue.qsize() > _MOST_MESSAGES
+            or len(self.frames) > _MOST_PIECES
+            or self.transport.get_write_buffer_size() > _MOST_UNSENT
+        )
