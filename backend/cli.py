@@ -16,8 +16,7 @@ from backend.settings import Settings
 
 DEFAULT_DIRECTORY = Path(".gavekort")
 ROOT = Path(__file__).resolve().parent.parent
-_APP = "checkout_ui.checkout_ui:app"
-_STOP_SECONDS = 3
+_APP = "checkout_ui.checkout_ui:served"
 _SANDBOX = "backend.sandbox.card_gateway"
 _SHOP = "backend.sandbox.shop"
 
@@ -105,10 +104,10 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    import uvicorn
     from pydantic import ValidationError
 
     from backend.frontend import FrontendBuildFailed, ensure_frontend
+    from backend.http_server.serve import serve
 
     try:
         settings = Settings()
@@ -135,20 +134,7 @@ def _serve(options: argparse.Namespace) -> int:
         "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "1",
     }
     sys.path.insert(0, str(ROOT))
-    uvicorn.run(
-        _APP,
-        factory=True,
-        host=options.host,
-        port=options.port,
-        workers=options.workers,
-        log_level="warning",
-        # A session's id in an address is its payer's key.
-        access_log=False,
-        # Proxies are counted by GAVEKORT_TRUSTED_PROXY_HOPS, not believed because they are near.
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-    )
+    serve(_APP, settings, options.host, options.port, options.workers)
     return 0
 
 

@@ -91,6 +91,21 @@ class Settings(BaseSettings):
 
     trusted_proxy_hops: int = Field(default=0, ge=0)
     """How many proxies in front of us append to X-Forwarded-For."""
+    allowed_hosts: str = ""
+    """Further host names that requests may be addressed to, beside the one in `base_url`, with
+    blanks or commas between them. Addresses in digits and `localhost` are always answered."""
+    header_timeout: float = Field(default=10.0, gt=0)
+    """How long a client may take to send the whole head of a request."""
+    body_timeout: float = Field(default=10.0, gt=0)
+    """How long a body may take before it has to arrive with at least `slowest_rate`; likewise an
+    answer that the client takes."""
+    slowest_rate: int = Field(default=2000, ge=1)
+    """Bytes a second."""
+    connections: int = Field(default=8192, ge=64)
+    """How many connections one process holds at most, as far as the system's hard limit of file
+    descriptors allows it."""
+    connections_per_source: int = Field(default=200, ge=8)
+    """How many of them may come from one address. It does not count behind a trusted proxy."""
     worker_interval: float = Field(default=1.0, gt=0)
     """How often due work is looked for."""
 

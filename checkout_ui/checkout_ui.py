@@ -1,6 +1,6 @@
 """The one ASGI app: the payer's page on Reflex, with the merchant API mounted beside it.
 
-`app` is what a server runs (`--factory checkout_ui.checkout_ui:app`).
+`served` makes what a server runs (`--factory checkout_ui.checkout_ui:served`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import reflex as rx
 from starlette.types import ASGIApp
 
 from backend import context, worker
-from checkout_ui import hosted_page, quiet_log
+from checkout_ui import quiet_log
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
+from checkout_ui.hosting import rooms
+from checkout_ui.hosting.every_answer import EveryAnswer
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.rebuild import RebuildFirst
 from checkout_ui.state import Checkout
@@ -57,7 +59,7 @@ async def _backend() -> AsyncIterator[None]:
 
 def _beside_the_pages(reflex_app: ASGIApp) -> ASGIApp:
     """Reflex's `api_transformer`."""
-    return hosted_page.beside_the_api(reflex_app, hosted_balance.create_page())
+    return rooms.beside_the_api(reflex_app, hosted_balance.create_page())
 
 
 def _make() -> rx.App:
@@ -110,3 +112,8 @@ def _make() -> rx.App:
 
 
 app = _make()
+
+
+def served() -> ASGIApp:
+    """The application with what every answer carries, the framework's own answers too."""
+    return EveryAnswer(app())

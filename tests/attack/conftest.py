@@ -1,0 +1,21 @@
+"""What strangers may send: against the real program, over real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.served import Served, serving
+
+
+@pytest.fixture(scope="session")
+def served(
+    repository: Path, built_frontend: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """One `gavekort serve` for all tests of a run, with deadlines of a second."""
+    folder = tmp_path_factory.mktemp("served")
+    quick = {"header_timeout": "1", "body_timeout": "1", "slowest_rate": "100000"}
+    with serving(repository, folder, **quick) as running:
+        yield running
