@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope
 
 from backend.api.deps import origin, principal
 from backend.api.idempotent import HEADER, answer_once
@@ -17,7 +18,13 @@ from backend.errors import GavekortError, InvalidRequest
 from backend.sessions.events import asked_by
 
 MAX_BODY = 512 * 1024
+MAX_OPEN_BODY = 256 * 1024
+"""Of callers who need no token."""
 MAX_DEPTH = 32
+
+
+_LARGEST = 2**63 - 1
+"""No amount, count or time is larger, and no other program could read it back exactly."""
 
 
 class BodyTooLarge(GavekortError):
@@ -28,12 +35,16 @@ class BodyTooLarge(GavekortError):
 class StrictRequest(Request):
     """A request whose JSON holds only what JSON and our databases know."""
 
+    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
+        super().__init__(scope, receive)
+        self._most = most
+
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
             received = bytearray()
             async for chunk in self.stream():
                 received += chunk
-                if len(received) > MAX_BODY:
+                if len(received) > self._most:
                     raise BodyTooLarge("the body is too large")
             self._body = bytes(received)
         return self._body
@@ -41,7 +52,9 @@ class StrictRequest(Request):
     async def json(self) -> Any:
         body = await self.body()
         try:
-            value = json.loads(body, parse_constant=_refuse_constant)
+            value = json.loads(
+                body, parse_constant=_refuse_constant, object_pairs_hook=_without_twins
+            )
         except (ValueError, RecursionError) as error:
             raise InvalidRequest("the body is not JSON") from error
         _check(value, MAX_DEPTH)
@@ -50,6 +63,14 @@ class StrictRequest(Request):
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values with one name, whoever reads them next may take the other one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise InvalidRequest("a name in the body stands twice in one object")
+    return found
 
 
 def _check(value: Any, depth: int) -> None:
@@ -64,7 +85,7 @@ def _check(value: Any, depth: int) -> None:
             _check(part, depth - 1)
     elif isinstance(value, str):
         check_text(value)
-    elif isinstance(value, float) and value in (float("inf"), float("-inf")):
+    elif isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:
         raise InvalidRequest("a number in the body is too large")
 
 
@@ -79,6 +100,9 @@ def check_text(text: str) -> None:
 
 
 class StrictRoute(APIRoute):
+    most = MAX_BODY
+    """Bytes that a body may have."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
         # Payers have no name under which a key could be kept; what they do is safe to repeat.
@@ -91,7 +115,8 @@ class StrictRoute(APIRoute):
                 check_text(str(part))
             # Every body is JSON, whatever a client calls it: without a name it is read as that.
             headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
-            strict = StrictRequest({**request.scope, "headers": headers}, request.receive)
+            scope = {**request.scope, "headers": headers}
+            strict = StrictRequest(scope, request.receive, self.most)
             with asked_by(origin(request)):
                 if once and request.method == "POST" and HEADER in request.headers:
                     return await answer_once(strict, lambda: inner(strict))
@@ -102,3 +127,12 @@ class StrictRoute(APIRoute):
 
 def strict_router() -> APIRouter:
     return APIRouter(route_class=StrictRoute)
+
+
+class OpenRoute(StrictRoute):
+    most = MAX_OPEN_BODY
+
+
+def open_router() -> APIRouter:
+    """Of what anybody may call."""
+    return APIRouter(route_class=OpenRoute)

@@ -20,7 +20,7 @@ from backend.errors import DiscountRefused, InvalidRequest, ShippingUnavailable
 from backend.outbox.address import AddressRefused, AddressUnknown, resolve
 from backend.outbox.request import signature_header
 from backend.sessions import events
-from backend.sessions.change import keep_body, offer_shipping, put_order
+from backend.sessions.change import check_size, keep_body, offer_shipping, put_order
 from backend.sessions.create import decide_anew, is_divided
 from backend.sessions.load import get_session, lock_for_payer
 from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
@@ -186,5 +186,6 @@ async def _apply(
     if answer.shipping_options is not None:
         options = [o.model_dump(mode="json", exclude_unset=True) for o in answer.shipping_options]
         offer_shipping(session, body, options)
+    check_size(body)
     if is_divided(body) != is_divided(session.body):
         await decide_anew(ctx, db, session, body)

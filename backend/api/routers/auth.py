@@ -14,12 +14,12 @@ from backend.accounts.clients import (
     issue_user_token,
 )
 from backend.accounts.tables import ApiClient
-from backend.api.body import strict_router
+from backend.api.body import open_router
 from backend.api.deps import Context, basic_credentials
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 
-router = strict_router()
+router = open_router()
 
 
 CLIENT, CUSTOMER = "client_credentials", "account_user_token"

@@ -14,12 +14,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from backend.accounts import profile_admin
 from backend.accounts.profile_admin import MASK, ProfileChange, profile_shape
+from backend.accounts.profiles import RETURN_SCHEMES
 from backend.api.body import strict_router
 from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 from backend.psp.client_certificate import FIELDS, CertificateUnusable, tls_context
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS
+from backend.rules.browser_address import is_app_scheme
 from backend.sessions.request import Checkbox, Configuration, Flag, Loose, Text
 
 router = strict_router()
@@ -40,7 +42,14 @@ def _exact_origin(value: str) -> str:
     return value
 
 
+def _app_scheme(value: str) -> str:
+    if not is_app_scheme(value):
+        raise ValueError("must be the scheme of an app in lower case, such as myshop")
+    return value
+
+
 Origin = Annotated[str, Field(max_length=255), AfterValidator(_exact_origin)]
+Scheme = Annotated[str, Field(max_length=64), AfterValidator(_app_scheme)]
 
 
 class ProfileConfiguration(Configuration):
@@ -73,6 +82,7 @@ class ProfileUpdate(Loose):
     merchant: dict[str, Any] | None = None
     checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
     allowed_frame_origins: Annotated[list[Origin], Field(max_length=100)] | None = None
+    return_url_schemes: Annotated[list[Scheme], Field(max_length=20)] | None = None
     connections: dict[str, Credentials | None] | None = None
 
     def change(self) -> ProfileChange:
@@ -92,6 +102,8 @@ class ProfileUpdate(Loose):
                 said["customer_types"] = tuple(self.express.customer_types)
         read_only = {"id", "profile_id", "created_at", "updated_at"}
         extra = {k: v for k, v in (self.model_extra or {}).items() if k not in read_only}
+        if self.return_url_schemes is not None:
+            extra[RETURN_SCHEMES] = self.return_url_schemes
         return ProfileChange({**said, "extra": extra}, self.connections or {})
 
 
