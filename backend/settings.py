@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     connections: int = Field(default=8192, ge=64)
     """How many connections one process holds at most, as far as the system's hard limit of file
     descriptors allows it."""
-    connections_per_source: int = Field(default=200, ge=8)
+    connections_per_source: int = Field(default=500, ge=8)
     """How many of them may come from one address. It does not count behind a trusted proxy."""
     worker_interval: float = Field(default=1.0, gt=0)
     """How often due work is looked for."""

@@ -17,5 +17,6 @@ def served(
     """One `gavekort serve` for all tests of a run, with deadlines of a second."""
     folder = tmp_path_factory.mktemp("served")
     quick = {"header_timeout": "1", "body_timeout": "1", "slowest_rate": "100000"}
+    quick |= {"connections_per_source": "200"}
     with serving(repository, folder, **quick) as running:
         yield running
