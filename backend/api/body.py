@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope
 
 from backend.api.deps import origin, principal
 from backend.api.idempotent import HEADER, answer_once
-from backend.errors import GavekortError, InvalidRequest
+from backend.errors import FieldError, GavekortError, InvalidRequest
 from backend.sessions.events import asked_by
 
 MAX_BODY = 512 * 1024
@@ -23,6 +23,7 @@ MAX_OPEN_BODY = 256 * 1024
 MAX_DEPTH = 32
 
 
+_LONGEST_PATH = 200
 _LARGEST = 2**63 - 1
 """No amount, count or time is larger, and no other program could read it back exactly."""
 
@@ -57,7 +58,12 @@ class StrictRequest(Request):
             )
         except (ValueError, RecursionError) as error:
             raise InvalidRequest("the body is not JSON") from error
-        _check(value, MAX_DEPTH)
+        try:
+            _check(value, MAX_DEPTH)
+        except _TooLarge as large:
+            field = ".".join(reversed(large.path))[:_LONGEST_PATH]
+            text = "a number must not be larger than 64 bits"
+            raise InvalidRequest(f"{field}: {text}", (FieldError(field, text),)) from large
         return value
 
 
@@ -73,20 +79,31 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+class _TooLarge(Exception):
+    """`path`: where the number stands, from the inside to the outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path: list[str] = []
+
+
 def _check(value: Any, depth: int) -> None:
     if depth == 0:
         raise InvalidRequest("the body is nested too deeply")
-    if isinstance(value, dict):
-        for key, part in value.items():
-            check_text(key)
-            _check(part, depth - 1)
-    elif isinstance(value, list):
-        for part in value:
-            _check(part, depth - 1)
+    if isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in parts:
+            if isinstance(key, str):
+                check_text(key)
+            try:
+                _check(part, depth - 1)
+            except _TooLarge as large:
+                large.path.append(str(key))
+                raise
     elif isinstance(value, str):
         check_text(value)
     elif isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:
-        raise InvalidRequest("a number in the body is too large")
+        raise _TooLarge
 
 
 def check_text(text: str) -> None:
