@@ -9,6 +9,8 @@ from backend.http_server.rules import KEEP_ALIVE_SECONDS, backlog, raise_file_li
 from backend.settings import Settings
 
 _STOP_SECONDS = 3
+_MAX_MESSAGE = 128 * 1024
+"""Bytes of one message over an event socket, unpacked. The page's own are a form's fields."""
 
 
 def serve(app: str, settings: Settings, host: str, port: int, workers: int) -> None:
@@ -22,6 +24,7 @@ def serve(app: str, settings: Settings, host: str, port: int, workers: int) -> N
         workers=workers,
         http=GuardedProtocol,
         backlog=backlog(),
+        ws_max_size=_MAX_MESSAGE,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         log_level="warning",
         # A session's id in an address is its payer's key.

@@ -124,6 +124,19 @@ def test_a_merchants_updates_do_not_pile_up(served: Served, session_id: str) -> 
     assert len(_whole(served, session_id)) < 300_000
 
 
+def test_a_profile_does_not_grow_without_end(served: Served) -> None:
+    path = "/v1/admin/session/profiles"
+    made = served.http.post(path, json={"profile_id": "growing", "configuration": {}})
+    assert made.status_code == 200, made.text
+    answers = [
+        served.http.put(f"{path}/growing", json={f"x{number}": "y" * 100_000})
+        for number in range(4)
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 400, 400]
+    assert answers[-1].json()["error"]["message"] == "the profile is too large"
+    assert len(served.http.get(f"{path}/growing").content) < 210_000
+
+
 _BODIES: dict[str, bytes] = {
     "a number of 10^5 digits": b'{"token": "1", "pin": "1", "amount": ' + b"1" * 100_000 + b"}",
     "a number of 4,000 digits": b'{"token": "1", "pin": "1", "amount": ' + b"1" * 4000 + b"}",
