@@ -16,11 +16,8 @@ from backend.settings import Settings
 
 DEFAULT_DIRECTORY = Path(".gavekort")
 ROOT = Path(__file__).resolve().parent.parent
-_APP = "checkout_ui.checkout_ui:app"
+_APP = "checkout_ui.checkout_ui:served"
 _WEBSOCKET = "checkout_ui.gate.protocol:BoundedWebSocket"
-_LONGEST_MESSAGE = 65_536
-"""Bytes that a page may send at once."""
-_STOP_SECONDS = 3
 _SANDBOX = "backend.sandbox.card_gateway"
 _SHOP = "backend.sandbox.shop"
 
@@ -106,11 +103,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    import uvicorn
     from pydantic import ValidationError
 
     from backend.database_roles import why_too_mighty
     from backend.frontend import FrontendBuildFailed, ensure_frontend
+    from backend.http_server.serve import serve
 
     try:
         settings = Settings()
@@ -142,23 +139,7 @@ def _serve(options: argparse.Namespace) -> int:
         "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "1",
     }
     sys.path.insert(0, str(ROOT))
-    uvicorn.run(
-        _APP,
-        factory=True,
-        host=options.host,
-        port=options.port,
-        workers=options.workers,
-        # `backend.logs` decides what is logged, and how.
-        log_config=None,
-        # A session's id in an address is its payer's key.
-        access_log=False,
-        # Proxies are counted by GAVEKORT_TRUSTED_PROXY_HOPS, not believed because they are near.
-        proxy_headers=False,
-        server_header=False,
-        ws=_WEBSOCKET,
-        ws_max_size=_LONGEST_MESSAGE,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-    )
+    serve(_APP, settings, options.host, options.port, options.workers, websocket=_WEBSOCKET)
     return 0
 
 

@@ -83,6 +83,13 @@ class TooManyRequests(GavekortError):
         self.retry_after = retry_after
 
 
+class TooManyChanges(GavekortError):
+    """The session has been changed as often as a session may be. Waiting does not help."""
+
+    status = 429
+    code = "TOO_MANY_REQUESTS"
+
+
 class Unavailable(GavekortError):
     """An outside part did not answer; nothing was lost, the same call may be made again."""
 

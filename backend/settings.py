@@ -141,6 +141,21 @@ class Settings(BaseSettings):
     sms_countries: str = "NO,SE,DK,FI,DE,AT"
     """Where messages are sent to, ISO 3166 codes with commas between; `*` is everywhere. A profile
     that lists countries of its own has those instead."""
+    allowed_hosts: str = ""
+    """Further host names that requests may be addressed to, beside the one in `base_url`, with
+    blanks or commas between them. Addresses in digits and `localhost` are always answered."""
+    header_timeout: float = Field(default=10.0, gt=0)
+    """How long a client may take to send the whole head of a request."""
+    body_timeout: float = Field(default=10.0, gt=0)
+    """How long a body may take before it has to arrive with at least `slowest_rate`; likewise an
+    answer that the client takes."""
+    slowest_rate: int = Field(default=2000, ge=1)
+    """Bytes a second."""
+    connections: int = Field(default=8192, ge=64)
+    """How many connections one process holds at most, as far as the system's hard limit of file
+    descriptors allows it."""
+    connections_per_source: int = Field(default=500, ge=8)
+    """How many of them may come from one address. It does not count behind a trusted proxy."""
     worker_interval: float = Field(default=1.0, gt=0)
     """How often due work is looked for."""
 

@@ -1,6 +1,6 @@
 """The one ASGI app: the payer's page on Reflex, with the merchant API mounted beside it.
 
-`app` is what a server runs (`--factory checkout_ui.checkout_ui:app`).
+`served` makes what a server runs (`--factory checkout_ui.checkout_ui:served`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from starlette.types import ASGIApp
 
 from backend import context, logs, worker
 from backend.limits.proxies import what_is_wrong
-from checkout_ui import hosted_page
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
 from checkout_ui.gate import install
+from checkout_ui.hosting import rooms
+from checkout_ui.hosting.every_answer import EveryAnswer
 from checkout_ui.limited_events import LimitedEvents
 from checkout_ui.page import DESCRIPTION, page
 from checkout_ui.rebuild import RebuildFirst
@@ -75,7 +76,7 @@ async def _backend() -> AsyncIterator[None]:
 def _beside_the_pages(reflex_app: ASGIApp) -> ASGIApp:
     """Reflex's `api_transformer`: it is called when the server starts, and all pages are known."""
     guarded = install.guard(app, reflex_app)
-    return hosted_page.beside_the_api(guarded, hosted_balance.create_page())
+    return rooms.beside_the_api(guarded, hosted_balance.create_page())
 
 
 def _make() -> rx.App:
@@ -131,3 +132,8 @@ def _make() -> rx.App:
 
 
 app = _make()
+
+
+def served() -> ASGIApp:
+    """The application with what every answer carries, the framework's own answers too."""
+    return EveryAnswer(app())

@@ -12,15 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from reflex.utils import prerequisites
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend import context
-from backend.api.app import Limited, create_api, refuse_in_json
+from backend.api.app import refuse_in_json
 from backend.errors import NotFound, SessionNotFound, TooManyRequests
 from backend.sessions import handover, read
 from backend.sessions.view import CheckoutView, PageState
@@ -46,17 +44,8 @@ _LOGO = re.compile(r"<img\b[^>]*\bid=\"first-logo\"[^>]*>")
 _BACK = re.compile(r"<a\b[^>]*\bid=\"first-back\"[^>]*>")
 _HREF, _HIDDEN = re.compile(r' href="[^"]*"'), re.compile(r' hidden(="[^"]*")?')
 _SRC, _ALT = (re.compile(rf' {name}="[^"]*"') for name in ("src", "alt"))
-_PAGES = re.compile(r"/v1/(view|phone)/[^/]+/?")
-_BALANCE = re.compile(r"/balance/[^/]+/?")
-_OURS = ("/", "/embedResult/", "/embedResult")
-_METHODS = ("GET", "HEAD", "POST")
-"""Any other is an API client's mistake, and is told so in the API's own shape."""
-_DOCUMENTS = ("/docs", "/openapi.json")
-_VERSIONED = ("/checkout.js", "/embed.js", "/marks.svg", "/scan.js")
 _BEGUN = (PageState.PAYING, PageState.ON_HOLD, PageState.PAID)
 """Money moves, or has moved: nobody is told that nothing was paid."""
-_FOR_GOOD = "public, max-age=31536000, immutable"
-_FOR_AN_HOUR = "public, max-age=3600"
 
 
 @dataclass(frozen=True)
@@ -80,17 +69,17 @@ def template_of(route: str) -> Template:
 
 def create_pages() -> FastAPI:
     """The routes of the page. What a form posts here before its script runs is never read."""
-    pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    pages.add_api_route(
-        "/embedResult/", result.serve, methods=["GET", "HEAD"], response_class=Response
-    )
-    for path, route in (("/", "/"), ("/v1/view/{session_id}", None)):
+    # A redirect to the same path with a slash would be made of the Host header.
+    pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    for path in ("/embedResult/", "/embedResult"):
+        pages.add_api_route(path, result.serve, methods=["GET", "HEAD"], response_class=Response)
+    session = "/v1/view/{session_id}"
+    for path, route in (("/", "/"), (session, None), (f"{session}/", None)):
         where = route or f"/v1/view/{PLACEHOLDER_SESSION_ID}"
         pages.add_api_route(path, _handler(where), methods=["GET", "HEAD"], response_class=Response)
         pages.add_api_route(path, _posted, methods=["POST"], response_class=Response)
-    pages.add_api_route(
-        "/v1/phone/{token}", _phone, methods=["GET", "HEAD"], response_class=Response
-    )
+    for path in ("/v1/phone/{token}", "/v1/phone/{token}/"):
+        pages.add_api_route(path, _phone, methods=["GET", "HEAD"], response_class=Response)
     return pages
 
 
@@ -168,7 +157,7 @@ def _message(request: Request, status: int, said: str, why: str, link: str = "")
     return html_answer(request, text, status, language, content_security_policy(""))
 
 
-def _too_many(request: Request, error: TooManyRequests) -> Response:
+def too_many(request: Request, error: TooManyRequests) -> Response:
     """A page where a browser has opened the address, which says when to try again."""
     if "text/html" not in request.headers.get("accept", ""):
         return refuse_in_json(request, error)
@@ -247,83 +236,3 @@ def _with_way_back(text: str, view: CheckoutView | None) -> str:
 
 def _attribute(name: str, value: str) -> Callable[[re.Match[str]], str]:
     return lambda _: f' {name}="{html.escape(value, quote=True)}"'
-
-
-# --- beside the API ----------------------------------------------------------------------------
-
-
-def beside_the_api(reflex_app: ASGIApp, balance: ASGIApp) -> ASGIApp:
-    """Our pages and API first, Reflex's socket and files after. `balance`: the balance page."""
-    rooms = _Rooms(create_pages(), balance, create_api(), reflex_app)
-    return _Headers(Limited(rooms, _too_many))
-
-
-class _Rooms:
-    """Which of them answers a request. Each keeps its own errors: the API's stay JSON."""
-
-    def __init__(self, pages: ASGIApp, balance: ASGIApp, api: ASGIApp, reflex_app: ASGIApp) -> None:
-        self._pages, self._balance, self._api, self._reflex = pages, balance, api, reflex_app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._room(scope)(scope, receive, send)
-
-    def _room(self, scope: Scope) -> ASGIApp:
-        if scope["type"] != "http":
-            return self._reflex
-        path: str = scope["path"]
-        if scope["method"] in _METHODS and (path in _OURS or _PAGES.fullmatch(path)):
-            return self._pages
-        if scope["method"] in _METHODS and _BALANCE.fullmatch(path):
-            return self._balance
-        ours = path.startswith(("/v1/", "/docs/", "/.well-known/")) or path in _DOCUMENTS
-        return self._api if ours else self._reflex
-
-
-class _Headers:
-    """What every answer carries, and how long a browser may keep it."""
-
-    def __init__(self, inner: ASGIApp) -> None:
-        self._inner = inner
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._inner(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message.get("headers", [])}
-                message["headers"] = [
-                    *message.get("headers", []),
-                    *(
-                        (name.encode(), value.encode())
-                        for name, value in _headers(scope, message["status"]).items()
-                        if name.encode() not in present
-                    ),
-                ]
-            await send(message)
-
-        await self._inner(scope, receive, with_headers)
-
-
-def _headers(scope: Scope, status: int) -> dict[str, str]:
-    """Lower-case names. An answer's own headers win over these."""
-    path: str = scope["path"]
-    headers = {
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "same-origin",
-        "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    }
-    if urlsplit(context.current().settings.base_url).scheme == "https":
-        headers["strict-transport-security"] = "max-age=31536000"
-    headers["cache-control"] = _how_long(path, scope["query_string"], status)
-    return headers
-
-
-def _how_long(path: str, query: bytes, status: int) -> str:
-    """Files alone may be kept: those whose name or `v` is made of their content, for good."""
-    if status != 200 or path.startswith("/v1/"):
-        return NO_STORE
-    if path.startswith("/assets/") or (path in _VERSIONED and query.startswith(b"v=")):
-        return _FOR_GOOD
-    return _FOR_AN_HOUR if path.endswith((".css", ".svg", ".js")) else NO_STORE

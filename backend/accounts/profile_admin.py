@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +27,8 @@ from backend.rules.account_mode import wrong_mode
 
 MASK = "********"
 """What stands in place of a credential. Sent back, it means: as it is."""
+MAX_PROFILE = 256 * 1024
+"""Characters of JSON that a profile may have, its credentials apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,17 @@ def _changed(setup: ProfileSetup, change: ProfileChange) -> ProfileSetup:
         else:
             connections[option] = _unmasked(option, given, connections.get(option) or {})
     extra = {**setup.extra, **change.said.get("extra", {})}
-    return replace(setup, **{**change.said, "extra": extra, "connections": connections})
+    changed = replace(setup, **{**change.said, "extra": extra, "connections": connections})
+    _check_size(changed)
+    return changed
+
+
+def _check_size(setup: ProfileSetup) -> None:
+    """InvalidRequest for a profile that has become too large: every change may add to it, and every
+    session reads it."""
+    kept = (setup.configuration, setup.merchant, setup.checkboxes, setup.extra)
+    if len(json.dumps(kept)) > MAX_PROFILE:
+        raise InvalidRequest("the profile is too large")
 
 
 def _unmasked(option: str, given: dict[str, str], known: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.accounts.tables import Profile
 from backend.context import Backend
 from backend.errors import InvalidRequest
+from backend.rules.browser_address import is_app_scheme
 
+RETURN_SCHEMES = "return_url_schemes"
 Connections = dict[str, dict[str, Any]]
 
 
@@ -96,6 +98,13 @@ def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
             "customer_types": profile.customer_types, **(body.get("express") or {})
         }  # fmt: skip
     return filled
+
+
+def app_schemes(profile: Profile) -> frozenset[str]:
+    """The schemes of the shop's own apps, in lower case, to which its payers may be sent back."""
+    given = profile.extra.get(RETURN_SCHEMES)
+    listed = given if isinstance(given, list) else []
+    return frozenset(s for s in listed if isinstance(s, str) and is_app_scheme(s))
 
 
 def connections_of(ctx: Backend, profile: Profile) -> Connections:

@@ -10,14 +10,22 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope
 
 from backend.api.deps import origin, principal
 from backend.api.idempotent import HEADER, answer_once
-from backend.errors import GavekortError, InvalidRequest
+from backend.errors import FieldError, GavekortError, InvalidRequest
 from backend.sessions.events import asked_by
 
 MAX_BODY = 512 * 1024
+MAX_OPEN_BODY = 256 * 1024
+"""Of callers who need no token."""
 MAX_DEPTH = 32
+
+
+_LONGEST_PATH = 200
+_LARGEST = 2**63 - 1
+"""No amount, count or time is larger, and no other program could read it back exactly."""
 
 
 class BodyTooLarge(GavekortError):
@@ -28,12 +36,16 @@ class BodyTooLarge(GavekortError):
 class StrictRequest(Request):
     """A request whose JSON holds only what JSON and our databases know."""
 
+    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
+        super().__init__(scope, receive)
+        self._most = most
+
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
             received = bytearray()
             async for chunk in self.stream():
                 received += chunk
-                if len(received) > MAX_BODY:
+                if len(received) > self._most:
                     raise BodyTooLarge("the body is too large")
             self._body = bytes(received)
         return self._body
@@ -41,10 +53,17 @@ class StrictRequest(Request):
     async def json(self) -> Any:
         body = await self.body()
         try:
-            value = json.loads(body, parse_constant=_refuse_constant)
+            value = json.loads(
+                body, parse_constant=_refuse_constant, object_pairs_hook=_without_twins
+            )
         except (ValueError, RecursionError) as error:
             raise InvalidRequest("the body is not JSON") from error
-        _check(value, MAX_DEPTH)
+        try:
+            _check(value, MAX_DEPTH)
+        except _TooLarge as large:
+            field = ".".join(reversed(large.path))[:_LONGEST_PATH]
+            text = "a number must not be larger than 64 bits"
+            raise InvalidRequest(f"{field}: {text}", (FieldError(field, text),)) from large
         return value
 
 
@@ -52,20 +71,39 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values with one name, whoever reads them next may take the other one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise InvalidRequest("a name in the body stands twice in one object")
+    return found
+
+
+class _TooLarge(Exception):
+    """`path`: where the number stands, from the inside to the outside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path: list[str] = []
+
+
 def _check(value: Any, depth: int) -> None:
     if depth == 0:
         raise InvalidRequest("the body is nested too deeply")
-    if isinstance(value, dict):
-        for key, part in value.items():
-            check_text(key)
-            _check(part, depth - 1)
-    elif isinstance(value, list):
-        for part in value:
-            _check(part, depth - 1)
+    if isinstance(value, dict | list):
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in parts:
+            if isinstance(key, str):
+                check_text(key)
+            try:
+                _check(part, depth - 1)
+            except _TooLarge as large:
+                large.path.append(str(key))
+                raise
     elif isinstance(value, str):
         check_text(value)
-    elif isinstance(value, float) and value in (float("inf"), float("-inf")):
-        raise InvalidRequest("a number in the body is too large")
+    elif isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:
+        raise _TooLarge
 
 
 def check_text(text: str) -> None:
@@ -79,6 +117,9 @@ def check_text(text: str) -> None:
 
 
 class StrictRoute(APIRoute):
+    most = MAX_BODY
+    """Bytes that a body may have."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
         # Payers have no name under which a key could be kept; what they do is safe to repeat.
@@ -91,7 +132,8 @@ class StrictRoute(APIRoute):
                 check_text(str(part))
             # Every body is JSON, whatever a client calls it: without a name it is read as that.
             headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
-            strict = StrictRequest({**request.scope, "headers": headers}, request.receive)
+            scope = {**request.scope, "headers": headers}
+            strict = StrictRequest(scope, request.receive, self.most)
             with asked_by(origin(request)):
                 if once and request.method == "POST" and HEADER in request.headers:
                     return await answer_once(strict, lambda: inner(strict))
@@ -102,3 +144,12 @@ class StrictRoute(APIRoute):
 
 def strict_router() -> APIRouter:
     return APIRouter(route_class=StrictRoute)
+
+
+class OpenRoute(StrictRoute):
+    most = MAX_OPEN_BODY
+
+
+def open_router() -> APIRouter:
+    """Of what anybody may call."""
+    return APIRouter(route_class=OpenRoute)

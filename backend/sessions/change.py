@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,9 @@ from backend.errors import InvalidRequest
 from backend.rules.session import items_sum
 from backend.sessions import events, shipping
 from backend.sessions.tables import CheckoutSession
+
+MAX_BODY = 256 * 1024
+"""Characters of JSON that a session may have."""
 
 
 async def choose_shipping(
@@ -44,7 +48,14 @@ def offer_shipping(
     session.chosen_shipping = key
 
 
+def check_size(body: Mapping[str, Any]) -> None:
+    """InvalidRequest for a session that has become too large: every change may add to it."""
+    if len(json.dumps(body)) > MAX_BODY:
+        raise InvalidRequest("the session is too large")
+
+
 def keep_body(session: CheckoutSession, body: dict[str, Any]) -> None:
+    check_size(body)
     session.body = body
     session.amount = body["order"]["amount"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,23 +10,29 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.clients import Principal
-from backend.accounts.profiles import connections_of, get_profile, profile_of, with_defaults
+from backend.accounts.profiles import (
+    app_schemes,
+    connections_of,
+    get_profile,
+    profile_of,
+    with_defaults,
+)
 from backend.accounts.tables import Account, Profile
 from backend.context import Backend
 from backend.errors import FieldError, InvalidRequest
 from backend.ids import scoped_id
 from backend.psp.registry import CURRENCIES, minimum_of
-from backend.rules import payment_option
+from backend.rules import browser_address, payment_option
 from backend.rules import session as rules
 from backend.rules.account_mode import takes_real_money, wrong_mode
 from backend.sessions import events
+from backend.sessions.change import check_size
 from backend.sessions.preset import preset_gift_card
 from backend.sessions.publish import publish
 from backend.sessions.request import SessionRequest
 from backend.sessions.tables import CheckoutSession
 
 DEFAULT_PROFILE = "default"
-MAX_BODY = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +70,7 @@ async def create_session(
     GiftCardRefused where `strict` is about the preset card, and it cannot be used."""
     now = ctx.clock.now()
     body = request.as_body()
-    if len(json.dumps(body)) > MAX_BODY:
-        raise InvalidRequest("the session is too large")
+    check_size(body)
     _check_order(body["order"], body.get("express") or {}, strict_amounts=strict.amounts)
     lifetime = timedelta(seconds=ctx.settings.session_lifetime)
     expires_at = request.expires_at or now + lifetime
@@ -75,6 +79,7 @@ async def create_session(
     async with ctx.db.unit_of_work() as db:
         profile_id = request.profile_id or DEFAULT_PROFILE
         profile = await get_profile(db, principal.account_id, profile_id)
+        _check_return_url(profile, request.url.return_url)
         body = with_defaults(profile, body)
         allowed = decide(ctx, profile, body)
         session = CheckoutSession(
@@ -96,6 +101,13 @@ async def create_session(
         merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
         await publish(ctx, db, session, str(merchant["name"]), now)
     return session.id
+
+
+def _check_return_url(profile: Profile, address: str) -> None:
+    scheme = browser_address.scheme_of(address)
+    if scheme not in browser_address.WEB | app_schemes(profile):
+        text = f"the profile's return_url_schemes do not name {scheme!r}"
+        raise refuse("url.return_url", text)
 
 
 def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:

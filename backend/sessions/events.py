@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,8 +14,23 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.errors import TooManyChanges
 from backend.ids import new_uuid
 from backend.sessions.tables import CheckoutSession, SessionEvent
+
+MOST: Mapping[str, int] = {
+    "SET_SHIPPING_ADDRESS": 100,
+    "SET_BILLING_ADDRESS": 100,
+    "SET_SHIPPING_OPTION": 200,
+    "SET_GIFT_CARD": 100,
+    "SET_DISCOUNT_CODES": 100,
+    "PAY_LOCK_START": 500,
+    "UPDATE_SESSION": 500,
+}
+"""How often a session's payer or merchant may change the same thing: an event is kept for good, and
+whoever reads the session reads them all. What happens to money is never counted."""
+MAX_DETAILS = 64 * 1024
+"""Characters of JSON that the details of one event may have."""
 
 _asked_by: ContextVar[Request | None] = ContextVar("request", default=None)
 
@@ -44,11 +60,18 @@ async def record(
 ) -> None:  # fmt: skip
     """Append an event, and make the change visible to every open page. The session's row is
     locked by the caller, so `seq` has no gaps and no twins. Not `visible`: the payer's side shall
-    not see that anything happened."""
-    query = select(func.coalesce(func.max(SessionEvent.seq), 0)).where(
+    not see that anything happened. TooManyChanges where the session has as many events of this
+    name as `MOST` allows."""
+    same_name = func.count().filter(col(SessionEvent.name) == name)
+    query = select(func.coalesce(func.max(SessionEvent.seq), 0), same_name).where(
         col(SessionEvent.session_id) == session.id
     )
-    seq = (await db.exec(query)).one() + 1
+    last, same = (await db.exec(query)).one()
+    if same >= MOST.get(name, same + 1):
+        raise TooManyChanges("this session has been changed too often")
+    seq = last + 1
+    if details and len(json.dumps(details)) > MAX_DETAILS:
+        details = {"left_out": f"more than {MAX_DETAILS} characters"}
     request = request or _asked_by.get() or Request()
     db.add(
         SessionEvent(

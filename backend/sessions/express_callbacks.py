@@ -30,7 +30,7 @@ from backend.errors import (
 from backend.limits.source import UNKNOWN
 from backend.outbox.request import signature_header
 from backend.sessions import discount_guesses, events
-from backend.sessions.change import keep_body, offer_shipping, put_order
+from backend.sessions.change import check_size, keep_body, offer_shipping, put_order
 from backend.sessions.create import decide_anew, is_divided
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_as_seen
 from backend.sessions.preset import warned
@@ -346,5 +346,6 @@ async def _apply(
     if answer.shipping_options is not None:
         options = [o.model_dump(mode="json", exclude_unset=True) for o in answer.shipping_options]
         offer_shipping(session, body, options)
+    check_size(body)
     if is_divided(body) != is_divided(session.body):
         await decide_anew(ctx, db, session, body)

@@ -37,7 +37,7 @@ async def read_public_session(ctx: Backend, session_id: str) -> dict[str, Any]:
     events and what identifies a visitor stay out, and so does what the schema does not know."""
     async with ctx.db.reading() as db:
         found = await get_session(db, session_id)
-    whole = await read_session(ctx, found.account_id, session_id)
+    whole = await read_session(ctx, found.account_id, session_id, with_events=False)
     shape: dict[str, Any] = {key: whole[key] for key in _SHOWN if key in whole}
     if "customer" in shape:
         shape["customer"] = {k: v for k, v in shape["customer"].items() if k in _CUSTOMER}

@@ -1,5 +1,5 @@
-"""The bodies of session requests. Unknown fields are kept and given back; names that are ours
-(`own_names`) are dropped.
+"""The bodies of session requests. Unknown fields of merchants are kept and given back; names that
+are ours (`own_names`) are dropped.
 
 Source: `reference/dintero-api.md#2-checkout-sessions`. Amounts are minor units; `29990.0` is one,
 `29990.5` is none.
@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from backend.rules import browser_address
 from backend.rules.payment_option import OWN_PRODUCTS, PRODUCTS, STANDALONE
 from backend.sessions.own_names import without_ours
 
@@ -65,9 +66,17 @@ def _whole_address(value: str) -> str:
     return value
 
 
-def _no_script(value: str) -> str:
-    """The page goes there: an app's own scheme is fine, one that runs or reads here is not."""
-    if value.split(":", 1)[0].lower() in _NOT_TO_LEAVE_FOR:
+def _for_browsers(value: str) -> str:
+    """A payer's browser goes there. Whether the scheme is allowed is the profile's to say."""
+    wrong = browser_address.what_is_wrong(value)
+    if wrong is not None:
+        raise ValueError(wrong)
+    return value
+
+
+def _picture(value: str) -> str:
+    """What is no web address is never shown, but a scheme that browsers run is refused at once."""
+    if browser_address.scheme_of(value.strip()) in browser_address.NEVER:
         raise ValueError("must not be an address of this scheme")
     return value
 
@@ -97,7 +106,6 @@ def _known_zone(value: str) -> str:
 
 
 _BLANK_ZONE = re.compile(r" (?=\d\d:?\d\d$)")
-_NOT_TO_LEAVE_FOR = frozenset({"javascript", "data", "vbscript", "file", "blob", "about"})
 # The bounds stand first: after the validator, the API's description would not show them.
 SignedAmount = Annotated[int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT), BeforeValidator(whole_number)]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT), BeforeValidator(whole_number)]
@@ -120,8 +128,11 @@ ReturnUrl = Annotated[
     str,
     Field(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s]+$"),
     AfterValidator(_whole_address),
-    AfterValidator(_no_script),
+    AfterValidator(_for_browsers),
 ]
+PageUrl = Annotated[HttpUrl, AfterValidator(_for_browsers)]
+"""A web page that the payer opens."""
+PictureUrl = Annotated[str, Field(max_length=2048), AfterValidator(_picture)]
 
 
 class Loose(BaseModel):
@@ -130,10 +141,16 @@ class Loose(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+class Known(BaseModel):
+    """What a payer sends: what is not known is passed over, and never stored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
 class UrlPart(Loose):
     return_url: ReturnUrl
     callback_url: HttpUrl | None = None
-    merchant_terms_url: HttpUrl | None = None
+    merchant_terms_url: PageUrl | None = None
 
 
 class Address(Loose):
@@ -150,6 +167,29 @@ class Address(Loose):
     email: Text | None = None
 
 
+class PayerAddress(Known):
+    """All the fields that an address has in Dintero's description of it."""
+
+    first_name: Text | None = None
+    last_name: Text | None = None
+    address_line: Text | None = None
+    address_line_2: Text | None = None
+    co_address: Text | None = None
+    business_name: Text | None = None
+    postal_code: Text | None = None
+    postal_place: Text | None = None
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    phone_number: Annotated[str, Field(pattern=r"^\+?\d{5,15}$")] | None = None
+    email: Text | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    comment: Annotated[str, Field(max_length=1024)] | None = None
+    organization_number: Text | None = None
+    organization_type: Text | None = None
+    customer_reference: Text | None = None
+    cost_center: Text | None = None
+
+
 class Item(Loose):
     id: Text | None = None
     line_id: Text | None = None
@@ -160,7 +200,7 @@ class Item(Loose):
     vat: Number | None = None
     splits: list[dict[str, Any]] | None = None
     fee_split: dict[str, Any] | None = None
-    thumbnail_url: Annotated[str, Field(max_length=2048)] | None = None
+    thumbnail_url: PictureUrl | None = None
 
 
 class ShippingOption(Loose):
@@ -304,7 +344,7 @@ class Express(Loose):
 
 
 class CheckboxLink(Loose):
-    url: HttpUrl
+    url: PageUrl
     text: Text
 
 
@@ -318,7 +358,7 @@ class Checkbox(Loose):
 
 class Merchant(Loose):
     name: Text
-    logo_url: Annotated[str, Field(max_length=2048)]
+    logo_url: PictureUrl
 
 
 class SessionRequest(Loose):

@@ -29,25 +29,26 @@ from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCa
 
 
 async def read_session(
-    ctx: Backend, account_id: str, session_id: str, includes: frozenset[str] = frozenset()
-) -> dict[str, Any]:
-    """The whole session. SessionNotFound for another account's too."""
+    ctx: Backend, account_id: str, session_id: str, includes: frozenset[str] = frozenset(),
+    *, with_events: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """The whole session. SessionNotFound for another account's too. `with_events`: whether its
+    events, which can be many, are read and shown."""
     async with ctx.db.reading() as db:
         session = await db.get(CheckoutSession, session_id)
         if session is None or session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        return await session_shape(db, session, ctx.clock.now(), includes)
+        return await session_shape(db, session, ctx.clock.now(), includes, with_events=with_events)
 
 
 async def session_shape(
     db: AsyncSession, session: CheckoutSession, now: datetime,
-    includes: frozenset[str] = frozenset(),
+    includes: frozenset[str] = frozenset(), *, with_events: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """As it is within this unit of work."""
     added, card = await gift_card_of(db, session.id)
     profile = await db.get(Profile, (session.account_id, session.profile_id))
     account = await db.get(Account, session.account_id)
-    events = await _events(db, session.id)
     published = await shown_publish(db, session)
     assert profile is not None and account is not None  # foreign keys hold them
     # Rows that are older than the rule may still hold what their request said of our names.
@@ -57,8 +58,10 @@ async def session_shape(
         "created_at": iso(session.created_at),
         "updated_at": iso(session.updated_at),
         "payment_operation": "unscheduled_purchase",
-        "events": [_event(event, "events.request_headers" in includes) for event in events],
     }
+    if with_events:
+        headers = "events.request_headers" in includes
+        own["events"] = [_event(event, headers) for event in await _events(db, session.id)]
     if visitor := session.visitor:
         if "customer_ip" in visitor:
             own["customer_ip"] = visitor["customer_ip"]

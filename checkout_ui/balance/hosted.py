@@ -24,10 +24,10 @@ from checkout_ui.served import content_security_policy, html_answer, language_of
 
 def create_page() -> FastAPI:
     """The routes of the page. What a form posts here before its script runs is never read."""
-    pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    path = "/balance/{account_id}"
-    pages.add_api_route(path, _serve, methods=["GET", "HEAD"], response_class=Response)
-    pages.add_api_route(path, _posted, methods=["POST"], response_class=Response)
+    pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    for path in ("/balance/{account_id}", "/balance/{account_id}/"):
+        pages.add_api_route(path, _serve, methods=["GET", "HEAD"], response_class=Response)
+        pages.add_api_route(path, _posted, methods=["POST"], response_class=Response)
     return pages
 
 

@@ -286,6 +286,9 @@ async def test_addresses_that_are_none(merchant: Merchant) -> None:
     for bad in ("javascript://x/%0aalert(1)", "data://text/html,x", "vbscript://x", "file:///x",
                 "blob://x", "JavaScript://x/%0aalert(1)", "about://blank"):  # fmt: skip
         await refused(merchant, "url.return_url", url=url | {"return_url": bad})
+    named = {"return_url_schemes": ["myapp", "com.example.shop"]}
+    answer = await merchant.api.put("/v1/admin/session/profiles/default", json=named)
+    assert answer.status_code == 200, answer.text
     for good in ("myapp://done", "com.example.shop://checkout/done?x=1"):
         session_id = await merchant.session(url={"return_url": good})
         assert (await merchant.view(session_id)).leave_url.startswith(good)

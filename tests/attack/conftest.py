@@ -1,6 +1,25 @@
-"""What strangers, and merchants who mean harm, send: over the API with the real acquirer."""
+"""What strangers, and merchants who mean harm, send: over the API with the real acquirer, and over
+sockets to the real program."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 from tests.api.conftest import *  # noqa: F403
 from tests.api.conftest import _acquirer, _light_hashing  # noqa: F401
+from tests.support.served import Served, serving
+
+
+@pytest.fixture(scope="session")
+def served(
+    repository: Path, built_frontend: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """One `gavekort serve` for all tests of a run, with deadlines of a second."""
+    folder = tmp_path_factory.mktemp("served")
+    quick = {"header_timeout": "1", "body_timeout": "1", "slowest_rate": "100000"}
+    quick |= {"connections_per_source": "200"}
+    with serving(repository, folder, **quick) as running:
+        yield running

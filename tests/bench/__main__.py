@@ -1,6 +1,6 @@
 """`make bench`: figures of this machine, from a demo of its own. Nothing is judged here.
 
-python -m tests.bench [--only page|sessions|payments|card-check] [--quick]
+python -m tests.bench [--only page|sessions|payments|card-check|slow-clients] [--quick]
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from tests.bench.figures import heading, line
 from tests.bench.merchant import Merchant
 from tests.bench.page import page_figures
 from tests.bench.running import running_demo
+from tests.bench.slow_clients import slow_client_figures
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--only", choices=("page", "sessions", "payments", "card-check"))
+    parser.add_argument(
+        "--only", choices=("page", "sessions", "payments", "card-check", "slow-clients")
+    )
     parser.add_argument("--quick", action="store_true", help="fewer runs, rougher figures")
     options = parser.parse_args()
     heading("Machine")
@@ -32,6 +35,9 @@ def main() -> None:
         rates: dict[str, float] = {}
         if options.only in (None, "page"):
             _page(facts, options.quick)
+        if options.only in (None, "slow-clients"):
+            pages, _, _ = asyncio.run(_prepare(facts))
+            slow_client_figures(iter(pages), quick=options.quick)
         if options.only in (None, "sessions"):
             rates["sessions"] = asyncio.run(api.sessions(facts, quick=options.quick))
         if options.only in (None, "payments"):

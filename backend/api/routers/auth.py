@@ -14,7 +14,7 @@ from backend.accounts.clients import (
     issue_user_token,
 )
 from backend.accounts.tables import ApiClient
-from backend.api.body import strict_router
+from backend.api.body import open_router
 from backend.api.deps import Context, basic_credentials
 from backend.api.source import source_of
 from backend.context import Backend
@@ -22,7 +22,7 @@ from backend.errors import FieldError, InvalidRequest
 from backend.limits import limiter as limits
 from backend.limits import rules
 
-router = strict_router()
+router = open_router()
 
 
 CLIENT, CUSTOMER = "client_credentials", "account_user_token"

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from backend.accounts import profile_admin
 from backend.accounts.profile_admin import MASK, ProfileChange, profile_shape
+from backend.accounts.profiles import RETURN_SCHEMES
 from backend.address import AddressRefused, check
 from backend.api.body import strict_router
 from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
@@ -21,6 +22,7 @@ from backend.errors import FieldError, InvalidRequest
 from backend.psp.client_certificate import FIELDS, CertificateUnusable, tls_context
 from backend.psp.http import is_local
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS
+from backend.rules.browser_address import is_app_scheme
 from backend.sessions.request import (
     MAX_AMOUNT,
     Checkbox,
@@ -55,7 +57,14 @@ def _exact_origin(value: str) -> str:
     return value
 
 
+def _app_scheme(value: str) -> str:
+    if not is_app_scheme(value):
+        raise ValueError("must be the scheme of an app in lower case, such as myshop")
+    return value
+
+
 Origin = Annotated[str, Field(max_length=255), AfterValidator(_exact_origin)]
+Scheme = Annotated[str, Field(max_length=64), AfterValidator(_app_scheme)]
 
 
 class ProfileConfiguration(Configuration):
@@ -88,6 +97,7 @@ class ProfileUpdate(Loose):
     merchant: dict[str, Any] | None = None
     checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
     allowed_frame_origins: Annotated[list[Origin], Field(max_length=100)] | None = None
+    return_url_schemes: Annotated[list[Scheme], Field(max_length=20)] | None = None
     connections: dict[str, Credentials | None] | None = None
     minimum_amounts: MinimumAmounts | None = None
     """The smallest amount (minor units) that an option takes, by option and currency, where it is
@@ -120,6 +130,8 @@ class ProfileUpdate(Loose):
         extra = {k: v for k, v in (self.model_extra or {}).items() if k not in read_only}
         if self.minimum_amounts is not None:
             extra["minimum_amounts"] = self.minimum_amounts
+        if self.return_url_schemes is not None:
+            extra[RETURN_SCHEMES] = self.return_url_schemes
         return ProfileChange({**said, "extra": extra}, self.connections or {})
 
 

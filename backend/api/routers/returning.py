@@ -11,26 +11,26 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 from pydantic import Field
 
-from backend.api.body import strict_router
+from backend.api.body import open_router
 from backend.api.cookies import clear_customer, customer_cookie, set_customer
 from backend.api.deps import Context
 from backend.api.source import source_of
 from backend.errors import DetailsInvalid, ShippingUnavailable
 from backend.sessions import confirm, payer, returning
 from backend.sessions.public import read_public_session
-from backend.sessions.request import Loose
+from backend.sessions.request import Known
 
-router = strict_router()
+router = open_router()
 
 
-class CodeRequest(Loose):
+class CodeRequest(Known):
     """`phone_number`: to which; without it the one this browser is known with, else the
     session's."""
 
     phone_number: Annotated[str, Field(max_length=32)] | None = None
 
 
-class Code(Loose):
+class Code(Known):
     scc: Annotated[str, Field(min_length=1, max_length=confirm.LONGEST_CODE)]
 
 

@@ -10,7 +10,7 @@ from fastapi import Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field
 
-from backend.api.body import strict_router
+from backend.api.body import open_router
 from backend.api.cookies import clear_customer, customer_cookie, set_customer
 from backend.api.deps import Context
 from backend.api.source import source_of
@@ -27,26 +27,25 @@ from backend.sessions.lock import lock
 from backend.sessions.public import read_public_session
 from backend.sessions.qr_code import qr_code
 from backend.sessions.request import (
-    Address,
     Amount,
     CardAmount,
     Flag,
-    Loose,
-    ShippingOption,
+    Known,
+    PayerAddress,
     Text,
 )
 
-router = strict_router()
+router = open_router()
 Unmodified = Annotated[str | None, Header(alias="If-Unmodified-Since")]
 Language = Annotated[str, Query(max_length=20)]
 
 
-class AddressesRequest(Loose):
-    shipping_address: Address | None = None
-    billing_address: Address | None = None
+class AddressesRequest(Known):
+    shipping_address: PayerAddress | None = None
+    billing_address: PayerAddress | None = None
 
 
-class GiftCardRequest(Loose):
+class GiftCardRequest(Known):
     """The card's number and PIN, as the payer has them. `take_back`: also from a payment that was
     left open in another session (error `held_elsewhere` without it); with the PIN alone, the card
     that is in use, which may be a preset one.
@@ -60,11 +59,20 @@ class GiftCardRequest(Loose):
     take_back: bool = False
 
 
-class DiscountCodesRequest(Loose):
+class ShippingChoice(Known):
+    """One of the session's options, as the session shows it. Only what tells them apart counts."""
+
+    id: Text
+    line_id: Text | None = None
+    operator: Text | None = None
+    operator_product_id: Text | None = None
+
+
+class DiscountCodesRequest(Known):
     discount_codes: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=10)]
 
 
-class Tick(Loose):
+class Tick(Known):
     """One of the session's checkboxes, as the payer has left it."""
 
     id: Text
@@ -78,7 +86,7 @@ def _ticked(boxes: tuple[Tick, ...] | None) -> frozenset[str]:
     return frozenset(box.id for box in boxes or () if box.checked)
 
 
-class PayRequest(Loose):
+class PayRequest(Known):
     payment_product_type: Text
     phone_number: Text | None = None
     remember_me: Flag | None = None
@@ -87,7 +95,7 @@ class PayRequest(Loose):
     checkboxes: Ticks | None = None
 
 
-class OperationsRequest(Loose):
+class OperationsRequest(Known):
     checkboxes: Ticks | None = None
 
 
@@ -116,7 +124,7 @@ async def put_addresses(
 
 @router.put("/view/{session_id}/session/order/shipping_address")
 async def put_shipping_address(
-    session_id: str, body: Address, ctx: Context, response: Response,
+    session_id: str, body: PayerAddress, ctx: Context, response: Response,
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
     await _set_addresses(ctx, session_id, body, None, unmodified_since, True)
@@ -124,7 +132,7 @@ async def put_shipping_address(
 
 
 async def _set_addresses(
-    ctx: Backend, session_id: str, shipping: Address | None, billing: Address | None,
+    ctx: Backend, session_id: str, shipping: PayerAddress | None, billing: PayerAddress | None,
     unmodified_since: str | None, keep_billing: bool,
 ) -> None:  # fmt: skip
     """Both are checked as the page's are; e-mail and phone may stand in either, or be known."""
@@ -140,7 +148,10 @@ async def _set_addresses(
 
 
 def _details(
-    body: dict[str, Any], shipping: Address | None, billing: Address | None, keep_billing: bool
+    body: dict[str, Any],
+    shipping: PayerAddress | None,
+    billing: PayerAddress | None,
+    keep_billing: bool,
 ) -> Details:
     """What is asked for and is not among the addresses, from what the session's body has."""
     other = billing.model_dump(mode="json", exclude_none=True) if billing else None
@@ -166,10 +177,10 @@ def _details(
 
 @router.put("/view/{session_id}/session/order/shipping_option")
 async def put_shipping_option(
-    session_id: str, body: ShippingOption, ctx: Context, response: Response,
+    session_id: str, body: ShippingChoice, ctx: Context, response: Response,
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:  # fmt: skip
-    wanted = body.model_dump(mode="json")
+    wanted = body.model_dump(mode="json", exclude_unset=True)
     await payer.set_shipping_option(ctx, session_id, wanted, unmodified_since)
     return await _shown(ctx, session_id, response)
 

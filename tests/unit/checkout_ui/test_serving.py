@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from checkout_ui import hosted_page, served
+from checkout_ui import served
 from checkout_ui.balance.state import account_of
 from checkout_ui.build_plugin import BALANCE_ROUTE, PRERENDERED_ROUTES
+from checkout_ui.hosting import caching
 from checkout_ui.locations import session_id_of
+from checkout_ui.versions import versioned
+
+_OWN = versioned("checkout.js").partition("?")[2].encode()
 
 
 @pytest.mark.parametrize(
@@ -73,10 +77,16 @@ def test_only_origins_get_into_the_policy() -> None:
     [
         ("/assets/page-abc.js", b"", 200, "public, max-age=31536000, immutable"),
         ("/assets/page-abc.js", b"", 404, "no-store"),
-        ("/checkout.js", b"v=0a1b", 200, "public, max-age=31536000, immutable"),
+        ("/checkout.js", _OWN, 200, "public, max-age=31536000, immutable"),
+        ("/checkout.js", _OWN, 304, "public, max-age=31536000, immutable"),
+        ("/checkout.js", _OWN, 500, "no-store"),
+        ("/checkout.js", _OWN + b"&x=1", 200, "no-store"),
+        ("/checkout.js", b"v=0a1b", 200, "no-store"),
+        ("/checkout.js", b"v=", 200, "no-store"),
         ("/checkout.js", b"", 200, "public, max-age=3600"),
-        ("/scan.js", b"v=0a1b", 200, "public, max-age=31536000, immutable"),
-        ("/favicon.svg", b"v=1", 200, "public, max-age=3600"),
+        ("/scan.js", _OWN, 200, "no-store"),
+        ("/favicon.svg", b"", 200, "public, max-age=3600"),
+        ("/favicon.svg", b"v=1", 200, "no-store"),
         ("/v1/transactions/T1.x", b"v=1", 200, "no-store"),
         ("/v1/branding/logo.svg", b"v=1", 200, "no-store"),
         ("/ping", b"", 200, "no-store"),
@@ -85,4 +95,4 @@ def test_only_origins_get_into_the_policy() -> None:
 def test_how_long_a_browser_may_keep_an_answer(
     path: str, query: bytes, status: int, kept: str
 ) -> None:
-    assert hosted_page._how_long(path, query, status) == kept
+    assert caching.how_long(path, query, status) == kept

@@ -1,0 +1,44 @@
+"""Answers that the server gives by itself, before any part of the application sees a request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from backend.http_server.security_headers import common_headers
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not taken. `code` is stable; `message` repeats nothing of it."""
+
+    status: int
+    code: str
+    message: str
+
+
+MALFORMED = Refusal(400, "MALFORMED_REQUEST", "the request is malformed")
+UNKNOWN_HOST = Refusal(400, "UNKNOWN_HOST", "this server does not answer for that host name")
+URI_TOO_LONG = Refusal(414, "URI_TOO_LONG", "the address is too long")
+HEADERS_TOO_LARGE = Refusal(431, "HEADERS_TOO_LARGE", "the headers are too many or too long")
+BODY_TOO_LARGE = Refusal(413, "TOO_LARGE", "the body is too large")
+ENCODED_BODY = Refusal(415, "UNSUPPORTED_ENCODING", "a body must not be compressed")
+TOO_SLOW = Refusal(408, "TOO_SLOW", "the request did not arrive in time")
+NO_ROOM = Refusal(503, "NO_ROOM", "too many connections are open; try again in a moment")
+
+
+def answer_bytes(refusal: Refusal, *, https: bool) -> bytes:
+    """The whole answer as it goes over the wire. The connection is closed after it."""
+    told = {"code": refusal.code, "message": refusal.message, "errors": []}
+    body = json.dumps({"error": told}).encode()
+    headers = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "connection": "close",
+        "cache-control": "no-store",
+        **common_headers(https=https),
+    }
+    lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join((*lines, "", "")).encode("ascii") + body

@@ -1,0 +1,41 @@
+"""Start the server."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from backend.http_server.protocol import GuardedProtocol
+from backend.http_server.rules import KEEP_ALIVE_SECONDS, backlog, raise_file_limit
+from backend.settings import Settings
+
+_STOP_SECONDS = 3
+_MAX_MESSAGE = 65_536
+"""Bytes of one message over an event socket, unpacked. The page's own are a form's fields."""
+
+
+def serve(
+    app: str, settings: Settings, host: str, port: int, workers: int, *, websocket: str
+) -> None:
+    """Serve until stopped. `app` names a function that makes the ASGI application, `websocket` the
+    class that speaks the protocol of event sockets."""
+    raise_file_limit(settings.connections)
+    uvicorn.run(
+        app,
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http=GuardedProtocol,
+        backlog=backlog(),
+        ws=websocket,
+        ws_max_size=_MAX_MESSAGE,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        # `backend.logs` decides what is logged, and how.
+        log_config=None,
+        # A session's id in an address is its payer's key.
+        access_log=False,
+        # Proxies are counted by GAVEKORT_TRUSTED_PROXY_HOPS, not believed because they are near.
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )

@@ -1,0 +1,58 @@
+"""Which room answers a request: our pages, the balance page, the API, or the framework."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backend.api.app import Limited, create_api
+from checkout_ui.hosted_page import create_pages, message, too_many
+from checkout_ui.versions import ASSETS
+
+_PAGES = re.compile(r"/v1/(view|phone)/[^/]+/?")
+_BALANCE = re.compile(r"/balance/[^/]+/?")
+_OURS = ("/", "/embedResult/", "/embedResult")
+_METHODS = ("GET", "HEAD", "POST")
+"""Any other is an API client's mistake, and is told so in the API's own shape."""
+_DOCUMENTS = ("/docs", "/openapi.json")
+_FRAMEWORK = ("/_event/", "/ping", "/_health")
+_BUILT = re.compile(r"/assets/[A-Za-z0-9_.\-~$]+")
+
+
+def beside_the_api(reflex_app: ASGIApp, balance: ASGIApp) -> ASGIApp:
+    """Our pages and API first, Reflex's socket and files after. `balance`: the balance page."""
+    return Limited(_Rooms(create_pages(), balance, create_api(), reflex_app), too_many)
+
+
+class _Rooms:
+    """Each keeps its own errors: the API's stay JSON."""
+
+    def __init__(self, pages: ASGIApp, balance: ASGIApp, api: ASGIApp, reflex_app: ASGIApp) -> None:
+        self._pages, self._balance, self._api, self._reflex = pages, balance, api, reflex_app
+        self._files = {f"/{file.name}" for file in ASSETS.iterdir() if file.is_file()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._room(scope)(scope, receive, send)
+
+    def _room(self, scope: Scope) -> ASGIApp:
+        if scope["type"] != "http":
+            return self._reflex
+        path: str = scope["path"]
+        if scope["method"] in _METHODS and (path in _OURS or _PAGES.fullmatch(path)):
+            return self._pages
+        if scope["method"] in _METHODS and _BALANCE.fullmatch(path):
+            return self._balance
+        if path.startswith(("/v1/", "/docs/", "/.well-known/")) or path in _DOCUMENTS:
+            return self._api
+        if path in _FRAMEWORK or path in self._files or _BUILT.fullmatch(path):
+            return self._reflex
+        return _no_such_page
+
+
+async def _no_such_page(scope: Scope, receive: Receive, send: Send) -> None:
+    """The framework would answer with a page of its own, or with a template of ours."""
+    request = Request(scope, receive)
+    answer = message(request, 404, "missing.heading", "missing.lead")
+    await answer(scope, receive, send)
