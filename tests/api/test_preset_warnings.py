@@ -16,6 +16,7 @@ from backend.payments.reconcile import reconcile_due
 from backend.sessions import payer
 from backend.sessions.view import Notice, PageState
 from tests.api.paying import ahead, at_acquirer
+from tests.support.callback_server import CallbackServer
 from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, Acquirer
 from tests.support.checkout import ACCOUNT, DETAILS, ON, Merchant, profile, session_body, sign_in
 from tests.support.wallets import CARDS, batch
@@ -403,3 +404,27 @@ async def test_an_update_that_divides_the_order(merchant: Merchant) -> None:
     assert answer.status_code == 200, answer.text
     assert "warnings" not in answer.json()
     assert (await merchant.view(made["id"])).to_pay == 30000
+
+
+@pytest.mark.usefixtures("by_profile")
+async def test_a_callback_that_divides_the_order(merchant: Merchant) -> None:
+    """The shop's answer to an address has a delivery that is divided."""
+    merchant.ctx.settings.allow_insecure_callbacks = True
+    card = await merchant.card(10000)
+    option = {
+        "id": "home", "line_id": "s1", "amount": 0, "operator": "Posten", "title": "Home",
+        "splits": [{"payout_destination_id": "a", "amount": 0}],
+    }  # fmt: skip
+    with CallbackServer().running() as shop:
+        shop.answers({"shipping_options": [option]})
+        express = {"shipping_options": [], "shipping_address_callback_url": shop.url}
+        body = session_body(configuration={}, customer=preset(card["card_id"]), express=express)
+        made = await merchant.post("/v1/sessions-profile", body)
+        assert "warnings" not in made
+        await payer.set_details(merchant.ctx, made["id"], DETAILS)
+    whole = await merchant.get(f"/v1/sessions/{made['id']}")
+    assert [warning["code"] for warning in whole["warnings"]] == ["not_offered"]
+    last = whole["events"][-1]
+    assert last["name"] == "SET_SHIPPING_OPTION"
+    assert last["details"]["warnings"] == whole["warnings"]
+    assert (await merchant.view(made["id"])).to_pay == 40000

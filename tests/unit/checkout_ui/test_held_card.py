@@ -1,0 +1,31 @@
+"""What the gift-card step says of a card that a payment left open elsewhere holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from checkout_ui import shown_card, texts
+from tests.unit.checkout_ui.test_shown_card import plain, view
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_every_language_says_what_holds_it(language: str) -> None:
+    whole = shown_card.card(
+        view(to_pay=10000, amount=0, left=0, most=0, held=6000, reclaimable=True), language
+    )
+    assert whole.held == texts.text(language, "used.held")
+    assert whole.reclaim == texts.text(language, "used.reclaim")
+    assert whole.note == ""
+    part = shown_card.card(view(to_pay=6000, amount=4000, left=0, most=4000, held=6000), language)
+    assert "60" in part.held and part.held != whole.held
+    assert (part.reclaim, part.note) == ("", "")
+    free = shown_card.card(view(), language)
+    assert (free.held, free.reclaim) == ("", "")
+
+
+def test_in_english() -> None:
+    part = shown_card.card(view(to_pay=6000, amount=4000, left=0, most=4000, held=6000), "en")
+    assert plain(part.held) == (
+        "NOK 60.00 of the gift card is tied up in a payment left open elsewhere. "
+        "It pays here by itself as soon as that payment has ended."
+    )
