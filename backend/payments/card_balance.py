@@ -129,7 +129,8 @@ async def read_balance(
         return None
     async with ctx.db.reading() as db:
         card = await db.get(Card, match.card.id, populate_existing=True)
-        if card is None or card.deleted_at is not None:
+        # Deleted, or with a new PIN, while we checked the old one.
+        if card is None or card.deleted_at or card.pin_version != match.card.pin_version:
             return None
         held, movements = await _held(ctx, db, card), await _movements(db, card)
     return BalanceView(
