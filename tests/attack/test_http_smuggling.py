@@ -136,7 +136,7 @@ def test_a_request_of_two_readings_is_refused_and_ends_its_connection(
         (_post(b"Content-Length: 524289"), 413, "TOO_LARGE"),
         (_post(b"Content-Length: 99999999999"), 413, "TOO_LARGE"),
         (_post(_CHUNKED, body=b"80000\r\n" + b"a" * 0x80000 + b"\r\n1\r\na\r\n",
-               first=b"POST /v1/accounts/T1/auth/token HTTP/1.1"), 413, "TOO_LARGE"),
+               first=b"POST /v1/sessions-profile HTTP/1.1"), 413, "TOO_LARGE"),
         (_post(b"Content-Encoding: gzip", b"Content-Length: 3", body=b"abc"), 415,
          "UNSUPPORTED_ENCODING"),
         (_post(b"Content-Encoding: deflate", _CHUNKED, body=b"0\r\n\r\n"), 415,
