@@ -40,7 +40,7 @@ own, foreign = "http://127.0.0.1:8000", "https://elsewhere.example"
 
 
 def greeting(client, origin):
-    headers = {"Origin": origin, "Host": "127.0.0.1:8000"}
+    headers = {"Origin": origin, "Host": "127.0.0.1:8000", "Upgrade": "websocket"}
     try:
         with client.websocket_connect(socket, headers=headers) as opened:
             return opened.receive_text()[:2]
