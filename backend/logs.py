@@ -143,6 +143,16 @@ def _file(name: str) -> str:
     return "/".join(path.parts[-2:])
 
 
+_ABOUT_CLIENTS = {
+    ("engineio.server", "_log_error_once"),
+    ("reflex.app", "on_connect"),
+    ("reflex.app", "on_event"),
+    ("reflex.app", "emit_update"),
+}
+"""Places in libraries that tell of what a client did or that it has gone, and of nothing else. The
+gate before the event socket counts what matters of that."""
+
+
 class _Seldom(logging.Filter):
     """Lets a place say so much in a window, and all places together. What was left out is told by
     the next line that is let through."""
@@ -161,6 +171,8 @@ class _Seldom(logging.Filter):
             self._lines.clear()
             record.left_out = self._left_out
             self._left_out = 0
+        if (record.name, record.funcName) in _ABOUT_CLIENTS and not record.exc_info:
+            return False
         place = (record.pathname, record.lineno)
         if self._lines.get(place, 0) >= _PER_PLACE or self._all >= _IN_ALL:
             self._left_out += 1

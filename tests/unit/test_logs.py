@@ -167,6 +167,15 @@ def test_a_library_is_not_quoted(written: io.StringIO) -> None:
         assert "test_logs.test_a_library_is_not_quoted, line" in line
 
 
+@pytest.mark.parametrize(("name", "place"), sorted(logs._ABOUT_CLIENTS))
+def test_what_a_client_did_wrong_is_no_line(written: io.StringIO, name: str, place: str) -> None:
+    handler = logs._Handler()
+    handler.setStream(written)
+    record = logging.LogRecord(name, logging.ERROR, __file__, 1, "geheim", (), None, place)
+    handler.handle(record)
+    assert written.getvalue() == ""
+
+
 def test_a_record_that_cannot_be_written_is_not_printed(
     written: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ when Reflex is upgraded, these say what to look at (`reference/reflex.md`)."""
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 import reflex as rx
 from reflex_base.environment import environment
 
+from backend import logs
 from checkout_ui.build_plugin import (
     PLACEHOLDER_SESSION_ID,
     PRERENDERED_ROUTES,
@@ -38,7 +40,7 @@ own, foreign = "http://127.0.0.1:8000", "https://elsewhere.example"
 
 
 def greeting(client, origin):
-    headers = {"Origin": origin, "Host": "127.0.0.1:8000"}
+    headers = {"Origin": origin, "Host": "127.0.0.1:8000", "Upgrade": "websocket"}
     try:
         with client.websocket_connect(socket, headers=headers) as opened:
             return opened.receive_text()[:2]
@@ -98,6 +100,14 @@ def test_the_built_page_is_served_without_compiling(
     assert allowed is None
     assert said_to_foreign == '"https://elsewhere.example is not an accepted origin."'
     assert said_to_own == "0{"
+
+
+def test_the_places_that_tell_of_clients_are_there() -> None:
+    """`backend.logs` leaves their lines out by these names."""
+    for name, place in logs._ABOUT_CLIENTS:
+        module = "engineio.base_server" if name == "engineio.server" else name
+        source = Path(importlib.import_module(module).__file__ or "").read_text(encoding="utf-8")
+        assert f"def {place}(" in source, (name, place)
 
 
 def test_the_overlay_that_we_take_out_has_this_key() -> None:
