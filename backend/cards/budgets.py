@@ -6,7 +6,6 @@ nothing any more, and the worker deletes it.
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime, timedelta
 
 from sqlalchemy import case
@@ -35,20 +34,6 @@ async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window:
     ).returning(tries)
     counted = (await db.exec(query)).scalar_one()
     return int(counted) <= limit
-
-
-def network_of(source: str) -> str:
-    """What a payer's address counts as: an IPv6 address as its /64, since whoever has one of those
-    has them all, and could guess from a fresh one each time."""
-    try:
-        address = ipaddress.ip_address(source.partition("%")[0])
-    except ValueError:
-        return source
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
 async def forget_tries(ctx: Backend) -> int:

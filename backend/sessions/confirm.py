@@ -37,6 +37,7 @@ from backend.errors import (
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.limits.messages import spend_sms
+from backend.limits.source import networks_of
 from backend.outbox.enqueue import Message, enqueue
 from backend.sessions.details import Details, address_from
 from backend.sessions.events import touch
@@ -164,7 +165,7 @@ async def _count(
     ctx: Backend, verb: str, session_id: str, phone: str, source: str, now: datetime
 ) -> bool:
     """Count one send or try; whether it is within every budget."""
-    settings, network = ctx.settings, budgets.network_of(source)
+    settings, network = ctx.settings, networks_of(source)[0]
     sends = verb == "send"
     limits = {
         f"scc-{verb}:session:{session_id}": settings.scc_sends_per_session

@@ -11,7 +11,9 @@ import pytest
 from backend import context
 from backend.accounts.clients import authenticate
 from backend.accounts.profiles import connections_of, get_profile
-from backend.cards.lookup import find_by_number_and_pin, get_card
+from backend.cards import pin_attempts
+from backend.cards.lookup import get_card
+from backend.cards.pin_check import match_number_and_pin
 from backend.context import Backend
 from backend.demo_seed import (
     ACCOUNT_ID,
@@ -60,10 +62,12 @@ async def test_the_cards_are_what_they_are_said_to_be(backend: Backend) -> None:
     for known in seed.gift_cards:
         assert len(known["number"]) == 16 and known["number"].isdigit()
         assert len(known["pin"]) == 4 and known["pin"].isdigit()
-        card = await find_by_number_and_pin(
-            backend, ACCOUNT_ID, known["number"], known["pin"], session_id="s", source="s"
+        asker = pin_attempts.payer(backend, "s", "127.0.0.1")
+        match = await match_number_and_pin(
+            backend, ACCOUNT_ID, known["number"], known["pin"], asker=asker
         )
-        assert card is not None
+        assert match is not None
+        card = match.card
         assert (card.card_id, card.available) == (known["card_id"], known["amount"])
         assert (card.expires_at is not None and card.expires_at < now) == (
             known["note"] == "expired"

@@ -24,10 +24,11 @@ def written() -> Iterator[io.StringIO]:
     handler = logs._Handler()
     stream = io.StringIO()
     handler.setStream(stream)
+    # Alone: a report of the tests themselves cannot carry every sign that is tried here.
     root = logging.getLogger()
-    root.addHandler(handler)
+    others, root.handlers = root.handlers, [handler]
     yield stream
-    root.removeHandler(handler)
+    root.handlers = others
 
 
 def _only_line(written: io.StringIO) -> str:

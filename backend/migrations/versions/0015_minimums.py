@@ -1,6 +1,6 @@
 """A session knows the smallest amount that each of its payment options takes.
 
-Revision: 0013_p, after 0010
+Revision: 0015, after 0014
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from backend.db import JsonColumn
 
-revision = "0013_p"
-down_revision = "0012_c"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """PostgreSQL refuses TRUNCATE of what is append only: triggers for rows do not see it.
 
-Revision: 0017, after 0010
+Revision: 0011, after 0010
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0017"
+revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None

@@ -1,6 +1,6 @@
-"""PINs as keyed MACs, the budgets of wrong PINs, and what happened to cards besides their money.
+"""PINs as keyed MACs, and the budgets of wrong PINs.
 
-Revision: 0015_b, after 0010
+Revision: 0013, after 0012
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from backend.db import JsonColumn, UtcDateTime
 
-revision = "0015_b"
-down_revision = "0014_l"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

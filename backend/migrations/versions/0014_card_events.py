@@ -1,6 +1,6 @@
 """Preset cards that are not in their session; cards that replace others; what was done to a card.
 
-Revision: 0012_c, after 0010
+Revision: 0014, after 0013
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from backend.db import JsonColumn, UtcDateTime
 
-revision = "0012_c"
-down_revision = "0015_b"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
