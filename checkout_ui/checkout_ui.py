@@ -38,11 +38,6 @@ def _log_only(exception: Exception) -> None:
     log.error("a page event failed", exc_info=exception)
 
 
-def _count_only(exception: Exception) -> None:
-    """What a browser reports is a stranger's own text: the gate counts it."""
-    install.counts().count("report of a browser", "")
-
-
 def _may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
     """Only our own pages open the event socket: the origin is the host that was called, whatever
     its port, or the one that merchants know us by. (No browser, no origin.)"""
@@ -102,7 +97,7 @@ def _make() -> rx.App:
             rx.el.link(rel="stylesheet", href=versioned("print.css"), media="print"),
         ],
         backend_exception_handler=_log_only,
-        frontend_exception_handler=_count_only,
+        frontend_exception_handler=install.count_report,
         api_transformer=_beside_the_pages,
     )
     # Reflex's connection overlay: it shows addresses to the payer and breaks a strict CSP.

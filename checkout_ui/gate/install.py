@@ -39,6 +39,11 @@ def doors() -> Doors:
     )
 
 
+def count_report(exception: Exception) -> None:
+    """What a browser reports is a stranger's own text: it is counted, and not read."""
+    counts().count("report of a browser", "")
+
+
 def guard(app: rx.App, inner: ASGIApp) -> ASGIApp:
     """`inner`, whose sockets take what the pages of `app` send, and nothing else."""
     namespace = app.event_namespace

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from checkout_ui import texts
 from checkout_ui.balance.hosted import create_page
-from checkout_ui.hosted_page import beside_the_api
+from checkout_ui.hosting.rooms import beside_the_api
 from tests.support.checkout import BASE_URL, Merchant, close_merchant, open_merchant
 from tests.support.limits import check_refused, stand_still
 

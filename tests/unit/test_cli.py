@@ -158,7 +158,7 @@ def test_serve_warns_where_all_payers_look_like_one(
     assert done.returncode != 0
     expected = 0 if hops == "1" else 2
     assert done.stderr.count("GAVEKORT_TRUSTED_PROXY_HOPS is 0") == expected
-    assert done.stderr.count("gavekort: WARNING: ") == expected
+    assert done.stderr.count("gavekort: WARNING: ") == (1 if expected else 0)
 
 
 def test_a_limit_that_cannot_be_is_refused(repository: Path, sqlite_url: str) -> None:

@@ -31,6 +31,9 @@ async def _open(place: Place, **more: Any) -> None:
         await page.until("stage", "open")
 
 
+_TOKEN = "6b1f6a60-53a4-4b36-9c3e-0d6a1f0f7a11"
+"""As a browser makes one. It is the same in each process that collects these tests."""
+
 # --- the ways in ---------------------------------------------------------------------------------
 
 
@@ -39,7 +42,7 @@ async def _open(place: Place, **more: Any) -> None:
     [
         ("GET", "/_event/?EIO=4&transport=polling"),
         ("POST", "/_event/?EIO=4&transport=polling&sid=x"),
-        ("GET", f"/_event?token={uuid.uuid4()}&EIO=4&transport=websocket"),
+        ("GET", f"/_event?token={_TOKEN}&EIO=4&transport=websocket"),
         ("OPTIONS", "/_event/"),
         ("GET", "/_event/engine.io/?EIO=4&transport=polling&j=1"),
     ],
@@ -55,7 +58,7 @@ def test_what_else_the_framework_could_open_is_closed(usual: Place, path: str) -
     assert usual.till.http.post(path, content=b"x").status_code in (404, 405)
 
 
-_GOOD = f"token={uuid.uuid4()}&EIO=4&transport=websocket"
+_GOOD = f"token={_TOKEN}&EIO=4&transport=websocket"
 
 
 @pytest.mark.parametrize(
@@ -64,9 +67,9 @@ _GOOD = f"token={uuid.uuid4()}&EIO=4&transport=websocket"
         "EIO=4&transport=websocket",
         "token=&EIO=4&transport=websocket",
         "token=forger&EIO=4&transport=websocket",
-        f"token={uuid.uuid4()}&{_GOOD}",
-        f"token={uuid.uuid4()}&EIO=3&transport=websocket",
-        f"token={uuid.uuid4()}&EIO=4&transport=polling",
+        f"token={_TOKEN}&{_GOOD}",
+        f"token={_TOKEN}&EIO=3&transport=websocket",
+        f"token={_TOKEN}&EIO=4&transport=polling",
         f"{_GOOD}&sid=abc",
         _GOOD + "&a=b" * 20,
     ],
