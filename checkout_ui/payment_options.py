@@ -34,6 +34,8 @@ class Option:
     """Addresses of drawings in the sprite."""
     pushes: bool = False
     """The payer may have it sent to the app on their phone."""
+    is_name: bool = False
+    """The title is a provider's name, the same in every language."""
 
 
 def shown(view: tuple[OptionView, ...], language: str) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def _option(view: OptionView, language: str, *, alone: bool) -> Option:
     return Option(
         type=option,
         title=known.get(f"option.{kind}", known["option.other"]),
+        is_name=kind != "creditcard" and f"option.{kind}" in known,
         note=note,
         next=known.get(f"option.{kind}.next", known["option.other.next"]),
         marks=[f"{sprite()}#{mark}" for mark in _marks(kind)],

@@ -112,7 +112,7 @@ class Checkout(Bridge, rx.State):
     more_label: str = ""
     consents: list[shown.Consent] = []
     payable: bool = False
-    pay_label: str = ""
+    pay_label: shown.PayLabel = shown.PayLabel()
 
     locked: bool = False
     """The shop is changing the session: nothing can be edited or paid until it is done."""

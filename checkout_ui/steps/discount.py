@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from backend import context
 from backend.errors import DiscountRefused
 from backend.sessions.express_callbacks import set_discount_codes
-from checkout_ui.parts import button, field, icon, problem, words
+from checkout_ui.parts import as_is, button, field, icon, problem, words
 from checkout_ui.state import Checkout
 
 _CODE = "discount_code"
@@ -122,7 +122,9 @@ def discount() -> rx.Component:
                 ),
             ),
             rx.el.details(
-                rx.el.summary(words("discount.heading"), icon("chevron"), id="discount-summary"),
+                rx.el.summary(
+                    rx.el.span(words("discount.heading")), icon("chevron"), id="discount-summary"
+                ),
                 _form(),
                 id="discount",
             ),
@@ -137,7 +139,7 @@ def discount() -> rx.Component:
 def _in_use(code: rx.Var[str]) -> rx.Component:
     return rx.el.li(
         icon("check"),
-        rx.el.span(code, class_name="strong"),
+        as_is(code, class_name="strong"),
         button(
             words("discount.remove"),
             Checkout.busy == f"discount {code}",
