@@ -36,6 +36,7 @@ from checkout_ui.served import (
     language_of,
     policy_hash,
 )
+from checkout_ui.still_checking import StillChecking
 
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)([^>]*)>(.*?)</script>", re.DOTALL)
 _DATA_SCRIPT = re.compile(r"type=[\"']application/(?:ld\+)?json[\"']")
@@ -242,7 +243,8 @@ def _attribute(name: str, value: str) -> Callable[[re.Match[str]], str]:
 
 def beside_the_api(reflex_app: ASGIApp, balance: ASGIApp) -> ASGIApp:
     """Our pages and API first, Reflex's socket and files after. `balance`: the balance page."""
-    return _Headers(_Rooms(create_pages(), balance, create_api(), reflex_app))
+    rooms = _Rooms(create_pages(), balance, create_api(), reflex_app)
+    return _Headers(StillChecking(rooms))
 
 
 class _Rooms:
