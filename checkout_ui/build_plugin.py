@@ -13,6 +13,8 @@ from typing import Any
 
 import reflex as rx
 
+from checkout_ui.last_resort import LAST
+
 PLACEHOLDER_SESSION_ID = "_"
 """Stands for the session id, or the account's, in a prerendered page; never a real id."""
 
@@ -22,6 +24,8 @@ PRERENDERED_ROUTES = (*CHECKOUT_ROUTES, BALANCE_ROUTE)
 
 _ROUTER_CONFIG = "react-router.config.js"
 _BUNDLER_CONFIG = "vite.config.js"
+_ROOT = "app/root.jsx"
+_ERROR_PAGE = "export function ErrorBoundary()"
 _GROUPS = "          groups: [\n"
 _REACT_DOM = '            { test: /node_modules.react-dom/, name: "react-dom" },\n'
 _PRELOADED = re.compile(r'<link rel="modulepreload" href="(/assets/(?!manifest-|entry\.)[^"]+)"/>')
@@ -37,6 +41,7 @@ class HostedPage(rx.plugins.Plugin):
         """React Router would prerender static routes only: name the dynamic ones as well."""
         context["add_modify_task"](_ROUTER_CONFIG, add_prerendered_routes)
         context["add_modify_task"](_BUNDLER_CONFIG, react_dom_apart)
+        context["add_modify_task"](_ROOT, with_last_resort)
 
     def post_build(self, **context: Any) -> None:
         """Replace the baked-in back-end address in the built chunk, before it is compressed, and
@@ -71,6 +76,16 @@ def react_dom_apart(source: str) -> str:
     if source.count(_GROUPS) != 1:
         raise RuntimeError(f"{_BUNDLER_CONFIG} does not split the code as it did")
     return source.replace(_GROUPS, _GROUPS + _REACT_DOM)
+
+
+def with_last_resort(source: str) -> str:
+    """The page's root with an error page of ours in the place of React Router's, which shows a
+    stack trace. RuntimeError where the root has one already."""
+    if LAST in source:
+        return source
+    if _ERROR_PAGE in source or "export function Layout(" not in source:
+        raise RuntimeError(f"{_ROOT} is not what it was")
+    return source + LAST
 
 
 def one_task_each(page: str) -> str:

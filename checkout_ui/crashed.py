@@ -4,6 +4,8 @@ framework's page with its stack trace.
 Nothing on our side depends on the page: the session and its payment go on, and the page that is
 loaded again shows where they stand. The texts are served with the page, since the state may be part
 of what failed; the state's, where it has them, are in the language that the payer has switched to.
+
+Where this page cannot be drawn either, there is `checkout_ui.last_resort`.
 """
 
 from __future__ import annotations
@@ -14,14 +16,12 @@ import reflex as rx
 from reflex_components_core.base.error_boundary import ErrorBoundary
 
 from checkout_ui import texts
+from checkout_ui.last_resort import HERE, ID, SERVED
 from checkout_ui.own_texts import in_own_elements
 from checkout_ui.parts import icon
 from checkout_ui.state import Checkout
 
 KEYS = ("crash.heading", "crash.lead", "crash.reload", "end.back")
-_ID = "if-it-fails"
-_SERVED = f'JSON.parse(document.getElementById("{_ID}")?.textContent ?? "{{}}")'
-_HERE = "location.pathname + location.search"
 
 
 def served(text: str, language: str, back: str) -> str:
@@ -31,7 +31,7 @@ def served(text: str, language: str, back: str) -> str:
     said = {key: known[key] for key in KEYS} | {"href": back}
     # `<` could end the block.
     block = json.dumps(said, ensure_ascii=False).replace("<", "\\u003c")
-    script = f'<script type="application/json" id="{_ID}">{block}</script>'
+    script = f'<script type="application/json" id="{ID}">{block}</script>'
     return text.replace("</head>", f"{script}</head>", 1)
 
 
@@ -44,7 +44,7 @@ def boundary(*children: rx.Component) -> rx.Component:
 def _said(key: str) -> rx.Var[str]:
     spoken = Checkout.t[key]
     return rx.Var(
-        _js_expr=f'({spoken!s} || {_SERVED}["{key}"])',
+        _js_expr=f'({spoken!s} || {SERVED}["{key}"])',
         _var_type=str,
         _var_data=spoken._get_all_var_data(),
     ).to(str)
@@ -52,7 +52,7 @@ def _said(key: str) -> rx.Var[str]:
 
 def _back() -> rx.Var[str]:
     """Not while a payment is under way: the shop's address says then that it was cancelled."""
-    served_one = rx.Var(_js_expr=f'({_SERVED}.href ?? "")', _var_type=str).to(str)
+    served_one = rx.Var(_js_expr=f'({SERVED}.href ?? "")', _var_type=str).to(str)
     return rx.cond(
         Checkout.stage == "loading",
         served_one,
@@ -62,8 +62,9 @@ def _back() -> rx.Var[str]:
 
 @in_own_elements
 def _page() -> rx.Component:
-    again = rx.Var(_js_expr=f"({_HERE})", _var_type=str).to(str)
+    again = rx.Var(_js_expr=f"({HERE})", _var_type=str).to(str)
     return rx.el.div(
+        rx.el.title(_said("crash.heading")),
         rx.el.main(
             rx.el.section(
                 rx.el.span(icon("alert"), class_name="badge"),

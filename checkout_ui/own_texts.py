@@ -19,7 +19,7 @@ from reflex_base.components.component import BaseComponent
 from reflex_base.constants import MemoizationMode
 from reflex_components_core.base.bare import Bare
 from reflex_components_core.core.foreach import Foreach
-from reflex_components_core.el.elements.base import BaseHTML
+from reflex_components_core.el.element import Element
 
 NUMBERS = frozenset({"amount", "digits", "merchant"})
 """Classes of what is never translated: an amount, a number, the shop's name."""
@@ -52,11 +52,11 @@ def in_own_elements(page: Callable[[], rx.Component]) -> Callable[[], rx.Compone
 
 def _walk(component: BaseComponent, *, whole: bool) -> None:
     """`whole`: an ancestor is compiled in one piece already, as what `rx.foreach` repeats is."""
-    if isinstance(component, BaseHTML) and _words(component.class_name) & NUMBERS:
+    if isinstance(component, Element) and _words(component.class_name) & NUMBERS:
         component.custom_attrs = {"translate": "no", **component.custom_attrs}
     texts = [child for child in component.children if isinstance(child, Bare)]
     if texts:
-        if len(component.children) > 1 or not isinstance(component, BaseHTML):
+        if len(component.children) > 1 or not isinstance(component, Element):
             raise SharedText(f"a text shares <{component.tag}> with others: {texts[0].contents!s}")
         if not whole:
             component._memoization_mode = _WHOLE

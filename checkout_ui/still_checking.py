@@ -260,8 +260,8 @@ def _document(
         '<meta name="robots" content="noindex, nofollow">'
         f'{head}<title>{heading}</title><link rel="icon" href="/favicon.svg">'
         f'<link rel="stylesheet" href="/checkout.css"><script src="{_embed()}" defer></script>'
-        '</head><body><div class="page"><main><section class="panel">'
-        f'{before}<div role="status"><h1>{heading}</h1><p class="muted">{lead}</p></div>{after}'
+        '</head><body><div class="page"><main><section class="panel" role="status">'
+        f'{before}<h1>{heading}</h1><p class="muted">{lead}</p>{after}'
         f"</section></main></div>{script}</body></html>"
     )
 
