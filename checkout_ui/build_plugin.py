@@ -13,8 +13,6 @@ from typing import Any
 
 import reflex as rx
 
-from checkout_ui.last_resort import LAST
-
 PLACEHOLDER_SESSION_ID = "_"
 """Stands for the session id, or the account's, in a prerendered page; never a real id."""
 
@@ -25,7 +23,7 @@ PRERENDERED_ROUTES = (*CHECKOUT_ROUTES, BALANCE_ROUTE)
 _ROUTER_CONFIG = "react-router.config.js"
 _BUNDLER_CONFIG = "vite.config.js"
 _ROOT = "app/root.jsx"
-_ERROR_PAGE = "export function ErrorBoundary()"
+_LAST_RESORT = Path(__file__).parent / "last_resort.js"
 _GROUPS = "          groups: [\n"
 _REACT_DOM = '            { test: /node_modules.react-dom/, name: "react-dom" },\n'
 _PRELOADED = re.compile(r'<link rel="modulepreload" href="(/assets/(?!manifest-|entry\.)[^"]+)"/>')
@@ -81,11 +79,12 @@ def react_dom_apart(source: str) -> str:
 def with_last_resort(source: str) -> str:
     """The page's root with an error page of ours in the place of React Router's, which shows a
     stack trace. RuntimeError where the root has one already."""
-    if LAST in source:
+    last = _LAST_RESORT.read_text(encoding="utf-8")
+    if last in source:
         return source
-    if _ERROR_PAGE in source or "export function Layout(" not in source:
+    if "ErrorBoundary()" in source or "Layout({" not in source:
         raise RuntimeError(f"{_ROOT} is not what it was")
-    return source + LAST
+    return source + last
 
 
 def one_task_each(page: str) -> str:

@@ -5,7 +5,7 @@ Nothing on our side depends on the page: the session and its payment go on, and 
 loaded again shows where they stand. The texts are served with the page, since the state may be part
 of what failed; the state's, where it has them, are in the language that the payer has switched to.
 
-Where this page cannot be drawn either, there is `checkout_ui.last_resort`.
+Where this page cannot be drawn either, there is `last_resort.js`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ import reflex as rx
 from reflex_components_core.base.error_boundary import ErrorBoundary
 
 from checkout_ui import texts
-from checkout_ui.last_resort import HERE, ID, SERVED
 from checkout_ui.own_texts import in_own_elements
 from checkout_ui.parts import icon
 from checkout_ui.state import Checkout
 
+ID = "if-it-fails"
+"""Of the data block with the texts, by their keys, and the shop's address as `href`."""
+SERVED = f'JSON.parse(document.getElementById("{ID}")?.textContent ?? "{{}}")'
+HERE = "location.pathname+location.search"
 KEYS = ("crash.heading", "crash.lead", "crash.reload", "end.back")
 
 

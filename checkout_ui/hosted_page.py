@@ -52,7 +52,7 @@ _BALANCE = re.compile(r"/balance/[^/]+/?")
 _OURS = ("/", "/embedResult/", "/embedResult")
 _METHODS = ("GET", "HEAD", "POST")
 """Any other is an API client's mistake, and is told so in the API's own shape."""
-_VERSIONED = ("/checkout.js", "/embed.js", "/marks.svg", "/scan.js")
+_VERSIONED = ("/checking.js", "/checkout.js", "/embed.js", "/marks.svg", "/scan.js")
 _BEGUN = (PageState.PAYING, PageState.ON_HOLD, PageState.PAID)
 """Money moves, or has moved: nobody is told that nothing was paid."""
 _FOR_GOOD = "public, max-age=31536000, immutable"

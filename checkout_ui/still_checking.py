@@ -28,7 +28,6 @@ from checkout_ui.served import (
     content_security_policy,
     html_answer,
     language_of,
-    policy_hash,
 )
 from checkout_ui.versions import versioned
 
@@ -46,28 +45,7 @@ _ABANDON = re.compile(r"/v1/view/([^/]+)/session/abandon/?")
 _COUNTED = re.compile(rb"(?:^|&)still_checking=([0-9]{1,3})(?=&|$)")
 _GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _FIRST_WAIT, _GROWTH, _LONGEST_WAIT = 2.0, 1.6, 30.0
-"""Seconds, and by how much each wait is longer than the one before."""
-
-# Asks in the background, so that a payer's screen does not flicker, and a screen reader does not
-# begin anew; goes there once there is an answer. The way on may lead to another site.
-_SCRIPT = f"""
-(() => {{
-  const link = document.querySelector("#again");
-  const again = async (wait) => {{
-    await new Promise((done) => setTimeout(done, wait));
-    try {{
-      const answer = await fetch(link.href, {{
-        redirect: "manual", cache: "no-store", headers: {{ accept: "text/html" }},
-      }});
-      if (answer.status < 500 && answer.status !== 429) return location.replace(link.href);
-    }} catch {{
-      // No line just now.
-    }}
-    again(Math.min(wait * {_GROWTH}, {_LONGEST_WAIT * 1000:.0f}));
-  }};
-  again({_FIRST_WAIT * 1000:.0f});
-}})();
-"""
+"""Seconds, and the growth from one wait to the next, as assets/checking.js has them."""
 
 _late: set[asyncio.Task[None]] = set()
 """What goes on though its payer was answered: a task that nobody holds may vanish."""
@@ -218,9 +196,9 @@ def _page(request: Request, status: int, tries: int, at_least: int) -> Response:
         _text(language, "hosted.checking_lead"),
         link,
         f'<noscript><meta http-equiv="refresh" content="{refresh}"></noscript>',
-        f"<script>{_SCRIPT}</script>",
+        f'<script src="{_script()}" defer></script>',
     )
-    policy = content_security_policy(policy_hash(_SCRIPT))
+    policy = content_security_policy("")
     answer = html_answer(request, body, status, language, policy)
     answer.headers["Retry-After"] = str(wait)
     return answer
@@ -270,3 +248,8 @@ def _document(
 def _embed() -> str:
     """In a shop's frame it tells that page how high this one is."""
     return versioned("embed.js")
+
+
+@cache
+def _script() -> str:
+    return versioned("checking.js")
