@@ -288,6 +288,10 @@
   const seen = {};
   const look = (changes) => {
     unfold();
+    // The page has failed, and this says so (checkout_ui/crashed.py).
+    const crashed = document.getElementById("crashed");
+    if (crashed && seen.crashed !== crashed) focusOn("crashed");
+    seen.crashed = crashed;
     for (const { target, attributeName } of changes) {
       // What the server says is chosen, where another tab has chosen it.
       if (attributeName === "data-checked") target.checked = target.dataset.checked === "true";

@@ -22,6 +22,8 @@ PRERENDERED_ROUTES = (*CHECKOUT_ROUTES, BALANCE_ROUTE)
 
 _ROUTER_CONFIG = "react-router.config.js"
 _BUNDLER_CONFIG = "vite.config.js"
+_ROOT = "app/root.jsx"
+_LAST_RESORT = Path(__file__).parent / "last_resort.js"
 _GROUPS = "          groups: [\n"
 _REACT_DOM = '            { test: /node_modules.react-dom/, name: "react-dom" },\n'
 _PRELOADED = re.compile(r'<link rel="modulepreload" href="(/assets/(?!manifest-|entry\.)[^"]+)"/>')
@@ -37,6 +39,7 @@ class HostedPage(rx.plugins.Plugin):
         """React Router would prerender static routes only: name the dynamic ones as well."""
         context["add_modify_task"](_ROUTER_CONFIG, add_prerendered_routes)
         context["add_modify_task"](_BUNDLER_CONFIG, react_dom_apart)
+        context["add_modify_task"](_ROOT, with_last_resort)
 
     def post_build(self, **context: Any) -> None:
         """Replace the baked-in back-end address in the built chunk, before it is compressed, and
@@ -71,6 +74,17 @@ def react_dom_apart(source: str) -> str:
     if source.count(_GROUPS) != 1:
         raise RuntimeError(f"{_BUNDLER_CONFIG} does not split the code as it did")
     return source.replace(_GROUPS, _GROUPS + _REACT_DOM)
+
+
+def with_last_resort(source: str) -> str:
+    """The page's root with an error page of ours in the place of React Router's, which shows a
+    stack trace. RuntimeError where the root has one already."""
+    last = _LAST_RESORT.read_text(encoding="utf-8")
+    if last in source:
+        return source
+    if "ErrorBoundary()" in source or "Layout({" not in source:
+        raise RuntimeError(f"{_ROOT} is not what it was")
+    return source + last
 
 
 def one_task_each(page: str) -> str:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from backend import context, logs, worker
 from backend.limits.proxies import what_is_wrong
+from checkout_ui import crashed
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
@@ -87,7 +88,7 @@ def _make() -> rx.App:
             rx.el.meta(name="color-scheme", content="light dark"),
             rx.el.meta(name="format-detection", content="telephone=no"),
             # Inline, as it has to run before the scripts of Reflex; the policy has its hash.
-            rx.el.script((ASSETS / "storage.js").read_text(encoding="utf-8")),
+            rx.el.script((ASSETS / "first.js").read_text(encoding="utf-8")),
             rx.el.script(
                 src=versioned("checkout.js"),
                 defer=True,
@@ -102,6 +103,8 @@ def _make() -> rx.App:
     )
     # Reflex's connection overlay: it shows addresses to the payer and breaks a strict CSP.
     made.app_wraps.pop((5, "Overlay"), None)
+    # And the page that stands there when a component fails: it shows a stack trace.
+    made.app_wraps[(55, "ErrorBoundary")] = lambda _stateful: crashed.boundary()
     if made.sio is not None:
         made.sio.eio.cors_allowed_origins = _may_connect
     # First, so that what is too much costs nothing more.

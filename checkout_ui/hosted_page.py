@@ -22,7 +22,7 @@ from backend.api.app import refuse_in_json
 from backend.errors import NotFound, SessionNotFound, TooManyRequests
 from backend.sessions import handover, read
 from backend.sessions.view import CheckoutView, PageState
-from checkout_ui import formats, no_script, shown, texts, theme
+from checkout_ui import crashed, formats, no_script, shown, texts, theme
 from checkout_ui.build_plugin import PLACEHOLDER_SESSION_ID
 from checkout_ui.embed import framing, result
 from checkout_ui.locations import session_id_of
@@ -101,7 +101,8 @@ async def _serve(request: Request, route: str) -> Response:
     style = theme.stylesheet(view.theme) if view is not None else ""
     text = _with_first_texts(template.text, view, language)
     text = _with_looks(text, view, style)
-    text = _with_way_back(text, view)
+    back = _way_back(view)
+    text = crashed.served(_with_way_back(text, back), language, back)
     text = framing.mark(text, request.query_params)
     ancestors = view.allowed_frame_ancestors if view is not None else ()
     policy = content_security_policy(
@@ -223,14 +224,19 @@ def _with_looks(text: str, view: CheckoutView | None, style: str) -> str:
     return text
 
 
-def _with_way_back(text: str, view: CheckoutView | None) -> str:
-    """To the shop from what is said where no script comes, if there is a session to leave. Not
-    while a payment is under way: that link says that it was cancelled."""
+def _way_back(view: CheckoutView | None) -> str:
+    """The address of the shop, empty where there is no session to leave. Not while a payment is
+    under way: that address says that it was cancelled."""
     if view is None or view.state is PageState.PAYING:
+        return ""
+    return view.leave_url if view.leave_url.startswith(("https://", "http://")) else ""
+
+
+def _with_way_back(text: str, back: str) -> str:
+    """To the shop from what is said where no script comes."""
+    if not back:
         return text
-    if not view.leave_url.startswith(("https://", "http://")):
-        return text
-    href = _attribute("href", view.leave_url)
+    href = _attribute("href", back)
     return _BACK.sub(lambda tag: _HREF.sub(href, _HIDDEN.sub("", tag[0])), text, count=1)
 
 

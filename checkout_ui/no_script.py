@@ -53,17 +53,17 @@ def _panel(heading: str, rest: str) -> str:
 
 def _order(view: CheckoutView, language: str) -> str:
     lines = "".join(
-        f"<li><span>{escape(line.description)}"
+        f'<li><span translate="no">{escape(line.description)}'
         f"{f' × {escape(line.quantity)}' if line.quantity else ''}</span>"
-        f'<span class="amount">{escape(line.amount)}</span></li>'
+        f'<span class="amount" translate="no">{escape(line.amount)}</span></li>'
         for line in shown.lines(view, language)
     )
     total = escape(shown.sums(view, language).order)
     return (
         f'<section class="order"><h2>{_written(language, "order.heading")}</h2>'
         f'<ul class="lines">{lines}</ul><dl class="sums"><div class="grand">'
-        f'<dt>{_written(language, "order.total")}</dt><dd class="amount">{total}</dd>'
-        "</div></dl></section>"
+        f"<dt>{_written(language, 'order.total')}</dt>"
+        f'<dd class="amount" translate="no">{total}</dd></div></dl></section>'
     )
 
 

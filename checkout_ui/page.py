@@ -7,7 +7,8 @@ from reflex_components_core.core.banner import has_connection_errors
 
 from checkout_ui import texts
 from checkout_ui.embed import view as embed
-from checkout_ui.parts import icon, locked, notice, words
+from checkout_ui.own_texts import in_own_elements
+from checkout_ui.parts import AS_IS, icon, locked, notice, words
 from checkout_ui.shown import Language
 from checkout_ui.state import Checkout
 from checkout_ui.steps import (
@@ -27,6 +28,7 @@ _SERVED_TEXT = {"suppressHydrationWarning": True}
 """On what `hosted_page` writes into the prerendered HTML: React keeps it until the state comes."""
 
 
+@in_own_elements
 def page() -> rx.Component:
     return rx.fragment(
         _lost_connection(),
@@ -158,7 +160,7 @@ def _footer() -> rx.Component:
             rx.fragment(
                 rx.cond(
                     (Checkout.stage == "open") | (Checkout.stage == "paying"),
-                    rx.el.p(icon("lock"), words("head.secure")),
+                    rx.el.p(icon("lock"), rx.el.span(words("head.secure"))),
                 ),
                 rx.cond(
                     Checkout.merchant_terms_url != "",
@@ -180,13 +182,14 @@ def _languages() -> rx.Component:
     """A list of the browser's own: every phone, keyboard and screen reader knows it. Its value
     follows the state, so that it is right too where the page around us has switched."""
     return rx.el.div(
-        rx.el.label(icon("globe"), words("head.language"), html_for="language"),
+        rx.el.label(icon("globe"), rx.el.span(words("head.language")), html_for="language"),
         rx.el.select(
             rx.foreach(Checkout.languages, _language),
             id="language",
             value=Checkout.language,
             on_change=Checkout.set_language,
             auto_complete="off",
+            custom_attrs=AS_IS,
         ),
         class_name="language",
     )

@@ -29,6 +29,16 @@ def words(key: str) -> rx.Var[str]:
     return Checkout.t[key]
 
 
+AS_IS = {"translate": "no"}
+"""On what no browser may translate: names, numbers, addresses, codes and the shop's own words. What
+has one of the classes in `own_texts.NUMBERS` has it by itself."""
+
+
+def as_is(text: rx.Var[str], **props: Any) -> rx.Component:
+    """A text that no browser may translate."""
+    return rx.el.span(text, custom_attrs={**AS_IS, **props.pop("custom_attrs", {})}, **props)
+
+
 def icon(name: str) -> rx.Component:
     return rx.el.svg(
         rx.el.path(d=_ICONS[name]),
@@ -148,7 +158,7 @@ def locked() -> rx.Component:
                 Checkout.locked,
                 rx.el.p(
                     rx.el.span(class_name="spinner", aria_hidden="true"),
-                    words("head.locked"),
+                    rx.el.span(words("head.locked")),
                     id="locked",
                     class_name="notice calm",
                 ),
@@ -178,7 +188,7 @@ def _changed() -> rx.Component:
 
 
 def button(
-    label: rx.Var[str],
+    label: rx.Var[str] | rx.Component,
     busy: rx.Var[bool] | None = None,
     busy_label: rx.Var[str] | None = None,
     *,
@@ -201,7 +211,15 @@ def button(
     }
     return rx.el.button(
         rx.cond(busy, rx.el.span(class_name="spinner", aria_hidden="true")),
-        rx.cond(busy, busy_label if busy_label is not None else label, label),
+        _label(label, busy, busy_label),
         custom_attrs=attributes,
         **props,
     )
+
+
+def _label(
+    label: rx.Var[str] | rx.Component, busy: rx.Var[bool], busy_label: rx.Var[str] | None
+) -> rx.Component:
+    if isinstance(label, rx.Component):
+        return label if busy_label is None else rx.cond(busy, rx.el.span(busy_label), label)
+    return rx.el.span(rx.cond(busy, label if busy_label is None else busy_label, label))

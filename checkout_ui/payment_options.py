@@ -34,6 +34,8 @@ class Option:
     """Addresses of drawings in the sprite."""
     pushes: bool = False
     """The payer may have it sent to the app on their phone."""
+    is_name: bool = False
+    """The title is a provider's name, the same in every language."""
 
 
 def shown(offered: tuple[OptionView, ...], language: str) -> dict[str, Any]:
@@ -90,6 +92,7 @@ def _option(view: OptionView, language: str, *, alone: bool) -> Option:
     return Option(
         type=option,
         title=title(option, language),
+        is_name=kind != "creditcard" and f"option.{kind}" in known,
         note=note,
         next=known.get(f"option.{kind}.next", known["option.other.next"]),
         marks=[f"{sprite()}#{mark}" for mark in _marks(kind)],

@@ -44,10 +44,17 @@ class Sums:
     vat: str = ""
     card: str = ""
     to_pay: str = ""
-    to_pay_minor: int = 0
-    order_minor: int = 0
-    """What the payer has seen, sent back with Pay (minor units)."""
     nothing_left: bool = False
+
+
+@dataclass(frozen=True)
+class PayLabel:
+    """What the button says: the amount by itself, since no browser may translate it."""
+
+    before: str = ""
+    amount: str = ""
+    """Empty where nothing is left to pay."""
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,8 +147,6 @@ def sums(view: CheckoutView, language: str) -> Sums:
         vat="" if view.vat_amount is None else money(view.vat_amount),
         card="" if card is None else formats.money(-card.amount, view.currency, language),
         to_pay=money(view.to_pay),
-        to_pay_minor=view.to_pay,
-        order_minor=view.order_amount,
         nothing_left=view.to_pay == 0,
     )
 
@@ -226,12 +231,12 @@ def consents(view: CheckoutView) -> list[Consent]:
     ]
 
 
-def pay_label(view: CheckoutView, language: str) -> str:
+def pay_label(view: CheckoutView, language: str) -> PayLabel:
     if view.to_pay:
-        amount = formats.money(view.to_pay, view.currency, language)
-        return texts.text(language, "pay.button", amount=amount)
+        before, _, after = texts.catalogue(language)["pay.button"].partition("{amount}")
+        return PayLabel(before, formats.money(view.to_pay, view.currency, language), after)
     key = "pay.button_card" if view.gift_card else "pay.button_nothing"
-    return texts.text(language, key)
+    return PayLabel(texts.text(language, key))
 
 
 def title(state: PageState, merchant: str, language: str) -> str:

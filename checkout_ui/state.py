@@ -111,7 +111,7 @@ class Checkout(Bridge, rx.State):
     rest: Rest = Rest()
     consents: list[shown.Consent] = []
     payable: bool = False
-    pay_label: str = ""
+    pay_label: shown.PayLabel = shown.PayLabel()
 
     locked: bool = False
     """The shop is changing the session: nothing can be edited or paid until it is done."""

@@ -8,7 +8,7 @@ import html
 from fastapi import FastAPI, Request, Response
 
 from backend.payments.card_balance import ShopView
-from checkout_ui import texts, theme
+from checkout_ui import crashed, texts, theme
 from checkout_ui.balance.state import shop_of, title
 from checkout_ui.build_plugin import BALANCE_ROUTE
 from checkout_ui.hosted_page import (
@@ -39,6 +39,8 @@ async def _serve(request: Request) -> Response:
     style = theme.stylesheet(shop.theme) if shop is not None else ""
     policy = content_security_policy(template.script_hashes, ancestors, style=style)
     text = with_style(_with_first_texts(template.text, shop, language), style)
+    back = shop.return_url or "" if shop is not None else ""
+    text = crashed.served(text, language, back)
     return html_answer(request, text, 404 if shop is None else 200, language, policy)
 
 

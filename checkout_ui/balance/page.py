@@ -9,7 +9,8 @@ from checkout_ui import texts
 from checkout_ui.balance.shown import Held, Language, Movement
 from checkout_ui.balance.state import Balance
 from checkout_ui.card_fields import NO_PASSWORD, NUMBER, PIN
-from checkout_ui.parts import button, field, icon, problem
+from checkout_ui.own_texts import in_own_elements
+from checkout_ui.parts import AS_IS, button, field, icon, problem
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
 """On what `hosted_balance` writes into the prerendered HTML."""
@@ -21,6 +22,7 @@ def words(key: str) -> rx.Var[str]:
     return Balance.t[key]
 
 
+@in_own_elements
 def page() -> rx.Component:
     return rx.fragment(
         _lost_connection(),
@@ -142,7 +144,7 @@ def _shown() -> rx.Component:
     return rx.el.section(
         rx.el.h2(
             rx.el.span(card.masked, aria_hidden="true", class_name="digits"),
-            rx.el.span(words("card.heading"), " ", card.spoken, class_name="sr-only"),
+            rx.el.span(words("card.heading") + " " + card.spoken, class_name="sr-only"),
             id="balance-heading",
             tab_index=-1,
         ),
@@ -156,7 +158,12 @@ def _shown() -> rx.Component:
         ),
         rx.cond(
             card.note != "",
-            rx.el.p(icon("clock"), card.note, id="balance-note", class_name="card-ending"),
+            rx.el.p(
+                icon("clock"),
+                rx.el.span(card.note),
+                id="balance-note",
+                class_name="card-ending",
+            ),
         ),
         rx.el.dl(
             _sum(card.balance, words("balance.on_card"), "balance-on-card"),
@@ -168,8 +175,8 @@ def _shown() -> rx.Component:
             rx.el.ul(rx.foreach(Balance.holds, _held), id="balance-holds", class_name="holds"),
         ),
         rx.el.p(
-            rx.cond(card.expires != "", rx.fragment(card.expires, " · ")),
-            card.as_of,
+            rx.cond(card.expires != "", rx.el.span(card.expires + " · ")),
+            rx.el.span(card.as_of),
             class_name="muted small",
             id="balance-expires",
         ),
@@ -275,10 +282,10 @@ def _footer() -> rx.Component:
         rx.cond(
             Balance.stage != "loading",
             rx.fragment(
-                rx.el.p(icon("lock"), words("balance.private")),
+                rx.el.p(icon("lock"), rx.el.span(words("balance.private"))),
                 rx.el.nav(
                     rx.foreach(Balance.languages, _language),
-                    custom_attrs={"aria-label": words("head.language")},
+                    custom_attrs={**AS_IS, "aria-label": words("head.language")},
                 ),
             ),
         ),

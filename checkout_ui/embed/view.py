@@ -36,7 +36,7 @@ def launcher() -> rx.Component:
             rx.el.h2(words("embed.heading"), id="pop-out-heading", tab_index=-1),
             class_name="step-head",
         ),
-        total(element_id="pop-out-total"),
+        total(element_id="pop-out-total", seen=False),
         rx.el.p(words("embed.lead"), class_name="muted"),
         rx.el.div(
             words("embed.open"),
@@ -65,7 +65,7 @@ def launcher() -> rx.Component:
         ),
         rx.el.a(
             icon("lock"),
-            words("embed.own_page"),
+            rx.el.span(words("embed.own_page")),
             id="pop-out-own-page",
             href="?",
             target="_top",

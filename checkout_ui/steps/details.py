@@ -16,7 +16,7 @@ from backend.sessions.express_callbacks import Asked
 from backend.sessions.view import AddressView
 from checkout_ui import texts
 from checkout_ui.addresses import Field as Part
-from checkout_ui.parts import button, field, field_id, icon, problem, step, words
+from checkout_ui.parts import AS_IS, as_is, button, field, field_id, icon, problem, step, words
 from checkout_ui.shown import Address
 from checkout_ui.state import Checkout
 from checkout_ui.steps.returning import ReturningState
@@ -216,21 +216,22 @@ def _folded() -> rx.Component:
     return rx.el.div(
         icon("check"),
         rx.el.div(
-            rx.cond(contact.name != "", rx.el.p(contact.name, class_name="strong")),
+            rx.cond(
+                contact.name != "", rx.el.p(contact.name, class_name="strong", custom_attrs=AS_IS)
+            ),
             rx.el.p(
-                contact.email,
-                rx.cond(contact.phone_number != "", rx.fragment(" · ", contact.phone_number)),
+                as_is(contact.email),
+                rx.cond(contact.phone_number != "", as_is(" · " + contact.phone_number)),
             ),
             rx.cond(
                 Checkout.asks_address & (address.summary != ""),
-                rx.el.p(address.summary, class_name="muted"),
+                rx.el.p(address.summary, class_name="muted", custom_attrs=AS_IS),
             ),
             rx.cond(
                 Checkout.billing_differs,
                 rx.el.p(
-                    words("details.billing"),
-                    ": ",
-                    Checkout.billing_address.summary,
+                    rx.el.span(words("details.billing") + ": "),
+                    as_is(Checkout.billing_address.summary),
                     class_name="muted",
                 ),
             ),

@@ -15,7 +15,7 @@ from backend import context
 from backend.errors import DiscountRefused
 from backend.sessions.express_callbacks import Asked, ChooseCodes, set_discount_codes
 from checkout_ui import changes
-from checkout_ui.parts import button, field, icon, problem, words
+from checkout_ui.parts import as_is, button, field, icon, problem, words
 from checkout_ui.state import Checkout
 
 _CODE = "discount_code"
@@ -133,7 +133,9 @@ def discount() -> rx.Component:
                 ),
             ),
             rx.el.details(
-                rx.el.summary(words("discount.heading"), icon("chevron"), id="discount-summary"),
+                rx.el.summary(
+                    rx.el.span(words("discount.heading")), icon("chevron"), id="discount-summary"
+                ),
                 _form(),
                 id="discount",
             ),
@@ -148,7 +150,7 @@ def discount() -> rx.Component:
 def _in_use(code: rx.Var[str]) -> rx.Component:
     return rx.el.li(
         icon("check"),
-        rx.el.span(code, class_name="strong"),
+        as_is(code, class_name="strong"),
         button(
             words("discount.remove"),
             Checkout.busy == f"discount {code}",

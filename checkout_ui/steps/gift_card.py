@@ -172,13 +172,13 @@ def _in_use() -> rx.Component:
             rx.el.div(
                 rx.el.p(
                     rx.el.span(card.masked, aria_hidden="true", class_name="digits"),
-                    rx.el.span(words("card.heading"), " ", card.spoken, class_name="sr-only"),
+                    rx.el.span(words("card.heading") + " " + card.spoken, class_name="sr-only"),
                     class_name="strong",
                     id="card-number",
                 ),
                 rx.el.p(
-                    rx.cond(card.preset, words("card.preset"), words("card.active")),
-                    rx.cond(card.expires != "", rx.fragment(" · ", card.expires)),
+                    rx.el.span(rx.cond(card.preset, words("card.preset"), words("card.active"))),
+                    rx.cond(card.expires != "", rx.el.span(" · " + card.expires)),
                     class_name="muted small",
                 ),
                 class_name="grow",
@@ -221,7 +221,12 @@ def _in_use() -> rx.Component:
         rx.cond(card.note != "", rx.el.p(card.note, id="card-note", class_name="small card-note")),
         rx.cond(
             card.ending != "",
-            rx.el.p(icon("clock"), card.ending, id="card-ending", class_name="small card-ending"),
+            rx.el.p(
+                icon("clock"),
+                rx.el.span(card.ending),
+                id="card-ending",
+                class_name="small card-ending",
+            ),
         ),
         rx.cond(card.adjustable, amount()),
         class_name="in-use",

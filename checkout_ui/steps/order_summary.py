@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from checkout_ui.parts import icon, words
+from checkout_ui.parts import as_is, icon, words
+from checkout_ui.seen import ORDER
 from checkout_ui.shown import Line
 from checkout_ui.state import Checkout
 
@@ -31,7 +32,7 @@ def order_summary() -> rx.Component:
                     Checkout.sums.order,
                     id="first-total",
                     class_name="amount summary-total",
-                    custom_attrs={"suppressHydrationWarning": True},
+                    custom_attrs={**ORDER, "suppressHydrationWarning": True},
                 ),
             ),
             rx.el.ul(rx.foreach(Checkout.lines, _line), class_name="lines"),
@@ -59,8 +60,8 @@ def _line(line: rx.Var[Line]) -> rx.Component:
             ),
         ),
         rx.el.span(
-            line.description,
-            rx.cond(line.quantity != "", rx.el.span(" × ", line.quantity, class_name="quantity")),
+            as_is(line.description),
+            rx.cond(line.quantity != "", as_is(" × " + line.quantity, class_name="quantity")),
             rx.cond(line.vat != "", rx.el.span(line.vat, class_name="muted small block")),
         ),
         rx.el.span(line.amount, class_name="amount"),
@@ -75,10 +76,10 @@ def _sums() -> rx.Component:
             sums.shipping != "",
             rx.el.div(
                 rx.el.dt(
-                    words("order.shipping"),
+                    rx.el.span(words("order.shipping")),
                     rx.cond(
                         sums.shipping_title != "",
-                        rx.el.span(sums.shipping_title, class_name="muted small block"),
+                        as_is(sums.shipping_title, class_name="muted small block"),
                     ),
                 ),
                 rx.el.dd(sums.shipping, class_name="amount"),
@@ -86,7 +87,12 @@ def _sums() -> rx.Component:
         ),
         rx.el.div(
             rx.el.dt(words("order.total")),
-            rx.el.dd(sums.order, class_name="amount"),
+            rx.el.dd(
+                sums.order,
+                class_name="amount",
+                # A browser may have translated it by the time React looks at it.
+                custom_attrs={**ORDER, "suppressHydrationWarning": True},
+            ),
             class_name="grand",
         ),
         rx.cond(

@@ -9,7 +9,7 @@ import logging
 from typing import Annotated, Any
 
 import reflex as rx
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from backend import context
 from backend.errors import (
@@ -27,7 +27,8 @@ from backend.payments.pay import PayResult, pay
 from backend.payments.push import phone_to_push_to
 from checkout_ui.parts import button, icon, problem, step, words
 from checkout_ui.payment_options import Option
-from checkout_ui.shown import Consent
+from checkout_ui.seen import TO_PAY, Seen
+from checkout_ui.shown import Consent, PayLabel, Sums
 from checkout_ui.state import Checkout
 from checkout_ui.steps import returning
 from checkout_ui.steps.too_little import too_little, unable
@@ -45,9 +46,9 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     payment_product_type: Annotated[str, StringConstraints(max_length=80)] = ""
-    seen: Annotated[int, Field(ge=0)]
-    """The remaining total that stood on the page (minor units)."""
-    seen_order: Annotated[int, Field(ge=0)]
+    seen: Seen
+    """The remaining total that stood on the page, minor units; None where it cannot be told."""
+    seen_order: Seen
     """And the order's: with a gift card that pays it all, nothing remains whatever it costs."""
 
 
@@ -72,6 +73,8 @@ class PaymentState(Checkout):
                 return
             language, on_phone = self._language, self.on_phone
         try:
+            if form.seen is None or form.seen_order is None:
+                raise SplitChanged("the page does not show one amount")
             async with self:
                 if not await self._consents_given(form_data):
                     self._end()
@@ -95,6 +98,10 @@ class PaymentState(Checkout):
                 self._set(errors={name: self._text("push.number_wrong")})
                 self._move_focus(name)
         except Exception as error:
+            if isinstance(error, SplitChanged):
+                async with self:
+                    # Drawn anew, should what the payer sees have come apart from what we show.
+                    self._set(sums=Sums(), pay_label=PayLabel())
             async with self:
                 await self._not_paid(error)
         else:
@@ -246,7 +253,7 @@ def _form() -> rx.Component:
             sums.nothing_left,
             rx.el.p(
                 icon("check"),
-                rx.cond(Checkout.has_card, words("pay.covered"), words("pay.nothing")),
+                rx.el.span(rx.cond(Checkout.has_card, words("pay.covered"), words("pay.nothing"))),
                 class_name="covered",
                 id="pay-covered",
             ),
@@ -259,17 +266,10 @@ def _form() -> rx.Component:
         unable(),
         rx.foreach(Checkout.consents, _consent),
         returning.remember(),
-        rx.el.input(type="hidden", name="seen", value=sums.to_pay_minor.to_string()),
-        rx.el.input(type="hidden", name="seen_order", value=sums.order_minor.to_string()),
-        button(
-            Checkout.pay_label,
-            Checkout.busy == "pay",
-            words("pay.busy"),
-            type="submit",
-            id="pay-button",
-            class_name="primary",
-            disabled=~Checkout.payable,
-        ),
+        # assets/first.js fills them in as the form is sent, from what is on the page then.
+        rx.el.input(type="hidden", name="seen"),
+        rx.el.input(type="hidden", name="seen_order"),
+        _pay_button(),
         rx.cond(
             sums.nothing_left,
             rx.fragment(),
@@ -279,6 +279,26 @@ def _form() -> rx.Component:
         method="post",
         no_validate=True,
         on_submit=PaymentState.press_pay,
+    )
+
+
+def _pay_button() -> rx.Component:
+    label = Checkout.pay_label
+    return button(
+        rx.el.span(
+            rx.cond(label.before != "", rx.el.span(label.before)),
+            rx.cond(
+                label.amount != "",
+                rx.el.span(label.amount, class_name="amount", custom_attrs=TO_PAY),
+            ),
+            rx.cond(label.after != "", rx.el.span(label.after)),
+        ),
+        Checkout.busy == "pay",
+        words("pay.busy"),
+        type="submit",
+        id="pay-button",
+        class_name="primary",
+        disabled=~Checkout.payable,
     )
 
 
@@ -292,7 +312,7 @@ def _options() -> rx.Component:
         rx.cond(
             Checkout.more_options.length() > 0,
             rx.el.details(
-                rx.el.summary(Checkout.more_label, icon("chevron")),
+                rx.el.summary(rx.el.span(Checkout.more_label), icon("chevron")),
                 rx.el.div(rx.foreach(Checkout.more_options, _option), class_name="choices"),
                 id="more-options",
                 class_name="more",
@@ -315,7 +335,11 @@ def _choice(option: rx.Var[Option], **props: Any) -> rx.Component:
     return rx.el.label(
         rx.el.input(type="radio", name="payment_product_type", value=option.type, **props),
         rx.el.span(
-            rx.el.span(option.title, class_name="strong block"),
+            rx.el.span(
+                option.title,
+                class_name="strong block",
+                custom_attrs={"translate": rx.cond(option.is_name, "no", "yes")},
+            ),
             rx.cond(option.note != "", rx.el.span(option.note, class_name="muted small block")),
         ),
         rx.el.span(rx.foreach(option.marks, _mark), class_name="marks"),

@@ -121,7 +121,7 @@ def _code() -> rx.Component:
         rx.el.div(
             rx.el.h2(words("phone.heading"), id="phone-heading", class_name="sr-only"),
             rx.el.p(words("phone.scan"), id="phone-scan", class_name="strong", tab_index=-1),
-            rx.el.p(words("phone.how"), " ", known.lifetime, class_name="muted small"),
+            rx.el.p(words("phone.how") + " " + known.lifetime, class_name="muted small"),
             rx.el.div(
                 rx.el.label(words("phone.link"), html_for="phone-link"),
                 rx.el.input(
@@ -204,7 +204,7 @@ def followed_steps() -> rx.Component:
         rx.cond(Checkout.has_card, _step("phone.step_card", rx.Var.create(True))),
         rx.el.li(
             icon("clock"),
-            words("phone.step_pay"),
+            rx.el.span(words("phone.step_pay")),
             rx.el.span(
                 rx.cond(
                     Checkout.stage == "paying",
@@ -221,7 +221,7 @@ def followed_steps() -> rx.Component:
 def _step(key: str, done: rx.Var[bool]) -> rx.Component:
     return rx.el.li(
         rx.cond(done, icon("check"), icon("clock")),
-        words(key),
+        rx.el.span(words(key)),
         rx.el.span(
             rx.cond(done, words("phone.step_done"), words("phone.step_not_yet")),
             class_name="muted small",

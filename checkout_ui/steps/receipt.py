@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import reflex as rx
 
 from backend.receipts.written import Row
-from checkout_ui.parts import icon, words
+from checkout_ui.parts import AS_IS, icon, words
 from checkout_ui.state import Checkout
 
 
@@ -24,7 +26,7 @@ def receipt() -> rx.Component:
             rx.el.dl(rx.foreach(r.facts, _fact), class_name="facts"),
             rx.el.h3(r.lines_heading),
             rx.el.dl(
-                rx.foreach(r.lines, _amount),
+                rx.foreach(r.lines, _line),
                 rx.foreach(r.sums, _amount),
                 _sum(r.total, "grand"),
                 rx.cond(
@@ -68,6 +70,11 @@ def _fact(row: rx.Var[Row]) -> rx.Component:
     return rx.el.div(rx.el.dt(row.label), rx.el.dd(row.value), key=row.label)
 
 
+def _line(row: rx.Var[Row], place: rx.Var[int]) -> rx.Component:
+    """What was bought is called as the shop calls it."""
+    return rx.el.div(*_label_and_value(row, custom_attrs=AS_IS), key=place)
+
+
 def _amount(row: rx.Var[Row], place: rx.Var[int]) -> rx.Component:
     return rx.el.div(*_label_and_value(row), key=place)
 
@@ -76,7 +83,7 @@ def _sum(row: rx.Var[Row], class_name: str) -> rx.Component:
     return rx.el.div(*_label_and_value(row), class_name=class_name)
 
 
-def _label_and_value(row: rx.Var[Row]) -> tuple[rx.Component, rx.Component]:
+def _label_and_value(row: rx.Var[Row], **props: Any) -> tuple[rx.Component, rx.Component]:
     return (
         rx.el.dt(
             rx.cond(
@@ -85,9 +92,10 @@ def _label_and_value(row: rx.Var[Row]) -> tuple[rx.Component, rx.Component]:
                     rx.el.span(row.label, custom_attrs={"aria-hidden": "true"}),
                     rx.el.span(row.spoken, class_name="sr-only"),
                 ),
-                row.label,
+                rx.el.span(row.label),
             ),
             rx.cond(row.note != "", rx.el.span(row.note, class_name="muted small block")),
+            **props,
         ),
         rx.el.dd(row.value, class_name="amount"),
     )

@@ -134,8 +134,7 @@ def _reference() -> rx.Component:
     return rx.cond(
         Checkout.transaction_id != "",
         rx.el.p(
-            words("paid.reference"),
-            ": ",
+            rx.el.span(words("paid.reference") + ": "),
             rx.el.span(Checkout.transaction_id, class_name="digits"),
             class_name="muted small",
         ),

@@ -194,7 +194,7 @@ def welcome() -> rx.Component:
                     _offer(),
                 ),
                 rx.el.details(
-                    rx.el.summary(words("returning.before"), icon("chevron")),
+                    rx.el.summary(rx.el.span(words("returning.before")), icon("chevron")),
                     _offer(),
                 ),
             ),
@@ -210,20 +210,17 @@ def _offer() -> rx.Component:
         rx.cond(
             ReturningState.code_sent,
             rx.fragment(
-                rx.el.p(
+                _with_number(
                     rx.cond(
                         ReturningState.recognised,
                         words("returning.on_its_way"),
                         words("returning.sent_to"),
                     ),
-                    " ",
-                    _number(),
-                    ". ",
-                    words("returning.good"),
+                    " " + words("returning.good"),
                 ),
                 _form(),
             ),
-            rx.el.p(words("returning.lead"), " ", _number(), "."),
+            _with_number(words("returning.lead")),
         ),
         rx.el.div(
             button(
@@ -252,8 +249,13 @@ def _offer() -> rx.Component:
     )
 
 
-def _number() -> rx.Component:
-    return rx.el.span(ReturningState.masked, class_name="strong digits")
+def _with_number(before: rx.Var[str], after: rx.Var[str] | str = "") -> rx.Component:
+    """A sentence that ends with the number, and what follows it."""
+    return rx.el.p(
+        rx.el.span(before + " "),
+        rx.el.span(ReturningState.masked, class_name="strong digits"),
+        rx.el.span("." + after),
+    )
 
 
 def _form() -> rx.Component:

@@ -25,7 +25,7 @@ def scan() -> rx.Component:
     return rx.el.div(
         rx.el.button(
             icon("scan"),
-            words("page.scan"),
+            rx.el.span(words("page.scan")),
             type="button",
             id="scan",
             class_name="quiet",

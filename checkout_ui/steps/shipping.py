@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reflex as rx
 
-from checkout_ui.parts import step, words
+from checkout_ui.parts import as_is, step, words
 from checkout_ui.shown import Shipping
 from checkout_ui.state import Checkout
 from checkout_ui.steps.details import DetailsState
@@ -39,10 +39,10 @@ def _shipping_option(option: rx.Var[Shipping]) -> rx.Component:
             custom_attrs={"data-checked": rx.cond(option.selected, "true", "false")},
         ),
         rx.el.span(
-            rx.el.span(option.title, class_name="strong block"),
+            as_is(option.title, class_name="strong block"),
             rx.cond(
                 option.description != "",
-                rx.el.span(option.description, class_name="muted small block"),
+                as_is(option.description, class_name="muted small block"),
             ),
         ),
         rx.el.span(option.amount, class_name="amount"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import reflex as rx
 
 from checkout_ui.parts import words
+from checkout_ui.seen import ORDER, TO_PAY
 from checkout_ui.state import Checkout
 
 
-def total(element_id: str = "total") -> rx.Component:
-    """The sums, also where they stand a second time under another id."""
+def total(element_id: str = "total", *, seen: bool = True) -> rx.Component:
+    """The sums, also where they stand a second time under another id; `seen` when Pay is pressed
+    beneath them."""
     sums = Checkout.sums
     return rx.el.dl(
         rx.cond(
@@ -17,7 +19,12 @@ def total(element_id: str = "total") -> rx.Component:
             rx.fragment(
                 rx.el.div(
                     rx.el.dt(words("total.order")),
-                    rx.el.dd(sums.order, class_name="amount", id=f"{element_id}-order"),
+                    rx.el.dd(
+                        sums.order,
+                        class_name="amount",
+                        id=f"{element_id}-order",
+                        custom_attrs=ORDER if seen else {},
+                    ),
                 ),
                 rx.el.div(
                     rx.el.dt(words("total.card")),
@@ -27,7 +34,12 @@ def total(element_id: str = "total") -> rx.Component:
         ),
         rx.el.div(
             rx.el.dt(words("total.to_pay")),
-            rx.el.dd(sums.to_pay, class_name="amount", id=f"{element_id}-to-pay"),
+            rx.el.dd(
+                sums.to_pay,
+                class_name="amount",
+                id=f"{element_id}-to-pay",
+                custom_attrs=TO_PAY if seen else {},
+            ),
             class_name="grand",
         ),
         class_name="sums total",

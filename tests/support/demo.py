@@ -66,8 +66,12 @@ def _free_base_port() -> int:
 class Demo:
     """`gavekort demo`, which can be stopped and started again on the same ports and directory."""
 
-    def __init__(self, repository: Path, directory: Path, log: Path | None = None) -> None:
-        """`log`: where its standard error goes, else where ours does."""
+    def __init__(
+        self, repository: Path, directory: Path, log: Path | None = None, **environment: str
+    ) -> None:
+        """`log`: where its standard error goes, else where ours does. `environment`: settings of
+        the checkout that are not the demo's."""
+        self._environment = environment
         self._repository = repository
         self._directory = directory
         self._log = log
@@ -104,7 +108,11 @@ class Demo:
                 [*command, "--port", str(self._port), "--data-dir", str(self._directory)],
                 cwd=self._repository,
                 # A test's own limits win.
-                env={"GAVEKORT_LIMITS": json.dumps(ONE_PAYER), **os.environ},
+                env={
+                    "GAVEKORT_LIMITS": json.dumps(ONE_PAYER),
+                    **os.environ,
+                    **self._environment,
+                },
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
@@ -125,6 +133,12 @@ class Demo:
                 self._process.kill()
                 self._process.wait(5)
             self._process = None
+
+    @property
+    def process_id(self) -> int:
+        """Of the program that starts and watches the others."""
+        assert self._process is not None
+        return self._process.pid
 
     def acquirer_settings(self, **settings: Any) -> None:
         """E.g. `late_seconds`: when a bank that did not answer in time answers after all."""

@@ -85,8 +85,33 @@ def find_binaries() -> Path:
     raise RuntimeError("no PostgreSQL server found; on Debian: apt-get install postgresql")
 
 
+class StoppableServer:
+    """A server of its own, which a test takes away and brings back, on the same port."""
+
+    def __init__(self, start: Callable[[], subprocess.Popen[bytes]], port: int, log: Path) -> None:
+        self._start, self._port, self._log = start, port, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> PostgresServer:
+        self._process = self._start()
+        version = _wait_until_up(self._process, self._port, self._log)
+        return PostgresServer("127.0.0.1", self._port, version)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            _stop(self._process)
+            self._process = None
+
+
 @contextmanager
 def running_server() -> Iterator[PostgresServer]:
+    with stoppable_server() as server:
+        yield server.start()
+
+
+@contextmanager
+def stoppable_server() -> Iterator[StoppableServer]:
+    """Not started yet."""
     binaries = find_binaries()
     account = _account()
     # Not pytest's own temporary directory: only we may enter that one.
@@ -100,13 +125,16 @@ def running_server() -> Iterator[PostgresServer]:
         data = home / "data"
         _initialize(binaries, data, account)
         port = _free_port()
-        with log.open("ab") as output:
-            process = _start(binaries, data, port, account, output.fileno())
+
+        def start() -> subprocess.Popen[bytes]:
+            with log.open("ab") as output:
+                return _start(binaries, data, port, account, output.fileno())
+
+        server = StoppableServer(start, port, log)
         try:
-            version = _wait_until_up(process, port, log)
-            yield PostgresServer("127.0.0.1", port, version)
+            yield server
         finally:
-            _stop(process)
+            server.stop()
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -26,6 +26,7 @@ from checkout_ui.build_plugin import (
     one_task_each,
     react_dom_apart,
     to_own_origin,
+    with_last_resort,
 )
 
 SERVE = """
@@ -113,8 +114,8 @@ def test_the_places_that_tell_of_clients_are_there() -> None:
         assert any(f"def {place}(" in source for source in sources), (name, place)
 
 
-def test_the_overlay_that_we_take_out_has_this_key() -> None:
-    assert (5, "Overlay") in rx.App().app_wraps
+def test_the_wraps_that_we_take_out_or_replace_have_these_keys() -> None:
+    assert {(5, "Overlay"), (55, "ErrorBoundary")} <= set(rx.App().app_wraps)
 
 
 def test_router_configuration_is_json_after_export_default(built_frontend: Path) -> None:
@@ -174,6 +175,22 @@ def test_react_dom_is_a_chunk_of_its_own(built_frontend: Path) -> None:
     assert chunk.stat().st_size > 100_000
     with pytest.raises(RuntimeError, match="does not split the code"):
         react_dom_apart("export default {}")
+
+
+def test_the_pages_root_has_our_error_page(repository: Path, built_frontend: Path) -> None:
+    """React Router looks for this export; without it, it shows a stack trace."""
+    assert built_frontend.is_dir()
+    root = (repository / ".web" / "app" / "root.jsx").read_text(encoding="utf-8")
+    assert root.count("export function ErrorBoundary()") == 1
+    assert with_last_resort(root) == root
+    chunks = [file.read_text(encoding="utf-8") for file in built_frontend.rglob("*.js")]
+    assert sum("crash.heading" in chunk and "if-it-fails" in chunk for chunk in chunks) == 1
+    # Reflex's own error page is not there at all.
+    reflexs = "An error occurred while rendering this page"
+    assert [chunk for chunk in chunks if reflexs in chunk] == []
+    for other in ("export function Layout({children}) {} function ErrorBoundary() {}", "nothing"):
+        with pytest.raises(RuntimeError, match="is not what it was"):
+            with_last_resort(other)
 
 
 def test_a_build_without_anything_to_patch_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
+// What has to be there before Reflex's own scripts: put into the document itself.
+
 // Where the payer has blocked storage (with all cookies, and in a frame with those of others) every
-// access throws, and Reflex's page with it. Put into the document, before Reflex's own scripts.
+// access throws, and Reflex's page with it.
 for (const name of ["sessionStorage", "localStorage"]) {
   try {
     window[name].getItem("");
@@ -16,3 +18,17 @@ for (const name of ["sessionStorage", "localStorage"]) {
     Object.defineProperty(window, name, { value: storage, configurable: true });
   }
 }
+
+// What the payer sees as they press Pay goes with it (checkout_ui/seen.py): read from the page, and
+// before anything else hears of the press.
+addEventListener(
+  "submit",
+  ({ target }) => {
+    for (const name of ["seen", "seen_order"]) {
+      const field = target.elements.namedItem(name);
+      const shown = document.querySelectorAll(`[data-seen="${name}"]`);
+      if (field) field.value = [...shown].map((element) => element.textContent).join("|");
+    }
+  },
+  true,
+);

@@ -1,0 +1,101 @@
+"""Every state of a page that is being translated, and every press in it.
+
+From each state everything is pressed that can be. As long as a press leaves the page in the state
+it was in, the next one follows; otherwise the state is made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+from playwright.sync_api import Error, Page, expect
+
+from tests.support.callback_server import CallbackServer
+from tests.support.demo import Demo, Merchant, Shop
+from tests.support.payer import Payer
+from tests.support.states import STATES, Scene
+from tests.support.translation import is_as_it_should, translate
+
+NewPayer = Callable[..., Payer]
+
+WITHOUT_REACT = {"loading", "a script failed to load", "form page"}
+"""Nothing is there to press, and nothing to come apart."""
+
+_PRESSED = """() => {
+  const can = "main :is(button, summary, input[type=radio], input[type=checkbox]), #language";
+  const found = [...document.querySelectorAll(can)].filter(
+    (one) => one.checkVisibility() && !one.matches(":disabled") && one.id !== "scan");
+  const name = (one) => one.id ? `[id="${one.id}"]`
+    : one.name ? `input[name="${one.name}"][value="${one.value}"]`
+    : one.closest("[id]") ? `[id="${one.closest("[id]").id}"] ${one.localName}` : "";
+  return [...new Set(found.map(name))].filter(Boolean);
+}"""
+_LOOK = """() => [
+  document.querySelector("main")?.dataset.stage,
+  ...[...document.querySelectorAll("main [id]")].filter((one) => one.checkVisibility()),
+].map((one) => one?.id ?? one).join(" ")"""
+
+
+@pytest.fixture
+def callbacks() -> Iterator[CallbackServer]:
+    with CallbackServer().running() as server:
+        yield server
+
+
+def press(page: Page, selector: str) -> None:
+    one = page.locator(selector).first
+    if selector == '[id="language"]':
+        one.select_option("sv" if one.input_value() != "sv" else "nb")
+    else:
+        # Also what takes no press just now.
+        one.click(timeout=5000, force=True)
+
+
+def is_still_ours(page: Page, demo: Demo) -> bool:
+    """False once the press has led away: to the provider, or to the shop."""
+    return page.url.startswith(demo.base_url) and page.locator("main[data-stage]").count() == 1
+
+
+def after_a_press(payer: Payer, demo: Demo) -> None:
+    """Wait for what was asked for, then look."""
+    with suppress(Error):  # the page may be left meanwhile
+        if is_still_ours(payer.page, demo):
+            expect(payer["[aria-busy=true]"]).to_have_count(0, timeout=15000)
+    with suppress(Error):
+        if is_still_ours(payer.page, demo):
+            expect(payer["#crashed"]).to_have_count(0)
+            is_as_it_should(payer.page)
+
+
+@pytest.mark.parametrize("state", [name for name in STATES if name not in WITHOUT_REACT])
+def test_every_press_in_every_state(
+    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer,
+    state: str,
+) -> None:  # fmt: skip
+    def reach() -> Payer:
+        made = new_payer(reduced_motion="reduce")
+        translate(made.page, harsh=True)
+        STATES[state](Scene(made, merchant, demo, shop, callbacks, "nb"))
+        is_as_it_should(made.page)
+        return made
+
+    payer = reach()
+    wanted: list[str] = payer.page.evaluate(_PRESSED)
+    assert '[id="language"]' in wanted
+    known = payer.page.evaluate(_LOOK)
+    pressed = []
+    for selector in wanted:
+        same = is_still_ours(payer.page, demo) and payer.page.evaluate(_LOOK) == known
+        if not same:
+            payer.forgive("net::ERR_|status of 5")
+            payer.page.context.close()
+            payer = reach()
+        press(payer.page, selector)
+        after_a_press(payer, demo)
+        assert payer["#crashed"].count() == 0, (state, selector)
+        pressed.append(selector)
+    assert pressed == wanted
+    # Its connection was taken away from it, or its provider.
+    payer.forgive("net::ERR_|status of 5")
