@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.demo import Demo, Merchant, Shop
+from tests.support.host import HostPage, HostServer
 from tests.support.orders import RICH
 from tests.support.payer import Payer, written
 from tests.support.translation import is_as_it_should, translate
@@ -148,6 +149,26 @@ def test_the_balance_page(translated: Payer, merchant: Merchant, demo: Demo) -> 
     payer["#balance-done"].click()
     payer.stage("ask")
     is_as_it_should(payer.page)
+
+
+def test_in_a_shops_frame(
+    translated: Payer, demo: Demo, merchant: Merchant, host: HostServer, embeddable: str
+) -> None:
+    """The shop raises the order while its page embeds us."""
+    session, card = merchant.session(profile_id=embeddable), merchant.card(100000)
+    page = HostPage(translated.page, demo, session["id"], host.origin)
+    page.embed()
+    frame = translated.page.frames[1]
+    is_as_it_should(frame)
+    page.give_details()
+    page.add_card(card)
+    is_as_it_should(frame)
+    merchant.change(session, 50000, without_lock=True)
+    expect(frame.locator("#total-order")).to_contain_text(written("500,00 kr"))
+    is_as_it_should(frame)
+    frame.click("#pay-button")
+    assert page.event("onPayment")["transaction_id"]
+    assert merchant.balance(card) == (50000, 50000)
 
 
 def test_what_must_not_be_translated_is_marked(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Frame, Page
 
 _SCRIPT = """
 (harsh) => {
@@ -77,13 +77,13 @@ _SCRIPT = """
 
 
 def translate(page: Page, *, harsh: bool = False) -> None:
-    """From now on, and of every page that comes in this tab."""
+    """From now on, and of every page that comes in this tab and in its frames."""
     call = f"({_SCRIPT})({str(harsh).lower()})"
     page.add_init_script(call)
     page.evaluate(call)
 
 
-def is_as_it_should(page: Page) -> None:
+def is_as_it_should(page: Page | Frame) -> None:
     """What is shown is what React has last been told to show, and no text shares an element."""
     found: dict[str, Any] = page.evaluate(
         "() => ({ stale: translated.stale(), shared: translated.shared(),"
