@@ -18,7 +18,7 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import case, update
+from sqlalchemy import and_, case, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -27,6 +27,8 @@ from backend.limits.tables import LimitUse
 
 log = logging.getLogger(__name__)
 
+CLOCK_SLACK = 60.0
+"""Seconds by which the clocks of two machines may differ, beside a rule's own window."""
 MOST_KEYS = 50_000
 """In the memory of one process, some 10 MB."""
 
@@ -42,9 +44,19 @@ class Ask:
     window: float
     count: int
 
+    @property
+    def latest(self) -> float:
+        """Return the latest moment at which an amount can be whole.
+
+        A later one was written before the clock was set back, and counts for nothing: it would
+        refuse everybody until then. Clocks of several machines may differ by less than this.
+        """
+        return self.now + 2 * self.window + CLOCK_SLACK
+
     def after(self, whole_at: float) -> float:
         """Return when the amount is whole once these are taken."""
-        return max(whole_at, self.now) + self.count * self.gap
+        used = whole_at if whole_at <= self.latest else 0.0
+        return max(used, self.now) + self.count * self.gap
 
     def wait(self, whole_at: float) -> float:
         """Return the seconds until they can be taken; 0 or less where they can be now."""
@@ -95,6 +107,7 @@ class MemoryStore:
 _TAKE = """
 local whole, now, take, window = tonumber(redis.call('GET', KEYS[1]) or '0'), tonumber(ARGV[1]),
     tonumber(ARGV[2]), tonumber(ARGV[3])
+if whole > tonumber(ARGV[5]) then whole = 0 end
 local after = math.max(whole, now) + take
 local wait = after - now - window - 0.001
 if wait > 0 then return string.format('%.6f', wait) end
@@ -130,13 +143,13 @@ class RedisStore:
         self.failures = 0
 
     async def take(self, ask: Ask) -> float:
-        if ask.now < self._asked_again_at:
+        if self._is_paused(ask.now):
             return await self._instead.take(ask)
         kept = int((ask.window + ask.count * ask.gap) * 1000) + 1000
         try:
             taken = await self._take(
                 keys=[_PREFIX + ask.key],
-                args=[repr(ask.now), ask.count * ask.gap, ask.window, kept],
+                args=[repr(ask.now), ask.count * ask.gap, ask.window, kept, repr(ask.latest)],
             )
         except (RedisError, OSError) as error:
             self._pause(ask.now, error)
@@ -144,13 +157,17 @@ class RedisStore:
         return float(taken)
 
     async def give_back(self, ask: Ask) -> None:
-        if ask.now < self._asked_again_at:
+        if self._is_paused(ask.now):
             return await self._instead.give_back(ask)
         try:
             await self._give(keys=[_PREFIX + ask.key], args=[ask.count * ask.gap])
         except (RedisError, OSError) as error:
             self._pause(ask.now, error)
         return None
+
+    def _is_paused(self, now: float) -> bool:
+        # A pause that lies further ahead was written before the clock was set back.
+        return now < self._asked_again_at <= now + REDIS_PAUSE
 
     def _pause(self, now: float, error: Exception) -> None:
         self.failures += 1
@@ -168,7 +185,8 @@ async def take_in(db: AsyncSession, ask: Ask) -> float:
     dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
     whole_at = col(LimitUse.whole_at)
     taken = ask.count * ask.gap
-    after = case((whole_at > ask.now, whole_at), else_=ask.now) + taken
+    is_used = and_(whole_at > ask.now, whole_at <= ask.latest)
+    after = case((is_used, whole_at), else_=ask.now) + taken
     insert = dialect.insert(LimitUse).values(key=ask.key, whole_at=ask.now + taken)
     query = insert.on_conflict_do_update(
         index_elements=["key"],

@@ -86,6 +86,21 @@ async def test_an_amount_at_once_and_then_evenly(
     assert ctx.limiter.allowed[rule.name] == 12
 
 
+async def test_a_clock_that_was_set_back_locks_nobody_out(
+    kept: tuple[Backend, Rule], clock: SteppedClock
+) -> None:
+    """A clock that is hours ahead is mended one day. What was counted ahead of it counts no more,
+    but clocks of two machines that differ by some seconds give nobody more than the amount."""
+    ctx, rule = kept
+    clock.advance(timedelta(hours=3))
+    assert await refused(ctx, rule, "a", count=5) == 0
+    clock.advance(timedelta(hours=-3))
+    assert await refused(ctx, rule, "a", count=5) == 0
+    assert await refused(ctx, rule, "a") == 10
+    clock.advance(timedelta(seconds=-30))
+    assert await refused(ctx, rule, "a") == 40
+
+
 async def test_more_than_one_at_once_and_what_is_given_back(kept: tuple[Backend, Rule]) -> None:
     ctx, rule = kept
     assert await refused(ctx, rule, "a", count=3) == 0
