@@ -1,6 +1,6 @@
 """`make bench`: figures of this machine, from a demo of its own. Nothing is judged here.
 
-python -m tests.bench [--only page|sessions|payments|card-check|slow-clients] [--quick]
+python -m tests.bench [--only page|sessions|payments|card-check|slow-clients] [--quick|--smoke]
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ from tests.bench.figures import heading, line
 from tests.bench.merchant import Merchant
 from tests.bench.page import page_figures
 from tests.bench.running import running_demo
+from tests.bench.size import Size
 from tests.bench.slow_clients import slow_client_figures
+
+PARTS = ("page", "slow-clients", "sessions", "payments", "card-check")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument(
-        "--only", choices=("page", "sessions", "payments", "card-check", "slow-clients")
-    )
-    parser.add_argument("--quick", action="store_true", help="fewer runs, rougher figures")
+    parser.add_argument("--only", choices=PARTS)
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="fewer runs, rougher figures")
+    sizes.add_argument("--smoke", action="store_true", help="only whether it runs: for the tests")
     options = parser.parse_args()
+    size = Size.SMOKE if options.smoke else Size.QUICK if options.quick else Size.FULL
     heading("Machine")
     line("processors, system", f"{os.cpu_count()}, {platform.system()} {platform.machine()}")
     line("Python", platform.python_version())
@@ -34,16 +38,16 @@ def main() -> None:
     with running_demo() as facts:
         rates: dict[str, float] = {}
         if options.only in (None, "page"):
-            _page(facts, options.quick)
+            _page(facts, size)
         if options.only in (None, "slow-clients"):
             pages, _, _ = asyncio.run(_prepare(facts))
-            slow_client_figures(iter(pages), quick=options.quick)
+            slow_client_figures(iter(pages), size=size)
         if options.only in (None, "sessions"):
-            rates["sessions"] = asyncio.run(api.sessions(facts, quick=options.quick))
+            rates["sessions"] = asyncio.run(api.sessions(facts, size=size))
         if options.only in (None, "payments"):
-            rates["payments"] = asyncio.run(api.payments(facts, quick=options.quick))
+            rates["payments"] = asyncio.run(api.payments(facts, size=size))
         if options.only in (None, "card-check"):
-            card_check(facts, quick=options.quick)
+            card_check(facts, size=size)
         if len(rates) == 2:
             line("one payment costs", f"{rates['sessions'] / rates['payments']:.1f} sessions")
 
@@ -62,9 +66,9 @@ async def _prepare(facts: dict[str, Any]) -> tuple[list[str], list[str], tuple[s
         await merchant.close()
 
 
-def _page(facts: dict[str, Any], quick: bool) -> None:
+def _page(facts: dict[str, Any], size: Size) -> None:
     pages, with_shipping, card = asyncio.run(_prepare(facts))
-    page_figures(iter(pages), iter(with_shipping), card, quick=quick)
+    page_figures(iter(pages), iter(with_shipping), card, size=size)
 
 
 if __name__ == "__main__":

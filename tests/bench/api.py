@@ -12,6 +12,7 @@ import httpx
 from tests.bench.figures import heading, line, milliseconds
 from tests.bench.merchant import Merchant
 from tests.bench.payer import pay
+from tests.bench.size import Size
 
 Work = Callable[[int], Awaitable[object]]
 
@@ -32,7 +33,7 @@ async def _at_once(workers: int, count: int, work: Work) -> tuple[float, list[fl
     return count / (time.perf_counter() - begin), took
 
 
-async def sessions(facts: dict[str, Any], *, quick: bool) -> float:
+async def sessions(facts: dict[str, Any], *, size: Size) -> float:
     """Prints; gives back the best rate."""
     heading("Sessions created (POST /v1/sessions-profile)")
     best = 0.0
@@ -40,7 +41,7 @@ async def sessions(facts: dict[str, Any], *, quick: bool) -> float:
         merchant = Merchant(facts, workers)
         try:
             await merchant.sign_in()
-            count = (40 if quick else 300) * (1 if workers == 1 else 2)
+            count = size.pick(300, 40, 2) * (1 if workers == 1 else 2)
 
             async def ask(_: int, merchant: Merchant = merchant) -> None:
                 await merchant.create_session()
@@ -59,12 +60,12 @@ async def sessions(facts: dict[str, Any], *, quick: bool) -> float:
     return best
 
 
-async def payments(facts: dict[str, Any], *, quick: bool) -> float:
+async def payments(facts: dict[str, Any], *, size: Size) -> float:
     """Gift card 100.00, the rest of 400.00 at the acquirer. Prints; gives back the best rate."""
     heading("Whole payments (session, details, gift card with PIN, acquirer, authorized)")
     best = 0.0
     for workers in (1, 4, 8):
-        count = (8 if quick else 40) * (1 if workers == 1 else 2)
+        count = size.pick(40, 8, 1) * (1 if workers == 1 else 2)
         merchant = Merchant(facts, 4 * workers)
         try:
             await merchant.sign_in()

@@ -17,6 +17,7 @@ import httpx
 from tests.bench.figures import heading, line, milliseconds
 from tests.bench.merchant import Merchant
 from tests.bench.running import REPOSITORY
+from tests.bench.size import Size
 
 CONNECTIONS = 40
 STRANGER, PAYER = "127.0.0.3", "127.0.0.2"
@@ -24,10 +25,10 @@ STRANGER, PAYER = "127.0.0.3", "127.0.0.2"
 _SECONDS_TO_SETTLE = 2.0
 
 
-def card_check(facts: dict[str, Any], *, quick: bool) -> float:
+def card_check(facts: dict[str, Any], *, size: Size) -> float:
     """Print the figures; return how many times as long the check takes beside the flood."""
     heading(f"A payer's card check, alone and beside {CONNECTIONS} connections of wrong PINs")
-    count = 30 if quick else 150
+    count = size.pick(150, 30, 3)
     prepared = asyncio.run(_prepare(facts, 2 * count + 1))
     asyncio.run(_checks(facts, prepared[:1]))  # connections and caches are warm
     alone = asyncio.run(_checks(facts, prepared[1 : count + 1]))

@@ -15,6 +15,7 @@ from tests.bench import dropin
 from tests.bench.clicks import click_figures
 from tests.bench.cold import Load, load_once
 from tests.bench.figures import heading, line
+from tests.bench.size import Size
 from tests.support.browser import chromium_arguments, find_chromium
 
 WORKS = """
@@ -38,7 +39,7 @@ _ROWS: tuple[tuple[str, str, Callable[[Load], float]], ...] = (
 
 def page_figures(
     urls: Iterator[str], with_shipping: Iterator[str], card: tuple[str, str],
-    *, quick: bool,
+    *, size: Size,
 ) -> None:  # fmt: skip
     """`urls` and `with_shipping` each give pages of fresh sessions, the latter's with two
     shipping options; `card` is number and PIN of a gift card smaller than the order."""
@@ -47,10 +48,10 @@ def page_figures(
         browser = playwright.chromium.launch(
             executable_path=find_chromium(), args=chromium_arguments()
         )
-        _compare(browser, urls, theirs, throttled=False, times=3 if quick else 9)
-        _compare(browser, urls, theirs, throttled=True, times=3 if quick else 7)
+        _compare(browser, urls, theirs, throttled=False, times=size.pick(9, 3))
+        _compare(browser, urls, theirs, throttled=True, times=size.pick(7, 3))
         for throttled in (False, True):
-            times = 4 if quick else 20
+            times = size.pick(20, 4)
             click_figures(browser, next(with_shipping), card, throttled=throttled, times=times)
         browser.close()
 

@@ -15,15 +15,16 @@ from tests.bench.cold import load_once
 from tests.bench.crowd import crowd
 from tests.bench.figures import heading, line
 from tests.bench.page import WORKS
+from tests.bench.size import Size
 from tests.support.browser import chromium_arguments, find_chromium
 
 HALF_REQUESTS, SOCKETS = 500, 400
 _EACH = 2
 
 
-def slow_client_figures(urls: Iterator[str], *, quick: bool) -> None:
+def slow_client_figures(urls: Iterator[str], *, size: Size) -> None:
     """`urls` gives pages of fresh sessions: four for every round, and one to warm up."""
-    times = 2 if quick else 7
+    times = size.pick(7, 2)
     alone: list[float] = []
     beside: list[float] = []
     held: list[dict[str, int]] = []
