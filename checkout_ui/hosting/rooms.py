@@ -18,7 +18,7 @@ _OURS = ("/", "/embedResult/", "/embedResult")
 _METHODS = ("GET", "HEAD", "POST")
 """Any other is an API client's mistake, and is told so in the API's own shape."""
 _DOCUMENTS = ("/docs", "/openapi.json")
-_FRAMEWORK = ("/_event/", "/ping", "/_health")
+_FRAMEWORK = ("/_event", "/ping", "/_health")
 _BUILT = re.compile(r"/assets/[A-Za-z0-9_.\-~$]+")
 
 
@@ -48,7 +48,9 @@ class _Rooms:
             return self._balance
         if path.startswith(("/v1/", "/docs/", "/.well-known/")) or path in _DOCUMENTS:
             return self._api
-        if path in _FRAMEWORK or path in self._files or _BUILT.fullmatch(path):
+        # Whatever stands below the event socket's address is refused by the gate.
+        is_socket = path.startswith("/_event/")
+        if is_socket or path in _FRAMEWORK or path in self._files or _BUILT.fullmatch(path):
             return self._reflex
         return _no_such_page
 

@@ -21,5 +21,7 @@ def served(
     folder = tmp_path_factory.mktemp("served")
     quick = {"header_timeout": "1", "body_timeout": "1", "slowest_rate": "100000"}
     quick |= {"connections_per_source": "200"}
+    # What a session may grow to is met before how fast it may be changed.
+    quick |= {"limits": '{"payer.changes": "100000/60"}'}
     with serving(repository, folder, **quick) as running:
         yield running

@@ -51,7 +51,7 @@ def page_figures(
         _compare(browser, urls, theirs, throttled=False, times=size.pick(9, 3))
         _compare(browser, urls, theirs, throttled=True, times=size.pick(7, 3))
         for throttled in (False, True):
-            times = size.pick(20, 4)
+            times = size.pick(20, 4, 2)
             click_figures(browser, next(with_shipping), card, throttled=throttled, times=times)
         browser.close()
 
