@@ -300,7 +300,7 @@ async def test_a_name_with_norwegian_letters(
 class TestInProduction:
     @pytest.fixture
     def more_settings(self) -> dict[str, Any]:
-        return {}
+        return {"allow_insecure_addresses": False}
 
     async def test_http_and_private_addresses_are_not_sent_to(
         self, merchant: Merchant, shop: Shop, names: dict[str, list[str]]
