@@ -267,6 +267,9 @@ async def test_the_command(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("GAVEKORT_DATABASE_URL", database_url)
     monkeypatch.setenv("GAVEKORT_SECRET_KEY", "a master secret of the tests, long enough")
+    monkeypatch.setenv(
+        "GAVEKORT_ALLOW_INSECURE_ADDRESSES", "true"
+    )  # the acquirer is on this machine
 
     async def run(*arguments: str) -> tuple[int, str]:
         status = await asyncio.to_thread(main, ["parked", *arguments])
