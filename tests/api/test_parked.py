@@ -267,7 +267,8 @@ async def test_the_command(
 ) -> None:  # fmt: skip
     monkeypatch.setenv("GAVEKORT_DATABASE_URL", database_url)
     monkeypatch.setenv("GAVEKORT_SECRET_KEY", "a master secret of the tests, long enough")
-    monkeypatch.setenv(
+    # The acquirer is on this machine.
+    monkeypatch.setenv("GAVEKORT_ALLOW_INSECURE_ADDRESSES", "true")
         "GAVEKORT_ALLOW_INSECURE_ADDRESSES", "true"
     )  # the acquirer is on this machine
 
