@@ -269,8 +269,6 @@ async def test_the_command(
     monkeypatch.setenv("GAVEKORT_SECRET_KEY", "a master secret of the tests, long enough")
     # The acquirer is on this machine.
     monkeypatch.setenv("GAVEKORT_ALLOW_INSECURE_ADDRESSES", "true")
-        "GAVEKORT_ALLOW_INSECURE_ADDRESSES", "true"
-    )  # the acquirer is on this machine
 
     async def run(*arguments: str) -> tuple[int, str]:
         status = await asyncio.to_thread(main, ["parked", *arguments])
