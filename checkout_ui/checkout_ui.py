@@ -16,7 +16,7 @@ import reflex as rx
 from starlette.types import ASGIApp
 
 from backend import context, logs, worker
-from backend.limits.proxies import what_is_wrong
+from backend.limits.proxies import proxy_warning
 from checkout_ui import crashed
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
@@ -53,7 +53,7 @@ def _may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
 @asynccontextmanager
 async def _backend() -> AsyncIterator[None]:
     running = context.start()
-    wrong = what_is_wrong(running.settings.base_url, running.settings.trusted_proxy_hops)
+    wrong = proxy_warning(running.settings.base_url, running.settings.trusted_proxy_hops)
     if wrong is not None:
         log.warning(wrong)
     # What is there at the start stays for good. A collector that looked through it again and again
