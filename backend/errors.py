@@ -256,8 +256,8 @@ class GiftCardRefused(GavekortError):
 
 
 class TooManyTries(TooManyRequests):
-    """Wrong PINs were tried too often, so nothing was checked. `reason` is `wait` where the payer may
-    try again after `retry_after` seconds, a few minutes at most, and `too_many_tries` where a
+    """Wrong PINs were tried too often, so nothing was checked. `reason` is `wait` where a new try
+    may be made after `retry_after` seconds, a few minutes at most, and `too_many_tries` where a
     budget is used up. The answer is the same for a number that does not exist."""
 
     def __init__(self, reason: str, retry_after: int) -> None:
