@@ -126,7 +126,8 @@ async def pay(
         await page.submit(
             f"{PaymentState.get_full_name()}.press_pay",
             payment_product_type=page.state["options"][0]["type"],
-            seen=str(page.state["sums"]["to_pay_minor"]),
+            seen=page.state["sums"]["to_pay"],
+            seen_order=page.state["sums"]["order"],
         )
         await page.until(lambda state: bool(state.get("go_to")))
         acquirer_url = str(page.state["go_to"]).split(" ", 1)[1]
