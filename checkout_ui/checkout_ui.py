@@ -56,8 +56,8 @@ async def _backend() -> AsyncIterator[None]:
     wrong = proxy_warning(running.settings.base_url, running.settings.trusted_proxy_hops)
     if wrong is not None:
         log.warning(wrong)
-    # What is there at the start stays for good. A collector that looked through it again and again
-    # would hold everything up for a fifth of a second each time.
+    # The objects that exist at the start stay for good. If the garbage collector looked through
+    # them again and again, everything would wait for a fifth of a second each time.
     gc.collect()
     gc.freeze()
     at_work = worker.start(running)
@@ -103,11 +103,11 @@ def _make() -> rx.App:
     )
     # Reflex's connection overlay: it shows addresses to the payer and breaks a strict CSP.
     made.app_wraps.pop((5, "Overlay"), None)
-    # And the page that stands there when a component fails: it shows a stack trace.
+    # And its page for a component that fails: it shows a stack trace.
     made.app_wraps[(55, "ErrorBoundary")] = lambda _stateful: crashed.boundary()
     if made.sio is not None:
         made.sio.eio.cors_allowed_origins = _may_connect
-    # First, so that what is too much costs nothing more.
+    # This is the first one, so that events past a limit cost nothing more.
     made.add_middleware(LimitedEvents())
     made.add_middleware(RebuildFirst())
     made.add_middleware(BalanceFirst())
