@@ -1,8 +1,9 @@
-"""Capture, refund and void: written down with key and split, then the provider's part, then the
-card's part, which cannot fail because it is held. Source: shared design section 4.
+"""Capture, refund and void. An operation is written down with its key and split, then the provider
+does its part, then the card's part follows, which cannot fail because it is held. Source: shared
+design section 4.
 
-At most one operation of a transaction is under way. One whose answer was lost is `unknown`: it is
-parked, and read again by the reconciler until it is done or refused.
+At most one operation of a transaction is under way. If its answer was lost it is `unknown`, and the
+reconciler reads it again until it is done or refused.
 """
 
 from __future__ import annotations
@@ -85,26 +86,26 @@ class Command:
 
 
 async def operate(ctx: Backend, command: Command) -> Operation:
-    """As `carry_out`, without what is shown once."""
+    """As `carry_out`; return only the operation, without a new card's number and PIN."""
     return (await carry_out(ctx, command)).operation
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`issued`: the card that was made for a refund, with its number and PIN, which nobody is told
-    again."""
+    """How an operation ended. `issued` is the card that was made for a refund, with its number and
+    PIN, which are shown only this once."""
 
     operation: Operation
     issued: IssuedCard | None = None
 
 
 async def carry_out(ctx: Backend, command: Command) -> Ended:
-    """Carry a command out; the operation as it ended: `done`, or `unknown` (or still `pending`,
-    where another request under the same idempotency key began it).
+    """Carry a command out, and return the operation as it ended: `done` or `unknown`. It is still
+    `pending` if another request under the same idempotency key began it.
 
-    InvalidRequest where the rules forbid it, OperationRefused where the provider does, Conflict
-    while another operation of this transaction is under way, RefundCardUnusable where nobody could
-    use what is refunded to the gift card.
+    InvalidRequest if the rules forbid it, OperationRefused if the provider does, Conflict while
+    another operation of this transaction is under way, RefundCardUnusable if nobody could use the
+    money that is refunded to the gift card.
     """
     begun = keys.begun_operation()
     ended = await (_begin(ctx, command) if begun is None else _wait_for(ctx, begun))
@@ -243,7 +244,7 @@ async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
 async def finish(
     ctx: Backend, operation_id: str, result: Result, claim: datetime | None
 ) -> Operation:
-    """As `end`, without what is shown once."""
+    """As `end`; return only the operation, without a new card's number and PIN."""
     return (await end(ctx, operation_id, result, claim)).operation
 
 
