@@ -1,9 +1,9 @@
 """Which addresses we send to: https and public ones, unless a setting allows the others.
 
 This is the one guard of every address that a merchant sets. The name is resolved once and the
-connection goes to the very address that was checked, so that a name that changes its mind in
-between reaches nothing else. `backend.guarded_http` applies it to every connection.
-Source: shared design section 6.
+connection goes to the very address that was checked, so that a name that points elsewhere a moment
+later reaches nothing else. `backend.guarded_http` applies it to every connection. Source: shared
+design section 6.
 """
 
 from __future__ import annotations

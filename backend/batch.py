@@ -28,7 +28,8 @@ Columns = tuple[Mapped[str], Mapped[str], Mapped[str], Mapped[datetime]]
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A row whose time has come. `tenant` and `addressee`: on whose behalf, and who is asked."""
+    """A row that is due. `tenant` is the account that it is for, `addressee` the server that is
+    asked."""
 
     key: str
     tenant: str
@@ -37,8 +38,8 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much one loop of one process has under way: in all, for each tenant, and for each
-    addressee of a tenant. One whose server is slow or silent leaves room for the others."""
+    """How much one loop of one process may have under way: in all, for each tenant, and for each
+    addressee of a tenant. So a slow or silent server leaves room for the others."""
 
     most: int
     tenant: int
@@ -46,7 +47,7 @@ class Share:
 
 
 class UnderWay:
-    """What one loop has under way. Each piece ends by itself, so that none waits for a slow one."""
+    """The work that one loop has under way. No piece waits for a slower one."""
 
     def __init__(self, share: Share, log: logging.Logger) -> None:
         self.share, self._log = share, log
@@ -60,8 +61,9 @@ class UnderWay:
         return self.share.most - len(self._tasks)
 
     async def choose(self, db: AsyncSession, due: Select[Any], columns: Columns) -> dict[str, Due]:
-        """Take those of `due` that there is room for: first one of every tenant, then a second one
-        of each, and so on; the longest due first. By their keys; nothing is locked."""
+        """Choose from `due` as many as there is room for: first one of every tenant, then a second
+        one of each, and so on, the longest due first. Return them by their keys; nothing is
+        locked."""
         connection = await db.connection()
         rows = await connection.execute(self._in_turns(due, columns))
         return self._with_room([Due(*row) for row in rows])
@@ -71,7 +73,7 @@ class UnderWay:
         pairs = Counter((one.tenant, one.addressee) for one in self._tasks.values())
         full = [tenant for tenant, count in tenants.items() if count >= self.share.tenant]
         busy = [pair for pair, count in pairs.items() if count >= self.share.addressee]
-        # Also where its claim has run out meanwhile: what we are at ourselves is not begun twice.
+        # We never begin again what we are working on ourselves, even if its claim has run out.
         ours = [one.key for one in self._tasks.values()]
         key, tenant, addressee, moment = columns
         open_to = due.with_only_columns(
@@ -110,8 +112,8 @@ class UnderWay:
         return chosen
 
     def start(self, due: Due, work: Coroutine[Any, Any, None], called: str) -> None:
-        """Begin a piece of work. Where it fails it is logged as it is `called`, and due again after
-        its claim."""
+        """Begin a piece of work. If it fails, it is logged under the name `called`, and it is due
+        again after its claim."""
         task = asyncio.create_task(self._guarded(work, called))
         self._tasks[task] = due
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
@@ -131,7 +133,7 @@ class UnderWay:
         return bool(tasks)
 
     def cancel(self) -> None:
-        """Give up all that is under way: it is due again after its claim."""
+        """Give up everything that is under way. It is due again after its claim."""
         for task in list(self._tasks):
             task.cancel()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from backend import cli_accounts, cli_cards, cli_parked, logs
 from backend.cli_accounts import refuse
-from backend.limits.proxies import what_is_wrong
+from backend.limits.proxies import proxy_warning
 from backend.settings import Settings
 
 DEFAULT_DIRECTORY = Path(".gavekort")
@@ -118,15 +118,16 @@ def _serve(options: argparse.Namespace) -> int:
     wrong = cli_accounts.cannot_begin(settings)
     if wrong is not None:
         return refuse(wrong)
-    if (warning := why_too_mighty(settings.database_url)) is not None:
-        print(f"gavekort: WARNING: {warning}", file=sys.stderr)
     try:
         ensure_frontend(ROOT)
     except FrontendBuildFailed as failed:
         return refuse(failed)
-    warning = what_is_wrong(settings.base_url, settings.trusted_proxy_hops)
-    if warning is not None:
-        print(f"gavekort: {warning}", file=sys.stderr, flush=True)
+    for warning in (
+        why_too_mighty(settings.database_url),
+        proxy_warning(settings.base_url, settings.trusted_proxy_hops),
+    ):
+        if warning is not None:
+            print(f"gavekort: WARNING: {warning}", file=sys.stderr, flush=True)
     path = settings.sqlite_path()
     if path is not None:
         # Meant from where we were called; Reflex finds its build from the project's root only.

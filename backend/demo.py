@@ -185,7 +185,6 @@ def _checkout_environment(places: Places) -> dict[str, str]:
     """A database, Redis and limits set outside are kept, so that the demo runs on them too."""
     return {
         "GAVEKORT_DATABASE_URL": f"sqlite:///{places.directory / 'gavekort.db'}",
-        "GAVEKORT_ENVIRONMENT": "demo",
         **os.environ,
         "GAVEKORT_SECRET_KEY": _master_secret(places.directory),
         "GAVEKORT_BASE_URL": places.base_url,

@@ -25,12 +25,15 @@ class GavekortError(Exception):
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "BAD_REQUEST"
+    retry_after: int | None = None
+    """Seconds after which the same call goes through, where that is known: the answer has them as
+    `Retry-After`."""
 
     def __init__(
         self, message: str, errors: tuple[FieldError, ...] = (),
         details: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """`details`: what a program can go on with; shown as `error.details`."""
+        """`details` is what a program needs to go on; the answer shows it as `error.details`."""
         super().__init__(message)
         self.message = message
         self.errors = errors
@@ -71,8 +74,7 @@ class PreconditionFailed(GavekortError):
 
 
 class TooManyRequests(GavekortError):
-    """A limit is spent (docs/limits.md). `limit` is its name; `retry_after` the seconds after which
-    the same call goes through."""
+    """A limit is spent (docs/limits.md). `limit` is its name."""
 
     status = 429
     code = "TOO_MANY_REQUESTS"
@@ -117,8 +119,8 @@ class SessionLocked(Conflict):
 
 
 class SessionChanged(Conflict):
-    """Somebody else has changed the session since it was read, and this was computed from how it
-    was. It has no effect: read the session again, and ask again."""
+    """Somebody else has changed the session since it was read, and the change was computed from the
+    session as it was then. It has no effect: read the session again, and ask again."""
 
     code = "SESSION_CHANGED"
 
@@ -202,8 +204,8 @@ class PhoneInvalid(InvalidRequest):
 
 
 class GiftCardTurnsOn(PaymentInProgress):
-    """As PaymentInProgress, for a change with which a gift card could be used: the push that is
-    under way as this transaction is to be ended for it."""
+    """As PaymentInProgress, for a change after which a gift card could be used. The push of
+    `transaction_id` is under way, and has to end before the change is made."""
 
     def __init__(self, transaction_id: str) -> None:
         super().__init__("a push is under way, and with this a gift card could be used")
@@ -211,7 +213,7 @@ class GiftCardTurnsOn(PaymentInProgress):
 
 
 class NotLockable(InvalidRequest):
-    """Only Express sessions are locked: nothing of another one is the merchant's to change."""
+    """Only Express sessions can be locked: a merchant cannot change any other session."""
 
 
 class CodeRefused(InvalidRequest):
@@ -231,7 +233,7 @@ class CodeNotSent(GavekortError):
 
 
 class TooManyCodes(CodeNotSent):
-    """More codes were asked for than are sent; `retry_after` as of TooManyRequests."""
+    """Somebody asked for more codes than we send."""
 
     status = 429
 
@@ -243,8 +245,8 @@ class TooManyCodes(CodeNotSent):
 class GiftCardRefused(GavekortError):
     """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
     not_active_yet, inactive, other_currency, already_added, not_offered, held_elsewhere (by a
-    payment left open in another session; `payments.takeback.take_back`), still_held. Of a preset
-    card it may be `not_found` too. `field` is the one that named the card."""
+    payment left open in another session; `payments.takeback.take_back`), still_held. A preset card
+    may also be `not_found`. `field` is the field that named the card."""
 
     code = "GIFT_CARD_REFUSED"
 
@@ -254,9 +256,9 @@ class GiftCardRefused(GavekortError):
 
 
 class TooManyTries(TooManyRequests):
-    """Wrong PINs were tried too often: nothing was checked. `reason`: `wait` where the same may be
-    tried again after `retry_after` seconds, a few minutes at most; `too_many_tries` where a budget
-    is used up. It is the same for a number that does not exist."""
+    """Wrong PINs were tried too often, so nothing was checked. `reason` is `wait` where a new try
+    may be made after `retry_after` seconds, a few minutes at most, and `too_many_tries` where a
+    budget is used up. The answer is the same for a number that does not exist."""
 
     def __init__(self, reason: str, retry_after: int) -> None:
         super().__init__("card.pin", retry_after)

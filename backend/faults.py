@@ -1,8 +1,8 @@
 """Named points between the steps of a payment, at which a crash test kills the process.
 
-In an installed product nothing happens at them: no setting and no variable of the environment
-switches them on. A test builds its own action in, by the program with which it starts the process;
-see `tests/support/crash_server.py`.
+In an installed product nothing happens at these points: no setting and no environment variable can
+switch them on. A test sets its own action in the program with which it starts the process; see
+`tests/support/crash_server.py`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _reached: Callable[[str], None] = _nothing
 
 
 def point(name: str) -> None:
-    """Say that this step is reached: nothing, unless a test has built something in."""
+    """Note that this step is reached. Nothing happens, unless a test has built something in."""
     _reached(name)
 
 

@@ -1,9 +1,9 @@
 """HTTP to addresses that a merchant sets: every connection passes the guard in `backend.address`.
 
-The guard stands where the connection is made, below everything that could forget it: the name is
-resolved here, every address that it has is checked, and the socket is opened to a checked address.
-A name that points elsewhere a moment later gains nothing. TLS still asks for the name. No proxy
-from the environment is used, because a proxy would resolve the name by itself.
+The guard works where the connection is made, so no caller can forget it. It resolves the name,
+checks every address of the name, and opens the socket to a checked address. A name that points
+elsewhere a moment later gains nothing. TLS still asks for the name. No proxy from the environment
+is used, because a proxy would resolve the name by itself.
 
 Source: shared design section 6.
 """
@@ -69,12 +69,13 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """As httpx's own, over guarded connections. A request to an address that may not be sent to
-    raises AddressRefused, and nothing of it has left us."""
+    raises AddressRefused before anything is sent."""
 
     def __init__(
         self, insecure: Callable[[], bool], verify: ssl.SSLContext, *, keep_alive: bool
     ) -> None:
-        """Without `keep_alive` the number of connections has no bound here: who calls bounds it."""
+        """Without `keep_alive` the number of connections has no limit here: the caller limits
+        it."""
         super().__init__(verify=verify, trust_env=False)
         self._insecure = insecure
         self._pool = httpcore.AsyncConnectionPool(

@@ -3,10 +3,10 @@ what a stranger or a payer sent.
 
 - Ids that are somebody's key (a session's, a token, a number) are written as a short keyed hash:
   the same id has the same hash in all lines and in all processes with one secret key.
-- What a library says in its own words is not repeated, because nobody knows what it puts into them:
-  the line names the place in the library instead. Of an exception the type and the places are
-  written, and the text only where it is the database's or the operating system's own.
-- A place that says the same again and again is counted after a while.
+- We do not repeat a library's own message, because nobody knows what it contains. The line names
+  the place in the library instead. For an exception we write its type and the places in the
+  program, and its text only if the text comes from the database or the operating system.
+- If one place in the program logs again and again, further lines are only counted.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _LONGEST_TEXT = 300
 _MOST_PLACES = 12
 _WINDOW = 60.0
 _PER_PLACE, _IN_ALL = 20, 300
-"""Lines in a window: of one place in the program, and of all."""
+"""Lines in a window, from one place in the program and from all together."""
 
 _OURS = ("backend", "checkout_ui", "back_office", "gavekort", "tests", "__main__")
 _ABOUT_ITSELF = (
     "uvicorn/server.py", "uvicorn/config.py", "uvicorn/main.py", "/warnings.py",
     "uvicorn/supervisors/multiprocess.py", "uvicorn/supervisors/basereload.py",
 )  # fmt: skip
-"""Files of libraries that speak of their own start and end, and not of requests."""
+"""Files of libraries that log only their own start and end, and nothing about requests."""
 _ROOT = Path(__file__).resolve().parent.parent
 _KEY_FROM = "GAVEKORT_SECRET_KEY"
 _LABEL = b"gavekort log ids"
@@ -55,7 +55,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 def _key() -> bytes:
-    """Made of the master secret, so that all processes write an id alike; else of nothing."""
+    """Return the key of the hashes. It is made of the master secret, so that all processes write
+    the same hash; without a secret it is random."""
     secret = os.environ.get(_KEY_FROM) or secrets.token_hex(32)
     return hmac.digest(secret.encode(), _LABEL, "sha256")
 
@@ -64,14 +65,15 @@ _hash_key = _key()
 
 
 def short(key: str) -> str:
-    """An id as the log writes it: `#` and ten hexadecimal digits."""
+    """Return an id as the log writes it: `#` and ten hexadecimal digits."""
     return (
         "#" + hmac.new(_hash_key, key.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:10]
     )
 
 
 def clean(text: str) -> str:
-    """`text` as one line: its ids shortened, its queries and control characters taken out."""
+    """Return `text` as one line, with short hashes for ids and without queries and control
+    characters."""
     line = _CONTROL.sub(" ", text[: 4 * _LONGEST])
     line = _QUERY.sub("?…", line)
     line = _ID.sub(lambda found: short(found[0]), line)
@@ -95,7 +97,7 @@ def _said(record: logging.LogRecord) -> str:
 
 
 def _told(error: BaseException) -> str:
-    """An exception and what caused it: types, and the places from the innermost on."""
+    """Return the types and places of an exception and of its causes, the innermost place first."""
     told = []
     for one in _chain(error):
         kind = f"{type(one).__module__}.{type(one).__qualname__}".removeprefix("builtins.")
@@ -114,7 +116,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _text_of(error: BaseException) -> str:
-    """What the database or the operating system says; empty for whatever may repeat a value."""
+    """Return what the database or the operating system says; nothing if it may repeat a value."""
     if isinstance(error, OSError):
         return error.strerror or ""
     kind, statement = type(error).__name__, getattr(error, "statement", None)
@@ -150,13 +152,13 @@ _ABOUT_CLIENTS = {
     ("reflex.app", "on_event"),
     ("reflex.app", "emit_update"),
 }
-"""Places in libraries that tell of what a client did or that it has gone, and of nothing else. The
-gate before the event socket counts what matters of that."""
+"""Places in libraries that only log what a client did, or that it has gone. The gate in front of
+the event socket counts what matters of that."""
 
 
 class _Seldom(logging.Filter):
-    """Lets a place say so much in a window, and all places together. What was left out is told by
-    the next line that is let through."""
+    """It lets a place, and all places together, log so many lines in a window. The next line that
+    it lets through says how many were left out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +186,7 @@ class _Seldom(logging.Filter):
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """To whatever standard error is at the moment."""
+    """The one handler, which writes to standard error."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -197,7 +199,7 @@ class _Handler(logging.StreamHandler[TextIO]):
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Without the record, which logging would print whole."""
+        """Say so without the record, which logging would print in full."""
         self.stream.write(f"a log line of {record.name} could not be written\n")
 
 

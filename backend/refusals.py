@@ -1,7 +1,7 @@
 """What was refused a moment ago, kept in the memory of one process.
 
-Whoever knocks again on a spent budget gets the same answer without a look into the database. The
-database stays the truth: nothing is refused here that it did not refuse within the last seconds.
+A repeated try on a budget that is used up gets the same answer without a look into the database.
+The database stays the truth: only what it has refused within the last seconds is refused here.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from backend.limits.rules import overridden
 
 
 class Settings(BaseSettings):
-    """See README, "Settings". `secret_key` is the only one without a default."""
+    """See docs/settings.md. `secret_key` is the only one without a default."""
 
     model_config = SettingsConfigDict(env_prefix="GAVEKORT_", extra="ignore")
 
@@ -32,7 +32,6 @@ class Settings(BaseSettings):
     redis_url: str | None = None
     """`rediss://user:password@host:port/0`, or `redis://` on this machine. Whoever writes to it
     runs code here, because the page's states in it are pickles."""
-    environment: str = "production"
 
     session_lifetime: int = Field(default=24 * 3600, gt=0)
     """Of a session without `expires_at`. Dintero's own default is not documented."""
@@ -79,7 +78,7 @@ class Settings(BaseSettings):
     smtp_attempts: int = Field(default=20, ge=1)
 
     handover_lifetime: int = Field(default=600, ge=30)
-    """How long the link to go on on a phone can be opened."""
+    """How long the link to continue on a phone can be opened."""
 
     pin_tries_per_card_and_source: int = Field(default=10, ge=1)
     """Wrong tries of a card's PIN from one address (an IPv6 /64; its /56 has twice as many, its
@@ -90,16 +89,15 @@ class Settings(BaseSettings):
     pin_tries_per_card_life: int = Field(default=200, ge=1)
     """Wrong tries of a card's PIN after which it has to be unlocked."""
     pin_tries_window: int = Field(default=24 * 3600, ge=60)
-    """After this many seconds without a wrong try these budgets are whole, but for a card's life.
-    """
+    """A wrong try counts for so many seconds in these budgets, except in that of a card's life."""
     pin_first_mistakes_per_source: int = Field(default=100, ge=1)
-    """The first two wrong tries of each payer, at each card: after so many within an hour, all
-    tries from this address have to wait."""
+    """These are the first two wrong tries of each payer and at each card. After so many of them
+    within an hour, all tries from this address have to wait."""
     pin_repeated_mistakes_per_source: int = Field(default=3, ge=0)
-    """Further wrong tries: after so many within an hour, such tries from this address have to
-    wait."""
+    """These are all further wrong tries. After so many of them within an hour, further tries from
+    this address have to wait."""
     pin_longest_wait: int = Field(default=300, ge=2, le=3600)
-    """The waits are 2, 4, 8 … seconds, at most this many."""
+    """The waits are 2, 4, 8 … seconds, and never more than this."""
 
     remember_lifetime: int = Field(default=365 * 24 * 3600, ge=60)
     """How long a payer who wanted it is remembered after the last time they said so."""
@@ -123,39 +121,39 @@ class Settings(BaseSettings):
     """Open pages that one process serves at the same time."""
     sockets_per_source: int = Field(default=200, ge=1)
     socket_messages_per_second: float = Field(default=20, gt=0)
-    """Of one page; one that sends more is read from more slowly."""
+    """Of one page. We read more slowly from a page that sends more."""
     socket_messages_per_second_and_source: float = Field(default=200, gt=0)
     """Of all pages of one source together. A page that loads counts as ten messages."""
     socket_idle: float = Field(default=30, gt=0)
-    """After so many seconds a page's socket is closed that shows no session and no shop."""
+    """After so many seconds we close a socket whose page shows no session and no shop."""
     socket_log_interval: float = Field(default=60, gt=0)
-    """Between two lines in the log that say how much the event socket has dropped."""
+    """Seconds between two lines in the log that say how much the event socket has dropped."""
 
     trusted_proxy_hops: int = Field(default=0, ge=0)
     """How many proxies in front of us append to `trusted_proxy_header`."""
     trusted_proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
-    """Which header they append to. The other one is never looked at: anybody can send it."""
+    """Which header they append to. We never read the other one, since anybody can send it."""
     limits: dict[str, str] = Field(default_factory=dict)
     """Other limits than the defaults, by name or by `name:key`: `{"sessions.client": "9000/60"}`
     is 9000 within 60 seconds. See docs/limits.md."""
     sms_countries: str = "NO,SE,DK,FI,DE,AT"
-    """Where messages are sent to, ISO 3166 codes with commas between; `*` is everywhere. A profile
-    that lists countries of its own has those instead."""
+    """The countries to which messages are sent: ISO 3166 codes with commas between them; `*` is
+    everywhere. A profile that lists countries of its own uses those instead."""
     allowed_hosts: str = ""
     """Further host names that requests may be addressed to, beside the one in `base_url`, with
     blanks or commas between them. Addresses in digits and `localhost` are always answered."""
     header_timeout: float = Field(default=10.0, gt=0)
     """How long a client may take to send the whole head of a request."""
     body_timeout: float = Field(default=10.0, gt=0)
-    """How long a body may take before it has to arrive with at least `slowest_rate`; likewise an
-    answer that the client takes."""
+    """How long a body may take before it has to arrive with at least `slowest_rate`. The same holds
+    for the client that reads our answer."""
     slowest_rate: int = Field(default=2000, ge=1)
     """Bytes a second."""
     connections: int = Field(default=8192, ge=64)
     """How many connections one process holds at most, as far as the system's hard limit of file
     descriptors allows it."""
     connections_per_source: int = Field(default=500, ge=8)
-    """How many of them may come from one address. It does not count behind a trusted proxy."""
+    """How many of them may come from one address. Behind a trusted proxy this is not used."""
     worker_interval: float = Field(default=1.0, gt=0)
     """How often due work is looked for."""
 

@@ -22,7 +22,7 @@ from backend.sessions.returning import forget_expired
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
 FORGET_PAUSE = 600.0
-"""For what is only in the way: nothing waits for it to be deleted."""
+"""Seconds between two looks for old rows, since nothing waits for them to be deleted."""
 MOST_DOUBLINGS = 10
 
 
@@ -96,7 +96,7 @@ class Worker:
                 done = await work(self._ctx)
                 failures = 0
             except Exception:
-                # Whatever it is, the loop goes on: what it looks after is due again by itself.
+                # The loop continues after any error, since what it looks after stays due.
                 log.exception("%s", name)
                 done, failures = 0, min(failures + 1, MOST_DOUBLINGS)
             if not done:

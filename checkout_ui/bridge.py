@@ -54,8 +54,8 @@ class Bridge(Speaking, mixin=True):
     languages: list[shown.Language] = []
 
     busy: str = ""
-    """What the payer has asked for and is under way: save, add, remove, amount, less, all, pay,
-    ask, leave, discount, or `discount {code}` while that one is taken away."""
+    """What the payer has asked for and is under way: save, add, remove, reclaim, amount, less, all,
+    pay, ask, leave, code, fill, discount, or `discount {code}` while that one is taken away."""
     notice: str = ""
     notice_calm: bool = False
     """It is what the payer chose, nothing that went wrong."""
@@ -78,7 +78,7 @@ class Bridge(Speaking, mixin=True):
         self._move_focus("notice")
 
     def _tell_wait(self, seconds: int) -> None:
-        """Too much was asked for: say when to try again, at the top of the page."""
+        """Say at the top of the page that there were too many requests, and when to try again."""
         said = texts.wait(self._language, seconds)
         self._set(notice=said, notice_calm=True)
         self._move_focus("notice")

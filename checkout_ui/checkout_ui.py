@@ -16,7 +16,7 @@ import reflex as rx
 from starlette.types import ASGIApp
 
 from backend import context, logs, worker
-from backend.limits.proxies import what_is_wrong
+from backend.limits.proxies import proxy_warning
 from checkout_ui import crashed
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
@@ -53,11 +53,11 @@ def _may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
 @asynccontextmanager
 async def _backend() -> AsyncIterator[None]:
     running = context.start()
-    wrong = what_is_wrong(running.settings.base_url, running.settings.trusted_proxy_hops)
+    wrong = proxy_warning(running.settings.base_url, running.settings.trusted_proxy_hops)
     if wrong is not None:
         log.warning(wrong)
-    # What is there at the start stays for good. A collector that looked through it again and again
-    # would hold everything up for a fifth of a second each time.
+    # The objects that exist at the start stay for good. If the garbage collector looked through
+    # them again and again, everything would wait for a fifth of a second each time.
     gc.collect()
     gc.freeze()
     at_work = worker.start(running)
@@ -103,11 +103,11 @@ def _make() -> rx.App:
     )
     # Reflex's connection overlay: it shows addresses to the payer and breaks a strict CSP.
     made.app_wraps.pop((5, "Overlay"), None)
-    # And the page that stands there when a component fails: it shows a stack trace.
+    # And its page for a component that fails: it shows a stack trace.
     made.app_wraps[(55, "ErrorBoundary")] = lambda _stateful: crashed.boundary()
     if made.sio is not None:
         made.sio.eio.cors_allowed_origins = _may_connect
-    # First, so that what is too much costs nothing more.
+    # This is the first one, so that events past a limit cost nothing more.
     made.add_middleware(LimitedEvents())
     made.add_middleware(RebuildFirst())
     made.add_middleware(BalanceFirst())

@@ -1,11 +1,12 @@
-"""What stands there when the page's own script has failed: calm words and a way on, instead of the
-framework's page with its stack trace.
+"""The page that the payer sees when the page's own script has failed. It has calm words and a way
+to continue, in place of the framework's page with its stack trace.
 
-Nothing on our side depends on the page: the session and its payment go on, and the page that is
-loaded again shows where they stand. The texts are served with the page, since the state may be part
-of what failed; the state's, where it has them, are in the language that the payer has switched to.
+Nothing on our side depends on the page. The session and its payment continue, and a page that is
+loaded again shows how they stand. The texts come with the page, since the state may be part of what
+failed. If the state still has its texts, we use those: they are in the language that the payer
+chose.
 
-Where this page cannot be drawn either, there is `last_resort.js`.
+If this page cannot be drawn either, `last_resort.js` draws one.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from checkout_ui.parts import icon
 from checkout_ui.state import Checkout
 
 ID = "if-it-fails"
-"""Of the data block with the texts, by their keys, and the shop's address as `href`."""
+"""The id of the data block. It has the texts by their keys, and the shop's address as `href`."""
 SERVED = f'JSON.parse(document.getElementById("{ID}")?.textContent ?? "{{}}")'
 HERE = "location.pathname+location.search"
 KEYS = ("crash.heading", "crash.lead", "crash.reload", "end.back")
 
 
 def served(text: str, language: str, back: str) -> str:
-    """Write into the page's HTML what it says when it fails. `back` is the way back to the shop,
-    empty where there is none. It is a data block: it runs nothing, and React leaves it there."""
+    """Write into the page's HTML what it says when it fails. `back` is the shop's address, empty
+    where there is none. The block holds only data: it runs nothing, and React leaves it there."""
     known = texts.catalogue(language)
     said = {key: known[key] for key in KEYS} | {"href": back}
     # `<` could end the block.
@@ -39,8 +40,8 @@ def served(text: str, language: str, back: str) -> str:
 
 
 def boundary(*children: rx.Component) -> rx.Component:
-    """Reflex's, with our page. Nothing is sent to the server of what failed: a stack trace may hold
-    what the payer has typed."""
+    """Return Reflex's error boundary with our page. It sends the server nothing about the failure,
+    since a stack trace may hold what the payer has typed."""
     return ErrorBoundary.create(*children, fallback_render=_page(), on_error=rx.noop())
 
 
@@ -54,7 +55,8 @@ def _said(key: str) -> rx.Var[str]:
 
 
 def _back() -> rx.Var[str]:
-    """Not while a payment is under way: the shop's address says then that it was cancelled."""
+    """Return the shop's address. It is empty while a payment is under way, since that address would
+    say that the payment was cancelled."""
     served_one = rx.Var(_js_expr=f'({SERVED}.href ?? "")', _var_type=str).to(str)
     return rx.cond(
         Checkout.stage == "loading",

@@ -1,7 +1,7 @@
-"""Follow sessions for all open pages of this process by one look at the database.
+"""Follow the sessions of all open pages of this process with one statement at a time.
 
-A page that waits costs nothing of its own: every WATCH_SECONDS one statement reads the marks of all
-sessions that are followed, and only a page whose session has another mark reads its session.
+A page that only waits costs nothing. Every WATCH_SECONDS one statement reads the marks of all
+sessions that are followed, and a page reads its session only when the mark has changed.
 """
 
 from __future__ import annotations
@@ -14,20 +14,27 @@ from contextlib import contextmanager
 
 from backend import context
 from backend.sessions.read import Mark, read_marks
+from backend.sessions.view import CheckoutView, PageState
 
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 2.0
-"""Between two looks while a page is open."""
+"""How long we wait between two looks at the database."""
 
 _Waiting = asyncio.Future[Mark | None]
 _waiting: dict[str, dict[_Waiting, Mark | None]] = {}
 _looking: asyncio.Task[None] | None = None
 
 
+def mark_of(view: CheckoutView) -> Mark:
+    """Return the mark of a session as it was read."""
+    card = view.gift_card if view.state is PageState.OPEN else None
+    return Mark(view.version, view.state, view.locked, card.on_hold if card is not None else 0)
+
+
 async def changed(session_id: str, seen: Mark | None, seconds: float) -> Mark | None:
-    """The session's mark as soon as a look finds another one than `seen`; None where there is no
-    session any more. TimeoutError after so many seconds."""
+    """Wait until the session has another mark than `seen`, and return it; None where the session
+    does not exist any more. TimeoutError after so many seconds."""
     with _followed(session_id, seen) as found:
         return await asyncio.wait_for(found, seconds)
 
@@ -38,7 +45,7 @@ def _followed(session_id: str, seen: Mark | None) -> Iterator[_Waiting]:
     found: _Waiting = asyncio.get_running_loop().create_future()
     _waiting.setdefault(session_id, {})[found] = seen
     if _looking is None or _looking.done():
-        # In a context of its own: it works for all pages, and for none of them alone.
+        # It gets a context of its own, since it works for all pages and not for one of them.
         _looking = asyncio.create_task(_look(), context=contextvars.Context())
     try:
         yield found
@@ -50,7 +57,7 @@ def _followed(session_id: str, seen: Mark | None) -> Iterator[_Waiting]:
 
 
 async def _look() -> None:
-    """Until nobody follows any more."""
+    """Look again and again, until no page follows a session any more."""
     while _waiting:
         await asyncio.sleep(WATCH_SECONDS)
         followed = list(_waiting)

@@ -1,5 +1,5 @@
-"""Every event of an open page counts, for its source and its session (docs/limits.md). What is too
-much is not handled: the page says when to try again, and stays as it is."""
+"""Count every event of an open page for its source and its session (docs/limits.md). Past a limit
+the event is not handled: the page says when to try again, and stays as it is."""
 
 from __future__ import annotations
 

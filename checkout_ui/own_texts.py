@@ -1,10 +1,10 @@
 """Every text of a page is alone in an element of its own.
 
 A browser that translates takes each text node out of the page and puts elements in its place. React
-does not know of that: it goes on to write into the node that nobody sees any more, and it fails
-where it has to take that node away or put something before it. Neither can happen to a text that is
-all there is in its element, and that React knows as that element's content: React writes such a
-text with `textContent`, whatever stands in the element by then, and moves and removes the element.
+does not know this. It still writes into the old node, which nobody sees any more, and it fails when
+it has to remove that node or to insert something before it. Neither can happen to a text that is
+the whole content of its element. React writes such a text with `textContent`, whatever the element
+holds by then, and it moves and removes the whole element.
 
 `in_own_elements` makes it so for a page, and refuses to build a page where it is not so.
 """
@@ -22,11 +22,11 @@ from reflex_components_core.core.foreach import Foreach
 from reflex_components_core.el.element import Element
 
 NUMBERS = frozenset({"amount", "digits", "merchant"})
-"""Classes of what is never translated: an amount, a number, the shop's name."""
+"""Elements with these classes are never translated: amounts, numbers, the shop's name."""
 
 _WHOLE = MemoizationMode(recursive=False)
-"""Reflex makes a component of its own of every text that changes, inside the element. React then
-knows that text as a node beside others. With this the element and its text are one component."""
+"""Reflex makes a separate component inside the element for every text that changes. For React that
+text is then a node among others. With this mode the element and its text are one component."""
 
 
 class SharedText(TypeError):
@@ -34,11 +34,11 @@ class SharedText(TypeError):
 
 
 def in_own_elements(page: Callable[[], rx.Component]) -> Callable[[], rx.Component]:
-    """Decorate the function that makes a page: each text is known to React as the content of its
+    """Decorate the function that makes a page, so that React knows each text as the content of its
     element.
 
-    The page raises SharedText where a text has siblings, or stands in what makes no element
-    (`rx.fragment`, `rx.cond`): give it an `rx.el.span`.
+    Making the page raises SharedText if a text has siblings, or is inside something that makes no
+    element (`rx.fragment`, `rx.cond`). Put such a text into an `rx.el.span`.
     """
 
     @wraps(page)
@@ -51,7 +51,7 @@ def in_own_elements(page: Callable[[], rx.Component]) -> Callable[[], rx.Compone
 
 
 def _walk(component: BaseComponent, *, whole: bool) -> None:
-    """`whole`: an ancestor is compiled in one piece already, as what `rx.foreach` repeats is."""
+    """`whole` says that an ancestor is compiled in one piece already, as inside `rx.foreach`."""
     if isinstance(component, Element) and _words(component.class_name) & NUMBERS:
         component.custom_attrs = {"translate": "no", **component.custom_attrs}
     texts = [child for child in component.children if isinstance(child, Bare)]
@@ -66,5 +66,5 @@ def _walk(component: BaseComponent, *, whole: bool) -> None:
 
 
 def _words(class_name: object) -> set[str]:
-    """Of the classes those that are always there."""
+    """Return the classes that the element always has."""
     return set(class_name.split()) if isinstance(class_name, str) else set()

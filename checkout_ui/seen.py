@@ -1,8 +1,8 @@
 """What the payer was shown when they pressed Pay.
 
-assets/first.js reads it from the page at that moment: the text of every element that is marked with
-one of these. So nothing that was sent to the page counts before it stands there for the payer, and
-an amount that a browser has left standing is the one that they have agreed to.
+assets/first.js reads it from the page at that moment: it takes the text of every element that has
+one of these attributes. So an amount counts only when the payer can see it. If a browser still
+shows an old amount, the payer has agreed to that one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 TO_PAY, ORDER = {"data-seen": "seen"}, {"data-seen": "seen_order"}
-"""Attributes: on each element with the remaining total, and with the order's. The value is the name
-of the field that it is sent in."""
+"""The attributes of each element that shows what is left to pay, and of each that shows the order's
+amount. The value is the name of the field in which the text is sent."""
 
 BETWEEN = "|"
 """What the script puts between the texts of two elements."""
@@ -23,9 +23,9 @@ _MOST_DIGITS = 15
 
 
 def minor_units(shown: object) -> int | None:
-    """The amount in minor units that all the texts say, whatever the language, the currency and
-    the kind of digits it is written with: every amount on the page has all its decimals. None
-    where they differ, or where there is none."""
+    """Return the amount in minor units that all the texts show. The language, the currency and the
+    kind of digits do not matter, since every amount on the page has all its decimals. None where
+    the texts differ, or where there is none."""
     if not isinstance(shown, str) or len(shown) > _LONGEST:
         return None
     amounts = {_digits(text) for text in shown.split(BETWEEN)}

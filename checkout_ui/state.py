@@ -27,23 +27,28 @@ from backend.errors import (
 from backend.payments import receipts
 from backend.receipts.written import Written
 from backend.sessions import handover, payer, read
-from backend.sessions.qr_code import qr_code
 from backend.sessions.view import CLOSED, CheckoutView, Notice, PageState
-from checkout_ui import addresses, changes, following, payment_options, shown, shown_card, texts
+from checkout_ui import (
+    addresses,
+    changes,
+    following,
+    payment_options,
+    shown,
+    shown_card,
+    shown_session,
+    texts,
+)
 from checkout_ui.bridge import Bridge
 from checkout_ui.gate import known
 from checkout_ui.locations import session_id_of
-from checkout_ui.shown_remainder import Rest, rest
+from checkout_ui.shown_remainder import Rest
+from checkout_ui.shown_session import NO_LOGO
 
 log = logging.getLogger(__name__)
 
 WATCH_LONGEST = get_config().redis_token_expiration
 """After that a page is as it was last seen, until its payer does something. As long as its state is
 kept when nothing happens: watching is something."""
-
-
-NO_LOGO = "data:,"
-"""What the prerendered page has as its logo's address, where `hosted_page` puts a shop's own."""
 
 
 class Checkout(Bridge, rx.State):
@@ -199,7 +204,7 @@ class Checkout(Bridge, rx.State):
                 if self.busy not in ("", "pay"):
                     continue  # half of what the payer has asked for: its end shows the whole
                 self._show_from_elsewhere(view)
-            seen = _mark_of(view)
+            seen = following.mark_of(view)
             if view.state in CLOSED:
                 return
 
@@ -312,54 +317,15 @@ class Checkout(Bridge, rx.State):
         )
 
     def _show(self, view: CheckoutView) -> None:
-        language, before = self._language, self.stage
-        push_heading, push_lead = payment_options.push(view, language)
+        before = self.stage
         if before != view.state.value:
             # What was under way has ended, or the page has other buttons now.
             self._end()
-        self._on_hold = _mark_of(view).on_hold
+        self._on_hold = following.mark_of(view).on_hold
+        self._set(**shown_session.fields(view, self._language))
         self._set(
-            version=view.version,
-            stage=view.state.value,
-            page_title=shown.title(view.state, view.merchant_name, language),
-            merchant_name=view.merchant_name,
-            merchant_terms_url=view.merchant_terms_url or "",
-            test_mode=view.test_mode,
-            logo_url=view.merchant_logo_url or NO_LOGO,
-            leave_url=view.leave_url,
-            provider_url=view.redirect_url or "",
-            app_qr=qr_code(view.app_code) if view.app_code else "",
-            push_heading=push_heading,
-            push_lead=push_lead,
-            transaction_id=view.transaction_id or "",
-            lines=shown.lines(view, language),
-            items=shown.items(view, language),
-            sums=shown.sums(view, language),
-            paid_lead=shown.paid_lead(view, language),
-            receipt=shown.receipt(view, language),
             handed_over=view.handed_over and not self.on_phone,
-        )
-        self._set(
-            asks_details=view.express,
-            asks_address=view.shipping_required,
-            billing_allowed=view.billing_allowed,
-            billing_differs=view.billing_address is not None,
-            details_done=view.details_done,
-            contact=shown.contact(view),
-            **shown.address_forms(view, self._form_countries, language),
-            country_choices=shown.country_choices(view, language),
-            shipping_options=shown.shipping(view, language),
-            card_offered=view.gift_card_offered and (view.details_done or not view.express),
-            has_card=view.gift_card is not None,
-            card=shown_card.card(view, language),
-            discounts_offered=view.discounts_offered,
-            discount_codes=list(view.discount_codes),
-            locked=view.locked,
-            **payment_options.shown(view.options, language),
-            rest=rest(view, language),
-            consents=shown.consents(view),
-            payable=view.payable,
-            pay_label=shown.pay_label(view, language),
+            **shown.address_forms(view, self._form_countries, self._language),
         )
         if view.notice is not None and view.state is PageState.OPEN:
             calm = view.notice is Notice.PAYMENT_CANCELLED
@@ -417,9 +383,3 @@ class Checkout(Bridge, rx.State):
         chosen = f"{sums.shipping_title} {sums.shipping}".strip()
         options = [*self.options, *self.more_options]
         return changes.order(sums.order, self.lines, chosen, self.shipping_options, options)
-
-
-def _mark_of(view: CheckoutView) -> read.Mark:
-    card = view.gift_card if view.state is PageState.OPEN else None
-    on_hold = card.on_hold if card is not None else 0
-    return read.Mark(view.version, view.state, view.locked, on_hold)

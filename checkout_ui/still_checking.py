@@ -1,10 +1,10 @@
 """A page for every failure, at every address that a browser opens.
 
-A payer comes back from the provider with money reserved, and our database cannot be read or
-written, or something else of ours fails: what they get is a page that says that we are still
-checking, asks again by itself with growing waits, and goes on as soon as there is an answer. It
-needs no database. To ask again is harmless: every one of these addresses only reads, or asks the
-provider and does what it says.
+A payer may come back from the provider with money reserved while our database cannot be read or
+written, or while something else of ours fails. They get a page that says that we are still
+checking. It asks again automatically, with growing waits, and continues as soon as there is an
+answer. It needs no database. Asking again does no harm: each of these addresses only reads, or asks
+the provider and does what the provider says.
 
 An API client, which asks for JSON, gets the API's own errors.
 """
@@ -34,10 +34,10 @@ from checkout_ui.versions import versioned
 log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
-"""Seconds until a payer is told that it takes longer. What was asked for goes on."""
+"""Seconds after which a payer sees that it takes longer. The request continues."""
 TRY = "still_checking"
-"""The parameter that counts the tries of a browser without scripts. Nobody else gets to see it:
-a provider's own parameters may be signed as a whole."""
+"""The parameter that counts the tries of a browser without scripts. We take it off before anything
+else reads the request, since a provider may have signed all of its own parameters."""
 
 _PAGES = re.compile(r"/|/embedResult/?|/v1/(?:view|phone)/[^/]+/?|/balance/[^/]+/?")
 _RETURN = re.compile(r"/v1/sessions/([^/]+)/redirect/[^/]+/?")
@@ -48,7 +48,8 @@ _FIRST_WAIT, _GROWTH, _LONGEST_WAIT = 2.0, 1.6, 30.0
 """Seconds, and the growth from one wait to the next, as assets/checking.js has them."""
 
 _late: set[asyncio.Task[None]] = set()
-"""What goes on though its payer was answered: a task that nobody holds may vanish."""
+"""Requests that continue after their payer was answered. Python may drop a task that nobody
+holds."""
 
 
 class StillChecking:
@@ -71,7 +72,7 @@ class StillChecking:
                 raise failure
             return
         if failure is not None and _PAGES.fullmatch(scope["path"]):
-            # The API says it itself. The address is a payer's key, and stays out of the log.
+            # The API logs its own errors. The address is a payer's key, so it stays out of the log.
             log.error("a page could not be served", exc_info=failure)
         answer = _instead(Request(scope), held, int(counted[1]) if counted else 0)
         if answer is None:
@@ -82,7 +83,7 @@ class StillChecking:
     async def _within_patience(
         self, scope: Scope, receive: Receive, held: _Held
     ) -> Exception | None:
-        """Why it failed; None also where it is not done yet."""
+        """Return why it failed; None where it did not fail, or is not done yet."""
         task = asyncio.create_task(self._run(scope, receive, held))
         _late.add(task)
         task.add_done_callback(_late.discard)
@@ -103,7 +104,7 @@ class StillChecking:
 
 
 class _Held:
-    """Passes an answer on as it comes, unless it is an error: that one is kept."""
+    """It passes an answer on as it comes. It keeps back an answer that is an error."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -128,7 +129,7 @@ class _Held:
         return int(given) if given.isdigit() else 0
 
     def give_up(self) -> None:
-        """Whatever comes from now on comes too late."""
+        """Ignore whatever comes from now on: it comes too late."""
         self._given_up = True
 
     async def send(self, message: Message) -> None:
@@ -147,7 +148,7 @@ class _Held:
 
 
 def _is_for_a_browser(scope: Scope) -> bool:
-    """By the address, and by what is asked for."""
+    """Return whether a browser has opened the address, by the address and the Accept header."""
     path, method = scope["path"], scope["method"]
     accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").lower()
     if _ABANDON.fullmatch(path):
@@ -160,8 +161,8 @@ def _is_for_a_browser(scope: Scope) -> bool:
 
 
 def _instead(request: Request, held: _Held, tries: int) -> Response | None:
-    """What the browser gets for the error that was held back; None for the error itself, which is
-    a page already."""
+    """Return what the browser gets in place of the error that was kept back; None where it gets the
+    error itself, because that is a page already."""
     status = held.status
     if status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS:
         limited = status == HTTPStatus.TOO_MANY_REQUESTS
@@ -174,7 +175,7 @@ def _instead(request: Request, held: _Held, tries: int) -> Response | None:
     session = _RETURN.fullmatch(request.url.path) or _ABANDON.fullmatch(request.url.path)
     if session is None:
         return None
-    # A conflict: the session's page says where it stands.
+    # After a conflict the session's page shows how it stands.
     headers = {"Cache-Control": NO_STORE, "Referrer-Policy": "no-referrer"}
     return RedirectResponse(f"/v1/view/{session[1]}", HTTPStatus.SEE_OTHER, headers)
 
@@ -212,11 +213,12 @@ def _missing(request: Request, status: int) -> Response:
 
 
 def _again(request: Request) -> str:
-    """Where to ask next: here, but for a form, whose session's page it is."""
+    """Return the address to ask next: this one, or after a form its session's page."""
     abandoned = _ABANDON.fullmatch(request.url.path)
     if abandoned is not None:
         return f"/v1/view/{abandoned[1]}"
-    # As the browser sent it: a part that was decoded and written again may be another one.
+    # This is as the browser sent it. A part that is decoded and encoded again may become another
+    # one.
     raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
     query: bytes = request.scope["query_string"]
     return raw.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
@@ -229,7 +231,7 @@ def _text(language: str, key: str) -> str:
 def _document(
     language: str, heading: str, lead: str, around: tuple[str, str], head: str, script: str
 ) -> str:
-    """All in HTML. `around`: what stands before and after the words."""
+    """Return the page. All arguments are HTML; `around` stands before and after the words."""
     before, after = around
     return (
         f'<!DOCTYPE html><html lang="{language}" data-page="result"><head><meta charset="utf-8">'
@@ -246,7 +248,7 @@ def _document(
 
 @cache
 def _embed() -> str:
-    """In a shop's frame it tells that page how high this one is."""
+    """The script that tells the shop's page how high this page is, if it is in a frame."""
     return versioned("embed.js")
 
 

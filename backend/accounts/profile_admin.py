@@ -28,7 +28,7 @@ from backend.rules.account_mode import wrong_mode
 MASK = "********"
 """What stands in place of a credential. Sent back, it means: as it is."""
 MAX_PROFILE = 256 * 1024
-"""Characters of JSON that a profile may have, its credentials apart."""
+"""Characters of JSON that a profile may have, without its credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,26 +142,30 @@ def _changed(setup: ProfileSetup, change: ProfileChange) -> ProfileSetup:
 
 
 def _check_size(setup: ProfileSetup) -> None:
-    """InvalidRequest for a profile that has become too large: every change may add to it, and every
+    """InvalidRequest for a profile that has become too large. Every change may add to it, and every
     session reads it."""
     kept = (setup.configuration, setup.merchant, setup.checkboxes, setup.extra)
     if len(json.dumps(kept)) > MAX_PROFILE:
-        raise InvalidRequest("the profile is too large")
+        raise InvalidRequest(f"the profile is too large: at most {MAX_PROFILE} characters of JSON")
 
 
 def _unmasked(option: str, given: dict[str, str], known: dict[str, Any]) -> dict[str, Any]:
-    """The credentials as they are from now on. InvalidRequest for a mask that stands for nothing,
-    and for a masked secret beside a changed address: whoever changes the address that a secret is
-    sent to has to know the secret."""
+    """Return the credentials as they are from now on. InvalidRequest for a mask of a credential
+    that is not there, and for a masked secret beside a changed address: somebody who changes the
+    address that a secret is sent to must know the secret."""
     moved = _changed_address(given, known)
-    # What we have learnt of the provider ourselves stays with what it belongs to.
+    # What the provider has told us belongs to the old address, and stays only with that.
     learnt = {name: value for name, value in known.items() if name.startswith("_")}
     filled = learnt if moved is None else {}
     for name, value in given.items():
         if value == MASK and name not in known:
-            raise _refused(option, name, "a mask is no credential")
+            raise _refused(
+                option,
+                name,
+                f"{name} is a mask, and there is no such credential yet: give the credential",
+            )
         if value == MASK and moved is not None and not is_address(name):
-            text = f"{moved} changes, so {name} has to be given again: it would be sent there"
+            text = f"{moved} changes, so {name} must be given again: it would go to the new address"
             raise _refused(option, name, text)
         filled[name] = known[name] if value == MASK else value
     return filled

@@ -19,13 +19,13 @@ from backend.sessions.events import asked_by
 
 MAX_BODY = 512 * 1024
 MAX_OPEN_BODY = 256 * 1024
-"""Of callers who need no token."""
+"""Bytes, for callers who need no token."""
 MAX_DEPTH = 32
 
 
 _LONGEST_PATH = 200
 _LARGEST = 2**63 - 1
-"""No amount, count or time is larger, and no other program could read it back exactly."""
+"""No amount, count or time is larger, and other programs could not read a larger one exactly."""
 
 
 class BodyTooLarge(GavekortError):
@@ -54,7 +54,7 @@ class StrictRequest(Request):
         body = await self.body()
         try:
             value = json.loads(
-                body, parse_constant=_refuse_constant, object_pairs_hook=_without_twins
+                body, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates
             )
         except (ValueError, RecursionError) as error:
             raise InvalidRequest("the body is not JSON") from error
@@ -62,7 +62,7 @@ class StrictRequest(Request):
             _check(value, MAX_DEPTH)
         except _TooLarge as large:
             field = ".".join(reversed(large.path))[:_LONGEST_PATH]
-            text = "a number must not be larger than 64 bits"
+            text = f"a number must be from -{_LARGEST} to {_LARGEST}"
             raise InvalidRequest(f"{field}: {text}", (FieldError(field, text),)) from large
         return value
 
@@ -71,16 +71,18 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of two values with one name, whoever reads them next may take the other one."""
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse two values with one name: another program may take the other one of them."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise InvalidRequest("a name in the body stands twice in one object")
+        raise InvalidRequest(
+            "an object in the body has the same name twice: each name may stand once"
+        )
     return found
 
 
 class _TooLarge(Exception):
-    """`path`: where the number stands, from the inside to the outside."""
+    """A number is too large. `path` says where it stands, from the inside to the outside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,5 +153,5 @@ class OpenRoute(StrictRoute):
 
 
 def open_router() -> APIRouter:
-    """Of what anybody may call."""
+    """Return a router for routes that anybody may call."""
     return APIRouter(route_class=OpenRoute)

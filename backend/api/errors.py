@@ -22,8 +22,6 @@ from backend.errors import (
     FieldError,
     GavekortError,
     InvalidRequest,
-    TooManyCodes,
-    TooManyRequests,
     TooManyTries,
 )
 from backend.limits.source import networks_of
@@ -48,7 +46,7 @@ def envelope(
 
 def render(error: GavekortError) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
-    if isinstance(error, TooManyRequests | TooManyCodes):
+    if error.retry_after is not None:
         headers = {"Retry-After": str(error.retry_after)}
     return envelope(error.status, error.code, error.message, error.errors, headers, error.details)
 
@@ -101,7 +99,7 @@ def install(app: FastAPI, allowed: Callable[[str], set[str]]) -> None:
 
     @app.exception_handler(Exception)
     async def _crash(request: Request, error: Exception) -> JSONResponse:
-        # Not the path itself: it has a payer's key in it, or whatever a stranger wrote there.
+        # The path itself is not logged: it holds a payer's key, or whatever a stranger wrote.
         route = getattr(request.scope.get("route"), "path", "no route")
         about = " ".join(logs.short(str(value)) for value in request.path_params.values())
         log.error("%s %s %s", request.method, route, about, exc_info=error)

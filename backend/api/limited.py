@@ -1,7 +1,7 @@
-"""What a stranger asks for over HTTP is limited before anything is read of it. See docs/limits.md.
+"""Limit what a stranger asks for over HTTP before anything of the request is read (docs/limits.md).
 
-Here stand the limits that an address alone decides: the source, and the session in the path. Those
-that need more, such as who a token is of, are spent where that is known.
+Here are the limits that need only the address of the request: its source, and the session in its
+path. Limits that need more, such as whose token it is, are spent where that is known.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def refuse_in_json(_request: Request, error: TooManyRequests) -> Response:
 
 
 class Limited:
-    """Spends what a request costs before `inner` sees it; `refuse` answers what is too much. One
-    inside another counts once."""
+    """Count a request before the application sees it; `refuse` answers a request past a limit. If
+    one of these is inside another, a request counts once."""
 
     def __init__(self, app: ASGIApp, refuse: Refuse = refuse_in_json) -> None:
         self._inner, self._refuse = app, refuse

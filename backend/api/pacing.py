@@ -1,10 +1,11 @@
 """Answer more slowly to whoever ignores `Retry-After`.
 
 A refusal is cheap, but a thousand of them a second still keep honest payers waiting. So the first
-refusals of a source are answered at once, with the seconds after which the same call goes through.
-Whoever comes back far more often than that gets each further refusal a second late, and with forty
-connections can ask forty times a second, not a thousand times. Nothing else of that source is
-slower: a right PIN is answered at once. Waiting costs a timer, and only so many wait at once.
+refusals of a source come at once, with the seconds after which the same call goes through. A source
+that comes back far more often gets each further refusal a second late. With forty connections it
+can then ask forty times a second, and not a thousand times. Nothing else becomes slower for that
+source: a right PIN is answered at once. A wait costs only a timer, and the number of waits has a
+limit.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from dataclasses import dataclass
 AT_ONCE = 20
 """Refusals of one source that are answered at once, after a quiet time."""
 A_SECOND = 2.0
-"""So many more of them each second."""
+"""How many more of them are answered at once each second."""
 LATE_SECONDS = 1.0
 MOST_LATE = 1000
-"""Of one process. Beyond it the others are answered at once."""
+"""How many refusals of one process wait at once. Beyond that they are answered at once."""
 MOST_SOURCES = 10_000
 
 

@@ -22,7 +22,7 @@ from backend.context import Backend
 from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
 
 MOST_USES = 50
-"""So many of what a card is needed for are named; the sums count all."""
+"""An answer names at most so many uses of a card; its sums count all of them."""
 
 
 class AlreadyActivated(Conflict):
@@ -167,10 +167,11 @@ async def delete(
     ctx: Backend, deletion: Deletion,
     uses_of: Callable[[AsyncSession, Card], Awaitable[Sequence[Use]]],
 ) -> Card:  # fmt: skip
-    """Nothing can be paid with it any more; its ledger stays. Deleting it again changes nothing.
+    """Delete a card. Nothing can be paid with it any more, and its ledger stays. Deleting it again
+    changes nothing.
 
-    CardInUse where it is still needed (`uses_of`, asked with the card locked), with each use in
-    `errors`; with `force` it is deleted all the same. Who did it, and what for, is written down.
+    CardInUse where it is still needed (`uses_of` is asked with the card locked), with each use in
+    `errors`. With `force` it is deleted anyway. The card's history keeps who did it and why.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:

@@ -29,7 +29,7 @@ from backend.rules.pin_budget import Answer, Burst, Counter, Counters, Kind, Lim
 from backend.settings import Settings
 
 PAIR_WIDTHS = (1, 2, 3)
-"""Of a /64, /56 and /48: whoever has a whole /48 still cannot use up a card's day alone."""
+"""For a /64, /56 and /48. Even somebody with a whole /48 cannot use up a card's day alone."""
 SOURCE_WIDTHS = (1, 4, 16)
 """More payers share a wide network."""
 MERCHANT_WIDTH = 3
@@ -42,8 +42,8 @@ that needs to be unlocked would answer differently from a number that does not e
 @dataclass(frozen=True, slots=True)
 class Asker:
     """Who tries a PIN. `networks` are hashes, the narrowest first. `session` is None on the balance
-    page, where a browser could make anything else anew. The merchant has no score of mistakes: it
-    needs no PIN at all."""
+    page, where a browser could invent a new one each time. The merchant has no score of mistakes,
+    since it needs no PIN at all."""
 
     networks: tuple[str, ...]
     session: str | None = None
@@ -103,7 +103,8 @@ def scopes_of(asker: Asker, card: str) -> list[Scope]:
 
 
 def refuse_again(ctx: Backend, account_id: str, asker: Asker, number: str) -> None:
-    """Raise TooManyTries where this process has refused the same a moment ago. It asks nobody."""
+    """Raise TooManyTries if this process has refused the same a moment ago. It reads no
+    database."""
     now = ctx.clock.now()
     for key in _keys(ctx, account_id, asker, number).values():
         known = ctx.pin_refusals.find(key, now)
@@ -125,7 +126,7 @@ def refuse(ctx: Backend, account_id: str, asker: Asker, number: str, verdict: Ve
 
 
 def _keys(ctx: Backend, account_id: str, asker: Asker, number: str) -> dict[Kind, str]:
-    """By what a refusal holds back: under which key it is remembered."""
+    """Return under which key a refusal is remembered, by what it holds back."""
     hashed = ctx.vault.number_hash(account_id, number)
     source = asker.networks[0]
     keys = {Kind.CARD: hashed, Kind.PAIR: f"{hashed} {source}"}
@@ -184,7 +185,8 @@ async def write(
 def kept_until(
     counters: Counters, limits: Limits, now: datetime, *, known: bool
 ) -> dict[Scope, datetime | None]:
-    """Return when each row says nothing any more. A card's own is kept while it has wrong tries."""
+    """Return when each row can be deleted. A card's own row stays while the card has wrong
+    tries."""
     soon = now + max(limits.window, pin_budget.HOUR)
     kept: dict[Scope, datetime | None] = dict.fromkeys(counters, soon)
     for scope, counter in counters.items():
@@ -196,7 +198,7 @@ def kept_until(
 
 
 async def forget_card(db: AsyncSession, card: Card, now: datetime) -> Counter:
-    """Make all budgets of a card whole, those of its askers at it too; return what its own was."""
+    """Forget all wrong tries at a card, by anybody. Return what the card's own counter was."""
     of_card = Scope(Kind.CARD, card.id)
     query = select(PinBudget.scope).where(
         or_(
@@ -216,7 +218,7 @@ async def forget_card(db: AsyncSession, card: Card, now: datetime) -> Counter:
 
 
 async def forget_attempts(ctx: Backend) -> int:
-    """Delete rows that say nothing any more, one batch; return how many."""
+    """Delete one batch of rows that are not needed any more, and return how many."""
     return await forget(ctx.db, PinBudget, col(PinBudget.forget_at) <= ctx.clock.now())
 
 

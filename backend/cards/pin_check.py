@@ -1,9 +1,9 @@
 """Find a card by number and PIN: the one way for the checkout, the balance page and the API.
 
-An unknown number and a wrong PIN give one answer in one duration; so do a budget that is spent and
-a source that has to wait, whether the number exists or not. A try is counted before it is checked,
-in the database and under locks, so that parallel tries cannot outrun a budget. A try that is
-refused costs no more than a look, and within some seconds not even that.
+An unknown number and a wrong PIN get the same answer after the same time. So do a budget that is
+used up and a source that has to wait, whether the number exists or not. A try is counted before it
+is checked, in the database and under locks, so that parallel tries cannot outrun a budget. A
+refused try costs one look into the database, and a repeated one within some seconds not even that.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from backend.rules.pin_budget import Counter, Kind, Limits, Scope
 from backend.vault import PinMac
 
 OLD_PIN_SECONDS = 0.5
-"""How long every wrong answer takes while an account has PINs that are kept as Argon2 hashes. A
-check of one takes 0.1 s and more of a processor, and would tell that the number exists."""
+"""How long every wrong answer takes while an account has PINs that are kept as Argon2 hashes. The
+check of such a hash takes 0.1 s or more, and this would tell that the number exists."""
 OLD_PINS_LOOKED_FOR = 600
 """After how many seconds a process looks again whether an account still has them."""
 
@@ -95,7 +95,7 @@ async def _check(ctx: Backend, tried: _Try, begun: float) -> Match | None:
     async with ctx.db.reading() as db:
         counters = await pin_attempts.read(db, tried.scopes)
         old = await _has_old_pins(ctx, db, tried.account_id)
-    # Most of those who knock on a spent budget are turned away here, without a lock.
+    # Most tries on a budget that is used up are refused here, without a lock.
     verdict = pin_budget.decide(counters, limits, tried.now)
     pin_attempts.refuse(ctx, tried.account_id, tried.asker, tried.number, verdict)
     counted = await _count_and_check(ctx, tried, limits)
@@ -113,7 +113,7 @@ async def _count_and_check(ctx: Backend, tried: _Try, limits: Limits) -> _Counte
     card, now = tried.card, tried.now
     async with ctx.db.unit_of_work(apart=True) as db:
         before = await pin_attempts.lock(db, tried.scopes, now)
-        # An error here undoes all of it: whoever is refused fills no table.
+        # An error here undoes everything, so a refused try leaves no rows.
         verdict = pin_budget.decide(before, limits, now)
         pin_attempts.refuse(ctx, tried.account_id, tried.asker, tried.number, verdict)
         after = pin_budget.count(before, limits, now)

@@ -1,4 +1,4 @@
-"""What the merchant learns of wrong PINs, and how a card is unlocked.
+"""Tell the merchant about wrong PINs, and unlock a card.
 
 The merchant is told once when half of a card's budget is used up, of a day or of its life, and when
 the card needs to be unlocked. Source of the webhook: docs/webhooks.md.
@@ -26,7 +26,7 @@ from backend.rules.pin_budget import Counter, Kind, Limits, Scope
 HALF_OF_DAY, HALF_OF_LIFE, LOCKED = "PIN_HALF_OF_DAY", "PIN_HALF_OF_LIFE", "PIN_LOCKED"
 UNLOCKED = "PIN_UNLOCKED"
 NOBODY = "checkout"
-"""Who noted what a payer's wrong tries have reached."""
+"""`created_by` of the events that wrong tries of payers cause."""
 LONGEST_REASON = 255
 
 
@@ -91,7 +91,7 @@ async def _told(db: AsyncSession, card: Card, name: str, limits: Limits, now: da
 async def unlock(
     ctx: Backend, account_id: str, card_id: str, by: str, reason: str | None = None
 ) -> Card:
-    """Make all budgets of wrong tries at this card whole. NotFound.
+    """Forget all wrong tries at this card. NotFound.
 
     It may be repeated: where nobody has tried a wrong PIN, nothing changes and nothing is recorded.
     """

@@ -1,5 +1,5 @@
-"""Make a card usable again: a later last day, back from being deleted, another number and PIN; or
-another card in its place. Who did it is written down.
+"""Make a card usable again: extend it, restore it, give it another number and PIN, or make another
+card in its place. The card's history keeps who did it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ async def extend(ctx: Backend, change: Change, expires_at: datetime | None) -> C
         if before == expires_at:
             return card
         if before is None or (expires_at is not None and expires_at < before):
-            raise NotLater("a card can be extended, and not be made to end earlier")
+            raise NotLater("expires_at must be later than the card's present one, or null")
         card.expires_at = expires_at
         details = {"from": iso(before), "to": iso(expires_at) if expires_at else None}
         note(db, card, "EXTENDED", change.by, now, details, change.reason)
@@ -62,8 +62,8 @@ async def extend(ctx: Backend, change: Change, expires_at: datetime | None) -> C
 
 
 async def restore(ctx: Backend, change: Change) -> Card:
-    """Take a deletion back: number, PIN and balance are as they were. Of a card that is not deleted
-    nothing changes. NotFound."""
+    """Take a deletion back: number, PIN and balance are as they were. A card that is not deleted
+    does not change. NotFound."""
     async with ctx.db.unit_of_work() as db:
         card = await lock_by_card_id(db, change.account_id, change.card_id)
         if card.deleted_at is not None:
@@ -101,7 +101,7 @@ async def reissue(
         if form is not None and new_pin is not None:
             made = ctx.vault.pin_mac(card.id, new_pin)
             card.pin_hash, card.pin_key, card.pin_format = made.text, made.key_id, form.shown()
-        # Whoever added the card to a checkout with what is old has to show what is new.
+        # A payer who added the card to a checkout with the old PIN has to show the new one.
         card.pin_version += 1
         note(db, card, "REISSUED", change.by, now, None, change.reason)
     ctx.pin_refusals.forget_all()

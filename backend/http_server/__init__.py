@@ -1,2 +1,2 @@
-"""How strangers' connections are held: what a request may look like, how long it may take to
-arrive, and how many connections may be open. Everything here runs before any route is chosen."""
+"""Hold the connections of strangers: what a request may look like, how long it may take, and how
+many connections may be open. Everything here runs before a route is chosen."""

@@ -1,4 +1,4 @@
-"""h11's connection, which refuses what `heads` refuses, and bodies that are mostly packing."""
+"""h11's connection. It refuses what `heads` refuses, and chunked bodies with little content."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from backend.http_server.refusals import BODY_TOO_LARGE, HEADERS_TOO_LARGE, MALF
 
 _MOST_PACKING = 8
 _PACKING_ALLOWED = 16 * 1024
-"""Bytes of chunk sizes, extensions and trailers that any body may have; beyond them, at most
-`_MOST_PACKING` times what it carries."""
+"""Bytes of chunk sizes, extensions and trailers that any body may have. More of them are allowed
+only up to `_MOST_PACKING` times the body's content."""
 
 
 class Refused(Exception):
-    """The peer's request is not taken; `refusal` says why."""
+    """We do not take the client's request; `refusal` says why."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)

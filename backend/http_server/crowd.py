@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from typing import Protocol
+
+from backend.limits.source import UNKNOWN, networks_of
 
 
 class Held(Protocol):
-    """A connection, as far as this room knows it."""
+    """What the crowd has to know of a connection."""
 
     def give_way(self) -> None:
         """Close at once."""
@@ -30,6 +31,8 @@ class Room:
 
 
 class Crowd:
+    """The connections of one process."""
+
     def __init__(self) -> None:
         self._sources: dict[Held, str] = {}
         self._counts: dict[str, int] = {}
@@ -39,8 +42,9 @@ class Crowd:
         """How many were closed to make room."""
 
     def enter(self, one: Held, source: str, room: Room, total: int) -> bool:
-        """A new connection, which waits for its first request. `total` counts all that are open in
-        this process, event sockets too. False: there is no room, and nobody who could give way."""
+        """Let a new connection in, which waits for its first request. `total` counts all that are
+        open in this process, event sockets too. Return False where there is no room, and no other
+        connection can give way."""
         count = self._counts.get(source, 0)
         if source and room.per_source is not None and count >= room.per_source:
             self._make_room(lambda held: self._sources[held] == source)
@@ -54,7 +58,7 @@ class Crowd:
         return True
 
     def leave(self, one: Held) -> None:
-        """It is closed, or an event socket now. May be called twice."""
+        """Forget a connection that is closed, or is an event socket now. It may be called twice."""
         self._waiting.pop(one, None)
         source = self._sources.pop(one, None)
         if source is None:
@@ -66,13 +70,13 @@ class Crowd:
             del self._counts[source]
 
     def waits(self, one: Held) -> None:
-        """It waits for its client from now on."""
+        """Note that it waits for its client from now on."""
         self._waiting.pop(one, None)
         if one in self._sources:
             self._waiting[one] = None
 
     def works(self, one: Held) -> None:
-        """Its client waits for us: it does not give way."""
+        """Note that its client waits for us, so that it does not give way."""
         self._waiting.pop(one, None)
 
     def _make_room(self, fits: Callable[[Held], bool]) -> bool:
@@ -86,13 +90,7 @@ class Crowd:
 
 
 def source_key(address: str) -> str:
-    """Whose connection it is: an IPv4 address, or the /64 that one IPv6 customer has. Empty for
-    what is no address, such as a socket of the file system."""
-    try:
-        known = ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if known.version == 4:
-        return str(known)
-    mapped = known.ipv4_mapped
-    return str(mapped) if mapped else str(ip_network((known, 64), strict=False))
+    """Return whose connection it is: the narrowest network that limits count an address for. It is
+    empty for what is no address, such as a socket of the file system."""
+    network = networks_of(address)[0]
+    return "" if network == UNKNOWN else network

@@ -1,9 +1,9 @@
 """Whether the head of a request (its first line and its headers) is one that we take.
 
-The parser behind this (h11) mends some of what it reads: it joins folded lines, takes a bare line
-feed for a line's end, and prefers one of two lengths. A proxy in front of us may mend it otherwise,
-and then one request hides another (request smuggling). So we refuse what can be read in two ways.
-Source: RFC 9112, sections 2.2, 3.2, 5.2, 6.1 and 6.3. Pure.
+The parser behind this (h11) repairs some of what it reads: it joins folded lines, takes a single
+line feed as the end of a line, and prefers one of two lengths. A proxy in front of us may repair it
+in another way, and then one request can hide another (request smuggling). So we refuse what can be
+read in two ways. Source: RFC 9112, sections 2.2, 3.2, 5.2, 6.1 and 6.3. Pure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_TARGET = 8 * 1024
 MAX_HEADERS = 100
 MAX_PARAMETERS = 256
 MAX_BODY = 512 * 1024
-"""All in bytes, but for the two that are counts."""
+"""MAX_HEADERS and MAX_PARAMETERS are counts; the others are bytes."""
 
 _END = re.compile(rb"\r?\n\r?\n")
 _FIRST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (\S+) HTTP/1\.([01])")
@@ -63,13 +63,14 @@ class Hosts:
 
 
 def end_of_head(data: bytes) -> int | None:
-    """Where the body begins; None while the head is not whole."""
+    """Return where the body begins; None while the head is not complete."""
     found = _END.search(data)
     return found.end() if found else None
 
 
 def refusal_of(head: bytes, hosts: Hosts) -> Refusal | None:
-    """Why a whole head is not taken, or None where it is. `head` ends with its empty line."""
+    """Return why we refuse a complete head, or None if we take it. `head` ends with its empty
+    line."""
     if not head.endswith(b"\r\n\r\n"):
         return MALFORMED
     lines = head[:-4].split(b"\r\n")
@@ -105,14 +106,14 @@ def _target(target: bytes) -> Refusal | None:
     if len(target) > MAX_TARGET:
         return URI_TOO_LONG
     path, _, query = target.partition(b"?")
-    # A whole address, `*` and `host:port` are for proxies; we are none.
+    # A whole address, `*` and `host:port` are for proxies, and we are not a proxy.
     if not _TARGET.fullmatch(target) or _CONTROL.search(unquote_to_bytes(path)):
         return MALFORMED
     return URI_TOO_LONG if query.count(b"&") >= MAX_PARAMETERS else None
 
 
 def _lengths(fields: list[tuple[bytes, bytes]], *, old: bool) -> Refusal | None:
-    """One length at most, said in one way."""
+    """Refuse a body whose length is given twice, or in a form that we do not read."""
     lengths, encodings = _all(fields, b"content-length"), _all(fields, b"transfer-encoding")
     if len(lengths) + len(encodings) > 1:
         return MALFORMED
@@ -129,7 +130,7 @@ def _lengths(fields: list[tuple[bytes, bytes]], *, old: bool) -> Refusal | None:
 
 
 def _host(given: list[bytes], hosts: Hosts, *, old: bool) -> Refusal | None:
-    """HTTP/1.0 knows no Host; a health check of an old kind sends none."""
+    """Check the Host header. HTTP/1.0 has none, and an old kind of health check sends none."""
     if not given and old:
         return None
     match = _HOST.fullmatch(given[0]) if len(given) == 1 else None

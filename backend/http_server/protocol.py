@@ -1,6 +1,6 @@
-"""uvicorn's HTTP protocol with deadlines: a client that sends a byte a second is cut off.
+"""uvicorn's HTTP protocol with deadlines, so that a client that sends a byte a second is cut off.
 
-uvicorn limits how long a connection may be idle between two requests, and nothing else.
+uvicorn itself only limits how long a connection may be idle between two requests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from backend.http_server.refusals import MALFORMED, NO_ROOM, TOO_SLOW, Refusal, 
 from backend.http_server.rules import LONGEST_LINGER_SECONDS, rules
 
 CROWD = Crowd()
-"""Of this process, which has one event loop."""
+"""The connections of this process, which has one event loop."""
 _MOST_DISCARDED = 1024 * 1024
 _RESET = struct.pack("ii", 1, 0)
 
@@ -93,7 +93,7 @@ class GuardedProtocol(H11Protocol):
         super().handle_websocket_upgrade(event)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """No stranger writes a line into the log."""
+        """Log nothing, since a stranger could fill the log with these lines."""
 
     def pause_writing(self) -> None:
         """The client does not take our answer as fast as we give it."""
@@ -117,8 +117,8 @@ class GuardedProtocol(H11Protocol):
             super().shutdown()
 
     def give_way(self) -> None:
-        """Close at once, and let the kernel forget what the client has not taken: it would keep it,
-        and go on asking, for as long as the client likes."""
+        """Close at once, and let the kernel forget what the client has not taken. Otherwise it
+        would keep that, and try to send it, for as long as the client likes."""
         sock = self.transport.get_extra_info("socket")
         if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -127,7 +127,7 @@ class GuardedProtocol(H11Protocol):
     # --- deadlines ---------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """See what this connection waits for now, and for how long it may."""
+        """Find out what this connection waits for now, and set its deadline."""
         now = self._phase_now()
         if now is self._phase and now is not Phase.OURS:
             return
@@ -166,7 +166,7 @@ class GuardedProtocol(H11Protocol):
         """Cut off a body that arrives more slowly than the slowest rate after the grace."""
         now = self.loop.time()
         if self.flow.read_paused:
-            # It is we who do not read.
+            # We ourselves have stopped reading.
             self._began = now
         due = self._began + self._rules.grace + self._strict.carried / self._rules.rate
         if due <= now:
@@ -175,8 +175,8 @@ class GuardedProtocol(H11Protocol):
             self._deadline = self._later(due - now, self._look_at_body)
 
     def _await_taking(self) -> None:
-        """Until what is written now has been taken. A connection that is closed stays open until
-        then, for ever if nobody looks."""
+        """Give the client a limited time to take what is written now. A connection that is being
+        closed stays open until then, and without this it could stay open for ever."""
         left = self.transport.get_write_buffer_size()
         self._taking = self._later(self._rules.grace + left / self._rules.rate, self._not_taken)
 
@@ -204,8 +204,8 @@ class GuardedProtocol(H11Protocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Closing with unread bytes makes the kernel throw our answer away: end our side, and read
-        on for a moment without looking."""
+        """End our side, and read for a moment without using what comes. If we closed with unread
+        bytes, the kernel would throw our answer away."""
         self._lingering = True
         self.flow.resume_reading()
         if self.transport.can_write_eof():

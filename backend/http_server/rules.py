@@ -15,8 +15,7 @@ _BACKLOG = 512
 KEEP_ALIVE_SECONDS = 5
 LONGEST_LINGER_SECONDS = 2
 _FOR_FILES = 512
-"""File descriptors for the database, for calls to providers, for files, and for what the kernel
-hands us at once."""
+"""File descriptors that we keep for the database, for calls to providers and for files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,8 @@ def raise_file_limit(connections: int) -> None:
 
 
 def backlog() -> int:
-    """Connections that the kernel keeps for us. We take as many at once, before any of them can
-    give way: few, where there are few file descriptors."""
+    """Return how many new connections the kernel keeps for us. We take as many at once, before any
+    connection can give way, so there must be few if there are few file descriptors."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _BACKLOG if soft == resource.RLIM_INFINITY else max(8, min(_BACKLOG, soft // 8))
 
@@ -75,5 +74,5 @@ def _allowed_connections(wanted: int) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return wanted
-    # Where few are allowed, a half is kept for the rest.
+    # If only few are allowed, a half of them is kept for the rest.
     return max(16, min(wanted, max(soft - _BACKLOG - _FOR_FILES, soft // 2)))

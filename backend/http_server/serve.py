@@ -10,7 +10,8 @@ from backend.settings import Settings
 
 _STOP_SECONDS = 3
 _MAX_MESSAGE = 65_536
-"""Bytes of one message over an event socket, unpacked. The page's own are a form's fields."""
+"""Bytes of one unpacked message over an event socket. The page sends at most the fields of a
+form."""
 
 
 def serve(

@@ -1,4 +1,4 @@
-"""Spend from the limits. `backend.context.Backend` holds one `Limiter`; the table is `rules`.
+"""Spend from the limits. `backend.context.Backend` holds one `Limiter`; `rules` has the table.
 
     await limits.spend(ctx, rules.SESSIONS, client_id)
     await limits.spend_source(ctx, rules.TOKEN_SOURCE, source)
@@ -34,7 +34,7 @@ class Limiter:
     def __init__(
         self, key: bytes, redis_url: str | None = None, settings: Mapping[str, str] | None = None
     ) -> None:
-        """ValueError where `settings` (`GAVEKORT_LIMITS`) cannot be."""
+        """ValueError for wrong `settings` (`GAVEKORT_LIMITS`)."""
         self._key = key
         self._rules = overridden(settings or {})
         self._memory = MemoryStore()
@@ -50,7 +50,7 @@ class Limiter:
         return own or self._rules.get(rule.name, rule)
 
     def hash(self, *parts: str) -> str:
-        """Return the hash under which a key is counted: neither numbers nor addresses are kept."""
+        """Return the hash under which a key is counted. We keep neither numbers nor addresses."""
         text = "\n".join(parts).encode("utf-8", "surrogatepass")
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()
 
@@ -73,14 +73,15 @@ class Guarded(Protocol):
 async def spend(ctx: Guarded, rule: Rule, *key: str, count: int = 1) -> None:
     """Take `count` from the rule's amount for this key. TooManyRequests, and then nothing is taken.
 
-    What an exact rule counts stays counted where the request comes to nothing, so it comes before
-    the caller's own unit of work; within one it is `spend_in`.
+    What an exact rule counts stays counted even if the request fails. So call this before the
+    caller's own unit of work, and call `spend_in` inside one.
     """
     await _spend(ctx, rule, key, count)
 
 
 async def spend_source(ctx: Guarded, rule: Rule, source: str, *more: str, count: int = 1) -> None:
-    """As `spend`, for all networks of an address: its own, then the wider ones. TooManyRequests."""
+    """As `spend`, for all networks of an address, one after the other: first its own, then the
+    wider ones. TooManyRequests; what the narrower ones have counted then stays counted."""
     for network, times in zip(networks_of(source), WIDER, strict=False):
         await _spend(ctx, rule, (network, *more), count, times)
 
@@ -98,8 +99,8 @@ async def _spend(
 
 
 async def spend_in(ctx: Guarded, db: AsyncSession, rule: Rule, *key: str, count: int = 1) -> None:
-    """Take from an exact rule in the caller's unit of work: counted only if the rest takes effect.
-    TooManyRequests."""
+    """Take from an exact rule in the caller's unit of work, so that it counts only if the rest
+    takes effect. TooManyRequests."""
     _judge(ctx, rule, await take_in(db, _ask(ctx, rule, key, count)))
 
 
@@ -144,5 +145,5 @@ def _judge(ctx: Guarded, rule: Rule, wait: float) -> None:
 
 
 async def forget_uses(ctx: Guarded) -> int:
-    """Delete rows that say nothing any more, one batch; return how many."""
+    """Delete one batch of rows that are not needed any more, and return how many."""
     return await forget(ctx.db, LimitUse, col(LimitUse.whole_at) <= ctx.clock.now().timestamp())

@@ -1,4 +1,4 @@
-"""Messages to phones cost money, and disturb: what each of them is counted for."""
+"""Count messages to phones and mailboxes, since they cost money and disturb people."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ EVERYWHERE = "*"
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """`to` in E.164; `home`: the country of the shop's currency, whose messages are counted with
-    the account's alone."""
+    """One SMS. `to` is in E.164. `home` is the country of the shop's currency: messages to it count
+    only for the account."""
 
     account_id: str
     to: str

@@ -2,7 +2,8 @@
 
 A rule lets `amount` through at once, and gives that amount back evenly over `window` seconds: who
 keeps below `amount` in each `window` is never refused. The defaults are wide where many honest
-callers share a key (a whole town can be behind one address), and narrow where a key is one payer's.
+callers share a key, since a whole town can be behind one address. They are narrow where a key
+belongs to one payer.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ class Kept(StrEnum):
     """Where a rule's counts are kept."""
 
     FAST = "fast"
-    """In Redis where there is one, else in the process. Where Redis does not answer, in the process
-    again: then each process allows the amount."""
+    """In Redis if there is one, else in the process. While Redis does not answer, each process
+    counts alone and allows the whole amount."""
     EXACT = "exact"
     """In the database: exact over all processes and restarts, also where Redis was emptied."""
 
@@ -169,7 +170,7 @@ MAIL_MERCHANT = Rule(
 )
 HANDOVER = Rule(
     "handover.session",
-    "links to go on on a phone",
+    "links to continue on a phone",
     "session",
     30,
     10 * MINUTE,
@@ -203,7 +204,7 @@ RETURNS = Rule(
     "session",
     60,
     MINUTE,
-    answer="302 to the session's page, which goes on by itself",
+    answer="302 to the session's page, which follows the payment",
 )
 
 RULES: tuple[Rule, ...] = tuple(

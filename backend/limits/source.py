@@ -1,8 +1,8 @@
 """Where a request comes from, and which networks that address belongs to.
 
-The API, the page's events and its socket all ask `client_address`, so that they agree. What a
-client can write freely never becomes a key of its own: it counts as the direct peer, or as
-`UNKNOWN`, which all such callers share.
+The HTTP server, the API, the page's events and its socket all ask this module, so that they agree.
+A text that a client can choose freely never becomes a key of its own. It counts as the direct peer,
+or as `UNKNOWN`, which all such callers share.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterable
 from typing import Literal
 
 UNKNOWN = "unknown"
-"""What every address that cannot be read counts as."""
+"""Every address that cannot be read counts as this."""
 
 Header = Literal["x-forwarded-for", "forwarded"]
 """The header to which the proxies in front of us append."""
 
 _V6_PREFIXES = (64, 56, 48)
-"""One line has a /64 or more to itself; customers often have a /56, and companies a /48."""
+"""One customer has at least a /64, often a /56; a company often has a /48."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::\d{1,5})?")
 _V4_WITH_PORT = re.compile(r"([0-9.]+):\d{1,5}")
@@ -33,7 +33,7 @@ def networks_of(address: str) -> tuple[str, ...]:
     """Return the networks that an address counts for, the narrowest first.
 
     An IPv4 address is one of its own: `("1.2.3.4",)`. An IPv6 address is its /64, /56 and /48,
-    since whoever has one of those has all addresses in it. What is no address is `(UNKNOWN,)`.
+    since whoever has one of those has all addresses in it. Anything else is `(UNKNOWN,)`.
     """
     parsed = read_address(address)
     if parsed is None:

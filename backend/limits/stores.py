@@ -1,12 +1,13 @@
 """Where the counts are kept: in this process, in Redis, or in the database.
 
-Each keeps one number a key, the moment at which the whole amount is there again (the generic cell
-rate algorithm): it fits in one conditional write everywhere, it needs no clean-up to be right, and
-it says to the second when to try again.
+Each keeps one number for a key: the moment at which the whole amount is there again (the generic
+cell rate algorithm). One conditional write is enough everywhere, old rows do no harm, and it tells
+to the second when to try again.
 
-This is our own because the time has to come from the context's clock, and because the exact limits
-have to live in the SQL database that we already have. The library `limits` (5.8, MIT, well kept)
-reads the system's clock by itself, keeps a list of moments for each key, and has no SQL storage.
+We wrote this ourselves because the time has to come from the context's clock, and because the exact
+limits have to be in the SQL database that we already have. The library `limits` (5.8, MIT, well
+kept) reads the system's clock by itself, keeps a list of moments for each key, and has no SQL
+storage.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ MOST_KEYS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`now` in seconds since 1970; `gap` the seconds after which one is given back; `window` the
-    seconds after which a spent amount is whole; `count` how many are asked for."""
+    """What is asked for. `now` is in seconds since 1970. After `gap` seconds one is given back, and
+    after `window` seconds the whole amount. `count` is how many are asked for."""
 
     key: str
     now: float
@@ -60,7 +61,7 @@ class Ask:
 
     def wait(self, whole_at: float) -> float:
         """Return the seconds until they can be taken; 0 or less where they can be now."""
-        # A thousandth of a second is given, or rounding refuses the last of an amount.
+        # Without this thousandth of a second, rounding would refuse the last of an amount.
         return self.after(whole_at) - self.now - self.window - 0.001
 
 
@@ -73,7 +74,8 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """In this process. It is bounded: past `MOST_KEYS` those with the least used are forgotten."""
+    """The counts in this process. Past `MOST_KEYS` keys it forgets those that have used the
+    least."""
 
     def __init__(self, most: int = MOST_KEYS) -> None:
         self._whole_at: dict[str, float] = {}
@@ -125,12 +127,12 @@ _PREFIX = "gavekort:limit:"
 REDIS_SECONDS = 0.5
 """How long Redis may take to answer."""
 REDIS_PAUSE = 10.0
-"""Seconds for which it is not asked again after it did not answer."""
+"""Seconds for which we do not ask Redis again after it did not answer."""
 
 
 class RedisStore:
-    """In Redis. Where that does not answer, in this process: never without a limit, and never an
-    error of the caller's."""
+    """The counts in Redis. While Redis does not answer, this process counts: so there is always a
+    limit, and the caller never gets an error."""
 
     def __init__(self, url: str, instead: MemoryStore) -> None:
         self._redis = Redis.from_url(
@@ -196,7 +198,7 @@ async def take_in(db: AsyncSession, ask: Ask) -> float:
     if (await db.exec(query)).first() is not None:
         return 0.0
     before = (await db.exec(select(LimitUse.whole_at).where(LimitUse.key == ask.key))).one_or_none()
-    # It may have been deleted, or given back, between the two.
+    # Between the two statements the row may have been deleted, or given back.
     return max(ask.wait(before if before is not None else 0.0), 1.0)
 
 

@@ -4,8 +4,8 @@ What is due for one addressee about one thing goes out in the order of its cause
 answer to the one before: a shop should not hear of the refund before the capture. One that fails
 holds back none: they pass it until it is tried again.
 
-Every merchant and every addressee has a share of what is under way at once, and they take turns: a
-server that keeps silent delays its own messages alone.
+Every merchant and every addressee has a share of what is under way at once, and they take turns. So
+a server that does not answer delays only its own messages.
 
 2xx is delivered. What is tried again, how often, after which gaps: `backend.outbox.request`.
 """

@@ -62,7 +62,7 @@ async def change(
     async with ctx.db.unit_of_work() as db:
         hook = await get_subscription(db, account_id, hook_id)
         if keep_secret and hook.secret is not None and _host(wanted.url) != _host(hook.url):
-            text = "the address is on another host, so the secret has to be given again"
+            text = "config.url is on another host now, so config.secret must be given again"
             raise InvalidRequest(text, (FieldError("config.secret", text, "required"),))
         hook.url, hook.events = wanted.url, list(wanted.events)
         if not keep_secret:

@@ -73,8 +73,9 @@ async def _try(ctx: Backend, row: AutoCapture) -> None:
         # Something else came in between; the row may be stopped by now.
         await _keep(ctx, row, "due", tried=False)
     except (InvalidRequest, Unavailable) as error:
-        # Refused by the rules or by the provider, or not connected: tried again while it is due.
-        # Anything else is no business conflict: `each` logs it, and the row is due after its claim.
+        # The rules or the provider refused it, or nothing is connected: we try again while it is
+        # due. Any other error is not a business conflict: `UnderWay` logs it, and the row is due
+        # again after its claim.
         log.warning("auto-capture of %s: %s", transaction.id, error.message)
         await _keep(ctx, row, "due")
     else:

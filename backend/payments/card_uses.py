@@ -1,4 +1,4 @@
-"""What a gift card is still needed for: `cards` knows its holds and no payments.
+"""What a gift card is still needed for. The room `cards` knows holds, but no payments.
 
 A card that took part in a payment may get money back as long as the payment can be refunded, so it
 is not deleted by mistake.
@@ -20,7 +20,7 @@ from backend.payments.tables import Transaction
 
 _PREFIX = "transaction:"
 _PORTION = 500
-"""So many ids stand in one query."""
+"""At most so many ids stand in one query."""
 
 
 async def delete_card(ctx: Backend, deletion: Deletion) -> Card:

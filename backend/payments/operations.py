@@ -1,15 +1,16 @@
-"""Capture, refund and void: written down with key and split, then the provider's part, then the
-card's part, which cannot fail because it is held. Source: shared design section 4.
+"""Capture, refund and void. An operation is written down with its key and split, then the provider
+does its part, then the card's part follows, which cannot fail because it is held. Source: shared
+design section 4.
 
-At most one operation of a transaction is under way. One whose answer was lost is `unknown`: it is
-parked, and read again by the reconciler until it is done or refused.
+At most one operation of a transaction is under way. If its answer was lost it is `unknown`, and the
+reconciler reads it again until it is done or refused.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,10 +26,9 @@ from backend.ids import new_uuid
 from backend.payments import settle
 from backend.payments.authorization import amount_of, check_update
 from backend.payments.auto_capture_rows import is_due, stop
-from backend.payments.late import give_back
 from backend.payments.lines import check_items
 from backend.payments.outcome import done, event_of, record_event
-from backend.payments.provider_lines import order_lines
+from backend.payments.provider_calls import ask_provider
 from backend.payments.refund_target import Landing, RefundTo, decide, prepare, split_refund
 from backend.payments.returned_refunds import watch
 from backend.payments.store import (
@@ -37,21 +37,11 @@ from backend.payments.store import (
     get_transaction,
     lock_operation,
     lock_transaction,
-    money,
     open_operation,
     position_of,
 )
 from backend.payments.tables import Operation, Transaction
-from backend.psp.protocol import (
-    AuthorizationUpdate,
-    AuthorizationUpdater,
-    Connector,
-    OperationKind,
-    OperationQuery,
-    Outcome,
-    Result,
-)
-from backend.psp.registry import NotConnected
+from backend.psp.protocol import OperationKind, Outcome, Result
 from backend.rules import transaction as rules
 from backend.rules.transaction import Position, RuleBroken, Split, Status
 from backend.sessions.load import lock_session
@@ -60,7 +50,6 @@ log = logging.getLogger(__name__)
 SLOWEST_READ = 300
 LOOK_EVERY = 0.1
 LONGEST_WAIT = 10.0
-_SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration", "conflict")
 
 
 class OperationRefused(InvalidRequest):
@@ -97,26 +86,26 @@ class Command:
 
 
 async def operate(ctx: Backend, command: Command) -> Operation:
-    """As `carry_out`, without what is shown once."""
+    """As `carry_out`; return only the operation, without a new card's number and PIN."""
     return (await carry_out(ctx, command)).operation
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`issued`: the card that was made for a refund, with its number and PIN, which nobody is told
-    again."""
+    """How an operation ended. `issued` is the card that was made for a refund, with its number and
+    PIN, which are shown only this once."""
 
     operation: Operation
     issued: IssuedCard | None = None
 
 
 async def carry_out(ctx: Backend, command: Command) -> Ended:
-    """Carry a command out; the operation as it ended: `done`, or `unknown` (or still `pending`,
-    where another request under the same idempotency key began it).
+    """Carry a command out, and return the operation as it ended: `done` or `unknown`. It is still
+    `pending` if another request under the same idempotency key began it.
 
-    InvalidRequest where the rules forbid it, OperationRefused where the provider does, Conflict
-    while another operation of this transaction is under way, RefundCardUnusable where nobody could
-    use what is refunded to the gift card.
+    InvalidRequest if the rules forbid it, OperationRefused if the provider does, Conflict while
+    another operation of this transaction is under way, RefundCardUnusable if nobody could use the
+    money that is refunded to the gift card.
     """
     begun = keys.begun_operation()
     ended = await (_begin(ctx, command) if begun is None else _wait_for(ctx, begun))
@@ -252,114 +241,10 @@ async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
     return Split(asked.card_amount, asked.psp_amount)
 
 
-def _verb(transaction: Transaction, operation: Operation) -> OperationKind | None:
-    """What the provider is asked for; None where it has no part in this operation."""
-    if operation.psp_amount:
-        return OperationKind(operation.kind)
-    if operation.final and position_of(transaction).capturable.acquirer > 0:
-        # A final capture of the card's part alone releases the acquirer's.
-        return OperationKind.VOID
-    return None
-
-
-async def ask_provider(ctx: Backend, operation_id: str) -> Result:
-    """The provider's part; DONE without asking where it has none."""
-    async with ctx.db.reading() as db:
-        operation = await db.get(Operation, operation_id)
-        assert operation is not None
-        transaction = await db.get(Transaction, operation.transaction_id)
-        assert transaction is not None
-    verb = _verb(transaction, operation)
-    if verb is None:
-        return Result(Outcome.DONE)
-    try:
-        connector = await connector_of(ctx, transaction)
-    except NotConnected:
-        return Result(Outcome.REFUSED, code="configuration", message="not connected")
-    return await _send(ctx, connector, verb, transaction, operation)
-
-
-async def _send(
-    ctx: Backend, connector: Connector, verb: OperationKind, transaction: Transaction,
-    operation: Operation,
-) -> Result:  # fmt: skip
-    """The same call, with the same key, however often. It never lasts longer than the claim."""
-    reference, amount = transaction.psp_reference, money(transaction, operation.psp_amount)
-    assert reference is not None
-    left = position_of(transaction).capturable.acquirer
-    final = operation.final or operation.psp_amount == left
-    try:
-        async with asyncio.timeout(ctx.settings.operation_grace):
-            if verb is OperationKind.CAPTURE:
-                return await connector.capture(reference, amount, operation.key, final=final)
-            if verb is OperationKind.REFUND:
-                return await connector.refund(reference, amount, operation.key)
-            if isinstance(connector, AuthorizationUpdater) and verb is OperationKind.UPDATE:
-                said = operation.request.get("description") or ""
-                update = AuthorizationUpdate(amount, order_lines(transaction, operation), said)
-                return await connector.update_authorization(reference, update, operation.key)
-            if transaction.status == Status.ON_HOLD:
-                payment = await connector.fetch(reference)
-                return await give_back(connector, reference, operation.key, payment)
-            return await connector.void(reference, operation.key)
-    except TimeoutError:
-        return Result(Outcome.UNKNOWN, reference, message="no answer in time")
-
-
-async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation) -> Result:
-    """Whether an operation took effect whose answer was lost, or which was never sent.
-
-    A read tells that it did. That it is not seen, after all the time that a provider may take, is
-    not yet a no: the call may have been held up before it was sent. So it is sent once more with
-    its key, which the provider carries out once; then what a late read does not show is refused.
-    """
-    verb = _verb(transaction, operation)
-    if verb is None:
-        return Result(Outcome.DONE)
-    try:
-        connector = await connector_of(ctx, transaction)
-    except NotConnected:
-        return Result(Outcome.UNKNOWN, code="configuration", message="not connected")
-    assert transaction.psp_reference is not None
-    if transaction.status == Status.ON_HOLD:
-        # Whatever it is there, nothing of it may be left: a read and what it asks for, each time.
-        return await _send(ctx, connector, verb, transaction, operation)
-    result = await connector.fetch_operation(
-        OperationQuery(
-            kind=verb,
-            reference=transaction.psp_reference,
-            key=operation.key,
-            amount=money(transaction, operation.psp_amount),
-            captured_before=operation.captured_before,
-            # At most one operation is under way: this one is not among them yet.
-            refunded_before=position_of(transaction).refunded.acquirer,
-            sent_at=operation.updated_at,
-            authorized_before=position_of(transaction).authorized.acquirer,
-            lines=order_lines(transaction, operation) if verb is OperationKind.UPDATE else (),
-        )
-    )
-    faults.point("reconcile.read")
-    sent_once = operation.updated_at == operation.created_at
-    forgotten = operation.created_at + connector.capabilities.key_lifetime <= ctx.clock.now()
-    # `declined` is the provider's own no, not something that the read did not find.
-    if result.outcome is not Outcome.REFUSED or result.code == "declined":
-        return result
-    if not sent_once or forgotten:
-        return result
-    async with ctx.db.unit_of_work() as db:
-        locked = await lock_operation(db, operation.id)
-        locked.updated_at = ctx.clock.now()
-    faults.point("reconcile.sending_again")
-    result = await _send(ctx, connector, verb, transaction, operation)
-    if result.outcome is Outcome.REFUSED and result.code in _SAYS_NOTHING_OF_OTHER_CALLS:
-        return replace(result, outcome=Outcome.UNKNOWN)
-    return result
-
-
 async def finish(
     ctx: Backend, operation_id: str, result: Result, claim: datetime | None
 ) -> Operation:
-    """As `end`, without what is shown once."""
+    """As `end`; return only the operation, without a new card's number and PIN."""
     return (await end(ctx, operation_id, result, claim)).operation
 
 

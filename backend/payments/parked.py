@@ -17,7 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.context import Backend
 from backend.errors import Conflict, NotFound
-from backend.payments import attempts, late, one_phase, operations, settle
+from backend.payments import attempts, late, one_phase, operations, provider_calls, settle
 from backend.payments.create import create_at_provider
 from backend.payments.operations import Command, operate
 from backend.payments.settle import Said
@@ -284,7 +284,7 @@ async def _end_try(
 async def _end_operation(
     ctx: Backend, transaction: Transaction, operation: Operation, word: str | None
 ) -> str:
-    result = await operations.ask_again(ctx, transaction, operation)
+    result = await provider_calls.ask_again(ctx, transaction, operation)
     decided = "by the provider's word"
     if result.outcome is Outcome.UNKNOWN and word in ("done", "refused"):
         result = Result(Outcome(word), code="operator", message="ended by an operator")

@@ -80,29 +80,29 @@ async def pay(
 
 
 async def pay_otherwise(ctx: Backend, session_id: str, press: Press) -> PayResult:
-    """As `go_on`, and a payment that is under way with another option is ended first, at its
-    provider.
+    """As `go_on`, but end a payment that is under way with another option first, at its provider.
 
-    Only another option ends it, and only where nothing else speaks against this press. Any other
-    conflict raises, and leaves the payment under way as it is. PaymentInProgress where the provider
-    has not decided; SplitChanged where the order has changed while the provider was asked.
+    Only another option ends it, and only if nothing else is wrong with this press. Any other
+    conflict raises its error and leaves the payment under way as it is. PaymentInProgress if the
+    provider has not decided; SplitChanged if the order has changed while the provider was asked.
     """
     try:
         return await go_on(ctx, session_id, press)
     except OtherOptionUnderWay as other:
         await reopen(ctx, session_id, only=other.transaction_id)
-        # Ending it has changed the session, which the header cannot know; the order still counts.
+        # The end of that payment has changed the session, which the header cannot know. The order
+        # still has to be the same.
         again = replace(press, unmodified_since=None, order=other.order)
     return await go_on(ctx, session_id, again)
 
 
 async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
-    """Start to pay, or go on with the payment that is under way: a second press does nothing more.
+    """Start to pay, or continue the payment that is under way: a second press does nothing more.
 
-    SplitChanged where what the payer was shown is no longer so. PaymentInProgress where another
-    amount or another option is being paid; RemainderTooSmall where the option takes no amount that
-    small; SessionLocked while the merchant changes the session; ConsentMissing without what has to
-    be accepted.
+    SplitChanged if the amounts are not what the payer was shown. PaymentInProgress if a payment of
+    another amount or with another option is under way; RemainderTooSmall if the option takes no
+    amount that small; SessionLocked while the merchant changes the session; ConsentMissing if a
+    required checkbox is not ticked.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -167,7 +167,7 @@ async def begin(
     to_pay = session.amount - share
     if press.to_pay not in (None, to_pay):
         raise SplitChanged("what is left to pay has changed")
-    # With nothing left to pay, no option and no phone counts.
+    # If nothing is left to pay, the option and the phone do not matter.
     option, push_to = (press.option, press.push_to) if to_pay > 0 else (None, None)
     if to_pay > 0:
         check_option(session, press)
@@ -209,7 +209,7 @@ async def begin(
 
 
 def _check_minimum(session: CheckoutSession, judged: Remainder, option: str | None) -> None:
-    """RemainderTooSmall where the option takes no amount that small: before anything is held."""
+    """RemainderTooSmall if the option takes no amount that small. Nothing is held yet."""
     if option not in judged.unable:
         return
     minimum = minimums_of_session(session)[str(option)]

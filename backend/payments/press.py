@@ -1,7 +1,7 @@
-"""What a payer asks for by pressing Pay, and what a payment under way makes of it.
+"""What a payer asks for by pressing Pay, and whether it goes with a payment that is under way.
 
-The page, the payer's API and a published push make the same thing of it. Source: shared design
-sections 2 and 4.
+The page, the payer's API and a published push use the same rules. Source: shared design sections 2
+and 4.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from backend.sessions.tables import CheckoutSession
 class Press:
     """One press of Pay.
 
-    `to_pay` (minor units) is what the payer was shown to be left to pay; None takes whatever is
-    left. `order_amount` is what the whole order costs, as it was shown, where that was shown.
+    `to_pay` (minor units) is what was left to pay when the payer saw it; with None the payment
+    takes whatever is left. `order_amount` is what the whole order cost then, if that was shown.
     `push_to` (E.164) asks in the wallet's app on that phone instead of sending the payer to a page.
     `on_phone`: see `backend.sessions.links.page_link`. `accepted` has the ids of the checkboxes
     that the payer has ticked.
@@ -47,12 +47,12 @@ class Press:
     accepted: frozenset[str] = frozenset()
     unmodified_since: str | None = None
     order: Mapping[str, Any] | None = None
-    """The order that was looked at before a wait: SplitChanged where it is another by now."""
+    """The order as it was read before a wait. SplitChanged if it is another one by now."""
 
 
 class OtherOptionUnderWay(PaymentInProgress):
-    """Another option is being paid with, or the payer was asked on another phone, and nothing else
-    speaks against this press: that payment may be ended for it."""
+    """A payment with another option is under way, or the payer was asked on another phone. Nothing
+    else is wrong with this press, so that payment may be ended for it."""
 
     def __init__(self, transaction_id: str, order: Mapping[str, Any]) -> None:
         super().__init__("a payment of this session is under way with another option")
@@ -64,7 +64,9 @@ def check_consents(session: CheckoutSession, accepted: Iterable[str]) -> None:
     """ConsentMissing names every required checkbox of the session that is not among `accepted`."""
     missing = required_consents(session) - set(accepted)
     if missing:
-        text = "this has to be accepted before the order is paid"
+        text = (
+            "this checkbox must be ticked before the order is paid: send its id with checked=true"
+        )
         raise ConsentMissing(text, tuple(
             FieldError(f"checkboxes.{box}", text, "required") for box in sorted(missing)
         ))  # fmt: skip
@@ -76,7 +78,7 @@ def required_consents(session: CheckoutSession) -> set[str]:
 
 
 def as_ticked(session: CheckoutSession, accepted: Iterable[str]) -> list[dict[str, Any]] | None:
-    """The session's checkboxes as the payer has left them; None where there are none."""
+    """Return the session's checkboxes as the payer has left them; None where there are none."""
     ticked = set(accepted)
     boxes = session.body.get("checkboxes")
     return [{**box, "checked": box["id"] in ticked} for box in boxes] if boxes else None
@@ -85,17 +87,17 @@ def as_ticked(session: CheckoutSession, accepted: Iterable[str]) -> list[dict[st
 def check_under_way(
     ctx: Backend, session: CheckoutSession, transaction: Transaction, press: Press, now: datetime
 ) -> None:
-    """Whether this press goes on with the payment that is under way: the same again, from a second
-    click, a second tab, or after the back button.
+    """Return if this press continues the payment that is under way: the same press again, from a
+    second click, a second tab, or after the back button.
 
-    OtherOptionUnderWay where it wants another option, or another phone to ask on, and that could be
-    begun. PaymentInProgress and the others leave the payment under way as it is.
+    OtherOptionUnderWay if it asks for another option, or for another phone to ask on, and a payment
+    with that could begin. All other errors leave the payment under way as it is.
     """
     left = session.amount - session.gift_card_amount
     if press.to_pay not in (None, left) or press.order_amount not in (None, session.amount):
         raise PaymentInProgress("a payment of another amount is under way")
-    # Where no app answers at a number, the payment goes on from the page: `pushed_to` is empty
-    # then, and who sends the number again means the same payment.
+    # If no app answers at a number, the payment continues from the page, and `pushed_to` is empty.
+    # Whoever sends the number again then means the same payment.
     same_phone = press.push_to in (session.pushed_to, transaction.snapshot.get("push_to"))
     if press.option == transaction.payment_product_type and same_phone:
         return
@@ -115,7 +117,7 @@ def check_under_way(
 
 
 def check_option(session: CheckoutSession, press: Press) -> None:
-    """Whether an amount can be paid with the option in this session: PaymentOptionNotAllowed,
+    """Check that the option can be used in this session. PaymentOptionNotAllowed,
     PushNotAllowed."""
     if press.push_to is not None and not may_push(press.option, gift_card=session.gift_card_use):
         raise PushNotAllowed("nothing can be pushed to a phone with this option in this session")

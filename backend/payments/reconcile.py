@@ -14,7 +14,7 @@ from datetime import timedelta
 from backend import faults
 from backend.batch import UnderWay
 from backend.context import Backend
-from backend.payments import attempts, late, operations
+from backend.payments import attempts, late, operations, provider_calls
 from backend.payments.create import create_at_provider
 from backend.payments.store import OPEN_STATES, SHARE, claim_due, connector_of
 from backend.payments.tables import Operation, Transaction
@@ -55,7 +55,7 @@ async def _go_on(ctx: Backend, operation: Operation) -> None:
         elif operation.kind == late.LATE:
             await late.pursue(ctx, operation)
         else:
-            result = await operations.ask_again(ctx, transaction, operation)
+            result = await provider_calls.ask_again(ctx, transaction, operation)
             await operations.finish(ctx, operation.id, result, operation.claimed_until)
 
 

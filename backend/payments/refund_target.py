@@ -1,9 +1,9 @@
 """Where the gift card's part of a refund goes.
 
-It goes to the card that paid. Where nobody could use it there, because the card was deleted or has
-expired, the refund is refused before anything moves; or it goes to a fresh card in that one's
-place, where the request or the profile says so. In the books it is refunded to the card that paid
-and moved on from there in the same unit of work, so that never more comes back than was taken. See
+It goes to the card that paid. If nobody could use it there, because the card was deleted or has
+expired, the refund is refused before anything moves. If the request or the profile says so, it goes
+to a new card in place of that one. In the books it is refunded to the card that paid and moved from
+there to the other card in the same unit of work, so that never more comes back than was taken. See
 `docs/transactions.md`.
 """
 
@@ -51,14 +51,14 @@ class RefundTo:
 
 
 class RefundCardUnusable(Conflict):
-    """Nobody could use what is refunded to this card. The first of `errors` says why, the others
-    what can be done."""
+    """Nobody could use money that is refunded to this card. The first of `errors` says why, and the
+    others say what can be done."""
 
     code = "REFUND_CARD_UNUSABLE"
 
 
 def split_refund(position: Position, amount: int, wanted: RefundTo | None) -> Split:
-    """How a refund divides; RuleBroken where too much is asked."""
+    """Return how a refund is divided. RuleBroken if too much is asked for."""
     if wanted is None or wanted.to is not To.PROVIDER:
         return rules.split_refund(position, amount)
     left = position.refundable.acquirer
@@ -71,14 +71,17 @@ async def decide(
     ctx: Backend, db: AsyncSession, transaction: Transaction, split: Split,
     wanted: RefundTo | None,
 ) -> dict[str, str] | None:  # fmt: skip
-    """What the operation keeps of where its card part goes; None where it goes to the card that
-    paid. RefundCardUnusable before anything was asked of the acquirer; InvalidRequest for a target
-    that cannot take it."""
+    """Return what the operation keeps about the target of its card part; None if that is the card
+    that paid. RefundCardUnusable, before the acquirer is asked for anything; InvalidRequest for a
+    target that cannot take the money."""
     if wanted is not None and wanted.to is To.PROVIDER:
         return {"to": To.PROVIDER.value}
     if split.card == 0 or transaction.gift_card is None:
         if wanted is not None:
-            raise _wrong("refund_to", "nothing of this refund is the gift card's part")
+            raise _wrong(
+                "refund_to",
+                "refund_to needs a refund with a part for the gift card, and this one has none",
+            )
         return None
     card = await db.get(Card, transaction.gift_card, populate_existing=True)
     assert card is not None  # a foreign key holds it
@@ -128,11 +131,13 @@ def _wrong(field: str, text: str) -> InvalidRequest:
 def _unusable(
     transaction: Transaction, card: Card, status: str, split: Split
 ) -> RefundCardUnusable:
-    """With everything that can be done about it, each under a stable code."""
+    """Return the error with everything that can be done, each under a stable code."""
     path = f"POST /v1/accounts/{card.account_id}/wallets/cards/{card.card_id}"
-    todo = [FieldError("refund_to", "refund_to=new_card makes a fresh card for it", "new_card")]
+    todo = [FieldError("refund_to", "refund_to=new_card makes a new card for it", "new_card")]
     if status == "expired":
-        todo.insert(0, FieldError("card_id", f"{path}/extend gives it a later day", "extend"))
+        todo.insert(
+            0, FieldError("card_id", f"{path}/extend gives it a later expiry date", "extend")
+        )
     if status == "deleted":
         todo.insert(0, FieldError("card_id", f"{path}/restore brings it back", "restore"))
     if split.total <= transaction.psp_captured - transaction.psp_refunded:
@@ -151,8 +156,8 @@ def _unusable(
 
 @dataclass(slots=True)
 class Landing:
-    """What is needed to put a refund on another card. `issued` is filled with the card that was
-    made: the only time when its number and PIN are known."""
+    """What is needed to put a refund on another card. `issued` becomes the new card, with its
+    number and PIN, which are known only now."""
 
     ctx: Backend
     issued: IssuedCard | None = None
@@ -160,15 +165,16 @@ class Landing:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """The wallet transaction of the money's last step, and the card where it is another one than
-    the transaction's: `{card_id, masked_card_token}`."""
+    """The wallet transaction of the money's last step. `shown` is the card, if it is another one
+    than the transaction's: `{card_id, masked_card_token}`."""
 
     wallet_transaction_id: str
     shown: dict[str, Any] | None = None
 
 
 def prepare(ctx: Backend, operation: Operation) -> Landing | None:
-    """Before the unit of work that ends a refund; None where it goes to the card that paid."""
+    """Prepare the end of a refund, before its unit of work. None if it goes to the card that
+    paid."""
     to = (operation.request.get("refund_to") or {}).get("to")
     if operation.kind != OperationKind.REFUND or to not in (To.CARD, To.NEW_CARD):
         return None
@@ -179,12 +185,12 @@ async def refund_card(
     db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime,
     landing: Landing | None,
 ) -> Landed | None:  # fmt: skip
-    """The card's part of a refund: to the card that paid, and from there to where it is to go."""
+    """Book the card's part of a refund: to the card that paid, and from there to the target."""
     amount = operation.card_amount
     if amount == 0 or transaction.gift_card is None:
         return None
     target = await _known_target(db, transaction.gift_card, operation, now) if landing else None
-    # Whoever locks two cards locks them in one order.
+    # Two cards are always locked in the same order.
     ids = {transaction.gift_card, target or transaction.gift_card}
     locked = {pk: await ledger.lock_card(db, pk) for pk in sorted(ids)}
     card = locked[transaction.gift_card]
@@ -206,8 +212,8 @@ async def refund_card(
 async def _known_target(
     db: AsyncSession, card_pk: str, operation: Operation, now: datetime
 ) -> str | None:
-    """The card that takes the money, where there is one already: the one that was asked for, or
-    the one that was made in this one's place before."""
+    """Return the card that takes the money, if it exists already: the one that was asked for, or
+    the one that an earlier refund made in place of this card."""
     asked = (operation.request.get("refund_to") or {}).get("card")
     if asked is not None:
         return str(asked)

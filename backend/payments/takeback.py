@@ -73,8 +73,8 @@ async def take_back(
 async def reclaim(
     ctx: Backend, session_id: str, pin: str, source: str, unmodified_since: str | None = None
 ) -> None:
-    """End the payments left open elsewhere that hold the card in use, by its PIN alone: which card
-    it is, the session says. It pays here as soon as it is free, a preset one too.
+    """End the payments left open elsewhere that hold the session's card. Only its PIN is needed,
+    since the session knows the card. The card pays here as soon as it is free, also a preset one.
 
     GiftCardRefused: `not_matched` for a wrong PIN, and for a card without one; `empty` where it was
     paid with in the meantime, `still_held` where a provider has not decided or does not answer.
@@ -108,8 +108,8 @@ async def reclaim(
 
 
 async def _free(ctx: Backend, session_id: str, card_pk: str) -> None:
-    """End what can be ended of the open payments that hold this card; GiftCardRefused
-    (`still_held`) where one is left."""
+    """End the open payments that hold this card, as far as possible. GiftCardRefused (`still_held`)
+    if one is left."""
     for other in await _open_elsewhere(ctx, session_id, card_pk):
         await reopen(ctx, other.session_id, Notice.GIFT_CARD_TAKEN_BACK, only=other.transaction_id)
     if await _open_elsewhere(ctx, session_id, card_pk):

@@ -27,7 +27,7 @@ LIVE_HOSTS = (
     "cpc.getswish.net",
 )  # fmt: skip
 KEYED_HOSTS = ("api.stripe.com",)
-"""One host for both: the key says which."""
+"""These hosts take both kinds of money; the key says which."""
 TEST_KEYS = ("sk_test_", "rk_test_")
 LIVE_KEYS = ("sk_live_", "rk_live_")
 RESERVED = ("localhost", "test", "invalid", "local", "internal")
@@ -47,7 +47,7 @@ def takes_real_money(account_id: str) -> bool:
 
 
 def wrong_mode(account_id: str, option: str, credentials: Mapping[str, str]) -> WrongMode | None:
-    """What of a connection does not fit the account's kind of money, or None."""
+    """Return what in a connection does not fit the account's kind of money, or None."""
     if takes_real_money(account_id):
         return _test_money(option, credentials)
     return _real_money(option, credentials)
@@ -60,12 +60,16 @@ def _test_money(option: str, credentials: Mapping[str, str]) -> WrongMode | None
             if _is_this_machine(host):
                 return WrongMode(name, "an account for real money cannot use a private address")
             if _is_below(host, TEST_HOSTS):
-                return WrongMode(name, f"{host} is for test money, and this account is not")
+                return WrongMode(
+                    name, f"{host} is for test money, and this account is for real money"
+                )
     for name in ("secret_key", "access_token"):
         if credentials.get(name, "").startswith(TEST_KEYS):
-            return WrongMode(name, "this key is for test money, and this account is not")
+            return WrongMode(name, "this key is for test money, and this account is for real money")
     if option.startswith("bambora.") and credentials.get("merchant_number", "")[:1] in ("T", "t"):
-        text = "a merchant number that begins with T is for test money, and this account is not"
+        text = (
+            "a merchant number that begins with T is for test money; this account is for real money"
+        )
         return WrongMode("merchant_number", text)
     return None
 

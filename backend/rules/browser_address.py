@@ -33,15 +33,15 @@ def is_app_scheme(scheme: str) -> bool:
 
 
 def what_is_wrong(address: str) -> str | None:
-    """Why no browser may be sent there, or None. Whether a profile allows the scheme is another
-    question."""
+    """Return why no browser may be sent there, or None. It does not check whether a profile allows
+    the scheme."""
     if not address.isprintable() or " " in address:
         return "must not contain blanks or control characters"
     if "\\" in address:
         return "must not contain a backslash"
     scheme = scheme_of(address)
     if not scheme or scheme in NEVER:
-        return "must not be an address of this scheme"
+        return "must begin with http://, https:// or the scheme of an app that the profile allows"
     try:
         parts = urlsplit(address)
         _ = parts.port

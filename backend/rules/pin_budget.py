@@ -29,7 +29,7 @@ from enum import StrEnum
 
 HOUR = timedelta(hours=1)
 BURSTS = 48
-"""Into so many parts a day is divided at most, to know how old the tries of it are."""
+"""A day is divided into at most so many parts, so that we know how old its tries are."""
 
 
 class Kind(StrEnum):

@@ -1,8 +1,9 @@
 """What is left to pay beside a gift card, and whether any payment option takes so little.
 
-A provider takes no amount below its minimum. A card that leaves less than that to pay would be a
-dead end; here stands what is true then, and what the payer can do. All amounts are minor units of
-the order's currency. Nothing here changes an amount: the payer does, or the shop.
+A provider takes no amount below its minimum. If a card left less than that to pay, the payer could
+not continue. This module says what is the case then, and what the payer can do. All amounts are
+minor units of the order's currency. Only the payer or the shop changes an amount, never this
+module.
 
 Source: `reference/gift-cards.md` (the card's share is min(available, order)).
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LEAST_SHARE = 1
-"""Of a card that is used at all; as `gift_card.LEAST`."""
+"""The smallest share of a card that is used at all, as `gift_card.LEAST`."""
 
 
 class Verdict(StrEnum):
@@ -25,7 +26,7 @@ class Verdict(StrEnum):
     NO_OPTION = "no_option"
     """Something is left, and the session has no option at all."""
     USE_LESS = "use_less"
-    """No option takes so little. With `usable` of the card, exactly the minimum is left."""
+    """No option takes so little. If `usable` of the card is used, exactly the minimum is left."""
     USE_ALL = "use_all"
     """No option takes so little, and no smaller share helps; but the card can pay all."""
     REMOVE_CARD = "remove_card"
@@ -72,8 +73,8 @@ NOTHING_LEFT = Remainder(0, Verdict.PAYABLE)
 
 
 def judge(sums: Sums, minimums: Mapping[str, int]) -> Remainder:
-    """What is true of an order. `minimums` by option, in the order in which they are offered; each
-    at least 1. ValueError where the sums do not fit each other."""
+    """Judge an order. `minimums` are by option, in the order in which the options are offered; each
+    is at least 1. ValueError if the sums do not fit each other."""
     if not 0 <= sums.share <= sums.most <= sums.order:
         raise ValueError("the card's share does not fit the order")
     to_pay = sums.order - sums.share
@@ -91,7 +92,7 @@ def judge(sums: Sums, minimums: Mapping[str, int]) -> Remainder:
 
 
 def _advice(sums: Sums, least: int, *, covers: bool) -> tuple[Verdict, int | None]:
-    """For a remainder that is too small for every option."""
+    """Return what to do about a remainder that is too small for every option."""
     smaller = sums.order - least
     if sums.share and smaller >= LEAST_SHARE:
         return Verdict.USE_LESS, smaller

@@ -49,9 +49,9 @@ def offer_shipping(
 
 
 def check_size(body: Mapping[str, Any]) -> None:
-    """InvalidRequest for a session that has become too large: every change may add to it."""
+    """InvalidRequest for a session that has become too large. Every change may add to it."""
     if len(json.dumps(body)) > MAX_BODY:
-        raise InvalidRequest("the session is too large")
+        raise InvalidRequest(f"the session is too large: at most {MAX_BODY} characters of JSON")
 
 
 def keep_body(session: CheckoutSession, body: dict[str, Any]) -> None:

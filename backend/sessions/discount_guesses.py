@@ -1,8 +1,9 @@
-"""Discount codes that a payer tries are limited, since a code is worth money and short.
+"""Limit the discount codes that a payer tries, since codes are short and worth money.
 
-Every code that is new in the session is one guess. A guess is counted as a wrong one before the
-shop is asked, so that guesses at the same time cannot outrun the limit; what the shop takes is
-given back. The profile's limit counts wrong ones alone: no volume of right ones spends it.
+Every code that is new in the session is one guess. We count a guess as a wrong one before we ask
+the shop, so that guesses at the same time cannot outrun the limit. If the shop takes the code, we
+give the difference back. The profile's limit counts only wrong guesses, so right ones never use it
+up.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ WRONG = 3
 
 @dataclass(frozen=True, slots=True)
 class Guesses:
-    """What was counted. `before`: the codes that were in use already."""
+    """What was counted. `new` is the number of new codes, `before` has the codes that were in
+    use."""
 
     session_id: str
     profile: tuple[str, str]
@@ -46,7 +48,7 @@ async def count(
 
 
 async def give_back(ctx: Backend, guesses: Guesses, taken: Sequence[str]) -> None:
-    """The shop has taken these codes: those among them that were new are counted as right ones."""
+    """Count the new ones among the codes that the shop has taken as right guesses."""
     right = min(len({*taken} - guesses.before), guesses.new)
     if right:
         back, source, profile = right * (WRONG - 1), guesses.source, guesses.profile

@@ -27,8 +27,8 @@ MOST: Mapping[str, int] = {
     "PAY_LOCK_START": 500,
     "UPDATE_SESSION": 500,
 }
-"""How often a session's payer or merchant may change the same thing: an event is kept for good, and
-whoever reads the session reads them all. What happens to money is never counted."""
+"""How often the payer or the merchant may change the same thing in a session. Events are kept for
+good, and a merchant who reads the session reads all of them. Events about money have no limit."""
 MAX_DETAILS = 64 * 1024
 """Characters of JSON that the details of one event may have."""
 
@@ -59,8 +59,8 @@ async def record(
     visible: bool = True,
 ) -> None:  # fmt: skip
     """Append an event, and make the change visible to every open page. The session's row is
-    locked by the caller, so `seq` has no gaps and no twins. Not `visible`: the payer's side shall
-    not see that anything happened. TooManyChanges where the session has as many events of this
+    locked by the caller, so `seq` has no gaps and no duplicates. If not `visible`, the payer's side
+    does not see that anything happened. TooManyChanges where the session has as many events of this
     name as `MOST` allows."""
     same_name = func.count().filter(col(SessionEvent.name) == name)
     query = select(func.coalesce(func.max(SessionEvent.seq), 0), same_name).where(
@@ -68,7 +68,9 @@ async def record(
     )
     last, same = (await db.exec(query)).one()
     if same >= MOST.get(name, same + 1):
-        raise TooManyChanges("this session has been changed too often")
+        raise TooManyChanges(
+            f"{name} has happened too often in this session: at most {MOST[name]} times"
+        )
     seq = last + 1
     if details and len(json.dumps(details)) > MAX_DETAILS:
         details = {"left_out": f"more than {MAX_DETAILS} characters"}

@@ -1,6 +1,6 @@
 """The shop's own callbacks in an Express session: shipping options for an address, and discount
-codes. Both are asked with a time limit, and what comes back is checked before it is believed. An
-answer about an order that was changed in the meantime is not taken: the shop is asked again.
+codes. We ask with a time limit, and check the answer before we use it. An answer about an order
+that has changed in the meantime is dropped, and the shop is asked again.
 
 Source: `reference/dintero-api.md#64-express-callbacks`.
 """
@@ -40,7 +40,7 @@ from backend.sessions.tables import CheckoutSession
 
 MAX_ANSWER = 512 * 1024
 MOST_ASKS = 3
-"""How often the shop is asked for one change, while somebody else changes the order under it."""
+"""How often the shop is asked for one change, if the order changes while the shop thinks."""
 ChooseCodes = Callable[[Sequence[str]], Sequence[str]]
 _NOT_FROM_HERE = ("merchant_reference", "currency", "gift_cards")
 
@@ -61,8 +61,8 @@ class Answer(Loose):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of asking the shop. `taken`: whether one of the discount codes was taken. `anew`:
-    somebody else changed the order while the shop thought, and it was asked about the new one."""
+    """What came of asking the shop. `taken` says whether the shop took one of the discount codes.
+    `anew` says that somebody else changed the order meanwhile, so that the shop was asked again."""
 
     taken: bool = False
     anew: bool = False
@@ -75,28 +75,28 @@ class _Question(Protocol):
     unmodified_since: str | None
 
     def url(self, body: Mapping[str, Any]) -> str:
-        """Where to ask about a session with this body. An error of ours where there is nothing to
-        ask about."""
+        """Return the address to ask about a session with this body. It raises one of our errors if
+        there is nothing to ask about."""
 
     def complete(self, session: dict[str, Any]) -> None:
-        """Put into the session what it is asked with."""
+        """Add to the session what the shop needs for this question."""
 
     async def count(self, ctx: Backend, session: CheckoutSession) -> None:
         """Count the question. TooManyRequests: the shop is not asked."""
 
     def is_answered(self, answer: Answer) -> bool:
-        """Whether the answer says what was asked."""
+        """Return whether the answer has what was asked for."""
 
     def failed(self, message: str = "") -> GavekortError:
-        """What the caller is told where the shop gives no answer that can be used."""
+        """Return the error for the caller if the shop gives no answer that can be used."""
 
     async def give_back(self, ctx: Backend, answer: Answer) -> None:
-        """Count less than `count` did, where the answer says so."""
+        """Take back a part of what `count` has counted, if the answer allows it."""
 
     async def apply(
         self, ctx: Backend, db: AsyncSession, session: CheckoutSession, answer: Answer
     ) -> bool:
-        """Take the answer; `Asked.taken`. InvalidRequest where the rules forbid it."""
+        """Apply the answer, and return `Asked.taken`. InvalidRequest if the rules forbid it."""
 
 
 async def ask_for_shipping(ctx: Backend, session_id: str, *, by_payer: bool = True) -> Asked:
@@ -106,7 +106,7 @@ async def ask_for_shipping(ctx: Backend, session_id: str, *, by_payer: bool = Tr
     was, and the details can be given again. SessionChanged as for `set_discount_codes`.
     """
     question = _Shipping(by_payer)
-    asked = await _ask_about_it_as_it_is(ctx, session_id, question)
+    asked = await _ask_until_unchanged(ctx, session_id, question)
     if not question.ships:
         raise ShippingUnavailable("cannot_ship", "the shop does not ship to this address")
     return asked
@@ -116,8 +116,8 @@ async def set_discount_codes(
     ctx: Backend, session_id: str, codes: Sequence[str] | ChooseCodes,
     unmodified_since: str | None = None, *, source: str = UNKNOWN,
 ) -> Asked:  # fmt: skip
-    """Ask the shop what these codes do to the order, and take that. A function makes the codes of
-    those that are in use when the shop is asked.
+    """Ask the shop what these codes do to the order, and apply the answer. `codes` may be a
+    function: it gets the codes that are in use when the shop is asked, and returns the wanted ones.
 
     DiscountRefused where codes are not offered, are too many, or the shop does not answer.
     SessionChanged where the order changes faster than the shop answers. TooManyRequests where the
@@ -125,14 +125,14 @@ async def set_discount_codes(
     """
     choose = codes if callable(codes) else lambda _: codes
     question = _Discount(choose, unmodified_since, source)
-    return await _ask_about_it_as_it_is(ctx, session_id, question)
+    return await _ask_until_unchanged(ctx, session_id, question)
 
 
-async def _ask_about_it_as_it_is(ctx: Backend, session_id: str, question: _Question) -> Asked:
-    """Ask the shop, and take its answer if the session is still what the shop was asked about.
+async def _ask_until_unchanged(ctx: Backend, session_id: str, question: _Question) -> Asked:
+    """Ask the shop, and apply its answer if the session has not changed meanwhile.
 
-    Else the answer is about an order that is not there any more. It is dropped, and the shop is
-    asked again, as often as MOST_ASKS and for as long as one answer may take.
+    If it has changed, the answer is about an old order. It is dropped, and the shop is asked again,
+    at most MOST_ASKS times in all and within the time that one answer may take.
     """
     ends = asyncio.get_running_loop().time() + ctx.settings.express_callback_timeout
     first: dict[str, Any] | None = None
@@ -161,7 +161,7 @@ async def _ask_about_it_as_it_is(ctx: Backend, session_id: str, question: _Quest
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What the shop is sent, and the row that it was made of, with its version and its order."""
+    """What we send to the shop, and the session's row from which we made it."""
 
     url: str
     session: dict[str, Any]
@@ -171,7 +171,7 @@ class _Sent:
 
 
 async def _as_sent(ctx: Backend, session_id: str, question: _Question) -> _Sent:
-    """Errors of a session that takes no change: no question is worth asking then."""
+    """Read what to send. It raises the errors of a session that cannot be changed now."""
     now = ctx.clock.now()
     async with ctx.db.reading() as db:
         found = await get_session(db, session_id)
@@ -179,7 +179,7 @@ async def _as_sent(ctx: Backend, session_id: str, question: _Question) -> _Sent:
         if question.by_payer:
             check_not_locked(ctx, found, now)
         url = question.url(found.body)
-        # After the row itself: what is read later can be newer than the version, but never older.
+        # This is read after the row, so it can be newer than the version but never older.
         session = await session_shape(db, found, now)
         question.complete(session)
         return _Sent(url, session, found, found.version, found.body["order"])
@@ -189,7 +189,7 @@ async def _answer_of(ctx: Backend, sent: _Sent, question: _Question) -> Answer:
     try:
         answer = await _ask(ctx, sent.url, sent.session)
         if not question.is_answered(answer):
-            raise CallbackFailed("the answer does not say what was asked")
+            raise CallbackFailed("the answer does not have what was asked for")
         _check_currency(answer, sent.session)
     except CallbackFailed as failed:
         raise question.failed() from failed
@@ -206,7 +206,9 @@ class _Shipping:
     def url(self, body: Mapping[str, Any]) -> str:
         url = (body.get("express") or {}).get("shipping_address_callback_url")
         if not url or not body["order"].get("shipping_address"):
-            raise SessionChanged("the shop is not to be asked about an address any more")
+            raise SessionChanged(
+                "this session has no shipping address to ask the shop about any more"
+            )
         return str(url)
 
     def complete(self, session: dict[str, Any]) -> None:

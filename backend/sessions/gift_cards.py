@@ -21,9 +21,9 @@ _UNDECIDED = (SessionState.PAYING.value, SessionState.ON_HOLD.value)
 
 @dataclass(frozen=True, slots=True)
 class OpenPayment:
-    """A payment of another session that holds `amount` (minor units) of a card, and may still come
-    to nothing. `payer_left`: its payer can end it; a provider that looks into it cannot be asked
-    to."""
+    """A payment of another session that holds `amount` (minor units) of a card and may still fail.
+    `payer_left` says that its payer has left it open, so that it can be ended. Otherwise the
+    provider is looking into it, and nobody can end it."""
 
     session_id: str
     transaction_id: str | None
@@ -32,8 +32,8 @@ class OpenPayment:
 
 
 async def open_elsewhere(db: AsyncSession, card: Card, session_id: str) -> list[OpenPayment]:
-    """The payments of other sessions that hold this card and have not been decided. Payments that
-    are authorized do not count: they hold the card for an order that was placed."""
+    """Return the payments of other sessions that hold this card and are not decided. Authorized
+    payments do not count, since they hold the card for an order that was placed."""
     if not card.held:
         return []
     query = (
@@ -63,9 +63,9 @@ async def put_gift_card(
     origin: events.Request | None = None, token_id: str | None = None, wanted: int | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Add a card whose right to be used was checked. Nothing is reserved: that is for Pay.
-    `wanted`: how much of it is to be used, None for as much as can be. `more`: what the event says
-    besides."""
+    """Add a card that may be used, as the caller has checked. Nothing is reserved before Pay.
+    `wanted` is how much of it to use (minor units), None for as much as possible. `more` is added
+    to the event."""
     stale = await db.get(SessionGiftCard, session.id)
     if stale is not None:
         await db.delete(stale)
@@ -84,7 +84,7 @@ async def put_gift_card(
 async def record_gift_card(
     db: AsyncSession, session: CheckoutSession, added: SessionGiftCard, card: Card, now: datetime
 ) -> None:
-    """The event of a card of which another amount was chosen, or which was taken back."""
+    """Record that another amount of the card was chosen, or that the card was taken back."""
     details = gift_card_details(session, added, card, now)
     await events.record(db, session, "SET_GIFT_CARD", now, details)
 
@@ -92,7 +92,7 @@ async def record_gift_card(
 def gift_card_details(
     session: CheckoutSession, added: SessionGiftCard, card: Card, now: datetime
 ) -> dict[str, Any]:
-    """What the event `SET_GIFT_CARD` says of a card. `card_amount` in minor units."""
+    """Return what the event `SET_GIFT_CARD` says about a card. `card_amount` is in minor units."""
     shown = {
         "card_id": card.card_id,
         "card_amount": share_of(session, added, card, now) if session.gift_card_use else 0,

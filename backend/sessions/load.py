@@ -82,12 +82,12 @@ async def lock_as_seen(
     ctx: Backend, db: AsyncSession, session_id: str, version: int, *, by_payer: bool = True,
     unmodified_since: str | None = None,
 ) -> CheckoutSession:  # fmt: skip
-    """As `lock_for_payer`, for a change that was computed from the session as it was at `version`
-    and has waited since: for another server, for a person, for a lock.
+    """As `lock_for_payer`, for a change that was computed from the session at `version` and has
+    waited since then, for another server, a person or a lock.
 
-    SessionChanged where the session is another by now: the change has no effect, and is computed
-    again from fresh data, or given up. Every change of a session makes its version grow. Without
-    `by_payer` the merchant's own lock is no obstacle.
+    SessionChanged if the session has changed since: the caller computes the change again, or gives
+    it up. Every change of a session increases its version. Without `by_payer` the merchant's own
+    lock does not matter.
     """
     now = ctx.clock.now()
     session = await lock_open(db, session_id, now, unmodified_since)
@@ -178,21 +178,21 @@ def share_of(
 def remainder_of(
     session: CheckoutSession, added: SessionGiftCard | None, card: Card | None, now: datetime
 ) -> Remainder:
-    """What is left to pay of an open session as it stands now, and whether any option takes it."""
+    """Return what is left to pay of an open session now, and whether any option takes it."""
     return judge_share(session, card, now, added.wanted if added is not None else None)
 
 
 def judge_share(
     session: CheckoutSession, card: Card | None, now: datetime, wanted: int | None
 ) -> Remainder:
-    """As `remainder_of`, as if `wanted` (minor units; None: as much as can be) were chosen of the
-    card."""
+    """As `remainder_of`, if `wanted` of the card were used (minor units; None: as much as
+    possible)."""
     share, most = _share(session, card, now, wanted), _share(session, card, now, None)
     return judge(Sums(session.amount, share, most), minimums_of_session(session))
 
 
 def minimums_of_session(session: CheckoutSession) -> dict[str, int]:
-    """The smallest amount that each option of the session takes, minor units."""
+    """Return the smallest amount (minor units) that each option of the session takes."""
     known = session.minimums or {}
     return {
         option: known.get(option) or minimum_of(option, session.currency)

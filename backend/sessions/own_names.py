@@ -1,9 +1,9 @@
-"""The names that are ours in a session: what our answers write themselves.
+"""The names in a session that only our answers write.
 
-A request may send any field, and unknown ones are kept and given back. One of these names would
-say what only we may say, such as that the session is paid. So a request's is dropped. The answers
-write through these types: a new field has to be named here before it can be written, and is dropped
-from requests by that.
+A request may send any field, and we keep unknown fields and give them back. A field with one of
+these names could claim something that only we may say, such as that the session is paid. So we drop
+it from requests. The answers write through these types: a new field must be named here before an
+answer can write it, and from then on it is dropped from requests.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 
 
 class OwnFields(TypedDict, total=False):
-    """Of a session as its merchant reads it. `expires_at` is the request's to say."""
+    """Fields of a session as its merchant reads it. A request may send `expires_at`."""
 
     id: str
     created_at: str
@@ -31,14 +31,14 @@ class OwnFields(TypedDict, total=False):
 
 
 class OwnToPayers(TypedDict, total=False):
-    """Of a session as its payer reads it, besides."""
+    """Further fields of a session as its payer reads it."""
 
     pay_lock: dict[str, str]
     operations: list[dict[str, str]]
 
 
 class OwnOfCreated(TypedDict, total=False):
-    """Of the answer to a new session, besides `id` and `url`, which the request has as well."""
+    """Further fields of the answer to a new session. A request has `id` and `url` as well."""
 
     publish: list[dict[str, Any]]
     session: dict[str, Any]
@@ -85,7 +85,7 @@ _OF_PRODUCT = frozenset(OwnOfProduct.__annotations__)
 
 
 def without_ours(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A session's body, as a request sends it, without what is ours to say."""
+    """Return a session's body, as a request sends it, without the names that are ours."""
     kept = {name: value for name, value in body.items() if name not in NAMES}
     for part, names in _PARTS.items():
         if isinstance(kept.get(part), dict):
@@ -105,7 +105,7 @@ def _without(part: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
 
 
 def _products(group: Any) -> Any:
-    """A payment type with its products, or one that stands alone."""
+    """Return a payment type without our names. It has products, or is a product itself."""
     if not isinstance(group, dict):
         return group
     return {

@@ -1,9 +1,9 @@
-"""A gift card that the merchant presets (`customer.gift_cards`): no PIN, the merchant knows the
-payer.
+"""A gift card that the merchant presets (`customer.gift_cards`). It needs no PIN, since the
+merchant knows the payer.
 
-A card that cannot be used is no reason to refuse the order: the session is made without it, and the
-merchant gets a warning, in the answer and in an event. A card that only a payment left open
-elsewhere holds stays in the session, and pays as soon as it is free. With the feature toggle
+We do not refuse an order because its card cannot be used. The session is made without the card, and
+the merchant gets a warning in the answer and in an event. A card that is held only by a payment
+left open elsewhere stays in the session, and pays as soon as it is free. With the feature toggle
 `strict-gift-cards` the request is refused instead. See `docs/wallets.md`.
 """
 
@@ -47,7 +47,7 @@ _TEXT: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class PresetWarning:
-    """Why the preset card does not pay, or not all that it could. `code` is stable."""
+    """Why the preset card pays nothing, or less than it could. `code` is stable."""
 
     code: str
 
@@ -61,7 +61,8 @@ class PresetWarning:
 
     @property
     def refuses(self) -> bool:
-        """Whether the strict mode refuses for it: where nothing of the card can be used."""
+        """Whether the strict mode refuses the request: it does if nothing of the card can be
+        used."""
         return self.code != PARTLY_HELD
 
 
@@ -107,7 +108,7 @@ async def _find(db: AsyncSession, session: CheckoutSession, card_id: str) -> Car
 async def _issue_of(
     db: AsyncSession, session: CheckoutSession, card: Card, now: datetime, wanted: int | None
 ) -> str | None:
-    """Why this card pays less in the session than it could; None where it pays all that it can."""
+    """Return why this card pays less in the session than it could; None if it pays all it can."""
     if card.deleted_at is not None:
         return NOT_FOUND
     reason = gift_card.refusal(lookup.facts(card), session.currency, now)
@@ -125,8 +126,8 @@ async def _issue_of(
 async def preset_warnings(
     db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> list[PresetWarning]:
-    """What the merchant should know of the preset card as it is now; empty once the session is not
-    open any more. A card that the payer added or removed is the payer's own affair."""
+    """Return what the merchant should know about the preset card now. It is empty when the session
+    is not open any more, and when the payer has added or removed a card."""
     if session.state != SessionState.OPEN:
         return []
     added = await db.get(SessionGiftCard, session.id)
@@ -143,13 +144,13 @@ async def preset_warnings(
 
 
 async def warned(db: AsyncSession, session: CheckoutSession, now: datetime) -> dict[str, Any]:
-    """The warnings as an answer or an event's details carries them; nothing where there is none."""
+    """Return the warnings as answers and events show them; an empty dict if there are none."""
     found = await preset_warnings(db, session, now)
     return {"warnings": [warning.shape for warning in found]} if found else {}
 
 
 async def read_warnings(ctx: Backend, session_id: str) -> dict[str, Any]:
-    """As `warned`, read anew."""
+    """As `warned`, for a session that is read again."""
     async with ctx.db.reading() as db:
         session = await db.get(CheckoutSession, session_id)
         return {} if session is None else await warned(db, session, ctx.clock.now())

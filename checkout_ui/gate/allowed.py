@@ -1,8 +1,8 @@
 """Which events our pages send: read from the pages themselves, once, when the server starts.
 
-An event that no page sends does not exist for a client. That holds for what only other handlers
-return (`watch`), for what runs when a page loads (`load`), and for all of Reflex's own handlers
-but the three that its script in the browser needs.
+A client cannot call a handler that no page sends an event to. So it cannot call handlers that only
+other handlers return (`watch`), handlers that run when a page loads (`load`), or any handler of
+Reflex's own except the three that its script in the browser needs.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ _FRAMEWORK = ("reflex.", "reflex_base.", "reflex_components")
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """`events` by full name. `connects` comes with a connection alone, `stores` carries what the
-    browser keeps: `storage` has the longest value of each of those variables."""
+    """`events` has the rules by full name. `connects` is the event that comes only with a
+    connection. `stores` carries what the browser keeps; `storage` has the longest value of each
+    such variable."""
 
     events: Mapping[str, Rule]
     connects: str
@@ -58,12 +59,12 @@ class Allowed:
     loads: frozenset[str] = frozenset()
     """The page asks for all that it shows."""
     reports: frozenset[str] = frozenset()
-    """Of Reflex's script, for its own error page: they are counted and nothing else."""
+    """With these Reflex's script reports errors. We only count them."""
 
 
 @dataclass
 class _Sent:
-    """How the pages send one event: what stands in each argument, and in which forms."""
+    """How the pages send one event: the values of each argument, and the forms that send it."""
 
     values: dict[str, list[Var[Any]]] = field(default_factory=lambda: defaultdict(list))
     forms: list[Component] = field(default_factory=list)
@@ -72,11 +73,11 @@ class _Sent:
 
 
 def allowed_of(app: rx.App) -> Allowed:
-    """Of all pages that the application has. Raises RuntimeError for a handler that takes what
-    there is no rule for."""
+    """Read all pages of the application. RuntimeError for a handler with an argument for which
+    there is no rule."""
     registered = RegistrationContext.get().event_handlers
     sent: dict[str, _Sent] = defaultdict(_Sent)
-    # Two routes often show the same page, which then has to be made but once.
+    # Two routes often show the same page, which has to be made only once.
     pages = {page.component: (route, page) for route, page in app._unevaluated_pages.items()}
     for route, page in pages.values():
         read_page(compiler.compile_unevaluated_page(route, page, app.style, app.theme), sent)
@@ -106,7 +107,7 @@ def read_page(page: BaseComponent, sent: dict[str, _Sent]) -> None:
                     how.values[argument._js_expr].append(value)
                 if isinstance(element, FormElement):
                     how.forms.append(element)
-    # What stands in a script, and not in a trigger that can be read: e.g. in a condition.
+    # Some events are written in a script and not in a trigger, for example in a condition.
     written = f"{page.render()} {' '.join(page._get_all_hooks())}"
     for name in _IN_SCRIPT.findall(written):
         if name not in sent:
@@ -183,13 +184,14 @@ def _kind(
 
 
 def _constants(values: list[Var[Any]]) -> frozenset[str] | None:
-    """What the pages always send as this argument; None where the state or the payer decides."""
+    """Return what the pages always send as this argument; None where the state or payer decides."""
     known = [value._var_value for value in values if isinstance(value, LiteralStringVar)]
     return frozenset(known) if known and len(known) == len(values) else None
 
 
 def _fields(forms: list[Component]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """The names of the elements within the forms, and how those names begin that a state ends."""
+    """Return the names of the forms' fields. Of a name whose end a state decides, return its
+    start."""
     names, starts = set(), set()
     for form in forms:
         for element in _elements(form):
@@ -205,7 +207,7 @@ def _fields(forms: list[Component]) -> tuple[frozenset[str], tuple[str, ...]]:
 
 
 def _written(name: object) -> tuple[str | None, str]:
-    """A name that is a constant, or how one begins."""
+    """Return a constant name, or the constant text with which a name begins."""
     if isinstance(name, str):
         return name, ""
     if isinstance(name, ConcatVarOperation):

@@ -1,4 +1,4 @@
-"""What an event may carry: types, lengths, numbers of fields. Pure.
+"""Check what an event may carry: types, lengths, numbers of fields. Pure.
 
 A kind's `check` returns the value as the handler gets it. It raises Refused for every other value,
 and Refused never says what came.
@@ -24,7 +24,8 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Refused(Exception):
-    """A message that no page of ours sends. `reason` is one of our own words, for a count."""
+    """No page of ours sends this message. `reason` is one of our own words, under which we count
+    it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -43,12 +44,13 @@ def longest(**characters: int) -> Callable[[Handler], Handler]:
 
 
 def declared(handler: Callable[..., Any]) -> Mapping[str, int]:
-    """What `longest` says of the handler."""
+    """Return what `longest` has declared for the handler."""
     return getattr(handler, _DECLARED, {})
 
 
 def text(value: object, characters: int, reason: str = "argument") -> str:
-    """`value`, if it is a text of at most so many characters that every database can keep."""
+    """Return `value` if it is a text of at most so many characters that every database can keep.
+    Refused otherwise."""
     if not isinstance(value, str) or len(value) > characters or "\0" in value:
         raise Refused(reason)
     try:
@@ -63,7 +65,7 @@ def text(value: object, characters: int, reason: str = "argument") -> str:
 class Text:
     characters: int = LONGEST_TEXT
     only: frozenset[str] | None = None
-    """Where the page always sends one of these."""
+    """The values of which the page always sends one; None where it may send any text."""
 
     def check(self, value: object) -> str:
         checked = text(value, self.characters)
@@ -97,8 +99,8 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form's fields. `names` are those that the page has, `starts` how those begin whose names
-    the state decides. A field that the form does not have is left out."""
+    """A form's fields. `names` are the names that the page gives. `starts` are the beginnings of
+    names whose end a state decides. A field that the form does not have is left out."""
 
     names: frozenset[str] = frozenset()
     starts: tuple[str, ...] = ()
@@ -122,7 +124,7 @@ class Form:
         return [[name, kept] for name, kept in self._fields(pairs)]
 
     def _fields(self, pairs: list[tuple[object, object]]) -> list[tuple[str, str | bool]]:
-        """Reflex's script sends the state of a box that has an id, and not only its value."""
+        """Check the fields. For a checkbox with an id Reflex's script sends a bool too."""
         if len(pairs) > MOST_FIELDS:
             raise Refused("form")
         kept: list[tuple[str, str | bool]] = []
@@ -143,13 +145,13 @@ Kind = Text | Flag | Number | Form
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one event carries: an argument of each name, and no other."""
+    """The arguments that one event must have. It may have no others."""
 
     arguments: Mapping[str, Kind] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
 
     def check(self, payload: object) -> dict[str, Any]:
-        """The payload that the handler gets. Raises Refused."""
+        """Return the payload that the handler gets. Refused."""
         if not isinstance(payload, dict):
             raise Refused("argument")
         names = set(payload)
@@ -159,8 +161,8 @@ class Rule:
 
 
 def check_storage(value: object, known: Mapping[str, int]) -> dict[str, str]:
-    """What the browser keeps for us: the variables that our states declare, and no other one.
-    `known` has the longest value of each. Raises Refused."""
+    """Check what the browser keeps for us: only variables that our states declare. `known` has the
+    longest value of each. Refused."""
     if not isinstance(value, dict) or len(value) > len(known):
         raise Refused("storage")
     checked = {}

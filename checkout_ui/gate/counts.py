@@ -1,4 +1,4 @@
-"""What the gate drops is counted, and said once in a while in one line: never what it was."""
+"""Count what the gate drops, and log the counts now and then, in one line, without the contents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _MOST_SOURCES = 10_000
 
 
 class Counts:
-    """By reason, which is always one of our own words. Seconds between two lines: `every`."""
+    """Counts by reason, which is always one of our own words. `every` is the seconds between two
+    lines in the log."""
 
     def __init__(self, every: float) -> None:
         self._every = every

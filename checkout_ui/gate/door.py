@@ -1,8 +1,9 @@
-"""The ASGI application before the event socket: it lets in what our pages send, in its own time.
+"""The ASGI application in front of the event socket. It lets through what our pages send, and slows
+down whoever sends too much.
 
-Nothing but WebSocket is spoken here, at one path. Each message is read by `frames` and goes on as
-`frames` writes it; each header goes on only where our pages need it. A client that does not read
-what it is sent is not read from either, and is given up after a while.
+It speaks only WebSocket, at one path. `frames` reads each message and writes it anew, and the
+application behind gets what `frames` has written. Of the headers only those go on that our pages
+need. We stop reading from a client that does not read what we send, and give it up after a while.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ from urllib.parse import parse_qs, urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.limits.source import networks_of
 from checkout_ui.gate import frames
 from checkout_ui.gate.allowed import Allowed
 from checkout_ui.gate.arguments import Refused
 from checkout_ui.gate.counts import Counts
-from checkout_ui.gate.doors import LONGEST_WAIT, Connection, Doors, network
+from checkout_ui.gate.doors import LONGEST_WAIT, Connection, Doors
 
 PATH = "/_event"
 CONNECTION = "gavekort.connection"
 """Under this name the scope of a socket carries its Connection."""
 SEND_SECONDS = 15.0
-"""A client that takes nothing for so long is gone."""
+"""We give up a client that takes nothing for so long."""
 _PONG, _MESSAGE, _LOADING = 0.2, 1.0, 10.0
-"""What they take from a bucket of messages; a long message takes more."""
+"""What each kind of message takes from a bucket; a long message takes more."""
 _TOKEN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ORIGIN = re.compile(rb"https?://([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
 _VERSION = re.compile(r"[0-9A-Za-z.]{1,20}")
@@ -44,15 +46,15 @@ _HEADERS = {
     b"sec-websocket-protocol": 40,
     b"x-forwarded-proto": 5,
 }
-"""What of a request goes on, and how long it may be. A browser sends nothing longer."""
+"""The headers of a request that go on, and how long each may be. No browser sends longer ones."""
 _BAD_MESSAGES = 20
-"""So many messages that no page sends, and the socket is closed."""
+"""After so many messages that no page of ours sends, the socket is closed."""
 _RETRY_SECONDS = b"5"
 
 
 class Door:
-    """`source_of` tells a request's source from its scope. `doors` is asked for when there is
-    something to decide: the settings are known by then."""
+    """`source_of` returns the source of a request by its scope. `doors` and `counts` are functions,
+    since the settings are not known yet when the gate is made."""
 
     def __init__(
         self, inner: ASGIApp, allowed: Allowed, doors: Callable[[], Doors],
@@ -65,7 +67,7 @@ class Door:
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         elif scope["type"] == "http" and is_socket_path(scope["path"]):
-            self._counts().count("transport", network(self._source_of(scope)))
+            self._counts().count("transport", networks_of(self._source_of(scope))[0])
             await _answer(send, "http.response", 400, b"this address speaks WebSocket only")
         else:
             await self._inner(scope, receive, send)
@@ -73,7 +75,7 @@ class Door:
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         doors, counts = self._doors(), self._counts()
         source = self._source_of(scope)
-        counted_as = network(source)
+        counted_as = networks_of(source)[0]
         if (await receive())["type"] != "websocket.connect":
             return
         token = _token(scope)
@@ -98,7 +100,8 @@ class Door:
 
 
 class Passage:
-    """One socket, from the server's side: what is received is checked, what is sent is timed."""
+    """One socket, as the application behind the gate sees it: what the client sends is checked, and
+    it has a limited time to take what it is sent."""
 
     def __init__(
         self, connection: Connection, receive: Receive, send: Send, allowed: Allowed,
@@ -118,12 +121,13 @@ class Passage:
     # --- what the client says ---------------------------------------------------------------
 
     async def receive(self) -> Message:
-        """The next message that a page of ours can send, or that the socket is closed."""
+        """Return the next message that a page of ours can send, or the message that says that the
+        socket is closed."""
         if not self._told_connect:
             self._told_connect = True
             return {"type": "websocket.connect"}
         while not self._ended:
-            await self._sent.wait()  # who reads nothing is not read from
+            await self._sent.wait()  # we do not read from a client that reads nothing
             message = await self._heard()
             if message is None or message["type"] != "websocket.receive":
                 break
@@ -161,7 +165,7 @@ class Passage:
         return checked
 
     async def _heard(self) -> Message | None:
-        """What comes, or None where the socket is to be closed before anything does."""
+        """Return the next message, or None where the socket is to be closed before one comes."""
         hearing = asyncio.ensure_future(self._receive())
         try:
             while not (hearing.done() or self._closing.done()):
@@ -179,7 +183,7 @@ class Passage:
             hearing.cancel()
 
     def _patience(self) -> float | None:
-        """Seconds that a socket which shows nothing of ours has left."""
+        """Return the seconds that are left for a socket which shows nothing of ours, else None."""
         if self._connection.shows:
             return None
         return max(0.0, self._since + self._idle - time.monotonic())
@@ -194,7 +198,7 @@ class Passage:
     # --- what the server says ---------------------------------------------------------------
 
     async def send(self, message: Message) -> None:
-        """Raises OSError for a client that takes nothing."""
+        """Send a message. OSError for a client that takes nothing."""
         if self._ended and message["type"] == "websocket.send":
             raise OSError("the socket is closed")
         self._accepted = self._accepted or message["type"] == "websocket.accept"
@@ -239,7 +243,7 @@ def _cost(frame: frames.Frame | None, message: Message) -> float:
 
 
 def _token(scope: Scope) -> str | None:
-    """The page's own token, where the request is one that our pages make."""
+    """Return the page's own token; None where our pages do not make such a request."""
     try:
         query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10)
     except ValueError:
@@ -251,8 +255,8 @@ def _token(scope: Scope) -> str | None:
 
 
 def _has_an_origin(scope: Scope) -> bool:
-    """One that a page can have, or none at all, as where no browser asks. Which pages may connect
-    is for the application to say."""
+    """Return whether the request has an origin that a page can have, or none, as when no browser
+    asks. Which origins may connect is decided by the application."""
     origins = [value for name, value in scope["headers"] if name == b"origin"]
     try:
         return not origins or (
@@ -265,7 +269,8 @@ def _has_an_origin(scope: Scope) -> bool:
 
 
 def _as_ours(scope: Scope, source: str, token: str, connection: Connection) -> dict[str, Any]:
-    """The request as the framework sees it. Its client is the source, by whatever proxies."""
+    """Return the request as the framework gets it. Its client is the source, whatever proxies the
+    request came through."""
     headers = [
         (name, value)
         for name, value in scope["headers"]

@@ -1,25 +1,24 @@
 """How many sockets there may be, and how much each may say: by source and in all.
 
-A source is the peer's network: an IPv6 customer has a /64. Whoever says too much is read from
-more slowly, so that nothing of an honest payer's is lost. A new socket of a source that has its
-share takes the place of that source's most silent one.
+A source is the peer's network: an IPv6 customer has a /64. We read more slowly from a source that
+says too much, so that nothing of an honest payer's is lost. When a source has as many sockets as it
+may have, a new socket takes the place of the one that has been silent longest.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_LONGEST_SOURCE = 64
 _BURST_SECONDS = 3
 """A bucket holds as much as comes in so many seconds."""
 LONGEST_WAIT = 20.0
-"""Seconds. Who would have to wait longer until it may go on is closed, and owes nothing then."""
+"""Seconds. A socket that would have to wait longer is closed; nothing is taken for it then."""
 CONNECTING, _LONGEST_TO_CONNECT = 2.0, 5.0
-"""What a new socket takes from its source's bucket, and for how many seconds that may be empty."""
+"""What a new socket takes from its source's bucket, and how many seconds it may have to wait
+for that before it is refused."""
 SILENT_SECONDS = 5.0
-"""Only a socket that has said nothing for so long gives its place away."""
+"""Seconds. Only a socket that has said nothing for so long gives its place to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +26,15 @@ class Limits:
     sockets: int
     per_source: int
     messages: float
-    """A second, of one socket."""
+    """How many messages one socket may send in a second."""
     source_messages: float
-    """A second, of all sockets of a source together."""
+    """How many all sockets of a source together may send in a second."""
     idle: float
-    """Seconds after which a socket is closed that shows nothing of ours."""
-
-
-def network(source: str) -> str:
-    """The network that a source counts as."""
-    try:
-        address = ipaddress.ip_address(source.partition("%")[0])
-    except ValueError:
-        return source[:_LONGEST_SOURCE]
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    """Seconds after which a socket that shows nothing of ours is closed."""
 
 
 class Bucket:
-    """Fills at a steady rate. What is taken beyond what it holds has to be waited for."""
+    """It fills at a steady rate. Whoever takes more than it holds has to wait."""
 
     __slots__ = ("_held", "_rate", "_seen")
 
@@ -56,7 +42,8 @@ class Bucket:
         self._rate, self._held, self._seen = rate, rate * _BURST_SECONDS, now
 
     def take(self, amount: float, now: float, longest: float = LONGEST_WAIT) -> float:
-        """Take it now; the seconds to wait for it. Nothing is taken where that is too long."""
+        """Take the amount now, and return the seconds to wait for it. Where these are more than
+        `longest`, nothing is taken."""
         self._fill(now)
         wait = max(0.0, (amount - self._held) / self._rate)
         if wait <= longest:
@@ -75,7 +62,8 @@ class Bucket:
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class Connection:
-    """One socket. `shows`: it shows something of ours, e.g. a session that exists."""
+    """One socket. `shows` says whether its page shows something of ours, such as a session that
+    exists."""
 
     source: str
     bucket: Bucket
@@ -93,7 +81,7 @@ class _Source:
 
 
 class Doors:
-    """Of one process."""
+    """The places for sockets in one process."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -101,7 +89,7 @@ class Doors:
         self.open = 0
 
     def enter(self, source: str, now: float) -> Connection | None:
-        """A place for one more socket; None where there is none."""
+        """Return a place for one more socket, or None where there is none."""
         limits = self.limits
         if source not in self._sources:
             self._forget(now)
@@ -126,15 +114,15 @@ class Doors:
             self.open -= 1
 
     def wait_for(self, connection: Connection, amount: float, now: float) -> float:
-        """The seconds until the socket may say so much."""
+        """Return the seconds until the socket may say so much."""
         connection.heard = now
         mine = self._sources.get(connection.source)
         shared = mine.bucket.take(amount, now) if mine is not None else 0.0
         return max(shared, connection.bucket.take(amount, now))
 
     def _make_room(self, source: _Source, now: float) -> bool:
-        """Close the socket that can be spared most: one that shows nothing, or else the one that
-        has been silent longest."""
+        """Close one socket of the source: first one that shows nothing, among several the one that
+        has been silent longest. Return False where none may be closed."""
         silent = [c for c in source.open if now - c.heard >= SILENT_SECONDS]
         if not silent:
             return False
@@ -147,7 +135,8 @@ class Doors:
         return max(self._sources.values(), key=lambda source: len(source.open))
 
     def _forget(self, now: float) -> None:
-        """Sources without a socket whose bucket is full again are as good as unknown ones."""
+        """Forget the sources that have no socket and whose bucket is full again: we know no more of
+        them than of new ones."""
         if len(self._sources) < self.limits.sockets:
             return
         for name, source in list(self._sources.items()):

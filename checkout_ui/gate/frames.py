@@ -1,7 +1,7 @@
-"""One message of a page, read by a grammar of what our pages send, and written anew. Pure.
+"""Read one message of a page by a grammar of what our pages send, and write it anew. Pure.
 
-Whatever passes is what we have written ourselves: the framework never sees a stranger's own bytes.
-Engine.IO and Socket.IO are spoken as far as Reflex's page speaks them, by WebSocket alone.
+The framework gets only what we have written, and never a stranger's own bytes. We know as much of
+Engine.IO and Socket.IO as Reflex's page uses, and only over WebSocket.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from checkout_ui.gate.allowed import Allowed
 from checkout_ui.gate.arguments import Refused, check_storage, text
 
 LONGEST = 65_536
-"""Bytes of one message. The longest that a page sends is what the page that embeds us tells it."""
+"""Characters of one message. The longest ones carry what a page that embeds ours tells it."""
 LONGEST_ADDRESS = 8_000
 """Characters of the page's address, its query included."""
 LONGEST_PATH = 400
@@ -39,7 +39,7 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The page goes."""
+    """The page leaves the namespace, or closes the connection."""
 
     frame: str
 
@@ -65,7 +65,7 @@ Frame = Pong | Leave | Connect | Event | Report
 
 
 def read(frame: str, allowed: Allowed) -> Frame:
-    """The message as it goes on. Raises Refused for what no page of ours sends."""
+    """Return the message as the framework gets it. Refused for what no page of ours sends."""
     if len(frame) > LONGEST:
         raise Refused("size")
     if frame == PONG:
@@ -107,7 +107,8 @@ def _written(value: Any) -> str:
 
 
 def _connection(auth: object, allowed: Allowed) -> dict[str, Any]:
-    """With it comes the event that asks for the page's state, as our pages always send it."""
+    """Check a connection. It carries the event that asks for the page's state, as our pages send
+    it."""
     event = auth.get("event") if isinstance(auth, dict) else None
     if not isinstance(auth, dict) or not isinstance(event, dict):
         raise Refused("connect")
@@ -170,7 +171,7 @@ def _rewritten(name: str, payload: dict[str, Any], event: dict[str, Any]) -> dic
 
 
 def _address(given: object) -> dict[str, Any]:
-    """Where the page is. Refused where it is no address that a browser shows."""
+    """Return where the page is. Refused where no browser shows such an address."""
     if not isinstance(given, dict):
         raise Refused("address")
     query = given.get("query") or {}

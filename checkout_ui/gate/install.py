@@ -40,12 +40,13 @@ def doors() -> Doors:
 
 
 def count_report(exception: Exception) -> None:
-    """What a browser reports is a stranger's own text: it is counted, and not read."""
+    """Count a report of a browser. We do not read it, since a stranger can write anything into
+    it."""
     counts().count("report of a browser", "")
 
 
 def guard(app: rx.App, inner: ASGIApp) -> ASGIApp:
-    """`inner`, whose sockets take what the pages of `app` send, and nothing else."""
+    """Return `inner` behind a gate that lets through only what the pages of `app` send."""
     namespace = app.event_namespace
     if namespace is not None:
         connect = namespace.on_connect

@@ -1,4 +1,5 @@
-"""Which socket shows something of ours. The pages' states say so; the others are closed early."""
+"""Know which sockets show something of ours. The pages' states say so; other sockets are closed
+early."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ def note(socket_id: str, environ: Mapping[str, Any]) -> None:
 
 
 def shows(socket_id: str) -> None:
-    """The page at this socket shows something that exists: it stays open as long as it wants to."""
+    """Note that the page at this socket shows something that exists. The socket may stay open."""
     connection = _by_id.get(socket_id)
     if connection is not None:
         connection.shows = True

@@ -1,8 +1,8 @@
-"""The server's WebSocket protocol, with an end to what one client may make it keep.
+"""The server's WebSocket protocol, with limits on how much one client can make it keep.
 
-uvicorn reads a quarter of a megabyte at once, which may be thousands of small messages, or few that
-are compressed a thousandfold; it answers pings into a buffer without an end; and it waits for ever
-for a client that takes nothing to take the last of it.
+uvicorn reads a quarter of a megabyte at once. That may be thousands of small messages, or a few
+that are compressed a thousandfold. It answers pings into a buffer without a limit, and it waits for
+ever for a client that never reads the end of what was sent.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 _SLICE = 2048
-"""Bytes that are taken apart at once: compressed a thousandfold they are two megabytes."""
+"""Bytes that are unpacked at once. If they are compressed a thousandfold, that is two megabytes."""
 _MOST_WAITING = 256 * 1024
-"""Characters or bytes of messages that wait to be looked at. One message may be a quarter of it."""
+"""Characters or bytes of the messages that wait. One message may be a quarter of this."""
 _MOST_MESSAGES = 256
 _MOST_PIECES = 64
 """Of one message."""
 _MOST_UNSENT = 1024 * 1024
 """Bytes that the client has not taken."""
 _LAST_SECONDS = 3.0
-"""For the client to take the last of it."""
+"""How long the client may take to read the end of what was sent."""
 
 
 class BoundedWebSocket(WebSocketsSansIOProtocol):
@@ -53,7 +53,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
-            # Otherwise uvicorn logs a mistake of the application's for each refusal.
+            # Otherwise uvicorn logs an error of the application for each refusal.
             self.handshake_complete = True
 
     async def run_asgi(self) -> None:

@@ -14,9 +14,10 @@ _GOOD = (200, 206, 304)
 
 
 def how_long(path: str, query: bytes, status: int) -> str:
-    """Only files may be kept. For good: those whose name is made of their content, and those that
-    are asked for by the version that we have. Another version gets what we have, and nobody may
-    keep it: while a new version is rolled out, an old process answers for the new one's files."""
+    """Return the `Cache-Control` of an answer. Browsers may keep only files. They may keep a file
+    for good if its name is made of its content, or if they ask for the version that we have. Who
+    asks for another version gets the one that we have and may not keep it: during a roll-out an old
+    process answers for the files of the new version."""
     if status not in _GOOD or path.startswith("/v1/"):
         return NO_STORE
     if path.startswith("/assets/"):

@@ -1,5 +1,5 @@
-"""The outermost layer: what every answer carries, whichever room made it, and what is answered
-when all of them fail."""
+"""The outermost layer. It adds the headers that every answer carries, whichever room made it, and
+it answers when all rooms fail."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 _OPENED_BY_SHOPS = re.compile(
     r"/|/embedResult/?|/v1/view/[^/]+(/session/abandon)?/?|/v1/sessions/[^/]+/redirect/[^/]+"
 )
-"""What a shop opens in a window of its own, and what leads that window back to us. The two windows
-talk with each other (assets/embed.js), and any stricter policy on one answer of the way, a redirect
-or an error too, would part them for good."""
+"""The addresses that a shop opens in a window of its own, and those that lead this window back to
+us. The two windows talk with each other (assets/embed.js). A stricter policy on any answer in
+between, also on a redirect or an error, would separate them for good."""
 _FILES = (".css", ".js", ".svg")
 _STARTS = ("http.response.start", "websocket.http.response.start")
 _DENIAL = "websocket.http.response"
@@ -56,13 +56,13 @@ class EveryAnswer:
         except Exception as error:
             if started:
                 raise
-            # Not the path: a session's id in it is its payer's key.
+            # The path is not logged: a session's id in it is its payer's key.
             log.error("a request failed before anything answered it", exc_info=error)
             await _fail(scope, send)
 
 
 def _one_range(scope: Scope) -> Scope:
-    """Parts of a file, one at a time: a list of a thousand ranges is answered with the whole
+    """Leave a header out that asks for several ranges of a file, so that the whole file is sent
     (RFC 9110, section 14.2 allows it)."""
     headers = [
         (name, value)
@@ -73,7 +73,7 @@ def _one_range(scope: Scope) -> Scope:
 
 
 def _complete(scope: Scope, message: Message) -> Message:
-    """An answer's own headers win, but that an error is never kept."""
+    """Add our headers. An answer's own headers win, except that nobody may keep an error."""
     status: int = message["status"]
     given = list(message.get("headers", []))
     if status >= 400:
@@ -94,7 +94,8 @@ def _headers(scope: Scope, status: int) -> dict[str, str]:
         headers["cross-origin-opener-policy"] = "unsafe-none"
         headers["cross-origin-resource-policy"] = "cross-origin"
     elif path.endswith(_FILES):
-        # A frame that a shop has put in a sandbox has no origin, and loads our files all the same.
+        # A frame that a shop has put into a sandbox has no origin, but it still has to load our
+        # files.
         headers["cross-origin-resource-policy"] = "cross-origin"
     headers["cache-control"] = how_long(path, scope["query_string"], status)
     return headers
@@ -110,7 +111,8 @@ async def _fail(scope: Scope, send: Send) -> None:
 
 
 async def _deny(scope: Scope, send: Send) -> None:
-    """A socket that is not opened: 403 with our headers, which the server's own has not."""
+    """Answer a socket that we do not open with 403 and our headers, which the server would not
+    add."""
     told = {"code": "FORBIDDEN", "message": "this socket is not for you", "errors": []}
     await _answer(scope, send, 403, json.dumps({"error": told}).encode())
 

@@ -29,7 +29,7 @@ def beside_the_api(reflex_app: ASGIApp, balance: ASGIApp) -> ASGIApp:
 
 
 class _Rooms:
-    """Each keeps its own errors: the API's stay JSON."""
+    """Each room answers its own errors, so the errors of the API stay JSON."""
 
     def __init__(self, pages: ASGIApp, balance: ASGIApp, api: ASGIApp, reflex_app: ASGIApp) -> None:
         self._pages, self._balance, self._api, self._reflex = pages, balance, api, reflex_app
@@ -56,7 +56,7 @@ class _Rooms:
 
 
 async def _no_such_page(scope: Scope, receive: Receive, send: Send) -> None:
-    """The framework would answer with a page of its own, or with a template of ours."""
+    """Answer with our page. The framework would send a page of its own, or a template of ours."""
     request = Request(scope, receive)
     answer = message(request, 404, "missing.heading", "missing.lead")
     await answer(scope, receive, send)

@@ -26,20 +26,17 @@ from backend.payments import attempts
 from backend.payments.pay import PayResult, pay
 from backend.payments.push import phone_to_push_to
 from checkout_ui.parts import button, icon, problem, step, words
-from checkout_ui.payment_options import Option
 from checkout_ui.seen import TO_PAY, Seen
 from checkout_ui.shown import Consent, PayLabel, Sums
 from checkout_ui.state import Checkout
 from checkout_ui.steps import returning
+from checkout_ui.steps.options import MAX_NUMBER, NUMBER, PUSH, options
 from checkout_ui.steps.too_little import too_little, unable
 from checkout_ui.steps.total import total
 
 log = logging.getLogger(__name__)
 
 _CONSENT = "consent."
-_PUSH, _NUMBER = "push.", "push_number."
-"""Before the option's name: whether to send it to the phone, and to which."""
-MAX_NUMBER = 40
 
 
 class _Form(BaseModel):
@@ -47,9 +44,9 @@ class _Form(BaseModel):
 
     payment_product_type: Annotated[str, StringConstraints(max_length=80)] = ""
     seen: Seen
-    """The remaining total that stood on the page, minor units; None where it cannot be told."""
+    """The remaining total that stood on the page (minor units); None where it cannot be read."""
     seen_order: Seen
-    """And the order's: with a gift card that pays it all, nothing remains whatever it costs."""
+    """The order's total likewise: when a gift card pays all of it, nothing remains at any price."""
 
 
 def _ticked(form_data: dict[str, Any]) -> frozenset[str]:
@@ -94,13 +91,13 @@ class PaymentState(Checkout):
         except PhoneInvalid:
             async with self:
                 self._end()
-                name = f"{_NUMBER}{form.payment_product_type}"
+                name = f"{NUMBER}{form.payment_product_type}"
                 self._set(errors={name: self._text("push.number_wrong")})
                 self._move_focus(name)
         except Exception as error:
             if isinstance(error, SplitChanged):
                 async with self:
-                    # Drawn anew, should what the payer sees have come apart from what we show.
+                    # Draw the amounts anew, since the payer may see other ones than we sent.
                     self._set(sums=Sums(), pay_label=PayLabel())
             async with self:
                 await self._not_paid(error)
@@ -156,11 +153,11 @@ class PaymentState(Checkout):
 
     async def _push_to(self, option: str | None, form_data: dict[str, Any]) -> str | None:
         """The phone to ask on, where that was ticked beside the chosen option."""
-        if not form_data.get(f"{_PUSH}{option}"):
+        if not form_data.get(f"{PUSH}{option}"):
             return None
-        given = form_data.get(f"{_NUMBER}{option}")
+        given = form_data.get(f"{NUMBER}{option}")
         number = given[:MAX_NUMBER] if isinstance(given, str) else ""
-        # An empty one is as wrong as any other: who ticks it does not want to be sent to a page.
+        # An empty number is wrong too: a payer who ticks this does not want to go to a page.
         return await phone_to_push_to(context.current(), self._session_id(), option, number or "-")
 
     async def _consents_given(self, form_data: dict[str, Any]) -> bool:
@@ -173,7 +170,7 @@ class PaymentState(Checkout):
         return not self._ask_consents([box for box in required if box not in ticked])
 
     def _ask_consents(self, missing: list[str]) -> bool:
-        """Say at each of these checkboxes that it is to be ticked; whether there are any."""
+        """Say at each of these checkboxes that it must be ticked. Return whether there are any."""
         names = [f"{_CONSENT}{box}" for box in missing]
         self._set(errors={name: self._text("error.consent") for name in names})
         if names:
@@ -181,7 +178,8 @@ class PaymentState(Checkout):
         return bool(names)
 
     async def _remembered(self, form_data: dict[str, Any], result: PayResult) -> str:
-        """Where the browser is told who its payer is; a payment never fails for that."""
+        """Return the address that tells the browser who its payer is, or nothing. A payment never
+        fails for it."""
         if not returning.wants(form_data) or result.state == "refused":
             return ""
         async with self:
@@ -260,13 +258,13 @@ def _form() -> rx.Component:
             rx.cond(
                 Checkout.rest.why != "",
                 too_little(),
-                rx.cond(Checkout.options.length() > 0, _options(), rx.el.p(words("pay.none"))),
+                rx.cond(Checkout.options.length() > 0, options(), rx.el.p(words("pay.none"))),
             ),
         ),
         unable(),
         rx.foreach(Checkout.consents, _consent),
         returning.remember(),
-        # assets/first.js fills them in as the form is sent, from what is on the page then.
+        # assets/first.js fills these in when the form is sent, with what the page shows then.
         rx.el.input(type="hidden", name="seen"),
         rx.el.input(type="hidden", name="seen_order"),
         _pay_button(),
@@ -299,96 +297,6 @@ def _pay_button() -> rx.Component:
         id="pay-button",
         class_name="primary",
         disabled=~Checkout.payable,
-    )
-
-
-def _options() -> rx.Component:
-    """Many would bury the button: the rest is one step away, and stays open once one is chosen."""
-    return rx.el.fieldset(
-        rx.el.legend(words("pay.choose")),
-        rx.foreach(
-            Checkout.options, lambda option, place: _option(option, default_checked=place == 0)
-        ),
-        rx.cond(
-            Checkout.more_options.length() > 0,
-            rx.el.details(
-                rx.el.summary(rx.el.span(Checkout.more_label), icon("chevron")),
-                rx.el.div(rx.foreach(Checkout.more_options, _option), class_name="choices"),
-                id="more-options",
-                class_name="more",
-            ),
-        ),
-        class_name="choices ways",
-    )
-
-
-def _option(option: rx.Var[Option], **props: Any) -> rx.Component:
-    return rx.el.div(
-        _choice(option, **props),
-        rx.cond(option.pushes, _push(option)),
-        class_name="choice-group",
-        key=option.type,
-    )
-
-
-def _choice(option: rx.Var[Option], **props: Any) -> rx.Component:
-    return rx.el.label(
-        rx.el.input(type="radio", name="payment_product_type", value=option.type, **props),
-        rx.el.span(
-            rx.el.span(
-                option.title,
-                class_name="strong block",
-                custom_attrs={"translate": rx.cond(option.is_name, "no", "yes")},
-            ),
-            rx.cond(option.note != "", rx.el.span(option.note, class_name="muted small block")),
-        ),
-        rx.el.span(rx.foreach(option.marks, _mark), class_name="marks"),
-        rx.el.span(option.next, class_name="small next"),
-        class_name="choice",
-    )
-
-
-def _push(option: rx.Var[Option]) -> rx.Component:
-    """Unfolds beneath the option that is chosen, and the number beneath the tick: by CSS alone."""
-    errors, tick, name = Checkout.errors, f"{_PUSH}{option.type}", f"{_NUMBER}{option.type}"
-    error_id, hint_id = f"{name}-error", f"{name}-hint"
-    return rx.el.div(
-        rx.el.label(
-            rx.el.input(type="checkbox", id=tick, name=tick),
-            rx.el.span(words("push.tick")),
-            class_name="check",
-        ),
-        rx.el.div(
-            rx.el.label(words("push.number"), html_for=name),
-            rx.el.input(
-                type="tel",
-                id=name,
-                name=name,
-                default_value=Checkout.contact.phone_number,
-                input_mode="tel",
-                auto_complete="tel",
-                max_length=MAX_NUMBER,
-                custom_attrs={
-                    "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
-                    "aria-describedby": rx.cond(errors.contains(name), error_id, hint_id),
-                },
-            ),
-            problem(errors, name, error_id),
-            rx.el.p(words("push.hint"), id=hint_id, class_name="muted small"),
-            class_name="field push-number",
-        ),
-        class_name="push",
-    )
-
-
-def _mark(address: rx.Var[str]) -> rx.Component:
-    """Drawn in assets/marks.svg; the name stands beside it."""
-    return rx.el.svg(
-        rx.el.svg.use(href=address),
-        view_box="0 0 48 32",
-        class_name="mark",
-        custom_attrs={"aria-hidden": "true", "focusable": "false"},
-        key=address,
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
 from backend.accounts.profiles import save_profile
 from tests.support.bambora import OPTION as BAMBORA
@@ -33,16 +32,6 @@ def _acquirer(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def acquirer(_acquirer: Acquirer) -> Iterator[Acquirer]:
     yield _acquirer
     _acquirer.reset()
-
-
-@pytest.fixture(autouse=True)
-def _light_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2 with little memory; what it costs for good: tests/unit/test_vault.py."""
-
-    def hasher(**_real: int) -> PasswordHasher:
-        return PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-
-    monkeypatch.setattr("backend.vault.PasswordHasher", hasher)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import *  # noqa: F403
-from tests.api.conftest import _acquirer, _light_hashing  # noqa: F401
+from tests.api.conftest import _acquirer  # noqa: F401
 from tests.support.served import Served, serving
 
 

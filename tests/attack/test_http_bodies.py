@@ -119,7 +119,9 @@ def test_a_merchants_updates_do_not_pile_up(served: Served, session_id: str) -> 
         served.http.put(path, json={"order": {f"x{number}": "y" * 100_000}}) for number in range(4)
     ]
     assert [answer.status_code for answer in answers] == [200, 200, 400, 400]
-    assert answers[-1].json()["error"]["message"] == "the session is too large"
+    assert answers[-1].json()["error"]["message"] == (
+        "the session is too large: at most 262144 characters of JSON"
+    )
     # What changed is in the session itself; an event that would hold it twice says so instead.
     assert len(_whole(served, session_id)) < 300_000
 
@@ -133,7 +135,9 @@ def test_a_profile_does_not_grow_without_end(served: Served) -> None:
         for number in range(4)
     ]
     assert [answer.status_code for answer in answers] == [200, 200, 400, 400]
-    assert answers[-1].json()["error"]["message"] == "the profile is too large"
+    assert answers[-1].json()["error"]["message"] == (
+        "the profile is too large: at most 262144 characters of JSON"
+    )
     assert len(served.http.get(f"{path}/growing").content) < 210_000
 
 

@@ -12,28 +12,10 @@ from checkout_ui.gate.doors import (
     Connection,
     Doors,
     Limits,
-    network,
 )
 
 LIMITS = Limits(sockets=6, per_source=3, messages=10, source_messages=20, idle=30)
 LATER = SILENT_SECONDS + 1
-
-
-@pytest.mark.parametrize(
-    ("source", "counts_as"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("2001:db8:1:2::/64", "2001:db8:1:2::/64"),
-        ("unknown", "unknown"),
-        ("x" * 1000, "x" * 64),
-    ],
-)
-def test_a_source_counts_as_its_network(source: str, counts_as: str) -> None:
-    assert network(source) == counts_as
 
 
 def test_a_bucket_makes_wait_for_what_it_does_not_hold() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.limits.proxies import what_is_wrong
+from backend.limits.proxies import proxy_warning
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from backend.limits.proxies import what_is_wrong
         ("http://checkout.example", 1, False),
     ],
 )
-def test_what_is_wrong(base_url: str, hops: int, told: bool) -> None:
-    said = what_is_wrong(base_url, hops)
+def test_when_the_operator_is_warned(base_url: str, hops: int, told: bool) -> None:
+    said = proxy_warning(base_url, hops)
     assert (said is not None) is told
     assert said is None or "GAVEKORT_TRUSTED_PROXY_HOPS" in said

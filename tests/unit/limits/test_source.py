@@ -34,7 +34,7 @@ def test_an_address_is_read_as_proxies_write_it(written: str, meant: str) -> Non
     [
         "", " ", "unknown", "_hidden", "1.2.3", "1.2.3.4.5", "1.2.3.4:port", "1.2.3.4:123456",
         "[1.2.3.4", "2001:db8::1]:443", "01.2.3.4", "localhost", "1.2.3.4\n", "x" * 5000,
-        "2001:db8::1:2:3:4:5:6:7:8", "1.2.3.4/8", "0x7f.1",
+        "2001:db8::1:2:3:4:5:6:7:8", "1.2.3.4/8", "0x7f.1", "2001:db8:1:2::/64", "/run/socket",
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_one_shared_source(written: str) -> None:
@@ -51,6 +51,9 @@ def test_networks_are_the_narrowest_first() -> None:
         "2001:db8:1::/56",
         "2001:db8:1::/48",
     )
+    assert networks_of("2001:db8:1:2::1")[0] == "2001:db8:1:2::/64"
+    assert networks_of("fe80::1%eth0")[0] == "fe80::/64"
+    assert networks_of("192.0.2.1") == ("192.0.2.1",)
     # Two lines of one customer have the /56 in common, two customers of one company the /48.
     assert networks_of("2001:db8:1:2ff::1")[1] == "2001:db8:1:200::/56"
     assert networks_of("2001:db8:1:2ff::1")[2] == networks_of("2001:db8:1:2::1")[2]
