@@ -100,7 +100,7 @@ async def test_the_merchant_is_told_once_of_each_half_and_of_the_lock(merchant: 
     reasons = [one["reason"] for one in await told(merchant)]
     assert reasons == ["half_of_day", "half_of_life", "half_of_day", "half_of_day", "locked"]
     kinds = [event.name for event in await card_events(merchant)]
-    assert kinds == [f"pin_{reason}" for reason in reasons]
+    assert kinds == [f"PIN_{reason.upper()}" for reason in reasons]
 
 
 async def test_guesses_at_numbers_that_do_not_exist_tell_nobody(merchant: Merchant) -> None:
