@@ -1,6 +1,6 @@
 """How much of the exact limits is used, and whom a delivery goes to.
 
-Revision: 0012, after 0011
+Revision: 0012, after 0017
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0011"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,14 @@
 """PostgreSQL refuses TRUNCATE of what is append only: triggers for rows do not see it.
 
-Revision: 0011, after 0010
+Revision: 0017, after 0010. The number is out of turn: installations had this schema under it before
+those from 0012 on were made, and a revision that a database may name keeps its name.
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0011"
+revision = "0017"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
