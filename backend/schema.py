@@ -63,7 +63,7 @@ class NoAnswer:
     why: str
 
 
-def _revision(called: str) -> str | None | NoAnswer:
+def _revision(called: str) -> str | NoAnswer | None:
     engine = create_engine(called, poolclass=pool.NullPool, hide_parameters=True)
     try:
         with engine.connect() as connection:

@@ -252,7 +252,7 @@ class Settings(BaseSettings):
     @classmethod
     def _names_alone(cls, value: str) -> str:
         for name in names_in(value):
-            if "*" != name and any(sign in name for sign in ":/@?#*"):
+            if name != "*" and any(sign in name for sign in ":/@?#*"):
                 raise ValueError("must be names of hosts, without http:// and without a port")
             host_name(name)
         return value
