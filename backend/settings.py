@@ -203,9 +203,22 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
-        parts = urlsplit(value.get_secret_value()) if value is not None else None
-        if parts is not None and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
-            raise ValueError("must be smtp://host or smtps://host")
+        wrong = "must be smtp://host or smtps://host, with a port where it has one"
+        try:
+            parts = urlsplit(value.get_secret_value()) if value is not None else None
+            known = parts is None or (parts.hostname and parts.port != 0)
+        except ValueError as error:
+            raise ValueError(wrong) from error
+        if not known or (parts is not None and parts.scheme not in ("smtp", "smtps")):
+            raise ValueError(wrong)
+        return value
+
+    @field_validator("sms_countries")
+    @classmethod
+    def _country_codes(cls, value: str) -> str:
+        for code in names_in(value):
+            if code != "*" and not (len(code) == 2 and code.isascii() and code.isalpha()):
+                raise ValueError("must be codes of two letters, such as NO, or *")
         return value
 
     @field_validator("smtp_sender")
@@ -294,12 +307,12 @@ def why_redis_is_unsafe(url: str) -> str | None:
     """
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return "this is no address"
-    if parts.scheme == "unix":
+    if parts.scheme == "unix" and parts.path:
         return None
-    if parts.scheme not in ("redis", "rediss") or not host:
+    if parts.scheme not in ("redis", "rediss") or not host or port == 0:
         return "must be redis://host, rediss://host or unix:///path"
     if host == "localhost" or _is_loopback(host):
         return None

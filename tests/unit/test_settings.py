@@ -140,3 +140,16 @@ def test_a_host_is_named_as_browsers_name_it() -> None:
 def test_limits_that_cannot_be_read(limits: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GAVEKORT_LIMITS", limits)
     assert refused().startswith("GAVEKORT_LIMITS")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("redis_url", "redis://127.0.0.1:abc"), ("redis_url", "redis://127.0.0.1:99999"),
+        ("redis_url", "unix://"), ("smtp_url", "smtp://mail.example:abc"),
+        ("smtp_url", "smtps://"), ("smtp_url", "smtp://["), ("sms_countries", "Norway"),
+        ("sms_countries", "NO;SE"), ("sms_countries", "N\u00d8"),
+    ],
+)  # fmt: skip
+def test_what_nothing_could_be_reached_at(name: str, value: str) -> None:
+    assert refused(**{name: value}).startswith(f"GAVEKORT_{name.upper()}: ")
