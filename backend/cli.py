@@ -155,16 +155,19 @@ def _database_url(directory: Path | None = None) -> str:
 def _migrate(options: argparse.Namespace) -> int:
     from backend import database_roles
     from backend.db import migrate
+    from backend.schema import why_not_migrate
 
     serving = _database_url()
     owner = os.environ.get("GAVEKORT_MIGRATION_DATABASE_URL")
+    if (wrong := why_not_migrate(owner or serving)) is not None:
+        return refuse(wrong)
     if not owner:
         migrate(serving)
         return 0
     try:
         database_roles.check_addresses(owner, serving)
-    except database_roles.WrongRoles as wrong:
-        return refuse(wrong)
+    except database_roles.WrongRoles as mixed:
+        return refuse(mixed)
     migrate(owner)
     role = database_roles.grant_to_serving_role(owner, serving)
     if role is not None:

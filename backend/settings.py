@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from backend.limits.rules import overridden
+from backend.limits.rules import LARGEST, overridden
 
 
 class Settings(BaseSettings):
     """See docs/settings.md. `secret_key` is the only one without a default."""
 
-    model_config = SettingsConfigDict(env_prefix="GAVEKORT_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="GAVEKORT_", extra="ignore", allow_inf_nan=False)
 
     secret_key: SecretStr
     """At least 32 characters; every other key is derived from it. Losing it makes card numbers,
@@ -133,7 +134,7 @@ class Settings(BaseSettings):
     """How many proxies in front of us append to `trusted_proxy_header`."""
     trusted_proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
     """Which header they append to. We never read the other one, since anybody can send it."""
-    limits: dict[str, str] = Field(default_factory=dict)
+    limits: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     """Other limits than the defaults, by name or by `name:key`: `{"sessions.client": "9000/60"}`
     is 9000 within 60 seconds. See docs/limits.md."""
     sms_countries: str = "NO,SE,DK,FI,DE,AT"
@@ -156,6 +157,25 @@ class Settings(BaseSettings):
     """How many of them may come from one address. Behind a trusted proxy this is not used."""
     worker_interval: float = Field(default=1.0, gt=0)
     """How often due work is looked for."""
+
+    @field_validator("*")
+    @classmethod
+    def _not_endless(cls, value: Any) -> Any:
+        """More seconds than this end after the last year that a date can have."""
+        if isinstance(value, int | float) and value > LARGEST:
+            raise ValueError(f"must be at most {LARGEST}")
+        return value
+
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _read_limits(cls, value: Any) -> Any:
+        # The library's own way to read JSON raises an error that does not say which setting it is.
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("must be a JSON object") from error
 
     @field_validator("limits")
     @classmethod
@@ -181,9 +201,22 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
-        parts = urlsplit(value.get_secret_value()) if value is not None else None
-        if parts is not None and (parts.scheme not in ("smtp", "smtps") or not parts.hostname):
-            raise ValueError("must be smtp://host or smtps://host")
+        wrong = "must be smtp://host or smtps://host, with a port where it has one"
+        try:
+            parts = urlsplit(value.get_secret_value()) if value is not None else None
+            known = parts is None or (parts.hostname and parts.port != 0)
+        except ValueError as error:
+            raise ValueError(wrong) from error
+        if not known or (parts is not None and parts.scheme not in ("smtp", "smtps")):
+            raise ValueError(wrong)
+        return value
+
+    @field_validator("sms_countries")
+    @classmethod
+    def _country_codes(cls, value: str) -> str:
+        for code in names_in(value):
+            if code != "*" and not (len(code) == 2 and code.isascii() and code.isalpha()):
+                raise ValueError("must be codes of two letters, such as NO, or *")
         return value
 
     @field_validator("smtp_sender")
@@ -210,8 +243,30 @@ class Settings(BaseSettings):
 
     @field_validator("base_url")
     @classmethod
-    def _no_slash(cls, value: str) -> str:
+    def _whole_address(cls, value: str) -> str:
+        """Without a slash at its end."""
+        wrong = "must be http://host or https://host, with a port where it has one"
+        try:
+            parts = urlsplit(value)
+            port = parts.port
+        except ValueError as error:
+            raise ValueError(wrong) from error
+        plain = value.isprintable() and " " not in value and port != 0
+        if not plain or parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(wrong)
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError(wrong)
+        host_name(parts.hostname)
         return value.rstrip("/")
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_alone(cls, value: str) -> str:
+        for name in names_in(value):
+            if name != "*" and any(sign in name for sign in ":/@?#*"):
+                raise ValueError("must be names of hosts, without http:// and without a port")
+            host_name(name)
+        return value
 
     @property
     def insecure_addresses(self) -> bool:
@@ -224,6 +279,24 @@ class Settings(BaseSettings):
         return Path(self.database_url[len(head) :]) if self.database_url.startswith(head) else None
 
 
+def names_in(value: str) -> list[str]:
+    """The names in a list with blanks or commas between them."""
+    return value.replace(",", " ").split()
+
+
+def host_name(name: str) -> str:
+    """A host's name as a browser sends it: lower case, and letters such as `ø` in punycode.
+
+    ValueError for what can be no host's name.
+    """
+    if name.isascii():
+        return name.lower()
+    try:
+        return name.encode("idna").decode("ascii").lower()
+    except UnicodeError as error:
+        raise ValueError("this is no name of a host") from error
+
+
 def why_redis_is_unsafe(url: str) -> str | None:
     """What is missing for a Redis that only we can write to, or None.
 
@@ -232,12 +305,12 @@ def why_redis_is_unsafe(url: str) -> str | None:
     """
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return "this is no address"
-    if parts.scheme == "unix":
+    if parts.scheme == "unix" and parts.path:
         return None
-    if parts.scheme not in ("redis", "rediss") or not host:
+    if parts.scheme not in ("redis", "rediss") or not host or port == 0:
         return "must be redis://host, rediss://host or unix:///path"
     if host == "localhost" or _is_loopback(host):
         return None

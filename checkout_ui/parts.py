@@ -23,6 +23,10 @@ _ICONS = {
     "scan": "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M8 8v8M12 8v8M16 8v8",
 }
 
+LONGEST_TYPED, LONGEST_PIN = 200, 100
+"""Characters of a field. What is longer would be refused where it arrives, and the payer would not
+hear of it, so the browser takes no more."""
+
 
 def words(key: str) -> rx.Var[str]:
     """The text of a catalogue key, in the payer's language."""
@@ -84,7 +88,8 @@ def field(
     """A labelled, uncontrolled input (or a select of `choices`, which is HTML) with its error
     beneath.
 
-    What the payer types is never in the state: `value` is only what the field begins with.
+    What the payer types is never in the state: `value` is only what the field begins with. The
+    browser takes no more than LONGEST_TYPED characters, unless `max_length` says otherwise.
     `required` is said to screen readers; what is optional says so in its label.
     Without `error_beneath` the caller places `problem(errors, name, f"{field_id(name)}-error")`.
     """
@@ -100,7 +105,9 @@ def field(
     if value is not None:
         common["default_value"] = value
     control = (
-        rx.el.input(**{"type": "text", **common}) if choices is None else _select(choices, common)
+        rx.el.input(**{"type": "text", "max_length": LONGEST_TYPED, **common})
+        if choices is None
+        else _select(choices, common)
     )
     return rx.el.div(
         rx.el.label(label, html_for=element_id),

@@ -95,8 +95,14 @@ def refusal_of(head: bytes, hosts: Hosts) -> Refusal | None:
 
 def is_handshake(method: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Whether a request that asks for a web socket is one that the socket's server can read
-    (RFC 6455, section 4.2.1). Names in lower case."""
+    (RFC 6455, section 4.2.1). Names in lower case.
+
+    One with a body is none: the socket's server would wait for the body for ever.
+    """
     known = list(headers)
+    lengths = {value.strip(b"0") for value in _all(known, b"content-length")}
+    if lengths - {b""} or _all(known, b"transfer-encoding"):
+        return False
     keys, versions = _all(known, b"sec-websocket-key"), _all(known, b"sec-websocket-version")
     whole = len(keys) == 1 and _KEY.fullmatch(keys[0]) is not None
     return method == b"GET" and whole and versions == [b"13"]

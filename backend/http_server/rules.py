@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from backend.http_server.crowd import Room
 from backend.http_server.heads import Hosts
-from backend.settings import Settings
+from backend.settings import Settings, host_name, names_in
 
 _BACKLOG = 512
 KEEP_ALIVE_SECONDS = 5
@@ -36,7 +36,7 @@ def rules() -> Rules:
     """Of this process. Read once, at its first connection."""
     settings = Settings()
     own = urlsplit(settings.base_url)
-    names = {own.hostname or "", *settings.allowed_hosts.lower().replace(",", " ").split()}
+    names = {host_name(name) for name in (own.hostname or "", *names_in(settings.allowed_hosts))}
     proxied = settings.trusted_proxy_hops > 0
     return Rules(
         head=settings.header_timeout,

@@ -39,6 +39,8 @@ class Rule:
 
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+LARGEST = 1_000_000_000
+"""The largest amount, or number of seconds (31 years), that a setting may have."""
 
 WIDER = (1, 4, 16)
 """How many times the amount a /64, a /56 and a /48 have."""
@@ -227,7 +229,10 @@ def overridden(settings: Mapping[str, str]) -> dict[str, Rule]:
             raise ValueError(f"there is no limit {name.partition(':')[0]!r}")
         amount, slash, window = value.partition("/")
         digits = amount.isascii() and amount.isdigit() and window.isascii() and window.isdigit()
-        if not slash or not digits or int(amount) < 1 or int(window) < 1:
+        short = max(len(amount), len(window)) <= len(str(LARGEST))
+        if not slash or not digits or not short or int(amount) < 1 or int(window) < 1:
             raise ValueError(f"{name} must be amount/seconds, for example 600/60")
+        if max(int(amount), int(window)) > LARGEST:
+            raise ValueError(f"{name} must have numbers of at most {LARGEST}")
         changed[name] = replace(rule, amount=int(amount), window=int(window))
     return changed

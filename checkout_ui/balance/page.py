@@ -10,7 +10,7 @@ from checkout_ui.balance.shown import Held, Language, Movement
 from checkout_ui.balance.state import Balance
 from checkout_ui.card_fields import NO_PASSWORD, NUMBER, PIN
 from checkout_ui.own_texts import in_own_elements
-from checkout_ui.parts import AS_IS, button, field, icon, problem
+from checkout_ui.parts import AS_IS, LONGEST_PIN, button, field, icon, problem
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
 """On what `hosted_balance` writes into the prerendered HTML."""
@@ -108,6 +108,7 @@ def _ask() -> rx.Component:
                     PIN,
                     words("card.pin"),
                     errors,
+                    max_length=LONGEST_PIN,
                     class_name="third",
                     error_beneath=False,
                     auto_complete="off",

@@ -24,6 +24,7 @@ from checkout_ui.balance import shown
 from checkout_ui.bridge import CONNECTED, Speaking
 from checkout_ui.card_fields import NUMBER, PIN
 from checkout_ui.gate import known
+from checkout_ui.parts import LONGEST_PIN
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     gift_card_number: Annotated[str, StringConstraints(max_length=200)] = ""
-    gift_card_pin: Annotated[str, StringConstraints(max_length=100)] = ""
+    gift_card_pin: Annotated[str, StringConstraints(max_length=LONGEST_PIN)] = ""
 
 
 def account_of(path: str) -> str:

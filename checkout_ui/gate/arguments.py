@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 LONGEST_TEXT = 500
 """Characters of an argument, and of a form's field, that declares nothing else."""
 MOST_FIELDS = 100
-_LONGEST_NAME = 100
+_LONGEST_NAME = 300
+"""A checkbox's name ends with the id that the shop gives it, of up to 255 characters."""
 _LARGEST = 2**53
 """A whole number that a browser still counts exactly."""
 _ENTRIES = "__reflex_form_data__"

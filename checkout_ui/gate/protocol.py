@@ -29,6 +29,15 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         super().__init__(*args, **more)
         self._waiting = 0
 
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        # The whole head is here already: who has not begun by then waits for what never comes.
+        self.loop.call_later(_LAST_SECONDS, self._end_unless_begun)
+
+    def _end_unless_begun(self) -> None:
+        if not self.handshake_initiated:
+            self.transport.abort()
+
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data), _SLICE):
             if self.transport.is_closing():

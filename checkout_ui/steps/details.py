@@ -16,12 +16,23 @@ from backend.sessions.express_callbacks import Asked
 from backend.sessions.view import AddressView
 from checkout_ui import texts
 from checkout_ui.addresses import Field as Part
-from checkout_ui.parts import AS_IS, as_is, button, field, field_id, icon, problem, step, words
+from checkout_ui.parts import (
+    AS_IS,
+    LONGEST_TYPED,
+    as_is,
+    button,
+    field,
+    field_id,
+    icon,
+    problem,
+    step,
+    words,
+)
 from checkout_ui.shown import Address
 from checkout_ui.state import Checkout
 from checkout_ui.steps.returning import ReturningState
 
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TYPED)]
 
 _ADDRESS_FIELDS = (
     "country",
@@ -370,6 +381,7 @@ def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
             type="text",
             id=element_id,
             name=name,
+            max_length=LONGEST_TYPED,
             default_value=part.value,
             auto_complete=f"{section} {part.autofill}",
             custom_attrs={

@@ -20,11 +20,16 @@ from checkout_ui.state import Checkout
 
 _CODE = "discount_code"
 
+_LONGEST = 100
+"""Characters of a code."""
+
 
 class _Form(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    discount_code: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
+    discount_code: Annotated[str, StringConstraints(strip_whitespace=True, max_length=_LONGEST)] = (
+        ""
+    )
 
 
 class DiscountState(Checkout):
@@ -174,6 +179,7 @@ def _form() -> rx.Component:
                     words("discount.code"),
                     Checkout.errors,
                     error_beneath=False,
+                    max_length=_LONGEST,
                     auto_complete="off",
                     custom_attrs={"spellcheck": "false", "autocapitalize": "off"},
                 ),

@@ -15,7 +15,7 @@ from checkout_ui import formats, tries, typed
 from checkout_ui.card_fields import NO_PASSWORD as _NO_PASSWORD
 from checkout_ui.card_fields import NUMBER as _NUMBER
 from checkout_ui.card_fields import PIN as _PIN
-from checkout_ui.parts import button, field, icon, problem, step, words
+from checkout_ui.parts import LONGEST_PIN, button, field, icon, problem, step, words
 from checkout_ui.state import Checkout
 from checkout_ui.steps.gift_card_amount import amount
 from checkout_ui.steps.scan import scan
@@ -25,7 +25,7 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     gift_card_number: Annotated[str, StringConstraints(max_length=200)] = ""
-    gift_card_pin: Annotated[str, StringConstraints(max_length=100)] = ""
+    gift_card_pin: Annotated[str, StringConstraints(max_length=LONGEST_PIN)] = ""
 
 
 class GiftCardState(Checkout):
@@ -244,6 +244,7 @@ def _reclaim() -> rx.Component:
                 _PIN,
                 words("card.pin"),
                 errors,
+                max_length=LONGEST_PIN,
                 class_name="third",
                 error_beneath=False,
                 auto_complete="off",
@@ -290,6 +291,7 @@ def _form() -> rx.Component:
                 _PIN,
                 words("card.pin"),
                 errors,
+                max_length=LONGEST_PIN,
                 class_name="third",
                 error_beneath=False,
                 auto_complete="off",

@@ -157,3 +157,21 @@ def test_with_few_files_the_newest_connection_is_served(
         assert all(ended(client) for client in clients[:200])
         assert not _is_ended(clients[-1])
         assert "Too many open files" not in few.told()
+
+
+_UPGRADE = (
+    b"GET /_event/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 60000", b"Content-Length: 1", b"Transfer-Encoding: chunked"]
+)
+def test_an_upgrade_that_promises_a_body_is_refused(served: Served, body: bytes) -> None:
+    """It would be waited for without an end, and count in no limit of connections."""
+    with served.connect() as client:
+        client.sendall(_UPGRADE + body + b"\r\n\r\n")
+        answer = read_answer(client)
+        assert (answer.status, answer.closed) == (400, True)

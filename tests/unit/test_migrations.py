@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -64,12 +65,22 @@ def test_two_processes_migrate_at_once(repository: Path, bare_database_url: str)
     environment = {
         **clean, "PYTHONPATH": str(repository), "GAVEKORT_DATABASE_URL": bare_database_url,
     }  # fmt: skip
-    command = [sys.executable, "-m", "backend.cli", "migrate"]
+    program = [sys.executable, "-m", "backend.cli", "migrate"]
     both = [
-        subprocess.Popen(command, cwd=repository, env=environment, stderr=subprocess.PIPE)
+        subprocess.Popen(program, cwd=repository, env=environment, stderr=subprocess.PIPE)
         for _ in range(3)
     ]
     for process in both:
         _, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, b"")
     assert versions(bare_database_url) == [head(bare_database_url)]
+
+
+def test_every_revision_that_an_installation_may_be_at_is_known(bare_database_url: str) -> None:
+    """A revision that was given out keeps its name: a database that names it can still go on."""
+    url = bare_database_url
+    for given_out in ("0001", "0003", "0008", "0010", "0015"):
+        command.upgrade(alembic_config(url), given_out)
+        assert versions(url) == [given_out]
+    migrate(url)
+    assert versions(url) == [head(url)]

@@ -9,7 +9,7 @@ from alembic import command
 from sqlalchemy import create_engine, text
 
 from backend.db import alembic_config, migrate, sync_url
-from backend.schema import why_not
+from backend.schema import why_not, why_not_migrate
 
 
 def test_the_newest_schema_will_do_and_an_older_one_will_not(bare_database_url: str) -> None:
@@ -46,3 +46,19 @@ def test_what_is_not_a_database(tmp_path: Path) -> None:
     assert "does not answer" in str(why_not("postgresql://nobody@127.0.0.1:1/none"))
     for url in ("mysql://nobody@127.0.0.1:1/none", "gavekort.db"):
         assert str(why_not(url)).startswith("GAVEKORT_DATABASE_URL is neither")
+
+
+def test_what_cannot_be_migrated(sqlite_url: str, tmp_path: Path) -> None:
+    """An older program that meets a newer schema says so, and changes nothing."""
+    assert why_not_migrate(sqlite_url) is None
+    assert why_not_migrate(f"sqlite:///{tmp_path / 'none' / 'x.db'}") is None
+    engine = create_engine(sync_url(sqlite_url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    assert "(9999) is not one that this program knows" in str(why_not_migrate(sqlite_url))
+    (tmp_path / "x.db").write_text("no database at all, but long enough to be looked at " * 20)
+    assert "does not answer" in str(why_not_migrate(f"sqlite:///{tmp_path / 'x.db'}"))
+    assert str(why_not_migrate("mysql://nobody@127.0.0.1:1/none")).startswith(
+        "GAVEKORT_DATABASE_URL is neither"
+    )

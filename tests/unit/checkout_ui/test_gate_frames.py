@@ -167,7 +167,7 @@ def test_a_connection_of_another_kind_is_refused(frame: str) -> None:
         ("s.submit", {"form": {"email": {"$ne": 1}}}),
         ("s.submit", {"form": {"email": "x" * 501}}),
         ("s.submit", {"form": {f"f{i}": "x" for i in range(101)}}),
-        ("s.submit", {"form": {"x" * 101: "x"}}),
+        ("s.submit", {"form": {"x" * 301: "x"}}),
         ("s.submit", {"form": {"__reflex_form_data__": {"email": "a"}}}),
         ("s.submit", {"form": {"__reflex_form_data__": [["email"]]}}),
         ("s.submit", {"form": {"__reflex_form_data__": [["email", 1]]}}),
