@@ -126,11 +126,11 @@ def test_each_way_to_pay_has_its_mark_and_says_what_happens_next(
     assert kept.headers["content-type"].startswith("image/svg+xml")
     assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
     card = ways.nth(0).locator(".next")
-    expect(card).to_have_text("You go on to a secure page where you enter your card.")
+    expect(card).to_have_text("You continue to a secure page where you enter your card.")
     expect(card).to_be_visible()
     vipps = ways.filter(has_text="Vipps")
     vipps.locator("input").check()
-    expect(vipps).to_contain_text("You go on to Vipps and approve the payment in the app.")
+    expect(vipps).to_contain_text("You continue to Vipps and approve the payment in the app.")
     expect(card).to_be_hidden()
 
 

@@ -27,5 +27,5 @@ def test_in_english() -> None:
     part = shown_card.card(view(to_pay=6000, amount=4000, left=0, most=4000, held=6000), "en")
     assert plain(part.held) == (
         "NOK 60.00 of the gift card is tied up in a payment left open elsewhere. "
-        "It pays here by itself as soon as that payment has ended."
+        "It is used here automatically as soon as that payment has ended."
     )

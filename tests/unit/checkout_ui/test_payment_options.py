@@ -75,5 +75,5 @@ def test_who_provides_it_is_said_where_two_do() -> None:
 
 def test_an_option_we_have_no_words_for() -> None:
     (found,) = shown("new.thing")["options"]
-    assert (found.title, found.next) == ("Other payment", "You go on to a secure payment page.")
+    assert (found.title, found.next) == ("Other payment", "You continue to a secure payment page.")
     assert found.marks == [f"{payment_options.sprite()}#other"]
