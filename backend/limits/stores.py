@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 CLOCK_SLACK = 60.0
 """Seconds by which the clocks of two machines may differ, beside a rule's own window."""
+SET_BACK = 5.0
+"""Seconds by which a process notices that its clock was set back. Its own counts begin again then:
+otherwise everybody would be refused until the clock is where it was."""
 MOST_KEYS = 50_000
 """In the memory of one process, some 10 MB."""
 
@@ -80,11 +83,15 @@ class MemoryStore:
     def __init__(self, most: int = MOST_KEYS) -> None:
         self._whole_at: dict[str, float] = {}
         self._most = most
+        self._latest = 0.0
 
     async def take(self, ask: Ask) -> float:
         return self.take_now(ask)
 
     def take_now(self, ask: Ask) -> float:
+        if ask.now < self._latest - SET_BACK:
+            self._whole_at.clear()
+        self._latest = ask.now
         before = self._whole_at.get(ask.key, 0.0)
         wait = ask.wait(before)
         if wait > 0:

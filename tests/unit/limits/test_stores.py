@@ -97,8 +97,19 @@ async def test_a_clock_that_was_set_back_locks_nobody_out(
     clock.advance(timedelta(hours=-3))
     assert await refused(ctx, rule, "a", count=5) == 0
     assert await refused(ctx, rule, "a") == 10
+    clock.advance(timedelta(seconds=-3))
+    assert await refused(ctx, rule, "a") == 13
+
+
+async def test_a_process_notices_that_its_clock_was_set_back(
+    sqlite_url: str, clock: SteppedClock
+) -> None:
+    ctx = make(sqlite_url, clock)
+    assert await refused(ctx, FAST, "a", count=5) == 0
     clock.advance(timedelta(seconds=-30))
-    assert await refused(ctx, rule, "a") == 40
+    assert await refused(ctx, FAST, "a", count=5) == 0
+    assert await refused(ctx, FAST, "a") == 10
+    await ctx.close()
 
 
 async def test_more_than_one_at_once_and_what_is_given_back(kept: tuple[Backend, Rule]) -> None:
