@@ -42,6 +42,8 @@ class Backend:
     old_pins: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     """By account: when this process last looked for PINs that are no MACs yet, and whether there
     were any."""
+    old_pin_seconds: float = 0.0
+    """How long the slowest check of a PIN that is no MAC took of late, in this process."""
     _certified: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     def http_with(self, name: str, make: Callable[[], ssl.SSLContext]) -> httpx.AsyncClient:

@@ -11,6 +11,7 @@ what a stranger or a payer sent.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -40,6 +41,7 @@ _ABOUT_ITSELF = (
 )  # fmt: skip
 """Files of libraries that log only their own start and end, and nothing about requests."""
 _ROOT = Path(__file__).resolve().parent.parent
+_LOGGED = "__gavekort_logged__"
 _KEY_FROM = "GAVEKORT_SECRET_KEY"
 _LABEL = b"gavekort log ids"
 
@@ -168,14 +170,16 @@ class _Seldom(logging.Filter):
         self._left_out = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if (record.name, record.funcName) in _ABOUT_CLIENTS and not record.exc_info:
+            return False
+        if _was_logged(record):
+            return False
         now = time.monotonic()
         if now - self._began >= _WINDOW:
             self._began, self._all = now, 0
             self._lines.clear()
             record.left_out = self._left_out
             self._left_out = 0
-        if (record.name, record.funcName) in _ABOUT_CLIENTS and not record.exc_info:
-            return False
         place = (record.pathname, record.lineno)
         if self._lines.get(place, 0) >= _PER_PLACE or self._all >= _IN_ALL:
             self._left_out += 1
@@ -183,6 +187,19 @@ class _Seldom(logging.Filter):
         self._lines[place] = self._lines.get(place, 0) + 1
         self._all += 1
         return True
+
+
+def _was_logged(record: logging.LogRecord) -> bool:
+    """Whether this exception has a line already. The server logs what our own handler has told,
+    because the framework raises it once more after the answer."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return False
+    if record.name == "uvicorn.error":
+        return bool(getattr(error, _LOGGED, False))
+    with contextlib.suppress(AttributeError, TypeError):
+        setattr(error, _LOGGED, True)
+    return False
 
 
 class _Handler(logging.StreamHandler[TextIO]):

@@ -200,3 +200,12 @@ def test_a_place_that_says_the_same_again_and_again_is_silenced(written: io.Stri
     lines = written.getvalue().splitlines()
     assert len(lines) == logs._PER_PLACE + 1
     assert lines[-1].endswith("another place")
+
+
+def test_an_exception_that_the_server_repeats_has_one_line(written: io.StringIO) -> None:
+    error, other = RuntimeError("once"), RuntimeError("another")
+    logging.getLogger("backend.api.errors").error("GET /v1/x", exc_info=error)
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=error)
+    _only_line(written)
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=other)
+    assert written.getvalue().count("\n") == 2
