@@ -207,10 +207,18 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
+        self._follows = True
         self.setFormatter(LineFormatter())
         self.addFilter(_Seldom())
 
+    def setStream(self, stream: TextIO) -> TextIO | None:  # noqa: N802
+        self._follows = False
+        return super().setStream(stream)
+
     def emit(self, record: logging.LogRecord) -> None:
+        if self._follows:
+            # Standard error may be another one by now, and the earlier one closed.
+            self.stream = sys.stderr
         if left_out := getattr(record, "left_out", 0):
             self.emit(_note(f"{left_out} lines like earlier ones were left out"))
         super().emit(record)

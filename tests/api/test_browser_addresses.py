@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backend.sessions.view import PageState
 from checkout_ui import still_checking
 from checkout_ui.balance.hosted import create_page
-from checkout_ui.hosted_page import beside_the_api
+from checkout_ui.hosting.rooms import beside_the_api
 from checkout_ui.still_checking import StillChecking
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import BASE_URL, Merchant
