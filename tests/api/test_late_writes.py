@@ -10,7 +10,8 @@ import pytest
 from sqlmodel import select
 
 from backend.accounts.profiles import save_profile
-from backend.cards import lookup
+from backend.cards import pin_attempts
+from backend.cards.pin_check import match_number_and_pin
 from backend.errors import GiftCardRefused, SessionChanged, SplitChanged
 from backend.payments.attempts import reopen
 from backend.payments.operations import asked_for
@@ -48,8 +49,12 @@ async def test_the_order_is_divided_while_the_pin_is_checked(
     card = await merchant.card(10000)
     silent = {"active_payment_types": {"enabled": True}}
     session_id = await merchant.ready(configuration=silent)
-    match = await lookup.match_number_and_pin(
-        merchant.ctx, ACCOUNT, card["number"], card["pin"], asker=None
+    match = await match_number_and_pin(
+        merchant.ctx,
+        ACCOUNT,
+        card["number"],
+        card["pin"],
+        asker=pin_attempts.payer(merchant.ctx, session_id, "203.0.113.7"),
     )
     assert match is not None
     await put(merchant, session_id, order={"amount": 40000, "items": [{**ITEM, "splits": [SPLIT]}]})
@@ -65,8 +70,12 @@ async def test_a_card_that_was_taken_off_while_its_pin_was_checked_is_added(
 ) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
-    match = await lookup.match_number_and_pin(
-        merchant.ctx, ACCOUNT, card["number"], card["pin"], asker=None
+    match = await match_number_and_pin(
+        merchant.ctx,
+        ACCOUNT,
+        card["number"],
+        card["pin"],
+        asker=pin_attempts.payer(merchant.ctx, session_id, "203.0.113.7"),
     )
     assert match is not None
     await payer.remove_gift_card(merchant.ctx, session_id)
