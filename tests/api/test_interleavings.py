@@ -270,7 +270,7 @@ async def test_a_worker_outlives_any_number_of_failures(
     failures = 0
     recovered = asyncio.Event()
 
-    async def work(ctx: Backend) -> int:
+    async def work(ctx: Backend, under_way: object) -> int:
         nonlocal failures
         failures += 1
         if failures > 1200:
@@ -279,7 +279,7 @@ async def test_a_worker_outlives_any_number_of_failures(
         raise ConnectionError("the database is away")
 
     merchant.ctx.settings.worker_interval = 1e-9
-    monkeypatch.setattr(worker, "reconcile_due", work)
+    monkeypatch.setattr(worker.reconcile, "begin_due", work)
     monkeypatch.setattr(worker.log, "exception", lambda *args: None)
     running = worker.start(merchant.ctx)
     await asyncio.wait_for(recovered.wait(), 120)

@@ -51,7 +51,7 @@ ANSWERS = [
     ("GET", "/ping", 200),
     ("POST", "/ping", 405),
     ("GET", "/_health", 200),
-    ("GET", "/_event", 404),
+    ("GET", "/_event", 400),
     ("GET", "/_event/?EIO=4&transport=polling", 400),
     ("POST", "/_upload", 404),
     ("GET", f"/v1/view/{_SID}/session", 200),
