@@ -234,23 +234,27 @@ def _in_use() -> rx.Component:
     )
 
 
+def _pin_field() -> rx.Component:
+    return field(
+        _PIN,
+        words("card.pin"),
+        Checkout.errors,
+        max_length=LONGEST_PIN,
+        class_name="third",
+        error_beneath=False,
+        auto_complete="off",
+        input_mode="numeric",
+        custom_attrs=_NO_PASSWORD,
+    )
+
+
 def _reclaim() -> rx.Component:
     """The card is known: its PIN alone ends the payment that holds it."""
     errors = Checkout.errors
     return rx.el.form(
         rx.el.p(Checkout.card.reclaim, id="card-reclaim-lead", class_name="small"),
         rx.el.div(
-            field(
-                _PIN,
-                words("card.pin"),
-                errors,
-                max_length=LONGEST_PIN,
-                class_name="third",
-                error_beneath=False,
-                auto_complete="off",
-                input_mode="numeric",
-                custom_attrs=_NO_PASSWORD,
-            ),
+            _pin_field(),
             class_name="fields",
         ),
         problem(errors, _PIN, f"{_PIN}-error"),
@@ -287,17 +291,7 @@ def _form() -> rx.Component:
                 input_mode="numeric",
                 custom_attrs={**_NO_PASSWORD, "data-group": "4"},
             ),
-            field(
-                _PIN,
-                words("card.pin"),
-                errors,
-                max_length=LONGEST_PIN,
-                class_name="third",
-                error_beneath=False,
-                auto_complete="off",
-                input_mode="numeric",
-                custom_attrs=_NO_PASSWORD,
-            ),
+            _pin_field(),
             class_name="fields",
         ),
         # Across both fields: the commonest message is about the two together.
