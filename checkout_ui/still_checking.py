@@ -164,15 +164,16 @@ def _instead(request: Request, held: _Held, tries: int) -> Response | None:
     """Return what the browser gets in place of the error that was kept back; None where it gets the
     error itself, because that is a page already."""
     status = held.status
-    if status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS:
-        limited = status == HTTPStatus.TOO_MANY_REQUESTS
-        answer_with = status if limited else HTTPStatus.SERVICE_UNAVAILABLE
-        return _page(request, int(answer_with), max(tries, 0), held.retry_after)
+    if status >= 500:
+        return _page(request, HTTPStatus.SERVICE_UNAVAILABLE, tries, held.retry_after)
     if held.is_page:
         return None
+    session = _RETURN.fullmatch(request.url.path) or _ABANDON.fullmatch(request.url.path)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        # A page says itself when to try again. Who is on the way back has paid, and only waits.
+        return _page(request, status, tries, held.retry_after) if session else None
     if status in _GONE:
         return _missing(request, status)
-    session = _RETURN.fullmatch(request.url.path) or _ABANDON.fullmatch(request.url.path)
     if session is None:
         return None
     # After a conflict the session's page shows how it stands.

@@ -47,11 +47,13 @@ async def count(
     return guesses
 
 
-async def give_back(ctx: Backend, guesses: Guesses, taken: Sequence[str]) -> None:
-    """Count the new ones among the codes that the shop has taken as right guesses."""
+async def give_back(ctx: Backend, guesses: Guesses, taken: Sequence[str]) -> bool:
+    """Count the new ones among the codes that the shop has taken as right guesses, and return
+    whether there is any."""
     right = min(len({*taken} - guesses.before), guesses.new)
     if right:
         back, source, profile = right * (WRONG - 1), guesses.source, guesses.profile
         await limits.give_back(ctx, rules.DISCOUNT_SESSION, guesses.session_id, count=back)
         await limits.give_back_source(ctx, rules.DISCOUNT_SOURCE, source, *profile, count=back)
         await limits.give_back(ctx, rules.DISCOUNT_PROFILE, *profile, count=right * WRONG)
+    return right > 0

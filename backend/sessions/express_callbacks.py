@@ -249,7 +249,9 @@ class _Discount:
         self._choose = choose
         self._source = source
         self._codes: list[str] = []
+        self._counted: frozenset[str] = frozenset()
         self._guesses: discount_guesses.Guesses | None = None
+        self._given_back = False
         self.unmodified_since = unmodified_since
 
     def url(self, body: Mapping[str, Any]) -> str:
@@ -266,11 +268,17 @@ class _Discount:
         session["order"]["discount_codes"] = self._codes
 
     async def count(self, ctx: Backend, session: CheckoutSession) -> None:
-        self._guesses = await discount_guesses.count(ctx, session, self._codes, self._source)
+        # A code that we ask about again because somebody else changed the order is no new guess.
+        if self._guesses is None or not self._counted >= {*self._codes}:
+            self._guesses = await discount_guesses.count(ctx, session, self._codes, self._source)
+            self._counted |= {*self._codes}
+            self._given_back = False
 
     async def give_back(self, ctx: Backend, answer: Answer) -> None:
         assert self._guesses is not None and answer.order is not None
-        await discount_guesses.give_back(ctx, self._guesses, answer.order.discount_codes or [])
+        if not self._given_back:
+            taken = answer.order.discount_codes or []
+            self._given_back = await discount_guesses.give_back(ctx, self._guesses, taken)
 
     def is_answered(self, answer: Answer) -> bool:
         return answer.order is not None

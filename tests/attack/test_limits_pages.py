@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from checkout_ui import texts
 from checkout_ui.balance.hosted import create_page
+from checkout_ui.hosting.every_answer import EveryAnswer
 from checkout_ui.hosting.rooms import beside_the_api
 from tests.support.checkout import BASE_URL, Merchant, close_merchant, open_merchant
 from tests.support.limits import check_refused, stand_still
@@ -34,7 +35,7 @@ async def shop(sqlite_url: str) -> AsyncIterator[Merchant]:
 async def browser(shop: Merchant) -> AsyncIterator[httpx.AsyncClient]:
     """All that is served but the built files and the event socket."""
     files: ASGIApp = PlainTextResponse("a file")
-    served = httpx.ASGITransport(beside_the_api(files, create_page()))
+    served = httpx.ASGITransport(EveryAnswer(beside_the_api(files, create_page())))
     async with httpx.AsyncClient(transport=served, base_url=BASE_URL, headers=HTML) as client:
         yield client
 

@@ -69,11 +69,14 @@ class Page:
         await self._send("event", self._event(handler, payload))
 
     async def until(self, arrived: Callable[[dict[str, Any]], bool], seconds: float = 60.0) -> None:
-        async with asyncio.timeout(seconds), self._changed:
-            while not arrived(self.state):
-                if self._reader is not None and self._reader.done():
-                    raise RuntimeError(f"the socket is closed; last notice: {self.notice}")
-                await self._changed.wait()
+        try:
+            async with asyncio.timeout(seconds), self._changed:
+                while not arrived(self.state):
+                    if self._reader is not None and self._reader.done():
+                        raise RuntimeError(f"the socket is closed; last notice: {self.notice}")
+                    await self._changed.wait()
+        except TimeoutError as late:
+            raise RuntimeError(f"the page did not change in {seconds} s: {self.state}") from late
 
     @property
     def notice(self) -> Any:
