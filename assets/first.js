@@ -19,7 +19,7 @@ for (const name of ["sessionStorage", "localStorage"]) {
   }
 }
 
-// What the payer sees as they press Pay goes with it (checkout_ui/seen.py): read from the page, and
+// What the payer sees as they press Pay goes with it (checkout_ui/presenters/seen.py): read from the page, and
 // before anything else hears of the press.
 addEventListener(
   "submit",

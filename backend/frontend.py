@@ -22,7 +22,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-SHOP_PACKAGES = "backend/sandbox/shop/npm"
+SHOP_PACKAGES = "sandbox/shop/npm"
 """Dintero's Web SDK as a merchant gets it: package.json, and a lock with integrity hashes."""
 
 BUILD_SECONDS = 600

@@ -6,11 +6,11 @@ from sqlmodel import SQLModel
 
 from backend.accounts import tables as accounts
 from backend.cards import tables as cards
+from backend.customers import tables as returning
 from backend.idempotency import tables as idempotency
 from backend.limits import tables as limits
 from backend.outbox import tables as outbox
 from backend.payments import tables as payments
-from backend.sessions import returning_tables as returning
 from backend.sessions import tables as sessions
 
 metadata = SQLModel.metadata

@@ -7,17 +7,18 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from backend.batch import Share, UnderWay
 from backend.cards.budgets import forget_tries
 from backend.cards.pin_attempts import forget_attempts
-from backend.context import Backend
+from backend.core.context import Backend
+from backend.core.due_work import Share, UnderWay
+from backend.customers.returning import forget_expired
 from backend.idempotency.keys import forget_due
 from backend.limits.limiter import forget_uses
 from backend.outbox import deliver
-from backend.payments import auto_capture, reconcile, returned_refunds
+from backend.payments.operations import auto_capture, refund_reversals
+from backend.payments.review import reconcile
 from backend.payments.store import SHARE
 from backend.sessions.publish import note_delivered
-from backend.sessions.returning import forget_expired
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
@@ -47,7 +48,7 @@ class Worker:
             asyncio.create_task(self._rolling("reconcile", reconcile.begin_due, SHARE)),
             asyncio.create_task(self._rolling("auto-capture", auto_capture.begin_due, SHARE)),
             asyncio.create_task(
-                self._rolling("returned refunds", returned_refunds.begin_due, SHARE)
+                self._rolling("returned refunds", refund_reversals.begin_due, SHARE)
             ),
             asyncio.create_task(self._loop("forget", forget_due)),
             asyncio.create_task(self._loop("forget payers", forget_expired)),

@@ -15,21 +15,22 @@ from urllib.parse import urlsplit
 import reflex as rx
 from starlette.types import ASGIApp
 
-from backend import context, logs, worker
+from backend import worker
+from backend.core import context, logs
 from backend.limits.proxies import proxy_warning
-from checkout_ui import crashed
 from checkout_ui.balance import hosted as hosted_balance
 from checkout_ui.balance import page as balance_page
 from checkout_ui.balance.state import Balance, BalanceFirst
+from checkout_ui.components import crashed
 from checkout_ui.gate import install
 from checkout_ui.hosting import rooms
 from checkout_ui.hosting.every_answer import EveryAnswer
-from checkout_ui.limited_events import LimitedEvents
+from checkout_ui.hosting.versions import ASSETS, versioned
 from checkout_ui.page import DESCRIPTION, page
-from checkout_ui.rebuild import RebuildFirst
-from checkout_ui.state import Checkout
+from checkout_ui.state.checkout import Checkout
+from checkout_ui.state.limited_events import LimitedEvents
+from checkout_ui.state.rebuild import RebuildFirst
 from checkout_ui.steps.returning import ReturningState
-from checkout_ui.versions import ASSETS, versioned
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ import reflex as rx
 from reflex_components_core.core.banner import has_connection_errors
 
 from checkout_ui import texts
+from checkout_ui.components.elements import AS_IS, icon, locked, notice, words
+from checkout_ui.components.own_texts import in_own_elements
 from checkout_ui.embed import view as embed
-from checkout_ui.own_texts import in_own_elements
-from checkout_ui.parts import AS_IS, icon, locked, notice, words
-from checkout_ui.shown import Language
-from checkout_ui.state import Checkout
+from checkout_ui.presenters.checkout_page import Language
+from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps import (
     app,
     details,

@@ -91,7 +91,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def _postgres_template(postgres_server: PostgresServer) -> Iterator[str]:
-    from backend.db import migrate
+    from backend.core.db import migrate
 
     with postgres_server.database(_TEMPLATE, as_template=True) as url:
         migrate(url)
@@ -100,7 +100,7 @@ def _postgres_template(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from backend.db import migrate
+    from backend.core.db import migrate
 
     path = tmp_path_factory.mktemp("sqlite-template") / "template.db"
     migrate(f"sqlite:///{path}")

@@ -18,9 +18,9 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Account, ApiClient
-from backend.context import Backend
-from backend.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
-from backend.ids import ACCOUNT_ID, short_id
+from backend.core.context import Backend
+from backend.core.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
+from backend.core.ids import ACCOUNT_ID, short_id
 
 SCOPES = frozenset(
     {

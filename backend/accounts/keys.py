@@ -14,8 +14,8 @@ from sqlmodel import col, select
 
 from backend.accounts.clients import Principal, check_scopes
 from backend.accounts.tables import Account, AdminKey
-from backend.context import Backend
-from backend.errors import NotFound, Unauthorized
+from backend.core.context import Backend
+from backend.core.errors import NotFound, Unauthorized
 
 DEFAULT_SCOPES = frozenset({"admin:checkout"})
 

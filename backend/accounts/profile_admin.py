@@ -19,10 +19,10 @@ from backend.accounts.profiles import (
     store_profile,
 )
 from backend.accounts.tables import Profile
-from backend.clock import iso
-from backend.context import Backend
-from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
-from backend.ids import scoped_id
+from backend.core.clock import iso
+from backend.core.context import Backend
+from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.core.ids import scoped_id
 from backend.rules.account_mode import wrong_mode
 
 MASK = "********"

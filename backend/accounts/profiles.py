@@ -13,8 +13,8 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Profile
-from backend.context import Backend
-from backend.errors import InvalidRequest
+from backend.core.context import Backend
+from backend.core.errors import InvalidRequest
 from backend.rules.browser_address import is_app_scheme
 
 RETURN_SCHEMES = "return_url_schemes"

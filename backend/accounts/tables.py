@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from backend.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime
 
 
 class Account(SQLModel, table=True):

@@ -34,7 +34,7 @@ __all__ = ["Limited", "create_api", "refuse_in_json"]
 
 
 def create_api() -> FastAPI:
-    """All JSON routes under `/v1`. The context is `backend.context.current()` when a request
+    """All JSON routes under `/v1`. The context is `backend.core.context.current()` when a request
     comes, not when this is called. Content types are not looked at: clients forget them."""
     app = FastAPI(
         title="Gavekort",

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope
 
 from backend.api.deps import origin, principal
 from backend.api.idempotent import HEADER, answer_once
-from backend.errors import FieldError, GavekortError, InvalidRequest
+from backend.core.errors import FieldError, GavekortError, InvalidRequest
 from backend.sessions.events import asked_by
 
 MAX_BODY = 512 * 1024

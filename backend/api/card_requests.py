@@ -11,8 +11,8 @@ from backend.cards.barcodes import can_be_barcode
 from backend.cards.formats import Format
 from backend.cards.issue import CardOrder
 from backend.cards.tables import NO_CURRENCY
-from backend.clock import utc
-from backend.errors import FieldError, InvalidRequest
+from backend.core.clock import utc
+from backend.core.errors import FieldError, InvalidRequest
 from backend.sessions.request import Amount, Flag, Loose, Moment, Text
 
 MAX_EXPIRES_IN = 10 * 365 * 24 * 3600

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from backend.context import Backend
-from backend.sessions import returning
-from backend.sessions.returning_tables import ReturningCustomer
+from backend.core.context import Backend
+from backend.customers import returning
+from backend.customers.tables import ReturningCustomer
 
 
 async def customer_cookie(ctx: Backend, request: Request, session_id: str) -> str | None:

@@ -11,8 +11,8 @@ from fastapi import Depends, Request
 from backend.accounts.clients import Principal, known_client, read_token
 from backend.accounts.keys import read_key
 from backend.api.source import source_of
-from backend.context import Backend, current
-from backend.errors import Unauthorized
+from backend.core.context import Backend, current
+from backend.core.errors import Unauthorized
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.sessions import events

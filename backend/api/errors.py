@@ -14,11 +14,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from backend import logs
 from backend.api.pacing import Pace
 from backend.api.source import source_of
-from backend.context import current
-from backend.errors import (
+from backend.core import logs
+from backend.core.context import current
+from backend.core.errors import (
     FieldError,
     GavekortError,
     InvalidRequest,

@@ -9,8 +9,8 @@ from fastapi import Request, Response
 from backend.accounts.clients import Principal
 from backend.api.deps import principal
 from backend.api.errors import render
-from backend.context import Backend, current
-from backend.errors import Conflict, FieldError, GavekortError, InvalidRequest, Unauthorized
+from backend.core.context import Backend, current
+from backend.core.errors import Conflict, FieldError, GavekortError, InvalidRequest, Unauthorized
 from backend.idempotency import keys
 from backend.idempotency.keys import Answer, Claim, Earlier
 

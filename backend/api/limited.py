@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.api.errors import render
 from backend.api.source import source_of
-from backend.context import current
-from backend.errors import TooManyRequests
+from backend.core.context import current
+from backend.core.errors import TooManyRequests
 from backend.limits import limiter as limits
 from backend.limits import rules
 

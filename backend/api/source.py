@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from backend.context import Backend
+from backend.core.context import Backend
 from backend.limits.source import client_address
 
 

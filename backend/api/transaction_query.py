@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.payments.listing import Range, Wanted
+from backend.payments.views.listing import Range, Wanted
 from backend.sessions.request import Moment
 
 MAX_AMOUNT = 10**15

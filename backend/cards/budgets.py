@@ -13,9 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.batch import forget
 from backend.cards.tables import TryBudget
-from backend.context import Backend
+from backend.core.context import Backend
+from backend.core.due_work import forget
 
 
 async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window: timedelta) -> bool:

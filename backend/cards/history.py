@@ -9,10 +9,10 @@ from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.tables import Card, CardEvent
-from backend.clock import iso
-from backend.errors import FieldError, InvalidRequest, NotFound
-from backend.ids import new_uuid
-from backend.paging import after, newest_first
+from backend.core.clock import iso
+from backend.core.errors import FieldError, InvalidRequest, NotFound
+from backend.core.ids import new_uuid
+from backend.core.paging import after, newest_first
 
 
 def note(

@@ -20,9 +20,9 @@ from backend.cards import formats, ledger
 from backend.cards.formats import Format
 from backend.cards.tables import Card, CardToken
 from backend.cards.tokens import fresh_number
-from backend.context import Backend
-from backend.errors import Conflict, InvalidRequest
-from backend.ids import new_uuid
+from backend.core.context import Backend
+from backend.core.errors import Conflict, InvalidRequest
+from backend.core.ids import new_uuid
 
 
 @dataclass(frozen=True, slots=True)

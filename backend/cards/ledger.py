@@ -24,11 +24,11 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cards.shape import wallet_transaction_shape
+from backend.cards.serializer import wallet_transaction_shape
 from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
 from backend.cards.tokens import release_token
-from backend.errors import Conflict, GavekortError, NotFound
-from backend.ids import new_uuid
+from backend.core.errors import Conflict, GavekortError, NotFound
+from backend.core.ids import new_uuid
 from backend.outbox.enqueue import WALLET_TRANSACTION, Event, announce, subscribed
 
 _ACCOUNTS = {

@@ -18,8 +18,8 @@ from backend.cards.history import note
 from backend.cards.issue import set_behaviour
 from backend.cards.ledger import Cause
 from backend.cards.tables import NO_CURRENCY, Card, CardToken
-from backend.context import Backend
-from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.core.context import Backend
+from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 
 MOST_USES = 50
 """An answer names at most so many uses of a card; its sums count all of them."""

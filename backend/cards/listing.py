@@ -10,8 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.lookup import get_card
 from backend.cards.tables import Card
-from backend.errors import FieldError, InvalidRequest, NotFound
-from backend.paging import after, newest_first
+from backend.core.errors import FieldError, InvalidRequest, NotFound
+from backend.core.paging import after, newest_first
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.tables import Card, CardToken
 from backend.cards.tokens import is_expired
-from backend.context import Backend
-from backend.errors import NotFound
+from backend.core.context import Backend
+from backend.core.errors import NotFound
 from backend.rules.gift_card import CardFacts
 
 

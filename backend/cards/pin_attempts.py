@@ -19,14 +19,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.batch import forget
 from backend.cards.tables import Card, PinBudget
-from backend.context import Backend
-from backend.errors import TooManyTries
+from backend.core.context import Backend
+from backend.core.due_work import forget
+from backend.core.errors import TooManyTries
+from backend.core.settings import Settings
 from backend.limits.source import networks_of
 from backend.rules import pin_budget
 from backend.rules.pin_budget import Answer, Burst, Counter, Counters, Kind, Limits, Scope, Verdict
-from backend.settings import Settings
 
 PAIR_WIDTHS = (1, 2, 3)
 """For a /64, /56 and /48. Even somebody with a whole /48 cannot use up a card's day alone."""

@@ -20,10 +20,10 @@ from backend.cards import pin_attempts, pin_lock
 from backend.cards.lookup import Match, find_number
 from backend.cards.pin_attempts import Asker
 from backend.cards.tables import Card
-from backend.context import Backend
+from backend.core.context import Backend
+from backend.core.vault import PinMac
 from backend.rules import pin_budget
 from backend.rules.pin_budget import Counter, Kind, Limits, Scope
-from backend.vault import PinMac
 
 OLD_PIN_SECONDS = 0.5
 """How long every wrong answer takes while an account has PINs that are kept as Argon2 hashes. The

@@ -17,8 +17,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards import pin_attempts
 from backend.cards.history import note
 from backend.cards.tables import Card, CardEvent
-from backend.context import Backend
-from backend.errors import InvalidRequest, NotFound
+from backend.core.context import Backend
+from backend.core.errors import InvalidRequest, NotFound
 from backend.outbox.enqueue import CARD_PIN_ATTEMPTS, Event, announce, subscribed
 from backend.rules import pin_budget
 from backend.rules.pin_budget import Counter, Kind, Limits, Scope

@@ -19,9 +19,9 @@ from backend.cards.issue import CardOrder, IssuedCard, set_behaviour, store_card
 from backend.cards.lifecycle import lock_by_card_id
 from backend.cards.tables import Card, CardToken
 from backend.cards.tokens import fresh_number
-from backend.clock import iso
-from backend.context import Backend
-from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.core.clock import iso
+from backend.core.context import Backend
+from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 
 
 class NotLater(Conflict):

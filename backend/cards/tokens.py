@@ -18,9 +18,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards import formats
 from backend.cards.formats import Format
 from backend.cards.tables import Card, CardToken
-from backend.context import Backend
-from backend.errors import Conflict, GavekortError, NotFound
-from backend.ids import new_uuid
+from backend.core.context import Backend
+from backend.core.errors import Conflict, GavekortError, NotFound
+from backend.core.ids import new_uuid
 
 _DRAWS = 20
 """How often a number is drawn before its format is called full."""

@@ -13,9 +13,9 @@ from backend.cards import ledger, lookup
 from backend.cards.ledger import Cause, InsufficientFunds
 from backend.cards.tables import Card, Hold, WalletTransaction
 from backend.cards.tokens import check_usable, get_token, spend
-from backend.context import Backend
-from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
-from backend.paging import after, newest_first
+from backend.core.context import Backend
+from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.core.paging import after, newest_first
 from backend.rules.gift_card import Refusal, refusal
 
 _REASON = {

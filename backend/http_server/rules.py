@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
+from backend.core.settings import Settings, host_name, names_in
 from backend.http_server.crowd import Room
 from backend.http_server.heads import Hosts
-from backend.settings import Settings, host_name, names_in
 
 _BACKLOG = 512
 KEEP_ALIVE_SECONDS = 5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uvicorn
 
+from backend.core.settings import Settings
 from backend.http_server.protocol import GuardedProtocol
 from backend.http_server.rules import KEEP_ALIVE_SECONDS, backlog, raise_file_limit
-from backend.settings import Settings
 
 _STOP_SECONDS = 3
 _MAX_MESSAGE = 65_536
@@ -31,7 +31,7 @@ def serve(
         ws=websocket,
         ws_max_size=_MAX_MESSAGE,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        # `backend.logs` decides what is logged, and how.
+        # `backend.core.logs` decides what is logged, and how.
         log_config=None,
         # A session's id in an address is its payer's key.
         access_log=False,

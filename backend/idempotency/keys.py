@@ -20,9 +20,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.batch import forget
-from backend.context import Backend
-from backend.errors import Conflict
+from backend.core.context import Backend
+from backend.core.due_work import forget
+from backend.core.errors import Conflict
 from backend.idempotency.tables import IdempotencyRecord
 
 KEPT = timedelta(days=30)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Field, SQLModel
 
-from backend.db import UtcDateTime
+from backend.core.db import UtcDateTime
 
 
 class IdempotencyRecord(SQLModel, table=True):

@@ -1,4 +1,4 @@
-"""Spend from the limits. `backend.context.Backend` holds one `Limiter`; `rules` has the table.
+"""Spend from the limits. `backend.core.context.Backend` holds one `Limiter`; `rules` has the table.
 
     await limits.spend(ctx, rules.SESSIONS, client_id)
     await limits.spend_source(ctx, rules.TOKEN_SOURCE, source)
@@ -18,10 +18,10 @@ from typing import Protocol
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.batch import forget
-from backend.clock import Clock
-from backend.db import Database
-from backend.errors import TooManyRequests
+from backend.core.clock import Clock
+from backend.core.db import Database
+from backend.core.due_work import forget
+from backend.core.errors import TooManyRequests
 from backend.limits.rules import WIDER, Kept, Rule, overridden
 from backend.limits.source import networks_of
 from backend.limits.stores import Ask, MemoryStore, RedisStore, Store, give_back_in, take_in

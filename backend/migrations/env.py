@@ -1,4 +1,4 @@
-"""Alembic's environment: the URL comes from `backend.db.migrate`, the schema from the tables."""
+"""Alembic's environment: `backend.core.db.migrate` gives the URL, the tables give the schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from alembic import context
 from sqlalchemy import create_engine, event, pool
 
 from backend import tables
-from backend.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime
 
 
 def render_item(type_: str, obj: object, autogen_context: object) -> str | Literal[False]:

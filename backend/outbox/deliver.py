@@ -21,10 +21,10 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend import faults
-from backend.batch import Due, Share, UnderWay
-from backend.context import Backend
-from backend.ids import new_uuid
+from backend.core import crash_points
+from backend.core.context import Backend
+from backend.core.due_work import Due, Share, UnderWay
+from backend.core.ids import new_uuid
 from backend.outbox.limited import too_many
 from backend.outbox.outcome import Outcome
 from backend.outbox.request import attempts, gap, is_final
@@ -69,7 +69,7 @@ async def begin_due(
     """As `deliver_due`, beside what is under way already, and without waiting for the answers."""
     claimed = await _claim(ctx, under_way, kinds) if under_way.free > 0 else []
     if claimed:
-        faults.point("callback.claimed")
+        crash_points.point("callback.claimed")
     for due, delivery in claimed:
         under_way.start(due, _deliver(ctx, delivered, delivery), f"delivery {delivery.id}")
     return len(claimed)
@@ -123,9 +123,9 @@ def _has_due_before(now: datetime) -> ColumnElement[bool]:
 async def _deliver(ctx: Backend, delivered: Delivered, delivery: Delivery) -> None:
     started = ctx.clock.now()
     outcome = await too_many(ctx, delivery) or await send(ctx, delivery)
-    faults.point("callback.sent")
+    crash_points.point("callback.sent")
     await _record(ctx, delivery.id, outcome, started, delivered)
-    faults.point("callback.stored")
+    crash_points.point("callback.stored")
 
 
 async def _record(
@@ -149,7 +149,7 @@ async def _record(
         if delivery.state != "delivered":
             # Else another process was told yes while we waited for an answer.
             await _conclude(ctx, db, delivery, outcome, now, delivered)
-        faults.point("callback.storing")
+        crash_points.point("callback.storing")
 
 
 async def _conclude(

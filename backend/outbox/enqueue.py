@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.ids import new_uuid
+from backend.core.ids import new_uuid
 from backend.outbox.tables import Delivery, HookSubscription
 
 WALLET_TRANSACTION = "wallet_transaction"

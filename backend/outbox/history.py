@@ -11,12 +11,12 @@ from typing import Any
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.clock import iso
-from backend.context import Backend
-from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.core.clock import iso
+from backend.core.context import Backend
+from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.core.paging import after, newest_first
 from backend.outbox.enqueue import RECEIPT, WALLET_TRANSACTION
 from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
-from backend.paging import after, newest_first
 
 SHOWN = ("callback", "webhook", "email")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backend.context import Backend
-from backend.errors import TooManyRequests
+from backend.core.context import Backend
+from backend.core.errors import TooManyRequests
 from backend.limits.messages import Sms, spend_mail, spend_sms
 from backend.outbox.enqueue import RECEIPT
 from backend.outbox.outcome import Outcome

@@ -19,8 +19,8 @@ from typing import Any
 
 import httpx
 
-from backend.address import AddressRefused, AddressUnknown, resolve
-from backend.context import Backend
+from backend.core.address import AddressRefused, AddressUnknown, resolve
+from backend.core.context import Backend
 from backend.outbox.sign import as_json, callback_signature, hook_signature
 from backend.outbox.smtp import receipt_link
 from backend.outbox.tables import Delivery, HookSubscription, SigningSecret

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
 
-from backend.clock import iso
-from backend.context import Backend
-from backend.errors import NotFound
-from backend.ids import new_uuid
+from backend.core.clock import iso
+from backend.core.context import Backend
+from backend.core.errors import NotFound
+from backend.core.ids import new_uuid
 from backend.outbox.tables import SigningSecret
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 
-from backend.context import Backend
+from backend.core.context import Backend
 from backend.outbox.outcome import Outcome
 from backend.outbox.request import Outgoing, Unsendable, prepare
 from backend.outbox.smtp import send_mail

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
-from backend.context import Backend
+from backend.core.context import Backend
 from backend.outbox.outcome import Outcome
 from backend.outbox.tables import Delivery
 from backend.receipts import mail

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.address import AddressRefused, check
-from backend.clock import iso
-from backend.context import Backend
-from backend.errors import FieldError, InvalidRequest, NotFound
-from backend.ids import new_uuid
+from backend.core.address import AddressRefused, check
+from backend.core.clock import iso
+from backend.core.context import Backend
+from backend.core.errors import FieldError, InvalidRequest, NotFound
+from backend.core.ids import new_uuid
 from backend.outbox.enqueue import PING, Event, announce
 from backend.outbox.tables import HookSubscription
 

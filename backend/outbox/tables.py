@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from backend.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime
 
 
 class Delivery(SQLModel, table=True):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.clock import iso
+from backend.core.clock import iso
 from backend.outbox.enqueue import (
     CHECKOUT_AUTHORIZATION,
     Event,
@@ -20,11 +20,11 @@ from backend.outbox.enqueue import (
     enqueue,
     subscribed,
 )
-from backend.payments.shape import transaction_shape
+from backend.payments.serializer import transaction_shape
 from backend.payments.store import events_of
 from backend.payments.tables import Transaction, TransactionEvent
 from backend.sessions.links import with_query
-from backend.sessions.shape import session_shape
+from backend.sessions.serializer import session_shape
 from backend.sessions.tables import CheckoutSession
 
 MAX_DELAY = 60

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards import lifecycle
 from backend.cards.lifecycle import Deletion, Use
 from backend.cards.tables import Card, Hold
-from backend.context import Backend
+from backend.core.context import Backend
 from backend.payments.store import position_of
 from backend.payments.tables import Transaction
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from backend import faults
-from backend.context import Backend
-from backend.payments.late import give_back
+from backend.core import crash_points
+from backend.core.context import Backend
+from backend.payments.operations.release import release
 from backend.payments.provider_lines import order_lines
 from backend.payments.store import connector_of, lock_operation, money, position_of
 from backend.payments.tables import Operation, Transaction
@@ -76,7 +76,7 @@ async def _send(
                 return await connector.update_authorization(reference, update, operation.key)
             if transaction.status == Status.ON_HOLD:
                 payment = await connector.fetch(reference)
-                return await give_back(connector, reference, operation.key, payment)
+                return await release(connector, reference, operation.key, payment)
             return await connector.void(reference, operation.key)
     except TimeoutError:
         return Result(Outcome.UNKNOWN, reference, message="no answer in time")
@@ -115,7 +115,7 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
             lines=order_lines(transaction, operation) if verb is OperationKind.UPDATE else (),
         )
     )
-    faults.point("reconcile.read")
+    crash_points.point("reconcile.read")
     sent_once = operation.updated_at == operation.created_at
     forgotten = operation.created_at + connector.capabilities.key_lifetime <= ctx.clock.now()
     # `declined` is the provider's own no, not something that the read did not find.
@@ -126,7 +126,7 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
     async with ctx.db.unit_of_work() as db:
         locked = await lock_operation(db, operation.id)
         locked.updated_at = ctx.clock.now()
-    faults.point("reconcile.sending_again")
+    crash_points.point("reconcile.sending_again")
     result = await _send(ctx, connector, verb, transaction, operation)
     if result.outcome is Outcome.REFUSED and result.code in _SAYS_NOTHING_OF_OTHER_CALLS:
         return replace(result, outcome=Outcome.UNKNOWN)

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from backend import phrases
-from backend.payments.lines import items_after
+from backend.core import phrases
+from backend.payments.items import items_after
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind, OrderLine
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from backend.accounts.profiles import connections_of, profile_of
 from backend.accounts.tables import Profile
-from backend.clock import iso
-from backend.context import Backend
+from backend.core.clock import iso
+from backend.core.context import Backend
 from backend.payments.tables import Transaction
 from backend.psp.protocol import Connector, Registers, Webhook
 from backend.psp.registry import CREDENTIALS

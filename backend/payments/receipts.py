@@ -17,8 +17,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Account, Profile
 from backend.cards.tables import Card
-from backend.clock import iso
-from backend.context import Backend
+from backend.core.clock import iso
+from backend.core.context import Backend
 from backend.outbox.enqueue import RECEIPT, Message, enqueue
 from backend.payments.tables import (
     MAX_LANGUAGE,

@@ -21,10 +21,10 @@ from backend.accounts.profiles import profile_of
 from backend.cards import ledger, lookup, renew
 from backend.cards.issue import IssuedCard
 from backend.cards.renew import Change
-from backend.cards.shape import card_status
+from backend.cards.serializer import card_status
 from backend.cards.tables import Card, Hold, WalletTransaction
-from backend.context import Backend
-from backend.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.core.context import Backend
+from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules import transaction as rules

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger
-from backend.payments.auto_capture_rows import begin
+from backend.payments.auto_capture_schedule import begin
 from backend.payments.callbacks import tell_merchant
 from backend.payments.receipts import write_receipt
 from backend.payments.store import Happened, keep_position, record

@@ -13,11 +13,11 @@ from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import credentials_of, profile_of
-from backend.batch import Due, Share, UnderWay
-from backend.clock import iso
-from backend.context import Backend
-from backend.errors import NotFound
-from backend.ids import new_uuid
+from backend.core.clock import iso
+from backend.core.context import Backend
+from backend.core.due_work import Due, Share, UnderWay
+from backend.core.errors import NotFound
+from backend.core.ids import new_uuid
 from backend.outbox.enqueue import CHECKOUT_TRANSACTION, Event, announce, subscribed
 from backend.payments.tables import (
     AutoCapture,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from backend.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime
 
 MAX_LANGUAGE = 16
 LIVE = "status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')"

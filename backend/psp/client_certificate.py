@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from backend.context import Backend
+from backend.core.context import Backend
 
 FIELDS = ("certificate", "key", "passphrase", "ca")
 """`certificate`: PEM with its chain, or PKCS #12; `key`: PEM, where it is not in the first;

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from backend.address import AddressRefused
+from backend.core.address import AddressRefused
 from backend.psp.protocol import Outcome, Result
 
 # Raised before a byte of the request left us. Everything else may have had its effect.

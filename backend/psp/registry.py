@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from backend.context import Backend
-from backend.errors import Unavailable
-from backend.psp import minimums, vipps_wire
-from backend.psp.bambora import METHODS, Bambora
-from backend.psp.bambora_wire import Account
-from backend.psp.card_gateway import CardGateway
+from backend.core.context import Backend
+from backend.core.errors import Unavailable
+from backend.psp import minimums
+from backend.psp.bambora.client import Account
+from backend.psp.bambora.connector import METHODS, Bambora
 from backend.psp.client_certificate import FIELDS as CERTIFICATE
 from backend.psp.client_certificate import CertificateUnusable, client_with
-from backend.psp.klarna import Klarna
-from backend.psp.klarna_order import CURRENCIES as KLARNA_CURRENCIES
+from backend.psp.klarna.connector import Klarna
+from backend.psp.klarna.requests import CURRENCIES as KLARNA_CURRENCIES
 from backend.psp.protocol import Connector
-from backend.psp.swedbankpay import INSTRUMENTS, SwedbankPay
-from backend.psp.swish import APP, Swish, checked_app_url
-from backend.psp.vipps import CURRENCIES as VIPPS_CURRENCIES
-from backend.psp.vipps import Vipps
+from backend.psp.stripe.connector import CardGateway
+from backend.psp.swedbankpay.connector import INSTRUMENTS, SwedbankPay
+from backend.psp.swish.connector import APP, Swish, checked_app_url
+from backend.psp.vipps import client
+from backend.psp.vipps.connector import CURRENCIES as VIPPS_CURRENCIES
+from backend.psp.vipps.connector import Vipps
 
 _BAMBORA = (
     "checkout_api_url", "merchant_api_url", "transaction_api_url", "merchant_number",
@@ -101,7 +102,7 @@ def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) ->
         )
     if option == "vipps":
         return Vipps(
-            vipps_wire.Account(**{name: str(credentials[name]) for name in _VIPPS}),
+            client.Account(**{name: str(credentials[name]) for name in _VIPPS}),
             http=ctx.http,
             clock=ctx.clock.now,
             webhook_secret=str(credentials.get("_webhook_secret") or ""),

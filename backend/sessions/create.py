@@ -18,15 +18,15 @@ from backend.accounts.profiles import (
     with_defaults,
 )
 from backend.accounts.tables import Account, Profile
-from backend.context import Backend
-from backend.errors import FieldError, InvalidRequest
-from backend.ids import scoped_id
+from backend.core.context import Backend
+from backend.core.errors import FieldError, InvalidRequest
+from backend.core.ids import scoped_id
 from backend.psp.registry import CURRENCIES, minimum_of
 from backend.rules import browser_address, payment_option
 from backend.rules import session as rules
 from backend.rules.account_mode import takes_real_money, wrong_mode
 from backend.sessions import events
-from backend.sessions.change import check_size
+from backend.sessions.order_changes import check_size
 from backend.sessions.preset import preset_gift_card
 from backend.sessions.publish import publish
 from backend.sessions.request import SessionRequest

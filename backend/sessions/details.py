@@ -17,7 +17,7 @@ import phonenumbers
 from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
-from backend.errors import DetailsInvalid, FieldError
+from backend.core.errors import DetailsInvalid, FieldError
 from backend.sessions.view import AddressView
 
 MAX_LENGTH = 255

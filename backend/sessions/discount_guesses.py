@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backend.context import Backend
+from backend.core.context import Backend
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.sessions.tables import CheckoutSession

@@ -14,8 +14,8 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.errors import TooManyChanges
-from backend.ids import new_uuid
+from backend.core.errors import TooManyChanges
+from backend.core.ids import new_uuid
 from backend.sessions.tables import CheckoutSession, SessionEvent
 
 MOST: Mapping[str, int] = {

@@ -18,9 +18,9 @@ import httpx
 from pydantic import Field, ValidationError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.address import AddressRefused, AddressUnknown, resolve
-from backend.context import Backend
-from backend.errors import (
+from backend.core.address import AddressRefused, AddressUnknown, resolve
+from backend.core.context import Backend
+from backend.core.errors import (
     DiscountRefused,
     GavekortError,
     InvalidRequest,
@@ -30,12 +30,12 @@ from backend.errors import (
 from backend.limits.source import UNKNOWN
 from backend.outbox.request import signature_header
 from backend.sessions import discount_guesses, events
-from backend.sessions.change import check_size, keep_body, offer_shipping, put_order
 from backend.sessions.create import decide_anew, is_divided
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_as_seen
+from backend.sessions.order_changes import check_size, keep_body, offer_shipping, put_order
 from backend.sessions.preset import warned
 from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
-from backend.sessions.shape import session_shape
+from backend.sessions.serializer import session_shape
 from backend.sessions.tables import CheckoutSession
 
 MAX_ANSWER = 512 * 1024

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import String, cast
 from sqlmodel import col, or_, select
 
-from backend.context import Backend
-from backend.paging import after, newest_first
+from backend.core.context import Backend
+from backend.core.paging import after, newest_first
 from backend.sessions.create import refuse
-from backend.sessions.shape import read_session
+from backend.sessions.serializer import read_session
 from backend.sessions.tables import CheckoutSession
 
 

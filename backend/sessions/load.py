@@ -11,9 +11,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards import lookup
 from backend.cards.tables import Card
 from backend.cards.tokens import get_token
-from backend.clock import iso
-from backend.context import Backend
-from backend.errors import (
+from backend.core.clock import iso
+from backend.core.context import Backend
+from backend.core.errors import (
     InvalidRequest,
     PaymentInProgress,
     PreconditionFailed,

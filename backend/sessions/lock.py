@@ -11,9 +11,9 @@ from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.context import Backend
-from backend.errors import NotLockable, PaymentInProgress, PreconditionFailed, SessionClosed
-from backend.ids import new_uuid
+from backend.core.context import Backend
+from backend.core.errors import NotLockable, PaymentInProgress, PreconditionFailed, SessionClosed
+from backend.core.ids import new_uuid
 from backend.sessions import events
 from backend.sessions.load import lock_open, lock_session
 from backend.sessions.tables import CheckoutSession

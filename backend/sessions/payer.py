@@ -19,13 +19,12 @@ from backend.cards.lookup import Match
 from backend.cards.pin_check import match_number_and_pin
 from backend.cards.tables import Card
 from backend.cards.tokens import get_token
-from backend.context import Backend
-from backend.errors import FieldError, GiftCardAmountRefused, GiftCardRefused, InvalidRequest
+from backend.core.context import Backend
+from backend.core.errors import FieldError, GiftCardAmountRefused, GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
 from backend.rules.gift_card import Refusal
 from backend.sessions import details as contact
 from backend.sessions import events, express_callbacks, shipping
-from backend.sessions.change import choose_shipping
 from backend.sessions.details import Details
 from backend.sessions.express_callbacks import Asked
 from backend.sessions.gift_cards import put_gift_card, record_gift_card
@@ -38,6 +37,7 @@ from backend.sessions.load import (
     lock_for_payer,
     lock_session,
 )
+from backend.sessions.order_changes import choose_shipping
 from backend.sessions.remainder import remainder_shape, remainder_text
 from backend.sessions.request import MAX_AMOUNT
 from backend.sessions.tables import CheckoutSession, SessionGiftCard

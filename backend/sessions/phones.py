@@ -6,7 +6,7 @@ import phonenumbers
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Profile
-from backend.context import Backend
+from backend.core.context import Backend
 from backend.limits.messages import Sms, country_of, goes_to, listed
 from backend.sessions.tables import CheckoutSession
 

@@ -18,8 +18,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import lookup
 from backend.cards.tables import Card
-from backend.context import Backend
-from backend.errors import FieldError, GiftCardRefused, InvalidRequest, NotFound
+from backend.core.context import Backend
+from backend.core.errors import FieldError, GiftCardRefused, InvalidRequest, NotFound
 from backend.rules import gift_card
 from backend.rules.gift_card import Refusal
 from backend.rules.money import Money

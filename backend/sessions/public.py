@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.context import Backend
+from backend.core.context import Backend
 from backend.sessions.load import get_session, is_locked
 from backend.sessions.own_names import OwnToPayers
-from backend.sessions.shape import read_session
+from backend.sessions.serializer import read_session
 
 _SHOWN = (
     "id", "created_at", "updated_at", "expires_at", "order", "customer", "configuration",

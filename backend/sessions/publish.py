@@ -16,10 +16,10 @@ import phonenumbers
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend import phrases
-from backend.context import Backend
-from backend.errors import TooManyRequests
-from backend.ids import new_uuid
+from backend.core import phrases
+from backend.core.context import Backend
+from backend.core.errors import TooManyRequests
+from backend.core.ids import new_uuid
 from backend.limits.messages import spend_sms
 from backend.outbox.enqueue import Message, enqueue
 from backend.outbox.tables import Delivery

@@ -14,8 +14,8 @@ from backend.accounts.tables import Account, Profile
 from backend.cards import lookup
 from backend.cards.formats import payer_mask
 from backend.cards.tables import Card
-from backend.clock import iso
-from backend.context import Backend
+from backend.core.clock import iso
+from backend.core.context import Backend
 from backend.rules import gift_card
 from backend.rules.money import Money
 from backend.rules.payment_option import may_push

@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from backend.context import Backend
-from backend.errors import ShippingUnavailable
+from backend.core.context import Backend
+from backend.core.errors import ShippingUnavailable
 from backend.sessions import details as contact
 from backend.sessions import payer
 from backend.sessions.details import Details

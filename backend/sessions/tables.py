@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from backend.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime
 
 
 class CheckoutSession(SQLModel, table=True):

@@ -12,15 +12,15 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import profile_of
-from backend.context import Backend
-from backend.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound
+from backend.core.context import Backend
+from backend.core.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound
 from backend.rules import session as rules
 from backend.sessions import events, shipping
-from backend.sessions.change import keep_body
 from backend.sessions.create import LENIENT, Strict, check_lines, decide, decide_anew, refuse
 from backend.sessions.express_callbacks import ask_for_shipping
 from backend.sessions.load import check_open, lock_session
 from backend.sessions.lock import unlock
+from backend.sessions.order_changes import keep_body
 from backend.sessions.preset import preset_warnings, refuse_strictly, warned
 from backend.sessions.request import Amount, Currency, Express, Flag, Loose, OrderParts
 from backend.sessions.tables import CheckoutSession

@@ -85,7 +85,7 @@ class GiftCardView:
     on_hold: int = 0
     """What all payments hold of it, minor units: the page notices by it that one has ended."""
     reclaimable: bool = False
-    """Whether its PIN ends those payments, `backend.payments.takeback.reclaim`."""
+    """Whether its PIN ends those payments, `backend.payments.attempts.reclaim_card.reclaim`."""
 
 
 @dataclass(frozen=True, slots=True)

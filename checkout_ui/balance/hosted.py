@@ -7,11 +7,12 @@ import html
 
 from fastapi import FastAPI, Request, Response
 
-from backend.payments.card_balance import ShopView
-from checkout_ui import crashed, texts, theme
+from backend.payments.views.card_balance import ShopView
+from checkout_ui import texts
 from checkout_ui.balance.state import shop_of, title
-from checkout_ui.build_plugin import BALANCE_ROUTE
-from checkout_ui.hosted_page import (
+from checkout_ui.components import crashed
+from checkout_ui.hosting.build_plugin import BALANCE_ROUTE
+from checkout_ui.hosting.hosted_page import (
     LANG,
     TITLE,
     replace_text,
@@ -19,7 +20,8 @@ from checkout_ui.hosted_page import (
     with_style,
     without_script,
 )
-from checkout_ui.served import content_security_policy, html_answer, language_of
+from checkout_ui.hosting.served import content_security_policy, html_answer, language_of
+from checkout_ui.presenters import theme
 
 
 def create_page() -> FastAPI:

@@ -8,9 +8,9 @@ from reflex_components_core.core.banner import has_connection_errors
 from checkout_ui import texts
 from checkout_ui.balance.shown import Held, Language, Movement
 from checkout_ui.balance.state import Balance
-from checkout_ui.card_fields import NO_PASSWORD, NUMBER, PIN
-from checkout_ui.own_texts import in_own_elements
-from checkout_ui.parts import AS_IS, LONGEST_PIN, button, field, icon, problem
+from checkout_ui.components.card_fields import NO_PASSWORD, NUMBER, PIN
+from checkout_ui.components.elements import AS_IS, LONGEST_PIN, button, field, icon, problem
+from checkout_ui.components.own_texts import in_own_elements
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
 """On what `hosted_balance` writes into the prerendered HTML."""

@@ -1,4 +1,4 @@
-"""What the balance page shows, worked out from the card's view. Pure, as `checkout_ui.shown` is."""
+"""What the balance page shows, worked out from the card's view. Pure, as all presenters are."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
-from backend.payments.card_balance import BalanceView, CardState, HeldBy, HeldView
+from backend.payments.views.card_balance import BalanceView, CardState, HeldBy, HeldView
 from backend.rules.gift_card import SOON
-from checkout_ui import formats, texts
+from checkout_ui import texts
+from checkout_ui.presenters import formats
 
 _NOTES = {
     CardState.EXPIRED: "balance.expired",

@@ -13,18 +13,19 @@ from reflex.event import Event
 from reflex.middleware import Middleware
 from reflex.state import BaseState
 
-from backend import context
-from backend.errors import NotFound, TooManyRequests, TooManyTries
+from backend.core import context
+from backend.core.errors import NotFound, TooManyRequests, TooManyTries
 from backend.limits import limiter as limits
 from backend.limits import rules
-from backend.payments import card_balance
-from backend.payments.card_balance import BalanceView, ShopView
-from checkout_ui import texts, tries, typed
+from backend.payments.views import card_balance
+from backend.payments.views.card_balance import BalanceView, ShopView
+from checkout_ui import texts
 from checkout_ui.balance import shown
-from checkout_ui.bridge import CONNECTED, Speaking
-from checkout_ui.card_fields import NUMBER, PIN
+from checkout_ui.components.card_fields import NUMBER, PIN
+from checkout_ui.components.elements import LONGEST_PIN
 from checkout_ui.gate import known
-from checkout_ui.parts import LONGEST_PIN
+from checkout_ui.presenters import tries, typed
+from checkout_ui.state.page_actions import CONNECTED, Speaking
 
 log = logging.getLogger(__name__)
 

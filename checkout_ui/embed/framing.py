@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
-from backend import context
+from backend.core import context
 from backend.sessions.links import POP_OUT_COOKIE, pop_out_path
 from backend.sessions.view import CheckoutView
 

@@ -12,15 +12,15 @@ from functools import cache
 
 from fastapi import Request, Response
 
-from backend import context
-from backend.errors import SessionNotFound
+from backend.core import context
+from backend.core.errors import SessionNotFound
 from backend.sessions import read
 from backend.sessions.view import CheckoutView, PageState
 from checkout_ui import texts
 from checkout_ui.embed.messages import error_of
-from checkout_ui.locations import SESSION_ID
-from checkout_ui.served import content_security_policy, html_answer, language_of
-from checkout_ui.versions import versioned
+from checkout_ui.hosting.locations import SESSION_ID
+from checkout_ui.hosting.served import content_security_policy, html_answer, language_of
+from checkout_ui.hosting.versions import versioned
 
 
 @dataclass(frozen=True)

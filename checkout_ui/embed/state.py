@@ -13,8 +13,8 @@ from typing import Any
 import reflex as rx
 from pydantic import ValidationError
 
-from backend import context
-from backend.errors import GavekortError, NotLockable, SessionNotFound
+from backend.core import context
+from backend.core.errors import GavekortError, NotLockable, SessionNotFound
 from backend.sessions.details import Details
 from backend.sessions.lock import lock, release
 from backend.sessions.public import read_public_session
@@ -22,7 +22,7 @@ from backend.sessions.shop_address import keep_address, with_address
 from backend.sessions.view import CheckoutView
 from checkout_ui.embed import messages
 from checkout_ui.gate.arguments import longest
-from checkout_ui.state import Checkout
+from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.details import DetailsState, read_form
 from checkout_ui.steps.payment import PaymentState
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import reflex as rx
 
+from checkout_ui.components.elements import icon, words
 from checkout_ui.embed.state import EmbedState
-from checkout_ui.parts import icon, words
-from checkout_ui.state import Checkout
+from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.total import total
 
 

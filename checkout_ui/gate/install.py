@@ -9,8 +9,8 @@ import reflex as rx
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Scope
 
-from backend import context
 from backend.api.source import source_of
+from backend.core import context
 from checkout_ui.gate import known
 from checkout_ui.gate.allowed import allowed_of
 from checkout_ui.gate.counts import Counts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from checkout_ui.versions import versioned
+from checkout_ui.hosting.versions import versioned
 
 NO_STORE = "no-store"
 FOR_GOOD = "public, max-age=31536000, immutable"

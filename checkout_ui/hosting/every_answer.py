@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend import context
+from backend.core import context
 from backend.http_server.security_headers import common_headers
 from checkout_ui.hosting.caching import NO_STORE, how_long
 

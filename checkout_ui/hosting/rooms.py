@@ -8,9 +8,9 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.api.app import Limited, create_api
-from checkout_ui.hosted_page import create_pages, message, too_many
-from checkout_ui.still_checking import StillChecking
-from checkout_ui.versions import ASSETS
+from checkout_ui.hosting.hosted_page import create_pages, message, too_many
+from checkout_ui.hosting.still_checking import StillChecking
+from checkout_ui.hosting.versions import ASSETS
 
 _PAGES = re.compile(r"/v1/(view|phone)/[^/]+/?")
 _BALANCE = re.compile(r"/balance/[^/]+/?")

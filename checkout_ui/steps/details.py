@@ -8,15 +8,14 @@ from typing import Annotated, Any
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from backend import context
-from backend.errors import DetailsInvalid, FieldError, ShippingUnavailable
+from backend.core import context
+from backend.core.errors import DetailsInvalid, FieldError, ShippingUnavailable
 from backend.sessions import payer
 from backend.sessions.details import Details
 from backend.sessions.express_callbacks import Asked
 from backend.sessions.view import AddressView
 from checkout_ui import texts
-from checkout_ui.addresses import Field as Part
-from checkout_ui.parts import (
+from checkout_ui.components.elements import (
     AS_IS,
     LONGEST_TYPED,
     as_is,
@@ -28,8 +27,9 @@ from checkout_ui.parts import (
     step,
     words,
 )
-from checkout_ui.shown import Address
-from checkout_ui.state import Checkout
+from checkout_ui.presenters.addresses import Field as Part
+from checkout_ui.presenters.checkout_page import Address
+from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.returning import ReturningState
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TYPED)]

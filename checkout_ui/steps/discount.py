@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from backend import context
-from backend.errors import DiscountRefused
+from backend.core import context
+from backend.core.errors import DiscountRefused
 from backend.sessions.express_callbacks import Asked, ChooseCodes, set_discount_codes
-from checkout_ui import changes
-from checkout_ui.parts import as_is, button, field, icon, problem, words
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import as_is, button, field, icon, problem, words
+from checkout_ui.presenters import changes
+from checkout_ui.state.checkout import Checkout
 
 _CODE = "discount_code"
 

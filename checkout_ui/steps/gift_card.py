@@ -7,16 +7,16 @@ from typing import Annotated, Any
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from backend import context
-from backend.errors import GiftCardRefused, InvalidRequest, TooManyTries
-from backend.payments import takeback
+from backend.core import context
+from backend.core.errors import GiftCardRefused, InvalidRequest, TooManyTries
+from backend.payments.attempts import reclaim_card
 from backend.sessions import payer
-from checkout_ui import formats, tries, typed
-from checkout_ui.card_fields import NO_PASSWORD as _NO_PASSWORD
-from checkout_ui.card_fields import NUMBER as _NUMBER
-from checkout_ui.card_fields import PIN as _PIN
-from checkout_ui.parts import LONGEST_PIN, button, field, icon, problem, step, words
-from checkout_ui.state import Checkout
+from checkout_ui.components.card_fields import NO_PASSWORD as _NO_PASSWORD
+from checkout_ui.components.card_fields import NUMBER as _NUMBER
+from checkout_ui.components.card_fields import PIN as _PIN
+from checkout_ui.components.elements import LONGEST_PIN, button, field, icon, problem, step, words
+from checkout_ui.presenters import formats, tries, typed
+from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.gift_card_amount import amount
 from checkout_ui.steps.scan import scan
 
@@ -45,7 +45,7 @@ class GiftCardState(Checkout):
         if not self._begin("add"):
             return
         yield
-        add = takeback.take_back if self.held_elsewhere else takeback.add_gift_card
+        add = reclaim_card.take_back if self.held_elsewhere else reclaim_card.add_gift_card
         try:
             await add(
                 context.current(),
@@ -84,7 +84,7 @@ class GiftCardState(Checkout):
             return
         yield
         try:
-            await takeback.reclaim(context.current(), self._session_id(), pin, self._source())
+            await reclaim_card.reclaim(context.current(), self._session_id(), pin, self._source())
         except TooManyTries as error:
             self.errors = {_PIN: tries.sentence(error, self._language)}
             self._move_focus(_PIN)

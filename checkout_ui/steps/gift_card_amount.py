@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from backend import context
-from backend.errors import GiftCardAmountRefused, InvalidRequest
+from backend.core import context
+from backend.core.errors import GiftCardAmountRefused, InvalidRequest
 from backend.rules.gift_card import LEAST
 from backend.rules.remainder import Remainder, Verdict
 from backend.sessions import payer
-from checkout_ui import formats, shown_remainder, typed_amount
-from checkout_ui.parts import button, field, problem, words
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import button, field, problem, words
+from checkout_ui.presenters import formats, remainder_view, typed_amount
+from checkout_ui.state.checkout import Checkout
 
 _AMOUNT = "gift_card_amount"
 _HINT = "card-amount-hint"
@@ -129,7 +129,7 @@ class GiftCardAmountState(Checkout):
             )
             return
         judged = Remainder(told["amount"], Verdict(told["reason"]), minimum=told["minimum"])
-        self.errors = {_AMOUNT: shown_remainder.why(view, judged, self._language)}
+        self.errors = {_AMOUNT: remainder_view.why(view, judged, self._language)}
         self._move_focus(_AMOUNT)
 
     def _money(self, amount: int, currency: str) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import reflex as rx
 
-from checkout_ui.parts import icon, problem, words
-from checkout_ui.payment_options import Option
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import icon, problem, words
+from checkout_ui.presenters.payment_options import Option
+from checkout_ui.state.checkout import Checkout
 
 PUSH, NUMBER = "push.", "push_number."
 """The names of two fields begin like this and end with the option's name: whether to ask the payer

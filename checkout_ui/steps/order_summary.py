@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import reflex as rx
 
-from checkout_ui.parts import as_is, icon, words
-from checkout_ui.seen import ORDER
-from checkout_ui.shown import Line
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import as_is, icon, words
+from checkout_ui.presenters.checkout_page import Line
+from checkout_ui.presenters.seen import ORDER
+from checkout_ui.state.checkout import Checkout
 
 
 def order_summary() -> rx.Component:

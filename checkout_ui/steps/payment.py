@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from backend import context
-from backend.errors import (
+from backend.core import context
+from backend.core.errors import (
     ConsentMissing,
     DetailsMissing,
     GiftCardRefused,
@@ -22,13 +22,13 @@ from backend.errors import (
     RemainderTooSmall,
     SplitChanged,
 )
-from backend.payments import attempts
-from backend.payments.pay import PayResult, pay
-from backend.payments.push import phone_to_push_to
-from checkout_ui.parts import button, icon, problem, step, words
-from checkout_ui.seen import TO_PAY, Seen
-from checkout_ui.shown import Consent, PayLabel, Sums
-from checkout_ui.state import Checkout
+from backend.payments.attempts import resolve
+from backend.payments.attempts.push import phone_to_push_to
+from backend.payments.attempts.start import PayResult, pay
+from checkout_ui.components.elements import button, icon, problem, step, words
+from checkout_ui.presenters.checkout_page import Consent, PayLabel, Sums
+from checkout_ui.presenters.seen import TO_PAY, Seen
+from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps import returning
 from checkout_ui.steps.options import MAX_NUMBER, NUMBER, PUSH, options
 from checkout_ui.steps.too_little import too_little, unable
@@ -116,7 +116,7 @@ class PaymentState(Checkout):
             pushed = self.push_heading != ""
         problem: Exception | None = None
         try:
-            await attempts.reopen(context.current(), self._session_id())
+            await resolve.reopen(context.current(), self._session_id())
         except Exception as error:
             problem = error
         async with self:
@@ -140,7 +140,7 @@ class PaymentState(Checkout):
                 return
         url, problem = "", None
         try:
-            url = await attempts.abandon(context.current(), self._session_id())
+            url = await resolve.abandon(context.current(), self._session_id())
         except Exception as error:
             problem = error
         async with self:

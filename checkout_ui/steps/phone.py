@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import reflex as rx
 
-from backend import context
-from backend.sessions import handover
+from backend.core import context
+from backend.sessions import device_handoff
 from backend.sessions.qr_code import qr_code
-from checkout_ui import shown
-from checkout_ui.parts import button, icon, words
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import button, icon, words
+from checkout_ui.presenters import checkout_page
+from checkout_ui.state.checkout import Checkout
 
 
 class PhoneState(Checkout):
@@ -27,7 +27,7 @@ class PhoneState(Checkout):
 
     @rx.event
     async def hide_code(self):
-        self._set(phone=shown.Phone())
+        self._set(phone=checkout_page.Phone())
         self._move_focus("phone-show")
 
     async def _make(self, *, by_sms: bool) -> None:
@@ -35,7 +35,7 @@ class PhoneState(Checkout):
         if not self._begin("phone"):
             return
         try:
-            link = await handover.make_link(
+            link = await device_handoff.make_link(
                 context.current(),
                 self._session_id(),
                 self._language,
@@ -52,7 +52,7 @@ class PhoneState(Checkout):
         sent = self._text("announced.phone_sent", digits=link.number) if link.sent else ""
         self._set(
             handed_over=False,
-            phone=shown.Phone(
+            phone=checkout_page.Phone(
                 link=link.url,
                 qr=qr_code(link.url),
                 lifetime=self._text("hosted.phone_lifetime", minutes=minutes),

@@ -7,8 +7,8 @@ from typing import Any
 import reflex as rx
 
 from backend.receipts.written import Row
-from checkout_ui.parts import AS_IS, icon, words
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import AS_IS, icon, words
+from checkout_ui.state.checkout import Checkout
 
 
 def receipt() -> rx.Component:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from checkout_ui.parts import button, icon, notice, words
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import button, icon, notice, words
+from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.payment import PaymentState
 from checkout_ui.steps.phone import followed_steps
 from checkout_ui.steps.receipt import print_button, receipt

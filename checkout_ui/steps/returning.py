@@ -1,7 +1,7 @@
 """Payers who come back: a code by SMS fills in their details. And the offer to remember them, which
 is theirs to take.
 
-Nothing is said of whether a number is known (`backend.sessions.confirm`).
+Nothing is said of whether a number is known (`backend.customers.sms_verification`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from backend import context
-from backend.errors import CodeNotSent, CodeRefused, DetailsInvalid, ShippingUnavailable
-from backend.sessions import confirm, payer, returning
+from backend.core import context
+from backend.core.errors import CodeNotSent, CodeRefused, DetailsInvalid, ShippingUnavailable
+from backend.customers import returning, sms_verification
+from backend.sessions import payer
 from backend.sessions.express_callbacks import Asked
-from checkout_ui.parts import button, field, icon, words
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import button, field, icon, words
+from checkout_ui.state.checkout import Checkout
 
 _CODE = "scc"
 _REMEMBER = "remember_me"
@@ -65,7 +66,9 @@ class ReturningState(Checkout):
             cookie, source = self._cookie(), self._source()
         failed: Exception | None = None
         try:
-            await confirm.send_code(context.current(), self._session_id(), None, cookie, source)
+            await sms_verification.send_code(
+                context.current(), self._session_id(), None, cookie, source
+            )
         except Exception as error:
             failed = error
         async with self:
@@ -106,7 +109,9 @@ class ReturningState(Checkout):
         failed: Exception | None = None
         asked = Asked()
         try:
-            details = await confirm.confirm_code(context.current(), session_id, code, source)
+            details = await sms_verification.confirm_code(
+                context.current(), session_id, code, source
+            )
             asked = await payer.set_details(context.current(), session_id, details)
         except Exception as error:
             failed = error

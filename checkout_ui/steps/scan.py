@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from checkout_ui.parts import icon, words
-from checkout_ui.versions import versioned
+from checkout_ui.components.elements import icon, words
+from checkout_ui.hosting.versions import versioned
 
 _TOLD = {
     "data-starting": "page.scan_starting",

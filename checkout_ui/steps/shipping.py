@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import reflex as rx
 
-from checkout_ui.parts import as_is, step, words
-from checkout_ui.shown import Shipping
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import as_is, step, words
+from checkout_ui.presenters.checkout_page import Shipping
+from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.details import DetailsState
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import reflex as rx
 
-from checkout_ui.parts import button, words
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import button, words
+from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.gift_card_amount import GiftCardAmountState
 
 

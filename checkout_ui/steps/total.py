@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import reflex as rx
 
-from checkout_ui.parts import words
-from checkout_ui.seen import ORDER, TO_PAY
-from checkout_ui.state import Checkout
+from checkout_ui.components.elements import words
+from checkout_ui.presenters.seen import ORDER, TO_PAY
+from checkout_ui.state.checkout import Checkout
 
 
 def total(element_id: str = "total", *, seen: bool = True) -> rx.Component:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import select
 
 from backend.cards.tables import Hold
-from backend.payments.reconcile import reconcile_due
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, OPTION, Merchant

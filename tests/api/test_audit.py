@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import event, text
 
-from backend.payments.audit import audit_everything
+from backend.payments.views.audit import audit_everything
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import Merchant
 

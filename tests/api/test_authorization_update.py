@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from backend.payments.reconcile import reconcile_due
-from backend.psp.klarna import Klarna
+from backend.payments.review.reconcile import reconcile_due
+from backend.psp.klarna.connector import Klarna
 from tests.support.checkout import Merchant
 from tests.support.klarna import OPTION, KlarnaSandbox
 from tests.support.klarna_payer import KlarnaPayer

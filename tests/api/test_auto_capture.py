@@ -10,12 +10,12 @@ import pytest
 from sqlmodel import select
 
 from backend.accounts.profiles import connections_of, get_profile, save_profile
-from backend.context import Backend
-from backend.payments.auto_capture import capture_due, gap
-from backend.payments.operations import Command, operate
-from backend.payments.reconcile import reconcile_due
+from backend.core.context import Backend
+from backend.payments.operations.auto_capture import capture_due, gap
+from backend.payments.operations.execute import Command, operate
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import AutoCapture, Operation
-from backend.psp.card_gateway import CardGateway
+from backend.psp.stripe.connector import CardGateway
 from backend.worker import start
 from tests.support.card_gateway import CAPTURE_TIMES_OUT, Acquirer
 from tests.support.checkout import ON, Merchant, profile, session_body
@@ -193,7 +193,7 @@ async def test_an_authorization_updated_meanwhile_is_captured_as_it_is_then(
         await merchant.post(f"/v1/transactions/{transaction_id}/authorization", body)
         return await operate(ctx, command)
 
-    monkeypatch.setattr("backend.payments.auto_capture.operate", after_an_update)
+    monkeypatch.setattr("backend.payments.operations.auto_capture.operate", after_an_update)
     assert await capture_due(merchant.ctx) == 1
     done = await merchant.transaction(transaction_id)
     assert (done["status"], done["amount"]) == ("CAPTURED", amount)

@@ -7,9 +7,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from backend.db import Database
-from backend.payments.audit import audit_everything
-from backend.schema import why_not
+from backend.core.db import Database
+from backend.core.schema import why_not
+from backend.payments.views.audit import audit_everything
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import close_merchant, open_merchant
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from backend.payments.attempts import reopen
-from backend.payments.reconcile import reconcile_due
+from backend.payments.attempts.resolve import reopen
+from backend.payments.review.reconcile import reconcile_due
 from backend.sessions.view import Notice, PageState
 from tests.support.bambora import APPROVED, DECLINED, pay
 from tests.support.bambora_payer import BamboraPayer

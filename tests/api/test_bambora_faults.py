@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from backend.payments.attempts import reopen
-from backend.payments.pay import pay as press_pay
-from backend.payments.reconcile import reconcile_due
+from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import pay as press_pay
+from backend.payments.review.reconcile import reconcile_due
 from backend.sessions.view import PageState
 from tests.support.bambora import APPROVED, OPTION, pay
 from tests.support.bambora_payer import BamboraPayer

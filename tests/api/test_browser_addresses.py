@@ -12,10 +12,10 @@ from fastapi.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.sessions.view import PageState
-from checkout_ui import still_checking
 from checkout_ui.balance.hosted import create_page
+from checkout_ui.hosting import still_checking
 from checkout_ui.hosting.rooms import beside_the_api
-from checkout_ui.still_checking import StillChecking
+from checkout_ui.hosting.still_checking import StillChecking
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import BASE_URL, Merchant
 

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from sqlmodel import col, select
 
-from backend import context
+from backend.core import context
 from backend.outbox.deliver import deliver_due
 from backend.outbox.tables import Delivery
-from backend.payments.attempts import abandon
+from backend.payments.attempts.resolve import abandon
 from tests.support.card_gateway import DECLINED, Acquirer
 from tests.support.checkout import Merchant, close_merchant, open_merchant
 
@@ -159,7 +159,7 @@ async def test_captures_and_errors_only_where_they_are_wanted(
         result = await merchant.press_pay(session_id)
         assert result.url is not None
         acquirer.pay(result.url, DECLINED)
-        from backend.payments.attempts import reopen
+        from backend.payments.attempts.resolve import reopen
 
         await reopen(merchant.ctx, session_id)
         result = await merchant.press_pay(session_id)

@@ -11,9 +11,9 @@ import pytest
 from sqlmodel import select
 
 from backend.cards.tables import Hold
-from backend.errors import InvalidRequest, PaymentInProgress, SessionClosed, SplitChanged
-from backend.payments.attempts import reopen
-from backend.payments.pay import pay
+from backend.core.errors import InvalidRequest, PaymentInProgress, SessionClosed, SplitChanged
+from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import pay
 from backend.sessions import payer as payer_side
 from backend.sessions.view import PageState
 from tests.support.card_gateway import Acquirer

@@ -23,14 +23,14 @@ from sqlmodel import col, select
 
 from backend.accounts.profiles import save_profile
 from backend.cards.tables import Hold
-from backend.errors import (
+from backend.core.errors import (
     GiftCardAmountRefused,
     PaymentInProgress,
     RemainderTooSmall,
     SplitChanged,
 )
-from backend.payments.attempts import reopen
-from backend.payments.pay import pay
+from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import pay
 from backend.payments.tables import Transaction
 from backend.sessions import payer
 from backend.sessions.view import PageState

@@ -12,8 +12,8 @@ from sqlmodel import select
 from backend.accounts.clients import create_account
 from backend.accounts.profiles import save_profile
 from backend.cards.tables import PinBudget
-from backend.errors import GiftCardRefused, NotFound, TooManyTries
-from backend.payments.card_balance import (
+from backend.core.errors import GiftCardRefused, NotFound, TooManyTries
+from backend.payments.views.card_balance import (
     SHOWN_MOVEMENTS,
     BalanceView,
     CardState,

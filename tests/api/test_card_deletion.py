@@ -156,7 +156,7 @@ async def test_extend(merchant: Merchant) -> None:
 async def _iso(text: str) -> str:
     from datetime import datetime
 
-    from backend.clock import iso
+    from backend.core.clock import iso
 
     return iso(datetime.fromisoformat(text))
 

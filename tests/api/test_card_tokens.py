@@ -12,8 +12,8 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from backend.errors import GiftCardRefused
-from backend.payments.attempts import reopen
+from backend.core.errors import GiftCardRefused
+from backend.payments.attempts.resolve import reopen
 from backend.sessions import payer
 from tests.support.card_gateway import DECLINED, Acquirer
 from tests.support.checkout import DETAILS, Merchant

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from backend.errors import GavekortError
-from backend.payments.pay import pay
+from backend.core.errors import GavekortError
+from backend.payments.attempts.start import pay
 from backend.sessions import payer
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import OPTION, Merchant, sign_in

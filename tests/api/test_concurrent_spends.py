@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from backend.errors import SplitChanged
-from backend.payments.pay import PayResult, pay
+from backend.core.errors import SplitChanged
+from backend.payments.attempts.start import PayResult, pay
 from backend.sessions import payer
 from tests.support.checkout import ACCOUNT, DETAILS, ON, Merchant
 

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from backend.accounts.profiles import save_profile
-from backend.errors import ConsentMissing
-from backend.payments.pay import pay
+from backend.core.errors import ConsentMissing
+from backend.payments.attempts.start import pay
 from tests.api.paying import at_acquirer, holds, transactions_of
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import OPTION, WITHOUT_GIFT_CARDS, Merchant, profile, session_body

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.payments.attempts import reopen
+from backend.payments.attempts.resolve import reopen
 from backend.sessions.express_callbacks import set_discount_codes
 from tests.api.paying import ahead, at_acquirer, transactions_of
 from tests.support.callback_server import CallbackServer

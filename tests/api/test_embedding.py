@@ -9,7 +9,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from backend.errors import DetailsInvalid, SessionLocked, ShippingUnavailable
+from backend.core.errors import DetailsInvalid, SessionLocked, ShippingUnavailable
 from backend.sessions.lock import lock, release
 from backend.sessions.shop_address import keep_address, with_address
 from tests.support.callback_server import CallbackServer

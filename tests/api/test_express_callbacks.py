@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.accounts.profiles import save_profile
-from backend.errors import DiscountRefused, ShippingUnavailable
+from backend.core.errors import DiscountRefused, ShippingUnavailable
 from backend.sessions import payer
 from backend.sessions.express_callbacks import set_discount_codes
 from tests.support.callback_server import CallbackServer

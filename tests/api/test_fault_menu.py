@@ -15,9 +15,9 @@ import pytest
 from sqlmodel import col, select
 
 from backend.accounts.profiles import save_profile
-from backend.payments.attempts import reopen
-from backend.payments.pay import PayResult, pay
-from backend.payments.reconcile import reconcile_due
+from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import PayResult, pay
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.store import OPEN_STATES, connector_of
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import Outcome, PaymentState

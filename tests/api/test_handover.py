@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from backend.errors import NotFound, PaymentInProgress, SessionClosed
-from backend.payments.attempts import abandon
-from backend.payments.pay import pay
-from backend.sessions.handover import arrived, make_link, open_link
+from backend.core.errors import NotFound, PaymentInProgress, SessionClosed
+from backend.payments.attempts.resolve import abandon
+from backend.payments.attempts.start import pay
+from backend.sessions.device_handoff import arrived, make_link, open_link
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import BASE_URL, OPTION, Merchant, close_merchant, open_merchant
 from tests.support.hooks import DELIVERIES, deliver

@@ -15,9 +15,9 @@ from backend.accounts.clients import SCOPES, create_client
 from backend.cards.tables import Card, PinBudget, WalletTransaction
 from backend.idempotency.keys import forget_due
 from backend.idempotency.tables import IdempotencyRecord
-from backend.payments.reconcile import reconcile_due
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Operation
-from backend.psp.card_gateway import CardGateway
+from backend.psp.stripe.connector import CardGateway
 from backend.sessions.tables import CheckoutSession
 from tests.api.paying import is_asked
 from tests.support.card_gateway import CAPTURE_TIMES_OUT, Acquirer

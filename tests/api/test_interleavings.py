@@ -11,16 +11,17 @@ from sqlmodel import select
 
 from backend import worker
 from backend.accounts.profiles import connections_of, get_profile
-from backend.context import Backend
+from backend.core.context import Backend
 from backend.outbox.deliver import deliver_due
 from backend.outbox.tables import Delivery
-from backend.payments.attempts import read_now, reopen
-from backend.payments.operations import finish
-from backend.payments.reconcile import reconcile_due
+from backend.payments.attempts.resolve import reopen
+from backend.payments.operations.execute import finish
+from backend.payments.review.notifications import read_now
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.store import connector_of
 from backend.payments.tables import Operation, Transaction
-from backend.psp.card_gateway import CardGateway
 from backend.psp.protocol import Outcome, Result
+from backend.psp.stripe.connector import CardGateway
 from tests.api.paying import is_asked
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, OPTION, Merchant

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from backend.payments.attempts import reopen
-from backend.payments.pay import pay
-from backend.payments.reconcile import reconcile_due
+from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import pay
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import Notice, PageState
 from tests.support.checkout import Merchant

@@ -12,10 +12,10 @@ from sqlmodel import select
 from backend.accounts.profiles import save_profile
 from backend.cards import pin_attempts
 from backend.cards.pin_check import match_number_and_pin
-from backend.errors import GiftCardRefused, SessionChanged, SplitChanged
-from backend.payments.attempts import reopen
-from backend.payments.operations import asked_for
-from backend.payments.pay import Press, go_on
+from backend.core.errors import GiftCardRefused, SessionChanged, SplitChanged
+from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import Press, go_on
+from backend.payments.operations.execute import asked_for
 from backend.payments.tables import Transaction
 from backend.sessions import payer
 from backend.sessions.load import get_session, lock_as_seen

@@ -9,8 +9,8 @@ import pytest
 from sqlmodel import select
 
 from backend.accounts.profiles import connections_of, profile_of, save_profile
-from backend.errors import RemainderTooSmall
-from backend.payments.pay import pay
+from backend.core.errors import RemainderTooSmall
+from backend.payments.attempts.start import pay
 from backend.payments.tables import Operation, Transaction
 from backend.sessions import payer
 from backend.sessions.view import Notice, PageState

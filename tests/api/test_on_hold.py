@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlmodel import col, select
 
-from backend.errors import PaymentInProgress, SessionClosed
+from backend.core.errors import PaymentInProgress, SessionClosed
 from backend.outbox.deliver import deliver_due
 from backend.outbox.tables import Delivery
-from backend.payments.attempts import abandon, reopen
-from backend.payments.pay import pay
-from backend.payments.reconcile import reconcile_due
+from backend.payments.attempts.resolve import abandon, reopen
+from backend.payments.attempts.start import pay
+from backend.payments.review.reconcile import reconcile_due
 from backend.sessions.publish import note_delivered
 from backend.sessions.view import Notice, PageState
 from tests.support.checkout import Merchant, sign_in

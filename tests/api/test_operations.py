@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from backend.accounts.profiles import connections_of, get_profile, save_profile
-from backend.payments.reconcile import reconcile_due
-from backend.psp.card_gateway import CardGateway
+from backend.payments.review.reconcile import reconcile_due
+from backend.psp.stripe.connector import CardGateway
 from tests.support.card_gateway import (
     CANCEL_TIMES_OUT,
     CAPTURE_TIMES_OUT,

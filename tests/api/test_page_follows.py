@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.sessions import payer
-from checkout_ui.state import Checkout
+from checkout_ui.state.checkout import Checkout
 from tests.support.checkout import Merchant
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from backend.accounts.profiles import save_profile
-from backend.cli import main
-from backend.errors import NotFound
-from backend.payments.attempts import reopen
-from backend.payments.parked import Parked, Said, WordNeeded, list_parked, resolve
-from backend.payments.reconcile import reconcile_due
+from backend.cli.main import main
+from backend.core.errors import NotFound
+from backend.payments.attempts.resolve import reopen
+from backend.payments.review.manual import Parked, Said, WordNeeded, list_parked, resolve
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import PageState
 from tests.support.card_gateway import Acquirer

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.errors import NotFound
-from backend.payments.attempts import reopen
+from backend.core.errors import NotFound
+from backend.payments.attempts.resolve import reopen
 from backend.payments.tables import Transaction
 from backend.sessions.view import PageState
 from tests.api.paying import (

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from backend.errors import (
+from backend.core.errors import (
     PaymentInProgress,
 )
-from backend.payments import create as creating
-from backend.payments.attempts import abandon, reopen
-from backend.payments.reconcile import reconcile_due
+from backend.payments.attempts import at_provider as creating
+from backend.payments.attempts.resolve import abandon, reopen
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Operation
-from backend.psp.card_gateway import CardGateway
+from backend.psp.stripe.connector import CardGateway
 from backend.sessions.view import Notice, PageState
 from tests.api.paying import (
     ahead,

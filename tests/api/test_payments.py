@@ -8,15 +8,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from backend.errors import (
+from backend.core.errors import (
     PaymentInProgress,
     PaymentOptionNotAllowed,
     SessionClosed,
     SplitChanged,
 )
-from backend.payments.attempts import abandon, reopen
-from backend.payments.pay import pay
-from backend.payments.reconcile import reconcile_due
+from backend.payments.attempts.resolve import abandon, reopen
+from backend.payments.attempts.start import pay
+from backend.payments.review.reconcile import reconcile_due
 from backend.sessions import payer
 from backend.sessions.view import Notice, PageState
 from tests.api.paying import (

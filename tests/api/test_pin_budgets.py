@@ -12,8 +12,8 @@ from sqlmodel import select
 
 from backend.cards.pin_attempts import forget_attempts
 from backend.cards.tables import PinBudget
-from backend.errors import GiftCardRefused, TooManyTries
-from backend.payments.card_balance import read_balance
+from backend.core.errors import GiftCardRefused, TooManyTries
+from backend.payments.views.card_balance import read_balance
 from backend.sessions import payer
 from backend.worker import start
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant, sign_in

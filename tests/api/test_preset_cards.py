@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.errors import GiftCardRefused
+from backend.core.errors import GiftCardRefused
 from backend.sessions import payer
 from tests.api.refusals import ALL_ON, refused
 from tests.support.checkout import DETAILS, Merchant, session_body

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from backend.accounts.profiles import get_profile, save_profile
-from backend.errors import GiftCardRefused
-from backend.payments import takeback
-from backend.payments.reconcile import reconcile_due
+from backend.core.errors import GiftCardRefused
+from backend.payments.attempts import reclaim_card
+from backend.payments.review.reconcile import reconcile_due
 from backend.sessions import payer
 from backend.sessions.view import Notice, PageState
 from tests.api.paying import ahead, at_acquirer
@@ -253,7 +253,7 @@ async def test_the_pin_takes_it_back(merchant: Merchant, left: Left, acquirer: A
 
 async def test_number_and_pin_take_it_back_too(merchant: Merchant, left: Left) -> None:
     made = await left.again()
-    await takeback.take_back(
+    await reclaim_card.take_back(
         merchant.ctx, made["id"], left.card["number"], left.card["pin"], SOURCE
     )
     assert (await merchant.view(made["id"])).to_pay == 15000
@@ -283,7 +283,7 @@ async def test_the_other_payment_was_paid_meanwhile(
     made = await left.again()
     acquirer.pay(left.url)
     with pytest.raises(GiftCardRefused) as error:
-        await takeback.reclaim(merchant.ctx, made["id"], left.card["pin"], SOURCE)
+        await reclaim_card.reclaim(merchant.ctx, made["id"], left.card["pin"], SOURCE)
     assert error.value.reason == "empty"
     assert (await merchant.view(left.session)).state is PageState.PAID
     assert await merchant.balance(left.card["card_id"]) == (0, 10000, 0)
@@ -299,7 +299,7 @@ async def test_a_provider_that_has_not_decided_frees_nothing(
     made = await left.again()
     acquirer.pay(left.url, AUTHORIZATION_TIMES_OUT)
     with pytest.raises(GiftCardRefused) as error:
-        await takeback.reclaim(merchant.ctx, made["id"], left.card["pin"], SOURCE)
+        await reclaim_card.reclaim(merchant.ctx, made["id"], left.card["pin"], SOURCE)
     assert error.value.reason == "still_held"
     assert await merchant.balance(left.card["card_id"]) == (0, 10000, 0)
     await merchant.audit()
@@ -324,7 +324,7 @@ async def test_a_part_of_it_is_held(merchant: Merchant) -> None:
     )
     assert "warnings" not in small
     assert (await merchant.view(small["id"])).gift_card.held == 0  # type: ignore[union-attr]
-    await takeback.reclaim(merchant.ctx, made["id"], card["pin"], SOURCE)
+    await reclaim_card.reclaim(merchant.ctx, made["id"], card["pin"], SOURCE)
     assert (await merchant.view(made["id"])).to_pay == 15000
     await merchant.audit()
 
@@ -340,7 +340,7 @@ async def test_a_card_without_a_pin_waits(merchant: Merchant) -> None:
     assert view.gift_card is not None
     assert (view.gift_card.held, view.gift_card.reclaimable) == (10000, False)
     with pytest.raises(GiftCardRefused) as error:
-        await takeback.reclaim(merchant.ctx, second, "", SOURCE)
+        await reclaim_card.reclaim(merchant.ctx, second, "", SOURCE)
     assert error.value.reason == "not_matched"
     assert await merchant.balance("no-pin") == (0, 10000, 0)
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from backend.outbox.deliver import deliver_due
-from backend.sandbox.sms.outbox import create_app
 from backend.sessions.publish import note_delivered
+from sandbox.sms.outbox import create_app
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import (
     ACCOUNT,

@@ -12,8 +12,8 @@ from sqlmodel import select
 from backend.accounts.clients import create_client
 from backend.accounts.profiles import get_profile, save_profile
 from backend.cards.tables import Card, LedgerEntry
-from backend.payments.auto_capture import capture_due
-from backend.payments.reconcile import reconcile_due
+from backend.payments.operations.auto_capture import capture_due
+from backend.payments.review.reconcile import reconcile_due
 from tests.api.paying import ahead, secret_key
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, Merchant, profile, sign_in

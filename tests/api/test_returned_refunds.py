@@ -7,7 +7,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from backend.payments.returned_refunds import LOOKS, look_due
+from backend.payments.operations.refund_reversals import LOOKS, look_due
 from tests.api.paying import reconcile_until_quiet
 from tests.api.test_payment_notifications import notify, signed
 from tests.support.card_gateway import REFUND_COMES_BACK, REFUND_WAITS, Acquirer

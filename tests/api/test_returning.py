@@ -13,11 +13,11 @@ import httpx
 import pytest
 from sqlmodel import select
 
+from backend.customers.returning import cookie_name, forget_expired
+from backend.customers.sms_verification import SLOWEST
+from backend.customers.tables import ConfirmationCode, ReturningCustomer
 from backend.outbox.deliver import deliver_due
-from backend.sessions.confirm import SLOWEST
 from backend.sessions.publish import note_delivered
-from backend.sessions.returning import cookie_name, forget_expired
-from backend.sessions.returning_tables import ConfirmationCode, ReturningCustomer
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import (
     ACCOUNT,

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from backend.cards.budgets import forget_tries
+from backend.customers.returning import forget_expired
 from backend.idempotency.keys import forget_due
 from backend.outbox.deliver import KINDS, deliver_due
-from backend.payments.auto_capture import capture_due
-from backend.payments.reconcile import reconcile_due
-from backend.payments.returned_refunds import look_due
+from backend.payments.operations.auto_capture import capture_due
+from backend.payments.operations.refund_reversals import look_due
+from backend.payments.review.reconcile import reconcile_due
 from backend.sessions.publish import note_delivered
-from backend.sessions.returning import forget_expired
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import Merchant
 from tests.support.postgres import PostgresServer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backend.accounts.profiles import save_profile
-from backend.errors import GiftCardRefused
+from backend.core.errors import GiftCardRefused
 from backend.sessions import payer
 from backend.sessions.details import Details
 from backend.sessions.view import AddressView, PageState
@@ -181,7 +181,7 @@ async def test_options_that_do_not_go_with_a_gift_card(
 
 
 async def test_an_order_of_nothing_needs_zero_enabled(merchant: Merchant) -> None:
-    from backend.errors import PaymentOptionNotAllowed
+    from backend.core.errors import PaymentOptionNotAllowed
 
     session_id = await merchant.ready(0)
     assert (await merchant.view(session_id)).payable is False
@@ -314,7 +314,7 @@ async def test_the_view_shows_nothing_of_the_merchants(merchant: Merchant) -> No
 
 
 async def test_details_are_checked_in_the_back_end(merchant: Merchant) -> None:
-    from backend.errors import DetailsInvalid
+    from backend.core.errors import DetailsInvalid
 
     session_id = await merchant.session()
     wrong = Details("nonsense", "123", AddressView("", "N", "", "", "12", "Oslo", "NO"))

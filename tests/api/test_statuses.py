@@ -9,8 +9,8 @@ import pytest
 from sqlmodel import select
 
 from backend.outbox.tables import Delivery
-from backend.payments.attempts import reopen
-from backend.payments.reconcile import reconcile_due
+from backend.payments.attempts.resolve import reopen
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions import payer
 from backend.sessions.view import PageState

@@ -14,10 +14,10 @@ import pytest
 from sqlmodel import col, select
 
 from backend.accounts.profiles import save_profile
-from backend.errors import PaymentOptionNotAllowed
-from backend.payments.attempts import reopen
-from backend.payments.pay import PayResult, pay
-from backend.payments.reconcile import reconcile_due
+from backend.core.errors import PaymentOptionNotAllowed
+from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import PayResult, pay
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import Notice, PageState
 from tests.support.card_gateway import Acquirer

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from backend.errors import GiftCardRefused
-from backend.payments import takeback
-from backend.payments.pay import pay
+from backend.core.errors import GiftCardRefused
+from backend.payments.attempts import reclaim_card
+from backend.payments.attempts.start import pay
 from backend.sessions.view import Notice, PageState
 from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, Acquirer
 from tests.support.checkout import OPTION, Merchant
@@ -42,12 +42,12 @@ class Held:
 
     async def add(self, pin: str = "") -> None:
         number, pin = self.card["number"], pin or self.card["pin"]
-        await takeback.add_gift_card(self.merchant.ctx, self.here, number, pin, SOURCE)
+        await reclaim_card.add_gift_card(self.merchant.ctx, self.here, number, pin, SOURCE)
 
     async def take_back(self, session_id: str = "", pin: str = "") -> None:
         number, pin = self.card["number"], pin or self.card["pin"]
         here = session_id or self.here
-        await takeback.take_back(self.merchant.ctx, here, number, pin, SOURCE)
+        await reclaim_card.take_back(self.merchant.ctx, here, number, pin, SOURCE)
 
     async def still_held(self) -> None:
         assert (await self.merchant.view(self.left)).state is PageState.PAYING
@@ -158,7 +158,7 @@ async def test_a_part_is_free(merchant: Merchant) -> None:
     assert await held.balance() == (5000, 5000, 0)
     # Another card does not touch it.
     with pytest.raises(GiftCardRefused) as error:
-        await takeback.take_back(merchant.ctx, held.here, other["number"], other["pin"], SOURCE)
+        await reclaim_card.take_back(merchant.ctx, held.here, other["number"], other["pin"], SOURCE)
     assert refusal(error) == "already_added"
     await merchant.audit()
 

@@ -11,7 +11,7 @@ import pytest
 
 from backend.accounts.clients import SCOPES, create_account, create_client
 from backend.accounts.profiles import ProfileSetup, save_profile
-from backend.clock import iso
+from backend.core.clock import iso
 from tests.support.card_gateway import DECLINED, Acquirer
 from tests.support.checkout import OPTION, Merchant, session_body, sign_in
 

@@ -10,7 +10,7 @@ from alembic import command
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from backend.db import alembic_config, migrate
+from backend.core.db import alembic_config, migrate
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import Merchant
 

@@ -13,11 +13,11 @@ import pytest
 from sqlmodel import select
 
 from backend.accounts.profiles import connections_of, profile_of, save_profile
-from backend.errors import PushNotAllowed
-from backend.payments.attempts import reopen
-from backend.payments.create import create_at_provider
-from backend.payments.pay import pay
-from backend.payments.reconcile import reconcile_due
+from backend.core.errors import PushNotAllowed
+from backend.payments.attempts.at_provider import create_at_provider
+from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import pay
+from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.psp.registry import connect
 from backend.sessions.tables import CheckoutSession

@@ -12,7 +12,7 @@ import pytest
 
 from backend.accounts.profiles import ProfileSetup, connections_of, profile_of, save_profile
 from backend.accounts.tables import Profile
-from backend.address import AddressRefused
+from backend.core.address import AddressRefused
 from backend.psp.client_certificate import client_with
 from backend.psp.http import Answer, Transport
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS

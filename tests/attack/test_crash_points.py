@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from backend import faults
+from backend.core import crash_points
 
 PROGRAM = """
 import os
 from backend import faults
-from backend.settings import Settings
+from backend.core.settings import Settings
 for name in faults.POINTS:
     os.environ["GAVEKORT_CRASH_AT"] = name
     Settings(secret_key="x" * 32)
@@ -27,7 +27,7 @@ print("alive")
 def test_the_environment_switches_no_crash_point_on(repository: Path, name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=repository, capture_output=True, text=True, timeout=60,
-        env={**os.environ, name: faults.POINTS[0]}, check=False,
+        env={**os.environ, name: crash_points.POINTS[0]}, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, "alive"), done.stderr
 

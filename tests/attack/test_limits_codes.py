@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from backend import context
-from backend.errors import SessionChanged, TooManyRequests
+from backend.core import context
+from backend.core.errors import SessionChanged, TooManyRequests
 from backend.limits import rules
 from backend.sessions.express_callbacks import MOST_ASKS, set_discount_codes
 from tests.support.callback_server import CallbackServer

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from backend.accounts.profiles import save_profile
-from backend.errors import TooManyRequests
+from backend.core.errors import TooManyRequests
 from backend.limits import rules
 from backend.outbox.deliver import deliver_due
-from backend.sessions.handover import make_link
+from backend.sessions.device_handoff import make_link
 from backend.sessions.publish import note_delivered
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import Merchant, close_merchant, open_merchant, profile, session_body

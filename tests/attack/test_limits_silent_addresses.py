@@ -12,9 +12,9 @@ from datetime import timedelta
 import pytest
 from sqlmodel import col, select
 
-from backend import context
 from backend.accounts.clients import create_account
-from backend.context import Backend
+from backend.core import context
+from backend.core.context import Backend
 from backend.outbox.deliver import SHARES
 from backend.outbox.enqueue import Message, enqueue
 from backend.outbox.tables import Delivery

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 from argon2 import PasswordHasher
 
+from backend.core.vault import Vault
 from backend.rules.pin_budget import HOUR
-from backend.vault import Vault
 from tests.support.checkout import Merchant, close_merchant, open_merchant
 from tests.support.pins import (
     MATCHED,

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from backend.accounts.clients import create_client
 from backend.cards.pin_attempts import forget_attempts
-from backend.cli import main
+from backend.cli.main import main
 from backend.outbox.tables import Delivery
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant, sign_in
 from tests.support.hooks import HOOKS

@@ -27,7 +27,7 @@ def running_demo(directory: Path | None = None) -> Iterator[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="gavekort-bench-") as temporary:
         kept = directory or Path(temporary) / "demo"
         output = Path(temporary) / "output"
-        command = [sys.executable, "-m", "backend.cli", "demo", "--port", "0"]
+        command = [sys.executable, "-m", "backend.cli.main", "demo", "--port", "0"]
         with output.open("wb") as sink:
             process = subprocess.Popen(
                 [*command, "--data-dir", str(kept)],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import faults
+from backend.core import crash_points
 from tests.support.crash import NOTIFIED, Checkout
 from tests.support.crash_facts import Died
 
@@ -32,15 +32,15 @@ A_LONG_TIME = 1900
 def test_every_point_is_killed_at_somewhere_here(repository: Path) -> None:
     operations = {f"{verb}.{step}" for verb in ("capture", "refund", "void") for step in STEPS}
     here = {*PAY, *AUTHORIZE, *ABORT, *ABANDON, *operations, *RECONCILE, *CALLBACK}
-    assert here | {"reopen.created_at_provider"} == set(faults.POINTS)
+    assert here | {"reopen.created_at_provider"} == set(crash_points.POINTS)
     sources = "".join(p.read_text() for p in (repository / "backend").rglob("*.py"))
-    for point in faults.POINTS:
+    for point in crash_points.POINTS:
         step = point.split(".")[1]
         patterns = (f'point("{point}")', f'point(f"{{command.kind.value}}.{step}")',
                     f'point(f"{{operation.kind}}.{step}")')  # fmt: skip
         assert any(pattern in sources for pattern in patterns), point
     plain = re.findall(r'faults\.point\("([^"]+)"\)', sources)
-    assert set(plain) <= set(faults.POINTS)
+    assert set(plain) <= set(crash_points.POINTS)
 
 
 @pytest.mark.parametrize("then", ["presses_again", "comes_back_and_cancels", "never_comes_back"])

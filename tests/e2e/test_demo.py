@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.demo_acquirers import ACQUIRERS
-from backend.supervisor import free_ports
+from backend.demo.providers import ACQUIRERS
+from backend.demo.supervisor import free_ports
 
 pytestmark = pytest.mark.e2e
 
@@ -28,7 +28,7 @@ class Demo:
     def __init__(self, repository: Path, directory: Path, port: int) -> None:
         self.directory = directory
         self._output = directory.with_name(f"output-{time.monotonic_ns()}")
-        command = [sys.executable, "-m", "backend.cli", "demo"]
+        command = [sys.executable, "-m", "backend.cli.main", "demo"]
         with self._output.open("wb") as sink:
             self.process = subprocess.Popen(
                 [*command, "--port", str(port), "--data-dir", str(directory)],

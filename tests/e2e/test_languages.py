@@ -14,7 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from backend import phrases
+from backend.core import phrases
 from backend.frontend import _LOCK_FILES, _SOURCES, _digest, _write_stamp
 from backend.receipts import texts as receipt_texts
 from checkout_ui import texts

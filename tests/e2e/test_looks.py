@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from checkout_ui import theme
+from checkout_ui.presenters import theme
 from tests.support.demo import Demo, Merchant
 from tests.support.payer import Payer, violations
 

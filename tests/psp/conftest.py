@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.psp.card_gateway import CardGateway
+from backend.psp.stripe.connector import CardGateway
 from tests.psp.klarna_shop import Shop
 from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider, Provider
 from tests.psp.till import WRITES, Till, verbs_of

@@ -12,13 +12,13 @@ from typing import Any
 
 import httpx
 
-from backend.psp.bambora import Bambora
-from backend.psp.bambora_wire import Account
-from backend.psp.card_gateway import CardGateway
-from backend.psp.klarna import Klarna
+from backend.psp.bambora.client import Account
+from backend.psp.bambora.connector import Bambora
+from backend.psp.klarna.connector import Klarna
 from backend.psp.protocol import Connector, Notification
-from backend.psp.swedbankpay import SwedbankPay
-from backend.psp.swish import Swish
+from backend.psp.stripe.connector import CardGateway
+from backend.psp.swedbankpay.connector import SwedbankPay
+from backend.psp.swish.connector import Swish
 from tests.psp.provider import PATIENT_SECONDS, Provider, now
 from tests.psp.vipps_provider import VippsProvider
 

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
-from backend.psp.bambora import METHODS, Bambora
-from backend.psp.bambora_reading import order_id_of, parse_reference
-from backend.psp.bambora_wire import Account
+from backend.psp.bambora.client import Account
+from backend.psp.bambora.connector import METHODS, Bambora
+from backend.psp.bambora.responses import order_id_of, parse_reference
 from backend.psp.protocol import (
     Connector,
     OperationKind,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from backend.psp.bambora import Bambora
-from backend.psp.bambora_wire import Account
+from backend.psp.bambora.client import Account
+from backend.psp.bambora.connector import Bambora
 from backend.psp.protocol import (
     Outcome,
 )

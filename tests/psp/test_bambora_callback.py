@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from backend.psp.bambora import Bambora
-from backend.psp.bambora_wire import Account
+from backend.psp.bambora.client import Account
+from backend.psp.bambora.connector import Bambora
 from backend.psp.protocol import (
     NotificationRefused,
 )

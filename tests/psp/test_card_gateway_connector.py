@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from backend.psp.card_gateway import CardGateway
 from backend.psp.protocol import (
     OperationKind,
     OperationQuery,
@@ -19,6 +18,7 @@ from backend.psp.protocol import (
     PaymentRequest,
     PaymentState,
 )
+from backend.psp.stripe.connector import CardGateway
 from backend.rules.money import Money
 from tests.support.card_gateway import (
     AUTHORIZATION_TIMES_OUT,

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from backend.psp.card_gateway import CardGateway
 from backend.psp.protocol import (
     OperationKind,
     OperationQuery,
@@ -20,6 +19,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
+from backend.psp.stripe.connector import CardGateway
 from backend.rules.money import Money
 from tests.support.card_gateway import (
     APPROVED,

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from backend.psp.card_gateway import CardGateway
 from backend.psp.protocol import NotificationRefused, PaymentRequest
+from backend.psp.stripe.connector import CardGateway
 from backend.rules.money import Money
 from tests.support.card_gateway import Acquirer, Listener
 

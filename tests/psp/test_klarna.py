@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from backend.psp.klarna import Klarna
+from backend.psp.klarna.connector import Klarna
 from backend.psp.protocol import (
     NotificationRefused,
     OperationKind,

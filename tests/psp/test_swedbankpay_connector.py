@@ -17,7 +17,7 @@ from backend.psp.protocol import (
     PaymentState,
 )
 from backend.psp.registry import CREDENTIALS
-from backend.psp.swedbankpay import INSTRUMENTS, SwedbankPay, payee_reference
+from backend.psp.swedbankpay.connector import INSTRUMENTS, SwedbankPay, payee_reference
 from backend.rules.money import Money
 from tests.psp.providers import SwedbankPayProvider, now
 from tests.support.sandbox import Listener, Sandbox

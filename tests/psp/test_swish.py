@@ -17,8 +17,8 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
-from backend.psp.swish import APP, checked_app_url
-from backend.psp.swish_reading import (
+from backend.psp.swish.connector import APP, checked_app_url
+from backend.psp.swish.responses import (
     MOST,
     from_swish,
     instruction_uuid,

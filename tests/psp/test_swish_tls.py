@@ -15,13 +15,13 @@ from typing import Any
 import httpx
 import pytest
 
-from backend import context
-from backend.context import Backend
+from backend.core import context
+from backend.core.context import Backend
+from backend.core.settings import Settings
 from backend.psp.client_certificate import CertificateUnusable, tls_context
 from backend.psp.protocol import Outcome
 from backend.psp.registry import NotConnected, connect
-from backend.psp.swish import Swish
-from backend.settings import Settings
+from backend.psp.swish.connector import Swish
 from tests.psp.providers import SwishProvider, now
 from tests.support.certificates import Authority, Pair
 from tests.support.sandbox import Listener, Sandbox

@@ -23,9 +23,9 @@ from backend.psp.protocol import (
     Outcome,
     PaymentState,
 )
-from backend.psp.vipps import CURRENCIES, Vipps
-from backend.psp.vipps_request import reference_of
-from backend.psp.vipps_wire import Account
+from backend.psp.vipps.client import Account
+from backend.psp.vipps.connector import CURRENCIES, Vipps
+from backend.psp.vipps.requests import reference_of
 from backend.rules.money import Money
 from tests.psp.providers import VippsProvider, now
 from tests.psp.till import Sent

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from backend.psp.protocol import Connector
-from backend.psp.vipps import EVENTS, Vipps
-from backend.psp.vipps_wire import Account as VippsAccount
+from backend.psp.vipps.client import Account as VippsAccount
+from backend.psp.vipps.connector import EVENTS, Vipps
 from tests.psp.provider import PATIENT_SECONDS, Provider, now
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import uvicorn
 
-from backend import context
 from backend.api.app import create_api
-from backend.db import migrate
+from backend.core import context
+from backend.core.db import migrate
 from tests.support.checkout import open_merchant, sign_in
 from tests.support.wide import WIDE
 

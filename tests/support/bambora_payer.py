@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import select
 
-from backend.payments.pay import pay as press_pay
+from backend.payments.attempts.start import pay as press_pay
 from backend.payments.tables import Transaction
 from backend.sessions.view import PageState
 from tests.support.bambora import APPROVED, OPTION, BamboraSandbox, Merchant, pay

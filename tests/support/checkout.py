@@ -11,19 +11,19 @@ from urllib.parse import urlsplit
 import httpx
 from fastapi import FastAPI
 
-from backend import context
 from backend.accounts.clients import SCOPES, create_account, create_client
 from backend.accounts.profiles import ProfileSetup, save_profile
 from backend.api.app import create_api
-from backend.clock import Clock
-from backend.context import Backend
-from backend.payments.audit import audit_everything
-from backend.payments.pay import PayResult, pay
+from backend.core import context
+from backend.core.clock import Clock
+from backend.core.context import Backend
+from backend.core.settings import Settings
+from backend.payments.attempts.start import PayResult, pay
+from backend.payments.views.audit import audit_everything
 from backend.rules.payment_option import PRODUCTS
 from backend.sessions import payer, read
 from backend.sessions.details import Details
 from backend.sessions.view import AddressView, CheckoutView
-from backend.settings import Settings
 from tests.support.card_gateway import APPROVED, Acquirer
 
 ACCOUNT = "T12345678"

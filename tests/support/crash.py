@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 import httpx
 from sqlalchemy import create_engine, text
 
-from backend import context
 from backend.accounts.clients import SCOPES, create_account, create_client
 from backend.accounts.profiles import save_profile
 from backend.cards.audit import Difference
-from backend.db import Database, sync_url
-from backend.payments.audit import audit_everything
+from backend.core import context
+from backend.core.db import Database, sync_url
+from backend.core.settings import Settings
+from backend.payments.views.audit import audit_everything
 from backend.rules.transaction import UNPAID
-from backend.settings import Settings
 from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import APPROVED, Acquirer, free_port
 from tests.support.checkout import ACCOUNT, OPTION, profile, session_body

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from backend import context
 from backend.accounts.clients import SCOPES, create_account, create_client
 from backend.accounts.profiles import save_profile
+from backend.core import context
+from backend.core.settings import Settings
 from backend.psp.protocol import Outcome, Payment
 from backend.psp.registry import connect
 from backend.rules.payment_option import works_with_gift_card
 from backend.rules.transaction import UNPAID
-from backend.settings import Settings
 from tests.support import bambora
 from tests.support.callbacks import CallbackListener
 from tests.support.card_gateway import Acquirer

@@ -17,9 +17,10 @@ from datetime import UTC, datetime, timedelta
 import uvicorn
 from fastapi import Body, FastAPI
 
-from backend import context, faults, worker
+from backend import worker
 from backend.api.app import create_api
-from backend.payments.attempts import reopen
+from backend.core import context, crash_points
+from backend.payments.attempts.resolve import reopen
 
 _PR_SET_PDEATHSIG = 1
 
@@ -48,7 +49,7 @@ def create_app(ahead: float, crash_at: str = "") -> FastAPI:
     is armed from the start."""
     clock = _AheadClock(ahead)
     armed = _CrashAt(crash_at)
-    faults.build_in(armed)
+    crash_points.build_in(armed)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -101,7 +101,7 @@ class Demo:
         }
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "backend.cli", "demo"]
+        command = [sys.executable, "-m", "backend.cli.main", "demo"]
         with contextlib.ExitStack() as files:
             log = files.enter_context(self._log.open("ab")) if self._log is not None else None
             self._process = subprocess.Popen(
@@ -146,14 +146,14 @@ class Demo:
         assert answer.status_code == 200, answer.text
 
     def acquirer_fault(self, verb: str, kind: str, **more: Any) -> None:
-        """What the next call of `verb` suffers (`backend/sandbox/common/faults.py`)."""
+        """What the next call of `verb` suffers (`sandbox/common/faults.py`)."""
         fault = {"verb": verb, "kind": kind, **more}
         answer = httpx.post(f"{self.acquirer_url}/_admin/faults", json=fault)
         assert answer.status_code == 200, answer.text
 
     def audit(self) -> None:
         """`gavekort audit`: no money was lost."""
-        command = [sys.executable, "-m", "backend.cli", "audit", "--data-dir"]
+        command = [sys.executable, "-m", "backend.cli.main", "audit", "--data-dir"]
         done = subprocess.run(
             [*command, str(self._directory)],
             cwd=self._repository,

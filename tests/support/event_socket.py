@@ -137,7 +137,7 @@ def serve(repository: Path, database_url: str, log: Path, **settings: Any) -> It
         "GAVEKORT_BASE_URL": base_url,
         **{f"GAVEKORT_{name.upper()}": str(value) for name, value in settings.items()},
     }
-    command = [sys.executable, "-m", "backend.cli", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "backend.cli.main", "serve", "--port", str(port)]
     with log.open("wb") as file:
         process = subprocess.Popen(
             command, cwd=repository, env=environment, stdout=file, stderr=subprocess.STDOUT

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import select
 
-from backend.payments.pay import pay
+from backend.payments.attempts.start import pay
 from backend.payments.tables import Transaction
 from tests.support.checkout import Merchant
 from tests.support.klarna import OPTION, KlarnaSandbox

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from backend.clock import Clock, SteppedClock
+from backend.core.clock import Clock, SteppedClock
 from tests.support.checkout import BASE_URL, Merchant
 
 SOURCE = "198.51.100.7"

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from backend.sandbox.mail.smtp import SmtpServer
+from sandbox.mail.smtp import SmtpServer
 
 
 @dataclass(frozen=True)

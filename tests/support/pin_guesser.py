@@ -11,10 +11,10 @@ import json
 import sys
 from collections import Counter
 
-from backend import context
-from backend.errors import TooManyTries
-from backend.payments.card_balance import read_balance
-from backend.settings import Settings
+from backend.core import context
+from backend.core.errors import TooManyTries
+from backend.core.settings import Settings
+from backend.payments.views.card_balance import read_balance
 from tests.support.checkout import ACCOUNT
 
 

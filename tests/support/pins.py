@@ -13,9 +13,9 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from backend.cards.tables import Card, CardEvent, PinBudget
-from backend.clock import SteppedClock
-from backend.errors import GiftCardRefused, TooManyTries
-from backend.payments.card_balance import read_balance
+from backend.core.clock import SteppedClock
+from backend.core.errors import GiftCardRefused, TooManyTries
+from backend.payments.views.card_balance import read_balance
 from backend.sessions import payer
 from tests.support.checkout import ACCOUNT, Merchant, sign_in
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
-from backend.database_roles import grant_to_serving_role
-from backend.db import migrate, sync_url
+from backend.core.database_roles import grant_to_serving_role
+from backend.core.db import migrate, sync_url
 from tests.support.postgres import PostgresServer
 
 OWNER, SERVING = "gavekort_owner", "gavekort_serving"

@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 class Sandbox:
-    """`python -m backend.sandbox.<name>`, started, stopped and started again."""
+    """`python -m sandbox.<name>`, started, stopped and started again."""
 
     def __init__(
         self, repository: Path, name: str, data_dir: Path, arguments: Sequence[str] = ()
@@ -40,7 +40,7 @@ class Sandbox:
         self.http = httpx.Client()
 
     def start(self) -> None:
-        module = f"backend.sandbox.{self._name}"
+        module = f"sandbox.{self._name}"
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", module),

@@ -19,11 +19,11 @@ from typing import Any
 
 import httpx
 
-from backend import context
 from backend.accounts.clients import SCOPES, create_account, create_client
 from backend.accounts.profiles import save_profile
-from backend.db import migrate
-from backend.settings import Settings
+from backend.core import context
+from backend.core.db import migrate
+from backend.core.settings import Settings
 from tests.support.card_gateway import free_port
 from tests.support.checkout import ACCOUNT, profile, session_body
 
@@ -134,7 +134,7 @@ def serving(
     log = folder / "served.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "backend.cli", "serve", "--port", str(port)],
+            [sys.executable, "-m", "backend.cli.main", "serve", "--port", str(port)],
             cwd=repository,
             env=clean | {f"GAVEKORT_{name}": text for name, text in settings.items()},
             stdout=sink,

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from backend.sandbox.shop.app import create_app
-from backend.sandbox.shop.config import load_config
+from sandbox.shop.app import create_app
+from sandbox.shop.config import load_config
 from tests.support.fake_checkout import (
     ACCOUNT,
     CLIENT,

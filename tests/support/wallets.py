@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from backend.clock import iso
+from backend.core.clock import iso
 from tests.support.checkout import ACCOUNT, Merchant
 
 CARDS = f"/v1/accounts/{ACCOUNT}/wallets/cards"

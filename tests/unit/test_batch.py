@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import col, select
 
-from backend import context
 from backend.accounts.clients import create_account
-from backend.batch import Due, Share, UnderWay
-from backend.context import Backend
+from backend.core import context
+from backend.core.context import Backend
+from backend.core.due_work import Due, Share, UnderWay
+from backend.core.settings import Settings
 from backend.outbox.tables import Delivery
-from backend.settings import Settings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 BIG, SMALL, LATE = "T00000001", "T00000002", "T00000003"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.demo_seed import Gateway, Seed, sow
-from backend.settings import Settings
+from backend.core.settings import Settings
+from backend.demo.seed import Gateway, Seed, sow
 
 _KEY = "k" * 40
 
@@ -21,7 +21,7 @@ def _run(
 ) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if "GAVEKORT" not in name}
     return subprocess.run(
-        [sys.executable, "-m", "backend.cli", *arguments],
+        [sys.executable, "-m", "backend.cli.main", *arguments],
         cwd=cwd or repository,
         env={**clean, "PYTHONPATH": str(repository), **environment},
         capture_output=True,

@@ -7,9 +7,9 @@ import asyncio
 import httpx
 import pytest
 
-from backend import context
 from backend.api.app import create_api
-from backend.cli import main
+from backend.cli.main import main
+from backend.core import context
 
 ACCOUNT = "P87654321"
 BASE_URL = "http://127.0.0.1:8000"

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from backend.db import Database
+from backend.core.db import Database
 
 TABLE = (
     "CREATE TABLE kept (phone TEXT UNIQUE, email TEXT NOT NULL, CONSTRAINT a CHECK (email > 'b'))"

@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from backend.database_roles import (
+from backend.core.database_roles import (
     APPEND_ONLY,
     WrongRoles,
     check_addresses,
     grant_to_serving_role,
     why_too_mighty,
 )
-from backend.db import _on_sqlite_connect, migrate, sync_url
+from backend.core.db import _on_sqlite_connect, migrate, sync_url
 from tests.support.postgres import PostgresServer
 from tests.support.roles import database_with_two_roles
 
@@ -96,7 +96,7 @@ def test_migrate_makes_the_serving_role_fit(two_roles: tuple[str, str]) -> None:
     }  # fmt: skip
     for _ in range(2):  # again changes nothing
         done = subprocess.run(
-            [sys.executable, "-m", "backend.cli", "migrate"],
+            [sys.executable, "-m", "backend.cli.main", "migrate"],
             env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

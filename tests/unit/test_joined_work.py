@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Account
-from backend.db import Database
+from backend.core.db import Database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import create_engine, text
 
-from backend import logs
+from backend.core import logs
 
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \d+ [A-Z]+ [\w.]+: [^\x00-\x1f\x7f-\x9f]*\n"

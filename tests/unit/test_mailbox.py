@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from backend.sandbox.mail.mailbox import Mailbox, create_app
-from backend.sandbox.mail.smtp import SmtpServer
-from backend.sandbox.shop.config import ConfigRefused, load_config
+from sandbox.mail.mailbox import Mailbox, create_app
+from sandbox.mail.smtp import SmtpServer
+from sandbox.shop.config import ConfigRefused, load_config
 from tests.support.fake_checkout import bound_socket, served
 from tests.support.mail import MailServer
 

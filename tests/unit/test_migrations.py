@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from backend.db import alembic_config, migrate, sync_url
+from backend.core.db import alembic_config, migrate, sync_url
 from backend.tables import metadata
 
 
@@ -65,7 +65,7 @@ def test_two_processes_migrate_at_once(repository: Path, bare_database_url: str)
     environment = {
         **clean, "PYTHONPATH": str(repository), "GAVEKORT_DATABASE_URL": bare_database_url,
     }  # fmt: skip
-    program = [sys.executable, "-m", "backend.cli", "migrate"]
+    program = [sys.executable, "-m", "backend.cli.main", "migrate"]
     both = [
         subprocess.Popen(program, cwd=repository, env=environment, stderr=subprocess.PIPE)
         for _ in range(3)

@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from backend import phrases
+from backend.core import phrases
 
 LINK = "https://pay.example/v1/view/P12345678.abc"
 GSM_7 = set(

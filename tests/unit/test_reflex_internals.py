@@ -17,8 +17,8 @@ import pytest
 import reflex as rx
 from reflex_base.environment import environment
 
-from backend import logs
-from checkout_ui.build_plugin import (
+from backend.core import logs
+from checkout_ui.hosting.build_plugin import (
     PLACEHOLDER_SESSION_ID,
     PRERENDERED_ROUTES,
     HostedPage,
@@ -104,7 +104,7 @@ def test_the_built_page_is_served_without_compiling(
 
 
 def test_the_places_that_tell_of_clients_are_there() -> None:
-    """`backend.logs` leaves their lines out by these names."""
+    """`backend.core.logs` leaves their lines out by these names."""
     for name, place in logs._ABOUT_CLIENTS:
         own = ("engineio.base_server", "engineio.async_server")
         sources = [

@@ -8,8 +8,8 @@ from pathlib import Path
 from alembic import command
 from sqlalchemy import create_engine, text
 
-from backend.db import alembic_config, migrate, sync_url
-from backend.schema import why_not, why_not_migrate
+from backend.core.db import alembic_config, migrate, sync_url
+from backend.core.schema import why_not, why_not_migrate
 
 
 def test_the_newest_schema_will_do_and_an_older_one_will_not(bare_database_url: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from backend.cli_accounts import what_is_wrong
-from backend.settings import Settings, host_name
+from backend.cli.accounts import what_is_wrong
+from backend.core.settings import Settings, host_name
 
 SECRET = "a master secret of the tests, long enough"
 

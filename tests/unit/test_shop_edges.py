@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from backend.sandbox.shop import amounts, catalog
-from backend.sandbox.shop.app import create_app
-from backend.sandbox.shop.config import ConfigRefused, load_config
-from backend.sandbox.shop.split import Parts, split_of
+from sandbox.shop import amounts, catalog
+from sandbox.shop.app import create_app
+from sandbox.shop.config import ConfigRefused, load_config
+from sandbox.shop.split import Parts, split_of
 from tests.support.fake_checkout import ACCOUNT, CLIENT, bound_socket, served
 from tests.support.shop import RunningShop, running_shop, shop_config_file
 
@@ -126,7 +126,7 @@ def test_what_is_no_amount_is_refused(typed: str) -> None:
 
 
 def test_every_product_has_its_picture_and_whole_figures(repository: Path) -> None:
-    art = repository / "backend/sandbox/shop/templates/art"
+    art = repository / "sandbox/shop/templates/art"
     for product in catalog.PRODUCTS:
         assert (art / f"{product.slug}.svg").is_file()
         assert 0 <= product.vat_amount <= product.amount
@@ -168,7 +168,7 @@ def test_the_program_starts_answers_and_stops(tmp_path: Path, repository: Path) 
     free, url = bound_socket()
     free.close()
     path = shop_config_file(tmp_path, "http://127.0.0.1:9", url)
-    command = [sys.executable, "-m", "backend.sandbox.shop", "--config", str(path)]
+    command = [sys.executable, "-m", "sandbox.shop", "--config", str(path)]
     process = subprocess.Popen(
         [*command, "--port", str(urlsplit(url).port)], cwd=repository, env={**os.environ}
     )
@@ -194,7 +194,7 @@ def _answers(url: str) -> bool:
 
 def test_the_program_says_what_is_wrong_with_its_config(tmp_path: Path, repository: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "backend.sandbox.shop", "--config", str(tmp_path / "none.json")],
+        [sys.executable, "-m", "sandbox.shop", "--config", str(tmp_path / "none.json")],
         cwd=repository,
         capture_output=True,
         text=True,

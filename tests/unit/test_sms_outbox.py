@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.sandbox.shop.app import create_app as create_shop
-from backend.sandbox.shop.config import ShopConfig
-from backend.sandbox.sms.outbox import create_app
+from sandbox.shop.app import create_app as create_shop
+from sandbox.shop.config import ShopConfig
+from sandbox.sms.outbox import create_app
 from tests.support.fake_checkout import bound_socket, served
 
 MESSAGE = {"to": "+4799887766", "from": "Gavekort", "text": "Hei", "reference": "r1"}

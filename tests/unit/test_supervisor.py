@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.supervisor import (
+from backend.demo.supervisor import (
     ChildFailed,
     PortTaken,
     Program,
@@ -105,7 +105,7 @@ def test_children_die_with_a_parent_that_is_killed_outright(
     (port,) = free_ports("127.0.0.1", 1)
     parent_code = (
         "import sys, os\n"
-        "from backend.supervisor import Program, Supervisor\n"
+        "from backend.demo.supervisor import Program, Supervisor\n"
         f"program = Program('a server', [sys.executable, '-c', {_SERVER!r}, '{port}'],"
         f" dict(os.environ), 'http://127.0.0.1:{port}/')\n"
         "with Supervisor() as children:\n"

@@ -10,7 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from cryptography.fernet import InvalidToken
 
-from backend.vault import PinMac, Vault, normalise_number
+from backend.core.vault import PinMac, Vault, normalise_number
 
 VAULT = Vault("m" * 40)
 
@@ -40,7 +40,7 @@ def test_equal_pins_are_kept_differently() -> None:
 
 def test_a_new_key_leaves_the_older_ones_good(monkeypatch: pytest.MonkeyPatch) -> None:
     old = VAULT.pin_mac("card-1", "1234")
-    monkeypatch.setattr("backend.vault.PIN_KEYS", ("1", "2"))
+    monkeypatch.setattr("backend.core.vault.PIN_KEYS", ("1", "2"))
     vault = Vault("m" * 40)
     assert vault.newest_pin_key == "2"
     new = vault.pin_mac("card-1", "1234")
@@ -77,7 +77,7 @@ async def test_only_two_slow_hashes_are_computed_at_once(monkeypatch: pytest.Mon
         running -= 1
         return False
 
-    monkeypatch.setattr("backend.vault.asyncio.to_thread", slow)
+    monkeypatch.setattr("backend.core.vault.asyncio.to_thread", slow)
     vault = Vault("m" * 40)
     assert await asyncio.gather(*(vault.old_pin_fits("1234", "x") for _ in range(9))) == [False] * 9
     assert most == 2

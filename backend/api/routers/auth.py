@@ -17,8 +17,8 @@ from backend.accounts.tables import ApiClient
 from backend.api.body import open_router
 from backend.api.deps import Context, basic_credentials
 from backend.api.source import source_of
-from backend.context import Backend
-from backend.errors import FieldError, InvalidRequest
+from backend.core.context import Backend
+from backend.core.errors import FieldError, InvalidRequest
 from backend.limits import limiter as limits
 from backend.limits import rules
 

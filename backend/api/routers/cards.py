@@ -30,7 +30,7 @@ from backend.cards.lookup import get_card
 from backend.cards.pin_lock import attempts_of
 from backend.cards.pin_lock import unlock as unlock_card
 from backend.cards.renew import Change
-from backend.cards.shape import (
+from backend.cards.serializer import (
     card_shape,
     customer_card_shape,
     secret_shape,
@@ -40,8 +40,8 @@ from backend.cards.shape import (
 from backend.cards.tables import Card
 from backend.cards.tokens import TokenOrder, create_token, tokens_of
 from backend.cards.wallets import list_transactions
-from backend.clock import utc
-from backend.context import Backend
+from backend.core.clock import utc
+from backend.core.context import Backend
 from backend.payments.card_uses import delete_card
 
 router = strict_router()

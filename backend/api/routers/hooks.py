@@ -19,7 +19,7 @@ from backend.api.deps import (
     Caller,
     Context,
 )
-from backend.errors import Forbidden
+from backend.core.errors import Forbidden
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.outbox import history, subscriptions

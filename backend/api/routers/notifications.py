@@ -7,10 +7,10 @@ from fastapi import Request
 from backend.api.body import strict_router
 from backend.api.deps import Context
 from backend.api.source import source_of
-from backend.errors import InvalidRequest, NotFound, Unauthorized
+from backend.core.errors import InvalidRequest, NotFound, Unauthorized
 from backend.limits import limiter as limits
 from backend.limits import rules
-from backend.payments.attempts import notified
+from backend.payments.review.notifications import notified
 
 router = strict_router()
 

@@ -14,11 +14,11 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from backend.accounts import profile_admin
 from backend.accounts.profile_admin import MASK, ProfileChange, profile_shape
 from backend.accounts.profiles import RETURN_SCHEMES
-from backend.address import AddressRefused, check
 from backend.api.body import strict_router
 from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
-from backend.context import Backend
-from backend.errors import FieldError, InvalidRequest
+from backend.core.address import AddressRefused, check
+from backend.core.context import Backend
+from backend.core.errors import FieldError, InvalidRequest
 from backend.psp.client_certificate import FIELDS, CertificateUnusable, tls_context
 from backend.psp.http import is_local
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS

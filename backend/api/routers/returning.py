@@ -15,8 +15,9 @@ from backend.api.body import open_router
 from backend.api.cookies import clear_customer, customer_cookie, set_customer
 from backend.api.deps import Context
 from backend.api.source import source_of
-from backend.errors import DetailsInvalid, ShippingUnavailable
-from backend.sessions import confirm, payer, returning
+from backend.core.errors import DetailsInvalid, ShippingUnavailable
+from backend.customers import returning, sms_verification
+from backend.sessions import payer
 from backend.sessions.public import read_public_session
 from backend.sessions.request import Known
 
@@ -31,7 +32,7 @@ class CodeRequest(Known):
 
 
 class Code(Known):
-    scc: Annotated[str, Field(min_length=1, max_length=confirm.LONGEST_CODE)]
+    scc: Annotated[str, Field(min_length=1, max_length=sms_verification.LONGEST_CODE)]
 
 
 @router.post("/view/{session_id}/session/publish/scc")
@@ -43,7 +44,9 @@ async def send(
     is not no message goes."""
     number = body.phone_number if body else None
     cookie = await customer_cookie(ctx, request, session_id)
-    again = await confirm.send_code(ctx, session_id, number, cookie, source_of(ctx, request))
+    again = await sms_verification.send_code(
+        ctx, session_id, number, cookie, source_of(ctx, request)
+    )
     response.status_code = 202 if again else 200
     response.headers["Cache-Control"] = "no-store"
     return {"sent": True}
@@ -55,7 +58,9 @@ async def use(
 ) -> dict[str, Any]:
     """Fill in what is remembered. What this session does not allow of it stays to be changed:
     `details_done` of the page, not an error."""
-    details = await confirm.confirm_code(ctx, session_id, body.scc, source_of(ctx, request))
+    details = await sms_verification.confirm_code(
+        ctx, session_id, body.scc, source_of(ctx, request)
+    )
     # They are filled in all the same, for the payer to complete.
     with contextlib.suppress(DetailsInvalid, ShippingUnavailable):
         await payer.set_details(ctx, session_id, details)

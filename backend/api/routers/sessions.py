@@ -11,13 +11,13 @@ from pydantic import BaseModel, Field
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
 from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, Origin
-from backend.context import Backend
-from backend.errors import FieldError, InvalidRequest, TooManyRequests
+from backend.core.context import Backend
+from backend.core.errors import FieldError, InvalidRequest, TooManyRequests
 from backend.limits import limiter as limits
 from backend.limits import rules
-from backend.payments.attempts import settle_return
-from backend.payments.cancel import cancel_session
-from backend.payments.push import create_and_push, update_and_end_push
+from backend.payments.attempts.push import create_and_push, update_and_end_push
+from backend.payments.attempts.resolve import settle_return
+from backend.payments.review.cancel_session import cancel_session
 from backend.sessions.create import Strict
 from backend.sessions.events import Request as Origin_
 from backend.sessions.links import POP_OUT_COOKIE, pop_out_link, view_link
@@ -26,7 +26,7 @@ from backend.sessions.own_names import OwnOfCreated
 from backend.sessions.preset import read_warnings
 from backend.sessions.publish import read_publish
 from backend.sessions.request import Moment, SessionRequest
-from backend.sessions.shape import read_session
+from backend.sessions.serializer import read_session
 from backend.sessions.update import SessionUpdate
 
 router = strict_router()

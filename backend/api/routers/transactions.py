@@ -22,18 +22,18 @@ from backend.api.deps import (
 from backend.api.routers.cards import issued_shape
 from backend.api.transaction_query import TransactionQuery
 from backend.cards.issue import IssuedCard
-from backend.cards.shape import card_shape
-from backend.context import Backend
-from backend.payments.change import set_merchant_reference_2
-from backend.payments.listing import list_transactions
-from backend.payments.operations import Command, carry_out
+from backend.cards.serializer import card_shape
+from backend.core.context import Backend
+from backend.payments.operations.execute import Command, carry_out
 from backend.payments.refund_target import RefundTo, To
-from backend.payments.shape import transaction_shape
+from backend.payments.serializer import transaction_shape
 from backend.payments.store import events_of, events_of_all, get_transaction
+from backend.payments.update_reference import set_merchant_reference_2
+from backend.payments.views.listing import list_transactions
 from backend.psp.protocol import OperationKind
 from backend.sessions.events import Request
 from backend.sessions.request import Amount, Flag, Item, Loose, SignedAmount, Text
-from backend.sessions.shape import read_session
+from backend.sessions.serializer import read_session
 
 router = strict_router()
 Includes = Annotated[

@@ -14,13 +14,14 @@ from backend.api.body import open_router
 from backend.api.cookies import clear_customer, customer_cookie, set_customer
 from backend.api.deps import Context
 from backend.api.source import source_of
-from backend.context import Backend
-from backend.errors import FieldError, InvalidRequest
-from backend.payments import takeback
-from backend.payments.attempts import abandon
-from backend.payments.pay import Press, pay_otherwise
-from backend.payments.push import phone_to_push_to
-from backend.sessions import payer, returning
+from backend.core.context import Backend
+from backend.core.errors import FieldError, InvalidRequest
+from backend.customers import returning
+from backend.payments.attempts import reclaim_card
+from backend.payments.attempts.push import phone_to_push_to
+from backend.payments.attempts.resolve import abandon
+from backend.payments.attempts.start import Press, pay_otherwise
+from backend.sessions import payer
 from backend.sessions.details import Details, address_from
 from backend.sessions.express_callbacks import set_discount_codes
 from backend.sessions.lock import lock
@@ -209,14 +210,14 @@ async def put_gift_card(
         return await _shown(ctx, session_id, response)
     if body.token is None and body.pin is not None and body.take_back:
         source = source_of(ctx, request)
-        await takeback.reclaim(ctx, session_id, body.pin, source, unmodified_since)
+        await reclaim_card.reclaim(ctx, session_id, body.pin, source, unmodified_since)
         return await _shown(ctx, session_id, response)
     if body.token is None or body.pin is None:
         field = "pin" if body.pin is None and body.token is not None else "token"
         text = "number and PIN are needed, or the amount alone for the card in use"
         raise InvalidRequest(text, (FieldError(field, text, "required"),))
     source = source_of(ctx, request)
-    add = takeback.take_back if body.take_back else takeback.add_gift_card
+    add = reclaim_card.take_back if body.take_back else reclaim_card.add_gift_card
     await add(ctx, session_id, body.token, body.pin, source, unmodified_since, body.amount)
     return await _shown(ctx, session_id, response)
 

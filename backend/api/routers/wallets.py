@@ -17,11 +17,11 @@ from backend.cards import pin_attempts, wallets
 from backend.cards.ledger import Cause
 from backend.cards.lookup import Match, find_number, get_card
 from backend.cards.pin_check import match_number_and_pin
-from backend.cards.shape import card_shape, customer_card_shape, wallet_transaction_shape
+from backend.cards.serializer import card_shape, customer_card_shape, wallet_transaction_shape
 from backend.cards.tables import Card, WalletTransaction
 from backend.cards.tokens import tokens_of
-from backend.context import Backend
-from backend.errors import FieldError, InvalidRequest, NotFound
+from backend.core.context import Backend
+from backend.core.errors import FieldError, InvalidRequest, NotFound
 from backend.sessions.request import Amount, Flag, Loose, Text
 
 router = strict_router()

@@ -11,8 +11,8 @@ from fastapi import Response
 
 from backend.api.body import strict_router
 from backend.api.deps import Context
-from backend.clock import iso
-from backend.errors import NotFound
+from backend.core.clock import iso
+from backend.core.errors import NotFound
 
 router = strict_router()
 _GOOD_FOR = timedelta(days=180)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from backend.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime
 
 revision = "0009"
 down_revision = "0008"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from backend.db import JsonColumn
+from backend.core.db import JsonColumn
 
 revision = "0015"
 down_revision = "0014"

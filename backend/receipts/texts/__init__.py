@@ -8,7 +8,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from backend import phrases
+from backend.core import phrases
 
 _HERE = Path(__file__).parent
 DEFAULT = "en"

@@ -12,7 +12,7 @@ from backend.accounts.clients import create_client
 from backend.outbox.deliver import deliver_due
 from backend.outbox.request import gap
 from backend.outbox.sign import callback_signature
-from backend.payments.attempts import abandon
+from backend.payments.attempts.resolve import abandon
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, Merchant, sign_in
 from tests.support.hooks import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from backend.payments.reconcile import reconcile_due
+from backend.payments.review.reconcile import reconcile_due
 from tests.api.receipts.test_receipts import rows, wants
 from tests.support.checkout import Merchant
 from tests.support.klarna import PENDING, KlarnaSandbox

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend.outbox.deliver import deliver_due
-from backend.payments.pay import pay
+from backend.payments.attempts.start import pay
 from backend.payments.receipts import read_view
 from backend.receipts.facts import GiftCardPart, Line
 from backend.sessions import payer

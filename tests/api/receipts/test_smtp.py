@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from backend.core.settings import Settings
 from backend.outbox.deliver import deliver_due
 from backend.sessions import payer
 from backend.sessions.publish import note_delivered
-from backend.settings import Settings
 from tests.api.receipts.test_receipts import DELIVERIES, wants
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import (

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from backend import context
 from backend.accounts.clients import create_account
 from backend.cards.issue import CardOrder, issue_card
 from backend.cards.tables import Card
-from backend.context import Backend
-from backend.settings import Settings
+from backend.core import context
+from backend.core.context import Backend
+from backend.core.settings import Settings
 
 ACCOUNT = "T12345678"
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 
 from backend.cards.tables import Card
-from backend.context import Backend
-from backend.db import sync_url
+from backend.core.context import Backend
+from backend.core.db import sync_url
 
 
 def audit(repository: Path, url: str) -> tuple[int, str]:
     clean = {name: value for name, value in os.environ.items() if "GAVEKORT" not in name}
     done = subprocess.run(
-        [sys.executable, "-m", "backend.cli", "audit"],
+        [sys.executable, "-m", "backend.cli.main", "audit"],
         cwd=repository,
         env={**clean, "PYTHONPATH": str(repository), "GAVEKORT_DATABASE_URL": url},
         capture_output=True,

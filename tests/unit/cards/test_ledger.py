@@ -14,8 +14,8 @@ from backend.cards import ledger
 from backend.cards.audit import Difference, audit_cards
 from backend.cards.ledger import Cause, HoldResolved, InsufficientFunds
 from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
-from backend.context import Backend
-from backend.errors import Conflict, NotFound
+from backend.core.context import Backend
+from backend.core.errors import Conflict, NotFound
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

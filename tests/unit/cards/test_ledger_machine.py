@@ -25,8 +25,8 @@ from backend.cards import ledger
 from backend.cards.audit import audit_cards
 from backend.cards.ledger import Cause, HoldResolved, InsufficientFunds
 from backend.cards.tables import Card, Hold, LedgerEntry
-from backend.context import Backend
-from backend.errors import Conflict
+from backend.core.context import Backend
+from backend.core.errors import Conflict
 from tests.unit.cards.conftest import ACCOUNT, issue, open_backend
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

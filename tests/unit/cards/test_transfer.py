@@ -13,8 +13,8 @@ from backend.cards.audit import Difference, audit_cards
 from backend.cards.ledger import Cause, InsufficientFunds
 from backend.cards.renew import Change
 from backend.cards.tables import Card, WalletTransaction
-from backend.context import Backend
-from backend.errors import Conflict
+from backend.core.context import Backend
+from backend.core.errors import Conflict
 from tests.unit.cards.conftest import ACCOUNT, issue
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

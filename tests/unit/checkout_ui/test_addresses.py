@@ -10,7 +10,8 @@ import pytest
 
 from backend.sessions.details import all_countries
 from backend.sessions.view import AddressView, CheckoutView
-from checkout_ui import addresses, formats, shown, texts
+from checkout_ui import texts
+from checkout_ui.presenters import addresses, checkout_page, formats
 
 HOME = AddressView(
     first_name="Kari",
@@ -99,7 +100,7 @@ def asking(**known: Any) -> CheckoutView:
 
 def choices(view: CheckoutView, *, chosen_only: bool = False) -> list[str]:
     """The codes of the select's options, which are well-formed."""
-    written = shown.country_choices(view, "en", chosen_only=chosen_only)
+    written = checkout_page.country_choices(view, "en", chosen_only=chosen_only)
     options = re.findall(r'<option value="([A-Z]{2})">[^<>"]+</option>', written)
     assert len(options) == written.count("<option")
     return options

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from checkout_ui import changes
-from checkout_ui.payment_options import Option
-from checkout_ui.shown import Line, Shipping
+from checkout_ui.presenters import changes
+from checkout_ui.presenters.checkout_page import Line, Shipping
+from checkout_ui.presenters.payment_options import Option
 
 LINE = Line("0-1", "Ullpledd", "2", "400,00 kr", "25 % mva.", "")
 HOME = Shipping("0:home", "Hjem", "", "99,00 kr", True)

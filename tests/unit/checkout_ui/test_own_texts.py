@@ -12,7 +12,7 @@ from reflex_base.components.component import BaseComponent
 from reflex_components_core.base.bare import Bare
 
 from checkout_ui.balance import page as balance_page
-from checkout_ui.own_texts import SharedText, in_own_elements
+from checkout_ui.components.own_texts import SharedText, in_own_elements
 from checkout_ui.page import page
 
 PAGES = {"checkout": page, "balance": balance_page.page}

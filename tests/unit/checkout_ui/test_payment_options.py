@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backend.psp.bambora import METHODS
-from backend.psp.swedbankpay import INSTRUMENTS
+from backend.psp.bambora.connector import METHODS
+from backend.psp.swedbankpay.connector import INSTRUMENTS
 from backend.sessions.view import OptionView
-from checkout_ui import payment_options, texts
+from checkout_ui import texts
+from checkout_ui.presenters import payment_options
 
 SWEDBANK = [f"payex.{product}" for product in INSTRUMENTS]
 BAMBORA = [f"bambora.{product}" for product in METHODS]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from checkout_ui import formats, texts
-from checkout_ui.seen import BETWEEN, minor_units
+from checkout_ui import texts
+from checkout_ui.presenters import formats
+from checkout_ui.presenters.seen import BETWEEN, minor_units
 
 
 @pytest.mark.parametrize("language", texts.languages())

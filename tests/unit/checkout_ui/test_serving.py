@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from checkout_ui import served
 from checkout_ui.balance.state import account_of
-from checkout_ui.build_plugin import BALANCE_ROUTE, PRERENDERED_ROUTES
-from checkout_ui.hosting import caching
-from checkout_ui.locations import session_id_of
-from checkout_ui.versions import versioned
+from checkout_ui.hosting import caching, served
+from checkout_ui.hosting.build_plugin import BALANCE_ROUTE, PRERENDERED_ROUTES
+from checkout_ui.hosting.locations import session_id_of
+from checkout_ui.hosting.versions import versioned
 
 _OWN = versioned("checkout.js").partition("?")[2].encode()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.payments.card_balance import (
+from backend.payments.views.card_balance import (
     BalanceView,
     CardState,
     HeldBy,
@@ -16,8 +16,9 @@ from backend.payments.card_balance import (
     MovementView,
 )
 from backend.sessions.view import CheckoutView, GiftCardView
-from checkout_ui import shown_card, texts
+from checkout_ui import texts
 from checkout_ui.balance import shown as balance
+from checkout_ui.presenters import card_view
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 LANGUAGES = texts.languages()
@@ -53,18 +54,18 @@ def plain(text: str) -> str:
     ],
 )  # fmt: skip
 def test_the_note(shown: CheckoutView, note: str) -> None:
-    assert plain(shown_card.card(shown, "en").note) == note
+    assert plain(card_view.card(shown, "en").note) == note
     for language in LANGUAGES:
-        assert bool(shown_card.card(shown, language).note) is bool(note)
+        assert bool(card_view.card(shown, language).note) is bool(note)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_sums_and_the_last_day(language: str) -> None:
     ends = "2026-12-05T12:00:00Z"
     for kind in ("soon", "before_refund"):
-        card = shown_card.card(view(expires_at=ends, ending=kind), language)
+        card = card_view.card(view(expires_at=ends, ending=kind), language)
         assert card.ending and card.expires and "2026" in card.ending
-    card = shown_card.card(view(amount=12345, left=5), language)
+    card = card_view.card(view(amount=12345, left=5), language)
     written = [plain(text) for text in (card.pays, card.left, card.now)]
     digits = ["".join(sign for sign in text if sign.isdigit()) for text in written]
     assert digits == ["12345", "005", "12350"]

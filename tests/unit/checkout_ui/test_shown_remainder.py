@@ -9,8 +9,9 @@ import pytest
 
 from backend.rules.remainder import Sums, judge
 from backend.sessions.view import CheckoutView, OptionView, PageState
-from checkout_ui import payment_options, texts
-from checkout_ui.shown_remainder import Rest, rest
+from checkout_ui import texts
+from checkout_ui.presenters import payment_options
+from checkout_ui.presenters.remainder_view import Rest, rest
 
 CARD, VIPPS = "dintero_psp.creditcard", "payex.vipps"
 

@@ -10,11 +10,11 @@ from fastapi import Request
 from reflex.app import EventNamespace
 from reflex.istate.data import RouterData
 
-from backend import context
 from backend.api.source import source_of as api_source
-from backend.context import Backend
-from backend.settings import Settings
-from checkout_ui.source import source_of as page_source
+from backend.core import context
+from backend.core.context import Backend
+from backend.core.settings import Settings
+from checkout_ui.state.source import source_of as page_source
 
 PEER = "10.0.0.1"
 XFF, FORWARDED = b"x-forwarded-for", b"forwarded"

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from babel import Locale
 
-from backend.errors import DiscountRefused, GiftCardRefused, ShippingUnavailable
-from backend.psp.bambora import METHODS
-from backend.psp.swedbankpay import INSTRUMENTS
+from backend.core.errors import DiscountRefused, GiftCardRefused, ShippingUnavailable
+from backend.psp.bambora.connector import METHODS
+from backend.psp.swedbankpay.connector import INSTRUMENTS
 from backend.rules.payment_option import PUSHES
 from backend.sessions.details import all_countries
 from backend.sessions.view import Notice, PageState
-from checkout_ui import addresses, texts
+from checkout_ui import texts
+from checkout_ui.presenters import addresses
 
 
 def fields(text: str) -> set[str]:

@@ -9,8 +9,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from checkout_ui import theme
-from checkout_ui.theme import DARK, EDGE, LIGHT, TEXT, Colour, Scheme, contrast, read, written
+from checkout_ui.presenters import theme
+from checkout_ui.presenters.theme import (
+    DARK,
+    EDGE,
+    LIGHT,
+    TEXT,
+    Colour,
+    Scheme,
+    contrast,
+    read,
+    written,
+)
 
 channel = st.integers(0, 255)
 colours = st.tuples(channel, channel, channel)

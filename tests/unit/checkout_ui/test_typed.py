@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checkout_ui import typed
+from checkout_ui.presenters import typed
 
 
 @pytest.mark.parametrize(

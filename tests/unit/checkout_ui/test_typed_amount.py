@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_ui import formats, texts, typed_amount
+from checkout_ui import texts
+from checkout_ui.presenters import formats, typed_amount
 
 LANGUAGES = st.sampled_from(texts.languages())
 CURRENCIES = st.sampled_from(("NOK", "EUR", "JPY", "KWD"))

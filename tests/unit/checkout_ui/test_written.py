@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from checkout_ui import formats, texts
+from checkout_ui import texts
+from checkout_ui.presenters import formats
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from backend.core.settings import Settings
 from backend.limits import rules
 from backend.limits.rules import RULES, Kept, Rule
-from backend.settings import Settings
 
 HEAD = (
     "| limit | what is counted | for each | at once | given back evenly within | where | past it "

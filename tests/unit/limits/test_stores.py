@@ -11,16 +11,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from backend import context
-from backend.clock import SteppedClock
-from backend.context import Backend
-from backend.errors import TooManyRequests
+from backend.core import context
+from backend.core.clock import SteppedClock
+from backend.core.context import Backend
+from backend.core.errors import TooManyRequests
+from backend.core.settings import Settings
+from backend.demo.supervisor import free_ports
 from backend.limits import limiter as limits
 from backend.limits.rules import SESSIONS, Kept, Rule, overridden
 from backend.limits.stores import Ask, MemoryStore
 from backend.limits.tables import LimitUse
-from backend.settings import Settings
-from backend.supervisor import free_ports
 from tests.support.redis import find_server, running_redis
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

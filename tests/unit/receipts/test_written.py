@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import phrases
+from backend.core import phrases
 from backend.psp.registry import CREDENTIALS
 from backend.receipts import mail, texts
 from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.rules.lines import (
+from backend.rules.items import (
     ItemRefused,
     Moved,
     Taken,

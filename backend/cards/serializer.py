@@ -1,0 +1,142 @@
+"""Cards and wallet transactions in Dintero's shape.
+
+Source: `reference/dintero-api.md#43-card-object`, `#45-info-and-transactions`. Where it says NC:
+`amount_pending` is what payments and pending drawdowns hold, `amount_reserved` is 0;
+`status` is `inactive`, `unused`, `partially_used`, `used`, `expired` or `deleted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from backend.cards.barcodes import barcode_128
+from backend.cards.tables import NO_CURRENCY, Card, CardToken, WalletTransaction
+from backend.core.clock import iso
+
+
+def card_status(card: Card, now: datetime) -> str:
+    if card.deleted_at is not None:
+        return "deleted"
+    if not card.active:
+        return "inactive"
+    if card.expires_at is not None and card.expires_at <= now:
+        return "expired"
+    if card.drawn == 0 and card.held == 0:
+        return "unused"
+    return "used" if card.available + card.held == 0 else "partially_used"
+
+
+_ONCE = ("card_token",)
+"""In the answer to a new card alone."""
+
+
+def card_shape(
+    card: Card, now: datetime, tokens: Sequence[CardToken],
+    pin_attempts: dict[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Without number and PIN, which are given once, when the card is made. `tokens`: its number
+    and the temporary ones, see `cards.tokens.tokens_of`. `pin_attempts` is for the merchant alone,
+    see `cards.pin_lock.attempts_of`.
+
+    A request's unknown fields are given back, but for names of ours, also where we say nothing.
+    """
+    own = _own(card, now, tokens) | {"pin_attempts": pin_attempts}
+    extra = {k: v for k, v in card.extra.items() if k not in own and k not in _ONCE}
+    return extra | _said(own)
+
+
+def customer_card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+    """The card as its owner sees it: nothing of what the merchant notes beside it."""
+    hidden = ("metadata", "originated_by", "created_by")
+    shape = _said(_own(card, now, tokens))
+    return {key: value for key, value in shape.items() if key not in hidden}
+
+
+def _said(own: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in own.items() if value is not None}
+
+
+def _own(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+    """All that we say of a card; None where we have nothing to say."""
+    return {
+        "id": card.id,
+        "card_id": card.card_id,
+        "type": card.type,
+        "status": card_status(card, now),
+        "amount": card.initial_amount,
+        "amount_balance": card.available + card.held,
+        "amount_available": card.available,
+        "amount_funds": card.funds,
+        "amount_drawdown": card.drawn,
+        "amount_pending": card.held,
+        "amount_reserved": 0,
+        "tokens": [_token(token) for token in tokens],
+        "metadata": card.metadata_,
+        "created_at": iso(card.created_at),
+        "created_by": card.created_by,
+        "currency": None if card.currency == NO_CURRENCY else card.currency,
+        "customer_id": card.customer_id,
+        "name": card.name,
+        "originated_by": card.originated_by,
+        "active_from": iso(card.active_from) if card.active_from else None,
+        "expires_at": iso(card.expires_at) if card.expires_at else None,
+        "pin": {"format": card.pin_format} if card.pin_format else None,
+        "pin_attempts": None,
+        "replaces": card.replaces,
+        "replaced_by": card.replaced_by,
+    }
+
+
+def _token(token: CardToken) -> dict[str, Any]:
+    shape: dict[str, Any] = {"masked_code": token.mask, "format": token.format}
+    if token.expires_at is not None:
+        shape["expires_at"] = iso(token.expires_at)
+    if token.single_use:
+        shape["expires_after_transaction"] = True
+    return shape
+
+
+def token_shape(token: CardToken, value: str) -> dict[str, Any]:
+    """A temporary token as it is given to the merchant."""
+    return {
+        "id": token.id,
+        "ref_id": token.ref_id,
+        "expires_in": token.expires_in,
+        "expires_at": iso(token.expires_at) if token.expires_at else None,
+        "expires_after_transaction": token.single_use,
+        "format": token.format,
+        "metadata": token.metadata_,
+        "created_at": iso(token.created_at),
+        "created_by": token.created_by,
+        "token": secret_shape(value, token.format),
+    }
+
+
+def secret_shape(value: str, form: dict[str, Any]) -> dict[str, str]:
+    """A number, token or PIN, with its bar code where the format asks for one."""
+    shape = {"value": value}
+    if form.get("barcode"):
+        shape["barcode_128"] = barcode_128(value)
+    return shape
+
+
+def wallet_transaction_shape(made: WalletTransaction, card: Card) -> dict[str, Any]:
+    shape: dict[str, Any] = {
+        "id": made.id,
+        "ref_id": made.ref_id,
+        "card_id": card.card_id,
+        "type": made.type,
+        "pending": made.pending,
+        "amount": made.amount,
+        "currency": made.currency,
+        "metadata": made.metadata_,
+        "created_at": iso(made.created_at),
+        "created_by": made.created_by,
+    }
+    if made.parent_id is not None:
+        shape["parent_id"] = made.parent_id
+    if made.originated_by is not None:
+        shape["originated_by"] = made.originated_by
+    return shape

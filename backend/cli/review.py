@@ -1,0 +1,100 @@
+"""`gavekort parked`: what waits for a person, and how one of them is ended."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from backend.cli.accounts import refuse, run_with_backend
+from backend.core.clock import iso
+from backend.core.context import Backend
+from backend.core.db import Database
+from backend.core.schema import why_not
+from backend.core.settings import Settings
+from backend.payments.review.manual import WORDS, Parked, Said, list_parked, resolve
+
+_OLDER_THAN = 900
+
+
+def register(commands: Any, database_url: Callable[[Path | None], str]) -> None:
+    """Add the command to the subparsers of `gavekort`. `database_url`: of the demo in a directory,
+    else of the environment; no secret is needed to list."""
+    parked = commands.add_parser(
+        "parked",
+        help="payments and operations that wait for a person; 1 where there are any",
+        description="Without a verb: list them. Payments on hold are listed at once, operations "
+        "whose end is not known after a while: until then they are read again by themselves.",
+    )
+    parked.add_argument("--json", action="store_true", help="one JSON array")
+    parked.add_argument(
+        "--older-than", type=int, default=_OLDER_THAN, metavar="SECONDS",
+        help=f"operations that have been open for so long ({_OLDER_THAN})",
+    )  # fmt: skip
+    parked.add_argument("--data-dir", type=Path, help="of the demo in this directory")
+    parked.set_defaults(run=lambda options: _list_all(database_url(options.data_dir), options))
+    verbs = parked.add_subparsers(metavar="verb")
+    end = verbs.add_parser(
+        "resolve",
+        help="read one at its provider and end it; who and why go into its events",
+        description="The provider is asked first, and where it tells, it decides. --as says what "
+        "an operator found out otherwise, for where it does not tell: done or refused for an "
+        "operation, void for a payment on hold, unknown for a payment nobody can tell of.",
+    )
+    end.add_argument("id", help="as listed, or the transaction's")
+    end.add_argument("--by", required=True, help="who ends it")
+    end.add_argument("--why", required=True, help="what is known of it, and from where")
+    end.add_argument("--as", dest="word", choices=WORDS, help="where the provider does not tell")
+    end.set_defaults(run=lambda options: run_with_backend(_resolve, options))
+
+
+def _list_all(url: str, options: argparse.Namespace) -> int:
+    wrong = why_not(url)
+    if wrong is not None:
+        # Not 1, which says that something waits.
+        return refuse(wrong)
+    found = asyncio.run(_list(url, options.older_than))
+    if options.json:
+        print(json.dumps([{**asdict(one), "since": iso(one.since)} for one in found], indent=2))
+    else:
+        for one in found:
+            print(_line(one))
+        if not found:
+            print("nothing is parked")
+    return 1 if found else 0
+
+
+async def _list(url: str, older_than: int) -> list[Parked]:
+    database = Database(url)
+    try:
+        async with database.reading() as db:
+            return await list_parked(
+                db, datetime.now(UTC), timedelta(seconds=older_than), _payment_lifetime()
+            )
+    finally:
+        await database.close()
+
+
+def _payment_lifetime() -> timedelta:
+    default = Settings.model_fields["payment_lifetime"].default
+    return timedelta(seconds=int(os.environ.get("GAVEKORT_PAYMENT_LIFETIME") or default))
+
+
+def _line(one: Parked) -> str:
+    of = "" if one.id == one.transaction_id else f" of {one.transaction_id}"
+    return (
+        f"{one.id}: {one.kind}{of} ({one.account_id}, order {one.merchant_reference}) "
+        f"since {iso(one.since)}: {one.why}; "
+        f"gift card {one.card_amount}, {one.payment_product_type} {one.psp_amount} {one.currency}"
+    )
+
+
+async def _resolve(ctx: Backend, options: argparse.Namespace) -> list[str]:
+    said = Said(options.by, options.why)
+    return [await resolve(ctx, options.id, said, options.word)]

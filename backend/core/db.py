@@ -1,0 +1,270 @@
+"""The database: engine, units of work, migrations.
+
+SQLite (WAL, `synchronous=FULL`) or PostgreSQL. A unit of work is one transaction, committed once
+at its edge. Writers on SQLite begin IMMEDIATE, so that two of them wait for each other at the
+start and never fail in the middle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import JSON, Dialect, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection, ExceptionContext, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.types import DateTime, TypeDecorator
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core.paths import BACKEND
+
+SQLITE_BUSY_SECONDS = 30
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in, aware UTC out, on databases that forget the zone too."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive date-time is never stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+JsonColumn = JSON().with_variant(JSONB(), "postgresql")
+
+
+def async_url(url: str) -> str:
+    parsed = make_url(url)
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+    name = parsed.drivername.split("+")[0]
+    if name not in drivers:
+        raise ValueError(f"not a database we run on: {name}")
+    return parsed.set(drivername=drivers[name]).render_as_string(hide_password=False)
+
+
+def sync_url(url: str) -> str:
+    return async_url(url).replace("sqlite+aiosqlite", "sqlite")
+
+
+class JoinedWork:
+    """The units of work of one request as one: see `Database.joined`."""
+
+    def __init__(
+        self,
+        own: Callable[[], AbstractAsyncContextManager[AsyncSession]],
+        first: Callable[[AsyncSession], Awaitable[None]],
+    ) -> None:
+        self._own = own
+        self._first = first
+        self._open = AsyncExitStack()
+        self.session: AsyncSession | None = None
+        self.lasting = False
+        """Something of it has taken effect; later units of work stand alone."""
+
+    @asynccontextmanager
+    async def part(self, *, lasting: bool) -> AsyncIterator[AsyncSession]:
+        try:
+            if self.session is None:
+                self.session = await self._open.enter_async_context(self._own())
+                await self._first(self.session)
+            yield self.session
+            await self.session.flush()
+        except BaseException:
+            await self.undo()
+            raise
+        if lasting:
+            await self.commit()
+            self.lasting = True
+
+    async def commit(self) -> None:
+        self.session = None
+        await self._open.aclose()
+
+    async def undo(self) -> None:
+        """Nothing written since the last commit took effect; a later unit of work begins anew."""
+        self.session = None
+        await self._open.__aexit__(*sys.exc_info())
+        self._open = AsyncExitStack()
+
+
+_joined: ContextVar[JoinedWork | None] = ContextVar("joined_work", default=None)
+
+
+class Database:
+    """One engine of one process. `unit_of_work()` writes, `reading()` only reads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = make_url(url).drivername.startswith("sqlite")
+        self.engine = _create_engine(url, self.is_sqlite)
+        # Writers of this process queue here, in order, instead of polling SQLite's lock.
+        self._writers: asyncio.Lock | None = asyncio.Lock() if self.is_sqlite else None
+        self._writing = self.engine.execution_options(gavekort_begin="IMMEDIATE")
+
+    @asynccontextmanager
+    async def unit_of_work(
+        self, *, lasting: bool = False, apart: bool = False
+    ) -> AsyncIterator[AsyncSession]:
+        """Everything inside takes effect at its end, or nothing does. Not to be nested.
+
+        Within `joined` it takes effect with the whole: unless it is `lasting`, because an outside
+        call follows that must find it written; or `apart`, because it has to stay where the rest
+        fails (a counted try, a provider's answer). `apart` comes before the others.
+        """
+        work = _joined.get()
+        if work is None or work.lasting or apart:
+            if work is not None and work.session is not None:
+                raise RuntimeError("a unit of work that stands apart comes first")
+            async with self._own() as session:
+                yield session
+            return
+        async with work.part(lasting=lasting) as session:
+            yield session
+
+    @asynccontextmanager
+    async def joined(
+        self, first: Callable[[AsyncSession], Awaitable[None]]
+    ) -> AsyncIterator[JoinedWork]:
+        """Every unit of work of this task until the end is one; `first` is written before them,
+        once there is any. An exception undoes them all, but for what was lasting before."""
+        work = JoinedWork(self._own, first)
+        token = _joined.set(work)
+        try:
+            yield work
+        except BaseException:
+            await work.undo()
+            raise
+        else:
+            await work.commit()
+        finally:
+            _joined.reset(token)
+
+    @asynccontextmanager
+    async def _own(self) -> AsyncIterator[AsyncSession]:
+        if self._writers is None:
+            async with self._session(self._writing) as session:
+                yield session
+            return
+        async with self._writers, self._session(self._writing) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        work = _joined.get()
+        if work is not None and work.session is not None:
+            # What this request wrote is not to be seen from outside yet, but it must see it.
+            yield work.session
+            return
+        async with AsyncSession(self.engine, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
+    # What is written is a payer's, and an error with its statement's values ends in a log.
+    hidden: dict[str, Any] = {"hide_parameters": True}
+    if not is_sqlite:
+        engine = create_async_engine(async_url(url), pool_size=10, max_overflow=20, **hidden)
+        event.listen(engine.sync_engine, "handle_error", _without_values)
+        return engine
+    make_private_file(url)
+    waits = {"timeout": SQLITE_BUSY_SECONDS}
+    engine = create_async_engine(
+        async_url(url), connect_args=waits, pool_size=8, max_overflow=8, **hidden
+    )
+    event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
+    event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
+    return engine
+
+
+def _without_values(context: ExceptionContext) -> None:
+    """PostgreSQL's first line says what is wrong; those after it quote the row."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
+
+
+def _on_sqlite_connect(dbapi_connection: Any, _record: Any) -> None:
+    # The driver's own BEGIN would come at the first write, too late for IMMEDIATE.
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    # Without recursive triggers, INSERT OR REPLACE would delete an append-only row unseen.
+    for pragma in (
+        "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON",
+    ):  # fmt: skip
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("gavekort_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def migrate(url: str) -> None:
+    """Bring the database to the newest schema (Alembic). Blocking; safe to run again."""
+    if make_url(url).drivername.startswith("sqlite"):
+        make_private_file(url)
+    command.upgrade(alembic_config(url), "head")
+
+
+def make_private_file(url: str) -> None:
+    """Create a SQLite database's file and folders where they are absent, for our user alone.
+
+    A file that others can read is closed to them, since it holds payers' data. A folder that was
+    there before keeps its mode, because it may hold other things. SQLite gives the files that it
+    puts beside the database (`-wal`, `-shm`) the mode of the database.
+    """
+    name = make_url(url).database
+    if not name or name == ":memory:":
+        return
+    path = Path(name)
+    absent = [folder for folder in path.parents if not folder.exists()]
+    for folder in reversed(absent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return  # SQLite itself says what is wrong, or the file is for reading only.
+    try:
+        for opened in (path, *(Path(f"{path}{ending}") for ending in ("-wal", "-shm"))):
+            if opened.exists() and opened.stat().st_mode & 0o077:
+                opened.chmod(0o600)
+    except PermissionError:
+        pass  # The file is another user's, who decides about its mode.
+    finally:
+        os.close(descriptor)
+
+
+def alembic_config(url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(BACKEND / "migrations"))
+    config.set_main_option("sqlalchemy.url", sync_url(url).replace("%", "%%"))
+    return config

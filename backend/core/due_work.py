@@ -1,0 +1,163 @@
+"""What the worker's loops have in common: many rows are due, and any number of processes may come
+to them at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, inspect, not_
+from sqlalchemy import select as select_rows
+from sqlalchemy.orm import Mapped
+from sqlmodel import SQLModel, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core.db import Database
+
+FORGOTTEN_AT_ONCE = 500
+LOOKED_AT = 200
+"""Rows that one look takes into account."""
+Columns = tuple[Mapped[str], Mapped[str], Mapped[str], Mapped[datetime]]
+"""Key, tenant, addressee, and when it is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A row that is due. `tenant` is the account that it is for, `addressee` the server that is
+    asked."""
+
+    key: str
+    tenant: str
+    addressee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much one loop of one process may have under way: in all, for each tenant, and for each
+    addressee of a tenant. So a slow or silent server leaves room for the others."""
+
+    most: int
+    tenant: int
+    addressee: int
+
+
+class UnderWay:
+    """The work that one loop has under way. No piece waits for a slower one."""
+
+    def __init__(self, share: Share, log: logging.Logger) -> None:
+        self.share, self._log = share, log
+        self._tasks: dict[asyncio.Task[None], Due] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def free(self) -> int:
+        return self.share.most - len(self._tasks)
+
+    async def choose(self, db: AsyncSession, due: Select[Any], columns: Columns) -> dict[str, Due]:
+        """Choose from `due` as many as there is room for: first one of every tenant, then a second
+        one of each, and so on, the longest due first. Return them by their keys; nothing is
+        locked."""
+        connection = await db.connection()
+        rows = await connection.execute(self._in_turns(due, columns))
+        return self._with_room([Due(*row) for row in rows])
+
+    def _in_turns(self, due: Select[Any], columns: Columns) -> Select[Any]:
+        tenants = Counter(one.tenant for one in self._tasks.values())
+        pairs = Counter((one.tenant, one.addressee) for one in self._tasks.values())
+        full = [tenant for tenant, count in tenants.items() if count >= self.share.tenant]
+        busy = [pair for pair, count in pairs.items() if count >= self.share.addressee]
+        # We never begin again what we are working on ourselves, even if its claim has run out.
+        ours = [one.key for one in self._tasks.values()]
+        key, tenant, addressee, moment = columns
+        open_to = due.with_only_columns(
+            key.label("key"), tenant.label("tenant"), addressee.label("addressee"),
+            moment.label("moment"),
+            func.row_number().over(partition_by=(tenant, addressee), order_by=(moment, key))
+            .label("place"),
+        ).where(tenant.not_in(full), key.not_in(ours))  # fmt: skip
+        for one, other in busy:
+            open_to = open_to.where(not_(and_(tenant == one, addressee == other)))
+        placed = open_to.subquery()
+        turn = func.row_number().over(
+            partition_by=placed.c.tenant,
+            order_by=(placed.c.place, placed.c.moment, placed.c.key),
+        )
+        few = placed.c.place <= self.share.addressee
+        turns = select_rows(placed, turn.label("turn")).where(few).subquery()
+        return (
+            select_rows(turns.c.key, turns.c.tenant, turns.c.addressee)
+            .where(turns.c.turn <= self.share.tenant)
+            .order_by(turns.c.turn, turns.c.moment, turns.c.key)
+            .limit(LOOKED_AT)
+        )
+
+    def _with_room(self, due: Sequence[Due]) -> dict[str, Due]:
+        tenants = Counter(one.tenant for one in self._tasks.values())
+        pairs = Counter((one.tenant, one.addressee) for one in self._tasks.values())
+        chosen: dict[str, Due] = {}
+        for one in due:
+            pair = (one.tenant, one.addressee)
+            room = tenants[one.tenant] < self.share.tenant and pairs[pair] < self.share.addressee
+            if room and len(chosen) < self.free:
+                tenants[one.tenant] += 1
+                pairs[pair] += 1
+                chosen[one.key] = one
+        return chosen
+
+    def start(self, due: Due, work: Coroutine[Any, Any, None], called: str) -> None:
+        """Begin a piece of work. If it fails, it is logged under the name `called`, and it is due
+        again after its claim."""
+        task = asyncio.create_task(self._guarded(work, called))
+        self._tasks[task] = due
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None], called: str) -> None:
+        try:
+            await work
+        except Exception as error:
+            self._log.error("%s", called, exc_info=error)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until a piece has ended, or so many seconds; return at once, and False, where
+        nothing is under way."""
+        tasks = list(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return bool(tasks)
+
+    def cancel(self) -> None:
+        """Give up everything that is under way. It is due again after its claim."""
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def finish(self) -> None:
+        """Wait for all that is under way; where that is cancelled, cancel it too."""
+        tasks = list(self._tasks)
+        try:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
+            self.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+
+async def forget(db: Database, table: type[SQLModel], over: ColumnElement[bool]) -> int:
+    """Delete the rows of which `over` holds, one batch; how many."""
+    (key,) = inspect(table).primary_key
+    due = select(key).where(over)
+    # A look without a lock first: most of the time nothing is due.
+    async with db.reading() as reading:
+        if (await reading.exec(due.limit(1))).first() is None:
+            return 0
+    async with db.unit_of_work() as work:
+        locked = due.limit(FORGOTTEN_AT_ONCE).with_for_update(skip_locked=True)
+        keys = list(await work.exec(locked))
+        await work.exec(delete(table).where(key.in_(keys)))
+        return len(keys)

@@ -1,0 +1,169 @@
+"""Payers who wanted to be remembered: what is kept of them, and how they are recognised.
+
+Kept only when the payer says so, per account, encrypted, and for a while. The browser is given a
+signed cookie that names what was kept and says nothing of it; it lets its payer ask for a code by
+SMS (`backend.customers.sms_verification`), and nothing else. Source:
+`reference/dintero-api.md#28-pay`, `#8-the-payers-view`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import phonenumbers
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core import due_work
+from backend.core.context import Backend
+from backend.core.ids import new_uuid
+from backend.customers.tables import ConfirmationCode, ReturningCustomer
+from backend.sessions.load import get_session, lock_session
+from backend.sessions.phones import payer_phone
+from backend.sessions.publish import phone_number
+from backend.sessions.tables import CheckoutSession
+
+_KEPT = ("shipping_address", "billing_address")
+
+
+def cookie_name(account_id: str) -> str:
+    return f"gavekort_customer_{account_id}"
+
+
+async def account_of(ctx: Backend, session_id: str) -> str:
+    async with ctx.db.reading() as db:
+        return (await get_session(db, session_id)).account_id
+
+
+def cookie_value(ctx: Backend, customer: ReturningCustomer) -> str:
+    until = int(customer.expires_at.timestamp())
+    return ctx.vault.sign(f"{customer.account_id}.{customer.id}.{until}")
+
+
+def _named(ctx: Backend, account_id: str, cookie: str | None) -> str | None:
+    """The customer's id in a cookie of ours for this account; None for any other."""
+    if not cookie or len(cookie) > 512 or not cookie.isascii():
+        return None
+    parts = (ctx.vault.signed(cookie) or "").split(".")
+    if len(parts) != 3 or parts[0] != account_id:
+        return None
+    return parts[1] if int(parts[2]) > ctx.clock.now().timestamp() else None
+
+
+async def customer_of(
+    ctx: Backend, db: AsyncSession, account_id: str, cookie: str | None
+) -> ReturningCustomer | None:
+    """Whom the cookie names, while they are remembered."""
+    named = _named(ctx, account_id, cookie)
+    customer = await db.get(ReturningCustomer, named) if named else None
+    known = customer is not None and customer.account_id == account_id
+    return customer if known and not is_over(ctx, customer) else None
+
+
+def is_over(ctx: Backend, customer: ReturningCustomer | None) -> bool:
+    return customer is None or customer.expires_at <= ctx.clock.now()
+
+
+def e164(number: phonenumbers.PhoneNumber | None) -> str | None:
+    if number is None or not phonenumbers.is_valid_number(number):
+        return None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the page may offer. `possible`: to remember the payer, which needs codes by SMS.
+    `masked`: the number a code would go to, its last two digits alone; empty where there is none.
+    `recognised`: this browser was here before."""
+
+    possible: bool = False
+    masked: str = ""
+    recognised: bool = False
+
+
+async def offer(ctx: Backend, session_id: str, cookie: str | None) -> Offer:
+    """By the cookie, else the number that the session has. Not whether that one is known."""
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+        if not session.express or ctx.settings.sms_url is None:
+            return Offer()
+        customer = await customer_of(ctx, db, session.account_id, cookie)
+        if customer is not None:
+            number = str(ctx.vault.unseal(customer.sealed)["phone_number"])
+            return Offer(True, payer_phone(number), True)
+        known = e164(phone_number(session))
+        return Offer(True, payer_phone(known) if known else "")
+
+
+async def remember(ctx: Backend, session_id: str, cookie: str | None) -> ReturningCustomer | None:
+    """Keep this session's contact details and addresses: the payer has asked for it. None where
+    there is nothing to keep.
+
+    What a confirmed phone number is known with changes only in a session in which a code was
+    confirmed: else anybody could have goods sent elsewhere by leaving an address for it.
+    """
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, session_id)
+        number = e164(phone_number(session))
+        if not session.express or not session.details_done or number is None:
+            return None
+        phone = ctx.vault.phone_hash(session.account_id, number)
+        customer = await _own(ctx, db, session, phone, cookie)
+        if customer is None:
+            customer = ReturningCustomer(
+                id=new_uuid(), account_id=session.account_id, phone_hash=phone, sealed="",
+                session_id=session.id, created_at=now, updated_at=now, expires_at=now,
+            )  # fmt: skip
+        customer.sealed = ctx.vault.seal(_details(session, number))
+        customer.session_id = session.id
+        customer.updated_at = now
+        customer.expires_at = now + timedelta(seconds=ctx.settings.remember_lifetime)
+        db.add(customer)
+        return customer
+
+
+async def _own(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, phone: str, cookie: str | None
+) -> ReturningCustomer | None:
+    """What may be written over: confirmed in this session; or this browser's, never confirmed."""
+    code = await db.get(ConfirmationCode, session.id)
+    if code is not None and code.used_at is not None and code.customer_id is not None:
+        customer = await db.get(ReturningCustomer, code.customer_id, with_for_update=True)
+        if customer is not None and customer.phone_hash == phone:
+            return customer
+    customer = await customer_of(ctx, db, session.account_id, cookie)
+    own = customer is not None and customer.phone_hash == phone and not customer.confirmed
+    return customer if own else None
+
+
+def _details(session: CheckoutSession, number: str) -> dict[str, Any]:
+    order = session.body["order"]
+    email = (session.body.get("customer") or {}).get("email")
+    kept = {name: order[name] for name in _KEPT if order.get(name)}
+    return {"email": email, "phone_number": number, **kept}
+
+
+async def remembered_in(ctx: Backend, session_id: str) -> ReturningCustomer | None:
+    """Whom this session has remembered."""
+    async with ctx.db.reading() as db:
+        query = select(ReturningCustomer).where(ReturningCustomer.session_id == session_id)
+        customer = (await db.exec(query.order_by(col(ReturningCustomer.updated_at).desc()))).first()
+    return None if is_over(ctx, customer) else customer
+
+
+async def forget(ctx: Backend, session_id: str, cookie: str | None) -> None:
+    """Delete what this browser's cookie names."""
+    async with ctx.db.unit_of_work() as db:
+        session = await get_session(db, session_id)
+        customer = await customer_of(ctx, db, session.account_id, cookie)
+        if customer is not None:
+            await db.delete(customer)
+
+
+async def forget_expired(ctx: Backend) -> int:
+    """Delete whom we remembered long enough, one batch; how many."""
+    over = col(ReturningCustomer.expires_at) <= ctx.clock.now()
+    return await due_work.forget(ctx.db, ReturningCustomer, over)

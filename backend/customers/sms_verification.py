@@ -1,0 +1,270 @@
+"""A code by SMS, by which a payer who comes back shows that the remembered details are theirs.
+
+Known and unknown numbers get one answer, in one duration, and leave the session as it was; to an
+unknown one no message goes. Codes are six digits, single-use, and good for minutes; sends and tries
+have budgets per session, phone number and source, counted before anything is looked up. A right
+code fills in e-mail, phone and addresses of that session, and nothing else. The message holds no
+link: one that is pressed unread would fill in a stranger's session.
+
+Source: `reference/dintero-api.md#21-endpoints` (`publish/scc`), `#210` (the event).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import hmac
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import phonenumbers
+from sqlmodel import col, delete, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards import budgets
+from backend.core import phrases
+from backend.core.context import Backend
+from backend.core.errors import (
+    CodeNotSent,
+    CodeRefused,
+    SessionChanged,
+    TooManyCodes,
+    TooManyRequests,
+)
+from backend.customers.returning import customer_of, e164, is_over
+from backend.customers.tables import ConfirmationCode, ReturningCustomer
+from backend.limits import limiter as limits
+from backend.limits import rules
+from backend.limits.messages import spend_sms
+from backend.limits.source import networks_of
+from backend.outbox.enqueue import Message, enqueue
+from backend.sessions.details import Details, address_from
+from backend.sessions.events import touch
+from backend.sessions.load import check_not_locked, check_open, get_session, lock_for_payer
+from backend.sessions.merchant import merchant_of
+from backend.sessions.phones import gets_messages, read_phone, sms_to
+from backend.sessions.publish import CODE_EVENT, MAX_NAME, phone_number, spoken
+from backend.sessions.tables import CheckoutSession
+
+DIGITS = 6
+LONGEST_CODE = 32
+SLOWEST = 0.3
+"""Seconds that every answer takes, whatever is known."""
+
+
+async def send_code(
+    ctx: Backend, session_id: str, number: str | None, cookie: str | None, source: str
+) -> bool:
+    """Send a code to `number`, else to whom the cookie names, else to the session's number; whether
+    one was asked for in this session before. CodeNotSent where there is no number, no gateway, or
+    too many were asked for.
+    """
+    ends = asyncio.get_running_loop().time() + SLOWEST
+    try:
+        return await _send(ctx, session_id, number, cookie, source)
+    finally:
+        await asyncio.sleep(max(0.0, ends - asyncio.get_running_loop().time()))
+
+
+async def _send(
+    ctx: Backend, session_id: str, number: str | None, cookie: str | None, source: str
+) -> bool:
+    now = ctx.clock.now()
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+        check_open(session, now, None)
+        check_not_locked(ctx, session, now)
+        if not session.express or ctx.settings.sms_url is None:
+            raise CodeNotSent("not_offered", "no codes are sent in this session")
+        to = await _number(ctx, db, session, number, cookie)
+        account_id = session.account_id
+        if to is not None and not await gets_messages(ctx, db, session, to):
+            to = None
+    if to is None:
+        raise CodeNotSent("no_number", "there is no phone number that a code can be sent to")
+    await limits.spend_source(ctx, rules.SMS_SOURCE, source)
+    phone = ctx.vault.phone_hash(account_id, to)
+    if not await _count(ctx, "send", session_id, phone, source, now):
+        raise TooManyCodes(ctx.settings.scc_window)
+    code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_for_payer(ctx, db, session_id, now)
+        if await _number(ctx, db, session, number, cookie) != to:
+            # The budgets were counted for the number that the session had before.
+            raise SessionChanged("the phone number has changed in the meantime")
+        customer = await _known(ctx, db, account_id, phone, cookie)
+        again = await db.get(ConfirmationCode, session_id)
+        if again is not None:
+            await db.delete(again)
+            await db.flush()
+        until = now + timedelta(seconds=ctx.settings.scc_lifetime)
+        db.add(
+            ConfirmationCode(
+                session_id=session_id, phone_hash=phone,
+                customer_id=customer.id if customer else None,
+                code_hash=ctx.vault.code_hash(session_id, code), created_at=now, expires_at=until,
+            )
+        )  # fmt: skip
+        if customer is not None:
+            # Too many to this phone: none is sent, and the answer says no more than ever.
+            with contextlib.suppress(TooManyRequests):
+                await spend_sms(ctx, db, sms_to(session, to))
+                await _enqueue(ctx, db, session, to, code, now, until)
+    return again is not None
+
+
+async def _number(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, given: str | None, cookie: str | None
+) -> str | None:
+    if given:
+        return read_phone(given, session.currency)
+    customer = await customer_of(ctx, db, session.account_id, cookie)
+    if customer is not None:
+        return str(ctx.vault.unseal(customer.sealed)["phone_number"])
+    return e164(phone_number(session))
+
+
+async def _known(
+    ctx: Backend, db: AsyncSession, account_id: str, phone: str, cookie: str | None
+) -> ReturningCustomer | None:
+    """This browser's, else the one that the phone number has confirmed."""
+    own = await customer_of(ctx, db, account_id, cookie)
+    query = select(ReturningCustomer).where(
+        ReturningCustomer.account_id == account_id,
+        ReturningCustomer.phone_hash == phone,
+        col(ReturningCustomer.confirmed).is_(True),
+    )
+    confirmed = (await db.exec(query)).one_or_none()
+    if own is not None and own.phone_hash == phone:
+        return own
+    return None if is_over(ctx, confirmed) else confirmed
+
+
+async def _enqueue(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, to: str, code: str, now: datetime,
+    until: datetime,
+) -> None:  # fmt: skip
+    merchant = await merchant_of(db, session)
+    text = phrases.say(
+        spoken(session, phonenumbers.parse(to)), "code", code=code,
+        merchant=" ".join(str(merchant["name"]).split())[:MAX_NAME],
+        minutes=str(ctx.settings.scc_lifetime // 60 or 1),
+    )  # fmt: skip
+    message = Message(
+        account_id=session.account_id, subject=session.id, method="POST", url=f"sms:{to}",
+        body={"to": to, "sealed": ctx.vault.seal({"text": text})}, kind="sms", event=CODE_EVENT,
+        session_id=session.id, session_event=CODE_EVENT, useless_after=until,
+    )  # fmt: skip
+    enqueue(db, message, now, now)
+
+
+async def _count(
+    ctx: Backend, verb: str, session_id: str, phone: str, source: str, now: datetime
+) -> bool:
+    """Count one send or try; whether it is within every budget."""
+    settings, network = ctx.settings, networks_of(source)[0]
+    sends = verb == "send"
+    limits = {
+        f"scc-{verb}:session:{session_id}": settings.scc_sends_per_session
+        if sends else settings.scc_tries_per_session,
+        f"scc-{verb}:phone:{phone}": settings.scc_sends_per_phone
+        if sends else settings.scc_tries_per_phone,
+        f"scc-{verb}:source:{ctx.vault.source_hash(network)}": settings.scc_sends_per_source
+        if sends else settings.scc_tries_per_source,
+    }  # fmt: skip
+    window = timedelta(seconds=settings.scc_window)
+    # Apart: what is counted stays counted where the request comes to nothing.
+    async with ctx.db.unit_of_work(apart=True) as db:
+        counted = [
+            await budgets.count(db, scope, limit, now, window) for scope, limit in limits.items()
+        ]
+    return all(counted)
+
+
+async def confirm_code(ctx: Backend, session_id: str, code: str, source: str) -> Details:
+    """Fill in what is remembered, by its code; the details, not yet checked against what this
+    session allows. CodeRefused."""
+    ends = asyncio.get_running_loop().time() + SLOWEST
+    try:
+        return await _confirm(ctx, session_id, code, source)
+    finally:
+        await asyncio.sleep(max(0.0, ends - asyncio.get_running_loop().time()))
+
+
+async def _confirm(ctx: Backend, session_id: str, code: str, source: str) -> Details:
+    now = ctx.clock.now()
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+        check_open(session, now, None)
+        check_not_locked(ctx, session, now)
+        asked = await db.get(ConfirmationCode, session_id)
+        phone = asked.phone_hash if asked else "none"
+    within = await _count(ctx, "try", session_id, phone, source, now)
+    typed = "".join(code.split())[:LONGEST_CODE]
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_for_payer(ctx, db, session_id, now)
+        kept = await db.get(ConfirmationCode, session_id, populate_existing=True)
+        customer = await _of_code(ctx, db, kept, typed, now) if within else None
+        if kept is None or customer is None:
+            raise CodeRefused("this code is not right, or not good any more")
+        kept.used_at = now
+        await _confirmed(db, customer)
+        known = ctx.vault.unseal(customer.sealed)
+        filled = _filled(session.body, known)
+        if filled["order"].get("shipping_address") != session.body["order"].get("shipping_address"):
+            # What the shop has told of another address does not hold for this one.
+            session.details_done = False
+        session.body = filled
+        touch(session, now)
+    return details_of(known)
+
+
+async def _of_code(
+    ctx: Backend, db: AsyncSession, kept: ConfirmationCode | None, typed: str, now: datetime
+) -> ReturningCustomer | None:
+    if kept is None or kept.used_at is not None or kept.expires_at <= now:
+        return None
+    right = hmac.compare_digest(kept.code_hash, ctx.vault.code_hash(kept.session_id, typed))
+    if not right or kept.customer_id is None:
+        return None
+    customer = await db.get(ReturningCustomer, kept.customer_id, with_for_update=True)
+    return None if is_over(ctx, customer) else customer
+
+
+async def _confirmed(db: AsyncSession, customer: ReturningCustomer) -> None:
+    """This is what its phone number is known with now; what it was known with before goes."""
+    if customer.confirmed:
+        return
+    before = delete(ReturningCustomer).where(
+        col(ReturningCustomer.account_id) == customer.account_id,
+        col(ReturningCustomer.phone_hash) == customer.phone_hash,
+        col(ReturningCustomer.confirmed).is_(True),
+    )
+    await db.exec(before)
+    customer.confirmed = True
+
+
+def _filled(body: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """A session's body with the remembered contact details and addresses."""
+    filled = copy.deepcopy(dict(body))
+    contact = {key: known[key] for key in ("email", "phone_number") if known.get(key)}
+    filled["customer"] = {**(filled.get("customer") or {}), **contact}
+    for name in ("shipping_address", "billing_address"):
+        if known.get(name):
+            filled["order"][name] = known[name]
+    return filled
+
+
+def details_of(known: Mapping[str, Any]) -> Details:
+    shipping, billing = known.get("shipping_address") or {}, known.get("billing_address")
+    return Details(
+        email=str(known.get("email") or ""),
+        phone_number=str(known.get("phone_number") or ""),
+        shipping=address_from(shipping),
+        billing=address_from(billing) if billing else None,
+        shipping_more=shipping,
+        billing_more=billing or {},
+    )

@@ -1,0 +1,216 @@
+"""What the demo needs in the database: a merchant, its API client, a profile, gift cards to try.
+
+Client secret, numbers and PINs can be read from nowhere later, so they stand in `DIR/seed.json`
+(mode 0600). A second run keeps all that still is what the file says, and makes anew what is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from backend.accounts.clients import SCOPES, authenticate, create_account, create_client
+from backend.accounts.profiles import ProfileSetup, save_profile
+from backend.cards.formats import Format
+from backend.cards.issue import CardOrder, issue_card
+from backend.cards.lookup import get_by_number
+from backend.core import context
+from backend.core.context import Backend
+from backend.core.errors import Conflict, NotFound, Unauthorized
+from backend.core.settings import Settings
+from backend.demo.providers import WALLETS, configuration
+
+ACCOUNT_ID = "T12345678"
+PROFILE_ID = "default"
+OPTION = "dintero_psp.creditcard"
+"""The payment option that the sandbox acquirer stands behind."""
+MERCHANT_NAME = "Fjord & Form"
+_CREATED_BY = "gavekort demo"
+_ALWAYS = {"type": "payment_product_type", "enabled": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The demo's credentials at the card acquirer."""
+
+    base_url: str
+    secret_key: str
+    webhook_secret: str
+
+
+@dataclass(slots=True)
+class Seed:
+    """What `seed.json` holds. A gift card is `{card_id, number, pin, amount, currency, note}`,
+    `amount` being what it was issued with, in minor units."""
+
+    client_id: str = ""
+    client_secret: str = ""
+    gateway_key: str = ""
+    webhook_id: str = ""
+    webhook_url: str = ""
+    webhook_secret: str = ""
+    acquirer_secrets: dict[str, str] = field(default_factory=dict)
+    gift_cards: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    card_id: str
+    amount: int
+    currency: str
+    note: str
+    starts_in: timedelta | None = None
+    ends_in: timedelta | None = None
+
+
+_WANTED = (
+    _Wanted("demo-100", 10000, "NOK", "pays a part of most orders"),
+    _Wanted("demo-1000", 100000, "NOK", "pays most orders whole"),
+    _Wanted("demo-empty", 0, "NOK", "empty"),
+    _Wanted("demo-expired", 50000, "NOK", "expired", ends_in=timedelta(days=-1)),
+    _Wanted("demo-later", 50000, "NOK", "not active yet", starts_in=timedelta(days=3650)),
+    _Wanted("demo-sek", 50000, "SEK", "in Swedish kronor"),
+)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file only we can read, all of it or nothing: it appears by renaming."""
+    temporary = path.with_name(path.name + ".new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def load_seed(path: Path) -> Seed:
+    try:
+        return Seed(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Seed(gateway_key=f"sk_test_{secrets.token_hex(24)}")
+
+
+def save_seed(path: Path, seed: Seed) -> None:
+    write_private(path, json.dumps(asdict(seed), indent=2, ensure_ascii=False) + "\n")
+
+
+async def sow(settings: Settings, seed: Seed, gateway: Gateway, others: Mapping[str, Any],
+              shop_url: str, keep: Callable[[Seed], None], *,
+              wallets: Mapping[str, Any] | None = None) -> None:  # fmt: skip
+    """Bring the database to what the demo needs. `others`: credentials by option, beside the card
+    acquirer's; `wallets`: of the profile without gift cards. `keep` is called whenever `seed` has
+    learnt something that cannot be read again."""
+    ctx = context.create(settings)
+    try:
+        await create_account(ctx, ACCOUNT_ID, MERCHANT_NAME)
+        if not await _client_works(ctx, seed):
+            # One client for everything keeps the demo short. A shop of one's own had better ask
+            # for two: the one that sells needs no right to issue cards.
+            made = await create_client(ctx, ACCOUNT_ID, SCOPES)
+            seed.client_id, seed.client_secret = made.client_id, made.client_secret
+            keep(seed)
+        await save_profile(ctx, _profile(gateway, others, shop_url))
+        await save_profile(ctx, _wallets_profile(gateway, wallets or {}, shop_url))
+        for wanted in _WANTED:
+            if not await _card_works(ctx, seed, wanted):
+                seed.gift_cards.append(await _issue(ctx, wanted))
+                keep(seed)
+        order = [wanted.note for wanted in _WANTED]
+        seed.gift_cards.sort(key=lambda card: order.index(card["note"]))
+    finally:
+        await ctx.close()
+
+
+def _profile(gateway: Gateway, others: Mapping[str, Any], shop_url: str) -> ProfileSetup:
+    return ProfileSetup(
+        account_id=ACCOUNT_ID,
+        profile_id=PROFILE_ID,
+        express=True,
+        configuration={
+            "active_payment_types": {"enabled": True},
+            "dintero": {"type": "payment_type", "wallets": _ALWAYS, "zero": _ALWAYS},
+            "dintero_psp": {"type": "payment_type", "creditcard": _ALWAYS},
+            **configuration(),
+            "receipt": {"email": True},
+        },
+        merchant={"name": MERCHANT_NAME, "logo_url": f"{shop_url}/static/logo.svg"},
+        # Either name of this machine may stand in the visitor's address bar.
+        frame_ancestors=(shop_url, shop_url.replace("127.0.0.1", "localhost")),
+        connections={OPTION: asdict(gateway), **others},
+    )
+
+
+def _wallets_profile(gateway: Gateway, others: Mapping[str, Any], shop_url: str) -> ProfileSetup:
+    """Not Express and without gift cards: the payer is asked for nothing but the payment."""
+    with_cards = _profile(gateway, others, shop_url)
+    return replace(
+        with_cards,
+        profile_id=WALLETS,
+        express=False,
+        configuration={
+            "active_payment_types": {"enabled": True},
+            "dintero_psp": {"type": "payment_type", "creditcard": _ALWAYS},
+            **configuration(WALLETS),
+        },
+    )
+
+
+async def _client_works(ctx: Backend, seed: Seed) -> bool:
+    try:
+        async with ctx.db.reading() as db:
+            await authenticate(ctx, db, ACCOUNT_ID, seed.client_id, seed.client_secret)
+    except Unauthorized:
+        return False
+    return True
+
+
+async def _card_works(ctx: Backend, seed: Seed, wanted: _Wanted) -> bool:
+    """Known by the number we know; what is not is forgotten."""
+    for known in seed.gift_cards:
+        if known["note"] == wanted.note:
+            try:
+                async with ctx.db.reading() as db:
+                    await get_by_number(ctx, db, ACCOUNT_ID, known["number"])
+            except NotFound:
+                seed.gift_cards.remove(known)
+                return False
+            return True
+    return False
+
+
+async def _issue(ctx: Backend, wanted: _Wanted) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    order = CardOrder(
+        account_id=ACCOUNT_ID,
+        card_id=wanted.card_id,
+        amount=wanted.amount,
+        currency=wanted.currency,
+        created_by=_CREATED_BY,
+        pin_format=Format(length=4),
+        number_format=Format(length=16),
+        name=wanted.note,
+        active_from=None if wanted.starts_in is None else now + wanted.starts_in,
+        expires_at=None if wanted.ends_in is None else now + wanted.ends_in,
+        originated_by=_CREATED_BY,
+    )
+    try:
+        issued = await issue_card(ctx, order)
+    except Conflict:
+        # A card of that id is there and nobody knows its number any more: the file was deleted.
+        another = f"{wanted.card_id}-{secrets.token_hex(3)}"
+        issued = await issue_card(ctx, replace(order, card_id=another))
+    return {
+        "card_id": issued.card.card_id,
+        "number": issued.number,
+        "pin": issued.pin,
+        "amount": wanted.amount,
+        "currency": wanted.currency,
+        "note": wanted.note,
+    }

@@ -1,0 +1,251 @@
+"""Ask a provider for a payment and keep its answer: one key, one payment, however often asked.
+
+Source: shared design section 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from backend.core import crash_points, phrases
+from backend.core.context import Backend
+from backend.payments import settle
+from backend.payments.provider_lines import order_lines, payers_country, payers_language
+from backend.payments.provider_webhooks import ensure_registered, notification_url
+from backend.payments.store import (
+    OPEN_STATES,
+    connector_of,
+    lock_operation,
+    lock_transaction,
+    money,
+    open_operation,
+)
+from backend.payments.tables import Operation, Transaction
+from backend.psp.protocol import (
+    Connector,
+    OperationKind,
+    OperationQuery,
+    Outcome,
+    PaymentRequest,
+    Result,
+)
+from backend.psp.registry import NotConnected
+from backend.rules.payment_option import may_push
+from backend.sessions.events import touch
+from backend.sessions.load import get_session, lock_session
+from backend.sessions.publish import note_pushed, push_failed
+from backend.sessions.view import Notice
+
+FIRST_LOOK = timedelta(seconds=30)
+"""When the reconciler looks at a try that nobody came back from."""
+FIRST_CALL = timedelta(seconds=5)
+"""How long the press that began a try has the provider to itself."""
+SLOWEST_RETRY = 30
+PUSH_LOOK = timedelta(seconds=5)
+"""How often a payment is looked at whose payer is asked in an app: nobody comes back from it."""
+LONGEST_LIFETIME = 23 * 3600
+"""Seconds. No provider keeps a page open for longer than a day."""
+_NOTICES = {"declined": Notice.DECLINED, "amount": Notice.AMOUNT_REFUSED}
+_SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration")
+
+
+@dataclass(frozen=True, slots=True)
+class PayResult:
+    """`state`: `redirect` (to the provider, `url`), `pushed` (the payer is asked in an app), `app`
+    (the payer goes on in an app: `url` opens it on this device, and `app_code` is what a QR code
+    says to it on another), `paid` (to the shop, `url`), `unknown` (wait: the provider has not
+    answered), `refused` (the session is open again, with a notice, which `reason` repeats)."""
+
+    state: str
+    url: str | None = None
+    app_code: str | None = None
+    reason: Notice | None = None
+
+
+async def create_at_provider(
+    ctx: Backend, transaction_id: str, *, first: bool = False
+) -> PayResult:
+    """Ask the provider for the payment, and keep its answer. One key, one payment.
+
+    `first` for the press that began the try: only then nobody has asked before.
+    """
+    async with ctx.db.reading() as db:
+        transaction = await db.get(Transaction, transaction_id)
+        operation = await open_operation(db, transaction_id)
+        if transaction is None or operation is None:
+            return PayResult("unknown")
+        session = await get_session(db, transaction.session_id)
+    if transaction.psp_reference is not None:
+        return known_page(transaction)
+    now = ctx.clock.now()
+    # A press has its own call under way; what was published has nobody but the worker.
+    pressed = not first and not operation.request.get("published")
+    if pressed and operation.tries == 0 and now < operation.created_at + FIRST_CALL:
+        return PayResult("unknown")
+    grace = timedelta(seconds=ctx.settings.operation_grace)
+    send = first or now < operation.created_at + grace
+    connector: Connector | None = None
+    try:
+        if is_push(transaction) and not may_push(
+            transaction.payment_product_type, gift_card=session.gift_card_use
+        ):
+            # Refused when it was begun already; nothing shall ever leave us by another way.
+            result = Result(Outcome.REFUSED, code="not_allowed", message="no push here")
+        else:
+            connector = await connector_of(ctx, transaction)
+            await ensure_registered(ctx, transaction, connector)
+            result = await _ask(ctx, connector, transaction, operation, send=send)
+    except NotConnected:
+        result = Result(Outcome.REFUSED, code="configuration", message="not connected")
+    if _says_nothing(result, first=first):
+        result = replace(result, outcome=Outcome.UNKNOWN)
+    crash_points.point("pay.created_at_provider")
+    answer = await _keep_created(ctx, transaction, operation.id, result, sent=send)
+    crash_points.point("pay.redirect_stored")
+    if result.reference is not None and answer.state in ("over", "refused"):
+        # A page that the payer is never sent to: nobody can pay it, and nobody shall.
+        assert connector is not None
+        await connector.abort(result.reference, f"{transaction.return_ref}:abort")
+    return PayResult("unknown") if answer.state == "over" else answer
+
+
+def known_page(transaction: Transaction) -> PayResult:
+    """What a payer gets whose try has been answered: its page, where it can still be paid."""
+    if transaction.app_code is not None:
+        return PayResult("app", transaction.redirect_url, transaction.app_code)
+    if is_push(transaction) and transaction.psp_reference is not None:
+        return PayResult("pushed")
+    if transaction.redirect_url is None:
+        return PayResult("unknown")
+    return PayResult("redirect", transaction.redirect_url)
+
+
+def is_push(transaction: Transaction) -> bool:
+    """Whether the payer is asked in an app, and not sent to a page."""
+    return transaction.snapshot.get("push_to") is not None
+
+
+def _says_nothing(result: Result, *, first: bool) -> bool:
+    """A refusal that leaves open what an earlier call with the same key did. A `conflict` is one
+    always: the provider knows the key already."""
+    if result.outcome is not Outcome.REFUSED:
+        return False
+    return result.code == "conflict" or (not first and result.code in _SAYS_NOTHING_OF_OTHER_CALLS)
+
+
+async def _ask(
+    ctx: Backend, connector: Connector, transaction: Transaction, operation: Operation, *,
+    send: bool,
+) -> Result:  # fmt: skip
+    """Send the payment, with the same key as ever; or, once nobody waits for its page any more,
+    only read whether it was made."""
+    try:
+        async with asyncio.timeout(ctx.settings.operation_grace):
+            if send:
+                return await connector.create_payment(_payment_request(ctx, transaction, operation))
+            return await connector.fetch_operation(
+                OperationQuery(
+                    kind=OperationKind.AUTHORIZE,
+                    reference="",
+                    key=operation.key,
+                    amount=money(transaction, operation.psp_amount),
+                    sent_at=operation.updated_at,
+                )
+            )
+    except TimeoutError:
+        return Result(Outcome.UNKNOWN, message="no answer in time")
+
+
+def _payment_request(
+    ctx: Backend, transaction: Transaction, operation: Operation
+) -> PaymentRequest:
+    """The same for every try with one key: a provider compares the bodies."""
+    base = ctx.settings.base_url
+    back = f"{base}/v1/sessions/{transaction.session_id}/redirect/{transaction.return_ref}"
+    lifetime = min(max(ctx.settings.payment_lifetime, 3600), LONGEST_LIFETIME)
+    customer = transaction.snapshot.get("customer") or {}
+    return PaymentRequest(
+        key=operation.key,
+        amount=money(transaction, operation.psp_amount),
+        transaction_id=transaction.id,
+        session_id=transaction.session_id,
+        merchant_reference=transaction.merchant_reference,
+        description=_description(transaction, operation),
+        return_url=back,
+        cancel_url=f"{back}?cancelled=1",
+        notification_url=notification_url(ctx, transaction),
+        language=payers_language(transaction),
+        expires_at=transaction.created_at + timedelta(seconds=lifetime),
+        email=customer.get("email"),
+        lines=order_lines(transaction, operation),
+        country=payers_country(transaction),
+        push_to=transaction.snapshot.get("push_to"),
+    )
+
+
+def _description(transaction: Transaction, operation: Operation) -> str:
+    name = "order_rest" if operation.card_amount else "order"
+    return phrases.say(payers_language(transaction), name, reference=transaction.merchant_reference)
+
+
+def _first_look(transaction: Transaction, result: Result) -> timedelta:
+    if result.redirect_url:
+        return FIRST_LOOK
+    pushed = is_push(transaction) and result.outcome is Outcome.DONE
+    return PUSH_LOOK if pushed else timedelta()
+
+
+async def _keep_created(
+    ctx: Backend, transaction: Transaction, operation_id: str, result: Result, *, sent: bool
+) -> PayResult:
+    """`over` where the try has ended in the meantime. What another call was told first stays: a
+    try whose page is known ends by a read of that page alone."""
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work(apart=True) as db:
+        session = await lock_session(db, transaction.session_id)
+        transaction = await lock_transaction(db, transaction.id)
+        operation = await lock_operation(db, operation_id)
+        if operation.state not in OPEN_STATES:
+            known = result.reference is not None and result.reference == transaction.psp_reference
+            return PayResult("unknown" if known else "over")
+        if transaction.psp_reference is not None:
+            return known_page(transaction)
+        operation.raw = dict(result.raw)
+        operation.tries += 1
+        operation.claimed_until = None
+        if sent:
+            operation.updated_at = now
+        closed = result.code == "not_allowed" and result.reference is not None
+        if result.outcome is Outcome.DONE or closed:
+            operation.state = "pending"
+            operation.due_at = now + _first_look(transaction, result)
+            transaction.psp_reference = result.reference
+            transaction.redirect_url = result.redirect_url
+            session.redirect_url = result.redirect_url
+            transaction.app_code = session.app_code = result.app_code
+            touch(session, now)
+            pushed = is_push(transaction) and result.app_code is None
+            if result.app_code is not None:
+                # No app answers at that number: the payer goes on from the page.
+                session.pushed_to = session.pushed_with = None
+            if pushed and result.outcome is Outcome.DONE:
+                await note_pushed(db, session, transaction.id, now)
+            answer = known_page(transaction)
+        elif result.outcome is Outcome.REFUSED:
+            notice = _NOTICES.get(result.code or "", Notice.PROVIDER_DOWN)
+            code = result.code or "refused"
+            push_failed(session, transaction.id)
+            await settle.fail(
+                db, session, transaction, operation, now, notice=notice, code=code,
+                message=result.message,
+            )  # fmt: skip
+            answer = PayResult("refused", reason=notice)
+        else:
+            operation.state = "unknown"
+            operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_RETRY))
+            answer = PayResult("unknown")
+        await db.flush()
+        crash_points.point("pay.storing")
+        return answer

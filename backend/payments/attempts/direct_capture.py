@@ -1,0 +1,47 @@
+"""A payment whose provider takes the money at the payer's yes: there is nothing left to capture.
+
+The whole order is captured with it, the gift card's part too: a capture of our own, written and
+done in the unit of work of the authorization. What remains is to refund. Source:
+`backend/psp/protocol.py`, `Capabilities.one_phase`; shared design section 4.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core.ids import new_uuid
+from backend.payments.auto_capture_schedule import stop
+from backend.payments.operations.apply import done
+from backend.payments.store import position_of
+from backend.payments.tables import Operation, Transaction
+from backend.psp.protocol import OperationKind, Payment, PaymentState
+
+
+def is_taken(payment: Payment) -> bool:
+    """Whether the read says that the provider has taken all of it already."""
+    return (
+        payment.state is PaymentState.CAPTURED
+        and payment.amount is not None
+        and payment.captured == payment.amount.amount > 0
+    )
+
+
+async def capture_all(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
+    """Right after the authorization, with session and transaction locked."""
+    await db.flush()  # the authorization has ended: one operation at a time
+    left, key = position_of(transaction).capturable, new_uuid()
+    operation = Operation(
+        id=key, transaction_id=transaction.id, kind=OperationKind.CAPTURE.value, key=key,
+        state="pending", card_amount=left.card, psp_amount=left.acquirer, final=True,
+        request={
+            "reference": None, "items": [], "metadata": {}, "request_id": key,
+            "reason": "taken by the provider at the payer's approval",
+        },
+        due_at=now, created_by="checkout", created_at=now, updated_at=now,
+    )  # fmt: skip
+    db.add(operation)
+    # Nothing is left for the automatic capture.
+    await stop(db, transaction.id)
+    await done(db, transaction, operation, now)

@@ -1,0 +1,127 @@
+"""A payment authorized too late: after it was given up. It is cancelled at its provider.
+
+Something is heard of a try that has failed: its payer comes back, or the provider tells of it. A
+read decides. Where money is held for us after all, the order may long be paid otherwise, so it is
+given back: an operation of its own, `late`, written before the provider is asked and looked at
+again until nothing is held any more. Source: shared design section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from backend.core.context import Backend
+from backend.core.ids import new_uuid
+from backend.payments import settle
+from backend.payments.callbacks import tell_merchant
+from backend.payments.operations.release import release
+from backend.payments.store import (
+    OPEN_STATES,
+    Happened,
+    connector_of,
+    events_of,
+    lock_operation,
+    lock_transaction,
+    open_operation,
+    record,
+)
+from backend.payments.tables import Operation, Transaction
+from backend.psp.protocol import Connector, Outcome, Payment, PaymentState, Result
+from backend.rules.transaction import UNPAID
+from backend.sessions.tables import CheckoutSession
+
+LATE = "late"
+"""The kind of the operation; no merchant asks for it."""
+SLOWEST_LOOK = 300
+_REASON = "authorized after the payment was given up"
+
+
+async def heard_of(
+    ctx: Backend, transaction: Transaction, connector: Connector,
+    told: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Read a try that has failed, and give back what is held for it. Repeating it is harmless."""
+    reference = transaction.psp_reference
+    assert reference is not None
+    payment = await _as_refunded(
+        ctx,
+        transaction,
+        await (connector.complete_return(reference, told) if told else connector.fetch(reference)),
+    )
+    if payment.code == "invalid" or payment.state is PaymentState.FAILED:
+        # Not known there, or no money will move.
+        return
+    if payment.state is PaymentState.CAPTURED and payment.captured == payment.refunded:
+        return
+    operation = await _write(ctx, transaction, payment)
+    if operation is not None:
+        await pursue(ctx, operation)
+
+
+async def _as_refunded(ctx: Backend, transaction: Transaction, payment: Payment) -> Payment:
+    """`payment` with what we have given back of it: not every provider's read tells."""
+    async with ctx.db.reading() as db:
+        events = await events_of(db, transaction.id)
+    ours = sum(one.amount for one in events if one.event == "REFUND" and one.success)
+    return replace(payment, refunded=max(payment.refunded, ours))
+
+
+async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Operation | None:
+    """The operation, claimed by this process; None where there is one already."""
+    now = ctx.clock.now()
+    ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
+    async with ctx.db.unit_of_work() as db:
+        locked = await lock_transaction(db, transaction.id)
+        if locked.status not in UNPAID or await open_operation(db, locked.id) is not None:
+            return None
+        locked.psp_reference = payment.reference or locked.psp_reference
+        key = new_uuid()
+        operation = Operation(
+            id=key, transaction_id=locked.id, kind=LATE, key=key, state="pending", card_amount=0,
+            psp_amount=payment.amount.amount if payment.amount else 0, request={},
+            due_at=ours_until, claimed_until=ours_until, created_by="checkout",
+            created_at=now, updated_at=now,
+        )  # fmt: skip
+        db.add(operation)
+        return operation
+
+
+async def pursue(ctx: Backend, operation: Operation) -> None:
+    """One step: read, give back what is held, keep how it went. The caller has claimed it."""
+    async with ctx.db.reading() as db:
+        transaction = await db.get(Transaction, operation.transaction_id)
+    assert transaction is not None
+    assert transaction.psp_reference is not None
+    connector = await connector_of(ctx, transaction)
+    payment = await _as_refunded(ctx, transaction, await connector.fetch(transaction.psp_reference))
+    result = await release(connector, transaction.psp_reference, operation.key, payment)
+    await _keep(ctx, operation, payment, result)
+
+
+async def _keep(ctx: Backend, operation: Operation, payment: Payment, result: Result) -> None:
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        transaction = await lock_transaction(db, operation.transaction_id)
+        locked = await lock_operation(db, operation.id)
+        if locked.state not in OPEN_STATES:
+            return
+        locked.tries += 1
+        locked.claimed_until = None
+        locked.raw = dict(result.raw)
+        if result.outcome is not Outcome.DONE:
+            locked.state = "unknown"
+            locked.due_at = now + timedelta(seconds=min(2**locked.tries, SLOWEST_LOOK))
+            return
+        settle.end(locked, "done", now)
+        moved = {PaymentState.AUTHORIZED: "VOID", PaymentState.CAPTURED: "REFUND"}
+        name = moved.get(payment.state or PaymentState.FAILED)
+        if name is None:
+            return
+        said = locked.request.get("metadata") or {}
+        happened = Happened(name, locked.psp_amount, metadata={"reason": _REASON, **said})
+        event = await record(db, transaction, happened, now)
+        session = await db.get(CheckoutSession, transaction.session_id)
+        assert session is not None  # a foreign key holds it
+        await tell_merchant(db, session, transaction, now, event=event)

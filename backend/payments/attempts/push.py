@@ -1,0 +1,88 @@
+"""Ask the payer in their wallet's app, without a page: published with a session, ended for a card.
+
+A push is refused while a gift card can be used (`rules.payment_option.may_push`): here, in `pay`,
+and once more right before anything leaves us. Source: `reference/gift-cards.md`;
+`reference/dintero-api.md#31-rules`.
+"""
+
+from __future__ import annotations
+
+from backend.accounts.clients import Principal
+from backend.core.context import Backend
+from backend.core.errors import FieldError, GiftCardTurnsOn, PhoneInvalid
+from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import Press, begin
+from backend.rules.payment_option import PUSHES
+from backend.sessions import events
+from backend.sessions.create import LENIENT, Strict, create_session
+from backend.sessions.load import get_session, lock_session
+from backend.sessions.phones import read_phone
+from backend.sessions.publish import push_begun
+from backend.sessions.request import SessionRequest
+from backend.sessions.update import SessionUpdate, update_session
+
+_LANGUAGES = {"+47": "nb", "+46": "sv", "+45": "da", "+358": "fi"}
+
+
+async def create_and_push(
+    ctx: Backend, principal: Principal, request: SessionRequest, origin: events.Request,
+    *, strict: Strict = LENIENT,
+) -> str:  # fmt: skip
+    """As `create_session`; the payment of a published push is begun with it, and the worker sends
+    it at once."""
+    session_id = await create_session(ctx, principal, request, origin, strict=strict)
+    if request.configuration is not None and request.configuration.publish:
+        await _begin_published(ctx, session_id)
+    return session_id
+
+
+async def _begin_published(ctx: Backend, session_id: str) -> None:
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, session_id)
+        entry = next((one for one in session.publish if "push_to" in one), None)
+        if entry is None:
+            return
+        push_to = str(entry["push_to"])
+        language = next((of for code, of in _LANGUAGES.items() if push_to.startswith(code)), "en")
+        press = Press(str(entry["option"]), session.amount, language, push_to=push_to)
+        transaction, operation = await begin(db, session, press, now)
+        operation.request = {"published": True}
+        operation.due_at = now
+        push_begun(session, push_to, transaction.id)
+
+
+async def update_and_end_push(
+    ctx: Backend, account_id: str, session_id: str, request: SessionUpdate, origin: events.Request,
+    *, without_lock: bool = False, force_shipping_callback: bool = False,
+    strict: Strict = LENIENT,
+) -> None:  # fmt: skip
+    """As `update_session`. Where a gift card could be used from now on, a push that is under way is
+    ended at its provider first; PaymentInProgress where that has not decided."""
+    for last in (False, True):
+        try:
+            await update_session(
+                ctx, account_id, session_id, request, origin, without_lock=without_lock,
+                force_shipping_callback=force_shipping_callback, strict=strict,
+            )  # fmt: skip
+            return
+        except GiftCardTurnsOn as push:
+            if last:
+                raise
+            await reopen(ctx, session_id, only=push.transaction_id)
+
+
+async def phone_to_push_to(
+    ctx: Backend, session_id: str, option: str | None, phone_number: str | None
+) -> str | None:
+    """E.164 where this option asks in an app, None for the others. PhoneInvalid for what is no
+    phone number."""
+    if option not in PUSHES or not phone_number:
+        return None
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+    number = read_phone(phone_number, session.currency)
+    if number is None:
+        text = "phone_number is not a phone number"
+        raise PhoneInvalid(text, (FieldError("phone_number", text),))
+    return number

@@ -1,0 +1,130 @@
+"""Take a gift card back from a payment that was left open elsewhere.
+
+Pressing Pay holds the card's share. A payer who closes the provider's page, or loses the phone on
+which it stands, would meet an empty card in the next session until the payment's time is over. Who
+has number and PIN may end that payment instead: it is aborted at its provider first, and only a
+confirmed "not paid" frees the card. Its own page then says why.
+
+Source: shared design sections 2 and 4.
+"""
+
+from __future__ import annotations
+
+from backend.cards import lookup, pin_attempts
+from backend.cards.pin_check import match_pin
+from backend.cards.tables import Card
+from backend.core.context import Backend
+from backend.core.errors import FieldError, GiftCardRefused, InvalidRequest
+from backend.payments.attempts.resolve import reopen
+from backend.rules.gift_card import Refusal
+from backend.sessions import payer
+from backend.sessions.gift_cards import OpenPayment, open_elsewhere, record_gift_card
+from backend.sessions.load import (
+    check_not_locked,
+    check_open,
+    get_session,
+    gift_card_of,
+    lock_for_payer,
+)
+from backend.sessions.view import Notice
+
+
+async def add_gift_card(
+    ctx: Backend, session_id: str, number: str, pin: str, source: str,
+    unmodified_since: str | None = None, wanted: int | None = None,
+) -> None:  # fmt: skip
+    """As `payer.add_gift_card`; a card that is only empty because payments left open elsewhere
+    hold it is refused as `held_elsewhere`, or as `still_held` where their payers cannot end them:
+    the provider looks into them."""
+    try:
+        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
+    except GiftCardRefused as refusal:
+        # Empty is said only to who has shown number and PIN.
+        if refusal.reason != Refusal.EMPTY:
+            raise
+        held = await _open_elsewhere(ctx, session_id, await _card_of(ctx, session_id, number))
+        if not held:
+            raise
+        left = any(payment.payer_left for payment in held)
+        raise payer.refused(Refusal.HELD_ELSEWHERE if left else Refusal.STILL_HELD) from refusal
+
+
+async def take_back(
+    ctx: Backend, session_id: str, number: str, pin: str, source: str,
+    unmodified_since: str | None = None, wanted: int | None = None,
+) -> None:  # fmt: skip
+    """End the payments left open elsewhere that hold the card, then add it here.
+
+    GiftCardRefused as for adding it: `empty` where it was paid with in the meantime, or before;
+    `still_held` where a provider has not decided or does not answer: then nothing is freed.
+    """
+    refused: GiftCardRefused | None = None
+    try:
+        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
+    except GiftCardRefused as refusal:
+        if refusal.reason != Refusal.EMPTY:
+            raise
+        refused = refusal
+    await _free(ctx, session_id, await _card_of(ctx, session_id, number))
+    if refused is not None:
+        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
+
+
+async def reclaim(
+    ctx: Backend, session_id: str, pin: str, source: str, unmodified_since: str | None = None
+) -> None:
+    """End the payments left open elsewhere that hold the session's card. Only its PIN is needed,
+    since the session knows the card. The card pays here as soon as it is free, also a preset one.
+
+    GiftCardRefused: `not_matched` for a wrong PIN, and for a card without one; `empty` where it was
+    paid with in the meantime, `still_held` where a provider has not decided or does not answer.
+    InvalidRequest where no card is in use; TooManyTries where the PIN was not checked.
+    """
+    now = ctx.clock.now()
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+        check_open(session, now, unmodified_since)
+        check_not_locked(ctx, session, now)
+        _, card = await gift_card_of(db, session_id)
+        if card is None:
+            text = "no gift card is in use: its number and PIN are needed"
+            raise InvalidRequest(text, (FieldError("token", text, "required"),))
+        known = await lookup.match_of(db, card)
+    asker = pin_attempts.payer(ctx, session_id, source)
+    typed = pin.strip()[: payer.MAX_TYPED]
+    if await match_pin(ctx, known, typed, asker=asker) is None:
+        raise payer.refused(Refusal.NOT_MATCHED)
+    await _free(ctx, session_id, card.id)
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_for_payer(ctx, db, session_id, now)
+        added, freed = await gift_card_of(db, session_id)
+        if added is None or freed is None or freed.id != card.id:
+            return
+        session.notice = None
+        await record_gift_card(db, session, added, freed, now)
+    if freed.available == 0:
+        raise payer.refused(Refusal.EMPTY)
+
+
+async def _free(ctx: Backend, session_id: str, card_pk: str) -> None:
+    """End the open payments that hold this card, as far as possible. GiftCardRefused (`still_held`)
+    if one is left."""
+    for other in await _open_elsewhere(ctx, session_id, card_pk):
+        await reopen(ctx, other.session_id, Notice.GIFT_CARD_TAKEN_BACK, only=other.transaction_id)
+    if await _open_elsewhere(ctx, session_id, card_pk):
+        raise payer.refused(Refusal.STILL_HELD)
+
+
+async def _open_elsewhere(ctx: Backend, session_id: str, card_pk: str) -> list[OpenPayment]:
+    async with ctx.db.reading() as db:
+        card = await db.get(Card, card_pk)
+        return [] if card is None else await open_elsewhere(db, card, session_id)
+
+
+async def _card_of(ctx: Backend, session_id: str, number: str) -> str:
+    """The card of a number whose PIN has been checked."""
+    async with ctx.db.reading() as db:
+        session = await get_session(db, session_id)
+        shown = number.strip()[: payer.MAX_TYPED]
+        return (await lookup.get_by_number(ctx, db, session.account_id, shown)).id

@@ -1,0 +1,155 @@
+"""How a capture, refund or void ends in our books: the card's part, the transaction's position and
+status, its event, the merchant's callback. Each inside the caller's unit of work, with the
+transaction locked. Source: shared design section 4.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cards import ledger
+from backend.core.errors import NotFound
+from backend.payments import settle
+from backend.payments.callbacks import tell_merchant
+from backend.payments.items import vat_of_items
+from backend.payments.operations.update_authorization import apply_update
+from backend.payments.refund_target import Landing, refund_card
+from backend.payments.store import Happened, keep_position, position_of, record
+from backend.payments.tables import Operation, Transaction, TransactionEvent
+from backend.psp.protocol import OperationKind
+from backend.rules import transaction as rules
+from backend.rules.transaction import Split, Status
+from backend.sessions.load import lock_session
+from backend.sessions.tables import CheckoutSession
+
+
+async def done(
+    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime,
+    landing: Landing | None = None,
+) -> None:  # fmt: skip
+    """Move the card's part, and the transaction with it. `landing`: of a refund that goes to
+    another card than the one that paid."""
+    if transaction.status == Status.ON_HOLD:
+        await _released(db, transaction, operation, now)
+        return
+    split = Split(operation.card_amount, operation.psp_amount)
+    position, shown = position_of(transaction), None
+    if operation.kind == OperationKind.CAPTURE:
+        moved = await _post_card(db, transaction, operation, split.card, now)
+        position = rules.captured(position, split, final=operation.final)
+    elif operation.kind == OperationKind.REFUND:
+        landed = await refund_card(db, transaction, operation, now, landing)
+        moved, shown = (landed.wallet_transaction_id, landed.shown) if landed else (None, None)
+        position = rules.refunded(position, split)
+    elif operation.kind == OperationKind.UPDATE:
+        moved = transaction.hold_id
+        position = apply_update(transaction, operation, split)
+    else:
+        moved = await _void_card(db, transaction, operation, now)
+        position = rules.voided(position)
+    keep_position(transaction, position, now)
+    status = rules.status_of(position)
+    if position.authorized.total == 0:
+        # Nothing to see in the amounts of an order of nothing.
+        capture = operation.kind == OperationKind.CAPTURE
+        status = Status.CAPTURED if capture else Status.AUTHORIZATION_VOIDED
+    if status != transaction.status:
+        transaction.status = rules.advance(Status(transaction.status), status)
+    settle.end(operation, "done", now)
+    event = await record_event(
+        db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved,
+        gift_card_shown=shown,
+    )  # fmt: skip
+    session = await db.get(CheckoutSession, transaction.session_id)
+    if session is None:
+        raise NotFound("there is no such session")
+    await tell_merchant(db, session, transaction, now, event=event)
+
+
+async def _released(
+    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
+) -> None:
+    """A void of what is ON_HOLD: it was never authorized, so nothing is left of it."""
+    session = await lock_session(db, transaction.session_id)
+    moved = await settle.release(db, session, transaction, operation, now)
+    settle.end(operation, "done", now)
+    event = await record_event(
+        db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved
+    )
+    await tell_merchant(db, session, transaction, now, event=event)
+
+
+def event_of(operation: Operation) -> str:
+    """The documented name. An authorization that was updated is authorized anew."""
+    updates = operation.kind == OperationKind.UPDATE
+    return "AUTHORIZE" if updates else operation.kind.upper()
+
+
+def _cause(operation: Operation, now: datetime, verb: str) -> ledger.Cause:
+    return ledger.Cause(f"{verb}:{operation.key}", now, operation.created_by)
+
+
+async def _post_card(
+    db: AsyncSession, transaction: Transaction, operation: Operation, amount: int, now: datetime
+) -> str | None:
+    """Post the card's part; with a final capture the rest of the hold goes back."""
+    if transaction.hold_id is None:
+        return None
+    held = await ledger.lock_hold(db, transaction.hold_id)
+    if amount == 0:
+        if operation.final and held.state == "pending":
+            return (await ledger.void(db, held, _cause(operation, now, "release"))).id
+        return None
+    made, carried = await ledger.post(
+        db, held, amount, _cause(operation, now, "capture"), keep_rest=not operation.final
+    )
+    if carried is not None:
+        transaction.hold_id = carried.id
+    return made.id
+
+
+async def _void_card(
+    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
+) -> str | None:
+    if transaction.hold_id is None:
+        return None
+    held = await ledger.lock_hold(db, transaction.hold_id)
+    if held.state != "pending":
+        return None
+    return (await ledger.void(db, held, _cause(operation, now, "void"))).id
+
+
+async def record_event(
+    db: AsyncSession, transaction: Transaction, operation: Operation, event: str, now: datetime,
+    *, wallet_transaction_id: str | None = None, error: dict[str, str] | None = None,
+    gift_card_shown: dict[str, Any] | None = None,
+) -> TransactionEvent:  # fmt: skip
+    request = operation.request
+    reference = request["reference"] or transaction.snapshot.get("event_reference")
+    metadata = dict(request["metadata"] or {})
+    if request.get("reason"):
+        metadata["reason"] = request["reason"]
+    # What a 202 spoke of is told again by the event that ends it.
+    initiated = event.startswith("INITIATE_")
+    parked = operation.tries > 1 and not initiated
+    happened = Happened(
+        event=event,
+        amount=operation.card_amount + operation.psp_amount,
+        success=error is None,
+        card_amount=operation.card_amount,
+        wallet_transaction_id=wallet_transaction_id,
+        gift_card_shown=gift_card_shown,
+        reference=reference,
+        items=request["items"] or [],
+        metadata=metadata,
+        error=dict(error) if error else None,
+        created_by=operation.created_by,
+        request_id=request["request_id"],
+        correlation_request_id=request["request_id"] if parked else None,
+        request_headers=request.get("headers") or {},
+        calculated_vat_amount=vat_of_items(transaction, request["items"] or []),
+    )
+    return await record(db, transaction, happened, now)

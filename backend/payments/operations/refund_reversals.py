@@ -1,0 +1,179 @@
+"""Refunds that an acquirer confirmed and takes back later, because the payer's card is closed, say.
+
+Its notification, or one of a few looks within a month, causes a read, and the read decides. Then
+the acquirer's part is refundable anew, and an event with the documented `correction` tells of it.
+What the gift card got of the refund stays there. Nothing is sent: whether and how the payer gets
+the money is the merchant's to say.
+
+Source: `reference/psp/card-gateway.md` section 4, `reference/dintero-api.md#54-events`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from datetime import datetime, timedelta
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core.context import Backend
+from backend.core.due_work import UnderWay
+from backend.payments import settle
+from backend.payments.callbacks import tell_merchant
+from backend.payments.store import (
+    SHARE,
+    Happened,
+    claim_due,
+    connector_of,
+    keep_position,
+    lock_operation,
+    lock_transaction,
+    money,
+    position_of,
+    record,
+)
+from backend.payments.tables import Operation, RefundWatch, Transaction, TransactionEvent
+from backend.psp.protocol import Connector, OperationKind, OperationQuery, Outcome, Result
+from backend.psp.registry import NotConnected
+from backend.rules import transaction as rules
+from backend.rules.transaction import Position, Status
+from backend.sessions.load import get_session
+
+log = logging.getLogger(__name__)
+LOOKS = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
+"""After a refund, should no notification come."""
+CREATED_BY = "acquirer"
+
+
+async def watch(
+    ctx: Backend, db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
+) -> None:
+    """In the unit of work that ends a refund; nothing where its acquirer never takes one back."""
+    if operation.kind != OperationKind.REFUND or operation.psp_amount == 0:
+        return
+    with contextlib.suppress(NotConnected):
+        connector = await connector_of(ctx, transaction, db)
+        if connector.capabilities.refund_may_fail_later:
+            db.add(
+                RefundWatch(
+                    operation_id=operation.id, transaction_id=transaction.id, due_at=now + LOOKS[0]
+                )
+            )  # fmt: skip
+
+
+async def look_due(ctx: Backend) -> int:
+    """Claim a fair share and read each; return how many. Any number of processes may do this at
+    once."""
+    under_way = UnderWay(SHARE, log)
+    started = await begin_due(ctx, under_way)
+    await under_way.finish()
+    return started
+
+
+async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
+    """As `look_due`, beside what is under way already, and without waiting for the end."""
+    until = ctx.clock.now() + timedelta(seconds=ctx.settings.operation_grace)
+    claimed = await claim_due(ctx, under_way, RefundWatch, ("due",), until)
+    for due, row in claimed:
+        called = f"refund {row.operation_id} of {row.transaction_id}"
+        under_way.start(due, _look(ctx, row), called)
+    return len(claimed)
+
+
+async def heard_of(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
+    """The acquirer has told something of this payment."""
+    async with ctx.db.reading() as db:
+        query = select(RefundWatch).where(
+            RefundWatch.transaction_id == transaction.id, RefundWatch.state == "due"
+        )
+        rows = list(await db.exec(query))
+    for row in rows:
+        await _read(ctx, transaction, connector, row)
+
+
+async def _look(ctx: Backend, row: RefundWatch) -> None:
+    async with ctx.db.reading() as db:
+        transaction = await db.get(Transaction, row.transaction_id)
+    assert transaction is not None  # a foreign key holds it
+    with contextlib.suppress(NotConnected):
+        connector = await connector_of(ctx, transaction)
+        async with asyncio.timeout(ctx.settings.operation_grace):
+            await _read(ctx, transaction, connector, row)
+    async with ctx.db.unit_of_work() as db:
+        kept = await db.get(RefundWatch, row.operation_id, with_for_update=True)
+        operation = await db.get(Operation, row.operation_id)
+        assert kept is not None and operation is not None
+        kept.claimed_until = None
+        kept.tries += 1
+        if kept.tries >= len(LOOKS):
+            kept.state = "done"
+        else:
+            kept.due_at = operation.updated_at + LOOKS[kept.tries]
+
+
+async def _read(
+    ctx: Backend, transaction: Transaction, connector: Connector, row: RefundWatch
+) -> None:
+    async with ctx.db.reading() as db:
+        operation = await db.get(Operation, row.operation_id)
+    assert operation is not None and transaction.psp_reference is not None
+    result = await connector.fetch_operation(
+        OperationQuery(
+            kind=OperationKind.REFUND, reference=transaction.psp_reference, key=operation.key,
+            amount=money(transaction, operation.psp_amount),
+        )
+    )  # fmt: skip
+    # Any other refusal says that the refund was not found, which a read may say wrongly.
+    if result.outcome is Outcome.REFUSED and result.code == "declined":
+        await _take_back(ctx, operation, result)
+
+
+async def _take_back(ctx: Backend, seen: Operation, result: Result) -> None:
+    """Once, however often it is told."""
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        transaction = await lock_transaction(db, seen.transaction_id)
+        operation = await lock_operation(db, seen.id)
+        if operation.state != "done":
+            return
+        position = rules.refund_came_back(position_of(transaction), operation.psp_amount)
+        keep_position(transaction, position, now)
+        status = rules.status_of(position)
+        if status != transaction.status:
+            transaction.status = rules.correct(Status(transaction.status), status)
+        error = {"code": "refund_returned",
+                 "message": result.message or "the acquirer took the refund back"}  # fmt: skip
+        settle.end(operation, "returned", now, error)
+        kept = await db.get(RefundWatch, operation.id, with_for_update=True)
+        assert kept is not None
+        kept.state = "done"
+        happened = Happened(
+            "REFUND", operation.psp_amount, success=False, error=dict(error),
+            reference=operation.request["reference"], created_by=CREATED_BY,
+            correlation_request_id=operation.request["request_id"],
+            correction=await _correction(db, transaction, operation, position),
+        )  # fmt: skip
+        event = await record(db, transaction, happened, now)
+        session = await get_session(db, transaction.session_id)
+        await tell_merchant(db, session, transaction, now, event=event)
+    log.warning("refund %s of %s came back: %s", operation.id, transaction.id, error["message"])
+
+
+async def _correction(
+    db: AsyncSession, transaction: Transaction, operation: Operation, position: Position
+) -> dict[str, object]:
+    query = select(TransactionEvent.id).where(
+        TransactionEvent.transaction_id == transaction.id,
+        TransactionEvent.event == "REFUND",
+        col(TransactionEvent.success).is_(True),
+        TransactionEvent.request_id == operation.request["request_id"],
+    )
+    return {
+        "event_ids": list(await db.exec(query)),
+        "status": transaction.status,
+        "remaining_capture_amount": position.capturable.total,
+        "remaining_refund_amount": position.refundable.total,
+        "remaining_void_amount": position.capturable.total,
+    }

@@ -1,0 +1,73 @@
+"""What an update of an authorization must satisfy, and what a transaction is after it.
+
+The gift card's part stays as it is held; the provider is asked for the new amount less that part.
+Source: `reference/dintero-api.md#51-endpoints-under-v1`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core.context import Backend
+from backend.core.errors import Conflict, FieldError, InvalidRequest
+from backend.payments.items import items_after
+from backend.payments.store import connector_of, position_of
+from backend.payments.tables import Operation, Transaction
+from backend.psp.protocol import AuthorizationUpdater
+from backend.psp.registry import NotConnected
+from backend.rules import transaction as rules
+from backend.rules.transaction import Position, Split, Status
+
+_UPDATED_BY = ("klarna.klarna", "klarna.billie")
+_UPDATABLE = (Status.AUTHORIZED, Status.PARTIALLY_CAPTURED)
+
+
+async def check_update(
+    ctx: Backend, db: AsyncSession, transaction: Transaction, amount: int | None,
+    items: list[dict[str, Any]],
+) -> Split:  # fmt: skip
+    """How the new amount (minor units; None: as it is) divides.
+
+    InvalidRequest where the payment type cannot be updated or `items` are missing, Conflict where
+    the transaction is not authorized (any more), RuleBroken where the amount does not do.
+    """
+    option = transaction.payment_product_type
+    if option not in _UPDATED_BY:
+        raise _wrong(
+            "payment_product_type", f"the authorization of a {option} payment cannot be updated"
+        )
+    if transaction.status not in _UPDATABLE:
+        raise Conflict(f"a transaction that is {transaction.status} has no open authorization")
+    if transaction.snapshot.get("items") and not items:
+        raise _wrong("items", "items are needed, because the transaction has items")
+    if amount is None and not items:
+        raise _wrong("amount", "amount or items are needed: there is nothing to update")
+    try:
+        connector = await connector_of(ctx, transaction, db)
+    except NotConnected as error:
+        raise _wrong("payment_product_type", f"{option} is not connected any more") from error
+    if not isinstance(connector, AuthorizationUpdater):
+        raise _wrong(
+            "payment_product_type", f"the connector of {option} cannot update an authorization"
+        )
+    return rules.split_update(position_of(transaction), amount_of(transaction, amount))
+
+
+def amount_of(transaction: Transaction, amount: int | None) -> int:
+    return transaction.amount if amount is None else amount
+
+
+def apply_update(transaction: Transaction, operation: Operation, split: Split) -> Position:
+    """Keep the new amount and lines; the position that follows."""
+    position = rules.updated(position_of(transaction), split)
+    transaction.amount = split.total
+    if operation.request["items"]:
+        items = items_after(transaction, operation.request["items"])
+        transaction.snapshot = {**transaction.snapshot, "items": items}
+    return position
+
+
+def _wrong(field: str, text: str) -> InvalidRequest:
+    return InvalidRequest(text, (FieldError(field, text),))

@@ -1,0 +1,321 @@
+"""What waits for a person: payments ON_HOLD, and operations that nobody can tell the end of.
+
+The reconciler goes on reading both kinds; here they are listed, and ended one by one. A read at the
+provider always comes first, and where it tells, it decides: an operator's word counts only where
+the provider says nothing. Source: shared design section 4.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core.context import Backend
+from backend.core.errors import Conflict, NotFound
+from backend.payments import provider_calls, settle
+from backend.payments.attempts import direct_capture, late_authorization
+from backend.payments.attempts import resolve as attempts
+from backend.payments.attempts.at_provider import create_at_provider
+from backend.payments.operations import execute as operations
+from backend.payments.operations.execute import Command, operate
+from backend.payments.settle import Said
+from backend.payments.store import (
+    OPEN_STATES,
+    Happened,
+    connector_of,
+    lock_operation,
+    lock_transaction,
+    money,
+    open_operation,
+    record,
+)
+from backend.payments.tables import Operation, Transaction, TransactionEvent
+from backend.psp.protocol import OperationKind, Outcome, Payment, PaymentState, Result
+from backend.psp.registry import NotConnected
+from backend.rules.transaction import Status
+from backend.sessions.load import lock_session
+
+ON_HOLD = "on_hold"
+_REVIEW = timedelta(days=1)
+"""How long a provider may look into a payment before a person hears of it."""
+WORDS = ("void", "done", "refused", "unknown")
+"""What an operator may say: `void` gives a payment ON_HOLD back, `done` and `refused` end an
+operation, `unknown` a payment that nobody can tell of."""
+
+
+class WordNeeded(Conflict):
+    """The provider does not tell how it ended, or what is to be done: an operator must."""
+
+    code = "WORD_NEEDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One that waits. Amounts in minor units, `card_amount` the gift card's part."""
+
+    id: str
+    transaction_id: str
+    account_id: str
+    merchant_reference: str
+    kind: str
+    """`on_hold`, `authorize`, `capture`, `refund`, `void`, `update`, or `late`: given back."""
+    since: datetime
+    why: str
+    currency: str
+    card_amount: int
+    psp_amount: int
+    payment_product_type: str
+    psp_reference: str | None
+    tries: int
+
+
+async def list_parked(
+    db: AsyncSession, now: datetime, older_than: timedelta, payment_lifetime: timedelta
+) -> list[Parked]:
+    """Oldest first. Operations count once they have been open for `older_than`, payments for their
+    lifetime besides; what is ON_HOLD for a person counts at once, for its provider after a day."""
+    held = select(Transaction).where(Transaction.status == Status.ON_HOLD.value)
+    found = [
+        await _on_hold(db, transaction)
+        for transaction in await db.exec(held)
+        if await open_operation(db, transaction.id) is None
+    ]
+    query = (
+        select(Operation, Transaction)
+        .join(Transaction, col(Transaction.id) == col(Operation.transaction_id))
+        .where(col(Operation.state).in_(OPEN_STATES), col(Operation.created_at) <= now - older_than)
+    )
+    for operation, transaction in await db.exec(query):
+        patience = timedelta()
+        if operation.kind == OperationKind.AUTHORIZE:
+            patience = _REVIEW if transaction.status == Status.ON_HOLD else payment_lifetime
+        if operation.created_at + patience + older_than <= now:
+            found.append(_waiting(operation, transaction))
+    return sorted(found, key=lambda one: (one.since, one.id))
+
+
+async def _on_hold(db: AsyncSession, transaction: Transaction) -> Parked:
+    query = select(TransactionEvent).where(
+        TransactionEvent.transaction_id == transaction.id,
+        TransactionEvent.transaction_status == Status.ON_HOLD.value,
+    )
+    event = (await db.exec(query.order_by(col(TransactionEvent.seq)))).first()
+    asked = await operations.asked_for(db, transaction)
+    return Parked(
+        id=transaction.id, transaction_id=transaction.id, account_id=transaction.account_id,
+        merchant_reference=transaction.merchant_reference, kind=ON_HOLD,
+        since=event.created_at if event else transaction.updated_at,
+        why=_why(event.error if event else None, "on hold"), currency=transaction.currency,
+        card_amount=asked.card, psp_amount=asked.acquirer,
+        payment_product_type=transaction.payment_product_type,
+        psp_reference=transaction.psp_reference, tries=0,
+    )  # fmt: skip
+
+
+def _waiting(operation: Operation, transaction: Transaction) -> Parked:
+    said = {"unknown": "the provider's answer was lost", "pending": "not decided yet"}
+    if transaction.status == Status.ON_HOLD:
+        said["pending"] = "the provider looks into it"
+    return Parked(
+        id=operation.id, transaction_id=transaction.id, account_id=transaction.account_id,
+        merchant_reference=transaction.merchant_reference, kind=operation.kind,
+        since=operation.created_at, why=_why(operation.error, said[operation.state]),
+        currency=transaction.currency, card_amount=operation.card_amount,
+        psp_amount=operation.psp_amount, payment_product_type=transaction.payment_product_type,
+        psp_reference=transaction.psp_reference, tries=operation.tries,
+    )  # fmt: skip
+
+
+def _why(error: Mapping[str, object] | None, otherwise: str) -> str:
+    return str((error or {}).get("message") or otherwise)
+
+
+async def resolve(ctx: Backend, parked_id: str, said: Said, word: str | None) -> str:
+    """End what is parked, by its own id or its transaction's; how it ended, in a few words.
+
+    WordNeeded where the read at the provider leaves it open and `word` does not say; Conflict where
+    another process is at it just now; NotFound.
+    """
+    async with ctx.db.reading() as db:
+        operation = await db.get(Operation, parked_id)
+        transaction = await db.get(
+            Transaction, operation.transaction_id if operation else parked_id
+        )
+        if transaction is None:
+            raise NotFound("nothing is parked under this id")
+        if operation is None:
+            operation = await open_operation(db, transaction.id)
+    if operation is None or operation.state not in OPEN_STATES:
+        if transaction.status != Status.ON_HOLD:
+            raise NotFound("this is not parked (any more)")
+        return await _end_hold(ctx, transaction, said, word)
+    claimed = await _claim(ctx, operation, said)
+    try:
+        return await _end(ctx, transaction, claimed, said, word)
+    finally:
+        await _let_go(ctx, claimed)
+
+
+async def _end(
+    ctx: Backend, transaction: Transaction, claimed: Operation, said: Said, word: str | None
+) -> str:
+    if claimed.kind == OperationKind.AUTHORIZE:
+        return await _end_try(ctx, transaction, claimed, said, word)
+    if claimed.kind == late_authorization.LATE:
+        return await _end_late(ctx, claimed, said, word)
+    return await _end_operation(ctx, transaction, claimed, word)
+
+
+async def _let_go(ctx: Backend, operation: Operation) -> None:
+    """So that it can be asked for again at once."""
+    async with ctx.db.unit_of_work() as db:
+        locked = await lock_operation(db, operation.id)
+        if locked.claimed_until == operation.claimed_until:
+            locked.claimed_until = None
+
+
+async def _claim(ctx: Backend, operation: Operation, said: Said) -> Operation:
+    """The operation as ours, with who and why in what its event will say."""
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        locked = await lock_operation(db, operation.id)
+        if locked.claimed_until is not None and locked.claimed_until > now:
+            raise Conflict("another process is at it just now; try again in a few minutes")
+        locked.claimed_until = now + timedelta(seconds=ctx.settings.operation_grace)
+        metadata = {**(locked.request.get("metadata") or {}), **said.metadata}
+        locked.request = {**locked.request, "metadata": metadata}
+        return locked
+
+
+async def _end_hold(ctx: Backend, transaction: Transaction, said: Said, word: str | None) -> str:
+    """Authorized where the provider has by now what was asked for; else given back by `void`."""
+    payment = await _read(ctx, transaction)
+    async with ctx.db.reading() as db:
+        asked = await operations.asked_for(db, transaction)
+    taken = payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
+    if taken and payment.amount == money(transaction, asked.acquirer) and word != "void":
+        await _authorize(ctx, transaction, payment, said)
+        return "authorized: the provider has what was asked for"
+    if word != "void" and payment.state is not PaymentState.FAILED:
+        has = f"the provider has {payment.amount} ({payment.state})" if payment.amount else (
+            f"the provider cannot be read ({payment.message or payment.code})")  # fmt: skip
+        raise WordNeeded(f"{has}, asked for was {asked.acquirer}: say void to give it back")
+    command = Command(
+        account_id=transaction.account_id, transaction_id=transaction.id, kind=OperationKind.VOID,
+        created_by=said.who, reason=said.why, metadata=said.metadata,
+    )  # fmt: skip
+    operation = await operate(ctx, command)
+    if operation.state != "done":
+        raise WordNeeded("the provider has not confirmed the void; it is asked again by itself")
+    return "given back: nothing is held, and the session is open again"
+
+
+async def _authorize(ctx: Backend, transaction: Transaction, payment: Payment, said: Said) -> None:
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, transaction.session_id)
+        locked = await lock_transaction(db, transaction.id)
+        if locked.status != Status.ON_HOLD:
+            raise Conflict("this payment is not on hold any more")
+        if await open_operation(db, locked.id) is not None:
+            # Begun while the provider was read: it may be giving back what the read saw.
+            raise Conflict("this payment is being voided; try again in a few minutes")
+        query = select(Operation).where(
+            Operation.transaction_id == locked.id,
+            Operation.kind == OperationKind.AUTHORIZE.value,
+        )
+        operation = (await db.exec(query)).one()
+        await settle.authorize(
+            db, session, locked, operation, now, card=payment.card,
+            multi_capture=payment.multi_capture, said=said,
+        )  # fmt: skip
+        if direct_capture.is_taken(payment):
+            await direct_capture.capture_all(db, locked, now)
+
+
+async def _read(ctx: Backend, transaction: Transaction) -> Payment:
+    """As the provider tells it now; UNKNOWN where it cannot be asked at all."""
+    if transaction.psp_reference is None:
+        return Payment(Outcome.UNKNOWN, message="its reference is not known")
+    try:
+        connector = await connector_of(ctx, transaction)
+    except NotConnected as error:
+        return Payment(Outcome.UNKNOWN, message=error.message)
+    return await connector.fetch(transaction.psp_reference)
+
+
+async def _end_try(
+    ctx: Backend, transaction: Transaction, operation: Operation, said: Said, word: str | None
+) -> str:
+    """A payment that has not ended: by the provider's word, else given up there; `unknown` only
+    where nobody can be asked."""
+    # Not connected any more: then the word counts.
+    with contextlib.suppress(NotConnected):
+        if transaction.psp_reference is None:
+            await create_at_provider(ctx, transaction.id)
+        else:
+            await attempts.give_up(ctx, transaction, expired=True)
+    async with ctx.db.reading() as db:
+        now_is = await db.get(Transaction, transaction.id)
+        undecided = await open_operation(db, transaction.id) is not None
+    assert now_is is not None
+    if not undecided:
+        return f"the provider has decided: {now_is.status}"
+    payment = await _read(ctx, now_is)
+    told = payment.outcome is Outcome.DONE
+    if told or word != "unknown":
+        raise WordNeeded(
+            f"the payment is {payment.state} at the provider: it has to decide" if told
+            else "the provider cannot be asked about it: say unknown to end it for good"
+        )  # fmt: skip
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, transaction.session_id)
+        locked = await lock_transaction(db, transaction.id)
+        ours = await lock_operation(db, operation.id)
+        if ours.state not in OPEN_STATES:
+            raise Conflict("this payment has ended in the meantime")
+        await settle.lose(db, session, locked, ours, now, said)
+    return "unknown for good: the gift card's part is free, the session is cancelled"
+
+
+async def _end_operation(
+    ctx: Backend, transaction: Transaction, operation: Operation, word: str | None
+) -> str:
+    result = await provider_calls.ask_again(ctx, transaction, operation)
+    decided = "by the provider's word"
+    if result.outcome is Outcome.UNKNOWN and word in ("done", "refused"):
+        result = Result(Outcome(word), code="operator", message="ended by an operator")
+        decided = "by the operator's word"
+    ended = await operations.finish(ctx, operation.id, result, operation.claimed_until)
+    if ended.state in OPEN_STATES:
+        raise WordNeeded("the provider does not tell how it ended: say done or refused")
+    return f"{ended.kind} {ended.state}, {decided}"
+
+
+async def _end_late(ctx: Backend, operation: Operation, said: Said, word: str | None) -> str:
+    """Money that came too late: given back now, or, by `done`, otherwise than by us."""
+    # Not connected any more: then the word counts.
+    with contextlib.suppress(NotConnected):
+        await late_authorization.pursue(ctx, operation)
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        transaction = await lock_transaction(db, operation.transaction_id)
+        locked = await lock_operation(db, operation.id)
+        if locked.state not in OPEN_STATES:
+            return "given back at the provider"
+        if word == "done":
+            settle.end(locked, "done", now)
+            happened = Happened("VOID", locked.psp_amount, created_by=said.who,
+                                metadata=dict(said.metadata))  # fmt: skip
+            await record(db, transaction, happened, now)
+            return "late done, by the operator's word"
+    raise WordNeeded("it is not given back yet, and asked for again by itself: else say done")
+
+
+__all__ = ["WORDS", "Parked", "Said", "WordNeeded", "list_parked", "resolve"]

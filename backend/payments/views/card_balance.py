@@ -1,0 +1,201 @@
+"""A payer looks at a gift card: what is on it, what of it is held and by what, what moved.
+
+Whoever has number and PIN may: as in a checkout, an unknown number and a wrong PIN are one answer
+in one duration, and the budgets of wrong tries are the same. There is no session here, and anything
+else that a browser could choose anew would be no limit. Source: shared design section 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import or_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.profile_admin import find_profile
+from backend.accounts.tables import Account
+from backend.cards import pin_attempts
+from backend.cards.formats import payer_mask
+from backend.cards.pin_check import match_number_and_pin
+from backend.cards.tables import NO_CURRENCY, Card, Hold, WalletTransaction
+from backend.core.context import Backend
+from backend.core.paging import newest_first
+from backend.payments.tables import Transaction
+from backend.rules.origin import allows
+from backend.rules.transaction import Status
+from backend.sessions.payer import MAX_TYPED
+from backend.sessions.read import theme_of
+
+SHOWN_MOVEMENTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ShopView:
+    """Whose page it is. `return_url` only where it is of an origin that the profile names."""
+
+    merchant_name: str
+    theme: dict[str, str]
+    test_mode: bool
+    return_url: str | None
+    allowed_frame_ancestors: tuple[str, ...]
+
+
+class CardState(StrEnum):
+    GOOD = "good"
+    EXPIRED = "expired"
+    NOT_ACTIVE_YET = "not_active_yet"
+    INACTIVE = "inactive"
+
+
+class HeldBy(StrEnum):
+    PAYMENT = "payment"  # one that has not been finished
+    ORDER = "order"  # one that was, until it is captured or cancelled
+    SHOP = "shop"  # a pending drawdown by API
+
+
+@dataclass(frozen=True, slots=True)
+class HeldView:
+    amount: int
+    by: HeldBy
+    since: datetime
+    until: datetime | None
+    """When an unfinished payment is given up; None where that is not known, or has passed and the
+    provider has not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovementView:
+    """`kind`: `loaded`, `paid`, `refunded` or `moved` to another card; `amount` is negative for
+    what was paid or moved."""
+
+    at: datetime
+    kind: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceView:
+    """Minor units of `currency`. `available` + the held ones are the sum of all movements."""
+
+    masked_number: str
+    state: CardState
+    currency: str
+    available: int
+    held: tuple[HeldView, ...]
+    active_from: datetime | None
+    expires_at: datetime | None
+    movements: tuple[MovementView, ...]
+    """The latest, newest first."""
+
+    @property
+    def balance(self) -> int:
+        return self.available + sum(held.amount for held in self.held)
+
+
+async def read_shop(
+    ctx: Backend, account_id: str, profile_id: str, return_url: str | None = None
+) -> ShopView:
+    """NotFound where there is no such account or profile."""
+    async with ctx.db.reading() as db:
+        profile = await find_profile(db, account_id, profile_id)
+        account = await db.get(Account, account_id)
+    assert account is not None  # a foreign key holds it
+    insecure = not ctx.settings.base_url.startswith("https://")
+    fits = return_url and allows(profile.frame_ancestors, return_url, insecure=insecure)
+    return ShopView(
+        merchant_name=str(profile.merchant.get("name") or account.name),
+        theme=theme_of(profile.configuration),
+        test_mode=account_id.startswith("T"),
+        return_url=return_url if fits else None,
+        allowed_frame_ancestors=tuple(profile.frame_ancestors),
+    )
+
+
+async def read_balance(
+    ctx: Backend, account_id: str, number: str, pin: str, source: str
+) -> BalanceView | None:
+    """The card of number (or temporary token) and PIN; None for whatever does not match.
+    TooManyTries where nothing was checked. `source` is the payer's address. A card without a PIN is
+    never shown."""
+    number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
+    if not number or not pin:
+        return None
+    asker = pin_attempts.payer(ctx, None, source)
+    match = await match_number_and_pin(ctx, account_id, number, pin, asker=asker)
+    if match is None:
+        return None
+    async with ctx.db.reading() as db:
+        card = await db.get(Card, match.card.id, populate_existing=True)
+        # Deleted, or with a new PIN, while we checked the old one.
+        if card is None or card.deleted_at or card.pin_version != match.card.pin_version:
+            return None
+        held, movements = await _held(ctx, db, card), await _movements(db, card)
+    return BalanceView(
+        masked_number=payer_mask(card.number_last4),
+        state=_state(card, ctx.clock.now()),
+        currency="" if card.currency == NO_CURRENCY else card.currency,
+        available=card.available,
+        held=held,
+        active_from=card.active_from,
+        expires_at=card.expires_at,
+        movements=movements,
+    )
+
+
+def _state(card: Card, now: datetime) -> CardState:
+    if not card.active:
+        return CardState.INACTIVE
+    if card.expires_at is not None and card.expires_at <= now:
+        return CardState.EXPIRED
+    if card.active_from is not None and card.active_from > now:
+        return CardState.NOT_ACTIVE_YET
+    return CardState.GOOD
+
+
+async def _held(ctx: Backend, db: AsyncSession, card: Card) -> tuple[HeldView, ...]:
+    """Oldest first. What is left of a hold after a part capture is as old as the first of it."""
+    query = (
+        select(Hold, WalletTransaction, Transaction)
+        .join(WalletTransaction, col(WalletTransaction.id) == col(Hold.wallet_transaction_id))
+        .outerjoin(Transaction, col(Transaction.hold_id) == col(Hold.id))
+        .where(Hold.card == card.id, Hold.state == "pending")
+        .order_by(col(WalletTransaction.created_at), col(Hold.id))
+    )
+    lifetime, now = timedelta(seconds=ctx.settings.payment_lifetime), ctx.clock.now()
+    found = []
+    for hold, made, transaction in await db.exec(query):
+        by, until = HeldBy.SHOP, None
+        if transaction is not None:
+            by = HeldBy.ORDER
+            if transaction.status == Status.INITIATED:
+                by, ends = HeldBy.PAYMENT, transaction.created_at + lifetime
+                until = ends if ends > now else None
+        found.append(HeldView(hold.amount, by, made.created_at, until))
+    return tuple(found)
+
+
+async def _movements(db: AsyncSession, card: Card) -> tuple[MovementView, ...]:
+    """What came and went. Reserving and giving back moves nothing: that is shown while it lasts."""
+    moved = or_(
+        col(WalletTransaction.type).in_(("fund", "pending_capture", "transfer")),
+        (col(WalletTransaction.type) == "drawdown") & col(WalletTransaction.pending).is_(False),
+    )
+    query = (
+        select(WalletTransaction)
+        .where(WalletTransaction.card == card.id, moved, col(WalletTransaction.amount) > 0)
+        .order_by(*newest_first(WalletTransaction))
+        .limit(SHOWN_MOVEMENTS)
+    )
+    return tuple(_movement(made) for made in await db.exec(query))
+
+
+def _movement(made: WalletTransaction) -> MovementView:
+    if made.type == "transfer":
+        return MovementView(made.created_at, "moved", -made.amount)
+    if made.type != "fund":
+        return MovementView(made.created_at, "paid", -made.amount)
+    kind = "loaded" if made.parent_id is None else "refunded"
+    return MovementView(made.created_at, kind, made.amount)

@@ -1,4 +1,0 @@
-"""A card acquirer to test against: Stripe's wire protocol, a hosted card page, its own storage.
-
-A program of its own (`python -m backend.sandbox.card_gateway`); the checkout reaches it over HTTP.
-"""

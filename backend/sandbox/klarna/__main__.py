@@ -1,9 +1,0 @@
-"""`python -m backend.sandbox.klarna --port 8012 --data-dir DIR`"""
-
-from __future__ import annotations
-
-from backend.sandbox.common.program import run_program
-from backend.sandbox.klarna.app import create_app
-
-if __name__ == "__main__":
-    run_program("klarna", "Klarna's protocol to test against: no real money.", 8012, create_app)

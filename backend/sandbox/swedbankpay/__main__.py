@@ -1,9 +1,0 @@
-"""`python -m backend.sandbox.swedbankpay --port 8011 --data-dir DIR`"""
-
-from __future__ import annotations
-
-from backend.sandbox.common.program import run_program
-from backend.sandbox.swedbankpay.app import create_app
-
-if __name__ == "__main__":
-    run_program("swedbankpay", "Swedbank Pay to test against: no real money.", 8011, create_app)

@@ -1,6 +1,0 @@
-"""Swish to test against: payment requests, refunds, and a page that stands for the app.
-
-A program of its own (`python -m backend.sandbox.swish`); the checkout reaches it over HTTP, or over
-TLS with client certificates (`--tls-certificate`, `--tls-key`, `--tls-clients`).
-Source: `reference/psp/vipps-swish.md` parts B, C.
-"""

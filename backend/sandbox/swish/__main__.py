@@ -1,9 +1,0 @@
-"""`python -m backend.sandbox.swish --port 8015 --data-dir DIR`"""
-
-from __future__ import annotations
-
-from backend.sandbox.common.program import run_program
-from backend.sandbox.swish.app import create_app
-
-if __name__ == "__main__":
-    run_program("swish", "Swish to test against: no real money.", 8015, create_app)

@@ -1,0 +1,147 @@
+"""Go on on a phone: a link that opens the same session there, for a few minutes.
+
+The link is not the session's own address, which is the payer's key for as long as the session
+lasts: a code on a screen is photographed, and a text message is kept. It is 128 random bits of
+which only a hash is stored, it opens this one session's page and nothing else, and a new one ends
+the one before. It is good for more than one opening, since programs that preview a message open it
+first. Whoever opens it holds the session as the payer's browser does; no more, and no longer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import phonenumbers
+from sqlmodel import select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.tables import Account, Profile
+from backend.core import phrases
+from backend.core.context import Backend
+from backend.core.errors import NotFound
+from backend.limits import limiter as limits
+from backend.limits import rules
+from backend.limits.messages import spend_sms
+from backend.limits.source import UNKNOWN
+from backend.outbox.enqueue import Message, enqueue
+from backend.sessions import events
+from backend.sessions.links import page_link, phone_link
+from backend.sessions.load import check_open, get_session, lock_session
+from backend.sessions.phones import gets_messages, sms_to
+from backend.sessions.publish import MAX_NAME, phone_number
+from backend.sessions.tables import CheckoutSession, Handover
+
+MAX_MESSAGES = 3
+"""By SMS, for each session: the number is what a payer has typed."""
+ARRIVED = "CONTINUED_ON_PHONE"
+HANDOVER = "handover"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`number`: the last digits of the phone it can be sent to, empty where it cannot. `sent`:
+    whether it was."""
+
+    url: str
+    minutes: int
+    number: str = ""
+    sent: bool = False
+
+
+def _hash(token: str) -> str:
+    # The token itself is random enough: a plain hash is not turned back.
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+async def make_link(
+    ctx: Backend, session_id: str, language: str, *, by_sms: bool = False, source: str = UNKNOWN
+) -> Link:
+    """A new link, which ends the one before; `by_sms` sends it to the payer's number as well, where
+    that is possible. SessionClosed, PaymentInProgress where there is nothing to go on with;
+    TooManyRequests where too many were made or sent: the one before stays good."""
+    await limits.spend(ctx, rules.HANDOVER, session_id)
+    if by_sms:
+        await limits.spend_source(ctx, rules.SMS_SOURCE, source)
+    now = ctx.clock.now()
+    token = secrets.token_urlsafe(16)
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, session_id)
+        check_open(session, now, None)
+        lifetime = timedelta(seconds=ctx.settings.handover_lifetime)
+        expires_at = min(now + lifetime, session.expires_at)
+        kept = await db.get(Handover, session_id)
+        if kept is None:
+            kept = Handover(
+                session_id=session_id, token_hash="", language=language, expires_at=expires_at,
+                created_at=now,
+            )  # fmt: skip
+            db.add(kept)
+        kept.token_hash, kept.language, kept.expires_at = _hash(token), language, expires_at
+        kept.arrived_at = None
+        url = phone_link(ctx.settings.base_url, token)
+        to = await _number(ctx, db, session) if kept.messages < MAX_MESSAGES else None
+        sent = by_sms and to is not None
+        if sent and to is not None:
+            await spend_sms(ctx, db, sms_to(session, to))
+            await _enqueue(db, session, to, url, language, now, expires_at)
+            kept.messages += 1
+        left = kept.messages < MAX_MESSAGES
+    minutes = max(1, int((expires_at - now).total_seconds()) // 60)
+    return Link(url, minutes, to[-4:] if to and (left or sent) else "", sent)
+
+
+async def _number(ctx: Backend, db: AsyncSession, session: CheckoutSession) -> str | None:
+    """In the form +4799887766; None where there is none, no gateway, or no message goes there."""
+    number = phone_number(session) if ctx.settings.sms_url is not None else None
+    if number is None or not phonenumbers.is_valid_number(number):
+        return None
+    to = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return to if await gets_messages(ctx, db, session, to) else None
+
+
+async def _enqueue(
+    db: AsyncSession, session: CheckoutSession, to: str, url: str, language: str, now: datetime,
+    expires_at: datetime,
+) -> None:  # fmt: skip
+    profile = await db.get(Profile, (session.account_id, session.profile_id))
+    account = await db.get(Account, session.account_id)
+    assert profile is not None and account is not None  # foreign keys hold them
+    names = {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}
+    merchant = " ".join(str(names["name"]).split())[:MAX_NAME]
+    text = phrases.say(language, "continue_here", merchant=merchant, link=url)
+    message = Message(
+        account_id=session.account_id, subject=session.id, method="POST", url=f"sms:{to}",
+        body={"to": to, "text": text}, kind="sms", event=HANDOVER, session_id=session.id,
+        useless_after=expires_at,
+    )  # fmt: skip
+    enqueue(db, message, now, now)
+
+
+async def open_link(ctx: Backend, token: str) -> str:
+    """The address of the session's page, in the language of who made the link. NotFound where it
+    is too old, or none at all."""
+    async with ctx.db.reading() as db:
+        query = select(Handover).where(Handover.token_hash == _hash(token))
+        kept = (await db.exec(query)).one_or_none()
+    if kept is None or kept.expires_at <= ctx.clock.now():
+        raise NotFound("there is no such link")
+    return page_link(ctx.settings.base_url, kept.session_id, kept.language, on_phone=True)
+
+
+async def arrived(ctx: Backend, session_id: str) -> None:
+    """The session's page lives on the phone: whoever follows it elsewhere is told, once."""
+    async with ctx.db.reading() as db:
+        await get_session(db, session_id)
+        kept = await db.get(Handover, session_id)
+    if kept is None or kept.arrived_at is not None:
+        return
+    now = ctx.clock.now()
+    async with ctx.db.unit_of_work() as db:
+        session = await lock_session(db, session_id)
+        kept = await db.get(Handover, session_id, populate_existing=True)
+        if kept is not None and kept.arrived_at is None:
+            kept.arrived_at = now
+            await events.record(db, session, ARRIVED, now)

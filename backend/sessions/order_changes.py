@@ -1,0 +1,80 @@
+"""Changes of an order that more than one verb makes. The caller holds the session's row locked."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core.errors import InvalidRequest
+from backend.rules.session import items_sum
+from backend.sessions import events, shipping
+from backend.sessions.tables import CheckoutSession
+
+MAX_BODY = 256 * 1024
+"""Characters of JSON that a session may have."""
+
+
+async def choose_shipping(
+    db: AsyncSession, session: CheckoutSession, key: str, now: datetime
+) -> None:
+    """Choose an offered shipping option; InvalidRequest where there is no such one."""
+    body = copy.deepcopy(session.body)
+    choices = (body.get("express") or {}).get("shipping_options") or []
+    chosen = shipping.by_key(choices, key)
+    if chosen is None:
+        raise InvalidRequest("there is no such shipping option")
+    shipping.put_option(body["order"], chosen)
+    session.body = body
+    session.amount = body["order"]["amount"]
+    session.chosen_shipping = key
+    await events.record(db, session, "SET_SHIPPING_OPTION", now, {"shipping_option": chosen})
+
+
+def offer_shipping(
+    session: CheckoutSession, body: dict[str, Any], options: Sequence[Mapping[str, Any]]
+) -> None:
+    """Replace the offered options in `body`. The payer's choice stays where it is still offered, at
+    its new price; else the first one is chosen."""
+    order = body["order"]
+    body["express"] = {**(body.get("express") or {}), "shipping_options": list(options)}
+    before = order.get("shipping_option")
+    key = shipping.pick_key(options, before, first=True)
+    shipping.put_option(order, shipping.by_key(options, key))
+    session.chosen_shipping = key
+
+
+def check_size(body: Mapping[str, Any]) -> None:
+    """InvalidRequest for a session that has become too large. Every change may add to it."""
+    if len(json.dumps(body)) > MAX_BODY:
+        raise InvalidRequest(f"the session is too large: at most {MAX_BODY} characters of JSON")
+
+
+def keep_body(session: CheckoutSession, body: dict[str, Any]) -> None:
+    check_size(body)
+    session.body = body
+    session.amount = body["order"]["amount"]
+
+
+def put_order(order: dict[str, Any], answer: Mapping[str, Any]) -> None:
+    """Take the shop's new order, its shipping option apart. Where `amount` does not fit the items,
+    a correction item makes up the difference.
+
+    Source: `reference/dintero-api.md#213-amounts-and-validation-summed-up`.
+    """
+    option = order.pop("shipping_option", None)
+    order.update({key: value for key, value in answer.items() if key != "shipping_option"})
+    items = [item for item in order.get("items") or [] if item.get("type") != "correction"]
+    difference = int(order["amount"]) - items_sum(items)
+    if difference and items:
+        items.append(
+            {"id": "correction", "line_id": "correction", "type": "correction", "quantity": 1,
+             "description": "Correction", "amount": difference}
+        )  # fmt: skip
+    if items:
+        order["items"] = items
+    shipping.put_option(order, option)

@@ -1,0 +1,168 @@
+"""A session in Dintero's shape, as its merchant sees it.
+
+Source: `reference/dintero-api.md#210-session-object-in-answers`, `#34-how-it-shows`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts.tables import Account, Profile
+from backend.cards.tables import Card
+from backend.core.clock import iso
+from backend.core.context import Backend
+from backend.core.errors import SessionNotFound
+from backend.rules.payment_option import STANDALONE, read_switches
+from backend.rules.session import SessionState
+from backend.sessions.load import gift_card_of, remainder_of, share_of
+from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
+from backend.sessions.preset import warned
+from backend.sessions.publish import shown_publish
+from backend.sessions.remainder import remainder_shape
+from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
+
+
+async def read_session(
+    ctx: Backend, account_id: str, session_id: str, includes: frozenset[str] = frozenset(),
+    *, with_events: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """The whole session. SessionNotFound for another account's too. `with_events`: whether its
+    events, which can be many, are read and shown."""
+    async with ctx.db.reading() as db:
+        session = await db.get(CheckoutSession, session_id)
+        if session is None or session.account_id != account_id:
+            raise SessionNotFound("there is no such session")
+        return await session_shape(db, session, ctx.clock.now(), includes, with_events=with_events)
+
+
+async def session_shape(
+    db: AsyncSession, session: CheckoutSession, now: datetime,
+    includes: frozenset[str] = frozenset(), *, with_events: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """As it is within this unit of work."""
+    added, card = await gift_card_of(db, session.id)
+    profile = await db.get(Profile, (session.account_id, session.profile_id))
+    account = await db.get(Account, session.account_id)
+    published = await shown_publish(db, session)
+    assert profile is not None and account is not None  # foreign keys hold them
+    # Rows that are older than the rule may still hold what their request said of our names.
+    shape = without_ours(copy.deepcopy(session.body))
+    own: OwnFields = {
+        "id": session.id,
+        "created_at": iso(session.created_at),
+        "updated_at": iso(session.updated_at),
+        "payment_operation": "unscheduled_purchase",
+    }
+    if with_events:
+        headers = "events.request_headers" in includes
+        own["events"] = [_event(event, headers) for event in await _events(db, session.id)]
+    if visitor := session.visitor:
+        if "customer_ip" in visitor:
+            own["customer_ip"] = visitor["customer_ip"]
+        if "user_agent" in visitor:
+            own["user_agent"] = visitor["user_agent"]
+    through = (SessionState.PAID, SessionState.ON_HOLD)
+    if session.transaction_id is not None and session.state in through:
+        own["transaction_id"] = session.transaction_id
+    if session.cancelled_at is not None:
+        own["cancelled_at"] = iso(session.cancelled_at)
+        own["cancelled_by"] = session.cancelled_by
+    if "initiating_system_request_headers" in includes:
+        own["initiating_system_request_headers"] = session.initiating_headers
+    shape |= own
+    shape["expires_at"] = iso(session.expires_at)
+    metadata: OwnMetadata = {"session:profile_id": session.profile_id}
+    shape["metadata"] = {**(shape.get("metadata") or {}), **metadata}
+    _show_gift_card(session, added, card, shape, now)
+    shape |= await warned(db, session, now)
+    unable: tuple[str, ...] = ()
+    if session.state == SessionState.OPEN:
+        judged = remainder_of(session, added, card, now)
+        unable = judged.unable
+        if judged.too_small:
+            shape["remainder"] = remainder_shape(judged)
+    shape["configuration"] = _configuration(session, profile, account, unable)
+    if published:
+        shape["configuration"]["publish"] = published
+    return shape
+
+
+def _show_gift_card(
+    session: CheckoutSession, added: SessionGiftCard | None, card: Card | None,
+    shape: dict[str, Any], now: datetime,
+) -> None:  # fmt: skip
+    customer = shape.setdefault("customer", {})
+    customer.pop("gift_cards", None)
+    shape["order"]["gift_cards"] = []
+    if added is None or card is None:
+        if not customer:
+            shape.pop("customer")
+        return
+    open_ = session.state == SessionState.OPEN
+    amount = share_of(session, added, card, now) if open_ else session.gift_card_amount
+    masked = {"card_id": card.card_id, "masked_card_token": card.number_mask}
+    chosen = {} if added.wanted is None else {"amount": added.wanted}
+    customer["gift_cards"] = {"dintero.wallets": [masked | chosen]}
+    if amount:
+        # A card that pays nothing as it stands now is named by `customer.gift_cards` alone.
+        shape["order"]["gift_cards"] = [{"type": "dintero.wallets", **masked, "amount": amount}]
+
+
+def _configuration(
+    session: CheckoutSession, profile: Profile, account: Account, unable: Collection[str]
+) -> dict[str, Any]:
+    """The request's configuration over the profile's, each option with what became of it. `unable`:
+    those that take no amount as small as what is left to pay."""
+    body = session.body
+    shown: dict[str, Any] = copy.deepcopy(
+        {**profile.configuration, **(body.get("configuration") or {})}
+    )
+    named = dict(read_switches(shown).named)
+    for option in [*named, *session.options]:
+        on = option in session.options
+        # Named and switched on, but not connected, or it does not go with a gift card.
+        payability = "payable" if on else "disabled_by_gateway"
+        if option in unable:
+            payability = "disabled_by_order_amount"
+        enabled = on or named.get(option, False)
+        product = {"type": "payment_product_type", "enabled": enabled, "payability": payability}
+        if option in STANDALONE:
+            shown[option] = {**(shown.get(option) or {}), **product}
+            continue
+        type_, name = option.split(".", 1)
+        group = shown[type_] = shown.get(type_) or {"type": "payment_type"}
+        group[name] = {**(group.get(name) or {}), **product}
+    own = shown.get("dintero")
+    if isinstance(own, dict) and isinstance(own.get("zero"), dict):
+        payable = "payable" if session.amount == 0 else "disabled_by_order_amount"
+        own["zero"] = {**own["zero"], "payability": payable}
+    merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
+    shown["merchant"] = {
+        "id": session.account_id,
+        **{key: merchant[key] for key in ("name", "logo_url", "country") if merchant.get(key)},
+    }
+    return shown
+
+
+async def _events(db: AsyncSession, session_id: str) -> list[SessionEvent]:
+    query = select(SessionEvent).where(SessionEvent.session_id == session_id)
+    return list(await db.exec(query.order_by(col(SessionEvent.seq))))
+
+
+def _event(event: SessionEvent, with_headers: bool) -> dict[str, Any]:
+    shape: dict[str, Any] = {
+        "id": event.id,
+        "name": event.name,
+        "created_at": iso(event.created_at),
+        "request_id": event.request_id,
+        "details": event.details,
+    }
+    if with_headers:
+        shape["request_headers"] = event.request_headers
+    return shape

@@ -1,0 +1,90 @@
+"""What every page we serve has in common: its language, its policy, its headers."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import re
+
+from fastapi import Request, Response
+
+from backend.core import context
+from backend.sessions.images import origin_of
+from backend.sessions.view import CheckoutView
+from checkout_ui.presenters import checkout_page
+
+NO_STORE = "no-store"
+_MOST_ORIGINS = 8
+"""A header has its limits; a shop's pictures lie on one origin or two."""
+
+
+def language_of(request: Request, view: CheckoutView | None = None) -> str:
+    """As `Checkout` chooses: what is served first is what the page goes on in."""
+    wanted, accepted = request.query_params.get("language"), request.headers.get("accept-language")
+    return checkout_page.language(wanted, accepted, view)
+
+
+def policy_hash(text: str) -> str:
+    """As a policy's source (CSP 3, section 2.3.1)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def content_security_policy(
+    script_hashes: str, ancestors: tuple[str, ...] = (), *, images: str = "", style: str = ""
+) -> str:
+    """`ancestors`: the origins that the profile names, see `_frame_ancestors`; `images`: more
+    sources of pictures; `style`: the text of the style in the page's head."""
+    styles = f" {policy_hash(style)}" if style else ""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' {script_hashes}".strip(),
+            f"style-src 'self'{styles}",
+            f"img-src 'self' data:{images}",
+            "font-src 'self'",
+            "connect-src 'self'",
+            "form-action 'self'",
+            "base-uri 'none'",
+            f"frame-ancestors {_frame_ancestors(ancestors)}",
+        )
+    )
+
+
+def images_of(view: CheckoutView | None) -> str:
+    """The origins of the shop's own pictures on this page, and no other."""
+    if view is None:
+        return ""
+    urls = [view.merchant_logo_url, *(line.thumbnail_url for line in view.lines)]
+    origins = dict.fromkeys(origin_of(url) for url in urls if url)
+    return "".join(f" {origin}" for origin in list(origins)[:_MOST_ORIGINS] if origin)
+
+
+def _frame_ancestors(ancestors: tuple[str, ...]) -> str:
+    """The profile's origins; where it names none any shop may embed us (the Web SDK does), which
+    over plain http, as in development, includes plain http."""
+    if ancestors:
+        return " ".join(filter(is_origin, ancestors)) or "'none'"
+    secure = context.current().settings.base_url.startswith("https://")
+    return "https:" if secure else "https: http:"
+
+
+def is_origin(text: str) -> bool:
+    """Only what may stand in a header as a source of a policy."""
+    return re.fullmatch(r"https?://[A-Za-z0-9*.\-\[\]:]+", text) is not None
+
+
+def html_answer(request: Request, text: str, status: int, language: str, policy: str) -> Response:
+    body = text.encode()
+    headers = {
+        "Cache-Control": NO_STORE,
+        "Content-Language": language,
+        "Content-Security-Policy": policy,
+        # For scanning a gift card; in a frame only where the shop allows it as well.
+        "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+        "Vary": "Accept-Language, Accept-Encoding",
+    }
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, compresslevel=6, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, status, headers, media_type="text/html; charset=utf-8")

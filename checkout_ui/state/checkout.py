@@ -1,0 +1,379 @@
+"""What every step of the page stands on: which session this is, and what is shown of it.
+
+The state holds what the payer sees and nothing more. Every public method of a state class can be
+called by any client with any arguments, so each checks them and reads the session anew; helpers
+begin with an underscore, which keeps them out of reach (`reference/reflex.md#5`).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+
+import reflex as rx
+from reflex.config import get_config
+
+from backend.core import context
+from backend.core.errors import (
+    GavekortError,
+    PaymentInProgress,
+    SessionChanged,
+    SessionClosed,
+    SessionLocked,
+    SessionNotFound,
+    TooManyRequests,
+)
+from backend.payments import receipts
+from backend.receipts.written import Written
+from backend.sessions import device_handoff, payer, read
+from backend.sessions.view import CLOSED, CheckoutView, Notice, PageState
+from checkout_ui import texts
+from checkout_ui.gate import known
+from checkout_ui.hosting.locations import session_id_of
+from checkout_ui.presenters import addresses, card_view, changes, checkout_page, payment_options
+from checkout_ui.presenters import session_view as shown_session
+from checkout_ui.presenters.remainder_view import Rest
+from checkout_ui.presenters.session_view import NO_LOGO
+from checkout_ui.state import following
+from checkout_ui.state.page_actions import Bridge
+
+log = logging.getLogger(__name__)
+
+WATCH_LONGEST = get_config().redis_token_expiration
+"""After that a page is as it was last seen, until its payer does something. As long as its state is
+kept when nothing happens: watching is something."""
+
+
+class Checkout(Bridge, rx.State):
+    """The session as the payer sees it. The steps' own states add what only they need."""
+
+    stage: str = "loading"
+    """`loading`, `missing`, or a PageState."""
+    page_title: str = "…"
+    merchant_name: str = "…"
+    merchant_terms_url: str = ""
+    test_mode: bool = False
+    logo_url: str = NO_LOGO
+    leave_url: str = ""
+    provider_url: str = ""
+    """While paying: the provider's page, where it is known."""
+    app_qr: str = ""
+    """While paying, where that goes on in an app: the image of its QR code (`data:` URI). Then
+    `provider_url` opens the app on this device."""
+    push_heading: str = ""
+    push_lead: str = ""
+    """While paying: the payer is asked in the app on their phone."""
+    transaction_id: str = ""
+    paid_lead: str = ""
+    receipt: Written = Written()
+    """Of a paid session; without a heading there is none."""
+    offers_phone: bool = False
+    on_phone: bool = False
+    """This page went on here from a desktop, which goes to the shop."""
+    handed_over: bool = False
+    phone: checkout_page.Phone = checkout_page.Phone()
+
+    lines: list[checkout_page.Line] = []
+    items: str = ""
+    """How many things there are, e.g. `2 varer`."""
+    sums: checkout_page.Sums = checkout_page.Sums()
+
+    asks_details: bool = False
+    asks_address: bool = False
+    billing_allowed: bool = False
+    billing_differs: bool = False
+    details_done: bool = False
+    contact: checkout_page.Contact = checkout_page.Contact()
+    shipping_address: checkout_page.Address = checkout_page.Address()
+    billing_address: checkout_page.Address = checkout_page.Address()
+    shipping_fields: list[addresses.Field] = []
+    billing_fields: list[addresses.Field] = []
+    """Of the country that is chosen in the form."""
+    country_choices: str = ""
+    """HTML, which is cheaper than as many elements of React's as there are countries."""
+    shipping_options: list[checkout_page.Shipping] = []
+
+    card_offered: bool = False
+    has_card: bool = False
+    card: card_view.Card = card_view.Card()
+    held_elsewhere: bool = False
+    """A payment left open elsewhere holds the card: the button ends that one first."""
+
+    discounts_offered: bool = False
+    discount_codes: list[str] = []
+    """Those the shop has taken."""
+
+    options: list[payment_options.Option] = []
+    more_options: list[payment_options.Option] = []
+    more_label: str = ""
+    rest: Rest = Rest()
+    consents: list[checkout_page.Consent] = []
+    payable: bool = False
+    pay_label: checkout_page.PayLabel = checkout_page.PayLabel()
+
+    locked: bool = False
+    """The shop is changing the session: nothing can be edited or paid until it is done."""
+    open_details: str = rx.SessionStorage("", name="checkout-open-details")
+    """The session whose details are `editing`. Kept by the browser too, so that a server that was
+    restarted does not close them over what is typed."""
+    version: int = -1
+    """Of the session as shown: assets/embed.js tells the page that embeds us of a new one."""
+
+    _form_countries: dict[str, str] = {}
+    """By `shipping_address` and `billing_address`: chosen in the form, and not saved yet."""
+    _on_hold: int = 0
+    """As in `read.Mark`, of the session as it is shown."""
+    _watch: str = ""
+    """Whose turn it is: one follower a page, however often `watch` is called."""
+
+    @rx.var(deps=["open_details"], auto_deps=False)
+    def editing(self) -> bool:
+        """The details are open though they are saved."""
+        return bool(self.open_details) and self.open_details == self._session_id()
+
+    @rx.event
+    async def load(self):
+        """The page is there (`_rebuild` has been): the rest of what is shown, count the visit, and
+        follow the session."""
+        if self.stage in ("loading", "missing") or await self._refresh() is None:
+            return None
+        await payer.visit(
+            context.current(),
+            self._session_id(),
+            self._source(),
+            self.router.headers.user_agent,
+        )
+        if self.on_phone:
+            await device_handoff.arrived(context.current(), self._session_id())
+        return Checkout.watch
+
+    @rx.event
+    async def set_language(self, tag: str) -> None:
+        """Another language at once, by the payer's own switch or by the page that embeds us: a
+        BCP 47 tag, no-op where it is unknown. What is typed stays where it is."""
+        before = self._language
+        language = texts.known(tag[:40]) if isinstance(tag, str) else None
+        if language is None or language == before:
+            return
+        self._speak(language)
+        self._set(
+            notice=texts.again(self.notice, before, language),
+            errors={n: texts.again(e, before, language) for n, e in self.errors.items()},
+            phone=checkout_page.phone_again(self.phone, before, language),
+        )
+        await self._refresh()
+        self._announce("announced.language")
+
+    @rx.event(background=True)
+    async def watch(self):
+        """Follow the session while the page is open: it may be paid, changed or cancelled in
+        another tab or by the merchant, or expire. Ends with the connection (Reflex cancels what
+        `load` started), when another follows, when the session is closed, or after
+        WATCH_LONGEST."""
+        mine = secrets.token_hex(4)
+        async with self:
+            self._watch = mine
+            session_id, seen = self._session_id(), self._mark()
+        if seen is not None and seen.state in CLOSED:
+            return
+        until = time.monotonic() + WATCH_LONGEST
+        while (left := until - time.monotonic()) > 0:
+            try:
+                mark = await following.changed(session_id, seen, left)
+                view = await receipts.read_view(context.current(), session_id) if mark else None
+            except TimeoutError:
+                return
+            except SessionNotFound:
+                view = None
+            except Exception:
+                log.exception("the session could not be read; the next look may")
+                continue
+            async with self:
+                if self._watch != mine:
+                    return
+                if view is None:
+                    self._show_missing()
+                    return
+                if self.busy not in ("", "pay"):
+                    continue  # half of what the payer has asked for: its end shows the whole
+                self._show_from_elsewhere(view)
+            seen = following.mark_of(view)
+            if view.state in CLOSED:
+                return
+
+    def _mark(self) -> read.Mark | None:
+        """Of the session as it is shown."""
+        try:
+            return read.Mark(self.version, PageState(self.stage), self.locked, self._on_hold)
+        except ValueError:
+            return None
+
+    async def _rebuild(self, *, opened: bool, loads: bool) -> None:
+        """All that is shown, from the address alone. `opened` is false for a page that was here
+        before the connection was lost: what its payer is in the middle of stays. Where `load`
+        follows, the countries to choose from are left to it: they are most of the page."""
+        query = self.router.url.query_parameters
+        on_phone = query.get("on") == "phone"
+        self._set(
+            busy="",
+            on_phone=on_phone,
+            offers_phone=not on_phone and query.get("role") != "pop_out_payment",
+        )
+        if opened:
+            self._set(stage="loading", errors={}, notice="", announcement="")
+            self._set(
+                changed="",
+                focus="",
+                go_to="",
+                remember="",
+                held_elsewhere=False,
+                phone=checkout_page.Phone(),
+            )
+            self._sent_to = ""
+        view = await self._found()
+        if view is not None:
+            known.shows(self.router.session.session_id)
+        wanted = query.get("language")
+        self._speak(checkout_page.language(wanted, self.router.headers.accept_language, view))
+        if view is None:
+            self._show_missing()
+            return
+        self._show(view)
+        if loads:
+            few = checkout_page.country_choices(view, self._language, chosen_only=True)
+            self._set(country_choices=few)
+        if opened and self.notice:
+            self._move_focus("notice")
+
+    @rx.event
+    def seen_change(self) -> None:
+        """The payer has read what was changed."""
+        self._set(changed="")
+        self._move_focus("pay-heading")
+
+    # --- for the steps ----------------------------------------------------------------------
+
+    def _session_id(self) -> str:
+        """From the address, which comes with every event: the state itself may be a lost one."""
+        url = self.router.url
+        return session_id_of(url.path, dict(url.query_parameters))
+
+    async def _found(self) -> CheckoutView | None:
+        try:
+            return await receipts.read_view(context.current(), self._session_id())
+        except SessionNotFound:
+            return None
+
+    async def _read(self) -> CheckoutView | None:
+        """The session as it is now; where there is none the page says so."""
+        view = await self._found()
+        if view is None:
+            self._show_missing()
+        return view
+
+    async def _refresh(self) -> CheckoutView | None:
+        view = await self._read()
+        if view is not None:
+            self._show(view)
+        return view
+
+    async def _fail(self, error: Exception) -> None:
+        """An action did not go through: show what is true now, and why where it is not plain."""
+        if not isinstance(error, GavekortError):
+            log.error("a page event failed", exc_info=error)
+        before = self._order()
+        try:
+            await self._refresh()
+        except Exception:
+            log.exception("the session could not be read")
+        if isinstance(error, SessionChanged):
+            self._tell_changed(before)
+        if isinstance(error, SessionLocked):
+            # While it is locked the page says so by itself.
+            if not self.locked:
+                self._tell("notice.was_locked")
+        elif isinstance(error, TooManyRequests):
+            self._tell_wait(error.retry_after)
+        elif not isinstance(error, SessionClosed | SessionNotFound | PaymentInProgress):
+            self._tell("notice.failed")
+
+    # --- showing ----------------------------------------------------------------------------
+
+    def _show_missing(self) -> None:
+        self._set(
+            stage="missing",
+            page_title=self._text("title.missing"),
+            merchant_name=self._text("title.loading"),
+            merchant_terms_url="",
+            logo_url=NO_LOGO,
+            test_mode=False,
+        )
+
+    def _show(self, view: CheckoutView) -> None:
+        before = self.stage
+        if before != view.state.value:
+            # What was under way has ended, or the page has other buttons now.
+            self._end()
+        self._on_hold = following.mark_of(view).on_hold
+        self._set(**shown_session.fields(view, self._language))
+        self._set(
+            handed_over=view.handed_over and not self.on_phone,
+            **checkout_page.address_forms(view, self._form_countries, self._language),
+        )
+        if view.notice is not None and view.state is PageState.OPEN:
+            calm = view.notice is Notice.PAYMENT_CANCELLED
+            self._set(notice=self._text(checkout_page.notice(view)), notice_calm=calm)
+        if before in ("open", "paying", "on_hold") and view.state in CLOSED:
+            self._leave(view)
+
+    def _leave(self, view: CheckoutView) -> None:
+        """The session was closed before the payer's eyes: a paid one goes on to the merchant, where
+        the receipt is not shown first and no desktop goes on there."""
+        if view.state is PageState.PAID and not view.stays and not self.on_phone:
+            self._send_to(view.leave_url)
+        else:
+            self._move_focus("result")
+
+    def _show_from_elsewhere(self, view: CheckoutView) -> None:
+        """What the page did not do itself; said aloud where it changes the amount or the stage."""
+        known = (self.version, self.stage, self.locked)
+        same = known == (view.version, view.state.value, view.locked) and not self._freed(view)
+        # An older one was read while the payer's own step went on, which shows a newer one by now.
+        if same or view.version < self.version:
+            return
+        before, stage, locked = self.sums.to_pay, self.stage, self.locked
+        followed, order, said = self.handed_over, self._order(), self.announcement
+        self._show(view)
+        if self.handed_over and not followed:
+            self.phone = checkout_page.Phone()
+            self._announce("announced.phone_arrived")
+        if stage in ("paying", "on_hold") and view.state is PageState.OPEN and self.notice:
+            self._move_focus("notice")
+        elif stage != "on_hold" and view.state is PageState.ON_HOLD:
+            self._move_focus("result")
+        elif view.state is PageState.OPEN:
+            if locked and not view.locked:
+                self._announce("announced.unlocked")
+            self._announce_total(view, before)
+            if stage == "open":
+                self._tell_changed(order, said)
+
+    def _tell_changed(self, before: changes.Order, said: str | None = None) -> None:
+        """Say what somebody else has changed since the order was shown as `before`. What was
+        announced since `said` is heard after it."""
+        told = changes.told(before, self._order(), self._language)
+        if told:
+            more = "" if said in (None, self.announcement) else f" {self.announcement}"
+            self._set(changed=told, announcement=told + more)
+
+    def _freed(self, view: CheckoutView) -> bool:
+        """Whether the card was said to be held elsewhere, and that has changed."""
+        held = self.card.held
+        return held != "" and held != card_view.card(view, self._language).held
+
+    def _order(self) -> changes.Order:
+        sums = self.sums
+        chosen = f"{sums.shipping_title} {sums.shipping}".strip()
+        options = [*self.options, *self.more_options]
+        return changes.order(sums.order, self.lines, chosen, self.shipping_options, options)

@@ -1,0 +1,124 @@
+"""What the states of the pages can do at once: speak the payer's language, tell and announce, move
+the focus, send the payer on. assets/checkout.js does its half in the browser."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import reflex as rx
+
+from backend.sessions.view import CheckoutView
+from checkout_ui import texts
+from checkout_ui.presenters import checkout_page, formats
+from checkout_ui.state.source import source_of
+
+CONNECTED = (".hydrate_and_load", ".hydrate")
+"""Reflex's own events with which a page that has connected asks for the state."""
+
+
+class Speaking(rx.State, mixin=True):
+    """For any page."""
+
+    errors: dict[str, str] = {}
+    """By the field's name: `shipping_address.postal_code`, `gift_card_pin`, `consent.terms`."""
+    announcement: str = ""
+    focus: str = ""
+    """`{nonce} {id}`: assets/checkout.js moves the focus there once for each nonce."""
+
+    _language: str = texts.DEFAULT
+
+    def _set(self, **values: Any) -> None:
+        """Only what differs: Reflex sends every variable that is assigned."""
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+
+    def _text(self, key: str, **values: str) -> str:
+        return texts.text(self._language, key, **values)
+
+    def _source(self) -> str:
+        """Where this page's events come from, for the limits."""
+        return source_of(self.router)
+
+    def _move_focus(self, element_id: str) -> None:
+        self.focus = f"{secrets.token_hex(4)} {element_id}"
+
+
+class Bridge(Speaking, mixin=True):
+    """For the checkout."""
+
+    t: dict[str, str] = {"order.heading": "…"}
+    """The catalogue of the payer's language."""
+    language: str = texts.DEFAULT
+    """The payer's language, as a BCP 47 code. assets/checkout.js brings the document along."""
+    languages: list[checkout_page.Language] = []
+
+    busy: str = ""
+    """What the payer has asked for and is under way: save, add, remove, reclaim, amount, less, all,
+    pay, ask, leave, code, fill, discount, or `discount {code}` while that one is taken away."""
+    notice: str = ""
+    notice_calm: bool = False
+    """It is what the payer chose, nothing that went wrong."""
+    changed: str = ""
+    """What somebody else has changed in the order, until the payer does the next thing."""
+    go_to: str = ""
+    """`{nonce} {url}`: likewise, the payer is sent there."""
+    remember: str = ""
+    """`{nonce} {path}`: likewise, the browser asks there for the cookie of a remembered payer."""
+
+    _sent_to: str = ""
+
+    def _speak(self, language: str) -> None:
+        self._language = language
+        self._set(
+            language=language, t=texts.page_texts(language), languages=checkout_page.languages()
+        )
+
+    def _tell(self, key: str, *, calm: bool = False, **values: str) -> None:
+        """Say it at the top of the page, and move the focus there."""
+        self._set(notice=self._text(key, **values), notice_calm=calm)
+        self._move_focus("notice")
+
+    def _tell_wait(self, seconds: int) -> None:
+        """Say at the top of the page that there were too many requests, and when to try again."""
+        said = texts.wait(self._language, seconds)
+        self._set(notice=said, notice_calm=True)
+        self._move_focus("notice")
+
+    def _tell_split_changed(self, view: CheckoutView) -> None:
+        """What is to be paid is not what the payer has seen: what it is now."""
+        covered = view.gift_card is not None and view.to_pay == 0
+        key = "notice.split_covered" if covered else "notice.split_changed"
+        amount = view.order_amount if covered else view.to_pay
+        self._tell(key, amount=formats.money(amount, view.currency, self._language))
+
+    def _announce(self, key: str, **values: str) -> None:
+        """For a screen reader. A no-break space more or less makes the same words new ones."""
+        said = self._text(key, **values)
+        self.announcement = said + "\u00a0" if self.announcement == said else said
+
+    def _announce_total(self, view: CheckoutView, before: str) -> None:
+        amount = formats.money(view.to_pay, view.currency, self._language)
+        if amount != before:
+            self._announce("announced.total", amount=amount)
+
+    def _send_to(self, url: str) -> None:
+        """Once to each address: the page may still be here when the session says the same."""
+        if url != self._sent_to:
+            self._sent_to = url
+            self.go_to = f"{secrets.token_hex(4)} {url}"
+
+    def _recognise_later(self, path: str) -> None:
+        if path:
+            self.remember = f"{secrets.token_hex(4)} {path}"
+
+    def _begin(self, action: str) -> bool:
+        """False while something is under way: a click comes twice after a reconnect."""
+        if self.busy:
+            return False
+        self._set(busy=action, notice="", changed="", errors={})
+        return True
+
+    def _end(self) -> None:
+        self._set(busy="")

@@ -1,0 +1,30 @@
+"""What is shown is there before the state is sent."""
+
+from __future__ import annotations
+
+import reflex as rx
+from reflex.event import Event
+from reflex.middleware import Middleware
+from reflex.state import BaseState
+
+from checkout_ui.state.checkout import Checkout
+from checkout_ui.state.page_actions import CONNECTED
+
+
+class RebuildFirst(Middleware):
+    """Shows the session before Reflex sends the state to a page that has just connected.
+
+    Without it a page that finds its server again would first be sent the defaults: React would
+    take the steps away and put empty ones in their place, and what was typed would be gone. An
+    event of a page whose state was forgotten (`reference/reflex.md#4.2`) is covered as well.
+    """
+
+    async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> None:
+        if state.router.url.path.startswith("/balance/"):
+            return
+        checkout = await state.get_state(Checkout)
+        connected = event.name.endswith(CONNECTED)
+        if connected or checkout.stage == "loading":
+            # Only the first connection of a page says what it was built with.
+            first = connected and "hashes" in event.payload
+            await checkout._rebuild(opened=first or not connected, loads=first)

@@ -1,0 +1,21 @@
+"""Which amounts are taken. Source: the provider's "Minimum and maximum charge amounts"."""
+
+from __future__ import annotations
+
+from sandbox.card_gateway.wire import ApiError
+from sandbox.card_gateway.world import World
+
+
+def check_amount(world: World, amount: int, currency: str, param: str) -> None:
+    """ApiError 400 for what is less or more than is taken; minor units of `currency`."""
+    least = world.least(currency)
+    if amount < least:
+        message = f"Amount must convert to at least {_written(least, currency)}."
+        raise ApiError(400, message, code="amount_too_small", param=param)
+    if world.is_too_large(amount):
+        message = f"Amount must be no more than {_written(world.most() or 0, currency)}."
+        raise ApiError(400, message, code="amount_too_large", param=param)
+
+
+def _written(amount: int, currency: str) -> str:
+    return f"{amount // 100}.{amount % 100:02d} {currency.lower()}"

@@ -1,0 +1,59 @@
+"""The provider's storage, clock, settings and callbacks."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import Any
+
+from sandbox.common import world as common
+from sandbox.common.deliveries import Retry
+from sandbox.common.faults import Faults
+from sandbox.common.storage import Json, Storage
+
+VERBS = ("create", "read", "update", "abort", "capture", "reversal", "cancel")
+DEFAULTS: dict[str, Any] = {
+    # Consecutive refusals of one kind after which a payment is locked.
+    "failures_until_locked": 5,
+    # A refund that takes days, as from a bank: 202, and done when the clock says so.
+    "slow_reversals": False,
+    "reversal_seconds": 3 * 24 * 3600,
+    # An approval that was on its way when the order was aborted arrives all the same.
+    "late_approvals": False,
+}
+# Tries at about 30, 60, 360, 432, 864 and 1265 seconds; eight in all.
+RETRY = Retry(gaps=(30, 30, 300, 72, 432, 401, 401), tries=8)
+
+
+class World(common.World):
+    def __init__(self, storage: Storage) -> None:
+        super().__init__(
+            storage, Faults(VERBS, status=403, code="creditcard/acquirererror"), DEFAULTS
+        )
+
+    def call_back(self, merchant: str, order: Json) -> None:
+        """Tell the merchant to look, in the same transaction as what there is to see."""
+        url = order["urls"].get("callbackUrl")
+        if not url:
+            return
+        body: Json = {
+            "orderReference": order["payeeInfo"].get("orderReference"),
+            "paymentOrder": {
+                "id": order["id"],
+                "instrument": order["instrument"],
+                "number": order["_number"],
+            },
+        }
+        callback: Json = {
+            "id": uuid.uuid4().hex,
+            "object": "callback",
+            "url": url,
+            "body": body,
+        }
+        self.storage.put(merchant, callback, parent=order["id"])
+        self.notify([order["id"]], callback["id"])
+
+
+def merchant_of(token: str) -> str:
+    """One token, one merchant. The token itself is not stored."""
+    return hashlib.sha256(token.encode()).hexdigest()[:32]

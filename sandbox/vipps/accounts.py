@@ -1,0 +1,93 @@
+"""Who calls: sales units, by whatever keys they first came with, and their access tokens.
+
+Source: `reference/psp/vipps-swish.md` section A1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+
+from sandbox.common.storage import Json
+from sandbox.vipps.world import ApiError, GatewayError, World, iso
+
+_GATEWAY = "Access denied due to missing or invalid subscription key."
+
+
+def give_token(world: World, headers: Mapping[str, str]) -> Json:
+    """A new access token. A `client_id` that nobody knows is a new sales unit's; with another
+    secret or key than before it is refused."""
+    client_id, secret = headers.get("client_id", ""), headers.get("client_secret", "")
+    key, number = _key_and_number(headers)
+    if not client_id or not secret or not number:
+        raise ApiError(401, "Unauthorized", "client_id, client_secret and serial number are needed")
+    account_id = _digest("account", client_id)
+    known = world.storage.get("", "account", account_id)
+    if known is None:
+        known = {
+            "id": account_id,
+            "object": "account",
+            "secret": _digest(secret),
+            "key": _digest(key),
+            "number": number,
+            "merchant": _digest(client_id, number)[:32],
+        }
+        world.storage.put("", known)
+    if known["key"] != _digest(key):
+        raise GatewayError(401, _GATEWAY)
+    if known["secret"] != _digest(secret):
+        raise ApiError(401, "Unauthorized", "The client_id and client_secret do not match.")
+    token = secrets.token_urlsafe(48)
+    now, lifetime = world.now(), int(world.setting("token_seconds"))
+    world.storage.put(
+        known["merchant"],
+        {
+            "id": _digest("token", token),
+            "object": "token",
+            "account": account_id,
+            "expires": now + lifetime,
+        },
+    )
+    numbers: dict[str, int] = {
+        "expires_in": lifetime,
+        "ext_expires_in": lifetime,
+        "expires_on": now + lifetime,
+        "not_before": now,
+    }
+    as_text = bool(world.setting("numbers_as_text"))
+    return {
+        "token_type": "Bearer",
+        **{name: str(value) if as_text else value for name, value in numbers.items()},
+        "resource": "00000002-0000-0000-c000-000000000000",
+        "access_token": token,
+        "issued_at": iso(now),
+    }
+
+
+def merchant_of(world: World, headers: Mapping[str, str]) -> tuple[str, str]:
+    """The sales unit of a call, and its number; GatewayError or ApiError where it does not say who
+    it is."""
+    key, number = _key_and_number(headers)
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    found = world.storage.find("token", _digest("token", token)) if scheme == "Bearer" else None
+    if found is None or found[1]["expires"] <= world.now():
+        raise ApiError(401, "Unauthorized", "The access token is not valid.")
+    account = world.storage.get("", "account", found[1]["account"])
+    if account is None or account["key"] != _digest(key):
+        raise GatewayError(401, _GATEWAY)
+    if account["number"] != number:
+        raise ApiError(403, "Forbidden", "This sales unit is not yours.")
+    return found[0], number
+
+
+def _key_and_number(headers: Mapping[str, str]) -> tuple[str, str]:
+    key = headers.get("ocp-apim-subscription-key", "")
+    if not key:
+        raise GatewayError(401, _GATEWAY)
+    return key, headers.get("merchant-serial-number", "")
+
+
+def _digest(*parts: str) -> str:
+    """Nothing that opens anything is stored as it is."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
