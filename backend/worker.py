@@ -7,13 +7,13 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from backend.cards.budgets import forget_tries
-from backend.cards.pin_attempts import forget_attempts
+from backend.cards.budgets import purge_old_attempts
+from backend.cards.pin_attempts import purge_attempts
 from backend.core.context import Backend
 from backend.core.due_work import Share, UnderWay
-from backend.customers.returning import forget_expired
-from backend.idempotency.keys import forget_due
-from backend.limits.limiter import forget_uses
+from backend.customers.returning import purge_expired
+from backend.idempotency.keys import purge_due
+from backend.limits.limiter import purge_uses
 from backend.outbox import deliver
 from backend.payments.operations import auto_capture, refund_reversals
 from backend.payments.review import reconcile
@@ -50,11 +50,11 @@ class Worker:
             asyncio.create_task(
                 self._rolling("returned refunds", refund_reversals.begin_due, SHARE)
             ),
-            asyncio.create_task(self._loop("forget", forget_due)),
-            asyncio.create_task(self._loop("forget payers", forget_expired)),
-            asyncio.create_task(self._loop("forget tries", forget_tries)),
-            asyncio.create_task(self._loop("forget limits", forget_uses, FORGET_PAUSE)),
-            asyncio.create_task(self._loop("forget PIN attempts", forget_attempts)),
+            asyncio.create_task(self._loop("forget", purge_due)),
+            asyncio.create_task(self._loop("forget payers", purge_expired)),
+            asyncio.create_task(self._loop("forget tries", purge_old_attempts)),
+            asyncio.create_task(self._loop("forget limits", purge_uses, FORGET_PAUSE)),
+            asyncio.create_task(self._loop("forget PIN attempts", purge_attempts)),
             # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
             *(
                 asyncio.create_task(self._rolling(kind, _deliver(kind), share))

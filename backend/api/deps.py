@@ -91,7 +91,7 @@ def origin(request: Request) -> events.Request:
     return events.Request(headers=headers)
 
 
-Origin = Annotated[events.Request, Depends(origin)]
+RequestContext = Annotated[events.Request, Depends(origin)]
 
 READ_CHECKOUT = ("admin:checkout", "read:checkout")
 WRITE_CHECKOUT = ("admin:checkout", "write:checkout")

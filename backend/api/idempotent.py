@@ -65,16 +65,16 @@ async def _work(ctx: Backend, claim: Claim, earlier: Earlier | None, inner: Inne
     operation_id = earlier.operation_id if earlier is not None else None
     first = _nothing if earlier is not None else keys.be_first(ctx, claim)
     with keys.under_way(claim, operation_id):
-        async with ctx.db.joined(first) as work:
+        async with ctx.db.shared_transaction(first) as work:
             try:
                 response = await inner()
             except GavekortError as error:
                 # Only an operation that was written down can have come to a bad end.
-                began = work.lasting or earlier is not None
+                began = work.commit_early or earlier is not None
                 if not began or error.status != _REFUSED:
                     raise
                 response = render(error)
-            if work.session is None and not work.lasting and earlier is None:
+            if work.session is None and not work.commit_early and earlier is None:
                 return response
             if response.status_code == _ACCEPTED or response.status_code >= 500:
                 # Not the end yet: a repeat asks the operation again.

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.tables import TryBudget
 from backend.core.context import Backend
-from backend.core.due_work import forget
+from backend.core.due_work import purge
 
 
 async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window: timedelta) -> bool:
@@ -36,7 +36,7 @@ async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window:
     return int(counted) <= limit
 
 
-async def forget_tries(ctx: Backend) -> int:
+async def purge_old_attempts(ctx: Backend) -> int:
     """Delete budgets that are whole again, one batch; return how many."""
     window = timedelta(seconds=ctx.settings.scc_window)
-    return await forget(ctx.db, TryBudget, col(TryBudget.last_try_at) <= ctx.clock.now() - window)
+    return await purge(ctx.db, TryBudget, col(TryBudget.last_try_at) <= ctx.clock.now() - window)

@@ -121,7 +121,7 @@ async def store_card(
     db.add(token)
     await db.flush()
     if order.active:
-        cause = ledger.Cause(ref_id=f"issue:{card.id}", now=now, created_by=order.created_by)
+        cause = ledger.EntryContext(ref_id=f"issue:{card.id}", now=now, created_by=order.created_by)
         await ledger.fund(db, card, order.amount, cause)
     return card, token, number
 

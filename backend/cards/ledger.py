@@ -52,7 +52,7 @@ class HoldResolved(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class EntryContext:
     """Who moves money and under which reference. `ref_id` is unique on the card."""
 
     ref_id: str
@@ -72,24 +72,24 @@ async def lock_card(db: AsyncSession, card_pk: str) -> Card:
     return card
 
 
-async def fund(db: AsyncSession, card: Card, amount: int, cause: Cause) -> WalletTransaction:
+async def fund(db: AsyncSession, card: Card, amount: int, cause: EntryContext) -> WalletTransaction:
     return await _once(db, card, "fund", "fund", amount, cause)
 
 
-async def draw(db: AsyncSession, card: Card, amount: int, cause: Cause) -> WalletTransaction:
+async def draw(db: AsyncSession, card: Card, amount: int, cause: EntryContext) -> WalletTransaction:
     """A drawdown at once. InsufficientFunds where `available` is smaller."""
     return await _once(db, card, "draw", "drawdown", amount, cause)
 
 
 async def refund(
-    db: AsyncSession, card: Card, amount: int, cause: Cause, parent_id: str | None
+    db: AsyncSession, card: Card, amount: int, cause: EntryContext, parent_id: str | None
 ) -> WalletTransaction:
     """Money back to the card: shown as `fund` with the drawdown as parent."""
     return await _once(db, card, "refund", "fund", amount, cause, parent_id=parent_id)
 
 
 async def transfer(
-    db: AsyncSession, source: Card, target: Card, amount: int, cause: Cause
+    db: AsyncSession, source: Card, target: Card, amount: int, cause: EntryContext
 ) -> tuple[WalletTransaction, WalletTransaction]:
     """Move money from one card to another, both locked by the caller: `transfer` on the one, `fund`
     with that as its parent on the other. InsufficientFunds where less is available on `source`;
@@ -105,7 +105,7 @@ async def transfer(
 
 
 async def hold(
-    db: AsyncSession, card: Card, amount: int, cause: Cause, purpose: str
+    db: AsyncSession, card: Card, amount: int, cause: EntryContext, purpose: str
 ) -> tuple[WalletTransaction, Hold]:
     """Set `amount` aside. InsufficientFunds where `available` is smaller."""
     made = await _once(db, card, "hold", "drawdown", amount, cause, pending=True)
@@ -130,7 +130,7 @@ async def lock_hold(db: AsyncSession, hold_id: str) -> Hold:
 
 
 async def post(
-    db: AsyncSession, held: Hold, amount: int, cause: Cause, *, keep_rest: bool
+    db: AsyncSession, held: Hold, amount: int, cause: EntryContext, *, keep_rest: bool
 ) -> tuple[WalletTransaction, Hold | None]:
     """Resolve a hold by taking `amount` of it. The rest becomes a new hold with `keep_rest`, else
     available again. HoldResolved where it was resolved before."""
@@ -157,7 +157,7 @@ async def post(
     return made, carried
 
 
-async def void(db: AsyncSession, held: Hold, cause: Cause) -> WalletTransaction:
+async def void(db: AsyncSession, held: Hold, cause: EntryContext) -> WalletTransaction:
     """Resolve a hold by making all of it available again. Where nothing of it was ever taken, a
     single-use token that made it can be used again."""
     card = await lock_card(db, held.card)
@@ -176,7 +176,7 @@ def _resolve(held: Hold, state: str, now: datetime) -> None:
 
 
 async def _once(
-    db: AsyncSession, card: Card, movement: str, type_: str, amount: int, cause: Cause,
+    db: AsyncSession, card: Card, movement: str, type_: str, amount: int, cause: EntryContext,
     *, parent_id: str | None = None, pending: bool = False,
 ) -> WalletTransaction:  # fmt: skip
     """The wallet transaction of `cause.ref_id`: made now, or, where it exists, given back."""

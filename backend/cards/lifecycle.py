@@ -16,7 +16,7 @@ from backend.cards import formats, ledger, lookup, pin_lock
 from backend.cards.formats import Format
 from backend.cards.history import note
 from backend.cards.issue import set_behaviour
-from backend.cards.ledger import Cause
+from backend.cards.ledger import EntryContext
 from backend.cards.tables import NO_CURRENCY, Card, CardToken
 from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
@@ -91,7 +91,7 @@ async def activate(ctx: Backend, activation: Activation) -> Card:
         elif number.expires_in is not None:
             set_behaviour(number, number.expires_in, number.single_use, now)
         await db.flush()
-        cause = Cause(f"activate:{card.id}", now, activation.created_by,
+        cause = EntryContext(f"activate:{card.id}", now, activation.created_by,
                       originated_by=activation.originated_by)  # fmt: skip
         await ledger.fund(db, card, activation.amount, cause)
     return card

@@ -21,7 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.tables import Card, PinBudget
 from backend.core.context import Backend
-from backend.core.due_work import forget
+from backend.core.due_work import purge
 from backend.core.errors import TooManyTries
 from backend.core.settings import Settings
 from backend.limits.source import networks_of
@@ -217,9 +217,9 @@ async def forget_card(db: AsyncSession, card: Card, now: datetime) -> Counter:
     return locked[of_card]
 
 
-async def forget_attempts(ctx: Backend) -> int:
+async def purge_attempts(ctx: Backend) -> int:
     """Delete one batch of rows that are not needed any more, and return how many."""
-    return await forget(ctx.db, PinBudget, col(PinBudget.forget_at) <= ctx.clock.now())
+    return await purge(ctx.db, PinBudget, col(PinBudget.forget_at) <= ctx.clock.now())
 
 
 def _counters(wanted: Iterable[Scope], rows: Iterable[Any]) -> dict[Scope, Counter]:

@@ -115,7 +115,7 @@ async def _count_and_check(ctx: Backend, tried: _Try, limits: Limits) -> _Counte
     """Count the try, then look at the PIN, in one unit of work. It stands apart: a counted try
     stays counted where the request comes to nothing."""
     card, now = tried.card, tried.now
-    async with ctx.db.unit_of_work(apart=True) as db:
+    async with ctx.db.unit_of_work(independent=True) as db:
         before = await pin_attempts.lock(db, tried.scopes, now)
         # An error here undoes everything, so a refused try leaves no rows.
         verdict = pin_budget.decide(before, limits, now)
@@ -144,7 +144,7 @@ async def _fits_old(ctx: Backend, tried: _Try, counted: _Counted, limits: Limits
     fits = await ctx.vault.old_pin_fits(tried.pin, card.pin_hash)
     took = asyncio.get_running_loop().time() - begun
     ctx.old_pin_seconds = max(took, ctx.old_pin_seconds * SLOWEST_FADES)
-    async with ctx.db.unit_of_work(apart=True) as db:
+    async with ctx.db.unit_of_work(independent=True) as db:
         if not fits:
             await _tell(ctx, db, card, counted.before, counted.after)
             return False

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger, lookup
-from backend.cards.ledger import Cause, InsufficientFunds
+from backend.cards.ledger import EntryContext, InsufficientFunds
 from backend.cards.tables import Card, Hold, WalletTransaction
 from backend.cards.tokens import check_usable, get_token, spend
 from backend.core.context import Backend
@@ -41,7 +41,7 @@ class Movement:
     amount: int
     currency: str
     pending: bool
-    cause: Cause
+    cause: EntryContext
     token_id: str | None = None
 
 
@@ -118,7 +118,7 @@ async def _pending(
 
 
 async def capture(
-    ctx: Backend, account_id: str, transaction_id: str, amount: int | None, cause: Cause
+    ctx: Backend, account_id: str, transaction_id: str, amount: int | None, cause: EntryContext
 ) -> WalletTransaction:
     """Post a pending drawdown, all of it or `amount`; the rest is available again."""
     async with ctx.db.unit_of_work() as db:
@@ -134,7 +134,7 @@ async def capture(
 
 
 async def void(
-    ctx: Backend, account_id: str, transaction_id: str, cause: Cause
+    ctx: Backend, account_id: str, transaction_id: str, cause: EntryContext
 ) -> WalletTransaction:
     """Give a pending drawdown's value back."""
     async with ctx.db.unit_of_work() as db:

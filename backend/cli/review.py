@@ -18,7 +18,13 @@ from backend.core.context import Backend
 from backend.core.db import Database
 from backend.core.schema import why_not
 from backend.core.settings import Settings
-from backend.payments.review.manual import WORDS, Parked, Said, list_parked, resolve
+from backend.payments.review.manual import (
+    WORDS,
+    OperatorDecision,
+    Unresolved,
+    list_unresolved,
+    resolve,
+)
 
 _OLDER_THAN = 900
 
@@ -70,11 +76,11 @@ def _list_all(url: str, options: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-async def _list(url: str, older_than: int) -> list[Parked]:
+async def _list(url: str, older_than: int) -> list[Unresolved]:
     database = Database(url)
     try:
         async with database.reading() as db:
-            return await list_parked(
+            return await list_unresolved(
                 db, datetime.now(UTC), timedelta(seconds=older_than), _payment_lifetime()
             )
     finally:
@@ -86,7 +92,7 @@ def _payment_lifetime() -> timedelta:
     return timedelta(seconds=int(os.environ.get("GAVEKORT_PAYMENT_LIFETIME") or default))
 
 
-def _line(one: Parked) -> str:
+def _line(one: Unresolved) -> str:
     of = "" if one.id == one.transaction_id else f" of {one.transaction_id}"
     return (
         f"{one.id}: {one.kind}{of} ({one.account_id}, order {one.merchant_reference}) "
@@ -96,5 +102,5 @@ def _line(one: Parked) -> str:
 
 
 async def _resolve(ctx: Backend, options: argparse.Namespace) -> list[str]:
-    said = Said(options.by, options.why)
+    said = OperatorDecision(options.by, options.why)
     return [await resolve(ctx, options.id, said, options.word)]

@@ -67,7 +67,7 @@ def sync_url(url: str) -> str:
 
 
 class JoinedWork:
-    """The units of work of one request as one: see `Database.joined`."""
+    """The units of work of one request as one: see `Database.shared_transaction`."""
 
     def __init__(
         self,
@@ -78,11 +78,11 @@ class JoinedWork:
         self._first = first
         self._open = AsyncExitStack()
         self.session: AsyncSession | None = None
-        self.lasting = False
+        self.commit_early = False
         """Something of it has taken effect; later units of work stand alone."""
 
     @asynccontextmanager
-    async def part(self, *, lasting: bool) -> AsyncIterator[AsyncSession]:
+    async def part(self, *, commit_early: bool) -> AsyncIterator[AsyncSession]:
         try:
             if self.session is None:
                 self.session = await self._open.enter_async_context(self._own())
@@ -92,9 +92,9 @@ class JoinedWork:
         except BaseException:
             await self.undo()
             raise
-        if lasting:
+        if commit_early:
             await self.commit()
-            self.lasting = True
+            self.commit_early = True
 
     async def commit(self) -> None:
         self.session = None
@@ -123,26 +123,28 @@ class Database:
 
     @asynccontextmanager
     async def unit_of_work(
-        self, *, lasting: bool = False, apart: bool = False
+        self, *, commit_early: bool = False, independent: bool = False
     ) -> AsyncIterator[AsyncSession]:
-        """Everything inside takes effect at its end, or nothing does. Not to be nested.
+        """Begin a unit of work: everything inside takes effect at its end, or nothing does. Do not
+        nest two of them.
 
-        Within `joined` it takes effect with the whole: unless it is `lasting`, because an outside
-        call follows that must find it written; or `apart`, because it has to stay where the rest
-        fails (a counted try, a provider's answer). `apart` comes before the others.
+        Inside a `shared_transaction` it takes effect together with the whole, with two exceptions.
+        `commit_early` commits at once, because an outside call follows that must find it written.
+        `independent` runs in a transaction of its own, because it has to stay where the rest fails
+        (a counted attempt, a provider's answer). `independent` comes before the others.
         """
         work = _joined.get()
-        if work is None or work.lasting or apart:
+        if work is None or work.commit_early or independent:
             if work is not None and work.session is not None:
                 raise RuntimeError("a unit of work that stands apart comes first")
             async with self._own() as session:
                 yield session
             return
-        async with work.part(lasting=lasting) as session:
+        async with work.part(commit_early=commit_early) as session:
             yield session
 
     @asynccontextmanager
-    async def joined(
+    async def shared_transaction(
         self, first: Callable[[AsyncSession], Awaitable[None]]
     ) -> AsyncIterator[JoinedWork]:
         """Every unit of work of this task until the end is one; `first` is written before them,

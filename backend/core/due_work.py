@@ -148,7 +148,7 @@ class UnderWay:
             raise
 
 
-async def forget(db: Database, table: type[SQLModel], over: ColumnElement[bool]) -> int:
+async def purge(db: Database, table: type[SQLModel], over: ColumnElement[bool]) -> int:
     """Delete the rows of which `over` holds, one batch; how many."""
     (key,) = inspect(table).primary_key
     due = select(key).where(over)

@@ -163,7 +163,7 @@ async def forget(ctx: Backend, session_id: str, cookie: str | None) -> None:
             await db.delete(customer)
 
 
-async def forget_expired(ctx: Backend) -> int:
+async def purge_expired(ctx: Backend) -> int:
     """Delete whom we remembered long enough, one batch; how many."""
     over = col(ReturningCustomer.expires_at) <= ctx.clock.now()
-    return await due_work.forget(ctx.db, ReturningCustomer, over)
+    return await due_work.purge(ctx.db, ReturningCustomer, over)

@@ -177,7 +177,7 @@ async def _count(
     }  # fmt: skip
     window = timedelta(seconds=settings.scc_window)
     # Apart: what is counted stays counted where the request comes to nothing.
-    async with ctx.db.unit_of_work(apart=True) as db:
+    async with ctx.db.unit_of_work(independent=True) as db:
         counted = [
             await budgets.count(db, scope, limit, now, window) for scope, limit in limits.items()
         ]

@@ -32,7 +32,7 @@ from backend.demo.seed import (
     Seed,
     load_seed,
     save_seed,
-    sow,
+    seed_demo,
     write_private,
 )
 from backend.demo.supervisor import Program, Supervisor, check_port, free_ports, stop_signals
@@ -51,7 +51,7 @@ class DemoRefused(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class DemoPorts:
     """Where the programs listen, and the directory everything is kept in. `more`: the other
     acquirers, by name."""
 
@@ -106,7 +106,7 @@ def run_demo(port: int, directory: Path) -> None:
             summary.unlink(missing_ok=True)
 
 
-def _start(places: Places, children: Supervisor) -> dict[str, Any]:
+def _start(places: DemoPorts, children: Supervisor) -> dict[str, Any]:
     """Start all, each as early as it can be, and wait until all answer."""
     acquirers = [_acquirer(places), *_more_acquirers(places)]
     for acquirer in acquirers:
@@ -128,13 +128,13 @@ def _start(places: Places, children: Supervisor) -> dict[str, Any]:
     return facts
 
 
-def _places(port: int, directory: Path) -> Places:
+def _places(port: int, directory: Path) -> DemoPorts:
     if port == 0:
         checkout, acquirer, shop, mail, *others = free_ports(HOST, 4 + len(ACQUIRERS))
         more = {one.name: other for one, other in zip(ACQUIRERS, others, strict=True)}
-        return Places(directory, checkout, acquirer, shop, mail, more)
+        return DemoPorts(directory, checkout, acquirer, shop, mail, more)
     more = {one.name: port + one.offset for one in ACQUIRERS}
-    places = Places(
+    places = DemoPorts(
         directory, port, port + ACQUIRER_OFFSET, port + SHOP_OFFSET, port + MAIL_OFFSET, more
     )
     for number, name in (
@@ -181,7 +181,7 @@ def _others_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("GAVEKORT_")}
 
 
-def _checkout_environment(places: Places) -> dict[str, str]:
+def _checkout_environment(places: DemoPorts) -> dict[str, str]:
     """A database, Redis and limits set outside are kept, so that the demo runs on them too."""
     return {
         "GAVEKORT_DATABASE_URL": f"sqlite:///{places.directory / 'gavekort.db'}",
@@ -196,7 +196,7 @@ def _checkout_environment(places: Places) -> dict[str, str]:
     }
 
 
-def _checkout(places: Places, environment: Mapping[str, str]) -> Program:
+def _checkout(places: DemoPorts, environment: Mapping[str, str]) -> Program:
     command = [sys.executable, "-m", "backend.cli.main", "serve"]
     return Program(
         "the checkout",
@@ -206,7 +206,7 @@ def _checkout(places: Places, environment: Mapping[str, str]) -> Program:
     )
 
 
-def _acquirer(places: Places) -> Program:
+def _acquirer(places: DemoPorts) -> Program:
     command = [sys.executable, "-m", "sandbox.card_gateway"]
     folder = str(places.directory / "acquirer")
     return Program(
@@ -217,7 +217,7 @@ def _acquirer(places: Places) -> Program:
     )
 
 
-def _more_acquirers(places: Places) -> list[Program]:
+def _more_acquirers(places: DemoPorts) -> list[Program]:
     return [
         Program(
             f"the sandbox of {one.label}",
@@ -230,7 +230,7 @@ def _more_acquirers(places: Places) -> list[Program]:
     ]  # fmt: skip
 
 
-def _shop(places: Places) -> Program:
+def _shop(places: DemoPorts) -> Program:
     command = [sys.executable, "-m", "sandbox.shop", "--host", HOST]
     config = str(places.directory / "shop.json")
     return Program(
@@ -241,7 +241,7 @@ def _shop(places: Places) -> Program:
     )
 
 
-def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
+def _seed(places: DemoPorts, environment: Mapping[str, str]) -> dict[str, Any]:
     """What `demo.json` says, after the database says the same."""
     path = places.directory / "seed.json"
     seed = load_seed(path)
@@ -258,7 +258,7 @@ def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
     wallets = connections(places.more_urls, seed.acquirer_secrets, WALLETS)
     _register_merchants(places, others | wallets)
     asyncio.run(
-        sow(
+        seed_demo(
             settings, seed, gateway, others, places.shop_url, lambda s: save_seed(path, s),
             wallets=wallets,
         )
@@ -277,7 +277,7 @@ def _seed(places: Places, environment: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _register_webhook(places: Places, seed: Seed) -> None:
+def _register_webhook(places: DemoPorts, seed: Seed) -> None:
     """Tell the acquirer where its notifications go; it gives the signing secret only once."""
     url = places.base_url + NOTIFICATION_PATH
     with httpx.Client(base_url=places.acquirer_url, timeout=10.0) as http:
@@ -294,7 +294,7 @@ def _register_webhook(places: Places, seed: Seed) -> None:
     seed.webhook_secret = endpoint["secret"]
 
 
-def _register_merchants(places: Places, others: Mapping[str, Mapping[str, str]]) -> None:
+def _register_merchants(places: DemoPorts, others: Mapping[str, Mapping[str, str]]) -> None:
     """What one types into a provider's own administration."""
     for one in ACQUIRERS:
         if one.register is not None:
@@ -302,7 +302,7 @@ def _register_merchants(places: Places, others: Mapping[str, Mapping[str, str]])
             httpx.post(url, json=dict(others[one.options[0]]), timeout=10.0).raise_for_status()
 
 
-def _tell(places: Places, facts: dict[str, Any]) -> None:
+def _tell(places: DemoPorts, facts: dict[str, Any]) -> None:
     lines = [
         "",
         f"  Demo shop   {places.shop_url}",

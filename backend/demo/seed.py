@@ -101,7 +101,7 @@ def save_seed(path: Path, seed: Seed) -> None:
     write_private(path, json.dumps(asdict(seed), indent=2, ensure_ascii=False) + "\n")
 
 
-async def sow(settings: Settings, seed: Seed, gateway: Gateway, others: Mapping[str, Any],
+async def seed_demo(settings: Settings, seed: Seed, gateway: Gateway, others: Mapping[str, Any],
               shop_url: str, keep: Callable[[Seed], None], *,
               wallets: Mapping[str, Any] | None = None) -> None:  # fmt: skip
     """Bring the database to what the demo needs. `others`: credentials by option, beside the card

@@ -21,7 +21,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.context import Backend
-from backend.core.due_work import forget
+from backend.core.due_work import purge
 from backend.core.errors import Conflict
 from backend.idempotency.tables import IdempotencyRecord
 
@@ -140,10 +140,10 @@ async def keep_answer(ctx: Backend, db: AsyncSession, claim: Claim, answer: Answ
     return earlier.answer if earlier is not None and earlier.answer is not None else answer
 
 
-async def forget_due(ctx: Backend) -> int:
+async def purge_due(ctx: Backend) -> int:
     """Delete what was kept long enough, one batch; how many."""
     over = col(IdempotencyRecord.forget_at) <= ctx.clock.now()
-    return await forget(ctx.db, IdempotencyRecord, over)
+    return await purge(ctx.db, IdempotencyRecord, over)
 
 
 # --- what a service asks -----------------------------------------------------------------------

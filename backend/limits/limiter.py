@@ -20,7 +20,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.clock import Clock
 from backend.core.db import Database
-from backend.core.due_work import forget
+from backend.core.due_work import purge
 from backend.core.errors import TooManyRequests
 from backend.limits.rules import WIDER, Kept, Rule, overridden
 from backend.limits.source import networks_of
@@ -93,7 +93,7 @@ async def _spend(
     if rule.kept is Kept.FAST:
         wait = await ctx.limiter.fast.take(ask)
     else:
-        async with ctx.db.unit_of_work(apart=True) as db:
+        async with ctx.db.unit_of_work(independent=True) as db:
             wait = await take_in(db, ask)
     _judge(ctx, rule, wait)
 
@@ -123,7 +123,7 @@ async def _give_back(
     if rule.kept is Kept.FAST:
         await ctx.limiter.fast.give_back(ask)
         return
-    async with ctx.db.unit_of_work(apart=True) as db:
+    async with ctx.db.unit_of_work(independent=True) as db:
         await give_back_in(db, ask)
 
 
@@ -144,6 +144,6 @@ def _judge(ctx: Guarded, rule: Rule, wait: float) -> None:
     raise TooManyRequests(rule.name, max(1, math.ceil(wait)))
 
 
-async def forget_uses(ctx: Guarded) -> int:
+async def purge_uses(ctx: Guarded) -> int:
     """Delete one batch of rows that are not needed any more, and return how many."""
-    return await forget(ctx.db, LimitUse, col(LimitUse.whole_at) <= ctx.clock.now().timestamp())
+    return await purge(ctx.db, LimitUse, col(LimitUse.whole_at) <= ctx.clock.now().timestamp())

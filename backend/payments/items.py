@@ -12,11 +12,11 @@ from backend.payments.store import events_of
 from backend.payments.tables import Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind
 from backend.rules import items as rules
-from backend.rules.items import ItemRefused, Moved, Taken
+from backend.rules.items import ItemAmount, ItemRefused, ItemTotals
 
 
-def taken(items: Iterable[dict[str, Any]]) -> list[Taken]:
-    return [Taken(str(item["line_id"]), int(item["amount"])) for item in items]
+def taken(items: Iterable[dict[str, Any]]) -> list[ItemAmount]:
+    return [ItemAmount(str(item["line_id"]), int(item["amount"])) for item in items]
 
 
 def amounts(transaction: Transaction) -> dict[str, int]:
@@ -29,7 +29,7 @@ def amounts(transaction: Transaction) -> dict[str, int]:
     return found
 
 
-def _moved(events: list[TransactionEvent], kind: str) -> Moved:
+def _moved(events: list[TransactionEvent], kind: str) -> ItemTotals:
     back = {id_ for e in events if e.correction for id_ in e.correction["event_ids"]}
     return rules.moved(
         # Of a refund that came back only the gift card's part is still refunded, of no line.

@@ -70,7 +70,7 @@ async def _claim(ctx: Backend, transaction: Transaction, url: str) -> str | None
         profile = await profile_of(db, transaction.account_id, transaction.profile_id)
     if not _is_due(_credentials(ctx, profile, option), option, url, now):
         return None
-    async with ctx.db.unit_of_work(apart=True) as db:
+    async with ctx.db.unit_of_work(independent=True) as db:
         locked = await db.get(Profile, (profile.account_id, profile.id), with_for_update=True)
         assert locked is not None  # profiles are never taken out
         await db.refresh(locked)
@@ -86,7 +86,7 @@ async def _keep(
 ) -> None:
     """Nothing is kept where the merchant has put in other credentials in the meantime."""
     option = transaction.payment_product_type
-    async with ctx.db.unit_of_work(apart=True) as db:
+    async with ctx.db.unit_of_work(independent=True) as db:
         key = (transaction.account_id, transaction.profile_id)
         locked = await db.get(Profile, key, with_for_update=True)
         assert locked is not None  # profiles are never taken out

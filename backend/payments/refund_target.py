@@ -204,7 +204,7 @@ async def refund_card(
         other = await _make(db, card, operation, landing)
         other.initial_amount = amount
     said = {"dintero_transaction_id": transaction.id}
-    cause = ledger.Cause(f"refund-to:{operation.key}", now, operation.created_by, said)
+    cause = ledger.EntryContext(f"refund-to:{operation.key}", now, operation.created_by, said)
     into = (await ledger.transfer(db, card, other, amount, cause))[1]
     return _landed(other, into)
 
@@ -238,8 +238,8 @@ def _landed(card: Card, into: WalletTransaction) -> Landed:
     return Landed(into.id, {"card_id": card.card_id, "masked_card_token": card.number_mask})
 
 
-def _cause(operation: Operation, now: datetime, verb: str) -> ledger.Cause:
-    return ledger.Cause(f"{verb}:{operation.key}", now, operation.created_by)
+def _cause(operation: Operation, now: datetime, verb: str) -> ledger.EntryContext:
+    return ledger.EntryContext(f"{verb}:{operation.key}", now, operation.created_by)
 
 
 async def _first_drawdown(db: AsyncSession, card: Card, transaction: Transaction) -> str | None:

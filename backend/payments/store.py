@@ -144,7 +144,7 @@ def money(transaction: Transaction, amount: int) -> Money:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class NewEvent:
     """An event to append. Amounts in minor units; `card_amount` is the gift card's part."""
 
     event: str
@@ -168,7 +168,7 @@ class Happened:
 
 
 async def record(
-    db: AsyncSession, transaction: Transaction, happened: Happened, now: datetime
+    db: AsyncSession, transaction: Transaction, happened: NewEvent, now: datetime
 ) -> TransactionEvent:
     """Append an event with the status as it is after it. The transaction's row is locked by the
     caller, so `seq` has no gaps and no twins."""

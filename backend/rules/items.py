@@ -23,7 +23,7 @@ class ItemRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ItemAmount:
     """`line_id` and how much of the line a capture or refund takes."""
 
     line_id: str
@@ -31,14 +31,14 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ItemTotals:
     """What earlier captures, or refunds, took: per line where they said so, else `unnamed`."""
 
     lines: Mapping[str, int] = field(default_factory=dict)
     unnamed: int = 0
 
 
-def moved(events: Iterable[tuple[int, Sequence[Taken]]]) -> Moved:
+def moved(events: Iterable[tuple[int, Sequence[ItemAmount]]]) -> ItemTotals:
     """Fold earlier captures or refunds: each one's amount, and its items where it named any."""
     lines: dict[str, int] = {}
     unnamed = 0
@@ -47,7 +47,7 @@ def moved(events: Iterable[tuple[int, Sequence[Taken]]]) -> Moved:
             lines[item.line_id] = lines.get(item.line_id, 0) + item.amount
         if not items:
             unnamed += amount
-    return Moved(lines, unnamed)
+    return ItemTotals(lines, unnamed)
 
 
 def left_to_capture(line: int, captured: int) -> int:
@@ -60,7 +60,7 @@ def left_to_refund(line: int, captured: int, refunded: int, *, unnamed: bool) ->
 
 
 def check_capture_items(
-    lines: Mapping[str, int], captured: Moved, items: Sequence[Taken], amount: int
+    lines: Mapping[str, int], captured: ItemTotals, items: Sequence[ItemAmount], amount: int
 ) -> None:
     """ItemRefused where a line is unknown, where more than is left of it is asked for, or where
     the items do not sum to `amount`."""
@@ -71,7 +71,11 @@ def check_capture_items(
 
 
 def check_refund_items(
-    lines: Mapping[str, int], captured: Moved, refunded: Moved, items: Sequence[Taken], amount: int
+    lines: Mapping[str, int],
+    captured: ItemTotals,
+    refunded: ItemTotals,
+    items: Sequence[ItemAmount],
+    amount: int,
 ) -> None:
     """As for a capture; no more of a line is refunded than was captured."""
     left = {
@@ -84,7 +88,7 @@ def check_refund_items(
     _check(left, items, amount, "refund")
 
 
-def check_update_items(captured: Moved, items: Sequence[Taken], amount: int) -> None:
+def check_update_items(captured: ItemTotals, items: Sequence[ItemAmount], amount: int) -> None:
     """The lines of an authorization from now on: unique, together `amount`, and of none less than
     was captured of it. ItemRefused where not."""
     lines: dict[str, int] = {}
@@ -106,7 +110,7 @@ def check_update_items(captured: Moved, items: Sequence[Taken], amount: int) -> 
     _check_sum(items, amount)
 
 
-def _check(left: Mapping[str, int], items: Sequence[Taken], amount: int, verb: str) -> None:
+def _check(left: Mapping[str, int], items: Sequence[ItemAmount], amount: int, verb: str) -> None:
     asked: dict[str, int] = {}
     for index, item in enumerate(items):
         if item.line_id not in left:
@@ -123,13 +127,13 @@ def _check(left: Mapping[str, int], items: Sequence[Taken], amount: int, verb: s
     _check_sum(items, amount)
 
 
-def _check_sum(items: Sequence[Taken], amount: int) -> None:
+def _check_sum(items: Sequence[ItemAmount], amount: int) -> None:
     total = sum(item.amount for item in items)
     if total != amount:
         raise ItemRefused("items", f"the items sum to {total}, the amount is {amount}")
 
 
-def vat_of(rates: Mapping[str, object], items: Iterable[Taken]) -> int | None:
+def vat_of(rates: Mapping[str, object], items: Iterable[ItemAmount]) -> int | None:
     """The VAT within `items` by the lines' rates (percent, 25 is 25 %); None where one is not
     known."""
     total = Decimal(0)

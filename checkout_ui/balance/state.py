@@ -25,7 +25,7 @@ from checkout_ui.components.card_fields import NUMBER, PIN
 from checkout_ui.components.elements import LONGEST_PIN
 from checkout_ui.gate import known
 from checkout_ui.presenters import tries, typed
-from checkout_ui.state.page_actions import CONNECTED, Speaking
+from checkout_ui.state.page_actions import CONNECTED, LocalizedPage
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def title(shop: ShopView | None, language: str) -> str:
     return texts.text(language, "balance.title", merchant=shop.merchant_name)
 
 
-class Balance(Speaking, rx.State):
+class Balance(LocalizedPage, rx.State):
     stage: str = "loading"
     """`loading`, `missing`, `ask`, `shown`."""
     page_title: str = "…"

@@ -156,7 +156,7 @@ class Checkout(Bridge, rx.State):
         language = texts.known(tag[:40]) if isinstance(tag, str) else None
         if language is None or language == before:
             return
-        self._speak(language)
+        self._set_language(language)
         self._set(
             notice=texts.again(self.notice, before, language),
             errors={n: texts.again(e, before, language) for n, e in self.errors.items()},
@@ -235,7 +235,9 @@ class Checkout(Bridge, rx.State):
         if view is not None:
             known.shows(self.router.session.session_id)
         wanted = query.get("language")
-        self._speak(checkout_page.language(wanted, self.router.headers.accept_language, view))
+        self._set_language(
+            checkout_page.language(wanted, self.router.headers.accept_language, view)
+        )
         if view is None:
             self._show_missing()
             return

@@ -17,7 +17,7 @@ CONNECTED = (".hydrate_and_load", ".hydrate")
 """Reflex's own events with which a page that has connected asks for the state."""
 
 
-class Speaking(rx.State, mixin=True):
+class LocalizedPage(rx.State, mixin=True):
     """For any page."""
 
     errors: dict[str, str] = {}
@@ -45,7 +45,7 @@ class Speaking(rx.State, mixin=True):
         self.focus = f"{secrets.token_hex(4)} {element_id}"
 
 
-class Bridge(Speaking, mixin=True):
+class Bridge(LocalizedPage, mixin=True):
     """For the checkout."""
 
     t: dict[str, str] = {"order.heading": "…"}
@@ -69,7 +69,7 @@ class Bridge(Speaking, mixin=True):
 
     _sent_to: str = ""
 
-    def _speak(self, language: str) -> None:
+    def _set_language(self, language: str) -> None:
         self._language = language
         self._set(
             language=language, t=texts.page_texts(language), languages=checkout_page.languages()

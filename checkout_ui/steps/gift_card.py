@@ -45,7 +45,7 @@ class GiftCardState(Checkout):
         if not self._begin("add"):
             return
         yield
-        add = reclaim_card.take_back if self.held_elsewhere else reclaim_card.add_gift_card
+        add = reclaim_card.reclaim_and_add if self.held_elsewhere else reclaim_card.add_gift_card
         try:
             await add(
                 context.current(),

@@ -193,7 +193,7 @@ async def test_a_cancelled_session_is_told_where_it_is_wanted(
 async def test_the_row_is_written_with_its_cause_or_not_at_all(
     merchant: Merchant, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backend.payments import settle
+    from backend.payments import conclude as settle
 
     card = await merchant.card(10000)
     url = {"return_url": "https://x.example", "callback_url": f"{shop.url}/"}

@@ -13,7 +13,7 @@ from sqlmodel import select
 
 from backend.accounts.clients import SCOPES, create_client
 from backend.cards.tables import Card, PinBudget, WalletTransaction
-from backend.idempotency.keys import forget_due
+from backend.idempotency.keys import purge_due
 from backend.idempotency.tables import IdempotencyRecord
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Operation
@@ -293,7 +293,7 @@ async def test_thirty_days_later_the_key_is_forgotten(merchant: Merchant) -> Non
     first = (await keyed(merchant, "/v1/sessions-profile", session_body())).json()
     merchant.clock.ahead = timedelta(days=29)
     merchant.api.headers["authorization"] = f"Bearer {await sign_in(merchant)}"
-    assert await forget_due(merchant.ctx) == 0
+    assert await purge_due(merchant.ctx) == 0
     kept = await keyed(merchant, "/v1/sessions-profile", session_body())
     assert kept.json()["id"] == first["id"]
     merchant.clock.ahead = timedelta(days=30, minutes=1)
@@ -303,7 +303,7 @@ async def test_thirty_days_later_the_key_is_forgotten(merchant: Merchant) -> Non
     assert later.status_code == 200
     assert later.json()["id"] != first["id"]
     merchant.clock.ahead = timedelta(days=61)
-    assert await forget_due(merchant.ctx) == 1
+    assert await purge_due(merchant.ctx) == 1
     assert await count(merchant, IdempotencyRecord) == 0
 
 

@@ -13,14 +13,20 @@ from backend.accounts.profiles import save_profile
 from backend.cli.main import main
 from backend.core.errors import NotFound
 from backend.payments.attempts.resolve import reopen
-from backend.payments.review.manual import Parked, Said, WordNeeded, list_parked, resolve
+from backend.payments.review.manual import (
+    OperatorDecision,
+    Unresolved,
+    WordNeeded,
+    list_unresolved,
+    resolve,
+)
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import PageState
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import ACCOUNT, Merchant, profile
 
-SAID = Said("Berit", "the acquirer's support says so")
+SAID = OperatorDecision("Berit", "the acquirer's support says so")
 NONE = timedelta()
 
 
@@ -53,10 +59,10 @@ class Shop:
     async def shown(self) -> Any:
         return await self.merchant.transaction(self.id)
 
-    async def parked(self) -> list[Parked]:
+    async def parked(self) -> list[Unresolved]:
         ctx = self.merchant.ctx
         async with ctx.db.reading() as db:
-            return await list_parked(db, ctx.clock.now(), NONE, NONE)
+            return await list_unresolved(db, ctx.clock.now(), NONE, NONE)
 
     async def resolve(self, word: str | None = None, parked_id: str = "") -> str:
         return await resolve(self.merchant.ctx, parked_id or self.id, SAID, word)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from backend.cards.pin_attempts import forget_attempts
+from backend.cards.pin_attempts import purge_attempts
 from backend.cards.tables import PinBudget
 from backend.core.errors import GiftCardRefused, TooManyTries
 from backend.payments.views.card_balance import read_balance
@@ -193,10 +193,10 @@ async def test_what_is_past_its_window_is_deleted(merchant: Merchant) -> None:
     merchant.clock.ahead += timedelta(seconds=merchant.ctx.settings.pin_tries_window - 60)
     for _ in range(3):
         await add(merchant, session_id, card["number"], wrong_pin(card), "192.0.2.2")
-    assert await forget_attempts(merchant.ctx) == 0
+    assert await purge_attempts(merchant.ctx) == 0
     merchant.clock.ahead += timedelta(seconds=60)
     # The session's was tried again since.
-    assert await forget_attempts(merchant.ctx) == 4
+    assert await purge_attempts(merchant.ctx) == 4
     left = {"session": 4, "card": 3, "pair": 3, "firsts": 1, "repeats": 2}
     assert await budgets(merchant) == left
     merchant.api.headers["authorization"] = f"Bearer {await sign_in(merchant)}"

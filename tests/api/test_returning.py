@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlmodel import select
 
-from backend.customers.returning import cookie_name, forget_expired
+from backend.customers.returning import cookie_name, purge_expired
 from backend.customers.sms_verification import SLOWEST
 from backend.customers.tables import ConfirmationCode, ReturningCustomer
 from backend.outbox.deliver import deliver_due
@@ -172,7 +172,7 @@ async def test_a_cookie_that_was_changed_is_ignored(
     await browser.ask(session_id)
     shop.clock.ahead += timedelta(seconds=601)
     await browser.ask(session_id, 400)
-    assert await forget_expired(shop.ctx) == 1
+    assert await purge_expired(shop.ctx) == 1
     assert await known(shop) == []
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from backend.cards.budgets import forget_tries
-from backend.customers.returning import forget_expired
-from backend.idempotency.keys import forget_due
+from backend.cards.budgets import purge_old_attempts
+from backend.customers.returning import purge_expired
+from backend.idempotency.keys import purge_due
 from backend.outbox.deliver import KINDS, deliver_due
 from backend.payments.operations.auto_capture import capture_due
 from backend.payments.operations.refund_reversals import look_due
@@ -40,7 +40,14 @@ async def test_a_whole_life_by_the_serving_role(merchant: Merchant, acquirer: Ac
     await merchant.post(f"/v1/transactions/{voided}/void")
     assert await merchant.balance(card["card_id"]) == (5000, 0, 5000)
     # Each loop of the worker, once: they claim, end and delete rows.
-    for work in (reconcile_due, capture_due, look_due, forget_due, forget_expired, forget_tries):
+    for work in (
+        reconcile_due,
+        capture_due,
+        look_due,
+        purge_due,
+        purge_expired,
+        purge_old_attempts,
+    ):
         await work(merchant.ctx)
     await deliver_due(merchant.ctx, KINDS, note_delivered)
     await merchant.audit()

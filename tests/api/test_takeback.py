@@ -47,7 +47,7 @@ class Held:
     async def take_back(self, session_id: str = "", pin: str = "") -> None:
         number, pin = self.card["number"], pin or self.card["pin"]
         here = session_id or self.here
-        await reclaim_card.take_back(self.merchant.ctx, here, number, pin, SOURCE)
+        await reclaim_card.reclaim_and_add(self.merchant.ctx, here, number, pin, SOURCE)
 
     async def still_held(self) -> None:
         assert (await self.merchant.view(self.left)).state is PageState.PAYING
@@ -158,7 +158,9 @@ async def test_a_part_is_free(merchant: Merchant) -> None:
     assert await held.balance() == (5000, 5000, 0)
     # Another card does not touch it.
     with pytest.raises(GiftCardRefused) as error:
-        await reclaim_card.take_back(merchant.ctx, held.here, other["number"], other["pin"], SOURCE)
+        await reclaim_card.reclaim_and_add(
+            merchant.ctx, held.here, other["number"], other["pin"], SOURCE
+        )
     assert refusal(error) == "already_added"
     await merchant.audit()
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, select
 
 from backend.accounts.clients import create_client
-from backend.cards.pin_attempts import forget_attempts
+from backend.cards.pin_attempts import purge_attempts
 from backend.cli.main import main
 from backend.outbox.tables import Delivery
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant, sign_in
@@ -190,13 +190,13 @@ async def test_the_life_of_a_card_is_never_forgotten_and_all_else_is(merchant: M
     card = await merchant.card()
     await strangers(merchant, card, 8, "203.0.0")
     await guess(merchant, "9" * 16, "1234", STRANGERS.format(200))
-    assert await forget_attempts(merchant.ctx) == 0
+    assert await purge_attempts(merchant.ctx) == 0
     await later(merchant, DAY + 3601)
-    assert await forget_attempts(merchant.ctx) > 10
+    assert await purge_attempts(merchant.ctx) > 10
     rows = await counters(merchant)
     assert [(row.life, row.tries) for row in rows.values()] == [(8, 8)]
     await later(merchant, 400 * DAY)
-    assert await forget_attempts(merchant.ctx) == 0
+    assert await purge_attempts(merchant.ctx) == 0
     assert (await attempts(merchant, card))["wrong_total"] == 8
     assert await patient(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
 

@@ -13,7 +13,7 @@ import pytest
 from backend.psp.stripe.connector import CardGateway
 from tests.psp.klarna_shop import Shop
 from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider, Provider
-from tests.psp.till import WRITES, Till, verbs_of
+from tests.psp.till import WRITES, ProviderHarness, verbs_of
 from tests.support.card_gateway import Acquirer
 from tests.support.patience import IMPATIENT_SECONDS
 from tests.support.sandbox import Listener, Sandbox
@@ -129,8 +129,8 @@ def provider(
 
 
 @pytest.fixture
-def till(provider: Provider) -> Till:
-    return Till(provider)
+def till(provider: Provider) -> ProviderHarness:
+    return ProviderHarness(provider)
 
 
 @pytest.fixture(params=WRITES)

@@ -54,7 +54,7 @@ _REQUEST = PaymentRequest(
 )
 
 
-class Till:
+class ProviderHarness:
     """A payment ready for a verb, and the verbs by their names."""
 
     def __init__(self, gateway: CardGateway, hurried: CardGateway, acquirer: Acquirer) -> None:
@@ -108,13 +108,13 @@ class Till:
 
 
 @pytest.fixture
-def till(gateway: CardGateway, impatient: CardGateway, acquirer: Acquirer) -> Till:
-    return Till(gateway, impatient, acquirer)
+def till(gateway: CardGateway, impatient: CardGateway, acquirer: Acquirer) -> ProviderHarness:
+    return ProviderHarness(gateway, impatient, acquirer)
 
 
 @pytest.mark.parametrize("verb", KINDS)
 @pytest.mark.parametrize("kind", LOST)
-async def test_effect_without_answer(till: Till, verb: str, kind: str) -> None:
+async def test_effect_without_answer(till: ProviderHarness, verb: str, kind: str) -> None:
     await till.ready(verb)
     till.acquirer.fault(verb, kind)
     with till.impatient():
@@ -130,7 +130,7 @@ async def test_effect_without_answer(till: Till, verb: str, kind: str) -> None:
 
 @pytest.mark.parametrize("verb", KINDS)
 @pytest.mark.parametrize("kind", BEFORE)
-async def test_no_effect_and_no_answer(till: Till, verb: str, kind: str) -> None:
+async def test_no_effect_and_no_answer(till: ProviderHarness, verb: str, kind: str) -> None:
     await till.ready(verb)
     till.acquirer.fault(verb, kind)
     assert (await till.do(verb)).outcome is Outcome.UNKNOWN
@@ -145,7 +145,7 @@ async def test_no_effect_and_no_answer(till: Till, verb: str, kind: str) -> None
 
 
 @pytest.mark.parametrize("verb", KINDS)
-async def test_refused(till: Till, verb: str) -> None:
+async def test_refused(till: ProviderHarness, verb: str) -> None:
     await till.ready(verb)
     till.acquirer.fault(verb, "refuse")
     result = await till.do(verb)
@@ -155,7 +155,7 @@ async def test_refused(till: Till, verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", KINDS)
-async def test_arrives_late(till: Till, verb: str) -> None:
+async def test_arrives_late(till: ProviderHarness, verb: str) -> None:
     """The client gives up, asks, and only then does the call take effect."""
     await till.ready(verb)
     till.acquirer.fault(verb, "hang", seconds=2.5)
@@ -181,7 +181,7 @@ async def test_arrives_late(till: Till, verb: str) -> None:
         ("cancel", CANCEL_TIMES_OUT),
     ],
 )
-async def test_cards_that_time_out(till: Till, verb: str, number: str) -> None:
+async def test_cards_that_time_out(till: ProviderHarness, verb: str, number: str) -> None:
     await till.ready(verb, number)
     with till.impatient():
         assert (await till.do(verb)).outcome is Outcome.UNKNOWN
@@ -191,7 +191,7 @@ async def test_cards_that_time_out(till: Till, verb: str, number: str) -> None:
 
 
 @pytest.mark.parametrize("verb", ["capture", "refund"])
-async def test_another_amount_is_never_taken_for_done(till: Till, verb: str) -> None:
+async def test_another_amount_is_never_taken_for_done(till: ProviderHarness, verb: str) -> None:
     await till.ready(verb)
     till.acquirer.fault(verb, "wrong_amount")
     assert (await till.do(verb)).outcome is Outcome.UNKNOWN
@@ -199,7 +199,7 @@ async def test_another_amount_is_never_taken_for_done(till: Till, verb: str) -> 
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 404])
-async def test_refusal_codes(till: Till, status: int) -> None:
+async def test_refusal_codes(till: ProviderHarness, status: int) -> None:
     await till.ready("capture")
     till.acquirer.fault("capture", "refuse", status=status, code="x")
     expected = {401: "configuration", 403: "configuration", 429: "unreachable", 404: "invalid"}
@@ -209,7 +209,7 @@ async def test_refusal_codes(till: Till, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 409, 500, 503])
-async def test_statuses_that_tell_nothing(till: Till, status: int) -> None:
+async def test_statuses_that_tell_nothing(till: ProviderHarness, status: int) -> None:
     await till.ready("capture")
     till.acquirer.fault("capture", "refuse", status=status, code="x")
     assert (await till.do("capture")).outcome is Outcome.UNKNOWN
@@ -268,7 +268,7 @@ async def test_abort_without_answer(
     assert (await gateway.abort(result.reference, "a2")).outcome is Outcome.DONE
 
 
-async def test_reads(till: Till) -> None:
+async def test_reads(till: ProviderHarness) -> None:
     await till.ready("capture")
     for kind in ("error_before", "drop_before", "hang"):
         till.acquirer.fault("read", kind)
@@ -324,7 +324,7 @@ async def test_unreadable_answers(answer: httpx.Response) -> None:
     assert seen == ["/v1/checkout/sessions", "/v1/checkout/sessions/cs_1"]
 
 
-async def test_a_killed_acquirer_remembers(till: Till, acquirer: Acquirer) -> None:
+async def test_a_killed_acquirer_remembers(till: ProviderHarness, acquirer: Acquirer) -> None:
     """Keys, money and the clock are still there after kill -9."""
     await till.ready("capture")
     acquirer.fault("capture", "late")

@@ -20,10 +20,10 @@ from backend.psp.protocol import (
 )
 from backend.rules.money import Money
 from tests.psp.providers import now
-from tests.psp.till import EFFECT_NOT_TOLD, NO_EFFECT, Sent, Till, verbs_of
+from tests.psp.till import EFFECT_NOT_TOLD, NO_EFFECT, ProviderHarness, Sent, verbs_of
 
 
-async def test_what_is_asked_for_is_the_remainder(till: Till) -> None:
+async def test_what_is_asked_for_is_the_remainder(till: ProviderHarness) -> None:
     least = till.connector.capabilities.minimums.get(till.provider.currency, 1)
     for amount in (12345, max(least, 100), 4999900):
         money = Money(amount, till.provider.currency)
@@ -35,7 +35,7 @@ async def test_what_is_asked_for_is_the_remainder(till: Till) -> None:
         assert url.startswith(till.provider.sandbox.base_url)
 
 
-async def test_nothing_is_never_asked_for(till: Till) -> None:
+async def test_nothing_is_never_asked_for(till: ProviderHarness) -> None:
     reference = await till.paid()
     nothing = Money(0, till.provider.currency)
     sent = Sent(till.provider.http)
@@ -52,7 +52,7 @@ async def test_nothing_is_never_asked_for(till: Till) -> None:
     assert sent.writes == []
 
 
-async def test_approved(till: Till) -> None:
+async def test_approved(till: ProviderHarness) -> None:
     reference, url = await till.created()
     till.provider.approve(url)
     payment = await till.connector.complete_return(reference, {"anything": "at all"})
@@ -69,7 +69,7 @@ async def test_approved(till: Till) -> None:
     assert till.connector.capabilities.one_phase is till.provider.one_phase
 
 
-async def test_declined_then_approved_or_given_up(till: Till) -> None:
+async def test_declined_then_approved_or_given_up(till: ProviderHarness) -> None:
     reference, url = await till.created()
     till.provider.decline(url)
     payment = await till.read(reference)
@@ -83,7 +83,7 @@ async def test_declined_then_approved_or_given_up(till: Till) -> None:
         assert after.declined is None
 
 
-async def test_the_payer_goes_back_and_the_payment_is_given_up(till: Till) -> None:
+async def test_the_payer_goes_back_and_the_payment_is_given_up(till: ProviderHarness) -> None:
     reference, url = await till.created()
     assert "cancel" in till.provider.back_link(url)
     for key in ("abort-1", "abort-1", "abort-2"):
@@ -95,7 +95,7 @@ async def test_the_payer_goes_back_and_the_payment_is_given_up(till: Till) -> No
     assert (await till.read(reference)).state is PaymentState.FAILED
 
 
-async def test_giving_up_loses_to_the_payer(till: Till) -> None:
+async def test_giving_up_loses_to_the_payer(till: ProviderHarness) -> None:
     reference = await till.paid()
     result = await till.connector.abort(reference, "abort-1")
     assert (result.outcome, result.code) == (Outcome.REFUSED, "not_allowed")
@@ -104,7 +104,7 @@ async def test_giving_up_loses_to_the_payer(till: Till) -> None:
 
 
 @pytest.mark.parametrize("kind", [*EFFECT_NOT_TOLD, *NO_EFFECT])
-async def test_giving_up_without_an_answer(till: Till, kind: str) -> None:
+async def test_giving_up_without_an_answer(till: ProviderHarness, kind: str) -> None:
     reference, _ = await till.created()
     till.provider.fault("abort", kind)
     with till.impatient():
@@ -114,7 +114,7 @@ async def test_giving_up_without_an_answer(till: Till, kind: str) -> None:
     assert (await till.connector.abort(reference, "abort-2")).outcome is Outcome.DONE
 
 
-async def test_over_amounts_are_refused(till: Till) -> None:
+async def test_over_amounts_are_refused(till: ProviderHarness) -> None:
     over = Money(till.whole.amount + 1, till.provider.currency)
     reference = await till.ready("refund")
     refused = await till.connector.refund(reference, over, "r-1")
@@ -133,7 +133,7 @@ async def test_over_amounts_are_refused(till: Till) -> None:
         assert (payment.captured, payment.refunded) == (0, 0)
 
 
-async def test_many_at_once_never_exceed(till: Till) -> None:
+async def test_many_at_once_never_exceed(till: ProviderHarness) -> None:
     """Eight commands of a third each, every key twice, all at the same moment."""
     third = Money(till.whole.amount // 3, till.provider.currency)
     keys = [f"key-{number % 4}" for number in range(8)]
@@ -156,7 +156,7 @@ async def test_many_at_once_never_exceed(till: Till) -> None:
     assert payment.refunded % third.amount == 0
 
 
-async def test_part_by_part(till: Till) -> None:
+async def test_part_by_part(till: ProviderHarness) -> None:
     if till.provider.one_phase or not till.provider.multi_capture:
         pytest.skip("captured once")
     reference = await till.paid()
@@ -179,7 +179,7 @@ async def test_part_by_part(till: Till) -> None:
     assert (await till.read(reference)).refunded == 5000
 
 
-async def test_void_releases_what_is_left(till: Till) -> None:
+async def test_void_releases_what_is_left(till: ProviderHarness) -> None:
     if till.provider.one_phase:
         pytest.skip("nothing to void")
     reference = await till.paid()
@@ -205,7 +205,7 @@ async def test_void_releases_what_is_left(till: Till) -> None:
         assert (after.state, after.capturable) == (PaymentState.AUTHORIZED, 10000)
 
 
-async def test_what_lapsed_is_voided(till: Till) -> None:
+async def test_what_lapsed_is_voided(till: ProviderHarness) -> None:
     """Else a gift card would be held for ever beside an authorization that is gone."""
     if till.provider.one_phase or not till.provider.lapses:
         pytest.skip("nothing lapses")
@@ -227,7 +227,7 @@ async def test_what_lapsed_is_voided(till: Till) -> None:
         assert (await till.read(reference)).captured == amount
 
 
-async def test_the_same_key_has_one_effect(till: Till, verb: str) -> None:
+async def test_the_same_key_has_one_effect(till: ProviderHarness, verb: str) -> None:
     reference = await till.ready(verb)
     first = await till.do(verb, reference)
     # Another process, after the first one crashed before it could store the answer.
@@ -239,7 +239,7 @@ async def test_the_same_key_has_one_effect(till: Till, verb: str) -> None:
     assert await till.happened(verb, reference)
 
 
-async def test_the_same_key_has_one_page_or_shows_only_one(till: Till) -> None:
+async def test_the_same_key_has_one_page_or_shows_only_one(till: ProviderHarness) -> None:
     request = till.provider.request()
     first = await till.connector.create_payment(request)
     second = await till.provider.connector().create_payment(request)
@@ -250,7 +250,7 @@ async def test_the_same_key_has_one_page_or_shows_only_one(till: Till) -> None:
 
 
 @pytest.mark.parametrize("kind", ["late", "drop_after"])
-async def test_a_lost_page_is_made_or_found_again(till: Till, kind: str) -> None:
+async def test_a_lost_page_is_made_or_found_again(till: ProviderHarness, kind: str) -> None:
     request = till.provider.request()
     till.provider.fault("create", kind)
     with till.impatient():
@@ -272,7 +272,7 @@ async def test_a_lost_page_is_made_or_found_again(till: Till, kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", ["wrong_amount", "wrong_currency"])
-async def test_a_page_for_something_else_is_not_shown(till: Till, kind: str) -> None:
+async def test_a_page_for_something_else_is_not_shown(till: ProviderHarness, kind: str) -> None:
     till.provider.fault("create", kind)
     result = await till.connector.create_payment(till.provider.request())
     assert (result.outcome, result.redirect_url) != (Outcome.DONE, None)
@@ -287,7 +287,7 @@ async def test_a_page_for_something_else_is_not_shown(till: Till, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["wrong_amount", "wrong_currency"])
-async def test_a_read_tells_what_the_provider_says(till: Till, kind: str) -> None:
+async def test_a_read_tells_what_the_provider_says(till: ProviderHarness, kind: str) -> None:
     reference = await till.paid()
     till.provider.fault("read", kind)
     wrong = await till.connector.fetch(reference)
@@ -295,7 +295,7 @@ async def test_a_read_tells_what_the_provider_says(till: Till, kind: str) -> Non
     assert (await till.read(reference)).amount == till.whole
 
 
-async def test_another_amount_is_never_taken_for_done(till: Till) -> None:
+async def test_another_amount_is_never_taken_for_done(till: ProviderHarness) -> None:
     for verb in [one for one in verbs_of(till.provider) if one != "void"]:
         reference = await till.ready(verb)
         till.provider.fault(verb, "wrong_amount")

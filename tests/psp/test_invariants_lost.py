@@ -11,13 +11,13 @@ from backend.psp.protocol import (
     Outcome,
 )
 from tests.psp.providers import Provider, now
-from tests.psp.till import EFFECT_NOT_TOLD, NO_EFFECT, Till
+from tests.psp.till import EFFECT_NOT_TOLD, NO_EFFECT, ProviderHarness
 from tests.support.sandbox import free_port
 
 
 @pytest.mark.parametrize("kind", EFFECT_NOT_TOLD)
 async def test_a_time_out_after_the_provider_acted_ends_done(
-    till: Till, verb: str, kind: str
+    till: ProviderHarness, verb: str, kind: str
 ) -> None:
     reference = await till.ready(verb)
     till.provider.fault(verb, kind)
@@ -28,7 +28,9 @@ async def test_a_time_out_after_the_provider_acted_ends_done(
 
 
 @pytest.mark.parametrize("kind", NO_EFFECT)
-async def test_a_time_out_before_it_acted_ends_refused(till: Till, verb: str, kind: str) -> None:
+async def test_a_time_out_before_it_acted_ends_refused(
+    till: ProviderHarness, verb: str, kind: str
+) -> None:
     reference = await till.ready(verb)
     till.provider.fault(verb, kind)
     assert (await till.do(verb, reference)).outcome is Outcome.UNKNOWN
@@ -41,7 +43,7 @@ async def test_a_time_out_before_it_acted_ends_refused(till: Till, verb: str, ki
     assert await till.happened(verb, reference)
 
 
-async def test_a_call_that_arrives_after_we_asked(till: Till, verb: str) -> None:
+async def test_a_call_that_arrives_after_we_asked(till: ProviderHarness, verb: str) -> None:
     reference = await till.ready(verb)
     till.provider.fault(verb, "hang", seconds=2.5)
     sent_at = now()
@@ -58,7 +60,7 @@ async def test_a_call_that_arrives_after_we_asked(till: Till, verb: str) -> None
         assert await till.happened(verb, reference)
 
 
-async def test_refused(till: Till, verb: str) -> None:
+async def test_refused(till: ProviderHarness, verb: str) -> None:
     reference = await till.ready(verb)
     till.provider.fault(verb, "refuse")
     result = await till.do(verb, reference)
@@ -69,7 +71,7 @@ async def test_refused(till: Till, verb: str) -> None:
     assert (await till.do(verb, reference, "key-2")).outcome is Outcome.DONE
 
 
-async def test_a_read_that_fails_tells_nothing(till: Till, verb: str) -> None:
+async def test_a_read_that_fails_tells_nothing(till: ProviderHarness, verb: str) -> None:
     reference = await till.ready(verb)
     for kind in ("error_before", "drop_before", "hang"):
         till.provider.fault("read", kind)
@@ -88,7 +90,7 @@ async def test_nobody_there(provider: Provider) -> None:
     assert (result.outcome, result.code) == (Outcome.REFUSED, "unreachable")
 
 
-async def test_a_killed_provider_remembers(till: Till, verb: str) -> None:
+async def test_a_killed_provider_remembers(till: ProviderHarness, verb: str) -> None:
     reference = await till.ready(verb)
     till.provider.fault(verb, "late")
     with till.impatient():

@@ -15,10 +15,10 @@ from backend.psp.protocol import (
     Result,
 )
 from tests.psp.providers import Provider
-from tests.psp.till import Sent, Till
+from tests.psp.till import ProviderHarness, Sent
 
 
-async def _everything(till: Till) -> list[Result | Payment]:
+async def _everything(till: ProviderHarness) -> list[Result | Payment]:
     connector: Connector = till.connector
     reference = await till.paid()
     if till.provider.one_phase:
@@ -42,7 +42,7 @@ async def _everything(till: Till) -> list[Result | Payment]:
     ]
 
 
-async def test_only_the_provider_is_called(till: Till) -> None:
+async def test_only_the_provider_is_called(till: ProviderHarness) -> None:
     sent = Sent(till.provider.http)
     await _everything(till)
     own = httpx.URL(till.provider.sandbox.base_url)
@@ -88,7 +88,7 @@ async def test_unreadable_answers_are_unknown(provider: Provider, answer: bytes)
 
 
 async def test_no_secret_is_kept_logged_or_said(
-    till: Till, caplog: pytest.LogCaptureFixture
+    till: ProviderHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     # httpx writes addresses at INFO; a provider's secret is in none.
     with caplog.at_level(logging.DEBUG):
@@ -110,7 +110,7 @@ async def test_no_secret_is_kept_logged_or_said(
         assert address not in kept
 
 
-async def test_what_is_not_supported_sends_nothing(till: Till) -> None:
+async def test_what_is_not_supported_sends_nothing(till: ProviderHarness) -> None:
     if not till.provider.one_phase:
         pytest.skip("supports all verbs")
     reference = await till.paid()

@@ -11,7 +11,7 @@ from backend.psp.protocol import (
     PaymentState,
 )
 from tests.psp.providers import Provider
-from tests.psp.till import Till
+from tests.psp.till import ProviderHarness
 from tests.support.sandbox import Received
 
 
@@ -37,7 +37,7 @@ async def _wait_for(provider: Provider, reference: str, count: int = 1) -> list[
     raise AssertionError(f"{len(found)} of {count} notifications came")
 
 
-async def test_told_of_a_payment(till: Till) -> None:
+async def test_told_of_a_payment(till: ProviderHarness) -> None:
     reference = await till.paid()
     for one in await _wait_for(till.provider, reference):
         first = till.connector.parse_notification(one.headers, one.body)
@@ -50,7 +50,7 @@ async def test_told_of_a_payment(till: Till) -> None:
     assert payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
 
 
-async def test_told_before_the_payer_has_done_anything(till: Till) -> None:
+async def test_told_before_the_payer_has_done_anything(till: ProviderHarness) -> None:
     till.provider.sandbox.fault("early", "send")
     reference, url = await till.created()
     await _wait_for(till.provider, reference)
@@ -59,7 +59,7 @@ async def test_told_before_the_payer_has_done_anything(till: Till) -> None:
     assert (await till.read(reference)).amount == till.whole
 
 
-async def test_told_five_times(till: Till) -> None:
+async def test_told_five_times(till: ProviderHarness) -> None:
     reference, url = await till.created()
     till.provider.sandbox.fault("notify", "repeat", times=20)
     till.provider.approve(url)
@@ -68,7 +68,7 @@ async def test_told_five_times(till: Till) -> None:
     assert max(events.count(one) for one in events) == 5
 
 
-async def test_never_told(till: Till) -> None:
+async def test_never_told(till: ProviderHarness) -> None:
     reference, url = await till.created()
     till.provider.sandbox.fault("notify", "drop", times=20)
     till.provider.approve(url)
@@ -78,7 +78,7 @@ async def test_never_told(till: Till) -> None:
     assert payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
 
 
-async def test_told_wrongly_signed(till: Till) -> None:
+async def test_told_wrongly_signed(till: ProviderHarness) -> None:
     reference, url = await till.created()
     till.provider.sandbox.fault("notify", "forge", times=20)
     till.provider.approve(url)
@@ -91,7 +91,7 @@ async def test_told_wrongly_signed(till: Till) -> None:
         assert _told(till.provider, reference) == []
 
 
-async def test_forged_notifications(till: Till) -> None:
+async def test_forged_notifications(till: ProviderHarness) -> None:
     reference = await till.paid()
     true = (await _wait_for(till.provider, reference))[0]
     no_headers = {":path": "/notifications"}
@@ -108,7 +108,7 @@ async def test_forged_notifications(till: Till) -> None:
             till.connector.parse_notification(headers, body)
 
 
-async def test_tried_again_until_it_is_heard(till: Till) -> None:
+async def test_tried_again_until_it_is_heard(till: ProviderHarness) -> None:
     reference, url = await till.created()
     till.provider.sandbox.admin("settings", retry_gap=1)
     till.provider.listener.statuses = [503]

@@ -10,29 +10,33 @@ from backend.psp.minimums import SMALLEST
 from backend.psp.protocol import Outcome
 from backend.psp.registry import CREDENTIALS, minimum_of
 from backend.rules.money import Money
-from tests.psp.till import Till
+from tests.psp.till import ProviderHarness
 
 
 @pytest.fixture
-def agreed(till: Till) -> Iterator[Till]:
+def agreed(till: ProviderHarness) -> Iterator[ProviderHarness]:
     """Its merchant agreed on 10.00 at least and 90.00 at most."""
     till.provider.sandbox.admin("settings", minimum=1000, maximum=9000)
     yield till
     till.provider.sandbox.admin("settings", minimum=0, maximum=0)
 
 
-def least(till: Till) -> int:
+def least(till: ProviderHarness) -> int:
     return till.connector.capabilities.minimums.get(till.provider.currency, SMALLEST)
 
 
-async def test_the_published_minimum_is_the_connectors_and_the_registrys(till: Till) -> None:
+async def test_the_published_minimum_is_the_connectors_and_the_registrys(
+    till: ProviderHarness,
+) -> None:
     assert least(till) == minimum_of(till.provider.option, till.provider.currency)
     money = Money(least(till), till.provider.currency)
     reference, _ = await till.created(amount=money)
     assert till.provider.asked(reference) == (till.provider.units(money), money.currency)
 
 
-async def test_less_than_the_published_minimum_is_refused_for_the_amount(till: Till) -> None:
+async def test_less_than_the_published_minimum_is_refused_for_the_amount(
+    till: ProviderHarness,
+) -> None:
     amount = least(till) - 1
     money = Money(amount, till.provider.currency)
     result = await till.connector.create_payment(till.provider.request(amount=money))
@@ -41,7 +45,9 @@ async def test_less_than_the_published_minimum_is_refused_for_the_amount(till: T
 
 
 @pytest.mark.parametrize("amount", [999, 9001])
-async def test_what_was_agreed_on_is_refused_for_the_amount(agreed: Till, amount: int) -> None:
+async def test_what_was_agreed_on_is_refused_for_the_amount(
+    agreed: ProviderHarness, amount: int
+) -> None:
     money = Money(amount, agreed.provider.currency)
     result = await agreed.connector.create_payment(agreed.provider.request(amount=money))
     assert (result.outcome, result.code) == (Outcome.REFUSED, "amount"), result
@@ -49,7 +55,7 @@ async def test_what_was_agreed_on_is_refused_for_the_amount(agreed: Till, amount
 
 
 @pytest.mark.parametrize("amount", [1000, 9000])
-async def test_what_was_agreed_on_is_taken(agreed: Till, amount: int) -> None:
+async def test_what_was_agreed_on_is_taken(agreed: ProviderHarness, amount: int) -> None:
     money = Money(amount, agreed.provider.currency)
     reference, _ = await agreed.created(amount=money)
     assert agreed.provider.asked(reference) == (agreed.provider.units(money), money.currency)

@@ -30,7 +30,7 @@ from backend.psp.swish.responses import (
 )
 from backend.rules.money import Money
 from tests.psp.providers import SwishProvider
-from tests.psp.till import Sent, Till
+from tests.psp.till import ProviderHarness, Sent
 from tests.support.sandbox import Listener, Sandbox
 
 PHONE = "+46701234567"
@@ -282,7 +282,7 @@ async def test_the_message_chooses_an_outcome(swish: SwishProvider) -> None:
 
 
 async def test_a_refund_that_takes_its_time(swish: SwishProvider) -> None:
-    till = Till(swish)
+    till = ProviderHarness(swish)
     reference = await till.paid()
     swish.sandbox.admin("settings", refund_seconds=60)
     first: Result = await till.do("refund", reference)
@@ -295,7 +295,7 @@ async def test_a_refund_that_takes_its_time(swish: SwishProvider) -> None:
 
 
 async def test_a_refund_goes_to_whom_it_came_from(swish: SwishProvider) -> None:
-    till = Till(swish)
+    till = ProviderHarness(swish)
     reference = await till.paid()
     await till.do("refund", reference)
     rows = swish.sandbox.http.get(
@@ -307,7 +307,7 @@ async def test_a_refund_goes_to_whom_it_came_from(swish: SwishProvider) -> None:
 
 
 async def test_months_later_it_is_too_late(swish: SwishProvider) -> None:
-    till = Till(swish)
+    till = ProviderHarness(swish)
     reference = await till.paid()
     swish.sandbox.admin("clock", advance=400 * 24 * 3600)
     late = await till.do("refund", reference)
@@ -316,7 +316,7 @@ async def test_months_later_it_is_too_late(swish: SwishProvider) -> None:
 
 async def test_told_of_a_refund(swish: SwishProvider) -> None:
     """It names the payment by our transaction alone."""
-    till = Till(swish)
+    till = ProviderHarness(swish)
     reference = await till.paid()
     await till.do("refund", reference)
     told = swish.listener.wait_for(1, b"originalPaymentReference")[0]

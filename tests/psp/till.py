@@ -31,7 +31,7 @@ KINDS = {
 }
 
 
-class Till:
+class ProviderHarness:
     """A merchant's connector, what it sent, and the payments made with it."""
 
     def __init__(self, provider: Provider) -> None:

@@ -59,7 +59,7 @@ class Served:
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Till:
+class ProviderHarness:
     """A merchant of a server, over HTTP."""
 
     def __init__(self, served: Served, client: tuple[str, str]) -> None:
@@ -96,7 +96,7 @@ class Till:
 @dataclass(frozen=True)
 class Place:
     served: Served
-    till: Till
+    till: ProviderHarness
 
     def counted(self) -> Callable[[str], bool]:
         """Tells whether the server has counted a reason since now."""

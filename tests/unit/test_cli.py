@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backend.core.settings import Settings
-from backend.demo.seed import Gateway, Seed, sow
+from backend.demo.seed import Gateway, Seed, seed_demo
 
 _KEY = "k" * 40
 
@@ -36,7 +36,7 @@ async def seeded_url(sqlite_url: str) -> str:
     """A database with the demo's cards in it."""
     settings = Settings(secret_key=_KEY, database_url=sqlite_url)  # type: ignore[arg-type]
     gateway = Gateway("http://127.0.0.1:1", "sk_test_x", "whsec_x")
-    await sow(settings, Seed(), gateway, {}, "http://127.0.0.1:2", lambda seed: None)
+    await seed_demo(settings, Seed(), gateway, {}, "http://127.0.0.1:2", lambda seed: None)
     return sqlite_url
 
 

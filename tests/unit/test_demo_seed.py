@@ -23,7 +23,7 @@ from backend.demo.seed import (
     Seed,
     load_seed,
     save_seed,
-    sow,
+    seed_demo,
     write_private,
 )
 
@@ -37,7 +37,7 @@ def _settings(url: str, key: str = "k" * 40) -> Settings:
 
 async def _sow(settings: Settings, seed: Seed, gateway: Gateway = _GATEWAY) -> list[Seed]:
     kept: list[Seed] = []
-    await sow(settings, seed, gateway, {}, _SHOP_URL, kept.append)
+    await seed_demo(settings, seed, gateway, {}, _SHOP_URL, kept.append)
     return kept
 
 

@@ -37,7 +37,7 @@ async def names(db: Database) -> list[str]:
 
 
 async def test_all_take_effect_at_the_end(db: Database) -> None:
-    async with db.joined(first):
+    async with db.shared_transaction(first):
         async with db.unit_of_work() as session:
             await write(session, "a")
         assert await names(db) == ["a", "first"]
@@ -48,7 +48,7 @@ async def test_all_take_effect_at_the_end(db: Database) -> None:
 
 async def test_none_does_where_the_request_fails(db: Database) -> None:
     with pytest.raises(KeyError):
-        async with db.joined(first):
+        async with db.shared_transaction(first):
             async with db.unit_of_work() as session:
                 await write(session, "a")
             raise KeyError
@@ -56,13 +56,13 @@ async def test_none_does_where_the_request_fails(db: Database) -> None:
 
 
 async def test_nothing_is_written_where_nobody_writes(db: Database) -> None:
-    async with db.joined(first):
+    async with db.shared_transaction(first):
         assert await names(db) == []
     assert await names(db) == []
 
 
 async def test_one_that_fails_is_undone_and_the_next_begins_anew(db: Database) -> None:
-    async with db.joined(first):
+    async with db.shared_transaction(first):
         with pytest.raises(KeyError):
             async with db.unit_of_work() as session:
                 await write(session, "a")
@@ -75,10 +75,10 @@ async def test_one_that_fails_is_undone_and_the_next_begins_anew(db: Database) -
 
 async def test_what_lasts_stays_though_the_rest_fails(db: Database) -> None:
     with pytest.raises(KeyError):
-        async with db.joined(first):
+        async with db.shared_transaction(first):
             async with db.unit_of_work() as session:
                 await write(session, "a")
-            async with db.unit_of_work(lasting=True) as session:
+            async with db.unit_of_work(commit_early=True) as session:
                 await write(session, "b")
             async with db.unit_of_work() as session:
                 await write(session, "alone")
@@ -88,25 +88,25 @@ async def test_what_lasts_stays_though_the_rest_fails(db: Database) -> None:
 
 async def test_what_stands_apart_stays_and_comes_first(db: Database) -> None:
     with pytest.raises(KeyError):
-        async with db.joined(first):
-            async with db.unit_of_work(apart=True) as session:
+        async with db.shared_transaction(first):
+            async with db.unit_of_work(independent=True) as session:
                 await write(session, "apart")
             async with db.unit_of_work() as session:
                 await write(session, "a")
             raise KeyError
     assert await names(db) == ["apart"]
     with pytest.raises(RuntimeError, match="comes first"):
-        async with db.joined(first):
+        async with db.shared_transaction(first):
             async with db.unit_of_work() as session:
                 await write(session, "a")
-            async with db.unit_of_work(apart=True):
+            async with db.unit_of_work(independent=True):
                 pass
     assert await names(db) == ["apart"]
 
 
 async def test_outside_of_it_a_unit_of_work_is_its_own(db: Database) -> None:
-    async with db.unit_of_work(lasting=True) as session:
+    async with db.unit_of_work(commit_early=True) as session:
         await write(session, "a")
-    async with db.unit_of_work(apart=True) as session:
+    async with db.unit_of_work(independent=True) as session:
         await write(session, "b")
     assert await names(db) == ["a", "b"]

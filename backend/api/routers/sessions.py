@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
-from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, Origin
+from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, RequestContext
 from backend.core.context import Backend
 from backend.core.errors import FieldError, InvalidRequest, TooManyRequests
 from backend.limits import limiter as limits
@@ -44,7 +44,7 @@ class SessionQuery(BaseModel):
 
 @router.post("/sessions-profile")
 async def create_with_profile(
-    body: SessionRequest, ctx: Context, caller: Caller, origin: Origin,
+    body: SessionRequest, ctx: Context, caller: Caller, origin: RequestContext,
     include_session: bool = False, toggles: Toggles = "",
 ) -> dict[str, Any]:  # fmt: skip
     if body.profile_id is None:
@@ -54,7 +54,7 @@ async def create_with_profile(
 
 @router.post("/sessions")
 async def create(
-    body: SessionRequest, ctx: Context, caller: Caller, origin: Origin,
+    body: SessionRequest, ctx: Context, caller: Caller, origin: RequestContext,
     include_session: bool = False, toggles: Toggles = "",
 ) -> dict[str, Any]:  # fmt: skip
     if body.configuration is None:
@@ -116,7 +116,7 @@ async def get(
 
 @router.put("/sessions/{session_id}")
 async def update(
-    session_id: str, body: SessionUpdate, ctx: Context, caller: Caller, origin: Origin,
+    session_id: str, body: SessionUpdate, ctx: Context, caller: Caller, origin: RequestContext,
     update_without_lock: bool = False, force_shipping_address_callback: bool = False,
     toggles: Toggles = "",
 ) -> dict[str, Any]:  # fmt: skip

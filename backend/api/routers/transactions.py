@@ -17,7 +17,7 @@ from backend.api.deps import (
     WRITE_WALLETS,
     Caller,
     Context,
-    Origin,
+    RequestContext,
 )
 from backend.api.routers.cards import issued_shape
 from backend.api.transaction_query import TransactionQuery
@@ -177,7 +177,7 @@ async def update(
 
 @router.post("/transactions/{transaction_id}/capture")
 async def capture(
-    transaction_id: str, body: CaptureRequest, ctx: Context, caller: Caller, origin: Origin
+    transaction_id: str, body: CaptureRequest, ctx: Context, caller: Caller, origin: RequestContext
 ) -> JSONResponse:
     caller.require(*WRITE_CHECKOUT)
     command = Command(
@@ -191,7 +191,7 @@ async def capture(
 
 @router.post("/transactions/{transaction_id}/refund")
 async def refund(
-    transaction_id: str, body: RefundRequest, ctx: Context, caller: Caller, origin: Origin
+    transaction_id: str, body: RefundRequest, ctx: Context, caller: Caller, origin: RequestContext
 ) -> JSONResponse:
     """To another card alone with a scope that may issue cards."""
     caller.require(*WRITE_CHECKOUT)
@@ -214,7 +214,9 @@ def _refund_to(body: RefundRequest) -> RefundTo | None:
 
 
 @router.post("/transactions/{transaction_id}/void")
-async def void(transaction_id: str, ctx: Context, caller: Caller, origin: Origin) -> JSONResponse:
+async def void(
+    transaction_id: str, ctx: Context, caller: Caller, origin: RequestContext
+) -> JSONResponse:
     """Takes no body; some clients send one, and it is not read."""
     caller.require(*WRITE_CHECKOUT)
     command = Command(
@@ -226,7 +228,11 @@ async def void(transaction_id: str, ctx: Context, caller: Caller, origin: Origin
 
 @router.post("/transactions/{transaction_id}/authorization")
 async def authorization(
-    transaction_id: str, body: AuthorizationRequest, ctx: Context, caller: Caller, origin: Origin
+    transaction_id: str,
+    body: AuthorizationRequest,
+    ctx: Context,
+    caller: Caller,
+    origin: RequestContext,
 ) -> JSONResponse:
     """Change what is authorized: Klarna only, 400 for all other payments; 409 where nothing is
     authorized (any more). A gift card's part stays as it is."""

@@ -217,7 +217,7 @@ async def put_gift_card(
         text = "number and PIN are needed, or the amount alone for the card in use"
         raise InvalidRequest(text, (FieldError(field, text, "required"),))
     source = source_of(ctx, request)
-    add = reclaim_card.take_back if body.take_back else reclaim_card.add_gift_card
+    add = reclaim_card.reclaim_and_add if body.take_back else reclaim_card.add_gift_card
     await add(ctx, session_id, body.token, body.pin, source, unmodified_since, body.amount)
     return await _shown(ctx, session_id, response)
 

@@ -14,7 +14,7 @@ from backend.api.body import strict_router
 from backend.api.card_requests import RefId
 from backend.api.deps import READ_WALLETS, WRITE_WALLETS, Caller, Context
 from backend.cards import pin_attempts, wallets
-from backend.cards.ledger import Cause
+from backend.cards.ledger import EntryContext
 from backend.cards.lookup import Match, find_number, get_card
 from backend.cards.pin_check import match_number_and_pin
 from backend.cards.serializer import card_shape, customer_card_shape, wallet_transaction_shape
@@ -135,8 +135,8 @@ async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> tuple[
 def _cause(
     ctx: Backend, caller: Principal, ref_id: str, metadata: dict[str, Any] | None,
     originated_by: str | None = None,
-) -> Cause:  # fmt: skip
-    return Cause(ref_id, ctx.clock.now(), caller.client_id, metadata, originated_by)
+) -> EntryContext:  # fmt: skip
+    return EntryContext(ref_id, ctx.clock.now(), caller.client_id, metadata, originated_by)
 
 
 @router.post("/accounts/{account_id}/wallets/transactions/{transaction_id}/capture")

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from backend.core import crash_points, phrases
 from backend.core.context import Backend
-from backend.payments import settle
+from backend.payments import conclude
 from backend.payments.provider_lines import order_lines, payers_country, payers_language
 from backend.payments.provider_webhooks import ensure_registered, notification_url
 from backend.payments.store import (
@@ -203,7 +203,7 @@ async def _keep_created(
     """`over` where the try has ended in the meantime. What another call was told first stays: a
     try whose page is known ends by a read of that page alone."""
     now = ctx.clock.now()
-    async with ctx.db.unit_of_work(apart=True) as db:
+    async with ctx.db.unit_of_work(independent=True) as db:
         session = await lock_session(db, transaction.session_id)
         transaction = await lock_transaction(db, transaction.id)
         operation = await lock_operation(db, operation_id)
@@ -237,7 +237,7 @@ async def _keep_created(
             notice = _NOTICES.get(result.code or "", Notice.PROVIDER_DOWN)
             code = result.code or "refused"
             push_failed(session, transaction.id)
-            await settle.fail(
+            await conclude.fail(
                 db, session, transaction, operation, now, notice=notice, code=code,
                 message=result.message,
             )  # fmt: skip

@@ -19,7 +19,7 @@ from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind, Payment, PaymentState
 
 
-def is_taken(payment: Payment) -> bool:
+def is_captured(payment: Payment) -> bool:
     """Whether the read says that the provider has taken all of it already."""
     return (
         payment.state is PaymentState.CAPTURED

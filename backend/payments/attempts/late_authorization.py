@@ -14,12 +14,12 @@ from datetime import timedelta
 
 from backend.core.context import Backend
 from backend.core.ids import new_uuid
-from backend.payments import settle
+from backend.payments import conclude
 from backend.payments.callbacks import tell_merchant
 from backend.payments.operations.release import release
 from backend.payments.store import (
     OPEN_STATES,
-    Happened,
+    NewEvent,
     connector_of,
     events_of,
     lock_operation,
@@ -38,7 +38,7 @@ SLOWEST_LOOK = 300
 _REASON = "authorized after the payment was given up"
 
 
-async def heard_of(
+async def recheck(
     ctx: Backend, transaction: Transaction, connector: Connector,
     told: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
@@ -114,13 +114,13 @@ async def _keep(ctx: Backend, operation: Operation, payment: Payment, result: Re
             locked.state = "unknown"
             locked.due_at = now + timedelta(seconds=min(2**locked.tries, SLOWEST_LOOK))
             return
-        settle.end(locked, "done", now)
+        conclude.end(locked, "done", now)
         moved = {PaymentState.AUTHORIZED: "VOID", PaymentState.CAPTURED: "REFUND"}
         name = moved.get(payment.state or PaymentState.FAILED)
         if name is None:
             return
         said = locked.request.get("metadata") or {}
-        happened = Happened(name, locked.psp_amount, metadata={"reason": _REASON, **said})
+        happened = NewEvent(name, locked.psp_amount, metadata={"reason": _REASON, **said})
         event = await record(db, transaction, happened, now)
         session = await db.get(CheckoutSession, transaction.session_id)
         assert session is not None  # a foreign key holds it

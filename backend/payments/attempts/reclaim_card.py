@@ -49,7 +49,7 @@ async def add_gift_card(
         raise payer.refused(Refusal.HELD_ELSEWHERE if left else Refusal.STILL_HELD) from refusal
 
 
-async def take_back(
+async def reclaim_and_add(
     ctx: Backend, session_id: str, number: str, pin: str, source: str,
     unmodified_since: str | None = None, wanted: int | None = None,
 ) -> None:  # fmt: skip

@@ -16,11 +16,11 @@ from backend.core import crash_points
 from backend.core.context import Backend
 from backend.core.errors import NotFound, PaymentInProgress, SessionClosed
 from backend.core.ids import new_uuid
-from backend.payments import settle
+from backend.payments import conclude as settle
 from backend.payments.attempts import direct_capture, late_authorization
 from backend.payments.attempts.at_provider import PUSH_LOOK, create_at_provider, is_push
 from backend.payments.callbacks import tell_merchant
-from backend.payments.settle import EXPIRED
+from backend.payments.conclude import EXPIRED
 from backend.payments.store import connector_of, lock_transaction, money, open_operation
 from backend.payments.tables import Transaction
 from backend.psp.protocol import (
@@ -113,7 +113,7 @@ async def give_up(
 
 async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: str) -> None:
     now = ctx.clock.now()
-    async with ctx.db.unit_of_work(apart=True) as db:
+    async with ctx.db.unit_of_work(independent=True) as db:
         session = await lock_session(db, transaction.session_id)
         locked = await lock_transaction(db, transaction.id)
         operation = await open_operation(db, transaction.id)
@@ -129,7 +129,7 @@ async def apply_read(
     """Do what a read at the provider says; whether the try has ended. Repeating it is harmless."""
     crash_points.point("authorize.read")
     now = ctx.clock.now()
-    async with ctx.db.unit_of_work(apart=True) as db:
+    async with ctx.db.unit_of_work(independent=True) as db:
         session = await lock_session(db, transaction.session_id)
         locked = await lock_transaction(db, transaction.id)
         operation = await open_operation(db, transaction.id)
@@ -155,7 +155,7 @@ async def apply_read(
                     db, session, locked, operation, now, card=payment.card,
                     multi_capture=payment.multi_capture,
                 )  # fmt: skip
-                if direct_capture.is_taken(payment):
+                if direct_capture.is_captured(payment):
                     await direct_capture.capture_all(db, locked, now)
             ended = True
         elif payment.state is PaymentState.FAILED:
@@ -164,7 +164,7 @@ async def apply_read(
             await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
             ended = True
         elif payment.state is PaymentState.ON_HOLD:
-            await settle.wait_for_review(db, session, locked, operation, now)
+            await settle.place_under_review(db, session, locked, operation, now)
             ended = False
         else:
             _offer_page(session, locked, payment, now)
@@ -225,7 +225,7 @@ async def settle_return(
             payment = await connector.complete_return(transaction.psp_reference, query)
             await apply_read(ctx, transaction, payment)
     elif transaction.status in UNPAID and transaction.psp_reference is not None:
-        await late_authorization.heard_of(ctx, transaction, await connector_of(ctx, transaction))
+        await late_authorization.recheck(ctx, transaction, await connector_of(ctx, transaction))
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         profile = await profile_of(db, session.account_id, session.profile_id)

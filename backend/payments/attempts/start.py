@@ -26,7 +26,7 @@ from backend.core.errors import (
     SplitChanged,
 )
 from backend.core.ids import new_uuid, scoped_id
-from backend.payments import settle
+from backend.payments import conclude
 from backend.payments.attempts.at_provider import (
     FIRST_LOOK,
     PayResult,
@@ -44,7 +44,7 @@ from backend.payments.attempts.press import (
 from backend.payments.attempts.resolve import reopen
 from backend.payments.auto_capture_schedule import wanted
 from backend.payments.search import make_findable
-from backend.payments.store import Happened, lock_transaction, record
+from backend.payments.store import NewEvent, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules.remainder import Remainder
@@ -130,7 +130,7 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
             transaction, operation = await begin(db, session, press, now)
             begun = transaction.id
             if operation.psp_amount == 0:
-                await settle.authorize(db, session, transaction, operation, now)
+                await conclude.authorize(db, session, transaction, operation, now)
                 known = PayResult("paid", leave_url(session, PageState.PAID))
         crash_points.point("pay.writing")
     crash_points.point("pay.written")
@@ -209,7 +209,7 @@ async def begin(
     session.pushed_to, session.pushed_with = push_to, option if push_to else None
     session.notice = None
     touch(session, now)
-    await record(db, transaction, Happened("INITIALIZE", transaction.amount), now)
+    await record(db, transaction, NewEvent("INITIALIZE", transaction.amount), now)
     return transaction, operation
 
 
@@ -226,7 +226,7 @@ async def _hold(
     db: AsyncSession, transaction: Transaction, card: Card, share: int, key: str, now: datetime
 ) -> None:
     metadata = {"dintero_transaction_id": transaction.id}
-    cause = ledger.Cause(f"authorize:{key}", now, "checkout", metadata)
+    cause = ledger.EntryContext(f"authorize:{key}", now, "checkout", metadata)
     _, held = await ledger.hold(db, card, share, cause, f"transaction:{transaction.id}")
     transaction.hold_id = held.id
 

@@ -12,12 +12,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger
 from backend.core.errors import NotFound
-from backend.payments import settle
+from backend.payments import conclude
 from backend.payments.callbacks import tell_merchant
 from backend.payments.items import vat_of_items
 from backend.payments.operations.update_authorization import apply_update
 from backend.payments.refund_target import Landing, refund_card
-from backend.payments.store import Happened, keep_position, position_of, record
+from backend.payments.store import NewEvent, keep_position, position_of, record
 from backend.payments.tables import Operation, Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind
 from backend.rules import transaction as rules
@@ -58,7 +58,7 @@ async def done(
         status = Status.CAPTURED if capture else Status.AUTHORIZATION_VOIDED
     if status != transaction.status:
         transaction.status = rules.advance(Status(transaction.status), status)
-    settle.end(operation, "done", now)
+    conclude.end(operation, "done", now)
     event = await record_event(
         db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved,
         gift_card_shown=shown,
@@ -74,8 +74,8 @@ async def _released(
 ) -> None:
     """A void of what is ON_HOLD: it was never authorized, so nothing is left of it."""
     session = await lock_session(db, transaction.session_id)
-    moved = await settle.release(db, session, transaction, operation, now)
-    settle.end(operation, "done", now)
+    moved = await conclude.release(db, session, transaction, operation, now)
+    conclude.end(operation, "done", now)
     event = await record_event(
         db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved
     )
@@ -88,8 +88,8 @@ def event_of(operation: Operation) -> str:
     return "AUTHORIZE" if updates else operation.kind.upper()
 
 
-def _cause(operation: Operation, now: datetime, verb: str) -> ledger.Cause:
-    return ledger.Cause(f"{verb}:{operation.key}", now, operation.created_by)
+def _cause(operation: Operation, now: datetime, verb: str) -> ledger.EntryContext:
+    return ledger.EntryContext(f"{verb}:{operation.key}", now, operation.created_by)
 
 
 async def _post_card(
@@ -135,7 +135,7 @@ async def record_event(
     # What a 202 spoke of is told again by the event that ends it.
     initiated = event.startswith("INITIATE_")
     parked = operation.tries > 1 and not initiated
-    happened = Happened(
+    happened = NewEvent(
         event=event,
         amount=operation.card_amount + operation.psp_amount,
         success=error is None,

@@ -23,11 +23,11 @@ from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest
 from backend.core.ids import new_uuid
 from backend.idempotency import keys
-from backend.payments import settle
+from backend.payments import conclude
 from backend.payments.auto_capture_schedule import is_due, stop
 from backend.payments.items import check_items
 from backend.payments.operations.apply import done, event_of, record_event
-from backend.payments.operations.refund_reversals import watch
+from backend.payments.operations.refund_reversals import monitor_refund
 from backend.payments.operations.update_authorization import amount_of, check_update
 from backend.payments.provider_calls import ask_provider
 from backend.payments.refund_target import Landing, RefundTo, decide, prepare, split_refund
@@ -146,7 +146,7 @@ async def _write(ctx: Backend, command: Command) -> Operation:
     """The operation, claimed by this process for as long as a provider may take."""
     now = ctx.clock.now()
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
-    async with ctx.db.unit_of_work(lasting=True) as db:
+    async with ctx.db.unit_of_work(commit_early=True) as db:
         await get_transaction(db, command.account_id, command.transaction_id)
         transaction = await lock_transaction(db, command.transaction_id)
         if await open_operation(db, transaction.id) is not None:
@@ -293,11 +293,11 @@ async def _end(
         if result.outcome is Outcome.REFUSED:
             error = {"code": result.code or "refused",
                      "message": result.message or "the provider refused"}  # fmt: skip
-            settle.end(operation, "refused", now, error)
+            conclude.end(operation, "refused", now, error)
             await record_event(db, transaction, operation, event_of(operation), now, error=error)
             return operation
         await done(db, transaction, operation, now, landing)
-        await watch(ctx, db, transaction, operation, now)
+        await monitor_refund(ctx, db, transaction, operation, now)
         await db.flush()
         crash_points.point(f"{operation.kind}.storing")
         return operation

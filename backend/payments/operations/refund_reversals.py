@@ -20,11 +20,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.context import Backend
 from backend.core.due_work import UnderWay
-from backend.payments import settle
+from backend.payments import conclude
 from backend.payments.callbacks import tell_merchant
 from backend.payments.store import (
     SHARE,
-    Happened,
+    NewEvent,
     claim_due,
     connector_of,
     keep_position,
@@ -47,7 +47,7 @@ LOOKS = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
 CREATED_BY = "acquirer"
 
 
-async def watch(
+async def monitor_refund(
     ctx: Backend, db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
 ) -> None:
     """In the unit of work that ends a refund; nothing where its acquirer never takes one back."""
@@ -82,7 +82,7 @@ async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
     return len(claimed)
 
 
-async def heard_of(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
+async def recheck(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
     """The acquirer has told something of this payment."""
     async with ctx.db.reading() as db:
         query = select(RefundWatch).where(
@@ -145,11 +145,11 @@ async def _take_back(ctx: Backend, seen: Operation, result: Result) -> None:
             transaction.status = rules.correct(Status(transaction.status), status)
         error = {"code": "refund_returned",
                  "message": result.message or "the acquirer took the refund back"}  # fmt: skip
-        settle.end(operation, "returned", now, error)
+        conclude.end(operation, "returned", now, error)
         kept = await db.get(RefundWatch, operation.id, with_for_update=True)
         assert kept is not None
         kept.state = "done"
-        happened = Happened(
+        happened = NewEvent(
             "REFUND", operation.psp_amount, success=False, error=dict(error),
             reference=operation.request["reference"], created_by=CREATED_BY,
             correlation_request_id=operation.request["request_id"],

@@ -17,16 +17,17 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.context import Backend
 from backend.core.errors import Conflict, NotFound
-from backend.payments import provider_calls, settle
+from backend.payments import conclude as settle
+from backend.payments import provider_calls
 from backend.payments.attempts import direct_capture, late_authorization
 from backend.payments.attempts import resolve as attempts
 from backend.payments.attempts.at_provider import create_at_provider
+from backend.payments.conclude import OperatorDecision
 from backend.payments.operations import execute as operations
 from backend.payments.operations.execute import Command, operate
-from backend.payments.settle import Said
 from backend.payments.store import (
     OPEN_STATES,
-    Happened,
+    NewEvent,
     connector_of,
     lock_operation,
     lock_transaction,
@@ -55,7 +56,7 @@ class WordNeeded(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class Unresolved:
     """One that waits. Amounts in minor units, `card_amount` the gift card's part."""
 
     id: str
@@ -74,9 +75,9 @@ class Parked:
     tries: int
 
 
-async def list_parked(
+async def list_unresolved(
     db: AsyncSession, now: datetime, older_than: timedelta, payment_lifetime: timedelta
-) -> list[Parked]:
+) -> list[Unresolved]:
     """Oldest first. Operations count once they have been open for `older_than`, payments for their
     lifetime besides; what is ON_HOLD for a person counts at once, for its provider after a day."""
     held = select(Transaction).where(Transaction.status == Status.ON_HOLD.value)
@@ -99,14 +100,14 @@ async def list_parked(
     return sorted(found, key=lambda one: (one.since, one.id))
 
 
-async def _on_hold(db: AsyncSession, transaction: Transaction) -> Parked:
+async def _on_hold(db: AsyncSession, transaction: Transaction) -> Unresolved:
     query = select(TransactionEvent).where(
         TransactionEvent.transaction_id == transaction.id,
         TransactionEvent.transaction_status == Status.ON_HOLD.value,
     )
     event = (await db.exec(query.order_by(col(TransactionEvent.seq)))).first()
     asked = await operations.asked_for(db, transaction)
-    return Parked(
+    return Unresolved(
         id=transaction.id, transaction_id=transaction.id, account_id=transaction.account_id,
         merchant_reference=transaction.merchant_reference, kind=ON_HOLD,
         since=event.created_at if event else transaction.updated_at,
@@ -117,11 +118,11 @@ async def _on_hold(db: AsyncSession, transaction: Transaction) -> Parked:
     )  # fmt: skip
 
 
-def _waiting(operation: Operation, transaction: Transaction) -> Parked:
+def _waiting(operation: Operation, transaction: Transaction) -> Unresolved:
     said = {"unknown": "the provider's answer was lost", "pending": "not decided yet"}
     if transaction.status == Status.ON_HOLD:
         said["pending"] = "the provider looks into it"
-    return Parked(
+    return Unresolved(
         id=operation.id, transaction_id=transaction.id, account_id=transaction.account_id,
         merchant_reference=transaction.merchant_reference, kind=operation.kind,
         since=operation.created_at, why=_why(operation.error, said[operation.state]),
@@ -135,7 +136,7 @@ def _why(error: Mapping[str, object] | None, otherwise: str) -> str:
     return str((error or {}).get("message") or otherwise)
 
 
-async def resolve(ctx: Backend, parked_id: str, said: Said, word: str | None) -> str:
+async def resolve(ctx: Backend, parked_id: str, said: OperatorDecision, word: str | None) -> str:
     """End what is parked, by its own id or its transaction's; how it ended, in a few words.
 
     WordNeeded where the read at the provider leaves it open and `word` does not say; Conflict where
@@ -162,7 +163,11 @@ async def resolve(ctx: Backend, parked_id: str, said: Said, word: str | None) ->
 
 
 async def _end(
-    ctx: Backend, transaction: Transaction, claimed: Operation, said: Said, word: str | None
+    ctx: Backend,
+    transaction: Transaction,
+    claimed: Operation,
+    said: OperatorDecision,
+    word: str | None,
 ) -> str:
     if claimed.kind == OperationKind.AUTHORIZE:
         return await _end_try(ctx, transaction, claimed, said, word)
@@ -179,7 +184,7 @@ async def _let_go(ctx: Backend, operation: Operation) -> None:
             locked.claimed_until = None
 
 
-async def _claim(ctx: Backend, operation: Operation, said: Said) -> Operation:
+async def _claim(ctx: Backend, operation: Operation, said: OperatorDecision) -> Operation:
     """The operation as ours, with who and why in what its event will say."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -192,7 +197,9 @@ async def _claim(ctx: Backend, operation: Operation, said: Said) -> Operation:
         return locked
 
 
-async def _end_hold(ctx: Backend, transaction: Transaction, said: Said, word: str | None) -> str:
+async def _end_hold(
+    ctx: Backend, transaction: Transaction, said: OperatorDecision, word: str | None
+) -> str:
     """Authorized where the provider has by now what was asked for; else given back by `void`."""
     payment = await _read(ctx, transaction)
     async with ctx.db.reading() as db:
@@ -215,7 +222,9 @@ async def _end_hold(ctx: Backend, transaction: Transaction, said: Said, word: st
     return "given back: nothing is held, and the session is open again"
 
 
-async def _authorize(ctx: Backend, transaction: Transaction, payment: Payment, said: Said) -> None:
+async def _authorize(
+    ctx: Backend, transaction: Transaction, payment: Payment, said: OperatorDecision
+) -> None:
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, transaction.session_id)
@@ -234,7 +243,7 @@ async def _authorize(ctx: Backend, transaction: Transaction, payment: Payment, s
             db, session, locked, operation, now, card=payment.card,
             multi_capture=payment.multi_capture, said=said,
         )  # fmt: skip
-        if direct_capture.is_taken(payment):
+        if direct_capture.is_captured(payment):
             await direct_capture.capture_all(db, locked, now)
 
 
@@ -250,7 +259,11 @@ async def _read(ctx: Backend, transaction: Transaction) -> Payment:
 
 
 async def _end_try(
-    ctx: Backend, transaction: Transaction, operation: Operation, said: Said, word: str | None
+    ctx: Backend,
+    transaction: Transaction,
+    operation: Operation,
+    said: OperatorDecision,
+    word: str | None,
 ) -> str:
     """A payment that has not ended: by the provider's word, else given up there; `unknown` only
     where nobody can be asked."""
@@ -280,7 +293,7 @@ async def _end_try(
         ours = await lock_operation(db, operation.id)
         if ours.state not in OPEN_STATES:
             raise Conflict("this payment has ended in the meantime")
-        await settle.lose(db, session, locked, ours, now, said)
+        await settle.mark_unknown(db, session, locked, ours, now, said)
     return "unknown for good: the gift card's part is free, the session is cancelled"
 
 
@@ -298,7 +311,9 @@ async def _end_operation(
     return f"{ended.kind} {ended.state}, {decided}"
 
 
-async def _end_late(ctx: Backend, operation: Operation, said: Said, word: str | None) -> str:
+async def _end_late(
+    ctx: Backend, operation: Operation, said: OperatorDecision, word: str | None
+) -> str:
     """Money that came too late: given back now, or, by `done`, otherwise than by us."""
     # Not connected any more: then the word counts.
     with contextlib.suppress(NotConnected):
@@ -311,11 +326,11 @@ async def _end_late(ctx: Backend, operation: Operation, said: Said, word: str | 
             return "given back at the provider"
         if word == "done":
             settle.end(locked, "done", now)
-            happened = Happened("VOID", locked.psp_amount, created_by=said.who,
+            happened = NewEvent("VOID", locked.psp_amount, created_by=said.who,
                                 metadata=dict(said.metadata))  # fmt: skip
             await record(db, transaction, happened, now)
             return "late done, by the operator's word"
     raise WordNeeded("it is not given back yet, and asked for again by itself: else say done")
 
 
-__all__ = ["WORDS", "Parked", "Said", "WordNeeded", "list_parked", "resolve"]
+__all__ = ["WORDS", "OperatorDecision", "Unresolved", "WordNeeded", "list_unresolved", "resolve"]

@@ -72,6 +72,6 @@ async def read_now(
         )
         await resolve.apply_read(ctx, transaction, payment)
     elif transaction.status in UNPAID:
-        await late_authorization.heard_of(ctx, transaction, connector, told)
+        await late_authorization.recheck(ctx, transaction, connector, told)
     else:
-        await refund_reversals.heard_of(ctx, transaction, connector)
+        await refund_reversals.recheck(ctx, transaction, connector)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.event_socket import SECRET, Place, Till, new_client, serve
+from tests.support.event_socket import SECRET, Place, ProviderHarness, new_client, serve
 
 _LIST = """
 import json, sys
@@ -48,7 +48,7 @@ def _place(repository: Path, template: Path, directory: Path, **settings: Any) -
     url, log = f"sqlite:///{database}", directory / "serve.log"
     client = asyncio.run(new_client(url))
     with serve(repository, url, log, socket_log_interval=1, **settings) as served:
-        till = Till(served, client)
+        till = ProviderHarness(served, client)
         yield Place(served, till)
         till.http.close()
     lines = served.log_lines()

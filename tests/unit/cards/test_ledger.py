@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger
 from backend.cards.audit import Difference, audit_cards
-from backend.cards.ledger import Cause, HoldResolved, InsufficientFunds
+from backend.cards.ledger import EntryContext, HoldResolved, InsufficientFunds
 from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
 from backend.core.context import Backend
 from backend.core.errors import Conflict, NotFound
@@ -20,8 +20,8 @@ from backend.core.errors import Conflict, NotFound
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-def cause(ref_id: str) -> Cause:
-    return Cause(ref_id, NOW, "tests")
+def cause(ref_id: str) -> EntryContext:
+    return EntryContext(ref_id, NOW, "tests")
 
 
 async def sums(ctx: Backend, card: Card) -> tuple[int, int, int, int]:

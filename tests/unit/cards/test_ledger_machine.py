@@ -23,7 +23,7 @@ from sqlmodel import col, select
 from backend.accounts.clients import create_account
 from backend.cards import ledger
 from backend.cards.audit import audit_cards
-from backend.cards.ledger import Cause, HoldResolved, InsufficientFunds
+from backend.cards.ledger import EntryContext, HoldResolved, InsufficientFunds
 from backend.cards.tables import Card, Hold, LedgerEntry
 from backend.core.context import Backend
 from backend.core.errors import Conflict
@@ -100,8 +100,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
         return self.loop.run_until_complete(run())
 
-    def _cause(self, ref_id: str) -> Cause:
-        return Cause(ref_id, NOW, "tests")
+    def _cause(self, ref_id: str) -> EntryContext:
+        return EntryContext(ref_id, NOW, "tests")
 
     @rule(amount=AMOUNTS)
     def fund(self, amount: int) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.cards import ledger, renew
 from backend.cards.audit import Difference, audit_cards
-from backend.cards.ledger import Cause, InsufficientFunds
+from backend.cards.ledger import EntryContext, InsufficientFunds
 from backend.cards.renew import Change
 from backend.cards.tables import Card, WalletTransaction
 from backend.core.context import Backend
@@ -26,7 +26,9 @@ async def move(
     async with ctx.db.unit_of_work() as db:
         one = await ledger.lock_card(db, source.id)
         other = await ledger.lock_card(db, target.id)
-        return await ledger.transfer(db, one, other, amount, Cause(ref, NOW, "tests", {"a": 1}))
+        return await ledger.transfer(
+            db, one, other, amount, EntryContext(ref, NOW, "tests", {"a": 1})
+        )
 
 
 async def sums(ctx: Backend, card: Card) -> tuple[int, int, int, int]:
@@ -91,7 +93,7 @@ async def test_money_that_never_arrived_is_seen(ctx: Backend, card: Card) -> Non
 async def _one_side(ctx: Backend, card: Card, movement: str, type_: str, amount: int) -> str:
     async with ctx.db.unit_of_work() as db:
         locked = await ledger.lock_card(db, card.id)
-        cause = Cause(f"half-{movement}", NOW, "tests")
+        cause = EntryContext(f"half-{movement}", NOW, "tests")
         return (await ledger._once(db, locked, movement, type_, amount, cause)).id
 
 

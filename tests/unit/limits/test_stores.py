@@ -160,9 +160,9 @@ async def test_no_key_is_kept_as_it_is(sqlite_url: str, clock: SteppedClock) -> 
         (row,) = list(await db.exec(select(LimitUse)))
     assert "99887766" not in row.key and len(row.key) == 64
     assert row.whole_at == START.timestamp() + 10
-    assert await limits.forget_uses(ctx) == 0
+    assert await limits.purge_uses(ctx) == 0
     clock.advance(timedelta(seconds=10))
-    assert await limits.forget_uses(ctx) == 1
+    assert await limits.purge_uses(ctx) == 1
     await ctx.close()
 
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.rules.items import (
+    ItemAmount,
     ItemRefused,
-    Moved,
-    Taken,
+    ItemTotals,
     check_capture_items,
     check_refund_items,
     check_update_items,
@@ -27,47 +27,53 @@ def refused(call: object, *args: object) -> str:
 
 
 def test_moved_folds_items_and_what_named_none() -> None:
-    folded = moved([(500, [Taken("1", 300), Taken("2", 200)]), (100, []), (50, [Taken("1", 50)])])
-    assert folded == Moved({"1": 350, "2": 200}, 100)
+    folded = moved(
+        [
+            (500, [ItemAmount("1", 300), ItemAmount("2", 200)]),
+            (100, []),
+            (50, [ItemAmount("1", 50)]),
+        ]
+    )
+    assert folded == ItemTotals({"1": 350, "2": 200}, 100)
 
 
 def test_a_capture_takes_no_more_of_a_line_than_is_left() -> None:
-    before = Moved({"1": 10000})
-    check_capture_items(LINES, before, [Taken("1", 20000), Taken("2", 12000)], 32000)
-    assert refused(check_capture_items, LINES, before, [Taken("1", 20001)], 20001) == (
+    before = ItemTotals({"1": 10000})
+    check_capture_items(LINES, before, [ItemAmount("1", 20000), ItemAmount("2", 12000)], 32000)
+    assert refused(check_capture_items, LINES, before, [ItemAmount("1", 20001)], 20001) == (
         "items.0.amount"
     )
-    twice = [Taken("2", 6000), Taken("2", 6001)]
+    twice = [ItemAmount("2", 6000), ItemAmount("2", 6001)]
     assert refused(check_capture_items, LINES, before, twice, 12001) == "items.1.amount"
 
 
 def test_a_line_that_is_not_there() -> None:
-    items = [Taken("1", 1), Taken("9", 1)]
-    assert refused(check_capture_items, LINES, Moved(), items, 2) == "items.1.line_id"
+    items = [ItemAmount("1", 1), ItemAmount("9", 1)]
+    assert refused(check_capture_items, LINES, ItemTotals(), items, 2) == "items.1.line_id"
 
 
 def test_items_sum_to_the_amount() -> None:
-    assert refused(check_capture_items, LINES, Moved(), [Taken("1", 100)], 101) == "items"
+    assert refused(check_capture_items, LINES, ItemTotals(), [ItemAmount("1", 100)], 101) == "items"
 
 
 def test_a_discount_is_a_line_below_zero() -> None:
-    whole = [Taken("1", 30000), Taken("2", 12000), Taken("discount", -2000)]
-    check_capture_items(LINES, Moved(), whole, 40000)
+    whole = [ItemAmount("1", 30000), ItemAmount("2", 12000), ItemAmount("discount", -2000)]
+    check_capture_items(LINES, ItemTotals(), whole, 40000)
     for amount in (-2001, 1):
-        items = [Taken("1", 5000), Taken("discount", amount)]
-        field = refused(check_capture_items, LINES, Moved(), items, 5000 + amount)
+        items = [ItemAmount("1", 5000), ItemAmount("discount", amount)]
+        field = refused(check_capture_items, LINES, ItemTotals(), items, 5000 + amount)
         assert field == "items.1.amount"
 
 
 def test_a_refund_takes_what_was_captured_of_the_line() -> None:
-    captured, before = Moved({"1": 10000}), Moved({"1": 4000})
-    check_refund_items(LINES, captured, before, [Taken("1", 6000)], 6000)
-    assert refused(check_refund_items, LINES, captured, before, [Taken("1", 6001)], 6001)
-    assert refused(check_refund_items, LINES, captured, before, [Taken("2", 1)], 1)
+    captured, before = ItemTotals({"1": 10000}), ItemTotals({"1": 4000})
+    check_refund_items(LINES, captured, before, [ItemAmount("1", 6000)], 6000)
+    assert refused(check_refund_items, LINES, captured, before, [ItemAmount("1", 6001)], 6001)
+    assert refused(check_refund_items, LINES, captured, before, [ItemAmount("2", 1)], 1)
     # A capture that named no line may have been of this one.
-    unnamed = Moved({"1": 10000}, unnamed=5000)
-    check_refund_items(LINES, unnamed, before, [Taken("2", 12000)], 12000)
-    assert refused(check_refund_items, LINES, unnamed, before, [Taken("1", 26001)], 26001)
+    unnamed = ItemTotals({"1": 10000}, unnamed=5000)
+    check_refund_items(LINES, unnamed, before, [ItemAmount("2", 12000)], 12000)
+    assert refused(check_refund_items, LINES, unnamed, before, [ItemAmount("1", 26001)], 26001)
 
 
 @given(
@@ -80,7 +86,7 @@ def test_captures_that_are_allowed_stay_within_every_line(
     taken: dict[str, int] = {}
     for name, amount in asked:
         try:
-            check_capture_items(lines, Moved(taken), [Taken(name, amount)], amount)
+            check_capture_items(lines, ItemTotals(taken), [ItemAmount(name, amount)], amount)
         except ItemRefused:
             continue
         taken[name] = taken.get(name, 0) + amount
@@ -90,21 +96,21 @@ def test_captures_that_are_allowed_stay_within_every_line(
 
 def test_vat_within_items() -> None:
     rates = {"1": 25, "2": 15, "none": 0, "broken": "x"}
-    assert vat_of(rates, [Taken("1", 12500)]) == 2500
-    assert vat_of(rates, [Taken("1", 12500), Taken("2", 11500)]) == 4000
-    assert vat_of(rates, [Taken("none", 100)]) == 0
-    assert vat_of(rates, [Taken("broken", 100)]) is None
-    assert vat_of(rates, [Taken("unknown", 100)]) is None
+    assert vat_of(rates, [ItemAmount("1", 12500)]) == 2500
+    assert vat_of(rates, [ItemAmount("1", 12500), ItemAmount("2", 11500)]) == 4000
+    assert vat_of(rates, [ItemAmount("none", 100)]) == 0
+    assert vat_of(rates, [ItemAmount("broken", 100)]) is None
+    assert vat_of(rates, [ItemAmount("unknown", 100)]) is None
     # 100 at 25 % hold 20 of VAT, 102 hold 20.4, 103 hold 20.6.
-    assert [vat_of(rates, [Taken("1", a)]) for a in (100, 102, 103)] == [20, 20, 21]
+    assert [vat_of(rates, [ItemAmount("1", a)]) for a in (100, 102, 103)] == [20, 20, 21]
 
 
 def test_an_updates_lines_keep_what_was_captured() -> None:
-    before = Moved({"1": 10000, "discount": -500})
-    kept = [Taken("1", 10000), Taken("discount", -500), Taken("3", 500)]
+    before = ItemTotals({"1": 10000, "discount": -500})
+    kept = [ItemAmount("1", 10000), ItemAmount("discount", -500), ItemAmount("3", 500)]
     check_update_items(before, kept, 10000)
     assert refused(check_update_items, before, kept, 10001) == "items"
     assert refused(check_update_items, before, kept[1:], 0) == "items"
-    less = [Taken("1", 9999), *kept[1:]]
+    less = [ItemAmount("1", 9999), *kept[1:]]
     assert refused(check_update_items, before, less, 9999) == "items.0.amount"
     assert refused(check_update_items, before, [*kept, kept[0]], 20000) == "items.3.line_id"

@@ -13,7 +13,7 @@ from backend.cards import ledger
 from backend.payments.auto_capture_schedule import begin
 from backend.payments.callbacks import tell_merchant
 from backend.payments.receipts import write_receipt
-from backend.payments.store import Happened, keep_position, record
+from backend.payments.store import NewEvent, keep_position, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import PaymentCard
 from backend.rules import transaction as rules
@@ -31,7 +31,7 @@ EXPIRED = "expired"
 async def authorize(
     db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
     now: datetime, *, card: PaymentCard | None = None, multi_capture: bool = False,
-    said: Said | None = None,
+    said: OperatorDecision | None = None,
 ) -> None:  # fmt: skip
     """The money is authorized: the card's part is held, the acquirer's is confirmed by a read.
     `said`: an operator asked for that read."""
@@ -48,7 +48,7 @@ async def authorize(
     session.redirect_url = session.app_code = None
     session.pushed_to = session.pushed_with = None
     session.notice = None
-    await record(db, transaction, Happened("AUTHORIZE", transaction.amount, card_amount=split.card,
+    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, card_amount=split.card,
                  wallet_transaction_id=transaction.hold_id,
                  created_by=said.who if said else operation.created_by,
                  metadata=dict(said.metadata) if said else {}), now)  # fmt: skip
@@ -74,9 +74,9 @@ async def fail(
     transaction.status = rules.advance(Status(transaction.status), to)
     error = {"code": code, "message": message or code}
     end(operation, "refused", now, error)
-    await _void_hold(db, transaction, ledger.Cause(f"fail:{operation.key}", now,
+    await _void_hold(db, transaction, ledger.EntryContext(f"fail:{operation.key}", now,
                      operation.created_by))  # fmt: skip
-    await record(db, transaction, Happened("AUTHORIZE", transaction.amount, success=False,
+    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, success=False,
                  error=error, created_by=operation.created_by,
                  metadata=operation.request.get("metadata") or {}), now)  # fmt: skip
     _open_again(session, transaction, notice, now)
@@ -100,7 +100,9 @@ def _open_again(
     session.notice = notice.value
 
 
-async def _void_hold(db: AsyncSession, transaction: Transaction, cause: ledger.Cause) -> str | None:
+async def _void_hold(
+    db: AsyncSession, transaction: Transaction, cause: ledger.EntryContext
+) -> str | None:
     """The wallet transaction that gave the card's part back, where there was one."""
     if transaction.hold_id is None:
         return None
@@ -115,7 +117,7 @@ async def release(
     """A payment ON_HOLD was voided, and nothing is held at the provider any more: FAILED, and the
     session open for another try. The caller records the event; the wallet transaction's id."""
     transaction.status = rules.advance(Status(transaction.status), Status.FAILED)
-    cause = ledger.Cause(f"void:{operation.key}", now, operation.created_by)
+    cause = ledger.EntryContext(f"void:{operation.key}", now, operation.created_by)
     moved = await _void_hold(db, transaction, cause)
     _open_again(session, transaction, Notice.PAYMENT_CANCELLED, now)
     await events.record(db, session, "FAILED", now, {"error": "ON_HOLD"})
@@ -124,7 +126,7 @@ async def release(
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class OperatorDecision:
     """An operator's word: who, and why."""
 
     by: str
@@ -139,9 +141,9 @@ class Said:
         return {"resolved_by": self.by, "reason": self.why}
 
 
-async def lose(
+async def mark_unknown(
     db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
-    now: datetime, said: Said,
+    now: datetime, said: OperatorDecision,
 ) -> None:  # fmt: skip
     """Nobody can tell any more whether the acquirer has the payer's money: UNKNOWN. The card's part
     was never taken, and is given back; the session is cancelled, so that nobody pays it twice."""
@@ -149,8 +151,8 @@ async def lose(
     transaction.updated_at = now
     error = {"code": "unknown", "message": said.why}
     end(operation, "refused", now, error)
-    await _void_hold(db, transaction, ledger.Cause(f"lose:{operation.key}", now, said.who))
-    await record(db, transaction, Happened("AUTHORIZE", transaction.amount, success=False,
+    await _void_hold(db, transaction, ledger.EntryContext(f"lose:{operation.key}", now, said.who))
+    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, success=False,
                  error=error, created_by=said.who, metadata=dict(said.metadata)), now)  # fmt: skip
     session.state = advance_session(SessionState(session.state), SessionState.CANCELLED)
     session.cancelled_at, session.cancelled_by = now, said.who
@@ -172,14 +174,14 @@ async def put_on_hold(
     first = _hold_on(session, transaction, now)
     error = {"code": "amount_mismatch", "message": why}
     end(operation, "refused", now, error)
-    await record(db, transaction, Happened("AUTHORIZE", transaction.amount, success=False,
+    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, success=False,
                  error=error, created_by=operation.created_by), now)  # fmt: skip
     await events.record(db, session, "PAY_FAILED", now, {"error": "ON_HOLD"})
     if first:
         await tell_merchant(db, session, transaction, now)
 
 
-async def wait_for_review(
+async def place_under_review(
     db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
     now: datetime,
 ) -> None:  # fmt: skip
@@ -187,7 +189,7 @@ async def wait_for_review(
     stays held, the try stays open to be read again. The merchant is told once."""
     if not _hold_on(session, transaction, now):
         return
-    await record(db, transaction, Happened("AUTHORIZE", transaction.amount,
+    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount,
                  card_amount=operation.card_amount, wallet_transaction_id=transaction.hold_id,
                  created_by=operation.created_by), now)  # fmt: skip
     await tell_merchant(db, session, transaction, now)
