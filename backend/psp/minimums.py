@@ -25,3 +25,7 @@ SWISH: Mapping[str, int] = {"SEK": 100}
 APPS: Mapping[str, Mapping[str, int]] = {"swish": SWISH, "vipps": VIPPS, "mobilepay": VIPPS}
 """Of an app, whoever it is reached through."""
 NONE: Mapping[str, int] = {}
+APP_CURRENCIES: Mapping[str, tuple[str, ...]] = {
+    app: tuple(sorted(by_currency)) for app, by_currency in APPS.items()
+}
+"""An app takes these currencies alone, whoever it is reached through."""
