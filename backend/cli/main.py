@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from backend.cli import accounts as cli_accounts
@@ -22,11 +23,14 @@ _APP = "checkout_ui.checkout_ui:served"
 _WEBSOCKET = "checkout_ui.gate.protocol:BoundedWebSocket"
 _SANDBOX = "sandbox.card_gateway"
 _SHOP = "sandbox.shop"
+_NO_SANDBOX = "the sandbox is not installed: run this in a clone of the repository"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in ("demo", "sandbox", "shop") and find_spec("sandbox") is None:
+        return refuse(_NO_SANDBOX)
     if given and given[0] in ("sandbox", "shop"):
         return _other_program(_SANDBOX if given[0] == "sandbox" else _SHOP, given[1:])
     options = _parser().parse_args(given)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.cli.main import main
 from backend.core.settings import Settings
 from backend.demo.seed import Gateway, Seed, seed_demo
 
@@ -169,3 +170,12 @@ def test_a_limit_that_cannot_be_is_refused(repository: Path, sqlite_url: str) ->
     assert done.returncode == 2
     assert "GAVEKORT_LIMITS" in done.stderr
     assert "there is no limit 'sessions.clients'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["demo", "sandbox", "shop"])
+def test_where_the_sandbox_is_not_installed_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setattr("backend.cli.main.find_spec", lambda name: None)
+    assert main([command]) == 2
+    assert "the sandbox is not installed" in capsys.readouterr().err

@@ -62,15 +62,3 @@ def test_the_python_lock_pins_everything_by_hash(repository: Path) -> None:
     assert [line for line in entries if not re.match(r"[a-z0-9\-]+==[^ ]+( ; .+)? \\$", line)] == []
     assert not any(line.startswith("-") for line in entries)
     assert sum("--hash=sha256:" in line for line in lines) > len(entries)
-
-
-def test_the_rooms_that_exist_are_in_the_sandbox_contract(repository: Path) -> None:
-    """A new module of `backend` must be told apart from the sandbox too."""
-    modules = {
-        path.stem
-        for path in (repository / "backend").iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").is_file()
-    } - {"__init__", "sandbox"}
-    contract = (repository / "pyproject.toml").read_text(encoding="utf-8")
-    named = contract[contract.index('id = "sandbox-alone"') : contract.index('id = "no-page-in')]
-    assert {name for name in modules if f'"backend.{name}"' not in named} == set()
