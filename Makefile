@@ -69,6 +69,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/python scripts/dead_code.py
 	$(BIN)/lint-imports --no-cache  # its cache misses modules that came later
 
 format: $(INSTALLED)

@@ -13,11 +13,11 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from backend.cards.tables import Card, CardEvent, PinBudget
-from backend.core.clock import SteppedClock
 from backend.core.errors import GiftCardRefused, TooManyTries
 from backend.payments.views.card_balance import read_balance
 from backend.sessions import payer
 from tests.support.checkout import ACCOUNT, Merchant, sign_in
+from tests.support.clock import SteppedClock
 
 MATCHED = "matched"
 NOT_MATCHED = "not_matched"

@@ -12,7 +12,6 @@ import pytest
 from sqlmodel import select
 
 from backend.core import context
-from backend.core.clock import SteppedClock
 from backend.core.context import Backend
 from backend.core.errors import TooManyRequests
 from backend.core.settings import Settings
@@ -21,6 +20,7 @@ from backend.limits import limiter as limits
 from backend.limits.rules import SESSIONS, Kept, Rule, overridden
 from backend.limits.stores import Ask, MemoryStore
 from backend.limits.tables import LimitUse
+from tests.support.clock import SteppedClock
 from tests.support.redis import find_server, running_redis
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
