@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 
-from backend.core.clock import Clock, SteppedClock
+from backend.core.clock import Clock
 from tests.support.checkout import BASE_URL, Merchant
+from tests.support.clock import SteppedClock
 
 SOURCE = "198.51.100.7"
 ELSEWHERE = "203.0.113.9"
