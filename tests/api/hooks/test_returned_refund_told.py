@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.api.test_returned_refunds import captured, time_passes, told_of_refund
+from tests.api.test_refund_reversals import captured, time_passes, told_of_refund
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import Merchant
 from tests.support.hooks import callback_to, deliver, subscribe

@@ -6,7 +6,7 @@ import pytest
 
 from checkout_ui import texts
 from checkout_ui.presenters import card_view
-from tests.unit.checkout_ui.test_shown_card import plain, view
+from tests.unit.checkout_ui.test_card_view import plain, view
 
 
 @pytest.mark.parametrize("language", texts.languages())

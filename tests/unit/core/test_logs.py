@@ -132,7 +132,7 @@ def test_an_exception_is_told_by_type_and_place_without_its_text(written: io.Str
         assert LINE.fullmatch(line), line
         assert "geheim" not in line
         assert type(error).__name__ in line
-        assert "tests/unit/test_logs.py:" in line
+        assert "tests/unit/core/test_logs.py:" in line
 
 
 def test_what_the_database_says_is_told(written: io.StringIO) -> None:
