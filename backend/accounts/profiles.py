@@ -1,6 +1,6 @@
 """Profiles: how an account's sessions are set up, and its providers' credentials.
 
-Source: `docs/reference/gift-cards.md#rules` (a session is Express by its profile),
+Source: `docs/reference/gift-cards.md#both-example-requests` (a session is Express by its profile),
 `docs/architecture.md#strangers`.
 """
 

@@ -81,7 +81,7 @@ async def activate(ctx: Backend, activation: Activation) -> Card:
             raise InvalidRequest(text, (FieldError("currency", text),))
         _fill(card, activation)
         card.active = True
-        # Source: `docs/reference/dintero-api.md#batch-and-activation`, "active_from (default now)".
+        # Source: `docs/reference/dintero-api.md#batch-and-activation`.
         card.active_from = card.active_from or now
         card.activation_ref = activation.ref_id
         query = select(CardToken).where(CardToken.card == card.id, col(CardToken.ref_id).is_(None))
