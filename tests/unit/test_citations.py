@@ -112,6 +112,27 @@ def test_every_link_and_citation_in_the_docs_resolves(repository: Path) -> None:
     assert bad == {}
 
 
+def reached(root: Path, start: Path) -> set[Path]:
+    """The pages to which links lead from `start`, over other pages too."""
+    found, left = {start}, [start]
+    while left:
+        page = left.pop()
+        for target in _LINK.findall(page.read_text(encoding="utf-8")):
+            goal = (page.parent / target.partition("#")[0]).resolve()
+            if goal.suffix == ".md" and goal.is_file() and goal not in found:
+                found.add(goal)
+                left.append(goal)
+    return found
+
+
+def test_every_page_is_found_from_the_index(repository: Path) -> None:
+    pages = {path for path in _files(repository) if path.suffix == ".md"}
+    ours = {page for page in pages if (repository / "docs") in page.parents}
+    assert len(ours) > 40
+    lost = ours - reached(repository, repository / "docs" / "README.md")
+    assert sorted(str(page.relative_to(repository)) for page in lost) == []
+
+
 @pytest.fixture
 def a_root(tmp_path: Path) -> Path:
     (tmp_path / "docs").mkdir()
@@ -155,3 +176,10 @@ def test_a_citation_that_leads_nowhere_is_found(
 )
 def test_a_dead_link_is_found(a_root: Path, text: str, expected: list[str]) -> None:
     assert dead_links(a_root, a_root / "docs" / "a.md", text) == expected
+
+
+def test_a_page_without_a_link_is_found(a_root: Path) -> None:
+    docs = a_root / "docs"
+    (docs / "README.md").write_text("[a](a.md) [self](README.md) [b](https://x.example/b.md)\n")
+    (docs / "b.md").write_text("# Nobody links here\n")
+    assert reached(a_root, docs / "README.md") == {docs / "README.md", docs / "a.md"}
