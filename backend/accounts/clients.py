@@ -1,8 +1,9 @@
 """API clients and their access tokens.
 
-Source: `reference/dintero-api.md#1-auth`. The claims of Dintero's own tokens are not documented;
-ours are `iss`, `sub` (client), `aud`, `account`, `iat`, `exp`, and `customer` in a customer's token
-(docs/wallets.md). A token names no scopes: what its client may do is read at every call.
+Source: `docs/reference/dintero-api.md#authentication`. The claims of Dintero's own tokens are not
+documented; ours are `iss`, `sub` (client), `aud`, `account`, `iat`, `exp`, and `customer` in a
+customer's token (docs/wallets.md). A token names no scopes: what its client may do is read at every
+call.
 """
 
 from __future__ import annotations

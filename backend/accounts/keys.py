@@ -1,7 +1,7 @@
 """Admin keys (`x-api-key`): the alternative to a token, for what runs unattended.
 
-Source: `reference/dintero-api.md#using-the-token`. A key is `{id}.{secret}`; the secret is kept
-nowhere.
+Source: `docs/reference/dintero-api.md#using-the-token`. A key is `{id}.{secret}`; the secret is
+kept nowhere.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Profiles by API: list, make, change, delete. Source: `reference/dintero-api.md#21-endpoints`
-(L21) and `#27-configuration`; the credentials are ours, see `docs/profiles.md`.
+"""Profiles by API: list, make, change, delete. Source:
+`docs/reference/dintero-api.md#session-endpoints` and `#configuration`; the credentials are ours,
+see `docs/profiles.md`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Profiles: how an account's sessions are set up, and its providers' credentials.
 
-Source: shared design section 3 (a session is Express by its profile) and 6.
+Source: `docs/reference/gift-cards.md#both-example-requests` (a session is Express by its profile),
+`docs/architecture.md#strangers`.
 """
 
 from __future__ import annotations

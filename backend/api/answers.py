@@ -1,7 +1,7 @@
 """What the API answers, for its OpenAPI description. Every object may carry more than is named:
 unknown request fields are given back.
 
-Source: `reference/dintero-api.md`, sections 1, 2.3, 2.10, 3.4, 4.3, 4.5, 5.2, 5.4, 10.
+Source: `docs/reference/dintero-api.md`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The bodies of card requests. Source: `reference/dintero-api.md#4-wallets-gift-card-api`."""
+"""The bodies of card requests. Source: `docs/reference/dintero-api.md#wallets-api`."""
 
 from __future__ import annotations
 

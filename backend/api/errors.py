@@ -1,6 +1,6 @@
 """Every failure as `{"error": {"code", "message", "errors": [{"description", "field"}]}}`.
 
-No answer of this API has FastAPI's own shapes. Source: `reference/dintero-api.md#10-errors`.
+No answer of this API has FastAPI's own shapes. Source: `docs/reference/dintero-api.md#errors`.
 """
 
 from __future__ import annotations

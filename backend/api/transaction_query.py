@@ -1,4 +1,5 @@
-"""The query of `GET /transactions`. Source: `reference/dintero-api.md#51-endpoints-under-v1`."""
+"""The query of `GET /transactions`. Source:
+`docs/reference/dintero-api.md#transaction-endpoints`."""
 
 from __future__ import annotations
 

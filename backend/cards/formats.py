@@ -1,6 +1,6 @@
 """How numbers and PINs are made, and how they are shown masked.
 
-Source: `reference/dintero-api.md#42-create-a-card`.
+Source: `docs/reference/dintero-api.md#creating-a-card`.
 """
 
 from __future__ import annotations

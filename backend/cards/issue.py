@@ -1,7 +1,7 @@
 """Issue gift cards: their numbers, their PINs, their first money. A batch is made inactive, without
 money, for cards that are printed before they are sold.
 
-Source: `reference/dintero-api.md#42-create-a-card`, `#44-batch-and-activate`.
+Source: `docs/reference/dintero-api.md#creating-a-card`, `#batch-and-activation`.
 """
 
 from __future__ import annotations

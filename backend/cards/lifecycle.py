@@ -1,5 +1,5 @@
 """What becomes of a card besides its money: activated, its PIN made anew, deleted. Each is one unit
-of work with the card's row locked. Source: `reference/dintero-api.md#4-wallets-gift-card-api`.
+of work with the card's row locked. Source: `docs/reference/dintero-api.md#wallets-api`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def activate(ctx: Backend, activation: Activation) -> Card:
             raise InvalidRequest(text, (FieldError("currency", text),))
         _fill(card, activation)
         card.active = True
-        # Source: `reference/dintero-api.md#44-batch-and-activate`, "active_from (default now)".
+        # Source: `docs/reference/dintero-api.md#batch-and-activation`.
         card.active_from = card.active_from or now
         card.activation_ref = activation.ref_id
         query = select(CardToken).where(CardToken.card == card.id, col(CardToken.ref_id).is_(None))

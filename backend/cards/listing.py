@@ -1,4 +1,4 @@
-"""Lists of cards. Source: `reference/dintero-api.md#41-endpoints`."""
+"""Lists of cards. Source: `docs/reference/dintero-api.md#card-endpoints`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Cards and wallet transactions in Dintero's shape.
 
-Source: `reference/dintero-api.md#43-card-object`, `#45-info-and-transactions`. Where it says NC:
-`amount_pending` is what payments and pending drawdowns hold, `amount_reserved` is 0;
-`status` is `inactive`, `unused`, `partially_used`, `used`, `expired` or `deleted`.
+Source: `docs/reference/dintero-api.md#card-object`, `#card-look-up-and-wallet-transactions`. What
+it leaves open: `amount_pending` is what payments and pending drawdowns hold, `amount_reserved` is
+0; `status` is `inactive`, `unused`, `partially_used`, `used`, `expired` or `deleted`.
 """
 
 from __future__ import annotations

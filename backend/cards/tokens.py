@@ -1,7 +1,8 @@
 """What stands for a card: its own number, and temporary tokens ("card codes").
 
 A token takes the place of the number and never of the PIN. It is looked up until it expires; a
-single-use one pays once. Source: `reference/dintero-api.md#45-info-and-transactions`.
+single-use one pays once. Source:
+`docs/reference/dintero-api.md#card-look-up-and-wallet-transactions`.
 """
 
 from __future__ import annotations

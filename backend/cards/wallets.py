@@ -1,5 +1,5 @@
 """Drawdowns and funding by API. Each is one unit of work; the same `ref_id` again gives what the
-first call did. Source: `reference/dintero-api.md#45-info-and-transactions`.
+first call did. Source: `docs/reference/dintero-api.md#card-look-up-and-wallet-transactions`.
 """
 
 from __future__ import annotations

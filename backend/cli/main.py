@@ -139,7 +139,7 @@ def _serve(options: argparse.Namespace) -> int:
         # Meant from where we were called; Reflex finds its build from the project's root only.
         os.environ["GAVEKORT_DATABASE_URL"] = f"sqlite:///{path.resolve()}"
     os.chdir(ROOT)
-    # Reflex serves the built page itself and compiles nothing (reference/reflex.md#2).
+    # Reflex serves the built page itself and compiles nothing (docs/reference/reflex.md#running).
     os.environ |= {
         "REFLEX_ENV_MODE": "prod",
         "__REFLEX_SKIP_COMPILE": "1",

@@ -3,7 +3,7 @@
 This is the one guard of every address that a merchant sets. The name is resolved once and the
 connection goes to the very address that was checked, so that a name that points elsewhere a moment
 later reaches nothing else. `backend.core.guarded_http` applies it to every connection. Source:
-shared design section 6.
+`docs/architecture.md#strangers`.
 """
 
 from __future__ import annotations

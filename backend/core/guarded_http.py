@@ -5,7 +5,7 @@ checks every address of the name, and opens the socket to a checked address. A n
 elsewhere a moment later gains nothing. TLS still asks for the name. No proxy from the environment
 is used, because a proxy would resolve the name by itself.
 
-Source: shared design section 6.
+Source: `docs/architecture.md#strangers`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keys and what is done with them: look-up hashes, MACs of PINs, encryption at rest.
 
 Every key is derived from the one master secret by HKDF with a purpose of its own.
-Source: shared design section 6.
+Source: `docs/architecture.md#strangers`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ have budgets per session, phone number and source, counted before anything is lo
 code fills in e-mail, phone and addresses of that session, and nothing else. The message holds no
 link: one that is pressed unread would fill in a stranger's session.
 
-Source: `reference/dintero-api.md#21-endpoints` (`publish/scc`), `#210` (the event).
+Source: `docs/reference/dintero-api.md#session-endpoints` (`publish/scc`), `#session-object` (the
+event).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 | sms      | 5     | 5 s .. 40 s     | 4xx but 408, 429 | 5 s      |
 | email    | 20    | 5 s .. 4 h      | 5xx              | 10 s     |
 
-Source: `reference/dintero-api.md#62-callback_url`, `#46-webhooks`; what they leave open is ours.
+Source: `docs/reference/dintero-api.md#callback`, `#webhooks`; what they leave open is ours.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The secret that an account's callbacks are signed with: one at a time, encrypted at rest.
 
-Source: `reference/dintero-api.md#63-signature`. The answer's shape is not documented: ours is
-`{id, secret, created_at, created_by}`.
+Source: `docs/reference/dintero-api.md#callback-signature`. The answer's shape is not documented:
+ours is `{id, secret, created_at, created_by}`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Signatures of what is sent, made anew for every try.
 
-Source: `reference/dintero-api.md#63-signature`, `#46-webhooks`.
+Source: `docs/reference/dintero-api.md#callback-signature`, `#webhooks`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Webhook subscriptions. Source: `reference/dintero-api.md#46-webhooks`; the object's fields are
+"""Webhook subscriptions. Source: `docs/reference/dintero-api.md#webhooks`; the object's fields are
 those of the public reference of `POST /accounts/{aid}/hooks/subscriptions`.
 """
 

@@ -1,6 +1,7 @@
 """Which transactions are to be captured automatically: rows that fall due.
 
-Source: `reference/dintero-api.md#27-configuration`: "retried for 48 h; a manual capture stops it".
+Source: `docs/reference/dintero-api.md#configuration` (tried again for 48 hours, until a capture by
+hand).
 """
 
 from __future__ import annotations

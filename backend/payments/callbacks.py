@@ -1,6 +1,6 @@
 """What the merchant is told about a payment: by the session's `callback_url`, and by webhooks.
 
-Source: `reference/dintero-api.md#62-callback_url`, `#46-webhooks`. The parameters that steer a
+Source: `docs/reference/dintero-api.md#callback`, `#webhooks`. The parameters that steer a
 callback stand in the configured address and stay there.
 """
 

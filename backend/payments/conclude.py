@@ -1,5 +1,5 @@
 """How a try to pay ends: AUTHORIZED, or not, with everything given back. Each inside the caller's
-unit of work, with session and transaction locked. Source: shared design section 4.
+unit of work, with session and transaction locked. Source: `docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations

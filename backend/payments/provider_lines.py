@@ -3,7 +3,7 @@ card pays of it as one line below zero, so that they sum to what is asked for.
 
 A gift card is tender, never a discount: the goods' VAT stays as it is. Its number is in no line.
 
-Source: shared design section 2; `reference/psp/klarna.md` section 2.
+Source: `docs/architecture.md#money`; `docs/reference/psp/klarna.md#payment-session`.
 """
 
 from __future__ import annotations

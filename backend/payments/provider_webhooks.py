@@ -6,7 +6,7 @@ registered is taken away by the next, since its secret was shown once and is los
 wait for it: without notifications they are read as often as ever.
 
 The secret stands encrypted with the profile's credentials, under names of our own that no request
-can say and no answer shows. Source: `reference/psp/vipps-swish.md#a4-webhook`.
+can say and no answer shows. Source: `docs/reference/psp/vipps.md#webhook`.
 """
 
 from __future__ import annotations

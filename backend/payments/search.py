@@ -1,4 +1,4 @@
-"""What a transaction is found by. Source: `reference/dintero-api.md#51-endpoints-under-v1`."""
+"""What a transaction is found by. Source: `docs/reference/dintero-api.md#transaction-endpoints`."""
 
 from __future__ import annotations
 

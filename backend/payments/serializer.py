@@ -1,4 +1,5 @@
-"""A transaction in Dintero's shape. Source: `reference/dintero-api.md#52-object`, `#54-events`."""
+"""A transaction in Dintero's shape. Source: `docs/reference/dintero-api.md#transaction-object`,
+`#transaction-events`."""
 
 from __future__ import annotations
 

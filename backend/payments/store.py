@@ -195,7 +195,7 @@ async def record(
 
 
 async def _announce(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
-    """Source: `reference/dintero-api.md#46-webhooks`."""
+    """Source: `docs/reference/dintero-api.md#webhooks`."""
     t = transaction
     hooks = await subscribed(db, t.account_id, CHECKOUT_TRANSACTION)
     body = {

@@ -1,6 +1,6 @@
 """What a merchant may change of a transaction besides its money.
 
-Source: `reference/dintero-api.md#51-endpoints-under-v1`.
+Source: `docs/reference/dintero-api.md#transaction-endpoints`.
 """
 
 from __future__ import annotations

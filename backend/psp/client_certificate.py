@@ -1,6 +1,6 @@
 """A merchant's client certificate: what a profile keeps of it, as a TLS context.
 
-Source: `reference/psp/vipps-swish.md` section B1.
+Source: `docs/reference/psp/swish.md#base-and-access`.
 """
 
 from __future__ import annotations

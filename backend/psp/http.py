@@ -3,7 +3,7 @@
 The one classification all connectors share. Never sent: REFUSED `unreachable`. Sent and not
 answered readably: UNKNOWN. What an answer means is the provider's own wire's to say.
 
-Source: `backend/psp/protocol.py`; `reference/psp/*.md`.
+Source: `backend/psp/protocol.py`; `docs/reference/psp/`.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ CARD_GATEWAY: Mapping[str, int] = {
 }  # fmt: skip
 """Stripe publishes them: docs.stripe.com/currencies, "Minimum and maximum charge amounts"."""
 VIPPS: Mapping[str, int] = {"DKK": 100, "EUR": 100, "NOK": 100, "SEK": 100}
-"""`reference/psp/vipps-swish.md`, part A: at least 1.00. MobilePay is the same service."""
+"""`docs/reference/psp/vipps.md#base-and-access`: at least 1.00. MobilePay is the same service."""
 SWISH: Mapping[str, int] = {"SEK": 100}
-"""`reference/psp/vipps-swish.md#b1`: 1.00 kr at least."""
+"""`docs/reference/psp/swish.md#base-and-access`: 1.00 kr at least."""
 
 APPS: Mapping[str, Mapping[str, int]] = {"swish": SWISH, "vipps": VIPPS, "mobilepay": VIPPS}
 """Of an app, whoever it is reached through."""

@@ -4,7 +4,7 @@ A connector speaks one provider's wire protocol and knows nothing of sessions, d
 cards: a verb goes in, a normalised result comes out. It never retries by itself and never raises
 for what a provider or a network does; what it cannot tell is `Outcome.UNKNOWN`.
 
-Source: shared design section 4; `reference/psp/*.md`.
+Source: `docs/architecture.md#one-payment`; `docs/reference/psp/`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A `P` account takes real money: a profile of it that points to a test host would
 purchase that nobody pays for. A `T` account says "test" on every page: a profile of it that points
 to a live host would take real money there. Hosts and keys are those that the providers publish.
 
-Source: `reference/psp/*.md`.
+Source: `docs/reference/psp/`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a gift card may pay. Source: `reference/gift-cards.md`, shared design section 3."""
+"""What a gift card may pay. Source: `docs/reference/gift-cards.md`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What is left of an order's lines: `items` on captures and refunds.
 
-Source: `reference/dintero-api.md#51-endpoints-under-v1`, `#52-object`. Amounts are minor units; a
-line's may be below zero (a discount), and then what is taken of it is too.
+Source: `docs/reference/dintero-api.md#transaction-endpoints`, `#transaction-object`. Amounts are
+minor units; a line's may be below zero (a discount), and then what is taken of it is too.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Which payment options a session has. Source: `reference/gift-cards.md`;
-`reference/dintero-api.md#27-configuration`, `#31-rules`.
+"""Which payment options a session has. Source: `docs/reference/gift-cards.md`;
+`docs/reference/dintero-api.md#configuration`, `#gift-card-rules`.
 
 An option's name is `type.product` (`dintero_psp.creditcard`); `vipps` stands alone.
 """

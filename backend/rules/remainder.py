@@ -5,7 +5,7 @@ not continue. This module says what is the case then, and what the payer can do.
 minor units of the order's currency. Only the payer or the shop changes an amount, never this
 module.
 
-Source: `reference/gift-cards.md` (the card's share is min(available, order)).
+Source: `docs/reference/gift-cards.md` (the card's share is min(available, order)).
 """
 
 from __future__ import annotations

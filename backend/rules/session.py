@@ -1,6 +1,7 @@
 """What a session allows, and where it is in its life.
 
-Source: `reference/gift-cards.md`; `reference/dintero-api.md#3-gift-cards-in-checkout`, `#213`.
+Source: `docs/reference/gift-cards.md`; `docs/reference/dintero-api.md#gift-cards-in-checkout`,
+`#amounts-and-validation`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A transaction's money: what the gift card and the acquirer each authorized, captured, refunded.
 
 The gift card has precedence in capture and refund, and never gets back more than was captured from
-it. Source: `reference/gift-cards.md`; `reference/dintero-api.md#35-money-flow-partly-inferred`,
-`#53-status`. All amounts are minor units of the transaction's one currency.
+it. Source: `docs/reference/gift-cards.md`; `docs/reference/dintero-api.md#money-flow`,
+`#transaction-status`. All amounts are minor units of the transaction's one currency.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Create a checkout session. Source: `reference/dintero-api.md#2-checkout-sessions`."""
+"""Create a checkout session. Source: `docs/reference/dintero-api.md#checkout-sessions`."""
 
 from __future__ import annotations
 

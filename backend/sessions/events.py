@@ -1,4 +1,4 @@
-"""A session's events. Source: `reference/dintero-api.md#210-session-object-in-answers`."""
+"""A session's events. Source: `docs/reference/dintero-api.md#session-object`."""
 
 from __future__ import annotations
 

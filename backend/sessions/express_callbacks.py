@@ -2,7 +2,7 @@
 codes. We ask with a time limit, and check the answer before we use it. An answer about an order
 that has changed in the meantime is dropped, and the shop is asked again.
 
-Source: `reference/dintero-api.md#64-express-callbacks`.
+Source: `docs/reference/dintero-api.md#express-callbacks`.
 """
 
 from __future__ import annotations

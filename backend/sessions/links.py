@@ -1,4 +1,4 @@
-"""Where the payer goes from a session. Source: `reference/dintero-api.md#61-return_url-query`."""
+"""Where the payer goes from a session. Source: `docs/reference/dintero-api.md#return-address`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A merchant's sessions, newest first. Source: `reference/dintero-api.md#21-endpoints` (L21)."""
+"""A merchant's sessions, newest first. Source:
+`docs/reference/dintero-api.md#session-endpoints`."""
 
 from __future__ import annotations
 

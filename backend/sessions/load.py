@@ -112,7 +112,8 @@ def check_not_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> N
 
 def check_unmodified(session: CheckoutSession, unmodified_since: str | None) -> None:
     """The header `If-Unmodified-Since`: the session's `updated_at` as it was given, or an HTTP
-    date, which knows no fractions of a second. Source: `reference/dintero-api.md#21-endpoints`."""
+    date, which knows no fractions of a second. Source:
+    `docs/reference/dintero-api.md#session-endpoints`."""
     if unmodified_since is None:
         return
     given = _moment(unmodified_since)

@@ -1,8 +1,8 @@
 """The merchant's lock: while it is on, the payer neither changes the session nor pays.
 
 The page takes it when the shop asks (the Web SDK's LockSession); the shop's server then updates the
-session, which takes it off. Source: `reference/dintero-api.md#211-update-put-sessionssession_id`,
-`#74-messages-sdk--page`.
+session, which takes it off. Source: `docs/reference/dintero-api.md#updating-a-session`,
+`#messages-from-the-sdk`.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def put_order(order: dict[str, Any], answer: Mapping[str, Any]) -> None:
     """Take the shop's new order, its shipping option apart. Where `amount` does not fit the items,
     a correction item makes up the difference.
 
-    Source: `reference/dintero-api.md#213-amounts-and-validation-summed-up`.
+    Source: `docs/reference/dintero-api.md#amounts-and-validation`.
     """
     option = order.pop("shipping_option", None)
     order.update({key: value for key, value in answer.items() if key != "shipping_option"})

@@ -1,6 +1,6 @@
 """What anybody with a session's id may read: the payer's view, without the merchant's secrets.
 
-Source: `reference/dintero-api.md#21-endpoints` ("Public vs authenticated view").
+Source: `docs/reference/dintero-api.md#session-endpoints` ("Public and full view").
 """
 
 from __future__ import annotations

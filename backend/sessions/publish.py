@@ -3,7 +3,7 @@
 A push to a wallet app is not sent while a gift card can be used: the payer has to use the card
 first, and an SMS with the link goes out in its place. Without a gift card the payment is begun by
 `payments.push`, where nothing has to be asked of the payer first. Source:
-`reference/dintero-api.md#27-configuration`, `#31-rules`; see docs/publish.md.
+`docs/reference/dintero-api.md#configuration`, `#gift-card-rules`; see docs/publish.md.
 """
 
 from __future__ import annotations

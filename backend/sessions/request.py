@@ -1,8 +1,8 @@
 """The bodies of session requests. Unknown fields of merchants are kept and given back; names that
 are ours (`own_names`) are dropped.
 
-Source: `reference/dintero-api.md#2-checkout-sessions`. Amounts are minor units; `29990.0` is one,
-`29990.5` is none.
+Source: `docs/reference/dintero-api.md#checkout-sessions`. Amounts are minor units; `29990.0` is
+one, `29990.5` is none.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A session in Dintero's shape, as its merchant sees it.
 
-Source: `reference/dintero-api.md#210-session-object-in-answers`, `#34-how-it-shows`.
+Source: `docs/reference/dintero-api.md#session-object`, `#gift-card-fields`.
 """
 
 from __future__ import annotations

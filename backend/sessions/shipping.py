@@ -1,7 +1,7 @@
 """A session's shipping options, and the amount that follows from the chosen one.
 
 Without a fixed option `order.amount` is the items' alone; what the payer chooses is added.
-Source: `reference/dintero-api.md#213-amounts-and-validation-summed-up`.
+Source: `docs/reference/dintero-api.md#amounts-and-validation`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The page that embeds ours is asked what the shop can send to an address, instead of the shop's
 server by callback. It changes the session itself, and the address is kept after that.
 
-Source: `reference/dintero-api.md#73-messages-page--sdk` (AddressCallback), `#64-express-callbacks`.
+Source: `docs/reference/dintero-api.md#messages-to-the-sdk` (AddressCallback), `#express-callbacks`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The merchant's server changes a session. Source:
-`reference/dintero-api.md#211-update-put-sessionssession_id`.
+`docs/reference/dintero-api.md#updating-a-session`.
 """
 
 from __future__ import annotations

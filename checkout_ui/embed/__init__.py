@@ -2,5 +2,5 @@
 
 `messages` are the shapes, `state` what is answered, `view` what stands on the page for it, `result`
 the page that the SDK puts in the frame at the end. assets/embed.js is the half in the browser.
-Source: `reference/dintero-api.md#7-the-web-sdks-protocol`.
+Source: `docs/reference/dintero-api.md#the-web-sdk-protocol`.
 """

@@ -1,7 +1,8 @@
 """The messages between the page and the one that embeds it: what goes out, what may come in.
 
 Pure. Going out, a message is a dict without `sid`, which assets/embed.js adds, as it adds `mid`.
-Coming in, everything is from a stranger. Source: `reference/dintero-api.md#7.3`, `#7.4`.
+Coming in, everything is from a stranger. Source:
+`docs/reference/dintero-api.md#messages-to-the-sdk`, `#messages-from-the-sdk`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """`/embedResult/`: what the Web SDK puts in the frame when the host has taken over.
 
 The address is put together by the host's page and believed in nothing: what the session says counts
-before it. Only a text is shown, nothing of the order. Source: `reference/dintero-api.md#7.1`.
+before it. Only a text is shown, nothing of the order. Source:
+`docs/reference/dintero-api.md#sdk-addresses`.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from checkout_ui.steps.total import total
 
 
 def line() -> rx.Component:
-    """`data-out` is what is posted, the form what comes in (`reference/reflex.md#5`: no eval). The
-    session's `version` tells the script that something has changed."""
+    """`data-out` is what is posted, the form what comes in (`docs/reference/reflex.md#security`: no
+    eval). The session's `version` tells the script that something has changed."""
     return rx.el.form(
         rx.el.input(type="hidden", name="message"),
         id="embed",

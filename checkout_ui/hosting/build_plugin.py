@@ -1,7 +1,7 @@
 """What the build does beyond Reflex's own: prerendered pages, and one bundle for every host.
 
 Both rest on Reflex 0.10.1's public hooks but on unpublished details of its output
-(`reference/reflex.md#1.4`); `tests/unit/test_reflex_internals.py` watches them.
+(`docs/reference/reflex.md#build`); `tests/unit/test_reflex_internals.py` watches them.
 """
 
 from __future__ import annotations

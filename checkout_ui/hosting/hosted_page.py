@@ -1,7 +1,8 @@
 """The page as it is served: one prerendered file for every session, with a real status, the
 session's language and first texts, and the headers that keep it the payer's own.
 
-Source: `reference/reflex.md#3.3` (what may be replaced in prerendered HTML), design section 5.
+Source: `docs/reference/reflex.md#prerendered-page` (what may be replaced in prerendered HTML),
+`docs/architecture.md#the-page`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The state holds what the payer sees and nothing more. Every public method of a state class can be
 called by any client with any arguments, so each checks them and reads the session anew; helpers
-begin with an underscore, which keeps them out of reach (`reference/reflex.md#5`).
+begin with an underscore, which keeps them out of reach (`docs/reference/reflex.md#security`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ class RebuildFirst(Middleware):
 
     Without it a page that finds its server again would first be sent the defaults: React would
     take the steps away and put empty ones in their place, and what was typed would be gone. An
-    event of a page whose state was forgotten (`reference/reflex.md#4.2`) is covered as well.
+    event of a page whose state was forgotten (`docs/reference/reflex.md#expired-state`) is covered
+    as well.
     """
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> None:

@@ -1,6 +1,6 @@
 """The services: authentication, faults, answers. One table of routes.
 
-Source: `reference/psp/bambora.md` sections 2, 6, 7, 8.
+Source: `docs/reference/psp/bambora.md`.
 """
 
 from __future__ import annotations

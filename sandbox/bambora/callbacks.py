@@ -1,6 +1,6 @@
 """Callbacks: a GET whose query is signed by a hash, tried again until a 2xx.
 
-Source: `reference/psp/bambora.md` section 5.
+Source: `docs/reference/psp/bambora.md#callback`.
 """
 
 from __future__ import annotations

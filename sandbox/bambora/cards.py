@@ -1,7 +1,7 @@
 """The test cards: the provider's own of 2017, which are approved, and ours for the rest.
 
-Source: `reference/psp/bambora.md` section 9. What its cards of today decline is in no document we
-have, so those that do are the sandbox's own, and its page says so.
+Source: `docs/reference/psp/bambora.md#test-cards`. What its cards of today decline is in no
+document we have, so those that do are the sandbox's own, and its page says so.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A session (`/sessions`, `/checkout`) can be neither read nor withdrawn; a payment request can.
 
-Source: `reference/psp/bambora.md` section 3; for payment requests the provider's own shop modules.
+Source: `docs/reference/psp/bambora.md#creating-a-session`, `#payment-requests`.
 """
 
 from __future__ import annotations

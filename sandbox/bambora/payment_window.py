@@ -3,7 +3,7 @@
 A form sent twice is harmless: what it may do is decided by the window's status, in one transaction,
 so the second one only follows the first one's redirect.
 
-Source: `reference/psp/bambora.md` sections 4, 5.
+Source: `docs/reference/psp/bambora.md#payment-window`, `#callback`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Transactions: authorize in the window, then capture, credit, delete; sums always kept true.
 
-Source: `reference/psp/bambora.md` sections 6, 7.
+Source: `docs/reference/psp/bambora.md#reading-a-transaction`, `#operations-after-the-payment`.
 """
 
 from __future__ import annotations

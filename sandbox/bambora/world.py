@@ -1,6 +1,7 @@
 """What every verb of the sandbox works on, and how the provider says yes and no.
 
-Source: `reference/psp/bambora.md` sections 2, 3, 8.
+Source: `docs/reference/psp/bambora.md#hosts-and-authentication`, `#creating-a-session`,
+`#errors-and-repetition`.
 """
 
 from __future__ import annotations

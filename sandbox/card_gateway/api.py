@@ -1,6 +1,6 @@
 """The acquirer's API: authentication, idempotency, faults, answers. One table of routes.
 
-Source: `reference/psp/card-gateway.md` sections 2, 5, 7, 9.
+Source: `docs/reference/psp/stripe.md`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The test cards. Two public tables in one; where they differ, the checkout's own product wins:
 4000 0000 0000 0002 is approved.
 
-Sources: `reference/dintero-api.md` section 9, `reference/psp/card-gateway.md` section 8.
+Sources: `docs/reference/dintero-api.md#test-data`, `docs/reference/psp/stripe.md#test-cards`.
 """
 
 from __future__ import annotations

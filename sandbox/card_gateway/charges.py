@@ -1,6 +1,6 @@
 """Charges: what an intent has tried of a card, and how it went.
 
-Source: `reference/psp/card-gateway.md` section 4.
+Source: `docs/reference/psp/stripe.md#payment-intent`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Checkout sessions: the hosted page's order. Source: `reference/psp/card-gateway.md` section 3."""
+"""Checkout sessions: the hosted page's order. Source:
+`docs/reference/psp/stripe.md#checkout-session`."""
 
 from __future__ import annotations
 

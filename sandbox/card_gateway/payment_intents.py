@@ -1,6 +1,6 @@
 """Payment intents: try, authenticate, capture, cancel, settle, lapse.
 
-Source: `reference/psp/card-gateway.md` section 4.
+Source: `docs/reference/psp/stripe.md#payment-intent`.
 """
 
 from __future__ import annotations

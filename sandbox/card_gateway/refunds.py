@@ -1,6 +1,6 @@
 """Refunds. One may end later than its answer: what succeeded may still fail.
 
-Source: `reference/psp/card-gateway.md` section 4.
+Source: `docs/reference/psp/stripe.md#payment-intent`.
 """
 
 from __future__ import annotations

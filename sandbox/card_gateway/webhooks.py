@@ -1,6 +1,6 @@
 """Webhook endpoints and signed deliveries, retried until a 2xx.
 
-Source: `reference/psp/card-gateway.md` section 6.
+Source: `docs/reference/psp/stripe.md#webhook`.
 """
 
 from __future__ import annotations

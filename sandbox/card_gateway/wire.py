@@ -1,6 +1,6 @@
 """The wire's small parts: bracket forms, the error envelope, expansion, lists.
 
-Source: `reference/psp/card-gateway.md` sections 2, 7, 9.
+Source: `docs/reference/psp/stripe.md#transport`, `#errors`, `#sandbox-duties`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The API: authentication, idempotency by key alone, faults, answers. One table of routes.
 
-Source: `reference/psp/klarna.md` sections 1, 6, 7.
+Source: `docs/reference/psp/klarna.md#interfaces-and-access`, `#idempotency-and-limits`, `#errors`.
 """
 
 from __future__ import annotations

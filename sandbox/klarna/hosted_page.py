@@ -3,7 +3,7 @@
 A form sent twice is harmless: what a form may do is decided by the page's status, in one
 transaction, so the second one only follows the first one's redirect.
 
-Source: `reference/psp/klarna.md` sections 3, 8.
+Source: `docs/reference/psp/klarna.md#hosted-page`, `#test-data`.
 """
 
 from __future__ import annotations

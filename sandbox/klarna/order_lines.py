@@ -1,6 +1,6 @@
 """An order's amounts and lines, as Klarna checks them.
 
-Source: `reference/psp/klarna.md` section 2.
+Source: `docs/reference/psp/klarna.md#payment-session`.
 """
 
 from __future__ import annotations

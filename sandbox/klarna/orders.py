@@ -1,6 +1,6 @@
 """Order management: amounts, captures, refunds, cancel, release, and Klarna's later decisions.
 
-Source: `reference/psp/klarna.md` section 5.
+Source: `docs/reference/psp/klarna.md#order-management`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Hosted page sessions as the API knows them. Source: `reference/psp/klarna.md` section 3."""
+"""Hosted page sessions as the API knows them. Source:
+`docs/reference/psp/klarna.md#hosted-page`."""
 
 from __future__ import annotations
 

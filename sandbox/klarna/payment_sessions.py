@@ -1,6 +1,6 @@
 """Payment sessions, authorizations and placing an order.
 
-Source: `reference/psp/klarna.md` sections 2, 4.
+Source: `docs/reference/psp/klarna.md#payment-session`, `#placing-the-order`.
 """
 
 from __future__ import annotations

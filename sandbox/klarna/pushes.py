@@ -1,4 +1,5 @@
-"""Callbacks on their way, and what the clock does. Source: `reference/psp/klarna.md` section 3."""
+"""Callbacks on their way, and what the clock does. Source:
+`docs/reference/psp/klarna.md#hosted-page`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What every verb of the Klarna sandbox works on, and what it refuses with.
 
-Source: `reference/psp/klarna.md` sections 6, 7.
+Source: `docs/reference/psp/klarna.md#idempotency-and-limits`, `#errors`.
 """
 
 from __future__ import annotations

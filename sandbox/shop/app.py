@@ -42,7 +42,8 @@ _SEE_OTHER = 303
 _LATEST_ORDERS = 10
 _UNGUARDED = frozenset({"/callback", "/sms/messages"})
 
-# What a merchant's page says to the payer for each `error` (reference/dintero-api.md#6.1).
+# What a merchant's page says to the payer for each `error`
+# (docs/reference/dintero-api.md#return-address).
 _RETURN_ERRORS = {
     "cancelled": "The payment was cancelled. Nothing was charged, and no gift card was used.",
     "authorization": "The payment was not approved. Nothing was charged.",

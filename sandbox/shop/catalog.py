@@ -41,7 +41,7 @@ PRODUCTS: tuple[Product, ...] = (
         40000,
     ),
     # The order of the gift-card documentation, figures as they stand there
-    # (reference/gift-cards.md, both example requests).
+    # (docs/reference/gift-cards.md, both example requests).
     Product(
         "forsvinnignspoelse",
         "10",
@@ -123,7 +123,7 @@ def session_request(
     with_shipping: bool,
 ) -> dict[str, Any]:
     """The body of POST /v1/sessions-profile, after the two documented examples
-    (reference/gift-cards.md). `zero` is asked for where the rest may be nothing: with a preset
+    (docs/reference/gift-cards.md). `zero` is asked for where the rest may be nothing: with a preset
     card, and for an order of nothing. Amounts in minor units."""
     dintero: dict[str, Any] = {
         "type": "payment_type",
@@ -165,7 +165,7 @@ def session_request(
         body["customer"] = {"gift_cards": {"dintero.wallets": [{"card_id": preset_card_id}]}}
     if with_shipping:
         # order.amount stays without shipping: the payer's choice is added to it
-        # (reference/dintero-api.md#2.13).
+        # (docs/reference/dintero-api.md#amounts-and-validation).
         body["express"] = {
             "shipping_options": [dict(option) for option in SHIPPING_OPTIONS],
             "shipping_mode": "shipping_required",
@@ -173,7 +173,7 @@ def session_request(
     return body
 
 
-# GET when authorized, and again on each of these (reference/dintero-api.md#6.2).
+# GET when authorized, and again on each of these (docs/reference/dintero-api.md#callback).
 _CALLBACK_QUERY = urlencode(
     [("method", "GET")] + [("report_event", event) for event in ("CAPTURE", "REFUND", "VOID")]
 )

@@ -1,6 +1,6 @@
 """The checkout's public API as a merchant calls it: a token, sessions, transactions.
 
-Source: reference/dintero-api.md, sections 1, 2 and 5. Success is exactly 200.
+Source: `docs/reference/dintero-api.md`. Success is exactly 200.
 """
 
 from __future__ import annotations

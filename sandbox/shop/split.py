@@ -1,6 +1,7 @@
 """A transaction's money by who pays it: the gift card's part and the acquirer's.
 
-Read from the transaction's events, each with its `gift_cards` (reference/dintero-api.md#5.4).
+Read from the transaction's events, each with its `gift_cards`
+(docs/reference/dintero-api.md#transaction-events).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-# reference/dintero-api.md#5.3
+# docs/reference/dintero-api.md#transaction-status
 _AFTER_AUTHORIZATION = frozenset(
     {
         "AUTHORIZED",

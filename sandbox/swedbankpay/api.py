@@ -1,6 +1,6 @@
 """The provider's API: the token, the media type's version, faults, problems. One table of routes.
 
-Source: `reference/psp/swedbankpay.md` sections 2, 7, 10.
+Source: `docs/reference/psp/swedbankpay.md#transport`, `#errors`, `#sandbox-duties`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The provider's test data: cards, amounts that fail, descriptions that fail at Swish.
 
-Source: `reference/psp/swedbankpay.md` section 9.
+Source: `docs/reference/psp/swedbankpay.md#test-data`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """After the payment: captures, reversals, cancellations, and what is left for each.
 
-Source: `reference/psp/swedbankpay.md` section 5.
+Source: `docs/reference/psp/swedbankpay.md#operations-after-the-payment`.
 """
 
 from __future__ import annotations

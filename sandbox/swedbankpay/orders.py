@@ -1,6 +1,7 @@
 """Payment orders: made, read, changed, given up, paid.
 
-Source: `reference/psp/swedbankpay.md` sections 3, 4, 5.
+Source: `docs/reference/psp/swedbankpay.md#creating-an-order`, `#reading-an-order`,
+`#operations-after-the-payment`.
 """
 
 from __future__ import annotations

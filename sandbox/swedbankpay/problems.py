@@ -1,6 +1,6 @@
 """Refusals as the provider writes them: RFC 7807, told apart by `type` alone.
 
-Source: `reference/psp/swedbankpay.md` section 7.
+Source: `docs/reference/psp/swedbankpay.md#errors`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A payment order as the API shows it: sub-resources by their address or expanded, and the
 operations that its state allows.
 
-Source: `reference/psp/swedbankpay.md` sections 3, 4.
+Source: `docs/reference/psp/swedbankpay.md#creating-an-order`, `#reading-an-order`.
 """
 
 from __future__ import annotations

@@ -2,5 +2,5 @@
 
 A program of its own (`python -m sandbox.swish`); the checkout reaches it over HTTP, or over
 TLS with client certificates (`--tls-certificate`, `--tls-key`, `--tls-clients`).
-Source: `reference/psp/vipps-swish.md` parts B, C.
+Source: `docs/reference/psp/swish.md`.
 """

@@ -1,6 +1,6 @@
 """The provider's API: one table of routes, faults, refusals as an array.
 
-Source: `reference/psp/vipps-swish.md` sections B2, B4.
+Source: `docs/reference/psp/swish.md#calls`, `#errors`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Payment requests: made, read, cancelled, paid, refused, over; and their refunds.
 
-Source: `reference/psp/vipps-swish.md` sections B2, B3.
+Source: `docs/reference/psp/swish.md#calls`, `#state-and-callback`.
 """
 
 from __future__ import annotations

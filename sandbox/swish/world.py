@@ -1,6 +1,6 @@
 """The provider's storage, clock, settings, refusals and callbacks.
 
-Source: `reference/psp/vipps-swish.md` sections B3, B4.
+Source: `docs/reference/psp/swish.md#state-and-callback`, `#errors`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who calls: sales units, by whatever keys they first came with, and their access tokens.
 
-Source: `reference/psp/vipps-swish.md` section A1.
+Source: `docs/reference/psp/vipps.md#base-and-access`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The API: tokens, subscription keys, idempotency, faults, answers. One table of routes.
 
-Source: `reference/psp/vipps-swish.md` sections A1 to A5.
+Source: `docs/reference/psp/vipps.md`.
 """
 
 from __future__ import annotations

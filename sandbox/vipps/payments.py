@@ -2,7 +2,7 @@
 
 `state` never changes after AUTHORIZED; what became of the money stands in `aggregate`.
 
-Source: `reference/psp/vipps-swish.md` sections A2, A3.
+Source: `docs/reference/psp/vipps.md#payments`, `#time-and-repetition`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Webhooks: registered addresses, signed deliveries, later ones held back behind a failed one.
 
-Source: `reference/psp/vipps-swish.md` section A4.
+Source: `docs/reference/psp/vipps.md#webhook`.
 """
 
 from __future__ import annotations

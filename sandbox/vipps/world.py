@@ -1,6 +1,6 @@
 """What every verb of the Vipps MobilePay sandbox works on, and what it refuses with.
 
-Source: `reference/psp/vipps-swish.md` sections A1, A5.
+Source: `docs/reference/psp/vipps.md#base-and-access`, `#errors`.
 """
 
 from __future__ import annotations

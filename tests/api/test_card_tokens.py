@@ -1,4 +1,5 @@
-"""Temporary tokens and bar codes: `reference/dintero-api.md#45-info-and-transactions`."""
+"""Temporary tokens and bar codes:
+`docs/reference/dintero-api.md#card-look-up-and-wallet-transactions`."""
 
 from __future__ import annotations
 

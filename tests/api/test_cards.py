@@ -1,4 +1,4 @@
-"""A card's whole life by API: `reference/dintero-api.md#4-wallets-gift-card-api`."""
+"""A card's whole life by API: `docs/reference/dintero-api.md#wallets-api`."""
 
 from __future__ import annotations
 

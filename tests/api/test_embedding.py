@@ -1,5 +1,6 @@
 """What the page that embeds ours has a say in: a lock of the page's own, an address that the shop's
-page is asked about, and a payment in a window of its own. `reference/dintero-api.md#7.3`."""
+page is asked about, and a payment in a window of its own.
+`docs/reference/dintero-api.md#messages-to-the-sdk`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop calculates shipping and discounts: `reference/dintero-api.md#64-express-callbacks`."""
+"""The shop calculates shipping and discounts: `docs/reference/dintero-api.md#express-callbacks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The payer's side by API: `reference/dintero-api.md#21-endpoints`, `#28`."""
+"""The payer's side by API: `docs/reference/dintero-api.md#session-endpoints`, `#pay`."""
 
 from __future__ import annotations
 

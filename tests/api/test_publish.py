@@ -1,4 +1,5 @@
-"""The checkout's link by SMS. Source: `reference/dintero-api.md#27-configuration`, `#31-rules`."""
+"""The checkout's link by SMS. Source: `docs/reference/dintero-api.md#configuration`,
+`#gift-card-rules`."""
 
 from __future__ import annotations
 

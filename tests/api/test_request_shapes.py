@@ -1,6 +1,6 @@
 """Parts of a request in another form than documented: refused where they are sent, since what is
-kept of them is read at each later step. `reference/dintero-api.md#26-order`, `#27-configuration`,
-`#29-express`."""
+kept of them is read at each later step. `docs/reference/dintero-api.md#order`, `#configuration`,
+`#express`."""
 
 from __future__ import annotations
 

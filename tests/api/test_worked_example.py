@@ -1,4 +1,4 @@
-"""The worked example: `reference/dintero-api.md#35-money-flow-partly-inferred`."""
+"""The worked example: `docs/reference/dintero-api.md#money-flow`."""
 
 from __future__ import annotations
 

@@ -35,3 +35,17 @@ def test_it_runs(repository: Path, built_frontend: Path, chromium_path: str, par
     assert done.returncode == 0, done.stderr[-3000:]
     for figure in PRINTS[part]:
         assert re.search(rf"^  {re.escape(figure)} +\S*\d", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_the_ways_are_followed(repository: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.ways", "--list"],
+        cwd=repository, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    for request in ("gift card added", "Pay", "return from the provider", "capture"):
+        assert re.search(rf"^\| {request} \| \d+ \| \d+ \|$", done.stdout, re.MULTILINE)
+    # Pay holds the card's share and asks the provider.
+    pay = done.stdout.partition("| Pay |")[2].partition("\n| ")[0]
+    assert "backend/cards/ledger.py" in pay
+    assert "backend/psp/registry.py" in pay

@@ -1,4 +1,5 @@
-"""What shop plugins really send: `reference/dintero-api.md`, sections 0 and 2.11."""
+"""What shop plugins really send: `docs/reference/dintero-api.md#rules-that-a-server-must-not-miss`,
+`#updating-a-session`."""
 
 from __future__ import annotations
 

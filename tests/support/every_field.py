@@ -1,6 +1,6 @@
 """Every field that the public API documents, in one session, one card and one transaction.
 
-Source: `reference/dintero-api.md` sections 2.4 to 2.10, 4.2 to 4.5, 5.1 to 5.4.
+Source: `docs/reference/dintero-api.md`.
 """
 
 from __future__ import annotations

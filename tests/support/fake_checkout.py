@@ -1,7 +1,8 @@
 """A stand-in for the checkout's public API, in its documented shapes, for tests of what calls it.
 
 Real HTTP on a port of its own. It keeps what it was sent, and moves a gift card's part first as
-the documentation says (reference/dintero-api.md#3.5). Nothing here is of the real program.
+the documentation says (docs/reference/dintero-api.md#money-flow). Nothing here is of the real
+program.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """What we rely on in Reflex 0.10.1 that it does not promise. Each test names one such thing;
-when Reflex is upgraded, these say what to look at (`reference/reflex.md`)."""
+when Reflex is upgraded, these say what to look at (`docs/reference/reflex.md`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`POST /accounts/{aid}/auth/token`. Source: `reference/dintero-api.md#1-auth`."""
+"""`POST /accounts/{aid}/auth/token`. Source: `docs/reference/dintero-api.md#authentication`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gift cards by API. Source: `reference/dintero-api.md#4-wallets-gift-card-api`."""
+"""Gift cards by API. Source: `docs/reference/dintero-api.md#wallets-api`."""
 
 from __future__ import annotations
 

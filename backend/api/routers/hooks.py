@@ -1,4 +1,4 @@
-"""Webhook subscriptions, and what was sent. Source: `reference/dintero-api.md#46-webhooks`;
+"""Webhook subscriptions, and what was sent. Source: `docs/reference/dintero-api.md#webhooks`;
 docs/webhooks.md.
 """
 

@@ -1,5 +1,5 @@
-"""Session profiles. Source: `reference/dintero-api.md#21-endpoints` (L21), `#1-auth`; what is ours
-alone (credentials, frame origins) is in `docs/profiles.md`.
+"""Session profiles. Source: `docs/reference/dintero-api.md#session-endpoints`, `#authentication`;
+what is ours alone (credentials, frame origins) is in `docs/profiles.md`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Payers who come back: the code by SMS, and the cookie by which their browser is recognised.
 
-Source: `reference/dintero-api.md#21-endpoints` (`publish/scc`), `#28-pay` (`remember_me`).
+Source: `docs/reference/dintero-api.md#session-endpoints` (`publish/scc`), `#pay` (`remember_me`).
 """
 
 from __future__ import annotations

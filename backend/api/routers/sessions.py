@@ -1,4 +1,4 @@
-"""Checkout sessions. Source: `reference/dintero-api.md#2-checkout-sessions`."""
+"""Checkout sessions. Source: `docs/reference/dintero-api.md#checkout-sessions`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The secret that callbacks are signed with. Source: `reference/dintero-api.md#63-signature`."""
+"""The secret that callbacks are signed with. Source:
+`docs/reference/dintero-api.md#callback-signature`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transactions after the payment. Source: `reference/dintero-api.md#5-transactions`."""
+"""Transactions after the payment. Source: `docs/reference/dintero-api.md#transactions`."""
 
 from __future__ import annotations
 

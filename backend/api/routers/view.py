@@ -1,5 +1,5 @@
 """The payer's side of a session, without a token: its id is the key. The page calls the same
-services. Source: `reference/dintero-api.md` sections 2.1 (L21) and 2.8.
+services. Source: `docs/reference/dintero-api.md#session-endpoints`, `#pay`.
 """
 
 from __future__ import annotations

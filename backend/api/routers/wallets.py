@@ -1,6 +1,6 @@
 """Balance look-ups and wallet transactions by API.
 
-Source: `reference/dintero-api.md#45-info-and-transactions`.
+Source: `docs/reference/dintero-api.md#card-look-up-and-wallet-transactions`.
 """
 
 from __future__ import annotations

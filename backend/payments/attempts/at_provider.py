@@ -1,6 +1,6 @@
 """Ask a provider for a payment and keep its answer: one key, one payment, however often asked.
 
-Source: shared design section 4.
+Source: `docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Something is heard of a try that has failed: its payer comes back, or the provider tells of it. A
 read decides. Where money is held for us after all, the order may long be paid otherwise, so it is
 given back: an operation of its own, `late`, written before the provider is asked and looked at
-again until nothing is held any more. Source: shared design section 4.
+again until nothing is held any more. Source: `docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a payer asks for by pressing Pay, and whether it goes with a payment that is under way.
 
-The page, the payer's API and a published push use the same rules. Source: shared design sections 2
-and 4.
+The page, the payer's API and a published push use the same rules. Source:
+`docs/architecture.md#money`, `#one-payment`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Ask the payer in their wallet's app, without a page: published with a session, ended for a card.
 
 A push is refused while a gift card can be used (`rules.payment_option.may_push`): here, in `pay`,
-and once more right before anything leaves us. Source: `reference/gift-cards.md`;
-`reference/dintero-api.md#31-rules`.
+and once more right before anything leaves us. Source: `docs/reference/gift-cards.md`;
+`docs/reference/dintero-api.md#gift-card-rules`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ which it stands, would meet an empty card in the next session until the payment'
 has number and PIN may end that payment instead: it is aborted at its provider first, and only a
 confirmed "not paid" frees the card. Its own page then says why.
 
-Source: shared design sections 2 and 4.
+Source: `docs/architecture.md#money`, `#one-payment`.
 """
 
 from __future__ import annotations

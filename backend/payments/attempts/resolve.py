@@ -1,7 +1,7 @@
 """What becomes of a try to pay: the payer returns, gives up, never comes back; the provider calls.
 
 Whatever comes first only causes a read at the provider, and the read decides. The hold goes back
-only on the provider's word that no money will move. Source: shared design section 4.
+only on the provider's word that no money will move. Source: `docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations

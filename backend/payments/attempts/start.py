@@ -1,7 +1,8 @@
 """Pay: hold the card's share, write the try down, then go to the provider.
 
 One try has one key, the same however often the provider is asked. A hold is made here and not when
-the card is added: an abandoned page strands nothing. Source: shared design sections 2 and 4.
+the card is added: an abandoned page strands nothing. Source: `docs/architecture.md#money`,
+`#one-payment`.
 """
 
 from __future__ import annotations
@@ -246,7 +247,7 @@ def _snapshot(
     session: CheckoutSession, merchant: Mapping[str, Any], press: Press
 ) -> dict[str, Any]:
     """The order as it is when the payer presses Pay. The shipping option becomes an item, so that
-    it can be captured as one (`reference/dintero-api.md#52-object`)."""
+    it can be captured as one (`docs/reference/dintero-api.md#transaction-object`)."""
     body, order = session.body, session.body["order"]
     items = [dict(item) for item in order.get("items") or []]
     option = order.get("shipping_option")

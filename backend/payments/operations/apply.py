@@ -1,6 +1,6 @@
 """How a capture, refund or void ends in our books: the card's part, the transaction's position and
 status, its event, the merchant's callback. Each inside the caller's unit of work, with the
-transaction locked. Source: shared design section 4.
+transaction locked. Source: `docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations

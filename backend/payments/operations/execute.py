@@ -1,6 +1,6 @@
 """Capture, refund and void. An operation is written down with its key and split, then the provider
-does its part, then the card's part follows, which cannot fail because it is held. Source: shared
-design section 4.
+does its part, then the card's part follows, which cannot fail because it is held. Source:
+`docs/architecture.md#one-payment`.
 
 At most one operation of a transaction is under way. If its answer was lost it is `unknown`, and the
 reconciler reads it again until it is done or refused.

@@ -5,7 +5,8 @@ the acquirer's part is refundable anew, and an event with the documented `correc
 What the gift card got of the refund stays there. Nothing is sent: whether and how the payer gets
 the money is the merchant's to say.
 
-Source: `reference/psp/card-gateway.md` section 4, `reference/dintero-api.md#54-events`.
+Source: `docs/reference/psp/stripe.md#payment-intent`,
+`docs/reference/dintero-api.md#transaction-events`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What an update of an authorization must satisfy, and what a transaction is after it.
 
 The gift card's part stays as it is held; the provider is asked for the new amount less that part.
-Source: `reference/dintero-api.md#51-endpoints-under-v1`.
+Source: `docs/reference/dintero-api.md#transaction-endpoints`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The merchant cancels a session. Source: `reference/dintero-api.md#212-cancel`."""
+"""The merchant cancels a session. Source: `docs/reference/dintero-api.md#cancelling-a-session`."""
 
 from __future__ import annotations
 

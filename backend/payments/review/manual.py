@@ -2,7 +2,7 @@
 
 The reconciler goes on reading both kinds; here they are listed, and ended one by one. A read at the
 provider always comes first, and where it tells, it decides: an operator's word counts only where
-the provider says nothing. Source: shared design section 4.
+the provider says nothing. Source: `docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Look again at what has not ended: tries that nobody came back from, operations whose answer was
 lost, work that a killed process left behind.
 
-Everything due is a row; any number of processes may do this at once. Source: shared design
-section 4.
+Everything due is a row; any number of processes may do this at once. Source:
+`docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations

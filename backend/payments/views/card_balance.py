@@ -2,7 +2,7 @@
 
 Whoever has number and PIN may: as in a checkout, an unknown number and a wrong PIN are one answer
 in one duration, and the budgets of wrong tries are the same. There is no session here, and anything
-else that a browser could choose anew would be no limit. Source: shared design section 6.
+else that a browser could choose anew would be no limit. Source: `docs/architecture.md#strangers`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """List an account's transactions, newest first. Source:
-`reference/dintero-api.md#51-endpoints-under-v1`.
+`docs/reference/dintero-api.md#transaction-endpoints`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Four services at four hosts, one credential. A business refusal is HTTP 200 with `meta.result`
 false. There is no idempotency key.
 
-Source: `reference/psp/bambora.md` sections 2, 3, 5, 8.
+Source: `docs/reference/psp/bambora.md`.
 """
 
 from __future__ import annotations

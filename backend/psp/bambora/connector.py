@@ -8,7 +8,7 @@ the callback name; until then a read finds it by its payment request, where that
 No call has an idempotency key, so every write reads first, is never repeated by us, and is checked
 against the transaction's operations afterwards.
 
-Source: `reference/psp/bambora.md`; the provider's own shop modules for payment requests.
+Source: `docs/reference/psp/bambora.md`.
 """
 
 from __future__ import annotations

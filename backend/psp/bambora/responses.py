@@ -2,7 +2,8 @@
 
 Anything may be missing in what a provider answers: nothing here raises for that.
 
-Source: `reference/psp/bambora.md` sections 3, 6, 7.
+Source: `docs/reference/psp/bambora.md#creating-a-session`, `#reading-a-transaction`,
+`#operations-after-the-payment`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Change what a Klarna order is authorized for. The order's lines change with its amount.
 
-Source: `reference/psp/klarna.md` section 5.
+Source: `docs/reference/psp/klarna.md#order-management`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Knows JSON, idempotency and errors; nothing of what a payment is.
 
-Source: `reference/psp/klarna.md` sections 1, 6, 7.
+Source: `docs/reference/psp/klarna.md#interfaces-and-access`, `#idempotency-and-limits`, `#errors`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ management.
 Our `reference` is page and session; the order, which exists only once the payer has approved, is
 found by a read of the page each time. Klarna makes it by itself (`klarna_order.page_body`).
 
-Source: `reference/psp/klarna.md`.
+Source: `docs/reference/psp/klarna.md`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What Klarna tells us by itself: at addresses that we sign, since Klarna signs nothing.
 
-Source: `reference/psp/klarna.md` section 3.
+Source: `docs/reference/psp/klarna.md#hosted-page`.
 """
 
 from __future__ import annotations

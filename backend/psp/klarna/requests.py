@@ -1,6 +1,6 @@
 """What Klarna is asked for: country, language and order lines that sum to the amount. Pure.
 
-Source: `reference/psp/klarna.md` sections 2, 3.
+Source: `docs/reference/psp/klarna.md#payment-session`, `#hosted-page`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Anything may be missing in what a provider answers: nothing here raises for that.
 
-Source: `reference/psp/klarna.md` sections 2 to 5.
+Source: `docs/reference/psp/klarna.md`.
 """
 
 from __future__ import annotations

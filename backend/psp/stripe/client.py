@@ -2,7 +2,7 @@
 
 Knows HTTP, form encoding, idempotency and errors; nothing of what a payment is.
 
-Source: `reference/psp/card-gateway.md` sections 2, 5, 6, 7.
+Source: `docs/reference/psp/stripe.md`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The payer pays on the acquirer's hosted page (a Checkout Session); the money is 
 with manual capture. Our `reference` is the checkout session's id for every verb: the intent, which
 exists only once the payer has submitted a card, is found by a read each time.
 
-Source: `reference/psp/card-gateway.md`.
+Source: `docs/reference/psp/stripe.md`.
 """
 
 from __future__ import annotations

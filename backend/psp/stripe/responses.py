@@ -2,7 +2,7 @@
 
 Anything may be missing in what a provider answers: nothing here raises for that.
 
-Source: `reference/psp/card-gateway.md` sections 3, 4, 7.
+Source: `docs/reference/psp/stripe.md#checkout-session`, `#payment-intent`, `#errors`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Swedbank Pay's callbacks. They are not signed: the address itself proves that we gave it to the
 provider (`own_address`). What a callback says only causes a read.
 
-Source: `reference/psp/swedbankpay.md` section 6.
+Source: `docs/reference/psp/swedbankpay.md#callback`.
 """
 
 from __future__ import annotations

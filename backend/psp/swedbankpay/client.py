@@ -2,7 +2,7 @@
 
 Knows JSON, the media type's version and problem bodies; nothing of what a payment is.
 
-Source: `reference/psp/swedbankpay.md` sections 2, 7.
+Source: `docs/reference/psp/swedbankpay.md#transport`, `#errors`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ One order, one instrument. Our `reference` is the order's id, a path. There is n
 the second time, and a read tells what the first one did. What may be done next is only what the
 order lists.
 
-Source: `reference/psp/swedbankpay.md`.
+Source: `docs/reference/psp/swedbankpay.md`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Anything may be missing in what a provider answers: nothing here raises for that.
 
-Source: `reference/psp/swedbankpay.md` sections 2, 3, 4, 7.
+Source: `docs/reference/psp/swedbankpay.md`.
 """
 
 from __future__ import annotations

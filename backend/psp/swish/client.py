@@ -3,7 +3,7 @@
 Knows JSON, headers and error codes; nothing of what a payment is. Amounts stay text: a fraction is
 never read as a float.
 
-Source: `reference/psp/vipps-swish.md` sections B2, B4.
+Source: `docs/reference/psp/swish.md#calls`, `#errors`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ payment request's own: the 32 hex digits under which we make it, which are its i
 too. Without the payer's number (m-commerce) the answer has a token: whoever opens it in the app can
 pay, and only a token that we return is ever shown. With it (e-commerce) the app is told by Swish.
 
-Source: `reference/psp/vipps-swish.md` parts B, C.
+Source: `docs/reference/psp/swish.md`.
 """
 
 from __future__ import annotations

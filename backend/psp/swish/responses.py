@@ -2,7 +2,7 @@
 
 Anything may be missing in what a provider answers: nothing here raises for that.
 
-Source: `reference/psp/vipps-swish.md` sections B1 to B4.
+Source: `docs/reference/psp/swish.md`.
 """
 
 from __future__ import annotations

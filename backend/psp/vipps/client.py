@@ -2,7 +2,7 @@
 
 Knows JSON, tokens, idempotency and errors; nothing of what a payment is.
 
-Source: `reference/psp/vipps-swish.md` sections A1, A3, A4, A5.
+Source: `docs/reference/psp/vipps.md`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Our `reference` at the provider is made of the operation's key, so a payment whose answer was lost
 is found again. Captures, refunds and cancels are found by our idempotency keys in its log.
 
-Source: `reference/psp/vipps-swish.md` parts A and C.
+Source: `docs/reference/psp/vipps.md`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What Vipps MobilePay is asked for: pure, no I/O.
 
-Source: `reference/psp/vipps-swish.md` section A2.
+Source: `docs/reference/psp/vipps.md#payments`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 `state` stays AUTHORIZED through captures, refunds and cancels: the aggregate alone tells of those.
 Anything may be missing in what a provider answers: nothing here raises for that.
 
-Source: `reference/psp/vipps-swish.md` section A2.
+Source: `docs/reference/psp/vipps.md#payments`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Callbacks: `reference/dintero-api.md#62-callback_url`, `#63-signature`."""
+"""Callbacks: `docs/reference/dintero-api.md#callback`, `#callback-signature`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks: `reference/dintero-api.md#46-webhooks`."""
+"""Webhooks: `docs/reference/dintero-api.md#webhooks`."""
 
 from __future__ import annotations
 
