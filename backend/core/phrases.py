@@ -1,7 +1,8 @@
 """What the back end itself says to a payer: in an SMS, and on a provider's page or statement.
 
-One file of language to phrases; every language has the same ones (`tests/unit/core/test_phrases.py`).
-The page's own texts are the page's (`checkout_ui/texts`), which the back end does not know.
+One file of language to phrases; every language has the same ones
+(`tests/unit/core/test_phrases.py`). The page has texts of its own (`checkout_ui/texts`), which the
+back end does not know.
 """
 
 from __future__ import annotations

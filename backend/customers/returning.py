@@ -2,8 +2,8 @@
 
 Kept only when the payer says so, per account, encrypted, and for a while. The browser is given a
 signed cookie that names what was kept and says nothing of it; it lets its payer ask for a code by
-SMS (`backend.customers.sms_verification`), and nothing else. Source: `docs/reference/dintero-api.md#pay`,
-`#the-payers-page`.
+SMS (`backend.customers.sms_verification`), and nothing else. Source:
+`docs/reference/dintero-api.md#pay`, `#the-payers-page`.
 """
 
 from __future__ import annotations

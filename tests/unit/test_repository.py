@@ -66,20 +66,6 @@ def test_the_python_lock_pins_everything_by_hash(repository: Path) -> None:
     assert [line for line in entries if not re.match(r"[a-z0-9\-]+==[^ ]+( ; .+)? \\$", line)] == []
     assert not any(line.startswith("-") for line in entries)
     assert sum("--hash=sha256:" in line for line in lines) > len(entries)
-<<<<<<< 31096dcc26b8b474391398cbee28f582d3762ef8
-=======
-
-
-def test_the_rooms_that_exist_are_in_the_sandbox_contract(repository: Path) -> None:
-    """A new module of `backend` must be told apart from the sandbox too."""
-    modules = {
-        path.stem
-        for path in (repository / "backend").iterdir()
-        if path.suffix == ".py" or (path / "__init__.py").is_file()
-    } - {"__init__", "sandbox"}
-    contract = (repository / "pyproject.toml").read_text(encoding="utf-8")
-    named = contract[contract.index('id = "sandbox-alone"') : contract.index('id = "no-page-in')]
-    assert {name for name in modules if f'"backend.{name}"' not in named} == set()
 
 
 def test_the_version_stands_in_one_place(repository: Path) -> None:
@@ -90,4 +76,3 @@ def test_the_version_stands_in_one_place(repository: Path) -> None:
     changelog = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
     released = re.findall(r"^## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)
     assert released[0] == __version__
->>>>>>> 4785ca9904e7f1bdd19985bbf5ce4074613ae7bb

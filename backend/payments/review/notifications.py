@@ -1,6 +1,6 @@
 """What a provider tells us by itself: verify it, then read the payment that it names.
 
-A notification only causes a read, and the read decides. Source: shared design section 4.
+A notification only causes a read, and the read decides. Source: `docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations
