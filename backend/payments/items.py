@@ -11,8 +11,8 @@ from backend.core.errors import FieldError, InvalidRequest
 from backend.payments.store import events_of
 from backend.payments.tables import Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind
-from backend.rules import items as rules
-from backend.rules.items import ItemAmount, ItemRefused, ItemTotals
+from backend.rules import item_totals as rules
+from backend.rules.item_totals import ItemAmount, ItemRefused, ItemTotals
 
 
 def taken(items: Iterable[dict[str, Any]]) -> list[ItemAmount]:

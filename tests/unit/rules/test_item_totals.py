@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.rules.items import (
+from backend.rules.item_totals import (
     ItemAmount,
     ItemRefused,
     ItemTotals,
