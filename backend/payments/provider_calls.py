@@ -70,6 +70,8 @@ async def _send(
                 return await connector.capture(reference, amount, operation.key, final=final)
             if verb is OperationKind.REFUND:
                 return await connector.refund(reference, amount, operation.key)
+            if isinstance(connector, AuthorizationUpdater) and verb is OperationKind.EXTEND:
+                return await connector.extend_authorization(reference, operation.key)
             if isinstance(connector, AuthorizationUpdater) and verb is OperationKind.UPDATE:
                 said = operation.request.get("description") or ""
                 update = AuthorizationUpdate(amount, order_lines(transaction, operation), said)

@@ -313,6 +313,14 @@ class Klarna:
         )  # fmt: skip
         return _carried_out(updated_by_read(query, after.order))
 
+    async def extend_authorization(self, reference: str, key: str) -> Result:
+        """As long again as a new order has. REFUSED `not_allowed` where nothing is left of it."""
+        reading = await self._order_for(reference, None)
+        if isinstance(reading, Result):
+            return reading
+        path = f"{order_path(reading.order)}/extend-authorization-time"
+        return (await self._wire.post(path, None, f"{key}:extend")).as_result(reference)
+
     async def _order_for(self, reference: str, amount: Money | None) -> Reading | Result:
         """The order to write to, or the end of a write that was never sent."""
         reading = await self._read(reference)
@@ -336,12 +344,16 @@ class Klarna:
         AUTHORIZE with a reference: as `fetch` says. Without one, the page's address was lost with
         the answer, so nobody can have paid: REFUSED. CAPTURE and REFUND: by our key in the order's
         captures and refunds; the release that a final capture still owes is made up for, with its
-        own key. VOID: by what is left. UPDATE: by the order's amount and lines.
+        own key. VOID: by what is left. UPDATE: by the order's amount and lines. EXTEND: by the same
+        call again, with its key, for no read tells of it.
         A write that may still be on its way (`sent_at` within `settle_time`) is never REFUSED.
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
             never = Result(Outcome.REFUSED, code="invalid", message="no page was ever shown")
             return settled(never, query, self._clock(), self._settle_time)
+        if query.kind is OperationKind.EXTEND:
+            again = await self.extend_authorization(query.reference, query.key)
+            return again if again.code != "unreachable" else _unsure(again)
         reading = await self._read(query.reference)
         if isinstance(reading, Answer):
             # A failed read says nothing of the write.
@@ -368,6 +380,8 @@ class Klarna:
 
 def _carried_out(result: Result) -> Result:
     """The end of a write that Klarna has confirmed: a read that does not show it may be early."""
-    if result.outcome is not Outcome.REFUSED:
-        return result
+    return result if result.outcome is not Outcome.REFUSED else _unsure(result)
+
+
+def _unsure(result: Result) -> Result:
     return Result(Outcome.UNKNOWN, result.reference, message=result.message, raw=result.raw)

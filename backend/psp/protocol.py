@@ -49,6 +49,12 @@ class OperationKind(StrEnum):
     VOID = "void"
     UPDATE = "update"
     """Another amount, and other lines, of what is authorized."""
+    EXTEND = "extend"
+    """More time for what is authorized."""
+
+
+CHANGES_AUTHORIZATION = (OperationKind.UPDATE, OperationKind.EXTEND)
+"""What an `AuthorizationUpdater` is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +286,10 @@ class AuthorizationUpdater(Protocol):
     ) -> Result:
         """REFUSED `amount` where it would go below what was captured, or the provider will not
         have so much; `fetch_operation` tells of it as of every other write."""
+
+    async def extend_authorization(self, reference: str, key: str) -> Result:
+        """Keep what is authorized for longer. Once more does no harm, so that `fetch_operation` may
+        ask again with the same key."""
 
 
 @runtime_checkable
