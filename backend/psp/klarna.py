@@ -17,7 +17,7 @@ import httpx
 
 from backend.psp.http import Answer, number, text
 from backend.psp.klarna_authorization import ask_for, updated_by_read
-from backend.psp.klarna_order import MOST, page_body, session_body
+from backend.psp.klarna_order import MOST, described, page_body, session_body
 from backend.psp.klarna_push import notification_url, read_push
 from backend.psp.klarna_reading import (
     FINAL,
@@ -39,6 +39,7 @@ from backend.psp.klarna_wire import ORDERS, Wire, is_safe, order_path, too_much
 from backend.psp.protocol import (
     AuthorizationUpdate,
     Capabilities,
+    Lines,
     Notification,
     OperationKind,
     OperationQuery,
@@ -202,7 +203,9 @@ class Klarna:
         raw = {"page": page.raw, "session": session.raw}
         return Reading(reference, page.body, session=session.body, raw=raw)
 
-    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
+    async def capture(
+        self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
+    ) -> Result:
         """Capture `amount`; `final` releases the rest right after, and DONE says both happened.
 
         REFUSED `unreachable` says that *this* call sent nothing; it says nothing of an earlier
@@ -220,10 +223,11 @@ class Klarna:
                 message = "the provider has not approved the order yet"
                 return Result(Outcome.REFUSED, reference, code="not_allowed", message=message)
             left = remaining(order)
+            said = described(lines, amount.amount)
             marked = key + FINAL if final and amount.amount != left else key
             answer = await self._wire.post(
                 f"{order_path(order)}/captures",
-                {"captured_amount": amount.amount, "reference": marked},
+                {"captured_amount": amount.amount, "reference": marked, **said},
                 f"{key}:capture",
             )
             if answer.outcome is not Outcome.DONE:
@@ -271,7 +275,7 @@ class Klarna:
         answer = await self._wire.post(f"{order_path(order)}/{verb}", None, f"{key}:{verb}")
         return answer.as_result(reference)
 
-    async def refund(self, reference: str, amount: Money, key: str) -> Result:
+    async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
         if not 0 < amount.amount <= MOST:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to refund")
         reading = await self._order_for(reference, amount)
@@ -280,10 +284,11 @@ class Klarna:
         order = reading.order
         # Klarna forgets a key after a day, and would refund again.
         if refund_with(rows(order.get("refunds")), key) is None:
+            said = described(lines, amount.amount)
             left = number(order.get("captured_amount")) - number(order.get("refunded_amount"))
             answer = await self._wire.post(
                 f"{order_path(order)}/refunds",
-                {"refunded_amount": amount.amount, "reference": key},
+                {"refunded_amount": amount.amount, "reference": key, **said},
                 f"{key}:refund",
             )
             if answer.outcome is not Outcome.DONE:

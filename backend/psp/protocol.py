@@ -91,8 +91,12 @@ class OrderLine:
     vat_rate: int = 0
     """Hundredths of a percent: 2500 is 25 %."""
     kind: str = "goods"
-    """`goods`, `shipping`, `discount`, or `tender`: paid by other means beforehand."""
+    """`goods`, `shipping`, `discount`, `adjustment`: what the others leave of the amount, or
+    `tender`: paid by other means beforehand."""
     reference: str = ""
+
+
+Lines = tuple[OrderLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,12 +266,17 @@ class Connector(Protocol):
 
     async def fetch(self, reference: str) -> Payment: ...
 
-    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
-        """`final` False keeps the rest authorized; only where the read said `multi_capture`."""
+    async def capture(
+        self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
+    ) -> Result:
+        """`final` False keeps the rest authorized; only where the read said `multi_capture`.
+        `lines` describe the amount for a provider that takes lines: they sum to it, or there are
+        none. They are the same on every try with one key."""
 
     async def void(self, reference: str, key: str) -> Result: ...
 
-    async def refund(self, reference: str, amount: Money, key: str) -> Result: ...
+    async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
+        """`lines` as of a capture."""
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
         """Read whether an earlier write took effect: DONE, REFUSED (it did not), or UNKNOWN."""

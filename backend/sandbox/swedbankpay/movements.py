@@ -6,7 +6,7 @@ Source: `reference/psp/swedbankpay.md` section 5.
 from __future__ import annotations
 
 from backend.sandbox.common.storage import Json
-from backend.sandbox.swedbankpay.orders import moved, save, use_reference
+from backend.sandbox.swedbankpay.orders import check_lines, moved, save, use_reference
 from backend.sandbox.swedbankpay.problems import Problem, missing, wrong
 from backend.sandbox.swedbankpay.world import World
 
@@ -64,6 +64,7 @@ def _take(
     amount = given.get("amount")
     if type(amount) is not int or amount <= 0 or type(given.get("vatAmount")) is not int:
         raise wrong("Transaction.Amount", "positive integers of minor units")
+    check_lines(amount, given.get("orderItems") or [])
     if amount > most:
         failures[verb] += 1
         save(world, merchant, order)
