@@ -32,7 +32,7 @@ from backend.payments.store import events_of, events_of_all, get_transaction
 from backend.psp.protocol import OperationKind
 from backend.rules.items import read_items
 from backend.sessions.events import Request
-from backend.sessions.request import Amount, Flag, Loose, Text
+from backend.sessions.request import MAX_AMOUNT, Amount, Flag, Loose, Text
 from backend.sessions.shape import read_session
 
 router = strict_router()
@@ -49,8 +49,12 @@ Includes = Annotated[
 
 
 def _none(value: object) -> object:
-    """Null, an empty text and an empty list say nothing: some languages have one empty thing for
-    all of them."""
+    """Null and an empty text say nothing."""
+    return None if value == "" else value
+
+
+def _no_object(value: object) -> object:
+    """Some languages write an empty object as an empty list."""
     return None if value in ("", []) else value
 
 
@@ -64,7 +68,7 @@ def _text(value: object) -> object:
 Said = Annotated[str | None, BeforeValidator(_text)]
 """A reference or a reason: any text, for it is the shop's own."""
 SaidFlag = Annotated[Flag | None, BeforeValidator(_none)]
-Metadata = Annotated[dict[str, Any] | None, BeforeValidator(_none)]
+Metadata = Annotated[dict[str, Any] | None, BeforeValidator(_no_object)]
 Toggles = Annotated[str, Header(alias="Dintero-Feature-Toggles")]
 
 _ITEM = {
@@ -74,6 +78,8 @@ _ITEM = {
         "line_id": {"type": "string"},
         "amount": {
             "type": "integer",
+            "minimum": -MAX_AMOUNT,
+            "maximum": MAX_AMOUNT,
             "description": "Minor units; below zero for a line whose amount is.",
         },
     },
