@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,11 +125,11 @@ class LineNames:
 
 def line_names(transaction: Transaction) -> LineNames:
     lines = {str(i["line_id"]): i for i in _items(transaction) if i.get("line_id") is not None}
-    ids = [str(line["id"]) for line in lines.values() if line.get("id")]
+    ids = Counter(str(line["id"]) for line in lines.values() if line.get("id"))
     by_id = {
         str(line["id"]): name
         for name, line in lines.items()
-        if line.get("id") and ids.count(str(line["id"])) == 1
+        if line.get("id") and ids[str(line["id"])] == 1
     }
     return LineNames(lines, by_id)
 

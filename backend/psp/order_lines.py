@@ -14,6 +14,7 @@ from backend.psp.protocol import OrderLine
 
 WHOLE = 10_000
 """100 % as a rate."""
+_MOST_PIECES = 1_000_000
 
 
 def with_adjustment(lines: Sequence[OrderLine], amount: int, name: str) -> tuple[OrderLine, ...]:
@@ -51,8 +52,9 @@ def tax_of(amount: int, rate: int) -> int:
 
 def whole_units(line: OrderLine) -> OrderLine:
     """The line so that `quantity` times a unit price is its amount: where no whole unit price gives
-    it, it is sold as one."""
-    if line.quantity >= 1 and line.amount % line.quantity == 0:
+    it, or where nobody counts that far, it is sold as one."""
+    counted = 1 <= line.quantity <= _MOST_PIECES
+    if counted and line.amount % line.quantity == 0:
         return line
     name = f"{line.quantity} × {line.name}" if line.quantity > 1 else line.name
     return OrderLine(name, line.amount, 1, line.vat_rate, line.kind, line.reference)
