@@ -6,8 +6,9 @@ callback stand in the configured address and stay there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,6 +29,7 @@ from backend.sessions.serializer import session_shape
 from backend.sessions.tables import CheckoutSession
 
 MAX_DELAY = 60
+_YES = frozenset({"true", "1", "yes", "on"})
 _SENT = {"AUTHORIZED": "AUTH_CALLBACK_SENT", "ON_HOLD": "ON_HOLD_CALLBACK_SENT"}
 """What the session's events say once the callback has arrived."""
 
@@ -47,13 +49,12 @@ async def tell_merchant(
     url = session.body["url"].get("callback_url")
     if not url:
         return
-    steering = parse_qs(urlsplit(url).query)
-    wanted = [name.upper() for name in steering.get("report_event", [])]
-    if event is not None and event.event not in wanted:
+    steering = _steering(url)
+    if event is not None and event.event.lower() not in steering.get("report_event", ()):
         return
-    if error is not None and not always and "true" not in steering.get("report_error", []):
+    if error is not None and not always and not _YES & set(steering.get("report_error", ())):
         return
-    name = "sid" if "sid" in steering.get("sid_parameter_name", []) else "session_id"
+    name = "sid" if "sid" in steering.get("sid_parameter_name", ()) else "session_id"
     added = {}
     if transaction is not None:
         added["transaction_id"] = transaction.id
@@ -65,11 +66,12 @@ async def tell_merchant(
     if event is not None:
         added["event"] = event.event
         added["event_id"] = event.id
-    method = "POST" if "POST" in [m.upper() for m in steering.get("method", [])] else "GET"
+    method = "POST" if "post" in steering.get("method", ()) else "GET"
+    events = await events_of(db, transaction.id) if transaction is not None else []
     body = None
     if method == "POST" and transaction is not None:
-        body = transaction_shape(transaction, await events_of(db, transaction.id))
-        if "session" in steering.get("includes", []):
+        body = transaction_shape(transaction, events)
+        if "session" in steering.get("includes", ()):
             body["session"] = await session_shape(db, session, now)
     message = Message(
         account_id=session.account_id, subject=transaction.id if transaction else session.id,
@@ -77,7 +79,15 @@ async def tell_merchant(
         session_id=session.id,
         session_event=_SENT.get(transaction.status) if authorized and transaction else None,
     )  # fmt: skip
-    enqueue(db, message, now, now + _delay(steering.get("delay_callback", [])))
+    delay = _delay(steering.get("delay_callback", ()))
+    if event is None:
+        enqueue(db, message, now, now + delay)
+        return
+    # Told after the authorization, and not later than that: the shop asks for a delay so that it
+    # has its order by then. A moment later, where both happened at once.
+    authorized_at = [one.created_at for one in events if one.event == "AUTHORIZE" and one.success]
+    due_at = max([now, *(moment + delay for moment in authorized_at[:1])])
+    enqueue(db, message, now + timedelta(microseconds=1), due_at)
 
 
 def _name(event: TransactionEvent | None) -> str:
@@ -95,7 +105,19 @@ async def _announce_authorization(
         announce(db, hooks, Event(account, CHECKOUT_AUTHORIZATION, transaction.id, body), now)
 
 
-def _delay(values: list[str]) -> timedelta:
+def _steering(url: str) -> dict[str, list[str]]:
+    """The parameters of the address that steer us, in lower case. One that is there more than once
+    has several values, as has one with commas, or one that a language numbered (`report_event[]`,
+    `report_event[0]`). Some shops escape the `&` before them as if it stood in HTML."""
+    found: dict[str, list[str]] = {}
+    for name, value in parse_qsl(urlsplit(url).query):
+        plain = name.strip().lower().removeprefix("amp;").partition("[")[0]
+        parts = [part.strip().lower() for part in value.split(",")]
+        found.setdefault(plain, []).extend(part for part in parts if part)
+    return found
+
+
+def _delay(values: Sequence[str]) -> timedelta:
     wanted = values[0] if values else ""
     # `²` is a digit, and no number; and nothing of a merchant's may keep a payment from ending.
     seconds = int(wanted[:9]) if wanted.isascii() and wanted.isdigit() else 0

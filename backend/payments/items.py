@@ -2,81 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.errors import FieldError, InvalidRequest
-from backend.payments.store import events_of
+from backend.payments.store import events_of, setting_of
 from backend.payments.tables import Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind
 from backend.rules import item_totals as rules
-from backend.rules.item_totals import ItemAmount, ItemRefused, ItemTotals
+from backend.rules.item_totals import ItemAmount, ItemTotals
+from backend.rules.items import Advice
+
+STRICT_ITEMS = "strict_items"
+"""The setting of a profile, or a session, that refuses items that do not fit."""
+MOST_WARNINGS = 50
+"""As many are in an answer. A shop that sends more of them knows by then."""
 
 
-def taken(items: Iterable[dict[str, Any]]) -> list[ItemAmount]:
-    return [ItemAmount(str(item["line_id"]), int(item["amount"])) for item in items]
+@dataclass(frozen=True, slots=True)
+class Described:
+    """How a shop describes the amount of an operation. `unread`: what could not be read of the
+    items. `strict`: the request itself asks for the strict reading."""
+
+    items: Sequence[Mapping[str, Any]]
+    unread: Sequence[Advice] = ()
+    strict: bool = False
+
+
+def taken(items: Iterable[Mapping[str, Any]]) -> list[ItemAmount]:
+    """As the shop names the lines, one for each item."""
+    return [ItemAmount(item.get("line_id"), item.get("amount", 0)) for item in items]
 
 
 def amounts(transaction: Transaction) -> dict[str, int]:
     """Each line's amount; the shipping option is a line."""
     found: dict[str, int] = {}
-    for item in transaction.snapshot.get("items") or []:
+    for item in _items(transaction):
         if item.get("line_id") is not None:
             name = str(item["line_id"])
             found[name] = found.get(name, 0) + int(item.get("amount") or 0)
     return found
 
 
-def _moved(events: list[TransactionEvent], kind: str) -> ItemTotals:
+async def check_items(
+    db: AsyncSession, transaction: Transaction, kind: OperationKind, said: Described, amount: int
+) -> list[Advice]:
+    """Return what is odd about the items of an operation of `amount` (minor units). They describe
+    it and do not bind, so the operation goes on. Where the request, the session or the profile asks
+    for the strict reading, it is InvalidRequest, naming the field. The transaction is locked, and
+    nothing of it is under way."""
+    if not (said.items or said.unread or kind is OperationKind.UPDATE):
+        return []
+    strict = said.strict or await setting_of(db, transaction, STRICT_ITEMS) is True
+    found = list(said.unread)
+    if said.items:
+        named = taken(said.items) if strict else _resolved(transaction, said.items)
+        events = await events_of(db, transaction.id)
+        found += _advice(transaction, events, kind, named, amount)
+    elif strict and kind is OperationKind.UPDATE and _items(transaction):
+        text = "items are needed, because the transaction has items"
+        found.append(Advice("items_missing", "items", text))
+    if strict and found:
+        first = found[0]
+        raise InvalidRequest(first.message, (FieldError(first.field, first.message, first.code),))
+    return found[:MOST_WARNINGS]
+
+
+def _advice(
+    transaction: Transaction, events: Sequence[TransactionEvent], kind: OperationKind,
+    named: Sequence[ItemAmount], amount: int,
+) -> list[Advice]:  # fmt: skip
+    captured = _moved(transaction, events, "CAPTURE")
+    if kind is OperationKind.CAPTURE:
+        return rules.capture_advice(amounts(transaction), captured, named, amount)
+    if kind is OperationKind.UPDATE:
+        return rules.update_advice(captured, named, amount)
+    if kind is OperationKind.REFUND:
+        refunded = _moved(transaction, events, "REFUND")
+        return rules.refund_advice(amounts(transaction), captured, refunded, named, amount)
+    return []
+
+
+def _moved(transaction: Transaction, events: Sequence[TransactionEvent], kind: str) -> ItemTotals:
     back = {id_ for e in events if e.correction for id_ in e.correction["event_ids"]}
     return rules.moved(
         # Of a refund that came back only the gift card's part is still refunded, of no line.
-        (e.card_amount, ()) if e.id in back else (e.amount, taken(e.items))
+        (e.card_amount, ()) if e.id in back else (e.amount, _resolved(transaction, e.items))
         for e in events
         if e.success and e.event == kind
     )
 
 
-async def check_items(
-    db: AsyncSession, transaction: Transaction, kind: OperationKind, items: list[dict[str, Any]],
-    amount: int,
-) -> None:  # fmt: skip
-    """InvalidRequest, naming the field, where `items` do not fit what is left. The transaction is
-    locked, and nothing of it is under way."""
-    if not items:
-        return
-    events = await events_of(db, transaction.id)
-    captured = _moved(events, "CAPTURE")
-    try:
-        if kind is OperationKind.CAPTURE:
-            rules.check_capture_items(amounts(transaction), captured, taken(items), amount)
-        elif kind is OperationKind.UPDATE:
-            rules.check_update_items(captured, taken(items), amount)
-        elif kind is OperationKind.REFUND:
-            rules.check_refund_items(
-                amounts(transaction), captured, _moved(events, "REFUND"), taken(items), amount
-            )
-    except ItemRefused as refused:
-        error = FieldError(refused.field, refused.description)
-        raise InvalidRequest(refused.description, (error,)) from refused
+def _resolved(transaction: Transaction, items: Iterable[Mapping[str, Any]]) -> list[ItemAmount]:
+    """As the transaction names the lines. Some shops give a line another `line_id` later: then its
+    `id` tells which one it is, where only one line has it."""
+    lines = line_names(transaction)
+    return [ItemAmount(lines.of(item), item.get("amount", 0)) for item in items]
 
 
-def items_after(transaction: Transaction, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class LineNames:
+    """The transaction's lines by `line_id`, and the `line_id` by an `id` that only one line has."""
+
+    lines: Mapping[str, Mapping[str, Any]]
+    by_id: Mapping[str, str]
+
+    def of(self, item: Mapping[str, Any]) -> str | None:
+        """The `line_id` of the transaction's line, else the one that the item has."""
+        line_id = item.get("line_id")
+        if line_id in self.lines:
+            return str(line_id)
+        return self.by_id.get(str(item.get("id")), line_id)
+
+    def line(self, item: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The transaction's line, or nothing."""
+        return self.lines.get(self.of(item) or "", {})
+
+
+def line_names(transaction: Transaction) -> LineNames:
+    lines = {str(i["line_id"]): i for i in _items(transaction) if i.get("line_id") is not None}
+    ids = Counter(str(line["id"]) for line in lines.values() if line.get("id"))
+    by_id = {
+        str(line["id"]): name
+        for name, line in lines.items()
+        if line.get("id") and ids[str(line["id"])] == 1
+    }
+    return LineNames(lines, by_id)
+
+
+def items_after(
+    transaction: Transaction, items: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """The transaction's lines once they are `items`: what these do not say of a line that is known
     stays as it was."""
-    known = {str(item.get("line_id")): item for item in transaction.snapshot.get("items") or []}
-    return [{**known.get(str(item["line_id"]), {}), **item} for item in items]
+    lines = line_names(transaction)
+    return [{**lines.line(item), **item} for item in items]
 
 
-def vat_of_items(transaction: Transaction, items: list[dict[str, Any]]) -> int | None:
-    """The VAT within `items`; None where they do not tell."""
+def vat_of_items(transaction: Transaction, items: Sequence[Mapping[str, Any]]) -> int | None:
+    """The VAT within `items`, by the rate of each, else of its line, else as the item says it; None
+    where one does not tell."""
     if not items:
         return None
-    rates = {
-        str(item["line_id"]): item.get("vat")
-        for item in transaction.snapshot.get("items") or []
-        if item.get("line_id") is not None
-    }
-    return rules.vat_of(rates, taken(items))
+    lines, total, parts = line_names(transaction), 0, []
+    for item in items:
+        said, line = item.get("vat"), lines.line(item)
+        rate = said if rules.rate_of(said) is not None else line.get("vat")
+        if rules.rate_of(rate) is None and isinstance(item.get("vat_amount"), int):
+            total += item["vat_amount"]
+        else:
+            parts.append((item.get("amount", 0), rate))
+    within = rules.vat_within(parts)
+    return None if within is None else total + within
+
+
+def _items(transaction: Transaction) -> list[dict[str, Any]]:
+    return transaction.snapshot.get("items") or []

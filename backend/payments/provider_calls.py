@@ -8,7 +8,7 @@ from dataclasses import replace
 from backend.core import crash_points
 from backend.core.context import Backend
 from backend.payments.operations.release import release
-from backend.payments.provider_lines import order_lines
+from backend.payments.provider_lines import operation_lines, order_lines
 from backend.payments.store import connector_of, lock_operation, money, position_of
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import (
@@ -67,9 +67,15 @@ async def _send(
     try:
         async with asyncio.timeout(ctx.settings.operation_grace):
             if verb is OperationKind.CAPTURE:
-                return await connector.capture(reference, amount, operation.key, final=final)
+                lines = operation_lines(transaction, operation)
+                return await connector.capture(
+                    reference, amount, operation.key, final=final, lines=lines
+                )
             if verb is OperationKind.REFUND:
-                return await connector.refund(reference, amount, operation.key)
+                lines = operation_lines(transaction, operation)
+                return await connector.refund(reference, amount, operation.key, lines=lines)
+            if isinstance(connector, AuthorizationUpdater) and verb is OperationKind.EXTEND:
+                return await connector.extend_authorization(reference, operation.key)
             if isinstance(connector, AuthorizationUpdater) and verb is OperationKind.UPDATE:
                 said = operation.request.get("description") or ""
                 update = AuthorizationUpdate(amount, order_lines(transaction, operation), said)

@@ -1,5 +1,6 @@
 """The order's lines as a provider gets them: what is bought at its full price, and what the gift
-card pays of it as one line below zero, so that they sum to what is asked for.
+card pays of it as one line below zero. What the shop's lines leave of the amount is one more line,
+so that they always sum to what is asked for.
 
 A gift card is tender, never a discount: the goods' VAT stays as it is. Its number is in no line.
 
@@ -8,18 +9,21 @@ Source: `docs/architecture.md#money`; `docs/reference/psp/klarna.md#payment-sess
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from backend.core import phrases
-from backend.payments.items import items_after
+from backend.payments.items import items_after, line_names
 from backend.payments.tables import Operation, Transaction
+from backend.psp.order_lines import with_adjustment
 from backend.psp.protocol import OperationKind, OrderLine
+from backend.rules.item_totals import rate_of
 
 
 def order_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLine, ...]:
-    """Lines that sum to the provider's part; none where the order's own do not sum to its amount.
+    """Lines that sum to the provider's part; none where the order has none.
 
     Of the order as it was when the payer pressed Pay, or as the update of its authorization says,
     so the same however often it is asked.
@@ -27,14 +31,37 @@ def order_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLi
     items = transaction.snapshot.get("items") or []
     if operation.kind == OperationKind.UPDATE and operation.request["items"]:
         items = items_after(transaction, operation.request["items"])
-    lines = [_line(item) for item in items]
-    total = operation.card_amount + operation.psp_amount
-    if not lines or sum(line.amount for line in lines) != total:
+    return _whole(transaction, operation, items)
+
+
+def operation_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLine, ...]:
+    """Lines of a capture or refund that sum to the provider's part; none where the shop named
+    none. The same however often it is asked."""
+    names = line_names(transaction)
+    items = []
+    for item in operation.request["items"] or []:
+        if "amount" in item:
+            line = dict(names.line(item))
+            if item["amount"] != line.get("amount"):
+                # A part of the line is not all of its pieces.
+                line.pop("quantity", None)
+            items.append({**line, **item})
+    return _whole(transaction, operation, items)
+
+
+def _whole(
+    transaction: Transaction, operation: Operation, items: Iterable[Mapping[str, Any]]
+) -> tuple[OrderLine, ...]:
+    lines: tuple[OrderLine, ...] = tuple(_line(item) for item in items)
+    if not lines:
         return ()
+    language = payers_language(transaction)
+    total = operation.card_amount + operation.psp_amount
+    lines = with_adjustment(lines, total, phrases.say(language, "adjustment"))
     if operation.card_amount:
-        name = phrases.say(payers_language(transaction), "gift_card")
-        lines.append(OrderLine(name, -operation.card_amount, kind="tender"))
-    return tuple(lines)
+        name = phrases.say(language, "gift_card")
+        lines = (*lines, OrderLine(name, -operation.card_amount, kind="tender"))
+    return lines
 
 
 def payers_language(transaction: Transaction) -> str:
@@ -63,10 +90,21 @@ def _line(item: Mapping[str, Any]) -> OrderLine:
         name=name,
         amount=amount,
         quantity=quantity,
-        vat_rate=int(Decimal(str(item.get("vat") or 0)) * 100),
+        vat_rate=_vat_rate(item, amount),
         kind=_kind(str(item.get("type") or ""), amount),
         reference=str(item.get("id") or item.get("line_id") or ""),
     )
+
+
+def _vat_rate(item: Mapping[str, Any], amount: int) -> int:
+    """Hundredths of a percent: as the item says it, else by its `vat_amount`."""
+    said = rate_of(item.get("vat"))
+    if said is not None:
+        return int(said * 100)
+    vat = item.get("vat_amount")
+    if not isinstance(vat, int) or vat * amount <= 0 or abs(vat) > abs(amount) / 2:
+        return 0
+    return round(Fraction(vat * 10_000, amount - vat))
 
 
 def _kind(item_type: str, amount: int) -> str:

@@ -17,7 +17,6 @@ from typing import Any
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import profile_of
 from backend.cards import ledger, lookup, renew
 from backend.cards.issue import IssuedCard
 from backend.cards.renew import Change
@@ -25,11 +24,11 @@ from backend.cards.serializer import card_status
 from backend.cards.tables import Card, Hold, WalletTransaction
 from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
+from backend.payments.store import setting_of
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules import transaction as rules
 from backend.rules.transaction import Position, RuleBroken, Split
-from backend.sessions.load import get_session
 
 SETTING = "refund_to_unusable_gift_card"
 """In the configuration of the session or its profile: `refuse` or `new_card`."""
@@ -94,17 +93,9 @@ async def decide(
         return {"to": To.NEW_CARD.value}
     if status not in _UNUSABLE:
         return None
-    if wanted is None and await _setting(db, transaction) == To.NEW_CARD:
+    if wanted is None and await setting_of(db, transaction, SETTING) == To.NEW_CARD:
         return {"to": To.NEW_CARD.value}
     raise _unusable(transaction, card, status, split)
-
-
-async def _setting(db: AsyncSession, transaction: Transaction) -> object:
-    """The session has the last word over its profile."""
-    profile = await profile_of(db, transaction.account_id, transaction.profile_id)
-    session = await get_session(db, transaction.session_id)
-    asked = (session.body.get("configuration") or {}).get(SETTING)
-    return asked or profile.configuration.get(SETTING)
 
 
 async def _target(ctx: Backend, db: AsyncSession, card: Card, card_id: str) -> Card:

@@ -30,6 +30,7 @@ from backend.psp.protocol import Connector
 from backend.psp.registry import connect
 from backend.rules.money import Money
 from backend.rules.transaction import Position, Split
+from backend.sessions.load import get_session
 
 OPEN_STATES = ("pending", "unknown")
 SHARE = Share(most=30, tenant=15, addressee=8)
@@ -137,6 +138,16 @@ async def claim_due(
         for row in found.values():
             row.claimed_until = until
     return [(due, found[key]) for key, due in chosen.items() if key in found]
+
+
+async def setting_of(db: AsyncSession, transaction: Transaction, name: str) -> object:
+    """A setting of `configuration`. The session has the last word over its profile."""
+    session = await get_session(db, transaction.session_id)
+    asked = (session.body.get("configuration") or {}).get(name)
+    if asked is not None:
+        return asked
+    profile = await profile_of(db, transaction.account_id, transaction.profile_id)
+    return profile.configuration.get(name)
 
 
 def money(transaction: Transaction, amount: int) -> Money:

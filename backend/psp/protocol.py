@@ -49,6 +49,12 @@ class OperationKind(StrEnum):
     VOID = "void"
     UPDATE = "update"
     """Another amount, and other lines, of what is authorized."""
+    EXTEND = "extend"
+    """More time for what is authorized."""
+
+
+CHANGES_AUTHORIZATION = (OperationKind.UPDATE, OperationKind.EXTEND)
+"""What an `AuthorizationUpdater` is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +91,12 @@ class OrderLine:
     vat_rate: int = 0
     """Hundredths of a percent: 2500 is 25 %."""
     kind: str = "goods"
-    """`goods`, `shipping`, `discount`, or `tender`: paid by other means beforehand."""
+    """`goods`, `shipping`, `discount`, `adjustment`: what the others leave of the amount, or
+    `tender`: paid by other means beforehand."""
     reference: str = ""
+
+
+Lines = tuple[OrderLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,12 +266,17 @@ class Connector(Protocol):
 
     async def fetch(self, reference: str) -> Payment: ...
 
-    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
-        """`final` False keeps the rest authorized; only where the read said `multi_capture`."""
+    async def capture(
+        self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
+    ) -> Result:
+        """`final` False keeps the rest authorized; only where the read said `multi_capture`.
+        `lines` describe the amount for a provider that takes lines: they sum to it, or there are
+        none. They are the same on every try with one key."""
 
     async def void(self, reference: str, key: str) -> Result: ...
 
-    async def refund(self, reference: str, amount: Money, key: str) -> Result: ...
+    async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
+        """`lines` as of a capture."""
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
         """Read whether an earlier write took effect: DONE, REFUSED (it did not), or UNKNOWN."""
@@ -280,6 +295,10 @@ class AuthorizationUpdater(Protocol):
     ) -> Result:
         """REFUSED `amount` where it would go below what was captured, or the provider will not
         have so much; `fetch_operation` tells of it as of every other write."""
+
+    async def extend_authorization(self, reference: str, key: str) -> Result:
+        """Keep what is authorized for longer. Once more does no harm, so that `fetch_operation` may
+        ask again with the same key."""
 
 
 @runtime_checkable

@@ -1,7 +1,15 @@
 """What is left of an order's lines: `items` on captures and refunds.
 
+<<<<<<< 389949ee36bb78c5dd3f5b377c5b1ed4941fc4f5
 Source: `docs/reference/dintero-api.md#transaction-endpoints`, `#transaction-object`. Amounts are
 minor units; a line's may be below zero (a discount), and then what is taken of it is too.
+=======
+A line that is taken beyond what is left, or that nobody knows, is an advice and no error: what
+binds is the amount. The `check_…` functions are the strict reading of the same rules.
+
+Source: `reference/dintero-api.md#51-endpoints-under-v1`, `#52-object`. Amounts are minor units; a
+line's may be below zero (a discount), and then what is taken of it is too.
+>>>>>>> 5b941adb3a2b8476785c57d115c83d2a8fbd4a86
 """
 
 from __future__ import annotations
@@ -9,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from backend.rules.items import Advice
 
 _HUNDRED = Decimal(100)
 
@@ -24,9 +34,9 @@ class ItemRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ItemAmount:
-    """`line_id` and how much of the line a capture or refund takes."""
+    """`line_id` and how much of the line a capture or refund takes. None names no line."""
 
-    line_id: str
+    line_id: str | None
     amount: int
 
 
@@ -43,10 +53,13 @@ def moved(events: Iterable[tuple[int, Sequence[ItemAmount]]]) -> ItemTotals:
     lines: dict[str, int] = {}
     unnamed = 0
     for amount, items in events:
+        named = 0
         for item in items:
-            lines[item.line_id] = lines.get(item.line_id, 0) + item.amount
-        if not items:
-            unnamed += amount
+            if item.line_id is not None:
+                lines[item.line_id] = lines.get(item.line_id, 0) + item.amount
+                named += item.amount
+        # What the items leave of the amount may have been of any line.
+        unnamed += max(0, amount - named)
     return ItemTotals(lines, unnamed)
 
 
@@ -59,15 +72,64 @@ def left_to_refund(line: int, captured: int, refunded: int, *, unnamed: bool) ->
     return (line if unnamed else captured) - refunded
 
 
-def check_capture_items(
+def capture_advice(
     lines: Mapping[str, int], captured: ItemTotals, items: Sequence[ItemAmount], amount: int
-) -> None:
-    """ItemRefused where a line is unknown, where more than is left of it is asked for, or where
-    the items do not sum to `amount`."""
+) -> list[Advice]:
+    """Say where a line is unknown, where more than is left of it is taken, and where the items do
+    not sum to `amount`."""
     left = {
         name: left_to_capture(line, captured.lines.get(name, 0)) for name, line in lines.items()
     }
-    _check(left, items, amount, "capture")
+    return [*_beyond(left, items, "capture"), *_sum_advice(items, amount)]
+
+
+def refund_advice(
+    lines: Mapping[str, int],
+    captured: ItemTotals,
+    refunded: ItemTotals,
+    items: Sequence[ItemAmount],
+    amount: int,
+) -> list[Advice]:
+    """As for a capture; no more of a line is refunded than was captured."""
+    left = {
+        name: left_to_refund(
+            line, captured.lines.get(name, 0), refunded.lines.get(name, 0),
+            unnamed=captured.unnamed > 0,
+        )
+        for name, line in lines.items()
+    }  # fmt: skip
+    return [*_beyond(left, items, "refund"), *_sum_advice(items, amount)]
+
+
+def update_advice(captured: ItemTotals, items: Sequence[ItemAmount], amount: int) -> list[Advice]:
+    """The lines of an authorization from now on: unique, together `amount`, and of none less than
+    was captured of it. Say where they are not."""
+    found: list[Advice] = []
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        if item.line_id is None:
+            continue
+        if item.line_id in seen:
+            text = f"line {item.line_id!r} is there twice"
+            found.append(Advice("line_twice", f"items.{index}.line_id", text))
+        seen.add(item.line_id)
+        taken = captured.lines.get(item.line_id, 0)
+        if not min(0, item.amount) <= taken <= max(0, item.amount):
+            text = f"{taken} of line {item.line_id!r} is captured, it cannot be {item.amount}"
+            found.append(Advice("less_than_captured", f"items.{index}.amount", text))
+    for name, taken in captured.lines.items():
+        if taken and name not in seen:
+            text = f"line {name!r} is captured, it cannot be left out"
+            found.append(Advice("line_left_out", "items", text))
+            break
+    return [*found, *_sum_advice(items, amount)]
+
+
+def check_capture_items(
+    lines: Mapping[str, int], captured: ItemTotals, items: Sequence[ItemAmount], amount: int
+) -> None:
+    """ItemRefused for the first thing that `capture_advice` says."""
+    refuse_first(capture_advice(lines, captured, items, amount))
 
 
 def check_refund_items(
@@ -77,75 +139,65 @@ def check_refund_items(
     items: Sequence[ItemAmount],
     amount: int,
 ) -> None:
-    """As for a capture; no more of a line is refunded than was captured."""
-    left = {
-        name: left_to_refund(
-            line, captured.lines.get(name, 0), refunded.lines.get(name, 0),
-            unnamed=captured.unnamed > 0,
-        )
-        for name, line in lines.items()
-    }  # fmt: skip
-    _check(left, items, amount, "refund")
+    """ItemRefused for the first thing that `refund_advice` says."""
+    refuse_first(refund_advice(lines, captured, refunded, items, amount))
 
 
 def check_update_items(captured: ItemTotals, items: Sequence[ItemAmount], amount: int) -> None:
-    """The lines of an authorization from now on: unique, together `amount`, and of none less than
-    was captured of it. ItemRefused where not."""
-    lines: dict[str, int] = {}
-    for index, item in enumerate(items):
-        if item.line_id in lines:
-            raise ItemRefused(f"items.{index}.line_id", f"line {item.line_id!r} is there twice")
-        lines[item.line_id] = item.amount
-        taken = captured.lines.get(item.line_id, 0)
-        if not min(0, item.amount) <= taken <= max(0, item.amount):
-            raise ItemRefused(
-                f"items.{index}.amount",
-                f"{taken} of line {item.line_id!r} is captured, it cannot be {item.amount}",
-            )
-    missing = next(
-        (name for name, taken in captured.lines.items() if taken and name not in lines), None
-    )
-    if missing is not None:
-        raise ItemRefused("items", f"line {missing!r} is captured, it cannot be left out")
-    _check_sum(items, amount)
+    """ItemRefused for the first thing that `update_advice` says."""
+    refuse_first(update_advice(captured, items, amount))
 
 
-def _check(left: Mapping[str, int], items: Sequence[ItemAmount], amount: int, verb: str) -> None:
+def refuse_first(advice: Sequence[Advice]) -> None:
+    if advice:
+        raise ItemRefused(advice[0].field, advice[0].message)
+
+
+def _beyond(left: Mapping[str, int], items: Sequence[ItemAmount], verb: str) -> list[Advice]:
+    found: list[Advice] = []
     asked: dict[str, int] = {}
     for index, item in enumerate(items):
+        if item.line_id is None:
+            continue
         if item.line_id not in left:
-            raise ItemRefused(
-                f"items.{index}.line_id", f"the transaction has no line {item.line_id!r}"
-            )
+            text = f"the transaction has no line {item.line_id!r}"
+            found.append(Advice("unknown_line", f"items.{index}.line_id", text))
+            continue
         asked[item.line_id] = asked.get(item.line_id, 0) + item.amount
         most, wanted = left[item.line_id], asked[item.line_id]
         if not min(0, most) <= wanted <= max(0, most):
-            raise ItemRefused(
-                f"items.{index}.amount",
-                f"{most} of line {item.line_id!r} is left to {verb}, not {wanted}",
-            )
-    _check_sum(items, amount)
+            text = f"{most} of line {item.line_id!r} is left to {verb}, not {wanted}"
+            found.append(Advice("more_than_left", f"items.{index}.amount", text))
+    return found
 
 
-def _check_sum(items: Sequence[ItemAmount], amount: int) -> None:
+def _sum_advice(items: Sequence[ItemAmount], amount: int) -> list[Advice]:
     total = sum(item.amount for item in items)
-    if total != amount:
-        raise ItemRefused("items", f"the items sum to {total}, the amount is {amount}")
+    if total == amount:
+        return []
+    text = f"the items sum to {total}, the amount is {amount}"
+    return [Advice("items_sum", "items", text)]
 
 
 def vat_of(rates: Mapping[str, object], items: Iterable[ItemAmount]) -> int | None:
     """The VAT within `items` by the lines' rates (percent, 25 is 25 %); None where one is not
     known."""
+    return vat_within((item.amount, rates.get(item.line_id or "")) for item in items)
+
+
+def vat_within(parts: Iterable[tuple[int, object]]) -> int | None:
+    """The VAT within amounts by the rate of each (percent); None where one is not known."""
     total = Decimal(0)
-    for item in items:
-        rate = _rate(rates.get(item.line_id))
+    for amount, said in parts:
+        rate = rate_of(said)
         if rate is None:
             return None
-        total += item.amount * rate / (_HUNDRED + rate)
+        total += amount * rate / (_HUNDRED + rate)
     return int(total.quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def _rate(value: object) -> Decimal | None:
+def rate_of(value: object) -> Decimal | None:
+    """A VAT rate in percent, from 0 to 100; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

@@ -303,6 +303,8 @@ class Configuration(Loose):
     allow_express_wallet_payment: Flag | None = None
     refund_to_unusable_gift_card: Literal["refuse", "new_card"] | None = None
     """Ours: what becomes of a refund to a gift card that was deleted or has expired."""
+    strict_items: Flag | None = None
+    """Ours: `items` of captures, refunds and updates have to fit what is left of their lines."""
 
     @model_validator(mode="after")
     def _switches(self) -> Configuration:

@@ -56,7 +56,7 @@ VERBS = (
     Verb("POST", _OM + "/{id}/cancel", orders.cancel, "cancel", 204),
     Verb("POST", _OM + "/{id}/release-remaining-authorization", orders.release, "release", 204),
     Verb("PATCH", _OM + "/{id}/authorization", orders.update, "update", 204),
-    Verb("POST", _OM + "/{id}/extend-authorization-time", orders.extend, "release", 204),
+    Verb("POST", _OM + "/{id}/extend-authorization-time", orders.extend, "extend", 204),
 )
 
 
@@ -197,7 +197,9 @@ def _made(verb: Verb, request: Request, made: Any, kind: str) -> _Answer:
 def _code(verb: Verb) -> str:
     if verb.fault in ("create", "page"):
         return "BAD_VALUE"
-    return "NOT_ALLOWED" if verb.fault == "update" else f"{verb.fault.upper()}_NOT_ALLOWED"
+    return (
+        "NOT_ALLOWED" if verb.fault in ("update", "extend") else f"{verb.fault.upper()}_NOT_ALLOWED"
+    )
 
 
 def _failed() -> _Answer:

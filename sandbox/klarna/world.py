@@ -25,6 +25,7 @@ VERBS = (
     "cancel",
     "release",
     "update",
+    "extend",
     "read",  # of what has an amount
     "read_page",
 )

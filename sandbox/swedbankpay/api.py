@@ -178,6 +178,8 @@ def _distort(body: Json, kind: str) -> None:
             place["currency"] = WRONG_CURRENCY
         elif kind == "wrong_amount" and type(place.get("amount")) is int:
             place["amount"] -= WRONG_BY
+            # Lines of another amount would be refused.
+            place.pop("orderItems", None)
 
 
 def _distort_answer(order: Json, kind: str) -> None:

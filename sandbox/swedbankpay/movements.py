@@ -6,7 +6,7 @@ Source: `docs/reference/psp/swedbankpay.md#operations-after-the-payment`.
 from __future__ import annotations
 
 from sandbox.common.storage import Json
-from sandbox.swedbankpay.orders import moved, save, use_reference
+from sandbox.swedbankpay.orders import check_lines, moved, save, use_reference
 from sandbox.swedbankpay.problems import Problem, missing, wrong
 from sandbox.swedbankpay.world import World
 
@@ -64,6 +64,7 @@ def _take(
     amount = given.get("amount")
     if type(amount) is not int or amount <= 0 or type(given.get("vatAmount")) is not int:
         raise wrong("Transaction.Amount", "positive integers of minor units")
+    check_lines(amount, given.get("orderItems") or [])
     if amount > most:
         failures[verb] += 1
         save(world, merchant, order)

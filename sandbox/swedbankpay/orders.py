@@ -77,7 +77,7 @@ def create(world: World, merchant: str, body: Json, base_url: str) -> Json:
     if given.get("operation") != "Purchase":
         raise wrong("Operation", "only Purchase is supported here")
     amount, lines = _amount(given), given.get("orderItems") or []
-    _check_lines(amount, lines)
+    check_lines(amount, lines)
     currency, instrument = given.get("currency"), given.get("instrument", "CreditCard")
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Z]{3}", currency):
         raise wrong("Currency", "ISO 4217, three letters")
@@ -158,7 +158,7 @@ def _amount(given: Json) -> int:
     return amount
 
 
-def _check_lines(amount: int, lines: object) -> None:
+def check_lines(amount: int, lines: object) -> None:
     if not isinstance(lines, list):
         raise wrong("OrderItems", "a list")
     total = 0
@@ -202,7 +202,7 @@ def update(world: World, merchant: str, order: Json, body: Json) -> Json:
         amount, lines = _amount(given), given.get("orderItems") or []
         if order["_lines"] and not lines:
             raise wrong("OrderItems", "required: the order has lines")
-        _check_lines(amount, lines)
+        check_lines(amount, lines)
         order |= {"amount": amount, "vatAmount": given["vatAmount"], "_lines": lines}
     else:
         raise wrong("Operation", "not known")

@@ -1,4 +1,6 @@
-"""`items` on capture and refund, references, and what the events say of them."""
+"""`items` on capture and refund, references, and what the events say of them. Where something is
+refused here, the shop asks for the strict reading; how items are read otherwise: `test_items.py`.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +49,7 @@ async def test_shipping_is_an_item(merchant: Merchant, path: str) -> None:
 
 
 async def test_lines_are_captured_and_refunded_one_by_one(merchant: Merchant, path: str) -> None:
+    merchant.api.headers["Dintero-Feature-Toggles"] = "strict-items"
     capture, refund = f"{path}/capture", f"{path}/refund"
     done = await merchant.post(
         capture, taken(("1", 20000), ("ship", 5000)) | {"capture_reference": "parcel 1"}
@@ -88,6 +91,7 @@ async def test_lines_are_captured_and_refunded_one_by_one(merchant: Merchant, pa
 async def test_a_capture_without_items_may_have_been_of_any_line(
     merchant: Merchant, path: str
 ) -> None:
+    merchant.api.headers["Dintero-Feature-Toggles"] = "strict-items"
     await merchant.post(f"{path}/capture", {"amount": 40000})
     assert await refused(merchant, f"{path}/refund", taken(("2", 7001))) == "items.0.amount"
     done = await merchant.post(f"{path}/refund", taken(("2", 7000)))

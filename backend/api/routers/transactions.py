@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import Query
+from fastapi import Header, Query
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
@@ -31,8 +30,9 @@ from backend.payments.store import events_of, events_of_all, get_transaction
 from backend.payments.update_reference import set_merchant_reference_2
 from backend.payments.views.listing import list_transactions
 from backend.psp.protocol import OperationKind
+from backend.rules.items import read_items
 from backend.sessions.events import Request
-from backend.sessions.request import Amount, Flag, Item, Loose, SignedAmount, Text
+from backend.sessions.request import MAX_AMOUNT, Amount, Flag, Loose, Text
 from backend.sessions.serializer import read_session
 
 router = strict_router()
@@ -48,24 +48,55 @@ Includes = Annotated[
 ]  # fmt: skip
 
 
-class OperationItem(Loose):
-    """`amount` below zero for a line whose amount is."""
-
-    line_id: Text
-    amount: SignedAmount
+def _none(value: object) -> object:
+    """Null and an empty text say nothing."""
+    return None if value == "" else value
 
 
-Items = Annotated[list[OperationItem], Field(max_length=1000)]
+def _no_object(value: object) -> object:
+    """Some languages write an empty object as an empty list."""
+    return None if value in ("", []) else value
+
+
+def _text(value: object) -> object:
+    """Text, or a number that a shop uses as a reference."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return _none(value)
+
+
+Said = Annotated[str | None, BeforeValidator(_text)]
+"""A reference or a reason: any text, for it is the shop's own."""
+SaidFlag = Annotated[Flag | None, BeforeValidator(_none)]
+Metadata = Annotated[dict[str, Any] | None, BeforeValidator(_no_object)]
+Toggles = Annotated[str, Header(alias="Dintero-Feature-Toggles")]
+
+_ITEM = {
+    "type": "object",
+    "required": ["line_id", "amount"],
+    "properties": {
+        "line_id": {"type": "string"},
+        "amount": {
+            "type": "integer",
+            "minimum": -MAX_AMOUNT,
+            "maximum": MAX_AMOUNT,
+            "description": "Minor units; below zero for a line whose amount is.",
+        },
+    },
+}
+Items = Annotated[Any, WithJsonSchema({"type": "array", "items": _ITEM})]
+"""What describes the amount. It is read as far as it can be read: `rules/items.py`."""
 
 
 class CaptureRequest(Loose):
-    """`amount` in minor units. `final_capture` releases what is left."""
+    """`amount` in minor units is what binds; `items` describe it. `final_capture` releases what is
+    left."""
 
     amount: Amount
-    capture_reference: Text | None = None
-    items: Items | None = None
-    final_capture: Flag = False
-    metadata: dict[str, Any] | None = None
+    capture_reference: Said = None
+    items: Items = None
+    final_capture: SaidFlag = None
+    metadata: Metadata = None
 
 
 class OtherCard(Loose):
@@ -73,35 +104,32 @@ class OtherCard(Loose):
 
 
 class RefundRequest(Loose):
-    """`amount` in minor units. `refund_to`: where the gift card's part goes, if not to the card
-    that paid: `new_card`, another card by its `card_id`, or `provider`, which refunds the
-    acquirer's part first."""
+    """`amount` in minor units is what binds; `items` describe it. `refund_to`: where the gift
+    card's part goes, if not to the card that paid: `new_card`, another card by its `card_id`, or
+    `provider`, which refunds the acquirer's part first."""
 
     amount: Amount
-    refund_to: Literal["new_card", "provider"] | OtherCard | None = None
-    reason: Text | None = None
-    refund_reference: Text | None = None
-    items: Items | None = None
-    metadata: dict[str, Any] | None = None
-
-
-class AuthorizationItem(Item):
-    """A line as it is from now on; of a line that the transaction has, only what changes."""
-
-    line_id: Text
-    amount: SignedAmount
+    refund_to: Annotated[
+        Literal["new_card", "provider"] | OtherCard | None, BeforeValidator(_none)
+    ] = None
+    reason: Said = None
+    refund_reference: Said = None
+    items: Items = None
+    metadata: Metadata = None
 
 
 class AuthorizationRequest(Loose):
     """`amount` in minor units is what is authorized in all from now on; without it the lines alone
-    change. `description` is for the provider; `final_authorization` is kept with the event."""
+    change. Of a line that the transaction has, an item says only what changes. Without amount and
+    items the authorization is extended. `description` is for the provider; `final_authorization` is
+    kept with the event."""
 
-    amount: Amount | None = None
-    reason: Text | None = None
-    reference: Text | None = None
-    description: Text | None = None
-    final_authorization: Flag | None = None
-    items: Annotated[list[AuthorizationItem], Field(max_length=1000)] | None = None
+    amount: Annotated[Amount | None, BeforeValidator(_none)] = None
+    reason: Said = None
+    reference: Said = None
+    description: Said = None
+    final_authorization: SaidFlag = None
+    items: Items = None
 
 
 class TransactionUpdate(Loose):
@@ -124,10 +152,12 @@ async def _shape(
 
 async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONResponse:
     """200 with the transaction, or 202 with `event-request-id` while the provider's answer is
-    awaited."""
+    awaited. `warnings` where the items do not fit what is left of their lines, or the amount."""
     ended = await carry_out(ctx, command)
     operation = ended.operation
     shape = await _shape(ctx, caller, command.transaction_id)
+    if warnings := operation.request.get("warnings"):
+        shape["warnings"] = warnings
     if ended.issued is not None:
         shape["new_gift_card"] = _new_card(ctx, caller, ended.issued)
     if operation.state == "done":
@@ -177,22 +207,24 @@ async def update(
 
 @router.post("/transactions/{transaction_id}/capture")
 async def capture(
-    transaction_id: str, body: CaptureRequest, ctx: Context, caller: Caller, origin: RequestContext
-) -> JSONResponse:
+    transaction_id: str, body: CaptureRequest, ctx: Context, caller: Caller, origin: RequestContext,
+    toggles: Toggles = "",
+) -> JSONResponse:  # fmt: skip
     caller.require(*WRITE_CHECKOUT)
     command = Command(
         account_id=caller.account_id, transaction_id=transaction_id,
         kind=OperationKind.CAPTURE, created_by=caller.client_id, amount=body.amount,
-        reference=body.capture_reference, items=_items(body.items),
-        metadata=body.metadata or {}, final=body.final_capture, **_said_by(origin),
+        reference=body.capture_reference, metadata=body.metadata or {},
+        final=body.final_capture or False, **_described(body.items, toggles), **_said_by(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
 
 
 @router.post("/transactions/{transaction_id}/refund")
 async def refund(
-    transaction_id: str, body: RefundRequest, ctx: Context, caller: Caller, origin: RequestContext
-) -> JSONResponse:
+    transaction_id: str, body: RefundRequest, ctx: Context, caller: Caller, origin: RequestContext,
+    toggles: Toggles = "",
+) -> JSONResponse:  # fmt: skip
     """To another card alone with a scope that may issue cards."""
     caller.require(*WRITE_CHECKOUT)
     wanted = _refund_to(body)
@@ -201,8 +233,8 @@ async def refund(
     command = Command(
         account_id=caller.account_id, transaction_id=transaction_id,
         kind=OperationKind.REFUND, created_by=caller.client_id, amount=body.amount,
-        reference=body.refund_reference, items=_items(body.items),
-        metadata=body.metadata or {}, reason=body.reason, refund_to=wanted, **_said_by(origin),
+        reference=body.refund_reference, metadata=body.metadata or {}, reason=body.reason,
+        refund_to=wanted, **_described(body.items, toggles), **_said_by(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
 
@@ -228,21 +260,21 @@ async def void(
 
 @router.post("/transactions/{transaction_id}/authorization")
 async def authorization(
-    transaction_id: str,
-    body: AuthorizationRequest,
-    ctx: Context,
-    caller: Caller,
-    origin: RequestContext,
-) -> JSONResponse:
-    """Change what is authorized: Klarna only, 400 for all other payments; 409 where nothing is
-    authorized (any more). A gift card's part stays as it is."""
+    transaction_id: str, body: AuthorizationRequest, ctx: Context, caller: Caller, origin: RequestContext,
+    toggles: Toggles = "",
+) -> JSONResponse:  # fmt: skip
+    """Change what is authorized, or extend it: Klarna only, 400 for all other payments; 409 where
+    nothing is authorized (any more). A gift card's part stays as it is."""
     caller.require(*WRITE_CHECKOUT)
-    final = body.final_authorization
+    final, described = body.final_authorization, _described(body.items, toggles)
+    changes = body.amount is not None or described["items"] or described["unread"]
     command = Command(
-        account_id=caller.account_id, transaction_id=transaction_id, kind=OperationKind.UPDATE,
+        account_id=caller.account_id, transaction_id=transaction_id,
+        kind=OperationKind.UPDATE if changes else OperationKind.EXTEND,
         created_by=caller.client_id, amount=body.amount, reference=body.reference,
-        items=_items(body.items), reason=body.reason, description=body.description,
-        metadata={} if final is None else {"final_authorization": final}, **_said_by(origin),
+        reason=body.reason, description=body.description,
+        metadata={} if final is None else {"final_authorization": final}, **described,
+        **_said_by(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
 
@@ -251,5 +283,12 @@ def _said_by(origin: Request) -> dict[str, Any]:
     return {"request_id": origin.id, "headers": origin.headers}
 
 
-def _items(items: Sequence[OperationItem | AuthorizationItem] | None) -> list[dict[str, Any]]:
-    return [item.model_dump(mode="json", exclude_unset=True) for item in items or []]
+def _described(items: object, toggles: str) -> dict[str, Any]:
+    """What a request says about its amount, as a command has it."""
+    read = read_items(items)
+    named = {toggle.strip() for toggle in toggles.split(",")}
+    return {
+        "items": list(read.rows),
+        "unread": read.advice,
+        "strict_items": "strict-items" in named,
+    }

@@ -19,7 +19,7 @@ from backend.payments.operations.update_authorization import apply_update
 from backend.payments.refund_target import Landing, refund_card
 from backend.payments.store import NewEvent, keep_position, position_of, record
 from backend.payments.tables import Operation, Transaction, TransactionEvent
-from backend.psp.protocol import OperationKind
+from backend.psp.protocol import CHANGES_AUTHORIZATION, OperationKind
 from backend.rules import transaction as rules
 from backend.rules.transaction import Split, Status
 from backend.sessions.load import lock_session
@@ -47,6 +47,8 @@ async def done(
     elif operation.kind == OperationKind.UPDATE:
         moved = transaction.hold_id
         position = apply_update(transaction, operation, split)
+    elif operation.kind == OperationKind.EXTEND:
+        moved = transaction.hold_id
     else:
         moved = await _void_card(db, transaction, operation, now)
         position = rules.voided(position)
@@ -83,9 +85,9 @@ async def _released(
 
 
 def event_of(operation: Operation) -> str:
-    """The documented name. An authorization that was updated is authorized anew."""
-    updates = operation.kind == OperationKind.UPDATE
-    return "AUTHORIZE" if updates else operation.kind.upper()
+    """The documented name. An authorization that was updated, or extended, is authorized anew."""
+    changes = operation.kind in CHANGES_AUTHORIZATION
+    return "AUTHORIZE" if changes else operation.kind.upper()
 
 
 def _cause(operation: Operation, now: datetime, verb: str) -> ledger.EntryContext:

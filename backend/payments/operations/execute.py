@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,10 +26,14 @@ from backend.core.ids import new_uuid
 from backend.idempotency import keys
 from backend.payments import conclude
 from backend.payments.auto_capture_schedule import is_due, stop
-from backend.payments.items import check_items
+from backend.payments.items import Described, check_items
 from backend.payments.operations.apply import done, event_of, record_event
 from backend.payments.operations.refund_reversals import monitor_refund
-from backend.payments.operations.update_authorization import amount_of, check_update
+from backend.payments.operations.update_authorization import (
+    amount_of,
+    check_extension,
+    check_update,
+)
 from backend.payments.provider_calls import ask_provider
 from backend.payments.refund_target import Landing, RefundTo, decide, prepare, split_refund
 from backend.payments.store import (
@@ -41,8 +46,9 @@ from backend.payments.store import (
     position_of,
 )
 from backend.payments.tables import Operation, Transaction
-from backend.psp.protocol import OperationKind, Outcome, Result
+from backend.psp.protocol import CHANGES_AUTHORIZATION, OperationKind, Outcome, Result
 from backend.rules import transaction as rules
+from backend.rules.items import Advice
 from backend.rules.transaction import Position, RuleBroken, Split, Status
 from backend.sessions.load import lock_session
 
@@ -62,7 +68,8 @@ class OperationRefused(InvalidRequest):
 class Command:
     """What a merchant asks for. `amount` in minor units, not used for a void; for an update what
     is authorized from then on, None where that stays; of a capture None for all that is left.
-    `final` on a capture releases what is left.
+    `items` describe the amount and do not bind, unless `strict_items`; `unread` is what could not
+    be read of them. `final` on a capture releases what is left.
     """
 
     account_id: str
@@ -72,6 +79,8 @@ class Command:
     amount: int | None = 0
     reference: str | None = None
     items: list[dict[str, Any]] = field(default_factory=list)
+    unread: Sequence[Advice] = ()
+    strict_items: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     description: str | None = None
@@ -157,9 +166,10 @@ async def _write(ctx: Backend, command: Command) -> Operation:
         except RuleBroken as broken:
             raise InvalidRequest(str(broken), (FieldError("amount", str(broken)),)) from broken
         amount = amount_of(transaction, command.amount)
-        await check_items(db, transaction, command.kind, command.items, amount)
+        said = Described(command.items, command.unread, command.strict_items)
+        advice = await check_items(db, transaction, command.kind, said, amount)
         await _check_auto_capture(db, command)
-        request = _request(command)
+        request = _request(command) | {"warnings": [asdict(one) for one in advice]}
         if command.kind is OperationKind.REFUND:
             wanted = command.refund_to
             request["refund_to"] = await decide(ctx, db, transaction, split, wanted)
@@ -205,7 +215,9 @@ async def _split(
     """What the command takes from the card and from the acquirer; RuleBroken where it may not."""
     status = Status(transaction.status)
     if command.kind is OperationKind.UPDATE:
-        return await check_update(ctx, db, transaction, command.amount, command.items)
+        return await check_update(ctx, db, transaction, command.amount)
+    if command.kind is OperationKind.EXTEND:
+        return await check_extension(ctx, db, transaction)
     amount = amount_of(transaction, command.amount)
     if command.kind is OperationKind.CAPTURE:
         rules.check_capture(status)
@@ -285,8 +297,8 @@ async def _end(
         if result.outcome is Outcome.UNKNOWN:
             operation.state = "unknown"
             operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_READ))
-            if operation.tries == 1 and operation.kind != OperationKind.UPDATE:
-                # The documented events know no beginning of an update.
+            if operation.tries == 1 and operation.kind not in CHANGES_AUTHORIZATION:
+                # The documented events know no beginning of these.
                 initiated = f"INITIATE_{operation.kind.upper()}"
                 await record_event(db, transaction, operation, initiated, now)
             return operation

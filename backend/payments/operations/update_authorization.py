@@ -1,12 +1,11 @@
-"""What an update of an authorization must satisfy, and what a transaction is after it.
+"""What an update or an extension of an authorization must satisfy, and what a transaction is after
+an update.
 
 The gift card's part stays as it is held; the provider is asked for the new amount less that part.
 Source: `docs/reference/dintero-api.md#transaction-endpoints`.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -25,14 +24,24 @@ _UPDATABLE = (Status.AUTHORIZED, Status.PARTIALLY_CAPTURED)
 
 
 async def check_update(
-    ctx: Backend, db: AsyncSession, transaction: Transaction, amount: int | None,
-    items: list[dict[str, Any]],
-) -> Split:  # fmt: skip
+    ctx: Backend, db: AsyncSession, transaction: Transaction, amount: int | None
+) -> Split:
     """How the new amount (minor units; None: as it is) divides.
 
-    InvalidRequest where the payment type cannot be updated or `items` are missing, Conflict where
-    the transaction is not authorized (any more), RuleBroken where the amount does not do.
+    InvalidRequest where the payment type cannot be updated, Conflict where the transaction is not
+    authorized (any more), RuleBroken where the amount does not do.
     """
+    await _check_updatable(ctx, db, transaction)
+    return rules.split_update(position_of(transaction), amount_of(transaction, amount))
+
+
+async def check_extension(ctx: Backend, db: AsyncSession, transaction: Transaction) -> Split:
+    """What stays authorized, for longer. It raises the errors of `check_update`."""
+    await _check_updatable(ctx, db, transaction)
+    return position_of(transaction).authorized
+
+
+async def _check_updatable(ctx: Backend, db: AsyncSession, transaction: Transaction) -> None:
     option = transaction.payment_product_type
     if option not in _UPDATED_BY:
         raise _wrong(
@@ -40,10 +49,6 @@ async def check_update(
         )
     if transaction.status not in _UPDATABLE:
         raise Conflict(f"a transaction that is {transaction.status} has no open authorization")
-    if transaction.snapshot.get("items") and not items:
-        raise _wrong("items", "items are needed, because the transaction has items")
-    if amount is None and not items:
-        raise _wrong("amount", "amount or items are needed: there is nothing to update")
     try:
         connector = await connector_of(ctx, transaction, db)
     except NotConnected as error:
@@ -52,7 +57,6 @@ async def check_update(
         raise _wrong(
             "payment_product_type", f"the connector of {option} cannot update an authorization"
         )
-    return rules.split_update(position_of(transaction), amount_of(transaction, amount))
 
 
 def amount_of(transaction: Transaction, amount: int | None) -> int:

@@ -41,6 +41,7 @@ from backend.psp.bambora.responses import (
 from backend.psp.http import Answer, text
 from backend.psp.protocol import (
     Capabilities,
+    Lines,
     Notification,
     NotificationRefused,
     OperationKind,
@@ -208,7 +209,9 @@ class Bambora:
             return replace(before, declined=payment.declined)
         return payment
 
-    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
+    async def capture(
+        self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
+    ) -> Result:
         """Capture `amount`, once: the rest lapses, and nothing more can be captured.
 
         With this one capture made already, of the same amount, DONE: it was this one.
@@ -240,7 +243,7 @@ class Bambora:
             return _refused(reference, "not_allowed", "it cannot be deleted")
         return await self._change(reference, transaction_id, "delete", OperationKind.VOID, None)
 
-    async def refund(self, reference: str, amount: Money, key: str) -> Result:
+    async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
         """Refund `amount`. Not safe to repeat: two refunds of one amount are two."""
         found = await self._to_change(reference, amount)
         if isinstance(found, Result):

@@ -19,7 +19,7 @@ from backend.psp.http import Answer, number, text
 from backend.psp.klarna.authorization import ask_for, updated_by_read
 from backend.psp.klarna.client import ORDERS, Wire, is_safe, order_path, too_much
 from backend.psp.klarna.push import notification_url, read_push
-from backend.psp.klarna.requests import MOST, page_body, session_body
+from backend.psp.klarna.requests import MOST, described, page_body, session_body
 from backend.psp.klarna.responses import (
     FINAL,
     Reading,
@@ -39,6 +39,7 @@ from backend.psp.klarna.responses import (
 from backend.psp.protocol import (
     AuthorizationUpdate,
     Capabilities,
+    Lines,
     Notification,
     OperationKind,
     OperationQuery,
@@ -202,7 +203,9 @@ class Klarna:
         raw = {"page": page.raw, "session": session.raw}
         return Reading(reference, page.body, session=session.body, raw=raw)
 
-    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
+    async def capture(
+        self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
+    ) -> Result:
         """Capture `amount`; `final` releases the rest right after, and DONE says both happened.
 
         REFUSED `unreachable` says that *this* call sent nothing; it says nothing of an earlier
@@ -220,10 +223,11 @@ class Klarna:
                 message = "the provider has not approved the order yet"
                 return Result(Outcome.REFUSED, reference, code="not_allowed", message=message)
             left = remaining(order)
+            said = described(lines, amount.amount)
             marked = key + FINAL if final and amount.amount != left else key
             answer = await self._wire.post(
                 f"{order_path(order)}/captures",
-                {"captured_amount": amount.amount, "reference": marked},
+                {"captured_amount": amount.amount, "reference": marked, **said},
                 f"{key}:capture",
             )
             if answer.outcome is not Outcome.DONE:
@@ -271,7 +275,7 @@ class Klarna:
         answer = await self._wire.post(f"{order_path(order)}/{verb}", None, f"{key}:{verb}")
         return answer.as_result(reference)
 
-    async def refund(self, reference: str, amount: Money, key: str) -> Result:
+    async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
         if not 0 < amount.amount <= MOST:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to refund")
         reading = await self._order_for(reference, amount)
@@ -280,10 +284,11 @@ class Klarna:
         order = reading.order
         # Klarna forgets a key after a day, and would refund again.
         if refund_with(rows(order.get("refunds")), key) is None:
+            said = described(lines, amount.amount)
             left = number(order.get("captured_amount")) - number(order.get("refunded_amount"))
             answer = await self._wire.post(
                 f"{order_path(order)}/refunds",
-                {"refunded_amount": amount.amount, "reference": key},
+                {"refunded_amount": amount.amount, "reference": key, **said},
                 f"{key}:refund",
             )
             if answer.outcome is not Outcome.DONE:
@@ -313,6 +318,14 @@ class Klarna:
         )  # fmt: skip
         return _carried_out(updated_by_read(query, after.order))
 
+    async def extend_authorization(self, reference: str, key: str) -> Result:
+        """As long again as a new order has. REFUSED `not_allowed` where nothing is left of it."""
+        reading = await self._order_for(reference, None)
+        if isinstance(reading, Result):
+            return reading
+        path = f"{order_path(reading.order)}/extend-authorization-time"
+        return (await self._wire.post(path, None, f"{key}:extend")).as_result(reference)
+
     async def _order_for(self, reference: str, amount: Money | None) -> Reading | Result:
         """The order to write to, or the end of a write that was never sent."""
         reading = await self._read(reference)
@@ -336,12 +349,16 @@ class Klarna:
         AUTHORIZE with a reference: as `fetch` says. Without one, the page's address was lost with
         the answer, so nobody can have paid: REFUSED. CAPTURE and REFUND: by our key in the order's
         captures and refunds; the release that a final capture still owes is made up for, with its
-        own key. VOID: by what is left. UPDATE: by the order's amount and lines.
+        own key. VOID: by what is left. UPDATE: by the order's amount and lines. EXTEND: by the same
+        call again, with its key, for no read tells of it.
         A write that may still be on its way (`sent_at` within `settle_time`) is never REFUSED.
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
             never = Result(Outcome.REFUSED, code="invalid", message="no page was ever shown")
             return settled(never, query, self._clock(), self._settle_time)
+        if query.kind is OperationKind.EXTEND:
+            again = await self.extend_authorization(query.reference, query.key)
+            return again if again.code != "unreachable" else _unsure(again)
         reading = await self._read(query.reference)
         if isinstance(reading, Answer):
             # A failed read says nothing of the write.
@@ -368,6 +385,8 @@ class Klarna:
 
 def _carried_out(result: Result) -> Result:
     """The end of a write that Klarna has confirmed: a read that does not show it may be early."""
-    if result.outcome is not Outcome.REFUSED:
-        return result
+    return result if result.outcome is not Outcome.REFUSED else _unsure(result)
+
+
+def _unsure(result: Result) -> Result:
     return Result(Outcome.UNKNOWN, result.reference, message=result.message, raw=result.raw)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backend.psp.order_lines import common_rate, rate_of, tax_of, whole_units
 from backend.psp.protocol import OrderLine, PaymentRequest
 
 MOST = 200_000_000
@@ -19,6 +20,8 @@ _TYPES = {
     "discount": "discount",
     "tender": "gift_card",
 }
+_ADJUSTMENTS = ("surcharge", "discount")
+"""Of an adjustment above zero, and below."""
 # Klarna sells in a country's own currency only.
 _HOME: dict[str, str] = {
     "NOK": "NO",
@@ -144,25 +147,37 @@ def _language(language: str) -> str:
 
 
 def order_lines(lines: Sequence[OrderLine], amount: int, name: str) -> list[dict[str, Any]]:
-    """The lines where they sum to the amount (minor units), else one line of that name."""
-    fits = 0 < len(lines) <= _MOST_LINES
-    if not fits or sum(line.amount for line in lines) != amount:
-        lines = (OrderLine(name, amount),)
+    """The lines where Klarna can have them for the amount (minor units), else one line of that
+    name."""
+    if not _fit(lines, amount):
+        lines = (OrderLine(name, amount, vat_rate=common_rate(lines)),)
     return [_line(line) for line in lines]
 
 
+def described(lines: Sequence[OrderLine], amount: int) -> dict[str, Any]:
+    """What a capture or refund of the amount says of its lines; nothing where it has none that
+    Klarna can have."""
+    if not _fit(lines, amount):
+        return {}
+    return {"order_lines": [_line(line) for line in lines]}
+
+
+def _fit(lines: Sequence[OrderLine], amount: int) -> bool:
+    fits = 0 < len(lines) <= _MOST_LINES and all(abs(line.amount) <= MOST for line in lines)
+    return fits and sum(line.amount for line in lines) == amount
+
+
 def _line(line: OrderLine) -> dict[str, Any]:
-    quantity, name = line.quantity, line.name or "Order"
-    if quantity < 1 or line.amount % quantity:
-        # Klarna multiplies: a line that no unit price gives is sold as one.
-        name = f"{quantity} × {name}" if quantity > 1 else name
-        quantity = 1
-    rate = line.vat_rate if 0 <= line.vat_rate <= 10_000 and line.kind != "tender" else 0
+    # Klarna multiplies the unit price.
+    line = whole_units(line)
+    rate, kind = rate_of(line), _TYPES.get(line.kind, "physical")
+    if line.kind == "adjustment":
+        kind = _ADJUSTMENTS[line.amount < 0]
     made: dict[str, Any] = {
-        "type": _TYPES.get(line.kind, "physical"),
-        "name": name[:255],
-        "quantity": quantity,
-        "unit_price": line.amount // quantity,
+        "type": kind,
+        "name": (line.name or "Order")[:255],
+        "quantity": line.quantity,
+        "unit_price": line.amount // line.quantity,
         "total_amount": line.amount,
         "total_discount_amount": 0,
         "tax_rate": rate,
@@ -171,10 +186,3 @@ def _line(line: OrderLine) -> dict[str, Any]:
     if line.reference and line.kind != "tender":
         made["reference"] = line.reference[:255]
     return made
-
-
-def tax_of(amount: int, rate: int) -> int:
-    """The VAT within `amount`, in integers, halves away from zero. The provider allows ±1."""
-    share = abs(amount) * rate
-    tax = (2 * share + 10_000 + rate) // (2 * (10_000 + rate))
-    return tax if amount >= 0 else -tax

@@ -21,6 +21,7 @@ from backend.psp import minimums
 from backend.psp.http import Answer, mapping, number, text
 from backend.psp.protocol import (
     Capabilities,
+    Lines,
     Notification,
     NotificationRefused,
     OperationKind,
@@ -192,7 +193,9 @@ class CardGateway:
             )
         return to_payment(reference, answer.body, answer.raw)
 
-    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
+    async def capture(
+        self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
+    ) -> Result:
         """Capture `amount`; `final` releases the rest at once.
 
         REFUSED `unreachable` says that *this* call sent nothing; it says nothing of an earlier
@@ -237,7 +240,7 @@ class CardGateway:
             return Result(Outcome.UNKNOWN, reference, message="not canceled", raw=answer.raw)
         return answer.as_result(reference)
 
-    async def refund(self, reference: str, amount: Money, key: str) -> Result:
+    async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
         """Refund `amount`. A refund the provider still works on is UNKNOWN: read it again."""
         if amount.amount <= 0:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to refund")

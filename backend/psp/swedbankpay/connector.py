@@ -24,6 +24,7 @@ from backend.psp.callback_capability import OwnAddress
 from backend.psp.http import Answer
 from backend.psp.protocol import (
     Capabilities,
+    Lines,
     Notification,
     OperationKind,
     OperationQuery,
@@ -35,6 +36,7 @@ from backend.psp.protocol import (
 from backend.psp.reading import authorize_by_read, settled
 from backend.psp.swedbankpay.callback import read_callback
 from backend.psp.swedbankpay.client import Wire
+from backend.psp.swedbankpay.requests import Move, described, language
 from backend.psp.swedbankpay.responses import (
     Order,
     created_result,
@@ -61,19 +63,6 @@ _EXPAND = "?$expand=paid,financialTransactions,failed,failedAttempts"
 # A reference that is taken belongs to an order whose page nobody was given: another one is made.
 _MOST_ORDERS = 5
 _FINAL = "Final capture"
-_LANGUAGES = {
-    "da": "da-DK",
-    "de": "de-DE",
-    "en": "en-US",
-    "es": "es-ES",
-    "fi": "fi-FI",
-    "fr": "fr-FR",
-    "nb": "nb-NO",
-    "nn": "nb-NO",
-    "no": "nb-NO",
-    "pl": "pl-PL",
-    "sv": "sv-SE",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +154,17 @@ class SwedbankPay:
         return created_result(read_order(answer.body), answer.raw, request.amount)
 
     def _order(self, request: PaymentRequest, reference: str) -> dict[str, Any]:
-        """No lines: they are for invoices, and the amount is what is left after the gift card."""
-        shop = urlsplit(request.return_url)
+        shop, lines = urlsplit(request.return_url), {"vatAmount": 0}
+        if request.lines:  # cards and wallets need none
+            lines = described(request.lines, request.amount.amount, request.description)
         order: dict[str, Any] = {
             "operation": "Purchase",
             "currency": request.amount.currency,
             "amount": request.amount.amount,
-            "vatAmount": 0,
+            **lines,
             "description": request.description[:40] or "Order",
             "userAgent": "Mozilla/5.0",
-            "language": _LANGUAGES.get(request.language.lower().split("-")[0], "en-US"),
+            "language": language(request.language),
             "instrument": self._instrument,
             "urls": {
                 "hostUrls": [f"{shop.scheme}://{shop.netloc}"],
@@ -233,29 +223,30 @@ class SwedbankPay:
             )
         return to_payment(order, answer.raw)
 
-    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
+    async def capture(
+        self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
+    ) -> Result:
         """`final` releases the rest, by a cancellation of its own after the capture; DONE says that
         both happened. The capture's description tells a later read that a release is owed."""
         description = _FINAL if final else "Capture"
-        result = await self._move(OperationKind.CAPTURE, reference, amount, key, description)
+        move = Move(OperationKind.CAPTURE, amount, key, description, lines)
+        result = await self._move(reference, move)
         if result.outcome is Outcome.DONE and final:
             return await self._released(result, reference, key)
         return result
 
     async def void(self, reference: str, key: str) -> Result:
         """Release what is not captured. DONE where nothing is authorized any more."""
-        return await self._move(OperationKind.VOID, reference, None, key, "Void")
+        return await self._move(reference, Move(OperationKind.VOID, None, key, "Void"))
 
-    async def refund(self, reference: str, amount: Money, key: str) -> Result:
+    async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
         """A refund the provider still works on is UNKNOWN: read it again."""
-        return await self._move(OperationKind.REFUND, reference, amount, key, "Refund")
+        return await self._move(reference, Move(OperationKind.REFUND, amount, key, "Refund", lines))
 
-    async def _move(
-        self, kind: OperationKind, reference: str, amount: Money | None, key: str,
-        description: str,
-    ) -> Result:  # fmt: skip
+    async def _move(self, reference: str, move: Move) -> Result:
         """Once per key: what the order already shows is not sent again. Five refusals in a row
         lock a payment at the provider, so what must fail is not sent at all."""
+        kind, amount, key = move.kind, move.amount, move.key
         if self._one_phase and kind is not OperationKind.REFUND:
             return Result(Outcome.REFUSED, reference, code="not_allowed", message="one phase")
         if amount is not None and amount.amount <= 0:
@@ -275,9 +266,11 @@ class SwedbankPay:
             if amount.amount > left:
                 message = f"only {left} is left"
                 return Result(Outcome.REFUSED, reference, code="amount", message=message)
-        transaction: dict[str, Any] = {"description": description, "payeeReference": ours}
+        transaction: dict[str, Any] = {"description": move.description, "payeeReference": ours}
         if amount is not None:
-            transaction |= {"amount": amount.amount, "vatAmount": 0}
+            # Lines that were told with the order are told with what is taken of it, too.
+            lines = described(move.lines, amount.amount, move.description)
+            transaction |= {"amount": amount.amount, **lines}
         answer = await self._perform(order, verb.rel, {"transaction": transaction})
         if answer.outcome is Outcome.REFUSED and answer.code == "conflict":
             # The same key at the same moment, or a call that we believed lost.

@@ -23,6 +23,7 @@ from backend.psp.callback_capability import OwnAddress
 from backend.psp.http import Answer, is_local, mapping, text
 from backend.psp.protocol import (
     Capabilities,
+    Lines,
     Notification,
     NotificationRefused,
     OperationKind,
@@ -199,13 +200,15 @@ class Swish:
             return Answer(Outcome.REFUSED, code="invalid", message="no such reference")
         return await self._wire.get(f"{_PAYMENTS}/{reference}")
 
-    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
+    async def capture(
+        self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
+    ) -> Result:
         return Result(Outcome.REFUSED, reference, code="not_allowed", message="one phase")
 
     async def void(self, reference: str, key: str) -> Result:
         return Result(Outcome.REFUSED, reference, code="not_allowed", message="one phase")
 
-    async def refund(self, reference: str, amount: Money, key: str) -> Result:
+    async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
         """DONE once Swish has paid it back; UNKNOWN while it works on it: read it again."""
         if amount.amount <= 0:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to refund")

@@ -21,6 +21,7 @@ from backend.psp import minimums
 from backend.psp.http import Answer, is_local, mapping, text
 from backend.psp.protocol import (
     Capabilities,
+    Lines,
     Notification,
     NotificationRefused,
     OperationKind,
@@ -181,11 +182,13 @@ class Vipps:
         raw = {"payment": answer.raw, "log": log.raw}
         return Reading(reference, answer.body, [r for r in rows if isinstance(r, dict)], raw)
 
-    async def capture(self, reference: str, amount: Money, key: str, *, final: bool) -> Result:
+    async def capture(
+        self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
+    ) -> Result:
         """Capture `amount`; `final` releases the rest right after, and DONE says both happened."""
         return await self._move(OperationKind.CAPTURE, reference, amount, key, final=final)
 
-    async def refund(self, reference: str, amount: Money, key: str) -> Result:
+    async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
         return await self._move(OperationKind.REFUND, reference, amount, key, final=False)
 
     async def _move(

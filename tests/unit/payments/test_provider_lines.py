@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.payments.provider_lines import order_lines, payers_country
+from backend.payments.provider_lines import operation_lines, order_lines, payers_country
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OrderLine
 
@@ -15,8 +15,10 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def lines_of(
-    items: list[dict[str, Any]], amount: int, card: int = 0, language: str = "nb"
-) -> tuple[OrderLine, ...]:
+    items: list[dict[str, Any]], amount: int, card: int = 0, language: str = "nb",
+    said: list[dict[str, Any]] | None = None,
+) -> tuple[OrderLine, ...]:  # fmt: skip
+    """Of the order, or of a capture of it with these items."""
     transaction = Transaction(
         id="t", account_id="a", profile_id="p", session_id="s", status="INITIATED",
         currency="NOK", amount=amount, payment_product_type="klarna.klarna",
@@ -25,10 +27,11 @@ def lines_of(
     )  # fmt: skip
     operation = Operation(
         id="o", transaction_id="t", kind="authorize", key="o", state="pending", card_amount=card,
-        psp_amount=amount - card, request={}, due_at=_NOW, created_by="checkout",
+        psp_amount=amount - card, request={"items": said}, due_at=_NOW, created_by="checkout",
         created_at=_NOW, updated_at=_NOW,
     )  # fmt: skip
-    return order_lines(transaction, operation)
+    of = order_lines if said is None else operation_lines
+    return of(transaction, operation)
 
 
 def test_each_kind_of_line_and_the_gift_card_last() -> None:
@@ -57,9 +60,65 @@ def test_the_gift_card_in_english() -> None:
     assert [(line.name, line.amount) for line in lines] == [("Scarf", 500), ("Gift card", -100)]
 
 
-@pytest.mark.parametrize("items", [[], [{"line_id": "1", "amount": 499}]])
-def test_none_where_they_do_not_sum(items: list[dict[str, Any]]) -> None:
-    assert lines_of(items, 500, card=100) == ()
+def test_an_order_without_lines_has_none() -> None:
+    assert lines_of([], 500, card=100) == ()
+
+
+@pytest.mark.parametrize(
+    ("amount", "adjusted", "tax"), [(499, 1, 2500), (520, -20, 2500), (0, 500, 0), (None, 500, 0)]
+)
+def test_what_does_not_sum_is_one_line_more(amount: int | None, adjusted: int, tax: int) -> None:
+    item = {"line_id": "1", "description": "Skjerf", "amount": amount, "vat": 25}
+    assert lines_of([item], 500, card=100) == (
+        OrderLine("Skjerf", amount or 0, 1, 2500, "goods", "1"),
+        OrderLine("Justering", adjusted, 1, tax, "adjustment"),
+        OrderLine("Gavekort", -100, kind="tender"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "rate"),
+    [
+        ({"vat": 25}, 2500),
+        ({"vat": "15"}, 1500),
+        ({"vat_amount": 2000}, 2500),
+        ({"vat": 12, "vat_amount": 2000}, 1200),
+        ({"vat": 250, "vat_amount": 1304}, 1500),
+        ({"vat": -1}, 0),
+        ({"vat": "none"}, 0),
+        ({"vat_amount": -2000}, 0),
+        ({"vat_amount": 10000}, 0),
+        ({}, 0),
+    ],
+)
+def test_the_rate_is_said_or_follows_from_the_vat(said: dict[str, Any], rate: int) -> None:
+    (line,) = lines_of([{"line_id": "1", "amount": 10000} | said], 10000)
+    assert line.vat_rate == rate
+
+
+def test_the_lines_of_a_capture() -> None:
+    """What the shop says of each, else what the order has; a part of a line is no count of it."""
+    order = [
+        {"id": "10", "line_id": "1", "description": "Skjerf", "quantity": 2, "amount": 40000,
+         "vat": 25},
+        {"id": "ship", "line_id": "2", "description": "Frakt", "quantity": 1, "amount": 9900,
+         "vat": 25, "type": "shipping"},
+    ]  # fmt: skip
+    said = [
+        {"line_id": "1", "amount": 20000},
+        {"line_id": "other", "id": "ship", "amount": 9900},
+        {"line_id": "fee", "description": "Gebyr", "amount": 100, "vat": 0},
+        {"line_id": "nothing"},
+    ]
+    lines = lines_of(order, 30003, card=10000, said=said)
+    assert lines == (
+        OrderLine("Skjerf", 20000, 1, 2500, "goods", "10"),
+        OrderLine("Frakt", 9900, 1, 2500, "shipping", "ship"),
+        OrderLine("Gebyr", 100, 1, 0, "goods", "fee"),
+        OrderLine("Justering", 3, 1, 2490, "adjustment"),
+        OrderLine("Gavekort", -10000, kind="tender"),
+    )
+    assert lines_of(order, 49900, said=[]) == ()
 
 
 @pytest.mark.parametrize(
