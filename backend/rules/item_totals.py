@@ -1,15 +1,10 @@
 """What is left of an order's lines: `items` on captures and refunds.
 
-<<<<<<< 389949ee36bb78c5dd3f5b377c5b1ed4941fc4f5
+A line that is taken beyond what is left, or that nobody knows, is an advice and no error: what
+binds is the amount. The strict reading refuses for the first advice.
+
 Source: `docs/reference/dintero-api.md#transaction-endpoints`, `#transaction-object`. Amounts are
 minor units; a line's may be below zero (a discount), and then what is taken of it is too.
-=======
-A line that is taken beyond what is left, or that nobody knows, is an advice and no error: what
-binds is the amount. The `check_…` functions are the strict reading of the same rules.
-
-Source: `reference/dintero-api.md#51-endpoints-under-v1`, `#52-object`. Amounts are minor units; a
-line's may be below zero (a discount), and then what is taken of it is too.
->>>>>>> 5b941adb3a2b8476785c57d115c83d2a8fbd4a86
 """
 
 from __future__ import annotations
@@ -21,15 +16,6 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from backend.rules.items import Advice
 
 _HUNDRED = Decimal(100)
-
-
-class ItemRefused(ValueError):
-    """An item that cannot be captured or refunded. `field` is its dotted path."""
-
-    def __init__(self, field: str, description: str) -> None:
-        super().__init__(description)
-        self.field = field
-        self.description = description
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,34 +111,6 @@ def update_advice(captured: ItemTotals, items: Sequence[ItemAmount], amount: int
     return [*found, *_sum_advice(items, amount)]
 
 
-def check_capture_items(
-    lines: Mapping[str, int], captured: ItemTotals, items: Sequence[ItemAmount], amount: int
-) -> None:
-    """ItemRefused for the first thing that `capture_advice` says."""
-    refuse_first(capture_advice(lines, captured, items, amount))
-
-
-def check_refund_items(
-    lines: Mapping[str, int],
-    captured: ItemTotals,
-    refunded: ItemTotals,
-    items: Sequence[ItemAmount],
-    amount: int,
-) -> None:
-    """ItemRefused for the first thing that `refund_advice` says."""
-    refuse_first(refund_advice(lines, captured, refunded, items, amount))
-
-
-def check_update_items(captured: ItemTotals, items: Sequence[ItemAmount], amount: int) -> None:
-    """ItemRefused for the first thing that `update_advice` says."""
-    refuse_first(update_advice(captured, items, amount))
-
-
-def refuse_first(advice: Sequence[Advice]) -> None:
-    if advice:
-        raise ItemRefused(advice[0].field, advice[0].message)
-
-
 def _beyond(left: Mapping[str, int], items: Sequence[ItemAmount], verb: str) -> list[Advice]:
     found: list[Advice] = []
     asked: dict[str, int] = {}
@@ -177,12 +135,6 @@ def _sum_advice(items: Sequence[ItemAmount], amount: int) -> list[Advice]:
         return []
     text = f"the items sum to {total}, the amount is {amount}"
     return [Advice("items_sum", "items", text)]
-
-
-def vat_of(rates: Mapping[str, object], items: Iterable[ItemAmount]) -> int | None:
-    """The VAT within `items` by the lines' rates (percent, 25 is 25 %); None where one is not
-    known."""
-    return vat_within((item.amount, rates.get(item.line_id or "")) for item in items)
 
 
 def vat_within(parts: Iterable[tuple[int, object]]) -> int | None:

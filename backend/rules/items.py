@@ -3,7 +3,7 @@
 Items describe an amount, and never bind it. So nothing in them is an error: what cannot be read is
 left out, and an advice says so. Amounts are minor units.
 
-Source: `reference/dintero-api.md#51-endpoints-under-v1`.
+Source: `docs/reference/dintero-api.md#transaction-endpoints`.
 """
 
 from __future__ import annotations

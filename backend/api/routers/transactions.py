@@ -260,7 +260,8 @@ async def void(
 
 @router.post("/transactions/{transaction_id}/authorization")
 async def authorization(
-    transaction_id: str, body: AuthorizationRequest, ctx: Context, caller: Caller, origin: RequestContext,
+    transaction_id: str, body: AuthorizationRequest, ctx: Context, caller: Caller,
+    origin: RequestContext,
     toggles: Toggles = "",
 ) -> JSONResponse:  # fmt: skip
     """Change what is authorized, or extend it: Klarna only, 400 for all other payments; 409 where

@@ -1,6 +1,6 @@
 """What Swedbank Pay is told: an order's language and lines, and a write after it. Pure.
 
-Source: `reference/psp/swedbankpay.md` sections 3, 5.
+Source: `docs/reference/psp/swedbankpay.md#creating-an-order`, `#operations-after-the-payment`.
 """
 
 from __future__ import annotations
