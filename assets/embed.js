@@ -23,6 +23,10 @@
 
   const LATE = 30_000; // for an answer of the host's
   const AGAIN = [400, 800, 1600, 3200, 6400]; // until a message is acknowledged
+  const FREE = 12; // requests of the host's in a row, before they are answered more slowly
+  const SLOWEST = 30_000; // between two answers then
+  const CALM = 20_000; // without any request: the host begins anew
+  const LEFT = 10_000; // for the lock of a host's page that is gone
   const ASIDE = 500; // for the host to take the window elsewhere, before we do
   const CLOSED = ["paid", "on_hold", "cancelled", "expired"];
 
@@ -115,6 +119,36 @@
     form.elements.message.value = JSON.stringify({ kind, ...fields });
     form.requestSubmit();
   };
+
+  // --- A host that answers every message ------------------------------------------------------------
+  // What it locks and changes would be followed by the next message, and that by the next lock: the
+  // payer would never find the page unlocked. So what has gone on without the payer for some turns
+  // is answered later and later, until the payer does something again.
+  let turns = 0;
+  let lastTurn = 0;
+  const later = new Map();
+  const inTurn = (kind) => {
+    const now = Date.now();
+    const pause = () => (turns > FREE ? Math.min(1000 * 2 ** (turns - FREE - 1), SLOWEST) : 0);
+    if (now - lastTurn > Math.max(CALM, 2 * pause())) turns = 0;
+    lastTurn = now;
+    turns += 1;
+    if (later.has(kind)) return; // it is answered with that one
+    if (!pause()) {
+      ask(kind);
+      return;
+    }
+    const answer = () => {
+      later.delete(kind);
+      lastTurn = Date.now();
+      ask(kind);
+    };
+    later.set(kind, setTimeout(answer, pause()));
+    if (kind === "refresh") ask("look"); // what is true is shown at once
+  };
+  for (const kind of ["pointerdown", "keydown", "input"]) {
+    addEventListener(kind, ({ isTrusted }) => (turns = isTrusted ? 0 : turns), true);
+  }
 
   // --- Height: of the content, also when it shrinks ------------------------------------------------
   let height = -1;
@@ -253,10 +287,25 @@
     tell(message, { about: "button", never });
   };
 
+  // A page that was loaded anew in the middle of a change of the host's: whoever has taken the lock
+  // is gone, and only the shop's server may take it off yet.
+  let leftLock = 0;
+  const freeLater = () => {
+    clearTimeout(leftLock);
+    leftLock = setTimeout(() => $("embed")?.dataset.locked === "true" && ask("unlock"), LEFT);
+  };
+
   // --- What the host says --------------------------------------------------------------------------
   const heard = {
-    LockSession: () => ask(framed ? "lock" : "look"),
-    RefreshSession: () => ask(framed ? "refresh" : "look"),
+    LockSession: () => {
+      clearTimeout(leftLock);
+      if (framed) inTurn("lock");
+      else ask("look");
+    },
+    RefreshSession: () => {
+      if (framed) inTurn("refresh");
+      else ask("look");
+    },
     SetActivePaymentProductType: (data) => setActive(text(data.payment_product_type, 80)),
     SetLanguage: ({ language }) => {
       const tag = text(language, 40);
@@ -302,6 +351,7 @@
     // A pop-out says how it ended; what else there is to say, the frame does.
     if (framed || isFinal) tell(message);
     if (message.type === "SessionLoaded") {
+      if (framed) freeLater();
       tellLanguage();
       tellActive();
       drawButton();
@@ -337,7 +387,7 @@
       if (fresh) read(fresh);
     }
     const seen = `${now} ${line.dataset.version}`;
-    if (known && origin && seen !== known) ask("changed");
+    if (known && origin && seen !== known) inTurn("changed");
     known = seen;
     if (stage !== "loading" && stage !== now) tell({ type: "ScrollToTop" });
     stage = now;

@@ -5,6 +5,7 @@ What waits for a provider runs in the background: the page stays alive, and no l
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from backend.errors import (
 from backend.payments import attempts
 from backend.payments.pay import PayResult, pay
 from backend.payments.push import phone_to_push_to
+from checkout_ui import following
 from checkout_ui.parts import button, icon, problem, step, words
 from checkout_ui.seen import TO_PAY, Seen
 from checkout_ui.shown import Consent, PayLabel, Sums
@@ -76,10 +78,11 @@ class PaymentState(Checkout):
                 if not await self._consents_given(form_data):
                     self._end()
                     return
-            option = form.payment_product_type or None
-            result = await pay(
+            option, session_id = form.payment_product_type or None, self._session_id()
+            press = functools.partial(
+                pay,
                 context.current(),
-                self._session_id(),
+                session_id,
                 option,
                 form.seen,
                 language,
@@ -88,6 +91,7 @@ class PaymentState(Checkout):
                 accepted=_ticked(form_data),
                 push_to=await self._push_to(option, form_data),
             )
+            result = await following.when_unlocked(session_id, press)
         except PhoneInvalid:
             async with self:
                 self._end()
