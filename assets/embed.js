@@ -133,18 +133,16 @@
     if (now - lastTurn > Math.max(CALM, 2 * pause())) turns = 0;
     lastTurn = now;
     turns += 1;
-    if (later.has(kind)) return; // it is answered with that one
-    if (!pause()) {
-      ask(kind);
-      return;
-    }
     const answer = () => {
+      clearTimeout(later.get(kind));
       later.delete(kind);
       lastTurn = Date.now();
       ask(kind);
     };
-    later.set(kind, setTimeout(answer, pause()));
-    if (kind === "refresh") ask("look"); // what is true is shown at once
+    if (!pause()) answer();
+    else if (!later.has(kind)) later.set(kind, setTimeout(answer, pause()));
+    else return; // it is answered with that one
+    if (pause() && kind === "refresh") ask("look"); // what is true is shown at once
   };
   for (const kind of ["pointerdown", "keydown", "input"]) {
     addEventListener(kind, ({ isTrusted }) => (turns = isTrusted ? 0 : turns), true);

@@ -6,6 +6,7 @@ parent's origin is decided here, once a page: where it may not embed us, nothing
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from typing import Any
@@ -137,10 +138,8 @@ class EmbedState(Checkout):
     async def _free(self) -> None:
         """Take off the lock that was left by a page of the host's which is gone."""
         lock_id, self._host_lock = self._host_lock, ""
-        try:
+        with contextlib.suppress(SessionNotFound):
             await release(context.current(), self._session_id(), lock_id)
-        except SessionNotFound:
-            pass
         await self._refresh()
 
     def _tell_host(self, message: messages.Message) -> None:
@@ -189,14 +188,13 @@ class EmbedState(Checkout):
         self._lock_id = ""
         try:
             view = await self._refresh()
-            if view is None or view.locked:
-                # Somebody else's lock is not ours to take off.
+            if view is None:
                 self._end()
-                if view is not None:
-                    self._tell("notice.was_locked")
                 return
-            self._lock_id = await lock(now, session_id)
-            await self._refresh()
+            if not view.locked:
+                self._lock_id = await lock(now, session_id)
+                await self._refresh()
+            # Else the host changes it already: its own lock is not ours to take off.
         except NotLockable:
             # Nothing of it changes while the host is asked.
             pass

@@ -9,7 +9,7 @@ import reflex as rx
 from pydantic import ValidationError
 
 from backend import context
-from backend.errors import DetailsInvalid, FieldError, ShippingUnavailable
+from backend.errors import DetailsInvalid, FieldError, SessionLocked, ShippingUnavailable
 from backend.sessions import payer
 from backend.sessions.express_callbacks import Asked
 from checkout_ui import following, texts
@@ -85,6 +85,9 @@ class DetailsState(Checkout):
             await self._refresh()
             self._set(errors={_UNAVAILABLE: self._text(f"error.shipping.{error.reason}")})
             self._move_focus(_PROBLEM)
+        elif isinstance(error, SessionLocked):
+            await self._refresh()
+            self._tell("notice.was_locked")
         else:
             await self._fail(error)
 
