@@ -23,9 +23,8 @@
 
   const LATE = 30_000; // for an answer of the host's
   const AGAIN = [400, 800, 1600, 3200, 6400]; // until a message is acknowledged
-  const FREE = 12; // requests of the host's in a row, before they are answered more slowly
-  const SLOWEST = 30_000; // between two answers then
-  const CALM = 20_000; // without any request: the host begins anew
+  const FREE = 24; // turns of the host's that go at once
+  const TURN = 4_000; // for each one after those
   const LEFT = 10_000; // for the lock of a host's page that is gone
   const ASIDE = 500; // for the host to take the window elsewhere, before we do
   const CLOSED = ["paid", "on_hold", "cancelled", "expired"];
@@ -121,32 +120,26 @@
   };
 
   // --- A host that answers every message ------------------------------------------------------------
-  // What it locks and changes would be followed by the next message, and that by the next lock: the
-  // payer would never find the page unlocked. So what has gone on without the payer for some turns
-  // is answered later and later, until the payer does something again.
-  let turns = 0;
-  let lastTurn = 0;
+  // Its lock and its change may lead to the next message, and that to the next lock: the payer would
+  // never find the page unlocked. Some turns go at once, as many as any shop needs; then one at a
+  // time, so that the page stands still in between.
+  let turns = FREE;
+  let counted = Date.now();
   const later = new Map();
   const inTurn = (kind) => {
     const now = Date.now();
-    const pause = () => (turns > FREE ? Math.min(1000 * 2 ** (turns - FREE - 1), SLOWEST) : 0);
-    if (now - lastTurn > Math.max(CALM, 2 * pause())) turns = 0;
-    lastTurn = now;
-    turns += 1;
-    const answer = () => {
-      clearTimeout(later.get(kind));
-      later.delete(kind);
-      lastTurn = Date.now();
+    turns = Math.min(FREE, turns + (now - counted) / TURN);
+    counted = now;
+    if (later.has(kind)) return; // it is answered with that one
+    turns -= 1;
+    if (turns >= 0) {
       ask(kind);
-    };
-    if (!pause()) answer();
-    else if (!later.has(kind)) later.set(kind, setTimeout(answer, pause()));
-    else return; // it is answered with that one
-    if (pause() && kind === "refresh") ask("look"); // what is true is shown at once
+      return;
+    }
+    const answer = () => later.delete(kind) && ask(kind);
+    later.set(kind, setTimeout(answer, -turns * TURN));
+    if (kind === "refresh") ask("look"); // what is true is shown at once
   };
-  for (const kind of ["pointerdown", "keydown", "input"]) {
-    addEventListener(kind, ({ isTrusted }) => (turns = isTrusted ? 0 : turns), true);
-  }
 
   // --- Height: of the content, also when it shrinks ------------------------------------------------
   let height = -1;
@@ -324,12 +317,17 @@
     },
   };
   addEventListener("message", (event) => {
-    if (event.source !== host || !origin || event.origin !== origin) return;
-    const data = event.data;
+    if (event.source !== host) return;
+    // A host may speak before the server has said whether it is heard.
+    if (!origin && !out && early.length < 20) early.push(event);
+    if (origin && event.origin === origin) hear(event.data);
+  });
+  const early = [];
+  const hear = (data) => {
     if (!data || typeof data !== "object") return;
     if (typeof data.ack === "string") acknowledge(data.ack);
     else if (data.sid === sid && Object.hasOwn(heard, data.type) && !over) heard[data.type](data);
-  });
+  };
 
   // --- What the server says ------------------------------------------------------------------------
   const had = new Set();
@@ -363,6 +361,7 @@
     if (first && !framed) send({ type: "AppLoaded" });
     if (first) measure(true);
     told.messages.forEach(deliver);
+    for (const event of early.splice(0)) if (event.origin === origin) hear(event.data);
   };
 
   // --- What the page shows -------------------------------------------------------------------------

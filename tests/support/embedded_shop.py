@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -199,8 +199,24 @@ class Checkout:
         frame = self.frame
         frame.locator("#gift_card_number").fill(card["number"])
         frame.locator("#gift_card_pin").fill(card["pin"])
-        frame.locator("#card-add").click()
-        expect(frame.locator("#card-in-use")).to_be_visible(timeout=15000)
+        self.press("#card-add", lambda: frame.locator("#card-in-use").is_visible())
+
+    def press(self, selector: str, is_done: Callable[[], bool]) -> None:
+        """As a payer does it: when the button can be pressed, and again where that was too late."""
+        button = self.frame.locator(selector)
+        for _ in range(10):
+            expect(button).to_have_attribute("aria-disabled", "false", timeout=20000)
+            button.click()
+            for _ in range(60):
+                if is_done():
+                    return
+                self.page.wait_for_timeout(50)
+        raise AssertionError(f"{selector} could not be pressed")
+
+    def press_pay(self) -> None:
+        """Until the shop has the order."""
+        orders = len(self.shop.orders)
+        self.press("#pay-button", lambda: len(self.shop.orders) > orders)
 
     def fields(self) -> dict[str, str]:
         """The shop's own form."""
