@@ -32,8 +32,7 @@ async def lock(ctx: Backend, session_id: str, unmodified_since: str | None = Non
             session.pay_lock_id = session.pay_lock_id or new_uuid()
             session.pay_locked_at = now
             if started:
-                # The lock is no change of what was agreed: open pages follow it by itself.
-                await events.record(db, session, "PAY_LOCK_START", now, visible=False)
+                await events.record(db, session, "PAY_LOCK_START", now)
             return session.pay_lock_id
     except (PaymentInProgress, SessionClosed) as error:
         raise PreconditionFailed(error.message) from error
@@ -43,6 +42,8 @@ async def unlock(db: AsyncSession, session: CheckoutSession, now: datetime) -> N
     """Take the lock off, where there is one; the session's row is locked by the caller."""
     if session.pay_lock_id is not None:
         session.pay_lock_id = session.pay_locked_at = None
+        # Open pages follow the lock itself. An update that changes nothing but takes it off is no
+        # new version of the session.
         await events.record(db, session, "PAY_LOCK_END", now, visible=False)
 
 
