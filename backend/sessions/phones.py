@@ -42,7 +42,7 @@ def home_country(
     address says it: the preferred country of the configuration, the only one that it allows, the
     merchant's, else the currency's."""
     rules = configuration.get("countries") or {}
-    allowed = rules.get("allow_countries") or ()
+    allowed = list(rules.get("allow_countries") or ())
     only = allowed[0] if len(allowed) == 1 else None
     for country in (rules.get("preferred_country"), only, merchant.get("country")):
         if isinstance(country, str) and country.upper() in phonenumbers.SUPPORTED_REGIONS:
