@@ -169,6 +169,9 @@ async def set_shipping_option(
             # Among those that are offered now: the shop may have changed them since they were read.
             options = (session.body.get("express") or {}).get("shipping_options") or []
             key = shipping.find_key(options, wanted)
+            stands = session.body["order"].get("shipping_option") or {}
+            if key is None and shipping.same(stands, wanted):
+                return  # what the shop has chosen
         if key is None:
             raise InvalidRequest("there is no such shipping option")
         if key != session.chosen_shipping:

@@ -12,10 +12,18 @@ from backend.accounts.profiles import save_profile
 from backend.errors import DetailsInvalid
 from backend.payments.pay import pay
 from backend.sessions import payer
+from backend.sessions.shop_address import with_address
 from backend.sessions.view import CheckoutView
 from checkout_ui.shown import address_forms
 from checkout_ui.steps.details_form import read_form
-from tests.support.checkout import WITHOUT_GIFT_CARDS, Merchant, profile, session_body
+from tests.support.callback_server import CallbackServer
+from tests.support.checkout import (
+    DETAILS,
+    WITHOUT_GIFT_CARDS,
+    Merchant,
+    profile,
+    session_body,
+)
 from tests.support.express_matrix import ADDRESS, CELLS, EMAIL, FAST, HOME, OWN, PHONE, SHOP, Cell
 
 
@@ -246,6 +254,20 @@ async def test_what_the_shop_has_chosen_stays_in_an_update(merchant: Merchant) -
     assert [o.selected for o in (await merchant.view(session_id)).shipping_options] == [True, False]
 
 
+async def test_an_app_names_the_option_that_the_shop_has_chosen(merchant: Merchant) -> None:
+    cell = Cell("absent", "three", "not in the list", "not given", "b2c")
+    session_id = await merchant.session(**cell.request())
+    path = f"/v1/view/{session_id}/session/order/shipping_option"
+    answer = await merchant.api.put(path, json=OWN)
+    assert answer.status_code == 200, answer.text
+    order = answer.json()["order"]
+    assert (order["shipping_option"], order["amount"]) == (OWN, 44900)
+    assert (await merchant.api.put(path, json={**OWN, "id": "none"})).status_code == 400
+    # The shop offers others besides, and an app may still take one of them.
+    order = (await merchant.api.put(path, json=HOME)).json()["order"]
+    assert (order["shipping_option"], order["amount"]) == (HOME, 49900)
+
+
 # --- the billing address --------------------------------------------------------------------------
 
 CONTACT = {"email": "kari@example.com", "phone_number": "+4799887766"}
@@ -269,6 +291,40 @@ async def test_the_billing_address_is_the_shipping_address(merchant: Merchant) -
     assert (await merchant.api.put(path, json=moved)).status_code == 200
     shown = await merchant.get(f"/v1/sessions/{session_id}")
     assert shown["order"]["billing_address"] == shown["order"]["shipping_address"] == moved
+
+
+async def test_the_shop_is_asked_with_both_addresses(merchant: Merchant) -> None:
+    """By callback, and by the message to the page that embeds ours."""
+    with CallbackServer().running() as shop:
+        shop.answers({"shipping_options": [HOME]})
+        express = {"shipping_options": [], "shipping_address_callback_url": shop.url}
+        session_id = await merchant.session(express=express)
+        shown = await with_address(merchant.ctx, session_id, DETAILS)
+        await payer.set_details(merchant.ctx, session_id, DETAILS)
+        told = (shown["order"], shop.asked[0]["order"])
+    for order in told:
+        assert order["billing_address"] == order["shipping_address"]
+        contact = {name: order["billing_address"][name] for name in CONTACT}
+        assert contact == CONTACT
+        assert order["billing_address"]["postal_code"] == "0155"
+
+
+async def test_an_answer_that_changes_nothing_changes_no_version(merchant: Merchant) -> None:
+    """An update without options has the shop asked again for what it can send."""
+    with CallbackServer().running() as shop:
+        shop.answers({"shipping_options": [HOME, SHOP]})
+        express = {"shipping_options": [], "shipping_address_callback_url": shop.url}
+        session_id = await merchant.session(express=express)
+        await payer.set_details(merchant.ctx, session_id, DETAILS)
+        await lock(merchant, session_id)
+        version = (await merchant.view(session_id)).version
+        await put(merchant, session_id, {"order": {"amount": 40000}})
+        assert len(shop.asked) == 2
+        assert (await merchant.view(session_id)).version == version
+        shop.answers({"shipping_options": [{**HOME, "amount": 8900}, SHOP]})
+        await lock(merchant, session_id)
+        await put(merchant, session_id, {"order": {}})
+    assert (await merchant.view(session_id)).order_amount == 48900
 
 
 async def test_another_billing_address_has_contact_details_too(merchant: Merchant) -> None:

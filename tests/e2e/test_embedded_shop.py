@@ -188,6 +188,23 @@ def test_a_lock_that_is_left_behind_ends(
     assert names(merchant, session)[-1] == "PAY_LOCK_END"
 
 
+def test_what_is_saved_during_a_lock_is_saved_after_it(
+    new_checkout: NewCheckout, session: dict[str, str], merchant: Merchant, plugin: EmbeddedShop
+) -> None:
+    """The page does not know of the lock yet."""
+    page = new_checkout(session)
+    page.open("nothing")
+    page.fill_details()
+    merchant.lock(session)
+    page.frame.locator("#details-save").click()
+    expect(page.frame.locator("#details-save")).to_have_attribute("aria-busy", "true")
+    assert "SET_SHIPPING_ADDRESS" not in names(merchant, session)
+    answer = merchant.http.put(f"/v1/sessions/{session['id']}", json=plugin.update)
+    assert answer.status_code == 200, answer.text
+    expect(page.frame.locator("#details-edit")).to_be_visible(timeout=20000)
+    assert names(merchant, session)[-2:] == ["PAY_LOCK_END", "SET_SHIPPING_ADDRESS"]
+
+
 def test_another_language_in_the_middle(
     new_checkout: NewCheckout, session: dict[str, str], merchant: Merchant, plugin: EmbeddedShop
 ) -> None:
