@@ -136,7 +136,10 @@
       ask(kind);
       return;
     }
-    const answer = () => later.delete(kind) && ask(kind);
+    const answer = () => {
+      later.delete(kind);
+      ask(kind);
+    };
     later.set(kind, setTimeout(answer, -turns * TURN));
     if (kind === "refresh") ask("look"); // what is true is shown at once
   };
@@ -384,7 +387,11 @@
       if (fresh) read(fresh);
     }
     const seen = `${now} ${line.dataset.version}`;
-    if (known && origin && seen !== known) inTurn("changed");
+    if (known && origin && seen !== known) {
+      // How it ended waits for nothing.
+      if (CLOSED.includes(now)) ask("changed");
+      else inTurn("changed");
+    }
     known = seen;
     if (stage !== "loading" && stage !== now) tell({ type: "ScrollToTop" });
     stage = now;
