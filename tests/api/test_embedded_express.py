@@ -343,3 +343,28 @@ async def test_a_session_that_is_not_express_shows_what_the_shop_sent(merchant: 
     shown = (await merchant.get(f"/v1/sessions/{session_id}"))["order"]
     assert "billing_address" not in shown
     assert shown["shipping_address"] == ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("types", "default", "allowed", "expected"),
+    [
+        (["b2c"], None, ["b2c"], True),
+        (["b2b"], None, ["b2c"], False),
+        (["b2b"], None, ["b2b"], True),
+        (["b2c", "b2b"], None, ["b2b"], False),
+        (["b2c", "b2b"], "b2b", ["b2b"], True),
+        (["b2c"], "b2b", ["b2c"], True),
+        (None, None, ["b2c", "b2b"], True),
+        (None, None, [], False),
+    ],
+)
+async def test_who_may_give_another_billing_address(
+    merchant: Merchant, types: list[str] | None, default: str | None, allowed: list[str],
+    expected: bool,
+) -> None:  # fmt: skip
+    configuration = session_body()["configuration"] | {
+        "allow_different_billing_shipping_address": allowed, "default_customer_type": default,
+    }  # fmt: skip
+    express = {"customer_types": types} if types else {}
+    session_id = await merchant.session(configuration=configuration, express=express)
+    assert (await merchant.view(session_id)).billing_allowed is expected
