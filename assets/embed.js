@@ -23,6 +23,9 @@
 
   const LATE = 30_000; // for an answer of the host's
   const AGAIN = [400, 800, 1600, 3200, 6400]; // until a message is acknowledged
+  const FREE = 24; // turns of the host's that go at once
+  const TURN = 4_000; // for each one after those
+  const LEFT = 10_000; // for the lock of a host's page that is gone
   const ASIDE = 500; // for the host to take the window elsewhere, before we do
   const CLOSED = ["paid", "on_hold", "cancelled", "expired"];
 
@@ -114,6 +117,31 @@
     if (!form) return;
     form.elements.message.value = JSON.stringify({ kind, ...fields });
     form.requestSubmit();
+  };
+
+  // --- A host that answers every message ------------------------------------------------------------
+  // Its lock and its change may lead to the next message, and that to the next lock: the payer would
+  // never find the page unlocked. Some turns go at once, as many as any shop needs; then one at a
+  // time, so that the page stands still in between.
+  let turns = FREE;
+  let counted = Date.now();
+  const later = new Map();
+  const inTurn = (kind) => {
+    const now = Date.now();
+    turns = Math.min(FREE, turns + (now - counted) / TURN);
+    counted = now;
+    if (later.has(kind)) return; // it is answered with that one
+    turns -= 1;
+    if (turns >= 0) {
+      ask(kind);
+      return;
+    }
+    const answer = () => {
+      later.delete(kind);
+      ask(kind);
+    };
+    later.set(kind, setTimeout(answer, -turns * TURN));
+    if (kind === "refresh") ask("look"); // what is true is shown at once
   };
 
   // --- Height: of the content, also when it shrinks ------------------------------------------------
@@ -253,10 +281,25 @@
     tell(message, { about: "button", never });
   };
 
+  // A page that was loaded anew in the middle of a change of the host's: whoever has taken the lock
+  // is gone, and only the shop's server may take it off yet.
+  let leftLock = 0;
+  const freeLater = () => {
+    clearTimeout(leftLock);
+    leftLock = setTimeout(() => $("embed")?.dataset.locked === "true" && ask("unlock"), LEFT);
+  };
+
   // --- What the host says --------------------------------------------------------------------------
   const heard = {
-    LockSession: () => ask(framed ? "lock" : "look"),
-    RefreshSession: () => ask(framed ? "refresh" : "look"),
+    LockSession: () => {
+      clearTimeout(leftLock);
+      if (framed) inTurn("lock");
+      else ask("look");
+    },
+    RefreshSession: () => {
+      if (framed) inTurn("refresh");
+      else ask("look");
+    },
     SetActivePaymentProductType: (data) => setActive(text(data.payment_product_type, 80)),
     SetLanguage: ({ language }) => {
       const tag = text(language, 40);
@@ -277,12 +320,17 @@
     },
   };
   addEventListener("message", (event) => {
-    if (event.source !== host || !origin || event.origin !== origin) return;
-    const data = event.data;
+    if (event.source !== host) return;
+    // A host may speak before the server has said whether it is heard.
+    if (!origin && !out && early.length < 20) early.push(event);
+    if (origin && event.origin === origin) hear(event.data);
+  });
+  const early = [];
+  const hear = (data) => {
     if (!data || typeof data !== "object") return;
     if (typeof data.ack === "string") acknowledge(data.ack);
     else if (data.sid === sid && Object.hasOwn(heard, data.type) && !over) heard[data.type](data);
-  });
+  };
 
   // --- What the server says ------------------------------------------------------------------------
   const had = new Set();
@@ -302,6 +350,7 @@
     // A pop-out says how it ended; what else there is to say, the frame does.
     if (framed || isFinal) tell(message);
     if (message.type === "SessionLoaded") {
+      if (framed) freeLater();
       tellLanguage();
       tellActive();
       drawButton();
@@ -315,6 +364,7 @@
     if (first && !framed) send({ type: "AppLoaded" });
     if (first) measure(true);
     told.messages.forEach(deliver);
+    for (const event of early.splice(0)) if (event.origin === origin) hear(event.data);
   };
 
   // --- What the page shows -------------------------------------------------------------------------
@@ -337,7 +387,11 @@
       if (fresh) read(fresh);
     }
     const seen = `${now} ${line.dataset.version}`;
-    if (known && origin && seen !== known) ask("changed");
+    if (known && origin && seen !== known) {
+      // How it ended waits for nothing.
+      if (CLOSED.includes(now)) ask("changed");
+      else inTurn("changed");
+    }
     known = seen;
     if (stage !== "loading" && stage !== now) tell({ type: "ScrollToTop" });
     stage = now;

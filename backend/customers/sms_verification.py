@@ -25,6 +25,7 @@ import phonenumbers
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.accounts.tables import Profile
 from backend.cards import budgets
 from backend.core import phrases
 from backend.core.context import Backend
@@ -46,7 +47,7 @@ from backend.sessions.details import Details, address_from
 from backend.sessions.events import touch
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_for_payer
 from backend.sessions.merchant import merchant_of
-from backend.sessions.phones import gets_messages, read_phone, sms_to
+from backend.sessions.phones import gets_messages, home_of, read_phone, sms_to
 from backend.sessions.publish import CODE_EVENT, MAX_NAME, phone_number, spoken
 from backend.sessions.tables import CheckoutSession
 
@@ -121,7 +122,8 @@ async def _number(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, given: str | None, cookie: str | None
 ) -> str | None:
     if given:
-        return read_phone(given, session.currency)
+        profile = await db.get(Profile, (session.account_id, session.profile_id))
+        return read_phone(given, home_of(session, profile))
     customer = await customer_of(ctx, db, session.account_id, cookie)
     if customer is not None:
         return str(ctx.vault.unseal(customer.sealed)["phone_number"])

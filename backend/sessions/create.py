@@ -25,7 +25,7 @@ from backend.psp.registry import CURRENCIES, minimum_of
 from backend.rules import browser_address, payment_option
 from backend.rules import session as rules
 from backend.rules.account_mode import takes_real_money, wrong_mode
-from backend.sessions import events
+from backend.sessions import events, shipping
 from backend.sessions.order_changes import check_size
 from backend.sessions.preset import preset_gift_card
 from backend.sessions.publish import publish
@@ -82,6 +82,8 @@ async def create_session(
         _check_return_url(profile, request.url.return_url)
         body = with_defaults(profile, body)
         allowed = decide(ctx, profile, body)
+        option = body["order"].get("shipping_option")
+        offered = (body.get("express") or {}).get("shipping_options") or []
         session = CheckoutSession(
             id=scoped_id(principal.account_id), account_id=principal.account_id,
             profile_id=profile_id, body=body, currency=request.order.currency,
@@ -89,6 +91,7 @@ async def create_session(
             gift_card_use=allowed.gift_card, options=list(allowed.options),
             minimums=allowed.minimums, zero_allowed=allowed.zero,
             merchant_reference=request.order.merchant_reference,
+            chosen_shipping=shipping.find_key(offered, option) if option else None,
             details_done=not allowed.express, initiating_headers=dict(origin.headers),
             created_at=now, updated_at=now, expires_at=expires_at,
         )  # fmt: skip

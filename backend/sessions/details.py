@@ -18,10 +18,10 @@ from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
 from backend.core.errors import DetailsInvalid, FieldError
+from backend.sessions.phones import home_country
 from backend.sessions.view import AddressView
 
 MAX_LENGTH = 255
-_BY_CURRENCY = {"NOK": "NO", "SEK": "SE", "DKK": "DK", "EUR": "FI", "GBP": "GB", "USD": "US"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +47,36 @@ def all_countries() -> tuple[str, ...]:
     return tuple(sorted(c for c in known if len(c) == 2 and c in named and c != "ZZ"))
 
 
-def countries_of(configuration: dict[str, Any], currency: str) -> tuple[tuple[str, ...], str]:
+def countries_of(
+    configuration: Mapping[str, Any], currency: str, merchant: Mapping[str, Any]
+) -> tuple[tuple[str, ...], str]:
     """The countries that a session allows, and the one chosen at first."""
     rules = configuration.get("countries") or {}
     allowed, denied = rules.get("allow_countries") or (), rules.get("deny_countries") or ()
     countries = tuple(
         c for c in all_countries() if (not allowed or c in allowed) and c not in denied
     )
-    wanted = rules.get("preferred_country") or _BY_CURRENCY.get(currency, "NO")
+    wanted = home_country(currency, configuration, merchant) or "NO"
     preferred = wanted if wanted in countries else next(iter(countries), "NO")
     return countries, preferred
 
 
 def check_details(
-    details: Details, countries: tuple[str, ...], *, shipping_required: bool
+    details: Details, countries: tuple[str, ...], *, shipping_required: bool, home: str | None
 ) -> Details:
-    """The details in their stored form (phone E.164), or DetailsInvalid with every bad field."""
+    """The details in their stored form (phone E.164), or DetailsInvalid with every bad field.
+
+    `home` is the country of a phone number where no address is given. Nobody is asked for a name
+    where nothing is shipped; one that is given is kept.
+    """
     errors: list[FieldError] = []
-    country = details.shipping.country or (countries[0] if countries else "NO")
+    country = details.shipping.country or (details.billing.country if details.billing else "")
     email = _check_email(details.email, errors)
-    phone = _check_phone(details.phone_number, country, errors)
+    phone = _check_phone(details.phone_number, country or home, errors)
     if shipping_required:
         shipping = _check_address("shipping_address", details.shipping, countries, errors)
     else:
-        shipping = _check_name("shipping_address", details.shipping, errors)
+        shipping = _check_name("shipping_address", details.shipping, errors, required=False)
     billing = None
     if details.billing is not None:
         billing = _check_address("billing_address", details.billing, all_countries(), errors)
@@ -93,7 +99,7 @@ def _check_email(value: str, errors: list[FieldError]) -> str:
         return value
 
 
-def _check_phone(value: str, country: str, errors: list[FieldError]) -> str:
+def _check_phone(value: str, country: str | None, errors: list[FieldError]) -> str:
     try:
         number = phonenumbers.parse(value, country)
     except phonenumbers.NumberParseException:
@@ -104,10 +110,12 @@ def _check_phone(value: str, country: str, errors: list[FieldError]) -> str:
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
-def _check_name(prefix: str, address: AddressView, errors: list[FieldError]) -> AddressView:
+def _check_name(
+    prefix: str, address: AddressView, errors: list[FieldError], *, required: bool = True
+) -> AddressView:
     first, last = _clean(address.first_name), _clean(address.last_name)
     for name, value in (("first_name", first), ("last_name", last)):
-        if not value or len(value) > MAX_LENGTH:
+        if (required and not value) or len(value) > MAX_LENGTH:
             _wrong(f"{prefix}.{name}", value, errors)
     return AddressView(first_name=first, last_name=last, country=address.country)
 
@@ -179,6 +187,9 @@ def keep(body: dict[str, Any], details: Details) -> None:
     """Put checked details into a session's body."""
     order = body["order"]
     email, phone = details.email, details.phone_number
+    if details.keep_billing:
+        # One that was the same as the shipping address goes on being the same.
+        drop_same_billing(body)
     order["shipping_address"] = {
         **details.shipping_more, **address_to(details.shipping, email, phone),
     }  # fmt: skip
@@ -191,3 +202,60 @@ def keep(body: dict[str, Any], details: Details) -> None:
         order.pop("billing_address", None)
     customer = body.get("customer") or {}
     body["customer"] = {**customer, "email": email, "phone_number": phone}
+
+
+_CONTACT = ("email", "phone_number")
+
+
+def billing_allowed(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether the payer may give a billing address that differs from the shipping address. The
+    configuration is the profile's with the session's over it."""
+    types = (body.get("express") or {}).get("customer_types") or ["b2c", "b2b"]
+    default = configuration.get("default_customer_type") or "b2c"
+    kind = default if default in types else types[0]
+    return kind in (configuration.get("allow_different_billing_shipping_address") or [])
+
+
+def drop_same_billing(body: dict[str, Any]) -> None:
+    """Take a billing address off the body that says nothing else than the shipping address."""
+    order = body["order"]
+    if order.get("billing_address") and not has_own_billing(body):
+        del order["billing_address"]
+
+
+def has_own_billing(body: Mapping[str, Any]) -> bool:
+    """Whether the order has a billing address that differs from its shipping address."""
+    order, customer = body["order"], body.get("customer") or {}
+    shipping, billing = _given(order.get("shipping_address")), _given(order.get("billing_address"))
+    if not billing:
+        return False
+    for name in _CONTACT:
+        # What stands in one of them alone makes no difference.
+        known = shipping.pop(name, None) or customer.get(name)
+        own = billing.pop(name, None)
+        if own and known and own != known:
+            return True
+    return billing != shipping
+
+
+def show_billing(body: dict[str, Any]) -> None:
+    """Complete the addresses of an Express session as shops read them. A payer who gives one
+    address gives it for both: the billing address is the shipping address where it does not differ,
+    and e-mail and phone number stand in both. The row keeps what was given."""
+    order, customer = body["order"], body.get("customer") or {}
+    shipping, billing = _given(order.get("shipping_address")), _given(order.get("billing_address"))
+    if not shipping and not billing:
+        return
+    for name in _CONTACT:
+        known = customer.get(name) or shipping.get(name) or billing.get(name)
+        for address in (shipping, billing):
+            if address and known:
+                address.setdefault(name, known)
+    if shipping:
+        order["shipping_address"] = shipping
+    order["billing_address"] = billing or dict(shipping)
+
+
+def _given(address: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The fields of an address that say something."""
+    return {k: v for k, v in (address or {}).items() if v is not None and v != ""}

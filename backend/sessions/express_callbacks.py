@@ -32,7 +32,13 @@ from backend.outbox.request import signature_header
 from backend.sessions import discount_guesses, events
 from backend.sessions.create import decide_anew, is_divided
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_as_seen
-from backend.sessions.order_changes import check_size, keep_body, offer_shipping, put_order
+from backend.sessions.order_changes import (
+    check_size,
+    keep_body,
+    offer_shipping,
+    put_order,
+    same_content,
+)
 from backend.sessions.preset import warned
 from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
 from backend.sessions.serializer import session_shape
@@ -230,6 +236,7 @@ class _Shipping:
     async def apply(
         self, ctx: Backend, db: AsyncSession, session: CheckoutSession, answer: Answer
     ) -> bool:
+        before = _known(session)
         body = copy.deepcopy(session.body)
         await _apply(ctx, db, session, body, answer)
         self.ships = bool(answer.shipping_options)
@@ -238,7 +245,8 @@ class _Shipping:
         now = ctx.clock.now()
         details = {"shipping_option": body["order"].get("shipping_option")}
         details |= await warned(db, session, now)
-        await events.record(db, session, "SET_SHIPPING_OPTION", now, details)
+        changed = not same_content(before, _known(session))
+        await events.record(db, session, "SET_SHIPPING_OPTION", now, details, visible=changed)
         return False
 
 
@@ -301,6 +309,15 @@ class _Discount:
         details |= await warned(db, session, now)
         await events.record(db, session, "SET_DISCOUNT_CODES", now, details)
         return bool(taken)
+
+
+def _known(session: CheckoutSession) -> dict[str, Any]:
+    """What an answer of the shop's may change."""
+    return {
+        "body": session.body, "chosen": session.chosen_shipping, "done": session.details_done,
+        "gift_card": session.gift_card_use, "options": session.options,
+        "minimums": session.minimums,
+    }  # fmt: skip
 
 
 async def _ask(ctx: Backend, url: str, session: dict[str, Any]) -> Answer:

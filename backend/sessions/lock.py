@@ -42,7 +42,9 @@ async def unlock(db: AsyncSession, session: CheckoutSession, now: datetime) -> N
     """Take the lock off, where there is one; the session's row is locked by the caller."""
     if session.pay_lock_id is not None:
         session.pay_lock_id = session.pay_locked_at = None
-        await events.record(db, session, "PAY_LOCK_END", now)
+        # Open pages follow the lock itself. An update that changes nothing but takes it off is no
+        # new version of the session.
+        await events.record(db, session, "PAY_LOCK_END", now, visible=False)
 
 
 async def release(ctx: Backend, session_id: str, pay_lock_id: str) -> None:

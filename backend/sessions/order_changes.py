@@ -60,6 +60,17 @@ def keep_body(session: CheckoutSession, body: dict[str, Any]) -> None:
     session.amount = body["order"]["amount"]
 
 
+def same_content(one: object, other: object) -> bool:
+    """Whether two parts of a session say the same. A field that is null says nothing."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return all(same_content(one.get(name), other.get(name)) for name in {*one, *other})
+    if isinstance(one, list) and isinstance(other, list):
+        alike = len(one) == len(other)
+        return alike and all(same_content(a, b) for a, b in zip(one, other, strict=True))
+    # True is 1 in Python, but not in an order.
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
 def put_order(order: dict[str, Any], answer: Mapping[str, Any]) -> None:
     """Take the shop's new order, its shipping option apart. Where `amount` does not fit the items,
     a correction item makes up the difference.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -38,9 +39,11 @@ from backend.sessions.load import (
     lock_session,
 )
 from backend.sessions.order_changes import choose_shipping
+from backend.sessions.phones import home_of
 from backend.sessions.remainder import remainder_shape, remainder_text
 from backend.sessions.request import MAX_AMOUNT
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
+from backend.sessions.view import AddressView
 
 MAX_TYPED = 128
 
@@ -106,15 +109,23 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
         raise InvalidRequest("this session's details are the shop's")
     profile = await db.get(Profile, (session.account_id, session.profile_id))
     assert profile is not None
-    configuration = {**profile.configuration, **(session.body.get("configuration") or {})}
-    countries, _ = contact.countries_of(configuration, session.currency)
-    required = _shipping_required(session)
-    return contact.check_details(details, countries, shipping_required=required)
-
-
-def _shipping_required(session: CheckoutSession) -> bool:
-    express = session.body.get("express") or {}
-    return bool(express.get("shipping_mode") != "shipping_not_required")
+    body = session.body
+    configuration = {**profile.configuration, **(body.get("configuration") or {})}
+    merchant = {**profile.merchant, **(body.get("merchant") or {})}
+    countries, _ = contact.countries_of(configuration, session.currency, merchant)
+    required = shipping.is_required(body)
+    known = body["order"].get("shipping_address") or {}
+    if not required and details.shipping == AddressView(country=details.shipping.country):
+        # Nobody was asked for an address: those that the shop has given stay.
+        asked = details.billing is not None or contact.billing_allowed(configuration, body)
+        details = replace(
+            details, shipping_more={**known, **details.shipping_more},
+            keep_billing=details.keep_billing or not asked,
+        )  # fmt: skip
+    return contact.check_details(
+        details, countries, shipping_required=required,
+        home=known.get("country") or home_of(session, profile),
+    )  # fmt: skip
 
 
 async def _keep_details(
@@ -124,7 +135,7 @@ async def _keep_details(
     checked = await check_details(db, session, details)
     body = copy.deepcopy(session.body)
     express = body.get("express") or {}
-    required = _shipping_required(session)
+    required = shipping.is_required(body)
     contact.keep(body, checked)
     if body == session.body and session.details_done:
         return False
@@ -138,7 +149,7 @@ async def _keep_details(
     ask = ask_shop and required and bool(express.get("shipping_address_callback_url"))
     session.details_done = not ask
     choices = express.get("shipping_options") or []
-    if choices and session.chosen_shipping is None and not ask:
+    if shipping.is_missing(body, session.chosen_shipping) and not ask:
         # The first is chosen, so that the total is never shown without shipping.
         await choose_shipping(db, session, shipping.key_of(0, choices[0]), now)
     return ask
@@ -158,6 +169,9 @@ async def set_shipping_option(
             # Among those that are offered now: the shop may have changed them since they were read.
             options = (session.body.get("express") or {}).get("shipping_options") or []
             key = shipping.find_key(options, wanted)
+            stands = session.body["order"].get("shipping_option") or {}
+            if key is None and shipping.same(stands, wanted):
+                return  # what the shop has chosen
         if key is None:
             raise InvalidRequest("there is no such shipping option")
         if key != session.chosen_shipping:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
 import phonenumbers
+from babel.core import get_global
+from babel.numbers import get_territory_currencies
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Profile
@@ -10,15 +16,59 @@ from backend.core.context import Backend
 from backend.limits.messages import Sms, country_of, goes_to, listed
 from backend.sessions.tables import CheckoutSession
 
-REGIONS = {"NOK": "NO", "SEK": "SE", "DKK": "DK", "EUR": "FI"}
-"""Where a number without a country code is from, by the session's currency."""
+_SEVERAL = {
+    "NOK": "NO", "DKK": "DK", "EUR": "FI", "GBP": "GB", "USD": "US", "CHF": "CH", "AUD": "AU",
+    "NZD": "NZ",
+}  # fmt: skip
+"""The country that is meant by a currency which several countries use."""
 _SHOWN = 2
 
 
-def read_phone(written: str, currency: str) -> str | None:
-    """In E.164; None where it is no phone number."""
+@cache
+def country_of_currency(currency: str) -> str | None:
+    """Return the country (ISO alpha-2) of a currency. None if several countries use it and none of
+    them is usual here."""
+    if currency in _SEVERAL:
+        return _SEVERAL[currency]
+    known = get_global("territory_currencies")
+    using = [c for c in known if len(c) == 2 and currency in get_territory_currencies(c)]
+    return using[0] if len(using) == 1 else None
+
+
+def home_country(
+    currency: str, configuration: Mapping[str, Any], merchant: Mapping[str, Any]
+) -> str | None:
+    """Return the country (ISO alpha-2) that a phone number without a country code is from, where no
+    address says it: the preferred country of the configuration, the only one that it allows, the
+    merchant's, else the currency's."""
+    rules = configuration.get("countries") or {}
+    allowed = list(rules.get("allow_countries") or ())
+    only = allowed[0] if len(allowed) == 1 else None
+    for country in (rules.get("preferred_country"), only, merchant.get("country")):
+        if isinstance(country, str) and country.upper() in phonenumbers.SUPPORTED_REGIONS:
+            return country.upper()
+    return country_of_currency(currency)
+
+
+def home_of(session: CheckoutSession, profile: Profile | None = None) -> str | None:
+    """Return the home country of a session, as `home_country` does. Without its profile the session
+    alone says it."""
+    configuration = {
+        **(profile.configuration if profile is not None else {}),
+        **(session.body.get("configuration") or {}),
+    }
+    merchant = {
+        **(profile.merchant if profile is not None else {}),
+        **(session.body.get("merchant") or {}),
+    }
+    return home_country(session.currency, configuration, merchant)
+
+
+def read_phone(written: str, home: str | None) -> str | None:
+    """Return the number in E.164; None if it is no phone number. `home` is the country of a number
+    without a country code."""
     try:
-        number = phonenumbers.parse(written, REGIONS.get(currency))
+        number = phonenumbers.parse(written, home)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_valid_number(number):
@@ -42,7 +92,7 @@ async def gets_messages(
 
 def sms_to(session: CheckoutSession, number: str) -> Sms:
     """The message as the limits count it."""
-    return Sms(session.account_id, number, REGIONS.get(session.currency))
+    return Sms(session.account_id, number, country_of_currency(session.currency))
 
 
 def payer_phone(e164: str) -> str:

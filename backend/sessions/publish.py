@@ -26,7 +26,7 @@ from backend.outbox.tables import Delivery
 from backend.rules.payment_option import may_push
 from backend.sessions import events
 from backend.sessions.links import view_link
-from backend.sessions.phones import REGIONS, gets_messages, sms_to
+from backend.sessions.phones import gets_messages, home_of, sms_to
 from backend.sessions.tables import CheckoutSession
 
 EVENT = "PUSH_NOTIFICATION_SENT"
@@ -111,7 +111,7 @@ def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
         written = (part or {}).get("phone_number")
         if written:
             try:
-                return phonenumbers.parse(written, REGIONS.get(session.currency))
+                return phonenumbers.parse(written, home_of(session))
             except phonenumbers.NumberParseException:
                 return phonenumbers.PhoneNumber()
     return None

@@ -21,7 +21,12 @@ from backend.rules.money import Money
 from backend.rules.payment_option import may_push
 from backend.rules.remainder import Remainder, Sums, judge
 from backend.rules.session import SessionState, is_expired
-from backend.sessions.details import address_from, countries_of
+from backend.sessions.details import (
+    address_from,
+    billing_allowed,
+    countries_of,
+    has_own_billing,
+)
 from backend.sessions.gift_cards import OpenPayment, open_elsewhere
 from backend.sessions.images import shown_image
 from backend.sessions.links import return_link
@@ -34,7 +39,7 @@ from backend.sessions.load import (
     share_of,
 )
 from backend.sessions.phones import payer_phone
-from backend.sessions.shipping import key_of
+from backend.sessions.shipping import is_fixed, is_missing, is_required, key_of
 from backend.sessions.tables import CheckoutSession, Handover, SessionGiftCard
 from backend.sessions.view import (
     CheckboxView,
@@ -132,13 +137,15 @@ def _view(
     express = body.get("express") or {}
     customer = body.get("customer") or {}
     address = order.get("shipping_address") or order.get("billing_address") or {}
-    countries, preferred = countries_of(configuration, session.currency)
+    countries, preferred = countries_of(configuration, session.currency, merchant)
     state = page_state(ctx, session)
     to_pay = session.amount - (shown_card.amount if shown_card else 0)
     judged = _remainder(session, shown_card)
     options = _options(session, configuration, judged) if to_pay > 0 else ()
     shipping = order.get("shipping_option") or {}
-    choices = _shipping_options(session, express)
+    # What the shop has chosen itself, the payer is not asked for.
+    fixed = is_fixed(body, session.chosen_shipping)
+    choices = () if fixed else _shipping_options(session, express)
     return CheckoutView(
         session_id=session.id,
         state=state,
@@ -158,15 +165,14 @@ def _view(
             _line(i, item, ctx.settings.base_url) for i, item in enumerate(order.get("items") or [])
         ),
         express=session.express,
-        shipping_required=express.get("shipping_mode") != "shipping_not_required",
-        billing_allowed="b2c"
-        in (configuration.get("allow_different_billing_shipping_address") or []),
+        shipping_required=is_required(body),
+        billing_allowed=billing_allowed(configuration, body),
         details_done=session.details_done,
         email=str(customer.get("email") or address.get("email") or ""),
         phone_number=str(customer.get("phone_number") or address.get("phone_number") or ""),
         shipping_address=address_from(address),
         billing_address=address_from(order.get("billing_address"))
-        if order.get("billing_address") and order.get("shipping_address")
+        if has_own_billing(body) and order.get("shipping_address")
         else None,
         countries=countries,
         preferred_country=preferred,
@@ -176,7 +182,7 @@ def _view(
         remainder=judged,
         to_pay=to_pay,
         options=options,
-        payable=_payable(session, state, judged, bool(choices)),
+        payable=_payable(session, state, judged),
         notice=Notice(session.notice) if session.notice else None,
         redirect_url=session.redirect_url if state is PageState.PAYING else None,
         app_code=session.app_code if state is PageState.PAYING else None,
@@ -239,10 +245,10 @@ def _discounts(express: Mapping[str, Any]) -> Mapping[str, Any]:
     return discounts if isinstance(discounts, Mapping) else {}
 
 
-def _payable(session: CheckoutSession, state: PageState, judged: Remainder, choices: bool) -> bool:
+def _payable(session: CheckoutSession, state: PageState, judged: Remainder) -> bool:
     if state is not PageState.OPEN or not session.details_done:
         return False
-    if choices and session.chosen_shipping is None:
+    if is_missing(session.body, session.chosen_shipping):
         return False
     if session.amount == 0:
         return session.zero_allowed

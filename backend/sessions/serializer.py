@@ -20,6 +20,7 @@ from backend.core.context import Backend
 from backend.core.errors import SessionNotFound
 from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
+from backend.sessions.details import show_billing
 from backend.sessions.load import gift_card_of, remainder_of, share_of
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
@@ -53,6 +54,8 @@ async def session_shape(
     assert profile is not None and account is not None  # foreign keys hold them
     # Rows that are older than the rule may still hold what their request said of our names.
     shape = without_ours(copy.deepcopy(session.body))
+    if session.express:
+        show_billing(shape)
     own: OwnFields = {
         "id": session.id,
         "created_at": iso(session.created_at),

@@ -10,6 +10,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+def is_required(body: Mapping[str, Any]) -> bool:
+    """Whether the payer of a session with this body is asked where the goods go."""
+    express = body.get("express") or {}
+    return bool(express.get("shipping_mode") != "shipping_not_required")
+
+
+def is_fixed(body: Mapping[str, Any], chosen: str | None) -> bool:
+    """Whether the shop has chosen an option for the payer: one stands in the order that is none of
+    those that the session offers. It stays until the shop says otherwise."""
+    return chosen is None and bool(body["order"].get("shipping_option"))
+
+
+def is_missing(body: Mapping[str, Any], chosen: str | None) -> bool:
+    """Whether an option has to be chosen before the session can be paid."""
+    offered = (body.get("express") or {}).get("shipping_options") or []
+    return bool(offered) and chosen is None and not is_fixed(body, chosen)
+
+
 def key_of(index: int, option: Mapping[str, Any]) -> str:
     """A name for one of a session's shipping options: ids alone need not be unique."""
     return f"{index}:{option['id']}"

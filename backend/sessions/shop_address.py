@@ -12,7 +12,7 @@ from typing import Any
 from backend.core.context import Backend
 from backend.core.errors import ShippingUnavailable
 from backend.sessions import details as contact
-from backend.sessions import payer
+from backend.sessions import payer, shipping
 from backend.sessions.details import Details
 from backend.sessions.load import check_not_locked, check_open, get_session
 from backend.sessions.public import read_public_session
@@ -31,6 +31,7 @@ async def with_address(ctx: Backend, session_id: str, details: Details) -> dict[
         checked = await payer.check_details(db, session, details)
     shown = copy.deepcopy(await read_public_session(ctx, session_id))
     contact.keep(shown, checked)
+    contact.show_billing(shown)
     return shown
 
 
@@ -41,8 +42,8 @@ async def keep_address(ctx: Backend, session_id: str, details: Details) -> None:
     """
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
-        express = session.body.get("express") or {}
-    required = express.get("shipping_mode") != "shipping_not_required"
-    if required and express.get("shipping_options") == []:
+        express, order = session.body.get("express") or {}, session.body["order"]
+    offered = express.get("shipping_options") != [] or bool(order.get("shipping_option"))
+    if shipping.is_required(session.body) and not offered:
         raise ShippingUnavailable("cannot_ship", "the shop does not ship to this address")
     await payer.set_details(ctx, session_id, details, ask_shop=False)

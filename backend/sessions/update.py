@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +14,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import profile_of
 from backend.core.context import Backend
-from backend.core.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound
+from backend.core.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound, TooManyChanges
 from backend.rules import session as rules
 from backend.sessions import events, shipping
 from backend.sessions.create import LENIENT, Strict, check_lines, decide, decide_anew, refuse
+from backend.sessions.details import drop_same_billing, show_billing
 from backend.sessions.express_callbacks import ask_for_shipping
 from backend.sessions.load import check_open, lock_session
 from backend.sessions.lock import unlock
-from backend.sessions.order_changes import keep_body
+from backend.sessions.order_changes import keep_body, same_content
 from backend.sessions.preset import preset_warnings, refuse_strictly, warned
 from backend.sessions.request import Amount, Currency, Express, Flag, Loose, OrderParts
 from backend.sessions.tables import CheckoutSession
@@ -107,13 +109,20 @@ async def _change(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate,
     now: datetime, origin: events.Request,
 ) -> None:  # fmt: skip
-    before = session.body
+    before, known = session.body, _known(session)
     body = copy.deepcopy(before)
     _merge(session, body, request)
     check_lines(body["order"])
-    _check_amounts(body["order"])
+    if session.express:
+        drop_same_billing(body)
+    changed = not same_content(_as_read(session, before), _as_read(session, body))
+    if changed:
+        _check_amounts(body["order"])
+        keep_body(session, body)
+    else:
+        body = before
     await decide_anew(ctx, db, session, body)
-    keep_body(session, body)
+    changed = changed or _known(session) != known
     details: dict[str, Any] = {
         "previous_order": before["order"],
         "updated_order": body["order"],
@@ -121,10 +130,29 @@ async def _change(
         "updated_express": body.get("express"),
     }
     for part in ("order", "express"):
-        if before.get(part) == body.get(part):
+        if same_content(before.get(part), body.get(part)):
             details[f"updated_{part}_result"] = {"status": "NOT_MODIFIED"}
     details |= await warned(db, session, now)
-    await events.record(db, session, "UPDATE_SESSION", now, details, origin)
+    if changed:
+        await events.record(db, session, "UPDATE_SESSION", now, details, origin)
+        return
+    # A client that sends what is known already changes nothing: no page is told of it, and it may
+    # do so for ever.
+    with contextlib.suppress(TooManyChanges):
+        await events.record(db, session, "UPDATE_SESSION", now, details, origin, visible=False)
+
+
+def _known(session: CheckoutSession) -> tuple[object, ...]:
+    """What follows from a session's body and the rules, besides the body itself."""
+    return (session.chosen_shipping, session.gift_card_use, session.options, session.minimums)
+
+
+def _as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body as an answer shows it."""
+    shown = {**body, "order": {**body["order"]}}
+    if session.express:
+        show_billing(shown)
+    return shown
 
 
 def _change_order(
@@ -135,19 +163,16 @@ def _change_order(
     order = body["order"]
     if given.get("currency", session.currency) != session.currency:
         raise refuse("order.currency", "the currency of a session cannot change")
+    # A null says nothing.
+    express = {name: value for name, value in express.items() if value is not None}
     if express:
         body["express"] = {**(body.get("express") or {}), **express}
     options = (body.get("express") or {}).get("shipping_options") or []
     option: Mapping[str, Any] | None = order.get("shipping_option")
-    if "shipping_option" in given:
-        option = given["shipping_option"]
-        session.chosen_shipping = shipping.find_key(options, option) if option else None
-        if option and options and session.chosen_shipping is None:
-            raise refuse("order.shipping_option", "it is not one of express.shipping_options")
+    if given.get("shipping_option") is not None:
+        option = _chosen_by_shop(session, order, given["shipping_option"], options)
     elif "shipping_options" in express:
-        first = session.details_done
-        session.chosen_shipping = shipping.pick_key(options, option, first=first)
-        option = shipping.by_key(options, session.chosen_shipping)
+        option = _chosen_among(session, body, option, options)
     # The option is taken off, the items' part changed, and the option put on again.
     shipping.put_option(order, None)
     order.update({key: value for key, value in given.items() if key not in _NOT_FROM_HERE})
@@ -160,6 +185,35 @@ def _change_order(
         order["vat_amount"] = vat
 
 
+def _chosen_by_shop(
+    session: CheckoutSession, order: Mapping[str, Any], option: Mapping[str, Any],
+    options: Sequence[Mapping[str, Any]],
+) -> Mapping[str, Any]:  # fmt: skip
+    """Take the option that the shop names. It has to be one of those that are offered, unless the
+    shop has chosen another one before and names that one again."""
+    before = order.get("shipping_option")
+    stands = session.chosen_shipping is None and before and shipping.same(before, option)
+    session.chosen_shipping = shipping.find_key(options, option)
+    if options and session.chosen_shipping is None and not stands:
+        raise refuse("order.shipping_option", "it is not one of express.shipping_options")
+    return option
+
+
+def _chosen_among(
+    session: CheckoutSession, body: Mapping[str, Any], option: Mapping[str, Any] | None,
+    options: Sequence[Mapping[str, Any]],
+) -> Mapping[str, Any] | None:  # fmt: skip
+    """The option that stands in the order when the shop offers these from now on. What the shop has
+    chosen itself, it does not take back by offering others."""
+    if shipping.is_fixed(body, session.chosen_shipping):
+        assert option is not None  # else it would not be fixed
+        session.chosen_shipping = shipping.find_key(options, option)
+        return shipping.by_key(options, session.chosen_shipping) or option
+    first = session.details_done
+    session.chosen_shipping = shipping.pick_key(options, option, first=first)
+    return shipping.by_key(options, session.chosen_shipping)
+
+
 def _items_amount(order: dict[str, Any], amount: int, option: int) -> int:
     """The order's amount without shipping. A client may give it with the chosen option or, in an
     Express session, without: both are taken, where the items say which is meant."""
@@ -169,6 +223,9 @@ def _items_amount(order: dict[str, Any], amount: int, option: int) -> int:
 
 
 def _check_amounts(order: dict[str, Any]) -> None:
+    if not order.get("items"):
+        # Nothing that the amount could differ from.
+        return
     option = order.get("shipping_option") or {}
     amounts = rules.Amounts(
         order["amount"], rules.items_sum(order.get("items") or []), int(option.get("amount") or 0)

@@ -7,6 +7,8 @@ Coming in, everything is from a stranger. Source:
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -33,6 +35,17 @@ def loaded(session: dict[str, Any]) -> Message:
 
 def updated(session: dict[str, Any]) -> Message:
     return {"type": "SessionUpdated", "session": session}
+
+
+_ASIDE = ("updated_at", "pay_lock", "operations")
+
+
+def content_of(session: dict[str, Any]) -> str:
+    """What tells one content of a session from another. Its lock and the time of its last change
+    do not count: a host that answers every message with lock, update and refresh would never come
+    to rest."""
+    content = {name: value for name, value in session.items() if name not in _ASIDE}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def not_found() -> Message:
@@ -154,6 +167,12 @@ class Lock(_Heard):
     kind: Literal["lock"]
 
 
+class Unlock(_Heard):
+    """The page was loaded anew in the middle of a change of the host's, and is still locked."""
+
+    kind: Literal["unlock"]
+
+
 class Refresh(_Heard):
     kind: Literal["refresh"]
 
@@ -182,7 +201,7 @@ class Answer(_Heard):
     late: bool = False
 
 
-Heard = Hello | Changed | Look | Speak | Lock | Refresh | Validate | AskAddress | Answer
+Heard = Hello | Changed | Look | Speak | Lock | Unlock | Refresh | Validate | AskAddress | Answer
 _READ: TypeAdapter[Heard] = TypeAdapter(Annotated[Heard, Field(discriminator="kind")])
 
 

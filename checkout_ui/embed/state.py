@@ -6,6 +6,7 @@ parent's origin is decided here, once a page: where it may not embed us, nothing
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from typing import Any
@@ -19,11 +20,11 @@ from backend.sessions.details import Details
 from backend.sessions.lock import lock, release
 from backend.sessions.public import read_public_session
 from backend.sessions.shop_address import keep_address, with_address
-from backend.sessions.view import CheckoutView
 from checkout_ui.embed import messages
 from checkout_ui.gate.arguments import longest
 from checkout_ui.state.checkout import Checkout
-from checkout_ui.steps.details import DetailsState, read_form
+from checkout_ui.steps.details import DetailsState
+from checkout_ui.steps.details_form import read_form
 from checkout_ui.steps.payment import PaymentState
 
 _KEPT = 12
@@ -38,13 +39,18 @@ class EmbedState(Checkout):
     _page: str = ""
     _origin: str = ""
     _messages: list[dict[str, Any]] = []
-    _told: int = -1
-    """The version of the session that the host has."""
+    _told: str = ""
+    """`messages.content_of` the session that the host has."""
+    _told_version: int = -1
+    """The version of the session that was compared last."""
     _ended: bool = False
 
     _asked: str = ""
     """What the host has been asked and has not answered: validate or address."""
     _lock_id: str = ""
+    """Of the lock under which the host is asked."""
+    _host_lock: str = ""
+    """Of the lock that the host has asked for, or that a page from before this one has left."""
     _form: dict[str, str] = {}
     _details: Details | None = None
 
@@ -64,6 +70,8 @@ class EmbedState(Checkout):
                 await self.set_language(heard.language)
             case messages.Lock() if self._origin:
                 await self._lock()
+            case messages.Unlock() if self._host_lock:
+                await self._free()
             case messages.Refresh() if self._origin:
                 await self._tell_session(updated=True)
             case messages.Validate() if self._origin:
@@ -78,7 +86,10 @@ class EmbedState(Checkout):
 
     async def _hello(self, hello: messages.Hello) -> None:
         """A page that begins: what an earlier one was told or asked is over."""
-        self._messages, self._told, self._ended, self._asked = [], -1, False, ""
+        self._messages, self._told, self._told_version = [], "", -1
+        self._ended, self._asked = False, ""
+        if self._lock_id:
+            self._host_lock, self._lock_id = self._lock_id, ""
         view = await self._read()
         secure = context.current().settings.base_url.startswith("https://")
         self._page = hello.page
@@ -90,12 +101,13 @@ class EmbedState(Checkout):
 
     async def _changed(self) -> None:
         view = await self._read()
-        if view is None or (view.version == self._told and not messages.has_ended(view)):
+        if view is None or (view.version == self._told_version and not messages.has_ended(view)):
             return
         await self._tell_session(updated=True)
 
     async def _tell_session(self, *, updated: bool) -> None:
-        """The session as it is now, or that it is gone, or how it ended."""
+        """The session as it is now, or that it is gone, or how it ended. What the host knows
+        already, it is not told again."""
         view = await self._refresh()
         if view is None:
             self._tell_host(messages.not_found())
@@ -104,9 +116,13 @@ class EmbedState(Checkout):
                 self._ended = True
                 self._tell_host(messages.final(view))
         else:
-            self._told = view.version
             session = await read_public_session(context.current(), view.session_id)
-            self._tell_host(messages.updated(session) if updated else messages.loaded(session))
+            content, known = messages.content_of(session), self._told
+            self._told, self._told_version = content, view.version
+            if not updated:
+                self._tell_host(messages.loaded(session))
+            elif content != known:
+                self._tell_host(messages.updated(session))
 
     async def _lock(self) -> None:
         try:
@@ -115,14 +131,16 @@ class EmbedState(Checkout):
             # Whatever the reason, nothing is locked, and the host is told just that.
             self._tell_host(messages.lock_failed())
         else:
-            await self._remember_shown()
+            self._host_lock = lock_id
+            await self._refresh()
             self._tell_host(messages.locked(lock_id))
 
-    async def _remember_shown(self) -> CheckoutView | None:
-        """Show what we did ourselves; the host knows of it."""
-        view = await self._refresh()
-        self._told = view.version if view is not None else -1
-        return view
+    async def _free(self) -> None:
+        """Take off the lock that was left by a page of the host's which is gone."""
+        lock_id, self._host_lock = self._host_lock, ""
+        with contextlib.suppress(SessionNotFound):
+            await release(context.current(), self._session_id(), lock_id)
+        await self._refresh()
 
     def _tell_host(self, message: messages.Message) -> None:
         self._messages = [*self._messages, {"id": secrets.token_hex(6), **message}][-_KEPT:]
@@ -170,12 +188,13 @@ class EmbedState(Checkout):
         self._lock_id = ""
         try:
             view = await self._refresh()
-            if view is None or view.locked:
-                # Somebody else's lock is not ours to take off.
+            if view is None:
                 self._end()
                 return
-            self._lock_id = await lock(now, session_id)
-            await self._remember_shown()
+            if not view.locked:
+                self._lock_id = await lock(now, session_id)
+                await self._refresh()
+            # Else the host changes it already: its own lock is not ours to take off.
         except NotLockable:
             # Nothing of it changes while the host is asked.
             pass

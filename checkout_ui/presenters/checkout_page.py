@@ -160,7 +160,10 @@ def address_forms(view: CheckoutView, chosen: Mapping[str, str], language: str) 
     made: dict[str, Any] = {}
     for kind, given in (("shipping", view.shipping_address), ("billing", view.billing_address)):
         known = AddressView() if view.state in CLOSED else given or AddressView()
-        country = chosen.get(f"{kind}_address") or known.country or view.preferred_country
+        # Of those that can be chosen: another could not be saved, and nobody would see why.
+        shut_out = view.countries and known.country not in view.countries
+        begins = "" if shut_out else known.country
+        country = chosen.get(f"{kind}_address") or begins or view.preferred_country
         summary = ", ".join(addresses.lines(known, language))
         made[f"{kind}_address"] = Address(country, summary)
         made[f"{kind}_fields"] = addresses.fields(known, country, language)

@@ -7,12 +7,16 @@ sessions that are followed, and a page reads its session only when the mark has 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from backend.core import context
+from backend.core.errors import SessionLocked
 from backend.sessions.read import Mark, read_marks
 from backend.sessions.view import CheckoutView, PageState
 
@@ -21,6 +25,10 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 2.0
 """How long we wait between two looks at the database."""
 
+LOCK_PATIENCE = 15.0
+"""How long what the payer has asked for waits for the shop to take its lock off, in seconds."""
+
+_Done = TypeVar("_Done")
 _Waiting = asyncio.Future[Mark | None]
 _waiting: dict[str, dict[_Waiting, Mark | None]] = {}
 _looking: asyncio.Task[None] | None = None
@@ -37,6 +45,25 @@ async def changed(session_id: str, seen: Mark | None, seconds: float) -> Mark | 
     does not exist any more. TimeoutError after so many seconds."""
     with _followed(session_id, seen) as found:
         return await asyncio.wait_for(found, seconds)
+
+
+async def when_unlocked(session_id: str, action: Callable[[], Awaitable[_Done]]) -> _Done:
+    """Do what the payer has asked for, as soon as the shop does not change the session. A shop that
+    answers every change with one of its own often has it locked for a moment.
+
+    SessionLocked if that takes longer than LOCK_PATIENCE; whatever else `action` raises."""
+    until = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            return await action()
+        except SessionLocked:
+            mark = (await read_marks(context.current(), [session_id])).get(session_id)
+            left = until - time.monotonic()
+            if left <= 0:
+                raise
+            if mark is not None and mark.locked:
+                with contextlib.suppress(TimeoutError):
+                    await changed(session_id, mark, left)
 
 
 @contextmanager

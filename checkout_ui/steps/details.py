@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 import reflex as rx
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from backend.core import context
-from backend.core.errors import DetailsInvalid, FieldError, ShippingUnavailable
+from backend.core.errors import DetailsInvalid, FieldError, SessionLocked, ShippingUnavailable
 from backend.sessions import payer
-from backend.sessions.details import Details
 from backend.sessions.express_callbacks import Asked
-from backend.sessions.view import AddressView
 from checkout_ui import texts
 from checkout_ui.components.elements import (
     AS_IS,
@@ -29,65 +27,14 @@ from checkout_ui.components.elements import (
 )
 from checkout_ui.presenters.addresses import Field as Part
 from checkout_ui.presenters.checkout_page import Address
+from checkout_ui.state import following
 from checkout_ui.state.checkout import Checkout
+from checkout_ui.steps.details_form import Form
 from checkout_ui.steps.returning import ReturningState
-
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TYPED)]
-
-_ADDRESS_FIELDS = (
-    "country",
-    "first_name",
-    "last_name",
-    "address_line",
-    "address_line_2",
-    "postal_code",
-    "postal_place",
-)
-
 
 _UNAVAILABLE = "shipping"
 """In `errors`: why nothing can be delivered, which is about no single field."""
 _PROBLEM = "details-problem"
-
-
-class _Form(BaseModel):
-    """The form as the browser sends it; every field of it comes from a stranger."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    email: _Text = ""
-    phone_number: _Text = ""
-    billing_differs: bool = False
-    addresses: dict[str, dict[str, _Text]] = Field(default_factory=dict)
-
-    @classmethod
-    def read(cls, form_data: object) -> _Form:
-        """Raises ValidationError."""
-        given: dict[str, Any] = form_data if isinstance(form_data, dict) else {}
-        addresses = {
-            kind: {name: given.get(f"{kind}.{name}") or "" for name in _ADDRESS_FIELDS}
-            for kind in ("shipping_address", "billing_address")
-        }
-        return cls(
-            email=given.get("email") or "",
-            phone_number=given.get("phone_number") or "",
-            billing_differs=bool(given.get("billing_differs")),
-            addresses=addresses,
-        )
-
-    def details(self, *, billing_allowed: bool) -> Details:
-        billing = self.billing_differs and billing_allowed
-        return Details(
-            email=self.email,
-            phone_number=self.phone_number,
-            shipping=AddressView(**self.addresses["shipping_address"]),
-            billing=AddressView(**self.addresses["billing_address"]) if billing else None,
-        )
-
-
-def read_form(form_data: object, *, billing_allowed: bool) -> Details:
-    """The details as typed. ValidationError where the form is none of ours."""
-    return _Form.read(form_data).details(billing_allowed=billing_allowed)
 
 
 class DetailsState(Checkout):
@@ -95,7 +42,7 @@ class DetailsState(Checkout):
     async def save(self, form_data: dict[str, Any]):
         """In the background: the shop may be asked what it can deliver, which takes its time."""
         try:
-            form = _Form.read(form_data)
+            form = Form.read(form_data)
         except ValidationError:
             async with self:
                 self._tell("error.summary")
@@ -107,7 +54,10 @@ class DetailsState(Checkout):
         problem: Exception | None = None
         asked = Asked()
         try:
-            asked = await payer.set_details(context.current(), self._session_id(), details)
+            session_id = self._session_id()
+            asked = await following.when_unlocked(
+                session_id, lambda: payer.set_details(context.current(), session_id, details)
+            )
         except Exception as error:
             problem = error
         async with self:
@@ -136,6 +86,9 @@ class DetailsState(Checkout):
             await self._refresh()
             self._set(errors={_UNAVAILABLE: self._text(f"error.shipping.{error.reason}")})
             self._move_focus(_PROBLEM)
+        elif isinstance(error, SessionLocked):
+            await self._refresh()
+            self._tell("notice.was_locked")
         else:
             await self._fail(error)
 
@@ -180,24 +133,41 @@ class DetailsState(Checkout):
             self._announce_total(view, before)
 
     def _show_errors(self, errors: tuple[FieldError, ...]) -> None:
-        """Each at its field, and the focus in the first of them as they stand on the page."""
+        """Each at its field, and the focus in the first of them as they stand on the page. What is
+        about a field that the page does not show is said at the top, by its name."""
         self.errors = {error.field: self._message(error) for error in errors}
-        in_order = ["email", "phone_number"]
-        for kind, parts in (
-            ("shipping_address", self.shipping_fields),
-            ("billing_address", self.billing_fields),
-        ):
-            in_order += [f"{kind}.country", *(f"{kind}.{part.name}" for part in parts)]
-        first = next((name for name in in_order if name in self.errors), None)
-        if first is None:
-            self._tell("error.summary")
-        else:
+        asked = self._asked_for()
+        first = next((name for name in asked if name in self.errors), None)
+        hidden = [error for error in errors if error.field not in asked]
+        if hidden:
+            said = dict.fromkeys(self._message(error, named=True) for error in hidden)
+            self._set(notice=" ".join(said), notice_calm=False)
+        if first is not None:
             self._move_focus(field_id(first))
+        elif hidden:
+            self._move_focus("notice")
 
-    def _message(self, error: FieldError) -> str:
+    def _asked_for(self) -> list[str]:
+        """The names of the form's fields, in their order on the page."""
+        names = ["email", "phone_number"]
+        for kind, parts, shown in (
+            ("shipping_address", self.shipping_fields, self.asks_address),
+            ("billing_address", self.billing_fields, self.billing_allowed),
+        ):
+            if shown:
+                # Where there is but one country, its field is hidden.
+                country = [f"{kind}.country"] if self.country_choices else []
+                names += [*country, *(f"{kind}.{part.name}" for part in parts)]
+        return names
+
+    def _message(self, error: FieldError, *, named: bool = False) -> str:
+        """What is wrong; `named`: so that it is understood away from its field."""
         name = error.field.rpartition(".")[2]
         known = texts.catalogue(self._language)
-        return known.get(f"error.{name}.{error.code}") or known["error.field"]
+        said = known.get(f"error.{name}.{error.code}")
+        if said is not None or not named:
+            return said or known["error.field"]
+        return f"{known.get(f'details.{name}', name)}: {known['error.field']}"
 
 
 def details() -> rx.Component:

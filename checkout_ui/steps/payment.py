@@ -5,6 +5,7 @@ What waits for a provider runs in the background: the page stays alive, and no l
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ from backend.payments.attempts.start import PayResult, pay
 from checkout_ui.components.elements import button, icon, problem, step, words
 from checkout_ui.presenters.checkout_page import Consent, PayLabel, Sums
 from checkout_ui.presenters.seen import TO_PAY, Seen
+from checkout_ui.state import following
 from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps import returning
 from checkout_ui.steps.options import MAX_NUMBER, NUMBER, PUSH, options
@@ -76,10 +78,11 @@ class PaymentState(Checkout):
                 if not await self._consents_given(form_data):
                     self._end()
                     return
-            option = form.payment_product_type or None
-            result = await pay(
+            option, session_id = form.payment_product_type or None, self._session_id()
+            press = functools.partial(
+                pay,
                 context.current(),
-                self._session_id(),
+                session_id,
                 option,
                 form.seen,
                 language,
@@ -88,6 +91,7 @@ class PaymentState(Checkout):
                 accepted=_ticked(form_data),
                 push_to=await self._push_to(option, form_data),
             )
+            result = await following.when_unlocked(session_id, press)
         except PhoneInvalid:
             async with self:
                 self._end()

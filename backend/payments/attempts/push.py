@@ -8,6 +8,7 @@ and once more right before anything leaves us. Source: `docs/reference/gift-card
 from __future__ import annotations
 
 from backend.accounts.clients import Principal
+from backend.accounts.tables import Profile
 from backend.core.context import Backend
 from backend.core.errors import FieldError, GiftCardTurnsOn, PhoneInvalid
 from backend.payments.attempts.resolve import reopen
@@ -16,7 +17,7 @@ from backend.rules.payment_option import PUSHES
 from backend.sessions import events
 from backend.sessions.create import LENIENT, Strict, create_session
 from backend.sessions.load import get_session, lock_session
-from backend.sessions.phones import read_phone
+from backend.sessions.phones import home_of, read_phone
 from backend.sessions.publish import push_begun
 from backend.sessions.request import SessionRequest
 from backend.sessions.update import SessionUpdate, update_session
@@ -81,7 +82,8 @@ async def phone_to_push_to(
         return None
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
-    number = read_phone(phone_number, session.currency)
+        profile = await db.get(Profile, (session.account_id, session.profile_id))
+    number = read_phone(phone_number, home_of(session, profile))
     if number is None:
         text = "phone_number is not a phone number"
         raise PhoneInvalid(text, (FieldError("phone_number", text),))

@@ -51,6 +51,7 @@ from backend.psp.protocol import OperationKind
 from backend.rules.remainder import Remainder
 from backend.rules.session import SessionState, advance, is_expired
 from backend.rules.transaction import Status, product_type
+from backend.sessions.details import show_billing
 from backend.sessions.events import touch
 from backend.sessions.load import (
     check_not_locked,
@@ -65,6 +66,7 @@ from backend.sessions.merchant import merchant_of
 from backend.sessions.own_names import OwnMetadata, without_our_metadata
 from backend.sessions.read import leave_url
 from backend.sessions.remainder import remainder_shape, remainder_text
+from backend.sessions.shipping import is_missing
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
 
@@ -161,8 +163,7 @@ async def begin(
 ) -> tuple[Transaction, Operation]:
     """Write the transaction INITIATED and the try with its key, and hold the card's share. The
     caller has the open session's row locked."""
-    choices = (session.body.get("express") or {}).get("shipping_options") or []
-    if not session.details_done or (choices and session.chosen_shipping is None):
+    if not session.details_done or is_missing(session.body, session.chosen_shipping):
         raise DetailsMissing("the payer's details are not complete")
     added, card = await gift_card_of(db, session.id)
     if card is not None:
@@ -247,8 +248,16 @@ def _snapshot(
     session: CheckoutSession, merchant: Mapping[str, Any], press: Press
 ) -> dict[str, Any]:
     """The order as it is when the payer presses Pay. The shipping option becomes an item, so that
+<<<<<<< b5e2db5fd0581a1359a0b65315fd362020c2c02d
     it can be captured as one (`docs/reference/dintero-api.md#transaction-object`)."""
     body, order = session.body, session.body["order"]
+=======
+    it can be captured as one (`reference/dintero-api.md#52-object`)."""
+    order = {**session.body["order"]}
+    body = {**session.body, "order": order}
+    if session.express:
+        show_billing(body)
+>>>>>>> 9163b2ae161dc43db643b0e07b1d77eef1a089f4
     items = [dict(item) for item in order.get("items") or []]
     option = order.get("shipping_option")
     if option is not None:
