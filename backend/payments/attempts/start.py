@@ -248,16 +248,11 @@ def _snapshot(
     session: CheckoutSession, merchant: Mapping[str, Any], press: Press
 ) -> dict[str, Any]:
     """The order as it is when the payer presses Pay. The shipping option becomes an item, so that
-<<<<<<< b5e2db5fd0581a1359a0b65315fd362020c2c02d
     it can be captured as one (`docs/reference/dintero-api.md#transaction-object`)."""
-    body, order = session.body, session.body["order"]
-=======
-    it can be captured as one (`reference/dintero-api.md#52-object`)."""
     order = {**session.body["order"]}
     body = {**session.body, "order": order}
     if session.express:
         show_billing(body)
->>>>>>> 9163b2ae161dc43db643b0e07b1d77eef1a089f4
     items = [dict(item) for item in order.get("items") or []]
     option = order.get("shipping_option")
     if option is not None:
