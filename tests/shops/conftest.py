@@ -10,9 +10,7 @@ import pytest
 
 from backend.accounts.profiles import save_profile
 from tests.api.conftest import _acquirer, acquirer  # noqa: F401
-from tests.e2e.conftest import demo, new_payer, payer  # noqa: F401
-from tests.e2e.conftest import merchant as demo_merchant  # noqa: F401
-from tests.e2e.conftest import shop as demo_shop  # noqa: F401
+from tests.e2e.conftest import *  # noqa: F403
 from tests.support.card_gateway import Acquirer
 from tests.support.checkout import Merchant, close_merchant, open_merchant, profile
 from tests.support.plugin import PROFILE, Plugin
@@ -35,7 +33,7 @@ def server() -> Iterator[Receiver]:
 
 # One kind of database: what differs between the two is tested route by route in tests/api.
 @pytest.fixture
-async def merchant(sqlite_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:  # noqa: F811
+async def replay_merchant(sqlite_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:  # noqa: F811
     key = f"sk_test_{uuid.uuid4().hex}"
     merchant = await open_merchant(sqlite_url, acquirer.base_url, key)
     # As most shops have it: Express where the request says so, and every option that is connected.
@@ -48,5 +46,5 @@ async def merchant(sqlite_url: str, acquirer: Acquirer) -> AsyncIterator[Merchan
 
 
 @pytest.fixture
-def plugin(merchant: Merchant, acquirer: Acquirer, server: Receiver) -> Plugin:  # noqa: F811
-    return Plugin(merchant, acquirer, server)
+def plugin(replay_merchant: Merchant, acquirer: Acquirer, server: Receiver) -> Plugin:  # noqa: F811
+    return Plugin(replay_merchant, acquirer, server)

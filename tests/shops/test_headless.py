@@ -38,7 +38,7 @@ def session(server: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def shop(plugin: Plugin) -> Plugin:
+async def handlers(plugin: Plugin) -> Plugin:
     plugin.headers = {"user-agent": "node", "dintero-system-name": "headless"}
     await plugin.signs_in()
     return plugin
@@ -56,122 +56,133 @@ def signed(got: Got, secret: str) -> bool:
     return hmac.compare_digest(wanted, parts["v0-hmac-sha256"])
 
 
-async def test_a_whole_life(shop: Plugin) -> None:
-    made = await shop.asks("POST", "admin/signature", {})
+async def test_a_whole_life(handlers: Plugin) -> None:
+    made = await handlers.asks("POST", "admin/signature", {})
     assert made["signature"]["type"]
     secret = made["signature"]["secret"]
 
     # The first answer was lost on the way: the same again, by the same key, makes no second one.
-    shop.headers["idempotency-key"] = "order-1001"
-    session_id = await shop.creates(session(shop.server.url), f"{PAYMENTS}/sessions-profile")
-    assert (
-        await shop.creates(session(shop.server.url), f"{PAYMENTS}/sessions-profile") == session_id
+    handlers.headers["idempotency-key"] = "order-1001"
+    session_id = await handlers.creates(
+        session(handlers.server.url), f"{PAYMENTS}/sessions-profile"
     )
-    del shop.headers["idempotency-key"]
+    assert (
+        await handlers.creates(session(handlers.server.url), f"{PAYMENTS}/sessions-profile")
+        == session_id
+    )
+    del handlers.headers["idempotency-key"]
 
     path = f"{PAYMENTS}/sessions/{session_id}"
-    read = await shop.asks("GET", f"{path}?includes=events.request_headers&includes=x&unknown=1")
+    read = await handlers.asks(
+        "GET", f"{path}?includes=events.request_headers&includes=x&unknown=1"
+    )
     assert read["order"]["items"][0]["vat_amount"] == 11996
     assert "transaction_id" not in read
     more = {**ITEM, "quantity": 3, "amount": 89970, "vat_amount": 17994}
     order = {"amount": 89970, "currency": "NOK", "items": [more]}
-    updated = await shop.asks("PUT", f"{path}/?update_without_lock=true", {"order": order})
+    updated = await handlers.asks("PUT", f"{path}/?update_without_lock=true", {"order": order})
     assert updated["order"]["amount"] == 89970
 
-    back = await shop.payer_pays(session_id, 89970)
+    back = await handlers.payer_pays(session_id, 89970)
     assert (back["ordre"], back["merchant_reference"]) == ("1001", "1001")
-    read = await shop.asks("GET", path)
+    read = await handlers.asks("GET", path)
     transaction_id = read["transaction_id"]
     assert transaction_id == back["transaction_id"]
     path = f"{PAYMENTS}/transactions/{transaction_id}"
-    found = await shop.asks("GET", f"{path}?includes=session&includes=session")
+    found = await handlers.asks("GET", f"{path}?includes=session&includes=session")
     assert (found["status"], found["amount"], found["session"]["id"]) == (
         "AUTHORIZED", 89970, session_id,
     )  # fmt: skip
-    listed = await shop.asks("GET", f"{PAYMENTS}/transactions?session_id={session_id}")
+    listed = await handlers.asks("GET", f"{PAYMENTS}/transactions?session_id={session_id}")
     assert [one["id"] for one in listed] == [transaction_id]
 
     # One of three went out of stock, and a gift bag came instead.
     bag = {"id": "bag", "line_id": "bag", "description": "Gavepose", "quantity": 1, "amount": 1000}
     two = {**more, "quantity": 2, "amount": 59980}
     body = {"amount": 60980, "capture_reference": "parcel-1", "items": [two, bag]}
-    captured = await shop.asks("POST", f"{path}/capture", body)
+    captured = await handlers.asks("POST", f"{path}/capture", body)
     assert captured["status"] == "PARTIALLY_CAPTURED"
     event = last_event(captured, "CAPTURE")
     assert (event["event_reference"], lines(event)) == ("parcel-1", [("1", 59980), ("bag", 1000)])
-    refunded = await shop.asks(
+    refunded = await handlers.asks(
         "POST", f"{path}/refund", {"amount": 10000, "reason": "Flekk", "refund_reference": "r1"}
     )  # fmt: skip
     assert refunded["status"] == "PARTIALLY_CAPTURED_REFUNDED"
     assert last_event(refunded, "REFUND")["event_reference"] == "r1"
 
-    heard = await shop.hears()
+    heard = await handlers.hears()
     assert [got.query.get("event", "") for got in heard] == ["", "CAPTURE", "REFUND"]
     assert all(signed(got, secret) for got in heard)
     assert {got.json["session"]["id"] for got in heard} == {session_id}
     assert heard[-1].json["events"][-1]["event"] == "REFUND"
 
 
-async def test_an_order_that_is_voided(shop: Plugin) -> None:
-    session_id = await shop.creates(session(shop.server.url), f"{PAYMENTS}/sessions-profile")
-    back = await shop.payer_pays(session_id, 59980)
+async def test_an_order_that_is_voided(handlers: Plugin) -> None:
+    session_id = await handlers.creates(
+        session(handlers.server.url), f"{PAYMENTS}/sessions-profile"
+    )
+    back = await handlers.payer_pays(session_id, 59980)
     path = f"{PAYMENTS}/transactions/{back['transaction_id']}"
-    voided = await shop.asks("POST", f"{path}/void/")
+    voided = await handlers.asks("POST", f"{path}/void/")
     assert voided["status"] == "AUTHORIZATION_VOIDED"
-    assert await shop.confirmed_callbacks() == ["", "VOID"]
+    assert await handlers.confirmed_callbacks() == ["", "VOID"]
 
 
-async def test_a_session_that_is_cancelled(shop: Plugin) -> None:
-    session_id = await shop.creates(session(shop.server.url), f"{PAYMENTS}/sessions-profile")
-    cancelled = await shop.asks("POST", f"{PAYMENTS}/sessions/{session_id}/cancel")
+async def test_a_session_that_is_cancelled(handlers: Plugin) -> None:
+    session_id = await handlers.creates(
+        session(handlers.server.url), f"{PAYMENTS}/sessions-profile"
+    )
+    cancelled = await handlers.asks("POST", f"{PAYMENTS}/sessions/{session_id}/cancel")
     assert cancelled["cancelled_at"]
     assert cancelled["cancelled_by"]
     choice = {"payment_product_type": "dintero_psp.creditcard"}
-    await shop.payer_asks("POST", f"sessions/{session_id}/pay", choice, expect=400)
+    await handlers.payer_asks("POST", f"sessions/{session_id}/pay", choice, expect=400)
 
 
-async def test_express_with_a_gift_card(shop: Plugin) -> None:
+async def test_express_with_a_gift_card(handlers: Plugin) -> None:
     """What the shop reads where a card pays a part, and how a refund gives back to it first."""
-    card = await shop.merchant.card(10000)
+    card = await handlers.merchant.card(10000)
     wallets = {"type": "payment_type", "wallets": {"type": "payment_product_type", "enabled": True}}
     body = session(
-        shop.server.url, express={"shipping_options": []}, configuration={"dintero": wallets},
+        handlers.server.url, express={"shipping_options": []}, configuration={"dintero": wallets},
         customer={**CONTACT, "gift_cards": {"dintero.wallets": [{"card_id": card["card_id"]}]}},
     )  # fmt: skip
     body["express"] = {"shipping_mode": "shipping_not_required"}
-    session_id = await shop.creates(body, f"{PAYMENTS}/sessions-profile")
-    await shop.payer_gives(session_id, shipping_address={**HOME, **CONTACT})
-    back = await shop.payer_pays(session_id, 49980)
+    session_id = await handlers.creates(body, f"{PAYMENTS}/sessions-profile")
+    await handlers.payer_gives(session_id, shipping_address={**HOME, **CONTACT})
+    back = await handlers.payer_pays(session_id, 49980)
     path = f"{PAYMENTS}/transactions/{back['transaction_id']}"
-    found = await shop.asks("GET", path)
+    found = await handlers.asks("GET", path)
     assert (found["amount"], found["gift_cards"][0]["amount"]) == (59980, 10000)
     # Everything in one line that the session has not got.
     whole = {"amount": 59980, "items": [{"line_id": "all", "amount": 59980}]}
-    captured = await shop.asks("POST", f"{path}/capture", whole)
+    captured = await handlers.asks("POST", f"{path}/capture", whole)
     assert captured["status"] == "CAPTURED"
     assert last_event(captured, "CAPTURE")["gift_cards"][0]["amount"] == 10000
-    refunded = await shop.asks(
+    refunded = await handlers.asks(
         "POST", f"{path}/refund", {"amount": 12000, "items": [{"line_id": "?", "amount": 1}]}
     )  # fmt: skip
     assert last_event(refunded, "REFUND")["gift_cards"][0]["amount"] == 10000
-    assert await shop.merchant.balance(card["card_id"]) == (10000, 0, 0)
+    assert await handlers.merchant.balance(card["card_id"]) == (10000, 0, 0)
 
 
-async def test_another_accounts_path_opens_nothing(shop: Plugin) -> None:
-    session_id = await shop.creates(session(shop.server.url), f"{PAYMENTS}/sessions-profile")
+async def test_another_accounts_path_opens_nothing(handlers: Plugin) -> None:
+    session_id = await handlers.creates(
+        session(handlers.server.url), f"{PAYMENTS}/sessions-profile"
+    )
     for account in ("T00000000", "P12345678"):
         for path in (f"sessions/{session_id}", "transactions"):
-            answer = await shop.merchant.api.get(f"/v1/accounts/{account}/payments/{path}")
+            answer = await handlers.merchant.api.get(f"/v1/accounts/{account}/payments/{path}")
             assert answer.status_code in (403, 404), answer.text
             assert session_id not in answer.text
 
 
-async def test_what_is_refused_says_what_would_be_right(shop: Plugin) -> None:
-    body = session(shop.server.url)
+async def test_what_is_refused_says_what_would_be_right(handlers: Plugin) -> None:
+    body = session(handlers.server.url)
     body["order"]["currency"] = "KR"
-    refused = await shop.asks("POST", f"{PAYMENTS}/sessions-profile", body, expect=400)
+    refused = await handlers.asks("POST", f"{PAYMENTS}/sessions-profile", body, expect=400)
     [error] = refused["error"]["errors"]
     assert error["field"] == "order.currency"
     assert error["description"]
-    assert shop.last is not None
-    assert shop.last.headers["request-id"]
+    assert handlers.last is not None
+    assert handlers.last.headers["request-id"]
