@@ -6,6 +6,8 @@ callback stand in the configured address and stay there.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,6 +30,8 @@ from backend.sessions.shape import session_shape
 from backend.sessions.tables import CheckoutSession
 
 MAX_DELAY = 60
+_TRUE = frozenset({"TRUE", "1"})
+_INDEXED = re.compile(r"\[[0-9]{0,3}\]")
 _SENT = {"AUTHORIZED": "AUTH_CALLBACK_SENT", "ON_HOLD": "ON_HOLD_CALLBACK_SENT"}
 """What the session's events say once the callback has arrived."""
 
@@ -48,12 +52,12 @@ async def tell_merchant(
     if not url:
         return
     steering = parse_qs(urlsplit(url).query)
-    wanted = [name.upper() for name in steering.get("report_event", [])]
-    if event is not None and event.event not in wanted:
+    if event is not None and event.event not in _listed(steering, "report_event"):
         return
-    if error is not None and not always and "true" not in steering.get("report_error", []):
+    reports_errors = not _TRUE.isdisjoint(_listed(steering, "report_error"))
+    if error is not None and not always and not reports_errors:
         return
-    name = "sid" if "sid" in steering.get("sid_parameter_name", []) else "session_id"
+    name = "sid" if "SID" in _listed(steering, "sid_parameter_name") else "session_id"
     added = {}
     if transaction is not None:
         added["transaction_id"] = transaction.id
@@ -65,11 +69,11 @@ async def tell_merchant(
     if event is not None:
         added["event"] = event.event
         added["event_id"] = event.id
-    method = "POST" if "POST" in [m.upper() for m in steering.get("method", [])] else "GET"
+    method = "POST" if "POST" in _listed(steering, "method") else "GET"
     body = None
     if method == "POST" and transaction is not None:
         body = transaction_shape(transaction, await events_of(db, transaction.id))
-        if "session" in steering.get("includes", []):
+        if "SESSION" in _listed(steering, "includes"):
             body["session"] = await session_shape(db, session, now)
     message = Message(
         account_id=session.account_id, subject=transaction.id if transaction else session.id,
@@ -78,6 +82,18 @@ async def tell_merchant(
         session_event=_SENT.get(transaction.status) if authorized and transaction else None,
     )  # fmt: skip
     enqueue(db, message, now, now + _delay(steering.get("delay_callback", [])))
+
+
+def _listed(steering: Mapping[str, list[str]], name: str) -> set[str]:
+    """The values of a parameter in upper case, in each form in which libraries write a list into a
+    query: `name=A&name=B`, `name=A,B`, `name[]=A&name[]=B`, `name[0]=A&name[1]=B`."""
+    values = [
+        value
+        for key, given in steering.items()
+        if key == name or (key.startswith(name) and _INDEXED.fullmatch(key[len(name) :]))
+        for value in given
+    ]
+    return {part.strip().upper() for value in values for part in value.split(",")}
 
 
 def _name(event: TransactionEvent | None) -> str:
