@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Response
 
@@ -23,12 +23,19 @@ from backend.context import Backend
 router = open_router()
 _LOOKS: Final = "/variant/{variant}/color/{color}/width/{width}/{template}"
 _TYPES: Final = {Kind.SVG: "image/svg+xml", Kind.PNG: "image/png"}
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The image",
+        "content": {kind: {"schema": {"type": "string"}} for kind in _TYPES.values()},
+    },
+    304: {"description": "The caller has it already"},
+}
 _FOR_A_DAY = "public, max-age=86400"
 _FOR_MINUTES = "public, max-age=600, stale-while-revalidate=86400"
 """A profile's ways to pay change, and then the shop's pages have to follow soon."""
 
 
-@router.get("/branding/logos/{logos}" + _LOOKS, response_class=Response)
+@router.get("/branding/logos/{logos}" + _LOOKS, response_class=Response, responses=_ANSWERS)
 async def logos_image(
     logos: str, variant: str, color: str, width: str, template: str,
     request: Request, ctx: Context,
@@ -38,7 +45,7 @@ async def logos_image(
     return await _answer(ctx, request, path)
 
 
-@router.get("/branding/profiles/{profile_id}" + _LOOKS, response_class=Response)
+@router.get("/branding/profiles/{profile_id}" + _LOOKS, response_class=Response, responses=_ANSWERS)
 async def profile_image(
     profile_id: str, variant: str, color: str, width: str, template: str,
     request: Request, ctx: Context,
@@ -49,7 +56,9 @@ async def profile_image(
 
 
 @router.get(
-    "/branding/accounts/{account_id}/profiles/{profile_id}" + _LOOKS, response_class=Response
+    "/branding/accounts/{account_id}/profiles/{profile_id}" + _LOOKS,
+    response_class=Response,
+    responses=_ANSWERS,
 )
 async def account_profile_image(
     account_id: str, profile_id: str, variant: str, color: str, width: str, template: str,
