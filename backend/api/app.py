@@ -11,6 +11,7 @@ from backend.api import errors, openapi
 from backend.api.limited import Limited, refuse_in_json
 from backend.api.routers import (
     auth,
+    branding,
     cards,
     hooks,
     notifications,
@@ -26,7 +27,7 @@ from backend.api.routers import (
 
 _ROUTERS = (
     auth, sessions, view, returning, cards, wallets, transactions, hooks, signature, profiles,
-    notifications,
+    notifications, branding,
 )  # fmt: skip
 
 PREFIX = "/v1"

@@ -25,6 +25,7 @@ _TOKEN = re.compile(r"/v1/accounts/[^/]+/auth/token/?")
 _PAYER = re.compile(r"/v1/(?:view/([^/]+)/.+|sessions/([^/]+)/pay/?)", re.DOTALL)
 _PAGE = re.compile(r"/|/embedResult/?|/v1/(?:view|phone)/[^/]*/?|/balance/.*", re.DOTALL)
 _DOCUMENTS = re.compile(r"/openapi\.json|/docs(?:/.*)?", re.DOTALL)
+_IMAGES = re.compile(r"/v1/branding/.*", re.DOTALL)
 _COUNTED: Final = "gavekort.limited"
 
 Refuse = Callable[[Request, TooManyRequests], Response]
@@ -64,6 +65,8 @@ async def _spend(request: Request) -> None:
         await limits.spend(current(), rule, match[1] or match[2])
     elif _PAGE.fullmatch(path):
         await _by_source(request, rules.PAGES)
+    elif _IMAGES.fullmatch(path):
+        await _by_source(request, rules.IMAGES)
     elif _DOCUMENTS.fullmatch(path):
         await _by_source(request, rules.DOCUMENTS)
 

@@ -91,6 +91,7 @@ BALANCE = Rule(
     answer="a sentence on the page",
 )
 DOCUMENTS = Rule("documents.source", "`/docs` and `/openapi.json`", "source", 240, MINUTE)
+IMAGES = Rule("branding.source", "images of ways to pay", "source", 600, MINUTE)
 DISCOUNT_SESSION = Rule(
     "discount.session",
     "discount codes tried; a wrong one counts as three",
