@@ -1,4 +1,5 @@
 """Small images of the ways to pay, which shops embed on their own pages.
 
-Source: `reference/dintero-api.md#8-the-payers-view`, and `docs/branding.md`. The drawings are ours.
+Source: `docs/reference/dintero-api.md#the-payers-page`, and `docs/branding.md`. The drawings are
+ours.
 """

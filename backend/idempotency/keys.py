@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -125,12 +125,17 @@ def be_first(ctx: Backend, claim: Claim) -> Callable[[AsyncSession], Awaitable[N
 
 
 async def keep_answer(ctx: Backend, db: AsyncSession, claim: Claim, answer: Answer) -> Answer:
-    """Keep what is answered; where another process kept its own in the meantime, that one."""
+    """Keep an answer, and return the one that is kept. If a repeat of the request kept its own in
+    the meantime, that one stays, unless only this answer is complete (`note_only_answer`)."""
     record = col(IdempotencyRecord.id)
     sealed = ctx.vault.seal({"body": answer.body})
+    current = _under_way.get()
+    replaceable: ColumnElement[bool] = col(IdempotencyRecord.answer).is_(None)
+    if current is not None and current.only_answer:
+        replaceable = true()
     change = (
         update(IdempotencyRecord)
-        .where(record == claim.id, col(IdempotencyRecord.answer).is_(None))
+        .where(record == claim.id, replaceable)
         .values(status=answer.status, answer=sealed)
         .execution_options(synchronize_session=False)
     )
@@ -149,10 +154,11 @@ async def purge_due(ctx: Backend) -> int:
 # --- what a service asks -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _UnderWay:
     claim: Claim
     operation_id: str | None
+    only_answer: bool = False
 
 
 _under_way: ContextVar[_UnderWay | None] = ContextVar("idempotency_key", default=None)
@@ -172,6 +178,14 @@ def begun_operation() -> str | None:
     """The operation that an earlier request under this one's key began."""
     current = _under_way.get()
     return current.operation_id if current is not None else None
+
+
+def note_only_answer() -> None:
+    """Say that the answer of this request has something that no repeat can know, such as the PIN of
+    a new card. It is kept even if a repeat at the same time was answered first."""
+    current = _under_way.get()
+    if current is not None:
+        current.only_answer = True
 
 
 async def note_operation(db: AsyncSession, operation_id: str) -> None:

@@ -6,12 +6,7 @@ callback stand in the configured address and stay there.
 
 from __future__ import annotations
 
-<<<<<<< 3adf9f09b0819e042acca363da8757d4e6c5893c
 from collections.abc import Sequence
-=======
-import re
-from collections.abc import Mapping
->>>>>>> 705c8c174a8d710c6ea06a41c8c5d37bc2151acb
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -34,12 +29,7 @@ from backend.sessions.serializer import session_shape
 from backend.sessions.tables import CheckoutSession
 
 MAX_DELAY = 60
-<<<<<<< 3adf9f09b0819e042acca363da8757d4e6c5893c
 _YES = frozenset({"true", "1", "yes", "on"})
-=======
-_TRUE = frozenset({"TRUE", "1"})
-_INDEXED = re.compile(r"\[[0-9]{0,3}\]")
->>>>>>> 705c8c174a8d710c6ea06a41c8c5d37bc2151acb
 _SENT = {"AUTHORIZED": "AUTH_CALLBACK_SENT", "ON_HOLD": "ON_HOLD_CALLBACK_SENT"}
 """What the session's events say once the callback has arrived."""
 
@@ -59,22 +49,12 @@ async def tell_merchant(
     url = session.body["url"].get("callback_url")
     if not url:
         return
-<<<<<<< 3adf9f09b0819e042acca363da8757d4e6c5893c
     steering = _steering(url)
     if event is not None and event.event.lower() not in steering.get("report_event", ()):
         return
     if error is not None and not always and not _YES & set(steering.get("report_error", ())):
         return
     name = "sid" if "sid" in steering.get("sid_parameter_name", ()) else "session_id"
-=======
-    steering = parse_qs(urlsplit(url).query)
-    if event is not None and event.event not in _listed(steering, "report_event"):
-        return
-    reports_errors = not _TRUE.isdisjoint(_listed(steering, "report_error"))
-    if error is not None and not always and not reports_errors:
-        return
-    name = "sid" if "SID" in _listed(steering, "sid_parameter_name") else "session_id"
->>>>>>> 705c8c174a8d710c6ea06a41c8c5d37bc2151acb
     added = {}
     if transaction is not None:
         added["transaction_id"] = transaction.id
@@ -86,20 +66,12 @@ async def tell_merchant(
     if event is not None:
         added["event"] = event.event
         added["event_id"] = event.id
-<<<<<<< 3adf9f09b0819e042acca363da8757d4e6c5893c
     method = "POST" if "post" in steering.get("method", ()) else "GET"
     events = await events_of(db, transaction.id) if transaction is not None else []
     body = None
     if method == "POST" and transaction is not None:
         body = transaction_shape(transaction, events)
         if "session" in steering.get("includes", ()):
-=======
-    method = "POST" if "POST" in _listed(steering, "method") else "GET"
-    body = None
-    if method == "POST" and transaction is not None:
-        body = transaction_shape(transaction, await events_of(db, transaction.id))
-        if "SESSION" in _listed(steering, "includes"):
->>>>>>> 705c8c174a8d710c6ea06a41c8c5d37bc2151acb
             body["session"] = await session_shape(db, session, now)
     message = Message(
         account_id=session.account_id, subject=transaction.id if transaction else session.id,
@@ -116,18 +88,6 @@ async def tell_merchant(
     authorized_at = [one.created_at for one in events if one.event == "AUTHORIZE" and one.success]
     due_at = max([now, *(moment + delay for moment in authorized_at[:1])])
     enqueue(db, message, now + timedelta(microseconds=1), due_at)
-
-
-def _listed(steering: Mapping[str, list[str]], name: str) -> set[str]:
-    """The values of a parameter in upper case, in each form in which libraries write a list into a
-    query: `name=A&name=B`, `name=A,B`, `name[]=A&name[]=B`, `name[0]=A&name[1]=B`."""
-    values = [
-        value
-        for key, given in steering.items()
-        if key == name or (key.startswith(name) and _INDEXED.fullmatch(key[len(name) :]))
-        for value in given
-    ]
-    return {part.strip().upper() for value in values for part in value.split(",")}
 
 
 def _name(event: TransactionEvent | None) -> str:

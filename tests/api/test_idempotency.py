@@ -13,6 +13,7 @@ from sqlmodel import select
 
 from backend.accounts.clients import SCOPES, create_client
 from backend.cards.tables import Card, PinBudget, WalletTransaction
+from backend.idempotency import keys
 from backend.idempotency.keys import purge_due
 from backend.idempotency.tables import IdempotencyRecord
 from backend.payments.review.reconcile import reconcile_due
@@ -352,3 +353,27 @@ async def test_a_payer_needs_no_key(merchant: Merchant) -> None:
         answer = await keyed(merchant, f"/v1/view/{session_id}/session/lock", {})
         assert not replayed(answer)
     assert await count(merchant, IdempotencyRecord) == 0
+
+
+async def test_an_answer_that_alone_is_complete_is_kept_though_a_repeat_was_first(
+    merchant: Merchant,
+) -> None:
+    """A repeat that finds the work done knows no PIN, and may be answered first."""
+    claim = keys.Claim(ACCOUNT, merchant.client_id, "POST", "/v1/x", "k-9", "print")
+    ctx = merchant.ctx
+    async with ctx.db.unit_of_work() as db:
+        await keys.be_first(ctx, claim)(db)
+    poor, whole = keys.Answer(200, "{}"), keys.Answer(200, '{"pin": "1234"}')
+    with keys.under_way(claim, "operation"):
+        async with ctx.db.unit_of_work() as db:
+            assert await keys.keep_answer(ctx, db, claim, poor) is poor
+    with keys.under_way(claim, None):
+        keys.note_only_answer()
+        async with ctx.db.unit_of_work() as db:
+            assert await keys.keep_answer(ctx, db, claim, whole) is whole
+    # Any other that comes later does not replace it.
+    with keys.under_way(claim, "operation"):
+        async with ctx.db.unit_of_work() as db:
+            assert await keys.keep_answer(ctx, db, claim, poor) == whole
+    found = await keys.find(ctx, claim)
+    assert found is not None and found.answer == whole

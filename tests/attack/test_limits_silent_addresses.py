@@ -50,7 +50,7 @@ async def two(database_url: str) -> AsyncIterator[Merchant]:
     """A checkout with two merchants, whose callbacks wait long for an answer."""
     merchant = await open_merchant(
         database_url, "http://127.0.0.1:9", "sk_test_x", allow_insecure_callbacks=True,
-        callback_timeout=100.0, webhook_timeout=100.0, worker_interval=0.05,
+        callback_timeout=3000.0, webhook_timeout=100.0, worker_interval=0.05,
     )  # fmt: skip
     await create_account(merchant.ctx, OTHER, "Another shop")
     yield merchant
@@ -145,17 +145,19 @@ async def test_two_processes_share_the_work(
     """Each message goes out once, whoever claims it, beside what keeps silent."""
     one = await open_merchant(
         postgresql_url, "http://127.0.0.1:9", "sk_test_x", allow_insecure_callbacks=True,
-        callback_timeout=100.0, worker_interval=0.05,
+        callback_timeout=3000.0, worker_interval=0.05,
     )  # fmt: skip
     await create_account(one.ctx, OTHER, "Another shop")
     other = context.create(one.ctx.settings, one.ctx.clock)
     waiting = await tell(one.ctx, OTHER, silent * 8, age=600)
     honest = await tell(one.ctx, ACCOUNT, [f"{healthy.url}/{n}" for n in range(120)])
-    async with working(one.ctx, other):
-        await until_delivered(one.ctx, honest)
-        assert set(await states(one.ctx, waiting)) == {("pending", 0)}
-    targets = [got.target for got in healthy.got]
-    assert sorted(targets) == sorted({f"/{n}" for n in range(120)})
-    assert await states(one.ctx, honest) == [("delivered", 1)] * 120
-    await other.close()
-    await close_merchant(one)
+    try:
+        async with working(one.ctx, other):
+            await until_delivered(one.ctx, honest)
+            assert set(await states(one.ctx, waiting)) == {("pending", 0)}
+        targets = [got.target for got in healthy.got]
+        assert sorted(targets) == sorted({f"/{n}" for n in range(120)})
+        assert await states(one.ctx, honest) == [("delivered", 1)] * 120
+    finally:
+        await other.close()
+        await close_merchant(one)

@@ -40,7 +40,7 @@ def running_demo(directory: Path | None = None) -> Iterator[dict[str, Any]]:
             yield _facts(process, kept / "demo.json", output)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(timeout=10)
+            process.wait(timeout=120)
 
 
 def _environment() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Images of the ways to pay, for shops' own pages. Anybody may ask for them, and keep them.
 
-Source: `reference/dintero-api.md#8-the-payers-view`; `docs/branding.md`.
+Source: `docs/reference/dintero-api.md#the-payers-page`; `docs/branding.md`.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from backend.api.transaction_query import TransactionQuery
 from backend.cards.issue import IssuedCard
 from backend.cards.serializer import card_shape
 from backend.core.context import Backend
+from backend.idempotency.keys import note_only_answer
 from backend.payments.operations.execute import Command, carry_out
 from backend.payments.refund_target import RefundTo, To
 from backend.payments.serializer import transaction_shape
@@ -159,6 +160,7 @@ async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONRes
     if warnings := operation.request.get("warnings"):
         shape["warnings"] = warnings
     if ended.issued is not None:
+        note_only_answer()
         shape["new_gift_card"] = _new_card(ctx, caller, ended.issued)
     if operation.state == "done":
         return JSONResponse(shape)

@@ -59,7 +59,7 @@ def test_the_png_shows_what_the_svg_shows(
     blank = Image.new("RGB", shown[0].size, (0xDD, 0xDD, 0xEE))
     # Seen from a little distance: a mark may stand a share of a pixel beside the other.
     one, other, nothing = (image.reduce(6) for image in (*shown, blank))
-    seen, independent = (
+    seen, apart = (
         max(ImageStat.Stat(ImageChops.difference(one, second)).mean) for second in (nothing, other)
     )
     assert seen > 4
