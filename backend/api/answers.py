@@ -16,10 +16,12 @@ class Open(BaseModel):
 
 
 class ErrorDetail(Open):
-    """What is wrong with one field; `field` is its dotted path. Some carry more, such as an
+    """What is wrong with one field; `field` is its dotted path, and empty where it is none.
+    `message` repeats `description`, `sent` what stands in the field. Some carry more, such as an
     `amount` in minor units."""
 
     description: str
+    message: str
     field: str
     code: str
 
@@ -243,8 +245,16 @@ class Deliveries(BaseModel):
     starting_after: str | None = None
 
 
+class SignatureSecret(BaseModel):
+    type: Literal["v0-hmac-sha256"]
+    secret: str
+
+
 class Signature(BaseModel):
+    """`secret` repeats the signature's."""
+
     id: str
+    signature: SignatureSecret
     secret: str
     created_at: str
     created_by: str

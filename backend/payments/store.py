@@ -30,6 +30,7 @@ from backend.psp.protocol import Connector
 from backend.psp.registry import connect
 from backend.rules.money import Money
 from backend.rules.transaction import Position, Split
+from backend.sessions.events import request_id
 
 OPEN_STATES = ("pending", "unknown")
 SHARE = Share(most=30, tenant=15, addressee=8)
@@ -161,7 +162,7 @@ class Happened:
     correction: dict[str, Any] | None = None
     """Of what was told as done before and is not: announced though `success` is false."""
     created_by: str = "checkout"
-    request_id: str = field(default_factory=new_uuid)
+    request_id: str = field(default_factory=request_id)
     correlation_request_id: str | None = None
     request_headers: dict[str, str] = field(default_factory=dict)
     calculated_vat_amount: int | None = None

@@ -20,7 +20,7 @@ from backend.api.deps import (
     Origin,
 )
 from backend.api.routers.cards import issued_shape
-from backend.api.transaction_query import TransactionQuery
+from backend.api.transaction_query import TransactionQuery, included
 from backend.cards.issue import IssuedCard
 from backend.cards.shape import card_shape
 from backend.context import Backend
@@ -36,16 +36,9 @@ from backend.sessions.request import Amount, Flag, Item, Loose, SignedAmount, Te
 from backend.sessions.shape import read_session
 
 router = strict_router()
-Includes = Annotated[
-    tuple[
-        Literal[
-            "session", "session.events.latest", "events.success.true", "events.request_headers",
-            "initiating_system_request_headers", "card.payment_token", "card.recurrence_token",
-        ],
-        ...,
-    ],
-    Query(),
-]  # fmt: skip
+Includes = Annotated[list[str] | None, Query()]
+_BY_DEFAULT = frozenset({"events.request_headers", "initiating_system_request_headers"})
+"""What the answers to capture, refund, void and authorization include unasked."""
 
 
 class OperationItem(Loose):
@@ -127,7 +120,7 @@ async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONRes
     awaited."""
     ended = await carry_out(ctx, command)
     operation = ended.operation
-    shape = await _shape(ctx, caller, command.transaction_id)
+    shape = await _shape(ctx, caller, command.transaction_id, _BY_DEFAULT)
     if ended.issued is not None:
         shape["new_gift_card"] = _new_card(ctx, caller, ended.issued)
     if operation.state == "done":
@@ -149,7 +142,7 @@ async def list_(
 ) -> list[dict[str, Any]]:
     """Newest first; `starting_after` pages on."""
     caller.require(*READ_CHECKOUT)
-    includes = frozenset(query.includes)
+    includes = included(query.includes)
     async with ctx.db.reading() as db:
         found = await list_transactions(db, caller.account_id, query.wanted())
         events = await events_of_all(db, [t.id for t in found])
@@ -158,10 +151,11 @@ async def list_(
 
 @router.get("/transactions/{transaction_id}")
 async def get(
-    transaction_id: str, ctx: Context, caller: Caller, includes: Includes = ()
+    transaction_id: str, ctx: Context, caller: Caller, includes: Includes = None
 ) -> dict[str, Any]:
+    """`includes`: what is shown besides, see docs/transactions.md; unknown names say nothing."""
     caller.require(*READ_CHECKOUT)
-    return await _shape(ctx, caller, transaction_id, frozenset(includes))
+    return await _shape(ctx, caller, transaction_id, included(includes or ()))
 
 
 @router.put("/transactions/{transaction_id}")
