@@ -204,12 +204,13 @@ async def _announce(db: AsyncSession, transaction: Transaction, now: datetime) -
             "id": t.id,
             "session_id": t.session_id,
             "merchant_reference": t.merchant_reference,
-            "merchant_reference_2": t.merchant_reference_2,
             "created_at": iso(t.created_at),
             "updated_at": iso(t.updated_at),
             "status": t.status,
         }
     }
+    if t.merchant_reference_2 is not None:
+        body["transaction"]["merchant_reference_2"] = t.merchant_reference_2
     announce(db, hooks, Event(t.account_id, CHECKOUT_TRANSACTION, t.id, body), now)
 
 
