@@ -73,9 +73,11 @@ def _field_error(problem: Any) -> FieldError:
     say = _TEXTS.get(kind)
     text = say(problem.get("ctx") or {}) if say else str(problem["msg"])
     text = text.removeprefix("Value error, ")
-    if kind == "missing":
+    given = problem.get("input")
+    if kind == "missing" or (kind == "value_error" and isinstance(given, Mapping)):
+        # What is wrong with an object as a whole, its text says.
         return FieldError(field, text, kind)
-    sent = shown(field, problem.get("input"))
+    sent = shown(field, given)
     if sent is None:
         return FieldError(field, text, kind)
     return FieldError(field, f"{text}; {sent} was sent", kind, {"sent": sent})

@@ -52,7 +52,7 @@ def card_event_shape(event: CardEvent) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": event.id,
         "name": event.name,
-        "details": event.details,
+        "details": {name: said for name, said in event.details.items() if said is not None},
         "created_at": iso(event.created_at),
         "created_by": event.created_by,
     }

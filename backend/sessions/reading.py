@@ -115,9 +115,9 @@ def _given(cls: type[Loose], value: dict[Any, Any]) -> dict[Any, Any]:
     kept: dict[Any, Any] = {}
     for name, part in value.items():
         if name not in names:
-            if part is not None:
-                clean = without_nothing if cls.all_fields_are_known else without_nulls
-                kept[name] = clean(part)
+            if part is None or (cls.all_fields_are_known and is_nothing(part)):
+                continue
+            kept[name] = (without_nothing if cls.all_fields_are_known else without_nulls)(part)
             continue
         if name in optional:
             if is_nothing(part):
@@ -126,8 +126,10 @@ def _given(cls: type[Loose], value: dict[Any, Any]) -> dict[Any, Any]:
                 continue
             if name in objects and part == []:
                 part = {}
-        if isinstance(part, list):
+        if isinstance(part, list) and part:
             part = [one for one in part if not (is_nothing(one) or says_nothing(one))]
+            if not part and name in optional:
+                continue
         kept[name] = part
     return kept
 
