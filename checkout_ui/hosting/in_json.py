@@ -37,7 +37,8 @@ def _wants_json(scope: Scope) -> bool:
     accepted = b",".join(v for k, v in scope["headers"] if k == b"accept").lower()
     if b"text/html" in accepted:
         return False
-    return b"json" in accepted or not _PAGES.fullmatch(scope["path"])
+    is_page = scope["method"] in ("GET", "HEAD", "POST") and _PAGES.fullmatch(scope["path"])
+    return b"json" in accepted or not is_page
 
 
 class _Swapped:
