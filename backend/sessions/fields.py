@@ -81,6 +81,12 @@ def as_phone(value: object) -> object:
     return number if _PHONE.fullmatch(number) else typed
 
 
+def _one_can_call(value: str) -> str:
+    if not _PHONE.fullmatch(value):
+        raise ValueError("must be a phone number, such as +4799887766")
+    return value
+
+
 def as_country(value: object) -> object:
     """A country as its code of two letters. Its code of three letters, and its number, are known
     too."""
@@ -189,6 +195,8 @@ Words = Annotated[str, _number_too(255), BeforeValidator(as_text)]
 """A text that some shops send as a number, such as the number of an order."""
 LongText = Annotated[str, _number_too(4096), BeforeValidator(as_text)]
 Phone = Annotated[str, _number_too(255), BeforeValidator(as_phone)]
+PayerPhone = Annotated[Phone, AfterValidator(_one_can_call)]
+"""Of a payer, who can be asked at once for another one."""
 LineNumber = Annotated[int | str, BeforeValidator(_as_line)]
 Flag = Annotated[bool, Strict()]
 Noted = str | Annotated[int, Strict()] | Annotated[float, Strict()] | None

@@ -19,6 +19,7 @@ from backend.sessions.fields import (
     Metadata,
     Number,
     Part,
+    PayerPhone,
     Phone,
     PictureUrl,
     ShownAmount,
@@ -62,7 +63,7 @@ class PayerAddress(Known):
     postal_code: Text | None = None
     postal_place: Text | None = None
     country: Country | None = None
-    phone_number: Phone | None = None
+    phone_number: PayerPhone | None = None
     email: Text | None = None
     latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
     longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
