@@ -61,6 +61,8 @@ class Loose(BaseModel):
     model_config = ConfigDict(extra="allow")
     parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset()
     """Objects that count as not given if all of their fields say nothing."""
+    nulls_that_say_something: ClassVar[frozenset[str]] = frozenset()
+    """Fields in which a null is an order, such as to end what was there."""
     all_fields_are_known: ClassVar[bool] = False
     """The fields that the model does not name are documented too: empty texts in them say
     nothing. In fields that nobody knows, an empty text is kept as it is."""
@@ -121,6 +123,8 @@ def _given(cls: type[Loose], value: dict[Any, Any]) -> dict[Any, Any]:
             continue
         if name in optional:
             if is_nothing(part):
+                if part is None and name in cls.nulls_that_say_something:
+                    kept[name] = None
                 continue
             if name in cls.parts_that_may_be_empty and says_nothing(part):
                 continue
