@@ -132,6 +132,28 @@ async def test_all_at_once(merchant: Merchant, acquirer: Acquirer, nothing: str 
     await merchant.audit()
 
 
+@pytest.mark.parametrize("nothing", NOTHING)
+async def test_a_change_that_says_nothing_changes_nothing(
+    merchant: Merchant, nothing: str | None
+) -> None:
+    whole = copy.deepcopy(SESSION)
+    whole["express"].pop("shipping_address_callback_url")
+    made = await merchant.post("/v1/sessions-profile?include_session=true", whole)
+    before = made["session"]
+    change = {
+        "order": dict.fromkeys(whole["order"], nothing) | {"shipping_address": {"email": nothing}},
+        "express": dict.fromkeys(whole["express"], nothing), "remove_lock": nothing,
+    }  # fmt: skip
+    path = f"/v1/sessions/{made['id']}?update_without_lock=true"
+    answer = await merchant.api.put(path, json=change)
+    assert answer.status_code == 200, answer.text
+    after = answer.json()
+    assert (after["order"], after["express"]) == (before["order"], before["express"])
+    for event in after["events"]:
+        if event["name"] == "UPDATE_SESSION":
+            assert event["details"]["updated_order_result"] == {"status": "NOT_MODIFIED"}
+
+
 async def test_an_order_gets_its_number_later(merchant: Merchant) -> None:
     """Some shops make the order after the session. Once there is a number it stays."""
     body = session_body()
