@@ -84,20 +84,22 @@ def _field_error(problem: Any) -> FieldError:
 
 
 def shown(field: str, value: object) -> str | None:
-    """Return a value that was sent, as JSON on one line; None where it is not to be repeated."""
+    """Return a value that was sent, as JSON on one line, or what it is; None where it is not to be
+    repeated."""
     if not _SECRET.isdisjoint(_WORD.findall(field.lower())):
         return None
     if isinstance(value, Mapping):
         return "an object"
     if isinstance(value, list | tuple):
         return "a list"
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return f"a text of {len(value)} characters"
     if not isinstance(value, str | int | float | bool | type(None)):
         return None
     try:
-        text = json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False)
     except ValueError:
         return None
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def with_sent(errors: tuple[FieldError, ...], body: object) -> tuple[FieldError, ...]:
