@@ -197,7 +197,10 @@ LongText = Annotated[str, _number_too(4096), BeforeValidator(as_text)]
 Phone = Annotated[str, _number_too(255), BeforeValidator(as_phone)]
 PayerPhone = Annotated[Phone, AfterValidator(_one_can_call)]
 """Of a payer, who can be asked at once for another one."""
-LineNumber = Annotated[int | str, BeforeValidator(_as_line)]
+LineNumber = Annotated[
+    Annotated[int, Field(ge=-(10**9), le=10**9)] | Annotated[str, Field(max_length=255)],
+    BeforeValidator(_as_line),
+]
 Flag = Annotated[bool, Strict()]
 Noted = str | Annotated[int, Strict()] | Annotated[float, Strict()] | None
 """A value of metadata: a string or a number; `true` is neither."""
