@@ -47,6 +47,7 @@ _TEXTS = {
     500: "Something went wrong on our side",
     503: "A provider did not answer; ask again",
 }
+_EMPTY: dict[str, Any] = {"type": "string", "pattern": r"^\s*$"}
 _ABOUT = (
     "Dintero's checkout and wallets API, as Gavekort speaks it. The paths below"
     " /v1/accounts/{account_id}/payments are the same routes as those of sessions, transactions,"
@@ -134,6 +135,9 @@ def _complete(
 ) -> None:  # fmt: skip
     answers = operation["responses"]
     answers.pop("422", None)
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "query":
+            _may_be_empty(parameter)
     answer = ANSWERS.get((method, path))
     if answer is not None:
         content = {"application/json": {"schema": _component(components, answer)}}
@@ -167,6 +171,14 @@ def _complete(
         operation["security"] = [{"bearer": []}]
     elif path.endswith("/auth/token"):
         operation["security"] = [{"client": []}]
+
+
+def _may_be_empty(parameter: dict[str, Any]) -> None:
+    """A parameter without a value says nothing (`addresses.plain_query`)."""
+    schema = parameter["schema"]
+    if schema.get("type") == "array":
+        schema["items"] = {"anyOf": [schema["items"], _EMPTY]}
+    parameter["schema"] = {"anyOf": [schema, _EMPTY]}
 
 
 def _statuses(method: str, path: str, dependant: Dependant) -> set[int]:
