@@ -9,6 +9,7 @@ call.
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -34,6 +35,7 @@ USER_SCOPE = "user:wallets"
 CUSTOMER_TOKENS = "admin:wallets"
 """What a client needs to create a customer's token."""
 _ISSUER = "gavekort"
+_SLASHES = re.compile(r"/{2,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,9 @@ def is_audience(ctx: Backend, audience: str, account_id: str, own_host: str) -> 
              own_host}  # fmt: skip
     host = parts.netloc.rsplit("@", 1)[-1]
     user = parts.username
-    right = host in hosts and parts.path.rstrip("/") == f"/v1/accounts/{account_id}"
+    # A base address that ends with a slash makes a doubled one.
+    path = _SLASHES.sub("/", parts.path).rstrip("/")
+    right = host in hosts and path == f"/v1/accounts/{account_id}"
     return right and user in (None, account_id)
 
 

@@ -1,25 +1,37 @@
-"""What the API answers, for its OpenAPI description. Every object may carry more than is named:
-unknown request fields are given back.
+"""What the API answers, for its OpenAPI description, and which route answers what. Sessions and
+transactions are in `payment_answers`.
 
+<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
 Source: `docs/reference/dintero-api.md`.
+=======
+Source: `reference/dintero-api.md`, sections 1, 4.3, 4.5, 10.
+>>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-
-class Open(BaseModel):
-    model_config = ConfigDict(extra="allow")
+from backend.api.answer_model import Moment, Open
+from backend.api.payment_answers import (
+    PayerOperation,
+    PayLockAnswer,
+    PublicSession,
+    Session,
+    SessionCreated,
+    Transaction,
+)
 
 
 class ErrorDetail(Open):
-    """What is wrong with one field; `field` is its dotted path. Some carry more, such as an
+    """What is wrong with one field; `field` is its dotted path, and empty where it is none.
+    `message` repeats `description`, `sent` what stands in the field. Some carry more, such as an
     `amount` in minor units."""
 
     description: str
+    message: str
     field: str
     code: str
 
@@ -42,76 +54,8 @@ class Token(BaseModel):
     expires_in: int
 
 
-class GiftCard(Open):
-    """A gift card's part, minor units."""
-
-    type: Literal["dintero.wallets"]
-    card_id: str
-    amount: int
-    masked_card_token: str
-
-
-class OrderAnswer(Open):
-    amount: int
-    currency: str
-    merchant_reference: str
-    gift_cards: list[GiftCard]
-
-
-class SessionEvent(Open):
-    id: str
-    name: str
-    created_at: str
-    request_id: str
-    details: dict[str, Any]
-
-
-class PresetWarning(BaseModel):
-    """Why a preset gift card does not pay, or not all that it could."""
-
-    code: str
-    field: str
-    message: str
-
-
-class Session(Open):
-    id: str
-    created_at: str
-    updated_at: str
-    expires_at: str
-    order: OrderAnswer
-    url: dict[str, Any]
-    configuration: dict[str, Any]
-    events: list[SessionEvent]
-    metadata: dict[str, Any]
-    transaction_id: str | None = None
-    cancelled_at: str | None = None
-    cancelled_by: str | None = None
-    warnings: list[PresetWarning] | None = None
-
-
-class PublicSession(Open):
-    """Without the merchant's secrets and without events."""
-
-    id: str
-    updated_at: str
-    order: OrderAnswer
-    url: dict[str, Any]
-    operations: list[dict[str, str]]
-    warnings: list[PresetWarning] | None = None
-    pay_lock: dict[str, str] | None = None
-
-
-class SessionCreated(Open):
-    id: str
-    url: str
-    publish: list[dict[str, str]] | None = None
-    warnings: list[PresetWarning] | None = None
-    session: Session | None = None
-
-
 class PayLock(BaseModel):
-    pay_lock: dict[str, str]
+    pay_lock: PayLockAnswer
 
 
 class CodeSent(BaseModel):
@@ -127,35 +71,13 @@ class PayAnswer(Open):
     actions: list[Any]
     redirect_url: str | None = None
     poll_url: str | None = None
+    qr_code: str | None = None
     error: str | None = None
+    reason: str | None = None
 
 
 class Operations(BaseModel):
-    operations: list[dict[str, str]]
-
-
-class TransactionEvent(Open):
-    id: str
-    event: str
-    transaction_status: str
-    success: bool
-    amount: int
-    gift_cards: list[dict[str, Any]]
-    created_at: str
-    request_id: str
-
-
-class Transaction(Open):
-    id: str
-    session_id: str
-    status: str
-    amount: int
-    currency: str
-    payment_product: str
-    payment_product_type: str
-    merchant_reference: str
-    gift_cards: list[GiftCard]
-    events: list[TransactionEvent]
+    operations: list[PayerOperation]
 
 
 class Card(Open):
@@ -180,7 +102,7 @@ class WalletTransaction(Open):
     type: str
     amount: int
     currency: str
-    created_at: str
+    created_at: Moment
     created_by: str
 
 
@@ -198,7 +120,7 @@ class CardEvent(Open):
     id: str
     name: str
     details: dict[str, Any]
-    created_at: str
+    created_at: Moment
     created_by: str
 
 
@@ -214,7 +136,7 @@ class CardToken(Open):
     expires_after_transaction: bool
     format: dict[str, Any]
     token: dict[str, str]
-    created_at: str
+    created_at: Moment
     created_by: str
 
 
@@ -223,9 +145,9 @@ class Subscription(Open):
     config: dict[str, Any]
     events: list[str]
     active: bool
-    created_at: str
+    created_at: Moment
     created_by: str
-    updated_at: str
+    updated_at: Moment
 
 
 class Delivery(Open):
@@ -235,7 +157,7 @@ class Delivery(Open):
     subject: str
     request: dict[str, Any]
     tries_count: int
-    created_at: str
+    created_at: Moment
 
 
 class Deliveries(BaseModel):
@@ -243,10 +165,18 @@ class Deliveries(BaseModel):
     starting_after: str | None = None
 
 
-class Signature(BaseModel):
-    id: str
+class SignatureSecret(BaseModel):
+    type: Literal["v0-hmac-sha256"]
     secret: str
-    created_at: str
+
+
+class Signature(BaseModel):
+    """`secret` repeats the signature's."""
+
+    id: str
+    signature: SignatureSecret
+    secret: str
+    created_at: Moment
     created_by: str
 
 

@@ -12,8 +12,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope
 
+from backend.api.addresses import plain_query
 from backend.api.deps import origin, principal
 from backend.api.idempotent import HEADER, answer_once
+from backend.api.refused import with_sent
 from backend.core.errors import FieldError, GavekortError, InvalidRequest
 from backend.sessions.events import asked_by
 
@@ -39,6 +41,8 @@ class StrictRequest(Request):
     def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
         super().__init__(scope, receive)
         self._most = most
+        self.sent: Any = None
+        """The body, once it is read."""
 
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
@@ -64,6 +68,7 @@ class StrictRequest(Request):
             field = ".".join(reversed(large.path))[:_LONGEST_PATH]
             text = f"a number must be from -{_LARGEST} to {_LARGEST}"
             raise InvalidRequest(f"{field}: {text}", (FieldError(field, text),)) from large
+        self.sent = value
         return value
 
 
@@ -126,6 +131,7 @@ class StrictRoute(APIRoute):
         inner = super().get_route_handler()
         # Payers have no name under which a key could be kept; what they do is safe to repeat.
         once = any(needed.call is principal for needed in self.dependant.dependencies)
+        queries = bool(self.dependant.query_params)
 
         async def handler(request: Request) -> Response:
             check_text(request.url.path)
@@ -135,11 +141,21 @@ class StrictRoute(APIRoute):
             # Every body is JSON, whatever a client calls it: without a name it is read as that.
             headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
             scope = {**request.scope, "headers": headers}
+            if queries:
+                scope["query_string"] = plain_query(scope["query_string"])
             strict = StrictRequest(scope, request.receive, self.most)
+
+            async def answer() -> Response:
+                try:
+                    return await inner(strict)
+                except GavekortError as error:
+                    error.errors = with_sent(error.errors, strict.sent)
+                    raise
+
             with asked_by(origin(request)):
                 if once and request.method == "POST" and HEADER in request.headers:
-                    return await answer_once(strict, lambda: inner(strict))
-                return await inner(strict)
+                    return await answer_once(strict, answer)
+                return await answer()
 
         return handler
 

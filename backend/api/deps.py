@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from backend.accounts.clients import Principal, known_client, read_token
 from backend.accounts.keys import read_key
+from backend.api.addresses import ACCOUNT
 from backend.api.source import source_of
 from backend.core.context import Backend, current
 from backend.core.errors import Unauthorized
@@ -53,6 +54,8 @@ async def principal(request: Request, ctx: Context) -> Principal:
         else:
             await limits.spend(ctx, rules.MERCHANT, known.client_id)
         request.scope[_CALLER] = known
+    if ACCOUNT in request.scope:
+        known.require_account(request.scope[ACCOUNT])
     return known
 
 

@@ -1,4 +1,5 @@
-"""Every failure as `{"error": {"code", "message", "errors": [{"description", "field"}]}}`.
+"""Every failure as
+`{"error": {"code", "message", "errors": [{"description", "message", "field", "code"}]}}`.
 
 No answer of this API has FastAPI's own shapes. Source: `docs/reference/dintero-api.md#errors`.
 """
@@ -15,6 +16,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from backend.api.pacing import Pace
+from backend.api.refused import invalid
 from backend.api.source import source_of
 from backend.core import logs
 from backend.core.context import current
@@ -29,14 +31,24 @@ from backend.limits.source import networks_of
 log = logging.getLogger(__name__)
 _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE", 401: "UNAUTHORIZED"}
 
+_MESSAGES = {
+    404: "there is nothing at this address",
+    405: "this address does not take this method",
+}
+
 
 def envelope(
     status: int, code: str, message: str, errors: Sequence[FieldError] = (),
     headers: dict[str, str] | None = None, details: Mapping[str, Any] | None = None,
 ) -> JSONResponse:  # fmt: skip
+    # Some shops show `errors` alone, by `description` or by `message`: it always says something.
     listed = [
-        {**e.more, "description": e.description, "field": e.field, "code": e.code} for e in errors
-    ]
+        {
+            **e.more, "description": e.description, "message": e.description, "field": e.field,
+            "code": e.code,
+        }
+        for e in errors or (FieldError("", message, code.lower()),)
+    ]  # fmt: skip
     error: dict[str, Any] = {"code": code, "message": message, "errors": listed}
     if details:
         error["details"] = dict(details)
@@ -49,22 +61,6 @@ def render(error: GavekortError) -> JSONResponse:
     if error.retry_after is not None:
         headers = {"Retry-After": str(error.retry_after)}
     return envelope(error.status, error.code, error.message, error.errors, headers, error.details)
-
-
-def invalid(problems: Sequence[Any]) -> InvalidRequest:
-    """Pydantic's problems as one of ours; the values themselves are not repeated."""
-    errors = tuple(
-        FieldError(".".join(str(part) for part in p["loc"] if part != "body"), _text(p), p["type"])
-        for p in problems
-    )
-    first = errors[0] if errors else FieldError("", "invalid")
-    where = f"{first.field}: " if first.field else ""
-    return InvalidRequest(f"{where}{first.description}", errors)
-
-
-def _text(problem: Any) -> str:
-    text = str(problem["msg"])
-    return text.removeprefix("Value error, ")
 
 
 def install(app: FastAPI, allowed: Callable[[str], set[str]]) -> None:
@@ -95,7 +91,8 @@ def install(app: FastAPI, allowed: Callable[[str], set[str]]) -> None:
         if error.status_code == 405:
             # The router names the methods of the first route that has the path.
             headers = {"Allow": ", ".join(sorted(allowed(request.url.path)))}
-        return envelope(error.status_code, code, str(error.detail), headers=headers)
+        message = _MESSAGES.get(error.status_code, str(error.detail))
+        return envelope(error.status_code, code, message, headers=headers)
 
     @app.exception_handler(Exception)
     async def _crash(request: Request, error: Exception) -> JSONResponse:

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 
 from backend import __version__
 from backend.api import deps
+from backend.api.addresses import HEADER
 from backend.api.answers import ANSWERS, ErrorAnswer
 
 REF = "#/components/schemas/{model}"
@@ -46,6 +47,12 @@ _TEXTS = {
     500: "Something went wrong on our side",
     503: "A provider did not answer; ask again",
 }
+_EMPTY: dict[str, Any] = {"type": "string", "pattern": r"^\s*$"}
+_ABOUT = (
+    "Dintero's checkout and wallets API, as Gavekort speaks it. The paths below"
+    " /v1/accounts/{account_id}/payments are the same routes as those of sessions, transactions,"
+    " views and administration below /v1."
+)
 _OPERATE = ("/capture", "/refund", "/void", "/cancel", "/authorization")
 
 
@@ -90,7 +97,7 @@ def _description(app: FastAPI, routes: list[tuple[str, APIRoute]]) -> dict[str, 
     schema = get_openapi(
         title="Gavekort",
         version=__version__,
-        description="Dintero's checkout and wallets API, as Gavekort speaks it.",
+        description=_ABOUT,
         routes=app.routes,
     )
     components = schema.setdefault("components", {}).setdefault("schemas", {})
@@ -128,6 +135,9 @@ def _complete(
 ) -> None:  # fmt: skip
     answers = operation["responses"]
     answers.pop("422", None)
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "query":
+            _may_be_empty(parameter)
     answer = ANSWERS.get((method, path))
     if answer is not None:
         content = {"application/json": {"schema": _component(components, answer)}}
@@ -152,10 +162,23 @@ def _complete(
     answers["429"]["headers"] = {
         "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}
     }
+    for described in answers.values():
+        described.setdefault("headers", {})[HEADER] = {
+            "schema": {"type": "string", "format": "uuid"},
+            "description": "The request, as events and log lines name it",
+        }
     if _depends_on(dependant, deps.principal):
         operation["security"] = [{"bearer": []}]
     elif path.endswith("/auth/token"):
         operation["security"] = [{"client": []}]
+
+
+def _may_be_empty(parameter: dict[str, Any]) -> None:
+    """A parameter without a value says nothing (`addresses.plain_query`)."""
+    schema = parameter["schema"]
+    if schema.get("type") == "array":
+        schema["items"] = {"anyOf": [schema["items"], _EMPTY]}
+    parameter["schema"] = {"anyOf": [schema, _EMPTY]}
 
 
 def _statuses(method: str, path: str, dependant: Dependant) -> set[int]:

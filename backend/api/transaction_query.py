@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +22,11 @@ Status = Literal[
 
 
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
+
+
+def included(includes: Iterable[str]) -> frozenset[str]:
+    """Return the names, which may be repeated or stand in one parameter, with commas."""
+    return frozenset(name.strip() for one in includes for name in one.split(","))
 
 
 class TransactionQuery(BaseModel):
@@ -58,7 +64,7 @@ class TransactionQuery(BaseModel):
     payout_destination_id: Text | None = None
     terminal_id: Text | None = None
     channel: Text | None = None
-    includes: list[Literal["events.success.true"]] = []
+    includes: Texts = []
 
     def wanted(self) -> Wanted:
         lists = (

@@ -12,6 +12,7 @@ from backend.cards.tables import Card, CardEvent
 from backend.core.clock import iso
 from backend.core.errors import FieldError, InvalidRequest, NotFound
 from backend.core.ids import new_uuid
+from backend.core.logs import request_id
 from backend.core.paging import after, newest_first
 
 
@@ -23,7 +24,7 @@ def note(
     db.add(
         CardEvent(
             id=new_uuid(), card=card.id, name=name, details=details or {}, reason=reason,
-            created_at=now, created_by=by,
+            created_at=now, created_by=by, request_id=request_id(),
         )
     )  # fmt: skip
 
@@ -51,8 +52,9 @@ def card_event_shape(event: CardEvent) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": event.id,
         "name": event.name,
-        "details": event.details,
+        "details": {name: said for name, said in event.details.items() if said is not None},
         "created_at": iso(event.created_at),
         "created_by": event.created_by,
     }
-    return shape if event.reason is None else shape | {"reason": event.reason}
+    more = {"reason": event.reason, "request_id": event.request_id}
+    return shape | {name: value for name, value in more.items() if value is not None}

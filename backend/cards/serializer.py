@@ -100,7 +100,7 @@ def _token(token: CardToken) -> dict[str, Any]:
 
 def token_shape(token: CardToken, value: str) -> dict[str, Any]:
     """A temporary token as it is given to the merchant."""
-    return {
+    own = {
         "id": token.id,
         "ref_id": token.ref_id,
         "expires_in": token.expires_in,
@@ -112,6 +112,7 @@ def token_shape(token: CardToken, value: str) -> dict[str, Any]:
         "created_by": token.created_by,
         "token": secret_shape(value, token.format),
     }
+    return _said(own)
 
 
 def secret_shape(value: str, form: dict[str, Any]) -> dict[str, str]:

@@ -206,6 +206,8 @@ class CardEvent(SQLModel, table=True):
     reason: str | None = Field(default=None, max_length=255)
     created_at: datetime = Field(sa_type=UtcDateTime)
     created_by: str
+    request_id: str | None = Field(default=None, max_length=36)
+    """Of the request that did it; its answer carried it too. None where nobody asked for it."""
 
 
 class TryBudget(SQLModel, table=True):

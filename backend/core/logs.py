@@ -7,6 +7,8 @@ what a stranger or a payer sent.
   the place in the library instead. For an exception we write its type and the places in the
   program, and its text only if the text comes from the database or the operating system.
 - If one place in the program logs again and again, further lines are only counted.
+- A line that belongs to a request names it: by the id that the answer carries as `request-id`, so
+  that whoever was refused can quote it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ import secrets
 import sys
 import time
 import traceback
+import uuid
 from collections.abc import Iterator
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +61,30 @@ _ID = re.compile(
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
+_request: ContextVar[str | None] = ContextVar("request", default=None)
+
+
+@contextlib.contextmanager
+def one_request() -> Iterator[str]:
+    """Give the request an id, which all log lines and events within carry. A request that has one
+    already keeps it."""
+    known = _request.get()
+    if known is not None:
+        yield known
+        return
+    made = str(uuid.uuid4())
+    token = _request.set(made)
+    try:
+        yield made
+    finally:
+        _request.reset(token)
+
+
+def request_id() -> str | None:
+    """Return the id of the request that is answered now; None outside of one."""
+    return _request.get()
+
+
 def _key() -> bytes:
     """Return the key of the hashes. It is made of the master secret, so that all processes write
     the same hash; without a secret it is random."""
@@ -90,7 +118,8 @@ class LineFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             said = f"{said} | {_told(record.exc_info[1])}"
         moment = when.replace("+00:00", "Z")
-        return f"{moment} {record.process} {record.levelname} {record.name}: {said}"
+        about = f" [{known}]" if (known := _request.get()) else ""
+        return f"{moment} {record.process} {record.levelname} {record.name}{about}: {said}"
 
 
 def _said(record: logging.LogRecord) -> str:

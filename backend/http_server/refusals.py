@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
+from backend.core import logs
 from backend.http_server.security_headers import common_headers
 
 
@@ -28,11 +30,18 @@ TOO_SLOW = Refusal(408, "TOO_SLOW", "the request did not arrive in time")
 NO_ROOM = Refusal(503, "NO_ROOM", "too many connections are open; try again in a moment")
 
 
+def told(code: str, message: str) -> dict[str, Any]:
+    """An error as the API tells it, where no part of the API does."""
+    one = {"description": message, "message": message, "field": "", "code": code.lower()}
+    return {"error": {"code": code, "message": message, "errors": [one]}}
+
+
 def answer_bytes(refusal: Refusal, *, https: bool) -> bytes:
     """The whole answer as it goes over the wire. The connection is closed after it."""
-    told = {"code": refusal.code, "message": refusal.message, "errors": []}
-    body = json.dumps({"error": told}).encode()
+    with logs.one_request() as number:
+        body = json.dumps(told(refusal.code, refusal.message)).encode()
     headers = {
+        "request-id": number,
         "content-type": "application/json",
         "content-length": str(len(body)),
         "connection": "close",

@@ -1,7 +1,12 @@
 """The secret that an account's callbacks are signed with: one at a time, encrypted at rest.
 
+<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
 Source: `docs/reference/dintero-api.md#callback-signature`. The answer's shape is not documented:
 ours is `{id, secret, created_at, created_by}`.
+=======
+Source: `reference/dintero-api.md#63-signature`. Shops read `signature.secret`; `secret` beside it
+is what our answers had before.
+>>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
 """
 
 from __future__ import annotations
@@ -16,6 +21,9 @@ from backend.core.context import Backend
 from backend.core.errors import NotFound
 from backend.core.ids import new_uuid
 from backend.outbox.tables import SigningSecret
+
+TYPE = "v0-hmac-sha256"
+"""The name of the signature in the header `Dintero-Signature`."""
 
 
 async def make_secret(ctx: Backend, account_id: str, created_by: str) -> dict[str, Any]:
@@ -46,6 +54,7 @@ async def read_secret(ctx: Backend, account_id: str) -> dict[str, Any]:
 def _shape(kept: SigningSecret, value: str) -> dict[str, Any]:
     return {
         "id": kept.id,
+        "signature": {"type": TYPE, "secret": value},
         "secret": value,
         "created_at": iso(kept.created_at),
         "created_by": kept.created_by,

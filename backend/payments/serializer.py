@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.core.clock import iso
 from backend.payments.tables import Transaction, TransactionEvent
+from backend.sessions import exact
 from backend.sessions.own_names import OwnMetadata
 
 _SNAPSHOT = (
@@ -46,14 +47,16 @@ def transaction_shape(
         "created_at": iso(t.created_at),
         "updated_at": iso(t.updated_at),
     }
-    shape |= {key: t.snapshot[key] for key in _SNAPSHOT if t.snapshot.get(key) is not None}
+    shape |= exact.exact({key: t.snapshot.get(key) for key in _SNAPSHOT})
+    if "items" in shape:
+        shape["items"] = exact.items(shape["items"])
     if t.psp_reference is not None:
         own: OwnMetadata = {"gateway:id": t.psp_reference}
         shape["metadata"] = {**(shape.get("metadata") or {}), **own}
     if t.merchant_reference_2 is not None:
         shape["merchant_reference_2"] = t.merchant_reference_2
     if t.payment_card is not None:
-        shape["card"] = t.payment_card
+        shape["card"] = exact.card(t.payment_card)
     shape["gift_cards"] = _gift_cards(t, t.card_authorized)
     if "events.success.true" in includes:
         events = [event for event in events if event.success]
@@ -75,25 +78,26 @@ def _event(transaction: Transaction, event: TransactionEvent, with_headers: bool
     cards = _gift_cards(transaction, event.card_amount)
     for card in cards:
         card |= event.gift_card_shown or {}
-        card["transaction_id"] = event.wallet_transaction_id
+        if event.wallet_transaction_id is not None:
+            card["transaction_id"] = event.wallet_transaction_id
     shape: dict[str, Any] = {
         "id": event.id,
         "event": event.event,
         "transaction_status": event.transaction_status,
         "success": event.success,
         "amount": event.amount,
-        "items": event.items,
+        "items": exact.exact(event.items),
         "gift_cards": cards,
         "created_at": iso(event.created_at),
         "created_by": event.created_by,
         "request_id": event.request_id,
-        "metadata": event.metadata_,
+        "metadata": exact.exact(event.metadata_),
     }
     optional = {
         "event_reference": event.event_reference,
         "correlation_request_id": event.correlation_request_id,
         "calculated_vat_amount": event.calculated_vat_amount,
-        "error": event.error,
+        "error": exact.exact(event.error),
         "correction": event.correction,
         "request_headers": event.request_headers if with_headers else None,
     }

@@ -30,7 +30,11 @@ from backend.psp.protocol import Connector
 from backend.psp.registry import connect
 from backend.rules.money import Money
 from backend.rules.transaction import Position, Split
+<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
 from backend.sessions.load import get_session
+=======
+from backend.sessions.events import request_id
+>>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
 
 OPEN_STATES = ("pending", "unknown")
 SHARE = Share(most=30, tenant=15, addressee=8)
@@ -172,7 +176,7 @@ class NewEvent:
     correction: dict[str, Any] | None = None
     """Of what was told as done before and is not: announced though `success` is false."""
     created_by: str = "checkout"
-    request_id: str = field(default_factory=new_uuid)
+    request_id: str = field(default_factory=request_id)
     correlation_request_id: str | None = None
     request_headers: dict[str, str] = field(default_factory=dict)
     calculated_vat_amount: int | None = None
@@ -214,12 +218,13 @@ async def _announce(db: AsyncSession, transaction: Transaction, now: datetime) -
             "id": t.id,
             "session_id": t.session_id,
             "merchant_reference": t.merchant_reference,
-            "merchant_reference_2": t.merchant_reference_2,
             "created_at": iso(t.created_at),
             "updated_at": iso(t.updated_at),
             "status": t.status,
         }
     }
+    if t.merchant_reference_2 is not None:
+        body["transaction"]["merchant_reference_2"] = t.merchant_reference_2
     announce(db, hooks, Event(t.account_id, CHECKOUT_TRANSACTION, t.id, body), now)
 
 

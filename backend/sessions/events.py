@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.errors import TooManyChanges
 from backend.core.ids import new_uuid
+from backend.core.logs import request_id as current_request
 from backend.sessions.tables import CheckoutSession, SessionEvent
 
 MOST: Mapping[str, int] = {
@@ -32,6 +33,12 @@ good, and a merchant who reads the session reads all of them. Events about money
 MAX_DETAILS = 64 * 1024
 """Characters of JSON that the details of one event may have."""
 
+
+def request_id() -> str:
+    """Return the id of the request that is answered now, or a new one where nobody waits."""
+    return current_request() or new_uuid()
+
+
 _asked_by: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
@@ -47,9 +54,10 @@ def asked_by(request: Request) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The request behind a change: its id and the headers that Dintero keeps with an event."""
+    """The request behind a change: its id, which its answer carries too, and the headers that
+    Dintero keeps with an event."""
 
-    id: str = field(default_factory=new_uuid)
+    id: str = field(default_factory=request_id)
     headers: dict[str, str] = field(default_factory=dict)
 
 

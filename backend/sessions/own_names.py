@@ -24,7 +24,7 @@ class OwnFields(TypedDict, total=False):
     user_agent: str
     transaction_id: str
     cancelled_at: str
-    cancelled_by: str | None
+    cancelled_by: str
     initiating_system_request_headers: dict[str, Any]
     warnings: list[dict[str, Any]]
     remainder: dict[str, Any]

@@ -66,16 +66,20 @@ def refused(reason: Refusal) -> GiftCardRefused:
 
 
 async def visit(ctx: Backend, session_id: str, address: str = "", user_agent: str = "") -> None:
-    """The page was opened: VISITED, once, and by whom."""
+    """The page was opened: VISITED, once, and by whom, as it was the last time."""
+    seen_by = {"customer_ip": address[:64], "user_agent": user_agent[:255]}
+    visitor = {name: text for name, text in seen_by.items() if text}
     async with ctx.db.reading() as db:
-        if (await get_session(db, session_id)).visited:
+        known = await get_session(db, session_id)
+        if known.visited and visitor in ({}, known.visitor):
             return
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
+        if visitor:
+            # Nothing of the session changes by it: no version, no time of its last change.
+            session.visitor = visitor
         if not session.visited:
             session.visited = True
-            seen_by = {"customer_ip": address[:64], "user_agent": user_agent[:255]}
-            session.visitor = {name: text for name, text in seen_by.items() if text}
             await events.record(db, session, "VISITED", ctx.clock.now())
 
 

@@ -1,150 +1,60 @@
 """The bodies of session requests. Unknown fields of merchants are kept and given back; names that
-are ours (`own_names`) are dropped.
+are ours (`own_names`) are dropped, and so is what says nothing (`reading`).
 
+<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
 Source: `docs/reference/dintero-api.md#checkout-sessions`. Amounts are minor units; `29990.0` is
 one, `29990.5` is none.
+=======
+Source: `reference/dintero-api.md#2-checkout-sessions`. Amounts are minor units.
+>>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
 """
 
 from __future__ import annotations
 
-import math
-import re
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, ClassVar, Literal
 
-from babel.core import get_global
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    Strict,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, model_validator
 
-from backend.rules import browser_address
 from backend.rules.payment_option import OWN_PRODUCTS, PRODUCTS, STANDALONE
+from backend.sessions.fields import (
+    MAX_AMOUNT,
+    Amount,
+    CardAmount,
+    Country,
+    Currency,
+    Flag,
+    HttpUrl,
+    Metadata,
+    Moment,
+    Number,
+    PageUrl,
+    Part,
+    Phone,
+    PictureUrl,
+    ReturnUrl,
+    SignedAmount,
+    Text,
+    Words,
+    Zone,
+    whole_number,
+)
+from backend.sessions.order_request import (
+    Address,
+    Item,
+    Order,
+    OrderParts,
+    PayerAddress,
+    ShippingOption,
+    Store,
+)
 from backend.sessions.own_names import without_ours
+from backend.sessions.reading import Known, Loose
 
-MAX_AMOUNT = 10**12
-FLOAT_NOISE = 1e-6
-
-
-def whole_number(value: object) -> object:
-    """A JSON number without a fraction, as an int.
-
-    Some clients multiply by 100 in floats: `299.90 * 100` is 29989.999999999996 and means 29990.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be an integer of minor units")
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("must be an integer of minor units")
-        nearest = round(value)
-        if abs(value - nearest) > FLOAT_NOISE:
-            raise ValueError("must be an integer of minor units, without a fraction")
-        return nearest
-    return value
-
-
-def _known_currency(value: str) -> str:
-    if value not in get_global("all_currencies"):
-        raise ValueError("must be an ISO 4217 currency code")
-    return value
-
-
-def _whole_address(value: str) -> str:
-    """Whatever takes it apart later must not fail: a payment would never end."""
-    try:
-        parts = urlsplit(value)
-        _ = parts.port, parts.hostname
-    except ValueError as error:
-        raise ValueError("must be an address that can be opened") from error
-    return value
-
-
-def _for_browsers(value: str) -> str:
-    """A payer's browser goes there. Whether the scheme is allowed is the profile's to say."""
-    wrong = browser_address.what_is_wrong(value)
-    if wrong is not None:
-        raise ValueError(wrong)
-    return value
-
-
-def _picture(value: str) -> str:
-    """What is no web address is never shown, but a scheme that browsers run is refused at once."""
-    if browser_address.scheme_of(value.strip()) in browser_address.NEVER:
-        raise ValueError("must not be an address of this scheme")
-    return value
-
-
-def _moment(value: object) -> object:
-    """ISO 8601, in UTC; without a zone it is UTC, as in Dintero's list filters. In a query a `+`
-    that nobody encoded arrives as a blank. A bare number is no moment, and the ends of the
-    calendar are none either: in another zone they are no dates."""
-    if not isinstance(value, str):
-        raise ValueError("must be an ISO 8601 date-time")
-    try:
-        parsed = datetime.fromisoformat(_BLANK_ZONE.sub("+", value.strip()))
-    except ValueError as error:
-        raise ValueError("must be an ISO 8601 date-time") from error
-    if not 1 < parsed.year < 9999:
-        raise ValueError("must be an ISO 8601 date-time of this age")
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-
-
-def _known_zone(value: str) -> str:
-    """An IANA name, such as `Europe/Oslo`."""
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError("must be a time zone, such as Europe/Oslo") from error
-    return value
-
-
-_BLANK_ZONE = re.compile(r" (?=\d\d:?\d\d$)")
-# The bounds stand first: after the validator, the API's description would not show them.
-SignedAmount = Annotated[int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT), BeforeValidator(whole_number)]
-Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT), BeforeValidator(whole_number)]
-CardAmount = Annotated[int, Field(ge=1, le=MAX_AMOUNT), BeforeValidator(whole_number)]
-"""Of a gift card, what is to be used of it."""
-Number = Annotated[int | float, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
-"""A quantity, or a percentage: one that can be written."""
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
-Text = Annotated[str, Field(max_length=255)]
-Flag = Annotated[bool, Strict()]
-Noted = str | Annotated[int, Strict()] | Annotated[float, Strict()] | None
-"""A value of metadata: a string or a number; `true` is neither."""
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-HttpUrl = Annotated[
-    str,
-    Field(max_length=2048, pattern=r"^https?://[^\s/?#]+[^\s]*$"),
-    AfterValidator(_whole_address),
-]
-ReturnUrl = Annotated[
-    str,
-    Field(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s]+$"),
-    AfterValidator(_whole_address),
-    AfterValidator(_for_browsers),
-]
-PageUrl = Annotated[HttpUrl, AfterValidator(_for_browsers)]
-"""A web page that the payer opens."""
-PictureUrl = Annotated[str, Field(max_length=2048), AfterValidator(_picture)]
-
-
-class Loose(BaseModel):
-    """Knows some fields, keeps the others."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Known(BaseModel):
-    """What a payer sends: what is not known is passed over, and never stored."""
-
-    model_config = ConfigDict(extra="ignore")
+__all__ = [
+    "MAX_AMOUNT", "Address", "Amount", "CardAmount", "Currency", "Flag", "HttpUrl", "Item", "Known",
+    "Loose", "Moment", "Number", "OrderParts", "PageUrl", "PayerAddress", "PictureUrl", "ReturnUrl",
+    "ShippingOption", "SignedAmount", "Store", "Text", "whole_number",
+]  # fmt: skip
 
 
 class UrlPart(Loose):
@@ -153,98 +63,8 @@ class UrlPart(Loose):
     merchant_terms_url: PageUrl | None = None
 
 
-class Address(Loose):
-    first_name: Text | None = None
-    last_name: Text | None = None
-    address_line: Text | None = None
-    address_line_2: Text | None = None
-    co_address: Text | None = None
-    business_name: Text | None = None
-    postal_code: Text | None = None
-    postal_place: Text | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    phone_number: Annotated[str, Field(pattern=r"^\+?\d{5,15}$")] | None = None
-    email: Text | None = None
-
-
-class PayerAddress(Known):
-    """All the fields that an address has in Dintero's description of it."""
-
-    first_name: Text | None = None
-    last_name: Text | None = None
-    address_line: Text | None = None
-    address_line_2: Text | None = None
-    co_address: Text | None = None
-    business_name: Text | None = None
-    postal_code: Text | None = None
-    postal_place: Text | None = None
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    phone_number: Annotated[str, Field(pattern=r"^\+?\d{5,15}$")] | None = None
-    email: Text | None = None
-    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
-    comment: Annotated[str, Field(max_length=1024)] | None = None
-    organization_number: Text | None = None
-    organization_type: Text | None = None
-    customer_reference: Text | None = None
-    cost_center: Text | None = None
-
-
-class Item(Loose):
-    id: Text | None = None
-    line_id: Text | None = None
-    description: Annotated[str, Field(max_length=1024)] | None = None
-    quantity: Number | None = None
-    amount: SignedAmount | None = None
-    vat_amount: SignedAmount | None = None
-    vat: Number | None = None
-    splits: list[dict[str, Any]] | None = None
-    fee_split: dict[str, Any] | None = None
-    thumbnail_url: PictureUrl | None = None
-
-
-class ShippingOption(Loose):
-    id: Text
-    line_id: Text
-    amount: Amount
-    operator: Text
-    title: Text
-    description: Annotated[str, Field(max_length=1024)] | None = None
-    vat_amount: Amount | None = None
-    vat: Number | None = None
-    splits: list[dict[str, Any]] | None = None
-    fee_split: dict[str, Any] | None = None
-
-
-class Store(Loose):
-    id: Text
-
-
-class OrderParts(Loose):
-    """What an order has besides its amount, wherever it is sent."""
-
-    merchant_reference_2: Text | None = None
-    event_reference: Text | None = None
-    vat_amount: SignedAmount | None = None
-    items: Annotated[list[Item], Field(max_length=1000)] | None = None
-    shipping_option: ShippingOption | None = None
-    shipping_address: Address | None = None
-    billing_address: Address | None = None
-    store: Store | None = None
-    discount_codes: Annotated[list[Text], Field(max_length=100)] | None = None
-    discount_lines: list[dict[str, Any]] | None = None
-    payout_destination_id: Annotated[str, Field(max_length=40)] | None = None
-
-
-class Order(OrderParts):
-    amount: Amount
-    currency: Currency
-    merchant_reference: Annotated[str, Field(min_length=1, max_length=255)]
-    partial_payment: Flag = False
-
-
 class WalletsCard(Loose):
-    card_id: Annotated[str, Field(min_length=1, max_length=255)]
+    card_id: Annotated[Words, Field(min_length=1)]
     amount: CardAmount | None = None
     """How much of it is to be used; without it, as much as can be. Dintero knows no such field."""
 
@@ -256,16 +76,19 @@ class GiftCards(Loose):
 
 
 class Customer(Loose):
-    customer_id: Text | None = None
-    email: Text | None = None
-    phone_number: Text | None = None
+    parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset({"gift_cards", "tokens"})
+
+    customer_id: Words | None = None
+    email: Words | None = None
+    phone_number: Phone | None = None
     gift_cards: GiftCards | None = None
+    tokens: Part | None = None
 
 
 class Countries(Loose):
-    preferred_country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    allow_countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] | None = None
-    deny_countries: list[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] | None = None
+    preferred_country: Country | None = None
+    allow_countries: list[Country] | None = None
+    deny_countries: list[Country] | None = None
 
     @model_validator(mode="after")
     def _not_both(self) -> Countries:
@@ -284,18 +107,22 @@ class Receipt(Loose):
     show: Flag | None = None
     email: Flag | None = None
     sms: Flag | None = None
-    time_zone: Annotated[str, Field(max_length=64), AfterValidator(_known_zone)] | None = None
+    time_zone: Zone | None = None
 
 
 class Configuration(Loose):
+    parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset({"receipt", "countries", "theme"})
+    all_fields_are_known: ClassVar[bool] = True
+
     receipt: Receipt | None = None
     publish: Annotated[list[Publish], Field(max_length=5)] | None = None
-    active_payment_types: dict[str, Any] | None = None
+    active_payment_types: Part | None = None
     auto_capture: Flag | None = None
     channel: Literal["ecommerce", "in_app", "in_store"] | None = None
     countries: Countries | None = None
     allow_different_billing_shipping_address: list[Literal["b2c", "b2b"]] | None = None
-    theme: dict[str, Any] | None = None
+    theme: Part | None = None
+    discounts: Part | None = None
     language: Annotated[str, Field(max_length=35)] | None = None
     """Ours: of the payer's page, where its address says nothing (a BCP 47 tag)."""
     default_payment_type: Text | None = None
@@ -332,11 +159,13 @@ def _check_switch(name: str, value: object) -> None:
 
 
 class ExpressDiscountCodes(Loose):
-    max_count: Annotated[int, Strict(), Field(ge=0, le=100)] | None = None
+    max_count: Annotated[int, Field(ge=0, le=100), BeforeValidator(whole_number)] | None = None
     callback_url: HttpUrl | None = None
 
 
 class Express(Loose):
+    parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset({"discount_codes"})
+
     shipping_options: list[ShippingOption] | None = None
     shipping_address_callback_url: HttpUrl | None = None
     discount_codes: ExpressDiscountCodes | None = None
@@ -347,11 +176,13 @@ class Express(Loose):
 
 class CheckboxLink(Loose):
     url: PageUrl
-    text: Text
+    text: Words
 
 
 class Checkbox(Loose):
-    id: Text
+    parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset({"link"})
+
+    id: Words
     label: Annotated[str, Field(min_length=2, max_length=99)]
     checked: Flag = False
     required: Flag = False
@@ -359,12 +190,24 @@ class Checkbox(Loose):
 
 
 class Merchant(Loose):
-    name: Text
-    logo_url: PictureUrl
+    name: Words | None = None
+    logo_url: PictureUrl | None = None
+    website: Words | None = None
+    email: Words | None = None
+    phone_number: Words | None = None
+    merchant_category_code: Words | None = None
+    platform_type: Words | None = None
+    country: Country | None = None
+    postal_code: Words | None = None
+    postal_place: Words | None = None
+    address_line: Words | None = None
+    address_line_2: Words | None = None
 
 
 class SessionRequest(Loose):
     """`POST /sessions-profile` and `POST /sessions`."""
+
+    parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset({"customer", "merchant"})
 
     url: UrlPart
     order: Order
@@ -375,7 +218,7 @@ class SessionRequest(Loose):
     expires_at: Moment | None = None
     checkboxes: Annotated[list[Checkbox], Field(max_length=2)] | None = None
     merchant: Merchant | None = None
-    metadata: dict[str, Noted] | None = None
+    metadata: Metadata | None = None
 
     @model_validator(mode="after")
     def _channel(self) -> SessionRequest:

@@ -5,7 +5,6 @@ Source: `docs/reference/dintero-api.md#session-object`, `#gift-card-fields`.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -20,7 +19,11 @@ from backend.core.context import Backend
 from backend.core.errors import SessionNotFound
 from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
+<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
 from backend.sessions.details import show_billing
+=======
+from backend.sessions import exact
+>>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
 from backend.sessions.load import gift_card_of, remainder_of, share_of
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
@@ -53,9 +56,16 @@ async def session_shape(
     published = await shown_publish(db, session)
     assert profile is not None and account is not None  # foreign keys hold them
     # Rows that are older than the rule may still hold what their request said of our names.
+<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
     shape = without_ours(copy.deepcopy(session.body))
     if session.express:
         show_billing(shape)
+=======
+    shape: dict[str, Any] = exact.exact(without_ours(session.body))
+    shape["order"] = exact.order(shape["order"], session.merchant_reference)
+    if "express" in shape:
+        shape["express"] = exact.express(shape["express"])
+>>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
     own: OwnFields = {
         "id": session.id,
         "created_at": iso(session.created_at),
@@ -75,7 +85,8 @@ async def session_shape(
         own["transaction_id"] = session.transaction_id
     if session.cancelled_at is not None:
         own["cancelled_at"] = iso(session.cancelled_at)
-        own["cancelled_by"] = session.cancelled_by
+        if session.cancelled_by is not None:
+            own["cancelled_by"] = session.cancelled_by
     if "initiating_system_request_headers" in includes:
         own["initiating_system_request_headers"] = session.initiating_headers
     shape |= own
@@ -123,9 +134,8 @@ def _configuration(
     """The request's configuration over the profile's, each option with what became of it. `unable`:
     those that take no amount as small as what is left to pay."""
     body = session.body
-    shown: dict[str, Any] = copy.deepcopy(
-        {**profile.configuration, **(body.get("configuration") or {})}
-    )
+    asked = body.get("configuration") or {}
+    shown: dict[str, Any] = exact.exact({**profile.configuration, **asked})
     named = dict(read_switches(shown).named)
     for option in [*named, *session.options]:
         on = option in session.options
@@ -150,7 +160,7 @@ def _configuration(
         "id": session.account_id,
         **{key: merchant[key] for key in ("name", "logo_url", "country") if merchant.get(key)},
     }
-    return shown
+    return exact.configuration(shown)
 
 
 async def _events(db: AsyncSession, session_id: str) -> list[SessionEvent]:
@@ -161,10 +171,10 @@ async def _events(db: AsyncSession, session_id: str) -> list[SessionEvent]:
 def _event(event: SessionEvent, with_headers: bool) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": event.id,
-        "name": event.name,
+        **exact.event_name(event.name),
         "created_at": iso(event.created_at),
         "request_id": event.request_id,
-        "details": event.details,
+        "details": exact.exact(event.details),
     }
     if with_headers:
         shape["request_headers"] = event.request_headers

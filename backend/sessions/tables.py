@@ -60,7 +60,7 @@ class CheckoutSession(SQLModel, table=True):
     """One entry for each message: `{id, channel, type, status?, delivery_id?}`."""
     initiating_headers: dict[str, Any] = Field(sa_type=JsonColumn)
     visitor: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
-    """Who opened the page first: `{customer_ip, user_agent}`. For the merchant alone."""
+    """Who opened the page last: `{customer_ip, user_agent}`. For the merchant alone."""
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)

@@ -20,6 +20,7 @@ from backend.sessions import events, shipping
 from backend.sessions.create import LENIENT, Strict, check_lines, decide, decide_anew, refuse
 from backend.sessions.details import drop_same_billing, show_billing
 from backend.sessions.express_callbacks import ask_for_shipping
+from backend.sessions.fields import Words
 from backend.sessions.load import check_open, lock_session
 from backend.sessions.lock import unlock
 from backend.sessions.order_changes import keep_body, same_content
@@ -33,6 +34,7 @@ class OrderUpdate(OrderParts):
 
     amount: Amount | None = None
     currency: Currency | None = None
+    merchant_reference: Words | None = None
     partial_payment: Flag | None = None
 
 
@@ -126,9 +128,10 @@ async def _change(
     details: dict[str, Any] = {
         "previous_order": before["order"],
         "updated_order": body["order"],
-        "previous_express": before.get("express"),
-        "updated_express": body.get("express"),
     }
+    for name, of in (("previous_express", before), ("updated_express", body)):
+        if of.get("express") is not None:
+            details[name] = of["express"]
     for part in ("order", "express"):
         if same_content(before.get(part), body.get(part)):
             details[f"updated_{part}_result"] = {"status": "NOT_MODIFIED"}
@@ -161,10 +164,17 @@ def _change_order(
 ) -> None:  # fmt: skip
     """Merge the given parts; the chosen shipping option follows the offered ones."""
     order = body["order"]
+    if not session.merchant_reference and given.get("merchant_reference"):
+        # The shop had no number for the order when it made the session.
+        order["merchant_reference"] = session.merchant_reference = given["merchant_reference"]
     if given.get("currency", session.currency) != session.currency:
+<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
         raise refuse("order.currency", "the currency of a session cannot change")
     # A null says nothing.
     express = {name: value for name, value in express.items() if value is not None}
+=======
+        raise refuse("order.currency", f"the currency of this session stays {session.currency}")
+>>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
     if express:
         body["express"] = {**(body.get("express") or {}), **express}
     options = (body.get("express") or {}).get("shipping_options") or []

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.core import context
+from backend.core import context, logs
+from backend.http_server.refusals import told
 from backend.http_server.security_headers import common_headers
 from checkout_ui.hosting.caching import NO_STORE, how_long
 
@@ -35,6 +36,10 @@ class EveryAnswer:
         if scope["type"] not in ("http", "websocket"):
             await self._inner(scope, receive, send)
             return
+        with logs.one_request():
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def with_headers(message: Message) -> None:
@@ -98,6 +103,7 @@ def _headers(scope: Scope, status: int) -> dict[str, str]:
         # files.
         headers["cross-origin-resource-policy"] = "cross-origin"
     headers["cache-control"] = how_long(path, scope["query_string"], status)
+    headers["request-id"] = logs.request_id() or ""
     return headers
 
 
@@ -106,15 +112,15 @@ def _over_https() -> bool:
 
 
 async def _fail(scope: Scope, send: Send) -> None:
-    told = {"code": "INTERNAL_ERROR", "message": "something went wrong on our side", "errors": []}
-    await _answer(scope, send, 500, json.dumps({"error": told}).encode())
+    body = told("INTERNAL_ERROR", "something went wrong on our side")
+    await _answer(scope, send, 500, json.dumps(body).encode())
 
 
 async def _deny(scope: Scope, send: Send) -> None:
     """Answer a socket that we do not open with 403 and our headers, which the server would not
     add."""
-    told = {"code": "FORBIDDEN", "message": "this socket is not for you", "errors": []}
-    await _answer(scope, send, 403, json.dumps({"error": told}).encode())
+    body = told("FORBIDDEN", "this socket is not for you")
+    await _answer(scope, send, 403, json.dumps(body).encode())
 
 
 async def _answer(scope: Scope, send: Send, status: int, body: bytes) -> None:

@@ -7,8 +7,9 @@ import re
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend.api.app import Limited, create_api
+from backend.api.app import Limited, OneAddress, create_api
 from checkout_ui.hosting.hosted_page import create_pages, message, too_many
+from checkout_ui.hosting.in_json import ErrorsInJson
 from checkout_ui.hosting.still_checking import StillChecking
 from checkout_ui.hosting.versions import ASSETS
 
@@ -25,7 +26,7 @@ _BUILT = re.compile(r"/assets/[A-Za-z0-9_.\-~$]+")
 def beside_the_api(reflex_app: ASGIApp, balance: ASGIApp) -> ASGIApp:
     """Our pages and API first, Reflex's socket and files after. `balance`: the balance page."""
     rooms = _Rooms(create_pages(), balance, create_api(), reflex_app)
-    return StillChecking(Limited(rooms, too_many))
+    return StillChecking(OneAddress(ErrorsInJson(Limited(rooms, too_many))))
 
 
 class _Rooms:

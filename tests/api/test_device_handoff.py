@@ -46,7 +46,11 @@ def token_of(url: str) -> str:
 
 
 async def names(shop: Merchant, session_id: str) -> list[str]:
-    return [e["name"] for e in (await shop.get(f"/v1/sessions/{session_id}"))["events"]]
+    """By their own name, where only we know them."""
+    return [
+        e.get("own_name", e["name"])
+        for e in (await shop.get(f"/v1/sessions/{session_id}"))["events"]
+    ]
 
 
 async def test_it_opens_the_same_session_in_the_same_language(shop: Merchant) -> None:

@@ -97,7 +97,7 @@ async def test_a_payment_has_every_field(merchant: Merchant, acquirer: Acquirer)
 async def test_metadata_is_text_and_numbers_and_ours_stays_ours(
     merchant: Merchant, acquirer: Acquirer
 ) -> None:
-    for wrong in ({"ext:a": True}, {"ext:a": []}, {"ext:a": {}}, [], "x"):
+    for wrong in ({"ext:a": True}, {"ext:a": []}, {"ext:a": {}}, [1], "x"):
         body = copy.deepcopy(SESSION) | {"metadata": wrong}
         await merchant.post("/v1/sessions-profile", body, expect=400)
     theirs = {
@@ -126,10 +126,10 @@ async def test_metadata_is_text_and_numbers_and_ours_stays_ours(
          "configuration.allow_express_wallet_payment"),
         ({"express": {"default_different_billing_shipping_address": ["x"]}},
          "express.default_different_billing_shipping_address.0"),
-        ({"order": SESSION["order"] | {"store": {"name": "x"}}}, "order.store.id"),
+        ({"order": SESSION["order"] | {"store": {"name": ["x"]}}}, "order.store.name"),
         ({"order": SESSION["order"] | {"payout_destination_id": "x" * 41}},
          "order.payout_destination_id"),
-        ({"merchant": {"name": "x"}}, "merchant.logo_url"),
+        ({"merchant": {"name": "x", "logo_url": "javascript:x"}}, "merchant.logo_url"),
         ({"checkboxes": SESSION["checkboxes"] * 3}, "checkboxes"),
     ],
 )  # fmt: skip

@@ -224,7 +224,7 @@ async def test_a_profile_says_otherwise(merchant: Merchant) -> None:
 
 
 @pytest.mark.parametrize("minimums", [
-    {"no.such": {"NOK": 1}}, {OPTION: {"NOK": 0}}, {OPTION: {"NOK": -5}}, {OPTION: {"nok": 1}},
+    {"no.such": {"NOK": 1}}, {OPTION: {"NOK": 0}}, {OPTION: {"NOK": -5}}, {OPTION: {"QQQ": 1}},
     {OPTION: {"XXX1": 1}}, {OPTION: 5}, {OPTION: {"NOK": 10**13}}, [1],
 ])  # fmt: skip
 async def test_minimums_that_are_none(merchant: Merchant, minimums: Any) -> None:

@@ -58,6 +58,7 @@ async def test_the_public_view_hides_what_is_the_merchants(
     assert shown["url"] == {"return_url": "https://shop.example/accept?keep=1"}
     assert shown["express"] == {
         "shipping_options": [HOME], "discount_codes": {"max_count": 2},
+        "shipping_mode": "shipping_required", "customer_types": ["b2c", "b2b"],
     }  # fmt: skip
     assert shown["customer"] == {"email": "a@example.com"}
     assert not {"metadata", "events", "internal", "profile_id"} & shown.keys()

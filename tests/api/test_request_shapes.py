@@ -39,7 +39,8 @@ async def test_another_form_is_refused(
 
 
 @pytest.mark.parametrize(
-    "part", [{"discount_codes": 5}, {"discount_lines": "x"}, {"store": "x"}, {"event_reference": 5}]
+    "part",
+    [{"discount_codes": 5}, {"discount_lines": "x"}, {"store": "x"}, {"event_reference": [5]}],
 )
 async def test_another_form_of_an_orders_part_is_refused(
     merchant: Merchant, part: dict[str, Any]

@@ -127,8 +127,8 @@ async def test_pages(merchant: Merchant, two: tuple[str, str]) -> None:
     for query in (
         "starting_after=T12345678.none", "limit=0", "limit=101", "limit=x", "amount=1.5",
         "amount=99999999999999999999", "amount=-1", "created_at.gte=yesterday",
-        "created_at.gte=9999-12-31T23:59:59", "status=PAID", "status=", "search=",
-        "includes=everything", "id=%00", "merchant_reference=%00",
+        "created_at.gte=9999-12-31T23:59:59", "status=PAID",
+        "id=%00", "merchant_reference=%00",
     ):  # fmt: skip
         answer = await merchant.get(f"/v1/transactions?{query}", expect=400)
         assert answer["error"]["code"] == "INVALID_REQUEST_PARAMETER", query
@@ -227,7 +227,7 @@ async def test_includes(merchant: Merchant, acquirer: Acquirer) -> None:
     assert many["initiating_system_request_headers"]["dintero-system-name"] == "woocommerce"
     assert many["events"][-1]["request_headers"]["user-agent"] == "plugin"
     assert "payment_token" not in many["card"]
-    await merchant.get(f"{path}?includes=everything", expect=400)
+    assert (await merchant.get(f"{path}?includes=everything")) == await merchant.get(path)
 
 
 async def test_a_failed_try_is_listed(merchant: Merchant, acquirer: Acquirer) -> None:

@@ -67,7 +67,7 @@ async def test_cards_that_cannot_be_made(merchant: Merchant) -> None:
         {"amount": -1}, {"amount": 1.5}, {"amount": None}, {"currency": "GBP"},
         {"currency": "nok"}, {"type": "debit"}, {"pin": {"format": {"length": 3}}},
         {"card_token": {"format": {"length": 7, "numbers": True}}},
-        {"card_token": {"format": {"length": 65}}}, {"expires_at": "soon"}, {"metadata": []},
+        {"card_token": {"format": {"length": 65}}}, {"expires_at": "soon"}, {"metadata": [1]},
     ):  # fmt: skip
         answer = await merchant.post(f"{WALLETS}/cards", body | change, expect=400)
         assert code(answer) == "INVALID_REQUEST_PARAMETER", change

@@ -110,7 +110,7 @@ def test_an_apps_own_scheme_is_taken_where_the_profile_names_it(served: Served) 
     [
         ["javascript"], ["data"], ["JavaScript"], ["https"], ["http"], ["file"], ["vbscript"],
         ["blob"], ["about"], ["view-source"], ["my shop"], ["myshop:"], ["myshop://"], ["1shop"],
-        [""], ["MyShop"], ["a" * 65], ["a"] * 21, "myshop", [1], {"a": "b"},
+        ["MyShop"], ["a" * 65], ["a"] * 21, "myshop", [1], {"a": "b"},
     ],
 )  # fmt: skip
 def test_what_a_profile_cannot_name(served: Served, schemes: Any) -> None:

@@ -74,7 +74,7 @@ def has_one(checkout: Checkout, session: str, post: MailServer) -> None:
     mails = [str(mail.message["Message-ID"]) for mail in post.got]
     assert set(mails) == {f"<receipt.{paid}@checkout.example>"}
     seen = checkout.ask("GET", f"/v1/sessions/{session}").json()["events"]
-    assert [event["name"] for event in seen].count("RECEIPT_SENT") == 1
+    assert [event.get("own_name") for event in seen].count("RECEIPT_SENT") == 1
     checkout.check_books()
 
 

@@ -104,7 +104,7 @@ def test_the_phone_pays_and_the_desktop_goes_to_the_shop(
     assert len(shop.returned) == 1
     assert merchant.balance(card) == (0, 10000)
     found = merchant.get(f"/v1/sessions/{session['id']}")
-    names = [event["name"] for event in found["events"]]
+    names = [event.get("own_name", event["name"]) for event in found["events"]]
     assert (names.count("CONTINUED_ON_PHONE"), names.count("AUTHORIZED")) == (1, 1)
 
 

@@ -4,7 +4,7 @@ docs/webhooks.md.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import Query
 from pydantic import BaseModel, Field
@@ -45,6 +45,8 @@ class SecretObject(Loose):
 
 
 class Config(Loose):
+    nulls_that_say_something: ClassVar[frozenset[str]] = frozenset({"secret"})
+
     url: HttpUrl
     content_type: Literal["application/json"] = "application/json"
     secret: Secret | SecretObject | None = None

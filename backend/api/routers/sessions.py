@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
 from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, RequestContext
+from backend.api.transaction_query import included
 from backend.core.context import Backend
 from backend.core.errors import FieldError, InvalidRequest, TooManyRequests
 from backend.limits import limiter as limits
@@ -57,7 +58,7 @@ async def create(
     body: SessionRequest, ctx: Context, caller: Caller, origin: RequestContext,
     include_session: bool = False, toggles: Toggles = "",
 ) -> dict[str, Any]:  # fmt: skip
-    if body.configuration is None:
+    if body.configuration is None and body.profile_id is None:
         raise InvalidRequest("configuration is missing", (FieldError("configuration", "missing"),))
     return await _create(ctx, caller, body, origin, include_session, toggles)
 
@@ -111,7 +112,7 @@ async def get(
     includes: Annotated[list[str] | None, Query()] = None,
 ) -> dict[str, Any]:  # fmt: skip
     caller.require(*READ_CHECKOUT)
-    return await read_session(ctx, caller.account_id, session_id, frozenset(includes or ()))
+    return await read_session(ctx, caller.account_id, session_id, included(includes or ()))
 
 
 @router.put("/sessions/{session_id}")

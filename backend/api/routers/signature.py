@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from backend.api.body import strict_router
-from backend.api.deps import Caller, Context
+from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context
 from backend.outbox.secrets import make_secret, read_secret
 
 router = strict_router()
@@ -15,12 +15,12 @@ router = strict_router()
 @router.get("/admin/signature")
 async def get(ctx: Context, caller: Caller) -> dict[str, Any]:
     """The secret in use; 404 where none was made."""
-    caller.require("admin:checkout")
+    caller.require(*READ_CHECKOUT)
     return await read_secret(ctx, caller.account_id)
 
 
 @router.post("/admin/signature")
 async def create(ctx: Context, caller: Caller) -> dict[str, Any]:
     """Make a secret. One that was there before ends at once."""
-    caller.require("admin:checkout")
+    caller.require(*WRITE_CHECKOUT)
     return await make_secret(ctx, caller.account_id, caller.client_id)

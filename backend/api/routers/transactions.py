@@ -19,7 +19,7 @@ from backend.api.deps import (
     RequestContext,
 )
 from backend.api.routers.cards import issued_shape
-from backend.api.transaction_query import TransactionQuery
+from backend.api.transaction_query import TransactionQuery, included
 from backend.cards.issue import IssuedCard
 from backend.cards.serializer import card_shape
 from backend.core.context import Backend
@@ -37,16 +37,9 @@ from backend.sessions.request import MAX_AMOUNT, Amount, Flag, Loose, Text
 from backend.sessions.serializer import read_session
 
 router = strict_router()
-Includes = Annotated[
-    tuple[
-        Literal[
-            "session", "session.events.latest", "events.success.true", "events.request_headers",
-            "initiating_system_request_headers", "card.payment_token", "card.recurrence_token",
-        ],
-        ...,
-    ],
-    Query(),
-]  # fmt: skip
+Includes = Annotated[list[str] | None, Query()]
+_BY_DEFAULT = frozenset({"events.request_headers", "initiating_system_request_headers"})
+"""What the answers to capture, refund, void and authorization include unasked."""
 
 
 def _none(value: object) -> object:
@@ -156,9 +149,13 @@ async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONRes
     awaited. `warnings` where the items do not fit what is left of their lines, or the amount."""
     ended = await carry_out(ctx, command)
     operation = ended.operation
+<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
     shape = await _shape(ctx, caller, command.transaction_id)
     if warnings := operation.request.get("warnings"):
         shape["warnings"] = warnings
+=======
+    shape = await _shape(ctx, caller, command.transaction_id, _BY_DEFAULT)
+>>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
     if ended.issued is not None:
         note_only_answer()
         shape["new_gift_card"] = _new_card(ctx, caller, ended.issued)
@@ -181,7 +178,7 @@ async def list_(
 ) -> list[dict[str, Any]]:
     """Newest first; `starting_after` pages on."""
     caller.require(*READ_CHECKOUT)
-    includes = frozenset(query.includes)
+    includes = included(query.includes)
     async with ctx.db.reading() as db:
         found = await list_transactions(db, caller.account_id, query.wanted())
         events = await events_of_all(db, [t.id for t in found])
@@ -190,10 +187,11 @@ async def list_(
 
 @router.get("/transactions/{transaction_id}")
 async def get(
-    transaction_id: str, ctx: Context, caller: Caller, includes: Includes = ()
+    transaction_id: str, ctx: Context, caller: Caller, includes: Includes = None
 ) -> dict[str, Any]:
+    """`includes`: what is shown besides, see docs/transactions.md; unknown names say nothing."""
     caller.require(*READ_CHECKOUT)
-    return await _shape(ctx, caller, transaction_id, frozenset(includes))
+    return await _shape(ctx, caller, transaction_id, included(includes or ()))
 
 
 @router.put("/transactions/{transaction_id}")

@@ -287,8 +287,8 @@ async def pay_session(
         await _remember(ctx, session_id, body.remember_me, request, response)
     poll = f"{ctx.settings.base_url}/v1/view/{session_id}/session"
     if result.state == "refused":
-        reason = result.reason.value if result.reason else None
-        return {"success": False, "actions": [], "error": "Rejected", "reason": reason}
+        reason = {"reason": result.reason.value} if result.reason else {}
+        return {"success": False, "actions": [], "error": "Rejected", **reason}
     if result.state == "unknown":
         response.status_code = 202
         return {"success": True, "actions": [], "poll_url": poll}

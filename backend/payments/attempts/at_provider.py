@@ -171,7 +171,7 @@ def _payment_request(
         amount=money(transaction, operation.psp_amount),
         transaction_id=transaction.id,
         session_id=transaction.session_id,
-        merchant_reference=transaction.merchant_reference,
+        merchant_reference=_reference(transaction),
         description=_description(transaction, operation),
         return_url=back,
         cancel_url=f"{back}?cancelled=1",
@@ -187,7 +187,12 @@ def _payment_request(
 
 def _description(transaction: Transaction, operation: Operation) -> str:
     name = "order_rest" if operation.card_amount else "order"
-    return phrases.say(payers_language(transaction), name, reference=transaction.merchant_reference)
+    return phrases.say(payers_language(transaction), name, reference=_reference(transaction))
+
+
+def _reference(transaction: Transaction) -> str:
+    """What the provider calls the order. Some shops have no number for it when the payer pays."""
+    return transaction.merchant_reference or transaction.id
 
 
 def _first_look(transaction: Transaction, result: Result) -> timedelta:

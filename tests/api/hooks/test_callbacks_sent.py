@@ -125,7 +125,7 @@ async def test_a_secret_is_encrypted_at_rest(told: Merchant) -> None:
         rows = (await db.exec(text("SELECT * FROM signing_secret"))).all()  # type: ignore[call-overload]
     assert len(rows) == 1
     assert made["secret"] not in str(rows)
-    few = await create_client(told.ctx, ACCOUNT, frozenset({"read:checkout", "write:checkout"}))
+    few = await create_client(told.ctx, ACCOUNT, frozenset({"read:wallets", "write:wallets"}))
     told.client_id, told.client_secret = few.client_id, few.client_secret
     told.api.headers["authorization"] = f"Bearer {await sign_in(told)}"
     await told.get("/v1/admin/signature", expect=403)

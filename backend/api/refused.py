@@ -1,0 +1,122 @@
+"""What a refusal says of each field: its name, what is wrong, what was sent. Pydantic's words are
+for programmers in Python; these are for whoever wrote the request.
+
+Source: `reference/dintero-api.md#10-errors`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from backend.core.errors import FieldError, InvalidRequest
+
+_SECRET = frozenset(
+    {"pin", "token", "secret", "password", "credentials", "connections", "scc", "key"}
+)
+"""Words in the names of fields whose values are never repeated, nor those of fields within them."""
+_WORD = re.compile(r"[a-z]+")
+_LONGEST = 80
+Facts = Mapping[str, Any]
+_TEXTS: Mapping[str, Callable[[Facts], str]] = {
+    "missing": lambda _: "is missing",
+    "string_type": lambda _: "must be a text",
+    "bool_type": lambda _: "must be true or false",
+    "bool_parsing": lambda _: "must be true or false",
+    "int_type": lambda _: "must be an integer",
+    "int_parsing": lambda _: "must be an integer",
+    "int_from_float": lambda _: "must be an integer",
+    "int_parsing_size": lambda _: "must be an integer of at most 64 bits",
+    "float_type": lambda _: "must be a number",
+    "float_parsing": lambda _: "must be a number",
+    "finite_number": lambda _: "must be a number that can be written",
+    "list_type": lambda _: "must be a list",
+    "tuple_type": lambda _: "must be a list",
+    "dict_type": lambda _: "must be an object",
+    "model_type": lambda _: "must be an object",
+    "model_attributes_type": lambda _: "must be an object",
+    "literal_error": lambda facts: f"must be one of {facts['expected']}",
+    "string_too_long": lambda facts: f"must have at most {facts['max_length']} characters",
+    "string_too_short": lambda facts: f"must have at least {facts['min_length']} characters",
+    "too_long": lambda facts: f"must have at most {facts['max_length']} entries",
+    "too_short": lambda facts: f"must have at least {facts['min_length']} entries",
+    "greater_than_equal": lambda facts: f"must be at least {facts['ge']}",
+    "less_than_equal": lambda facts: f"must be at most {facts['le']}",
+    "string_pattern_mismatch": lambda facts: _of_pattern(str(facts["pattern"])),
+}
+
+
+def _of_pattern(pattern: str) -> str:
+    if pattern.startswith("^https?://"):
+        return "must be a web address, such as https://shop.example/path"
+    if "://" in pattern:
+        return "must be an address with its scheme, such as https://shop.example/path"
+    if "{3}" in pattern:
+        return "must be a code of three letters, such as NOK"
+    return f"must have the form {pattern}"
+
+
+def invalid(problems: Sequence[Any]) -> InvalidRequest:
+    """Make one refusal of what Pydantic found."""
+    errors = tuple(_field_error(problem) for problem in problems)
+    first = errors[0] if errors else FieldError("", "the request cannot be read")
+    where = f"{first.field}: " if first.field else ""
+    return InvalidRequest(f"{where}{first.description}", errors)
+
+
+def _field_error(problem: Any) -> FieldError:
+    field = ".".join(str(part) for part in problem["loc"] if part != "body")
+    kind = str(problem["type"])
+    say = _TEXTS.get(kind)
+    text = say(problem.get("ctx") or {}) if say else str(problem["msg"])
+    text = text.removeprefix("Value error, ")
+    given = problem.get("input")
+    if kind == "missing" or (kind == "value_error" and isinstance(given, Mapping)):
+        # What is wrong with an object as a whole, its text says.
+        return FieldError(field, text, kind)
+    sent = shown(field, given)
+    if sent is None:
+        return FieldError(field, text, kind)
+    return FieldError(field, f"{text}; {sent} was sent", kind, {"sent": sent})
+
+
+def shown(field: str, value: object) -> str | None:
+    """Return a value that was sent, as JSON on one line, or what it is; None where it is not to be
+    repeated."""
+    if not _SECRET.isdisjoint(_WORD.findall(field.lower())):
+        return None
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return f"a text of {len(value)} characters"
+    if not isinstance(value, str | int | float | bool | type(None)):
+        return None
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except ValueError:
+        return None
+
+
+def with_sent(errors: tuple[FieldError, ...], body: object) -> tuple[FieldError, ...]:
+    """Add to each error what the body has in its field, where the field is one of the body's."""
+    return tuple(_with_sent(error, body) for error in errors)
+
+
+def _with_sent(error: FieldError, body: object) -> FieldError:
+    if "sent" in error.more or not error.field:
+        return error
+    found: Any = body
+    for part in error.field.split("."):
+        if isinstance(found, Mapping) and part in found:
+            found = found[part]
+        elif isinstance(found, list) and part.isdigit() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return error
+    sent = shown(error.field, found)
+    return error if sent is None else replace(error, more={**error.more, "sent": sent})

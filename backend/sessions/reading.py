@@ -1,0 +1,201 @@
+"""How requests are read: with tolerance for what clients really send.
+
+Many shops send every field that they know, empty or null where they have nothing to say. In an
+optional field an empty text, a null, and a list that stands where PHP means an empty object all
+mean "not given". `Loose` does this for every body, in one place, and the description of the API
+says so. The types of single values are in `backend.sessions.fields`.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, ClassVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+_NOTHING = {"type": "string", "pattern": r"^\s*$"}
+_NO_OBJECT = {"type": "array", "maxItems": 0}
+_ALL_NOTHING = {
+    "type": "object", "minProperties": 1,
+    "additionalProperties": {"anyOf": [_NOTHING, {"type": "null"}]},
+}  # fmt: skip
+
+
+def is_nothing(value: object) -> bool:
+    """Whether a value says nothing: null, or a text without any character that can be seen."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def says_nothing(value: object) -> bool:
+    """Whether an object has fields, and each of them says nothing."""
+    return isinstance(value, Mapping) and bool(value) and all(map(is_nothing, value.values()))
+
+
+def without_nulls(value: Any) -> Any:
+    """Return the value without the fields that are null, however deep they stand."""
+    if isinstance(value, dict):
+        return {name: without_nulls(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list):
+        return [without_nulls(part) for part in value]
+    return value
+
+
+def without_nothing(value: Any) -> Any:
+    """Return the value without the fields that say nothing, however deep they stand."""
+    if isinstance(value, dict):
+        kept = {name: part for name, part in value.items() if not is_nothing(part)}
+        return {name: without_nothing(part) for name, part in kept.items()}
+    if isinstance(value, list):
+        return [without_nothing(part) for part in value]
+    return value
+
+
+class Loose(BaseModel):
+    """A body, or a part of one, that a merchant sends. It knows some fields, and keeps the
+    others."""
+
+    model_config = ConfigDict(extra="allow")
+    parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset()
+    """Objects that count as not given if all of their fields say nothing."""
+    nulls_that_say_something: ClassVar[frozenset[str]] = frozenset()
+    """Fields in which a null is an order, such as to end what was there."""
+    all_fields_are_known: ClassVar[bool] = False
+    """The fields that the model does not name are documented too: empty texts in them say
+    nothing. In fields that nobody knows, an empty text is kept as it is."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_is_given(cls, value: Any) -> Any:
+        return _given(cls, value) if isinstance(value, dict) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        if handler.mode == "validation":
+            _describe(cls, schema)
+        return schema
+
+
+class Known(BaseModel):
+    """A body that a payer sends. It is read without the fields that it does not know, and they are
+    stored nowhere. An empty text says nothing; what a null says, the field itself tells."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_is_given(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        optional = _optional(cls)
+        return {
+            name: part
+            for name, part in value.items()
+            if name not in optional or part is None or not is_nothing(part)
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        if handler.mode == "validation":
+            for name in _optional(cls) & {*schema.get("properties", {})}:
+                _allow(schema["properties"], name, [_NOTHING])
+        return schema
+
+
+def _given(cls: type[Loose], value: dict[Any, Any]) -> dict[Any, Any]:
+    optional, objects = _optional(cls), _objects(cls)
+    names = _names(cls)
+    kept: dict[Any, Any] = {}
+    for name, part in value.items():
+        if name not in names:
+            if part is None or (cls.all_fields_are_known and is_nothing(part)):
+                continue
+            kept[name] = (without_nothing if cls.all_fields_are_known else without_nulls)(part)
+            continue
+        if name in optional:
+            if is_nothing(part):
+                if part is None and name in cls.nulls_that_say_something:
+                    kept[name] = None
+                continue
+            if name in cls.parts_that_may_be_empty and says_nothing(part):
+                continue
+            if name in objects and part == []:
+                part = {}
+        if isinstance(part, list) and part:
+            part = [one for one in part if not (is_nothing(one) or says_nothing(one))]
+            if not part and name in optional:
+                continue
+        kept[name] = part
+    return kept
+
+
+@cache
+def _names(cls: type[BaseModel]) -> frozenset[str]:
+    """The names by which a request may call the fields."""
+    return frozenset(field.alias or name for name, field in cls.model_fields.items())
+
+
+@cache
+def _optional(cls: type[BaseModel]) -> frozenset[str]:
+    return frozenset(
+        field.alias or name for name, field in cls.model_fields.items() if not field.is_required()
+    )
+
+
+@cache
+def _objects(cls: type[BaseModel]) -> frozenset[str]:
+    """The fields that hold an object, and no list."""
+    return frozenset(
+        field.alias or name
+        for name, field in cls.model_fields.items()
+        if _is_object(field.annotation)
+    )
+
+
+def _is_object(annotation: Any) -> bool:
+    origin = get_origin(annotation) or annotation
+    if origin in (Union, types.UnionType):
+        parts = [part for part in get_args(annotation) if part is not type(None)]
+        return any(map(_is_object, parts))
+    if hasattr(annotation, "__metadata__"):
+        return _is_object(get_args(annotation)[0])
+    return isinstance(origin, type) and issubclass(origin, BaseModel | dict)
+
+
+def _describe(cls: type[Loose], schema: JsonSchemaValue) -> None:
+    """Say of every field what else is read as not given."""
+    properties = schema.get("properties", {})
+    for name in properties:
+        more: list[JsonSchemaValue] = []
+        if name in _optional(cls):
+            more = [{"type": "null"}, _NOTHING]
+            if name in cls.parts_that_may_be_empty:
+                more.append(_ALL_NOTHING)
+            if name in _objects(cls):
+                more.append(_NO_OBJECT)
+        _loosen_lists(properties[name])
+        if more:
+            _allow(properties, name, more)
+
+
+def _loosen_lists(schema: JsonSchemaValue) -> None:
+    for part in (schema, *schema.get("anyOf", ())):
+        if part.get("type") == "array" and "items" in part:
+            _allow(part, "items", [{"type": "null"}, _NOTHING, _ALL_NOTHING])
+            part.pop("minItems", None)
+
+
+def _allow(parent: JsonSchemaValue, name: str, more: list[JsonSchemaValue]) -> None:
+    schema = dict(parent[name])
+    about = {key: schema.pop(key) for key in ("title", "default", "description") if key in schema}
+    before = schema.pop("anyOf", None) or [schema]
+    parent[name] = {"anyOf": [*before, *(one for one in more if one not in before)], **about}
