@@ -2,7 +2,7 @@
 
 A slash at the end and doubled slashes come from a base address that ends with one. Paths below
 `/v1/accounts/{account_id}/payments` are the newer form of the same routes, see
-`reference/dintero-api.md#21-endpoints`.
+`docs/reference/dintero-api.md#session-endpoints`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,7 @@
 """What the API answers, for its OpenAPI description, and which route answers what. Sessions and
 transactions are in `payment_answers`.
 
-<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
 Source: `docs/reference/dintero-api.md`.
-=======
-Source: `reference/dintero-api.md`, sections 1, 4.3, 4.5, 10.
->>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The parts of an order as the API answers them, for its OpenAPI description. Amounts are minor
 units.
 
-Source: `reference/dintero-api.md#26-order`.
+Source: `docs/reference/dintero-api.md#order`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sessions and transactions as the API answers them, for its OpenAPI description.
 
-Source: `reference/dintero-api.md`, sections 2.3 to 2.10, 5.2 to 5.4. What a merchant sends as it
+Source: `docs/reference/dintero-api.md`. What a merchant sends as it
 likes, such as the `type` of a line, has no list of values here.
 """
 

@@ -1,7 +1,7 @@
 """What a refusal says of each field: its name, what is wrong, what was sent. Pydantic's words are
 for programmers in Python; these are for whoever wrote the request.
 
-Source: `reference/dintero-api.md#10-errors`.
+Source: `docs/reference/dintero-api.md#errors`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,7 @@
 """The secret that an account's callbacks are signed with: one at a time, encrypted at rest.
 
-<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
-Source: `docs/reference/dintero-api.md#callback-signature`. The answer's shape is not documented:
-ours is `{id, secret, created_at, created_by}`.
-=======
-Source: `reference/dintero-api.md#63-signature`. Shops read `signature.secret`; `secret` beside it
-is what our answers had before.
->>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
+Source: `docs/reference/dintero-api.md#callback-signature`. Shops read `signature.secret`; `secret`
+beside it is what our answers had before.
 """
 
 from __future__ import annotations

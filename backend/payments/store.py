@@ -30,11 +30,8 @@ from backend.psp.protocol import Connector
 from backend.psp.registry import connect
 from backend.rules.money import Money
 from backend.rules.transaction import Position, Split
-<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
-from backend.sessions.load import get_session
-=======
 from backend.sessions.events import request_id
->>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
+from backend.sessions.load import get_session
 
 OPEN_STATES = ("pending", "unknown")
 SHARE = Share(most=30, tenant=15, addressee=8)

@@ -4,7 +4,7 @@ A field that has nothing to say is absent and never null; an amount is an intege
 documented default stands there with it. The rows keep what was sent, and rows from before a rule
 may hold what we would not take any more: so every answer goes through here.
 
-Source: `reference/dintero-api.md#26-order`, `#27-configuration`, `#29-express`.
+Source: `docs/reference/dintero-api.md#order`, `#configuration`, `#express`.
 """
 
 from __future__ import annotations

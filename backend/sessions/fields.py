@@ -2,7 +2,7 @@
 a country, a moment, an address of the web. Amounts are minor units; `29990.0` is one, `29990.5` is
 none.
 
-Source: `reference/dintero-api.md#2-checkout-sessions`.
+Source: `docs/reference/dintero-api.md#checkout-sessions`.
 """
 
 from __future__ import annotations

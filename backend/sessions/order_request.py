@@ -1,6 +1,6 @@
 """The parts of an order, as requests and the shop's callbacks send them.
 
-Source: `reference/dintero-api.md#26-order`. Amounts are minor units.
+Source: `docs/reference/dintero-api.md#order`. Amounts are minor units.
 """
 
 from __future__ import annotations

@@ -1,12 +1,7 @@
 """The bodies of session requests. Unknown fields of merchants are kept and given back; names that
 are ours (`own_names`) are dropped, and so is what says nothing (`reading`).
 
-<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
-Source: `docs/reference/dintero-api.md#checkout-sessions`. Amounts are minor units; `29990.0` is
-one, `29990.5` is none.
-=======
-Source: `reference/dintero-api.md#2-checkout-sessions`. Amounts are minor units.
->>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
+Source: `docs/reference/dintero-api.md#checkout-sessions`. Amounts are minor units.
 """
 
 from __future__ import annotations

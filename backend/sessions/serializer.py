@@ -19,11 +19,8 @@ from backend.core.context import Backend
 from backend.core.errors import SessionNotFound
 from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
-<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
-from backend.sessions.details import show_billing
-=======
 from backend.sessions import exact
->>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
+from backend.sessions.details import show_billing
 from backend.sessions.load import gift_card_of, remainder_of, share_of
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
@@ -56,16 +53,12 @@ async def session_shape(
     published = await shown_publish(db, session)
     assert profile is not None and account is not None  # foreign keys hold them
     # Rows that are older than the rule may still hold what their request said of our names.
-<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
-    shape = without_ours(copy.deepcopy(session.body))
+    shape: dict[str, Any] = exact.exact(without_ours(session.body))
     if session.express:
         show_billing(shape)
-=======
-    shape: dict[str, Any] = exact.exact(without_ours(session.body))
     shape["order"] = exact.order(shape["order"], session.merchant_reference)
     if "express" in shape:
         shape["express"] = exact.express(shape["express"])
->>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
     own: OwnFields = {
         "id": session.id,
         "created_at": iso(session.created_at),

@@ -168,13 +168,7 @@ def _change_order(
         # The shop had no number for the order when it made the session.
         order["merchant_reference"] = session.merchant_reference = given["merchant_reference"]
     if given.get("currency", session.currency) != session.currency:
-<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
-        raise refuse("order.currency", "the currency of a session cannot change")
-    # A null says nothing.
-    express = {name: value for name, value in express.items() if value is not None}
-=======
         raise refuse("order.currency", f"the currency of this session stays {session.currency}")
->>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
     if express:
         body["express"] = {**(body.get("express") or {}), **express}
     options = (body.get("express") or {}).get("shipping_options") or []

@@ -149,13 +149,9 @@ async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONRes
     awaited. `warnings` where the items do not fit what is left of their lines, or the amount."""
     ended = await carry_out(ctx, command)
     operation = ended.operation
-<<<<<<< 1c3121125af05085cfa16adb0b895aff405f4ac7
-    shape = await _shape(ctx, caller, command.transaction_id)
+    shape = await _shape(ctx, caller, command.transaction_id, _BY_DEFAULT)
     if warnings := operation.request.get("warnings"):
         shape["warnings"] = warnings
-=======
-    shape = await _shape(ctx, caller, command.transaction_id, _BY_DEFAULT)
->>>>>>> 8e664113bca94a186b3f96c49233b2a1d2c1952d
     if ended.issued is not None:
         note_only_answer()
         shape["new_gift_card"] = _new_card(ctx, caller, ended.issued)
