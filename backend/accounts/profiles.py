@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.tables import Profile
+from backend.accounts.tables import Account, Profile
 from backend.core.context import Backend
 from backend.core.errors import InvalidRequest
 from backend.rules.browser_address import is_app_scheme
@@ -81,12 +81,40 @@ async def get_profile(db: AsyncSession, account_id: str, profile_id: str) -> Pro
     return profile
 
 
+async def seller_for_new(
+    db: AsyncSession, account_id: str, profile_id: str
+) -> tuple[Profile, Account]:
+    """As `get_profile`, with its account."""
+    profile, account = await seller_of(db, account_id, profile_id)
+    if profile.deleted_at is not None:
+        raise InvalidRequest(f"there is no profile {profile_id!r}")
+    return profile, account
+
+
 async def profile_of(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
     """For what was begun with it, also after it was deleted."""
     profile = await db.get(Profile, (account_id, profile_id))
     if profile is None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
     return profile
+
+
+async def seller_of(
+    db: AsyncSession, account_id: str, profile_id: str
+) -> tuple[Profile, Account]:  # fmt: skip
+    """The profile, deleted or not, with its account. They are read once in a unit of work, by one
+    statement; InvalidRequest where there is no such profile."""
+    known: tuple[Profile, Account] | None = db.info.get((Profile, account_id, profile_id))
+    if known is not None:
+        return known
+    query = select(Profile, Account).join(Account, col(Account.id) == col(Profile.account_id))
+    query = query.where(Profile.account_id == account_id, Profile.id == profile_id)
+    found = (await db.exec(query)).one_or_none()
+    if found is None:
+        raise InvalidRequest(f"there is no profile {profile_id!r}")
+    # The session itself forgets what nobody holds any more.
+    db.info[(Profile, account_id, profile_id)] = found[0], found[1]
+    return found[0], found[1]
 
 
 def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:

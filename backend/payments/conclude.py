@@ -54,8 +54,7 @@ async def authorize(
                  metadata=dict(said.metadata) if said else {}), now)  # fmt: skip
     details = {"payment_product_type": transaction.payment_product_type,
                "amount": transaction.amount}  # fmt: skip
-    await events.record(db, session, "AUTHORIZED", now, details)
-    await events.record(db, session, "COMPLETED", now)
+    await events.record_all(db, session, (("AUTHORIZED", details), ("COMPLETED", {})), now)
     await write_receipt(db, session, transaction, operation, now)
     await tell_merchant(db, session, transaction, now)
 
@@ -81,8 +80,8 @@ async def fail(
                  metadata=operation.request.get("metadata") or {}), now)  # fmt: skip
     _open_again(session, transaction, notice, now)
     details = {"error": code, "payment_product_type": transaction.payment_product_type}
-    for name in ("DECLINED",) if declined else ("PAY_FAILED", "FAILED"):
-        await events.record(db, session, name, now, details)
+    names = ("DECLINED",) if declined else ("PAY_FAILED", "FAILED")
+    await events.record_all(db, session, [(name, details) for name in names], now)
     reported = "cancelled" if by_choice else "failed"
     # Who was told that it is on hold is told that it is not any more, asked for or not.
     await tell_merchant(db, session, transaction, now, error=reported, always=was_on_hold)
@@ -160,8 +159,7 @@ async def mark_unknown(
     session.pushed_to = session.pushed_with = None
     session.gift_card_amount = 0
     details = {"error": "unknown", "payment_product_type": transaction.payment_product_type}
-    for name in ("UNKNOWN", "CANCELLED"):
-        await events.record(db, session, name, now, details)
+    await events.record_all(db, session, (("UNKNOWN", details), ("CANCELLED", details)), now)
     await tell_merchant(db, session, transaction, now, error="failed")
 
 

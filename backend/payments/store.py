@@ -171,12 +171,13 @@ async def record(
     db: AsyncSession, transaction: Transaction, happened: NewEvent, now: datetime
 ) -> TransactionEvent:
     """Append an event with the status as it is after it. The transaction's row is locked by the
-    caller, so `seq` has no gaps and no twins."""
-    query = select(func.coalesce(func.max(TransactionEvent.seq), 0)).where(
+    caller, so `seq` has no gaps and no twins: the database numbers it while it writes it."""
+    last = select(func.coalesce(func.max(TransactionEvent.seq), 0)).where(
         col(TransactionEvent.transaction_id) == transaction.id
     )
+    following: Any = last.scalar_subquery() + 1
     event = TransactionEvent(
-        id=new_uuid(), transaction_id=transaction.id, seq=(await db.exec(query)).one() + 1,
+        id=new_uuid(), transaction_id=transaction.id, seq=following,
         event=happened.event, transaction_status=transaction.status, success=happened.success,
         amount=happened.amount, card_amount=happened.card_amount,
         wallet_transaction_id=happened.wallet_transaction_id,

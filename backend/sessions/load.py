@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import lookup
-from backend.cards.tables import Card
-from backend.cards.tokens import get_token
+from backend.cards.tables import Card, CardToken
 from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.errors import (
@@ -140,17 +139,24 @@ async def gift_card_of(
     db: AsyncSession, session_id: str
 ) -> tuple[SessionGiftCard, Card] | tuple[None, None]:
     """The session's gift card, as added and as it stands."""
-    added = await db.get(SessionGiftCard, session_id, populate_existing=True)
-    if added is None:
+    query = (
+        select(SessionGiftCard, Card, CardToken)
+        .join(Card, col(Card.id) == col(SessionGiftCard.card))
+        .join(CardToken, col(CardToken.id) == col(SessionGiftCard.token_id), isouter=True)
+        .where(SessionGiftCard.session_id == session_id)
+    )
+    found = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
         return None, None
-    card = await db.get(Card, added.card, populate_existing=True)
-    assert card is not None  # a foreign key holds it
-    if not await _still_counts(db, added, card):
+    added, card, token = found
+    if not await _still_counts(db, added, card, token):
         return None, None
     return added, card
 
 
-async def _still_counts(db: AsyncSession, added: SessionGiftCard, card: Card) -> bool:
+async def _still_counts(
+    db: AsyncSession, added: SessionGiftCard, card: Card, token: CardToken | None
+) -> bool:
     """Until Pay is pressed, what the payer showed must still be good: not with a PIN that was made
     anew since, nor with a token that paid for something else; and gift cards must still be allowed:
     an order that was divided since has none."""
@@ -163,7 +169,6 @@ async def _still_counts(db: AsyncSession, added: SessionGiftCard, card: Card) ->
         return True
     if added.pin_version != card.pin_version:
         return False
-    token = await get_token(db, added.token_id) if added.token_id else None
     return token is None or not (token.single_use and token.used_by is not None)
 
 

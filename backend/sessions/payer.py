@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.tables import Profile
+from backend.accounts.profiles import seller_of
 from backend.cards import lookup, pin_attempts
 from backend.cards.lookup import Match
 from backend.cards.pin_check import match_number_and_pin
@@ -104,8 +104,7 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
     are not the payer's to give."""
     if not session.express:
         raise InvalidRequest("this session's details are the shop's")
-    profile = await db.get(Profile, (session.account_id, session.profile_id))
-    assert profile is not None
+    profile, _ = await seller_of(db, session.account_id, session.profile_id)
     configuration = {**profile.configuration, **(session.body.get("configuration") or {})}
     countries, _ = contact.countries_of(configuration, session.currency)
     required = _shipping_required(session)

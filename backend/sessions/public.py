@@ -10,7 +10,7 @@ from typing import Any
 from backend.core.context import Backend
 from backend.sessions.load import get_session, is_locked
 from backend.sessions.own_names import OwnToPayers
-from backend.sessions.serializer import read_session
+from backend.sessions.serializer import session_shape
 
 _SHOWN = (
     "id", "created_at", "updated_at", "expires_at", "order", "customer", "configuration",
@@ -37,7 +37,7 @@ async def read_public_session(ctx: Backend, session_id: str) -> dict[str, Any]:
     events and what identifies a visitor stay out, and so does what the schema does not know."""
     async with ctx.db.reading() as db:
         found = await get_session(db, session_id)
-    whole = await read_session(ctx, found.account_id, session_id, with_events=False)
+        whole = await session_shape(db, found, ctx.clock.now(), with_events=False)
     shape: dict[str, Any] = {key: whole[key] for key in _SHOWN if key in whole}
     if "customer" in shape:
         shape["customer"] = {k: v for k, v in shape["customer"].items() if k in _CUSTOMER}

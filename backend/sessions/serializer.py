@@ -13,6 +13,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.accounts.profiles import seller_of
 from backend.accounts.tables import Account, Profile
 from backend.cards.tables import Card
 from backend.core.clock import iso
@@ -47,10 +48,8 @@ async def session_shape(
 ) -> dict[str, Any]:  # fmt: skip
     """As it is within this unit of work."""
     added, card = await gift_card_of(db, session.id)
-    profile = await db.get(Profile, (session.account_id, session.profile_id))
-    account = await db.get(Account, session.account_id)
+    profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
-    assert profile is not None and account is not None  # foreign keys hold them
     # Rows that are older than the rule may still hold what their request said of our names.
     shape = without_ours(copy.deepcopy(session.body))
     own: OwnFields = {
@@ -80,7 +79,8 @@ async def session_shape(
     metadata: OwnMetadata = {"session:profile_id": session.profile_id}
     shape["metadata"] = {**(shape.get("metadata") or {}), **metadata}
     _show_gift_card(session, added, card, shape, now)
-    shape |= await warned(db, session, now)
+    if _may_warn(session, added):
+        shape |= await warned(db, session, now)
     unable: tuple[str, ...] = ()
     if session.state == SessionState.OPEN:
         judged = remainder_of(session, added, card, now)
@@ -91,6 +91,14 @@ async def session_shape(
     if published:
         shape["configuration"]["publish"] = published
     return shape
+
+
+def _may_warn(session: CheckoutSession, added: SessionGiftCard | None) -> bool:
+    """Whether there can be a warning about a preset card. Where gift cards can be used, a preset
+    card that is in the session is the one that is shown."""
+    if added is not None:
+        return added.preset
+    return session.preset_refused is not None or not session.gift_card_use
 
 
 def _show_gift_card(

@@ -9,16 +9,16 @@ from __future__ import annotations
 from tests.api.paying import transactions_of
 from tests.api.test_payment_notifications import event, notify, signed
 from tests.support.card_gateway import Acquirer
-from tests.support.checkout import ACCOUNT, OPTION, Merchant, session_body
+from tests.support.checkout import OPTION, Merchant, session_body
 from tests.support.statements import Asked, counted
 
 BOUNDS: dict[str, tuple[int, int, int]] = {
-    "session": (7, 2, 1),
-    "details": (12, 3, 1),
-    "gift card": (21, 7, 2),
-    "pay": (39, 4, 2),
-    "webhook": (23, 3, 1),
-    "read": (3, 2, 0),
+    "session": (5, 1, 1),
+    "details": (8, 1, 1),
+    "gift card": (16, 2, 2),
+    "pay": (32, 2, 2),
+    "webhook": (17, 1, 1),
+    "read": (3, 0, 0),
 }
 """Statements, transactions begun, commits: at most so many."""
 ADDRESS = {

@@ -1,4 +1,4 @@
-"""What a piece of work asks of the database: its statements, and where in our code they come from."""
+"""What a piece of work asks of the database: its statements, and who in our code asks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import greenlet
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
-from backend.core.db import Database
+from backend.core.db import NO_BEGIN, Database
 
 _OURS = str(Path(__file__).resolve().parents[2] / "backend")
 _CALLERS = 3
@@ -46,8 +46,8 @@ class Asked:
 
 
 def _frames() -> Iterator[FrameType]:
-    """The innermost first. SQLAlchemy asks in a greenlet of its own; who awaits it is in the parent's
-    frames."""
+    """The innermost first. SQLAlchemy asks in a greenlet of its own; who awaits it is among the
+    frames of that greenlet's parent."""
     frame: FrameType | None = sys._getframe()
     current = greenlet.getcurrent()
     while frame is not None:
@@ -78,7 +78,7 @@ def counted(db: Database) -> Iterator[Asked]:
             asked.statements.append((text, _place()))
 
     def in_transaction(connection: Connection) -> bool:
-        return connection.get_execution_options().get("gavekort_begin") != "NONE"
+        return connection.get_execution_options().get("gavekort_begin") != NO_BEGIN
 
     def begin(connection: Connection) -> None:
         asked.begins += in_transaction(connection)
