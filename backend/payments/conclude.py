@@ -44,14 +44,15 @@ async def authorize(
     end(operation, "done", now)
     if transaction.snapshot.get("auto_capture"):
         begin(db, transaction, now)
-    session.state = advance_session(SessionState(session.state), SessionState.PAID)
-    session.redirect_url = session.app_code = None
-    session.pushed_to = session.pushed_with = None
-    session.notice = None
     await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, card_amount=split.card,
                  wallet_transaction_id=transaction.hold_id,
                  created_by=said.who if said else operation.created_by,
                  metadata=dict(said.metadata) if said else {}), now)  # fmt: skip
+    # After the flush of `record`, so that the session's row is written once.
+    session.state = advance_session(SessionState(session.state), SessionState.PAID)
+    session.redirect_url = session.app_code = None
+    session.pushed_to = session.pushed_with = None
+    session.notice = None
     details = {"payment_product_type": transaction.payment_product_type,
                "amount": transaction.amount}  # fmt: skip
     await events.record_all(db, session, (("AUTHORIZED", details), ("COMPLETED", {})), now)

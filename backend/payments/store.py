@@ -13,6 +13,7 @@ from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import credentials_of, profile_of
+from backend.accounts.tables import Profile
 from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.due_work import Due, Share, UnderWay
@@ -103,6 +104,11 @@ async def connector_of(
             profile = await profile_of(reading, transaction.account_id, transaction.profile_id)
     else:
         profile = await profile_of(db, transaction.account_id, transaction.profile_id)
+    return connector_with(ctx, transaction, profile)
+
+
+def connector_with(ctx: Backend, transaction: Transaction, profile: Profile) -> Connector:
+    """As `connector_of`, for a caller who has read the profile."""
     option = transaction.payment_product_type
     return connect(ctx, option, credentials_of(ctx, profile, option))
 

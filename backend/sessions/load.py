@@ -139,6 +139,26 @@ async def gift_card_of(
     db: AsyncSession, session_id: str
 ) -> tuple[SessionGiftCard, Card] | tuple[None, None]:
     """The session's gift card, as added and as it stands."""
+    added, card, _ = await _gift_card_with_token(db, session_id)
+    return (None, None) if added is None or card is None else (added, card)
+
+
+async def lock_gift_card(
+    db: AsyncSession, session_id: str
+) -> tuple[SessionGiftCard | None, Card | None, CardToken | None]:
+    """As `gift_card_of`, with the number or token by which it was added, all as they stand now that
+    nobody else can change them: the card's row is locked until the unit of work ends. The caller
+    has the session's row locked."""
+    of_session = select(SessionGiftCard.card).where(SessionGiftCard.session_id == session_id)
+    lock = select(Card.id).where(col(Card.id) == of_session.scalar_subquery()).with_for_update()
+    if (await db.exec(lock)).one_or_none() is None:
+        return None, None, None
+    return await _gift_card_with_token(db, session_id)
+
+
+async def _gift_card_with_token(
+    db: AsyncSession, session_id: str
+) -> tuple[SessionGiftCard | None, Card | None, CardToken | None]:
     query = (
         select(SessionGiftCard, Card, CardToken)
         .join(Card, col(Card.id) == col(SessionGiftCard.card))
@@ -147,11 +167,11 @@ async def gift_card_of(
     )
     found = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
     if found is None:
-        return None, None
+        return None, None, None
     added, card, token = found
     if not await _still_counts(db, added, card, token):
-        return None, None
-    return added, card
+        return None, None, None
+    return added, card, token
 
 
 async def _still_counts(

@@ -16,8 +16,8 @@ BOUNDS: dict[str, tuple[int, int, int]] = {
     "session": (5, 1, 1),
     "details": (8, 1, 1),
     "gift card": (16, 2, 2),
-    "pay": (32, 2, 2),
-    "webhook": (17, 1, 1),
+    "pay": (20, 2, 2),
+    "webhook": (16, 1, 1),
     "read": (3, 0, 0),
 }
 """Statements, transactions begun, commits: at most so many."""
