@@ -112,9 +112,14 @@ async def seller_of(
     found = (await db.exec(query)).one_or_none()
     if found is None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
-    # The session itself forgets what nobody holds any more.
-    db.info[(Profile, account_id, profile_id)] = found[0], found[1]
+    keep_seller(db, *found)
     return found[0], found[1]
+
+
+def keep_seller(db: AsyncSession, profile: Profile, account: Account) -> None:
+    """What `seller_of` gives in this unit of work, for a statement that has read both besides. The
+    database session itself forgets what nobody holds any more."""
+    db.info[(Profile, profile.account_id, profile.id)] = profile, account
 
 
 def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:

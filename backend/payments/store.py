@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func, inspect
+from sqlalchemy import ColumnElement, func, inspect
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import credentials_of, profile_of
-from backend.accounts.tables import Profile
+from backend.accounts.profiles import credentials_of, keep_seller, profile_of
+from backend.accounts.tables import Account, Profile
 from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.due_work import Due, Share, UnderWay
@@ -31,6 +31,8 @@ from backend.psp.protocol import Connector
 from backend.psp.registry import connect
 from backend.rules.money import Money
 from backend.rules.transaction import Position, Split
+from backend.sessions.load import its_profile, lock_session
+from backend.sessions.tables import CheckoutSession
 
 OPEN_STATES = ("pending", "unknown")
 SHARE = Share(most=30, tenant=15, addressee=8)
@@ -68,6 +70,48 @@ async def open_operation(db: AsyncSession, transaction_id: str) -> Operation | N
         Operation.transaction_id == transaction_id, col(Operation.state).in_(OPEN_STATES)
     )
     return (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A try to pay, its rows locked until the unit of work ends."""
+
+    session: CheckoutSession
+    transaction: Transaction
+    operation: Operation | None
+
+
+async def lock_try(db: AsyncSession, transaction: Transaction, which: ColumnElement[bool]) -> Try:
+    """Lock the session of this transaction, then its row, then the operation that `which` is about,
+    by one statement. The operation is None where there is no such one.
+
+    PostgreSQL locks in the order of `OF`, and reads anew what it has waited for.
+    """
+    query = (
+        select(CheckoutSession, Transaction, Operation, Profile, Account)
+        .join(Transaction, col(Transaction.session_id) == col(CheckoutSession.id))
+        .join(Operation, col(Operation.transaction_id) == col(Transaction.id))
+        .join(Profile, its_profile())
+        .join(Account, col(Account.id) == col(CheckoutSession.account_id))
+        .where(Transaction.id == transaction.id, which)
+        .with_for_update(of=(CheckoutSession, Transaction, Operation))
+    )
+    found = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if found is not None:
+        session, locked, operation, profile, account = found
+        keep_seller(db, profile, account)
+        return Try(session, locked, operation)
+    # The operation has ended, or never was: the other two are locked all the same.
+    session = await lock_session(db, transaction.session_id)
+    locked = await lock_transaction(db, transaction.id)
+    again = select(Operation).where(Operation.transaction_id == transaction.id, which)
+    again = again.with_for_update().execution_options(populate_existing=True)
+    return Try(session, locked, (await db.exec(again)).one_or_none())
+
+
+def is_open() -> ColumnElement[bool]:
+    """Of the one operation of a transaction that has not ended."""
+    return col(Operation.state).in_(OPEN_STATES)
 
 
 def position_of(transaction: Transaction) -> Position:

@@ -93,8 +93,9 @@ async def create_session(
             created_at=now, updated_at=now, expires_at=expires_at,
         )  # fmt: skip
         db.add(session)
+        events.touch(session, now)
         await db.flush()
-        await events.record(db, session, "INITIATED", now, request=origin)
+        await events.record(db, session, "INITIATED", now, request=origin, visible=False)
         await preset_gift_card(db, session, now, origin, strict=strict.gift_card)
         merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
         await publish(ctx, db, session, str(merchant["name"]), now)

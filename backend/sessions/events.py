@@ -92,7 +92,9 @@ async def _append(
     ]
     source = union_all(*rows) if len(rows) > 1 else rows[0]
     insert = _EVENT.insert().from_select(_COLUMNS, source, include_defaults=False)
-    written = (await db.exec(insert.returning(_EVENT.c.id))).all()
+    # The session's row is there already; its changes are written once, at the end.
+    with db.no_autoflush:
+        written = (await db.exec(insert.returning(_EVENT.c.id))).all()
     if len(written) < len(rows):
         name = next(name for name, _ in happened if name in MOST)
         raise TooManyChanges(

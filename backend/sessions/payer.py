@@ -18,7 +18,7 @@ from backend.cards import lookup, pin_attempts
 from backend.cards.lookup import Match
 from backend.cards.pin_check import match_number_and_pin
 from backend.cards.tables import Card
-from backend.cards.tokens import get_token
+from backend.cards.tokens import card_with_token
 from backend.core.context import Backend
 from backend.core.errors import FieldError, GiftCardAmountRefused, GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
@@ -214,9 +214,7 @@ async def _add(
             return
         if added is not None:
             raise refused(Refusal.ALREADY_ADDED)
-        card = await db.get(Card, match.card.id)
-        token = await get_token(db, match.token.id)
-        assert card is not None
+        card, token = await card_with_token(db, match.token.id)
         if card.pin_version != match.card.pin_version:
             # Made anew while we checked the old one.
             raise refused(Refusal.NOT_MATCHED)

@@ -27,8 +27,7 @@ from backend.sessions.gift_cards import OpenPayment, open_elsewhere
 from backend.sessions.images import shown_image
 from backend.sessions.links import return_link
 from backend.sessions.load import (
-    get_session,
-    gift_card_of,
+    get_whole,
     is_locked,
     minimums_of_session,
     most_of,
@@ -103,8 +102,8 @@ async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Mark
 async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
     """All that the page shows, as it is now. SessionNotFound."""
     async with ctx.db.reading() as db:
-        session = await get_session(db, session_id)
-        added, card = await gift_card_of(db, session_id)
+        found = await get_whole(db, session_id)
+        session, added, card = found.session, found.added, found.card
         profile, account = await seller_of(db, session.account_id, session.profile_id)
         handover = await db.get(Handover, session_id)
         held: tuple[OpenPayment, ...] = ()

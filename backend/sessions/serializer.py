@@ -21,7 +21,7 @@ from backend.core.context import Backend
 from backend.core.errors import SessionNotFound
 from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
-from backend.sessions.load import gift_card_of, remainder_of, share_of
+from backend.sessions.load import Whole, get_whole, gift_card_of, remainder_of, share_of
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
 from backend.sessions.publish import shown_publish
@@ -36,18 +36,25 @@ async def read_session(
     """The whole session. SessionNotFound for another account's too. `with_events`: whether its
     events, which can be many, are read and shown."""
     async with ctx.db.reading() as db:
-        session = await db.get(CheckoutSession, session_id)
-        if session is None or session.account_id != account_id:
+        found = await get_whole(db, session_id)
+        if found.session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        return await session_shape(db, session, ctx.clock.now(), includes, with_events=with_events)
+        return await shape_of(db, found, ctx.clock.now(), includes, with_events=with_events)
 
 
 async def session_shape(
-    db: AsyncSession, session: CheckoutSession, now: datetime,
-    includes: frozenset[str] = frozenset(), *, with_events: bool = True,
+    db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:  # fmt: skip
     """As it is within this unit of work."""
-    added, card = await gift_card_of(db, session.id)
+    return await shape_of(db, Whole(session, *await gift_card_of(db, session.id)), now)
+
+
+async def shape_of(
+    db: AsyncSession, found: Whole, now: datetime, includes: frozenset[str] = frozenset(), *,
+    with_events: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """A session that was just read, as `read_session` gives it."""
+    session, added, card = found.session, found.added, found.card
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
     # Rows that are older than the rule may still hold what their request said of our names.

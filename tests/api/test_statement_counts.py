@@ -13,11 +13,11 @@ from tests.support.checkout import OPTION, Merchant, session_body
 from tests.support.statements import Asked, counted
 
 BOUNDS: dict[str, tuple[int, int, int]] = {
-    "session": (5, 1, 1),
-    "details": (8, 1, 1),
-    "gift card": (16, 2, 2),
-    "pay": (20, 2, 2),
-    "webhook": (16, 1, 1),
+    "session": (4, 1, 1),
+    "details": (4, 1, 1),
+    "gift card": (12, 2, 2),
+    "pay": (17, 2, 2),
+    "webhook": (12, 1, 1),
     "read": (3, 0, 0),
 }
 """Statements, transactions begun, commits: at most so many."""

@@ -9,6 +9,8 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from sqlmodel import col
+
 from backend.accounts.profiles import profile_of
 from backend.accounts.tables import Profile
 from backend.core import crash_points, phrases
@@ -19,8 +21,7 @@ from backend.payments.provider_webhooks import ensure_registered, notification_u
 from backend.payments.store import (
     OPEN_STATES,
     connector_with,
-    lock_operation,
-    lock_transaction,
+    lock_try,
     money,
     open_operation,
 )
@@ -36,7 +37,7 @@ from backend.psp.protocol import (
 from backend.psp.registry import NotConnected
 from backend.rules.payment_option import may_push
 from backend.sessions.events import touch
-from backend.sessions.load import get_session, lock_session
+from backend.sessions.load import get_session
 from backend.sessions.publish import note_pushed, push_failed
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
@@ -227,9 +228,9 @@ async def _keep_created(
     try whose page is known ends by a read of that page alone."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:
-        session = await lock_session(db, transaction.session_id)
-        transaction = await lock_transaction(db, transaction.id)
-        operation = await lock_operation(db, operation_id)
+        tried = await lock_try(db, transaction, col(Operation.id) == operation_id)
+        session, transaction, operation = tried.session, tried.transaction, tried.operation
+        assert operation is not None  # operations are never deleted
         if operation.state not in OPEN_STATES:
             known = result.reference is not None and result.reference == transaction.psp_reference
             return PayResult("unknown" if known else "over")
