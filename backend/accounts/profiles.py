@@ -75,20 +75,10 @@ async def store_profile(
 
 async def get_profile(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
     """For a new session: `profile_id` as a request gives it, `default`, or `{aid}.{short uuid}`."""
-    profile = await db.get(Profile, (account_id, profile_id))
-    if profile is None or profile.deleted_at is not None:
-        raise InvalidRequest(f"there is no profile {profile_id!r}")
-    return profile
-
-
-async def seller_for_new(
-    db: AsyncSession, account_id: str, profile_id: str
-) -> tuple[Profile, Account]:
-    """As `get_profile`, with its account."""
-    profile, account = await seller_of(db, account_id, profile_id)
+    profile, _ = await seller_of(db, account_id, profile_id)
     if profile.deleted_at is not None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
-    return profile, account
+    return profile
 
 
 async def profile_of(db: AsyncSession, account_id: str, profile_id: str) -> Profile:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, func, inspect
+from sqlalchemy import select as select_rows
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -87,13 +88,13 @@ async def lock_try(db: AsyncSession, transaction: Transaction, which: ColumnElem
 
     PostgreSQL locks in the order of `OF`, and reads anew what it has waited for.
     """
-    query = (
-        select(CheckoutSession, Transaction, Operation, Profile, Account)
+    query: Any = (
+        select_rows(CheckoutSession, Transaction, Operation, Profile, Account)
         .join(Transaction, col(Transaction.session_id) == col(CheckoutSession.id))
         .join(Operation, col(Operation.transaction_id) == col(Transaction.id))
         .join(Profile, its_profile())
         .join(Account, col(Account.id) == col(CheckoutSession.account_id))
-        .where(Transaction.id == transaction.id, which)
+        .where(col(Transaction.id) == transaction.id, which)
         .with_for_update(of=(CheckoutSession, Transaction, Operation))
     )
     found = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()

@@ -13,8 +13,9 @@ from backend.accounts.clients import Principal
 from backend.accounts.profiles import (
     app_schemes,
     connections_of,
+    get_profile,
     profile_of,
-    seller_for_new,
+    seller_of,
     with_defaults,
 )
 from backend.accounts.tables import Profile
@@ -78,7 +79,8 @@ async def create_session(
         raise refuse("expires_at", "expires_at must be in the future")
     async with ctx.db.unit_of_work() as db:
         profile_id = request.profile_id or DEFAULT_PROFILE
-        profile, account = await seller_for_new(db, principal.account_id, profile_id)
+        profile = await get_profile(db, principal.account_id, profile_id)
+        _, account = await seller_of(db, principal.account_id, profile_id)
         _check_return_url(profile, request.url.return_url)
         body = with_defaults(profile, body)
         allowed = decide(ctx, profile, body)

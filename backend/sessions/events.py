@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, inspect, literal, union_all
+from sqlalchemy import ColumnElement, Select, Table, func, literal, union_all
 from sqlalchemy import select as select_rows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -32,7 +32,7 @@ good, and a merchant who reads the session reads all of them. Events about money
 MAX_DETAILS = 64 * 1024
 """Characters of JSON that the details of one event may have."""
 
-_EVENT = inspect(SessionEvent).local_table
+_EVENT: Table = SessionEvent.metadata.tables[str(SessionEvent.__tablename__)]
 _COLUMNS = [column.name for column in _EVENT.c]
 
 _asked_by: ContextVar[Request | None] = ContextVar("request", default=None)
@@ -120,7 +120,9 @@ def _numbered(
         "id": new_uuid(), "session_id": session.id, "name": name, "request_id": request.id,
         "request_headers": dict(request.headers), "details": details, "created_at": now,
     }  # fmt: skip
-    values = {key: literal(value, _EVENT.c[key].type) for key, value in given.items()}
+    values: dict[str, ColumnElement[Any]] = {
+        key: literal(value, _EVENT.c[key].type) for key, value in given.items()
+    }
     values["seq"] = last.scalar_subquery() + place
     row = select_rows(*(values[column] for column in _COLUMNS))
     if name in MOST:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_
+from sqlalchemy import select as select_rows
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -79,8 +81,8 @@ class Whole:
 async def get_whole(db: AsyncSession, session_id: str) -> Whole:
     """All that is shown of a session but its events, by one statement: `seller_of` need not ask any
     more. SessionNotFound."""
-    query = (
-        select(CheckoutSession, Profile, Account, SessionGiftCard, Card, CardToken)
+    query: Any = (
+        select_rows(CheckoutSession, Profile, Account, SessionGiftCard, Card, CardToken)
         .join(Profile, its_profile())
         .join(Account, col(Account.id) == col(CheckoutSession.account_id))
         .join(
@@ -90,7 +92,7 @@ async def get_whole(db: AsyncSession, session_id: str) -> Whole:
         )
         .join(Card, col(Card.id) == col(SessionGiftCard.card), isouter=True)
         .join(CardToken, col(CardToken.id) == col(SessionGiftCard.token_id), isouter=True)
-        .where(CheckoutSession.id == session_id)
+        .where(col(CheckoutSession.id) == session_id)
         .execution_options(populate_existing=True)
     )
     found = (await db.exec(query)).one_or_none()

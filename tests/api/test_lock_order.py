@@ -112,7 +112,8 @@ async def test_what_a_lock_was_waited_for_is_read_anew(
         }
         for table in TABLES[TABLES.index(held) :]:
             where = is_here(table, begun).removeprefix(f"FROM {table} ")
-            await connection.execute(text(f"UPDATE {table} SET {changes[table]} = 'done' {where}"))
+            change = f"UPDATE {table} SET {changes[table]} = 'done' {where}"  # noqa: S608
+            await connection.execute(text(change))
     tried = await waiting
     # The operation has ended: there is no open one any more, and the other two are locked and new.
     assert tried.operation is None
