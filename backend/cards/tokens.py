@@ -127,14 +127,6 @@ async def get_token(db: AsyncSession, token_id: str) -> CardToken:
     return token
 
 
-async def card_with_token(db: AsyncSession, token_id: str) -> tuple[Card, CardToken]:
-    """The token and its card, as they stand now."""
-    query = select(Card, CardToken).join(CardToken, col(CardToken.card) == col(Card.id))
-    query = query.where(CardToken.id == token_id).execution_options(populate_existing=True)
-    card, token = (await db.exec(query)).one()  # tokens are never deleted
-    return card, token
-
-
 def check_usable(token: CardToken, now: datetime) -> None:
     """TokenRefused where no transaction can be made with it any more."""
     if token.single_use and token.used_by is not None:

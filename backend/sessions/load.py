@@ -201,6 +201,22 @@ async def gift_card_of(
     return (None, None) if added is None or card is None else (added, card)
 
 
+async def card_to_add(
+    db: AsyncSession, session_id: str, token_id: str
+) -> tuple[Card, CardToken, bool]:
+    """The card of this number or token as it stands now, and whether the session has one already,
+    whether that counts or not."""
+    query = (
+        select(Card, CardToken, SessionGiftCard)
+        .join(CardToken, col(CardToken.card) == col(Card.id))
+        .join(SessionGiftCard, col(SessionGiftCard.session_id) == session_id, isouter=True)
+        .where(CardToken.id == token_id)
+        .execution_options(populate_existing=True)
+    )
+    card, token, added = (await db.exec(query)).one()  # tokens are never deleted
+    return card, token, added is not None
+
+
 async def lock_gift_card(
     db: AsyncSession, session_id: str
 ) -> tuple[SessionGiftCard | None, Card | None, CardToken | None]:
