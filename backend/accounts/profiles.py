@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.tables import Profile
+from backend.accounts.tables import Account, Profile
 from backend.core.context import Backend
 from backend.core.errors import InvalidRequest
 from backend.rules.browser_address import is_app_scheme
@@ -75,8 +75,8 @@ async def store_profile(
 
 async def get_profile(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
     """For a new session: `profile_id` as a request gives it, `default`, or `{aid}.{short uuid}`."""
-    profile = await db.get(Profile, (account_id, profile_id))
-    if profile is None or profile.deleted_at is not None:
+    profile, _ = await seller_of(db, account_id, profile_id)
+    if profile.deleted_at is not None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
     return profile
 
@@ -87,6 +87,29 @@ async def profile_of(db: AsyncSession, account_id: str, profile_id: str) -> Prof
     if profile is None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
     return profile
+
+
+async def seller_of(
+    db: AsyncSession, account_id: str, profile_id: str
+) -> tuple[Profile, Account]:  # fmt: skip
+    """The profile, deleted or not, with its account. They are read once in a unit of work, by one
+    statement; InvalidRequest where there is no such profile."""
+    known: tuple[Profile, Account] | None = db.info.get((Profile, account_id, profile_id))
+    if known is not None:
+        return known
+    query = select(Profile, Account).join(Account, col(Account.id) == col(Profile.account_id))
+    query = query.where(Profile.account_id == account_id, Profile.id == profile_id)
+    found = (await db.exec(query)).one_or_none()
+    if found is None:
+        raise InvalidRequest(f"there is no profile {profile_id!r}")
+    keep_seller(db, *found)
+    return found[0], found[1]
+
+
+def keep_seller(db: AsyncSession, profile: Profile, account: Account) -> None:
+    """What `seller_of` gives in this unit of work, for a statement that has read both besides. The
+    database session itself forgets what nobody holds any more."""
+    db.info[(Profile, profile.account_id, profile.id)] = profile, account
 
 
 def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:

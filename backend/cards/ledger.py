@@ -53,13 +53,15 @@ class HoldResolved(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class EntryContext:
-    """Who moves money and under which reference. `ref_id` is unique on the card."""
+    """Who moves money and under which reference. `ref_id` is unique on the card. `fresh`: the
+    caller has just made it up, so nothing can have been done under it before."""
 
     ref_id: str
     now: datetime
     created_by: str
     metadata: dict[str, Any] | None = None
     originated_by: str | None = None
+    fresh: bool = False
 
 
 async def lock_card(db: AsyncSession, card_pk: str) -> Card:
@@ -109,8 +111,10 @@ async def hold(
 ) -> tuple[WalletTransaction, Hold]:
     """Set `amount` aside. InsufficientFunds where `available` is smaller."""
     made = await _once(db, card, "hold", "drawdown", amount, cause, pending=True)
-    query = select(Hold).where(Hold.wallet_transaction_id == made.id)
-    first = (await db.exec(query.order_by(col(Hold.created_at)))).first()
+    first: Hold | None = None
+    if not cause.fresh:
+        query = select(Hold).where(Hold.wallet_transaction_id == made.id)
+        first = (await db.exec(query.order_by(col(Hold.created_at)))).first()
     if first is None:
         first = Hold(
             id=made.id, card=card.id, wallet_transaction_id=made.id, amount=amount,
@@ -180,10 +184,7 @@ async def _once(
     *, parent_id: str | None = None, pending: bool = False,
 ) -> WalletTransaction:  # fmt: skip
     """The wallet transaction of `cause.ref_id`: made now, or, where it exists, given back."""
-    query = select(WalletTransaction).where(
-        WalletTransaction.card == card.id, WalletTransaction.ref_id == cause.ref_id
-    )
-    before = (await db.exec(query)).one_or_none()
+    before = None if cause.fresh else await _made_before(db, card, cause)
     if before is not None:
         if (before.type, before.amount, before.pending) != (type_, amount, pending):
             raise Conflict("this ref_id was used for something else on this card")
@@ -200,6 +201,15 @@ async def _once(
         await _move(db, card, movement, amount, made.id, cause.now)
     await _announce(db, card, made, cause.now)
     return made
+
+
+async def _made_before(
+    db: AsyncSession, card: Card, cause: EntryContext
+) -> WalletTransaction | None:
+    query = select(WalletTransaction).where(
+        WalletTransaction.card == card.id, WalletTransaction.ref_id == cause.ref_id
+    )
+    return (await db.exec(query)).one_or_none()
 
 
 async def _announce(db: AsyncSession, card: Card, made: WalletTransaction, now: datetime) -> None:
@@ -221,8 +231,10 @@ async def _move(
     change = update(Card).where(col(Card.id) == card.id)
     if source is not None:
         change = change.where(source >= amount)
-    done = await db.exec(change.values(**grow).execution_options(synchronize_session=False))
-    if done.rowcount != 1:
+    # The row comes back with its new sums, into the `card` that the caller holds.
+    changed = change.values(**grow).returning(Card)
+    options = {"synchronize_session": False, "populate_existing": True}
+    if (await db.exec(changed.execution_options(**options))).one_or_none() is None:
         raise InsufficientFunds(f"less than {amount} is {debit} on this card")
     entry = LedgerEntry(
         id=new_uuid(), card=card.id, wallet_transaction_id=made_id, movement=movement,
@@ -230,4 +242,3 @@ async def _move(
     )  # fmt: skip
     db.add(entry)
     await db.flush()
-    await db.refresh(card)

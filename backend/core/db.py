@@ -29,6 +29,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.core.paths import BACKEND
 
 SQLITE_BUSY_SECONDS = 30
+NO_BEGIN = "NONE"
+"""The mode of a connection on which no transaction is begun."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -111,7 +113,7 @@ _joined: ContextVar[JoinedWork | None] = ContextVar("joined_work", default=None)
 
 
 class Database:
-    """One engine of one process. `unit_of_work()` writes, `reading()` only reads."""
+    """One engine of one process. `unit_of_work()` writes; `reading()`, `snapshot()` only read."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -120,6 +122,9 @@ class Database:
         # Writers of this process queue here, in order, instead of polling SQLite's lock.
         self._writers: asyncio.Lock | None = asyncio.Lock() if self.is_sqlite else None
         self._writing = self.engine.execution_options(gavekort_begin="IMMEDIATE")
+        # Each read stands alone: a BEGIN and a ROLLBACK around it are two round trips for nothing.
+        alone = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self._reading = self.engine.execution_options(gavekort_begin=NO_BEGIN, **alone)
 
     @asynccontextmanager
     async def unit_of_work(
@@ -177,12 +182,23 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Only read. Each statement sees what is committed when it runs, as on PostgreSQL's READ
+        COMMITTED; what has to be of one moment is read by one statement, or in a `snapshot`."""
         work = _joined.get()
         if work is not None and work.session is not None:
             # What this request wrote is not to be seen from outside yet, but it must see it.
             yield work.session
             return
+        async with AsyncSession(self._reading, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """Only read, and all of one moment, however many statements it takes."""
         async with AsyncSession(self.engine, expire_on_commit=False, autoflush=False) as session:
+            if not self.is_sqlite:
+                # SQLite reads one moment in every transaction.
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     async def close(self) -> None:
@@ -227,6 +243,8 @@ def _on_sqlite_connect(dbapi_connection: Any, _record: Any) -> None:
 
 def _on_sqlite_begin(connection: Connection) -> None:
     mode = connection.get_execution_options().get("gavekort_begin", "DEFERRED")
+    if mode == NO_BEGIN:
+        return
     connection.exec_driver_sql(f"BEGIN {mode}")
 
 

@@ -26,6 +26,10 @@ def serve(
         host=host,
         port=port,
         workers=workers,
+        # uvloop where it is installed: everywhere but on Windows.
+        loop="auto",
+        # h11 and not httptools: the limits of `GuardedProtocol` ask h11's connection how far the
+        # head and the body of a request have come, and httptools does not tell.
         http=GuardedProtocol,
         backlog=backlog(),
         ws=websocket,

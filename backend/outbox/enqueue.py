@@ -74,11 +74,14 @@ def enqueue(db: AsyncSession, message: Message, now: datetime, due_at: datetime)
 
 
 async def subscribed(db: AsyncSession, account_id: str, event: str) -> Sequence[HookSubscription]:
-    """Whom to tell. Asked first, since most payloads are for nobody."""
-    query = select(HookSubscription).where(
-        HookSubscription.account_id == account_id, col(HookSubscription.deleted_at).is_(None)
-    )
-    return [hook for hook in await db.exec(query) if event in hook.events]
+    """Whom to tell. Asked first, since most payloads are for nobody; once in a unit of work."""
+    known: Sequence[HookSubscription] | None = db.info.get((HookSubscription, account_id))
+    if known is None:
+        query = select(HookSubscription).where(
+            HookSubscription.account_id == account_id, col(HookSubscription.deleted_at).is_(None)
+        )
+        known = db.info[(HookSubscription, account_id)] = list(await db.exec(query))
+    return [hook for hook in known if event in hook.events]
 
 
 def announce(

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.tables import Profile
+from backend.accounts.profiles import seller_of
 from backend.payments.tables import AutoCapture, Transaction
 from backend.sessions.tables import CheckoutSession
 
@@ -24,8 +24,8 @@ async def wanted(db: AsyncSession, session: CheckoutSession) -> bool:
     profile's."""
     asked = (session.body.get("configuration") or {}).get("auto_capture")
     if asked is None:
-        profile = await db.get(Profile, (session.account_id, session.profile_id))
-        asked = profile is not None and profile.configuration.get("auto_capture")
+        profile, _ = await seller_of(db, session.account_id, session.profile_id)
+        asked = profile.configuration.get("auto_capture")
     return bool(asked)
 
 

@@ -44,18 +44,18 @@ async def authorize(
     end(operation, "done", now)
     if transaction.snapshot.get("auto_capture"):
         begin(db, transaction, now)
-    session.state = advance_session(SessionState(session.state), SessionState.PAID)
-    session.redirect_url = session.app_code = None
-    session.pushed_to = session.pushed_with = None
-    session.notice = None
     await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, card_amount=split.card,
                  wallet_transaction_id=transaction.hold_id,
                  created_by=said.who if said else operation.created_by,
                  metadata=dict(said.metadata) if said else {}), now)  # fmt: skip
+    # After the flush of `record`, so that the session's row is written once.
+    session.state = advance_session(SessionState(session.state), SessionState.PAID)
+    session.redirect_url = session.app_code = None
+    session.pushed_to = session.pushed_with = None
+    session.notice = None
     details = {"payment_product_type": transaction.payment_product_type,
                "amount": transaction.amount}  # fmt: skip
-    await events.record(db, session, "AUTHORIZED", now, details)
-    await events.record(db, session, "COMPLETED", now)
+    await events.record_all(db, session, (("AUTHORIZED", details), ("COMPLETED", {})), now)
     await write_receipt(db, session, transaction, operation, now)
     await tell_merchant(db, session, transaction, now)
 
@@ -81,8 +81,8 @@ async def fail(
                  metadata=operation.request.get("metadata") or {}), now)  # fmt: skip
     _open_again(session, transaction, notice, now)
     details = {"error": code, "payment_product_type": transaction.payment_product_type}
-    for name in ("DECLINED",) if declined else ("PAY_FAILED", "FAILED"):
-        await events.record(db, session, name, now, details)
+    names = ("DECLINED",) if declined else ("PAY_FAILED", "FAILED")
+    await events.record_all(db, session, [(name, details) for name in names], now)
     reported = "cancelled" if by_choice else "failed"
     # Who was told that it is on hold is told that it is not any more, asked for or not.
     await tell_merchant(db, session, transaction, now, error=reported, always=was_on_hold)
@@ -160,8 +160,7 @@ async def mark_unknown(
     session.pushed_to = session.pushed_with = None
     session.gift_card_amount = 0
     details = {"error": "unknown", "payment_product_type": transaction.payment_product_type}
-    for name in ("UNKNOWN", "CANCELLED"):
-        await events.record(db, session, name, now, details)
+    await events.record_all(db, session, (("UNKNOWN", details), ("CANCELLED", details)), now)
     await tell_merchant(db, session, transaction, now, error="failed")
 
 

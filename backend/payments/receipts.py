@@ -15,7 +15,7 @@ from typing import Any
 import phonenumbers
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.tables import Account, Profile
+from backend.accounts.profiles import seller_of
 from backend.cards.tables import Card
 from backend.core.clock import iso
 from backend.core.context import Backend
@@ -49,9 +49,7 @@ async def write_receipt(
     now: datetime,
 ) -> None:  # fmt: skip
     """In the unit of work of the authorization, with session and transaction locked."""
-    profile = await db.get(Profile, (session.account_id, session.profile_id))
-    account = await db.get(Account, session.account_id)
-    assert profile is not None and account is not None  # foreign keys hold them
+    profile, account = await seller_of(db, session.account_id, session.profile_id)
     switches = receipt_switches(profile.configuration, session.body)
     await db.flush()
     facts = await _facts(db, session, transaction, operation, now)

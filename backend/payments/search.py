@@ -41,8 +41,8 @@ def _terms(transaction: Transaction) -> Iterator[str]:
         yield f"{part.get('first_name') or ''} {part.get('last_name') or ''}"
 
 
-def make_findable(db: AsyncSession, transaction: Transaction) -> None:
-    """In the unit of work that makes it: the columns that filters ask for, and the terms."""
+def make_findable(transaction: Transaction) -> None:
+    """Set the columns that filters ask for, before the row is written. `add_terms` follows."""
     t, snapshot = transaction, transaction.snapshot
     store: dict[str, Any] = snapshot.get("store") or {}
     t.merchant_reference_2 = reference(t)
@@ -51,14 +51,14 @@ def make_findable(db: AsyncSession, transaction: Transaction) -> None:
     t.store_id = _text(store.get("id"))
     t.terminal_id = _text(store.get("terminal_id"))
     t.payout_destination_id = _text(snapshot.get("payout_destination_id"))
-    _add_terms(db, t)
 
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _add_terms(db: AsyncSession, transaction: Transaction) -> None:
+def add_terms(db: AsyncSession, transaction: Transaction) -> None:
+    """In the unit of work that has written the row."""
     for term in {normal(text) for text in _terms(transaction)} - {""}:
         db.add(
             TransactionTerm(
@@ -71,4 +71,4 @@ async def find_anew(db: AsyncSession, transaction: Transaction) -> None:
     """After a change of what it is found by."""
     gone = delete(TransactionTerm).where(col(TransactionTerm.transaction_id) == transaction.id)
     await db.exec(gone)
-    _add_terms(db, transaction)
+    add_terms(db, transaction)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func, inspect
+from sqlalchemy import ColumnElement, func, inspect
+from sqlalchemy import select as select_rows
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import credentials_of, profile_of
+from backend.accounts.profiles import credentials_of, keep_seller, profile_of
+from backend.accounts.tables import Account, Profile
 from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.due_work import Due, Share, UnderWay
@@ -31,7 +33,8 @@ from backend.psp.registry import connect
 from backend.rules.money import Money
 from backend.rules.transaction import Position, Split
 from backend.sessions.events import request_id
-from backend.sessions.load import get_session
+from backend.sessions.load import get_session, its_profile, lock_session
+from backend.sessions.tables import CheckoutSession
 
 OPEN_STATES = ("pending", "unknown")
 SHARE = Share(most=30, tenant=15, addressee=8)
@@ -71,6 +74,48 @@ async def open_operation(db: AsyncSession, transaction_id: str) -> Operation | N
     return (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A try to pay, its rows locked until the unit of work ends."""
+
+    session: CheckoutSession
+    transaction: Transaction
+    operation: Operation | None
+
+
+async def lock_try(db: AsyncSession, transaction: Transaction, which: ColumnElement[bool]) -> Try:
+    """Lock the session of this transaction, then its row, then the operation that `which` is about,
+    by one statement. The operation is None where there is no such one.
+
+    PostgreSQL locks in the order of `OF`, and reads anew what it has waited for.
+    """
+    query: Any = (
+        select_rows(CheckoutSession, Transaction, Operation, Profile, Account)
+        .join(Transaction, col(Transaction.session_id) == col(CheckoutSession.id))
+        .join(Operation, col(Operation.transaction_id) == col(Transaction.id))
+        .join(Profile, its_profile())
+        .join(Account, col(Account.id) == col(CheckoutSession.account_id))
+        .where(col(Transaction.id) == transaction.id, which)
+        .with_for_update(of=(CheckoutSession, Transaction, Operation))
+    )
+    found = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if found is not None:
+        session, locked, operation, profile, account = found
+        keep_seller(db, profile, account)
+        return Try(session, locked, operation)
+    # The operation has ended, or never was: the other two are locked all the same.
+    session = await lock_session(db, transaction.session_id)
+    locked = await lock_transaction(db, transaction.id)
+    again = select(Operation).where(Operation.transaction_id == transaction.id, which)
+    again = again.with_for_update().execution_options(populate_existing=True)
+    return Try(session, locked, (await db.exec(again)).one_or_none())
+
+
+def is_open() -> ColumnElement[bool]:
+    """Of the one operation of a transaction that has not ended."""
+    return col(Operation.state).in_(OPEN_STATES)
+
+
 def position_of(transaction: Transaction) -> Position:
     t = transaction
     return Position(
@@ -105,6 +150,11 @@ async def connector_of(
             profile = await profile_of(reading, transaction.account_id, transaction.profile_id)
     else:
         profile = await profile_of(db, transaction.account_id, transaction.profile_id)
+    return connector_with(ctx, transaction, profile)
+
+
+def connector_with(ctx: Backend, transaction: Transaction, profile: Profile) -> Connector:
+    """As `connector_of`, for a caller who has read the profile."""
     option = transaction.payment_product_type
     return connect(ctx, option, credentials_of(ctx, profile, option))
 
@@ -183,12 +233,13 @@ async def record(
     db: AsyncSession, transaction: Transaction, happened: NewEvent, now: datetime
 ) -> TransactionEvent:
     """Append an event with the status as it is after it. The transaction's row is locked by the
-    caller, so `seq` has no gaps and no twins."""
-    query = select(func.coalesce(func.max(TransactionEvent.seq), 0)).where(
+    caller, so `seq` has no gaps and no twins: the database numbers it while it writes it."""
+    last = select(func.coalesce(func.max(TransactionEvent.seq), 0)).where(
         col(TransactionEvent.transaction_id) == transaction.id
     )
+    following: Any = last.scalar_subquery() + 1
     event = TransactionEvent(
-        id=new_uuid(), transaction_id=transaction.id, seq=(await db.exec(query)).one() + 1,
+        id=new_uuid(), transaction_id=transaction.id, seq=following,
         event=happened.event, transaction_status=transaction.status, success=happened.success,
         amount=happened.amount, card_amount=happened.card_amount,
         wallet_transaction_id=happened.wallet_transaction_id,

@@ -15,9 +15,10 @@ from backend.accounts.profiles import (
     connections_of,
     get_profile,
     profile_of,
+    seller_of,
     with_defaults,
 )
-from backend.accounts.tables import Account, Profile
+from backend.accounts.tables import Profile
 from backend.core.context import Backend
 from backend.core.errors import FieldError, InvalidRequest
 from backend.core.ids import scoped_id
@@ -79,6 +80,7 @@ async def create_session(
     async with ctx.db.unit_of_work() as db:
         profile_id = request.profile_id or DEFAULT_PROFILE
         profile = await get_profile(db, principal.account_id, profile_id)
+        _, account = await seller_of(db, principal.account_id, profile_id)
         _check_return_url(profile, request.url.return_url)
         body = with_defaults(profile, body)
         allowed = decide(ctx, profile, body)
@@ -96,11 +98,10 @@ async def create_session(
             created_at=now, updated_at=now, expires_at=expires_at,
         )  # fmt: skip
         db.add(session)
+        events.touch(session, now)
         await db.flush()
-        await events.record(db, session, "INITIATED", now, request=origin)
+        await events.record(db, session, "INITIATED", now, request=origin, visible=False)
         await preset_gift_card(db, session, now, origin, strict=strict.gift_card)
-        account = await db.get(Account, session.account_id)
-        assert account is not None  # a foreign key holds it
         merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
         await publish(ctx, db, session, str(merchant["name"]), now)
     return session.id

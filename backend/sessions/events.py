@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement, Select, Table, func, literal, union_all
+from sqlalchemy import select as select_rows
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.errors import TooManyChanges
@@ -32,6 +32,9 @@ MOST: Mapping[str, int] = {
 good, and a merchant who reads the session reads all of them. Events about money have no limit."""
 MAX_DETAILS = 64 * 1024
 """Characters of JSON that the details of one event may have."""
+
+_EVENT: Table = SessionEvent.metadata.tables[str(SessionEvent.__tablename__)]
+_COLUMNS = [column.name for column in _EVENT.c]
 
 
 def request_id() -> str:
@@ -70,27 +73,71 @@ async def record(
     locked by the caller, so `seq` has no gaps and no duplicates. If not `visible`, the payer's side
     does not see that anything happened. TooManyChanges where the session has as many events of this
     name as `MOST` allows."""
-    same_name = func.count().filter(col(SessionEvent.name) == name)
-    query = select(func.coalesce(func.max(SessionEvent.seq), 0), same_name).where(
-        col(SessionEvent.session_id) == session.id
-    )
-    last, same = (await db.exec(query)).one()
-    if same >= MOST.get(name, same + 1):
+    await _append(db, session, ((name, details or {}),), now, request)
+    if visible:
+        touch(session, now)
+
+
+async def record_all(
+    db: AsyncSession, session: CheckoutSession, happened: Sequence[tuple[str, dict[str, Any]]],
+    now: datetime,
+) -> None:  # fmt: skip
+    """As `record`, for several events with their details, by one statement."""
+    await _append(db, session, happened, now, None)
+    for _ in happened:
+        touch(session, now)
+
+
+async def _append(
+    db: AsyncSession, session: CheckoutSession, happened: Sequence[tuple[str, dict[str, Any]]],
+    now: datetime, request: Request | None,
+) -> None:  # fmt: skip
+    """The database numbers the events while it writes them, so that nobody has to ask first."""
+    request = request or _asked_by.get() or Request()
+    rows = [
+        _numbered(session, name, place, _kept(details), now, request)
+        for place, (name, details) in enumerate(happened, start=1)
+    ]
+    source = union_all(*rows) if len(rows) > 1 else rows[0]
+    insert = _EVENT.insert().from_select(_COLUMNS, source, include_defaults=False)
+    # The session's row is there already; its changes are written once, at the end.
+    with db.no_autoflush:
+        written = (await db.exec(insert.returning(_EVENT.c.id))).all()
+    if len(written) < len(rows):
+        name = next(name for name, _ in happened if name in MOST)
         raise TooManyChanges(
             f"{name} has happened too often in this session: at most {MOST[name]} times"
         )
-    seq = last + 1
+
+
+def _kept(details: dict[str, Any]) -> dict[str, Any]:
     if details and len(json.dumps(details)) > MAX_DETAILS:
-        details = {"left_out": f"more than {MAX_DETAILS} characters"}
-    request = request or _asked_by.get() or Request()
-    db.add(
-        SessionEvent(
-            id=new_uuid(), session_id=session.id, seq=seq, name=name, request_id=request.id,
-            request_headers=dict(request.headers), details=details or {}, created_at=now,
-        )
-    )  # fmt: skip
-    if visible:
-        touch(session, now)
+        return {"left_out": f"more than {MAX_DETAILS} characters"}
+    return details
+
+
+def _numbered(
+    session: CheckoutSession, name: str, place: int, details: dict[str, Any], now: datetime,
+    request: Request,
+) -> Select[Any]:  # fmt: skip
+    """One row, `place` behind the last event; none where there are too many of this name."""
+    before = _EVENT.alias()
+    last = select_rows(func.coalesce(func.max(before.c.seq), 0))
+    last = last.where(before.c.session_id == session.id)
+    given = {
+        "id": new_uuid(), "session_id": session.id, "name": name, "request_id": request.id,
+        "request_headers": dict(request.headers), "details": details, "created_at": now,
+    }  # fmt: skip
+    values: dict[str, ColumnElement[Any]] = {
+        key: literal(value, _EVENT.c[key].type) for key, value in given.items()
+    }
+    values["seq"] = last.scalar_subquery() + place
+    row = select_rows(*(values[column] for column in _COLUMNS))
+    if name in MOST:
+        same = select_rows(func.count()).select_from(before)
+        same = same.where(before.c.session_id == session.id, before.c.name == name)
+        row = row.where(same.scalar_subquery() < MOST[name])
+    return row
 
 
 def touch(session: CheckoutSession, now: datetime) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -66,17 +67,21 @@ async def put_gift_card(
     """Add a card that may be used, as the caller has checked. Nothing is reserved before Pay.
     `wanted` is how much of it to use (minor units), None for as much as possible. `more` is added
     to the event."""
-    stale = await db.get(SessionGiftCard, session.id)
-    if stale is not None:
-        await db.delete(stale)
-        await db.flush()
     session.preset_refused = None
-    added = SessionGiftCard(
-        session_id=session.id, card=card.id, preset=preset, pin_version=card.pin_version,
-        token_id=token_id, wanted=wanted, added_at=now,
-    )  # fmt: skip
-    db.add(added)
-    await db.flush()
+    kept = {
+        "card": card.id, "preset": preset, "pin_version": card.pin_version, "token_id": token_id,
+        "wanted": wanted, "added_at": now,
+    }  # fmt: skip
+    dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
+    # One that does not count any more may still be there; it is replaced.
+    write = dialect.insert(SessionGiftCard).values(session_id=session.id, **kept)
+    write = write.on_conflict_do_update(index_elements=["session_id"], set_=kept)
+    with db.no_autoflush:
+        added = (
+            await db.exec(
+                write.returning(SessionGiftCard).execution_options(populate_existing=True)
+            )
+        ).scalar_one()
     details = gift_card_details(session, added, card, now) | dict(more or {})
     await events.record(db, session, "SET_GIFT_CARD", now, details, origin)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
-from sqlmodel import select
+from sqlalchemy import ColumnElement, and_
+from sqlalchemy import select as select_rows
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.accounts.profiles import keep_seller
+from backend.accounts.tables import Account, Profile
 from backend.cards import lookup
-from backend.cards.tables import Card
-from backend.cards.tokens import get_token
+from backend.cards.tables import Card, CardToken
 from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.errors import (
@@ -39,13 +44,65 @@ async def get_session(db: AsyncSession, session_id: str) -> CheckoutSession:
 
 async def lock_session(db: AsyncSession, session_id: str) -> CheckoutSession:
     """The session's row, locked until the unit of work ends. Always before its transaction's and
-    its card's."""
-    query = select(CheckoutSession).where(CheckoutSession.id == session_id).with_for_update()
-    query = query.execution_options(populate_existing=True)
-    session = (await db.exec(query)).one_or_none()
-    if session is None:
+    its card's. Its seller comes along: `seller_of` need not ask any more."""
+    query = (
+        select(CheckoutSession, Profile, Account)
+        .join(Profile, its_profile(), isouter=True)
+        .join(Account, col(Account.id) == col(CheckoutSession.account_id))
+        .where(CheckoutSession.id == session_id)
+        .with_for_update(of=CheckoutSession)
+    )
+    found = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
         raise SessionNotFound("there is no such session")
+    session, profile, account = found
+    if profile is not None:
+        keep_seller(db, profile, account)
     return session
+
+
+def its_profile() -> ColumnElement[bool]:
+    """Joins a session with its profile."""
+    return and_(
+        col(Profile.account_id) == col(CheckoutSession.account_id),
+        col(Profile.id) == col(CheckoutSession.profile_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A session with its gift card, as added and as it stands, where one counts."""
+
+    session: CheckoutSession
+    added: SessionGiftCard | None
+    card: Card | None
+
+
+async def get_whole(db: AsyncSession, session_id: str) -> Whole:
+    """All that is shown of a session but its events, by one statement: `seller_of` need not ask any
+    more. SessionNotFound."""
+    query: Any = (
+        select_rows(CheckoutSession, Profile, Account, SessionGiftCard, Card, CardToken)
+        .join(Profile, its_profile())
+        .join(Account, col(Account.id) == col(CheckoutSession.account_id))
+        .join(
+            SessionGiftCard,
+            col(SessionGiftCard.session_id) == col(CheckoutSession.id),
+            isouter=True,
+        )
+        .join(Card, col(Card.id) == col(SessionGiftCard.card), isouter=True)
+        .join(CardToken, col(CardToken.id) == col(SessionGiftCard.token_id), isouter=True)
+        .where(col(CheckoutSession.id) == session_id)
+        .execution_options(populate_existing=True)
+    )
+    found = (await db.exec(query)).one_or_none()
+    if found is None:
+        raise SessionNotFound("there is no such session")
+    session, profile, account, added, card, token = found
+    keep_seller(db, profile, account)
+    if added is None or card is None or not _still_counts(session, added, card, token):
+        return Whole(session, None, None)
+    return Whole(session, added, card)
 
 
 async def lock_open(
@@ -140,22 +197,65 @@ async def gift_card_of(
     db: AsyncSession, session_id: str
 ) -> tuple[SessionGiftCard, Card] | tuple[None, None]:
     """The session's gift card, as added and as it stands."""
-    added = await db.get(SessionGiftCard, session_id, populate_existing=True)
-    if added is None:
-        return None, None
-    card = await db.get(Card, added.card, populate_existing=True)
-    assert card is not None  # a foreign key holds it
-    if not await _still_counts(db, added, card):
-        return None, None
-    return added, card
+    added, card, _ = await _gift_card_with_token(db, session_id)
+    return (None, None) if added is None or card is None else (added, card)
 
 
-async def _still_counts(db: AsyncSession, added: SessionGiftCard, card: Card) -> bool:
+async def card_to_add(
+    db: AsyncSession, session_id: str, token_id: str
+) -> tuple[Card, CardToken, bool]:
+    """The card of this number or token as it stands now, and whether the session has one already,
+    whether that counts or not."""
+    query = (
+        select(Card, CardToken, SessionGiftCard)
+        .join(CardToken, col(CardToken.card) == col(Card.id))
+        .join(SessionGiftCard, col(SessionGiftCard.session_id) == session_id, isouter=True)
+        .where(CardToken.id == token_id)
+        .execution_options(populate_existing=True)
+    )
+    card, token, added = (await db.exec(query)).one()  # tokens are never deleted
+    return card, token, added is not None
+
+
+async def lock_gift_card(
+    db: AsyncSession, session_id: str
+) -> tuple[SessionGiftCard | None, Card | None, CardToken | None]:
+    """As `gift_card_of`, with the number or token by which it was added, all as they stand now that
+    nobody else can change them: the card's row is locked until the unit of work ends. The caller
+    has the session's row locked."""
+    of_session = select(SessionGiftCard.card).where(SessionGiftCard.session_id == session_id)
+    lock = select(Card.id).where(col(Card.id) == of_session.scalar_subquery()).with_for_update()
+    if (await db.exec(lock)).one_or_none() is None:
+        return None, None, None
+    return await _gift_card_with_token(db, session_id)
+
+
+async def _gift_card_with_token(
+    db: AsyncSession, session_id: str
+) -> tuple[SessionGiftCard | None, Card | None, CardToken | None]:
+    query = (
+        select(SessionGiftCard, Card, CardToken)
+        .join(Card, col(Card.id) == col(SessionGiftCard.card))
+        .join(CardToken, col(CardToken.id) == col(SessionGiftCard.token_id), isouter=True)
+        .where(SessionGiftCard.session_id == session_id)
+    )
+    found = (await db.exec(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
+        return None, None, None
+    added, card, token = found
+    session = await db.get(CheckoutSession, session_id)
+    if session is None or not _still_counts(session, added, card, token):
+        return None, None, None
+    return added, card, token
+
+
+def _still_counts(
+    session: CheckoutSession, added: SessionGiftCard, card: Card, token: CardToken | None
+) -> bool:
     """Until Pay is pressed, what the payer showed must still be good: not with a PIN that was made
     anew since, nor with a token that paid for something else; and gift cards must still be allowed:
     an order that was divided since has none."""
-    session = await db.get(CheckoutSession, added.session_id)
-    if session is None or session.state != SessionState.OPEN:
+    if session.state != SessionState.OPEN:
         return True
     if not session.gift_card_use:
         return False
@@ -163,7 +263,6 @@ async def _still_counts(db: AsyncSession, added: SessionGiftCard, card: Card) ->
         return True
     if added.pin_version != card.pin_version:
         return False
-    token = await get_token(db, added.token_id) if added.token_id else None
     return token is None or not (token.single_use and token.used_by is not None)
 
 

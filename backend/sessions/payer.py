@@ -14,12 +14,11 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.tables import Profile
+from backend.accounts.profiles import seller_of
 from backend.cards import lookup, pin_attempts
 from backend.cards.lookup import Match
 from backend.cards.pin_check import match_number_and_pin
 from backend.cards.tables import Card
-from backend.cards.tokens import get_token
 from backend.core.context import Backend
 from backend.core.errors import FieldError, GiftCardAmountRefused, GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
@@ -30,6 +29,7 @@ from backend.sessions.details import Details
 from backend.sessions.express_callbacks import Asked
 from backend.sessions.gift_cards import put_gift_card, record_gift_card
 from backend.sessions.load import (
+    card_to_add,
     check_not_locked,
     check_open,
     get_session,
@@ -111,8 +111,7 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
     are not the payer's to give."""
     if not session.express:
         raise InvalidRequest("this session's details are the shop's")
-    profile = await db.get(Profile, (session.account_id, session.profile_id))
-    assert profile is not None
+    profile, _ = await seller_of(db, session.account_id, session.profile_id)
     body = session.body
     configuration = {**profile.configuration, **(body.get("configuration") or {})}
     merchant = {**profile.merchant, **(body.get("merchant") or {})}
@@ -226,16 +225,14 @@ async def _add(
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
         # The shop may have changed the order while the PIN was checked.
         _check_offered(session)
-        added, before = await gift_card_of(db, session_id)
+        card, token, another = await card_to_add(db, session_id, match.token.id)
+        added, before = await gift_card_of(db, session_id) if another else (None, None)
         if added is not None and before is not None and added.card == match.card.id:
             if wanted is not None:
                 await _choose(db, session, added, before, wanted, now)
             return
         if added is not None:
             raise refused(Refusal.ALREADY_ADDED)
-        card = await db.get(Card, match.card.id)
-        token = await get_token(db, match.token.id)
-        assert card is not None
         if card.pin_version != match.card.pin_version:
             # Made anew while we checked the old one.
             raise refused(Refusal.NOT_MATCHED)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from backend.core.context import Backend
-from backend.sessions.load import get_session, is_locked
+from backend.sessions.load import get_whole, is_locked
 from backend.sessions.own_names import OwnToPayers
-from backend.sessions.serializer import read_session
+from backend.sessions.serializer import shape_of
 
 _SHOWN = (
     "id", "created_at", "updated_at", "expires_at", "order", "customer", "configuration",
@@ -36,8 +36,9 @@ async def read_public_session(ctx: Backend, session_id: str) -> dict[str, Any]:
     """The session, its lock and the operations that the payer has. Callback addresses, metadata,
     events and what identifies a visitor stay out, and so does what the schema does not know."""
     async with ctx.db.reading() as db:
-        found = await get_session(db, session_id)
-    whole = await read_session(ctx, found.account_id, session_id, with_events=False)
+        read = await get_whole(db, session_id)
+        whole = await shape_of(db, read, ctx.clock.now(), with_events=False)
+    found = read.session
     shape: dict[str, Any] = {key: whole[key] for key in _SHOWN if key in whole}
     if "customer" in shape:
         shape["customer"] = {k: v for k, v in shape["customer"].items() if k in _CUSTOMER}

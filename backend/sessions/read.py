@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import load_only
 from sqlmodel import col, select
 
+from backend.accounts.profiles import seller_of
 from backend.accounts.tables import Account, Profile
 from backend.cards import lookup
 from backend.cards.formats import payer_mask
@@ -31,8 +32,7 @@ from backend.sessions.gift_cards import OpenPayment, open_elsewhere
 from backend.sessions.images import shown_image
 from backend.sessions.links import return_link
 from backend.sessions.load import (
-    get_session,
-    gift_card_of,
+    get_whole,
     is_locked,
     minimums_of_session,
     most_of,
@@ -107,15 +107,13 @@ async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Mark
 async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
     """All that the page shows, as it is now. SessionNotFound."""
     async with ctx.db.reading() as db:
-        session = await get_session(db, session_id)
-        added, card = await gift_card_of(db, session_id)
-        profile = await db.get(Profile, (session.account_id, session.profile_id))
-        account = await db.get(Account, session.account_id)
+        found = await get_whole(db, session_id)
+        session, added, card = found.session, found.added, found.card
+        profile, account = await seller_of(db, session.account_id, session.profile_id)
         handover = await db.get(Handover, session_id)
         held: tuple[OpenPayment, ...] = ()
         if card is not None and session.state == SessionState.OPEN:
             held = tuple(await open_elsewhere(db, card, session_id))
-    assert profile is not None and account is not None  # foreign keys hold them
     shown_card = _gift_card(ctx, session, added, card, held)
     return _view(ctx, session, shown_card, profile, account, handover)
 

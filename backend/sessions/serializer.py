@@ -12,6 +12,7 @@ from typing import Any
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.accounts.profiles import seller_of
 from backend.accounts.tables import Account, Profile
 from backend.cards.tables import Card
 from backend.core.clock import iso
@@ -21,7 +22,7 @@ from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
 from backend.sessions import exact
 from backend.sessions.details import show_billing
-from backend.sessions.load import gift_card_of, remainder_of, share_of
+from backend.sessions.load import Whole, get_whole, gift_card_of, remainder_of, share_of
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
 from backend.sessions.publish import shown_publish
@@ -36,22 +37,27 @@ async def read_session(
     """The whole session. SessionNotFound for another account's too. `with_events`: whether its
     events, which can be many, are read and shown."""
     async with ctx.db.reading() as db:
-        session = await db.get(CheckoutSession, session_id)
-        if session is None or session.account_id != account_id:
+        found = await get_whole(db, session_id)
+        if found.session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        return await session_shape(db, session, ctx.clock.now(), includes, with_events=with_events)
+        return await shape_of(db, found, ctx.clock.now(), includes, with_events=with_events)
 
 
 async def session_shape(
-    db: AsyncSession, session: CheckoutSession, now: datetime,
-    includes: frozenset[str] = frozenset(), *, with_events: bool = True,
+    db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:  # fmt: skip
     """As it is within this unit of work."""
-    added, card = await gift_card_of(db, session.id)
-    profile = await db.get(Profile, (session.account_id, session.profile_id))
-    account = await db.get(Account, session.account_id)
+    return await shape_of(db, Whole(session, *await gift_card_of(db, session.id)), now)
+
+
+async def shape_of(
+    db: AsyncSession, found: Whole, now: datetime, includes: frozenset[str] = frozenset(), *,
+    with_events: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """A session that was just read, as `read_session` gives it."""
+    session, added, card = found.session, found.added, found.card
+    profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
-    assert profile is not None and account is not None  # foreign keys hold them
     # Rows that are older than the rule may still hold what their request said of our names.
     shape: dict[str, Any] = exact.exact(without_ours(session.body))
     if session.express:
@@ -87,7 +93,8 @@ async def session_shape(
     metadata: OwnMetadata = {"session:profile_id": session.profile_id}
     shape["metadata"] = {**(shape.get("metadata") or {}), **metadata}
     _show_gift_card(session, added, card, shape, now)
-    shape |= await warned(db, session, now)
+    if _may_warn(session, added):
+        shape |= await warned(db, session, now)
     unable: tuple[str, ...] = ()
     if session.state == SessionState.OPEN:
         judged = remainder_of(session, added, card, now)
@@ -98,6 +105,14 @@ async def session_shape(
     if published:
         shape["configuration"]["publish"] = published
     return shape
+
+
+def _may_warn(session: CheckoutSession, added: SessionGiftCard | None) -> bool:
+    """Whether there can be a warning about a preset card. Where gift cards can be used, a preset
+    card that is in the session is the one that is shown."""
+    if added is not None:
+        return added.preset
+    return session.preset_refused is not None or not session.gift_card_use
 
 
 def _show_gift_card(

@@ -9,6 +9,10 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from sqlmodel import col
+
+from backend.accounts.profiles import profile_of
+from backend.accounts.tables import Profile
 from backend.core import crash_points, phrases
 from backend.core.context import Backend
 from backend.payments import conclude
@@ -16,9 +20,8 @@ from backend.payments.provider_lines import order_lines, payers_country, payers_
 from backend.payments.provider_webhooks import ensure_registered, notification_url
 from backend.payments.store import (
     OPEN_STATES,
-    connector_of,
-    lock_operation,
-    lock_transaction,
+    connector_with,
+    lock_try,
     money,
     open_operation,
 )
@@ -34,8 +37,9 @@ from backend.psp.protocol import (
 from backend.psp.registry import NotConnected
 from backend.rules.payment_option import may_push
 from backend.sessions.events import touch
-from backend.sessions.load import get_session, lock_session
+from backend.sessions.load import get_session
 from backend.sessions.publish import note_pushed, push_failed
+from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
 
 FIRST_LOOK = timedelta(seconds=30)
@@ -64,28 +68,36 @@ class PayResult:
     reason: Notice | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JustBegun:
+    """What a press has written and committed a moment ago, so that it is not read again."""
+
+    session: CheckoutSession
+    transaction: Transaction
+    operation: Operation
+    profile: Profile
+
+
 async def create_at_provider(
-    ctx: Backend, transaction_id: str, *, first: bool = False
+    ctx: Backend, transaction_id: str, *, first: JustBegun | None = None
 ) -> PayResult:
     """Ask the provider for the payment, and keep its answer. One key, one payment.
 
     `first` for the press that began the try: only then nobody has asked before.
     """
-    async with ctx.db.reading() as db:
-        transaction = await db.get(Transaction, transaction_id)
-        operation = await open_operation(db, transaction_id)
-        if transaction is None or operation is None:
-            return PayResult("unknown")
-        session = await get_session(db, transaction.session_id)
+    found = first or await _begun_before(ctx, transaction_id)
+    if found is None:
+        return PayResult("unknown")
+    session, transaction, operation = found.session, found.transaction, found.operation
     if transaction.psp_reference is not None:
         return known_page(transaction)
     now = ctx.clock.now()
     # A press has its own call under way; what was published has nobody but the worker.
-    pressed = not first and not operation.request.get("published")
+    pressed = first is None and not operation.request.get("published")
     if pressed and operation.tries == 0 and now < operation.created_at + FIRST_CALL:
         return PayResult("unknown")
     grace = timedelta(seconds=ctx.settings.operation_grace)
-    send = first or now < operation.created_at + grace
+    send = first is not None or now < operation.created_at + grace
     connector: Connector | None = None
     try:
         if is_push(transaction) and not may_push(
@@ -94,12 +106,12 @@ async def create_at_provider(
             # Refused when it was begun already; nothing shall ever leave us by another way.
             result = Result(Outcome.REFUSED, code="not_allowed", message="no push here")
         else:
-            connector = await connector_of(ctx, transaction)
+            connector = connector_with(ctx, transaction, found.profile)
             await ensure_registered(ctx, transaction, connector)
             result = await _ask(ctx, connector, transaction, operation, send=send)
     except NotConnected:
         result = Result(Outcome.REFUSED, code="configuration", message="not connected")
-    if _says_nothing(result, first=first):
+    if _says_nothing(result, first=first is not None):
         result = replace(result, outcome=Outcome.UNKNOWN)
     crash_points.point("pay.created_at_provider")
     answer = await _keep_created(ctx, transaction, operation.id, result, sent=send)
@@ -109,6 +121,18 @@ async def create_at_provider(
         assert connector is not None
         await connector.abort(result.reference, f"{transaction.return_ref}:abort")
     return PayResult("unknown") if answer.state == "over" else answer
+
+
+async def _begun_before(ctx: Backend, transaction_id: str) -> JustBegun | None:
+    """The try as it is now; None where it is over."""
+    async with ctx.db.reading() as db:
+        transaction = await db.get(Transaction, transaction_id)
+        operation = await open_operation(db, transaction_id)
+        if transaction is None or operation is None:
+            return None
+        session = await get_session(db, transaction.session_id)
+        profile = await profile_of(db, transaction.account_id, transaction.profile_id)
+    return JustBegun(session, transaction, operation, profile)
 
 
 def known_page(transaction: Transaction) -> PayResult:
@@ -209,9 +233,9 @@ async def _keep_created(
     try whose page is known ends by a read of that page alone."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:
-        session = await lock_session(db, transaction.session_id)
-        transaction = await lock_transaction(db, transaction.id)
-        operation = await lock_operation(db, operation_id)
+        tried = await lock_try(db, transaction, col(Operation.id) == operation_id)
+        session, transaction, operation = tried.session, tried.transaction, tried.operation
+        assert operation is not None  # operations are never deleted
         if operation.state not in OPEN_STATES:
             known = result.reference is not None and result.reference == transaction.psp_reference
             return PayResult("unknown" if known else "over")

@@ -14,9 +14,10 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.accounts.profiles import seller_of
 from backend.cards import ledger
 from backend.cards.tables import Card
-from backend.cards.tokens import get_token, spend
+from backend.cards.tokens import spend
 from backend.core import crash_points
 from backend.core.context import Backend
 from backend.core.errors import (
@@ -30,6 +31,7 @@ from backend.core.ids import new_uuid, scoped_id
 from backend.payments import conclude
 from backend.payments.attempts.at_provider import (
     FIRST_LOOK,
+    JustBegun,
     PayResult,
     create_at_provider,
     known_page,
@@ -44,7 +46,7 @@ from backend.payments.attempts.press import (
 )
 from backend.payments.attempts.resolve import reopen
 from backend.payments.auto_capture_schedule import wanted
-from backend.payments.search import make_findable
+from backend.payments.search import add_terms, make_findable
 from backend.payments.store import NewEvent, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
@@ -56,7 +58,7 @@ from backend.sessions.events import touch
 from backend.sessions.load import (
     check_not_locked,
     check_unmodified,
-    gift_card_of,
+    lock_gift_card,
     lock_session,
     minimums_of_session,
     remainder_of,
@@ -115,6 +117,7 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
+        made: JustBegun | None = None
         known = await _under_way(ctx, db, session, press, now)
         if known is not None and known.state != "unknown":
             return known
@@ -132,6 +135,8 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
                 raise SplitChanged("the order has changed")
             transaction, operation = await begin(db, session, press, now)
             begun = transaction.id
+            seller, _ = await seller_of(db, session.account_id, session.profile_id)
+            made = JustBegun(session, transaction, operation, seller)
             if operation.psp_amount == 0:
                 await conclude.authorize(db, session, transaction, operation, now)
                 known = PayResult("paid", leave_url(session, PageState.PAID))
@@ -140,7 +145,7 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
     if known is not None and known.state == "paid":
         return known
     # A second press asks once more, where the first one's answer never came.
-    return await create_at_provider(ctx, begun, first=known is None)
+    return await create_at_provider(ctx, begun, first=made)
 
 
 async def _under_way(
@@ -165,11 +170,7 @@ async def begin(
     caller has the open session's row locked."""
     if not session.details_done or is_missing(session.body, session.chosen_shipping):
         raise DetailsMissing("the payer's details are not complete")
-    added, card = await gift_card_of(db, session.id)
-    if card is not None:
-        await ledger.lock_card(db, card.id)
-        # As it stands now that nobody else can change it.
-        added, card = await gift_card_of(db, session.id)
+    added, card, token = await lock_gift_card(db, session.id)
     share = share_of(session, added, card, now)
     to_pay = session.amount - share
     if press.to_pay not in (None, to_pay):
@@ -196,14 +197,15 @@ async def begin(
         return_ref=new_uuid(), created_at=now, updated_at=now,
         gift_card=used.id if used else None, gift_card_shown=shown,
     )  # fmt: skip
-    db.add(transaction)
-    await db.flush()
-    make_findable(db, transaction)
+    make_findable(transaction)
     operation = _authorize_operation(transaction, share, to_pay, now)
     if used is not None:
         await _hold(db, transaction, used, share, operation.key, now)
-        if added is not None and added.token_id is not None:
-            spend(await get_token(db, added.token_id), str(transaction.hold_id))
+        if token is not None:
+            spend(token, str(transaction.hold_id))
+    db.add(transaction)
+    await db.flush()
+    add_terms(db, transaction)
     db.add(operation)
     session.state = advance(SessionState(session.state), SessionState.PAYING)
     session.transaction_id = transaction.id
@@ -228,7 +230,7 @@ async def _hold(
     db: AsyncSession, transaction: Transaction, card: Card, share: int, key: str, now: datetime
 ) -> None:
     metadata = {"dintero_transaction_id": transaction.id}
-    cause = ledger.EntryContext(f"authorize:{key}", now, "checkout", metadata)
+    cause = ledger.EntryContext(f"authorize:{key}", now, "checkout", metadata, fresh=True)
     _, held = await ledger.hold(db, card, share, cause, f"transaction:{transaction.id}")
     transaction.hold_id = held.id
 

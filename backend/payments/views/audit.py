@@ -136,9 +136,6 @@ async def _audit_sessions(db: AsyncSession) -> AsyncIterator[Difference]:
 
 async def audit_everything(database: Database) -> list[Difference]:
     """Cards and transactions, of one moment. Empty where no money was lost."""
-    async with database.reading() as db:
-        if not database.is_sqlite:
-            # SQLite reads one moment anyway.
-            await db.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    async with database.snapshot() as db:
         cards = [difference async for difference in audit_cards(db)]
         return cards + [difference async for difference in audit_transactions(db)]

@@ -256,7 +256,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     async def _check(self) -> None:
         held = sum(self.pending.values())
-        async with self.ctx.db.reading() as db:
+        async with self.ctx.db.snapshot() as db:
             row = await db.get(Card, self.card.id)
             assert row is not None
             assert (row.funds, row.available, row.held, row.drawn) == (

@@ -40,7 +40,7 @@ async def sums(ctx: Backend, card: Card) -> tuple[int, int, int, int]:
 
 
 async def differences(ctx: Backend) -> list[Difference]:
-    async with ctx.db.reading() as db:
+    async with ctx.db.snapshot() as db:
         return [difference async for difference in audit_cards(db)]
 
 
