@@ -67,7 +67,9 @@ async def tell_merchant(
         added["event"] = event.event
         added["event_id"] = event.id
     method = "POST" if "post" in steering.get("method", ()) else "GET"
-    events = await events_of(db, transaction.id) if transaction is not None else []
+    delay = _delay(steering.get("delay_callback", ()))
+    read = transaction is not None and (method == "POST" or (delay and event is not None))
+    events = await events_of(db, transaction.id) if transaction is not None and read else []
     body = None
     if method == "POST" and transaction is not None:
         body = transaction_shape(transaction, events)
@@ -79,7 +81,6 @@ async def tell_merchant(
         session_id=session.id,
         session_event=_SENT.get(transaction.status) if authorized and transaction else None,
     )  # fmt: skip
-    delay = _delay(steering.get("delay_callback", ()))
     if event is None:
         enqueue(db, message, now, now + delay)
         return

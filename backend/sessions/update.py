@@ -16,7 +16,7 @@ from backend.accounts.profiles import profile_of
 from backend.core.context import Backend
 from backend.core.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound, TooManyChanges
 from backend.rules import session as rules
-from backend.sessions import events, shipping
+from backend.sessions import events, exact, shipping
 from backend.sessions.create import LENIENT, Strict, check_lines, decide, decide_anew, refuse
 from backend.sessions.details import drop_same_billing, show_billing
 from backend.sessions.express_callbacks import ask_for_shipping
@@ -151,10 +151,13 @@ def _known(session: CheckoutSession) -> tuple[object, ...]:
 
 
 def _as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body as an answer shows it."""
-    shown = {**body, "order": {**body["order"]}}
+    """Return the body as an answer shows it. A shop may send back what it has read."""
+    shown: dict[str, Any] = exact.exact(body)
     if session.express:
         show_billing(shown)
+    shown["order"] = exact.order(shown["order"], session.merchant_reference)
+    if "express" in shown:
+        shown["express"] = exact.express(shown["express"])
     return shown
 
 

@@ -253,7 +253,7 @@ async def test_the_pin_takes_it_back(merchant: Merchant, left: Left, acquirer: A
 
 async def test_number_and_pin_take_it_back_too(merchant: Merchant, left: Left) -> None:
     made = await left.again()
-    await reclaim_card.reclaim(
+    await reclaim_card.reclaim_and_add(
         merchant.ctx, made["id"], left.card["number"], left.card["pin"], SOURCE
     )
     assert (await merchant.view(made["id"])).to_pay == 15000

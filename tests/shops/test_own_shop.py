@@ -62,7 +62,7 @@ def test_the_piece_prints_the_payers_page(
 
 def test_the_sdk_is_given_our_address(browser: Browser, repository: Path) -> None:
     """A script that names no endpoint opens the frame here."""
-    packages = repository / "backend" / "sandbox" / "shop" / "npm" / "node_modules"
+    packages = repository / "sandbox" / "shop" / "npm" / "node_modules"
     page = browser.new_page()
     page.set_content('<div id="container"></div>')
     page.add_script_tag(content=(packages / SDK).read_text(encoding="utf-8"))

@@ -112,7 +112,7 @@ class EmbeddedShop:
 
 @contextmanager
 def embedded_shop(repository: Path, demo: Demo, api: httpx.Client) -> Iterator[EmbeddedShop]:
-    sdk = repository / "backend" / "sandbox" / "shop" / "npm" / "node_modules" / SDK
+    sdk = repository / "sandbox" / "shop" / "npm" / "node_modules" / SDK
     shop = EmbeddedShop(demo, api, sdk.read_bytes())
 
     class Handler(BaseHTTPRequestHandler):

@@ -81,7 +81,7 @@ class HostServer:
 
 @contextmanager
 def host_server(repository: Path) -> Iterator[HostServer]:
-    sdk = repository / "backend" / "sandbox" / "shop" / "npm" / "node_modules" / SDK
+    sdk = repository / "sandbox" / "shop" / "npm" / "node_modules" / SDK
     hosts: list[HostServer] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -127,9 +127,10 @@ def test_several_at_once_build_once(project: Path, builds: list[Path]) -> None:
 
 def test_a_failed_build_says_why_and_is_tried_again(project: Path) -> None:
     """With the real Reflex, on an app that does not compile."""
+    (project / "checkout_ui" / "hosting").mkdir()
     shutil.copyfile(
-        Path(__file__).parents[2] / "checkout_ui" / "build_plugin.py",
-        project / "checkout_ui" / "build_plugin.py",
+        Path(__file__).parents[2] / "checkout_ui" / "hosting" / "build_plugin.py",
+        project / "checkout_ui" / "hosting" / "build_plugin.py",
     )
     (project / "checkout_ui" / "__init__.py").write_text("")
     (project / "checkout_ui" / "checkout_ui.py").write_text("raise ValueError('no page today')\n")

@@ -161,8 +161,12 @@ _NO_TEXTS = {
 def test_no_text_stands_in_python(repository: Path) -> None:
     """Whatever a component, a state or the served HTML says comes from a catalogue."""
     found = []
-    # What the gate counts is told to operators, in the log.
-    told_to_payers = [path for path in sources(repository) if path.parent.name != "gate"]
+    # What the gate counts is told to operators, in the log. API clients read errors in JSON.
+    told_to_payers = [
+        path
+        for path in sources(repository)
+        if path.parent.name != "gate" and path.name != "in_json.py"
+    ]
     for path in told_to_payers:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         said = _not_for_payers(tree)
@@ -204,7 +208,7 @@ def test_no_text_stands_in_the_components(repository: Path) -> None:
     """Every child of an element that is a literal is a sign, never a word."""
     found = []
     files = [*(repository / "checkout_ui" / "steps").glob("*.py")]
-    files += [repository / "checkout_ui" / name for name in ("page.py", "parts.py")]
+    files += [repository / "checkout_ui" / name for name in ("page.py", "components/elements.py")]
     files += [*(repository / "checkout_ui" / "balance").glob("*.py")]
     for path in files:
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -48,7 +48,7 @@ async def backend(database_url: str) -> Backend:
 
 async def test_the_cards_are_what_they_are_said_to_be(backend: Backend) -> None:
     seed = Seed()
-    await _sow(backend.core.settings, seed)
+    await _sow(backend.settings, seed)
     amounts = [(card["amount"], card["currency"]) for card in seed.gift_cards]
     assert amounts == [
         (10000, "NOK"),
@@ -58,7 +58,7 @@ async def test_the_cards_are_what_they_are_said_to_be(backend: Backend) -> None:
         (50000, "NOK"),
         (50000, "SEK"),
     ]
-    now = backend.core.clock.now()
+    now = backend.clock.now()
     for known in seed.gift_cards:
         assert len(known["number"]) == 16 and known["number"].isdigit()
         assert len(known["pin"]) == 4 and known["pin"].isdigit()
@@ -80,19 +80,19 @@ async def test_the_cards_are_what_they_are_said_to_be(backend: Backend) -> None:
 
 async def test_a_second_run_keeps_everything(backend: Backend) -> None:
     seed = Seed()
-    await _sow(backend.core.settings, seed)
+    await _sow(backend.settings, seed)
     before = json.dumps(seed.gift_cards), seed.client_id, seed.client_secret
-    assert await _sow(backend.core.settings, seed) == []
+    assert await _sow(backend.settings, seed) == []
     assert (json.dumps(seed.gift_cards), seed.client_id, seed.client_secret) == before
     await backend.close()
 
 
 async def test_new_addresses_reach_the_profile(backend: Backend) -> None:
     seed = Seed()
-    await _sow(backend.core.settings, seed)
+    await _sow(backend.settings, seed)
     moved = Gateway("http://127.0.0.1:3", "sk_test_x", "whsec_other")
-    await _sow(backend.core.settings, seed, moved)
-    async with backend.core.db.reading() as db:
+    await _sow(backend.settings, seed, moved)
+    async with backend.db.reading() as db:
         profile = await get_profile(db, ACCOUNT_ID, "default")
     assert profile.express
     assert profile.frame_ancestors == [_SHOP_URL, "http://localhost:2"]
@@ -108,11 +108,11 @@ async def test_without_its_file_the_demo_gets_cards_and_a_client_that_work(
     backend: Backend,
 ) -> None:
     first, second = Seed(), Seed()
-    await _sow(backend.core.settings, first)
-    await _sow(backend.core.settings, second)
+    await _sow(backend.settings, first)
+    await _sow(backend.settings, second)
     assert len(second.gift_cards) == len(first.gift_cards)
     old_ids = {card["card_id"] for card in first.gift_cards}
-    async with backend.core.db.reading() as db:
+    async with backend.db.reading() as db:
         await authenticate(backend, db, ACCOUNT_ID, second.client_id, second.client_secret)
         for card in second.gift_cards:
             assert card["card_id"] not in old_ids
@@ -122,10 +122,10 @@ async def test_without_its_file_the_demo_gets_cards_and_a_client_that_work(
 
 async def test_with_another_master_secret_all_is_made_anew(backend: Backend) -> None:
     seed = Seed()
-    await _sow(backend.core.settings, seed)
+    await _sow(backend.settings, seed)
     numbers = {card["number"] for card in seed.gift_cards}
     client = seed.client_id
-    await _sow(_settings(backend.core.settings.database_url, "z" * 40), seed)
+    await _sow(_settings(backend.settings.database_url, "z" * 40), seed)
     assert len(seed.gift_cards) == len(numbers)
     assert numbers.isdisjoint(card["number"] for card in seed.gift_cards)
     assert seed.client_id != client
