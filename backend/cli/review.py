@@ -1,4 +1,4 @@
-"""`gavekort parked`: what waits for a person, and how one of them is ended."""
+"""`gavekort review`: what waits for a person, and how one of them is ended."""
 
 from __future__ import annotations
 
@@ -32,31 +32,36 @@ _OLDER_THAN = 900
 def register(commands: Any, database_url: Callable[[Path | None], str]) -> None:
     """Add the command to the subparsers of `gavekort`. `database_url`: of the demo in a directory,
     else of the environment; no secret is needed to list."""
-    parked = commands.add_parser(
-        "parked",
+    review = commands.add_parser(
+        "review",
+        aliases=["parked"],  # its name before version 0.2
         help="payments and operations that wait for a person; 1 where there are any",
-        description="Without a verb: list them. Payments on hold are listed at once, operations "
-        "whose end is not known after a while: until then they are read again by themselves.",
+        description="Without a verb: list them. A payment on hold is listed at once. An operation "
+        "without a known result is listed after a while; until then it is read again "
+        "automatically.",
     )
-    parked.add_argument("--json", action="store_true", help="one JSON array")
-    parked.add_argument(
+    review.add_argument("--json", action="store_true", help="one JSON array")
+    review.add_argument(
         "--older-than", type=int, default=_OLDER_THAN, metavar="SECONDS",
         help=f"operations that have been open for so long ({_OLDER_THAN})",
     )  # fmt: skip
-    parked.add_argument("--data-dir", type=Path, help="of the demo in this directory")
-    parked.set_defaults(run=lambda options: _list_all(database_url(options.data_dir), options))
-    verbs = parked.add_subparsers(metavar="verb")
+    review.add_argument("--data-dir", type=Path, help="of the demo in this directory")
+    review.set_defaults(run=lambda options: _list_all(database_url(options.data_dir), options))
+    verbs = review.add_subparsers(metavar="verb")
     end = verbs.add_parser(
         "resolve",
         help="read one at its provider and end it; who and why go into its events",
-        description="The provider is asked first, and where it tells, it decides. --as says what "
-        "an operator found out otherwise, for where it does not tell: done or refused for an "
-        "operation, void for a payment on hold, unknown for a payment nobody can tell of.",
+        description="The provider is asked first, and its answer decides. --outcome is the result "
+        "to record when the provider cannot confirm one: done or refused for an operation, void "
+        "for a payment on hold, unknown for a payment that nobody can tell of.",
     )
     end.add_argument("id", help="as listed, or the transaction's")
     end.add_argument("--by", required=True, help="who ends it")
     end.add_argument("--why", required=True, help="what is known of it, and from where")
-    end.add_argument("--as", dest="word", choices=WORDS, help="where the provider does not tell")
+    end.add_argument(
+        "--outcome", "--as", dest="word", choices=WORDS,
+        help="the result to record when the provider cannot confirm one",
+    )  # fmt: skip
     end.set_defaults(run=lambda options: run_with_backend(_resolve, options))
 
 
@@ -72,7 +77,7 @@ def _list_all(url: str, options: argparse.Namespace) -> int:
         for one in found:
             print(_line(one))
         if not found:
-            print("nothing is parked")
+            print("nothing waits for a review")
     return 1 if found else 0
 
 

@@ -59,13 +59,13 @@ class Shop:
     async def shown(self) -> Any:
         return await self.merchant.transaction(self.id)
 
-    async def parked(self) -> list[Unresolved]:
+    async def unresolved(self) -> list[Unresolved]:
         ctx = self.merchant.ctx
         async with ctx.db.reading() as db:
             return await list_unresolved(db, ctx.clock.now(), NONE, NONE)
 
-    async def resolve(self, word: str | None = None, parked_id: str = "") -> str:
-        return await resolve(self.merchant.ctx, parked_id or self.id, SAID, word)
+    async def resolve(self, word: str | None = None, unresolved_id: str = "") -> str:
+        return await resolve(self.merchant.ctx, unresolved_id or self.id, SAID, word)
 
     async def balance(self) -> tuple[int, int, int]:
         return await self.merchant.balance(self.card["card_id"])
@@ -94,21 +94,21 @@ def shop(merchant: Merchant, acquirer: Acquirer) -> Shop:
     return Shop(merchant, acquirer)
 
 
-async def test_nothing_is_parked(shop: Shop) -> None:
+async def test_nothing_waits(shop: Shop) -> None:
     await shop.paid()
-    assert await shop.parked() == []
-    for parked_id in (shop.id, "no-such-id"):
+    assert await shop.unresolved() == []
+    for unresolved_id in (shop.id, "no-such-id"):
         with pytest.raises(NotFound):
-            await shop.resolve(parked_id=parked_id)
+            await shop.resolve(unresolved_id=unresolved_id)
 
 
 async def test_a_payment_on_hold_that_is_what_was_asked_for_after_all(shop: Shop) -> None:
     await shop.on_hold()
-    (parked,) = await shop.parked()
-    assert (parked.id, parked.kind, parked.card_amount, parked.psp_amount) == (
+    (found,) = await shop.unresolved()
+    assert (found.id, found.kind, found.card_amount, found.psp_amount) == (
         shop.id, "on_hold", 10000, 30000,
     )  # fmt: skip
-    assert "asked for" in parked.why
+    assert "asked for" in found.why
     assert (await shop.resolve()).startswith("authorized")
     shown = await shop.shown()
     assert (shown["status"], shown["amount"]) == ("AUTHORIZED", 40000)
@@ -118,7 +118,7 @@ async def test_a_payment_on_hold_that_is_what_was_asked_for_after_all(shop: Shop
     )  # fmt: skip
     assert event["metadata"] == {"resolved_by": "Berit", "reason": SAID.why}
     assert await shop.state() is PageState.PAID
-    assert await shop.parked() == []
+    assert await shop.unresolved() == []
     await shop.merchant.audit()
     captured = await shop.merchant.post(f"/v1/transactions/{shop.id}/capture", {"amount": 40000})
     assert captured["status"] == "CAPTURED"
@@ -194,10 +194,10 @@ async def test_a_capture_that_the_acquirer_tells_of_at_last(shop: Shop) -> None:
     path = f"/v1/transactions/{shop.id}/capture"
     await shop.merchant.post(path, {"amount": 40000, "metadata": {"a": 1}}, expect=202)
     shop.acquirer.reset()
-    (parked,) = await shop.parked()
-    assert (parked.transaction_id, parked.kind, parked.psp_amount) == (shop.id, "capture", 30000)
+    (found,) = await shop.unresolved()
+    assert (found.transaction_id, found.kind, found.psp_amount) == (shop.id, "capture", 30000)
     # The word counts only where the provider does not tell.
-    assert await shop.resolve("refused", parked.id) == "capture done, by the provider's word"
+    assert await shop.resolve("refused", found.id) == "capture done, by the provider's word"
     event = (await shop.shown())["events"][-1]
     assert (event["event"], event["success"]) == ("CAPTURE", True)
     assert event["metadata"] == {"a": 1, "resolved_by": "Berit", "reason": SAID.why}
@@ -223,7 +223,7 @@ async def test_an_operation_that_nobody_tells_of(
     assert (shown["status"], shown["events"][-1]["success"]) == (status, word == "done")
     assert shown["events"][-1]["metadata"]["resolved_by"] == "Berit"
     assert await shop.balance() == balance
-    assert await shop.parked() == []
+    assert await shop.unresolved() == []
     await shop.merchant.audit()
 
 
@@ -241,7 +241,7 @@ async def test_a_payment_that_nobody_can_tell_of(shop: Shop) -> None:
     assert [e["name"] for e in session["events"]][-2:] == ["UNKNOWN", "CANCELLED"]
     assert session["cancelled_by"] == "operator:Berit"
     await reopen(shop.merchant.ctx, shop.session_id)
-    assert await shop.parked() == []
+    assert await shop.unresolved() == []
     await shop.merchant.audit()
 
 
@@ -259,8 +259,8 @@ async def test_two_operators_at_once(shop: Shop) -> None:
     shop.acquirer.fault("cancel", "drop_before")
     with pytest.raises(WordNeeded):
         await shop.resolve("void")
-    (parked,) = await shop.parked()
-    assert (parked.kind, parked.transaction_id) == ("void", shop.id)
+    (found,) = await shop.unresolved()
+    assert (found.kind, found.transaction_id) == ("void", shop.id)
     assert await shop.resolve("void") == "void done, by the provider's word"
     with pytest.raises(NotFound):
         await shop.resolve("void")
@@ -277,26 +277,26 @@ async def test_the_command(
     monkeypatch.setenv("GAVEKORT_ALLOW_INSECURE_ADDRESSES", "true")
 
     async def run(*arguments: str) -> tuple[int, str]:
-        status = await asyncio.to_thread(main, ["parked", *arguments])
+        status = await asyncio.to_thread(main, ["review", *arguments])
         shown = capsys.readouterr()
         return status, shown.out + shown.err
 
-    assert await run() == (0, "nothing is parked\n")
+    assert await run() == (0, "nothing waits for a review\n")
     await shop.on_hold()
     status, listed = await run("--json")
-    (parked,) = json.loads(listed)
-    assert (status, parked["id"], parked["account_id"]) == (1, shop.id, ACCOUNT)
-    assert (parked["kind"], parked["card_amount"], parked["psp_amount"]) == (
+    (found,) = json.loads(listed)
+    assert (status, found["id"], found["account_id"]) == (1, shop.id, ACCOUNT)
+    assert (found["kind"], found["card_amount"], found["psp_amount"]) == (
         "on_hold", 10000, 30000,
     )  # fmt: skip
     status, listed = await run()
     assert (status, listed.count("\n")) == (1, 1)
-    for part in (shop.id, ACCOUNT, "order-1", "on_hold", "10000", "30000 NOK", parked["why"]):
+    for part in (shop.id, ACCOUNT, "order-1", "on_hold", "10000", "30000 NOK", found["why"]):
         assert part in listed
     said = ("--by", "Berit", "--why", "the bank says so")
     status, answer = await run("resolve", "no-such-id", *said)
-    assert (status, answer) == (2, "gavekort: nothing is parked under this id\n")
-    status, answer = await run("resolve", shop.id, *said, "--as", "void")
+    assert (status, answer) == (2, "gavekort: nothing under this id waits for a review\n")
+    status, answer = await run("resolve", shop.id, *said, "--outcome", "void")
     assert (status, answer) == (
         0, "given back: nothing is held, and the session is open again\n",
     )  # fmt: skip

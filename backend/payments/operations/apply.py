@@ -136,7 +136,7 @@ async def record_event(
         metadata["reason"] = request["reason"]
     # What a 202 spoke of is told again by the event that ends it.
     initiated = event.startswith("INITIATE_")
-    parked = operation.tries > 1 and not initiated
+    was_unresolved = operation.tries > 1 and not initiated
     happened = NewEvent(
         event=event,
         amount=operation.card_amount + operation.psp_amount,
@@ -150,7 +150,7 @@ async def record_event(
         error=dict(error) if error else None,
         created_by=operation.created_by,
         request_id=request["request_id"],
-        correlation_request_id=request["request_id"] if parked else None,
+        correlation_request_id=request["request_id"] if was_unresolved else None,
         request_headers=request.get("headers") or {},
         calculated_vat_amount=vat_of_items(transaction, request["items"] or []),
     )

@@ -1,7 +1,7 @@
 """Capture what is due to be captured automatically, and try again after growing gaps, for 48 hours.
 
 A try is a capture like any other: a failed one is an event with `success` false, one whose answer
-was lost is parked and ends by the reconciler. What a killed process left is due again.
+was lost stays unresolved, and the reconciler ends it. What a killed process left is due again.
 """
 
 from __future__ import annotations

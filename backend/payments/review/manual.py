@@ -136,24 +136,23 @@ def _why(error: Mapping[str, object] | None, otherwise: str) -> str:
     return str((error or {}).get("message") or otherwise)
 
 
-async def resolve(ctx: Backend, parked_id: str, said: OperatorDecision, word: str | None) -> str:
-    """End what is parked, by its own id or its transaction's; how it ended, in a few words.
+async def resolve(ctx: Backend, found_id: str, said: OperatorDecision, word: str | None) -> str:
+    """End what waits for a review, by its own id or its transaction's. Return in a few words how it
+    ended.
 
     WordNeeded where the read at the provider leaves it open and `word` does not say; Conflict where
     another process is at it just now; NotFound.
     """
     async with ctx.db.reading() as db:
-        operation = await db.get(Operation, parked_id)
-        transaction = await db.get(
-            Transaction, operation.transaction_id if operation else parked_id
-        )
+        operation = await db.get(Operation, found_id)
+        transaction = await db.get(Transaction, operation.transaction_id if operation else found_id)
         if transaction is None:
-            raise NotFound("nothing is parked under this id")
+            raise NotFound("nothing under this id waits for a review")
         if operation is None:
             operation = await open_operation(db, transaction.id)
     if operation is None or operation.state not in OPEN_STATES:
         if transaction.status != Status.ON_HOLD:
-            raise NotFound("this is not parked (any more)")
+            raise NotFound("this does not wait for a review any more")
         return await _end_hold(ctx, transaction, said, word)
     claimed = await _claim(ctx, operation, said)
     try:

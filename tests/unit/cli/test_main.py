@@ -83,7 +83,8 @@ def test_audit_of_no_database_does_not_make_one(repository: Path, tmp_path: Path
 
 
 NEEDS_A_DATABASE = (
-    ("audit",), ("parked",), ("serve",), ("account", "create", "T12345678", "Fjord & Form"),
+    ("audit",), ("review",), ("parked",), ("serve",),
+    ("account", "create", "T12345678", "Fjord & Form"),
 )  # fmt: skip
 
 
@@ -91,7 +92,7 @@ NEEDS_A_DATABASE = (
 def test_a_database_that_will_not_do_is_told_from_one_that_is_wrong(
     repository: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """Status 1 of `audit` says that money differs, of `parked` that something waits: whoever is
+    """Status 1 of `audit` says that money differs, of `review` that something waits: whoever is
     called by it at night must not be called by a mistyped address or a forgotten `migrate`."""
     url = f"sqlite:///{tmp_path / 'none' / 'x.db'}"
     done = _run(repository, *arguments, GAVEKORT_DATABASE_URL=url, GAVEKORT_SECRET_KEY=_KEY)
