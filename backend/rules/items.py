@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-MOST = 10**12
+MAXIMUM = 10**12
 """The largest amount (minor units), count or percentage that an item may have."""
 _WHOLE = ("amount", "vat_amount")
 _NUMBERS = ("vat", "quantity")
@@ -103,7 +103,7 @@ def _read_number(field: str, name: str, row: dict[str, Any], advice: list[Advice
 
 
 def _number(value: object) -> Decimal | None:
-    """Return a finite number of at most `MOST`; None for everything else."""
+    """Return a finite number of at most `MAXIMUM`; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, float) and not math.isfinite(value):
@@ -115,4 +115,4 @@ def _number(value: object) -> Decimal | None:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    return number if number.is_finite() and abs(number) <= MOST else None
+    return number if number.is_finite() and abs(number) <= MAXIMUM else None
