@@ -23,9 +23,9 @@
 
   const LATE = 30_000; // for an answer of the host's
   const AGAIN = [400, 800, 1600, 3200, 6400]; // until a message is acknowledged
-  const FREE = 24; // turns of the host's that go at once
-  const TURN = 4_000; // for each one after those
-  const LEFT = 10_000; // for the lock of a host's page that is gone
+  const FREE = 24; // turns of the host that are answered at once
+  const TURN = 4_000; // ms between the turns after those
+  const LEFT = 10_000; // ms until the lock of a host's page that is gone is removed
   const ASIDE = 500; // for the host to take the window elsewhere, before we do
   const CLOSED = ["paid", "on_hold", "cancelled", "expired"];
 
@@ -120,9 +120,9 @@
   };
 
   // --- A host that answers every message ------------------------------------------------------------
-  // Its lock and its change may lead to the next message, and that to the next lock: the payer would
-  // never find the page unlocked. Some turns go at once, as many as any shop needs; then one at a
-  // time, so that the page stands still in between.
+  // Its lock and its change may cause the next message, and that the next lock. Then the payer would
+  // never find the page unlocked. So the first turns, more than any shop needs, are answered at once,
+  // and after that one turn at a time. The page is unlocked in between.
   let turns = FREE;
   let counted = Date.now();
   const later = new Map();
@@ -130,7 +130,7 @@
     const now = Date.now();
     turns = Math.min(FREE, turns + (now - counted) / TURN);
     counted = now;
-    if (later.has(kind)) return; // it is answered with that one
+    if (later.has(kind)) return; // the one that waits answers this one too
     turns -= 1;
     if (turns >= 0) {
       ask(kind);
@@ -141,7 +141,7 @@
       ask(kind);
     };
     later.set(kind, setTimeout(answer, -turns * TURN));
-    if (kind === "refresh") ask("look"); // what is true is shown at once
+    if (kind === "refresh") ask("look"); // the page shows the new state at once
   };
 
   // --- Height: of the content, also when it shrinks ------------------------------------------------
@@ -281,8 +281,8 @@
     tell(message, { about: "button", never });
   };
 
-  // A page that was loaded anew in the middle of a change of the host's: whoever has taken the lock
-  // is gone, and only the shop's server may take it off yet.
+  // The page was loaded again while the host was changing the session. The page that took the lock
+  // is gone, so only the shop's server or this timer can remove the lock.
   let leftLock = 0;
   const freeLater = () => {
     clearTimeout(leftLock);
@@ -388,7 +388,7 @@
     }
     const seen = `${now} ${line.dataset.version}`;
     if (known && origin && seen !== known) {
-      // How it ended waits for nothing.
+      // The host learns at once how the session ended.
       if (CLOSED.includes(now)) ask("changed");
       else inTurn("changed");
     }

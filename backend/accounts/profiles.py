@@ -92,8 +92,8 @@ async def profile_of(db: AsyncSession, account_id: str, profile_id: str) -> Prof
 async def seller_of(
     db: AsyncSession, account_id: str, profile_id: str
 ) -> tuple[Profile, Account]:  # fmt: skip
-    """The profile, deleted or not, with its account. They are read once in a unit of work, by one
-    statement; InvalidRequest where there is no such profile."""
+    """Return the profile, deleted or not, with its account. One statement reads both, once in a
+    unit of work. InvalidRequest if there is no such profile."""
     known: tuple[Profile, Account] | None = db.info.get((Profile, account_id, profile_id))
     if known is not None:
         return known
@@ -107,8 +107,8 @@ async def seller_of(
 
 
 def keep_seller(db: AsyncSession, profile: Profile, account: Account) -> None:
-    """What `seller_of` gives in this unit of work, for a statement that has read both besides. The
-    database session itself forgets what nobody holds any more."""
+    """Keep both rows for `seller_of` in this unit of work, after another statement has read them.
+    The database session alone would drop rows that nothing refers to."""
     db.info[(Profile, profile.account_id, profile.id)] = profile, account
 
 

@@ -1,7 +1,7 @@
-"""The address of a request, before anything looks at it: one form for what clients write in many.
+"""Give the address of a request one form before the routes see it, since clients write it in many.
 
-A slash at the end and doubled slashes come from a base address that ends with one. Paths below
-`/v1/accounts/{account_id}/payments` are the newer form of the same routes, see
+A base address that ends with a slash leads to doubled slashes. Paths below
+`/v1/accounts/{account_id}/payments` are the newer form of the same routes. See
 `docs/reference/dintero-api.md#session-endpoints`.
 """
 
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.core import logs
 
 ACCOUNT: Final = "gavekort.account"
-"""Of the request's scope: the account that its path names."""
+"""The name in the request's scope of the account that the path names."""
 HEADER: Final = "request-id"
 _MANY = re.compile(r"/{2,}")
 _OF_API = re.compile(r"/(?:v1|docs|openapi\.json|\.well-known)(?:/.*)?", re.DOTALL)
@@ -30,8 +30,8 @@ _INDEX = re.compile(r"\[\d*\]$")
 
 
 class OneAddress:
-    """Give the request's path its plain form. If one of these is inside another, the inner one has
-    nothing to do."""
+    """Give the request's path its plain form. It may be installed twice: the inner one then finds
+    nothing to change."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._inner = app
@@ -47,7 +47,7 @@ class OneAddress:
 
 
 def plain_path(path: str) -> tuple[str, str | None]:
-    """Return the path as the routes know it, and the account that it named besides."""
+    """Return the path as the routes know it, and the account that it names, if it names one."""
     plain = _MANY.sub("/", path)
     if not _OF_API.fullmatch(plain):
         return path, None
@@ -58,20 +58,20 @@ def plain_path(path: str) -> tuple[str, str | None]:
         return plain, None
     account, rest, name = match.groups()
     if name is not None and "." in name and not name.startswith(f"{account}."):
-        return plain, None  # it is another account's: there is no such thing here
+        return plain, None  # the id belongs to another account, so no route may find it
     return f"/v1{rest}", account
 
 
 def plain_query(query: bytes) -> bytes:
-    """Return a query without parameters that say nothing, and with the names that PHP gives to the
-    values of a list (`includes[]`, `id[0]`) as the one name."""
+    """Return a query without empty parameters. The names that PHP gives to the values of a list
+    (`includes[]`, `id[0]`) become one name (`includes`, `id`)."""
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     kept = [(_INDEX.sub("", name), value) for name, value in pairs if value.strip()]
     return query if kept == pairs else urlencode(kept).encode()
 
 
 class Numbered:
-    """Give every request an id, and its answer the header with it."""
+    """Give every request an id, and put it into the header `request-id` of the answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._inner = app

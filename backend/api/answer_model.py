@@ -1,5 +1,5 @@
-"""The form of every answer's model. A field that has nothing to say is absent: the description of
-the API promises no null but where a model names the field as `nullable`."""
+"""The base of the answers' models. A field without a value is absent. So the OpenAPI description
+promises a null only for the fields that a model names as `nullable`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Uri = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 
 
 class Open(BaseModel):
-    """An object that may carry more than is named: unknown request fields are given back."""
+    """An object that may have more fields than are named, since unknown fields of a request are
+    given back."""
 
     model_config = ConfigDict(extra="allow")
     nullable: ClassVar[frozenset[str]] = frozenset()

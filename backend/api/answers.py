@@ -22,9 +22,9 @@ from backend.api.payment_answers import (
 
 
 class ErrorDetail(Open):
-    """What is wrong with one field; `field` is its dotted path, and empty where it is none.
-    `message` repeats `description`, `sent` what stands in the field. Some carry more, such as an
-    `amount` in minor units."""
+    """What is wrong with one field. `field` is its dotted path, or empty if the error is about no
+    field. `message` repeats `description`. `sent` is the value that was sent. Some errors have more
+    fields, such as an `amount` in minor units."""
 
     description: str
     message: str
@@ -148,7 +148,7 @@ class Subscription(Open):
 
 class Delivery(Open):
     id: str
-    kind: Literal["callback", "webhook"]
+    kind: Literal["callback", "webhook", "email", "sms"]
     state: Literal["pending", "delivered", "failed"]
     subject: str
     request: dict[str, Any]
@@ -167,7 +167,7 @@ class SignatureSecret(BaseModel):
 
 
 class Signature(BaseModel):
-    """`secret` repeats the signature's."""
+    """`secret` repeats `signature.secret`."""
 
     id: str
     signature: SignatureSecret

@@ -41,7 +41,7 @@ def envelope(
     status: int, code: str, message: str, errors: Sequence[FieldError] = (),
     headers: dict[str, str] | None = None, details: Mapping[str, Any] | None = None,
 ) -> JSONResponse:  # fmt: skip
-    # Some shops show `errors` alone, by `description` or by `message`: it always says something.
+    # Some shops show only `errors[].description` or `errors[].message`. So `errors` is never empty.
     listed = [
         {
             **e.more, "description": e.description, "message": e.description, "field": e.field,
@@ -64,7 +64,7 @@ def render(error: GavekortError) -> JSONResponse:
 
 
 def install(app: FastAPI, allowed: Callable[[str], set[str]]) -> None:
-    """`allowed`: the methods that a path has, over all routes."""
+    """Register the handlers. `allowed` returns the methods that a path has, over all routes."""
 
     pace = Pace()
 

@@ -1,5 +1,4 @@
-"""The parts of an order as the API answers them, for its OpenAPI description. Amounts are minor
-units.
+"""The parts of an order in the API's answers, for its OpenAPI description. Amounts are minor units.
 
 Source: `docs/reference/dintero-api.md#order`.
 """
@@ -21,7 +20,7 @@ class GiftCard(Open):
 
 
 class EventGiftCard(GiftCard):
-    """`transaction_id`: of the wallet transaction."""
+    """`transaction_id` is the id of the wallet transaction."""
 
     transaction_id: str | None = None
 

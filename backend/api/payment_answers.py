@@ -1,7 +1,7 @@
 """Sessions and transactions as the API answers them, for its OpenAPI description.
 
-Source: `docs/reference/dintero-api.md`. What a merchant sends as it
-likes, such as the `type` of a line, has no list of values here.
+Source: `docs/reference/dintero-api.md`. Fields in which a merchant may send any value, such as the
+`type` of a line, have no list of values here.
 """
 
 from __future__ import annotations
@@ -110,8 +110,7 @@ class CheckboxAnswer(Open):
 
 
 class SessionEvent(Open):
-    """`own_name`: what the event is, where only we know such events; `name` is then one that
-    clients expect."""
+    """`own_name` is there if only we have such an event. `name` is then one that clients expect."""
 
     id: str
     name: SessionEventName
@@ -123,7 +122,7 @@ class SessionEvent(Open):
 
 
 class PresetWarning(BaseModel):
-    """Why a preset gift card does not pay, or not all that it could."""
+    """Why a preset gift card does not pay, or pays less than it could."""
 
     code: str
     field: str
@@ -131,8 +130,8 @@ class PresetWarning(BaseModel):
 
 
 class RemainderAnswer(Open):
-    """`gift_card_amount` is null where no share of the gift card leaves an amount that can be
-    paid. Minor units."""
+    """`gift_card_amount` (minor units) is null if no share of the gift card leaves an amount that
+    can be paid."""
 
     nullable: ClassVar[frozenset[str]] = frozenset({"gift_card_amount"})
 
@@ -256,7 +255,7 @@ class TransactionEvent(Open):
 
 
 class CardAnswer(Open):
-    """The payer's bank card, as its provider tells. `country`: three letters, such as NOR."""
+    """The payer's bank card, as its provider tells. `country` has three letters, such as NOR."""
 
     brand: str | None = None
     masked_pan: str | None = None

@@ -1,5 +1,5 @@
-"""What a refusal says of each field: its name, what is wrong, what was sent. Pydantic's words are
-for programmers in Python; these are for whoever wrote the request.
+"""What a refusal says of each field: its name, what is wrong, and what was sent. Pydantic's
+messages are for programmers in Python. These messages are for whoever wrote the request.
 
 Source: `docs/reference/dintero-api.md#errors`.
 """
@@ -17,7 +17,8 @@ from backend.core.errors import FieldError, InvalidRequest
 _SECRET = frozenset(
     {"pin", "token", "secret", "password", "credentials", "connections", "scc", "key"}
 )
-"""Words in the names of fields whose values are never repeated, nor those of fields within them."""
+"""Words in names of fields. The values of such fields, and of fields within them, are secret and
+are never repeated."""
 _WORD = re.compile(r"[a-z]+")
 _LONGEST = 80
 Facts = Mapping[str, Any]
@@ -60,7 +61,7 @@ def _of_pattern(pattern: str) -> str:
 
 
 def invalid(problems: Sequence[Any]) -> InvalidRequest:
-    """Make one refusal of what Pydantic found."""
+    """Make one refusal of all problems that Pydantic has found."""
     errors = tuple(_field_error(problem) for problem in problems)
     first = errors[0] if errors else FieldError("", "the request cannot be read")
     where = f"{first.field}: " if first.field else ""
@@ -75,7 +76,7 @@ def _field_error(problem: Any) -> FieldError:
     text = text.removeprefix("Value error, ")
     given = problem.get("input")
     if kind == "missing" or (kind == "value_error" and isinstance(given, Mapping)):
-        # What is wrong with an object as a whole, its text says.
+        # There is no value, or the value is a whole object: the text says enough.
         return FieldError(field, text, kind)
     sent = shown(field, given)
     if sent is None:
@@ -84,8 +85,8 @@ def _field_error(problem: Any) -> FieldError:
 
 
 def shown(field: str, value: object) -> str | None:
-    """Return a value that was sent, as JSON on one line, or what it is; None where it is not to be
-    repeated."""
+    """Return a value that was sent as JSON on one line. A long text, an object or a list is only
+    described. None if the value must not be repeated."""
     if not _SECRET.isdisjoint(_WORD.findall(field.lower())):
         return None
     if isinstance(value, Mapping):
@@ -103,7 +104,7 @@ def shown(field: str, value: object) -> str | None:
 
 
 def with_sent(errors: tuple[FieldError, ...], body: object) -> tuple[FieldError, ...]:
-    """Add to each error what the body has in its field, where the field is one of the body's."""
+    """Add to each error the value that the body has in its field, if the body has that field."""
     return tuple(_with_sent(error, body) for error in errors)
 
 

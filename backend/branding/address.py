@@ -1,7 +1,8 @@
 """Read what an image's address asks for.
 
 Shops put these addresses together from their settings, so a part may be empty, and the forms have
-changed over the years. What is empty has a default; what cannot be read is refused by its name.
+changed over the years. An empty part has a default. A part that cannot be read is refused, and the
+refusal names it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`of` is what stands before the looks: `("logos", "visa_vipps")`, `("profiles", id)` or
-    `("accounts", id, "profiles", id)`."""
+    """What an address asks for. `of` is its part before the looks: `("logos", "visa_vipps")`,
+    `("profiles", id)` or `("accounts", id, "profiles", id)`."""
 
     of: tuple[str, ...]
     variant: Variant
@@ -42,8 +43,8 @@ class Wanted:
 
 
 def read(path: str) -> Wanted:
-    """Read the path below `/v1/branding/`. NotFound for what is no such image, InvalidRequest for a
-    colour or a width that cannot be read."""
+    """Read the path below `/v1/branding/`. NotFound if there is no such image, InvalidRequest if
+    the colour or the width cannot be read."""
     segments = path.rstrip("/").split("/")
     taken = 4 if segments[0] == "accounts" else 2
     *of, last = (*segments[:taken], segments[-1])
@@ -63,8 +64,8 @@ def read(path: str) -> Wanted:
 
 
 def _looks(segments: Sequence[str]) -> dict[str, str]:
-    """`variant/mono/color/444444/width/600` as names and values. A word that is no name, which one
-    shop's extension puts between them, is passed over."""
+    """Return `variant/mono/color/444444/width/600` as names and values. A word that is no such name
+    is ignored, since one shop's extension puts one between them."""
     found: dict[str, str] = {}
     place = 0
     while place < len(segments):
@@ -87,7 +88,7 @@ def _variant(text: str) -> Variant:
 
 
 def _file(name: str) -> tuple[Template, Kind]:
-    """The name without an ending means SVG."""
+    """Return the template and the kind of file. A name without an ending means SVG."""
     stem, _, ending = name.lower().partition(".")
     try:
         template, kind = Template(stem), Kind(ending or Kind.SVG)
@@ -100,7 +101,7 @@ def _file(name: str) -> tuple[Template, Kind]:
 
 
 def _width(text: str) -> int:
-    """In pixels, within the limits."""
+    """Return the width in pixels, within the limits."""
     if not text:
         return _DEFAULT_WIDTH
     match = _WIDTH.fullmatch(text.strip().lower())
@@ -146,7 +147,8 @@ def _from_rgb(text: str) -> Colour | None:
 
 
 def _part(text: str, whole: int) -> float:
-    """A number from 0 to `whole`, or a percentage of it. ValueError for anything else."""
+    """Return a number from 0 to `whole`, written as such or as a percentage. ValueError for
+    anything else."""
     share = text.removesuffix("%")
     number = float(share) * whole / 100 if share != text else float(text)
     return max(0.0, min(float(whole), number))

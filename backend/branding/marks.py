@@ -1,4 +1,4 @@
-"""The drawings: which there are, what they are called, and which show a payment option."""
+"""The drawings of the ways to pay: their names, and which of them show a payment option."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ NAMES: Mapping[str, str] = {
     "giftcard": "Gift card",
     OTHER: "Payment",
 }
-"""What each drawing is called for people who cannot see it. `lock` is not a way to pay."""
+"""The name of each drawing for people who cannot see it. `lock` is not here: it is no way to
+pay."""
 
 _CARDS = ("visa", "mastercard")
 _ALSO: Mapping[str, tuple[str, ...]] = {
@@ -48,14 +49,14 @@ _SYMBOL = re.compile(
 
 @cache
 def shapes() -> Mapping[str, str]:
-    """The SVG elements of each drawing by its name, in a box of 48 × 32."""
+    """Return the SVG elements of each drawing by its name. They fit into a box of 48 × 32."""
     text = files("backend.branding").joinpath("marks.svg").read_text(encoding="utf-8")
     return {match["name"]: match["shapes"] for match in _SYMBOL.finditer(text)}
 
 
 def of_names(names: str) -> tuple[str, ...]:
-    """The drawings of a list as an address has it, `visa_mastercard_vipps`, each once. What we have
-    no drawing of is left out; if nothing is left, the neutral drawing stands for it."""
+    """Return the drawings of a list such as `visa_mastercard_vipps`, each once. Names without a
+    drawing are left out. If nothing is left, the answer is the neutral drawing."""
     found: list[str] = []
     for name in names.lower().split("_"):
         known = _ALSO.get(name, (name,) if name in NAMES else ())
@@ -64,7 +65,8 @@ def of_names(names: str) -> tuple[str, ...]:
 
 
 def of_options(options: Iterable[str], *, gift_card: bool) -> tuple[str, ...]:
-    """The drawings of payment options such as `payex.creditcard`, and of the gift card first."""
+    """Return the drawings of payment options such as `payex.creditcard`, each once. With
+    `gift_card` the gift card is the first."""
     found = ["giftcard"] if gift_card else []
     for option in options:
         head, _, product = option.rpartition(".")

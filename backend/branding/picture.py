@@ -1,4 +1,4 @@
-"""What an image of ways to pay shows, and where in it each thing stands. Pure: no drawing here.
+"""What an image of the ways to pay shows, and where each part is. Pure: nothing is drawn here.
 
 All lengths are pixels of the image.
 """
@@ -10,15 +10,15 @@ from enum import StrEnum
 from math import ceil
 
 NARROWEST, WIDEST = 48, 1200
-"""The widths that an image may have; what is asked beyond them gets the nearest."""
+"""The smallest and the largest width of an image. A width beyond them becomes the nearest one."""
 LARGEST_LOGO = 384
-"""The width of the largest image of one mark alone; its masters are not larger."""
+"""The largest width of an image of one mark alone, since `masters.png` has no larger drawings."""
 ASPECT = 2 / 3
-"""The height of a mark by its width."""
+"""The height of a mark, as a share of its width."""
 _GAP = 8.0
 _PADDING = 16.0
 _LOCK = 30.0
-"""The width of the padlock's box; the line of the frame is open for it."""
+"""The width of the padlock's box. The frame's line has a gap there."""
 
 
 class Variant(StrEnum):
@@ -48,7 +48,8 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """`marks` are names of `backend.branding.marks`, at least one; `width` is within the limits."""
+    """An image that is wanted. `marks` are names of `backend.branding.marks`, at least one, and
+    `width` is within the limits."""
 
     marks: tuple[str, ...]
     variant: Variant
@@ -58,7 +59,7 @@ class Picture:
 
     @property
     def framed(self) -> bool:
-        """Two variants are without a frame, whatever the template."""
+        """Whether there is a frame. Two variants have none, whatever the template."""
         frames = (Template.TOP_FRAME, Template.LEFT_FRAME)
         bare = (Variant.LOGOMARK, Variant.SMALLMARK)
         return self.template in frames and self.variant not in bare
@@ -74,7 +75,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A line around the marks, open at the padlock: on top, or else on the left."""
+    """A line around the marks with a gap for the padlock, which is on top or on the left."""
 
     line: Box
     lock: Box
@@ -91,7 +92,8 @@ class Layout:
 
 
 def lay_out(picture: Picture) -> Layout:
-    """Put the marks in as few even rows as fit, each mark between its smallest and largest size."""
+    """Put the marks in as few rows of equal length as fit. Each mark is between its smallest and
+    its largest size."""
     if picture.template is Template.LOGO:
         width = min(picture.width, LARGEST_LOGO)
         box = Box(0, 0, width, round(width * ASPECT))
@@ -113,7 +115,7 @@ def lay_out(picture: Picture) -> Layout:
 def _rows(
     picture: Picture, left: float, top: float, room: float
 ) -> tuple[tuple[tuple[str, Box], ...], float]:
-    """The marks' boxes in the middle of `room`, and how high all rows are together."""
+    """Return the marks' boxes, centred in `room`, and the height of all rows together."""
     marks = picture.marks
     small = picture.variant is Variant.SMALLMARK
     least, most = (24.0, 36.0) if small else (36.0, 60.0)

@@ -1,4 +1,5 @@
-"""The image as a PNG, put together from large drawings of the marks that are made beforehand."""
+"""The image as a PNG. It is put together from large drawings of the marks (`masters.png`), which
+`python -m tests.support.marks` makes."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from backend.branding.picture import Box, Colour, Frame, Picture, Variant, lay_o
 from backend.branding.svg import BOOST
 
 MASTER = (384, 256)
-"""Width and height of one mark in `masters.png`, where all stand one below the other."""
+"""Width and height of one mark in `masters.png`, which has all marks one below the other."""
 ORDER = (*NAMES, LOCK)
 _FINER = 4
 _RADIUS = 8.0
@@ -21,7 +22,7 @@ _RADIUS = 8.0
 
 @lru_cache(maxsize=128)
 def draw(picture: Picture) -> bytes:
-    """The file's content; the images that were asked for last are kept."""
+    """Return the content of the file. The images that were asked for last are cached."""
     laid = lay_out(picture)
     image = Image.new("RGBA", (laid.width, laid.height), (0, 0, 0, 0))
     for mark, box in laid.tiles:
@@ -52,14 +53,15 @@ def _masters() -> Image.Image:
 
 @lru_cache(maxsize=256)
 def _tile(mark: str, size: tuple[int, int]) -> Image.Image:
-    """Nobody may change it: it is kept for the next image."""
+    """Return one mark in this size. It is cached, so the caller must not change it."""
     top = ORDER.index(mark) * MASTER[1]
     master = _masters().crop((0, top, MASTER[0], top + MASTER[1]))
     return master.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _darkness(tile: Image.Image) -> Image.Image:
-    """How strongly each pixel is drawn in one colour: white and what is outside not at all."""
+    """Return how strongly each pixel is drawn in one colour. White pixels and those outside the
+    mark are not drawn."""
     brightness = tile.convert("RGB").convert("L")
     dark = ImageChops.subtract(tile.getchannel("A"), brightness)
     return dark.point([min(255, round(value * BOOST)) for value in range(256)])
@@ -73,7 +75,8 @@ def _in_colour(strength: Image.Image, colour: Colour) -> Image.Image:
 
 
 def _line(frame: Frame, size: tuple[int, int]) -> Image.Image:
-    """The frame's line, one pixel wide, drawn finer and made smaller, so that it has no steps."""
+    """Return the frame's line, one pixel wide. It is drawn larger and then reduced, so that its
+    corners are smooth."""
     fine = Image.new("L", (size[0] * _FINER, size[1] * _FINER), 0)
     drawn = ImageDraw.Draw(fine)
     line, lock = frame.line, frame.lock

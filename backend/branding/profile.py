@@ -14,10 +14,11 @@ from backend.rules.payment_option import read_switches, works_with_gift_card
 
 
 async def profile_marks(ctx: Backend, profile_id: str, account_id: str | None) -> tuple[str, ...]:
-    """Return the drawings of what a profile offers, in the order in which it was connected.
+    """Return the drawings of a profile's payment options, in the order in which they were
+    connected.
 
-    A session's request may switch on what the profile says nothing about, so that is shown too;
-    what the profile switches off is not. Without `account_id` the account is the one that the
+    Options that the profile switches off are not shown. Those that it does not mention are shown,
+    because a session may switch them on. Without `account_id`, the account is the one that the
     profile's id begins with, or the only one that has such a profile. NotFound if there is none.
     """
     async with ctx.db.reading() as db:

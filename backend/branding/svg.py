@@ -1,4 +1,4 @@
-"""The image as an SVG of its own: no script, no style, no address of anything else."""
+"""The image as an SVG that needs nothing else: it has no script, no style and no other address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from backend.branding.marks import LOCK, NAMES, shapes
 from backend.branding.picture import Box, Colour, Frame, Picture, Variant, lay_out
 
 BOOST = 1.6
-"""How much stronger than its darkness a shape of the variant `mono` is, so that pale ones show."""
+"""The variant `mono` draws a shape by so much stronger than the shape is dark, so that pale shapes
+are visible."""
 _RADIUS = 8.0
 _MONO = (
     '<filter id="mono" x="0" y="0" width="100%" height="100%" color-interpolation-filters="sRGB">'
@@ -19,7 +20,7 @@ _BRIGHTNESS = (0.299, 0.587, 0.114)
 
 
 def draw(picture: Picture) -> bytes:
-    """UTF-8 text of the image."""
+    """Return the image as UTF-8."""
     laid = lay_out(picture)
     shown = [mark for mark, _ in laid.tiles]
     title = escape(", ".join(NAMES[mark] for mark in shown))
@@ -57,7 +58,7 @@ def _frame(frame: Frame, colour: Colour) -> str:
 
 
 def _line(frame: Frame) -> str:
-    """The path around, clockwise from one side of the padlock to its other side."""
+    """Return the path of the frame, clockwise from one side of the padlock to the other."""
     line, lock, r = frame.line, frame.lock, _RADIUS
     x1, y1, x2, y2 = line.x, line.y, line.x + line.width, line.y + line.height
     corners = {

@@ -34,7 +34,7 @@ NO_BEGIN = "NONE"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC in, aware UTC out, on databases that forget the zone too."""
+    """Takes and gives aware UTC, even if the database does not store the zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -68,8 +68,8 @@ def sync_url(url: str) -> str:
     return async_url(url).replace("sqlite+aiosqlite", "sqlite")
 
 
-class JoinedWork:
-    """The units of work of one request as one: see `Database.shared_transaction`."""
+class SharedTransaction:
+    """One transaction for all units of work of a request. See `Database.shared_transaction`."""
 
     def __init__(
         self,
@@ -81,7 +81,8 @@ class JoinedWork:
         self._open = AsyncExitStack()
         self.session: AsyncSession | None = None
         self.commit_early = False
-        """Something of it has taken effect; later units of work stand alone."""
+        """True once a part of the work is committed. Later units of work are transactions of their
+        own."""
 
     @asynccontextmanager
     async def part(self, *, commit_early: bool) -> AsyncIterator[AsyncSession]:
@@ -103,13 +104,14 @@ class JoinedWork:
         await self._open.aclose()
 
     async def undo(self) -> None:
-        """Nothing written since the last commit took effect; a later unit of work begins anew."""
+        """Undo what was written since the last commit. A later unit of work begins a new
+        transaction."""
         self.session = None
         await self._open.__aexit__(*sys.exc_info())
         self._open = AsyncExitStack()
 
 
-_joined: ContextVar[JoinedWork | None] = ContextVar("joined_work", default=None)
+_shared: ContextVar[SharedTransaction | None] = ContextVar("shared_transaction", default=None)
 
 
 class Database:
@@ -138,10 +140,10 @@ class Database:
         `independent` runs in a transaction of its own, because it has to stay where the rest fails
         (a counted attempt, a provider's answer). `independent` comes before the others.
         """
-        work = _joined.get()
+        work = _shared.get()
         if work is None or work.commit_early or independent:
             if work is not None and work.session is not None:
-                raise RuntimeError("a unit of work that stands apart comes first")
+                raise RuntimeError("an independent unit of work comes before the others")
             async with self._own() as session:
                 yield session
             return
@@ -151,11 +153,11 @@ class Database:
     @asynccontextmanager
     async def shared_transaction(
         self, first: Callable[[AsyncSession], Awaitable[None]]
-    ) -> AsyncIterator[JoinedWork]:
-        """Every unit of work of this task until the end is one; `first` is written before them,
-        once there is any. An exception undoes them all, but for what was lasting before."""
-        work = JoinedWork(self._own, first)
-        token = _joined.set(work)
+    ) -> AsyncIterator[SharedTransaction]:
+        """Make one transaction of all units of work of this task. `first` writes before the first
+        of them. An exception undoes all of them, except what was committed early."""
+        work = SharedTransaction(self._own, first)
+        token = _shared.set(work)
         try:
             yield work
         except BaseException:
@@ -164,7 +166,7 @@ class Database:
         else:
             await work.commit()
         finally:
-            _joined.reset(token)
+            _shared.reset(token)
 
     @asynccontextmanager
     async def _own(self) -> AsyncIterator[AsyncSession]:
@@ -182,11 +184,12 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Only read. Each statement sees what is committed when it runs, as on PostgreSQL's READ
-        COMMITTED; what has to be of one moment is read by one statement, or in a `snapshot`."""
-        work = _joined.get()
+        """Only read. Each statement sees what is committed when it runs, as with PostgreSQL's READ
+        COMMITTED. What has to be of the same moment is read by one statement, or in a
+        `snapshot`."""
+        work = _shared.get()
         if work is not None and work.session is not None:
-            # What this request wrote is not to be seen from outside yet, but it must see it.
+            # Only this transaction sees yet what the request has written.
             yield work.session
             return
         async with AsyncSession(self._reading, expire_on_commit=False, autoflush=False) as session:
@@ -194,7 +197,7 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
-        """Only read, and all of one moment, however many statements it takes."""
+        """Only read. All statements see the same moment."""
         async with AsyncSession(self.engine, expire_on_commit=False, autoflush=False) as session:
             if not self.is_sqlite:
                 # SQLite reads one moment in every transaction.
@@ -223,7 +226,8 @@ def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
 
 
 def _without_values(context: ExceptionContext) -> None:
-    """PostgreSQL's first line says what is wrong; those after it quote the row."""
+    """Remove values from an error. PostgreSQL's first line says what is wrong, and the lines after
+    it quote the row."""
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None and error.args:
             error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import phonenumbers
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -21,7 +20,7 @@ from backend.core.context import Backend
 from backend.core.ids import new_uuid
 from backend.customers.tables import ConfirmationCode, ReturningCustomer
 from backend.sessions.load import get_session, lock_session
-from backend.sessions.phones import payer_phone
+from backend.sessions.phones import e164, payer_phone
 from backend.sessions.publish import phone_number
 from backend.sessions.tables import CheckoutSession
 
@@ -64,12 +63,6 @@ async def customer_of(
 
 def is_over(ctx: Backend, customer: ReturningCustomer | None) -> bool:
     return customer is None or customer.expires_at <= ctx.clock.now()
-
-
-def e164(number: phonenumbers.PhoneNumber | None) -> str | None:
-    if number is None or not phonenumbers.is_valid_number(number):
-        return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 @dataclass(frozen=True, slots=True)

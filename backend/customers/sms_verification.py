@@ -36,7 +36,7 @@ from backend.core.errors import (
     TooManyCodes,
     TooManyRequests,
 )
-from backend.customers.returning import customer_of, e164, is_over
+from backend.customers.returning import customer_of, is_over
 from backend.customers.tables import ConfirmationCode, ReturningCustomer
 from backend.limits import limiter as limits
 from backend.limits import rules
@@ -47,7 +47,7 @@ from backend.sessions.details import Details, address_from
 from backend.sessions.events import touch
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_for_payer
 from backend.sessions.merchant import merchant_of
-from backend.sessions.phones import gets_messages, home_of, read_phone, sms_to
+from backend.sessions.phones import e164, gets_messages, home_of, read_phone, sms_to
 from backend.sessions.publish import CODE_EVENT, MAX_NAME, phone_number, spoken
 from backend.sessions.tables import CheckoutSession
 

@@ -1,7 +1,7 @@
 """What the merchant is told about a payment: by the session's `callback_url`, and by webhooks.
 
-Source: `docs/reference/dintero-api.md#callback`, `#webhooks`. The parameters that steer a
-callback stand in the configured address and stay there.
+Source: `docs/reference/dintero-api.md#callback`, `#webhooks`. The merchant's address has
+parameters that control the callback, and keeps them.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ async def tell_merchant(
     db: AsyncSession, session: CheckoutSession, transaction: Transaction | None, now: datetime,
     *, event: TransactionEvent | None = None, error: str | None = None, always: bool = False,
 ) -> None:  # fmt: skip
-    """Write the callback down, in this unit of work, where the session wants this one, or `always`.
+    """Write a callback in this unit of work if the session asks for it, or if `always` is set.
 
-    `event` for a capture, refund or void; `error` (`cancelled`, `authorization`, `failed`) for a
-    payment that came to nothing; neither for an authorization.
+    `event` is a capture, refund or void. `error` (`cancelled` or `failed`) says how a payment ended
+    without money. Without both, the callback tells of an authorization or of a payment on hold.
     """
     authorized = transaction is not None and event is None and error is None
     if authorized and transaction is not None:
@@ -84,8 +84,8 @@ async def tell_merchant(
     if event is None:
         enqueue(db, message, now, now + delay)
         return
-    # Told after the authorization, and not later than that: the shop asks for a delay so that it
-    # has its order by then. A moment later, where both happened at once.
+    # A shop asks for a delay so that its order exists when it is called. So the delay counts from
+    # the authorization. The microsecond keeps the order of two events of the same moment.
     authorized_at = [one.created_at for one in events if one.event == "AUTHORIZE" and one.success]
     due_at = max([now, *(moment + delay for moment in authorized_at[:1])])
     enqueue(db, message, now + timedelta(microseconds=1), due_at)
@@ -98,7 +98,7 @@ def _name(event: TransactionEvent | None) -> str:
 async def _announce_authorization(
     db: AsyncSession, transaction: Transaction, now: datetime
 ) -> None:
-    """The same as the callback's body, to whoever subscribed."""
+    """Send the body of a callback to the webhooks that subscribed to authorizations."""
     account = transaction.account_id
     hooks = await subscribed(db, account, CHECKOUT_AUTHORIZATION)
     if hooks:
@@ -107,9 +107,9 @@ async def _announce_authorization(
 
 
 def _steering(url: str) -> dict[str, list[str]]:
-    """The parameters of the address that steer us, in lower case. One that is there more than once
-    has several values, as has one with commas, or one that a language numbered (`report_event[]`,
-    `report_event[0]`). Some shops escape the `&` before them as if it stood in HTML."""
+    """Return the parameters of the address with their values, all in lower case. A parameter has
+    several values if it is repeated, has commas, or is numbered (`report_event[]`,
+    `report_event[0]`). Some shops write `&amp;` for `&`, as in HTML."""
     found: dict[str, list[str]] = {}
     for name, value in parse_qsl(urlsplit(url).query):
         plain = name.strip().lower().removeprefix("amp;").partition("[")[0]
@@ -120,6 +120,7 @@ def _steering(url: str) -> dict[str, list[str]]:
 
 def _delay(values: Sequence[str]) -> timedelta:
     wanted = values[0] if values else ""
-    # `²` is a digit, and no number; and nothing of a merchant's may keep a payment from ending.
+    # `²` is a digit that int() refuses, and no parameter of a merchant may keep a payment from
+    # ending.
     seconds = int(wanted[:9]) if wanted.isascii() and wanted.isdigit() else 0
     return timedelta(seconds=min(seconds, MAX_DELAY))

@@ -1,4 +1,4 @@
-"""The lines of a transaction, and what its events took of them."""
+"""The items of a transaction, and what its events took of them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from backend.rules.item_totals import ItemAmount, ItemTotals
 from backend.rules.items import Advice
 
 STRICT_ITEMS = "strict_items"
-"""The setting of a profile, or a session, that refuses items that do not fit."""
+"""The switch in the configuration of a profile or session that refuses items that do not fit."""
 MOST_WARNINGS = 50
-"""As many are in an answer. A shop that sends more of them knows by then."""
+"""An answer has at most so many warnings. More would tell a shop nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """How a shop describes the amount of an operation. `unread`: what could not be read of the
-    items. `strict`: the request itself asks for the strict reading."""
+    """The items with which a shop describes the amount of an operation. `unread` tells what of them
+    could not be read. `strict` says that the request asks for the strict reading."""
 
     items: Sequence[Mapping[str, Any]]
     unread: Sequence[Advice] = ()
@@ -34,12 +34,13 @@ class Described:
 
 
 def taken(items: Iterable[Mapping[str, Any]]) -> list[ItemAmount]:
-    """As the shop names the lines, one for each item."""
+    """Return what each item takes of the line that the shop names."""
     return [ItemAmount(item.get("line_id"), item.get("amount", 0)) for item in items]
 
 
 def amounts(transaction: Transaction) -> dict[str, int]:
-    """Each line's amount; the shipping option is a line."""
+    """Return the amount of each line (minor units) by its `line_id`. The shipping option is a line
+    too."""
     found: dict[str, int] = {}
     for item in _items(transaction):
         if item.get("line_id") is not None:
@@ -51,10 +52,10 @@ def amounts(transaction: Transaction) -> dict[str, int]:
 async def check_items(
     db: AsyncSession, transaction: Transaction, kind: OperationKind, said: Described, amount: int
 ) -> list[Advice]:
-    """Return what is odd about the items of an operation of `amount` (minor units). They describe
-    it and do not bind, so the operation goes on. Where the request, the session or the profile asks
-    for the strict reading, it is InvalidRequest, naming the field. The transaction is locked, and
-    nothing of it is under way."""
+    """Return what is odd about the items of an operation of `amount` (minor units). Items only
+    describe the amount, so the operation continues. If the request, the session or the profile asks
+    for the strict reading, InvalidRequest names the first field instead. The caller has locked the
+    transaction, and no operation of it is under way."""
     if not (said.items or said.unread or kind is OperationKind.UPDATE):
         return []
     strict = said.strict or await setting_of(db, transaction, STRICT_ITEMS) is True
@@ -90,7 +91,8 @@ def _advice(
 def _moved(transaction: Transaction, events: Sequence[TransactionEvent], kind: str) -> ItemTotals:
     back = {id_ for e in events if e.correction for id_ in e.correction["event_ids"]}
     return rules.moved(
-        # Of a refund that came back only the gift card's part is still refunded, of no line.
+        # After a reversal only the gift card's part of a refund is still refunded. Which lines that
+        # part belongs to, nobody knows.
         (e.card_amount, ()) if e.id in back else (e.amount, _resolved(transaction, e.items))
         for e in events
         if e.success and e.event == kind
@@ -98,28 +100,30 @@ def _moved(transaction: Transaction, events: Sequence[TransactionEvent], kind: s
 
 
 def _resolved(transaction: Transaction, items: Iterable[Mapping[str, Any]]) -> list[ItemAmount]:
-    """As the transaction names the lines. Some shops give a line another `line_id` later: then its
-    `id` tells which one it is, where only one line has it."""
+    """Return what each item takes of the transaction's line. Some shops give a line another
+    `line_id` later. Then the line is the one with the same `id`, if only one has it."""
     lines = line_names(transaction)
     return [ItemAmount(lines.of(item), item.get("amount", 0)) for item in items]
 
 
 @dataclass(frozen=True, slots=True)
 class LineNames:
-    """The transaction's lines by `line_id`, and the `line_id` by an `id` that only one line has."""
+    """`lines` are the transaction's lines by `line_id`. `by_id` has the `line_id` of each `id`
+    that only one line has."""
 
     lines: Mapping[str, Mapping[str, Any]]
     by_id: Mapping[str, str]
 
     def of(self, item: Mapping[str, Any]) -> str | None:
-        """The `line_id` of the transaction's line, else the one that the item has."""
+        """Return the `line_id` of the transaction's line, or the item's own if there is no such
+        line."""
         line_id = item.get("line_id")
         if line_id in self.lines:
             return str(line_id)
         return self.by_id.get(str(item.get("id")), line_id)
 
     def line(self, item: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The transaction's line, or nothing."""
+        """Return the transaction's line; empty if there is no such line."""
         return self.lines.get(self.of(item) or "", {})
 
 
@@ -137,15 +141,15 @@ def line_names(transaction: Transaction) -> LineNames:
 def items_after(
     transaction: Transaction, items: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The transaction's lines once they are `items`: what these do not say of a line that is known
-    stays as it was."""
+    """Return the transaction's lines after they are replaced by `items`. Fields that an item does
+    not have are taken from the line that it replaces."""
     lines = line_names(transaction)
     return [{**lines.line(item), **item} for item in items]
 
 
 def vat_of_items(transaction: Transaction, items: Sequence[Mapping[str, Any]]) -> int | None:
-    """The VAT within `items`, by the rate of each, else of its line, else as the item says it; None
-    where one does not tell."""
+    """Return the VAT within `items` (minor units). The rate is the item's own or else its line's.
+    An item without any rate counts with its `vat_amount`. None if an item has neither."""
     if not items:
         return None
     lines, total, parts = line_names(transaction), 0, []

@@ -1,6 +1,6 @@
-"""The order's lines as a provider gets them: what is bought at its full price, and what the gift
-card pays of it as one line below zero. What the shop's lines leave of the amount is one more line,
-so that they always sum to what is asked for.
+"""The order's lines as a provider gets them. Goods have their full price, and what the gift card
+pays is one line below zero. If the shop's lines do not sum to the amount, one more line makes up
+the difference. So the lines always sum to what the provider is asked for.
 
 A gift card is tender, never a discount: the goods' VAT stays as it is. Its number is in no line.
 
@@ -23,10 +23,10 @@ from backend.rules.item_totals import rate_of
 
 
 def order_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLine, ...]:
-    """Lines that sum to the provider's part; none where the order has none.
+    """Return lines that sum to the provider's part; none if the order has none.
 
-    Of the order as it was when the payer pressed Pay, or as the update of its authorization says,
-    so the same however often it is asked.
+    They are those of the order when the payer pressed Pay, or of the update of its authorization.
+    So a repeated request sends the same lines.
     """
     items = transaction.snapshot.get("items") or []
     if operation.kind == OperationKind.UPDATE and operation.request["items"]:
@@ -35,15 +35,15 @@ def order_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLi
 
 
 def operation_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLine, ...]:
-    """Lines of a capture or refund that sum to the provider's part; none where the shop named
-    none. The same however often it is asked."""
+    """Return lines of a capture or refund that sum to the provider's part; none if the shop named
+    none. A repeated request sends the same lines."""
     names = line_names(transaction)
     items = []
     for item in operation.request["items"] or []:
         if "amount" in item:
             line = dict(names.line(item))
             if item["amount"] != line.get("amount"):
-                # A part of the line is not all of its pieces.
+                # The quantity of the whole line is not true of a part of it.
                 line.pop("quantity", None)
             items.append({**line, **item})
     return _whole(transaction, operation, items)
@@ -65,12 +65,13 @@ def _whole(
 
 
 def payers_language(transaction: Transaction) -> str:
-    """A BCP 47 tag: of the page on which the payer pressed Pay."""
+    """Return the language (a BCP 47 tag) of the page on which the payer pressed Pay."""
     return str(transaction.snapshot.get("language") or "en")
 
 
 def payers_country(transaction: Transaction) -> str | None:
-    """ISO 3166-1 alpha-2, of the billing address, else of the shipping address."""
+    """Return the country (ISO 3166-1 alpha-2) of the billing address, or else of the shipping
+    address."""
     for name in ("billing_address", "shipping_address"):
         country = (transaction.snapshot.get(name) or {}).get("country")
         if isinstance(country, str) and len(country) == 2:
@@ -84,7 +85,7 @@ def _line(item: Mapping[str, Any]) -> OrderLine:
     count = Decimal(str(item.get("quantity") or 1))
     quantity = int(count)
     if quantity != count or quantity < 1:
-        # 1.5 m of cloth: a provider counts in whole ones.
+        # Providers take whole quantities only, and a shop may sell 1.5 m of cloth.
         name, quantity = f"{count} × {name}", 1
     return OrderLine(
         name=name,
@@ -97,7 +98,8 @@ def _line(item: Mapping[str, Any]) -> OrderLine:
 
 
 def _vat_rate(item: Mapping[str, Any], amount: int) -> int:
-    """Hundredths of a percent: as the item says it, else by its `vat_amount`."""
+    """Return the rate in hundredths of a percent: the item's own, or else the one that follows from
+    its `vat_amount`; 0 if neither is known."""
     said = rate_of(item.get("vat"))
     if said is not None:
         return int(said * 100)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import phonenumbers
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import seller_of
@@ -30,6 +29,7 @@ from backend.payments.tables import (
 from backend.receipts import mail
 from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt
 from backend.rules.transaction import Status
+from backend.sessions.phones import e164
 from backend.sessions.publish import RECEIPT_SENT, phone_number
 from backend.sessions.read import read_view as read_session
 from backend.sessions.read import receipt_switches
@@ -148,9 +148,8 @@ def _sms_number(session: CheckoutSession) -> tuple[str | None, str]:
     number = phone_number(session)
     if number is None:
         return None, "no phone number is known"
-    if not phonenumbers.is_valid_number(number):
-        return None, "not a phone number"
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), ""
+    to = e164(number)
+    return to, "" if to is not None else "not a phone number"
 
 
 async def _send(

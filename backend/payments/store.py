@@ -38,13 +38,13 @@ from backend.sessions.tables import CheckoutSession
 
 OPEN_STATES = ("pending", "unknown")
 SHARE = Share(most=30, tenant=15, addressee=8)
-"""Of one loop of one process: an acquirer that keeps silent delays its own payments alone."""
+"""For one loop of one process. A provider that does not answer delays only its own payments."""
 Claimed = TypeVar("Claimed", Operation, AutoCapture, RefundWatch)
 _ANNOUNCED = ("INITIALIZE", "AUTHORIZE", "CAPTURE", "REFUND", "VOID")
 
 
 async def get_transaction(db: AsyncSession, account_id: str, transaction_id: str) -> Transaction:
-    """NotFound for another account's too."""
+    """Return a transaction of this account. NotFound for every other id."""
     transaction = await db.get(Transaction, transaction_id)
     if transaction is None or transaction.account_id != account_id:
         raise NotFound("there is no such transaction")
@@ -52,7 +52,8 @@ async def get_transaction(db: AsyncSession, account_id: str, transaction_id: str
 
 
 async def lock_transaction(db: AsyncSession, transaction_id: str) -> Transaction:
-    """The row, locked until the unit of work ends. After its session's, before holds and cards."""
+    """Return the row, locked until the unit of work ends. It is locked after its session, and
+    before holds and cards. NotFound."""
     query = select(Transaction).where(Transaction.id == transaction_id).with_for_update()
     query = query.execution_options(populate_existing=True)
     transaction = (await db.exec(query)).one_or_none()
@@ -75,19 +76,21 @@ async def open_operation(db: AsyncSession, transaction_id: str) -> Operation | N
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """A try to pay, its rows locked until the unit of work ends."""
+class LockedAttempt:
+    """A payment attempt. Its rows are locked until the unit of work ends."""
 
     session: CheckoutSession
     transaction: Transaction
     operation: Operation | None
 
 
-async def lock_try(db: AsyncSession, transaction: Transaction, which: ColumnElement[bool]) -> Try:
-    """Lock the session of this transaction, then its row, then the operation that `which` is about,
-    by one statement. The operation is None where there is no such one.
+async def lock_attempt(
+    db: AsyncSession, transaction: Transaction, which: ColumnElement[bool]
+) -> LockedAttempt:
+    """Lock the session of this transaction, then the transaction, then the operation that `which`
+    selects, by one statement. The operation is None if there is none.
 
-    PostgreSQL locks in the order of `OF`, and reads anew what it has waited for.
+    PostgreSQL locks in the order of `OF`, and reads a row again after it has waited for it.
     """
     query: Any = (
         select_rows(CheckoutSession, Transaction, Operation, Profile, Account)
@@ -102,17 +105,17 @@ async def lock_try(db: AsyncSession, transaction: Transaction, which: ColumnElem
     if found is not None:
         session, locked, operation, profile, account = found
         keep_seller(db, profile, account)
-        return Try(session, locked, operation)
-    # The operation has ended, or never was: the other two are locked all the same.
+        return LockedAttempt(session, locked, operation)
+    # The operation has ended or was never there. The other two rows are locked nevertheless.
     session = await lock_session(db, transaction.session_id)
     locked = await lock_transaction(db, transaction.id)
     again = select(Operation).where(Operation.transaction_id == transaction.id, which)
     again = again.with_for_update().execution_options(populate_existing=True)
-    return Try(session, locked, (await db.exec(again)).one_or_none())
+    return LockedAttempt(session, locked, (await db.exec(again)).one_or_none())
 
 
 def is_open() -> ColumnElement[bool]:
-    """Of the one operation of a transaction that has not ended."""
+    """Select the one operation of a transaction that has not ended."""
     return col(Operation.state).in_(OPEN_STATES)
 
 

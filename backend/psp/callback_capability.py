@@ -14,8 +14,8 @@ from backend.psp.protocol import NotificationRefused, PaymentRequest
 
 
 class OwnAddress:
-    """With another secret, the addresses given out before are not believed any more: those payments
-    are found out by reads alone."""
+    """Makes and checks such addresses. After a change of the secret, notifications to older
+    addresses are refused, and reads alone tell how those payments ended."""
 
     def __init__(self, secret: str) -> None:
         self._key = hashlib.sha256(f"callback:{secret}".encode()).digest()

@@ -1,4 +1,4 @@
-"""What the registry has to know of one payment option, told by the folder of its provider."""
+"""What the registry has to know about a payment option. The folder of its provider says it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class NotConnected(Unavailable):
 class Option:
     """A payment option and the connector that serves it.
 
-    `credentials` are the names of what a profile has to know, `optional` of what it may know. A
-    name that ends in `url` is that of an https address. `currencies` are the ISO 4217 codes that
+    `credentials` are the names of what a profile has to know, and `optional` of what it may know.
+    A name that ends in `url` is that of an https address. `currencies` are the ISO 4217 codes that
     the option takes; an empty tuple stands for all. `minimums` are the smallest amounts (minor
     units) by currency. `from_credentials` makes the connector; it is cheap, since connections are
     pooled in the context. It raises NotConnected where the credentials cannot be used.

@@ -1,7 +1,7 @@
-"""Order lines that sum to an amount, whatever a shop sent. Pure.
+"""Make order lines that sum to an amount, whatever a shop has sent. Pure.
 
-Some providers refuse an order, a capture or a refund whose lines do not sum to its amount. What the
-lines leave of the amount becomes one line more. Amounts are minor units, rates hundredths of a
+Some providers refuse an order, a capture or a refund whose lines do not sum to its amount. So one
+more line, the adjustment, makes up the difference. Amounts are minor units, rates hundredths of a
 percent.
 """
 
@@ -18,9 +18,8 @@ _MOST_PIECES = 1_000_000
 
 
 def with_adjustment(lines: Sequence[OrderLine], amount: int, name: str) -> tuple[OrderLine, ...]:
-    """The lines, and one of that name more where they do not sum to `amount`. Its rate is the one
-    at which the lines together are taxed, so that it lies between the lowest of theirs and the
-    highest."""
+    """Return the lines, with one more line called `name` if they do not sum to `amount`. Its rate
+    is the common rate of the lines, which lies between the lowest and the highest of theirs."""
     rest = amount - sum(line.amount for line in lines)
     if rest == 0:
         return tuple(lines)
@@ -29,7 +28,7 @@ def with_adjustment(lines: Sequence[OrderLine], amount: int, name: str) -> tuple
 
 
 def common_rate(lines: Sequence[OrderLine]) -> int:
-    """The rate of the VAT within all that is bought; 0 where nothing is."""
+    """Return the rate at which all bought lines together are taxed; 0 if nothing is bought."""
     net = gross = Fraction(0)
     for line in lines:
         if line.amount > 0 and line.kind != "tender":
@@ -39,20 +38,20 @@ def common_rate(lines: Sequence[OrderLine]) -> int:
 
 
 def rate_of(line: OrderLine) -> int:
-    """The line's rate; 0 for one that cannot be, and for tender, which is no sale."""
+    """Return the line's rate; 0 if it is not from 0 to 100 %, and for tender, which is no sale."""
     return line.vat_rate if 0 <= line.vat_rate <= WHOLE and line.kind != "tender" else 0
 
 
 def tax_of(amount: int, rate: int) -> int:
-    """The VAT within `amount`, in integers, halves away from zero."""
+    """Return the VAT within `amount` (minor units), with halves rounded away from zero."""
     share = abs(amount) * rate
     tax = (2 * share + WHOLE + rate) // (2 * (WHOLE + rate))
     return tax if amount >= 0 else -tax
 
 
 def whole_units(line: OrderLine) -> OrderLine:
-    """The line so that `quantity` times a unit price is its amount: where no whole unit price gives
-    it, or where nobody counts that far, it is sold as one."""
+    """Return the line so that `quantity` times a unit price of whole minor units is its amount. If
+    that is impossible, or if the quantity is out of range, the line is sold as one piece."""
     counted = 1 <= line.quantity <= _MOST_PIECES
     if counted and line.amount % line.quantity == 0:
         return line

@@ -65,7 +65,7 @@ class Capabilities:
     """A void may release the rest after a part was captured."""
     key_lifetime: timedelta
     """How long the provider remembers an idempotency key; older unknowns are only read."""
-    one_phase: bool = False
+    direct_capture: bool = False
     """The payer's yes moves the money: a payment comes back CAPTURED with `captured` its whole
     amount. `capture` and `void` are refused unsent; only `refund` is left."""
     refund_may_fail_later: bool = False

@@ -29,7 +29,7 @@ CREDENTIALS: Mapping[str, tuple[str, ...]] = {
 OPTIONAL_CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     name: option.optional for name, option in OPTIONS.items() if option.optional
 }
-"""What it may know besides."""
+"""What a profile may know besides, for each option."""
 CURRENCIES: Mapping[str, tuple[str, ...]] = {
     name: option.currencies for name, option in OPTIONS.items() if option.currencies
 }
@@ -47,8 +47,8 @@ def minimum_of(option: str, currency: str) -> int:
 
 
 def connect(ctx: Backend, option: str, credentials: Mapping[str, Any] | None) -> Connector:
-    """Return the connector of `option` with a profile's credentials. NotConnected where there is
-    none, or where the credentials cannot be used."""
+    """Return the connector of `option` with a profile's credentials. NotConnected if there is no
+    such connector, or if the credentials cannot be used."""
     known = OPTIONS.get(option)
     if known is None or credentials is None:
         raise NotConnected(f"{option} is not connected")

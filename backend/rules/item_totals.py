@@ -1,10 +1,11 @@
 """What is left of an order's lines: `items` on captures and refunds.
 
-A line that is taken beyond what is left, or that nobody knows, is an advice and no error: what
-binds is the amount. The strict reading refuses for the first advice.
+Items only describe an amount. So it is an advice, and no error, if more is taken of a line than is
+left, or if the line is unknown. With the strict reading the first advice becomes a refusal.
 
 Source: `docs/reference/dintero-api.md#transaction-endpoints`, `#transaction-object`. Amounts are
-minor units; a line's may be below zero (a discount), and then what is taken of it is too.
+minor units. The amount of a line may be below zero (a discount). Then what is taken of it is below
+zero too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _HUNDRED = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class ItemAmount:
-    """`line_id` and how much of the line a capture or refund takes. None names no line."""
+    """How much of a line a capture or refund takes. `line_id` is None if the item names no line."""
 
     line_id: str | None
     amount: int
@@ -28,14 +29,15 @@ class ItemAmount:
 
 @dataclass(frozen=True, slots=True)
 class ItemTotals:
-    """What earlier captures, or refunds, took: per line where they said so, else `unnamed`."""
+    """What earlier captures, or refunds, took of each line. `unnamed` is what they took without
+    naming a line."""
 
     lines: Mapping[str, int] = field(default_factory=dict)
     unnamed: int = 0
 
 
 def moved(events: Iterable[tuple[int, Sequence[ItemAmount]]]) -> ItemTotals:
-    """Fold earlier captures or refunds: each one's amount, and its items where it named any."""
+    """Add up earlier captures or refunds, each given as its amount and its items."""
     lines: dict[str, int] = {}
     unnamed = 0
     for amount, items in events:
@@ -50,19 +52,21 @@ def moved(events: Iterable[tuple[int, Sequence[ItemAmount]]]) -> ItemTotals:
 
 
 def left_to_capture(line: int, captured: int) -> int:
+    """Return how much of a line's amount can still be captured."""
     return line - captured
 
 
 def left_to_refund(line: int, captured: int, refunded: int, *, unnamed: bool) -> int:
-    """`unnamed`: something was captured without naming lines, which may have been this one."""
+    """Return how much of a line can still be refunded. `unnamed`: something was captured without
+    naming a line. It may have been this line, so all of it can be refunded."""
     return (line if unnamed else captured) - refunded
 
 
 def capture_advice(
     lines: Mapping[str, int], captured: ItemTotals, items: Sequence[ItemAmount], amount: int
 ) -> list[Advice]:
-    """Say where a line is unknown, where more than is left of it is taken, and where the items do
-    not sum to `amount`."""
+    """Return an advice for each line that is unknown, for each of which more is taken than is left,
+    and if the items do not sum to `amount`."""
     left = {
         name: left_to_capture(line, captured.lines.get(name, 0)) for name, line in lines.items()
     }
@@ -76,7 +80,7 @@ def refund_advice(
     items: Sequence[ItemAmount],
     amount: int,
 ) -> list[Advice]:
-    """As for a capture; no more of a line is refunded than was captured."""
+    """As `capture_advice`. Of a line, what was captured and not refunded is left."""
     left = {
         name: left_to_refund(
             line, captured.lines.get(name, 0), refunded.lines.get(name, 0),
@@ -88,8 +92,9 @@ def refund_advice(
 
 
 def update_advice(captured: ItemTotals, items: Sequence[ItemAmount], amount: int) -> list[Advice]:
-    """The lines of an authorization from now on: unique, together `amount`, and of none less than
-    was captured of it. Say where they are not."""
+    """Return an advice for each line that the new lines of an authorization name twice or make
+    smaller than what was captured of it, for one that they leave out although something of it was
+    captured, and if they do not sum to `amount`."""
     found: list[Advice] = []
     seen: set[str] = set()
     for index, item in enumerate(items):
@@ -138,7 +143,8 @@ def _sum_advice(items: Sequence[ItemAmount], amount: int) -> list[Advice]:
 
 
 def vat_within(parts: Iterable[tuple[int, object]]) -> int | None:
-    """The VAT within amounts by the rate of each (percent); None where one is not known."""
+    """Return the VAT that is within amounts (minor units), by the rate (percent) of each. None if a
+    rate is not known."""
     total = Decimal(0)
     for amount, said in parts:
         rate = rate_of(said)
@@ -149,7 +155,7 @@ def vat_within(parts: Iterable[tuple[int, object]]) -> int | None:
 
 
 def rate_of(value: object) -> Decimal | None:
-    """A VAT rate in percent, from 0 to 100; None for what is none."""
+    """Return a VAT rate in percent, from 0 to 100; None if the value is no such rate."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

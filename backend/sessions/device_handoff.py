@@ -1,4 +1,4 @@
-"""Go on on a phone: a link that opens the same session there, for a few minutes.
+"""Continue on a phone: a link that opens the same session there, for a few minutes.
 
 The link is not the session's own address, which is the payer's key for as long as the session
 lasts: a code on a screen is photographed, and a text message is kept. It is 128 random bits of
@@ -14,7 +14,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import phonenumbers
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -30,7 +29,7 @@ from backend.outbox.enqueue import Message, enqueue
 from backend.sessions import events
 from backend.sessions.links import page_link, phone_link
 from backend.sessions.load import check_open, get_session, lock_session
-from backend.sessions.phones import gets_messages, sms_to
+from backend.sessions.phones import e164, gets_messages, sms_to
 from backend.sessions.publish import MAX_NAME, phone_number
 from backend.sessions.tables import CheckoutSession, Handover
 
@@ -94,12 +93,10 @@ async def make_link(
 
 
 async def _number(ctx: Backend, db: AsyncSession, session: CheckoutSession) -> str | None:
-    """In the form +4799887766; None where there is none, no gateway, or no message goes there."""
-    number = phone_number(session) if ctx.settings.sms_url is not None else None
-    if number is None or not phonenumbers.is_valid_number(number):
-        return None
-    to = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-    return to if await gets_messages(ctx, db, session, to) else None
+    """Return the payer's number (E.164). None if it is not known, if there is no SMS gateway, or if
+    no messages are sent to its country."""
+    to = e164(phone_number(session)) if ctx.settings.sms_url is not None else None
+    return to if to is not None and await gets_messages(ctx, db, session, to) else None
 
 
 async def _enqueue(

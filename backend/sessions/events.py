@@ -28,8 +28,9 @@ MOST: Mapping[str, int] = {
     "PAY_LOCK_START": 500,
     "UPDATE_SESSION": 500,
 }
-"""How often the payer or the merchant may change the same thing in a session. Events are kept for
-good, and a merchant who reads the session reads all of them. Events about money have no limit."""
+"""How often the payer or the merchant may change the same thing in a session. Events are never
+deleted, and a merchant who reads the session reads all of them. Events about money have no
+limit."""
 MAX_DETAILS = 64 * 1024
 """Characters of JSON that the details of one event may have."""
 
@@ -38,7 +39,7 @@ _COLUMNS = [column.name for column in _EVENT.c]
 
 
 def request_id() -> str:
-    """Return the id of the request that is answered now, or a new one where nobody waits."""
+    """Return the id of the current request, or a new id if there is no request."""
     return current_request() or new_uuid()
 
 
@@ -47,7 +48,7 @@ _asked_by: ContextVar[Request | None] = ContextVar("request", default=None)
 
 @contextmanager
 def asked_by(request: Request) -> Iterator[None]:
-    """What is recorded within bears this request's id and headers."""
+    """Give all events that are recorded within this request's id and headers."""
     token = _asked_by.set(request)
     try:
         yield
@@ -69,10 +70,10 @@ async def record(
     details: dict[str, Any] | None = None, request: Request | None = None, *,
     visible: bool = True,
 ) -> None:  # fmt: skip
-    """Append an event, and make the change visible to every open page. The session's row is
-    locked by the caller, so `seq` has no gaps and no duplicates. If not `visible`, the payer's side
-    does not see that anything happened. TooManyChanges where the session has as many events of this
-    name as `MOST` allows."""
+    """Append an event, and make the change visible to every open page. The caller has locked the
+    session's row, so `seq` has no gaps and no duplicates. If not `visible`, the session's version
+    stays, and no page notices. TooManyChanges if the session has as many events of this name as
+    `MOST` allows."""
     await _append(db, session, ((name, details or {}),), now, request)
     if visible:
         touch(session, now)
@@ -82,7 +83,7 @@ async def record_all(
     db: AsyncSession, session: CheckoutSession, happened: Sequence[tuple[str, dict[str, Any]]],
     now: datetime,
 ) -> None:  # fmt: skip
-    """As `record`, for several events with their details, by one statement."""
+    """Do the same as `record` for several events with their details, by one statement."""
     await _append(db, session, happened, now, None)
     for _ in happened:
         touch(session, now)
@@ -92,7 +93,8 @@ async def _append(
     db: AsyncSession, session: CheckoutSession, happened: Sequence[tuple[str, dict[str, Any]]],
     now: datetime, request: Request | None,
 ) -> None:  # fmt: skip
-    """The database numbers the events while it writes them, so that nobody has to ask first."""
+    """Write events. The database numbers them in the same statement, so no read is needed
+    before."""
     request = request or _asked_by.get() or Request()
     rows = [
         _numbered(session, name, place, _kept(details), now, request)
@@ -120,7 +122,8 @@ def _numbered(
     session: CheckoutSession, name: str, place: int, details: dict[str, Any], now: datetime,
     request: Request,
 ) -> Select[Any]:  # fmt: skip
-    """One row, `place` behind the last event; none where there are too many of this name."""
+    """Return a SELECT of one row, `place` behind the last event. It has no row if there are too
+    many events of this name."""
     before = _EVENT.alias()
     last = select_rows(func.coalesce(func.max(before.c.seq), 0))
     last = last.where(before.c.session_id == session.id)
@@ -141,5 +144,6 @@ def _numbered(
 
 
 def touch(session: CheckoutSession, now: datetime) -> None:
+    """Increase the session's version, so that open pages notice a change."""
     session.version += 1
     session.updated_at = now

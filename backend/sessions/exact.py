@@ -1,8 +1,8 @@
 """How answers are written: exactly as the published description of the API has them.
 
-A field that has nothing to say is absent and never null; an amount is an integer; a field with a
-documented default stands there with it. The rows keep what was sent, and rows from before a rule
-may hold what we would not take any more: so every answer goes through here.
+A field without a value is absent and never null. An amount is an integer. A field with a documented
+default is always there. The rows keep what was sent, and older rows may hold values that we would
+refuse today. So every answer goes through this module.
 
 Source: `docs/reference/dintero-api.md#order`, `#configuration`, `#express`.
 """
@@ -25,7 +25,7 @@ _TOKENS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("dintero_psp", "clicktopay"): ("generate_payment_token",),
     ("payex", "creditcard"): ("generate_payment_token", "generate_recurrence_token"),
 }
-"""Switches of payment products; by default they are off."""
+"""Switches of payment options, by type and product. Their default is false."""
 _CONFIGURATION: Mapping[str, Any] = {
     "channel": "ecommerce",
     "auto_capture": False,
@@ -66,7 +66,7 @@ def exact(value: Any) -> Any:
 
 def _field(name: str, value: Any) -> Any:
     if name == "metadata" and isinstance(value, Mapping):
-        # The merchant's own: what `amount` means there, we do not know.
+        # These are the merchant's own names: an `amount` there may be no amount.
         return {key: part for key, part in value.items() if part is not None}
     if name in _AMOUNTS and isinstance(value, float) and abs(value - round(value)) < FLOAT_NOISE:
         return round(value)
@@ -91,10 +91,12 @@ def order(kept: Mapping[str, Any], merchant_reference: str) -> dict[str, Any]:
 
 
 def express(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an `express` object with its documented defaults."""
     return {**_EXPRESS, **kept}
 
 
 def configuration(kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with its documented defaults."""
     shown = {**_CONFIGURATION, **kept}
     for (type_, product), switches in _TOKENS.items():
         group = shown.get(type_)
@@ -105,14 +107,15 @@ def configuration(kept: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def event_name(name: str) -> dict[str, str]:
-    """Return the fields of a session's event that tell its name. An event that only we know goes
-    by a name that clients expect; `own_name` says what it is."""
+    """Return the fields of a session's event that hold its name. An event that only we know gets a
+    name that clients expect, and its own name in `own_name`."""
     known = _OWN_EVENTS.get(name)
     return {"name": name} if known is None else {"name": known, "own_name": name}
 
 
 def card(kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a payer's bank card as a transaction shows it. `kept` is what its provider told."""
+    """Return a payer's bank card as a transaction shows it. `kept` is what the provider
+    has told."""
     digits = [char for char in str(kept.get("masked_pan") or "") if char.isdigit()]
     last = "".join(digits[-_SHOWN_DIGITS:])
     brand = str(kept.get("brand") or "")
@@ -136,7 +139,7 @@ def _country(code: object) -> str | None:
 
 
 _PAST = frozenset({"BUR", "DDR", "FXX", "TMP", "YMD", "ZAR"})
-"""Codes of countries that are not there any more, which point to those that are."""
+"""Codes of countries that no longer exist. The table of aliases leads them to their successors."""
 
 
 @cache

@@ -312,7 +312,7 @@ class _Discount:
 
 
 def _known(session: CheckoutSession) -> dict[str, Any]:
-    """What an answer of the shop's may change."""
+    """Return what an answer of the shop may change."""
     return {
         "body": session.body, "chosen": session.chosen_shipping, "done": session.details_done,
         "gift_card": session.gift_card_use, "options": session.options,

@@ -1,6 +1,6 @@
-"""The types of the single values in a request: what is taken for an amount, a text, a phone number,
-a country, a moment, an address of the web. Amounts are minor units; `29990.0` is one, `29990.5` is
-none.
+"""The types of the single values in a request: which values count as an amount, a text, a phone
+number, a country, a moment or a web address. Amounts are integers of minor units: `29990.0` is read
+as 29990, and `29990.5` is refused.
 
 Source: `docs/reference/dintero-api.md#checkout-sessions`.
 """
@@ -31,7 +31,7 @@ _MORE_COUNTRIES = {"XKX": "XK"}
 
 
 def whole_number(value: object) -> object:
-    """A JSON number without a fraction, as an int.
+    """Return a JSON number without a fraction as an int.
 
     Some clients multiply by 100 in floats: `299.90 * 100` is 29989.999999999996 and means 29990.
     """
@@ -45,7 +45,7 @@ def whole_number(value: object) -> object:
 
 
 def rounded(value: object) -> object:
-    """An amount that is shown and binds nobody, such as a share of VAT: a fraction is rounded."""
+    """Return the nearest integer. It is for amounts that are only shown, such as a share of VAT."""
     number = _finite(value)
     return round(number) if isinstance(number, float) else number
 
@@ -60,15 +60,17 @@ def _finite(value: object) -> int | float:
 
 
 def as_text(value: object) -> object:
-    """A number where a text is meant, such as the number of an order, as that text."""
+    """Return a number as text, for fields such as an order's number that some shops send as a
+    number. Any other value is returned as it is."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def as_phone(value: object) -> object:
-    """A phone number as `+` and digits, whatever stands between them. What is no phone number is
-    kept as it was typed: the payer is asked for it again."""
+    """Return a phone number as digits, with a `+` if it had one or began with `00`. Blanks and
+    signs between the digits are dropped. A value that is no phone number is returned as it was
+    typed, and the page asks the payer for it again."""
     typed = as_text(value)
     if not isinstance(typed, str):
         return typed
@@ -88,8 +90,8 @@ def _one_can_call(value: str) -> str:
 
 
 def as_country(value: object) -> object:
-    """A country as its code of two letters. Its code of three letters, and its number, are known
-    too."""
+    """Return a country as its ISO 3166-1 code of two letters. The code of three letters and the
+    number are accepted too."""
     if not isinstance(value, str):
         return value
     code = value.strip().upper()
@@ -110,13 +112,13 @@ def _as_currency(value: object) -> object:
 
 
 def _as_line(value: object) -> object:
-    """The number of a line of discounts is an integer; some shops send it as text."""
+    """Return the number of a discount line as an int. Some shops send it as text."""
     text = value.strip() if isinstance(value, str) else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else value
 
 
 def _whole_address(value: str) -> str:
-    """Whatever takes it apart later must not fail: a payment would never end."""
+    """Refuse an address that cannot be parsed. If it failed later, the payment could not end."""
     try:
         parts = urlsplit(value)
         _ = parts.port, parts.hostname
@@ -126,7 +128,8 @@ def _whole_address(value: str) -> str:
 
 
 def _for_browsers(value: str) -> str:
-    """A payer's browser goes there. Whether the scheme is allowed is the profile's to say."""
+    """Refuse an address to which a payer's browser must not go. Whether its scheme is allowed is
+    decided later, by the profile."""
     wrong = browser_address.what_is_wrong(value)
     if wrong is not None:
         raise ValueError(wrong)
@@ -134,16 +137,18 @@ def _for_browsers(value: str) -> str:
 
 
 def _picture(value: str) -> str:
-    """What is no web address is never shown, but a scheme that browsers run is refused at once."""
+    """Refuse a scheme that browsers execute. Any other text is kept; if it is no web address, it is
+    never shown."""
     if browser_address.scheme_of(value.strip()) in browser_address.NEVER:
         raise ValueError("must not be an address of this scheme")
     return value
 
 
 def _moment(value: object) -> object:
-    """ISO 8601, in UTC; without a zone it is UTC, as in Dintero's list filters. In a query a `+`
-    that nobody encoded arrives as a blank. A bare number is no moment, and the ends of the
-    calendar are none either: in another zone they are no dates."""
+    """Return an ISO 8601 date-time in UTC. Without a zone it is read as UTC, as in Dintero's list
+    filters. A `+` that was not encoded in a query arrives as a blank and is understood. A bare
+    number is refused. So are the first and the last year of the calendar, because such a moment may
+    not exist in another zone."""
     if not isinstance(value, str):
         raise ValueError("must be an ISO 8601 date-time")
     try:
@@ -156,7 +161,7 @@ def _moment(value: object) -> object:
 
 
 def _known_zone(value: str) -> str:
-    """An IANA name, such as `Europe/Oslo`."""
+    """Refuse a name that is no IANA time zone. `Europe/Oslo` is one."""
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -165,7 +170,7 @@ def _known_zone(value: str) -> str:
 
 
 def _as_metadata(value: object) -> object:
-    """PHP writes an empty object as a list."""
+    """Return metadata without nulls. PHP writes an empty object as a list."""
     return {} if value == [] else without_nulls(value)
 
 
@@ -177,7 +182,7 @@ def _number_too(longest: int) -> Any:
 SignedAmount = Annotated[int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT), BeforeValidator(whole_number)]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT), BeforeValidator(whole_number)]
 CardAmount = Annotated[int, Field(ge=1, le=MAX_AMOUNT), BeforeValidator(whole_number)]
-"""Of a gift card, what is to be used of it."""
+"""How much of a gift card is used."""
 ShownAmount = Annotated[
     int,
     Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT, json_schema_extra={"type": "number"}),
@@ -185,7 +190,7 @@ ShownAmount = Annotated[
 ]
 """An amount that is only shown."""
 Number = Annotated[int | float, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
-"""A quantity, or a percentage: one that can be written."""
+"""A quantity or a percentage."""
 Currency = Annotated[
     str, Field(pattern=r"^\s*[A-Za-z]{3}\s*$"), BeforeValidator(_as_currency)
 ]  # fmt: skip
@@ -196,14 +201,14 @@ Words = Annotated[str, _number_too(255), BeforeValidator(as_text)]
 LongText = Annotated[str, _number_too(4096), BeforeValidator(as_text)]
 Phone = Annotated[str, _number_too(255), BeforeValidator(as_phone)]
 PayerPhone = Annotated[Phone, AfterValidator(_one_can_call)]
-"""Of a payer, who can be asked at once for another one."""
+"""A payer's phone number. Any other text is refused, since the payer can correct it at once."""
 LineNumber = Annotated[
     Annotated[int, Field(ge=-(10**9), le=10**9)] | Annotated[str, Field(max_length=255)],
     BeforeValidator(_as_line),
 ]
 Flag = Annotated[bool, Strict()]
 Noted = str | Annotated[int, Strict()] | Annotated[float, Strict()] | None
-"""A value of metadata: a string or a number; `true` is neither."""
+"""A value of metadata: a string, a number or null. A boolean is refused."""
 Metadata = Annotated[dict[str, Noted], BeforeValidator(_as_metadata)]
 Part = Annotated[dict[str, Any], BeforeValidator(without_nothing)]
 """An object whose fields we do not read."""

@@ -43,8 +43,9 @@ async def get_session(db: AsyncSession, session_id: str) -> CheckoutSession:
 
 
 async def lock_session(db: AsyncSession, session_id: str) -> CheckoutSession:
-    """The session's row, locked until the unit of work ends. Always before its transaction's and
-    its card's. Its seller comes along: `seller_of` need not ask any more."""
+    """Return the session's row, locked until the unit of work ends. It is locked before its
+    transaction and its card. SessionNotFound. The same statement reads profile and account, so that
+    `seller_of` need not ask for them."""
     query = (
         select(CheckoutSession, Profile, Account)
         .join(Profile, its_profile(), isouter=True)
@@ -71,7 +72,8 @@ def its_profile() -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A session with its gift card, as added and as it stands, where one counts."""
+    """A session with its gift card: how it was added, and the card's row. Both are None if the
+    session has no card that counts."""
 
     session: CheckoutSession
     added: SessionGiftCard | None
@@ -79,8 +81,8 @@ class Whole:
 
 
 async def get_whole(db: AsyncSession, session_id: str) -> Whole:
-    """All that is shown of a session but its events, by one statement: `seller_of` need not ask any
-    more. SessionNotFound."""
+    """Return all that is shown of a session but its events, by one statement. SessionNotFound.
+    Profile and account are read too, so that `seller_of` need not ask for them."""
     query: Any = (
         select_rows(CheckoutSession, Profile, Account, SessionGiftCard, Card, CardToken)
         .join(Profile, its_profile())
@@ -108,16 +110,16 @@ async def get_whole(db: AsyncSession, session_id: str) -> Whole:
 async def lock_open(
     db: AsyncSession, session_id: str, now: datetime, unmodified_since: str | None = None
 ) -> CheckoutSession:
-    """As `lock_session`, and only where something may be changed. SessionClosed where it is paid,
-    cancelled or expired; PaymentInProgress while a payment is under way; PreconditionFailed where
-    it is not as `unmodified_since` says."""
+    """Lock a session that may be changed. SessionClosed if it is paid, cancelled or expired;
+    PaymentInProgress while a payment is under way; PreconditionFailed if it was changed after
+    `unmodified_since`."""
     session = await lock_session(db, session_id)
     check_open(session, now, unmodified_since)
     return session
 
 
 def check_open(session: CheckoutSession, now: datetime, unmodified_since: str | None) -> None:
-    """The checks of `lock_open`, on a row that need not be locked."""
+    """Make the checks of `lock_open`, on a row that need not be locked."""
     check_unmodified(session, unmodified_since)
     if session.state == SessionState.PAYING:
         raise PaymentInProgress("a payment of this session is under way")
@@ -156,7 +158,8 @@ async def lock_as_seen(
 
 
 def is_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> bool:
-    """Whether the merchant's lock binds. One whose server never came back does not for ever."""
+    """Whether the merchant's lock holds. It ends after a time, because the merchant's server may
+    never come back."""
     if session.pay_lock_id is None or session.pay_locked_at is None:
         return False
     return session.pay_locked_at + timedelta(seconds=ctx.settings.pay_lock_lifetime) > now
@@ -168,8 +171,9 @@ def check_not_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> N
 
 
 def check_unmodified(session: CheckoutSession, unmodified_since: str | None) -> None:
-    """The header `If-Unmodified-Since`: the session's `updated_at` as it was given, or an HTTP
-    date, which knows no fractions of a second. Source:
+    """Check the header `If-Unmodified-Since`: the session's `updated_at` as our answer gave it, or
+    an HTTP date, which has no fractions of a second. InvalidRequest if it is no date,
+    PreconditionFailed if the session has another one. Source:
     `docs/reference/dintero-api.md#session-endpoints`."""
     if unmodified_since is None:
         return
@@ -196,7 +200,7 @@ def _moment(text: str) -> datetime | None:
 async def gift_card_of(
     db: AsyncSession, session_id: str
 ) -> tuple[SessionGiftCard, Card] | tuple[None, None]:
-    """The session's gift card, as added and as it stands."""
+    """Return the session's gift card: how it was added, and the card's row."""
     added, card, _ = await _gift_card_with_token(db, session_id)
     return (None, None) if added is None or card is None else (added, card)
 
@@ -204,8 +208,8 @@ async def gift_card_of(
 async def card_to_add(
     db: AsyncSession, session_id: str, token_id: str
 ) -> tuple[Card, CardToken, bool]:
-    """The card of this number or token as it stands now, and whether the session has one already,
-    whether that counts or not."""
+    """Return the card of this number or token, the token, and whether the session has a gift card
+    already. It does not matter whether that card still counts."""
     query = (
         select(Card, CardToken, SessionGiftCard)
         .join(CardToken, col(CardToken.card) == col(Card.id))
@@ -220,9 +224,8 @@ async def card_to_add(
 async def lock_gift_card(
     db: AsyncSession, session_id: str
 ) -> tuple[SessionGiftCard | None, Card | None, CardToken | None]:
-    """As `gift_card_of`, with the number or token by which it was added, all as they stand now that
-    nobody else can change them: the card's row is locked until the unit of work ends. The caller
-    has the session's row locked."""
+    """Return what `gift_card_of` returns, and the number or token by which the card was added. The
+    card's row is locked until the unit of work ends. The caller has locked the session's row."""
     of_session = select(SessionGiftCard.card).where(SessionGiftCard.session_id == session_id)
     lock = select(Card.id).where(col(Card.id) == of_session.scalar_subquery()).with_for_update()
     if (await db.exec(lock)).one_or_none() is None:

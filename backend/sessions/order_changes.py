@@ -22,7 +22,7 @@ MAX_BODY = 256 * 1024
 async def choose_shipping(
     db: AsyncSession, session: CheckoutSession, key: str, now: datetime
 ) -> None:
-    """Choose an offered shipping option; InvalidRequest where there is no such one."""
+    """Choose an offered shipping option. InvalidRequest if it is not offered."""
     body = copy.deepcopy(session.body)
     choices = (body.get("express") or {}).get("shipping_options") or []
     chosen = shipping.by_key(choices, key)
@@ -38,8 +38,8 @@ async def choose_shipping(
 def offer_shipping(
     session: CheckoutSession, body: dict[str, Any], options: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Replace the offered options in `body`. The payer's choice stays where it is still offered, at
-    its new price; else the first one is chosen."""
+    """Replace the offered options in `body`. The payer's choice stays if it is still offered, at
+    its new price. Otherwise the first option is chosen."""
     order = body["order"]
     body["express"] = {**(body.get("express") or {}), "shipping_options": list(options)}
     before = order.get("shipping_option")
@@ -61,7 +61,7 @@ def keep_body(session: CheckoutSession, body: dict[str, Any]) -> None:
 
 
 def same_content(one: object, other: object) -> bool:
-    """Whether two parts of a session say the same. A field that is null says nothing."""
+    """Whether two parts of a session say the same. A null counts as an absent field."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return all(same_content(one.get(name), other.get(name)) for name in {*one, *other})
     if isinstance(one, list) and isinstance(other, list):
@@ -72,8 +72,8 @@ def same_content(one: object, other: object) -> bool:
 
 
 def put_order(order: dict[str, Any], answer: Mapping[str, Any]) -> None:
-    """Take the shop's new order, its shipping option apart. Where `amount` does not fit the items,
-    a correction item makes up the difference.
+    """Take the shop's new order, but not its shipping option. If `amount` does not fit the items, a
+    correction item makes up the difference.
 
     Source: `docs/reference/dintero-api.md#amounts-and-validation`.
     """

@@ -52,7 +52,7 @@ class Address(Loose):
 
 
 class PayerAddress(Known):
-    """All the fields that an address has in Dintero's description of it."""
+    """An address that a payer gives. It has all the fields of Dintero's description."""
 
     first_name: Text | None = None
     last_name: Text | None = None
@@ -97,7 +97,7 @@ class StoreAddress(Loose):
 
 
 class Store(Loose):
-    """Without an `id` it is the shop itself that sells."""
+    """The seller of an order or an item. Without an `id` it is the merchant."""
 
     parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset({"address"})
 
@@ -154,8 +154,8 @@ class PickUpAddress(Address):
 
 
 class ShippingOption(Loose):
-    """What a shop leaves out of these five is no reason to refuse its order: only the amount
-    binds."""
+    """Only `amount` is required, because only the amount binds. `id`, `line_id`, `operator` and
+    `title` may be left out."""
 
     parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset(
         {"eta", "time_slot", "pick_up_address", "environmental_data", "fee_split", "pay_in_store"}
@@ -185,7 +185,8 @@ class ShippingOption(Loose):
 
     @model_validator(mode="after")
     def _named(self) -> ShippingOption:
-        """Each is told by `id` and captured by `line_id`: one stands in for the other."""
+        """Fill `id`, by which the option is chosen, and `line_id`, by which it is captured. Each
+        stands in for the other."""
         self.id = self.id or self.line_id or "shipping"
         self.line_id = self.line_id or self.id
         self.title = self.title or self.id

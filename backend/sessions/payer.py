@@ -66,7 +66,8 @@ def refused(reason: Refusal) -> GiftCardRefused:
 
 
 async def visit(ctx: Backend, session_id: str, address: str = "", user_agent: str = "") -> None:
-    """The page was opened: VISITED, once, and by whom, as it was the last time."""
+    """Record that the page was opened: the event VISITED once, and the payer's address and browser
+    of the last visit."""
     seen_by = {"customer_ip": address[:64], "user_agent": user_agent[:255]}
     visitor = {name: text for name, text in seen_by.items() if text}
     async with ctx.db.reading() as db:
@@ -76,7 +77,7 @@ async def visit(ctx: Backend, session_id: str, address: str = "", user_agent: st
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
         if visitor:
-            # Nothing of the session changes by it: no version, no time of its last change.
+            # This is no change of the session: its version and `updated_at` stay.
             session.visitor = visitor
         if not session.visited:
             session.visited = True
@@ -119,7 +120,7 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
     required = shipping.is_required(body)
     known = body["order"].get("shipping_address") or {}
     if not required and details.shipping == AddressView(country=details.shipping.country):
-        # Nobody was asked for an address: those that the shop has given stay.
+        # The page asked for no address, so the addresses that the shop has given stay.
         asked = details.billing is not None or contact.billing_allowed(configuration, body)
         details = replace(
             details, shipping_more={**known, **details.shipping_more},
@@ -174,7 +175,7 @@ async def set_shipping_option(
             key = shipping.find_key(options, wanted)
             stands = session.body["order"].get("shipping_option") or {}
             if key is None and shipping.same(stands, wanted):
-                return  # what the shop has chosen
+                return  # the shop has chosen this option itself
         if key is None:
             raise InvalidRequest("there is no such shipping option")
         if key != session.chosen_shipping:

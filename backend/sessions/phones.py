@@ -20,7 +20,7 @@ _SEVERAL = {
     "NOK": "NO", "DKK": "DK", "EUR": "FI", "GBP": "GB", "USD": "US", "CHF": "CH", "AUD": "AU",
     "NZD": "NZ",
 }  # fmt: skip
-"""The country that is meant by a currency which several countries use."""
+"""Several countries use these currencies; this is the one that is meant."""
 _SHOWN = 2
 
 
@@ -38,9 +38,9 @@ def country_of_currency(currency: str) -> str | None:
 def home_country(
     currency: str, configuration: Mapping[str, Any], merchant: Mapping[str, Any]
 ) -> str | None:
-    """Return the country (ISO alpha-2) that a phone number without a country code is from, where no
-    address says it: the preferred country of the configuration, the only one that it allows, the
-    merchant's, else the currency's."""
+    """Return the country (ISO alpha-2) of a phone number that has no country code, if no address
+    tells it. It is the first that is known of: the configuration's preferred country, the only
+    country that the configuration allows, the merchant's country, the currency's country."""
     rules = configuration.get("countries") or {}
     allowed = list(rules.get("allow_countries") or ())
     only = allowed[0] if len(allowed) == 1 else None
@@ -51,8 +51,8 @@ def home_country(
 
 
 def home_of(session: CheckoutSession, profile: Profile | None = None) -> str | None:
-    """Return the home country of a session, as `home_country` does. Without its profile the session
-    alone says it."""
+    """Return the home country of a session, as `home_country` does. Without the profile, only the
+    session's own configuration and merchant are asked."""
     configuration = {
         **(profile.configuration if profile is not None else {}),
         **(session.body.get("configuration") or {}),
@@ -65,13 +65,18 @@ def home_of(session: CheckoutSession, profile: Profile | None = None) -> str | N
 
 
 def read_phone(written: str, home: str | None) -> str | None:
-    """Return the number in E.164; None if it is no phone number. `home` is the country of a number
-    without a country code."""
+    """Return the number in E.164; None if it is no phone number. `home` (ISO alpha-2) is the
+    country of a number without a country code."""
     try:
         number = phonenumbers.parse(written, home)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number):
+    return e164(number)
+
+
+def e164(number: phonenumbers.PhoneNumber | None) -> str | None:
+    """Return a valid number in E.164, such as `+4799887766`; None for every other."""
+    if number is None or not phonenumbers.is_valid_number(number):
         return None
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
@@ -79,8 +84,9 @@ def read_phone(written: str, home: str | None) -> str | None:
 async def gets_messages(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, number: str
 ) -> bool:
-    """Whether messages are sent to the country of this number (E.164): one of those that the
-    session or its profile allows addresses in, or else of the settings."""
+    """Whether messages are sent to the country of this number (E.164). They go to the countries in
+    which the session, or else its profile, allows addresses. If neither names any, the settings
+    do."""
     profile = await db.get(Profile, (session.account_id, session.profile_id))
     own = (profile.configuration if profile is not None else {}).get("countries") or {}
     asked = (session.body.get("configuration") or {}).get("countries") or {}
@@ -91,18 +97,19 @@ async def gets_messages(
 
 
 def sms_to(session: CheckoutSession, number: str) -> Sms:
-    """The message as the limits count it."""
+    """Return a message to this number as the limits count it."""
     return Sms(session.account_id, number, country_of_currency(session.currency))
 
 
-def payer_phone(e164: str) -> str:
-    """As the page shows it: `+47 •• •• •• 66`, the country and the last two digits."""
+def payer_phone(number: str) -> str:
+    """Return a number (E.164) as the page shows it: `+47 •• •• •• 66`, the country's code and the
+    last two digits."""
     try:
-        code = phonenumbers.parse(e164, None).country_code
+        code = phonenumbers.parse(number, None).country_code
     except phonenumbers.NumberParseException:
         code = None
     prefix = f"+{code}" if code else ""
-    hidden = len(e164) - len(prefix) - _SHOWN
-    digits = "•" * max(hidden, 0) + e164[-_SHOWN:]
+    hidden = len(number) - len(prefix) - _SHOWN
+    digits = "•" * max(hidden, 0) + number[-_SHOWN:]
     pairs = [digits[max(end - 2, 0) : end] for end in range(len(digits), 0, -2)][::-1]
     return " ".join([prefix, *pairs]).strip()

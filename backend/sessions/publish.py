@@ -26,7 +26,7 @@ from backend.outbox.tables import Delivery
 from backend.rules.payment_option import may_push
 from backend.sessions import events
 from backend.sessions.links import view_link
-from backend.sessions.phones import gets_messages, home_of, sms_to
+from backend.sessions.phones import e164, gets_messages, home_of, sms_to
 from backend.sessions.tables import CheckoutSession
 
 EVENT = "PUSH_NOTIFICATION_SENT"
@@ -66,10 +66,10 @@ async def publish(
 async def _may_send(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, number: phonenumbers.PhoneNumber
 ) -> bool:
-    """Count the message; False where the number is none, where none are sent to its country, and
-    where there are too many. The session is made all the same."""
-    to = _written(number)
-    if not phonenumbers.is_valid_number(number) or not await gets_messages(ctx, db, session, to):
+    """Count the message. Return False if the number is not valid, if no messages are sent to its
+    country, or if there were too many. The session is made all the same."""
+    to = e164(number)
+    if to is None or not await gets_messages(ctx, db, session, to):
         return False
     try:
         await spend_sms(ctx, db, sms_to(session, to))
@@ -93,13 +93,10 @@ def _push(
     again = any("push_to" in before for before in entries)
     if kind != "app" or option is None or number is None or not ready or again:
         return {"status": "skipped"}
-    if not phonenumbers.is_valid_number(number):
+    to = e164(number)
+    if to is None:
         return {"status": "failed"}
-    return {"push_to": _written(number), "option": option}
-
-
-def _written(number: phonenumbers.PhoneNumber) -> str:
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return {"push_to": to, "option": option}
 
 
 def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
@@ -121,7 +118,8 @@ def _enqueue(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, number: phonenumbers.PhoneNumber,
     merchant: str, now: datetime,
 ) -> Delivery:  # fmt: skip
-    to = _written(number)
+    to = e164(number)
+    assert to is not None  # `_may_send` has checked it
     text = phrases.say(
         spoken(session, number),
         "pay_here",

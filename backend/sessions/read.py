@@ -42,6 +42,7 @@ from backend.sessions.phones import payer_phone
 from backend.sessions.shipping import is_fixed, is_missing, is_required, key_of
 from backend.sessions.tables import CheckoutSession, Handover, SessionGiftCard
 from backend.sessions.view import (
+    AddressView,
     CheckboxView,
     CheckoutView,
     GiftCardView,
@@ -141,7 +142,7 @@ def _view(
     judged = _remainder(session, shown_card)
     options = _options(session, configuration, judged) if to_pay > 0 else ()
     shipping = order.get("shipping_option") or {}
-    # What the shop has chosen itself, the payer is not asked for.
+    # If the shop has chosen an option itself, the payer has no choice.
     fixed = is_fixed(body, session.chosen_shipping)
     choices = () if fixed else _shipping_options(session, express)
     return CheckoutView(
@@ -169,9 +170,7 @@ def _view(
         email=str(customer.get("email") or address.get("email") or ""),
         phone_number=str(customer.get("phone_number") or address.get("phone_number") or ""),
         shipping_address=address_from(address),
-        billing_address=address_from(order.get("billing_address"))
-        if has_own_billing(body) and order.get("shipping_address")
-        else None,
+        billing_address=_own_billing(body),
         countries=countries,
         preferred_country=preferred,
         shipping_options=choices,
@@ -198,9 +197,17 @@ def _view(
     )
 
 
+def _own_billing(body: Mapping[str, Any]) -> AddressView | None:
+    """Return the billing address if it differs from the shipping address."""
+    order = body["order"]
+    if has_own_billing(body) and order.get("shipping_address"):
+        return address_from(order.get("billing_address"))
+    return None
+
+
 def _remainder(session: CheckoutSession, card: GiftCardView | None) -> Remainder:
     share, most = (card.amount, card.most) if card else (0, 0)
-    # A closed session shows what it was, even where the order was less than the card's part.
+    # A closed session shows what it was, even if the order was smaller than the card's part.
     most = min(most, session.amount)
     return judge(Sums(session.amount, min(share, most), most), minimums_of_session(session))
 

@@ -1,9 +1,10 @@
 """How requests are read: with tolerance for what clients really send.
 
-Many shops send every field that they know, empty or null where they have nothing to say. In an
-optional field an empty text, a null, and a list that stands where PHP means an empty object all
-mean "not given". `Loose` does this for every body, in one place, and the description of the API
-says so. The types of single values are in `backend.sessions.fields`.
+Many shops send every field that they know. If they have nothing to say, the field is empty or null.
+So an optional field counts as not given if its value is null, an empty text, or an empty list in
+place of an object, which is how PHP writes an empty object. `Loose` does this for every body that a
+merchant sends, and the OpenAPI description says the same. The types of single values are in
+`backend.sessions.fields`.
 """
 
 from __future__ import annotations
@@ -55,17 +56,17 @@ def without_nothing(value: Any) -> Any:
 
 
 class Loose(BaseModel):
-    """A body, or a part of one, that a merchant sends. It knows some fields, and keeps the
-    others."""
+    """A body, or a part of one, that a merchant sends. Fields that the model does not name are
+    kept."""
 
     model_config = ConfigDict(extra="allow")
     parts_that_may_be_empty: ClassVar[frozenset[str]] = frozenset()
     """Objects that count as not given if all of their fields say nothing."""
     nulls_that_say_something: ClassVar[frozenset[str]] = frozenset()
-    """Fields in which a null is an order, such as to end what was there."""
+    """Fields in which a null has a meaning of its own, such as to delete the value."""
     all_fields_are_known: ClassVar[bool] = False
-    """The fields that the model does not name are documented too: empty texts in them say
-    nothing. In fields that nobody knows, an empty text is kept as it is."""
+    """True if the fields that the model does not name are documented too. Then empty texts in
+    them count as not given. Otherwise an empty text in such a field is kept as it is."""
 
     @model_validator(mode="before")
     @classmethod
@@ -83,8 +84,9 @@ class Loose(BaseModel):
 
 
 class Known(BaseModel):
-    """A body that a payer sends. It is read without the fields that it does not know, and they are
-    stored nowhere. An empty text says nothing; what a null says, the field itself tells."""
+    """A body that a payer sends. Fields that the model does not name are dropped, and stored
+    nowhere. An empty text in an optional field counts as not given. A null is kept: each field
+    decides what it means."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -112,6 +114,7 @@ class Known(BaseModel):
 
 
 def _given(cls: type[Loose], value: dict[Any, Any]) -> dict[Any, Any]:
+    """Return the fields of a body without those that count as not given."""
     optional, objects = _optional(cls), _objects(cls)
     names = _names(cls)
     kept: dict[Any, Any] = {}
@@ -140,7 +143,7 @@ def _given(cls: type[Loose], value: dict[Any, Any]) -> dict[Any, Any]:
 
 @cache
 def _names(cls: type[BaseModel]) -> frozenset[str]:
-    """The names by which a request may call the fields."""
+    """The names that the fields have in a request."""
     return frozenset(field.alias or name for name, field in cls.model_fields.items())
 
 
@@ -153,7 +156,7 @@ def _optional(cls: type[BaseModel]) -> frozenset[str]:
 
 @cache
 def _objects(cls: type[BaseModel]) -> frozenset[str]:
-    """The fields that hold an object, and no list."""
+    """The names of the fields whose value is an object."""
     return frozenset(
         field.alias or name
         for name, field in cls.model_fields.items()
@@ -172,7 +175,7 @@ def _is_object(annotation: Any) -> bool:
 
 
 def _describe(cls: type[Loose], schema: JsonSchemaValue) -> None:
-    """Say of every field what else is read as not given."""
+    """Add to the schema of each field which values count as not given."""
     properties = schema.get("properties", {})
     for name in properties:
         more: list[JsonSchemaValue] = []

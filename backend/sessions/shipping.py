@@ -1,8 +1,7 @@
 """A session's shipping options, and the amount that follows from the chosen one.
 
-Without a fixed option `order.amount` is the items' alone; what the payer chooses is added.
-Source: `docs/reference/dintero-api.md#amounts-and-validation`.
-"""
+`order.amount` includes the option that the order has. Without an option it is the amount of the
+items. Source: `docs/reference/dintero-api.md#amounts-and-validation`."""
 
 from __future__ import annotations
 
@@ -17,8 +16,8 @@ def is_required(body: Mapping[str, Any]) -> bool:
 
 
 def is_fixed(body: Mapping[str, Any], chosen: str | None) -> bool:
-    """Whether the shop has chosen an option for the payer: one stands in the order that is none of
-    those that the session offers. It stays until the shop says otherwise."""
+    """Whether the shop has chosen an option for the payer: the order has one that is none of those
+    that the session offers. It stays until the shop changes it."""
     return chosen is None and bool(body["order"].get("shipping_option"))
 
 
@@ -29,18 +28,18 @@ def is_missing(body: Mapping[str, Any], chosen: str | None) -> bool:
 
 
 def key_of(index: int, option: Mapping[str, Any]) -> str:
-    """A name for one of a session's shipping options: ids alone need not be unique."""
+    """Return a name for one of a session's shipping options, whose ids need not be unique."""
     return f"{index}:{option['id']}"
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two descriptions are of one option, whatever it costs."""
+    """Whether two descriptions are of the same option, even if the price differs."""
     names = ("id", "line_id", "operator", "operator_product_id")
     return all(one.get(name) == other.get(name) for name in names)
 
 
 def find_key(options: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]) -> str | None:
-    """The key of the option that `wanted` describes; None where it is not offered."""
+    """Return the key of the option that `wanted` describes; None if it is not offered."""
     for index, option in enumerate(options):
         if same(option, wanted):
             return key_of(index, option)
@@ -57,8 +56,8 @@ def by_key(options: Sequence[Mapping[str, Any]], key: str | None) -> Mapping[str
 def pick_key(
     options: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None, *, first: bool
 ) -> str | None:
-    """The choice among new options: what was chosen where it is still offered, else, with `first`,
-    the first one, so that a total is never shown without shipping."""
+    """Return the key of the choice among new options: the option that was chosen before if it is
+    still offered, or else, with `first`, the first one. So no total is shown without shipping."""
     key = find_key(options, chosen) if chosen else None
     if key is None and first and options:
         key = key_of(0, options[0])
@@ -66,7 +65,7 @@ def pick_key(
 
 
 def put_option(order: dict[str, Any], option: Mapping[str, Any] | None) -> None:
-    """Set, change or take off an order's shipping option; `amount` and `vat_amount` follow."""
+    """Set, change or remove an order's shipping option; `amount` and `vat_amount` follow."""
     before = order.get("shipping_option") or {}
     after = option or {}
     order["amount"] += int(after.get("amount") or 0) - int(before.get("amount") or 0)

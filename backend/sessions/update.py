@@ -30,7 +30,7 @@ from backend.sessions.tables import CheckoutSession
 
 
 class OrderUpdate(OrderParts):
-    """As an order, and nothing of it required. What is not named stays as it is."""
+    """The same fields as an order, none of them required. What is not sent stays as it is."""
 
     amount: Amount | None = None
     currency: Currency | None = None
@@ -45,7 +45,8 @@ class SessionUpdate(Loose):
 
 
 _NOT_FROM_HERE = ("merchant_reference", "gift_cards", "shipping_option", "amount")
-"""Clients send more than they may change; what is not theirs to change is passed over."""
+"""Clients send the whole order. These fields are not copied from it: some they may not change, and
+the others are merged by rules of their own."""
 
 
 async def update_session(
@@ -53,13 +54,15 @@ async def update_session(
     origin: events.Request, *, without_lock: bool = False, force_shipping_callback: bool = False,
     strict: Strict = LENIENT,
 ) -> None:  # fmt: skip
-    """Take the merchant's changes. InvalidRequest where the session is not locked, or where the
-    amounts, the shipping option or the gift card rules do not allow them; GiftCardTurnsOn while a
-    push is under way, which a session with a gift card cannot have. GiftCardRefused where `strict`
-    is about the preset card, and it could not be used after this change.
+    """Take the merchant's changes.
 
-    With options in `express.shipping_options` the shop is not asked for them by callback, unless
-    `force_shipping_callback`; without any it is, where an address is known.
+    InvalidRequest if the session is not locked, or if the amounts, the shipping option or the rules
+    for gift cards do not allow the changes. GiftCardTurnsOn if they would switch gift cards on
+    while a push is under way, because a push takes none. GiftCardRefused if `strict` asks for the
+    preset card to be usable, and it would not be.
+
+    If an address is known, the shop is asked for shipping options by callback. It is not asked if
+    the request has `express.shipping_options`, unless `force_shipping_callback` is set.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -85,8 +88,8 @@ async def update_session(
 async def _check_push(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate, now: datetime
 ) -> None:
-    """GiftCardTurnsOn where a push is under way that could not be sent after this change. What
-    speaks against the change is raised first: a push is not ended for a change that is refused."""
+    """GiftCardTurnsOn if a push is under way that could not be sent after this change. A change
+    that is not allowed is refused before that, because no push is to be ended for it."""
     if session.state != rules.SessionState.PAYING or session.pushed_to is None:
         return
     if rules.is_expired(session.expires_at, now):
@@ -102,6 +105,7 @@ async def _check_push(
 
 
 def _merge(session: CheckoutSession, body: dict[str, Any], request: SessionUpdate) -> None:
+    """Put the request's changes into `body`."""
     given = request.order.model_dump(mode="json", exclude_unset=True)
     express = request.express.model_dump(mode="json", exclude_unset=True) if request.express else {}
     _change_order(session, body, given, express)
@@ -139,19 +143,20 @@ async def _change(
     if changed:
         await events.record(db, session, "UPDATE_SESSION", now, details, origin)
         return
-    # A client that sends what is known already changes nothing: no page is told of it, and it may
-    # do so for ever.
+    # A client that sends what we know already changes nothing. So no page is told, and the limit
+    # on changes does not stop the client.
     with contextlib.suppress(TooManyChanges):
         await events.record(db, session, "UPDATE_SESSION", now, details, origin, visible=False)
 
 
 def _known(session: CheckoutSession) -> tuple[object, ...]:
-    """What follows from a session's body and the rules, besides the body itself."""
+    """Return what the rules derive from a session's body."""
     return (session.chosen_shipping, session.gift_card_use, session.options, session.minimums)
 
 
 def _as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body as an answer shows it. A shop may send back what it has read."""
+    """Return the body as an answer shows it. A shop may send back what it has read, and that is no
+    change."""
     shown: dict[str, Any] = exact.exact(body)
     if session.express:
         show_billing(shown)
@@ -165,7 +170,8 @@ def _change_order(
     session: CheckoutSession, body: dict[str, Any], given: dict[str, Any],
     express: dict[str, Any],
 ) -> None:  # fmt: skip
-    """Merge the given parts; the chosen shipping option follows the offered ones."""
+    """Put the given parts into `body`. The order keeps an option that is still offered, or gets
+    another one of those that are offered now."""
     order = body["order"]
     if not session.merchant_reference and given.get("merchant_reference"):
         # The shop had no number for the order when it made the session.
@@ -180,7 +186,8 @@ def _change_order(
         option = _chosen_by_shop(session, order, given["shipping_option"], options)
     elif "shipping_options" in express:
         option = _chosen_among(session, body, option, options)
-    # The option is taken off, the items' part changed, and the option put on again.
+    # The amount of an order includes its shipping option. So the option is taken out, the rest is
+    # changed, and the option is put in again.
     shipping.put_option(order, None)
     order.update({key: value for key, value in given.items() if key not in _NOT_FROM_HERE})
     if given.get("amount") is not None:
@@ -196,8 +203,8 @@ def _chosen_by_shop(
     session: CheckoutSession, order: Mapping[str, Any], option: Mapping[str, Any],
     options: Sequence[Mapping[str, Any]],
 ) -> Mapping[str, Any]:  # fmt: skip
-    """Take the option that the shop names. It has to be one of those that are offered, unless the
-    shop has chosen another one before and names that one again."""
+    """Return the option that the shop names. It has to be one of those that are offered, or the one
+    that the shop has chosen before. InvalidRequest if it is neither."""
     before = order.get("shipping_option")
     stands = session.chosen_shipping is None and before and shipping.same(before, option)
     session.chosen_shipping = shipping.find_key(options, option)
@@ -210,8 +217,8 @@ def _chosen_among(
     session: CheckoutSession, body: Mapping[str, Any], option: Mapping[str, Any] | None,
     options: Sequence[Mapping[str, Any]],
 ) -> Mapping[str, Any] | None:  # fmt: skip
-    """The option that stands in the order when the shop offers these from now on. What the shop has
-    chosen itself, it does not take back by offering others."""
+    """Return the option that the order has once the shop offers `options`. An option that the shop
+    has chosen itself stays, although others are offered."""
     if shipping.is_fixed(body, session.chosen_shipping):
         assert option is not None  # else it would not be fixed
         session.chosen_shipping = shipping.find_key(options, option)
@@ -222,8 +229,8 @@ def _chosen_among(
 
 
 def _items_amount(order: dict[str, Any], amount: int, option: int) -> int:
-    """The order's amount without shipping. A client may give it with the chosen option or, in an
-    Express session, without: both are taken, where the items say which is meant."""
+    """Return the order's amount without shipping (minor units). In an Express session a client may
+    send the amount with or without the chosen option. The sum of the items tells which it is."""
     if amount == rules.items_sum(order.get("items") or []):
         return amount
     return amount - option
@@ -231,7 +238,7 @@ def _items_amount(order: dict[str, Any], amount: int, option: int) -> int:
 
 def _check_amounts(order: dict[str, Any]) -> None:
     if not order.get("items"):
-        # Nothing that the amount could differ from.
+        # Without items there is no sum that the amount could differ from.
         return
     option = order.get("shipping_option") or {}
     amounts = rules.Amounts(

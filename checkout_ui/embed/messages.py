@@ -41,9 +41,9 @@ _ASIDE = ("updated_at", "pay_lock", "operations")
 
 
 def content_of(session: dict[str, Any]) -> str:
-    """What tells one content of a session from another. Its lock and the time of its last change
-    do not count: a host that answers every message with lock, update and refresh would never come
-    to rest."""
+    """Return a hash of the session as a host sees it. The lock and the time of the last change do
+    not count. Otherwise a host that answers every message with lock, update and refresh would cause
+    messages for ever."""
     content = {name: value for name, value in session.items() if name not in _ASIDE}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -168,7 +168,7 @@ class Lock(_Heard):
 
 
 class Unlock(_Heard):
-    """The page was loaded anew in the middle of a change of the host's, and is still locked."""
+    """The page was loaded again while the host was changing the session, and is still locked."""
 
     kind: Literal["unlock"]
 

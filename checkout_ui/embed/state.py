@@ -40,7 +40,7 @@ class EmbedState(Checkout):
     _origin: str = ""
     _messages: list[dict[str, Any]] = []
     _told: str = ""
-    """`messages.content_of` the session that the host has."""
+    """`messages.content_of` the session that the host was told of last."""
     _told_version: int = -1
     """The version of the session that was compared last."""
     _ended: bool = False
@@ -48,9 +48,9 @@ class EmbedState(Checkout):
     _asked: str = ""
     """What the host has been asked and has not answered: validate or address."""
     _lock_id: str = ""
-    """Of the lock under which the host is asked."""
+    """The id of the lock under which the host is asked to confirm the order."""
     _host_lock: str = ""
-    """Of the lock that the host has asked for, or that a page from before this one has left."""
+    """The id of the lock that the host has asked for, or that an earlier page has left."""
     _form: dict[str, str] = {}
     _details: Details | None = None
 
@@ -106,8 +106,8 @@ class EmbedState(Checkout):
         await self._tell_session(updated=True)
 
     async def _tell_session(self, *, updated: bool) -> None:
-        """The session as it is now, or that it is gone, or how it ended. What the host knows
-        already, it is not told again."""
+        """Tell the host the session as it is now, or that it is gone, or how it ended. The host is
+        not told again what it knows already."""
         view = await self._refresh()
         if view is None:
             self._tell_host(messages.not_found())
@@ -136,7 +136,7 @@ class EmbedState(Checkout):
             self._tell_host(messages.locked(lock_id))
 
     async def _free(self) -> None:
-        """Take off the lock that was left by a page of the host's which is gone."""
+        """Remove the lock that was left by a page of the host's which is gone."""
         lock_id, self._host_lock = self._host_lock, ""
         with contextlib.suppress(SessionNotFound):
             await release(context.current(), self._session_id(), lock_id)
@@ -194,7 +194,7 @@ class EmbedState(Checkout):
             if not view.locked:
                 self._lock_id = await lock(now, session_id)
                 await self._refresh()
-            # Else the host changes it already: its own lock is not ours to take off.
+            # Otherwise the host is changing the session. Its own lock must stay.
         except NotLockable:
             # Nothing of it changes while the host is asked.
             pass

@@ -1,5 +1,5 @@
-"""Errors for clients of the API, at addresses that are not the API's: a page says nothing to a
-program, and neither does a line of plain text. See docs/http.md."""
+"""Errors in JSON at addresses that are not the API's: a program cannot read a page or a line of
+plain text. See docs/http.md."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ _TEXTS = {404: "there is nothing at this address", 410: "this cannot be used any
 
 
 class ErrorsInJson:
+    """Answer programs with the API's form of errors, at every address."""
+
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
 
@@ -32,8 +34,8 @@ class ErrorsInJson:
 
 
 def _wants_json(scope: Scope) -> bool:
-    """Whether the caller is a program. A browser asks for HTML; a program that says nothing of what
-    it wants gets a page only where there is one."""
+    """Whether the caller is a program. A browser asks for HTML. A caller that does not say what it
+    accepts gets a page if the address has one."""
     accepted = b",".join(v for k, v in scope["headers"] if k == b"accept").lower()
     if b"text/html" in accepted:
         return False
@@ -42,7 +44,7 @@ def _wants_json(scope: Scope) -> bool:
 
 
 class _Swapped:
-    """Sends on what it is given, but an error that is no JSON as one of the API's errors."""
+    """Passes messages on. An error that is not JSON becomes one of the API's errors."""
 
     def __init__(self, send: Send, without_body: bool) -> None:
         self._send, self._without_body = send, without_body

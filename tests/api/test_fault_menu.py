@@ -185,12 +185,12 @@ async def case(
 @pytest.mark.parametrize("kind", FAULTS)
 @pytest.mark.parametrize("verb", OPERATIONS)
 async def test_operations(case: Case, verb: str, kind: str) -> None:
-    if case.provider.one_phase and verb != "refund":
+    if case.provider.direct_capture and verb != "refund":
         pytest.skip("the payer's yes has moved the money")
     await case.begin()
     transaction_id = await case.paid()
     path = f"/v1/transactions/{transaction_id}"
-    if verb == "refund" and not case.provider.one_phase:
+    if verb == "refund" and not case.provider.direct_capture:
         await case.merchant.post(f"{path}/capture", {"amount": 30000 + case.part})
     amount = {"capture": 30000 + case.part, "refund": 15000 + case.part}.get(verb)
     body = {"amount": amount} if amount else None
@@ -222,7 +222,7 @@ async def test_a_page(case: Case, kind: str) -> None:
     transaction_id = await case.paid()
     ours = await case.balanced()
     assert ours.id == transaction_id
-    await case.check_card(*((0, 0, 10000) if case.provider.one_phase else (0, 10000, 0)))
+    await case.check_card(*((0, 0, 10000) if case.provider.direct_capture else (0, 10000, 0)))
 
 
 @pytest.mark.parametrize("kind", FAULTS)

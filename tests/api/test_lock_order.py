@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.payments.store import Try, is_open, lock_try
+from backend.payments.store import LockedAttempt, is_open, lock_attempt
 from backend.payments.tables import Transaction
 from tests.api.paying import transactions_of
 from tests.support.card_gateway import Acquirer
@@ -75,9 +75,9 @@ async def begun(merchant: Merchant, acquirer: Acquirer) -> Transaction:
 async def test_a_try_is_locked_from_its_session_down(
     merchant: Merchant, begun: Transaction, held: str, still_free: list[str]
 ) -> None:
-    async def wanted() -> Try:
+    async def wanted() -> LockedAttempt:
         async with merchant.ctx.db.unit_of_work() as db:
-            return await lock_try(db, begun, is_open())
+            return await lock_attempt(db, begun, is_open())
 
     async with merchant.ctx.db.unit_of_work() as db:
         await lock(db, held, begun)
@@ -96,9 +96,9 @@ async def test_what_a_lock_was_waited_for_is_read_anew(
 ) -> None:
     """Whoever had the lock has ended the try in the meantime, and changed all three rows."""
 
-    async def wanted() -> Try:
+    async def wanted() -> LockedAttempt:
         async with merchant.ctx.db.unit_of_work() as db:
-            return await lock_try(db, begun, is_open())
+            return await lock_attempt(db, begun, is_open())
 
     async with merchant.ctx.db.unit_of_work() as db:
         await lock(db, held, begun)

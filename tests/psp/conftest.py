@@ -137,5 +137,5 @@ def till(provider: Provider) -> ProviderHarness:
 def verb(request: pytest.FixtureRequest, provider: Provider) -> str:
     """Each write after the payment that this provider has."""
     if request.param not in verbs_of(provider):
-        pytest.skip("a method of one phase has refunds alone")
+        pytest.skip("with direct capture there are refunds only")
     return str(request.param)

@@ -29,7 +29,7 @@ class Provider(ABC):
     sandbox_name: str
     option: str
     """The payment option that a profile connects it to."""
-    one_phase = False
+    direct_capture = False
     """Approval moves the money: no capture, no void."""
     multi_capture = True
     """A capture can leave the rest authorized."""

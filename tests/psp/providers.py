@@ -207,7 +207,7 @@ class SwedbankPaySwishProvider(SwedbankPayWalletProvider):
     option = "payex.swish"
     product = "swish"
     currency = "SEK"
-    one_phase = True
+    direct_capture = True
 
 
 class BamboraProvider(Provider):
@@ -294,7 +294,7 @@ class SwishProvider(Provider):
     sandbox_name = "swish"
     option = "swish.swish"
     currency = "SEK"
-    one_phase = True
+    direct_capture = True
     remembers_create = False
     notifies_captures = False
     tells_refunds = False

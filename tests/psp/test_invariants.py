@@ -44,7 +44,7 @@ async def test_nothing_is_never_asked_for(till: ProviderHarness) -> None:
         await till.connector.refund(reference, nothing, "r-0"),
         await till.connector.refund(reference, Money(100, "CHF"), "r-1"),
     ]
-    if not till.provider.one_phase:
+    if not till.provider.direct_capture:
         results.append(await till.connector.capture(reference, nothing, "c-0", final=True))
         other = Money(100, "CHF")
         results.append(await till.connector.capture(reference, other, "c-1", final=True))
@@ -59,14 +59,14 @@ async def test_approved(till: ProviderHarness) -> None:
     assert (payment.outcome, payment.amount) == (Outcome.DONE, till.whole)
     assert payment.reference == reference
     assert payment.refunded == 0
-    if till.provider.one_phase:
+    if till.provider.direct_capture:
         assert (payment.state, payment.captured) == (PaymentState.CAPTURED, till.whole.amount)
         assert payment.capturable == 0
     else:
         assert (payment.state, payment.captured) == (PaymentState.AUTHORIZED, 0)
         assert payment.capturable == till.whole.amount
         assert payment.multi_capture is till.provider.multi_capture
-    assert till.connector.capabilities.one_phase is till.provider.one_phase
+    assert till.connector.capabilities.direct_capture is till.provider.direct_capture
 
 
 async def test_declined_then_approved_or_given_up(till: ProviderHarness) -> None:
@@ -123,7 +123,7 @@ async def test_over_amounts_are_refused(till: ProviderHarness) -> None:
     again = await till.connector.refund(reference, Money(1, till.provider.currency), "r-3")
     assert again.outcome is Outcome.REFUSED
     assert (await till.read(reference)).refunded == till.whole.amount
-    if not till.provider.one_phase:
+    if not till.provider.direct_capture:
         reference = await till.paid()
         refused = await till.connector.capture(reference, over, "c-1", final=True)
         assert (refused.outcome, refused.code) == (Outcome.REFUSED, "amount")
@@ -138,7 +138,7 @@ async def test_many_at_once_never_exceed(till: ProviderHarness) -> None:
     third = Money(till.whole.amount // 3, till.provider.currency)
     keys = [f"key-{number % 4}" for number in range(8)]
     connector = till.connector
-    if not till.provider.one_phase and till.provider.multi_capture:
+    if not till.provider.direct_capture and till.provider.multi_capture:
         reference = await till.paid()
         results = await asyncio.gather(
             *(connector.capture(reference, third, key, final=False) for key in keys)
@@ -157,7 +157,7 @@ async def test_many_at_once_never_exceed(till: ProviderHarness) -> None:
 
 
 async def test_part_by_part(till: ProviderHarness) -> None:
-    if till.provider.one_phase or not till.provider.multi_capture:
+    if till.provider.direct_capture or not till.provider.multi_capture:
         pytest.skip("captured once")
     reference = await till.paid()
     small = Money(5000, till.provider.currency)
@@ -180,7 +180,7 @@ async def test_part_by_part(till: ProviderHarness) -> None:
 
 
 async def test_void_releases_what_is_left(till: ProviderHarness) -> None:
-    if till.provider.one_phase:
+    if till.provider.direct_capture:
         pytest.skip("nothing to void")
     reference = await till.paid()
     for key in ("v-1", "v-1", "v-2"):
@@ -207,7 +207,7 @@ async def test_void_releases_what_is_left(till: ProviderHarness) -> None:
 
 async def test_what_lapsed_is_voided(till: ProviderHarness) -> None:
     """Else a gift card would be held for ever beside an authorization that is gone."""
-    if till.provider.one_phase or not till.provider.lapses:
+    if till.provider.direct_capture or not till.provider.lapses:
         pytest.skip("nothing lapses")
     captured = [0]
     if till.provider.multi_capture and till.connector.capabilities.void_after_partial_capture:

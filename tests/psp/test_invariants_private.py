@@ -21,7 +21,7 @@ from tests.psp.till import ProviderHarness, Sent
 async def _everything(till: ProviderHarness) -> list[Result | Payment]:
     connector: Connector = till.connector
     reference = await till.paid()
-    if till.provider.one_phase:
+    if till.provider.direct_capture:
         ends: list[Result | Payment] = []
     else:
         ends = [
@@ -111,7 +111,7 @@ async def test_no_secret_is_kept_logged_or_said(
 
 
 async def test_what_is_not_supported_sends_nothing(till: ProviderHarness) -> None:
-    if not till.provider.one_phase:
+    if not till.provider.direct_capture:
         pytest.skip("supports all verbs")
     reference = await till.paid()
     sent = Sent(till.provider.http)

@@ -90,9 +90,9 @@ async def test_every_product(
     else:
         provider.sandbox.http.post(result.redirect_url, data={"result": "approve"})
     payment = await connector.fetch(result.reference)
-    one_phase = product == "swish"
-    assert connector.capabilities.one_phase is one_phase
-    assert payment.state is (PaymentState.CAPTURED if one_phase else PaymentState.AUTHORIZED)
+    direct_capture = product == "swish"
+    assert connector.capabilities.direct_capture is direct_capture
+    assert payment.state is (PaymentState.CAPTURED if direct_capture else PaymentState.AUTHORIZED)
     # Only the card itself is told of; a wallet hides it.
     assert (payment.card is not None) is (product == "creditcard")
     if payment.card is not None:

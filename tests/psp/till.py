@@ -60,14 +60,14 @@ class ProviderHarness:
         reference, url = await self.created()
         self.provider.approve(url)
         payment = await self.connector.complete_return(reference, {})
-        held = PaymentState.CAPTURED if self.provider.one_phase else PaymentState.AUTHORIZED
+        held = PaymentState.CAPTURED if self.provider.direct_capture else PaymentState.AUTHORIZED
         assert (payment.outcome, payment.state) == (Outcome.DONE, held), payment
         return reference
 
     async def ready(self, verb: str) -> str:
         """A payment on which the verb can be done."""
         reference = await self.paid()
-        if verb == "refund" and not self.provider.one_phase:
+        if verb == "refund" and not self.provider.direct_capture:
             done = await self.connector.capture(reference, self.whole, "capture-0", final=True)
             assert done.outcome is Outcome.DONE, done
         return reference
@@ -102,7 +102,7 @@ class ProviderHarness:
     async def happened(self, verb: str, reference: str) -> bool:
         """Whether it took effect: all of it, or nothing of it."""
         payment = await self.read(reference)
-        before = self.whole.amount if self.provider.one_phase or verb == "refund" else 0
+        before = self.whole.amount if self.provider.direct_capture or verb == "refund" else 0
         seen = {
             "capture": payment.captured,
             "refund": payment.refunded,
@@ -115,7 +115,7 @@ class ProviderHarness:
 
 
 def verbs_of(provider: Provider) -> tuple[str, ...]:
-    return ("refund",) if provider.one_phase else WRITES
+    return ("refund",) if provider.direct_capture else WRITES
 
 
 class Sent:

@@ -32,7 +32,7 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 }
 _FOR_A_DAY = "public, max-age=86400"
 _FOR_MINUTES = "public, max-age=600, stale-while-revalidate=86400"
-"""A profile's ways to pay change, and then the shop's pages have to follow soon."""
+"""A profile's ways to pay may change. Then the image on the shop's pages must follow soon."""
 
 
 @router.get("/branding/logos/{logos}" + _LOOKS, response_class=Response, responses=_ANSWERS)
@@ -73,8 +73,8 @@ async def account_profile_image(
 @router.get("/branding/{path:path}", response_class=Response, include_in_schema=False)
 @router.head("/branding/{path:path}", response_class=Response, include_in_schema=False)
 async def image(path: str, request: Request, ctx: Context) -> Response:
-    """The forms that shops' extensions use besides those above: with empty parts, in an older
-    order, or asked with HEAD."""
+    """Answer the other forms that shops' extensions use: with empty parts, in an older order, or
+    with HEAD."""
     return await _answer(ctx, request, path)
 
 
@@ -89,7 +89,7 @@ async def _answer(ctx: Backend, request: Request, path: str) -> Response:
     headers = {
         "cache-control": _FOR_A_DAY if fixed else _FOR_MINUTES,
         "etag": tag,
-        # Pages of every origin show it, and may read its pixels.
+        # Pages of every origin may show the image and read its pixels.
         "cross-origin-resource-policy": "cross-origin",
         "access-control-allow-origin": "*",
     }
@@ -111,5 +111,5 @@ async def _of_profile(ctx: Backend, wanted: Wanted) -> tuple[str, ...]:
 async def _drawn(picture: Picture, kind: Kind) -> bytes:
     if kind is Kind.SVG:
         return svg.draw(picture)
-    # Other requests go on while it is drawn.
+    # Drawing takes some time; in a thread it does not delay other requests.
     return await asyncio.to_thread(png.draw, picture)

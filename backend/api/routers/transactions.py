@@ -39,30 +39,18 @@ from backend.sessions.serializer import read_session
 router = strict_router()
 Includes = Annotated[list[str] | None, Query()]
 _BY_DEFAULT = frozenset({"events.request_headers", "initiating_system_request_headers"})
-"""What the answers to capture, refund, void and authorization include unasked."""
-
-
-def _none(value: object) -> object:
-    """Null and an empty text say nothing."""
-    return None if value == "" else value
-
-
-def _no_object(value: object) -> object:
-    """Some languages write an empty object as an empty list."""
-    return None if value in ("", []) else value
+"""What the answers to capture, refund, void and authorization always include."""
 
 
 def _text(value: object) -> object:
-    """Text, or a number that a shop uses as a reference."""
+    """Return a number as text, since some shops use numbers as references."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    return _none(value)
+    return value
 
 
-Said = Annotated[str | None, BeforeValidator(_text)]
-"""A reference or a reason: any text, for it is the shop's own."""
-SaidFlag = Annotated[Flag | None, BeforeValidator(_none)]
-Metadata = Annotated[dict[str, Any] | None, BeforeValidator(_no_object)]
+OwnText = Annotated[str | None, BeforeValidator(_text)]
+"""A reference or a reason. It is the shop's own, so any text is accepted."""
 Toggles = Annotated[str, Header(alias="Dintero-Feature-Toggles")]
 
 _ITEM = {
@@ -79,18 +67,18 @@ _ITEM = {
     },
 }
 Items = Annotated[Any, WithJsonSchema({"type": "array", "items": _ITEM})]
-"""What describes the amount. It is read as far as it can be read: `rules/items.py`."""
+"""Items describe the amount. `backend/rules/items.py` reads what can be read of them."""
 
 
 class CaptureRequest(Loose):
-    """`amount` in minor units is what binds; `items` describe it. `final_capture` releases what is
+    """Only `amount` (minor units) binds; `items` describe it. `final_capture` releases what is
     left."""
 
     amount: Amount
-    capture_reference: Said = None
+    capture_reference: OwnText = None
     items: Items = None
-    final_capture: SaidFlag = None
-    metadata: Metadata = None
+    final_capture: Flag | None = None
+    metadata: dict[str, Any] | None = None
 
 
 class OtherCard(Loose):
@@ -98,31 +86,29 @@ class OtherCard(Loose):
 
 
 class RefundRequest(Loose):
-    """`amount` in minor units is what binds; `items` describe it. `refund_to`: where the gift
-    card's part goes, if not to the card that paid: `new_card`, another card by its `card_id`, or
-    `provider`, which refunds the acquirer's part first."""
+    """Only `amount` (minor units) binds; `items` describe it. `refund_to` says where the gift
+    card's part goes, if it does not go to the card that paid: `new_card`, another card by its
+    `card_id`, or `provider`, which refunds the provider's part first."""
 
     amount: Amount
-    refund_to: Annotated[
-        Literal["new_card", "provider"] | OtherCard | None, BeforeValidator(_none)
-    ] = None
-    reason: Said = None
-    refund_reference: Said = None
+    refund_to: Literal["new_card", "provider"] | OtherCard | None = None
+    reason: OwnText = None
+    refund_reference: OwnText = None
     items: Items = None
-    metadata: Metadata = None
+    metadata: dict[str, Any] | None = None
 
 
 class AuthorizationRequest(Loose):
-    """`amount` in minor units is what is authorized in all from now on; without it the lines alone
-    change. Of a line that the transaction has, an item says only what changes. Without amount and
-    items the authorization is extended. `description` is for the provider; `final_authorization` is
-    kept with the event."""
+    """`amount` (minor units) is the whole amount that is authorized from now on. Without it only
+    the lines change. An item of a line that the transaction has needs only the fields that change.
+    Without amount and items the authorization is extended. `description` is for the provider;
+    `final_authorization` is kept with the event."""
 
-    amount: Annotated[Amount | None, BeforeValidator(_none)] = None
-    reason: Said = None
-    reference: Said = None
-    description: Said = None
-    final_authorization: SaidFlag = None
+    amount: Amount | None = None
+    reason: OwnText = None
+    reference: OwnText = None
+    description: OwnText = None
+    final_authorization: Flag | None = None
     items: Items = None
 
 
@@ -145,8 +131,9 @@ async def _shape(
 
 
 async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONResponse:
-    """200 with the transaction, or 202 with `event-request-id` while the provider's answer is
-    awaited. `warnings` where the items do not fit what is left of their lines, or the amount."""
+    """Answer 200 with the transaction, or 202 with `event-request-id` while we wait for the
+    provider. The answer has `warnings` if the items do not fit the amount or what is left of their
+    lines."""
     ended = await carry_out(ctx, command)
     operation = ended.operation
     shape = await _shape(ctx, caller, command.transaction_id, _BY_DEFAULT)
@@ -162,7 +149,7 @@ async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONRes
 
 
 def _new_card(ctx: Backend, caller: Principal, issued: IssuedCard) -> dict[str, Any]:
-    """Number and PIN are for those alone who may issue cards."""
+    """Return the new card. Only a caller who may issue cards gets its number and PIN."""
     if caller.scopes.isdisjoint(WRITE_WALLETS):
         return card_shape(issued.card, ctx.clock.now(), [issued.token])
     return issued_shape(ctx, issued)
@@ -172,7 +159,7 @@ def _new_card(ctx: Backend, caller: Principal, issued: IssuedCard) -> dict[str, 
 async def list_(
     ctx: Context, caller: Caller, query: Annotated[TransactionQuery, Query()]
 ) -> list[dict[str, Any]]:
-    """Newest first; `starting_after` pages on."""
+    """List transactions, newest first. `starting_after` gives the next page."""
     caller.require(*READ_CHECKOUT)
     includes = included(query.includes)
     async with ctx.db.reading() as db:
@@ -185,7 +172,8 @@ async def list_(
 async def get(
     transaction_id: str, ctx: Context, caller: Caller, includes: Includes = None
 ) -> dict[str, Any]:
-    """`includes`: what is shown besides, see docs/transactions.md; unknown names say nothing."""
+    """Return a transaction. `includes` names what is shown besides (docs/transactions.md); unknown
+    names are ignored."""
     caller.require(*READ_CHECKOUT)
     return await _shape(ctx, caller, transaction_id, included(includes or ()))
 
@@ -211,7 +199,8 @@ async def capture(
         account_id=caller.account_id, transaction_id=transaction_id,
         kind=OperationKind.CAPTURE, created_by=caller.client_id, amount=body.amount,
         reference=body.capture_reference, metadata=body.metadata or {},
-        final=body.final_capture or False, **_described(body.items, toggles), **_said_by(origin),
+        final=body.final_capture or False,
+        **_described(body.items, toggles), **_from_request(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
 
@@ -221,7 +210,7 @@ async def refund(
     transaction_id: str, body: RefundRequest, ctx: Context, caller: Caller, origin: RequestContext,
     toggles: Toggles = "",
 ) -> JSONResponse:  # fmt: skip
-    """To another card alone with a scope that may issue cards."""
+    """Refund. A refund to another card needs a scope that may issue cards."""
     caller.require(*WRITE_CHECKOUT)
     wanted = _refund_to(body)
     if wanted is not None and wanted.to is not To.PROVIDER:
@@ -230,7 +219,7 @@ async def refund(
         account_id=caller.account_id, transaction_id=transaction_id,
         kind=OperationKind.REFUND, created_by=caller.client_id, amount=body.amount,
         reference=body.refund_reference, metadata=body.metadata or {}, reason=body.reason,
-        refund_to=wanted, **_described(body.items, toggles), **_said_by(origin),
+        refund_to=wanted, **_described(body.items, toggles), **_from_request(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
 
@@ -245,11 +234,11 @@ def _refund_to(body: RefundRequest) -> RefundTo | None:
 async def void(
     transaction_id: str, ctx: Context, caller: Caller, origin: RequestContext
 ) -> JSONResponse:
-    """Takes no body; some clients send one, and it is not read."""
+    """Void. A body is not read, since this takes none."""
     caller.require(*WRITE_CHECKOUT)
     command = Command(
         account_id=caller.account_id, transaction_id=transaction_id, kind=OperationKind.VOID,
-        created_by=caller.client_id, **_said_by(origin),
+        created_by=caller.client_id, **_from_request(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
 
@@ -260,8 +249,9 @@ async def authorization(
     origin: RequestContext,
     toggles: Toggles = "",
 ) -> JSONResponse:  # fmt: skip
-    """Change what is authorized, or extend it: Klarna only, 400 for all other payments; 409 where
-    nothing is authorized (any more). A gift card's part stays as it is."""
+    """Change what is authorized, or extend it. This is for Klarna only; the answer is 400 for all
+    other payments, and 409 if nothing is authorized (any more). A gift card's part stays as it
+    is."""
     caller.require(*WRITE_CHECKOUT)
     final, described = body.final_authorization, _described(body.items, toggles)
     changes = body.amount is not None or described["items"] or described["unread"]
@@ -271,17 +261,17 @@ async def authorization(
         created_by=caller.client_id, amount=body.amount, reference=body.reference,
         reason=body.reason, description=body.description,
         metadata={} if final is None else {"final_authorization": final}, **described,
-        **_said_by(origin),
+        **_from_request(origin),
     )  # fmt: skip
     return await _operate(ctx, caller, command)
 
 
-def _said_by(origin: Request) -> dict[str, Any]:
+def _from_request(origin: Request) -> dict[str, Any]:
     return {"request_id": origin.id, "headers": origin.headers}
 
 
 def _described(items: object, toggles: str) -> dict[str, Any]:
-    """What a request says about its amount, as a command has it."""
+    """Return what the request says about its amount, as the fields of a command."""
     read = read_items(items)
     named = {toggle.strip() for toggle in toggles.split(",")}
     return {

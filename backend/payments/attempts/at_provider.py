@@ -21,7 +21,7 @@ from backend.payments.provider_webhooks import ensure_registered, notification_u
 from backend.payments.store import (
     OPEN_STATES,
     connector_with,
-    lock_try,
+    lock_attempt,
     money,
     open_operation,
 )
@@ -233,7 +233,7 @@ async def _keep_created(
     try whose page is known ends by a read of that page alone."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:
-        tried = await lock_try(db, transaction, col(Operation.id) == operation_id)
+        tried = await lock_attempt(db, transaction, col(Operation.id) == operation_id)
         session, transaction, operation = tried.session, tried.transaction, tried.operation
         assert operation is not None  # operations are never deleted
         if operation.state not in OPEN_STATES:

@@ -2,7 +2,7 @@
 
 The whole order is captured with it, the gift card's part too: a capture of our own, written and
 done in the unit of work of the authorization. What remains is to refund. Source:
-`backend/psp/protocol.py`, `Capabilities.one_phase`; `docs/architecture.md#one-payment`.
+`backend/psp/protocol.py`, `Capabilities.direct_capture`; `docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations

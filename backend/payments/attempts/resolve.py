@@ -21,7 +21,7 @@ from backend.payments.attempts import direct_capture, late_authorization
 from backend.payments.attempts.at_provider import PUSH_LOOK, create_at_provider, is_push
 from backend.payments.callbacks import tell_merchant
 from backend.payments.conclude import EXPIRED
-from backend.payments.store import connector_of, is_open, lock_try, money
+from backend.payments.store import connector_of, is_open, lock_attempt, money
 from backend.payments.tables import Transaction
 from backend.psp.protocol import (
     OperationKind,
@@ -114,7 +114,7 @@ async def give_up(
 async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: str) -> None:
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:
-        tried = await lock_try(db, transaction, is_open())
+        tried = await lock_attempt(db, transaction, is_open())
         session, locked, operation = tried.session, tried.transaction, tried.operation
         if locked.status == Status.INITIATED and operation is not None:
             await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
@@ -129,7 +129,7 @@ async def apply_read(
     crash_points.point("authorize.read")
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:
-        tried = await lock_try(db, transaction, is_open())
+        tried = await lock_attempt(db, transaction, is_open())
         session, locked, operation = tried.session, tried.transaction, tried.operation
         if locked.status not in UNDECIDED or operation is None:
             return True

@@ -59,17 +59,19 @@ LONGEST_WAIT = 10.0
 
 
 class OperationRefused(InvalidRequest):
-    """The provider refused; nothing moved. `code` of the provider's refusal in `errors`."""
+    """The provider refused, and no money has moved. `errors` has the code of its refusal."""
 
     code = "OPERATION_REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a merchant asks for. `amount` in minor units, not used for a void; for an update what
-    is authorized from then on, None where that stays; of a capture None for all that is left.
-    `items` describe the amount and do not bind, unless `strict_items`; `unread` is what could not
-    be read of them. `final` on a capture releases what is left.
+    """What a merchant asks for.
+
+    `amount` (minor units) is not used for a void. For a capture, None means all that is left. For
+    an update, it is the whole amount that is authorized from then on, and None leaves it as it is.
+    `items` only describe the amount, unless `strict_items` is set. `unread` is what could not be
+    read of them. A `final` capture releases what is left.
     """
 
     account_id: str
@@ -84,18 +86,19 @@ class Command:
     metadata: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     description: str | None = None
-    """Of an update: for the provider."""
+    """Text of an update that is sent to the provider."""
     final: bool = False
     refund_to: RefundTo | None = None
-    """Of a refund: where the gift card's part goes, if not to the card that paid."""
+    """Where the gift card's part of a refund goes, if it does not go to the card that paid."""
     automatic: bool = False
-    """Nobody asks: only while the transaction's auto-capture is due."""
+    """We ask ourselves. This is done only while the transaction's auto-capture is due."""
     request_id: str = field(default_factory=new_uuid)
     headers: dict[str, str] = field(default_factory=dict)
 
 
 async def operate(ctx: Backend, command: Command) -> Operation:
-    """As `carry_out`; return only the operation, without a new card's number and PIN."""
+    """Do the same as `carry_out`, and return only the operation, without a new card's number and
+    PIN."""
     return (await carry_out(ctx, command)).operation
 
 

@@ -139,7 +139,7 @@ async def _take_back(ctx: Backend, seen: Operation, result: Result) -> None:
         operation = await lock_operation(db, seen.id)
         if operation.state != "done":
             return
-        position = rules.refund_came_back(position_of(transaction), operation.psp_amount)
+        position = rules.reverse_refund(position_of(transaction), operation.psp_amount)
         keep_position(transaction, position, now)
         status = rules.status_of(position)
         if status != transaction.status:

@@ -19,7 +19,7 @@ async def release(connector: Connector, reference: str, key: str, payment: Payme
     elif payment.state is PaymentState.AUTHORIZED:
         result = await connector.void(reference, key)
     elif payment.state is PaymentState.CAPTURED and payment.amount is not None:
-        # Of one phase: the payer's yes has moved the money.
+        # Direct capture: the payer's yes has moved the money, so it is refunded.
         left = Money(payment.captured - payment.refunded, payment.amount.currency)
         if left.amount == 0:
             return Result(Outcome.DONE, reference, raw=payment.raw)
@@ -27,7 +27,7 @@ async def release(connector: Connector, reference: str, key: str, payment: Payme
     elif payment.state is PaymentState.FAILED:
         return Result(Outcome.DONE, reference, raw=payment.raw)
     else:
-        # Not decided yet: what can be neither voided nor left alone.
+        # It is not decided yet, so it can neither be voided nor be left alone.
         return Result(Outcome.UNKNOWN, reference, raw=payment.raw)
     if result.outcome is Outcome.DONE:
         return result

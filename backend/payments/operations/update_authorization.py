@@ -26,17 +26,17 @@ _UPDATABLE = (Status.AUTHORIZED, Status.PARTIALLY_CAPTURED)
 async def check_update(
     ctx: Backend, db: AsyncSession, transaction: Transaction, amount: int | None
 ) -> Split:
-    """How the new amount (minor units; None: as it is) divides.
+    """Return how the new amount is divided (minor units; None leaves it as it is).
 
-    InvalidRequest where the payment type cannot be updated, Conflict where the transaction is not
-    authorized (any more), RuleBroken where the amount does not do.
+    InvalidRequest if the payment option cannot be updated, Conflict if the transaction is not
+    authorized (any more), RuleBroken if the amount is not possible.
     """
     await _check_updatable(ctx, db, transaction)
     return rules.split_update(position_of(transaction), amount_of(transaction, amount))
 
 
 async def check_extension(ctx: Backend, db: AsyncSession, transaction: Transaction) -> Split:
-    """What stays authorized, for longer. It raises the errors of `check_update`."""
+    """Return what stays authorized for a longer time. It raises the errors of `check_update`."""
     await _check_updatable(ctx, db, transaction)
     return position_of(transaction).authorized
 

@@ -26,7 +26,7 @@ _COMPARED = ("name", "quantity", "total_amount", "tax_rate")
 async def ask_for(
     wire: Wire, order: Mapping[str, Any], update: AuthorizationUpdate, key: str
 ) -> Answer:
-    """Send it once. What Klarna would refuse anyway is not sent."""
+    """Send an update once. An update that Klarna would refuse anyway is not sent."""
     amount, captured = update.amount.amount, number(order.get("captured_amount"))
     if not 0 < amount <= MOST or amount < captured:
         message = f"{captured} is captured, the authorization cannot be {amount}"
@@ -41,7 +41,8 @@ async def ask_for(
 
 
 def updated_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
-    """By the order's amount; where that stays, by its lines."""
+    """Tell from a read of the order whether an update took effect: by the order's amount, or by its
+    lines if the amount stays."""
     has = money_of(order)
     if has is None or has.currency != query.amount.currency:
         return Result(Outcome.UNKNOWN, query.reference, message="unreadable answer")
@@ -54,11 +55,11 @@ def updated_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
 
 
 def _has_lines(query: OperationQuery, order: Mapping[str, Any]) -> bool:
-    """Whether the order has the lines that were asked for; without any, whether the provider gives
-    none back to compare."""
-    asked = order_lines(query.lines, query.amount.amount, _NAME)
+    """Whether the order has the lines that were asked for. If none were asked for, there is nothing
+    to compare, and the answer is yes."""
     if not query.lines:
         return True
+    asked = order_lines(query.lines, query.amount.amount, _NAME)
     return _compared(asked) == _compared(rows(order.get("order_lines")))
 
 

@@ -71,7 +71,8 @@ _EURO_BY_LANGUAGE = {
 
 
 def session_body(request: PaymentRequest, notification_url: str) -> dict[str, Any]:
-    """A payment session of the remainder. The same for every try with one key."""
+    """Return the body of a payment session for the remainder. It is the same for every try with one
+    key."""
     country = purchase_country(request)
     name = request.description or request.merchant_reference
     lines = order_lines(request.lines, request.amount.amount, name)
@@ -125,7 +126,8 @@ def page_body(
 
 
 def purchase_country(request: PaymentRequest) -> str:
-    """The country whose currency it is; for euros the payer's, or the page's language's."""
+    """Return the country (ISO alpha-2) of the currency. For euros it is the payer's country, or
+    else the one of the page's language."""
     if home := _HOME.get(request.amount.currency):
         return home
     country = (request.country or "").upper()
@@ -135,7 +137,7 @@ def purchase_country(request: PaymentRequest) -> str:
 
 
 def locale(language: str, country: str) -> str:
-    """The page's language where Klarna has it in that country, English elsewhere."""
+    """Return the page's language if Klarna has it in that country, or else English."""
     wanted = _language(language)
     known = _LANGUAGES.get(country, ())
     return f"{wanted if wanted in known else 'en'}-{country}"
@@ -147,16 +149,16 @@ def _language(language: str) -> str:
 
 
 def order_lines(lines: Sequence[OrderLine], amount: int, name: str) -> list[dict[str, Any]]:
-    """The lines where Klarna can have them for the amount (minor units), else one line of that
-    name."""
+    """Return the lines if Klarna accepts them for the amount (minor units), or else one line called
+    `name`."""
     if not _fit(lines, amount):
         lines = (OrderLine(name, amount, vat_rate=common_rate(lines)),)
     return [_line(line) for line in lines]
 
 
 def described(lines: Sequence[OrderLine], amount: int) -> dict[str, Any]:
-    """What a capture or refund of the amount says of its lines; nothing where it has none that
-    Klarna can have."""
+    """Return the field `order_lines` of a capture or refund; empty if there are no lines that
+    Klarna accepts for the amount (minor units)."""
     if not _fit(lines, amount):
         return {}
     return {"order_lines": [_line(line) for line in lines]}
@@ -168,7 +170,7 @@ def _fit(lines: Sequence[OrderLine], amount: int) -> bool:
 
 
 def _line(line: OrderLine) -> dict[str, Any]:
-    # Klarna multiplies the unit price.
+    # Klarna checks that quantity times unit price is the total.
     line = whole_units(line)
     rate, kind = rate_of(line), _TYPES.get(line.kind, "physical")
     if line.kind == "adjustment":

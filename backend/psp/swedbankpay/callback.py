@@ -1,5 +1,5 @@
 """Swedbank Pay's callbacks. They are not signed: the address itself proves that we gave it to the
-provider (`own_address`). What a callback says only causes a read.
+provider (`callback_capability`). What a callback says only causes a read.
 
 Source: `docs/reference/psp/swedbankpay.md#callback`.
 """

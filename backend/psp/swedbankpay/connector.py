@@ -57,7 +57,7 @@ INSTRUMENTS = {
     "clicktopay": "ClickToPay",
 }
 """By the product of `payex.<product>`."""
-ONE_PHASE = frozenset({"swish"})
+DIRECT_CAPTURE = frozenset({"swish"})
 _ORDERS = "/psp/paymentorders"
 _EXPAND = "?$expand=paid,financialTransactions,failed,failedAttempts"
 # A reference that is taken belongs to an order whose page nobody was given: another one is made.
@@ -109,7 +109,7 @@ class SwedbankPay:
         settle_time: timedelta = timedelta(minutes=2),
     ) -> None:
         self._instrument = INSTRUMENTS[product]
-        self._one_phase = product in ONE_PHASE
+        self._direct_capture = product in DIRECT_CAPTURE
         self._wire = Wire(
             base_url,
             access_token,
@@ -126,10 +126,10 @@ class SwedbankPay:
     @property
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            void_after_partial_capture=not self._one_phase,
+            void_after_partial_capture=not self._direct_capture,
             # References are never forgotten; a year is longer than any authorization.
             key_lifetime=timedelta(days=365),
-            one_phase=self._one_phase,
+            direct_capture=self._direct_capture,
             minimums=self._minimums,
         )
 
@@ -247,7 +247,7 @@ class SwedbankPay:
         """Once per key: what the order already shows is not sent again. Five refusals in a row
         lock a payment at the provider, so what must fail is not sent at all."""
         kind, amount, key = move.kind, move.amount, move.key
-        if self._one_phase and kind is not OperationKind.REFUND:
+        if self._direct_capture and kind is not OperationKind.REFUND:
             return Result(Outcome.REFUSED, reference, code="not_allowed", message="one phase")
         if amount is not None and amount.amount <= 0:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to do")

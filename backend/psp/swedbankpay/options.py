@@ -1,4 +1,4 @@
-"""The payment options that this connector serves, one an instrument of the provider."""
+"""The payment options that this connector serves: one for each instrument of the provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Swedbank Pay is told: an order's language and lines, and a write after it. Pure.
+"""What we send to Swedbank Pay: the language and lines of an order, and later operations. Pure.
 
 Source: `docs/reference/psp/swedbankpay.md#creating-an-order`, `#operations-after-the-payment`.
 """
@@ -38,7 +38,7 @@ _MOST_LINES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A write with what it says. `amount` None: all that is left."""
+    """An operation after the payment. `amount` is None for all that is left."""
 
     kind: OperationKind
     amount: Money | None
@@ -48,15 +48,15 @@ class Move:
 
 
 def language(tag: str) -> str:
-    """The page's language where Swedbank Pay has it, English elsewhere."""
+    """Return the page's language if Swedbank Pay has it, or else English."""
     return _LANGUAGES.get(tag.lower().split("-")[0], "en-US")
 
 
 def described(lines: Sequence[OrderLine], amount: int, name: str) -> dict[str, Any]:
-    """`vatAmount` and `orderItems` of an amount (minor units). They always sum to it.
+    """Return `vatAmount` and `orderItems` of an amount (minor units). They always sum to it.
 
-    One line of that name stands for lines that do not sum, and for those of which a gift card pays
-    a part: nobody says that a line of tender below zero is taken.
+    One line called `name` replaces lines that do not sum, and lines of which a gift card pays a
+    part: no source says that Swedbank Pay accepts tender as a line below zero.
     """
     made = [_line(number, line) for number, line in enumerate(lines, 1)]
     vat = sum(int(line["vatAmount"]) for line in made)

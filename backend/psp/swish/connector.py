@@ -100,7 +100,7 @@ class Swish:
             void_after_partial_capture=False,
             # Numbers are never given twice; refunds are taken for thirteen months.
             key_lifetime=timedelta(days=365),
-            one_phase=True,
+            direct_capture=True,
             minimums=minimums.SWISH,
         )
 

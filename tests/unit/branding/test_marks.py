@@ -30,6 +30,7 @@ def test_every_mark_of_the_page_is_drawn_alike(repository: Path) -> None:
     assert set(shapes()) == {*NAMES, "lock"}
 
 
+@pytest.mark.e2e
 def test_the_masters_are_drawn_from_the_marks(browser: Browser) -> None:
     with Image.open(FILE) as kept:
         before, now = kept.convert("RGBA"), drawn(browser)
@@ -38,6 +39,7 @@ def test_the_masters_are_drawn_from_the_marks(browser: Browser) -> None:
     assert max(ImageStat.Stat(ImageChops.difference(before, now)).mean) < 0.5
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("variant", Variant)
 @pytest.mark.parametrize("template", Template)
 def test_the_png_shows_what_the_svg_shows(

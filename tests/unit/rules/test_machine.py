@@ -17,8 +17,8 @@ from backend.rules.transaction import (
     check_refund,
     check_void,
     correct,
-    refund_came_back,
     refunded,
+    reverse_refund,
     split_capture,
     split_refund,
     status_of,
@@ -88,7 +88,7 @@ class TransactionMachine(RuleBasedStateMachine):
     @rule(amount=st.integers(1, 60))
     def refund_comes_back(self, amount: int) -> None:
         try:
-            position = refund_came_back(self.position, amount)
+            position = reverse_refund(self.position, amount)
         except RuleBroken:
             assert amount > self.refunded[1]
             return

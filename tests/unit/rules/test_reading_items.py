@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.rules.items import MOST, Items, read_items
+from backend.rules.items import MAXIMUM, Items, read_items
 
 _SCALARS = (
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=9)
@@ -29,10 +29,10 @@ def test_what_is_read_can_be_reckoned_with(value: Any) -> None:
         assert None not in row.values()
         assert isinstance(row.get("line_id", "x"), str) and row.get("line_id", "x")
         for name in ("amount", "vat_amount"):
-            assert type(row.get(name, 0)) is int and abs(row.get(name, 0)) <= MOST
+            assert type(row.get(name, 0)) is int and abs(row.get(name, 0)) <= MAXIMUM
         for name in ("vat", "quantity"):
             number = row.get(name, 0)
-            assert type(number) in (int, float) and abs(number) <= MOST
+            assert type(number) in (int, float) and abs(number) <= MAXIMUM
     assert all(one.code and one.message and one.field.startswith("items") for one in read.advice)
 
 
