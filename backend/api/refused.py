@@ -20,6 +20,10 @@ _SECRET = frozenset(
 """Words in names of fields. The values of such fields, and of fields within them, are secret and
 are never repeated."""
 _WORD = re.compile(r"[a-z]+")
+_TRIED = frozenset({"str", "int", "float", "constrained-str", "constrained-int"})
+"""What Pydantic calls the types of fields that may be of several."""
+_MODEL = re.compile(r"(?:[A-Z][a-z]+){2,}")
+"""What Pydantic calls the objects among them, such as `OtherCard`."""
 _LONGEST = 80
 Facts = Mapping[str, Any]
 _TEXTS: Mapping[str, Callable[[Facts], str]] = {
@@ -62,14 +66,45 @@ def _of_pattern(pattern: str) -> str:
 
 def invalid(problems: Sequence[Any]) -> InvalidRequest:
     """Make one refusal of all problems that Pydantic has found."""
-    errors = tuple(_field_error(problem) for problem in problems)
+    found: dict[tuple[str, object], FieldError] = {}
+    for error in map(_field_error, problems):
+        # A field that may be of several types has a problem for each of them.
+        same = (error.field, error.more.get("sent"))
+        found[same] = _either(found[same], error) if same in found else error
+    errors = tuple(found.values())
     first = errors[0] if errors else FieldError("", "the request cannot be read")
     where = f"{first.field}: " if first.field else ""
     return InvalidRequest(f"{where}{first.description}", errors)
 
 
+def _names(place: Sequence[Any]) -> list[str]:
+    """The names of the fields on the way to a problem. Pydantic also names the type that was tried,
+    where a field may be of several; no request has such a field."""
+    names = [str(part) for part in place if part != "body"]
+    if names and (names[-1] in _TRIED or names[-1].startswith("literal[")):
+        names.pop()
+    return [
+        name
+        for before, name in zip(["", *names], names, strict=False)
+        if before == "metadata" or not _MODEL.fullmatch(name)
+    ]
+
+
+def _either(one: FieldError, other: FieldError) -> FieldError:
+    """Make one error of two about the same field: either would do."""
+    sent = one.more.get("sent")
+    ending = "" if sent is None else f"; {sent} was sent"
+    first, second = (error.description.removesuffix(ending) for error in (one, other))
+    if second == first:
+        return one
+    if second == "must be a number" and first.endswith("an integer"):
+        # Every integer is a number.
+        return replace(one, description=f"{first.removesuffix('an integer')}a number{ending}")
+    return replace(one, description=f"{first} or {second.removeprefix('must be ')}{ending}")
+
+
 def _field_error(problem: Any) -> FieldError:
-    field = ".".join(str(part) for part in problem["loc"] if part != "body")
+    field = ".".join(_names(problem["loc"]))
     kind = str(problem["type"])
     say = _TEXTS.get(kind)
     text = say(problem.get("ctx") or {}) if say else str(problem["msg"])

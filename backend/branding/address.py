@@ -65,16 +65,24 @@ def read(path: str) -> Wanted:
 
 def _looks(segments: Sequence[str]) -> dict[str, str]:
     """Return `variant/mono/color/444444/width/600` as names and values. A word that is no such name
-    is ignored, since one shop's extension puts one between them."""
+    is ignored, since one shop's extension puts one between them. Doubled slashes have become one by
+    now, so a name that follows another one shows that the first has no value."""
     found: dict[str, str] = {}
     place = 0
     while place < len(segments):
-        name = _ALSO.get(segments[place], segments[place])
-        if name in _PARTS:
-            found[name] = segments[place + 1] if place + 1 < len(segments) else ""
+        name = _name(segments[place])
+        value = segments[place + 1] if place + 1 < len(segments) else ""
+        if name in _PARTS and _name(value) in _PARTS:
+            found[name] = ""
+        elif name in _PARTS:
+            found[name] = value
             place += 1
         place += 1
     return found
+
+
+def _name(segment: str) -> str:
+    return _ALSO.get(segment, segment)
 
 
 def _variant(text: str) -> Variant:

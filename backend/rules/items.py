@@ -16,7 +16,9 @@ from typing import Any
 
 MAXIMUM = 10**12
 """The largest amount (minor units), count or percentage that an item may have."""
-_WHOLE = ("amount", "vat_amount")
+_WHOLE = ("amount", "vat_amount", "gross_amount")
+_LISTS = ("discount_lines", "splits")
+"""What an item lists, each with amounts of its own."""
 _NUMBERS = ("vat", "quantity")
 _LONGEST_NUMBER = 40
 """Characters. A longer text is not read as a number."""
@@ -66,9 +68,27 @@ def _read(index: int, value: object, advice: list[Advice]) -> dict[str, Any]:
     for name in (*_WHOLE, *_NUMBERS):
         if name in row:
             _read_number(f"{path}.{name}", name, row, advice)
+    for name in _LISTS:
+        if isinstance(row.get(name), list):
+            row[name] = [
+                _read_part(f"{path}.{name}.{place}", part, advice)
+                for place, part in enumerate(row[name])
+                if part is not None
+            ]
     if "amount" not in value or value["amount"] in (None, ""):
         advice.append(Advice("amount_missing", f"{path}.amount", "the item says no amount"))
     return row
+
+
+def _read_part(path: str, value: object, advice: list[Advice]) -> object:
+    """Read a part of an item, such as one of its discounts: its amounts are integers too."""
+    if not isinstance(value, Mapping):
+        return value
+    part = {name: one for name, one in value.items() if one is not None}
+    for name in _WHOLE:
+        if name in part:
+            _read_number(f"{path}.{name}", name, part, advice)
+    return part
 
 
 def _read_line_id(path: str, row: dict[str, Any], advice: list[Advice]) -> None:

@@ -27,6 +27,7 @@ from backend.rules import browser_address, payment_option
 from backend.rules import session as rules
 from backend.rules.account_mode import takes_real_money, wrong_mode
 from backend.sessions import events, shipping
+from backend.sessions.details import countries_of
 from backend.sessions.order_changes import check_size
 from backend.sessions.preset import preset_gift_card
 from backend.sessions.publish import publish
@@ -84,6 +85,7 @@ async def create_session(
         _check_return_url(profile, request.url.return_url)
         body = with_defaults(profile, body)
         allowed = decide(ctx, profile, body)
+        _check_countries(profile, body, request.order.currency, express=allowed.express)
         option = body["order"].get("shipping_option")
         offered = (body.get("express") or {}).get("shipping_options") or []
         session = CheckoutSession(
@@ -112,6 +114,19 @@ def _check_return_url(profile: Profile, address: str) -> None:
     if scheme not in browser_address.WEB | app_schemes(profile):
         text = f"the profile's return_url_schemes do not name {scheme!r}"
         raise refuse("url.return_url", text)
+
+
+def _check_countries(
+    profile: Profile, body: Mapping[str, Any], currency: str, *, express: bool
+) -> None:
+    """InvalidRequest where the payer is asked for an address and no country is allowed in it: such
+    a session could never be paid."""
+    if not (express and shipping.is_required(body)):
+        return
+    configuration = {**profile.configuration, **(body.get("configuration") or {})}
+    if not countries_of(configuration, currency, {})[0]:
+        text = "no country is left: name at least one whose addresses are known, such as NO"
+        raise refuse("configuration.countries", text)
 
 
 def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:

@@ -117,6 +117,11 @@ def _as_line(value: object) -> object:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else value
 
 
+def _trimmed(value: object) -> object:
+    """An address as somebody pasted it into a shop's settings, without the blanks around it."""
+    return value.strip() if isinstance(value, str) else value
+
+
 def _whole_address(value: str) -> str:
     """Refuse an address that cannot be parsed. If it failed later, the payment could not end."""
     try:
@@ -217,11 +222,13 @@ Zone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 HttpUrl = Annotated[
     str,
     Field(max_length=2048, pattern=r"^https?://[^\s/?#]+[^\s]*$"),
+    BeforeValidator(_trimmed),
     AfterValidator(_whole_address),
 ]
 ReturnUrl = Annotated[
     str,
     Field(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s]+$"),
+    BeforeValidator(_trimmed),
     AfterValidator(_whole_address),
     AfterValidator(_for_browsers),
 ]

@@ -129,7 +129,9 @@ def _given(cls: type[Loose], value: dict[Any, Any]) -> dict[Any, Any]:
                 if part is None and name in cls.nulls_that_say_something:
                     kept[name] = None
                 continue
-            if name in cls.parts_that_may_be_empty and says_nothing(part):
+            if name in cls.parts_that_may_be_empty and (
+                says_nothing(part) or (name in _needy(cls) and part in ({}, []))
+            ):
                 continue
             if name in objects and part == []:
                 part = {}
@@ -161,6 +163,20 @@ def _objects(cls: type[BaseModel]) -> frozenset[str]:
         field.alias or name
         for name, field in cls.model_fields.items()
         if _is_object(field.annotation)
+    )
+
+
+@cache
+def _needy(cls: type[BaseModel]) -> frozenset[str]:
+    """The fields whose object needs a field of its own. An empty object says nothing there: read
+    as an object, it would only be one that cannot be."""
+    return frozenset(
+        field.alias or name
+        for name, field in cls.model_fields.items()
+        for part in get_args(field.annotation)
+        if isinstance(part, type)
+        and issubclass(part, BaseModel)
+        and any(inner.is_required() for inner in part.model_fields.values())
     )
 
 

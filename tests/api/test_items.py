@@ -258,3 +258,22 @@ async def test_a_void_reads_no_items(paid: Paid) -> None:
     assert done["status"] == "CAPTURED"
     assert await paid.balance() == (5000, 0, 5000)
     await paid.merchant.audit()
+
+
+@pytest.mark.parametrize("verb", ["capture", "refund"])
+async def test_every_amount_of_an_item_is_an_integer(paid: Paid, verb: str) -> None:
+    """What a shop computes in floats, or writes as text, answers show as integers."""
+    if verb == "refund":
+        await paid.post("capture", 100, None)
+    item = {
+        "line_id": "1", "amount": 100, "gross_amount": 119.6,
+        "discount_lines": [{"amount": "19.6", "percentage": 2.5, "line_id": 1}, "ten", None],
+        "splits": [{"amount": 99.5, "payout_destination_id": "p"}, {"amount": "half"}],
+    }  # fmt: skip
+    answer = await paid.post(verb, 100, [item])
+    kept = answer["events"][-1]["items"][0]
+    assert kept["gross_amount"] == 120 and isinstance(kept["gross_amount"], int)
+    assert kept["discount_lines"] == [{"amount": 20, "percentage": 2.5, "line_id": 1}, "ten"]
+    assert kept["splits"] == [{"amount": 100, "payout_destination_id": "p"}, {}]
+    told = [warning["field"] for warning in answer["warnings"]]
+    assert {"items.0.gross_amount", "items.0.splits.1.amount"} <= {*told}

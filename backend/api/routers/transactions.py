@@ -33,7 +33,8 @@ from backend.payments.views.listing import list_transactions
 from backend.psp.protocol import OperationKind
 from backend.rules.items import read_items
 from backend.sessions.events import Request
-from backend.sessions.request import MAX_AMOUNT, Amount, Flag, Loose, Text
+from backend.sessions.fields import Words
+from backend.sessions.request import MAX_AMOUNT, Amount, Flag, Loose
 from backend.sessions.serializer import read_session
 
 router = strict_router()
@@ -113,7 +114,7 @@ class AuthorizationRequest(Loose):
 
 
 class TransactionUpdate(Loose):
-    merchant_reference_2: Text
+    merchant_reference_2: Words
 
 
 async def _shape(
