@@ -55,7 +55,7 @@ _TEXTS: Mapping[str, Callable[[Facts], str]] = {
 
 
 def _of_pattern(pattern: str) -> str:
-    if pattern.startswith("^https?://"):
+    if "https?://" in pattern:
         return "must be a web address, such as https://shop.example/path"
     if "://" in pattern:
         return "must be an address with its scheme, such as https://shop.example/path"

@@ -221,13 +221,13 @@ Moment = Annotated[datetime, BeforeValidator(_moment)]
 Zone = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 HttpUrl = Annotated[
     str,
-    Field(max_length=2048, pattern=r"^https?://[^\s/?#]+[^\s]*$"),
+    Field(max_length=2048, pattern=r"^\s*https?://[^\s/?#]+[^\s]*\s*$"),
     BeforeValidator(_trimmed),
     AfterValidator(_whole_address),
 ]
 ReturnUrl = Annotated[
     str,
-    Field(max_length=2048, pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^\s]+$"),
+    Field(max_length=2048, pattern=r"^\s*[a-zA-Z][a-zA-Z0-9+.-]*://[^\s]+\s*$"),
     BeforeValidator(_trimmed),
     AfterValidator(_whole_address),
     AfterValidator(_for_browsers),

@@ -20,6 +20,7 @@ from pydantic_core import CoreSchema
 
 _NOTHING = {"type": "string", "pattern": r"^\s*$"}
 _NO_OBJECT = {"type": "array", "maxItems": 0}
+_EMPTY = {"type": "object", "maxProperties": 0}
 _ALL_NOTHING = {
     "type": "object", "minProperties": 1,
     "additionalProperties": {"anyOf": [_NOTHING, {"type": "null"}]},
@@ -199,6 +200,8 @@ def _describe(cls: type[Loose], schema: JsonSchemaValue) -> None:
             more = [{"type": "null"}, _NOTHING]
             if name in cls.parts_that_may_be_empty:
                 more.append(_ALL_NOTHING)
+                if name in _needy(cls):
+                    more.append(_EMPTY)
             if name in _objects(cls):
                 more.append(_NO_OBJECT)
         _loosen_lists(properties[name])
