@@ -27,7 +27,8 @@ class ErrorsInJson:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _wants_json(scope):
+        # The event socket's own refusals are for browsers' consoles, and say what it speaks.
+        if scope["type"] != "http" or scope["path"].startswith("/_event") or not _wants_json(scope):
             await self._inner(scope, receive, send)
             return
         await self._inner(scope, receive, _Swapped(send, scope["method"] == "HEAD"))

@@ -13,12 +13,12 @@ from backend.core import crash_points
 
 PROGRAM = """
 import os
-from backend import faults
+from backend.core import crash_points
 from backend.core.settings import Settings
-for name in faults.POINTS:
+for name in crash_points.POINTS:
     os.environ["GAVEKORT_CRASH_AT"] = name
     Settings(secret_key="x" * 32)
-    faults.point(name)
+    crash_points.point(name)
 print("alive")
 """
 
@@ -33,11 +33,11 @@ def test_the_environment_switches_no_crash_point_on(repository: Path, name: str)
 
 
 def test_what_kills_stands_outside_the_product(repository: Path) -> None:
-    source = (repository / "backend" / "faults.py").read_text()
+    source = (repository / "backend" / "core" / "crash_points.py").read_text()
     assert "import os" not in source
     assert "signal" not in source
     users = [
         path.name for path in (repository / "backend").rglob("*.py")
-        if "build_in(" in path.read_text() and path.name != "faults.py"
+        if "build_in(" in path.read_text() and path.name != "crash_points.py"
     ]  # fmt: skip
     assert users == []

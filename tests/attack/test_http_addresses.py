@@ -21,11 +21,14 @@ NEVER = [
     "https:///accept", "http://?x", "https://me@shop.example", "https://me:secret@shop.example/",
     "https://shop.example@evil.example/", "https://shop.example\\@evil.example/",
     "https://shop.example\\accept", "https:\\\\shop.example", "https:/\\shop.example",
-    "https://shop.example/\r\nSet-Cookie: a=b", "https://shop.example/\n", "\nhttps://shop.example",
-    "https://shop.example/\t", "java\tscript://x", "java\nscript://x", "\x01javascript://x",
-    " https://shop.example", "https://shop.example/a b", "https://shop.example/\x7f",
-    "https://shop.example/\u2028", "https://shop.example/\u202e", "https://shop.example:99999/",
+    "https://shop.example/\r\nSet-Cookie: a=b", "java\tscript://x", "java\nscript://x", "\x01javascript://x",
+    "https://shop.example/a b", "https://shop.example/\x7f",
+    "https://shop.example/\u202e", "https://shop.example:99999/",
     "https://[::1/", "ht\u200btps://shop.example", "", "https://shop.example/" + "a" * 2100,
+]  # fmt: skip
+BLANKS_AROUND = [
+    "https://shop.example/\n", "\nhttps://shop.example/", "https://shop.example/\t",
+    " https://shop.example/", "https://shop.example/\u2028",
 ]  # fmt: skip
 GOOD = [
     "https://shop.example", "http://shop.example/accept", "https://shop.example:8443/a?b=c#d",
@@ -46,6 +49,14 @@ def _make_profile(served: Served, profile_id: str, schemes: Any) -> Any:
     body = {"profile_id": profile_id, "configuration": {}, "express": True}
     body |= {"return_url_schemes": schemes}
     return served.http.post(_PROFILES, json=body)
+
+
+@pytest.mark.parametrize("address", BLANKS_AROUND)
+def test_blanks_around_an_address_are_taken_away(served: Served, address: str) -> None:
+    made = _with_return_url(served, address)
+    assert made.status_code == 200, made.text
+    kept = served.http.get(f"/v1/sessions/{made.json()['id']}").json()
+    assert kept["url"]["return_url"] == "https://shop.example/"
 
 
 @pytest.mark.parametrize("address", NEVER)

@@ -153,7 +153,15 @@ def pseudo(
     """The whole program with one language more, in a copy of its own."""
     root = tmp_path_factory.mktemp("pseudo") / "repository"
     apart = shutil.ignore_patterns("__pycache__", "node_modules")
-    for name in ("backend", "checkout_ui", "assets", "rxconfig.py", ".npmrc", "reflex.lock"):
+    for name in (
+        "backend",
+        "sandbox",
+        "checkout_ui",
+        "assets",
+        "rxconfig.py",
+        ".npmrc",
+        "reflex.lock",
+    ):
         if (repository / name).is_dir():
             shutil.copytree(repository / name, root / name, ignore=apart)
         else:
@@ -185,7 +193,7 @@ def _write_pseudo(root: Path) -> None:
     sent = {key: marked(text) for key, text in receipt_texts.catalogue("en").items()}
     write(root / "backend" / "receipts" / "texts" / "zz.json", sent | {"_locale": "en_GB"})
     english = {name: marked(text) for name, text in phrases.known()["en"].items()}
-    write(root / "backend" / "phrases.json", phrases.known() | {"zz": english})
+    write(root / "backend" / "core" / "phrases.json", phrases.known() | {"zz": english})
 
 
 def _rich(shop: Shop) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from tests.support.payer import Payer
 
 NewPayer = Callable[..., Payer]
 
-_EVENT = "reflex___state____state.checkout_ui___state____checkout"
+_EVENT = "reflex___state____state.checkout_ui___state___checkout____checkout"
 _STEPS = "checkout_ui___steps___"
 
 

@@ -29,7 +29,7 @@ SECRET = "a master secret of the tests, long enough"
 NOBODY = "http://127.0.0.1:9"
 """Where no acquirer listens."""
 ROOT = "reflex___state____state"
-CHECKOUT = f"{ROOT}.checkout_ui___state____checkout"
+CHECKOUT = f"{ROOT}.checkout_ui___state___checkout____checkout"
 _HEAD = "42/_event,"
 _SECONDS_TO_START = 120
 
