@@ -136,7 +136,7 @@ def _given(cls: type[Loose], value: dict[Any, Any]) -> dict[Any, Any]:
                 continue
             if name in objects and part == []:
                 part = {}
-        if isinstance(part, list) and part:
+        if isinstance(part, list) and part and name in _lists(cls):
             part = [one for one in part if not (is_nothing(one) or says_nothing(one))]
             if not part and name in optional:
                 continue
@@ -155,6 +155,20 @@ def _optional(cls: type[BaseModel]) -> frozenset[str]:
     return frozenset(
         field.alias or name for name, field in cls.model_fields.items() if not field.is_required()
     )
+
+
+@cache
+def _lists(cls: type[BaseModel]) -> frozenset[str]:
+    """The names of the fields whose value is a list. What says nothing in one is left out."""
+    return frozenset(
+        field.alias or name
+        for name, field in cls.model_fields.items()
+        if _is_list(field.annotation)
+    )
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) in (list, tuple) or any(map(_is_list, get_args(annotation)))
 
 
 @cache

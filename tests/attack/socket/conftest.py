@@ -34,8 +34,9 @@ json.dump({
 """
 
 _COUNTS = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \d+ WARNING checkout_ui\.gate\.counts(?: \[[0-9a-f-]{36}\])?: the"
-    r" event socket dropped \d+ messages or sockets of \d+ sources: [a-z ]+ \d+(, [a-z ]+ \d+)*"
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \d+ WARNING checkout_ui\.gate\.counts"
+    r"(?: \[[0-9a-f-]{36}\])?: the event socket dropped \d+ messages or sockets"
+    r" of \d+ sources: [a-z ]+ \d+(, [a-z ]+ \d+)*"
     r"|.* backend\.core\.logs(?: \[[0-9a-f-]{36}\])?: \d+ lines like earlier ones were left out"
 )
 _numbers = itertools.count(10)
