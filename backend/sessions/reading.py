@@ -227,7 +227,9 @@ def _loosen_lists(schema: JsonSchemaValue) -> None:
     for part in (schema, *schema.get("anyOf", ())):
         if part.get("type") == "array" and "items" in part:
             _allow(part, "items", [{"type": "null"}, _NOTHING, _ALL_NOTHING])
+            # What says nothing is left out before the items are counted.
             part.pop("minItems", None)
+            part.pop("maxItems", None)
 
 
 def _allow(parent: JsonSchemaValue, name: str, more: list[JsonSchemaValue]) -> None:
