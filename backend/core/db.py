@@ -143,7 +143,7 @@ class Database:
         work = _shared.get()
         if work is None or work.commit_early or independent:
             if work is not None and work.session is not None:
-                raise RuntimeError("an independent unit of work comes before the others")
+                raise RuntimeError("an independent unit of work comes first")
             async with self._own() as session:
                 yield session
             return
