@@ -1,10 +1,16 @@
-"""What a read says of a write that was sent before it: the same for every provider."""
+"""How answers are read, the same for every provider: what a read says of a write that was sent
+before it, and whether a text is a currency's code."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from backend.psp.protocol import OperationQuery, Outcome, Payment, PaymentState, Result
+
+
+def is_currency(code: str) -> bool:
+    """Return whether a text has the form of an ISO 4217 code, in small or capital letters."""
+    return len(code) == 3 and code.isalpha() and code.isascii()
 
 
 def authorize_by_read(payment: Payment) -> Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -11,7 +10,7 @@ from backend.core.context import Backend
 from backend.psp import minimums
 from backend.psp.bambora.client import Account
 from backend.psp.bambora.connector import METHODS, Bambora
-from backend.psp.option import Option
+from backend.psp.option import Option, tools_of
 from backend.psp.protocol import Connector
 
 _CREDENTIALS = (
@@ -24,9 +23,7 @@ def from_credentials(product: str, ctx: Backend, credentials: Mapping[str, Any])
     return Bambora(
         product,
         Account(**{name: str(credentials[name]) for name in _CREDENTIALS}),
-        http=ctx.http,
-        clock=ctx.clock.now,
-        settle_time=timedelta(seconds=ctx.settings.operation_grace),
+        **tools_of(ctx),
     )
 
 

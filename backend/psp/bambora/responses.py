@@ -25,6 +25,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
+from backend.psp.reading import is_currency
 from backend.rules.money import Money
 
 _REFERENCE = re.compile(r"([A-Z2-7]{20})\.([A-Za-z0-9_-]{1,64})(?:\.([0-9]{1,20}))?")
@@ -245,7 +246,7 @@ def _amount(value: Any) -> int:
 
 def _money(amount: int, currency: Any) -> Money | None:
     code = (text(currency) or "").upper()
-    known = len(code) == 3 and code.isalpha() and code.isascii()
+    known = is_currency(code)
     return Money(amount, code) if amount >= 0 and known else None
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from backend.core.context import Backend
 from backend.psp.klarna.connector import Klarna
 from backend.psp.klarna.requests import CURRENCIES
-from backend.psp.option import Option
+from backend.psp.option import Option, tools_of
 from backend.psp.protocol import Connector
 
 
@@ -18,9 +17,7 @@ def from_credentials(ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
         base_url=str(credentials["base_url"]),
         username=str(credentials["username"]),
         password=str(credentials["password"]),
-        http=ctx.http,
-        clock=ctx.clock.now,
-        settle_time=timedelta(seconds=ctx.settings.operation_grace),
+        **tools_of(ctx),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.psp.http import number, text
 from backend.psp.protocol import OperationQuery, Outcome, Payment, PaymentState, Result
+from backend.psp.reading import is_currency
 from backend.rules.money import Money
 
 FINAL = ":final"
@@ -47,7 +48,7 @@ def rows(value: Any) -> Sequence[Mapping[str, Any]]:
 def money_of(body: Mapping[str, Any]) -> Money | None:
     """The amount of an order or a session; None where it cannot be read."""
     amount, currency = number(body.get("order_amount")), text(body.get("purchase_currency")) or ""
-    known = len(currency) == 3 and currency.isalpha() and currency.isascii()
+    known = is_currency(currency)
     return Money(amount, currency.upper()) if known and amount >= 0 else None
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from backend.core.context import Backend
 from backend.psp import minimums
-from backend.psp.option import Option
+from backend.psp.option import Option, tools_of
 from backend.psp.protocol import Connector
 from backend.psp.stripe.connector import CardGateway
 
@@ -18,9 +17,7 @@ def from_credentials(ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
         base_url=str(credentials["base_url"]),
         secret_key=str(credentials["secret_key"]),
         webhook_secret=str(credentials.get("webhook_secret") or ""),
-        http=ctx.http,
-        clock=ctx.clock.now,
-        settle_time=timedelta(seconds=ctx.settings.operation_grace),
+        **tools_of(ctx),
     )
 
 

@@ -19,6 +19,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
+from backend.psp.reading import is_currency
 from backend.rules.money import Money
 
 _DECLINED = {
@@ -46,7 +47,7 @@ def to_payment(reference: str, session: Mapping[str, Any], raw: Mapping[str, Any
     amount = number(intent.get("amount") if intent else session.get("amount_total"))
     currency = ((text(intent.get("currency")) or text(session.get("currency"))) or "").upper()
     state = _state(session, intent)
-    known = len(currency) == 3 and currency.isalpha() and currency.isascii()
+    known = is_currency(currency)
     unexpanded = session.get("payment_intent") is not None and not intent
     if state is None or amount < 0 or not known or unexpanded:
         return Payment(Outcome.UNKNOWN, reference=reference, message="unreadable answer", raw=raw)

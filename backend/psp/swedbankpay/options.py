@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from backend.core.context import Backend
 from backend.psp import minimums
-from backend.psp.option import Option
+from backend.psp.option import Option, tools_of
 from backend.psp.protocol import Connector
 from backend.psp.swedbankpay.connector import INSTRUMENTS, SwedbankPay
 
@@ -22,9 +21,7 @@ def from_credentials(product: str, ctx: Backend, credentials: Mapping[str, Any])
         payee_id=str(credentials["payee_id"]),
         payee_name=str(credentials.get("payee_name") or ""),
         subsite=str(credentials.get("subsite") or ""),
-        http=ctx.http,
-        clock=ctx.clock.now,
-        settle_time=timedelta(seconds=ctx.settings.operation_grace),
+        **tools_of(ctx),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from backend.psp.http import mapping, number, text
 from backend.psp.protocol import Outcome, Payment, PaymentCard, PaymentState, Result
+from backend.psp.reading import is_currency
 from backend.rules.money import Money
 
 _DECLINED = {
@@ -105,7 +106,7 @@ def read_order(body: Mapping[str, Any]) -> Order | None:
     found = mapping(roots[0]) if roots else {}
     reference, status = text(found.get("id")), text(found.get("status"))
     amount, currency = number(found.get("amount")), (text(found.get("currency")) or "").upper()
-    known = len(currency) == 3 and currency.isalpha() and currency.isascii()
+    known = is_currency(currency)
     if not reference or not is_reference(reference) or not status or amount < 0 or not known:
         return None
     left = {

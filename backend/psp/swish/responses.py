@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.psp.http import text
 from backend.psp.protocol import Outcome, Payment, PaymentState, Result
+from backend.psp.reading import is_currency
 from backend.psp.swish.client import REFUSALS, TIMED_OUT, UNDECIDED
 from backend.rules.money import Money
 
@@ -66,7 +67,7 @@ def from_swish(value: Any) -> int | None:
 
 def money_of(body: Mapping[str, Any]) -> Money | None:
     amount, currency = from_swish(body.get("amount")), text(body.get("currency")) or ""
-    if amount is None or not (len(currency) == 3 and currency.isalpha() and currency.isascii()):
+    if amount is None or not is_currency(currency):
         return None
     return Money(amount, currency.upper())
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from backend.core.context import Backend
 from backend.psp import minimums
-from backend.psp.option import Option
+from backend.psp.option import Option, tools_of
 from backend.psp.protocol import Connector
 from backend.psp.vipps.client import Account
 from backend.psp.vipps.connector import Vipps
@@ -21,11 +20,9 @@ _CREDENTIALS = (
 def from_credentials(ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
     return Vipps(
         Account(**{name: str(credentials[name]) for name in _CREDENTIALS}),
-        http=ctx.http,
-        clock=ctx.clock.now,
         webhook_secret=str(credentials.get("_webhook_secret") or ""),
         webhook_url=str(credentials.get("_webhook_url") or ""),
-        settle_time=timedelta(seconds=ctx.settings.operation_grace),
+        **tools_of(ctx),
     )
 
 

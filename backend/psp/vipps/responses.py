@@ -14,6 +14,7 @@ from typing import Any
 
 from backend.psp.http import mapping, number, text
 from backend.psp.protocol import OperationQuery, Outcome, Payment, PaymentState, Result
+from backend.psp.reading import is_currency
 from backend.rules.money import Money
 
 _OVER = {"ABORTED": "declined", "EXPIRED": None, "TERMINATED": None}
@@ -56,7 +57,7 @@ def money_of(value: Any) -> Money | None:
     """An amount of theirs: `{"currency", "value"}`."""
     body = mapping(value)
     amount, currency = number(body.get("value")), text(body.get("currency")) or ""
-    known = len(currency) == 3 and currency.isalpha() and currency.isascii()
+    known = is_currency(currency)
     return Money(amount, currency.upper()) if known and amount >= 0 else None
 
 
