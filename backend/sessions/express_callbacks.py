@@ -145,7 +145,9 @@ async def _ask_until_unchanged(ctx: Backend, session_id: str, question: _Questio
     for turn in range(1, MOST_ASKS + 1):
         sent = await _as_sent(ctx, session_id, question)
         first = sent.order if first is None else first
-        await question.count(ctx, sent.row)
+        if turn == 1:
+            # What we ask about again because somebody else changed the order is no new question.
+            await question.count(ctx, sent.row)
         answer = await _answer_of(ctx, sent, question)
         await question.give_back(ctx, answer)
         try:
@@ -257,9 +259,7 @@ class _Discount:
         self._choose = choose
         self._source = source
         self._codes: list[str] = []
-        self._counted: frozenset[str] = frozenset()
         self._guesses: discount_guesses.Guesses | None = None
-        self._given_back = False
         self.unmodified_since = unmodified_since
 
     def url(self, body: Mapping[str, Any]) -> str:
@@ -276,17 +276,12 @@ class _Discount:
         session["order"]["discount_codes"] = self._codes
 
     async def count(self, ctx: Backend, session: CheckoutSession) -> None:
-        # A code that we ask about again because somebody else changed the order is no new guess.
-        if self._guesses is None or not self._counted >= {*self._codes}:
-            self._guesses = await discount_guesses.count(ctx, session, self._codes, self._source)
-            self._counted |= {*self._codes}
-            self._given_back = False
+        self._guesses = await discount_guesses.count(ctx, session, self._codes, self._source)
 
     async def give_back(self, ctx: Backend, answer: Answer) -> None:
         assert self._guesses is not None and answer.order is not None
-        if not self._given_back:
-            taken = answer.order.discount_codes or []
-            self._given_back = await discount_guesses.give_back(ctx, self._guesses, taken)
+        taken = answer.order.discount_codes or []
+        self._guesses = await discount_guesses.give_back(ctx, self._guesses, taken)
 
     def is_answered(self, answer: Answer) -> bool:
         return answer.order is not None
