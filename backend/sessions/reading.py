@@ -10,11 +10,12 @@ merchant sends, and the OpenAPI description says the same. The types of single v
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -144,55 +145,49 @@ def _given(cls: type[Loose], value: dict[Any, Any]) -> dict[Any, Any]:
     return kept
 
 
+def _fields(cls: type[BaseModel], which: Callable[[FieldInfo], bool]) -> frozenset[str]:
+    """Return the names that these fields have in a request."""
+    named = ((field.alias or name, field) for name, field in cls.model_fields.items())
+    return frozenset(name for name, field in named if which(field))
+
+
 @cache
 def _names(cls: type[BaseModel]) -> frozenset[str]:
-    """The names that the fields have in a request."""
-    return frozenset(field.alias or name for name, field in cls.model_fields.items())
+    return _fields(cls, lambda _: True)
 
 
 @cache
 def _optional(cls: type[BaseModel]) -> frozenset[str]:
-    return frozenset(
-        field.alias or name for name, field in cls.model_fields.items() if not field.is_required()
-    )
+    return _fields(cls, lambda field: not field.is_required())
 
 
 @cache
 def _lists(cls: type[BaseModel]) -> frozenset[str]:
-    """The names of the fields whose value is a list. What says nothing in one is left out."""
-    return frozenset(
-        field.alias or name
-        for name, field in cls.model_fields.items()
-        if _is_list(field.annotation)
-    )
-
-
-def _is_list(annotation: Any) -> bool:
-    return get_origin(annotation) in (list, tuple) or any(map(_is_list, get_args(annotation)))
+    """The fields whose value is a list. What says nothing in one is left out."""
+    return _fields(cls, lambda field: _is_list(field.annotation))
 
 
 @cache
 def _objects(cls: type[BaseModel]) -> frozenset[str]:
-    """The names of the fields whose value is an object."""
-    return frozenset(
-        field.alias or name
-        for name, field in cls.model_fields.items()
-        if _is_object(field.annotation)
-    )
+    """The fields whose value is an object."""
+    return _fields(cls, lambda field: _is_object(field.annotation))
 
 
 @cache
 def _needy(cls: type[BaseModel]) -> frozenset[str]:
     """The fields whose object needs a field of its own. An empty object says nothing there: read
     as an object, it would only be one that cannot be."""
-    return frozenset(
-        field.alias or name
-        for name, field in cls.model_fields.items()
-        for part in get_args(field.annotation)
-        if isinstance(part, type)
-        and issubclass(part, BaseModel)
-        and any(inner.is_required() for inner in part.model_fields.values())
-    )
+    return _fields(cls, lambda field: any(map(_needs_a_field, get_args(field.annotation))))
+
+
+def _needs_a_field(annotation: Any) -> bool:
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return False
+    return any(field.is_required() for field in annotation.model_fields.values())
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) in (list, tuple) or any(map(_is_list, get_args(annotation)))
 
 
 def _is_object(annotation: Any) -> bool:
