@@ -112,6 +112,11 @@ def keep_seller(db: AsyncSession, profile: Profile, account: Account) -> None:
     db.info[(Profile, profile.account_id, profile.id)] = profile, account
 
 
+def configuration_of(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a session's request over its profile's."""
+    return {**profile.configuration, **(body.get("configuration") or {})}
+
+
 def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
     """A session's request with what the profile says where the request says nothing."""
     filled = dict(body)

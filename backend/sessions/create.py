@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.accounts.clients import Principal
 from backend.accounts.profiles import (
     app_schemes,
+    configuration_of,
     connections_of,
     get_profile,
     profile_of,
@@ -123,7 +124,7 @@ def _check_countries(
     a session could never be paid."""
     if not (express and shipping.is_required(body)):
         return
-    configuration = {**profile.configuration, **(body.get("configuration") or {})}
+    configuration = configuration_of(profile, body)
     if not countries_of(configuration, currency, {})[0]:
         text = "no country is left: name at least one whose addresses are known, such as NO"
         raise refuse("configuration.countries", text)

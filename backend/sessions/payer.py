@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import seller_of
+from backend.accounts.profiles import configuration_of, seller_of
 from backend.cards import lookup, pin_attempts
 from backend.cards.lookup import Match
 from backend.cards.pin_check import match_number_and_pin
@@ -114,7 +114,7 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
         raise InvalidRequest("this session's details are the shop's")
     profile, _ = await seller_of(db, session.account_id, session.profile_id)
     body = session.body
-    configuration = {**profile.configuration, **(body.get("configuration") or {})}
+    configuration = configuration_of(profile, body)
     merchant = {**profile.merchant, **(body.get("merchant") or {})}
     countries, _ = contact.countries_of(configuration, session.currency, merchant)
     required = shipping.is_required(body)

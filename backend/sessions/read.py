@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import load_only
 from sqlmodel import col, select
 
-from backend.accounts.profiles import seller_of
+from backend.accounts.profiles import configuration_of, seller_of
 from backend.accounts.tables import Account, Profile
 from backend.cards import lookup
 from backend.cards.formats import payer_mask
@@ -131,7 +131,7 @@ def _view(
     account: Account, handover: Handover | None,
 ) -> CheckoutView:  # fmt: skip
     body, order = session.body, session.body["order"]
-    configuration = {**profile.configuration, **(body.get("configuration") or {})}
+    configuration = configuration_of(profile, body)
     merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
     express = body.get("express") or {}
     customer = body.get("customer") or {}

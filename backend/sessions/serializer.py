@@ -5,14 +5,14 @@ Source: `docs/reference/dintero-api.md#session-object`, `#gift-card-fields`.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import seller_of
+from backend.accounts.profiles import configuration_of, seller_of
 from backend.accounts.tables import Account, Profile
 from backend.cards.tables import Card
 from backend.core.clock import iso
@@ -43,6 +43,17 @@ async def read_session(
         return await shape_of(db, found, ctx.clock.now(), includes, with_events=with_events)
 
 
+def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body of the session as an answer shows it. A shop may send back what it has read."""
+    shown: dict[str, Any] = exact.exact(body)
+    if session.express:
+        show_billing(shown)
+    shown["order"] = exact.order(shown["order"], session.merchant_reference)
+    if "express" in shown:
+        shown["express"] = exact.express(shown["express"])
+    return shown
+
+
 async def session_shape(
     db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:  # fmt: skip
@@ -59,12 +70,7 @@ async def shape_of(
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
     # Rows that are older than the rule may still hold what their request said of our names.
-    shape: dict[str, Any] = exact.exact(without_ours(session.body))
-    if session.express:
-        show_billing(shape)
-    shape["order"] = exact.order(shape["order"], session.merchant_reference)
-    if "express" in shape:
-        shape["express"] = exact.express(shape["express"])
+    shape = as_read(session, without_ours(session.body))
     own: OwnFields = {
         "id": session.id,
         "created_at": iso(session.created_at),
@@ -142,8 +148,7 @@ def _configuration(
     """The request's configuration over the profile's, each option with what became of it. `unable`:
     those that take no amount as small as what is left to pay."""
     body = session.body
-    asked = body.get("configuration") or {}
-    shown: dict[str, Any] = exact.exact({**profile.configuration, **asked})
+    shown: dict[str, Any] = exact.exact(configuration_of(profile, body))
     named = dict(read_switches(shown).named)
     for option in [*named, *session.options]:
         on = option in session.options

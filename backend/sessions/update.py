@@ -16,9 +16,9 @@ from backend.accounts.profiles import profile_of
 from backend.core.context import Backend
 from backend.core.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound, TooManyChanges
 from backend.rules import session as rules
-from backend.sessions import events, exact, shipping
+from backend.sessions import events, shipping
 from backend.sessions.create import LENIENT, Strict, check_lines, decide, decide_anew, refuse
-from backend.sessions.details import drop_same_billing, show_billing
+from backend.sessions.details import drop_same_billing
 from backend.sessions.express_callbacks import ask_for_shipping
 from backend.sessions.fields import Words
 from backend.sessions.load import check_open, lock_session
@@ -26,6 +26,7 @@ from backend.sessions.lock import unlock
 from backend.sessions.order_changes import keep_body, same_content
 from backend.sessions.preset import preset_warnings, refuse_strictly, warned
 from backend.sessions.request import Amount, Currency, Express, Flag, Loose, OrderParts
+from backend.sessions.serializer import as_read
 from backend.sessions.tables import CheckoutSession
 
 
@@ -121,7 +122,7 @@ async def _change(
     check_lines(body["order"])
     if session.express:
         drop_same_billing(body)
-    changed = not same_content(_as_read(session, before), _as_read(session, body))
+    changed = not same_content(as_read(session, before), as_read(session, body))
     if changed:
         _check_amounts(body["order"])
         keep_body(session, body)
@@ -152,18 +153,6 @@ async def _change(
 def _known(session: CheckoutSession) -> tuple[object, ...]:
     """Return what the rules derive from a session's body."""
     return (session.chosen_shipping, session.gift_card_use, session.options, session.minimums)
-
-
-def _as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body as an answer shows it. A shop may send back what it has read, and that is no
-    change."""
-    shown: dict[str, Any] = exact.exact(body)
-    if session.express:
-        show_billing(shown)
-    shown["order"] = exact.order(shown["order"], session.merchant_reference)
-    if "express" in shown:
-        shown["express"] = exact.express(shown["express"])
-    return shown
 
 
 def _change_order(
