@@ -182,8 +182,12 @@ def is_audience(ctx: Backend, audience: str, account_id: str, own_host: str) -> 
         parts = urlsplit(audience)
     except ValueError:
         return False
-    hosts = {"api.dintero.com", "checkout.dintero.com", urlsplit(ctx.settings.base_url).netloc,
-             own_host}  # fmt: skip
+    hosts = {
+        "api.dintero.com",
+        "checkout.dintero.com",
+        urlsplit(ctx.settings.base_url).netloc,
+        own_host,
+    }
     host = parts.netloc.rsplit("@", 1)[-1]
     user = parts.username
     # A base address that ends with a slash makes a doubled one.
@@ -231,9 +235,13 @@ def read_token(ctx: Backend, token: str, own_host: str) -> Principal:
             ctx.vault.token_key,
             algorithms=["HS256"],
             issuer=_ISSUER,
-            options={"verify_aud": False, "verify_exp": False, "verify_iat": False,
-                     "require": ["aud", "exp", "sub"]},
-        )  # fmt: skip
+            options={
+                "verify_aud": False,
+                "verify_exp": False,
+                "verify_iat": False,
+                "require": ["aud", "exp", "sub"],
+            },
+        )
     except jwt.PyJWTError as error:
         raise Unauthorized("invalid JWT token was used") from error
     if claims["exp"] <= ctx.clock.now().timestamp():

@@ -120,13 +120,18 @@ async def delete_profile(ctx: Backend, account_id: str, profile_id: str) -> Prof
 
 def _setup_of(ctx: Backend, profile: Profile) -> ProfileSetup:
     return ProfileSetup(
-        account_id=profile.account_id, profile_id=profile.id, express=profile.express,
-        configuration=profile.configuration, merchant=profile.merchant,
+        account_id=profile.account_id,
+        profile_id=profile.id,
+        express=profile.express,
+        configuration=profile.configuration,
+        merchant=profile.merchant,
         frame_ancestors=tuple(profile.frame_ancestors),
-        connections=connections_of(ctx, profile), description=profile.description,
-        customer_types=tuple(profile.customer_types), checkboxes=tuple(profile.checkboxes),
+        connections=connections_of(ctx, profile),
+        description=profile.description,
+        customer_types=tuple(profile.customer_types),
+        checkboxes=tuple(profile.checkboxes),
         extra=profile.extra,
-    )  # fmt: skip
+    )
 
 
 def _changed(setup: ProfileSetup, change: ProfileChange) -> ProfileSetup:

@@ -53,10 +53,16 @@ async def store_profile(
     now = ctx.clock.now()
     if profile is None:
         profile = Profile(
-            account_id=setup.account_id, id=setup.profile_id, express=setup.express,
-            configuration={}, merchant={}, frame_ancestors=[], connections=ctx.vault.seal({}),
-            created_at=now, updated_at=now,
-        )  # fmt: skip
+            account_id=setup.account_id,
+            id=setup.profile_id,
+            express=setup.express,
+            configuration={},
+            merchant={},
+            frame_ancestors=[],
+            connections=ctx.vault.seal({}),
+            created_at=now,
+            updated_at=now,
+        )
         db.add(profile)
     profile.express = setup.express
     profile.configuration = setup.configuration
@@ -89,9 +95,7 @@ async def profile_of(db: AsyncSession, account_id: str, profile_id: str) -> Prof
     return profile
 
 
-async def seller_of(
-    db: AsyncSession, account_id: str, profile_id: str
-) -> tuple[Profile, Account]:  # fmt: skip
+async def seller_of(db: AsyncSession, account_id: str, profile_id: str) -> tuple[Profile, Account]:
     """Return the profile, deleted or not, with its account. One statement reads both, once in a
     unit of work. InvalidRequest if there is no such profile."""
     known: tuple[Profile, Account] | None = db.info.get((Profile, account_id, profile_id))
@@ -124,8 +128,9 @@ def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
         filled["checkboxes"] = profile.checkboxes
     if profile.customer_types and (profile.express or body.get("express") is not None):
         filled["express"] = {
-            "customer_types": profile.customer_types, **(body.get("express") or {})
-        }  # fmt: skip
+            "customer_types": profile.customer_types,
+            **(body.get("express") or {}),
+        }
     return filled
 
 

@@ -51,9 +51,13 @@ class FormatRequest(Loose):
             raise InvalidRequest(text, (FieldError("format.prefix", text),))
         any_ = self.numbers or self.characters or self.symbols
         return Format(
-            length, self.prefix, self.numbers or not any_, self.characters, self.symbols,
+            length,
+            self.prefix,
+            self.numbers or not any_,
+            self.characters,
+            self.symbols,
             self.barcode,
-        )  # fmt: skip
+        )
 
     def as_number(self) -> Format:
         return self.as_format(16, formats.MIN_NUMBER_LENGTH)
@@ -96,8 +100,16 @@ class CardRequest(Described):
     card_token: TokenFormatRequest | None = None
 
     def order(self, account_id: str, client_id: str) -> CardOrder:
-        return _order(self, account_id, client_id, self.pin, self.card_token,
-                      amount=self.amount, currency=self.currency, active=True)  # fmt: skip
+        return _order(
+            self,
+            account_id,
+            client_id,
+            self.pin,
+            self.card_token,
+            amount=self.amount,
+            currency=self.currency,
+            active=True,
+        )
 
 
 class BatchCard(Described):
@@ -119,10 +131,18 @@ class BatchRequest(Loose):
     def orders(self, account_id: str, client_id: str) -> list[CardOrder]:
         options = self.options
         return [
-            _order(card, account_id, client_id, options.pin, options.card_token, amount=0,
-                   currency=card.currency or NO_CURRENCY, active=False)
+            _order(
+                card,
+                account_id,
+                client_id,
+                options.pin,
+                options.card_token,
+                amount=0,
+                currency=card.currency or NO_CURRENCY,
+                active=False,
+            )
             for card in self.cards
-        ]  # fmt: skip
+        ]
 
 
 class ActivateRequest(Described):
@@ -176,18 +196,34 @@ class TokenRequest(Behaviour):
 
 
 def _order(
-    card: CardRequest | BatchCard, account_id: str, client_id: str, pin: PinRequest | None,
-    token: TokenFormatRequest | None, *, amount: int, currency: str, active: bool,
-) -> CardOrder:  # fmt: skip
+    card: CardRequest | BatchCard,
+    account_id: str,
+    client_id: str,
+    pin: PinRequest | None,
+    token: TokenFormatRequest | None,
+    *,
+    amount: int,
+    currency: str,
+    active: bool,
+) -> CardOrder:
     token = token or TokenFormatRequest()
     return CardOrder(
-        account_id=account_id, card_id=card.card_id, amount=amount, currency=currency,
-        created_by=client_id, active=active,
+        account_id=account_id,
+        card_id=card.card_id,
+        amount=amount,
+        currency=currency,
+        created_by=client_id,
+        active=active,
         pin_format=pin.format.as_format(formats.MIN_PIN_LENGTH) if pin else None,
         number_format=token.format.as_number() if token.format else None,
-        number_expires_in=token.expires_in, number_single_use=token.expires_after_transaction,
-        customer_id=card.customer_id, name=card.name, type=card.type,
-        active_from=utc(card.active_from), expires_at=utc(card.expires_at),
-        originated_by=card.originated_by, metadata=card.metadata or {},
+        number_expires_in=token.expires_in,
+        number_single_use=token.expires_after_transaction,
+        customer_id=card.customer_id,
+        name=card.name,
+        type=card.type,
+        active_from=utc(card.active_from),
+        expires_at=utc(card.expires_at),
+        originated_by=card.originated_by,
+        metadata=card.metadata or {},
         extra=dict(card.model_extra or {}),
-    )  # fmt: skip
+    )

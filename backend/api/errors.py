@@ -38,17 +38,24 @@ _MESSAGES = {
 
 
 def envelope(
-    status: int, code: str, message: str, errors: Sequence[FieldError] = (),
-    headers: dict[str, str] | None = None, details: Mapping[str, Any] | None = None,
-) -> JSONResponse:  # fmt: skip
+    status: int,
+    code: str,
+    message: str,
+    errors: Sequence[FieldError] = (),
+    headers: dict[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> JSONResponse:
     # Some shops show only `errors[].description` or `errors[].message`. So `errors` is never empty.
     listed = [
         {
-            **e.more, "description": e.description, "message": e.description, "field": e.field,
+            **e.more,
+            "description": e.description,
+            "message": e.description,
+            "field": e.field,
             "code": e.code,
         }
         for e in errors or (FieldError("", message, code.lower()),)
-    ]  # fmt: skip
+    ]
     error: dict[str, Any] = {"code": code, "message": message, "errors": listed}
     if details:
         error["details"] = dict(details)

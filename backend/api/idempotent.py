@@ -54,10 +54,13 @@ async def _claim(ctx: Backend, caller: Principal, request: Request) -> Claim:
         sorted(f"{name}={value}" for name, value in request.query_params.multi_items())
     )
     return Claim(
-        account_id=caller.account_id, client_id=caller.client_id, method=request.method,
-        path=request.url.path, key=key,
+        account_id=caller.account_id,
+        client_id=caller.client_id,
+        method=request.method,
+        path=request.url.path,
+        key=key,
         fingerprint=keys.fingerprint(ctx, query, await request.body()),
-    )  # fmt: skip
+    )
 
 
 async def _work(ctx: Backend, claim: Claim, earlier: Earlier | None, inner: Inner) -> Response:

@@ -130,9 +130,13 @@ def _component(components: dict[str, Any], model: Any) -> dict[str, Any]:
 
 
 def _complete(
-    operation: dict[str, Any], method: str, path: str, dependant: Dependant,
-    components: dict[str, Any], error: dict[str, Any],
-) -> None:  # fmt: skip
+    operation: dict[str, Any],
+    method: str,
+    path: str,
+    dependant: Dependant,
+    components: dict[str, Any],
+    error: dict[str, Any],
+) -> None:
     answers = operation["responses"]
     answers.pop("422", None)
     for parameter in operation.get("parameters", []):
@@ -144,9 +148,10 @@ def _complete(
         answers["200"] = {"description": "Done", "content": content}
         if path.startswith("/v1/transactions/") and path.endswith(_OPERATE):
             answers["202"] = {
-                "description": "The provider's answer is awaited", "content": content,
+                "description": "The provider's answer is awaited",
+                "content": content,
                 "headers": {"event-request-id": {"schema": {"type": "string"}}},
-            }  # fmt: skip
+            }
         if path.endswith("/publish/scc"):
             answers["202"] = {"description": "Sent again", "content": content}
         if path.endswith("/pay"):

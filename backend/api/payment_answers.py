@@ -23,26 +23,73 @@ from backend.api.order_answers import (
 )
 
 Status = Literal[
-    "INITIATED", "AUTHORIZED", "AUTHORIZATION_VOIDED", "CAPTURED", "PARTIALLY_CAPTURED",
-    "PARTIALLY_CAPTURED_REFUNDED", "REFUNDED", "PARTIALLY_REFUNDED", "DECLINED", "FAILED",
-    "UNKNOWN", "ON_HOLD",
-]  # fmt: skip
+    "INITIATED",
+    "AUTHORIZED",
+    "AUTHORIZATION_VOIDED",
+    "CAPTURED",
+    "PARTIALLY_CAPTURED",
+    "PARTIALLY_CAPTURED_REFUNDED",
+    "REFUNDED",
+    "PARTIALLY_REFUNDED",
+    "DECLINED",
+    "FAILED",
+    "UNKNOWN",
+    "ON_HOLD",
+]
 EventKind = Literal[
-    "INITIALIZE", "AUTHORIZE", "CAPTURE", "REFUND", "VOID", "INITIATE_CAPTURE", "INITIATE_REFUND",
-    "INITIATE_VOID", "SETTLEMENT",
-]  # fmt: skip
+    "INITIALIZE",
+    "AUTHORIZE",
+    "CAPTURE",
+    "REFUND",
+    "VOID",
+    "INITIATE_CAPTURE",
+    "INITIATE_REFUND",
+    "INITIATE_VOID",
+    "SETTLEMENT",
+]
 SessionEventName = Literal[
-    "INITIATED", "VISITED", "COMPLETED", "AUTHORIZED", "DECLINED", "PAY_LOCK_START",
-    "PAY_LOCK_META", "PAY_LOCK_END", "PAY_FAILED", "ON_HOLD_CALLBACK_SENT", "AUTH_CALLBACK_SENT",
-    "FAILED", "UNKNOWN", "PAYMENT_TOKEN_FLOW_START", "UPDATE_SESSION", "CANCELLED",
-    "SET_BILLING_ADDRESS", "SET_DISCOUNT_CODES", "SET_SHIPPING_ADDRESS", "SET_SHIPPING_OPTION",
-    "SET_GIFT_CARD", "PUSH_NOTIFICATION_SENT", "SECRET_CONFIRMATION_CODE_SENT", "SET_MY_DINTERO",
+    "INITIATED",
+    "VISITED",
+    "COMPLETED",
+    "AUTHORIZED",
+    "DECLINED",
+    "PAY_LOCK_START",
+    "PAY_LOCK_META",
+    "PAY_LOCK_END",
+    "PAY_FAILED",
+    "ON_HOLD_CALLBACK_SENT",
+    "AUTH_CALLBACK_SENT",
+    "FAILED",
+    "UNKNOWN",
+    "PAYMENT_TOKEN_FLOW_START",
+    "UPDATE_SESSION",
+    "CANCELLED",
+    "SET_BILLING_ADDRESS",
+    "SET_DISCOUNT_CODES",
+    "SET_SHIPPING_ADDRESS",
+    "SET_SHIPPING_OPTION",
+    "SET_GIFT_CARD",
+    "PUSH_NOTIFICATION_SENT",
+    "SECRET_CONFIRMATION_CODE_SENT",
+    "SET_MY_DINTERO",
     "ADD_PAYMENT_INFORMATION",
-]  # fmt: skip
+]
 PaymentProduct = Literal[
-    "bambora", "collector", "dintero", "dintero_psp", "instabank", "klarna", "netaxept", "payex",
-    "santander", "swish", "vipps", "kravia", "two", "seitatech",
-]  # fmt: skip
+    "bambora",
+    "collector",
+    "dintero",
+    "dintero_psp",
+    "instabank",
+    "klarna",
+    "netaxept",
+    "payex",
+    "santander",
+    "swish",
+    "vipps",
+    "kravia",
+    "two",
+    "seitatech",
+]
 Operation = Literal["unscheduled_purchase", "recurring_purchase", "generate_payment_token"]
 CustomerType = Literal["b2c", "b2b"]
 Channel = Literal["ecommerce", "in_app", "in_store"]
@@ -278,9 +325,7 @@ class Transaction(Open):
     payment_product: PaymentProduct
     payment_product_type: str
     payment_operation: Operation
-    settlement_status: Literal[
-        "NOT_SETTLED", "PENDING_SETTLEMENT", "PARTIALLY_SETTLED", "SETTLED"
-    ]  # fmt: skip
+    settlement_status: Literal["NOT_SETTLED", "PENDING_SETTLEMENT", "PARTIALLY_SETTLED", "SETTLED"]
     merchant_reference: str
     merchant_reference_2: str | None = None
     channel: Channel

@@ -15,10 +15,19 @@ MAX_AMOUNT = 10**15
 Texts = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=100)]
 Text = Annotated[str, Field(max_length=255)]
 Status = Literal[
-    "INITIATED", "AUTHORIZED", "ON_HOLD", "AUTHORIZATION_VOIDED", "CAPTURED",
-    "PARTIALLY_CAPTURED", "REFUNDED", "PARTIALLY_REFUNDED", "PARTIALLY_CAPTURED_REFUNDED",
-    "DECLINED", "FAILED", "UNKNOWN",
-]  # fmt: skip
+    "INITIATED",
+    "AUTHORIZED",
+    "ON_HOLD",
+    "AUTHORIZATION_VOIDED",
+    "CAPTURED",
+    "PARTIALLY_CAPTURED",
+    "REFUNDED",
+    "PARTIALLY_REFUNDED",
+    "PARTIALLY_CAPTURED_REFUNDED",
+    "DECLINED",
+    "FAILED",
+    "UNKNOWN",
+]
 
 
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
@@ -68,13 +77,25 @@ class TransactionQuery(BaseModel):
 
     def wanted(self) -> Wanted:
         lists = (
-            "id", "session_id", "store_id", "status", "payment_product", "payment_product_type",
-            "card_brand", "currency", "token_id",
-        )  # fmt: skip
+            "id",
+            "session_id",
+            "store_id",
+            "status",
+            "payment_product",
+            "payment_product_type",
+            "card_brand",
+            "currency",
+            "token_id",
+        )
         singles = (
-            "merchant_reference", "merchant_reference_2", "payment_operation", "customer_id",
-            "payout_destination_id", "terminal_id", "channel",
-        )  # fmt: skip
+            "merchant_reference",
+            "merchant_reference_2",
+            "payment_operation",
+            "customer_id",
+            "payout_destination_id",
+            "terminal_id",
+            "channel",
+        )
         any_of: dict[str, Any] = {name: getattr(self, name) for name in lists}
         for name in singles:
             value = getattr(self, name)

@@ -17,16 +17,27 @@ from backend.core.paging import after, newest_first
 
 
 def note(
-    db: AsyncSession, card: Card, name: str, by: str, now: datetime,
-    details: dict[str, Any] | None = None, reason: str | None = None,
-) -> None:  # fmt: skip
+    db: AsyncSession,
+    card: Card,
+    name: str,
+    by: str,
+    now: datetime,
+    details: dict[str, Any] | None = None,
+    reason: str | None = None,
+) -> None:
     """Write down what was done, in the unit of work that does it."""
     db.add(
         CardEvent(
-            id=new_uuid(), card=card.id, name=name, details=details or {}, reason=reason,
-            created_at=now, created_by=by, request_id=request_id(),
+            id=new_uuid(),
+            card=card.id,
+            name=name,
+            details=details or {},
+            reason=reason,
+            created_at=now,
+            created_by=by,
+            request_id=request_id(),
         )
-    )  # fmt: skip
+    )
 
 
 async def list_card_events(

@@ -100,23 +100,44 @@ async def store_card(
     card_pk = new_uuid()
     kept = ctx.vault.pin_mac(card_pk, pin) if pin is not None else None
     card = Card(
-        id=card_pk, account_id=order.account_id, card_id=order.card_id,
-        currency=order.currency, type=order.type, name=order.name,
-        customer_id=order.customer_id, originated_by=order.originated_by,
-        metadata_=order.metadata, extra=order.extra, initial_amount=order.amount,
-        active=order.active, active_from=order.active_from, expires_at=order.expires_at,
-        number_last4=formats.last4(number), number_mask=mask,
-        pin_hash=kept.text if kept else None, pin_key=kept.key_id if kept else None,
+        id=card_pk,
+        account_id=order.account_id,
+        card_id=order.card_id,
+        currency=order.currency,
+        type=order.type,
+        name=order.name,
+        customer_id=order.customer_id,
+        originated_by=order.originated_by,
+        metadata_=order.metadata,
+        extra=order.extra,
+        initial_amount=order.amount,
+        active=order.active,
+        active_from=order.active_from,
+        expires_at=order.expires_at,
+        number_last4=formats.last4(number),
+        number_mask=mask,
+        pin_hash=kept.text if kept else None,
+        pin_key=kept.key_id if kept else None,
         pin_format=order.pin_format.shown() if order.pin_format else None,
-        funds=0, available=0, held=0, drawn=0, created_at=now, created_by=order.created_by,
-    )  # fmt: skip
+        funds=0,
+        available=0,
+        held=0,
+        drawn=0,
+        created_at=now,
+        created_by=order.created_by,
+    )
     db.add(card)
     await db.flush()
     token = CardToken(
-        id=new_uuid(), account_id=order.account_id, card=card.id,
-        number_hash=ctx.vault.number_hash(order.account_id, number), mask=mask, format=shown,
-        created_at=now, created_by=order.created_by,
-    )  # fmt: skip
+        id=new_uuid(),
+        account_id=order.account_id,
+        card=card.id,
+        number_hash=ctx.vault.number_hash(order.account_id, number),
+        mask=mask,
+        format=shown,
+        created_at=now,
+        created_by=order.created_by,
+    )
     set_behaviour(token, order.number_expires_in, order.number_single_use, now)
     db.add(token)
     await db.flush()

@@ -117,9 +117,13 @@ async def hold(
         first = (await db.exec(query.order_by(col(Hold.created_at)))).first()
     if first is None:
         first = Hold(
-            id=made.id, card=card.id, wallet_transaction_id=made.id, amount=amount,
-            purpose=purpose, created_at=cause.now,
-        )  # fmt: skip
+            id=made.id,
+            card=card.id,
+            wallet_transaction_id=made.id,
+            amount=amount,
+            purpose=purpose,
+            created_at=cause.now,
+        )
         db.add(first)
         await db.flush()
     return made, first
@@ -152,9 +156,13 @@ async def post(
         await _move(db, card, "void", rest, made.id, cause.now)
         return made, None
     carried = Hold(
-        id=new_uuid(), card=held.card, wallet_transaction_id=parent, amount=rest,
-        purpose=held.purpose, created_at=cause.now,
-    )  # fmt: skip
+        id=new_uuid(),
+        card=held.card,
+        wallet_transaction_id=parent,
+        amount=rest,
+        purpose=held.purpose,
+        created_at=cause.now,
+    )
     db.add(carried)
     await db.flush()
     held.carried_to = carried.id
@@ -180,9 +188,16 @@ def _resolve(held: Hold, state: str, now: datetime) -> None:
 
 
 async def _once(
-    db: AsyncSession, card: Card, movement: str, type_: str, amount: int, cause: EntryContext,
-    *, parent_id: str | None = None, pending: bool = False,
-) -> WalletTransaction:  # fmt: skip
+    db: AsyncSession,
+    card: Card,
+    movement: str,
+    type_: str,
+    amount: int,
+    cause: EntryContext,
+    *,
+    parent_id: str | None = None,
+    pending: bool = False,
+) -> WalletTransaction:
     """The wallet transaction of `cause.ref_id`: made now, or, where it exists, given back."""
     before = None if cause.fresh else await _made_before(db, card, cause)
     if before is not None:
@@ -190,11 +205,20 @@ async def _once(
             raise Conflict("this ref_id was used for something else on this card")
         return before
     made = WalletTransaction(
-        id=new_uuid(), account_id=card.account_id, card=card.id, ref_id=cause.ref_id, type=type_,
-        pending=pending, amount=amount, currency=card.currency, parent_id=parent_id,
-        metadata_=cause.metadata or {}, originated_by=cause.originated_by,
-        created_at=cause.now, created_by=cause.created_by,
-    )  # fmt: skip
+        id=new_uuid(),
+        account_id=card.account_id,
+        card=card.id,
+        ref_id=cause.ref_id,
+        type=type_,
+        pending=pending,
+        amount=amount,
+        currency=card.currency,
+        parent_id=parent_id,
+        metadata_=cause.metadata or {},
+        originated_by=cause.originated_by,
+        created_at=cause.now,
+        created_by=cause.created_by,
+    )
     db.add(made)
     await db.flush()
     if amount:
@@ -237,8 +261,15 @@ async def _move(
     if (await db.exec(changed.execution_options(**options))).one_or_none() is None:
         raise InsufficientFunds(f"less than {amount} is {debit} on this card")
     entry = LedgerEntry(
-        id=new_uuid(), card=card.id, wallet_transaction_id=made_id, movement=movement,
-        debit=debit, credit=credit, amount=amount, currency=card.currency, created_at=now,
-    )  # fmt: skip
+        id=new_uuid(),
+        card=card.id,
+        wallet_transaction_id=made_id,
+        movement=movement,
+        debit=debit,
+        credit=credit,
+        amount=amount,
+        currency=card.currency,
+        created_at=now,
+    )
     db.add(entry)
     await db.flush()

@@ -91,8 +91,12 @@ async def activate(ctx: Backend, activation: Activation) -> Card:
         elif number.expires_in is not None:
             set_behaviour(number, number.expires_in, number.single_use, now)
         await db.flush()
-        cause = EntryContext(f"activate:{card.id}", now, activation.created_by,
-                      originated_by=activation.originated_by)  # fmt: skip
+        cause = EntryContext(
+            f"activate:{card.id}",
+            now,
+            activation.created_by,
+            originated_by=activation.originated_by,
+        )
         await ledger.fund(db, card, activation.amount, cause)
     return card
 
@@ -164,9 +168,10 @@ class Deletion:
 
 
 async def delete(
-    ctx: Backend, deletion: Deletion,
+    ctx: Backend,
+    deletion: Deletion,
     uses_of: Callable[[AsyncSession, Card], Awaitable[Sequence[Use]]],
-) -> Card:  # fmt: skip
+) -> Card:
     """Delete a card. Nothing can be paid with it any more, and its ledger stays. Deleting it again
     changes nothing.
 
@@ -205,15 +210,20 @@ def _in_use(card: Card, uses: Sequence[Use]) -> CardInUse:
         text,
         tuple(
             FieldError(
-                "card_id", f"{use.amount} {card.currency} {said[use.kind]}", use.kind,
+                "card_id",
+                f"{use.amount} {card.currency} {said[use.kind]}",
+                use.kind,
                 {key: value for key, value in _shown(card, use).items() if key != "kind"},
             )
             for use in uses[:MOST_USES]
         ),
-    )  # fmt: skip
+    )
 
 
 def _shown(card: Card, use: Use) -> dict[str, str | int]:
     return {
-        "kind": use.kind, "amount": use.amount, "currency": card.currency, use.name: use.id,
-    }  # fmt: skip
+        "kind": use.kind,
+        "amount": use.amount,
+        "currency": card.currency,
+        use.name: use.id,
+    }

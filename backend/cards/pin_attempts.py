@@ -232,10 +232,14 @@ def _counters(wanted: Iterable[Scope], rows: Iterable[Any]) -> dict[Scope, Count
 
 def _row(scope: Scope, counter: Counter, forget_at: datetime | None) -> dict[str, Any]:
     return {
-        "scope": scope.name, "tries": counter.tries, "life": counter.life, "score": counter.score,
+        "scope": scope.name,
+        "tries": counter.tries,
+        "life": counter.life,
+        "score": counter.score,
         "recent": [[burst.first, burst.last, burst.tries] for burst in counter.recent],
-        "last_try_at": counter.last, "forget_at": forget_at,
-    }  # fmt: skip
+        "last_try_at": counter.last,
+        "forget_at": forget_at,
+    }
 
 
 def _dialect(db: AsyncSession) -> Any:

@@ -169,9 +169,12 @@ async def _renew(ctx: Backend, db: AsyncSession, card: Card, pin: str) -> None:
 
 
 async def _tell(
-    ctx: Backend, db: AsyncSession, card: Card, before: dict[Scope, Counter],
+    ctx: Backend,
+    db: AsyncSession,
+    card: Card,
+    before: dict[Scope, Counter],
     after: dict[Scope, Counter],
-) -> None:  # fmt: skip
+) -> None:
     of_card = next(scope for scope in after if scope.kind is Kind.CARD)
     await pin_lock.tell_merchant(ctx, db, card, before[of_card], after[of_card])
 

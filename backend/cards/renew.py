@@ -150,11 +150,18 @@ async def replace_card(
     other. It has no last day."""
     token = await own_token(db, card)
     order = CardOrder(
-        account_id=card.account_id, card_id=card_id, amount=0, currency=card.currency,
-        created_by=change.by, pin_format=Format(**card.pin_format) if card.pin_format else None,
-        number_format=format_of(token.format), customer_id=card.customer_id, name=card.name,
-        type=card.type, originated_by=card.originated_by,
-    )  # fmt: skip
+        account_id=card.account_id,
+        card_id=card_id,
+        amount=0,
+        currency=card.currency,
+        created_by=change.by,
+        pin_format=Format(**card.pin_format) if card.pin_format else None,
+        number_format=format_of(token.format),
+        customer_id=card.customer_id,
+        name=card.name,
+        type=card.type,
+        originated_by=card.originated_by,
+    )
     made, own, number = await store_card(db, ctx, order, pin)
     made.replaces, card.replaced_by = card.card_id, made.card_id
     now = ctx.clock.now()

@@ -33,9 +33,11 @@ _ONCE = ("card_token",)
 
 
 def card_shape(
-    card: Card, now: datetime, tokens: Sequence[CardToken],
+    card: Card,
+    now: datetime,
+    tokens: Sequence[CardToken],
     pin_attempts: dict[str, Any] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Without number and PIN, which are given once, when the card is made. `tokens`: its number
     and the temporary ones, see `cards.tokens.tokens_of`. `pin_attempts` is for the merchant alone,
     see `cards.pin_lock.attempts_of`.

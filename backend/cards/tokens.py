@@ -76,13 +76,21 @@ async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[Ca
     now = ctx.clock.now()
     value, shown = await fresh_number(ctx, db, order.account_id, order.format)
     token = CardToken(
-        id=new_uuid(), account_id=order.account_id, card=card.id, ref_id=order.ref_id,
+        id=new_uuid(),
+        account_id=order.account_id,
+        card=card.id,
+        ref_id=order.ref_id,
         number_hash=ctx.vault.number_hash(order.account_id, value),
-        mask=formats.mask(value, str(shown["prefix"])), format=shown,
-        sealed=ctx.vault.seal({"value": value}), expires_in=order.expires_in,
-        expires_at=now + timedelta(seconds=order.expires_in), single_use=order.single_use,
-        metadata_=order.metadata, created_at=now, created_by=order.created_by,
-    )  # fmt: skip
+        mask=formats.mask(value, str(shown["prefix"])),
+        format=shown,
+        sealed=ctx.vault.seal({"value": value}),
+        expires_in=order.expires_in,
+        expires_at=now + timedelta(seconds=order.expires_in),
+        single_use=order.single_use,
+        metadata_=order.metadata,
+        created_at=now,
+        created_by=order.created_by,
+    )
     db.add(token)
     await db.flush()
     return token, value

@@ -38,8 +38,14 @@ def register(commands: Any) -> None:
     """Add both commands to the subparsers of `gavekort`."""
     account = commands.add_parser("account", help="make accounts, and admin keys for them")
     verbs = account.add_subparsers(required=True, metavar="verb")
-    _verb(verbs, "create", _create_account, "account", "name",
-          text="T (test money) or P (real money) and eight digits, and a name")  # fmt: skip
+    _verb(
+        verbs,
+        "create",
+        _create_account,
+        "account",
+        "name",
+        text="T (test money) or P (real money) and eight digits, and a name",
+    )
     keys = verbs.add_parser("key", help="admin keys (x-api-key)").add_subparsers(
         required=True, metavar="verb"
     )

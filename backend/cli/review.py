@@ -42,9 +42,12 @@ def register(commands: Any, database_url: Callable[[Path | None], str]) -> None:
     )
     review.add_argument("--json", action="store_true", help="one JSON array")
     review.add_argument(
-        "--older-than", type=int, default=_OLDER_THAN, metavar="SECONDS",
+        "--older-than",
+        type=int,
+        default=_OLDER_THAN,
+        metavar="SECONDS",
         help=f"operations that have been open for so long ({_OLDER_THAN})",
-    )  # fmt: skip
+    )
     review.add_argument("--data-dir", type=Path, help="of the demo in this directory")
     review.set_defaults(run=lambda options: _list_all(database_url(options.data_dir), options))
     verbs = review.add_subparsers(metavar="verb")
@@ -59,9 +62,12 @@ def register(commands: Any, database_url: Callable[[Path | None], str]) -> None:
     end.add_argument("--by", required=True, help="who ends it")
     end.add_argument("--why", required=True, help="what is known of it, and from where")
     end.add_argument(
-        "--outcome", "--as", dest="word", choices=WORDS,
+        "--outcome",
+        "--as",
+        dest="word",
+        choices=WORDS,
         help="the result to record when the provider cannot confirm one",
-    )  # fmt: skip
+    )
     end.set_defaults(run=lambda options: run_with_backend(_resolve, options))
 
 

@@ -77,11 +77,14 @@ class UnderWay:
         ours = [one.key for one in self._tasks.values()]
         key, tenant, addressee, moment = columns
         open_to = due.with_only_columns(
-            key.label("key"), tenant.label("tenant"), addressee.label("addressee"),
+            key.label("key"),
+            tenant.label("tenant"),
+            addressee.label("addressee"),
             moment.label("moment"),
-            func.row_number().over(partition_by=(tenant, addressee), order_by=(moment, key))
+            func.row_number()
+            .over(partition_by=(tenant, addressee), order_by=(moment, key))
             .label("place"),
-        ).where(tenant.not_in(full), key.not_in(ours))  # fmt: skip
+        ).where(tenant.not_in(full), key.not_in(ours))
         for one, other in busy:
             open_to = open_to.where(not_(and_(tenant == one, addressee == other)))
         placed = open_to.subquery()

@@ -30,9 +30,11 @@ class GavekortError(Exception):
     `Retry-After`."""
 
     def __init__(
-        self, message: str, errors: tuple[FieldError, ...] = (),
+        self,
+        message: str,
+        errors: tuple[FieldError, ...] = (),
         details: Mapping[str, Any] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`details` is what a program needs to go on; the answer shows it as `error.details`."""
         super().__init__(message)
         self.message = message

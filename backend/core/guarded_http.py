@@ -32,9 +32,13 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
         self._beneath = httpcore.AnyIOBackend()
 
     async def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:  # fmt: skip
+    ) -> httpcore.AsyncNetworkStream:
         """Try the host's addresses one after the other; `timeout` in seconds for all of them.
         AddressRefused, httpcore.ConnectError, httpcore.ConnectTimeout."""
         loop = asyncio.get_running_loop()

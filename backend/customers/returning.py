@@ -107,9 +107,15 @@ async def remember(ctx: Backend, session_id: str, cookie: str | None) -> Returni
         customer = await _own(ctx, db, session, phone, cookie)
         if customer is None:
             customer = ReturningCustomer(
-                id=new_uuid(), account_id=session.account_id, phone_hash=phone, sealed="",
-                session_id=session.id, created_at=now, updated_at=now, expires_at=now,
-            )  # fmt: skip
+                id=new_uuid(),
+                account_id=session.account_id,
+                phone_hash=phone,
+                sealed="",
+                session_id=session.id,
+                created_at=now,
+                updated_at=now,
+                expires_at=now,
+            )
         customer.sealed = ctx.vault.seal(_details(session, number))
         customer.session_id = session.id
         customer.updated_at = now

@@ -105,11 +105,14 @@ async def _send(
         until = now + timedelta(seconds=ctx.settings.scc_lifetime)
         db.add(
             ConfirmationCode(
-                session_id=session_id, phone_hash=phone,
+                session_id=session_id,
+                phone_hash=phone,
                 customer_id=customer.id if customer else None,
-                code_hash=ctx.vault.code_hash(session_id, code), created_at=now, expires_at=until,
+                code_hash=ctx.vault.code_hash(session_id, code),
+                created_at=now,
+                expires_at=until,
             )
-        )  # fmt: skip
+        )
         if customer is not None:
             # Too many to this phone: none is sent, and the answer says no more than ever.
             with contextlib.suppress(TooManyRequests):
@@ -147,20 +150,34 @@ async def _known(
 
 
 async def _enqueue(
-    ctx: Backend, db: AsyncSession, session: CheckoutSession, to: str, code: str, now: datetime,
+    ctx: Backend,
+    db: AsyncSession,
+    session: CheckoutSession,
+    to: str,
+    code: str,
+    now: datetime,
     until: datetime,
-) -> None:  # fmt: skip
+) -> None:
     merchant = await merchant_of(db, session)
     text = phrases.say(
-        spoken(session, phonenumbers.parse(to)), "code", code=code,
+        spoken(session, phonenumbers.parse(to)),
+        "code",
+        code=code,
         merchant=" ".join(str(merchant["name"]).split())[:MAX_NAME],
         minutes=str(ctx.settings.scc_lifetime // 60 or 1),
-    )  # fmt: skip
+    )
     message = Message(
-        account_id=session.account_id, subject=session.id, method="POST", url=f"sms:{to}",
-        body={"to": to, "sealed": ctx.vault.seal({"text": text})}, kind="sms", event=CODE_EVENT,
-        session_id=session.id, session_event=CODE_EVENT, useless_after=until,
-    )  # fmt: skip
+        account_id=session.account_id,
+        subject=session.id,
+        method="POST",
+        url=f"sms:{to}",
+        body={"to": to, "sealed": ctx.vault.seal({"text": text})},
+        kind="sms",
+        event=CODE_EVENT,
+        session_id=session.id,
+        session_event=CODE_EVENT,
+        useless_after=until,
+    )
     enqueue(db, message, now, now)
 
 
@@ -172,12 +189,15 @@ async def _count(
     sends = verb == "send"
     limits = {
         f"scc-{verb}:session:{session_id}": settings.scc_sends_per_session
-        if sends else settings.scc_tries_per_session,
+        if sends
+        else settings.scc_tries_per_session,
         f"scc-{verb}:phone:{phone}": settings.scc_sends_per_phone
-        if sends else settings.scc_tries_per_phone,
+        if sends
+        else settings.scc_tries_per_phone,
         f"scc-{verb}:source:{ctx.vault.source_hash(network)}": settings.scc_sends_per_source
-        if sends else settings.scc_tries_per_source,
-    }  # fmt: skip
+        if sends
+        else settings.scc_tries_per_source,
+    }
     window = timedelta(seconds=settings.scc_window)
     # Apart: what is counted stays counted where the request comes to nothing.
     async with ctx.db.unit_of_work(independent=True) as db:

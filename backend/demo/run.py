@@ -221,13 +221,22 @@ def _more_acquirers(places: DemoPorts) -> list[Program]:
     return [
         Program(
             f"the sandbox of {one.label}",
-            [sys.executable, "-m", f"sandbox.{one.name}", "--host", HOST,
-             "--port", str(places.more[one.name]), "--data-dir", str(places.directory / one.name)],
+            [
+                sys.executable,
+                "-m",
+                f"sandbox.{one.name}",
+                "--host",
+                HOST,
+                "--port",
+                str(places.more[one.name]),
+                "--data-dir",
+                str(places.directory / one.name),
+            ],
             _others_environment(),
             f"{places.more_urls[one.name]}/_admin/health",
         )
         for one in ACQUIRERS
-    ]  # fmt: skip
+    ]
 
 
 def _shop(places: DemoPorts) -> Program:
@@ -259,10 +268,15 @@ def _seed(places: DemoPorts, environment: Mapping[str, str]) -> dict[str, Any]:
     _register_merchants(places, others | wallets)
     asyncio.run(
         seed_demo(
-            settings, seed, gateway, others, places.shop_url, lambda s: save_seed(path, s),
+            settings,
+            seed,
+            gateway,
+            others,
+            places.shop_url,
+            lambda s: save_seed(path, s),
             wallets=wallets,
         )
-    )  # fmt: skip
+    )
     return {
         "base_url": places.base_url,
         "shop_url": places.shop_url,

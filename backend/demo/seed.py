@@ -101,9 +101,16 @@ def save_seed(path: Path, seed: Seed) -> None:
     write_private(path, json.dumps(asdict(seed), indent=2, ensure_ascii=False) + "\n")
 
 
-async def seed_demo(settings: Settings, seed: Seed, gateway: Gateway, others: Mapping[str, Any],
-              shop_url: str, keep: Callable[[Seed], None], *,
-              wallets: Mapping[str, Any] | None = None) -> None:  # fmt: skip
+async def seed_demo(
+    settings: Settings,
+    seed: Seed,
+    gateway: Gateway,
+    others: Mapping[str, Any],
+    shop_url: str,
+    keep: Callable[[Seed], None],
+    *,
+    wallets: Mapping[str, Any] | None = None,
+) -> None:
     """Bring the database to what the demo needs. `others`: credentials by option, beside the card
     acquirer's; `wallets`: of the profile without gift cards. `keep` is called whenever `seed` has
     learnt something that cannot be read again."""

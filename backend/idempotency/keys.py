@@ -113,10 +113,15 @@ def be_first(ctx: Backend, claim: Claim) -> Callable[[AsyncSession], Awaitable[N
         await db.exec(expired)
         dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
         insert = dialect.insert(IdempotencyRecord).values(
-            id=claim.id, account_id=claim.account_id, client_id=claim.client_id,
-            method=claim.method, path=claim.path, fingerprint=claim.fingerprint,
-            created_at=now, forget_at=now + KEPT,
-        )  # fmt: skip
+            id=claim.id,
+            account_id=claim.account_id,
+            client_id=claim.client_id,
+            method=claim.method,
+            path=claim.path,
+            fingerprint=claim.fingerprint,
+            created_at=now,
+            forget_at=now + KEPT,
+        )
         insert = insert.on_conflict_do_nothing(index_elements=["id"])
         if (await db.exec(insert.returning(table))).first() is None:
             raise Repeated

@@ -131,9 +131,12 @@ def _ask(ctx: Guarded, rule: Rule, key: tuple[str, ...], count: int, times: int 
     valid = ctx.limiter.rule_for(rule, key)
     amount = valid.amount * times
     return Ask(
-        key=ctx.limiter.hash(rule.name, *key), now=ctx.clock.now().timestamp(),
-        gap=valid.window / amount, window=float(valid.window), count=min(count, amount),
-    )  # fmt: skip
+        key=ctx.limiter.hash(rule.name, *key),
+        now=ctx.clock.now().timestamp(),
+        gap=valid.window / amount,
+        window=float(valid.window),
+        count=min(count, amount),
+    )
 
 
 def _judge(ctx: Guarded, rule: Rule, wait: float) -> None:

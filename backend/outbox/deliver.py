@@ -81,12 +81,17 @@ async def _claim(
     now = ctx.clock.now()
     free = or_(col(Delivery.claimed_until).is_(None), col(Delivery.claimed_until) <= now)
     due = select(Delivery).where(
-        Delivery.state == "pending", col(Delivery.due_at) <= now, free,
+        Delivery.state == "pending",
+        col(Delivery.due_at) <= now,
+        free,
         col(Delivery.kind).in_(kinds),
-    )  # fmt: skip
+    )
     columns = (
-        col(Delivery.id), col(Delivery.account_id), col(Delivery.addressee), col(Delivery.due_at),
-    )  # fmt: skip
+        col(Delivery.id),
+        col(Delivery.account_id),
+        col(Delivery.addressee),
+        col(Delivery.due_at),
+    )
     # A look without a lock first: most of the time nothing is due.
     async with ctx.db.reading() as db:
         if (await db.exec(due.limit(1))).first() is None:
@@ -140,12 +145,18 @@ async def _record(
         duration = int((now - started).total_seconds() * 1000)
         db.add(
             DeliveryTry(
-                id=new_uuid(), delivery_id=delivery_id, method=outcome.method, url=outcome.url,
-                request_headers=outcome.headers, status_code=outcome.status,
-                response_body=outcome.body, error=outcome.error, started_at=started,
+                id=new_uuid(),
+                delivery_id=delivery_id,
+                method=outcome.method,
+                url=outcome.url,
+                request_headers=outcome.headers,
+                status_code=outcome.status,
+                response_body=outcome.body,
+                error=outcome.error,
+                started_at=started,
                 duration_ms=duration,
             )
-        )  # fmt: skip
+        )
         if delivery.state != "delivered":
             # Else another process was told yes while we waited for an answer.
             await _conclude(ctx, db, delivery, outcome, now, delivered)
@@ -153,9 +164,13 @@ async def _record(
 
 
 async def _conclude(
-    ctx: Backend, db: AsyncSession, delivery: Delivery, outcome: Outcome, now: datetime,
+    ctx: Backend,
+    db: AsyncSession,
+    delivery: Delivery,
+    outcome: Outcome,
+    now: datetime,
     delivered: Delivered,
-) -> None:  # fmt: skip
+) -> None:
     status = outcome.status
     tries = delivery.tries - delivery.tries_before
     if status is not None and 200 <= status < 300:

@@ -63,12 +63,21 @@ def addressee_of(url: str) -> str:
 
 def enqueue(db: AsyncSession, message: Message, now: datetime, due_at: datetime) -> Delivery:
     delivery = Delivery(
-        id=new_uuid(), account_id=message.account_id, kind=message.kind, event=message.event,
-        subject=message.subject, method=message.method, url=message.url,
-        addressee=addressee_of(message.url), body=message.body,
-        session_id=message.session_id, session_event=message.session_event,
-        useless_after=message.useless_after, due_at=due_at, created_at=now,
-    )  # fmt: skip
+        id=new_uuid(),
+        account_id=message.account_id,
+        kind=message.kind,
+        event=message.event,
+        subject=message.subject,
+        method=message.method,
+        url=message.url,
+        addressee=addressee_of(message.url),
+        body=message.body,
+        session_id=message.session_id,
+        session_event=message.session_event,
+        useless_after=message.useless_after,
+        due_at=due_at,
+        created_at=now,
+    )
     db.add(delivery)
     return delivery
 
@@ -98,8 +107,17 @@ def announce(
         }
         db.add(
             Delivery(
-                id=delivery_id, account_id=event.account_id, kind="webhook", event=event.name,
-                subject=event.subject, subscription_id=hook.id, method="POST", url=hook.url,
-                addressee=addressee_of(hook.url), body=body, due_at=now, created_at=now,
+                id=delivery_id,
+                account_id=event.account_id,
+                kind="webhook",
+                event=event.name,
+                subject=event.subject,
+                subscription_id=hook.id,
+                method="POST",
+                url=hook.url,
+                addressee=addressee_of(hook.url),
+                body=body,
+                due_at=now,
+                created_at=now,
             )
-        )  # fmt: skip
+        )

@@ -125,9 +125,13 @@ async def _hook(ctx: Backend, delivery: Delivery) -> HookSubscription:
 
 
 async def _outgoing(
-    ctx: Backend, method: str, url: str, content: bytes | None, extra: dict[str, str],
+    ctx: Backend,
+    method: str,
+    url: str,
+    content: bytes | None,
+    extra: dict[str, str],
     timeout: float,
-) -> Outgoing:  # fmt: skip
+) -> Outgoing:
     """To a merchant's address: pinned, and never private unless that is allowed."""
     try:
         async with asyncio.timeout(timeout):
@@ -143,9 +147,16 @@ async def _outgoing(
         headers["content-type"] = "application/json"
     headers |= extra
     return Outgoing(
-        client=ctx.callbacks_http, method=method, url=target.url, shown=url, headers=headers,
-        kept=headers, content=content, server_name=target.server_name, timeout=timeout,
-    )  # fmt: skip
+        client=ctx.callbacks_http,
+        method=method,
+        url=target.url,
+        shown=url,
+        headers=headers,
+        kept=headers,
+        content=content,
+        server_name=target.server_name,
+        timeout=timeout,
+    )
 
 
 def _sms(ctx: Backend, delivery: Delivery) -> Outgoing:
@@ -159,8 +170,11 @@ def _sms(ctx: Backend, delivery: Delivery) -> Outgoing:
         body |= ctx.vault.unseal(sealed)
     text = body["text"] if "text" in body else _receipt_text(settings.base_url, body)
     message = {
-        "to": body["to"], "text": text, "from": settings.sms_sender, "reference": delivery.id,
-    }  # fmt: skip
+        "to": body["to"],
+        "text": text,
+        "from": settings.sms_sender,
+        "reference": delivery.id,
+    }
     kept = {
         "user-agent": USER_AGENT,
         "content-type": "application/json",
@@ -171,10 +185,16 @@ def _sms(ctx: Backend, delivery: Delivery) -> Outgoing:
     if settings.sms_token is not None:
         headers["authorization"] = f"Bearer {settings.sms_token.get_secret_value()}"
     return Outgoing(
-        client=ctx.operator_http, method="POST", url=settings.sms_url, shown=delivery.url,
-        headers=headers, kept=kept, content=as_json(message), server_name=None,
+        client=ctx.operator_http,
+        method="POST",
+        url=settings.sms_url,
+        shown=delivery.url,
+        headers=headers,
+        kept=kept,
+        content=as_json(message),
+        server_name=None,
         timeout=settings.sms_timeout,
-    )  # fmt: skip
+    )
 
 
 def _receipt_text(base_url: str, body: Mapping[str, Any]) -> str:

@@ -26,9 +26,12 @@ async def make_secret(ctx: Backend, account_id: str, created_by: str) -> dict[st
     now = ctx.clock.now()
     value = secrets.token_urlsafe(32)
     kept = SigningSecret(
-        account_id=account_id, id=new_uuid(), secret=ctx.vault.seal({"secret": value}),
-        created_at=now, created_by=created_by,
-    )  # fmt: skip
+        account_id=account_id,
+        id=new_uuid(),
+        secret=ctx.vault.seal({"secret": value}),
+        created_at=now,
+        created_by=created_by,
+    )
     async with ctx.db.unit_of_work() as db:
         dialect = sqlite if ctx.db.is_sqlite else postgresql
         insert = dialect.insert(SigningSecret).values(**kept.model_dump())

@@ -16,9 +16,15 @@ def callback_signature(secret: str, account_id: str, method: str, url: str, mome
     """`Dintero-Signature`. `moment` in seconds since 1970; the body is not signed."""
     parts = urlsplit(url)
     text = "\n".join(
-        (str(moment), account_id, method, parts.hostname or "", parts.path or "/",
-         _sorted_query(parts.query))
-    )  # fmt: skip
+        (
+            str(moment),
+            account_id,
+            method,
+            parts.hostname or "",
+            parts.path or "/",
+            _sorted_query(parts.query),
+        )
+    )
     digest = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
     return f"t={moment},v0-hmac-sha256={digest}"
 

@@ -46,10 +46,14 @@ def server_of(url: str, *, tls: bool, timeout: float) -> Server:
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError("must be smtp://host or smtps://host")
     return Server(
-        host=parts.hostname, port=parts.port or _PORTS[parts.scheme],
-        user=unquote(parts.username or ""), password=unquote(parts.password or ""),
-        implicit=parts.scheme == "smtps", tls=tls, timeout=timeout,
-    )  # fmt: skip
+        host=parts.hostname,
+        port=parts.port or _PORTS[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        implicit=parts.scheme == "smtps",
+        tls=tls,
+        timeout=timeout,
+    )
 
 
 def receipt_link(base_url: str, session_id: str, language: str) -> str:

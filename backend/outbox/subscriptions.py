@@ -43,10 +43,15 @@ async def subscribe(
         if len(await _all(db, account_id)) >= MOST:
             raise InvalidRequest(f"an account has at most {MOST} subscriptions")
         hook = HookSubscription(
-            id=new_uuid(), account_id=account_id, url=wanted.url, events=list(wanted.events),
-            secret=_sealed(ctx, wanted.secret), created_at=now, created_by=created_by,
+            id=new_uuid(),
+            account_id=account_id,
+            url=wanted.url,
+            events=list(wanted.events),
+            secret=_sealed(ctx, wanted.secret),
+            created_at=now,
+            created_by=created_by,
             updated_at=now,
-        )  # fmt: skip
+        )
         db.add(hook)
         await db.flush()
         _ping(db, hook, now)

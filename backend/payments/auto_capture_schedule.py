@@ -31,9 +31,7 @@ async def wanted(db: AsyncSession, session: CheckoutSession) -> bool:
 
 def begin(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
     """In the unit of work of the authorization: due at once."""
-    db.add(
-        AutoCapture(transaction_id=transaction.id, due_at=now, give_up_at=now + GIVE_UP_AFTER)
-    )  # fmt: skip
+    db.add(AutoCapture(transaction_id=transaction.id, due_at=now, give_up_at=now + GIVE_UP_AFTER))
 
 
 async def is_due(db: AsyncSession, transaction_id: str) -> bool:

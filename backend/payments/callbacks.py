@@ -35,9 +35,15 @@ _SENT = {"AUTHORIZED": "AUTH_CALLBACK_SENT", "ON_HOLD": "ON_HOLD_CALLBACK_SENT"}
 
 
 async def tell_merchant(
-    db: AsyncSession, session: CheckoutSession, transaction: Transaction | None, now: datetime,
-    *, event: TransactionEvent | None = None, error: str | None = None, always: bool = False,
-) -> None:  # fmt: skip
+    db: AsyncSession,
+    session: CheckoutSession,
+    transaction: Transaction | None,
+    now: datetime,
+    *,
+    event: TransactionEvent | None = None,
+    error: str | None = None,
+    always: bool = False,
+) -> None:
     """Write a callback in this unit of work if the session asks for it, or if `always` is set.
 
     `event` is a capture, refund or void. `error` (`cancelled` or `failed`) says how a payment ended
@@ -76,11 +82,15 @@ async def tell_merchant(
         if "session" in steering.get("includes", ()):
             body["session"] = await session_shape(db, session, now)
     message = Message(
-        account_id=session.account_id, subject=transaction.id if transaction else session.id,
-        method=method, url=with_query(url, added), body=body, event=error or _name(event),
+        account_id=session.account_id,
+        subject=transaction.id if transaction else session.id,
+        method=method,
+        url=with_query(url, added),
+        body=body,
+        event=error or _name(event),
         session_id=session.id,
         session_event=_SENT.get(transaction.status) if authorized and transaction else None,
-    )  # fmt: skip
+    )
     if event is None:
         enqueue(db, message, now, now + delay)
         return

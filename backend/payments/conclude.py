@@ -29,10 +29,16 @@ EXPIRED = "expired"
 
 
 async def authorize(
-    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
-    now: datetime, *, card: PaymentCard | None = None, multi_capture: bool = False,
+    db: AsyncSession,
+    session: CheckoutSession,
+    transaction: Transaction,
+    operation: Operation,
+    now: datetime,
+    *,
+    card: PaymentCard | None = None,
+    multi_capture: bool = False,
     said: OperatorDecision | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """The money is authorized: the card's part is held, the acquirer's is confirmed by a read.
     `said`: an operator asked for that read."""
     split = Split(operation.card_amount, operation.psp_amount)
@@ -44,26 +50,44 @@ async def authorize(
     end(operation, "done", now)
     if transaction.snapshot.get("auto_capture"):
         begin(db, transaction, now)
-    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, card_amount=split.card,
-                 wallet_transaction_id=transaction.hold_id,
-                 created_by=said.who if said else operation.created_by,
-                 metadata=dict(said.metadata) if said else {}), now)  # fmt: skip
+    await record(
+        db,
+        transaction,
+        NewEvent(
+            "AUTHORIZE",
+            transaction.amount,
+            card_amount=split.card,
+            wallet_transaction_id=transaction.hold_id,
+            created_by=said.who if said else operation.created_by,
+            metadata=dict(said.metadata) if said else {},
+        ),
+        now,
+    )
     # After the flush of `record`, so that the session's row is written once.
     session.state = advance_session(SessionState(session.state), SessionState.PAID)
     session.redirect_url = session.app_code = None
     session.pushed_to = session.pushed_with = None
     session.notice = None
-    details = {"payment_product_type": transaction.payment_product_type,
-               "amount": transaction.amount}  # fmt: skip
+    details = {
+        "payment_product_type": transaction.payment_product_type,
+        "amount": transaction.amount,
+    }
     await events.record_all(db, session, (("AUTHORIZED", details), ("COMPLETED", {})), now)
     await write_receipt(db, session, transaction, operation, now)
     await tell_merchant(db, session, transaction, now)
 
 
 async def fail(
-    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
-    now: datetime, *, notice: Notice, code: str, message: str | None = None,
-) -> None:  # fmt: skip
+    db: AsyncSession,
+    session: CheckoutSession,
+    transaction: Transaction,
+    operation: Operation,
+    now: datetime,
+    *,
+    notice: Notice,
+    code: str,
+    message: str | None = None,
+) -> None:
     """No money will move, by the provider's own word or because nothing was ever sent: the hold is
     given back and the session is open again for another try. DECLINED where the payer wanted it
     so, FAILED where anybody else did, or time (`code` EXPIRED)."""
@@ -74,11 +98,22 @@ async def fail(
     transaction.status = rules.advance(Status(transaction.status), to)
     error = {"code": code, "message": message or code}
     end(operation, "refused", now, error)
-    await _void_hold(db, transaction, ledger.EntryContext(f"fail:{operation.key}", now,
-                     operation.created_by))  # fmt: skip
-    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, success=False,
-                 error=error, created_by=operation.created_by,
-                 metadata=operation.request.get("metadata") or {}), now)  # fmt: skip
+    await _void_hold(
+        db, transaction, ledger.EntryContext(f"fail:{operation.key}", now, operation.created_by)
+    )
+    await record(
+        db,
+        transaction,
+        NewEvent(
+            "AUTHORIZE",
+            transaction.amount,
+            success=False,
+            error=error,
+            created_by=operation.created_by,
+            metadata=operation.request.get("metadata") or {},
+        ),
+        now,
+    )
     _open_again(session, transaction, notice, now)
     details = {"error": code, "payment_product_type": transaction.payment_product_type}
     names = ("DECLINED",) if declined else ("PAY_FAILED", "FAILED")
@@ -111,9 +146,12 @@ async def _void_hold(
 
 
 async def release(
-    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
+    db: AsyncSession,
+    session: CheckoutSession,
+    transaction: Transaction,
+    operation: Operation,
     now: datetime,
-) -> str | None:  # fmt: skip
+) -> str | None:
     """A payment ON_HOLD was voided, and nothing is held at the provider any more: FAILED, and the
     session open for another try. The caller records the event; the wallet transaction's id."""
     transaction.status = rules.advance(Status(transaction.status), Status.FAILED)
@@ -142,9 +180,13 @@ class OperatorDecision:
 
 
 async def mark_unknown(
-    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
-    now: datetime, said: OperatorDecision,
-) -> None:  # fmt: skip
+    db: AsyncSession,
+    session: CheckoutSession,
+    transaction: Transaction,
+    operation: Operation,
+    now: datetime,
+    said: OperatorDecision,
+) -> None:
     """Nobody can tell any more whether the acquirer has the payer's money: UNKNOWN. The card's part
     was never taken, and is given back; the session is cancelled, so that nobody pays it twice."""
     transaction.status = rules.advance(Status(transaction.status), Status.UNKNOWN)
@@ -152,8 +194,19 @@ async def mark_unknown(
     error = {"code": "unknown", "message": said.why}
     end(operation, "refused", now, error)
     await _void_hold(db, transaction, ledger.EntryContext(f"lose:{operation.key}", now, said.who))
-    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, success=False,
-                 error=error, created_by=said.who, metadata=dict(said.metadata)), now)  # fmt: skip
+    await record(
+        db,
+        transaction,
+        NewEvent(
+            "AUTHORIZE",
+            transaction.amount,
+            success=False,
+            error=error,
+            created_by=said.who,
+            metadata=dict(said.metadata),
+        ),
+        now,
+    )
     session.state = advance_session(SessionState(session.state), SessionState.CANCELLED)
     session.cancelled_at, session.cancelled_by = now, said.who
     session.transaction_id = session.redirect_url = session.app_code = None
@@ -165,32 +218,58 @@ async def mark_unknown(
 
 
 async def put_on_hold(
-    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
-    now: datetime, why: str,
-) -> None:  # fmt: skip
+    db: AsyncSession,
+    session: CheckoutSession,
+    transaction: Transaction,
+    operation: Operation,
+    now: datetime,
+    why: str,
+) -> None:
     """The provider authorized something else than we asked for: a person has to look. The hold
     stays, nothing is captured, nobody pays twice."""
     first = _hold_on(session, transaction, now)
     error = {"code": "amount_mismatch", "message": why}
     end(operation, "refused", now, error)
-    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount, success=False,
-                 error=error, created_by=operation.created_by), now)  # fmt: skip
+    await record(
+        db,
+        transaction,
+        NewEvent(
+            "AUTHORIZE",
+            transaction.amount,
+            success=False,
+            error=error,
+            created_by=operation.created_by,
+        ),
+        now,
+    )
     await events.record(db, session, "PAY_FAILED", now, {"error": "ON_HOLD"})
     if first:
         await tell_merchant(db, session, transaction, now)
 
 
 async def place_under_review(
-    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
+    db: AsyncSession,
+    session: CheckoutSession,
+    transaction: Transaction,
+    operation: Operation,
     now: datetime,
-) -> None:  # fmt: skip
+) -> None:
     """The provider looks into the payment, and may take days: the payer is through, the card's part
     stays held, the try stays open to be read again. The merchant is told once."""
     if not _hold_on(session, transaction, now):
         return
-    await record(db, transaction, NewEvent("AUTHORIZE", transaction.amount,
-                 card_amount=operation.card_amount, wallet_transaction_id=transaction.hold_id,
-                 created_by=operation.created_by), now)  # fmt: skip
+    await record(
+        db,
+        transaction,
+        NewEvent(
+            "AUTHORIZE",
+            transaction.amount,
+            card_amount=operation.card_amount,
+            wallet_transaction_id=transaction.hold_id,
+            created_by=operation.created_by,
+        ),
+        now,
+    )
     await tell_merchant(db, session, transaction, now)
     events.touch(session, now)
 

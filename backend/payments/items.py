@@ -74,9 +74,12 @@ async def check_items(
 
 
 def _advice(
-    transaction: Transaction, events: Sequence[TransactionEvent], kind: OperationKind,
-    named: Sequence[ItemAmount], amount: int,
-) -> list[Advice]:  # fmt: skip
+    transaction: Transaction,
+    events: Sequence[TransactionEvent],
+    kind: OperationKind,
+    named: Sequence[ItemAmount],
+    amount: int,
+) -> list[Advice]:
     captured = _moved(transaction, events, "CAPTURE")
     if kind is OperationKind.CAPTURE:
         return rules.capture_advice(amounts(transaction), captured, named, amount)

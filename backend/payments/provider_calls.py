@@ -55,9 +55,12 @@ async def ask_provider(ctx: Backend, operation_id: str) -> Result:
 
 
 async def _send(
-    ctx: Backend, connector: Connector, verb: OperationKind, transaction: Transaction,
+    ctx: Backend,
+    connector: Connector,
+    verb: OperationKind,
+    transaction: Transaction,
     operation: Operation,
-) -> Result:  # fmt: skip
+) -> Result:
     """Send the call. It may be repeated, since its key is the same each time. It never lasts longer
     than the claim."""
     reference, amount = transaction.psp_reference, money(transaction, operation.psp_amount)

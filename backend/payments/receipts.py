@@ -45,9 +45,12 @@ _ZONES = {
 
 
 async def write_receipt(
-    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
+    db: AsyncSession,
+    session: CheckoutSession,
+    transaction: Transaction,
+    operation: Operation,
     now: datetime,
-) -> None:  # fmt: skip
+) -> None:
     """In the unit of work of the authorization, with session and transaction locked."""
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     switches = receipt_switches(profile.configuration, session.body)
@@ -71,9 +74,12 @@ async def write_receipt(
 
 
 async def _facts(
-    db: AsyncSession, session: CheckoutSession, transaction: Transaction, operation: Operation,
+    db: AsyncSession,
+    session: CheckoutSession,
+    transaction: Transaction,
+    operation: Operation,
     now: datetime,
-) -> Receipt:  # fmt: skip
+) -> Receipt:
     order = session.body["order"]
     shipping = order.get("shipping_option") or {}
     other = None
@@ -115,9 +121,11 @@ async def _gift_card(db: AsyncSession, transaction: Transaction, part: int) -> G
     card = await db.get(Card, transaction.gift_card, populate_existing=True)
     assert card is not None  # a foreign key holds it
     return GiftCardPart(
-        last4=card.number_last4, amount=part, left=card.available,
+        last4=card.number_last4,
+        amount=part,
+        left=card.available,
         expires_at=iso(card.expires_at) if card.expires_at else None,
-    )  # fmt: skip
+    )
 
 
 def _bank_card(card: Mapping[str, Any] | None) -> str | None:
@@ -136,8 +144,10 @@ def _bank_card(card: Mapping[str, Any] | None) -> str | None:
 def _mail_address(session: CheckoutSession) -> tuple[str | None, str]:
     order = session.body["order"]
     for part in (
-        session.body.get("customer"), order.get("billing_address"), order.get("shipping_address")
-    ):  # fmt: skip
+        session.body.get("customer"),
+        order.get("billing_address"),
+        order.get("shipping_address"),
+    ):
         if written := (part or {}).get("email"):
             found = mail.address(str(written))
             return found, "" if found else "not an e-mail address"
@@ -153,27 +163,39 @@ def _sms_number(session: CheckoutSession) -> tuple[str | None, str]:
 
 
 async def _send(
-    db: AsyncSession, session: CheckoutSession, facts: Receipt, language: str, channel: str,
-    found: tuple[str | None, str], now: datetime,
-) -> None:  # fmt: skip
+    db: AsyncSession,
+    session: CheckoutSession,
+    facts: Receipt,
+    language: str,
+    channel: str,
+    found: tuple[str | None, str],
+    now: datetime,
+) -> None:
     to, why = found
     delivery_id = None
     if to is not None:
         message = Message(
-            account_id=session.account_id, subject=facts.transaction_id,
+            account_id=session.account_id,
+            subject=facts.transaction_id,
             method="MAIL" if channel == "email" else "POST",
             url=f"{'mailto' if channel == 'email' else 'sms'}:{to}",
             body={"to": to, "language": language, "receipt": facts.as_json()},
-            kind=channel, event=RECEIPT, session_id=session.id, session_event=RECEIPT_SENT,
-        )  # fmt: skip
+            kind=channel,
+            event=RECEIPT,
+            session_id=session.id,
+            session_event=RECEIPT_SENT,
+        )
         delivery_id = enqueue(db, message, now, now).id
         await db.flush()
     db.add(
         ReceiptMessage(
-            transaction_id=facts.transaction_id, channel=channel, delivery_id=delivery_id,
-            why=why or None, created_at=now,
+            transaction_id=facts.transaction_id,
+            channel=channel,
+            delivery_id=delivery_id,
+            why=why or None,
+            created_at=now,
         )
-    )  # fmt: skip
+    )
 
 
 # --- to read -----------------------------------------------------------------------------------

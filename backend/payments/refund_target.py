@@ -67,9 +67,12 @@ def split_refund(position: Position, amount: int, wanted: RefundTo | None) -> Sp
 
 
 async def decide(
-    ctx: Backend, db: AsyncSession, transaction: Transaction, split: Split,
+    ctx: Backend,
+    db: AsyncSession,
+    transaction: Transaction,
+    split: Split,
     wanted: RefundTo | None,
-) -> dict[str, str] | None:  # fmt: skip
+) -> dict[str, str] | None:
     """Return what the operation keeps about the target of its card part; None if that is the card
     that paid. RefundCardUnusable, before the acquirer is asked for anything; InvalidRequest for a
     target that cannot take the money."""
@@ -136,9 +139,11 @@ def _unusable(
         todo.append(FieldError("refund_to", text, "provider"))
     text = f"the gift card that paid is {status}: nobody could use what is refunded to it"
     why = FieldError(
-        "gift_cards.0.card_id", text, status,
+        "gift_cards.0.card_id",
+        text,
+        status,
         {"card_id": card.card_id, "amount": split.card, "currency": card.currency},
-    )  # fmt: skip
+    )
     return RefundCardUnusable(text, (why, *todo))
 
 
@@ -173,9 +178,12 @@ def prepare(ctx: Backend, operation: Operation) -> Landing | None:
 
 
 async def refund_card(
-    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime,
+    db: AsyncSession,
+    transaction: Transaction,
+    operation: Operation,
+    now: datetime,
     landing: Landing | None,
-) -> Landed | None:  # fmt: skip
+) -> Landed | None:
     """Book the card's part of a refund: to the card that paid, and from there to the target."""
     amount = operation.card_amount
     if amount == 0 or transaction.gift_card is None:
@@ -210,9 +218,7 @@ async def _known_target(
         return str(asked)
     card = await db.get(Card, card_pk, populate_existing=True)
     assert card is not None  # a foreign key holds it
-    query = select(Card).where(
-        Card.account_id == card.account_id, Card.card_id == card.replaced_by
-    )  # fmt: skip
+    query = select(Card).where(Card.account_id == card.account_id, Card.card_id == card.replaced_by)
     before = (await db.exec(query)).one_or_none()
     return None if before is None or _is_unusable(before, now) else before.id
 

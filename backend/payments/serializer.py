@@ -27,9 +27,10 @@ added by who can read sessions."""
 
 
 def transaction_shape(
-    transaction: Transaction, events: Sequence[TransactionEvent],
+    transaction: Transaction,
+    events: Sequence[TransactionEvent],
     includes: frozenset[str] = frozenset(),
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """As `GET /v1/transactions/{id}` answers it. Fields that are not known are left out."""
     t = transaction
     shape: dict[str, Any] = {

@@ -163,9 +163,12 @@ def connector_with(ctx: Backend, transaction: Transaction, profile: Profile) -> 
 
 
 async def claim_due(
-    ctx: Backend, under_way: UnderWay, table: type[Claimed], open_states: Sequence[str],
+    ctx: Backend,
+    under_way: UnderWay,
+    table: type[Claimed],
+    open_states: Sequence[str],
     until: datetime,
-) -> list[tuple[Due, Claimed]]:  # fmt: skip
+) -> list[tuple[Due, Claimed]]:
     """Rows whose time has come, as ours until then: a fair share for every account and every
     provider of it, the longest due first. Any number of processes may claim at once."""
     if under_way.free <= 0:
@@ -180,9 +183,11 @@ async def claim_due(
             return []
         owned = due.join(Transaction, col(Transaction.id) == col(table.transaction_id))
         columns = (
-            key, col(Transaction.account_id), col(Transaction.payment_product_type),
+            key,
+            col(Transaction.account_id),
+            col(Transaction.payment_product_type),
             col(table.due_at),
-        )  # fmt: skip
+        )
         chosen = await under_way.choose(db, owned, columns)
     if not chosen:
         return []
@@ -242,17 +247,28 @@ async def record(
     )
     following: Any = last.scalar_subquery() + 1
     event = TransactionEvent(
-        id=new_uuid(), transaction_id=transaction.id, seq=following,
-        event=happened.event, transaction_status=transaction.status, success=happened.success,
-        amount=happened.amount, card_amount=happened.card_amount,
+        id=new_uuid(),
+        transaction_id=transaction.id,
+        seq=following,
+        event=happened.event,
+        transaction_status=transaction.status,
+        success=happened.success,
+        amount=happened.amount,
+        card_amount=happened.card_amount,
         wallet_transaction_id=happened.wallet_transaction_id,
         gift_card_shown=happened.gift_card_shown,
-        event_reference=happened.reference, items=happened.items, metadata_=happened.metadata,
-        error=happened.error, correction=happened.correction, request_id=happened.request_id,
-        created_by=happened.created_by, correlation_request_id=happened.correlation_request_id,
+        event_reference=happened.reference,
+        items=happened.items,
+        metadata_=happened.metadata,
+        error=happened.error,
+        correction=happened.correction,
+        request_id=happened.request_id,
+        created_by=happened.created_by,
+        correlation_request_id=happened.correlation_request_id,
         request_headers=happened.request_headers,
-        calculated_vat_amount=happened.calculated_vat_amount, created_at=now,
-    )  # fmt: skip
+        calculated_vat_amount=happened.calculated_vat_amount,
+        created_at=now,
+    )
     db.add(event)
     await db.flush()
     if (happened.success or happened.correction) and happened.event in _ANNOUNCED:

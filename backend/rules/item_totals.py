@@ -83,11 +83,13 @@ def refund_advice(
     """As `capture_advice`. Of a line, what was captured and not refunded is left."""
     left = {
         name: left_to_refund(
-            line, captured.lines.get(name, 0), refunded.lines.get(name, 0),
+            line,
+            captured.lines.get(name, 0),
+            refunded.lines.get(name, 0),
             unnamed=captured.unnamed > 0,
         )
         for name, line in lines.items()
-    }  # fmt: skip
+    }
     return [*_beyond(left, items, "refund"), *_sum_advice(items, amount)]
 
 

@@ -109,9 +109,14 @@ def takes(option: str, currency: str, currencies: Mapping[str, Collection[str]])
 
 
 def offered(
-    request: Switches, profile: Switches, connected: Iterable[str], *, gift_card: bool,
-    currency: str, currencies: Mapping[str, Collection[str]],
-) -> tuple[str, ...]:  # fmt: skip
+    request: Switches,
+    profile: Switches,
+    connected: Iterable[str],
+    *,
+    gift_card: bool,
+    currency: str,
+    currencies: Mapping[str, Collection[str]],
+) -> tuple[str, ...]:
     """The options of a session, in the order in which the profile connected them.
 
     The request overrides the profile name by name. `active_payment_types` switches on all that

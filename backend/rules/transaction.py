@@ -210,14 +210,21 @@ def status_of(position: Position) -> Status:
 
 def check_capture(status: Status) -> None:
     """Whether a transaction in this status can be captured."""
-    if status not in (Status.AUTHORIZED, Status.PARTIALLY_CAPTURED,
-                      Status.PARTIALLY_CAPTURED_REFUNDED):  # fmt: skip
+    if status not in (
+        Status.AUTHORIZED,
+        Status.PARTIALLY_CAPTURED,
+        Status.PARTIALLY_CAPTURED_REFUNDED,
+    ):
         raise RuleBroken(f"a transaction that is {status} cannot be captured")
 
 
 def check_refund(status: Status) -> None:
-    if status not in (Status.CAPTURED, Status.PARTIALLY_CAPTURED, Status.PARTIALLY_REFUNDED,
-                      Status.PARTIALLY_CAPTURED_REFUNDED):  # fmt: skip
+    if status not in (
+        Status.CAPTURED,
+        Status.PARTIALLY_CAPTURED,
+        Status.PARTIALLY_REFUNDED,
+        Status.PARTIALLY_CAPTURED_REFUNDED,
+    ):
         raise RuleBroken(f"a transaction that is {status} cannot be refunded")
 
 

@@ -66,9 +66,13 @@ def refuse(field: str, description: str) -> InvalidRequest:
 
 
 async def create_session(
-    ctx: Backend, principal: Principal, request: SessionRequest, origin: events.Request,
-    *, strict: Strict = LENIENT,
-) -> str:  # fmt: skip
+    ctx: Backend,
+    principal: Principal,
+    request: SessionRequest,
+    origin: events.Request,
+    *,
+    strict: Strict = LENIENT,
+) -> str:
     """Make the session and give its id. InvalidRequest names the field that a rule forbids;
     GiftCardRefused where `strict` is about the preset card, and it cannot be used."""
     now = ctx.clock.now()
@@ -90,16 +94,25 @@ async def create_session(
         option = body["order"].get("shipping_option")
         offered = (body.get("express") or {}).get("shipping_options") or []
         session = CheckoutSession(
-            id=scoped_id(principal.account_id), account_id=principal.account_id,
-            profile_id=profile_id, body=body, currency=request.order.currency,
-            amount=request.order.amount, express=allowed.express,
-            gift_card_use=allowed.gift_card, options=list(allowed.options),
-            minimums=allowed.minimums, zero_allowed=allowed.zero,
+            id=scoped_id(principal.account_id),
+            account_id=principal.account_id,
+            profile_id=profile_id,
+            body=body,
+            currency=request.order.currency,
+            amount=request.order.amount,
+            express=allowed.express,
+            gift_card_use=allowed.gift_card,
+            options=list(allowed.options),
+            minimums=allowed.minimums,
+            zero_allowed=allowed.zero,
             merchant_reference=request.order.merchant_reference,
             chosen_shipping=shipping.find_key(offered, option) if option else None,
-            details_done=not allowed.express, initiating_headers=dict(origin.headers),
-            created_at=now, updated_at=now, expires_at=expires_at,
-        )  # fmt: skip
+            details_done=not allowed.express,
+            initiating_headers=dict(origin.headers),
+            created_at=now,
+            updated_at=now,
+            expires_at=expires_at,
+        )
         db.add(session)
         events.touch(session, now)
         await db.flush()
@@ -138,9 +151,11 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
     express = profile.express or body.get("express") is not None
     try:
         use = rules.gift_card_use(
-            express=express, splits=is_divided(body), requested=asked.wallets,
+            express=express,
+            splits=is_divided(body),
+            requested=asked.wallets,
             by_profile=bool(given.wallets),
-        )  # fmt: skip
+        )
     except rules.GiftCardRuleBroken as broken:
         raise refuse(broken.field, broken.description) from broken
     offered = use is rules.GiftCardUse.OFFERED
@@ -154,9 +169,13 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
             ),
         )
     options = payment_option.offered(
-        asked, given, _fitting(ctx, profile), gift_card=offered,
-        currency=body["order"]["currency"], currencies=CURRENCIES,
-    )  # fmt: skip
+        asked,
+        given,
+        _fitting(ctx, profile),
+        gift_card=offered,
+        currency=body["order"]["currency"],
+        currencies=CURRENCIES,
+    )
     zero = asked.zero if asked.zero is not None else bool(given.zero)
     minimums = minimums_of(profile, options, body["order"]["currency"])
     return Allowed(express, offered, options, minimums, zero)

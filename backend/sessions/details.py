@@ -87,8 +87,9 @@ def check_details(
 
 def _wrong(field: str, value: str, errors: list[FieldError]) -> None:
     code = "invalid" if value.strip() else "required"
-    errors.append(FieldError(field, f"{field} is {'missing' if code == 'required' else 'invalid'}",
-                             code))  # fmt: skip
+    errors.append(
+        FieldError(field, f"{field} is {'missing' if code == 'required' else 'invalid'}", code)
+    )
 
 
 def _check_email(value: str, errors: list[FieldError]) -> str:
@@ -188,13 +189,16 @@ def keep(body: dict[str, Any], details: Details) -> None:
         # A billing address that equals the shipping address changes with it.
         drop_same_billing(body)
     order["shipping_address"] = {
-        **details.shipping_more, **address_to(details.shipping, email, phone),
-    }  # fmt: skip
+        **details.shipping_more,
+        **address_to(details.shipping, email, phone),
+    }
     if details.billing is not None:
         own = {k: v for k, v in details.billing_more.items() if k in ("email", "phone_number")}
         order["billing_address"] = {
-            **details.billing_more, **address_to(details.billing, email, phone), **own,
-        }  # fmt: skip
+            **details.billing_more,
+            **address_to(details.billing, email, phone),
+            **own,
+        }
     elif not details.keep_billing:
         order.pop("billing_address", None)
     customer = body.get("customer") or {}

@@ -74,9 +74,12 @@ async def make_link(
         kept = await db.get(Handover, session_id)
         if kept is None:
             kept = Handover(
-                session_id=session_id, token_hash="", language=language, expires_at=expires_at,
+                session_id=session_id,
+                token_hash="",
+                language=language,
+                expires_at=expires_at,
                 created_at=now,
-            )  # fmt: skip
+            )
             db.add(kept)
         kept.token_hash, kept.language, kept.expires_at = _hash(token), language, expires_at
         kept.arrived_at = None
@@ -100,9 +103,14 @@ async def _number(ctx: Backend, db: AsyncSession, session: CheckoutSession) -> s
 
 
 async def _enqueue(
-    db: AsyncSession, session: CheckoutSession, to: str, url: str, language: str, now: datetime,
+    db: AsyncSession,
+    session: CheckoutSession,
+    to: str,
+    url: str,
+    language: str,
+    now: datetime,
     expires_at: datetime,
-) -> None:  # fmt: skip
+) -> None:
     profile = await db.get(Profile, (session.account_id, session.profile_id))
     account = await db.get(Account, session.account_id)
     assert profile is not None and account is not None  # foreign keys hold them
@@ -110,10 +118,16 @@ async def _enqueue(
     merchant = " ".join(str(names["name"]).split())[:MAX_NAME]
     text = phrases.say(language, "continue_here", merchant=merchant, link=url)
     message = Message(
-        account_id=session.account_id, subject=session.id, method="POST", url=f"sms:{to}",
-        body={"to": to, "text": text}, kind="sms", event=HANDOVER, session_id=session.id,
+        account_id=session.account_id,
+        subject=session.id,
+        method="POST",
+        url=f"sms:{to}",
+        body={"to": to, "text": text},
+        kind="sms",
+        event=HANDOVER,
+        session_id=session.id,
         useless_after=expires_at,
-    )  # fmt: skip
+    )
     enqueue(db, message, now, now)
 
 

@@ -66,10 +66,15 @@ class Request:
 
 
 async def record(
-    db: AsyncSession, session: CheckoutSession, name: str, now: datetime,
-    details: dict[str, Any] | None = None, request: Request | None = None, *,
+    db: AsyncSession,
+    session: CheckoutSession,
+    name: str,
+    now: datetime,
+    details: dict[str, Any] | None = None,
+    request: Request | None = None,
+    *,
     visible: bool = True,
-) -> None:  # fmt: skip
+) -> None:
     """Append an event, and make the change visible to every open page. The caller has locked the
     session's row, so `seq` has no gaps and no duplicates. If not `visible`, the session's version
     stays, and no page notices. TooManyChanges if the session has as many events of this name as
@@ -80,9 +85,11 @@ async def record(
 
 
 async def record_all(
-    db: AsyncSession, session: CheckoutSession, happened: Sequence[tuple[str, dict[str, Any]]],
+    db: AsyncSession,
+    session: CheckoutSession,
+    happened: Sequence[tuple[str, dict[str, Any]]],
     now: datetime,
-) -> None:  # fmt: skip
+) -> None:
     """Do the same as `record` for several events with their details, by one statement."""
     await _append(db, session, happened, now, None)
     for _ in happened:
@@ -90,9 +97,12 @@ async def record_all(
 
 
 async def _append(
-    db: AsyncSession, session: CheckoutSession, happened: Sequence[tuple[str, dict[str, Any]]],
-    now: datetime, request: Request | None,
-) -> None:  # fmt: skip
+    db: AsyncSession,
+    session: CheckoutSession,
+    happened: Sequence[tuple[str, dict[str, Any]]],
+    now: datetime,
+    request: Request | None,
+) -> None:
     """Write events. The database numbers them in the same statement, so no read is needed
     before."""
     request = request or _asked_by.get() or Request()
@@ -119,18 +129,27 @@ def _kept(details: dict[str, Any]) -> dict[str, Any]:
 
 
 def _numbered(
-    session: CheckoutSession, name: str, place: int, details: dict[str, Any], now: datetime,
+    session: CheckoutSession,
+    name: str,
+    place: int,
+    details: dict[str, Any],
+    now: datetime,
     request: Request,
-) -> Select[Any]:  # fmt: skip
+) -> Select[Any]:
     """Return a SELECT of one row, `place` behind the last event. It has no row if there are too
     many events of this name."""
     before = _EVENT.alias()
     last = select_rows(func.coalesce(func.max(before.c.seq), 0))
     last = last.where(before.c.session_id == session.id)
     given = {
-        "id": new_uuid(), "session_id": session.id, "name": name, "request_id": request.id,
-        "request_headers": dict(request.headers), "details": details, "created_at": now,
-    }  # fmt: skip
+        "id": new_uuid(),
+        "session_id": session.id,
+        "name": name,
+        "request_id": request.id,
+        "request_headers": dict(request.headers),
+        "details": details,
+        "created_at": now,
+    }
     values: dict[str, ColumnElement[Any]] = {
         key: literal(value, _EVENT.c[key].type) for key, value in given.items()
     }

@@ -119,9 +119,13 @@ async def ask_for_shipping(ctx: Backend, session_id: str, *, by_payer: bool = Tr
 
 
 async def set_discount_codes(
-    ctx: Backend, session_id: str, codes: Sequence[str] | ChooseCodes,
-    unmodified_since: str | None = None, *, source: str = UNKNOWN,
-) -> Asked:  # fmt: skip
+    ctx: Backend,
+    session_id: str,
+    codes: Sequence[str] | ChooseCodes,
+    unmodified_since: str | None = None,
+    *,
+    source: str = UNKNOWN,
+) -> Asked:
     """Ask the shop what these codes do to the order, and apply the answer. `codes` may be a
     function: it gets the codes that are in use when the shop is asked, and returns the wanted ones.
 
@@ -153,9 +157,13 @@ async def _ask_until_unchanged(ctx: Backend, session_id: str, question: _Questio
         try:
             async with ctx.db.unit_of_work() as db:
                 locked = await lock_as_seen(
-                    ctx, db, session_id, sent.version, by_payer=question.by_payer,
+                    ctx,
+                    db,
+                    session_id,
+                    sent.version,
+                    by_payer=question.by_payer,
                     unmodified_since=question.unmodified_since,
-                )  # fmt: skip
+                )
                 taken = await question.apply(ctx, db, locked, answer)
         except SessionChanged:
             if turn == MOST_ASKS or asyncio.get_running_loop().time() >= ends:
@@ -309,10 +317,13 @@ class _Discount:
 def _known(session: CheckoutSession) -> dict[str, Any]:
     """Return what an answer of the shop may change."""
     return {
-        "body": session.body, "chosen": session.chosen_shipping, "done": session.details_done,
-        "gift_card": session.gift_card_use, "options": session.options,
+        "body": session.body,
+        "chosen": session.chosen_shipping,
+        "done": session.details_done,
+        "gift_card": session.gift_card_use,
+        "options": session.options,
         "minimums": session.minimums,
-    }  # fmt: skip
+    }
 
 
 async def _ask(ctx: Backend, url: str, session: dict[str, Any]) -> Answer:

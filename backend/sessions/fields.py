@@ -196,9 +196,7 @@ ShownAmount = Annotated[
 """An amount that is only shown."""
 Number = Annotated[int | float, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 """A quantity or a percentage."""
-Currency = Annotated[
-    str, Field(pattern=r"^\s*[A-Za-z]{3}\s*$"), BeforeValidator(_as_currency)
-]  # fmt: skip
+Currency = Annotated[str, Field(pattern=r"^\s*[A-Za-z]{3}\s*$"), BeforeValidator(_as_currency)]
 Country = Annotated[str, BeforeValidator(as_country)]
 Text = Annotated[str, Field(max_length=255)]
 Words = Annotated[str, _number_too(255), BeforeValidator(as_text)]

@@ -60,18 +60,29 @@ async def open_elsewhere(db: AsyncSession, card: Card, session_id: str) -> list[
 
 
 async def put_gift_card(
-    db: AsyncSession, session: CheckoutSession, card: Card, *, preset: bool, now: datetime,
-    origin: events.Request | None = None, token_id: str | None = None, wanted: int | None = None,
+    db: AsyncSession,
+    session: CheckoutSession,
+    card: Card,
+    *,
+    preset: bool,
+    now: datetime,
+    origin: events.Request | None = None,
+    token_id: str | None = None,
+    wanted: int | None = None,
     more: Mapping[str, Any] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Add a card that may be used, as the caller has checked. Nothing is reserved before Pay.
     `wanted` is how much of it to use (minor units), None for as much as possible. `more` is added
     to the event."""
     session.preset_refused = None
     kept = {
-        "card": card.id, "preset": preset, "pin_version": card.pin_version, "token_id": token_id,
-        "wanted": wanted, "added_at": now,
-    }  # fmt: skip
+        "card": card.id,
+        "preset": preset,
+        "pin_version": card.pin_version,
+        "token_id": token_id,
+        "wanted": wanted,
+        "added_at": now,
+    }
     dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
     # One that does not count any more may still be there; it is replaced.
     write = dialect.insert(SessionGiftCard).values(session_id=session.id, **kept)

@@ -128,9 +128,12 @@ def check_open(session: CheckoutSession, now: datetime, unmodified_since: str | 
 
 
 async def lock_for_payer(
-    ctx: Backend, db: AsyncSession, session_id: str, now: datetime,
+    ctx: Backend,
+    db: AsyncSession,
+    session_id: str,
+    now: datetime,
     unmodified_since: str | None = None,
-) -> CheckoutSession:  # fmt: skip
+) -> CheckoutSession:
     """As `lock_open`, for the payer: SessionLocked while the merchant changes the session."""
     session = await lock_open(db, session_id, now, unmodified_since)
     check_not_locked(ctx, session, now)
@@ -138,9 +141,14 @@ async def lock_for_payer(
 
 
 async def lock_as_seen(
-    ctx: Backend, db: AsyncSession, session_id: str, version: int, *, by_payer: bool = True,
+    ctx: Backend,
+    db: AsyncSession,
+    session_id: str,
+    version: int,
+    *,
+    by_payer: bool = True,
     unmodified_since: str | None = None,
-) -> CheckoutSession:  # fmt: skip
+) -> CheckoutSession:
     """As `lock_for_payer`, for a change that was computed from the session at `version` and has
     waited since then, for another server, a person or a lock.
 
@@ -309,9 +317,7 @@ def most_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:
     return _share(session, card, now, None)
 
 
-def _share(
-    session: CheckoutSession, card: Card | None, now: datetime, wanted: int | None
-) -> int:  # fmt: skip
+def _share(session: CheckoutSession, card: Card | None, now: datetime, wanted: int | None) -> int:
     if card is None or gift_card.refusal(lookup.facts(card), session.currency, now) is not None:
         return 0
     available = Money(card.available, card.currency)

@@ -83,9 +83,15 @@ def put_order(order: dict[str, Any], answer: Mapping[str, Any]) -> None:
     difference = int(order["amount"]) - items_sum(items)
     if difference and items:
         items.append(
-            {"id": "correction", "line_id": "correction", "type": "correction", "quantity": 1,
-             "description": "Correction", "amount": difference}
-        )  # fmt: skip
+            {
+                "id": "correction",
+                "line_id": "correction",
+                "type": "correction",
+                "quantity": 1,
+                "description": "Correction",
+                "amount": difference,
+            }
+        )
     if items:
         order["items"] = items
     shipping.put_option(order, option)

@@ -85,9 +85,13 @@ async def visit(ctx: Backend, session_id: str, address: str = "", user_agent: st
 
 
 async def set_details(
-    ctx: Backend, session_id: str, given: Details | Callable[[dict[str, Any]], Details],
-    unmodified_since: str | None = None, *, ask_shop: bool = True,
-) -> Asked:  # fmt: skip
+    ctx: Backend,
+    session_id: str,
+    given: Details | Callable[[dict[str, Any]], Details],
+    unmodified_since: str | None = None,
+    *,
+    ask_shop: bool = True,
+) -> Asked:
     """Keep the payer's contact details and addresses. DetailsInvalid names every bad field.
 
     A function makes them of the session's body as it is when nobody else changes it any more.
@@ -123,13 +127,16 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
         # The page asked for no address, so the addresses that the shop has given stay.
         asked = details.billing is not None or contact.billing_allowed(configuration, body)
         details = replace(
-            details, shipping_more={**known, **details.shipping_more},
+            details,
+            shipping_more={**known, **details.shipping_more},
             keep_billing=details.keep_billing or not asked,
-        )  # fmt: skip
+        )
     return contact.check_details(
-        details, countries, shipping_required=required,
+        details,
+        countries,
+        shipping_required=required,
         home=known.get("country") or home_of(session, profile),
-    )  # fmt: skip
+    )
 
 
 async def _keep_details(
@@ -160,9 +167,11 @@ async def _keep_details(
 
 
 async def set_shipping_option(
-    ctx: Backend, session_id: str, wanted: str | Mapping[str, Any],
+    ctx: Backend,
+    session_id: str,
+    wanted: str | Mapping[str, Any],
     unmodified_since: str | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Choose one of the session's shipping options, by its key or its description; the order's
     amount follows. InvalidRequest where there is no such one."""
     now = ctx.clock.now()
@@ -183,9 +192,14 @@ async def set_shipping_option(
 
 
 async def add_gift_card(
-    ctx: Backend, session_id: str, number: str, pin: str, source: str,
-    unmodified_since: str | None = None, wanted: int | None = None,
-) -> None:  # fmt: skip
+    ctx: Backend,
+    session_id: str,
+    number: str,
+    pin: str,
+    source: str,
+    unmodified_since: str | None = None,
+    wanted: int | None = None,
+) -> None:
     """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyTries where
     nothing was checked.
 
@@ -271,9 +285,13 @@ async def set_gift_card_amount(
 
 
 async def _choose(
-    db: AsyncSession, session: CheckoutSession, added: SessionGiftCard, card: Card,
-    wanted: int | None, now: datetime,
-) -> None:  # fmt: skip
+    db: AsyncSession,
+    session: CheckoutSession,
+    added: SessionGiftCard,
+    card: Card,
+    wanted: int | None,
+    now: datetime,
+) -> None:
     if added.wanted == wanted:
         return
     check_wanted(session, card, wanted, now)

@@ -67,9 +67,13 @@ class PresetWarning:
 
 
 async def preset_gift_card(
-    db: AsyncSession, session: CheckoutSession, now: datetime, origin: events.Request, *,
+    db: AsyncSession,
+    session: CheckoutSession,
+    now: datetime,
+    origin: events.Request,
+    *,
     strict: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Add the card that a new session's request presets, or keep why it is not there.
 
     InvalidRequest where gift cards cannot be used in the session: `dintero.wallets` is not switched

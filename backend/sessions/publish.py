@@ -79,9 +79,11 @@ async def _may_send(
 
 
 def _push(
-    session: CheckoutSession, kind: str, number: phonenumbers.PhoneNumber | None,
+    session: CheckoutSession,
+    kind: str,
+    number: phonenumbers.PhoneNumber | None,
     entries: list[dict[str, Any]],
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
     """`{push_to, option}` of a payment to begin, else `{status}`. One push a session."""
     minimums = session.minimums or {}
     takers = [o for o in session.options if session.amount >= minimums.get(o, 1)]
@@ -103,8 +105,10 @@ def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
     """The customer's, else an address's; None where there is none at all."""
     order = session.body["order"]
     for part in (
-        session.body.get("customer"), order.get("shipping_address"), order.get("billing_address")
-    ):  # fmt: skip
+        session.body.get("customer"),
+        order.get("shipping_address"),
+        order.get("billing_address"),
+    ):
         written = (part or {}).get("phone_number")
         if written:
             try:
@@ -115,9 +119,13 @@ def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
 
 
 def _enqueue(
-    ctx: Backend, db: AsyncSession, session: CheckoutSession, number: phonenumbers.PhoneNumber,
-    merchant: str, now: datetime,
-) -> Delivery:  # fmt: skip
+    ctx: Backend,
+    db: AsyncSession,
+    session: CheckoutSession,
+    number: phonenumbers.PhoneNumber,
+    merchant: str,
+    now: datetime,
+) -> Delivery:
     to = e164(number)
     assert to is not None  # `_may_send` has checked it
     text = phrases.say(
@@ -127,10 +135,17 @@ def _enqueue(
         link=view_link(ctx.settings.base_url, session.id),
     )
     message = Message(
-        account_id=session.account_id, subject=session.id, method="POST", url=f"sms:{to}",
-        body={"to": to, "text": text}, kind="sms", event=EVENT, session_id=session.id,
-        session_event=EVENT, useless_after=session.expires_at,
-    )  # fmt: skip
+        account_id=session.account_id,
+        subject=session.id,
+        method="POST",
+        url=f"sms:{to}",
+        body={"to": to, "text": text},
+        kind="sms",
+        event=EVENT,
+        session_id=session.id,
+        session_event=EVENT,
+        useless_after=session.expires_at,
+    )
     return enqueue(db, message, now, now)
 
 

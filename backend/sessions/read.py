@@ -127,9 +127,13 @@ def page_state(ctx: Backend, session: CheckoutSession) -> PageState:
 
 
 def _view(
-    ctx: Backend, session: CheckoutSession, shown_card: GiftCardView | None, profile: Profile,
-    account: Account, handover: Handover | None,
-) -> CheckoutView:  # fmt: skip
+    ctx: Backend,
+    session: CheckoutSession,
+    shown_card: GiftCardView | None,
+    profile: Profile,
+    account: Account,
+    handover: Handover | None,
+) -> CheckoutView:
     body, order = session.body, session.body["order"]
     configuration = configuration_of(profile, body)
     merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
@@ -318,9 +322,12 @@ def _shipping_options(
 
 
 def _gift_card(
-    ctx: Backend, session: CheckoutSession, added: SessionGiftCard | None, card: Card | None,
+    ctx: Backend,
+    session: CheckoutSession,
+    added: SessionGiftCard | None,
+    card: Card | None,
     elsewhere: tuple[OpenPayment, ...],
-) -> GiftCardView | None:  # fmt: skip
+) -> GiftCardView | None:
     if added is None or card is None:
         return None
     now = ctx.clock.now()
@@ -353,9 +360,12 @@ def _gift_card(
 
 
 def _missed(
-    session: CheckoutSession, added: SessionGiftCard, card: Card, now: datetime,
+    session: CheckoutSession,
+    added: SessionGiftCard,
+    card: Card,
+    now: datetime,
     elsewhere: tuple[OpenPayment, ...],
-) -> int:  # fmt: skip
+) -> int:
     """What is held elsewhere of a card that would otherwise pay more here, minor units."""
     held = sum(payment.amount for payment in elsewhere)
     facts = replace(lookup.facts(card), available=card.available + held)

@@ -23,9 +23,10 @@ _NOTHING = {"type": "string", "pattern": r"^\s*$"}
 _NO_OBJECT = {"type": "array", "maxItems": 0}
 _EMPTY = {"type": "object", "maxProperties": 0}
 _ALL_NOTHING = {
-    "type": "object", "minProperties": 1,
+    "type": "object",
+    "minProperties": 1,
     "additionalProperties": {"anyOf": [_NOTHING, {"type": "null"}]},
-}  # fmt: skip
+}
 
 
 def is_nothing(value: object) -> bool:

@@ -31,9 +31,13 @@ from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCa
 
 
 async def read_session(
-    ctx: Backend, account_id: str, session_id: str, includes: frozenset[str] = frozenset(),
-    *, with_events: bool = True,
-) -> dict[str, Any]:  # fmt: skip
+    ctx: Backend,
+    account_id: str,
+    session_id: str,
+    includes: frozenset[str] = frozenset(),
+    *,
+    with_events: bool = True,
+) -> dict[str, Any]:
     """The whole session. SessionNotFound for another account's too. `with_events`: whether its
     events, which can be many, are read and shown."""
     async with ctx.db.reading() as db:
@@ -56,15 +60,19 @@ def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]
 
 async def session_shape(
     db: AsyncSession, session: CheckoutSession, now: datetime
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """As it is within this unit of work."""
     return await shape_of(db, Whole(session, *await gift_card_of(db, session.id)), now)
 
 
 async def shape_of(
-    db: AsyncSession, found: Whole, now: datetime, includes: frozenset[str] = frozenset(), *,
+    db: AsyncSession,
+    found: Whole,
+    now: datetime,
+    includes: frozenset[str] = frozenset(),
+    *,
     with_events: bool = True,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """A session that was just read, as `read_session` gives it."""
     session, added, card = found.session, found.added, found.card
     profile, account = await seller_of(db, session.account_id, session.profile_id)
@@ -122,9 +130,12 @@ def _may_warn(session: CheckoutSession, added: SessionGiftCard | None) -> bool:
 
 
 def _show_gift_card(
-    session: CheckoutSession, added: SessionGiftCard | None, card: Card | None,
-    shape: dict[str, Any], now: datetime,
-) -> None:  # fmt: skip
+    session: CheckoutSession,
+    added: SessionGiftCard | None,
+    card: Card | None,
+    shape: dict[str, Any],
+    now: datetime,
+) -> None:
     customer = shape.setdefault("customer", {})
     customer.pop("gift_cards", None)
     shape["order"]["gift_cards"] = []

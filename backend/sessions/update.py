@@ -51,10 +51,16 @@ the others are merged by rules of their own."""
 
 
 async def update_session(
-    ctx: Backend, account_id: str, session_id: str, request: SessionUpdate,
-    origin: events.Request, *, without_lock: bool = False, force_shipping_callback: bool = False,
+    ctx: Backend,
+    account_id: str,
+    session_id: str,
+    request: SessionUpdate,
+    origin: events.Request,
+    *,
+    without_lock: bool = False,
+    force_shipping_callback: bool = False,
     strict: Strict = LENIENT,
-) -> None:  # fmt: skip
+) -> None:
     """Take the merchant's changes.
 
     InvalidRequest if the session is not locked, or if the amounts, the shipping option or the rules
@@ -113,9 +119,13 @@ def _merge(session: CheckoutSession, body: dict[str, Any], request: SessionUpdat
 
 
 async def _change(
-    ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate,
-    now: datetime, origin: events.Request,
-) -> None:  # fmt: skip
+    ctx: Backend,
+    db: AsyncSession,
+    session: CheckoutSession,
+    request: SessionUpdate,
+    now: datetime,
+    origin: events.Request,
+) -> None:
     before, known = session.body, _known(session)
     body = copy.deepcopy(before)
     _merge(session, body, request)
@@ -156,9 +166,11 @@ def _known(session: CheckoutSession) -> tuple[object, ...]:
 
 
 def _change_order(
-    session: CheckoutSession, body: dict[str, Any], given: dict[str, Any],
+    session: CheckoutSession,
+    body: dict[str, Any],
+    given: dict[str, Any],
     express: dict[str, Any],
-) -> None:  # fmt: skip
+) -> None:
     """Put the given parts into `body`. The order keeps an option that is still offered, or gets
     another one of those that are offered now."""
     order = body["order"]
@@ -189,9 +201,11 @@ def _change_order(
 
 
 def _chosen_by_shop(
-    session: CheckoutSession, order: Mapping[str, Any], option: Mapping[str, Any],
+    session: CheckoutSession,
+    order: Mapping[str, Any],
+    option: Mapping[str, Any],
     options: Sequence[Mapping[str, Any]],
-) -> Mapping[str, Any]:  # fmt: skip
+) -> Mapping[str, Any]:
     """Return the option that the shop names. It has to be one of those that are offered, or the one
     that the shop has chosen before. InvalidRequest if it is neither."""
     before = order.get("shipping_option")
@@ -203,9 +217,11 @@ def _chosen_by_shop(
 
 
 def _chosen_among(
-    session: CheckoutSession, body: Mapping[str, Any], option: Mapping[str, Any] | None,
+    session: CheckoutSession,
+    body: Mapping[str, Any],
+    option: Mapping[str, Any] | None,
     options: Sequence[Mapping[str, Any]],
-) -> Mapping[str, Any] | None:  # fmt: skip
+) -> Mapping[str, Any] | None:
     """Return the option that the order has once the shop offers `options`. An option that the shop
     has chosen itself stays, although others are offered."""
     if shipping.is_fixed(body, session.chosen_shipping):

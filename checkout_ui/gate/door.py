@@ -57,9 +57,13 @@ class Door:
     since the settings are not known yet when the gate is made."""
 
     def __init__(
-        self, inner: ASGIApp, allowed: Allowed, doors: Callable[[], Doors],
-        counts: Callable[[], Counts], source_of: Callable[[Scope], str],
-    ) -> None:  # fmt: skip
+        self,
+        inner: ASGIApp,
+        allowed: Allowed,
+        doors: Callable[[], Doors],
+        counts: Callable[[], Counts],
+        source_of: Callable[[Scope], str],
+    ) -> None:
         self._inner, self._allowed, self._source_of = inner, allowed, source_of
         self._doors, self._counts = doors, counts
 
@@ -104,9 +108,14 @@ class Passage:
     it has a limited time to take what it is sent."""
 
     def __init__(
-        self, connection: Connection, receive: Receive, send: Send, allowed: Allowed,
-        doors: Doors, counts: Counts,
-    ) -> None:  # fmt: skip
+        self,
+        connection: Connection,
+        receive: Receive,
+        send: Send,
+        allowed: Allowed,
+        doors: Doors,
+        counts: Counts,
+    ) -> None:
         self._connection, self._receive, self._send = connection, receive, send
         self._allowed, self._doors, self._counts = allowed, doors, counts
         self._idle = doors.limits.idle

@@ -69,8 +69,9 @@ class _Swapped:
         body = json.dumps(told(code, _TEXTS.get(status, phrase.lower()))).encode()
         kept = [(name, value) for name, value in headers if name not in _OF_THE_BODY]
         kept += [
-            (b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
-        ]  # fmt: skip
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
         await self._send({"type": "http.response.start", "status": status, "headers": kept})
         await self._send(
             {"type": "http.response.body", "body": b"" if self._without_body else body}

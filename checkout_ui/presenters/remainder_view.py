@@ -68,20 +68,25 @@ def why(view: CheckoutView, judged: Remainder, language: str) -> str:
         return formats.money(amount or 0, view.currency, language)
 
     return texts.text(
-        language, key, order=money(view.order_amount), rest=money(judged.to_pay),
+        language,
+        key,
+        order=money(view.order_amount),
+        rest=money(judged.to_pay),
         minimum=money(judged.minimum),
-    )  # fmt: skip
+    )
 
 
 def _unable(view: CheckoutView, language: str) -> str:
     named = [
         texts.text(
-            language, "rest.unable_option", option=payment_options.title(option.type, language),
+            language,
+            "rest.unable_option",
+            option=payment_options.title(option.type, language),
             amount=formats.money(option.minimum, view.currency, language),
         )
         for option in view.options
         if not option.payable
-    ]  # fmt: skip
+    ]
     amount = formats.money(view.to_pay, view.currency, language)
     listed = ", ".join(dict.fromkeys(named))
     return texts.text(language, "rest.unable", amount=amount, options=listed)

@@ -182,9 +182,12 @@ def update(world: World, call: Call, body: Json, path: Json) -> None:
         "order_lines": body["order_lines"],
         "order_tax_amount": sum(line.get("total_tax_amount", 0) for line in body["order_lines"]),
         "remaining_authorized_amount": left,
-        "status": "AUTHORIZED" if not order["captured_amount"]
-        else "PART_CAPTURED" if left else "CAPTURED",
-    }  # fmt: skip
+        "status": "AUTHORIZED"
+        if not order["captured_amount"]
+        else "PART_CAPTURED"
+        if left
+        else "CAPTURED",
+    }
     save(world, call, order)
 
 

@@ -34,9 +34,13 @@ class SmtpServer:
     `password` is what AUTH PLAIN has to bring, where there is one."""
 
     def __init__(
-        self, keep: Keep, *, tls: ssl.SSLContext | None = None, implicit: bool = False,
+        self,
+        keep: Keep,
+        *,
+        tls: ssl.SSLContext | None = None,
+        implicit: bool = False,
         password: str | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._keep, self._tls, self._implicit = keep, tls, implicit
         self.password = password
         self._server: asyncio.Server | None = None

@@ -35,9 +35,14 @@ from sandbox.sms import outbox as sms
 
 _HERE = Path(__file__).parent
 _SDK = (
-    _HERE / "npm" / "node_modules" / "@dintero" / "checkout-web-sdk" / "dist"
+    _HERE
+    / "npm"
+    / "node_modules"
+    / "@dintero"
+    / "checkout-web-sdk"
+    / "dist"
     / "dintero-checkout-web-sdk.umd.min.js"
-)  # fmt: skip
+)
 _SEE_OTHER = 303
 _LATEST_ORDERS = 10
 _UNGUARDED = frozenset({"/callback", "/sms/messages"})

@@ -52,9 +52,7 @@ def cancel(world: World, merchant: str, order: Json, body: Json) -> int:
     return 200
 
 
-def _take(
-    world: World, merchant: str, order: Json, body: Json, verb: str, kind: str
-) -> int:  # fmt: skip
+def _take(world: World, merchant: str, order: Json, body: Json, verb: str, kind: str) -> int:
     given, most = _transaction(body), left(order)[verb]
     if not most:
         raise missing()
@@ -76,9 +74,13 @@ def _take(
     if verb == "reversal" and world.setting("slow_reversals"):
         due = world.now() + int(world.setting("reversal_seconds"))
         order["_pending"].append(
-            {"amount": amount, "payeeReference": reference, "due": due,
-             "description": given["description"]}
-        )  # fmt: skip
+            {
+                "amount": amount,
+                "payeeReference": reference,
+                "due": due,
+                "description": given["description"],
+            }
+        )
         status = 202
     else:
         moved(world, order, kind, amount, reference, given["description"])

@@ -6,5 +6,6 @@ from sandbox.common.program import run_program
 from sandbox.vipps.app import create_app
 
 if __name__ == "__main__":
-    run_program("vipps", "Vipps MobilePay's protocol to test against: no real money.", 8014,
-                create_app)  # fmt: skip
+    run_program(
+        "vipps", "Vipps MobilePay's protocol to test against: no real money.", 8014, create_app
+    )

@@ -190,7 +190,7 @@ def cancel(world: World, call: Call, body: Json, path: Json) -> Json:
         payment["state"] = "TERMINATED"
         return _modify(
             world, call, payment, "TERMINATED", "cancelledAmount", dict(payment["amount"])
-        )  # fmt: skip
+        )
     if payment["state"] != "AUTHORIZED" or left(payment) == 0:
         raise _wrong_state("There is nothing to cancel")
     if body.get("cancelTransactionOnly") is True:

@@ -140,8 +140,13 @@ async def test_an_account_sees_nothing_of_another(merchant: Merchant) -> None:
     session_id = await merchant.ready(3000, card)
     await merchant.press_pay(session_id)
     transaction_id = (await merchant.view(session_id)).transaction_id
-    body = {"card_id": card["card_id"], "ref_id": "r", "amount": 10, "currency": "NOK",
-            "pending": True}  # fmt: skip
+    body = {
+        "card_id": card["card_id"],
+        "ref_id": "r",
+        "amount": 10,
+        "currency": "NOK",
+        "pending": True,
+    }
     pending = (await merchant.post(f"{WALLETS}/transactions", body))["id"]
     await create_account(merchant.ctx, OTHER, "Somebody else")
     headers = {"authorization": await token_of(merchant, OTHER, *SCOPES)}
@@ -162,11 +167,13 @@ async def test_an_account_sees_nothing_of_another(merchant: Merchant) -> None:
     assert await status("GET", f"/v1/sessions/{session_id}") == 404
     assert await status("GET", f"/v1/transactions/{transaction_id}") == 404
     for verb in ("capture", "refund", "void"):
-        assert await status("POST", f"/v1/transactions/{transaction_id}/{verb}",
-                            {"amount": 1}) == 404  # fmt: skip
+        assert (
+            await status("POST", f"/v1/transactions/{transaction_id}/{verb}", {"amount": 1}) == 404
+        )
     for verb in ("capture", "void"):
-        assert await status("POST", f"{theirs}/transactions/{pending}/{verb}",
-                            {"ref_id": "x"}) == 404  # fmt: skip
+        assert (
+            await status("POST", f"{theirs}/transactions/{pending}/{verb}", {"ref_id": "x"}) == 404
+        )
     for token in ({"token": card["number"]}, {"token": card["number"], "pin": card["pin"]}):
         assert await status("POST", f"{theirs}/info", token) == 404
     preset = {"gift_cards": {"dintero.wallets": [{"card_id": card["card_id"]}]}}
@@ -196,9 +203,11 @@ async def test_a_customers_token_ends_with_its_clients_right_to_create_it(
 ) -> None:
     made = await create_client(merchant.ctx, ACCOUNT, frozenset({"admin:wallets"}))
     answer = await ask_token(
-        merchant, (made.client_id, made.client_secret),
-        grant_type="account_user_token", customer_id="kari",
-    )  # fmt: skip
+        merchant,
+        (made.client_id, made.client_secret),
+        grant_type="account_user_token",
+        customer_id="kari",
+    )
     headers = {"authorization": f"Bearer {answer.json()['access_token']}"}
     path = f"{WALLETS}/customers/kari/cards"
     assert (await merchant.api.get(path, headers=headers)).status_code == 200
@@ -218,8 +227,13 @@ async def test_a_token_is_good_for_its_own_audience_alone(merchant: Merchant) ->
     for audience in (
         "https://evil.example/v1/accounts/" + ACCOUNT,
         f"https://api.dintero.com/v1/accounts/{OTHER}",
-        "https://api.dintero.com", "", None, [AUDIENCE], {"x": 1}, 7,
-    ):  # fmt: skip
+        "https://api.dintero.com",
+        "",
+        None,
+        [AUDIENCE],
+        {"x": 1},
+        7,
+    ):
         assert await status(claims | {"aud": audience}) == (401, "UNAUTHORIZED"), audience
     without = {name: value for name, value in claims.items() if name != "aud"}
     assert await status(without) == (401, "UNAUTHORIZED")
@@ -258,17 +272,24 @@ async def test_another_audience_is_not_granted(merchant: Merchant) -> None:
         f"https://{OTHER}@api.dintero.com/v1/accounts/{ACCOUNT}",
         f"https://evil.example/v1/accounts/{ACCOUNT}",
         f"https://api.dintero.com.evil.example/v1/accounts/{ACCOUNT}",
-        "https://api.dintero.com/", "nonsense", "https://[", "https://exa℀mple.com/",
-    ):  # fmt: skip
+        "https://api.dintero.com/",
+        "nonsense",
+        "https://[",
+        "https://exa℀mple.com/",
+    ):
         answer = await ask_token(merchant, audience=audience)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN"), audience
 
 
 async def test_wrong_credentials_and_grants(merchant: Merchant) -> None:
     for auth in (
-        (merchant.client_id, "wrong"), ("nobody", merchant.client_secret), ("", ""),
-        (merchant.client_id, ""), ("nobody", ""), ("\x00", "x"),
-    ):  # fmt: skip
+        (merchant.client_id, "wrong"),
+        ("nobody", merchant.client_secret),
+        ("", ""),
+        (merchant.client_id, ""),
+        ("nobody", ""),
+        ("\x00", "x"),
+    ):
         answer = await ask_token(merchant, auth)
         assert answer.status_code == 401, auth
         assert is_envelope(answer.json())
@@ -283,8 +304,13 @@ async def test_wrong_credentials_and_grants(merchant: Merchant) -> None:
             headers={"authorization": header},
         )
         assert answer.status_code == 401, header
-    for body in ({"grant_type": "password"}, {"audience": None}, {"audience": ""},
-                 {"grant_type": None}, {"audience": 1}):  # fmt: skip
+    for body in (
+        {"grant_type": "password"},
+        {"audience": None},
+        {"audience": ""},
+        {"grant_type": None},
+        {"audience": 1},
+    ):
         answer = await ask_token(merchant, **body)
         assert answer.status_code == 400, body
         assert is_envelope(answer.json())
@@ -320,9 +346,10 @@ async def test_a_body_is_read_whatever_its_content_type_says(merchant: Merchant)
 
     for content_type in ("text/plain", "application/vnd.api+json", "nonsense", ""):
         answer = await merchant.api.post(
-            "/v1/sessions-profile", content=json.dumps(session_body()).encode(),
+            "/v1/sessions-profile",
+            content=json.dumps(session_body()).encode(),
             headers={"content-type": content_type},
-        )  # fmt: skip
+        )
         assert answer.status_code == 200, (content_type, answer.text)
 
 

@@ -93,8 +93,13 @@ async def test_the_profile_can_say_so(merchant: Merchant, acquirer: Acquirer) ->
 
 def test_the_gaps_grow() -> None:
     assert [gap(n).total_seconds() for n in (1, 2, 3, 8, 9, 50)] == [
-        60, 120, 240, 7680, 14400, 14400,
-    ]  # fmt: skip
+        60,
+        120,
+        240,
+        7680,
+        14400,
+        14400,
+    ]
 
 
 async def test_tried_again_for_48_hours_and_then_given_up(

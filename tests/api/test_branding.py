@@ -57,9 +57,7 @@ async def test_the_ways_to_pay_of_a_profile(merchant: Merchant) -> None:
 async def test_a_profile_with_gift_cards_shows_what_goes_with_them(merchant: Merchant) -> None:
     wallets = {"dintero": {"type": "payment_type", "wallets": {"enabled": True}}}
     connected = {"vipps": {}, OPTION: {}}
-    await save_profile(
-        merchant.ctx, profile("", "", connections=connected, configuration=wallets)
-    )  # fmt: skip
+    await save_profile(merchant.ctx, profile("", "", connections=connected, configuration=wallets))
     path = f"accounts/{ACCOUNT}/profiles/default/{LOOKS}"
     assert await title(merchant, path) == "Gift card, Visa, Mastercard"
 
@@ -73,7 +71,7 @@ async def test_a_profile_of_a_short_name(merchant: Merchant) -> None:
     assert answer["error"]["code"] == "NOT_FOUND"
     assert await title(merchant, f"accounts/{ACCOUNT}/profiles/default/{LOOKS}") == (
         "Visa, Mastercard"
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

@@ -118,13 +118,20 @@ async def test_the_documented_query(merchant: Merchant, shop: Shop) -> None:
     query = parse_qsl(urlsplit(path).query)
     assert method == "GET" and urlsplit(path).path == "/callback"
     assert [name for name, _ in query] == [
-        "method", "keep", "transaction_id", "session_id", "merchant_reference", "time",
-    ]  # fmt: skip
+        "method",
+        "keep",
+        "transaction_id",
+        "session_id",
+        "merchant_reference",
+        "time",
+    ]
     told = dict(query)
     assert told["keep"] == "a b"
     assert (told["transaction_id"], told["session_id"], told["merchant_reference"]) == (
-        view.transaction_id, session_id, "order-1",
-    )  # fmt: skip
+        view.transaction_id,
+        session_id,
+        "order-1",
+    )
     assert datetime.fromisoformat(told["time"]).tzinfo is not None
     assert shop.hosts == [f"127.0.0.1:{shop.port}"]
     row = (await rows(merchant))[0]
@@ -174,8 +181,10 @@ async def test_captures_and_errors_only_where_they_are_wanted(
     assert await told() == [(None, None)]
     assert await told(report_event="CAPTURE") == [(None, None), ("CAPTURE", None)]
     assert await told(report_error="true", report_event="REFUND") == [
-        (None, "failed"), (None, None), ("REFUND", None),
-    ]  # fmt: skip
+        (None, "failed"),
+        (None, None),
+        ("REFUND", None),
+    ]
 
 
 async def test_a_cancelled_session_is_told_where_it_is_wanted(
@@ -305,12 +314,31 @@ class TestInProduction:
     async def test_http_and_private_addresses_are_not_sent_to(
         self, merchant: Merchant, shop: Shop, names: dict[str, list[str]]
     ) -> None:
-        private = ("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254",
-                   "100.64.0.1", "0.0.0.0", "::1", "fd00::1", "fe80::1", "::ffff:127.0.0.1",
-                   "64:ff9b::7f00:1", "224.0.0.1", "2002:7f00:1::")  # fmt: skip
-        urls = [f"{shop.url}/", "http://shop.example/", f"https://127.0.0.1:{shop.port}/",
-                f"https://[::1]:{shop.port}/", f"https://user@127.0.0.1:{shop.port}/",
-                "https://2130706433/", "https://0x7f.1/"]  # fmt: skip
+        private = (
+            "127.0.0.1",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "224.0.0.1",
+            "2002:7f00:1::",
+        )
+        urls = [
+            f"{shop.url}/",
+            "http://shop.example/",
+            f"https://127.0.0.1:{shop.port}/",
+            f"https://[::1]:{shop.port}/",
+            f"https://user@127.0.0.1:{shop.port}/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+        ]
         for number, address in enumerate(private):
             names[f"n{number}.example"] = [address]
             urls.append(f"https://n{number}.example:{shop.port}/")

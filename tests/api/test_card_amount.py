@@ -65,15 +65,23 @@ async def card_events(merchant: Merchant, session_id: str) -> list[int | None]:
 
 async def draw_elsewhere(merchant: Merchant, card: dict[str, Any], amount: int) -> None:
     body = {
-        "card_id": card["card_id"], "ref_id": f"elsewhere-{amount}", "amount": amount,
+        "card_id": card["card_id"],
+        "ref_id": f"elsewhere-{amount}",
+        "amount": amount,
         "currency": "NOK",
-    }  # fmt: skip
+    }
     await merchant.post(f"/v1/accounts/{ACCOUNT}/wallets/transactions", body)
 
 
 async def change_order(merchant: Merchant, session_id: str, amount: int) -> None:
-    item = {"id": "10", "line_id": "1", "amount": amount, "quantity": 1, "vat": 25,
-            "description": "Pledd"}  # fmt: skip
+    item = {
+        "id": "10",
+        "line_id": "1",
+        "amount": amount,
+        "quantity": 1,
+        "vat": 25,
+        "description": "Pledd",
+    }
     answer = await merchant.api.put(
         f"/v1/sessions/{session_id}?update_without_lock=true",
         json={"order": {"amount": amount, "items": [item]}},
@@ -152,8 +160,12 @@ async def test_by_the_payers_api(merchant: Merchant, payer: httpx.AsyncClient) -
     for wrong in ({"amount": 0}, {"amount": 1.5}, {"amount": "100"}, {"amount": True}):
         refused = await put(payer, session_id, known | wrong, expect=400)
         assert [e["field"] for e in refused["error"]["errors"]] == ["amount"], wrong
-    for missing, field in (({}, "token"), ({"token": "1"}, "pin"), ({"pin": "1"}, "token"),
-                           ({"token": "1", "amount": 5}, "pin")):  # fmt: skip
+    for missing, field in (
+        ({}, "token"),
+        ({"token": "1"}, "pin"),
+        ({"pin": "1"}, "token"),
+        ({"token": "1", "amount": 5}, "pin"),
+    ):
         refused = await put(payer, session_id, missing, expect=400)
         assert [e["field"] for e in refused["error"]["errors"]] == [field], missing
     assert (await merchant.view(session_id)).gift_card is None
@@ -195,11 +207,17 @@ async def test_preset_by_the_merchant(merchant: Merchant) -> None:
     await choose(merchant, session_id, None)
     assert await shown(merchant, session_id) == (20000, 20000, None, 20000)
     assert await shown(merchant, await merchant.ready(40000, **preset(None))) == (
-        20000, 20000, None, 20000,
-    )  # fmt: skip
+        20000,
+        20000,
+        None,
+        20000,
+    )
     assert await shown(merchant, await merchant.ready(40000, **preset(90000))) == (
-        20000, 20000, 90000, 20000,
-    )  # fmt: skip
+        20000,
+        20000,
+        90000,
+        20000,
+    )
     for wrong in (0, -5, 1.5, "100", True):
         from tests.support.checkout import session_body
 
@@ -309,9 +327,10 @@ async def test_a_change_is_refused_to_who_saw_an_older_session(
     seen = (await merchant.get(f"/v1/sessions/{session_id}"))["updated_at"]
     await choose(merchant, session_id, 5000)
     answer = await payer.put(
-        f"/v1/view/{session_id}/session/order/gift_card", json={"amount": 1},
+        f"/v1/view/{session_id}/session/order/gift_card",
+        json={"amount": 1},
         headers={"If-Unmodified-Since": seen},
-    )  # fmt: skip
+    )
     assert answer.status_code == 412
     assert await shown(merchant, session_id) == (5000, 20000, 5000, 35000)
 

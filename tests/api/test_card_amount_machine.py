@@ -78,16 +78,30 @@ def test_any_order_of_events_holds_what_was_shown(database_url: str, acquirer: A
         loop.close()
     # The search has been everywhere, or it shows nothing.
     assert seen == {
-        "chosen", "all", "order grew", "order shrank", "spent elsewhere", "funded",
-        "split changed", "covered", "both pay", "given up", "too little", "advice taken",
-    }  # fmt: skip
+        "chosen",
+        "all",
+        "order grew",
+        "order shrank",
+        "spent elsewhere",
+        "funded",
+        "split changed",
+        "covered",
+        "both pay",
+        "given up",
+        "too little",
+        "advice taken",
+    }
 
 
 class AmountMachine(RuleBasedStateMachine):
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, merchant: Merchant, acquirer: Acquirer, key: str,
+        self,
+        loop: asyncio.AbstractEventLoop,
+        merchant: Merchant,
+        acquirer: Acquirer,
+        key: str,
         seen: set[str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.loop, self.merchant, self.acquirer, self.key = loop, merchant, acquirer, key
         self.seen = seen
@@ -149,9 +163,12 @@ class AmountMachine(RuleBasedStateMachine):
             return
         self.count += 1
         body = {
-            "card_id": self.card["card_id"], "ref_id": f"{self.count}", "amount": amount,
-            "currency": "NOK", "type": "fund" if fund else "drawdown",
-        }  # fmt: skip
+            "card_id": self.card["card_id"],
+            "ref_id": f"{self.count}",
+            "amount": amount,
+            "currency": "NOK",
+            "type": "fund" if fund else "drawdown",
+        }
         self.do(self.merchant.post(f"/v1/accounts/{ACCOUNT}/wallets/transactions", body))
         self.available += amount if fund else -amount
         self.seen.add("funded" if fund else "spent elsewhere")
@@ -230,13 +247,16 @@ class AmountMachine(RuleBasedStateMachine):
         assert card is not None
         share = self.held if self.paying or self.paid else self.share
         assert (card.amount, view.to_pay, view.order_amount) == (
-            share, self.order - share, self.order,
-        )  # fmt: skip
+            share,
+            self.order - share,
+            self.order,
+        )
         assert self.wanted is None or card.amount <= self.wanted
         if view.state is PageState.OPEN:
             assert (card.left, card.most) == (
-                self.available - share, min(self.available, self.order),
-            )  # fmt: skip
+                self.available - share,
+                min(self.available, self.order),
+            )
         balance = self.do(self.merchant.balance(self.card["card_id"]))
         assert balance[:2] == (self.available, self.held)
         assert self.do(self._held()) == ((self.held,) if self.held else ())

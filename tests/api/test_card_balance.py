@@ -30,9 +30,12 @@ SOURCE = "203.0.113.7"
 
 
 async def look(
-    merchant: Merchant, card: dict[str, Any], pin: str | None = None, source: str = SOURCE,
+    merchant: Merchant,
+    card: dict[str, Any],
+    pin: str | None = None,
+    source: str = SOURCE,
     account: str = ACCOUNT,
-) -> BalanceView | None:  # fmt: skip
+) -> BalanceView | None:
     wanted = card["pin"] if pin is None else pin
     return await read_balance(merchant.ctx, account, card["number"], wanted, source)
 
@@ -91,8 +94,11 @@ async def test_a_life_of_a_card(merchant: Merchant, acquirer: Acquirer) -> None:
     after = await seen(merchant, card)
     assert (after.available, after.held) == (39000, ())
     assert [(m.kind, m.amount) for m in after.movements] == [
-        ("refunded", 4000), ("paid", -5000), ("paid", -10000), ("loaded", 50000),
-    ]  # fmt: skip
+        ("refunded", 4000),
+        ("paid", -5000),
+        ("paid", -10000),
+        ("loaded", 50000),
+    ]
 
 
 async def test_the_merchants_own_drawdowns(merchant: Merchant) -> None:
@@ -110,8 +116,11 @@ async def test_the_merchants_own_drawdowns(merchant: Merchant) -> None:
     view = await seen(merchant, card)
     assert [(h.amount, h.by, h.until) for h in view.held] == [(2000, HeldBy.SHOP, None)]
     assert [(m.kind, m.amount) for m in view.movements] == [
-        ("paid", -1500), ("loaded", 7000), ("paid", -1000), ("loaded", 50000),
-    ]  # fmt: skip
+        ("paid", -1500),
+        ("loaded", 7000),
+        ("paid", -1000),
+        ("loaded", 50000),
+    ]
     for number in range(SHOWN_MOVEMENTS + 5):
         await move(merchant, card, ref_id=f"many-{number}", amount=1)
     shown = await look(merchant, card)
@@ -152,10 +161,13 @@ async def test_cards_that_cannot_pay_are_shown_to_who_has_the_pin(merchant: Merc
 async def careful(database_url: str) -> AsyncIterator[Merchant]:
     """Three tries a card and source, five where a session is; no provider; nobody waits."""
     merchant = await open_merchant(
-        database_url, "http://127.0.0.1:1", "sk_test_x",
-        pin_tries_per_card_and_source=3, pin_tries_per_session=5,
+        database_url,
+        "http://127.0.0.1:1",
+        "sk_test_x",
+        pin_tries_per_card_and_source=3,
+        pin_tries_per_session=5,
         pin_repeated_mistakes_per_source=1000,
-    )  # fmt: skip
+    )
     yield merchant
     await close_merchant(merchant)
 
@@ -221,10 +233,13 @@ async def test_the_merchants_name_and_the_way_back(careful: Merchant) -> None:
     plain = await read_shop(careful.ctx, ACCOUNT, "default", "https://shop.example/")
     assert (plain.merchant_name, plain.return_url) == ("Fjord & Form", None)
     setup = profile(
-        "", "", connections={}, merchant={"name": "Fjord"},
+        "",
+        "",
+        connections={},
+        merchant={"name": "Fjord"},
         configuration={"theme": {"primary": "#0a5577", "secret": "x"}},
         frame_ancestors=("https://shop.example",),
-    )  # fmt: skip
+    )
     await save_profile(careful.ctx, setup)
     url = "https://shop.example/cards?x=1"
     shop = await read_shop(careful.ctx, ACCOUNT, "default", url)

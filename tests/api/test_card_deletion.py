@@ -36,10 +36,13 @@ async def test_a_card_that_may_be_refunded_to_is_not_deleted(
     await merchant.post(f"/v1/transactions/{paid}/capture", {"amount": 4000})
     drawdown = await move(merchant, card_id=card["card_id"], ref_id="p", amount=500, pending=True)
     errors = await in_use(merchant, path)
-    assert sorted(uses(errors)) == sorted([
-        ("held", 3000, "NOK", held), ("held", 500, "NOK", "drawdown"),
-        ("refundable", 4000, "NOK", paid),
-    ])  # fmt: skip
+    assert sorted(uses(errors)) == sorted(
+        [
+            ("held", 3000, "NOK", held),
+            ("held", 500, "NOK", "drawdown"),
+            ("refundable", 4000, "NOK", paid),
+        ]
+    )
     assert {e.get("wallet_transaction_id") for e in errors} == {None, drawdown["id"]}
     assert {e["field"] for e in errors} == {"card_id"}
     await merchant.post(f"{MOVES}/{drawdown['id']}/void", {"ref_id": "v"})
@@ -89,8 +92,9 @@ async def test_what_is_voided_on_a_deleted_card_comes_back_with_it(
     assert (await merchant.post(f"{path}/restore"))["amount_available"] == 10000
     events = (await merchant.get(f"{path}/events"))["events"]
     assert [(e["name"], e.get("reason")) for e in events] == [
-        ("RESTORED", "a mistake"), ("DELETED", None),
-    ]  # fmt: skip
+        ("RESTORED", "a mistake"),
+        ("DELETED", None),
+    ]
     # Number and PIN are as they were.
     session_id = await merchant.ready(40000, card)
     assert (await merchant.view(session_id)).to_pay == 30000
@@ -122,8 +126,10 @@ async def test_extend(merchant: Merchant) -> None:
     card = await merchant.card(10000, expires_at=first)
     path = f"{CARDS}/{card['card_id']}"
     for wrong, status in (
-        ({"expires_at": "2020-01-01T00:00:00Z"}, 400), ({}, 400), ({"expires_at": "soon"}, 400),
-    ):  # fmt: skip
+        ({"expires_at": "2020-01-01T00:00:00Z"}, 400),
+        ({}, 400),
+        ({"expires_at": "soon"}, 400),
+    ):
         await merchant.post(f"{path}/extend", wrong, expect=status)
     merchant.clock.ahead = timedelta(days=2)
     merchant.api.headers["authorization"] = f"Bearer {await sign_in(merchant)}"

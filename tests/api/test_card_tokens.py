@@ -34,8 +34,10 @@ async def test_a_token_stands_for_the_number_until_it_expires(merchant: Merchant
     shown = await merchant.post(INFO, {"token": value, "pin": card["pin"]})
     assert shown["card_id"] == card["card_id"]
     masks = [one["masked_code"] for one in shown["tokens"]]
-    assert masks == ["*" * 12 + card["number"][-4:],
-                     "DINCARD:********-****-****-****-********" + value[-4:]]  # fmt: skip
+    assert masks == [
+        "*" * 12 + card["number"][-4:],
+        "DINCARD:********-****-****-****-********" + value[-4:],
+    ]
     assert [one.get("expires_at") for one in shown["tokens"]] == [None, made["expires_at"]]
     await move(merchant, token=value, pin=card["pin"])
     await move(merchant, token=value, pin=card["pin"], ref_id="again")
@@ -148,11 +150,14 @@ def read_barcode(uri: str) -> str:
 
 async def test_bar_codes_are_read_back_by_a_scanner(merchant: Merchant) -> None:
     body = {
-        "card_id": "bars", "amount": 1, "currency": "NOK",
+        "card_id": "bars",
+        "amount": 1,
+        "currency": "NOK",
         "pin": {"format": {"length": 6, "numbers": True, "barcode": True}},
-        "card_token": {"format": {"length": 20, "characters": True, "prefix": "GK-",
-                                  "barcode": True}},
-    }  # fmt: skip
+        "card_token": {
+            "format": {"length": 20, "characters": True, "prefix": "GK-", "barcode": True}
+        },
+    }
     made = await merchant.post(CARDS, body)
     for part in (made["card_token"]["token"], made["pin"]["pin"]):
         assert read_barcode(part["barcode_128"]) == part["value"]

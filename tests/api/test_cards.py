@@ -26,8 +26,9 @@ async def test_a_batch_is_inactive_until_each_card_is_activated(merchant: Mercha
     for body in ({"card_id": "b1"}, {"token": number, "pin": pin}):
         refused = await move(merchant, 400, ref_id=str(body), **body)
         assert (code(refused), refused["error"]["message"]) == (
-            "CARD_REFUSED", "the card is not active",
-        )  # fmt: skip
+            "CARD_REFUSED",
+            "the card is not active",
+        )
     fund = await move(merchant, 400, card_id="b1", type="fund")
     assert code(fund) == "CARD_REFUSED"
 

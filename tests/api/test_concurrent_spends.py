@@ -20,9 +20,12 @@ async def test_by_the_wallets_api(merchant: Merchant) -> None:
 
     async def spend(number: int) -> tuple[int, str | None]:
         body = {
-            "card_id": card["card_id"], "ref_id": f"spend-{number}", "amount": 3000,
-            "currency": "NOK", "type": "drawdown",
-        }  # fmt: skip
+            "card_id": card["card_id"],
+            "ref_id": f"spend-{number}",
+            "amount": 3000,
+            "currency": "NOK",
+            "type": "drawdown",
+        }
         answer = await merchant.api.post(path, json=body)
         return answer.status_code, answer.json().get("error", {}).get("code")
 
@@ -33,16 +36,20 @@ async def test_by_the_wallets_api(merchant: Merchant) -> None:
         f"/v1/accounts/{ACCOUNT}/wallets/cards/{card['card_id']}/transactions?limit=100"
     )
     assert Counter((t["type"], t["amount"]) for t in moved["transactions"]) == {
-        ("fund", 10000): 1, ("drawdown", 3000): 3,
-    }  # fmt: skip
+        ("fund", 10000): 1,
+        ("drawdown", 3000): 3,
+    }
     await merchant.audit()
 
 
 async def test_one_spend_sent_fifty_times_is_one(merchant: Merchant) -> None:
     card = await merchant.card(10000)
     body = {
-        "card_id": card["card_id"], "ref_id": "the same", "amount": 3000, "currency": "NOK",
-    }  # fmt: skip
+        "card_id": card["card_id"],
+        "ref_id": "the same",
+        "amount": 3000,
+        "currency": "NOK",
+    }
     path = f"/v1/accounts/{ACCOUNT}/wallets/transactions"
     answers = await asyncio.gather(*(merchant.post(path, body) for _ in range(SPENDS)))
     assert len({answer["id"] for answer in answers}) == 1
@@ -76,8 +83,11 @@ async def test_by_sessions_whose_payers_press_pay(merchant: Merchant) -> None:
     states = Counter([(await merchant.view(s)).state.value for s in sessions])
     assert states == {"paid": 3, "open": SPENDS - 3}
     # The others are shown what the card can still pay.
-    left = {(v.gift_card.amount, v.to_pay) for s in sessions
-            if (v := await merchant.view(s)).state == "open" and v.gift_card}  # fmt: skip
+    left = {
+        (v.gift_card.amount, v.to_pay)
+        for s in sessions
+        if (v := await merchant.view(s)).state == "open" and v.gift_card
+    }
     assert left == {(1000, 2000)}
     await merchant.audit()
 

@@ -70,8 +70,9 @@ async def test_what_was_ticked_stands_in_the_transaction(
     [made] = await transactions_of(merchant, session_id)
     shown = await merchant.transaction(made.id)
     assert [(box["id"], box["checked"]) for box in shown["checkboxes"]] == [
-        ("terms", True), ("news", news),
-    ]  # fmt: skip
+        ("terms", True),
+        ("news", news),
+    ]
     # The session still shows what the shop asked for.
     session = await merchant.get(f"/v1/sessions/{session_id}")
     assert session["checkboxes"] == [TERMS, {**NEWS, "checked": True}]
@@ -113,16 +114,20 @@ async def test_no_push_is_published_that_nobody_could_accept(merchant: Merchant)
     """A payer who is asked in an app sees no checkboxes."""
     connections = {
         "vipps": {
-            "base_url": "http://127.0.0.1:9", "client_id": "c", "client_secret": "s",
-            "subscription_key": "k", "merchant_serial_number": "1",
+            "base_url": "http://127.0.0.1:9",
+            "client_id": "c",
+            "client_secret": "s",
+            "subscription_key": "k",
+            "merchant_serial_number": "1",
         }
-    }  # fmt: skip
+    }
     await save_profile(merchant.ctx, profile("", "", connections=connections, express=False))
     for boxes, status in (([TERMS], "skipped"), ([NEWS], "sent")):
         body = session_body(
             configuration=WITHOUT_GIFT_CARDS | {"publish": [{"channel": "push", "type": "app"}]},
-            customer={"phone_number": "+4741234567"}, checkboxes=boxes,
-        )  # fmt: skip
+            customer={"phone_number": "+4741234567"},
+            checkboxes=boxes,
+        )
         made = await merchant.post("/v1/sessions-profile", body)
         assert [one["status"] for one in made["publish"]] == [status]
         assert len(await transactions_of(merchant, made["id"])) == (status == "sent")

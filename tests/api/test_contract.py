@@ -15,10 +15,12 @@ from tests.support.every_field import CARD, SESSION
 WALLETS = f"/v1/accounts/{ACCOUNT}/wallets"
 HOOKS = f"/v1/accounts/{ACCOUNT}/hooks"
 EMPTY: dict[str, Any] = {
-    "vat_amount": 980.0000000000001, "merchant_reference_2": None, "discount_lines": [
+    "vat_amount": 980.0000000000001,
+    "merchant_reference_2": None,
+    "discount_lines": [
         {"amount": 1000.0, "percentage": None, "discount_type": "manual", "line_id": "1"},
     ],
-}  # fmt: skip
+}
 
 
 def everything() -> dict[str, Any]:
@@ -46,9 +48,10 @@ async def paid_session(merchant: Merchant, acquirer: Acquirer) -> str:
     changed = {"order": {"merchant_reference_2": "new"}, "express": None}
     answer = await merchant.api.put(f"/v1/sessions/{session_id}", json=changed)
     assert answer.status_code == 200, answer.text
-    address = {
-        name: getattr(ADDRESS, name) for name in ADDRESS.__dataclass_fields__
-    } | {"email": "kari@example.com", "phone_number": "+47 99 88 77 66"}  # fmt: skip
+    address = {name: getattr(ADDRESS, name) for name in ADDRESS.__dataclass_fields__} | {
+        "email": "kari@example.com",
+        "phone_number": "+47 99 88 77 66",
+    }
     put = {"shipping_address": address, "billing_address": address}
     for path, body in (
         ("order/addresses", put),
@@ -69,8 +72,9 @@ async def paid_session(merchant: Merchant, acquirer: Acquirer) -> str:
 async def operate(merchant: Merchant, transaction_id: str) -> None:
     path = f"/v1/transactions/{transaction_id}"
     items = [{"line_id": "1", "amount": 12000, "quantity": None}]
-    await merchant.post(f"{path}/capture", {"amount": 12000, "items": items,
-                                            "capture_reference": ""})  # fmt: skip
+    await merchant.post(
+        f"{path}/capture", {"amount": 12000, "items": items, "capture_reference": ""}
+    )
     await merchant.post(f"{path}/refund", {"amount": 1000, "reason": "returned"})
     await merchant.post(f"{path}/capture", {"amount": 10**9}, expect=400)
     await merchant.api.put(path, json={"merchant_reference_2": "later"})
@@ -128,17 +132,22 @@ async def test_every_answer_of_a_life_is_as_described(
     assert recorder.problems == []
     assert len(recorder.request_ids) == len({*recorder.request_ids}) > 40
     described = {
-        (method, path) for path, operations in description()["paths"].items()
-        for method in operations if "/admin/session/profiles" not in path
-    }  # fmt: skip
+        (method, path)
+        for path, operations in description()["paths"].items()
+        for method in operations
+        if "/admin/session/profiles" not in path
+    }
     met = {(method, path) for method, path, _ in recorder.seen}
     for needed in (
-        ("post", "/v1/sessions-profile"), ("put", "/v1/sessions/{session_id}"),
-        ("post", "/v1/sessions/{session_id}/pay"), ("get", "/v1/view/{session_id}/session"),
+        ("post", "/v1/sessions-profile"),
+        ("put", "/v1/sessions/{session_id}"),
+        ("post", "/v1/sessions/{session_id}/pay"),
+        ("get", "/v1/view/{session_id}/session"),
         ("post", "/v1/transactions/{transaction_id}/capture"),
         ("post", "/v1/transactions/{transaction_id}/refund"),
-        ("post", "/v1/transactions/{transaction_id}/void"), ("get", "/v1/admin/signature"),
-    ):  # fmt: skip
+        ("post", "/v1/transactions/{transaction_id}/void"),
+        ("get", "/v1/admin/signature"),
+    ):
         assert needed in met
     assert len(met & described) >= 30
     await merchant.audit()

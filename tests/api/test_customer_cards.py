@@ -26,8 +26,9 @@ async def user_token(merchant: Merchant, customer_id: str | None, expect: int = 
 async def test_a_customers_token_shows_that_customers_active_cards(merchant: Merchant) -> None:
     mine = await merchant.card(1000, card_id="mine", customer_id="kari", metadata={"note": "x"})
     await merchant.card(1000, card_id="theirs", customer_id="ola")
-    old = await merchant.card(1000, card_id="old", customer_id="kari",
-                              expires_at=later(merchant, days=1))  # fmt: skip
+    old = await merchant.card(
+        1000, card_id="old", customer_id="kari", expires_at=later(merchant, days=1)
+    )
     await batch(merchant, "unsold", customer_id="kari")
     await merchant.card(1000, card_id="gone", customer_id="kari")
     await merchant.api.delete(f"{CARDS}/gone")
@@ -45,8 +46,14 @@ async def test_a_customers_token_shows_that_customers_active_cards(merchant: Mer
     assert [card["card_id"] for card in last] == ["mine"]
     for other in ("theirs", "unsold", "gone", "nothing"):
         await merchant.get(f"{path}/kari/cards/{other}", expect=404)
-    for closed in (f"{path}/ola/cards", f"{path}/ola/cards/theirs", CARDS, f"{CARDS}/mine",
-                   "/v1/transactions/x", "/v1/admin/signature"):  # fmt: skip
+    for closed in (
+        f"{path}/ola/cards",
+        f"{path}/ola/cards/theirs",
+        CARDS,
+        f"{CARDS}/mine",
+        "/v1/transactions/x",
+        "/v1/admin/signature",
+    ):
         await merchant.get(closed, expect=403)
     await move(merchant, 403, card_id="mine")
     await merchant.post(f"{CARDS}/mine/tokens", {"ref_id": "x", "expires_in": 1}, expect=403)

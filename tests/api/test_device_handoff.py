@@ -31,9 +31,11 @@ def gateway() -> Iterator[Receiver]:
 @pytest.fixture
 async def shop(database_url: str, acquirer: Acquirer, gateway: Receiver) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
-        database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}",
+        database_url,
+        acquirer.base_url,
+        f"sk_test_{uuid.uuid4().hex}",
         sms_url=f"{gateway.url}/messages",
-    )  # fmt: skip
+    )
     yield merchant
     await merchant.audit()
     await close_merchant(merchant)
@@ -150,8 +152,9 @@ async def test_who_goes_to_the_shop(
     shop: Merchant, acquirer: Acquirer, on_phone: bool, show: bool
 ) -> None:
     configuration: dict[str, Any] = {
-        "active_payment_types": {"enabled": True}, "receipt": {"show": show},
-    }  # fmt: skip
+        "active_payment_types": {"enabled": True},
+        "receipt": {"show": show},
+    }
     session_id = await shop.ready(url={"return_url": SHOP}, configuration=configuration)
     shown = await shop.view(session_id)
     assert shown.stays is show

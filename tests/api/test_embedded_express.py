@@ -137,10 +137,12 @@ async def test_a_number_is_of_the_currencys_country(
     merchant: Merchant, currency: str, number: str, expected: str
 ) -> None:
     session_id = str(
-        (await merchant.post(
-            "/v1/sessions-profile", session_body(currency=currency, **NOTHING_SHIPPED)
-        ))["id"]
-    )  # fmt: skip
+        (
+            await merchant.post(
+                "/v1/sessions-profile", session_body(currency=currency, **NOTHING_SHIPPED)
+            )
+        )["id"]
+    )
     assert await saved_phone(merchant, session_id, number) == expected
 
 
@@ -276,9 +278,14 @@ CONTACT = {"email": "kari@example.com", "phone_number": "+4799887766"}
 async def test_the_billing_address_is_the_shipping_address(merchant: Merchant) -> None:
     session_id = await merchant.ready()
     expected = {
-        "first_name": "Kari", "last_name": "Nordmann", "address_line": "Storgata 1",
-        "postal_code": "0155", "postal_place": "Oslo", "country": "NO", **CONTACT,
-    }  # fmt: skip
+        "first_name": "Kari",
+        "last_name": "Nordmann",
+        "address_line": "Storgata 1",
+        "postal_code": "0155",
+        "postal_place": "Oslo",
+        "country": "NO",
+        **CONTACT,
+    }
     for path in (f"/v1/sessions/{session_id}", f"/v1/view/{session_id}/session"):
         order = (await merchant.get(path))["order"]
         assert order["shipping_address"] == order["billing_address"] == expected
@@ -359,12 +366,16 @@ async def test_a_session_that_is_not_express_shows_what_the_shop_sent(merchant: 
     ],
 )
 async def test_who_may_give_another_billing_address(
-    merchant: Merchant, types: list[str] | None, default: str | None, allowed: list[str],
+    merchant: Merchant,
+    types: list[str] | None,
+    default: str | None,
+    allowed: list[str],
     expected: bool,
-) -> None:  # fmt: skip
+) -> None:
     configuration = session_body()["configuration"] | {
-        "allow_different_billing_shipping_address": allowed, "default_customer_type": default,
-    }  # fmt: skip
+        "allow_different_billing_shipping_address": allowed,
+        "default_customer_type": default,
+    }
     express = {"customer_types": types} if types else {}
     session_id = await merchant.session(configuration=configuration, express=express)
     assert (await merchant.view(session_id)).billing_allowed is expected

@@ -55,9 +55,11 @@ async def test_a_session_gives_every_field_back(merchant: Merchant) -> None:
     assert missing(sent, got) == []
     assert got["metadata"]["session:profile_id"] == "default"
     assert got["configuration"]["merchant"] == {
-        "id": ACCOUNT, "name": "Fjord & Form", "logo_url": "https://shop.example/logo.svg",
+        "id": ACCOUNT,
+        "name": "Fjord & Form",
+        "logo_url": "https://shop.example/logo.svg",
         "country": "NO",
-    }  # fmt: skip
+    }
 
 
 async def test_a_payment_has_every_field(merchant: Merchant, acquirer: Acquirer) -> None:
@@ -88,8 +90,9 @@ async def test_a_payment_has_every_field(merchant: Merchant, acquirer: Acquirer)
     assert (missing(STORE, shown["store"]), missing(SHIPPING, shown["shipping_option"])) == ([], [])
     assert shown["events"][-1]["event_reference"] == "event-1"
     assert shown["url"] == {
-        "redirect_url": SESSION["url"]["return_url"], "callback_url": SESSION["url"]["callback_url"]
-    }  # fmt: skip
+        "redirect_url": SESSION["url"]["return_url"],
+        "callback_url": SESSION["url"]["callback_url"],
+    }
     assert {"brand", "masked_pan", "expiry_date"} <= shown["card"].keys()
     await merchant.audit()
 
@@ -101,17 +104,23 @@ async def test_metadata_is_text_and_numbers_and_ours_stays_ours(
         body = copy.deepcopy(SESSION) | {"metadata": wrong}
         await merchant.post("/v1/sessions-profile", body, expect=400)
     theirs = {
-        "ext:a": "x", "session:profile_id": "other", "merchant_name": "Somebody",
-        "merchant_country": "XX", "event_reference": "theirs", "gateway:id": "theirs",
-    }  # fmt: skip
+        "ext:a": "x",
+        "session:profile_id": "other",
+        "merchant_name": "Somebody",
+        "merchant_country": "XX",
+        "event_reference": "theirs",
+        "gateway:id": "theirs",
+    }
     transaction_id = await merchant.paid(acquirer, metadata=theirs, merchant=SESSION["merchant"])
     shown = (await merchant.transaction(transaction_id))["metadata"]
     gateway = shown.pop("gateway:id")
     assert gateway.startswith("cs_test_")
     assert shown == {
-        "ext:a": "x", "session:profile_id": "default", "merchant_name": "Fjord & Form",
+        "ext:a": "x",
+        "session:profile_id": "default",
+        "merchant_name": "Fjord & Form",
         "merchant_country": "NO",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -155,8 +164,12 @@ async def test_nothing_is_shipped(merchant: Merchant) -> None:
     """`shipping_mode`: the payer gives a name, and no address."""
     session_id = await merchant.session(express={"shipping_mode": "shipping_not_required"})
     assert (await merchant.view(session_id)).shipping_required is False
-    name = {"first_name": "Kari", "last_name": "Nordmann", "email": "kari@example.com",
-            "phone_number": "+4799887766"}  # fmt: skip
+    name = {
+        "first_name": "Kari",
+        "last_name": "Nordmann",
+        "email": "kari@example.com",
+        "phone_number": "+4799887766",
+    }
     path = f"/v1/view/{session_id}/session/order/shipping_address"
     assert (await merchant.api.put(path, json=name)).status_code == 200
     assert (await merchant.view(session_id)).details_done
@@ -177,8 +190,9 @@ async def test_a_pages_instance_is_kept_with_what_it_did(merchant: Merchant) -> 
     events = (await merchant.get(f"/v1/sessions/{session_id}{query}"))["events"]
     assert events[-1]["name"] == "SET_SHIPPING_ADDRESS"
     assert events[-1]["request_headers"] == {
-        "dintero-checkout-instance-id": "instance-1", "user-agent": "A browser",
-    }  # fmt: skip
+        "dintero-checkout-instance-id": "instance-1",
+        "user-agent": "A browser",
+    }
 
 
 async def test_a_card_has_every_field(merchant: Merchant) -> None:
@@ -187,13 +201,27 @@ async def test_a_card_has_every_field(merchant: Merchant) -> None:
     shown = await merchant.get(f"/v1/accounts/{ACCOUNT}/wallets/cards/{CARD['card_id']}")
     assert [name for name in CARD_ANSWER if name not in shown] == []
     assert {"expires_at", "masked_code", "format"} <= shown["tokens"][0].keys()
-    kept = ("card_id", "amount", "currency", "customer_id", "name", "type", "originated_by",
-            "metadata")  # fmt: skip
+    kept = (
+        "card_id",
+        "amount",
+        "currency",
+        "customer_id",
+        "name",
+        "type",
+        "originated_by",
+        "metadata",
+    )
     assert {key: shown[key] for key in kept} == {key: CARD[key] for key in kept}
     body = {
-        "ref_id": "r-1", "amount": 1000, "currency": "NOK", "card_id": CARD["card_id"],
-        "type": "drawdown", "pending": True, "metadata": {"a": 1}, "originated_by": "kasse 2",
-    }  # fmt: skip
+        "ref_id": "r-1",
+        "amount": 1000,
+        "currency": "NOK",
+        "card_id": CARD["card_id"],
+        "type": "drawdown",
+        "pending": True,
+        "metadata": {"a": 1},
+        "originated_by": "kasse 2",
+    }
     moved = await merchant.post(f"/v1/accounts/{ACCOUNT}/wallets/transactions", body)
     assert [name for name in WALLET_ANSWER if name not in moved] == []
     ended = await merchant.post(

@@ -41,9 +41,12 @@ async def test_the_bank_card(merchant: Merchant, acquirer: Acquirer) -> None:
     paid = await merchant.paid(acquirer)
     card = (await merchant.transaction(paid))["card"]
     assert card == {
-        "brand": "Visa", "masked_pan": "************0002", "expiry_date": card["expiry_date"],
-        "type": "Debit", "country": "NOR",
-    }  # fmt: skip
+        "brand": "Visa",
+        "masked_pan": "************0002",
+        "expiry_date": card["expiry_date"],
+        "type": "Debit",
+        "country": "NOR",
+    }
     assert [t["id"] for t in await merchant.get("/v1/transactions?card_brand=Visa")] == [paid]
 
 
@@ -71,8 +74,17 @@ def test_the_bank_card_as_each_provider_tells_it(
 
 def test_every_country_has_one_code_of_three_letters() -> None:
     codes = exact._of_three_letters()
-    now = {"CD": "COD", "DE": "DEU", "FR": "FRA", "MM": "MMR", "TL": "TLS", "YE": "YEM",
-           "NO": "NOR", "RO": "ROU", "RS": "SRB"}  # fmt: skip
+    now = {
+        "CD": "COD",
+        "DE": "DEU",
+        "FR": "FRA",
+        "MM": "MMR",
+        "TL": "TLS",
+        "YE": "YEM",
+        "NO": "NOR",
+        "RO": "ROU",
+        "RS": "SRB",
+    }
     assert {code: codes[code] for code in now} == now
     assert len(set(codes.values())) == len(codes) > 240
 
@@ -89,8 +101,9 @@ async def test_the_last_visit_counts(merchant: Merchant, acquirer: Acquirer) -> 
     after = await merchant.get(f"/v1/sessions/{session_id}")
     assert (after["customer_ip"], after["user_agent"]) == ("198.51.100.2", "A computer")
     assert (after["updated_at"], (await merchant.view(session_id)).version) == (
-        before["updated_at"], version,
-    )  # fmt: skip
+        before["updated_at"],
+        version,
+    )
     assert [event["name"] for event in after["events"]].count("VISITED") == 1
     result = await merchant.press_pay(session_id)
     await merchant.come_back(acquirer.pay(str(result.url)).headers["location"])
@@ -126,10 +139,17 @@ async def test_our_own_events_go_by_names_that_clients_expect(merchant: Merchant
         session = await db.get(CheckoutSession, session_id)
         assert session is not None
         # As a receipt's arrival is recorded, and as rows of earlier releases have it.
-        db.add(SessionEvent(
-            id="receipt", session_id=session_id, seq=99, name="RECEIPT_SENT", request_id="r",
-            details={"channel": "email", "transaction_id": None}, created_at=session.created_at,
-        ))  # fmt: skip
+        db.add(
+            SessionEvent(
+                id="receipt",
+                session_id=session_id,
+                seq=99,
+                name="RECEIPT_SENT",
+                request_id="r",
+                details={"channel": "email", "transaction_id": None},
+                created_at=session.created_at,
+            )
+        )
     *_, phone, receipt = (await merchant.get(f"/v1/sessions/{session_id}"))["events"]
     assert (phone["name"], phone["own_name"]) == ("VISITED", "CONTINUED_ON_PHONE")
     assert (receipt["name"], receipt["own_name"]) == ("PUSH_NOTIFICATION_SENT", "RECEIPT_SENT")
@@ -141,19 +161,26 @@ async def test_documented_defaults(merchant: Merchant) -> None:
     assert shown["order"]["partial_payment"] is False
     assert shown["order"]["items"][0]["eligible_for_discount"] is False
     assert shown["express"] == {
-        "shipping_mode": "shipping_required", "customer_types": ["b2c", "b2b"],
+        "shipping_mode": "shipping_required",
+        "customer_types": ["b2c", "b2b"],
         "default_different_billing_shipping_address": [],
-    }  # fmt: skip
+    }
     configuration = shown["configuration"]
     assert configuration["dintero_psp"]["creditcard"]["generate_payment_token"] is False
     assert {
         name: configuration[name]
-        for name in ("channel", "auto_capture", "allow_express_wallet_payment",
-                     "allow_different_billing_shipping_address")
+        for name in (
+            "channel",
+            "auto_capture",
+            "allow_express_wallet_payment",
+            "allow_different_billing_shipping_address",
+        )
     } == {
-        "channel": "ecommerce", "auto_capture": False, "allow_express_wallet_payment": False,
+        "channel": "ecommerce",
+        "auto_capture": False,
+        "allow_express_wallet_payment": False,
         "allow_different_billing_shipping_address": [],
-    }  # fmt: skip
+    }
     # Without the object it is no Express session by its request, and none is made up.
     assert "express" not in await merchant.get(f"/v1/sessions/{await merchant.session()}")
 
@@ -198,16 +225,21 @@ async def test_the_signature(merchant: Merchant) -> None:
     assert made["signature"] == {"type": "v0-hmac-sha256", "secret": made["secret"]}
     assert set(made) == {"id", "signature", "secret", "created_at", "created_by"}
     for scope, method, status in (
-        ("read:checkout", "GET", 200), ("write:checkout", "POST", 200),
-        ("read:checkout", "POST", 403), ("write:checkout", "GET", 403),
+        ("read:checkout", "GET", 200),
+        ("write:checkout", "POST", 200),
+        ("read:checkout", "POST", 403),
+        ("write:checkout", "GET", 403),
         ("read:wallets", "GET", 403),
-    ):  # fmt: skip
+    ):
         client = await create_client(merchant.ctx, ACCOUNT, frozenset({scope}))
         answer = await merchant.api.post(
-            f"/v1/accounts/{ACCOUNT}/auth/token", auth=(client.client_id, client.client_secret),
-            json={"grant_type": "client_credentials",
-                  "audience": f"https://api.dintero.com/v1/accounts/{ACCOUNT}"},
-        )  # fmt: skip
+            f"/v1/accounts/{ACCOUNT}/auth/token",
+            auth=(client.client_id, client.client_secret),
+            json={
+                "grant_type": "client_credentials",
+                "audience": f"https://api.dintero.com/v1/accounts/{ACCOUNT}",
+            },
+        )
         bearer = {"authorization": f"Bearer {answer.json()['access_token']}"}
         got = await merchant.api.request(method, "/v1/admin/signature", headers=bearer)
         assert got.status_code == status, (scope, method)
@@ -285,13 +317,23 @@ async def test_an_error_always_lists_what_is_wrong(
 async def test_read_only_names_are_not_believed(merchant: Merchant) -> None:
     """A shop that sends a session back as it read it has no paid one by that."""
     read = {
-        "transaction_id": f"{ACCOUNT}.paid", "cancelled_at": "2026-01-01T00:00:00Z",
-        "cancelled_by": "x", "pay_lock": {"pay_lock_id": "x"}, "customer_ip": "1.2.3.4",
-        "user_agent": "x", "events": [{"name": "AUTHORIZED"}], "payment_operation": "x",
-        "created_at": "x", "updated_at": "x", "id": "x", "operations": [], "warnings": ["x"],
-        "remainder": {"x": 1}, "publish": [{"status": "sent"}],
+        "transaction_id": f"{ACCOUNT}.paid",
+        "cancelled_at": "2026-01-01T00:00:00Z",
+        "cancelled_by": "x",
+        "pay_lock": {"pay_lock_id": "x"},
+        "customer_ip": "1.2.3.4",
+        "user_agent": "x",
+        "events": [{"name": "AUTHORIZED"}],
+        "payment_operation": "x",
+        "created_at": "x",
+        "updated_at": "x",
+        "id": "x",
+        "operations": [],
+        "warnings": ["x"],
+        "remainder": {"x": 1},
+        "publish": [{"status": "sent"}],
         "initiating_system_request_headers": {"x": "y"},
-    }  # fmt: skip
+    }
     body = session_body() | read
     body["order"]["gift_cards"] = [{"type": "dintero.wallets", "card_id": "x", "amount": 1}]
     body["configuration"]["merchant"] = {"id": "x"}
@@ -300,9 +342,18 @@ async def test_read_only_names_are_not_believed(merchant: Merchant) -> None:
     assert shown["id"] != "x" and shown["payment_operation"] == "unscheduled_purchase"
     assert [event["name"] for event in shown["events"]] == ["INITIATED"]
     assert {
-        "transaction_id", "cancelled_at", "cancelled_by", "pay_lock", "customer_ip", "user_agent",
-        "operations", "warnings", "remainder", "publish", "initiating_system_request_headers",
-    }.isdisjoint(shown)  # fmt: skip
+        "transaction_id",
+        "cancelled_at",
+        "cancelled_by",
+        "pay_lock",
+        "customer_ip",
+        "user_agent",
+        "operations",
+        "warnings",
+        "remainder",
+        "publish",
+        "initiating_system_request_headers",
+    }.isdisjoint(shown)
     assert (shown["order"]["gift_cards"], shown["configuration"]["merchant"]["id"]) == ([], ACCOUNT)
     await payer.set_details(merchant.ctx, shown["id"], DETAILS)
     assert (await merchant.view(shown["id"])).state == "open"

@@ -50,8 +50,9 @@ async def test_options_come_from_the_shop(local: Merchant, shop: CallbackServer)
     assert asked["order"]["shipping_address"]["postal_code"] == "0155"
     shown = await local.view(session_id)
     assert [(o.title, o.selected) for o in shown.shipping_options] == [
-        ("Home", True), ("Pick up", False),
-    ]  # fmt: skip
+        ("Home", True),
+        ("Pick up", False),
+    ]
     assert (shown.order_amount, shown.details_done, shown.payable) == (49900, True, True)
     await payer.set_details(local.ctx, session_id, DETAILS)
     assert len(shop.asked) == 1
@@ -66,8 +67,9 @@ async def test_the_shops_order_is_taken_with_a_correction(
     order = (await local.get(f"/v1/sessions/{session_id}"))["order"]
     assert (order["amount"], order["vat_amount"]) == (41000, 8200)
     assert [(i["line_id"], i["amount"]) for i in order["items"]] == [
-        ("1", 40000), ("correction", 1000),
-    ]  # fmt: skip
+        ("1", 40000),
+        ("correction", 1000),
+    ]
     shop.answers({"shipping_options": [PICK_UP], "order": {"amount": 40500}})
     from dataclasses import replace
 

@@ -52,8 +52,11 @@ def replayed(answer: httpx.Response) -> bool:
 async def make_wallet_path(merchant: Merchant) -> tuple[str, Any]:
     card = await merchant.card(10000)
     return WALLETS, {
-        "ref_id": "r", "card_id": card["card_id"], "amount": 3000, "currency": "NOK",
-    }  # fmt: skip
+        "ref_id": "r",
+        "card_id": card["card_id"],
+        "amount": 3000,
+        "currency": "NOK",
+    }
 
 
 @pytest.mark.parametrize(
@@ -254,8 +257,12 @@ async def test_a_wrong_pin_is_counted_under_a_key_too(merchant: Merchant) -> Non
     card = await merchant.card(10000)
     wrong = "0000" if card["pin"] != "0000" else "1111"
     body = {
-        "ref_id": "r", "token": card["number"], "pin": wrong, "amount": 100, "currency": "NOK",
-    }  # fmt: skip
+        "ref_id": "r",
+        "token": card["number"],
+        "pin": wrong,
+        "amount": 100,
+        "currency": "NOK",
+    }
     assert (await keyed(merchant, WALLETS, body)).status_code == 404
     async with merchant.ctx.db.reading() as db:
         tries = [budget.tries for budget in await db.exec(select(PinBudget))]
@@ -325,17 +332,26 @@ async def test_every_other_post_that_makes_something(merchant: Merchant) -> None
     await merchant.post(CARDS, CARD)
     numbered = {"format": {"length": 16, "numbers": True}}
     for path, body in (
-        (f"{CARDS}/batch", {"cards": [{"card_id": "two", "type": "gift_card"}],
-                            "options": {"card_token": numbered}}),
+        (
+            f"{CARDS}/batch",
+            {
+                "cards": [{"card_id": "two", "type": "gift_card"}],
+                "options": {"card_token": numbered},
+            },
+        ),
         (f"{CARDS}/two/activate", {"amount": 5000, "currency": "NOK"}),
         (f"{CARDS}/one/rotate-pin", {}),
         (f"{CARDS}/one/tokens", {"ref_id": "t", "expires_in": 60}),
         ("/v1/admin/session/profiles", {"configuration": {}}),
-        (f"/v1/accounts/{ACCOUNT}/hooks/subscriptions",
-         {"config": {"url": "https://shop.example/hook", "content_type": "application/json"},
-          "events": ["wallet_transaction"]}),
+        (
+            f"/v1/accounts/{ACCOUNT}/hooks/subscriptions",
+            {
+                "config": {"url": "https://shop.example/hook", "content_type": "application/json"},
+                "events": ["wallet_transaction"],
+            },
+        ),
         ("/v1/admin/signature", {}),
-    ):  # fmt: skip
+    ):
         first = await keyed(merchant, path, body)
         assert first.status_code == 200, (path, first.text)
         again = await keyed(merchant, path, body)

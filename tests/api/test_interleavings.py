@@ -204,10 +204,13 @@ async def _use_key(merchant: Merchant, acquirer: Acquirer, key: str) -> None:
     secret_key = connections_of(merchant.ctx, profile)[OPTION]["secret_key"]
     price = "line_items[0][price_data]"
     form = {
-        "mode": "payment", "success_url": "https://shop.example/", "line_items[0][quantity]": "1",
-        f"{price}[currency]": "nok", f"{price}[unit_amount]": "30000",
+        "mode": "payment",
+        "success_url": "https://shop.example/",
+        "line_items[0][quantity]": "1",
+        f"{price}[currency]": "nok",
+        f"{price}[unit_amount]": "30000",
         f"{price}[product_data][name]": "Other",
-    }  # fmt: skip
+    }
     headers = {"authorization": f"Bearer {secret_key}", "idempotency-key": key}
     path = f"{acquirer.base_url}/v1/checkout/sessions"
     assert acquirer.http.post(path, data=form, headers=headers).status_code == 200

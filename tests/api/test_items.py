@@ -143,8 +143,11 @@ async def test_what_each_line_has_left_is_advice(paid: Paid) -> None:
             "message": "10000 of line '1' is left to capture, not 11000",
         }
     ]
-    third = await paid.post("capture", 9000, [{"line_id": "another", "id": "book", "amount": 4000},
-                                              {"line_id": "ship", "amount": 5000}])  # fmt: skip
+    third = await paid.post(
+        "capture",
+        9000,
+        [{"line_id": "another", "id": "book", "amount": 4000}, {"line_id": "ship", "amount": 5000}],
+    )
     # Another name for a line of the same id, of which there is enough.
     assert "warnings" not in third
     assert third["status"] == "CAPTURED"
@@ -266,10 +269,12 @@ async def test_every_amount_of_an_item_is_an_integer(paid: Paid, verb: str) -> N
     if verb == "refund":
         await paid.post("capture", 100, None)
     item = {
-        "line_id": "1", "amount": 100, "gross_amount": 119.6,
+        "line_id": "1",
+        "amount": 100,
+        "gross_amount": 119.6,
         "discount_lines": [{"amount": "19.6", "percentage": 2.5, "line_id": 1}, "ten", None],
         "splits": [{"amount": 99.5, "payout_destination_id": "p"}, {"amount": "half"}],
-    }  # fmt: skip
+    }
     answer = await paid.post(verb, 100, [item])
     kept = answer["events"][-1]["items"][0]
     assert kept["gross_amount"] == 120 and isinstance(kept["gross_amount"], int)

@@ -160,15 +160,23 @@ async def test_an_update_of_the_authorization(
     await paid.merchant.audit()
 
 
-@pytest.mark.parametrize("body", [{"reason": "late", "reference": "r-1"}, {}, {"items": [],
-                                  "amount": None, "reason": "", "reference": ""}])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"reason": "late", "reference": "r-1"},
+        {},
+        {"items": [], "amount": None, "reason": "", "reference": ""},
+    ],
+)
 async def test_an_extension_of_the_authorization(paid: PaidAtKlarna, body: Any) -> None:
     before = at_klarna(paid)
     paid.klarna.admin("clock", advance=7 * 24 * 3600)
     done = await paid.post("authorization", body)
     assert (done["status"], done["amount"], done["items"]) == (
-        "AUTHORIZED", 40000, (await paid.shown())["items"],
-    )  # fmt: skip
+        "AUTHORIZED",
+        40000,
+        (await paid.shown())["items"],
+    )
     event = done["events"][-1]
     assert (event["event"], event["success"], event["amount"]) == ("AUTHORIZE", True, 40000)
     assert event.get("event_reference") == (body.get("reference") or None)
@@ -230,9 +238,11 @@ async def test_swedbank_pays_order(merchant: Merchant, provider: SwedbankPaySand
     payer.session_id = session_id
     reference = (await payer.transaction()).psp_reference
     assert told(provider, reference) == [
-        ("PRODUCT", 30000, 6000), ("PRODUCT", 5000, 0), ("SHIPPING_FEE", 4500, 900),
+        ("PRODUCT", 30000, 6000),
+        ("PRODUCT", 5000, 0),
+        ("SHIPPING_FEE", 4500, 900),
         ("OTHER", 500, 87),
-    ]  # fmt: skip
+    ]
     path = f"/v1/transactions/{view.transaction_id}"
     for verb in ("capture", "refund"):
         for body in (
@@ -242,9 +252,12 @@ async def test_swedbank_pays_order(merchant: Merchant, provider: SwedbankPaySand
             await merchant.post(f"{path}/{verb}", body)
     assert (await merchant.get(path))["status"] == "REFUNDED"
     assert provider.moved(reference) == [
-        ("Authorization", 40000), ("Capture", 30000), ("Capture", 10000), ("Reversal", 30000),
+        ("Authorization", 40000),
+        ("Capture", 30000),
+        ("Capture", 10000),
+        ("Reversal", 30000),
         ("Reversal", 10000),
-    ]  # fmt: skip
+    ]
     await payer.begin(order=order(currency="SEK"))
     assert told(provider, (await payer.transaction()).psp_reference) == [("PRODUCT", 30000, 0)]
     await merchant.audit()

@@ -49,8 +49,11 @@ async def test_vipps(merchant: Merchant, vipps: VippsSandbox, items: Any) -> Non
             assert done["warnings"]
     assert done["status"] == "REFUNDED"
     assert vipps.sums(str(transaction.psp_reference)) == {
-        "authorized": 40000, "captured": 40000, "cancelled": 0, "refunded": 40000,
-    }  # fmt: skip
+        "authorized": 40000,
+        "captured": 40000,
+        "cancelled": 0,
+        "refunded": 40000,
+    }
 
 
 @pytest.mark.parametrize("items", ODD)

@@ -204,7 +204,12 @@ async def test_every_change_of_a_session_makes_its_version_grow(
 
 def _address() -> dict[str, str]:
     return {
-        "first_name": "Kari", "last_name": "Nordmann", "address_line": "Storgata 1",
-        "postal_code": "0155", "postal_place": "Oslo", "country": "NO",
-        "email": "kari@example.com", "phone_number": "+4799887766",
-    }  # fmt: skip
+        "first_name": "Kari",
+        "last_name": "Nordmann",
+        "address_line": "Storgata 1",
+        "postal_code": "0155",
+        "postal_place": "Oslo",
+        "country": "NO",
+        "email": "kari@example.com",
+        "phone_number": "+4799887766",
+    }

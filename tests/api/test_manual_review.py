@@ -106,16 +106,21 @@ async def test_a_payment_on_hold_that_is_what_was_asked_for_after_all(shop: Shop
     await shop.on_hold()
     (found,) = await shop.unresolved()
     assert (found.id, found.kind, found.card_amount, found.psp_amount) == (
-        shop.id, "on_hold", 10000, 30000,
-    )  # fmt: skip
+        shop.id,
+        "on_hold",
+        10000,
+        30000,
+    )
     assert "asked for" in found.why
     assert (await shop.resolve()).startswith("authorized")
     shown = await shop.shown()
     assert (shown["status"], shown["amount"]) == ("AUTHORIZED", 40000)
     event = shown["events"][-1]
     assert (event["event"], event["success"], event["created_by"]) == (
-        "AUTHORIZE", True, "operator:Berit",
-    )  # fmt: skip
+        "AUTHORIZE",
+        True,
+        "operator:Berit",
+    )
     assert event["metadata"] == {"resolved_by": "Berit", "reason": SAID.why}
     assert await shop.state() is PageState.PAID
     assert await shop.unresolved() == []
@@ -158,8 +163,11 @@ async def test_the_merchant_voids_what_is_on_hold(shop: Shop) -> None:
     shown = await shop.held_until_later()
     assert shown["status"] == "FAILED"
     assert [e["event"] for e in shown["events"]] == [
-        "INITIALIZE", "AUTHORIZE", "INITIATE_VOID", "VOID",
-    ]  # fmt: skip
+        "INITIALIZE",
+        "AUTHORIZE",
+        "INITIATE_VOID",
+        "VOID",
+    ]
     assert await shop.balance() == (10000, 0, 0)
     await shop.merchant.post(f"{path}/void", expect=400)
     await shop.merchant.audit()
@@ -268,9 +276,11 @@ async def test_two_operators_at_once(shop: Shop) -> None:
 
 
 async def test_the_command(
-    shop: Shop, database_url: str, monkeypatch: pytest.MonkeyPatch,
+    shop: Shop,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setenv("GAVEKORT_DATABASE_URL", database_url)
     monkeypatch.setenv("GAVEKORT_SECRET_KEY", "a master secret of the tests, long enough")
     # The acquirer is on this machine.
@@ -287,8 +297,10 @@ async def test_the_command(
     (found,) = json.loads(listed)
     assert (status, found["id"], found["account_id"]) == (1, shop.id, ACCOUNT)
     assert (found["kind"], found["card_amount"], found["psp_amount"]) == (
-        "on_hold", 10000, 30000,
-    )  # fmt: skip
+        "on_hold",
+        10000,
+        30000,
+    )
     status, listed = await run()
     assert (status, listed.count("\n")) == (1, 1)
     for part in (shop.id, ACCOUNT, "order-1", "on_hold", "10000", "30000 NOK", found["why"]):
@@ -298,8 +310,9 @@ async def test_the_command(
     assert (status, answer) == (2, "gavekort: nothing under this id waits for a review\n")
     status, answer = await run("resolve", shop.id, *said, "--outcome", "void")
     assert (status, answer) == (
-        0, "given back: nothing is held, and the session is open again\n",
-    )  # fmt: skip
+        0,
+        "given back: nothing is held, and the session is open again\n",
+    )
     assert (await shop.shown())["events"][-1]["metadata"]["reason"] == "the bank says so"
     assert await run("--json") == (0, "[]\n")
     await shop.merchant.audit()

@@ -116,13 +116,19 @@ async def test_less_of_a_card_that_could_pay_all(merchant: Merchant) -> None:
     assert (await merchant.view(session)).payable
     answer = await put_card(merchant, session, {"amount": 9900}, 400)
     assert answer["error"]["details"] == {
-        "reason": "use_less", "amount": 100, "minimum": 300, "gift_card_amount": 9700,
-    }  # fmt: skip
+        "reason": "use_less",
+        "amount": 100,
+        "minimum": 300,
+        "gift_card_amount": 9700,
+    }
     small = await merchant.ready(200, card)
     answer = await put_card(merchant, small, {"amount": 100}, 400)
     assert answer["error"]["details"] == {
-        "reason": "use_all", "amount": 100, "minimum": 300, "gift_card_amount": 200,
-    }  # fmt: skip
+        "reason": "use_all",
+        "amount": 100,
+        "minimum": 300,
+        "gift_card_amount": 200,
+    }
 
 
 async def test_a_preset_card_likewise(merchant: Merchant) -> None:
@@ -137,9 +143,14 @@ async def test_a_preset_card_likewise(merchant: Merchant) -> None:
         await untouched(merchant, session, card, 10000)
 
 
-@pytest.mark.parametrize(("order", "balance", "reason"), [
-    (200, 100, "order_too_small"), (300, 100, "remove_card"), (200, None, "order_too_small"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("order", "balance", "reason"),
+    [
+        (200, 100, "order_too_small"),
+        (300, 100, "remove_card"),
+        (200, None, "order_too_small"),
+    ],
+)
 async def test_an_order_that_cannot_be_shared(
     merchant: Merchant, order: int, balance: int | None, reason: str
 ) -> None:
@@ -188,8 +199,9 @@ async def test_one_option_takes_it_and_another_does_not(merchant: Merchant) -> N
     session = await merchant.ready(10001, card)
     shown = await merchant.view(session)
     assert [(o.type, o.payable) for o in shown.options] == [
-        (OPTION, False), ("klarna.klarna", True),
-    ]  # fmt: skip
+        (OPTION, False),
+        ("klarna.klarna", True),
+    ]
     assert (shown.payable, shown.remainder.verdict.value) == (True, "payable")
     told = await merchant.get(f"/v1/sessions/{session}")
     assert "remainder" not in told
@@ -210,8 +222,11 @@ async def test_a_profile_says_otherwise(merchant: Merchant) -> None:
     card = await merchant.card(10000)
     session = await merchant.ready(14999, card)
     assert (await merchant.get(f"/v1/sessions/{session}"))["remainder"] == {
-        "reason": "use_less", "amount": 4999, "minimum": 5000, "gift_card_amount": 9999,
-    }  # fmt: skip
+        "reason": "use_less",
+        "amount": 4999,
+        "minimum": 5000,
+        "gift_card_amount": 9999,
+    }
     other = await merchant.session(4999, configuration=WITHOUT_GIFT_CARDS)
     told = await merchant.get(f"/v1/sessions/{other}")
     assert told["remainder"]["reason"] == "order_too_small"
@@ -249,8 +264,11 @@ async def test_the_providers_refusal_is_told_as_that(
     session = await merchant.ready(order, card)
     answer = await pay_by_api(merchant, session)
     assert answer == {
-        "success": False, "actions": [], "error": "Rejected", "reason": "amount_refused",
-    }  # fmt: skip
+        "success": False,
+        "actions": [],
+        "error": "Rejected",
+        "reason": "amount_refused",
+    }
     shown = await merchant.view(session)
     assert (shown.state, shown.notice) == (PageState.OPEN, Notice.AMOUNT_REFUSED)
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)

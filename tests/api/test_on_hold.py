@@ -128,8 +128,9 @@ async def test_accepted(payer: KlarnaPayer, shop: Receiver) -> None:
     merchant.ctx.settings.allow_insecure_addresses = True
     back = await on_hold(payer, url=url)
     for _ in range(3):  # heard of again and again
-        await merchant.come_back(f"/v1/sessions/{payer.session_id}/redirect/"
-                                 f"{(await payer.transaction()).return_ref}")  # fmt: skip
+        await merchant.come_back(
+            f"/v1/sessions/{payer.session_id}/redirect/{(await payer.transaction()).return_ref}"
+        )
     await deliver_due(merchant.ctx, delivered=note_delivered)
     assert [one.query["transaction_id"] for one in shop.got] == [(await payer.transaction()).id]
     assert await events(payer) == ["ON_HOLD_CALLBACK_SENT"]
@@ -140,16 +141,21 @@ async def test_accepted(payer: KlarnaPayer, shop: Receiver) -> None:
         (False, payer.session_id)
     ] * 2
     assert await events(payer) == [
-        "ON_HOLD_CALLBACK_SENT", "AUTHORIZED", "COMPLETED", "AUTH_CALLBACK_SENT",
-    ]  # fmt: skip
+        "ON_HOLD_CALLBACK_SENT",
+        "AUTHORIZED",
+        "COMPLETED",
+        "AUTH_CALLBACK_SENT",
+    ]
     transaction = await payer.transaction()
     assert transaction.status == "AUTHORIZED"
     assert await merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
     answer = await merchant.transaction(transaction.id)
     happened = [(one["event"], one["transaction_status"]) for one in answer["events"]]
     assert happened == [
-        ("INITIALIZE", "INITIATED"), ("AUTHORIZE", "ON_HOLD"), ("AUTHORIZE", "AUTHORIZED"),
-    ]  # fmt: skip
+        ("INITIALIZE", "INITIATED"),
+        ("AUTHORIZE", "ON_HOLD"),
+        ("AUTHORIZE", "AUTHORIZED"),
+    ]
     await merchant.post(f"/v1/transactions/{transaction.id}/capture", {"amount": 40000})
     assert await merchant.balance(payer.card["card_id"]) == (0, 0, 10000)
     assert parse_qs(urlsplit(back).query)["transaction_id"] == [transaction.id]
@@ -173,9 +179,7 @@ async def test_refused(payer: KlarnaPayer) -> None:
     await merchant.audit()
 
 
-async def test_told_by_klarna(
-    payer: KlarnaPayer, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+async def test_told_by_klarna(payer: KlarnaPayer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The decision comes as a notification, which leads to a read."""
     merchant, klarna = payer.merchant, payer.klarna
     with Listener().running() as listener:

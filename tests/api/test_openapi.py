@@ -36,9 +36,13 @@ def api_server(
     directory = tmp_path_factory.mktemp("api")
     port, token_file = free_port(), directory / "token"
     command = [
-        sys.executable, "-m", "tests.support.api_server", f"sqlite:///{directory / 'api.db'}",
-        str(port), str(token_file),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "tests.support.api_server",
+        f"sqlite:///{directory / 'api.db'}",
+        str(port),
+        str(token_file),
+    ]
     process = subprocess.Popen(command, cwd=repository)
     base_url = f"http://127.0.0.1:{port}"
     for _ in range(300):
@@ -57,11 +61,24 @@ def test_schemathesis_finds_nothing(api_server: tuple[str, str], tmp_path: Path)
     base_url, token = api_server
     (tmp_path / "schemathesis.toml").write_text(SETTINGS, encoding="utf-8")
     command = [
-        str(Path(sys.executable).parent / "schemathesis"), "run", f"{base_url}/openapi.json",
-        "--header", f"Authorization: Bearer {token}", "--checks", "all", "--max-examples", EXAMPLES,
-        "--continue-on-failure", "--seed", "20261123", "--warnings", "off", "--no-color",
-        "--generation-database", "none",
-    ]  # fmt: skip
+        str(Path(sys.executable).parent / "schemathesis"),
+        "run",
+        f"{base_url}/openapi.json",
+        "--header",
+        f"Authorization: Bearer {token}",
+        "--checks",
+        "all",
+        "--max-examples",
+        EXAMPLES,
+        "--continue-on-failure",
+        "--seed",
+        "20261123",
+        "--warnings",
+        "off",
+        "--no-color",
+        "--generation-database",
+        "none",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
     assert "Stateful" in done.stdout

@@ -110,13 +110,20 @@ async def test_references_items_and_metadata_stand_in_the_event(
     items = [{"line_id": "1", "amount": 15000, "unknown": "kept"}]
     done = await merchant.post(
         f"{path}/capture",
-        {"amount": 15000, "capture_reference": "c-1", "items": items, "metadata": {"a": 1},
-         "unknown": {"ignored": True}},
-    )  # fmt: skip
+        {
+            "amount": 15000,
+            "capture_reference": "c-1",
+            "items": items,
+            "metadata": {"a": 1},
+            "unknown": {"ignored": True},
+        },
+    )
     event = done["events"][-1]
     assert (event["event_reference"], event["items"], event["metadata"]) == (
-        "c-1", items, {"a": 1},
-    )  # fmt: skip
+        "c-1",
+        items,
+        {"a": 1},
+    )
     done = await merchant.post(
         f"{path}/refund", {"amount": 1, "reason": "broken", "refund_reference": "r-1"}
     )
@@ -341,8 +348,10 @@ async def test_the_connection_is_gone(merchant: Merchant, acquirer: Acquirer) ->
     await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 12000})
     await save_profile(merchant.ctx, profile(acquirer.base_url, "sk_test_x", connections={}))
     for verb, body, status in (
-        ("capture", {"amount": 1}, 400), ("refund", {"amount": 11000}, 400), ("void", None, 503),
-    ):  # fmt: skip
+        ("capture", {"amount": 1}, 400),
+        ("refund", {"amount": 11000}, 400),
+        ("void", None, 503),
+    ):
         answer = await merchant.api.post(f"/v1/transactions/{transaction_id}/{verb}", json=body)
         assert answer.status_code == status, answer.text
         assert set(answer.json()) == {"error"}

@@ -33,9 +33,13 @@ async def payer(merchant: Merchant) -> Any:
 
 
 async def call(
-    payer: httpx.AsyncClient, method: str, path: str, body: Any = None, expect: int = 200,
+    payer: httpx.AsyncClient,
+    method: str,
+    path: str,
+    body: Any = None,
+    expect: int = 200,
     **headers: str,
-) -> Any:  # fmt: skip
+) -> Any:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     answer = await payer.request(method, f"/v1{path}", json=body, headers=named)
     assert answer.status_code == expect, answer.text
@@ -46,24 +50,33 @@ async def test_the_public_view_hides_what_is_the_merchants(
     merchant: Merchant, payer: httpx.AsyncClient
 ) -> None:
     body = session_body(
-        metadata={"ext:secret": "x"}, internal={"secret": 1},
+        metadata={"ext:secret": "x"},
+        internal={"secret": 1},
         customer={"customer_id": "c-1", "email": "a@example.com"},
-        express={"shipping_options": [HOME],
-                 "shipping_address_callback_url": "https://shop.example/secret",
-                 "discount_codes": {"max_count": 2, "callback_url": "https://shop.example/s2"}},
-    )  # fmt: skip
+        express={
+            "shipping_options": [HOME],
+            "shipping_address_callback_url": "https://shop.example/secret",
+            "discount_codes": {"max_count": 2, "callback_url": "https://shop.example/s2"},
+        },
+    )
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
     shown = await call(payer, "GET", f"/view/{session_id}/session")
     assert shown["id"] == session_id
     assert shown["url"] == {"return_url": "https://shop.example/accept?keep=1"}
     assert shown["express"] == {
-        "shipping_options": [HOME], "discount_codes": {"max_count": 2},
-        "shipping_mode": "shipping_required", "customer_types": ["b2c", "b2b"],
-    }  # fmt: skip
+        "shipping_options": [HOME],
+        "discount_codes": {"max_count": 2},
+        "shipping_mode": "shipping_required",
+        "customer_types": ["b2c", "b2b"],
+    }
     assert shown["customer"] == {"email": "a@example.com"}
     assert not {"metadata", "events", "internal", "profile_id"} & shown.keys()
-    assert {"rel": "pay-session", "method": "POST", "content_type": "application/json",
-            "href": f"{BASE_URL}/v1/sessions/{session_id}/pay"} in shown["operations"]  # fmt: skip
+    assert {
+        "rel": "pay-session",
+        "method": "POST",
+        "content_type": "application/json",
+        "href": f"{BASE_URL}/v1/sessions/{session_id}/pay",
+    } in shown["operations"]
     missing = await call(payer, "GET", "/view/T12345678.nope/session", expect=404)
     assert missing["error"]["code"] == "SESSION_NOT_FOUND"
 
@@ -144,8 +157,13 @@ async def test_unmodified_since(merchant: Merchant, payer: httpx.AsyncClient) ->
     path = f"/view/{session_id}/session"
     before = (await call(payer, "GET", path))["updated_at"]
     merchant.clock.ahead = timedelta(seconds=2)
-    await call(payer, "PUT", f"{path}/order/shipping_address",
-               {**ADDRESS, "postal_code": "0150"}, if_unmodified_since=before)  # fmt: skip
+    await call(
+        payer,
+        "PUT",
+        f"{path}/order/shipping_address",
+        {**ADDRESS, "postal_code": "0150"},
+        if_unmodified_since=before,
+    )
     stale = {"if_unmodified_since": before}
     requests: list[tuple[str, str, Any]] = [
         ("PUT", f"{path}/order/shipping_address", ADDRESS),
@@ -169,8 +187,13 @@ async def test_an_address_that_is_not_given_stays(
 ) -> None:
     session_id = await merchant.session(express={"shipping_options": []})
     orders = f"/view/{session_id}/session/order"
-    bill = {**ADDRESS, "first_name": "Ola", "address_line": "Regninggata 9",
-            "email": "regnskap@example.com", "phone_number": "+4799000001"}  # fmt: skip
+    bill = {
+        **ADDRESS,
+        "first_name": "Ola",
+        "address_line": "Regninggata 9",
+        "email": "regnskap@example.com",
+        "phone_number": "+4799000001",
+    }
     both = {"shipping_address": ADDRESS, "billing_address": bill}
     shown = await call(payer, "PUT", f"{orders}/addresses", both)
     assert shown["order"]["billing_address"] == bill

@@ -28,9 +28,10 @@ NOTIFICATIONS = f"/v1/psp/{ACCOUNT}/default/{OPTION}/notifications"
 
 def event(transaction: Transaction, **change: Any) -> bytes:
     subject = {
-        "object": "checkout.session", "id": transaction.psp_reference,
+        "object": "checkout.session",
+        "id": transaction.psp_reference,
         "client_reference_id": transaction.id,
-    } | change  # fmt: skip
+    } | change
     return json.dumps(
         {"id": "evt_1", "type": "checkout.session.completed", "data": {"object": subject}}
     ).encode()

@@ -141,8 +141,9 @@ async def test_the_provider_refuses_or_is_down(merchant: Merchant, acquirer: Acq
     await save_profile(merchant.ctx, profile(acquirer.base_url, key))
     assert (await merchant.press_pay(session_id)).state == "redirect"
     assert {t.status for t in await transactions_of(merchant, session_id)} == {
-        "FAILED", "INITIATED",
-    }  # fmt: skip
+        "FAILED",
+        "INITIATED",
+    }
     await merchant.audit()
 
 

@@ -209,8 +209,10 @@ async def test_abandon(merchant: Merchant, acquirer: Acquirer) -> None:
     leave = await abandon(merchant.ctx, session_id)
     query = parse_qs(urlsplit(leave).query)
     assert query == {
-        "keep": ["1"], "merchant_reference": ["order-1"], "error": ["cancelled"],
-    }  # fmt: skip
+        "keep": ["1"],
+        "merchant_reference": ["order-1"],
+        "error": ["cancelled"],
+    }
     assert (await merchant.view(session_id)).state is PageState.CANCELLED
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
     assert [page["status"] for page in await at_acquirer(merchant, acquirer)] == ["expired"]

@@ -26,10 +26,14 @@ async def merchant(database_url: str) -> AsyncIterator[Merchant]:
     """No provider is needed. Three tries a card and source, five a session, six a card; nobody
     waits."""
     merchant = await open_merchant(
-        database_url, "http://127.0.0.1:1", "sk_test_x",
-        pin_tries_per_card_and_source=3, pin_tries_per_session=5, pin_tries_per_card=6,
+        database_url,
+        "http://127.0.0.1:1",
+        "sk_test_x",
+        pin_tries_per_card_and_source=3,
+        pin_tries_per_session=5,
+        pin_tries_per_card=6,
         pin_repeated_mistakes_per_source=1000,
-    )  # fmt: skip
+    )
     yield merchant
     await close_merchant(merchant)
 

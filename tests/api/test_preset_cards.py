@@ -20,24 +20,37 @@ def preset(*card_ids: str) -> dict[str, Any]:
 async def test_what_the_contract_refuses_of_a_preset_card(merchant: Merchant) -> None:
     one, two = await merchant.card(), await merchant.card()
     await refused(
-        merchant, "customer.gift_cards.dintero.wallets",
+        merchant,
+        "customer.gift_cards.dintero.wallets",
         customer=preset(one["card_id"], two["card_id"]),
-    )  # fmt: skip
+    )
     await refused(
-        merchant, "customer.gift_cards.dintero.wallets", customer=preset(one["card_id"]),
+        merchant,
+        "customer.gift_cards.dintero.wallets",
+        customer=preset(one["card_id"]),
         configuration={"active_payment_types": ALL_ON},
-    )  # fmt: skip
-    split = {"amount": 40000, "currency": "NOK", "merchant_reference": "x",
-             "items": [{"line_id": "1", "amount": 40000, "splits": [
-                 {"payout_destination_id": "a", "amount": 40000}]}]}  # fmt: skip
+    )
+    split = {
+        "amount": 40000,
+        "currency": "NOK",
+        "merchant_reference": "x",
+        "items": [
+            {
+                "line_id": "1",
+                "amount": 40000,
+                "splits": [{"payout_destination_id": "a", "amount": 40000}],
+            }
+        ],
+    }
     await refused(
         merchant, "configuration.dintero.wallets", customer=preset(one["card_id"]), order=split
     )
     # Without an id no card is preset. A number is taken as the text of an id.
     for card_id, warned in (("", None), (None, None), (1, "not_found")):
         made = await merchant.post(
-            "/v1/sessions-profile", session_body(customer=preset(card_id)),  # type: ignore[arg-type]
-        )  # fmt: skip
+            "/v1/sessions-profile",
+            session_body(customer=preset(card_id)),  # type: ignore[arg-type]
+        )
         codes = [warning["code"] for warning in made.get("warnings", [])]
         assert codes == ([warned] if warned else [])
 

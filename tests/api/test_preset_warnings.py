@@ -200,9 +200,10 @@ async def test_a_card_held_by_a_payment_left_open(merchant: Merchant, left: Left
     assert held == (0, 10000, True)
     assert view.to_pay == 25000 and view.payable
     strict = await merchant.api.post(
-        "/v1/sessions-profile", json=session_body(customer=preset(left.card["card_id"])),
+        "/v1/sessions-profile",
+        json=session_body(customer=preset(left.card["card_id"])),
         headers=STRICT,
-    )  # fmt: skip
+    )
     assert strict.status_code == 400
     assert strict.json()["error"]["errors"][0]["code"] == "held_elsewhere"
     await merchant.audit()
@@ -370,9 +371,16 @@ async def by_profile(merchant: Merchant) -> None:
     """Gift cards are switched on by the profile alone."""
     async with merchant.ctx.db.reading() as db:
         kept = await get_profile(db, ACCOUNT, "default")
-    setup = profile("", "", configuration={
-        "active_payment_types": {"enabled": True}, "dintero": {"wallets": ON},
-    }, express=kept.express, connections={})  # fmt: skip
+    setup = profile(
+        "",
+        "",
+        configuration={
+            "active_payment_types": {"enabled": True},
+            "dintero": {"wallets": ON},
+        },
+        express=kept.express,
+        connections={},
+    )
     await save_profile(merchant.ctx, setup)
 
 
@@ -412,9 +420,13 @@ async def test_a_callback_that_divides_the_order(merchant: Merchant) -> None:
     merchant.ctx.settings.allow_insecure_callbacks = True
     card = await merchant.card(10000)
     option = {
-        "id": "home", "line_id": "s1", "amount": 0, "operator": "Posten", "title": "Home",
+        "id": "home",
+        "line_id": "s1",
+        "amount": 0,
+        "operator": "Posten",
+        "title": "Home",
         "splits": [{"payout_destination_id": "a", "amount": 0}],
-    }  # fmt: skip
+    }
     with CallbackServer().running() as shop:
         shop.answers({"shipping_options": [option]})
         express = {"shipping_options": [], "shipping_address_callback_url": shop.url}

@@ -34,9 +34,10 @@ from tests.support.checkout import (
 PROFILES = "/v1/admin/session/profiles"
 MASK = "********"
 GATEWAY = {
-    "base_url": "https://acquirer.example", "secret_key": "sk_live_secret",
+    "base_url": "https://acquirer.example",
+    "secret_key": "sk_live_secret",
     "webhook_secret": "whsec_secret",
-}  # fmt: skip
+}
 SWISH = {"base_url": "https://swish.example/swish-cpcapi", "swish_number": "1231181189"}
 BODY = {
     "description": "Shop in Bergen",
@@ -107,8 +108,10 @@ async def test_credentials_are_shown_nowhere(merchant: Merchant) -> None:
     made = await merchant.api.post(PROFILES, json=BODY)
     profile_id = made.json()["profile_id"]
     answers = [made.text]
-    answers += [(await merchant.api.get(path)).text for path in (
-        PROFILES, f"{PROFILES}/{profile_id}", f"{PROFILES}/default")]  # fmt: skip
+    answers += [
+        (await merchant.api.get(path)).text
+        for path in (PROFILES, f"{PROFILES}/{profile_id}", f"{PROFILES}/default")
+    ]
     answers.append((await merchant.api.delete(f"{PROFILES}/{profile_id}")).text)
     row = (await stored(merchant, profile_id)).model_dump()
     for text in (*answers, str(row)):
@@ -180,8 +183,10 @@ async def test_every_connector_can_be_connected(merchant: Merchant) -> None:
         # Else it raises.
         connect(merchant.ctx, option, credentials)
     for option in CREDENTIALS:
-        wrong = {name: "http://a.example" if name.endswith("url") else value
-                 for name, value in connections[option].items()}  # fmt: skip
+        wrong = {
+            name: "http://a.example" if name.endswith("url") else value
+            for name, value in connections[option].items()
+        }
         answer = await merchant.post(PROFILES, BODY | {"connections": {option: wrong}}, expect=400)
         assert answer["error"]["errors"][0]["field"].endswith("url")
 
@@ -212,8 +217,10 @@ async def test_a_session_gets_what_the_profile_says(merchant: Merchant) -> None:
     assert shown.express and shown.gift_card_offered
     assert shown.preferred_country == "SE" and set(shown.countries) == {"NO", "SE"}
     # The request has the last word.
-    own = asked | {"checkboxes": [{"id": "mine", "label": "My own"}],
-                   "express": {"customer_types": ["b2b"]}}  # fmt: skip
+    own = asked | {
+        "checkboxes": [{"id": "mine", "label": "My own"}],
+        "express": {"customer_types": ["b2b"]},
+    }
     session = (await merchant.post("/v1/sessions-profile?include_session=true", own))["session"]
     assert [box["id"] for box in session["checkboxes"]] == ["mine"]
     assert session["express"]["customer_types"] == ["b2b"]

@@ -42,17 +42,24 @@ def gateway() -> Iterator[Receiver]:
 @pytest.fixture
 async def shop(database_url: str, acquirer: Acquirer, gateway: Receiver) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
-        database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}",
-        sms_url=f"{gateway.url}/messages", sms_token="the gateway's key", sms_sender="Butikken",
-    )  # fmt: skip
+        database_url,
+        acquirer.base_url,
+        f"sk_test_{uuid.uuid4().hex}",
+        sms_url=f"{gateway.url}/messages",
+        sms_token="the gateway's key",
+        sms_sender="Butikken",
+    )
     yield merchant
     await close_merchant(merchant)
 
 
 async def start(
-    at: Merchant, *wanted: dict[str, str], wallets: bool = True, expect: int = 200,
+    at: Merchant,
+    *wanted: dict[str, str],
+    wallets: bool = True,
+    expect: int = 200,
     **more: Any,
-) -> Any:  # fmt: skip
+) -> Any:
     configuration = {
         "active_payment_types": {"enabled": True},
         "dintero": {"type": "payment_type", "wallets": ON | {"enabled": wallets}},
@@ -108,9 +115,10 @@ async def test_a_push_becomes_an_sms_while_a_gift_card_can_be_used(
     # One message is enough, and no terminal is ours.
     both = await start(shop, SMS, PUSH, TERMINAL)
     assert shown(both) == [
-        ("sms", "checkout-link", "sent"), ("sms", "checkout-link", "skipped"),
+        ("sms", "checkout-link", "sent"),
+        ("sms", "checkout-link", "skipped"),
         ("push", "terminal", "skipped"),
-    ]  # fmt: skip
+    ]
     await deliver(shop)
     assert len(gateway.got) == 2
 
@@ -123,8 +131,12 @@ async def test_whose_number_it_goes_to(shop: Merchant, gateway: Receiver) -> Non
     assert shown(wrong) == [("sms", "checkout-link", "failed")]
     order = session_body()["order"] | {"shipping_address": {"phone_number": "99887755"}}
     await start(shop, SMS, customer=None, order=order)
-    await start(shop, SMS, customer={"phone_number": "+46701234567"}, merchant={
-        "name": "Ull \n AS", "logo_url": "https://shop.example/l.svg"})  # fmt: skip
+    await start(
+        shop,
+        SMS,
+        customer={"phone_number": "+46701234567"},
+        merchant={"name": "Ull \n AS", "logo_url": "https://shop.example/l.svg"},
+    )
     await start(shop, SMS, customer={"phone_number": "+447400123456"})
     await deliver(shop)
     sent = sorted((got.json["to"], got.json["text"].split(": http")[0]) for got in gateway.got)

@@ -15,9 +15,14 @@ from tests.support.checkout import Merchant
 
 
 async def captured(
-    merchant: Merchant, acquirer: Acquirer, *, number: str = REFUND_COMES_BACK, card: int = 0,
-    capture: int = 40000, **more: Any,
-) -> str:  # fmt: skip
+    merchant: Merchant,
+    acquirer: Acquirer,
+    *,
+    number: str = REFUND_COMES_BACK,
+    card: int = 0,
+    capture: int = 40000,
+    **more: Any,
+) -> str:
     """An order of 400.00, `card` of it by gift card; the transaction's path."""
     gift_card = await merchant.card(card) if card else None
     transaction_id = await merchant.paid(acquirer, 40000, gift_card, number, **more)
@@ -55,16 +60,24 @@ async def test_a_refund_that_comes_back_is_refundable_anew(
     assert shape["status"] == "CAPTURED"
     told, back = shape["events"][-2:]
     assert (told["event"], told["success"], told["transaction_status"]) == (
-        "REFUND", True, "REFUNDED",
-    )  # fmt: skip
+        "REFUND",
+        True,
+        "REFUNDED",
+    )
     assert back["error"] == {"code": "refund_returned", "message": "expired_or_canceled_card"}
     assert back["correction"] == {
-        "event_ids": [told["id"]], "status": "CAPTURED", "remaining_capture_amount": 0,
-        "remaining_refund_amount": 40000, "remaining_void_amount": 0,
-    }  # fmt: skip
+        "event_ids": [told["id"]],
+        "status": "CAPTURED",
+        "remaining_capture_amount": 0,
+        "remaining_refund_amount": 40000,
+        "remaining_void_amount": 0,
+    }
     assert (back["event"], back["success"], back["amount"], back["event_reference"]) == (
-        "REFUND", False, 40000, "r-1",
-    )  # fmt: skip
+        "REFUND",
+        False,
+        40000,
+        "r-1",
+    )
     assert back["correlation_request_id"] == told["request_id"]
     assert len(shape["events"]) == 5
     # The merchant may try again, and no more than was captured.
@@ -108,8 +121,10 @@ async def test_of_several_refunds_each_by_itself(merchant: Merchant, acquirer: A
         statuses.append((await merchant.get(path))["status"])
         time_passes(acquirer)
     assert statuses == [
-        "PARTIALLY_CAPTURED_REFUNDED", "PARTIALLY_CAPTURED_REFUNDED", "PARTIALLY_CAPTURED",
-    ]  # fmt: skip
+        "PARTIALLY_CAPTURED_REFUNDED",
+        "PARTIALLY_CAPTURED_REFUNDED",
+        "PARTIALLY_CAPTURED",
+    ]
     back = [e for e in (await merchant.get(path))["events"] if "correction" in e]
     assert [e["correction"]["remaining_refund_amount"] for e in back] == [25000, 30000]
     await merchant.audit()

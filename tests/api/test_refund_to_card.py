@@ -85,9 +85,14 @@ async def to_new_card(merchant: Merchant, acquirer: Acquirer) -> None:
     async with merchant.ctx.db.reading() as db:
         kept = await get_profile(db, ACCOUNT, "default")
     key = await secret_key(merchant)
-    setup = profile(acquirer.base_url, key, configuration={
-        **kept.configuration, "refund_to_unusable_gift_card": "new_card",
-    })  # fmt: skip
+    setup = profile(
+        acquirer.base_url,
+        key,
+        configuration={
+            **kept.configuration,
+            "refund_to_unusable_gift_card": "new_card",
+        },
+    )
     await save_profile(merchant.ctx, setup)
 
 
@@ -138,8 +143,10 @@ async def test_to_a_new_card_by_request(order: Order, why: str) -> None:
     if why != "good":
         await (order.expire() if why == "expired" else order.delete())
     merchant = order.merchant
-    hook = {"config": {"url": "https://shop.example/hook", "content_type": "application/json"},
-            "events": ["wallet_transaction"]}  # fmt: skip
+    hook = {
+        "config": {"url": "https://shop.example/hook", "content_type": "application/json"},
+        "events": ["wallet_transaction"],
+    }
     await merchant.post(f"/v1/accounts/{ACCOUNT}/hooks/subscriptions", hook)
     done = await order.post("refund", {"amount": 12000, "refund_to": "new_card"})
     made = done["new_gift_card"]
@@ -153,10 +160,13 @@ async def test_to_a_new_card_by_request(order: Order, why: str) -> None:
     assert await order.refunded_at_acquirer() == 2000
     entries = await ledger_of(merchant)
     assert entries == [
-        ("fund", "funds", "available", 10000), ("hold", "available", "held", 10000),
-        ("post", "held", "drawn", 10000), ("refund", "drawn", "available", 10000),
-        ("move_out", "available", "funds", 10000), ("move_in", "funds", "available", 10000),
-    ]  # fmt: skip
+        ("fund", "funds", "available", 10000),
+        ("hold", "available", "held", 10000),
+        ("post", "held", "drawn", 10000),
+        ("refund", "drawn", "available", 10000),
+        ("move_out", "available", "funds", 10000),
+        ("move_in", "funds", "available", 10000),
+    ]
     # The event names the card that has the money now, and so does the webhook.
     last = done["events"][-1]
     assert (last["event"], last["amount"]) == ("REFUND", 12000)
@@ -168,16 +178,18 @@ async def test_to_a_new_card_by_request(order: Order, why: str) -> None:
     into = next(t for t in moved["transactions"] if t["id"] == shown["transaction_id"])
     assert (into["type"], into["amount"]) == ("fund", 10000)
     assert into["metadata"] == {
-        "dintero_transaction_id": order.id, "transferred_from": order.card["card_id"],
-    }  # fmt: skip
+        "dintero_transaction_id": order.id,
+        "transferred_from": order.card["card_id"],
+    }
     told = await merchant.get(f"/v1/accounts/{ACCOUNT}/hooks/deliveries?subject={into['id']}")
     assert len(told["deliveries"]) == 1
     # Its owner can use it.
     assert (await merchant.post(INFO, {"token": number, "pin": pin}))["amount_available"] == 10000
     session_id = await merchant.ready(40000, {"number": number, "pin": pin})
     assert (await merchant.view(session_id)).to_pay == 30000
-    (replaced,) = [e for e in (await merchant.get(f"{order.path}/events"))["events"]
-                   if e["name"] == "REPLACED"]  # fmt: skip
+    (replaced,) = [
+        e for e in (await merchant.get(f"{order.path}/events"))["events"] if e["name"] == "REPLACED"
+    ]
     assert replaced["details"] == {"replaced_by": made["card_id"]}
     assert replaced["created_by"] == merchant.client_id
     # Never more back than was taken.
@@ -220,10 +232,16 @@ async def test_the_session_has_the_last_word(merchant: Merchant, acquirer: Acqui
     await to_new_card(merchant, acquirer)
     order = Order(merchant, acquirer)
     order.card = await merchant.card(10000, expires_at=later(merchant, days=10))
-    order.id = await merchant.paid(acquirer, 14000, order.card, configuration={
-        "active_payment_types": {"enabled": True}, "dintero": {"wallets": {"enabled": True}},
-        "refund_to_unusable_gift_card": "refuse",
-    })  # fmt: skip
+    order.id = await merchant.paid(
+        acquirer,
+        14000,
+        order.card,
+        configuration={
+            "active_payment_types": {"enabled": True},
+            "dintero": {"wallets": {"enabled": True}},
+            "refund_to_unusable_gift_card": "refuse",
+        },
+    )
     await order.post("capture", {"amount": 14000})
     await order.expire()
     await order.post("refund", {"amount": 1000}, expect=409)
@@ -388,10 +406,16 @@ async def test_what_was_held_is_captured_and_voided_after_the_card_expired(
 async def test_auto_capture_of_a_card_that_expired(merchant: Merchant, acquirer: Acquirer) -> None:
     ends = (merchant.clock.now() + timedelta(minutes=5)).isoformat()
     card = await merchant.card(10000, expires_at=ends)
-    transaction_id = await merchant.paid(acquirer, 14000, card, configuration={
-        "active_payment_types": {"enabled": True}, "dintero": {"wallets": {"enabled": True}},
-        "auto_capture": True,
-    })  # fmt: skip
+    transaction_id = await merchant.paid(
+        acquirer,
+        14000,
+        card,
+        configuration={
+            "active_payment_types": {"enabled": True},
+            "dintero": {"wallets": {"enabled": True}},
+            "auto_capture": True,
+        },
+    )
     merchant.clock.ahead += timedelta(minutes=6)
     assert await capture_due(merchant.ctx) == 1
     done = await merchant.transaction(transaction_id)

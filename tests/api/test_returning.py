@@ -42,9 +42,13 @@ def gateway() -> Iterator[Receiver]:
 @pytest.fixture
 async def shop(database_url: str, acquirer: Acquirer, gateway: Receiver) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
-        database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}",
-        sms_url=f"{gateway.url}/messages", scc_sends_per_source=100, scc_tries_per_source=100,
-    )  # fmt: skip
+        database_url,
+        acquirer.base_url,
+        f"sk_test_{uuid.uuid4().hex}",
+        sms_url=f"{gateway.url}/messages",
+        scc_sends_per_source=100,
+        scc_tries_per_source=100,
+    )
     yield merchant
     await close_merchant(merchant)
 
@@ -161,9 +165,14 @@ async def test_a_cookie_that_was_changed_is_ignored(
     right = browser.http.cookies[COOKIE]
     session_id = await shop.session(40000)
     wrong = [
-        right[:-1] + ("0" if right[-1] != "0" else "1"), right.replace(ACCOUNT, "T87654321"),
-        "x", "..", "a.b.c.d", right.rpartition(".")[0], shop.ctx.vault.sign("a.b.9999999999"),
-    ]  # fmt: skip
+        right[:-1] + ("0" if right[-1] != "0" else "1"),
+        right.replace(ACCOUNT, "T87654321"),
+        "x",
+        "..",
+        "a.b.c.d",
+        right.rpartition(".")[0],
+        shop.ctx.vault.sign("a.b.9999999999"),
+    ]
     for value in wrong:
         stranger.http.cookies.set(COOKIE, value)
         answer = await stranger.ask(session_id, 400)

@@ -78,8 +78,14 @@ async def test_the_lock_stops_the_payer_and_runs_out(merchant: Merchant) -> None
     body = {"payment_product_type": "dintero_psp.creditcard"}
     refused = await merchant.post(pay, body, expect=409)
     assert refused["error"]["code"] == "SESSION_LOCKED"
-    address = {"first_name": "X", "last_name": "Y", "address_line": "Z 1", "postal_code": "0155",
-               "postal_place": "Oslo", "country": "NO"}  # fmt: skip
+    address = {
+        "first_name": "X",
+        "last_name": "Y",
+        "address_line": "Z 1",
+        "postal_code": "0155",
+        "postal_place": "Oslo",
+        "country": "NO",
+    }
     path = f"/v1/view/{session_id}/session/order/shipping_address"
     assert (await put(merchant, path, address, expect=409))["error"]["code"] == "SESSION_LOCKED"
     kept = await put(merchant, f"/v1/sessions/{session_id}", {"order": {}, "remove_lock": False})

@@ -47,20 +47,26 @@ async def test_the_first_documented_request(merchant: Merchant) -> None:
     sent = DOCUMENTED["order"]
     assert shown["order"] == sent | {
         "items": [{**sent["items"][0], "eligible_for_discount": False}],
-        "partial_payment": False, "gift_cards": [],
-    }  # fmt: skip
+        "partial_payment": False,
+        "gift_cards": [],
+    }
     assert shown["configuration"]["dintero_psp"]["creditcard"] == {
-        "type": "payment_product_type", "enabled": True, "payability": "payable",
+        "type": "payment_product_type",
+        "enabled": True,
+        "payability": "payable",
         "generate_payment_token": False,
-    }  # fmt: skip
+    }
     assert shown["configuration"]["dintero"]["wallets"] == ON
     assert shown["metadata"] == {"session:profile_id": "default"}
     assert [event["name"] for event in shown["events"]] == ["INITIATED"]
     assert "transaction_id" not in shown and "customer" not in shown
     view = await merchant.view(made["id"])
     assert (view.state, view.to_pay, view.gift_card_offered, view.gift_card) == (
-        PageState.OPEN, 72200, True, None,
-    )  # fmt: skip
+        PageState.OPEN,
+        72200,
+        True,
+        None,
+    )
     assert [option.type for option in view.options] == [OPTION]
 
 
@@ -80,9 +86,11 @@ async def test_the_second_documented_request(merchant: Merchant) -> None:
     event = shown["events"][-1]
     assert event["name"] == "SET_GIFT_CARD"
     assert event["details"]["gift_card"] == {
-        "card_id": card["card_id"], "card_amount": 72200, "masked_card_token": masked,
+        "card_id": card["card_id"],
+        "card_amount": 72200,
+        "masked_card_token": masked,
         "currency": "NOK",
-    }  # fmt: skip
+    }
     await payer.set_details(merchant.ctx, made["id"], DETAILS)
     assert (await merchant.press_pay(made["id"])).state == "paid"
     assert await merchant.balance(card["card_id"]) == (27800, 72200, 0)
@@ -94,8 +102,13 @@ async def test_the_second_documented_request(merchant: Merchant) -> None:
 
 async def test_gift_cards_only_in_express_sessions(merchant: Merchant, acquirer: Acquirer) -> None:
     for configuration in ({}, {"dintero": {"wallets": ON}}):
-        setup = profile(acquirer.base_url, "sk_test_x", profile_id="plain", express=False,
-                        configuration=configuration)  # fmt: skip
+        setup = profile(
+            acquirer.base_url,
+            "sk_test_x",
+            profile_id="plain",
+            express=False,
+            configuration=configuration,
+        )
         await save_profile(merchant.ctx, setup)
         await refused(merchant, "configuration.dintero.wallets", profile_id="plain")
         asked = {"profile_id": "plain", "configuration": {"active_payment_types": ALL_ON}}
@@ -158,8 +171,10 @@ async def test_no_gift_card_with_splits(merchant: Merchant, acquirer: Acquirer) 
 async def test_options_that_do_not_go_with_a_gift_card(
     merchant: Merchant, acquirer: Acquirer
 ) -> None:
-    connected = {option: {"base_url": acquirer.base_url, "secret_key": "sk_test_x"}
-                 for option in (*OTHERS, OPTION)}  # fmt: skip
+    connected = {
+        option: {"base_url": acquirer.base_url, "secret_key": "sk_test_x"}
+        for option in (*OTHERS, OPTION)
+    }
     await save_profile(merchant.ctx, profile(acquirer.base_url, "sk_test_x", connections=connected))
     gift = {"dintero": {"wallets": ON}}
     for option in OTHERS:
@@ -172,12 +187,14 @@ async def test_options_that_do_not_go_with_a_gift_card(
         without = await merchant.session(currency=currency, configuration=switched_on(option))
         assert [o.type for o in (await merchant.view(without)).options] == [option]
     # Switched on all at once: what does not go is left out.
-    view = await merchant.view(await merchant.session(
-        configuration=gift | {"active_payment_types": ALL_ON}))  # fmt: skip
+    view = await merchant.view(
+        await merchant.session(configuration=gift | {"active_payment_types": ALL_ON})
+    )
     assert [o.type for o in view.options] == [OPTION]
     assert view.gift_card_offered is True
-    view = await merchant.view(await merchant.session(
-        configuration={"active_payment_types": ALL_ON}))  # fmt: skip
+    view = await merchant.view(
+        await merchant.session(configuration={"active_payment_types": ALL_ON})
+    )
     assert {o.type for o in view.options} == {*OTHERS, OPTION} - {"swish.swish"}
     assert view.gift_card_offered is False
 
@@ -218,14 +235,17 @@ async def test_unknown_fields_are_kept_and_given_back(merchant: Merchant) -> Non
     shown = await merchant.get(f"/v1/sessions/{made['id']}")
     items = [{**body["order"]["items"][0], "eligible_for_discount": False}]
     assert shown["order"] == body["order"] | {
-        "items": items, "partial_payment": False, "gift_cards": [],
-    }  # fmt: skip
+        "items": items,
+        "partial_payment": False,
+        "gift_cards": [],
+    }
     assert shown["remote_user"] == {"id": 7}
     # A null says nothing.
     assert shown["metadata"] == {"a": "b", "n": 1, "f": 1.5, "session:profile_id": "default"}
     assert (shown["configuration"]["hide"], shown["configuration"]["default_payment_type"]) == (
-        [1], "x",
-    )  # fmt: skip
+        [1],
+        "x",
+    )
 
 
 async def test_whole_floats_are_amounts_and_others_are_not(merchant: Merchant) -> None:
@@ -251,10 +271,12 @@ async def test_what_a_session_needs(merchant: Merchant) -> None:
         assert missing in [e["field"] for e in answer["error"]["errors"]]
     order = session_body()["order"]
     for change in (
-        {"currency": "XXQ"}, {"currency": "NO"},
-        {"merchant_reference": "x" * 256}, {"items": {}},
+        {"currency": "XXQ"},
+        {"currency": "NO"},
+        {"merchant_reference": "x" * 256},
+        {"items": {}},
         {"items": [order["items"][0], order["items"][0]]},
-    ):  # fmt: skip
+    ):
         field = f"order.{next(iter(change))}"
         await refused(merchant, field, order=order | change)
     await refused(merchant, "expires_at", expires_at="2020-01-01T00:00:00Z")
@@ -289,12 +311,29 @@ async def test_addresses_that_are_none(merchant: Merchant) -> None:
     url = session_body()["url"]
     for part in ("return_url", "callback_url", "merchant_terms_url"):
         empty = ("",) if part == "return_url" else ()
-        for bad in ("https://[", "https://[::1", "https://exa℀mple.com/x", "nonsense", "https://",
-                    "https://a b", 1, "javascript:alert(1)", "https://host:port/",
-                    "https://host:99999/", *empty):  # fmt: skip
+        for bad in (
+            "https://[",
+            "https://[::1",
+            "https://exa℀mple.com/x",
+            "nonsense",
+            "https://",
+            "https://a b",
+            1,
+            "javascript:alert(1)",
+            "https://host:port/",
+            "https://host:99999/",
+            *empty,
+        ):
             await refused(merchant, f"url.{part}", url=url | {part: bad})
-    for bad in ("javascript://x/%0aalert(1)", "data://text/html,x", "vbscript://x", "file:///x",
-                "blob://x", "JavaScript://x/%0aalert(1)", "about://blank"):  # fmt: skip
+    for bad in (
+        "javascript://x/%0aalert(1)",
+        "data://text/html,x",
+        "vbscript://x",
+        "file:///x",
+        "blob://x",
+        "JavaScript://x/%0aalert(1)",
+        "about://blank",
+    ):
         await refused(merchant, "url.return_url", url=url | {"return_url": bad})
     named = {"return_url_schemes": ["myapp", "com.example.shop"]}
     answer = await merchant.api.put("/v1/admin/session/profiles/default", json=named)
@@ -316,8 +355,9 @@ async def test_strict_amounts(merchant: Merchant) -> None:
 
 
 async def test_the_view_shows_nothing_of_the_merchants(merchant: Merchant) -> None:
-    session_id = await merchant.session(metadata={"margin": "secret-1"},
-                                        remote_user={"x": "secret-2"})  # fmt: skip
+    session_id = await merchant.session(
+        metadata={"margin": "secret-1"}, remote_user={"x": "secret-2"}
+    )
     shown = repr(await merchant.view(session_id))
     for secret in ("secret-1", "secret-2", "callback", "sk_test", "127.0.0.1"):
         assert secret not in shown
@@ -331,11 +371,12 @@ async def test_details_are_checked_in_the_back_end(merchant: Merchant) -> None:
     with pytest.raises(DetailsInvalid) as error:
         await payer.set_details(merchant.ctx, session_id, wrong)
     assert {(e.field, e.code) for e in error.value.errors} == {
-        ("email", "invalid"), ("phone_number", "invalid"),
+        ("email", "invalid"),
+        ("phone_number", "invalid"),
         ("shipping_address.first_name", "required"),
         ("shipping_address.address_line", "required"),
         ("shipping_address.postal_code", "invalid"),
-    }  # fmt: skip
+    }
     view = await merchant.view(session_id)
     assert (view.details_done, view.payable, view.email) == (False, False, "")
     merchant.clock.ahead = timedelta(days=2)

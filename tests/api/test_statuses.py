@@ -59,11 +59,12 @@ async def test_declined_by_the_payer(merchant: Merchant, acquirer: Acquirer) -> 
     back = f"/v1/sessions/{session_id}/redirect/{made.return_ref}?cancelled=1"
     assert (await merchant.api.get(back)).status_code == 302
     assert await told(merchant, session_id) == {
-        "status": "DECLINED", "event": ("AUTHORIZE", False),
+        "status": "DECLINED",
+        "event": ("AUTHORIZE", False),
         "session": ["SET_GIFT_CARD", "VISITED", "DECLINED"],
         "details": {"error": "payment_cancelled", "payment_product_type": "dintero_psp.creditcard"},
         "errors": ["cancelled"],
-    }  # fmt: skip
+    }
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
     assert (await merchant.view(session_id)).state is PageState.OPEN
     listed = await merchant.get("/v1/transactions?status=DECLINED")

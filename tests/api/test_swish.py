@@ -129,8 +129,10 @@ async def test_paid_by_the_code_on_the_page(payer: Payer, amount: int, asked: st
     answer = await merchant.transaction(transaction.id)
     assert answer["status"] == "CAPTURED"
     assert [(one["event"], one["amount"]) for one in answer["events"]] == [
-        ("INITIALIZE", amount), ("AUTHORIZE", amount), ("CAPTURE", amount),
-    ]  # fmt: skip
+        ("INITIALIZE", amount),
+        ("AUTHORIZE", amount),
+        ("CAPTURE", amount),
+    ]
     await merchant.audit()
 
 
@@ -385,5 +387,7 @@ async def test_other_kroner_are_not_taken(payer: Payer, named: bool) -> None:
     )
     shown = await merchant.get(f"/v1/sessions/{session_id}")
     assert shown["configuration"]["swish"]["swish"] == {
-        "type": "payment_product_type", "enabled": True, "payability": "payable",
-    }  # fmt: skip
+        "type": "payment_product_type",
+        "enabled": True,
+        "payability": "payable",
+    }

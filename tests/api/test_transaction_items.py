@@ -25,8 +25,10 @@ SHIPPING = {
 async def path(merchant: Merchant, acquirer: Acquirer) -> str:
     """40000: two lines, a discount, and shipping."""
     order = session_body(40000)["order"] | {
-        "items": ITEMS, "shipping_option": SHIPPING, "event_reference": "order's own",
-    }  # fmt: skip
+        "items": ITEMS,
+        "shipping_option": SHIPPING,
+        "event_reference": "order's own",
+    }
     transaction_id = await merchant.paid(acquirer, 40000, order=order)
     return f"/v1/transactions/{transaction_id}"
 
@@ -78,8 +80,9 @@ async def test_lines_are_captured_and_refunded_one_by_one(merchant: Merchant, pa
     back = await merchant.post(refund, body | {"metadata": {"ext_case": 7}})
     event = back["events"][-1]
     assert (event["event_reference"], event["metadata"]) == (
-        "return 1", {"ext_case": 7, "reason": "torn"},
-    )  # fmt: skip
+        "return 1",
+        {"ext_case": 7, "reason": "torn"},
+    )
     assert await refused(merchant, refund, taken(("2", 1))) == "items.0.amount"
     last = await merchant.post(refund, taken(("1", 30000), ("ship", 5000), ("d", -2000)))
     assert last["status"] == "REFUNDED"

@@ -30,11 +30,17 @@ async def two(merchant: Merchant, acquirer: Acquirer) -> tuple[str, str]:
     """An older one, paid by bank card and captured, and a newer one, paid by gift card and
     refunded."""
     first = await merchant.paid(
-        acquirer, 40000,
-        order=order(40000, "A-1", merchant_reference_2="second", store={"id": "s1",
-                    "terminal_id": "t1"}, payout_destination_id="seller-1"),
+        acquirer,
+        40000,
+        order=order(
+            40000,
+            "A-1",
+            merchant_reference_2="second",
+            store={"id": "s1", "terminal_id": "t1"},
+            payout_destination_id="seller-1",
+        ),
         customer={"customer_id": "c-1"},
-    )  # fmt: skip
+    )
     await merchant.post(f"/v1/transactions/{first}/capture", {"amount": 40000})
     await asyncio.sleep(0.01)
     card = await merchant.card(90000)
@@ -125,11 +131,19 @@ async def test_pages(merchant: Merchant, two: tuple[str, str]) -> None:
     assert await found(merchant, ("limit", 1), ("starting_after", second)) == [first]
     assert await found(merchant, ("starting_after", first)) == []
     for query in (
-        "starting_after=T12345678.none", "limit=0", "limit=101", "limit=x", "amount=1.5",
-        "amount=99999999999999999999", "amount=-1", "created_at.gte=yesterday",
-        "created_at.gte=9999-12-31T23:59:59", "status=PAID",
-        "id=%00", "merchant_reference=%00",
-    ):  # fmt: skip
+        "starting_after=T12345678.none",
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "amount=1.5",
+        "amount=99999999999999999999",
+        "amount=-1",
+        "created_at.gte=yesterday",
+        "created_at.gte=9999-12-31T23:59:59",
+        "status=PAID",
+        "id=%00",
+        "merchant_reference=%00",
+    ):
         answer = await merchant.get(f"/v1/transactions?{query}", expect=400)
         assert answer["error"]["code"] == "INVALID_REQUEST_PARAMETER", query
 
@@ -152,9 +166,11 @@ async def test_another_account_sees_none(merchant: Merchant, two: tuple[str, str
     answer = await merchant.api.post(
         f"/v1/accounts/{other}/auth/token",
         auth=(made.client_id, made.client_secret),
-        json={"grant_type": "client_credentials",
-              "audience": f"https://api.dintero.com/v1/accounts/{other}"},
-    )  # fmt: skip
+        json={
+            "grant_type": "client_credentials",
+            "audience": f"https://api.dintero.com/v1/accounts/{other}",
+        },
+    )
     merchant.api.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
     assert await found(merchant) == []
     assert await found(merchant, ("id", two[0])) == []
@@ -205,8 +221,10 @@ async def test_includes(merchant: Merchant, acquirer: Acquirer) -> None:
     assert "session" not in plain
     assert "initiating_system_request_headers" not in plain
     assert [(e["event"], e["success"]) for e in plain["events"]] == [
-        ("INITIALIZE", True), ("AUTHORIZE", True), ("CAPTURE", False),
-    ]  # fmt: skip
+        ("INITIALIZE", True),
+        ("AUTHORIZE", True),
+        ("CAPTURE", False),
+    ]
     assert all("request_headers" not in e for e in plain["events"])
     assert plain["settlement_status"] == "NOT_SETTLED"
 

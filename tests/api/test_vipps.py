@@ -95,13 +95,19 @@ async def test_by_redirect_captured_and_refunded_in_parts(
     path = f"/v1/transactions/{transaction.id}"
     await merchant.post(f"{path}/capture", {"amount": 15000})
     assert vipps.sums(reference) == {
-        "authorized": 40000, "captured": 15000, "cancelled": 0, "refunded": 0,
-    }  # fmt: skip
+        "authorized": 40000,
+        "captured": 15000,
+        "cancelled": 0,
+        "refunded": 0,
+    }
     await merchant.post(f"{path}/void")
     await merchant.post(f"{path}/refund", {"amount": 5000})
     assert vipps.sums(reference) == {
-        "authorized": 40000, "captured": 15000, "cancelled": 25000, "refunded": 5000,
-    }  # fmt: skip
+        "authorized": 40000,
+        "captured": 15000,
+        "cancelled": 25000,
+        "refunded": 5000,
+    }
     # What became of it stands in the sums alone.
     assert vipps.payment(reference)["state"] == "AUTHORIZED"
 
@@ -126,8 +132,11 @@ async def test_approved_after_it_was_given_up_it_is_given_back(
     assert vipps.payment(reference)["state"] == "TERMINATED"
     await merchant.come_back(vipps.pay(url))
     assert vipps.sums(reference) == {
-        "authorized": 40000, "captured": 0, "cancelled": 40000, "refunded": 0,
-    }  # fmt: skip
+        "authorized": 40000,
+        "captured": 0,
+        "cancelled": 40000,
+        "refunded": 0,
+    }
     assert (await merchant.view(session_id)).state is PageState.OPEN
     transaction = await transaction_of(merchant, session_id)
     events = (await merchant.transaction(transaction.id))["events"]
@@ -140,8 +149,10 @@ async def test_by_push(merchant: Merchant, vipps: VippsSandbox) -> None:
     assert (option.type, option.pushes) == (OPTION, True)
     answer = await press(merchant, session_id, phone_number="998 87 766")
     assert answer == {
-        "success": True, "actions": [], "poll_url": f"{BASE_URL}/v1/view/{session_id}/session",
-    }  # fmt: skip
+        "success": True,
+        "actions": [],
+        "poll_url": f"{BASE_URL}/v1/view/{session_id}/session",
+    }
     transaction = await transaction_of(merchant, session_id)
     reference = str(transaction.psp_reference)
     (pushed,) = vipps.pushes(reference)
@@ -209,17 +220,23 @@ async def test_never_pushed_while_a_gift_card_can_be_used(
     assert refused["error"]["code"] == "PUSH_NOT_ALLOWED"
     with pytest.raises(PushNotAllowed):
         await pay(merchant.ctx, session_id, OPTION, 30000, "nb", push_to=PHONE)
-    body = session_body(configuration={"publish": [PUSH]} | WITHOUT_GIFT_CARDS | {"dintero": {
-        "type": "payment_type", "wallets": {"enabled": True}}},
-        customer={"phone_number": PHONE})  # fmt: skip
+    body = session_body(
+        configuration={"publish": [PUSH]}
+        | WITHOUT_GIFT_CARDS
+        | {"dintero": {"type": "payment_type", "wallets": {"enabled": True}}},
+        customer={"phone_number": PHONE},
+    )
     published = await merchant.post("/v1/sessions-profile", body)
     assert [one["channel"] for one in published["publish"]] == ["sms"]
     # A push begun without a card, whose session allows one by the time it would be sent.
     await save_profile(
         merchant.ctx, profile("", "", connections={OPTION: vipps.credentials}, express=False)
     )
-    late = await begin(merchant, configuration=WITHOUT_GIFT_CARDS | {"publish": [PUSH]},
-                       customer={"phone_number": PHONE})  # fmt: skip
+    late = await begin(
+        merchant,
+        configuration=WITHOUT_GIFT_CARDS | {"publish": [PUSH]},
+        customer={"phone_number": PHONE},
+    )
     async with merchant.ctx.db.unit_of_work() as db:
         row = await db.get(CheckoutSession, late)
         assert row is not None
@@ -237,8 +254,14 @@ async def test_a_change_that_turns_gift_cards_on_ends_the_push(
     on = {"dintero": {"type": "payment_type", "wallets": {"enabled": True}}}
     connections = {OPTION: vipps.credentials}
     await save_profile(merchant.ctx, profile("", "", connections=connections, configuration=on))
-    item = {"id": "10", "line_id": "1", "amount": 40000, "quantity": 1, "description": "Pledd",
-            "splits": [{"payout_destination_id": "p1", "amount": 40000}]}  # fmt: skip
+    item = {
+        "id": "10",
+        "line_id": "1",
+        "amount": 40000,
+        "quantity": 1,
+        "description": "Pledd",
+        "splits": [{"payout_destination_id": "p1", "amount": 40000}],
+    }
     order = session_body()["order"] | {"items": [item]}
     session_id = await merchant.ready(
         40000, order=order, configuration={"active_payment_types": {"enabled": True}}
@@ -267,8 +290,10 @@ async def test_a_change_that_turns_gift_cards_on_ends_the_push(
 
 
 async def test_pushed_with_the_session(merchant: Merchant, vipps: VippsSandbox) -> None:
-    body = session_body(configuration=WITHOUT_GIFT_CARDS | {"publish": [PUSH, PUSH]},
-                        customer={"phone_number": PHONE})  # fmt: skip
+    body = session_body(
+        configuration=WITHOUT_GIFT_CARDS | {"publish": [PUSH, PUSH]},
+        customer={"phone_number": PHONE},
+    )
     made = await merchant.post("/v1/sessions-profile", body)
     assert [one["status"] for one in made["publish"]] == ["sent", "skipped"]
     session_id = made["id"]
@@ -287,8 +312,9 @@ async def test_a_published_push_that_the_provider_refuses(
     merchant: Merchant, vipps: VippsSandbox
 ) -> None:
     vipps.fault("create", "refuse")
-    body = session_body(configuration=WITHOUT_GIFT_CARDS | {"publish": [PUSH]},
-                        customer={"phone_number": PHONE})  # fmt: skip
+    body = session_body(
+        configuration=WITHOUT_GIFT_CARDS | {"publish": [PUSH]}, customer={"phone_number": PHONE}
+    )
     made = await merchant.post("/v1/sessions-profile", body)
     await reconcile_due(merchant.ctx)
     session = await merchant.get(f"/v1/sessions/{made['id']}")

@@ -31,24 +31,42 @@ async def count(merchant: Merchant) -> int:
 
 async def test_a_card_shows_number_and_pin_once(merchant: Merchant) -> None:
     body = {
-        "card_id": "gift-1", "amount": 50000.0, "currency": "NOK", "name": "For you",
-        "customer_id": "c-1", "pin": {"format": {"length": 6, "numbers": True}},
+        "card_id": "gift-1",
+        "amount": 50000.0,
+        "currency": "NOK",
+        "name": "For you",
+        "customer_id": "c-1",
+        "pin": {"format": {"length": 6, "numbers": True}},
         "card_token": {"format": {"length": 16, "numbers": True, "prefix": "AB"}},
-        "metadata": {"dintero_transaction_id": "t"}, "unknown": {"kept": [1]},
-        "expires_at": "2100-01-01T00:00:00Z", "originated_by": "till 4",
-    }  # fmt: skip
+        "metadata": {"dintero_transaction_id": "t"},
+        "unknown": {"kept": [1]},
+        "expires_at": "2100-01-01T00:00:00Z",
+        "originated_by": "till 4",
+    }
     made = await merchant.post(f"{WALLETS}/cards", body)
     number, pin = made["card_token"]["token"]["value"], made["pin"]["pin"]["value"]
     assert (len(number), number[:2], number[2:].isdigit()) == (18, "AB", True)
     assert (len(pin), pin.isdigit()) == (6, True)
     expected = {
-        "card_id": "gift-1", "amount": 50000, "currency": "NOK", "status": "unused",
-        "amount_balance": 50000, "amount_available": 50000, "amount_funds": 50000,
-        "amount_drawdown": 0, "amount_pending": 0, "amount_reserved": 0, "name": "For you",
-        "customer_id": "c-1", "unknown": {"kept": [1]}, "originated_by": "till 4",
-        "metadata": {"dintero_transaction_id": "t"}, "expires_at": "2100-01-01T00:00:00.000Z",
-        "created_by": merchant.client_id, "type": "gift_card",
-    }  # fmt: skip
+        "card_id": "gift-1",
+        "amount": 50000,
+        "currency": "NOK",
+        "status": "unused",
+        "amount_balance": 50000,
+        "amount_available": 50000,
+        "amount_funds": 50000,
+        "amount_drawdown": 0,
+        "amount_pending": 0,
+        "amount_reserved": 0,
+        "name": "For you",
+        "customer_id": "c-1",
+        "unknown": {"kept": [1]},
+        "originated_by": "till 4",
+        "metadata": {"dintero_transaction_id": "t"},
+        "expires_at": "2100-01-01T00:00:00.000Z",
+        "created_by": merchant.client_id,
+        "type": "gift_card",
+    }
     assert {key: made[key] for key in expected} == expected
     shown = await merchant.get(f"{WALLETS}/cards/gift-1")
     assert {key: shown[key] for key in expected} == expected
@@ -63,12 +81,22 @@ async def test_a_card_shows_number_and_pin_once(merchant: Merchant) -> None:
 async def test_cards_that_cannot_be_made(merchant: Merchant) -> None:
     body = {"card_id": "c", "amount": 1, "currency": "NOK"}
     for change in (
-        {"card_id": ""}, {"card_id": " c"}, {"card_id": "x" * 256}, {"card_id": 1},
-        {"amount": -1}, {"amount": 1.5}, {"amount": None}, {"currency": "GBP"},
-        {"currency": "nok"}, {"type": "debit"}, {"pin": {"format": {"length": 3}}},
+        {"card_id": ""},
+        {"card_id": " c"},
+        {"card_id": "x" * 256},
+        {"card_id": 1},
+        {"amount": -1},
+        {"amount": 1.5},
+        {"amount": None},
+        {"currency": "GBP"},
+        {"currency": "nok"},
+        {"type": "debit"},
+        {"pin": {"format": {"length": 3}}},
         {"card_token": {"format": {"length": 7, "numbers": True}}},
-        {"card_token": {"format": {"length": 65}}}, {"expires_at": "soon"}, {"metadata": [1]},
-    ):  # fmt: skip
+        {"card_token": {"format": {"length": 65}}},
+        {"expires_at": "soon"},
+        {"metadata": [1]},
+    ):
         answer = await merchant.post(f"{WALLETS}/cards", body | change, expect=400)
         assert code(answer) == "INVALID_REQUEST_PARAMETER", change
     await merchant.get(f"{WALLETS}/cards/c", expect=404)
@@ -134,35 +162,46 @@ async def test_drawdown_and_fund(merchant: Merchant) -> None:
     card = await merchant.card(10000)
     drawn = await move(merchant, card, metadata={"k": 1}, originated_by="till")
     expected = {
-        "ref_id": "r", "card_id": card["card_id"], "type": "drawdown", "pending": False,
-        "amount": 3000, "currency": "NOK", "metadata": {"k": 1}, "originated_by": "till",
-    }  # fmt: skip
+        "ref_id": "r",
+        "card_id": card["card_id"],
+        "type": "drawdown",
+        "pending": False,
+        "amount": 3000,
+        "currency": "NOK",
+        "metadata": {"k": 1},
+        "originated_by": "till",
+    }
     assert {key: drawn[key] for key in expected} == expected
     assert await merchant.balance(card["card_id"]) == (7000, 0, 3000)
     funded = await move(merchant, card, ref_id="f", type="fund", amount=500)
     assert (funded["type"], funded["amount"]) == ("fund", 500)
     shown = await merchant.get(f"{WALLETS}/cards/{card['card_id']}")
     assert (shown["amount_funds"], shown["amount_available"], shown["status"]) == (
-        10500, 7500, "partially_used",
-    )  # fmt: skip
-    by_token = await move(merchant, card, card_id=None, token=card["number"],
-                          pin=card["pin"], ref_id="t", amount=7500)  # fmt: skip
+        10500,
+        7500,
+        "partially_used",
+    )
+    by_token = await move(
+        merchant, card, card_id=None, token=card["number"], pin=card["pin"], ref_id="t", amount=7500
+    )
     assert by_token["card_id"] == card["card_id"]
     shown = await merchant.get(f"{WALLETS}/cards/{card['card_id']}")
     assert (shown["amount_available"], shown["status"]) == (0, "used")
     for amount in (1, 0):
         answer = await move(merchant, card, 400, ref_id=f"empty{amount}", amount=amount)
         assert code(answer) == "INSUFFICIENT_FUNDS"
-    wrong = await move(merchant, card, 404, card_id=None, token=card["number"], pin="x",
-                       ref_id="w")  # fmt: skip
+    wrong = await move(merchant, card, 404, card_id=None, token=card["number"], pin="x", ref_id="w")
     assert code(wrong) == "NOT_FOUND"
     await move(merchant, card, 400, card_id=None)
     other = await merchant.card(5)
     await move(merchant, card, 400, token=other["number"], ref_id="two")
     listed = await merchant.get(f"{WALLETS}/cards/{card['card_id']}/transactions")
     assert sorted((t["type"], t["amount"]) for t in listed["transactions"]) == [
-        ("drawdown", 3000), ("drawdown", 7500), ("fund", 500), ("fund", 10000),
-    ]  # fmt: skip
+        ("drawdown", 3000),
+        ("drawdown", 7500),
+        ("fund", 500),
+        ("fund", 10000),
+    ]
     await merchant.audit()
 
 
@@ -196,16 +235,21 @@ async def test_a_pending_drawdown_is_captured_or_voided_once(merchant: Merchant)
         await merchant.post(f"{path}/capture", {"ref_id": f"c{amount}", "amount": amount}, 400)
     taken = await merchant.post(f"{path}/capture", {"ref_id": "c", "amount": 1000})
     assert (taken["type"], taken["amount"], taken["parent_id"]) == (
-        "pending_capture", 1000, held["id"],
-    )  # fmt: skip
+        "pending_capture",
+        1000,
+        held["id"],
+    )
     assert await merchant.balance(card["card_id"]) == (9000, 0, 1000)
     # The same again is the same; anything else is not.
     assert await merchant.post(f"{path}/capture", {"ref_id": "c", "amount": 1000}) == taken
     for verb, body in (
-        ("capture", {"ref_id": "c", "amount": 999}), ("capture", {"ref_id": "c"}),
-        ("void", {"ref_id": "c"}), ("capture", {"ref_id": "again"}), ("void", {"ref_id": "v"}),
+        ("capture", {"ref_id": "c", "amount": 999}),
+        ("capture", {"ref_id": "c"}),
+        ("void", {"ref_id": "c"}),
+        ("capture", {"ref_id": "again"}),
+        ("void", {"ref_id": "v"}),
         ("capture", {"ref_id": "r"}),
-    ):  # fmt: skip
+    ):
         await merchant.post(f"{path}/{verb}", body, expect=409)
     assert await merchant.balance(card["card_id"]) == (9000, 0, 1000)
 
@@ -229,8 +273,11 @@ async def test_a_ref_id_is_one_movement_of_one_card(merchant: Merchant) -> None:
     first = await move(merchant, card)
     assert await move(merchant, card) == first
     for change in (
-        {"amount": 3001}, {"type": "fund"}, {"pending": True}, {"currency": "SEK"},
-    ):  # fmt: skip
+        {"amount": 3001},
+        {"type": "fund"},
+        {"pending": True},
+        {"currency": "SEK"},
+    ):
         answer = await move(merchant, card, 409, **change)
         assert code(answer) == "CONFLICT", change
     assert await merchant.balance(card["card_id"]) == (7000, 0, 3000)
@@ -289,8 +336,14 @@ async def test_cards_that_cannot_pay(merchant: Merchant) -> None:
         assert code(await move(merchant, expiring, 400, ref_id=kind, type=kind)) == "CARD_REFUSED"
     shown = await merchant.get(f"{WALLETS}/cards/{expiring['card_id']}")
     assert (shown["status"], shown["amount_available"]) == ("expired", 7000)
-    for change in ({"type": "fund", "pending": True}, {"amount": -1}, {"amount": 1.5},
-                   {"pending": True, "amount": 0}, {"type": "x"}, {"ref_id": ""}):  # fmt: skip
+    for change in (
+        {"type": "fund", "pending": True},
+        {"amount": -1},
+        {"amount": 1.5},
+        {"pending": True, "amount": 0},
+        {"type": "x"},
+        {"ref_id": ""},
+    ):
         await move(merchant, coming, 400, **{"ref_id": "bad"} | change)
     await move(merchant, {"card_id": "unknown"}, 404)
     await merchant.audit()

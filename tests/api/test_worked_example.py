@@ -43,8 +43,13 @@ async def test_card_first_in_captures_and_refunds(merchant: Merchant, acquirer: 
 
     events = [event["event"] for event in done["events"]]
     assert events == [
-        "INITIALIZE", "AUTHORIZE", "CAPTURE", "CAPTURE", "REFUND", "REFUND",
-    ]  # fmt: skip
+        "INITIALIZE",
+        "AUTHORIZE",
+        "CAPTURE",
+        "CAPTURE",
+        "REFUND",
+        "REFUND",
+    ]
     again = await merchant.post(f"{path}/refund", {"amount": 1}, expect=400)
     assert again["error"]["code"] == "INVALID_REQUEST_PARAMETER"
 

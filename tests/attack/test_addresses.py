@@ -24,9 +24,11 @@ HOOKS = f"/v1/accounts/{ACCOUNT}/hooks/subscriptions"
 MASK = "********"
 ELSEWHERE = "https://collector.example"
 ADDRESSES = [
-    (option, name) for option, names in CREDENTIALS.items() for name in names
+    (option, name)
+    for option, names in CREDENTIALS.items()
+    for name in names
     if name.endswith("url")
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -183,10 +185,15 @@ class Resolver:
         known = self.answers[name]
         found = known.pop(0) if len(known) > 1 else known[0]
         return [
-            (socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "",
-             (one, port) + ((0, 0) if ":" in one else ()))
+            (
+                socket.AF_INET6 if ":" in one else socket.AF_INET,
+                socket.SOCK_STREAM,
+                6,
+                "",
+                (one, port) + ((0, 0) if ":" in one else ()),
+            )
             for one in found
-        ]  # fmt: skip
+        ]
 
 
 @pytest.mark.parametrize("addresses", [
@@ -197,9 +204,7 @@ class Resolver:
 async def test_a_name_that_leads_inside_is_not_connected_to(
     merchant: Merchant, listener: Listener, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
 ) -> None:
-    await save_profile(
-        merchant.ctx, profile(f"https://inside.example:{listener.port}", "sk_1")
-    )  # fmt: skip
+    await save_profile(merchant.ctx, profile(f"https://inside.example:{listener.port}", "sk_1"))
     session = await merchant.ready(40000, await merchant.card(10000))
     merchant.ctx.settings.allow_insecure_addresses = False
     resolver = Resolver({"inside.example": [addresses]})

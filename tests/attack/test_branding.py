@@ -79,9 +79,12 @@ async def test_a_flood_is_refused_and_nobody_else_is(narrow: Merchant) -> None:
     stranger = Stranger(narrow)
     head = "/v1/branding"
     paths = (
-        f"{head}/logos/visa/{looks}", f"{head}/profiles/default/{looks}", f"{head}/nonsense",
-        f"{head}/accounts/{ACCOUNT}/profiles/default/{looks}", f"{head}/logos//{looks}",
-    )  # fmt: skip
+        f"{head}/logos/visa/{looks}",
+        f"{head}/profiles/default/{looks}",
+        f"{head}/nonsense",
+        f"{head}/accounts/{ACCOUNT}/profiles/default/{looks}",
+        f"{head}/logos//{looks}",
+    )
     first = [(await stranger.call("GET", path)).status_code for path in paths]
     assert first == [200, 200, 404, 200, 200]
     for path in paths:

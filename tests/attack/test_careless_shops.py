@@ -40,9 +40,11 @@ async def test_a_transaction_gets_a_second_number_later(
 
 
 async def test_addresses_with_blanks_around_them(merchant: Merchant) -> None:
-    url = {"return_url": " https://shop.example/back?a=1\n",
-           "callback_url": "https://shop.example/callback ",
-           "merchant_terms_url": "\thttps://shop.example/terms"}  # fmt: skip
+    url = {
+        "return_url": " https://shop.example/back?a=1\n",
+        "callback_url": "https://shop.example/callback ",
+        "merchant_terms_url": "\thttps://shop.example/terms",
+    }
     shown = await merchant.get(f"/v1/sessions/{await merchant.session(url=url)}")
     assert shown["url"] == {name: address.strip() for name, address in url.items()}
     wrong = session_body(url=url | {"return_url": " javascript://shop.example/%0aalert(1)"})

@@ -26,9 +26,14 @@ print("alive")
 @pytest.mark.parametrize("name", ["GAVEKORT_CRASH_AT", "GAVEKORT_FAULTS", "CRASH_AT"])
 def test_the_environment_switches_no_crash_point_on(repository: Path, name: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=repository, capture_output=True, text=True, timeout=60,
-        env={**os.environ, name: crash_points.POINTS[0]}, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", PROGRAM],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, name: crash_points.POINTS[0]},
+        check=False,
+    )
     assert (done.returncode, done.stdout.strip()) == (0, "alive"), done.stderr
 
 
@@ -37,7 +42,8 @@ def test_what_kills_stands_outside_the_product(repository: Path) -> None:
     assert "import os" not in source
     assert "signal" not in source
     users = [
-        path.name for path in (repository / "backend").rglob("*.py")
+        path.name
+        for path in (repository / "backend").rglob("*.py")
         if "build_in(" in path.read_text() and path.name != "crash_points.py"
-    ]  # fmt: skip
+    ]
     assert users == []

@@ -43,8 +43,9 @@ def test_pages_of_ours_in_json_for_who_asks_so(served: Served) -> None:
     for path, status in (("/v1/view/nobody", 404), ("/?sid=nobody", 404), ("/v1/phone/x", 410)):
         told = served.http.get(path, headers={"accept": "application/json"})
         assert (told.status_code, json.loads(told.text)["error"]["errors"][0]["field"]) == (
-            status, "",
-        )  # fmt: skip
+            status,
+            "",
+        )
         page = served.http.get(path, headers={"accept": BROWSER})
         assert page.status_code == status
         assert page.headers["content-type"].startswith("text/html")

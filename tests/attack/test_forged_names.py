@@ -78,8 +78,17 @@ async def test_what_a_request_says_in_our_name_is_dropped(
     assert FORGED not in json.dumps(made)
     assert made["session"]["mine"] == "kept"
     assert made["session"]["metadata"]["ext:mine"] == "kept"
-    absent = {"transaction_id", "cancelled_at", "cancelled_by", "customer_ip", "user_agent",
-              "pay_lock", "pay_lock_id", "operations", "publish"}  # fmt: skip
+    absent = {
+        "transaction_id",
+        "cancelled_at",
+        "cancelled_by",
+        "customer_ip",
+        "user_agent",
+        "pay_lock",
+        "pay_lock_id",
+        "operations",
+        "publish",
+    }
     assert absent.isdisjoint(made["session"])
     page = await merchant.view(session_id)
     assert (page.state, page.transaction_id, page.locked) == ("open", None, False)
@@ -146,16 +155,26 @@ async def test_every_name_that_an_answer_adds_is_ours(
     assert added <= set(TOP)
     # The test has met them all, but for what is only in other answers.
     assert set(TOP) - added == {
-        "session", "publish", "pay_lock_id", "warnings", "remainder",
-    }  # fmt: skip
+        "session",
+        "publish",
+        "pay_lock_id",
+        "warnings",
+        "remainder",
+    }
 
 
 async def test_a_card_says_nothing_in_our_name(merchant: Merchant) -> None:
     path = f"/v1/accounts/{ACCOUNT}/wallets/cards"
     plain = await merchant.post(
-        path, {"card_id": "plain", "amount": 100, "currency": "NOK", "customer_id": "c",
-               "pin": {"format": {"length": 4}}}
-    )  # fmt: skip
+        path,
+        {
+            "card_id": "plain",
+            "amount": 100,
+            "currency": "NOK",
+            "customer_id": "c",
+            "pin": {"format": {"length": 4}},
+        },
+    )
     said = {"card_id", "amount", "currency", "customer_id", "pin", "card_token", "metadata", "type"}
     names = {*plain} - said | {"expires_at", "active_from", "name", "originated_by"}
     known = {"expires_at", "active_from", "name", "originated_by"}
@@ -170,16 +189,26 @@ async def test_a_card_says_nothing_in_our_name(merchant: Merchant) -> None:
     listed = await merchant.get(path)
     assert FORGED not in json.dumps(listed)
     assert {card["card_id"]: card["amount"] for card in listed["cards"]} == {
-        "plain": 100, "one": 1, "two": 0,
-    }  # fmt: skip
+        "plain": 100,
+        "one": 1,
+        "two": 0,
+    }
 
 
 async def test_a_profile_says_nothing_in_our_name(merchant: Merchant) -> None:
     async with merchant.ctx.db.reading() as db:
         stored = await get_profile(db, ACCOUNT, "default")
     names = set(profile_shape(merchant.ctx, stored))
-    known = {"profile_id", "description", "configuration", "express", "merchant", "checkboxes",
-             "allowed_frame_origins", "connections"}  # fmt: skip
+    known = {
+        "profile_id",
+        "description",
+        "configuration",
+        "express",
+        "merchant",
+        "checkboxes",
+        "allowed_frame_origins",
+        "connections",
+    }
     body = dict.fromkeys(names - known, FORGED) | {"configuration": {}, "mine": "kept"}
     made = await merchant.post("/v1/admin/session/profiles", body)
     assert FORGED not in json.dumps(made)

@@ -87,8 +87,13 @@ def test_a_web_address_is_taken(served: Served, address: str) -> None:
     ],
 )  # fmt: skip
 def test_every_other_address_that_a_browser_opens(served: Served, field: str, more: Any) -> None:
-    for bad in ("javascript:alert(1)", "JavaScript://x/%0aalert(1)", "data:text/html,x", "file:///x",
-                "vbscript://x"):  # fmt: skip
+    for bad in (
+        "javascript:alert(1)",
+        "JavaScript://x/%0aalert(1)",
+        "data:text/html,x",
+        "file:///x",
+        "vbscript://x",
+    ):
         answer = _create(served, **more(bad))
         assert answer.status_code == 400, (bad, answer.text)
         assert answer.json()["error"]["errors"][0]["field"] == field
@@ -105,8 +110,14 @@ def test_an_apps_own_scheme_is_taken_where_the_profile_names_it(served: Served) 
     assert made.json()["return_url_schemes"] == ["myshop", "com.example.shop"]
     for address in ("myshop://done?x=1", "MyShop://done", "com.example.shop://a/b"):
         assert _with_return_url(served, address, "app").status_code == 200, address
-    for address in ("othershop://done", "myshop:done", "myshop://a b", "myshop://me:pw@done",
-                    "javascript://myshop", "myshop2://x"):  # fmt: skip
+    for address in (
+        "othershop://done",
+        "myshop:done",
+        "myshop://a b",
+        "myshop://me:pw@done",
+        "javascript://myshop",
+        "myshop2://x",
+    ):
         assert _with_return_url(served, address, "app").status_code == 400, address
     # A change that does not name them leaves them; an empty list takes them away.
     path = f"{_PROFILES}/app"

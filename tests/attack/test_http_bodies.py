@@ -55,9 +55,13 @@ def test_unknown_fields_of_a_payer_are_stored_nowhere(served: Served, session_id
 
 def test_known_fields_of_an_address_are_kept(served: Served, session_id: str) -> None:
     more = {
-        "co_address": "c/o Ola", "business_name": "Fjord AS", "comment": "Ring twice",
-        "organization_number": "999888777", "cost_center": "7", "latitude": 59.9,
-    }  # fmt: skip
+        "co_address": "c/o Ola",
+        "business_name": "Fjord AS",
+        "comment": "Ring twice",
+        "organization_number": "999888777",
+        "cost_center": "7",
+        "latitude": 59.9,
+    }
     answer = _put(served, session_id, "shipping_address", _ADDRESS | more)
     assert answer.status_code == 200
     kept = answer.json()["order"]["shipping_address"]
@@ -216,9 +220,13 @@ def test_lists_and_texts_have_bounds(
 def test_pay_takes_no_more_than_it_knows(served: Served, session_id: str) -> None:
     url = f"{served.base_url}/v1/sessions/{session_id}/pay"
     known = {"payment_product_type": "x"}
-    for body in ({"payment_product_type": "a" * 256}, {"payment_product_type": ["x"]},
-                 known | {"amount": 1e300}, known | {"amount": 10**13},
-                 known | {"phone_number": "1" * 256}):  # fmt: skip
+    for body in (
+        {"payment_product_type": "a" * 256},
+        {"payment_product_type": ["x"]},
+        known | {"amount": 1e300},
+        known | {"amount": 10**13},
+        known | {"phone_number": "1" * 256},
+    ):
         answer = httpx.post(url, json=body)
         assert answer.status_code == 400, answer.text
 

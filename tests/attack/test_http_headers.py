@@ -134,12 +134,23 @@ def test_the_payment_page_may_talk_with_the_window_that_opened_it(
     served: Served, session_id: str
 ) -> None:
     """Any other policy on one answer of the way parts the two windows for good."""
-    for path in (f"/?sid={session_id}", f"/v1/view/{session_id}", "/embedResult/",
-                 "/v1/sessions/nobody/redirect/x"):  # fmt: skip
+    for path in (
+        f"/?sid={session_id}",
+        f"/v1/view/{session_id}",
+        "/embedResult/",
+        "/v1/sessions/nobody/redirect/x",
+    ):
         answer = httpx.get(served.base_url + path)
         assert answer.headers["cross-origin-opener-policy"] == "unsafe-none", path
-    for path in (f"/balance/{ACCOUNT}", "/docs", "/v1/phone/nobody", "/ping", "/nothing",
-                 f"/v1/view/{session_id}/session", "/v1/transactions"):  # fmt: skip
+    for path in (
+        f"/balance/{ACCOUNT}",
+        "/docs",
+        "/v1/phone/nobody",
+        "/ping",
+        "/nothing",
+        f"/v1/view/{session_id}/session",
+        "/v1/transactions",
+    ):
         answer = httpx.get(served.base_url + path)
         assert answer.headers["cross-origin-opener-policy"] == "same-origin", path
 
@@ -161,8 +172,14 @@ def test_only_the_version_that_is_served_is_kept_for_good(served: Served) -> Non
     assert own is not None and built is not None
     assert _kept(served, f"{own[1]}?v={own[2]}") == (200, _FOR_GOOD)
     assert _kept(served, built[1]) == (200, _FOR_GOOD)
-    for wrong in (f"?v={own[2][:-1]}", f"?v={own[2]}0", "?v=", "?x=1", f"?v={own[2]}&x=1",
-                  f"?v={own[2].upper()}x"):  # fmt: skip
+    for wrong in (
+        f"?v={own[2][:-1]}",
+        f"?v={own[2]}0",
+        "?v=",
+        "?x=1",
+        f"?v={own[2]}&x=1",
+        f"?v={own[2].upper()}x",
+    ):
         assert _kept(served, own[1] + wrong) == (200, "no-store"), wrong
     assert _kept(served, built[1].replace(".js", "0.js")) == (404, "no-store")
 
@@ -244,10 +261,20 @@ def test_one_range_is_served_and_a_thousand_are_not(served: Served) -> None:
 def test_no_address_is_made_of_the_host_header(served: Served, session_id: str) -> None:
     """`localhost` is allowed, and is another name than the one in the settings."""
     paths = (
-        f"/?sid={session_id}", f"/v1/view/{session_id}", f"/v1/view/{session_id}/session",
-        "/embedResult", "/balance/T12345678", "/balance/T12345678/", "/v1/phone/x/",
-        "/v1/sessions/", "/v1/view/nobody/session/", "/ping/", "/_event", "/openapi.json", "/docs",
-    )  # fmt: skip
+        f"/?sid={session_id}",
+        f"/v1/view/{session_id}",
+        f"/v1/view/{session_id}/session",
+        "/embedResult",
+        "/balance/T12345678",
+        "/balance/T12345678/",
+        "/v1/phone/x/",
+        "/v1/sessions/",
+        "/v1/view/nobody/session/",
+        "/ping/",
+        "/_event",
+        "/openapi.json",
+        "/docs",
+    )
     for path in paths:
         head = (
             f"GET {path} HTTP/1.1\r\nHost: localhost:4242\r\nX-Forwarded-Host: evil.example\r\n"

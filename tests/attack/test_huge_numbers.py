@@ -115,30 +115,57 @@ async def test_amounts_in_bodies(merchant: Merchant, value: float) -> None:
     option = {"id": "a", "line_id": "a", "operator": "P", "title": "T", "amount": value}
     wallets, view = f"/v1/accounts/{ACCOUNT}/wallets", f"/v1/view/{session_id}/session"
     requests: list[tuple[str, str, Any, str]] = [
-        ("POST", "/v1/sessions-profile", body | {"order": {**body["order"], "amount": value}},
-         "order.amount"),
-        ("POST", "/v1/sessions-profile",
-         body | {"order": {**body["order"], "items": [{**item, "amount": value}]}},
-         "order.items.0.amount"),
-        ("POST", "/v1/sessions-profile", body | {"express": {"shipping_options": [option]}},
-         "express.shipping_options.0.amount"),
+        (
+            "POST",
+            "/v1/sessions-profile",
+            body | {"order": {**body["order"], "amount": value}},
+            "order.amount",
+        ),
+        (
+            "POST",
+            "/v1/sessions-profile",
+            body | {"order": {**body["order"], "items": [{**item, "amount": value}]}},
+            "order.items.0.amount",
+        ),
+        (
+            "POST",
+            "/v1/sessions-profile",
+            body | {"express": {"shipping_options": [option]}},
+            "express.shipping_options.0.amount",
+        ),
         ("PUT", f"/v1/sessions/{session_id}", {"order": {"amount": value}}, "order.amount"),
         ("PUT", f"{view}/order/gift_card", {"amount": value}, "amount"),
         ("PUT", f"{view}/order/shipping_option", option, "amount"),
-        ("POST", f"/v1/sessions/{session_id}/pay",
-         {"payment_product_type": OPTION, "amount": value}, "amount"),
+        (
+            "POST",
+            f"/v1/sessions/{session_id}/pay",
+            {"payment_product_type": OPTION, "amount": value},
+            "amount",
+        ),
         ("POST", f"{wallets}/cards", {**card, "amount": value}, "amount"),
-        ("POST", f"{wallets}/cards",
-         {**card, "card_token": {"expires_in": value}}, "card_token.expires_in"),
-        ("POST", f"{wallets}/cards",
-         {**card, "pin": {"format": {"length": value}}}, "pin.format.length"),
-        ("POST", f"{wallets}/transactions",
-         {"ref_id": "r", "amount": value, "currency": "NOK", "card_id": "c"}, "amount"),
+        (
+            "POST",
+            f"{wallets}/cards",
+            {**card, "card_token": {"expires_in": value}},
+            "card_token.expires_in",
+        ),
+        (
+            "POST",
+            f"{wallets}/cards",
+            {**card, "pin": {"format": {"length": value}}},
+            "pin.format.length",
+        ),
+        (
+            "POST",
+            f"{wallets}/transactions",
+            {"ref_id": "r", "amount": value, "currency": "NOK", "card_id": "c"},
+            "amount",
+        ),
         ("POST", f"{wallets}/transactions/t/capture", {"ref_id": "r", "amount": value}, "amount"),
         ("POST", f"/v1/transactions/{ACCOUNT}.none/capture", {"amount": value}, "amount"),
         ("POST", f"/v1/transactions/{ACCOUNT}.none/refund", {"amount": value}, "amount"),
         ("POST", f"/v1/transactions/{ACCOUNT}.none/authorization", {"amount": value}, "amount"),
-    ]  # fmt: skip
+    ]
     for method, path, sent, field in requests:
         answer = await merchant.api.request(method, path, json=sent)
         assert (path, field, answer.status_code) == (path, field, 400), answer.text

@@ -32,13 +32,19 @@ GRANT = {
 async def narrow(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:
     """A checkout whose operator has set other limits where the defaults take thousands of calls."""
     merchant = await open_merchant(
-        database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}",
+        database_url,
+        acquirer.base_url,
+        f"sk_test_{uuid.uuid4().hex}",
         limits={
-            "sessions.client": "5/60", "merchant.client": "60/60", "merchant.unknown": "8/60",
-            "payer.source": "20/60", "payer.changes": "8/60", "token.source": "40/60",
+            "sessions.client": "5/60",
+            "merchant.client": "60/60",
+            "merchant.unknown": "8/60",
+            "payer.source": "20/60",
+            "payer.changes": "8/60",
+            "token.source": "40/60",
             "merchant.customer": "3/60",
         },
-    )  # fmt: skip
+    )
     stand_still(merchant)
     yield merchant
     await close_merchant(merchant)
@@ -76,9 +82,15 @@ async def test_what_a_proxy_did_not_write_is_no_new_source(narrow: Merchant) -> 
     """X-Forwarded-For as an attacker writes it, on every call another one."""
     stranger = Stranger(narrow)
     made_up = (
-        "{n}.1.1.1, {s}", "{n}.1.1.1,2.2.2.2,{s}", "{n}.1.1.1, {s}:44{n}", "nonsense{n}, {s}",
-        "[2001:db8::{n}]:80, {s}", ", , {n}.9.9.9 , {s}", '"{n}.1.1.1", "{s}"', "{n}, ::ffff:{s}",
-    )  # fmt: skip
+        "{n}.1.1.1, {s}",
+        "{n}.1.1.1,2.2.2.2,{s}",
+        "{n}.1.1.1, {s}:44{n}",
+        "nonsense{n}, {s}",
+        "[2001:db8::{n}]:80, {s}",
+        ", , {n}.9.9.9 , {s}",
+        '"{n}.1.1.1", "{s}"',
+        "{n}, ::ffff:{s}",
+    )
     answers = []
     for number in range(48):
         line = made_up[number % len(made_up)].format(n=number + 1, s=SOURCE)
@@ -164,12 +176,18 @@ async def test_a_payer_who_does_too_much(narrow: Merchant) -> None:
         answer = await stranger.call("PUT", f"{path}/order/addresses", json=address)
         assert answer.status_code == 400
     for method, call in (
-        ("PUT", f"{path}/order/addresses"), ("PUT", f"{path}/order/shipping_address"),
-        ("PUT", f"{path}/order/gift_card"), ("DELETE", f"{path}/order/gift_card"),
-        ("PUT", f"{path}/order/discount_codes"), ("POST", f"{path}/lock"),
-        ("POST", f"{path}/abandon"), ("POST", f"{path}/scc"), ("POST", f"{path}/publish/scc"),
-        ("POST", f"/v1/sessions/{one}/pay"), ("POST", f"/v1/view/{one}/payments/x"),
-    ):  # fmt: skip
+        ("PUT", f"{path}/order/addresses"),
+        ("PUT", f"{path}/order/shipping_address"),
+        ("PUT", f"{path}/order/gift_card"),
+        ("DELETE", f"{path}/order/gift_card"),
+        ("PUT", f"{path}/order/discount_codes"),
+        ("POST", f"{path}/lock"),
+        ("POST", f"{path}/abandon"),
+        ("POST", f"{path}/scc"),
+        ("POST", f"{path}/publish/scc"),
+        ("POST", f"/v1/sessions/{one}/pay"),
+        ("POST", f"/v1/view/{one}/payments/x"),
+    ):
         check_refused(await stranger.call(method, call, json=address), 60)
     # Nothing happened, the payer can still look, and another payer of the same house goes on.
     assert (await narrow.view(one)).state == "open"
@@ -192,9 +210,10 @@ async def test_guessing_session_ids(narrow: Merchant) -> None:
 
 async def test_a_customers_token_spends_nothing_of_the_shops(narrow: Merchant) -> None:
     answer = await narrow.api.post(
-        TOKEN, auth=(narrow.client_id, narrow.client_secret),
+        TOKEN,
+        auth=(narrow.client_id, narrow.client_secret),
         json=GRANT | {"grant_type": "account_user_token", "customer_id": "kari"},
-    )  # fmt: skip
+    )
     own = {"authorization": f"Bearer {answer.json()['access_token']}"}
     path = f"/v1/accounts/{ACCOUNT}/wallets/customers/kari/cards"
     answers = [await narrow.api.get(path, headers=own) for _ in range(4)]

@@ -42,9 +42,13 @@ async def shop(
     database_url: str, acquirer: Acquirer, gateway: Receiver, post: MailServer
 ) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
-        database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}",
-        sms_url=f"{gateway.url}/messages", smtp_url=post.url, smtp_tls="none",
-    )  # fmt: skip
+        database_url,
+        acquirer.base_url,
+        f"sk_test_{uuid.uuid4().hex}",
+        sms_url=f"{gateway.url}/messages",
+        smtp_url=post.url,
+        smtp_tls="none",
+    )
     stand_still(merchant)
     yield merchant
     await close_merchant(merchant)

@@ -23,9 +23,11 @@ HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 @pytest.fixture
 async def shop(sqlite_url: str) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
-        sqlite_url, "http://127.0.0.1:9", "sk_test_x",
+        sqlite_url,
+        "http://127.0.0.1:9",
+        "sk_test_x",
         limits={"pages.source": "3/600", "payer.changes": "2/600"},
-    )  # fmt: skip
+    )
     stand_still(merchant)
     yield merchant
     await close_merchant(merchant)
@@ -49,9 +51,15 @@ async def spend(browser: httpx.AsyncClient) -> None:
 async def test_it_says_when_to_try_again(browser: httpx.AsyncClient, language: str) -> None:
     await spend(browser)
     for method, path in (
-        ("GET", "/"), ("GET", "/v1/view/T1.x"), ("GET", "/v1/phone/none"), ("GET", "/balance/T1"),
-        ("POST", "/"), ("POST", "/v1/view/T1.x"), ("POST", "/balance/T1"), ("GET", "/embedResult/"),
-    ):  # fmt: skip
+        ("GET", "/"),
+        ("GET", "/v1/view/T1.x"),
+        ("GET", "/v1/phone/none"),
+        ("GET", "/balance/T1"),
+        ("POST", "/"),
+        ("POST", "/v1/view/T1.x"),
+        ("POST", "/balance/T1"),
+        ("GET", "/embedResult/"),
+    ):
         answer = await browser.request(method, path, params={"language": language})
         assert answer.status_code == 429, path
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -96,5 +104,10 @@ async def test_a_form_that_leaves_the_page(shop: Merchant, browser: httpx.AsyncC
 async def test_hours_are_said_as_hours() -> None:
     said: Any = [texts.wait("en", seconds) for seconds in (0, 1, 61, 3600, 3601, 80000)]
     assert [one.rpartition(" in ")[2] for one in said] == [
-        "1 minute.", "1 minute.", "2 minutes.", "60 minutes.", "2 hours.", "23 hours.",
-    ]  # fmt: skip
+        "1 minute.",
+        "1 minute.",
+        "2 minutes.",
+        "60 minutes.",
+        "2 hours.",
+        "23 hours.",
+    ]

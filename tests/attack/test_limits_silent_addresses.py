@@ -49,9 +49,14 @@ def silent() -> Iterator[list[str]]:
 async def two(database_url: str) -> AsyncIterator[Merchant]:
     """A checkout with two merchants, whose callbacks wait long for an answer."""
     merchant = await open_merchant(
-        database_url, "http://127.0.0.1:9", "sk_test_x", allow_insecure_callbacks=True,
-        callback_timeout=3000.0, webhook_timeout=100.0, worker_interval=0.05,
-    )  # fmt: skip
+        database_url,
+        "http://127.0.0.1:9",
+        "sk_test_x",
+        allow_insecure_callbacks=True,
+        callback_timeout=3000.0,
+        webhook_timeout=100.0,
+        worker_interval=0.05,
+    )
     await create_account(merchant.ctx, OTHER, "Another shop")
     yield merchant
     await close_merchant(merchant)
@@ -64,12 +69,18 @@ async def tell(ctx: Backend, account_id: str, urls: list[str], age: float = 0.0)
         rows = [
             enqueue(
                 db,
-                Message(account_id=account_id, subject=uuid.uuid4().hex, method="POST", url=url,
-                        body={"n": number}),
-                now, now - timedelta(seconds=age),
+                Message(
+                    account_id=account_id,
+                    subject=uuid.uuid4().hex,
+                    method="POST",
+                    url=url,
+                    body={"n": number},
+                ),
+                now,
+                now - timedelta(seconds=age),
             )
             for number, url in enumerate(urls)
-        ]  # fmt: skip
+        ]
     return [row.id for row in rows]
 
 
@@ -144,9 +155,13 @@ async def test_two_processes_share_the_work(
 ) -> None:
     """Each message goes out once, whoever claims it, beside what keeps silent."""
     one = await open_merchant(
-        postgresql_url, "http://127.0.0.1:9", "sk_test_x", allow_insecure_callbacks=True,
-        callback_timeout=3000.0, worker_interval=0.05,
-    )  # fmt: skip
+        postgresql_url,
+        "http://127.0.0.1:9",
+        "sk_test_x",
+        allow_insecure_callbacks=True,
+        callback_timeout=3000.0,
+        worker_interval=0.05,
+    )
     await create_account(one.ctx, OTHER, "Another shop")
     other = context.create(one.ctx.settings, one.ctx.clock)
     waiting = await tell(one.ctx, OTHER, silent * 8, age=600)

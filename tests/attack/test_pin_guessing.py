@@ -294,9 +294,10 @@ async def test_a_card_of_their_own_washes_away_no_guesses_at_others(merchant: Me
             await later(merchant, answer[1])
             await add(merchant, session, number_typed, wrong(victim, 1 + number), STRANGER)
     before = {
-        scope: (row.tries, row.score) for scope, row in (await counters(merchant)).items()
+        scope: (row.tries, row.score)
+        for scope, row in (await counters(merchant)).items()
         if own["card_id"] not in scope
-    }  # fmt: skip
+    }
     for _ in range(5):
         assert await guess(merchant, own["number"], own["pin"], STRANGER) == (MATCHED, 0)
         assert await look(merchant, own["number"], own["pin"], STRANGER) == (MATCHED, 0)

@@ -45,9 +45,14 @@ async def test_two_processes_have_one_budget(
     for process in range(2):
         addresses = [sources(process, place) for place in range(40)]  # type: ignore[operator]
         command = [
-            sys.executable, "-m", "tests.support.pin_guesser", database_url, card["number"],
-            str(first + 40 * process), *addresses,
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "tests.support.pin_guesser",
+            database_url,
+            card["number"],
+            str(first + 40 * process),
+            *addresses,
+        ]
         programs.append(_start(repository, command))
     for program in programs:
         assert program.stdout is not None

@@ -41,9 +41,14 @@ STRANGERS, OWNER = "203.0.113.{}", "198.51.100.20"
 async def merchant(database_url: str) -> AsyncIterator[Merchant]:
     """Two tries a day of each address, eight a day, twenty in a card's life."""
     merchant = await open_merchant(
-        database_url, "http://127.0.0.1:1", "sk_test_x", allow_insecure_callbacks=True,
-        pin_tries_per_card_and_source=2, pin_tries_per_card=8, pin_tries_per_card_life=20,
-    )  # fmt: skip
+        database_url,
+        "http://127.0.0.1:1",
+        "sk_test_x",
+        allow_insecure_callbacks=True,
+        pin_tries_per_card_and_source=2,
+        pin_tries_per_card=8,
+        pin_tries_per_card_life=20,
+    )
     stand_still(merchant)
     yield merchant
     await close_merchant(merchant)

@@ -39,9 +39,7 @@ class UnderWay:
 
     async def begin(self, **more: Any) -> None:
         card = await self.merchant.card(10000)
-        self.session_id = await self.merchant.ready(
-            40000, card, checkboxes=[TERMS, NEWS], **more
-        )  # fmt: skip
+        self.session_id = await self.merchant.ready(40000, card, checkboxes=[TERMS, NEWS], **more)
         first = await self.press(amount=30000)
         assert first.status_code == 200, first.text
         self.url = first.json()["redirect_url"]

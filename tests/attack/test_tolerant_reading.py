@@ -43,9 +43,10 @@ NEEDED = {
 
 
 ECHOED = {
-    ("order", "merchant_reference"), ("order", "shipping_option", "operator"),
+    ("order", "merchant_reference"),
+    ("order", "shipping_option", "operator"),
     ("express", "shipping_options", 0, "operator"),
-}  # fmt: skip
+}
 """Texts that every answer has, and that are empty where the shop has none."""
 
 
@@ -82,43 +83,83 @@ async def test_all_at_once(merchant: Merchant, acquirer: Acquirer, nothing: str 
     """As a shop's class sends it: every field is there, and most of them are empty. It is paid."""
     address = dict.fromkeys(SESSION["order"]["shipping_address"], nothing)
     body = session_body(
-        url={"return_url": "https://shop.example/back", "callback_url": nothing,
-             "merchant_terms_url": nothing},
-        customer={"customer_id": nothing, "email": nothing, "phone_number": nothing,
-                  "gift_cards": {"dintero.wallets": [{"card_id": nothing}]}},
-        express={"shipping_mode": nothing, "shipping_options": nothing,
-                 "shipping_address_callback_url": nothing, "customer_types": [nothing],
-                 "discount_codes": {"max_count": nothing, "callback_url": nothing}},
-        merchant={"name": nothing, "logo_url": nothing}, checkboxes=[nothing],
-        expires_at=nothing, metadata=[],
-    )  # fmt: skip
+        url={
+            "return_url": "https://shop.example/back",
+            "callback_url": nothing,
+            "merchant_terms_url": nothing,
+        },
+        customer={
+            "customer_id": nothing,
+            "email": nothing,
+            "phone_number": nothing,
+            "gift_cards": {"dintero.wallets": [{"card_id": nothing}]},
+        },
+        express={
+            "shipping_mode": nothing,
+            "shipping_options": nothing,
+            "shipping_address_callback_url": nothing,
+            "customer_types": [nothing],
+            "discount_codes": {"max_count": nothing, "callback_url": nothing},
+        },
+        merchant={"name": nothing, "logo_url": nothing},
+        checkboxes=[nothing],
+        expires_at=nothing,
+        metadata=[],
+    )
     body["order"] |= {
-        "merchant_reference": nothing, "merchant_reference_2": nothing, "vat_amount": nothing,
-        "shipping_address": address, "billing_address": address, "store": {"id": nothing},
-        "shipping_option": {"id": nothing, "line_id": nothing, "amount": nothing,
-                            "operator": nothing, "title": nothing},
-        "discount_codes": [nothing], "discount_lines": [nothing],
-    }  # fmt: skip
+        "merchant_reference": nothing,
+        "merchant_reference_2": nothing,
+        "vat_amount": nothing,
+        "shipping_address": address,
+        "billing_address": address,
+        "store": {"id": nothing},
+        "shipping_option": {
+            "id": nothing,
+            "line_id": nothing,
+            "amount": nothing,
+            "operator": nothing,
+            "title": nothing,
+        },
+        "discount_codes": [nothing],
+        "discount_lines": [nothing],
+    }
     body["order"]["items"][0] |= dict.fromkeys(
         ("type", "vat_amount", "thumbnail_url", "groups", "store", "discount_lines"), nothing
     )
-    body["configuration"] |= {"channel": nothing, "default_customer_type": nothing, "theme": [],
-                              "countries": {"preferred_country": nothing, "allow_countries": [""]},
-                              "vipps": {"enabled": nothing}}  # fmt: skip
+    body["configuration"] |= {
+        "channel": nothing,
+        "default_customer_type": nothing,
+        "theme": [],
+        "countries": {"preferred_country": nothing, "allow_countries": [""]},
+        "vipps": {"enabled": nothing},
+    }
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
     shown = await merchant.get(f"/v1/sessions/{session_id}")
     assert shown["url"] == {"return_url": "https://shop.example/back"}
     assert {"customer", "merchant", "checkboxes", "cancelled_at"}.isdisjoint(shown)
     assert shown["order"] == {
-        "amount": 40000, "currency": "NOK", "merchant_reference": "", "partial_payment": False,
-        "items": [{"id": "10", "line_id": "1", "amount": 40000, "quantity": 2, "vat": 25,
-                   "description": "Forsvinnignspølse", "eligible_for_discount": False}],
+        "amount": 40000,
+        "currency": "NOK",
+        "merchant_reference": "",
+        "partial_payment": False,
+        "items": [
+            {
+                "id": "10",
+                "line_id": "1",
+                "amount": 40000,
+                "quantity": 2,
+                "vat": 25,
+                "description": "Forsvinnignspølse",
+                "eligible_for_discount": False,
+            }
+        ],
         "gift_cards": [],
-    }  # fmt: skip
+    }
     assert shown["express"] == {
-        "shipping_mode": "shipping_required", "customer_types": ["b2c", "b2b"],
+        "shipping_mode": "shipping_required",
+        "customer_types": ["b2c", "b2b"],
         "default_different_billing_shipping_address": [],
-    }  # fmt: skip
+    }
     details = Details("kari@example.com", "+4799887766", ADDRESS)
     await payer.set_details(merchant.ctx, session_id, details)
     result = await merchant.press_pay(session_id)
@@ -142,8 +183,9 @@ async def test_a_change_that_says_nothing_changes_nothing(
     before = made["session"]
     change = {
         "order": dict.fromkeys(whole["order"], nothing) | {"shipping_address": {"email": nothing}},
-        "express": dict.fromkeys(whole["express"], nothing), "remove_lock": nothing,
-    }  # fmt: skip
+        "express": dict.fromkeys(whole["express"], nothing),
+        "remove_lock": nothing,
+    }
     path = f"/v1/sessions/{made['id']}?update_without_lock=true"
     answer = await merchant.api.put(path, json=change)
     assert answer.status_code == 200, answer.text
@@ -185,8 +227,11 @@ async def test_phone_numbers_as_they_are_typed(
     body["order"]["billing_address"] = {"phone_number": written}
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
     shown = await merchant.get(f"/v1/sessions/{session_id}")
-    parts = (shown["customer"], shown["order"]["shipping_address"],
-             shown["order"]["billing_address"])  # fmt: skip
+    parts = (
+        shown["customer"],
+        shown["order"]["shipping_address"],
+        shown["order"]["billing_address"],
+    )
     assert [part["phone_number"] for part in parts] == [kept] * 3
     page = await merchant.view(session_id)
     assert (page.phone_number, page.details_done) == (kept, False)
@@ -204,10 +249,19 @@ async def test_phone_numbers_as_they_are_typed(
 )  # fmt: skip
 async def test_countries_of_three_letters(merchant: Merchant, written: str, kept: str) -> None:
     body = session_body(merchant={"name": "Shop", "country": written})
-    body["order"] |= {"shipping_address": {"country": written},
-                      "billing_address": {"country": written}}  # fmt: skip
-    option = {"id": "a", "line_id": "a", "amount": 0, "operator": "", "title": "A",
-              "countries": [written], "pick_up_address": {"country": written}}  # fmt: skip
+    body["order"] |= {
+        "shipping_address": {"country": written},
+        "billing_address": {"country": written},
+    }
+    option = {
+        "id": "a",
+        "line_id": "a",
+        "amount": 0,
+        "operator": "",
+        "title": "A",
+        "countries": [written],
+        "pick_up_address": {"country": written},
+    }
     body["express"] = {"shipping_options": [option]}
     body["configuration"] |= {
         "countries": {"preferred_country": written, "allow_countries": [written, "FIN"]}
@@ -217,13 +271,15 @@ async def test_countries_of_three_letters(merchant: Merchant, written: str, kept
     assert shown["order"]["shipping_address"] == {"country": kept}
     assert shown["order"]["billing_address"] == {"country": kept}
     assert (shown["merchant"]["country"], shown["configuration"]["merchant"]["country"]) == (
-        kept, kept,
-    )  # fmt: skip
+        kept,
+        kept,
+    )
     option = shown["express"]["shipping_options"][0]
     assert (option["countries"], option["pick_up_address"]) == ([kept], {"country": kept})
     assert shown["configuration"]["countries"] == {
-        "preferred_country": kept, "allow_countries": [kept, "FI"],
-    }  # fmt: skip
+        "preferred_country": kept,
+        "allow_countries": [kept, "FI"],
+    }
 
 
 async def test_a_country_that_is_none_is_refused_and_told(merchant: Merchant) -> None:
@@ -233,9 +289,11 @@ async def test_a_country_that_is_none_is_refused_and_told(merchant: Merchant) ->
     [error] = answer["error"]["errors"]
     assert error["field"] == "order.shipping_address.country"
     assert error["sent"] == '"QQQQ"'
-    assert error["message"] == error["description"] == (
-        "must be a country's code of two letters (ISO 3166-1), such as NO; \"QQQQ\" was sent"
-    )  # fmt: skip
+    assert (
+        error["message"]
+        == error["description"]
+        == ('must be a country\'s code of two letters (ISO 3166-1), such as NO; "QQQQ" was sent')
+    )
 
 
 @pytest.mark.parametrize(
@@ -246,20 +304,37 @@ async def test_amounts_that_only_show_are_rounded(
 ) -> None:
     body = session_body()
     line = {"amount": written, "percentage": 2.5, "line_id": "1"}
-    option = {"id": "a", "line_id": "a", "amount": 0, "operator": "Posten", "title": "A",
-              "vat_amount": written}  # fmt: skip
-    body["order"] |= {"vat_amount": written, "gross_amount": written, "discount_lines": [line],
-                      "shipping_option": option}  # fmt: skip
-    body["order"]["items"][0] |= {"vat_amount": written, "gross_amount": written,
-                                  "discount_lines": [line]}  # fmt: skip
+    option = {
+        "id": "a",
+        "line_id": "a",
+        "amount": 0,
+        "operator": "Posten",
+        "title": "A",
+        "vat_amount": written,
+    }
+    body["order"] |= {
+        "vat_amount": written,
+        "gross_amount": written,
+        "discount_lines": [line],
+        "shipping_option": option,
+    }
+    body["order"]["items"][0] |= {
+        "vat_amount": written,
+        "gross_amount": written,
+        "discount_lines": [line],
+    }
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
     order = (await merchant.get(f"/v1/sessions/{session_id}"))["order"]
     [item], [line] = order["items"], order["discount_lines"]
     shown = (
-        order["vat_amount"], order["gross_amount"], order["shipping_option"]["vat_amount"],
-        item["vat_amount"], item["gross_amount"], item["discount_lines"][0]["amount"],
+        order["vat_amount"],
+        order["gross_amount"],
+        order["shipping_option"]["vat_amount"],
+        item["vat_amount"],
+        item["gross_amount"],
+        item["discount_lines"][0]["amount"],
         line["amount"],
-    )  # fmt: skip
+    )
     assert shown == (kept,) * 7
     assert {type(amount) for amount in shown} == {int}
     assert line == {"amount": kept, "percentage": 2.5, "line_id": 1}
@@ -273,23 +348,42 @@ async def test_a_shipping_option_names_itself(merchant: Merchant) -> None:
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
     shown = await merchant.get(f"/v1/sessions/{session_id}")
     assert shown["order"]["shipping_option"] == {
-        "id": "42", "line_id": "42", "amount": 0, "operator": "", "title": "42",
-    }  # fmt: skip
+        "id": "42",
+        "line_id": "42",
+        "amount": 0,
+        "operator": "",
+        "title": "42",
+    }
 
 
 async def test_a_shop_answers_a_callback_as_tolerantly_as_it_asks() -> None:
     """The model of the answers to Express callbacks is made of the same parts."""
     from backend.sessions.express_callbacks import Answer
 
-    option = {"id": "a", "amount": 100.0, "vat_amount": 19.6, "operator": None, "title": None,
-              "pick_up_address": {"first_name": None, "country": "NOR"}}  # fmt: skip
+    option = {
+        "id": "a",
+        "amount": 100.0,
+        "vat_amount": 19.6,
+        "operator": None,
+        "title": None,
+        "pick_up_address": {"first_name": None, "country": "NOR"},
+    }
     order = {"amount": 40000.0, "currency": None, "vat_amount": 7999.7, "items": None}
     answer = Answer.model_validate({"shipping_options": [option], "order": order})
     assert answer.model_dump(mode="json", exclude_unset=True) == {
-        "shipping_options": [{"id": "a", "line_id": "a", "amount": 100, "vat_amount": 20,
-                              "operator": "", "title": "a", "pick_up_address": {"country": "NO"}}],
+        "shipping_options": [
+            {
+                "id": "a",
+                "line_id": "a",
+                "amount": 100,
+                "vat_amount": 20,
+                "operator": "",
+                "title": "a",
+                "pick_up_address": {"country": "NO"},
+            }
+        ],
         "order": {"amount": 40000, "vat_amount": 8000},
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -350,11 +444,12 @@ async def test_queries_in_every_form(merchant: Merchant, acquirer: Acquirer) -> 
         "includes=session,events.request_headers",
         "includes[]=session&includes[]=events.request_headers&unknown=1&=",
         "includes%5B0%5D=session&includes%5B1%5D=events.request_headers&includes[2]=nothing",
-    ):  # fmt: skip
+    ):
         shown = await merchant.get(f"/v1/transactions/{paid}?{query}")
         assert (shown["session"]["transaction_id"], "request_headers" in shown["events"][0]) == (
-            paid, True,
-        ), query  # fmt: skip
+            paid,
+            True,
+        ), query
     for query in (
         "",
         "limit=&starting_after=&search=&created_at.gte=&status=",

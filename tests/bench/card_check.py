@@ -105,13 +105,19 @@ def _flood(
     """The program, once each of its connections has had an answer."""
     program = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.flood"],
-        cwd=REPOSITORY, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+        cwd=REPOSITORY,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     try:
         wanted = {
-            "base_url": facts["base_url"], "address": STRANGER, "connections": CONNECTIONS,
-            "paths": paths, "numbers": numbers,
-        }  # fmt: skip
+            "base_url": facts["base_url"],
+            "address": STRANGER,
+            "connections": CONNECTIONS,
+            "paths": paths,
+            "numbers": numbers,
+        }
         assert program.stdin is not None and program.stdout is not None
         program.stdin.write(json.dumps(wanted) + "\n")
         program.stdin.flush()

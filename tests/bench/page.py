@@ -38,9 +38,12 @@ _ROWS: tuple[tuple[str, str, Callable[[Load], float]], ...] = (
 
 
 def page_figures(
-    urls: Iterator[str], with_shipping: Iterator[str], card: tuple[str, str],
-    *, size: Size,
-) -> None:  # fmt: skip
+    urls: Iterator[str],
+    with_shipping: Iterator[str],
+    card: tuple[str, str],
+    *,
+    size: Size,
+) -> None:
     """`urls` and `with_shipping` each give pages of fresh sessions, the latter's with two
     shipping options; `card` is number and PIN of a gift card smaller than the order."""
     dropin.build()

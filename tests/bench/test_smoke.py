@@ -30,8 +30,12 @@ def test_every_part_is_tried() -> None:
 def test_it_runs(repository: Path, built_frontend: Path, chromium_path: str, part: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", "--only", part, "--smoke"],
-        cwd=repository, capture_output=True, text=True, check=False, timeout=580,
-    )  # fmt: skip
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=580,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     for figure in PRINTS[part]:
         assert re.search(rf"^  {re.escape(figure)} +\S*\d", done.stdout, re.MULTILINE), done.stdout
@@ -40,8 +44,12 @@ def test_it_runs(repository: Path, built_frontend: Path, chromium_path: str, par
 def test_the_ways_are_followed(repository: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.ways", "--list"],
-        cwd=repository, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     for request in ("gift card added", "Pay", "return from the provider", "capture"):
         assert re.search(rf"^\| {request} \| \d+ \| \d+ \|$", done.stdout, re.MULTILINE)

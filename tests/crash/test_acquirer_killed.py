@@ -67,8 +67,11 @@ def test_dies_after_an_operation(checkout: Checkout, verb: str) -> None:
     assert answer.headers["event-request-id"]
     checkout.settle()
     checkout.check(session)
-    status = {"capture": "PARTIALLY_CAPTURED", "refund": "PARTIALLY_REFUNDED",
-              "void": "AUTHORIZATION_VOIDED"}[verb]  # fmt: skip
+    status = {
+        "capture": "PARTIALLY_CAPTURED",
+        "refund": "PARTIALLY_REFUNDED",
+        "void": "AUTHORIZATION_VOIDED",
+    }[verb]
     assert checkout.live_transaction(session)["status"] == status
 
 

@@ -36,8 +36,11 @@ def test_every_point_is_killed_at_somewhere_here(repository: Path) -> None:
     sources = "".join(p.read_text() for p in (repository / "backend").rglob("*.py"))
     for point in crash_points.POINTS:
         step = point.split(".")[1]
-        patterns = (f'point("{point}")', f'point(f"{{command.kind.value}}.{step}")',
-                    f'point(f"{{operation.kind}}.{step}")')  # fmt: skip
+        patterns = (
+            f'point("{point}")',
+            f'point(f"{{command.kind.value}}.{step}")',
+            f'point(f"{{operation.kind}}.{step}")',
+        )
         assert any(pattern in sources for pattern in patterns), point
     plain = re.findall(r'faults\.point\("([^"]+)"\)', sources)
     assert set(plain) <= set(crash_points.POINTS)

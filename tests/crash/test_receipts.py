@@ -20,10 +20,11 @@ QUIET = {"return_url": "https://shop.example/accept"}
 CONFIGURATION = {
     "active_payment_types": {"enabled": True},
     "dintero": {
-        "type": "payment_type", "wallets": {"type": "payment_product_type", "enabled": True},
+        "type": "payment_type",
+        "wallets": {"type": "payment_product_type", "enabled": True},
     },
     "receipt": {"email": True},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +39,13 @@ def _checkout(
 ) -> Iterator[Checkout]:
     with CallbackListener().running() as callbacks:
         checkout = Checkout(
-            _database_url, crash_acquirer, callbacks, GAVEKORT_SMTP_URL=_post.url,
-            GAVEKORT_SMTP_TLS="none", GAVEKORT_SMTP_SENDER="kvittering@checkout.example",
-        )  # fmt: skip
+            _database_url,
+            crash_acquirer,
+            callbacks,
+            GAVEKORT_SMTP_URL=_post.url,
+            GAVEKORT_SMTP_TLS="none",
+            GAVEKORT_SMTP_SENDER="kvittering@checkout.example",
+        )
         checkout.set_up()
         yield checkout
         checkout.close()

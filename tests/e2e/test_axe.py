@@ -53,9 +53,14 @@ def everywhere(page: Page) -> dict[str, Any]:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_nothing(
-    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer,
-    state: str, language: str,
-) -> None:  # fmt: skip
+    new_payer: NewPayer,
+    demo: Demo,
+    merchant: Merchant,
+    shop: Shop,
+    callbacks: CallbackServer,
+    state: str,
+    language: str,
+) -> None:
     payer = new_payer(reduced_motion="reduce")
     STATES[state](Scene(payer, merchant, demo, shop, callbacks, language))
     found = everywhere(payer.page)

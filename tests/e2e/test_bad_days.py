@@ -120,9 +120,14 @@ def test_two_tabs_add_different_cards(new_payer: NewPayer, merchant: Merchant, s
         expect(payer["#card-in-use"]).to_be_visible()
     assert one["#card-number"].inner_text() == other["#card-number"].inner_text()
     assert one["#total-to-pay"].inner_text() == other["#total-to-pay"].inner_text()
-    used, spared = (first, second) if "300" in one["#total-to-pay"].inner_text() else (
-        second, first,
-    )  # fmt: skip
+    used, spared = (
+        (first, second)
+        if "300" in one["#total-to-pay"].inner_text()
+        else (
+            second,
+            first,
+        )
+    )
     one.press_pay()
     assert merchant.balance(used)[0] == 0
     assert merchant.balance(spared)[1] == 0
@@ -213,9 +218,13 @@ def test_a_browser_whose_clock_is_wrong(
 
 
 def test_a_page_whose_state_was_forgotten(
-    browser: Browser, built_frontend: Path, repository: Path, tmp_path: Path, shop: Shop,
+    browser: Browser,
+    built_frontend: Path,
+    repository: Path,
+    tmp_path: Path,
+    shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """Left open for longer than the server remembers: the next thing that is done works."""
     monkeypatch.setenv("REFLEX_REDIS_TOKEN_EXPIRATION", "3")
     demo = Demo(repository, tmp_path)
@@ -245,10 +254,16 @@ def test_a_page_whose_state_was_forgotten(
 
 def items(count: int, description: str, amount: int) -> list[dict[str, Any]]:
     return [
-        {"id": str(i), "line_id": str(i), "description": description, "quantity": 1,
-         "amount": amount, "vat": 25}
+        {
+            "id": str(i),
+            "line_id": str(i),
+            "description": description,
+            "quantity": 1,
+            "amount": amount,
+            "vat": 25,
+        }
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("width", [320, 1280])

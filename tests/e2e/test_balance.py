@@ -144,12 +144,21 @@ def test_served_as_the_checkout_is(demo: Demo) -> None:
         policy = page.headers["content-security-policy"]
         assert f"frame-ancestors {demo.facts['shop_url']} " in policy
         assert "unsafe" not in policy and "default-src 'none'" in policy
-        for text in ('<html lang="nb"', "Saldo på gavekort – Fjord &amp; Form", "<noscript>",
-                     "Denne siden trenger JavaScript"):  # fmt: skip
+        for text in (
+            '<html lang="nb"',
+            "Saldo på gavekort – Fjord &amp; Form",
+            "<noscript>",
+            "Denne siden trenger JavaScript",
+        ):
             assert text in page.text
-        for gone in ("/balance/T99999999", f"/balance/{ACCOUNT}?profile=none",
-                     f"/balance/{ACCOUNT}?profile=%00", "/balance/x%2Fy",
-                     "/balance/%3Cscript%3E", "/balance"):  # fmt: skip
+        for gone in (
+            "/balance/T99999999",
+            f"/balance/{ACCOUNT}?profile=none",
+            f"/balance/{ACCOUNT}?profile=%00",
+            "/balance/x%2Fy",
+            "/balance/%3Cscript%3E",
+            "/balance",
+        ):
             assert http.get(gone).status_code == 404, gone
         form = {"gift_card_number": "4711471147114711", "gift_card_pin": "0815"}
         posted = http.post(f"/balance/{ACCOUNT}?language=en", data=form)

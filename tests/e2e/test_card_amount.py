@@ -82,9 +82,10 @@ def test_wrong_amounts_are_said_at_the_field(payer: Payer, merchant: Merchant) -
     card = merchant.card(10000)
     open_with(payer, merchant, card)
     has(
-        payer, "#card-note",
+        payer,
+        "#card-note",
         "Gavekortet dekker ikke hele bestillingen. De resterende 300,00 kr betaler du nedenfor.",
-    )  # fmt: skip
+    )
     payer["#card-amount-summary"].click()
     for typed, said in (
         ("", "Skriv hvor mye av gavekortet som skal brukes."),
@@ -195,9 +196,10 @@ def test_what_shrinks_meanwhile_is_said_and_confirmed(
     spend(merchant, card, 1000)
     type_amount(payer, "60")
     has(
-        payer, "#gift_card_amount-error",
+        payer,
+        "#gift_card_amount-error",
         "Høyst 50,00 kr av gavekortet kan brukes på denne bestillingen.",
-    )  # fmt: skip
+    )
     payer.shows_total("350,00 kr", order="400,00 kr", card="−50,00 kr")
     payer.press_pay()
     payer.pay_with()

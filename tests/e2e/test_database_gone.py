@@ -45,9 +45,11 @@ def postgres() -> Iterator[StoppableServer]:
 
 @pytest.fixture(scope="module")
 def on_postgres(
-    built_frontend: Path, repository: Path, postgres: StoppableServer,
+    built_frontend: Path,
+    repository: Path,
+    postgres: StoppableServer,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Demo]:  # fmt: skip
+) -> Iterator[Demo]:
     url = postgres.start().url("postgres")
     directory = tmp_path_factory.mktemp("gone-postgres")
     demo = Demo(repository, directory, directory / "log", GAVEKORT_DATABASE_URL=url)
@@ -151,10 +153,14 @@ def test_every_address_without_a_database(on_postgres: Demo, postgres: Stoppable
         session_id = merchant.ready()["id"]
         view = f"/v1/view/{session_id}"
         opened = [
-            f"/?sid={session_id}", view, f"{view}?language=fi", "/v1/phone/abc",
-            f"/embedResult/?sid={session_id}", f"/balance/{merchant.account_id}",
+            f"/?sid={session_id}",
+            view,
+            f"{view}?language=fi",
+            "/v1/phone/abc",
+            f"/embedResult/?sid={session_id}",
+            f"/balance/{merchant.account_id}",
             f"/v1/sessions/{session_id}/redirect/abc?a=1&still_checking=3&b=%26",
-        ]  # fmt: skip
+        ]
         # The server ends a connection on which something failed.
         once = httpx.Limits(max_keepalive_connections=0)
         with (

@@ -41,14 +41,17 @@ def body(merchant: Merchant, **more: Any) -> dict[str, Any]:
     return {
         "url": merchant.addresses(),
         "order": {
-            "amount": 72200, "currency": "NOK", "vat_amount": 13660, "items": [ITEM],
+            "amount": 72200,
+            "currency": "NOK",
+            "vat_amount": 13660,
+            "items": [ITEM],
             "merchant_reference": "order-1",
         },
         "configuration": {
             "active_payment_types": {"enabled": True},
             "dintero": {"type": "payment_type", "wallets": ON},
         },
-    } | more  # fmt: skip
+    } | more
 
 
 @pytest.mark.parametrize("path", ["sessions-profile", "sessions"])
@@ -121,9 +124,12 @@ def test_each_error(client: Any, demo: Demo, merchant: Merchant) -> None:
 
     facts = demo.facts
     stranger = Dintero(
-        facts["account_id"], facts["client_id"], "wrong",
-        api_url=demo.base_url, checkout_url=demo.base_url,
-    ).checkout()  # fmt: skip
+        facts["account_id"],
+        facts["client_id"],
+        "wrong",
+        api_url=demo.base_url,
+        checkout_url=demo.base_url,
+    ).checkout()
     with pytest.raises(AuthError) as unknown:
         stranger.get_session("T12345678.nope")
     assert unknown.value.status_code == 401

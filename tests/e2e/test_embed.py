@@ -82,8 +82,11 @@ def _pay_at_acquirer(page: HostPage) -> None:
     acquirer = page.page
     expect(acquirer.locator("input[name=number]")).to_be_visible(timeout=15000)
     for name, value in (
-        ("number", APPROVED), ("expiry", "12/34"), ("cvc", "123"), ("name", "Kari Nordmann"),
-    ):  # fmt: skip
+        ("number", APPROVED),
+        ("expiry", "12/34"),
+        ("cvc", "123"),
+        ("name", "Kari Nordmann"),
+    ):
         acquirer.fill(f"input[name={name}]", value)
     acquirer.click("#pay")
 
@@ -307,11 +310,14 @@ def test_messages_of_others_change_nothing(
     page.frame.locator("html").evaluate("(_, message) => postMessage(message, '*')", stranger)
     for message in (
         {"type": "LockSession", "sid": "T12345678.other"},
-        {"type": "__proto__"}, {"type": "constructor"}, {"type": 7}, {"ack": {"a": 1}},
+        {"type": "__proto__"},
+        {"type": "constructor"},
+        {"type": 7},
+        {"ack": {"a": 1}},
         {"type": "SetActivePaymentProductType", "payment_product_type": {"a": 1}},
         {"type": "ValidationResult", "success": True},
         {"type": "AddressCallbackResult", "success": True},
-    ):  # fmt: skip
+    ):
         page.post(message)
     page.page.wait_for_timeout(1000)
     assert page.heard("SessionLocked") == [] and page.heard("SessionLockFailed") == []

@@ -37,10 +37,15 @@ def paid(merchant: Merchant, embeddable: str) -> dict[str, str]:
         customer={"gift_cards": {"dintero.wallets": [{"card_id": card["card_id"]}]}},
     )
     address = {
-        "first_name": "Kari", "last_name": "Nordmann", "address_line": "Karl Johans gate 1",
-        "postal_code": "0154", "postal_place": "Oslo", "country": "NO",
-        "email": "kari@example.no", "phone_number": "41234567",
-    }  # fmt: skip
+        "first_name": "Kari",
+        "last_name": "Nordmann",
+        "address_line": "Karl Johans gate 1",
+        "postal_code": "0154",
+        "postal_place": "Oslo",
+        "country": "NO",
+        "email": "kari@example.no",
+        "phone_number": "41234567",
+    }
     view = f"/v1/view/{session['id']}/session/order/shipping_address"
     assert merchant.http.put(view, json=address).status_code == 200
     done = merchant.post(

@@ -111,9 +111,13 @@ def add_card(scope: Scope, card: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("cell", "where"), ROWS, ids=lambda value: str(value))
 def test_paid_in_a_browser(
-    new_host: NewHost, new_payer: NewPayer, merchant: Merchant, embeddable: str, cell: Cell,
+    new_host: NewHost,
+    new_payer: NewPayer,
+    merchant: Merchant,
+    embeddable: str,
+    cell: Cell,
     where: str,
-) -> None:  # fmt: skip
+) -> None:
     more: dict[str, Any] = cell.request()
     if where == "embedded":
         session = merchant.session(profile_id=embeddable, **more)

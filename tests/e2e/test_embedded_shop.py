@@ -139,8 +139,11 @@ def test_pay_at_the_acquirer_back_and_pay_again(
     page.press_pay()
     expect(tab.locator("input[name=number]")).to_be_visible(timeout=20000)
     for name, value in (
-        ("number", APPROVED), ("expiry", "12/34"), ("cvc", "123"), ("name", "Kari Nordmann"),
-    ):  # fmt: skip
+        ("number", APPROVED),
+        ("expiry", "12/34"),
+        ("cvc", "123"),
+        ("name", "Kari Nordmann"),
+    ):
         tab.fill(f"input[name={name}]", value)
     tab.click("#pay")
     tab.wait_for_url("**/thanks?*", timeout=30000)

@@ -28,10 +28,13 @@ PHONE = {"has_touch": True, "is_mobile": True}
 def session(merchant: Merchant) -> dict[str, str]:
     """Of 400.00 Swedish kronor, without gift cards."""
     order: dict[str, Any] = {
-        "amount": 40000, "currency": "SEK", "merchant_reference": "order-1",
-        "items": [{"id": "1", "line_id": "1", "description": "Ullpledd", "quantity": 1,
-                   "amount": 40000}],
-    }  # fmt: skip
+        "amount": 40000,
+        "currency": "SEK",
+        "merchant_reference": "order-1",
+        "items": [
+            {"id": "1", "line_id": "1", "description": "Ullpledd", "quantity": 1, "amount": 40000}
+        ],
+    }
     return merchant.session(order=order, configuration=WITHOUT_GIFT_CARDS)
 
 
@@ -65,9 +68,13 @@ def answer(page: Page, link: str, button: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_code_is_scanned_with_the_phone(
-    new_payer: NewPayer, demo: Demo, session: dict[str, str], merchant: Merchant, shop: Shop,
+    new_payer: NewPayer,
+    demo: Demo,
+    session: dict[str, str],
+    merchant: Merchant,
+    shop: Shop,
     scheme: str,
-) -> None:  # fmt: skip
+) -> None:
     """Declined once, then paid; the page on the desktop goes on by itself both times."""
     payer = new_payer(**DESKTOP, color_scheme=scheme)
     phone = payer.page.context.browser.new_context().new_page()  # type: ignore[union-attr]
@@ -154,14 +161,17 @@ def test_looked_into_by_klarna(
     assert merchant.balance(card) == (0, 10000)
 
 
-def test_the_code_of_the_api_is_an_image(
-    session: dict[str, str], merchant: Merchant
-) -> None:  # fmt: skip
+def test_the_code_of_the_api_is_an_image(session: dict[str, str], merchant: Merchant) -> None:
     address = {
-        "first_name": "Kari", "last_name": "Nordmann", "address_line": "Karl Johans gate 1",
-        "postal_code": "0154", "postal_place": "Oslo", "country": "NO",
-        "email": "kari@example.no", "phone_number": "+4741234567",
-    }  # fmt: skip
+        "first_name": "Kari",
+        "last_name": "Nordmann",
+        "address_line": "Karl Johans gate 1",
+        "postal_code": "0154",
+        "postal_place": "Oslo",
+        "country": "NO",
+        "email": "kari@example.no",
+        "phone_number": "+4741234567",
+    }
     path = f"/v1/view/{session['id']}/session/order/addresses"
     assert merchant.http.put(path, json={"shipping_address": address}).status_code == 200
     body = {"payment_product_type": "swish.swish"}

@@ -206,8 +206,14 @@ def _rich(shop: Shop) -> dict[str, Any]:
             "vat_amount": 8000,
             "merchant_reference": "order-1",
             "items": [
-                {"id": "1", "line_id": "1", "description": f"{OURS}Pledd", "quantity": 2,
-                 "amount": 40000, "vat": 25},
+                {
+                    "id": "1",
+                    "line_id": "1",
+                    "description": f"{OURS}Pledd",
+                    "quantity": 2,
+                    "amount": 40000,
+                    "vat": 25,
+                },
             ],
         },
         "express": {
@@ -219,10 +225,14 @@ def _rich(shop: Shop) -> dict[str, Any]:
         },
         "configuration": {"allow_different_billing_shipping_address": ["b2c"]},
         "checkboxes": [
-            {"id": "terms", "label": f"{OURS}Jeg godtar", "required": True,
-             "link": {"url": "https://example.com/terms", "text": f"{OURS}vilkår"}},
+            {
+                "id": "terms",
+                "label": f"{OURS}Jeg godtar",
+                "required": True,
+                "link": {"url": "https://example.com/terms", "text": f"{OURS}vilkår"},
+            },
         ],
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.timeout(400)

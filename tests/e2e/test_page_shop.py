@@ -66,8 +66,9 @@ def test_delivery_that_cannot_be_worked_out_is_tried_again(
     fill(payer)
     payer["#details-save"].click()
     problem = payer["#details-problem"]
-    expect(problem).to_have_text("Butikken fikk ikke regnet ut leveringen akkurat nå."
-                                 " Det du skrev, er lagret. Prøv igjen.")  # fmt: skip
+    expect(problem).to_have_text(
+        "Butikken fikk ikke regnet ut leveringen akkurat nå. Det du skrev, er lagret. Prøv igjen."
+    )
     payer.focused("details-problem")
     expect(payer["#shipping_address-postal_place"]).to_have_value("Longyearbyen")
     check(payer)
@@ -192,9 +193,13 @@ def test_what_is_asked_for_during_a_lock_loses_nothing(payer: Payer, merchant: M
 
 
 def test_a_lock_that_nobody_takes_off_runs_out(
-    browser: Browser, built_frontend: Path, repository: Path, tmp_path: Path, shop: Shop,
+    browser: Browser,
+    built_frontend: Path,
+    repository: Path,
+    tmp_path: Path,
+    shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """The shop's server never came back: the page goes on by itself."""
     monkeypatch.setenv("GAVEKORT_PAY_LOCK_LIFETIME", "5")
     demo = Demo(repository, tmp_path)

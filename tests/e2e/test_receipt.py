@@ -56,9 +56,17 @@ def test_by_default_the_shop_comes_first_and_the_receipt_on_a_later_visit(
     (returned,) = shop.returned
     payer.open(session)
     receipt = payer["#receipt"]
-    for words in ("Kvittering", "order-1", returned["transaction_id"], "Ullpledd × 2",
-                  f"Gavekort •••• {card['number'][-4:]}", "Bankkort", "Visa •••• 0002",
-                  "Igjen på gavekortet", "Gyldig til 1. juni 2030"):  # fmt: skip
+    for words in (
+        "Kvittering",
+        "order-1",
+        returned["transaction_id"],
+        "Ullpledd × 2",
+        f"Gavekort •••• {card['number'][-4:]}",
+        "Bankkort",
+        "Visa •••• 0002",
+        "Igjen på gavekortet",
+        "Gyldig til 1. juni 2030",
+    ):
         expect(receipt).to_contain_text(words)
     for amount in (r"400,00\skr", r"100,00\skr", r"300,00\skr", r"80,00\skr", r"0,00\skr"):
         expect(receipt).to_contain_text(re.compile(amount))

@@ -61,9 +61,13 @@ def test_nothing_is_wider_than_the_window_and_every_target_is_large(
 
 @pytest.mark.parametrize("state", FULL)
 def test_twice_the_text_size(
-    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer,
+    new_payer: NewPayer,
+    demo: Demo,
+    merchant: Merchant,
+    shop: Shop,
+    callbacks: CallbackServer,
     state: str,
-) -> None:  # fmt: skip
+) -> None:
     """WCAG 1.4.4: zoomed to 200 %, and as a browser's large default type."""
     payer = new_payer(viewport={"width": 640, "height": 400}, device_scale_factor=2)
     STATES[state](Scene(payer, merchant, demo, shop, callbacks, "nb"))
@@ -78,9 +82,14 @@ def test_twice_the_text_size(
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("state", FULL)
 def test_wider_spacing_cuts_nothing_off(
-    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer,
-    state: str, width: int,
-) -> None:  # fmt: skip
+    new_payer: NewPayer,
+    demo: Demo,
+    merchant: Merchant,
+    shop: Shop,
+    callbacks: CallbackServer,
+    state: str,
+    width: int,
+) -> None:
     payer = new_payer(viewport={"width": width, "height": 800}, bypass_csp=True)
     STATES[state](Scene(payer, merchant, demo, shop, callbacks, "nb"))
     payer.page.add_style_tag(content=SPACING)

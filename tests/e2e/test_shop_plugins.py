@@ -35,14 +35,21 @@ def plugin_body(merchant: Merchant, shop: Shop) -> dict[str, Any]:
         },
         "express": {
             "shipping_options": [
-                {"id": "flat", "line_id": "ship", "amount": 4900.0, "operator": "",
-                 "title": "Flat rate", "vat": 25, "vat_amount": 980}
+                {
+                    "id": "flat",
+                    "line_id": "ship",
+                    "amount": 4900.0,
+                    "operator": "",
+                    "title": "Flat rate",
+                    "vat": 25,
+                    "vat_amount": 980,
+                }
             ],
             "customer_types": ["b2c"],
         },
         "profile_id": "default",
         "plugin": {"name": "a plugin"},
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("form", ["dintero", "own", "with a user"])
@@ -76,14 +83,16 @@ def test_an_express_order_as_a_plugin_makes_it(
     # The cart changed: the plugin sends the whole order again, and always this flag.
     changed = {
         "order": {
-            "amount": 59980.0, "currency": "NOK", "vat_amount": 11996.0,
+            "amount": 59980.0,
+            "currency": "NOK",
+            "vat_amount": 11996.0,
             "merchant_reference": "order-1",
             "items": [{**ITEM, "quantity": 2.0, "amount": 59980.0}],
         },
         "express": plugin_body(merchant, shop)["express"],
         "customer": {"email": "kari@example.no"},
         "remove_lock": True,
-    }  # fmt: skip
+    }
     answer = merchant.http.put(f"/v1/sessions/{made['id']}?update_without_lock=true", json=changed)
     assert answer.status_code == 200, answer.text
     assert answer.json()["order"]["amount"] == 59980
@@ -97,11 +106,14 @@ def test_an_express_order_as_a_plugin_makes_it(
     transaction_id = shop.returned[0]["transaction_id"]
     transaction = merchant.transaction(transaction_id)
     assert [(i["line_id"], i["amount"]) for i in transaction["items"]] == [
-        ("sku-1", 59980), ("ship", 4900),
-    ]  # fmt: skip
+        ("sku-1", 59980),
+        ("ship", 4900),
+    ]
 
-    items = [{"line_id": "sku-1", "amount": 59980.0, "quantity": 2.0, "id": "sku-1"},
-             {"line_id": "ship", "amount": 4900}]  # fmt: skip
+    items = [
+        {"line_id": "sku-1", "amount": 59980.0, "quantity": 2.0, "id": "sku-1"},
+        {"line_id": "ship", "amount": 4900},
+    ]
     captured = merchant.post(
         f"/v1/transactions/{transaction_id}/capture",
         {"amount": 64880.0, "items": items, "capture_reference": "order-1"},

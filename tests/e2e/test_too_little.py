@@ -28,11 +28,12 @@ def test_one_press_uses_a_little_less_of_the_card(
     payer.add_card(card)
     payer.shows_total("0,01 kr", order="100,01 kr", card="−100,00 kr")
     has(
-        payer, "#pay-too-little-why",
+        payer,
+        "#pay-too-little-why",
         "Det ville stått igjen 0,01 kr å betale, og det er mindre enn det minste beløpet som kan "
         "betales her, 3,00 kr. Bruk litt mindre av gavekortet: det du ikke bruker, blir stående "
         "på det.",
-    )  # fmt: skip
+    )
     expect(payer["input[name=payment_product_type]"]).to_have_count(0)
     expect(payer["#pay-button"]).to_be_disabled()
     assert violations(Axe().run(payer.page)) == []
@@ -67,10 +68,11 @@ def test_an_amount_that_leaves_too_little_is_refused_at_its_field(
     payer.page.fill("#gift_card_amount", "99")
     payer.page.press("#gift_card_amount", "Enter")
     has(
-        payer, "#gift_card_amount-error",
+        payer,
+        "#gift_card_amount-error",
         "Da står det igjen 1,00 kr å betale, og det minste beløpet som kan betales her, er "
         "3,00 kr. Bruk 97,00 kr eller mindre.",
-    )  # fmt: skip
+    )
     payer.focused("gift_card_amount")
     payer.shows_total("0,00 kr", order="100,00 kr", card="−100,00 kr")
     payer.page.fill("#gift_card_amount", "97")
@@ -93,11 +95,12 @@ def test_an_order_that_cannot_be_shared_says_so(payer: Payer, merchant: Merchant
 def test_an_order_below_the_minimum_says_so(payer: Payer, merchant: Merchant) -> None:
     payer.open(merchant.ready(200, configuration=CARD_ALONE))
     has(
-        payer, "#pay-too-little-why",
+        payer,
+        "#pay-too-little-why",
         "Bestillingen på 2,00 kr er mindre enn det minste beløpet som kan betales her, 3,00 kr. "
         "Den kan bare betales med et gavekort som dekker alt. Har du ikke det, ta kontakt med "
         "butikken.",
-    )  # fmt: skip
+    )
     expect(payer["#pay-button"]).to_be_disabled()
     payer.add_card(merchant.card(500))
     payer.shows_total("0,00 kr")
@@ -128,10 +131,11 @@ def test_the_acquirers_refusal_of_the_amount_is_told_as_that(
     try:
         payer["#pay-button"].click()
         has(
-            payer, "#notice",
+            payer,
+            "#notice",
             "Betalingstjenesten godtar ikke dette beløpet. Ingenting er trukket, og gavekortet er "
             "urørt. Velg en annen betalingsmåte, eller endre hvor mye av gavekortet som brukes.",
-        )  # fmt: skip
+        )
         payer.focused("notice")
         assert merchant.balance(card) == (10000, 0)
     finally:

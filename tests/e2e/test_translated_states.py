@@ -71,9 +71,13 @@ def after_a_press(payer: Payer, demo: Demo) -> None:
 
 @pytest.mark.parametrize("state", [name for name in STATES if name not in WITHOUT_REACT])
 def test_every_press_in_every_state(
-    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer,
+    new_payer: NewPayer,
+    demo: Demo,
+    merchant: Merchant,
+    shop: Shop,
+    callbacks: CallbackServer,
     state: str,
-) -> None:  # fmt: skip
+) -> None:
     def reach() -> Payer:
         made = new_payer(reduced_motion="reduce")
         translate(made.page, harsh=True)

@@ -330,9 +330,23 @@ async def test_a_callback_over_a_socket_is_a_get(bambora: BamboraProvider) -> No
     assert first.headers[":path"] == again.headers[":path"]
     said = parse_qsl(urlsplit(first.headers[":path"]).query, keep_blank_values=True)
     assert [name for name, _ in said] == [
-        "transaction", "txnid", "orderid", "reference", "amount", "currency", "date", "time",
-        "feeid", "txnfee", "paymenttype", "walletname", "cardno", "eci", "issuercountry", "hash",
-    ]  # fmt: skip
+        "transaction",
+        "txnid",
+        "orderid",
+        "reference",
+        "amount",
+        "currency",
+        "date",
+        "time",
+        "feeid",
+        "txnfee",
+        "paymenttype",
+        "walletname",
+        "cardno",
+        "eci",
+        "issuercountry",
+        "hash",
+    ]
     values = dict(said)
     assert (values["orderid"], values["amount"]) == (reference.split(".")[0], "30000")
     assert values["cardno"] == "400277XXXXXX0008"

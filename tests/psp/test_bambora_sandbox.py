@@ -121,9 +121,13 @@ def test_sums_and_operations_are_kept_true(merchant: Merchant) -> None:
     assert found["available"] == {"capture": 0, "credit": 15000}
     assert found["candelete"] is False
     assert found["total"] == {
-        "authorized": 30000, "balance": 15000, "captured": 20000, "credited": 5000,
-        "declined": 0, "feeamount": 0,
-    }  # fmt: skip
+        "authorized": 30000,
+        "balance": 15000,
+        "captured": 20000,
+        "credited": 5000,
+        "declined": 0,
+        "feeamount": 0,
+    }
     path = f"/merchant-api/transactions/{number}/transactionoperations"
     (root,) = merchant.done("GET", path)["transactionoperations"]
     assert (root["action"], root["status"], root["amount"]) == ("Authorize", "approved", 30000)

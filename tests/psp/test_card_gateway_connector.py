@@ -282,8 +282,10 @@ async def test_a_refund_that_comes_back(
     acquirer.admin("clock", advance=11)
     back = await gateway.fetch_operation(query)
     assert (back.outcome, back.code, back.message) == (
-        Outcome.REFUSED, "declined", "expired_or_canceled_card",
-    )  # fmt: skip
+        Outcome.REFUSED,
+        "declined",
+        "expired_or_canceled_card",
+    )
     assert (await gateway.fetch(made.reference)).refunded == 0
     # It may be refunded anew: all of it.
     assert (await gateway.refund(made.reference, nok(30000), "r2")).outcome is Outcome.DONE

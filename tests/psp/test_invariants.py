@@ -217,8 +217,9 @@ async def test_what_lapsed_is_voided(till: ProviderHarness) -> None:
         if amount:
             await till.connector.capture(reference, till.part, f"c-{amount}", final=False)
         till.provider.sandbox.admin("clock", advance=200 * 24 * 3600)
-        refused = await till.connector.capture(reference, Money(100, till.provider.currency),
-                                               "c-late", final=True)  # fmt: skip
+        refused = await till.connector.capture(
+            reference, Money(100, till.provider.currency), "c-late", final=True
+        )
         assert (refused.outcome, refused.code) == (Outcome.REFUSED, "not_allowed")
         for key in ("v-1", "v-1", "v-2"):
             assert (await till.connector.void(reference, key)).outcome is Outcome.DONE

@@ -37,16 +37,22 @@ class TlsSandbox(Sandbox):
         self.merchant = self.authority.issue("1231181189")
         server = self.authority.issue("127.0.0.1")
         files = {
-            "server.pem": server.pem, "server.key": server.key_pem(),
+            "server.pem": server.pem,
+            "server.key": server.key_pem(),
             "clients.pem": self.authority.pem,
-        }  # fmt: skip
+        }
         for name, text in files.items():
             (folder / name).write_text(text)
         super().__init__(
-            repository, "swish", folder,
-            (f"--tls-certificate={folder / 'server.pem'}", f"--tls-key={folder / 'server.key'}",
-             f"--tls-clients={folder / 'clients.pem'}"),
-        )  # fmt: skip
+            repository,
+            "swish",
+            folder,
+            (
+                f"--tls-certificate={folder / 'server.pem'}",
+                f"--tls-key={folder / 'server.key'}",
+                f"--tls-clients={folder / 'clients.pem'}",
+            ),
+        )
         self.base_url = self.base_url.replace("http:", "https:")
         self.http = httpx.Client(verify=tls_context(**credentials(self, self.merchant)))
 
@@ -67,8 +73,9 @@ class Case:
 
     async def create(self, **given: str) -> Any:
         profile = {
-            "base_url": f"{self.sandbox.base_url}/swish-cpcapi", "swish_number": "1231181189",
-        } | given  # fmt: skip
+            "base_url": f"{self.sandbox.base_url}/swish-cpcapi",
+            "swish_number": "1231181189",
+        } | given
         connector = connect(self.ctx, OPTION, profile)
         return await connector.create_payment(self.provider.request(push_to="+46701234567"))
 
@@ -103,8 +110,10 @@ def _forms(sandbox: TlsSandbox) -> dict[str, dict[str, str]]:
         "pem": credentials(sandbox, pair),
         "one pem": {"certificate": pair.pem + pair.key_pem(), "ca": ca},
         "sealed key": {
-            "certificate": pair.pem, "key": pair.key_pem("hemlig"),
-            "passphrase": "hemlig", "ca": ca,
+            "certificate": pair.pem,
+            "key": pair.key_pem("hemlig"),
+            "passphrase": "hemlig",
+            "ca": ca,
         },
         "p12": {"certificate": p12, "passphrase": "hemlig", "ca": ca},
         "base64": {
@@ -112,7 +121,7 @@ def _forms(sandbox: TlsSandbox) -> dict[str, dict[str, str]]:
             "key": base64.b64encode(pair.key_pem().encode()).decode(),
             "ca": base64.b64encode(ca.encode()).decode(),
         },
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("form", ["pem", "one pem", "sealed key", "p12", "base64"])

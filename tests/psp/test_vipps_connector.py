@@ -246,9 +246,15 @@ def signed(body: bytes, moment: datetime, url: str = URL, secret: str = SECRET) 
 
 
 EVENT = json.dumps(
-    {"msn": "1", "reference": "our-payment", "pspReference": "p-1", "name": "AUTHORIZED",
-     "amount": {"currency": "NOK", "value": 30000}, "success": True}
-).encode()  # fmt: skip
+    {
+        "msn": "1",
+        "reference": "our-payment",
+        "pspReference": "p-1",
+        "name": "AUTHORIZED",
+        "amount": {"currency": "NOK", "value": 30000},
+        "success": True,
+    }
+).encode()
 
 
 @pytest.fixture

@@ -125,16 +125,24 @@ def test_the_sums_and_the_log(shop: VippsProvider) -> None:
     assert move(shop, reference, "refund", 5000).status_code == 200
     answer = post(shop, f"{PAYMENTS}/{reference}/cancel").json()
     sums = {name: one["value"] for name, one in answer["aggregate"].items()}
-    assert sums == {"authorizedAmount": 30000, "capturedAmount": 20000,
-                    "cancelledAmount": 10000, "refundedAmount": 5000}  # fmt: skip
+    assert sums == {
+        "authorizedAmount": 30000,
+        "capturedAmount": 20000,
+        "cancelledAmount": 10000,
+        "refundedAmount": 5000,
+    }
     assert answer["state"] == "AUTHORIZED"
     assert post(shop, f"{PAYMENTS}/{reference}/cancel").status_code == 400
     log = shop.sandbox.http.get(
         f"{shop.sandbox.base_url}{PAYMENTS}/{reference}/events", headers=shop.headers
     ).json()
     assert [one["name"] for one in log] == [
-        "CREATED", "AUTHORIZED", "CAPTURED", "REFUNDED", "CANCELLED",
-    ]  # fmt: skip
+        "CREATED",
+        "AUTHORIZED",
+        "CAPTURED",
+        "REFUNDED",
+        "CANCELLED",
+    ]
     assert log[2]["idempotencyKey"] == "key-c"
 
 
@@ -142,8 +150,9 @@ def test_cancelled_before_and_after_the_payers_yes(shop: VippsProvider) -> None:
     reference, url = made(shop)
     answer = post(shop, f"{PAYMENTS}/{reference}/cancel").json()
     assert (answer["state"], answer["aggregate"]["cancelledAmount"]["value"]) == (
-        "TERMINATED", 30000,
-    )  # fmt: skip
+        "TERMINATED",
+        30000,
+    )
     shop.approve(url)  # the form is there still, and does nothing any more
     assert shop.payment(reference)["state"] == "TERMINATED"
     reference, url = made(shop)

@@ -68,9 +68,12 @@ class VippsProvider(Provider):
     def secrets(self) -> tuple[str, ...]:
         token = self.headers["Authorization"].removeprefix("Bearer ")
         return (
-            f"secret-{self.merchant}", f"key-{self.merchant}", self._webhook_secret, token,
+            f"secret-{self.merchant}",
+            f"key-{self.merchant}",
+            self._webhook_secret,
+            token,
             "access_token",
-        )  # fmt: skip
+        )
 
     def payment(self, reference: str) -> dict[str, Any]:
         found: dict[str, Any] = self.sandbox.http.get(

@@ -164,9 +164,12 @@ def _themed(name: str) -> Callable[[Scene], None]:
 def _long(scene: Scene) -> None:
     address = {**LONG, "postal_code": "25764", "country": "DE"}
     item: dict[str, Any] = {
-        "id": "1", "line_id": "1", "quantity": 12, "amount": 123456789,
+        "id": "1",
+        "line_id": "1",
+        "quantity": 12,
+        "amount": 123456789,
         "description": "Handgewebte Wolldecke „Fjære“ in Übergröße mit eingesticktem Monogramm",
-    }  # fmt: skip
+    }
     order = {"amount": 123456789, "currency": "NOK", "items": [item], "merchant_reference": "1"}
     session = scene.merchant.session(order=order)
     path = f"/v1/view/{session['id']}/session/order/addresses"

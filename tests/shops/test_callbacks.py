@@ -22,13 +22,24 @@ async def asking(plugin: Plugin) -> Plugin:
 
 
 async def made(asking: Plugin, query: str = EVENTS, **more: Any) -> str:
-    return await asking.creates({
-        "url": {"return_url": "https://shop.example/takk",
-                "callback_url": f"{asking.server.url}/wc-api/dintero_callback/?{query}"},
-        "order": {"amount": 40000, "currency": "NOK", "merchant_reference": "1742",
-                  "items": [ITEM], "shipping_address": HOME},
-        "customer": CONTACT, "profile_id": PROFILE, **more,
-    })  # fmt: skip
+    return await asking.creates(
+        {
+            "url": {
+                "return_url": "https://shop.example/takk",
+                "callback_url": f"{asking.server.url}/wc-api/dintero_callback/?{query}",
+            },
+            "order": {
+                "amount": 40000,
+                "currency": "NOK",
+                "merchant_reference": "1742",
+                "items": [ITEM],
+                "shipping_address": HOME,
+            },
+            "customer": CONTACT,
+            "profile_id": PROFILE,
+            **more,
+        }
+    )
 
 
 async def paid(asking: Plugin, query: str = EVENTS, **more: Any) -> str:
@@ -79,12 +90,24 @@ async def test_a_shop_that_fails_in_between(asking: Plugin) -> None:
 
 async def test_each_of_several_parts_is_told(asking: Plugin) -> None:
     transaction_id = await paid(asking)
-    for verb, amount in (("capture", 10000), ("capture", 10000), ("refund", 5000),
-                         ("capture", 20000), ("refund", 5000), ("refund", 30000)):  # fmt: skip
+    for verb, amount in (
+        ("capture", 10000),
+        ("capture", 10000),
+        ("refund", 5000),
+        ("capture", 20000),
+        ("refund", 5000),
+        ("refund", 30000),
+    ):
         await does(asking, transaction_id, verb, amount)
     assert await asking.confirmed_callbacks() == [
-        "", "CAPTURE", "CAPTURE", "REFUND", "CAPTURE", "REFUND", "REFUND",
-    ]  # fmt: skip
+        "",
+        "CAPTURE",
+        "CAPTURE",
+        "REFUND",
+        "CAPTURE",
+        "REFUND",
+        "REFUND",
+    ]
 
 
 async def test_a_capture_that_we_do_by_ourselves(asking: Plugin) -> None:

@@ -33,17 +33,26 @@ ADDRESS: dict[str, Any] = {
 def session(server: str, amount: int = 89870, **order: Any) -> dict[str, Any]:
     items = [BLANKET, CAP, FREIGHT]
     return {
-        "url": {"return_url": "https://shop.example/dintero-payment/",
-                "callback_url": f"{server}/dintero-payment/"},
+        "url": {
+            "return_url": "https://shop.example/dintero-payment/",
+            "callback_url": f"{server}/dintero-payment/",
+        },
         "customer": {"email": None, "phone_number": None},
         "order": {
-            "amount": amount, "currency": "NOK", "merchant_reference": "PO4242",
-            "merchant_reference_2": None, "vat_amount": 17974, "items": items,
+            "amount": amount,
+            "currency": "NOK",
+            "merchant_reference": "PO4242",
+            "merchant_reference_2": None,
+            "vat_amount": 17974,
+            "items": items,
             "partial_payment": amount != sum(int(item["amount"]) for item in items),  # type: ignore[call-overload]
-            "billing_address": ADDRESS, "shipping_address": ADDRESS, "store": {"id": ""}, **order,
+            "billing_address": ADDRESS,
+            "shipping_address": ADDRESS,
+            "store": {"id": ""},
+            **order,
         },
         "profile_id": PROFILE,
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -76,11 +85,15 @@ async def test_a_whole_life(epi: Plugin) -> None:
     transaction_id = back["transaction_id"]
     found = await read(epi, transaction_id)
     assert (found["status"].upper(), found["currency"], found["payment_product"].lower()) == (
-        "AUTHORIZED", "NOK", "dintero_psp",
-    )  # fmt: skip
+        "AUTHORIZED",
+        "NOK",
+        "dintero_psp",
+    )
     assert [(line["id"], line["line_id"]) for line in found["items"]] == [
-        ("PLEDD-1", "0"), ("LUE-1", "1"), ("17", "2"),
-    ]  # fmt: skip
+        ("PLEDD-1", "0"),
+        ("LUE-1", "1"),
+        ("17", "2"),
+    ]
 
     # The first shipment is paid: its amount, and the lines of the whole order.
     path = f"transactions/{transaction_id}"
@@ -97,13 +110,13 @@ async def test_a_whole_life(epi: Plugin) -> None:
     one = {**BLANKET, "quantity": 1.0, "amount": 29990, "vat_amount": 5998}
     refunded = await epi.asks(
         "POST", f"{path}/refund", {"amount": 25000, "reason": "Refund", "items": [one]}
-    )  # fmt: skip
+    )
     assert refunded["status"] == "PARTIALLY_REFUNDED"
     assert lines(last_event(refunded, "REFUND")) == [("0", 29990)]
     renamed = {**CAP, "id": "LUE-2", "line_id": "0"}
     refunded = await epi.asks(
         "POST", f"{path}/refund", {"amount": 64870, "reason": "Refund", "items": [renamed]}
-    )  # fmt: skip
+    )
     assert refunded["status"] == "REFUNDED"
     found = await read(epi, transaction_id)
     assert [event["event"] for event in found["events"]].count("REFUND") == 2
@@ -124,9 +137,10 @@ async def test_an_order_paid_in_part_elsewhere(epi: Plugin) -> None:
     session_id = await epi.creates(body)
     back = await epi.payer_pays(session_id, 50000)
     captured = await epi.asks(
-        "POST", f"transactions/{back['transaction_id']}/capture",
+        "POST",
+        f"transactions/{back['transaction_id']}/capture",
         {"amount": 50000, "capture_reference": "PO4242", "items": [BLANKET, CAP, FREIGHT]},
-    )  # fmt: skip
+    )
     assert captured["status"] == "CAPTURED"
     assert last_event(captured, "CAPTURE")["amount"] == 50000
 

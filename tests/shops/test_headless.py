@@ -30,11 +30,15 @@ def session(server: str, **more: Any) -> dict[str, Any]:
             "callback_url": f"{server}/api/dintero?method=POST&includes=session"
             "&report_event=CAPTURE&report_event=REFUND&report_event=VOID&report_error=true",
         },
-        "order": {"amount": 59980, "currency": "NOK", "merchant_reference": "1001",
-                  "items": [ITEM]},
+        "order": {
+            "amount": 59980,
+            "currency": "NOK",
+            "merchant_reference": "1001",
+            "items": [ITEM],
+        },
         "customer": CONTACT,
         **more,
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -91,8 +95,10 @@ async def test_a_whole_life(handlers: Plugin) -> None:
     path = f"{PAYMENTS}/transactions/{transaction_id}"
     found = await handlers.asks("GET", f"{path}?includes=session&includes=session")
     assert (found["status"], found["amount"], found["session"]["id"]) == (
-        "AUTHORIZED", 89970, session_id,
-    )  # fmt: skip
+        "AUTHORIZED",
+        89970,
+        session_id,
+    )
     listed = await handlers.asks("GET", f"{PAYMENTS}/transactions?session_id={session_id}")
     assert [one["id"] for one in listed] == [transaction_id]
 
@@ -106,7 +112,7 @@ async def test_a_whole_life(handlers: Plugin) -> None:
     assert (event["event_reference"], lines(event)) == ("parcel-1", [("1", 59980), ("bag", 1000)])
     refunded = await handlers.asks(
         "POST", f"{path}/refund", {"amount": 10000, "reason": "Flekk", "refund_reference": "r1"}
-    )  # fmt: skip
+    )
     assert refunded["status"] == "PARTIALLY_CAPTURED_REFUNDED"
     assert last_event(refunded, "REFUND")["event_reference"] == "r1"
 
@@ -144,9 +150,11 @@ async def test_express_with_a_gift_card(handlers: Plugin) -> None:
     card = await handlers.merchant.card(10000)
     wallets = {"type": "payment_type", "wallets": {"type": "payment_product_type", "enabled": True}}
     body = session(
-        handlers.server.url, express={"shipping_options": []}, configuration={"dintero": wallets},
+        handlers.server.url,
+        express={"shipping_options": []},
+        configuration={"dintero": wallets},
         customer={**CONTACT, "gift_cards": {"dintero.wallets": [{"card_id": card["card_id"]}]}},
-    )  # fmt: skip
+    )
     body["express"] = {"shipping_mode": "shipping_not_required"}
     session_id = await handlers.creates(body, f"{PAYMENTS}/sessions-profile")
     await handlers.payer_gives(session_id, shipping_address={**HOME, **CONTACT})
@@ -161,7 +169,7 @@ async def test_express_with_a_gift_card(handlers: Plugin) -> None:
     assert last_event(captured, "CAPTURE")["gift_cards"][0]["amount"] == 10000
     refunded = await handlers.asks(
         "POST", f"{path}/refund", {"amount": 12000, "items": [{"line_id": "?", "amount": 1}]}
-    )  # fmt: skip
+    )
     assert last_event(refunded, "REFUND")["gift_cards"][0]["amount"] == 10000
     assert await handlers.merchant.balance(card["card_id"]) == (10000, 0, 0)
 

@@ -42,24 +42,35 @@ def test_an_order_of_woocommerce(
     merchant.http.headers["dintero-system-name"] = "woocommerce"
     address = {**HOME, **CONTACT}
     order: dict[str, Any] = {
-        "amount": 69880, "currency": "NOK", "vat_amount": 13976, "items": [BLANKET],
-        "store": {"id": "shop.example"}, "shipping_option": SHIPPING,
-        "billing_address": address, "shipping_address": address,
-    }  # fmt: skip
+        "amount": 69880,
+        "currency": "NOK",
+        "vat_amount": 13976,
+        "items": [BLANKET],
+        "store": {"id": "shop.example"},
+        "shipping_option": SHIPPING,
+        "billing_address": address,
+        "shipping_address": address,
+    }
     steering = "report_error=true&sid_parameter_name=sid"
     events = "report_event=CAPTURE&report_event=REFUND&report_event=VOID"
     body = {
-        "url": {"return_url": f"{server.url}/?gateway=dintero",
-                "callback_url": f"{server.url}/wc-api/dintero_callback/?{steering}&{events}"},
-        "order": {**order, "amount": 39890, "merchant_reference": "dwc65a7",
-                  "items": [{**BLANKET, "quantity": 1, "amount": 29990}]},
+        "url": {
+            "return_url": f"{server.url}/?gateway=dintero",
+            "callback_url": f"{server.url}/wc-api/dintero_callback/?{steering}&{events}",
+        },
+        "order": {
+            **order,
+            "amount": 39890,
+            "merchant_reference": "dwc65a7",
+            "items": [{**BLANKET, "quantity": 1, "amount": 29990}],
+        },
         "profile_id": standard,
-    }  # fmt: skip
+    }
     made = merchant.post("/v1/sessions-profile", body)
     path = f"/v1/sessions/{made['id']}"
     changed = merchant.http.put(
         f"{path}?update_without_lock=true", json={"order": order, "remove_lock": True}
-    )  # fmt: skip
+    )
     assert changed.status_code == 200, changed.text
 
     # The order does not exist in the shop yet when the payer and the callback come.
@@ -83,13 +94,19 @@ def test_an_order_of_woocommerce(
     )
     assert captured["status"] == "CAPTURED"
     assert lines(last_event(captured, "CAPTURE")) == [
-        ("9f61408e", 57980), ("flat_rate:3", 9900), ("Montering", 2000),
-    ]  # fmt: skip
+        ("9f61408e", 57980),
+        ("flat_rate:3", 9900),
+        ("Montering", 2000),
+    ]
     refunded = merchant.post(
         f"/v1/transactions/{transaction_id}/refund",
-        {"amount": 25000, "refund_reference": "1742", "reason": "",
-         "items": [{**BLANKET, "quantity": 1, "amount": 29990}]},
-    )  # fmt: skip
+        {
+            "amount": 25000,
+            "refund_reference": "1742",
+            "reason": "",
+            "items": [{**BLANKET, "quantity": 1, "amount": 29990}],
+        },
+    )
     assert refunded["status"] == "PARTIALLY_REFUNDED"
     callbacks = wait_for(server, lambda got: "dintero_callback" in got.target, 3)
     assert [got.query.get("event", "") for got in callbacks] == ["", "CAPTURE", "REFUND"]
@@ -100,12 +117,19 @@ def test_an_order_that_is_cancelled_in_the_shop(
     merchant: Merchant, server: Receiver, standard: str, payer: Payer
 ) -> None:
     body = {
-        "url": {"return_url": f"{server.url}/takk",
-                "callback_url": f"{server.url}/dintero_callback?report_event=VOID"},
-        "order": {"amount": 59980, "currency": "NOK", "merchant_reference": "1743",
-                  "items": [BLANKET]},
-        "customer": CONTACT, "profile_id": standard,
-    }  # fmt: skip
+        "url": {
+            "return_url": f"{server.url}/takk",
+            "callback_url": f"{server.url}/dintero_callback?report_event=VOID",
+        },
+        "order": {
+            "amount": 59980,
+            "currency": "NOK",
+            "merchant_reference": "1743",
+            "items": [BLANKET],
+        },
+        "customer": CONTACT,
+        "profile_id": standard,
+    }
     payer.open(merchant.post("/v1/sessions-profile", body))
     payer.press_pay()
     payer.pay_with(APPROVED)

@@ -44,13 +44,17 @@ def session(shop_url: str, kind: str = "standard", **order: Any) -> dict[str, An
             "&report_event=VOID",
         },
         "order": {
-            "amount": TOTAL * 100, "currency": "NOK", "merchant_reference": "000000042",
-            "items": [ITEM, SHIPPING_LINE], "billing_address": BILLING, "shipping_address": ADDRESS,
+            "amount": TOTAL * 100,
+            "currency": "NOK",
+            "merchant_reference": "000000042",
+            "items": [ITEM, SHIPPING_LINE],
+            "billing_address": BILLING,
+            "shipping_address": ADDRESS,
             **order,
         },
         "customer": {"phone_number": "412 34 567", "email": "kari@example.no"},
         "metadata": {"system_x_id": "Magento Community", "number_x": "2.4.6"},
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -92,20 +96,38 @@ async def test_a_whole_life(magento: Plugin) -> None:
     assert read["session_id"] == session_id
 
     # The first invoice has one of two blankets, and its lines carry no quantity.
-    half = {"id": "PLEDD-1", "line_id": "PLEDD-1-42", "amount": 294.15 * 100,
-            "description": "Ullpledd (PLEDD-1)", "vat_amount": 58.83 * 100}  # fmt: skip
-    freight = {"id": "flatrate_flatrate", "description": "Flat Rate, Fixed", "vat_amount": 1980.0,
-               "amount": 9900.0, "line_id": "flatrate_flatrate"}  # fmt: skip
+    half = {
+        "id": "PLEDD-1",
+        "line_id": "PLEDD-1-42",
+        "amount": 294.15 * 100,
+        "description": "Ullpledd (PLEDD-1)",
+        "vat_amount": 58.83 * 100,
+    }
+    freight = {
+        "id": "flatrate_flatrate",
+        "description": "Flat Rate, Fixed",
+        "vat_amount": 1980.0,
+        "amount": 9900.0,
+        "line_id": "flatrate_flatrate",
+    }
     path = f"transactions/{transaction_id}"
     first = {"id": transaction_id, "amount": 393.15 * 100, "items": [half, freight]}
     captured = await magento.asks("POST", f"{path}/capture", first)
     assert captured["status"] == "PARTIALLY_CAPTURED"
     assert last_event(captured, "CAPTURE")["amount"] == 39315
     # The second has an extra charge that the order never had, for less of the blanket.
-    charge = {"id": "surcharge", "line_id": "surcharge", "amount": 1000.0000000000001,
-              "description": "Gebyr", "vat_amount": 0.0}  # fmt: skip
-    second = {"id": transaction_id, "amount": 29415.0,
-              "items": [{**half, "amount": 28415.000000000004}, charge]}  # fmt: skip
+    charge = {
+        "id": "surcharge",
+        "line_id": "surcharge",
+        "amount": 1000.0000000000001,
+        "description": "Gebyr",
+        "vat_amount": 0.0,
+    }
+    second = {
+        "id": transaction_id,
+        "amount": 29415.0,
+        "items": [{**half, "amount": 28415.000000000004}, charge],
+    }
     captured = await magento.asks("POST", f"{path}/capture", second)
     assert captured["status"] == "CAPTURED"
     assert lines(last_event(captured, "CAPTURE")) == [("PLEDD-1-42", 28415), ("surcharge", 1000)]
@@ -120,8 +142,12 @@ async def test_a_whole_life(magento: Plugin) -> None:
     refunded = await magento.asks("POST", f"{path}/refund", rest)
     assert refunded["status"] == "REFUNDED"
     assert await magento.confirmed_callbacks() == [
-        "", "CAPTURE", "CAPTURE", "REFUND", "REFUND",
-    ]  # fmt: skip
+        "",
+        "CAPTURE",
+        "CAPTURE",
+        "REFUND",
+        "REFUND",
+    ]
     assert magento.server.got[0].query["transaction_id"] == transaction_id
 
 
@@ -147,12 +173,13 @@ async def test_an_invoice_after_the_capture_is_refused_in_words(magento: Plugin)
     await magento.asks("POST", f"transactions/{transaction_id}/capture", whole)
     refused = await magento.asks(
         "POST", f"transactions/{transaction_id}/capture", whole, expect=400
-    )  # fmt: skip
+    )
     assert refused["error"]["message"]
     read = await magento.asks("GET", f"transactions/{transaction_id}")
     assert (read["status"], [event["event"] for event in read["events"]].count("CAPTURE")) == (
-        "CAPTURED", 1,
-    )  # fmt: skip
+        "CAPTURED",
+        1,
+    )
 
 
 async def test_express_with_the_shops_own_shipping(magento: Plugin) -> None:
@@ -161,13 +188,19 @@ async def test_express_with_the_shops_own_shipping(magento: Plugin) -> None:
     for address in ("billing_address", "shipping_address"):
         del body["order"][address]
     body["order"]["discount_lines"] = [
-        {"amount": 1170.0, "discount_id": "7", "discount_type": "customer", "description": "Sommer",
-         "line_id": 1, "percentage": 2.0},
-    ]  # fmt: skip
+        {
+            "amount": 1170.0,
+            "discount_id": "7",
+            "discount_type": "customer",
+            "description": "Sommer",
+            "line_id": 1,
+            "percentage": 2.0,
+        },
+    ]
     body["discount_codes"] = ["SOMMER"]
     body["checkboxes"] = [
         {"id": "1", "label": "Jeg godtar kjøpsvilkårene", "checked": True, "required": True}
-    ]  # fmt: skip
+    ]
     body["configuration"] = {
         "allow_different_billing_shipping_address": ["b2c"],
         "discounts": {"express_discount_codes": {"enabled": True}},
@@ -195,15 +228,20 @@ async def test_express_with_the_shops_own_shipping(magento: Plugin) -> None:
     # The shop reads the choice from the session, and sends the order again with it.
     chosen = await magento.asks("GET", f"sessions/{session_id}")
     assert (chosen["order"]["shipping_option"]["id"], chosen["order"]["amount"]) == (
-        "flatrate_flatrate", 68730,
-    )  # fmt: skip
+        "flatrate_flatrate",
+        68730,
+    )
     assert chosen["order"]["shipping_option"]["operator"] == "Flat Rate"
     assert chosen["order"]["billing_address"]["last_name"] == "Nordmann"
     back = await magento.payer_asks(
-        "POST", f"sessions/{session_id}/pay",
-        {"payment_product_type": "dintero_psp.creditcard", "amount": 68730,
-         "checkboxes": [{"id": "1", "checked": True}]},
-    )  # fmt: skip
+        "POST",
+        f"sessions/{session_id}/pay",
+        {
+            "payment_product_type": "dintero_psp.creditcard",
+            "amount": 68730,
+            "checkboxes": [{"id": "1", "checked": True}],
+        },
+    )
     answer = magento.acquirer.pay(back["redirect_url"])
     await magento.merchant.come_back(answer.headers["location"])
     paid_session = await magento.asks("GET", f"sessions/{session_id}")
@@ -226,10 +264,15 @@ async def test_the_cart_changes_while_the_page_is_open(magento: Plugin) -> None:
     one = {**ITEM, "quantity": 1, "amount": 29415.000000000004, "vat_amount": 5883.0}
     change = {
         "remove_lock": True,
-        "order": {"amount": 294.15 * 100, "currency": "NOK", "merchant_reference": "000000042",
-                  "items": [one], "shipping_option": OPTION},
+        "order": {
+            "amount": 294.15 * 100,
+            "currency": "NOK",
+            "merchant_reference": "000000042",
+            "items": [one],
+            "shipping_option": OPTION,
+        },
         "customer": {"email": "kari@example.no"},
-    }  # fmt: skip
+    }
     change["order"]["amount"] += 9900.0  # type: ignore[index]
     updated = await magento.asks("PUT", f"sessions/{session_id}", change)
     assert (updated["order"]["amount"], updated["order"]["items"][0]["amount"]) == (39315, 29415)
@@ -245,6 +288,6 @@ async def test_the_images_in_the_footer(magento: Plugin) -> None:
     ):
         image = await magento.merchant.api.get(
             f"/v1/branding/{path}", headers={"authorization": ""}
-        )  # fmt: skip
+        )
         assert (image.status_code, image.headers["content-type"]) == (200, "image/svg+xml")
         assert f"<title>{shown}</title>" in image.text

@@ -72,8 +72,14 @@ TRANSACTION: dict[str, Any] = {
 
 def body(server: str, **more: str) -> str:
     filled = ADDRESS % {"country": "NO", "phone": "+4741234567", "email": "kari@example.no"}
-    facts = {"server": server, "reference": REFERENCE, "profile": PROFILE, "shipping": filled,
-             "billing": filled, "email": "kari@example.no"}  # fmt: skip
+    facts = {
+        "server": server,
+        "reference": REFERENCE,
+        "profile": PROFILE,
+        "shipping": filled,
+        "billing": filled,
+        "email": "kari@example.no",
+    }
     return CREATE % {**facts, **more}
 
 

@@ -21,21 +21,35 @@ HOME_DELIVERY = {
 
 
 def item(quantity: int = 2, kind: str | None = None) -> dict[str, Any]:
-    return {"id": "PLEDD-1", "line_id": "1", "description": "Ullpledd", "quantity": quantity,
-            "amount": 29990 * quantity, "vat_amount": 5998 * quantity, "vat": 25,
-            "type": kind}  # fmt: skip
+    return {
+        "id": "PLEDD-1",
+        "line_id": "1",
+        "description": "Ullpledd",
+        "quantity": quantity,
+        "amount": 29990 * quantity,
+        "vat_amount": 5998 * quantity,
+        "vat": 25,
+        "type": kind,
+    }
 
 
 def order(server: str, quantity: int = 2, **express: Any) -> dict[str, Any]:
     return {
-        "url": {"return_url": "https://shop.example/kassa/klar", "merchant_terms_url": None,
-                "callback_url": f"{server}/dintero/callback?report_event=REFUND"
-                "&report_event=CAPTURE&report_event=VOID&method=POST"},
-        "order": {"amount": 29990 * quantity, "currency": "NOK", "merchant_reference": None,
-                  "items": [item(quantity)]},
+        "url": {
+            "return_url": "https://shop.example/kassa/klar",
+            "merchant_terms_url": None,
+            "callback_url": f"{server}/dintero/callback?report_event=REFUND"
+            "&report_event=CAPTURE&report_event=VOID&method=POST",
+        },
+        "order": {
+            "amount": 29990 * quantity,
+            "currency": "NOK",
+            "merchant_reference": None,
+            "items": [item(quantity)],
+        },
         "express": {"shipping_options": [HOME_DELIVERY], **express},
         "profile_id": PROFILE,
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture

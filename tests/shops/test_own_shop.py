@@ -67,9 +67,7 @@ def test_the_sdk_is_given_our_address(browser: Browser, repository: Path) -> Non
     page.set_content('<div id="container"></div>')
     page.add_script_tag(content=(packages / SDK).read_text(encoding="utf-8"))
     page.add_script_tag(content=piece(repository, "js", "In the shop's own page"))
-    page.evaluate(
-        "() => { dintero.embed({sid: 'T12345678.x', container: document.body}); }"
-    )  # fmt: skip
+    page.evaluate("() => { dintero.embed({sid: 'T12345678.x', container: document.body}); }")
     source = page.locator("iframe").get_attribute("src")
     page.close()
     assert source is not None

@@ -13,11 +13,25 @@ import pytest
 from tests.support.plugin import HOME, PROFILE, Plugin, last_event, lines
 
 ITEMS = [
-    {"id": "item_1", "description": "Ullpledd", "quantity": 2, "vat_amount": 11996, "vat": 20,
-     "amount": 59980, "line_id": "1"},
-    {"id": "shipping", "description": "Shipping: Hjem", "quantity": 1, "vat_amount": 1980,
-     "vat": 25, "amount": 9900, "line_id": "2"},
-]  # fmt: skip
+    {
+        "id": "item_1",
+        "description": "Ullpledd",
+        "quantity": 2,
+        "vat_amount": 11996,
+        "vat": 20,
+        "amount": 59980,
+        "line_id": "1",
+    },
+    {
+        "id": "shipping",
+        "description": "Shipping: Hjem",
+        "quantity": 1,
+        "vat_amount": 1980,
+        "vat": 25,
+        "amount": 9900,
+        "line_id": "2",
+    },
+]
 EMPTY = dict.fromkeys(HOME, "")
 FLAT_RATE = {
     "id": "shipping_express", "line_id": "2", "amount": 9900, "vat_amount": 1980, "vat": 25,
@@ -38,13 +52,19 @@ def session(
         },
         "customer": {"email": "kari@example.no", "phone_number": "+47 412 34 567"},
         "order": {
-            "amount": amount, "vat_amount": 13976, "currency": "NOK",
-            "merchant_reference": "1742", "shipping_address": HOME, "billing_address": HOME,
-            "items": items, "store": {"id": "shop.example"}, **order,
+            "amount": amount,
+            "vat_amount": 13976,
+            "currency": "NOK",
+            "merchant_reference": "1742",
+            "shipping_address": HOME,
+            "billing_address": HOME,
+            "items": items,
+            "store": {"id": "shop.example"},
+            **order,
         },
         "profile_id": PROFILE,
         "metadata": {"woo_customer_id": "t_5c1f2e7b"},
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -71,21 +91,32 @@ async def test_a_whole_life(woo: Plugin) -> None:
     session_id = await woo.creates(session(woo.server.url, 69880, ITEMS))
     back = await woo.payer_pays(session_id, 69880)
     assert (back["dhp-ajax"], back["order"], back["merchant_reference"]) == (
-        "dhp_update_ord", "1742", "1742",
-    )  # fmt: skip
+        "dhp_update_ord",
+        "1742",
+        "1742",
+    )
     transaction_id = back["transaction_id"]
     read = await woo.asks("GET", f"transactions/{transaction_id}")
     assert "error" not in read
     assert (read["status"], read["amount"], read["merchant_reference"]) == (
-        "AUTHORIZED", 69880, "1742",
-    )  # fmt: skip
+        "AUTHORIZED",
+        69880,
+        "1742",
+    )
     # By the ids of its items the extension tells a redirect from an embedded checkout.
     assert [item["id"] for item in read["items"]] == ["item_1", "shipping"]
     assert read["metadata"]["woo_customer_id"] == "t_5c1f2e7b"
 
     # A fee came to the order after it was paid, and a discount of the same amount.
-    fee = {"id": "fee_1", "description": "Gebyr", "quantity": 1, "vat_amount": 0, "vat": 0,
-           "amount": 2000, "line_id": "fee_1"}  # fmt: skip
+    fee = {
+        "id": "fee_1",
+        "description": "Gebyr",
+        "quantity": 1,
+        "vat_amount": 0,
+        "vat": 0,
+        "amount": 2000,
+        "line_id": "fee_1",
+    }
     cheaper = {**ITEMS[0], "amount": 57980}
     capture = {"amount": 69880, "capture_reference": "1742", "items": [cheaper, ITEMS[1], fee]}
     captured = await woo.asks("POST", f"transactions/{transaction_id}/capture", capture)
@@ -101,8 +132,10 @@ async def test_a_whole_life(woo: Plugin) -> None:
     heard = [got.query for got in await woo.hears()]
     assert [one.get("event", "") for one in heard] == [""]
     assert (heard[0]["dhp-ajax"], heard[0]["transaction_id"], heard[0]["session_id"]) == (
-        "dhp_create_order", transaction_id, session_id,
-    )  # fmt: skip
+        "dhp_create_order",
+        transaction_id,
+        session_id,
+    )
 
 
 async def test_one_oere_too_few(woo: Plugin) -> None:
@@ -133,9 +166,7 @@ async def test_an_order_of_what_is_not_shipped(woo: Plugin) -> None:
 
 
 async def test_the_express_button(woo: Plugin) -> None:
-    body = session(
-        woo.server.url, 59980, ITEMS[:1], shipping_address=EMPTY, billing_address=EMPTY
-    )  # fmt: skip
+    body = session(woo.server.url, 59980, ITEMS[:1], shipping_address=EMPTY, billing_address=EMPTY)
     body["customer"] = {"email": "", "phone_number": ""}
     body["express"] = {"customer_types": ["b2b", "b2c"], "shipping_options": [FLAT_RATE]}
     session_id = await woo.creates(body)
@@ -148,25 +179,35 @@ async def test_the_express_button(woo: Plugin) -> None:
     assert read["billing_address"]["email"] == "kari@example.no"
     assert read["billing_address"]["phone_number"] == "+4741234567"
     # The shipping line has another name in the shop than here.
-    products = [{**ITEMS[0], "id": "4711", "line_id": "4711"},
-                {**ITEMS[1], "id": "flat_rate:3", "line_id": "shipping_method"}]  # fmt: skip
+    products = [
+        {**ITEMS[0], "id": "4711", "line_id": "4711"},
+        {**ITEMS[1], "id": "flat_rate:3", "line_id": "shipping_method"},
+    ]
     capture = {"amount": 69880, "capture_reference": "1742", "items": products}
-    captured = await woo.asks(
-        "POST", f"transactions/{back['transaction_id']}/capture", capture
-    )  # fmt: skip
+    captured = await woo.asks("POST", f"transactions/{back['transaction_id']}/capture", capture)
     assert captured["status"] == "CAPTURED"
     assert lines(last_event(captured, "CAPTURE")) == [("4711", 59980), ("shipping_method", 9900)]
 
 
 async def test_the_express_button_without_shipping(woo: Plugin) -> None:
     """No shipping options, and one in the order that the list does not have."""
-    none = {"id": "shipping_express", "line_id": "shipping_method", "amount": 0,
-            "title": "Shipping: none", "description": "", "delivery_method": "none",
-            "operator": ""}  # fmt: skip
+    none = {
+        "id": "shipping_express",
+        "line_id": "shipping_method",
+        "amount": 0,
+        "title": "Shipping: none",
+        "description": "",
+        "delivery_method": "none",
+        "operator": "",
+    }
     body = session(
-        woo.server.url, 59980, ITEMS[:1], shipping_address=EMPTY, billing_address=EMPTY,
+        woo.server.url,
+        59980,
+        ITEMS[:1],
+        shipping_address=EMPTY,
+        billing_address=EMPTY,
         shipping_option=none,
-    )  # fmt: skip
+    )
     body["express"] = {"customer_types": ["b2c"], "shipping_options": []}
     session_id = await woo.creates(body)
     contact = {"email": "kari@example.no", "phone_number": "+47 41 23 45 67"}
@@ -185,12 +226,16 @@ async def test_the_cart_changes_while_the_page_is_open(woo: Plugin) -> None:
     locked = await woo.payer_asks("POST", f"view/{session_id}/session/lock")
     assert locked["pay_lock"]["pay_lock_id"]
     read = await woo.asks("GET", f"sessions/{session_id}")
-    more = {**read["order"], "amount": 89970,
-            "items": [{**ITEMS[0], "quantity": 3, "amount": 89970}]}  # fmt: skip
+    more = {
+        **read["order"],
+        "amount": 89970,
+        "items": [{**ITEMS[0], "quantity": 3, "amount": 89970}],
+    }
     updated = await woo.asks(
-        "PUT", f"sessions/{session_id}", {"order": more, "express": body["express"],
-                                          "remove_lock": True},
-    )  # fmt: skip
+        "PUT",
+        f"sessions/{session_id}",
+        {"order": more, "express": body["express"], "remove_lock": True},
+    )
     assert updated["order"]["amount"] == 89970
     again = await woo.asks("GET", f"sessions/{session_id}")
     assert again["order"]["items"][0]["amount"] == 89970

@@ -35,21 +35,39 @@ SHIPPING = {
 
 
 def rounding(amount: int) -> dict[str, Any]:
-    return {"id": "rounding-fee", "line_id": "rounding-fee", "description": "Rounding fee",
-            "quantity": 1, "amount": amount, "vat_amount": 0, "vat": 0}  # fmt: skip
+    return {
+        "id": "rounding-fee",
+        "line_id": "rounding-fee",
+        "description": "Rounding fee",
+        "quantity": 1,
+        "amount": amount,
+        "vat_amount": 0,
+        "vat": 0,
+    }
 
 
 def shipped(amount: int = 9900, line_id: str = "flat_rate:3") -> dict[str, Any]:
     """The shipping line of a capture or a refund: without operator and VAT rate."""
-    return {"id": "flat_rate:3", "line_id": line_id, "amount": amount, "description": "",
-            "title": "Hjem", "vat_amount": 1980, "quantity": 1}  # fmt: skip
+    return {
+        "id": "flat_rate:3",
+        "line_id": line_id,
+        "amount": amount,
+        "description": "",
+        "title": "Hjem",
+        "vat_amount": 1980,
+        "quantity": 1,
+    }
 
 
 def order(items: Iterable[dict[str, Any]], amount: int, **more: Any) -> dict[str, Any]:
     return {
-        "amount": amount, "currency": "NOK", "vat_amount": 14476, "items": list(items),
-        "store": {"id": "shop.example"}, **more,
-    }  # fmt: skip
+        "amount": amount,
+        "currency": "NOK",
+        "vat_amount": 14476,
+        "items": list(items),
+        "store": {"id": "shop.example"},
+        **more,
+    }
 
 
 def session(shop_url: str, order: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -61,7 +79,7 @@ def session(shop_url: str, order: dict[str, Any], **more: Any) -> dict[str, Any]
         "order": {**order, "merchant_reference": REFERENCE},
         "profile_id": PROFILE,
         **more,
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -99,9 +117,7 @@ async def test_a_whole_life(woo: Plugin) -> None:
     session_id = await woo.creates(session(woo.server.url, small))
 
     # The cart grows, and its lines sum to one øre less than its total.
-    grown = order(
-        [BLANKET, WRAPPING, rounding(1)], 72381, shipping_option=SHIPPING, **addresses
-    )  # fmt: skip
+    grown = order([BLANKET, WRAPPING, rounding(1)], 72381, shipping_option=SHIPPING, **addresses)
     path = f"sessions/{session_id}?update_without_lock=true"
     updated = await woo.asks("PUT", path, {"order": grown, "remove_lock": True})
     assert updated["order"]["amount"] == 72381
@@ -131,29 +147,44 @@ async def test_a_whole_life(woo: Plugin) -> None:
     assert confirmed["billing_address"]["phone_number"] == CONTACT["phone_number"]
 
     # A fee was added to the order afterwards, and a discount was given: the lines say so.
-    added = {"id": "Montering", "line_id": "Montering", "description": "Montering",
-             "quantity": 1, "amount": 3000, "vat_amount": 600, "vat": 0.2}  # fmt: skip
+    added = {
+        "id": "Montering",
+        "line_id": "Montering",
+        "description": "Montering",
+        "quantity": 1,
+        "amount": 3000,
+        "vat_amount": 600,
+        "vat": 0.2,
+    }
     cheaper = {**BLANKET, "amount": 56980, "vat_amount": 11396}
     capture = {
-        "capture_reference": "1742", "amount": 72381,
+        "capture_reference": "1742",
+        "amount": 72381,
         "items": [cheaper, WRAPPING, added, shipped(), rounding(1)],
-    }  # fmt: skip
+    }
     captured = await woo.asks("POST", f"transactions/{transaction_id}/capture", capture)
     assert (captured["status"], captured["amount"], captured["currency"]) == (
-        "CAPTURED", 72381, "NOK",
-    )  # fmt: skip
+        "CAPTURED",
+        72381,
+        "NOK",
+    )
     event = last_event(captured, "CAPTURE")
     assert (event["success"], event["amount"], event["event_reference"]) == (True, 72381, "1742")
     assert lines(event) == [
-        (BLANKET["line_id"], 56980), ("Innpakning", 2500), ("Montering", 3000),
-        ("flat_rate:3", 9900), ("rounding-fee", 1),
-    ]  # fmt: skip
+        (BLANKET["line_id"], 56980),
+        ("Innpakning", 2500),
+        ("Montering", 3000),
+        ("flat_rate:3", 9900),
+        ("rounding-fee", 1),
+    ]
 
     # A refund without a rounding line: the lines sum to more than the shop gives back.
     refund = {
-        "refund_reference": "1742", "amount": 30000, "reason": "",
+        "refund_reference": "1742",
+        "amount": 30000,
+        "reason": "",
         "items": [{**BLANKET, "quantity": 1, "amount": 29990}, shipped(20)],
-    }  # fmt: skip
+    }
     refunded = await woo.asks("POST", f"transactions/{transaction_id}/refund", refund)
     assert refunded["status"] == "PARTIALLY_REFUNDED"
     event = last_event(refunded, "REFUND")
@@ -207,15 +238,19 @@ async def test_more_than_was_authorized_is_refused_in_words(woo: Plugin) -> None
     assert refused["error"]["message"]
     read = await woo.asks("GET", f"transactions/{transaction_id}")
     assert (read["status"], [event["event"] for event in read["events"]]) == (
-        "AUTHORIZED", ["INITIALIZE", "AUTHORIZE"],
-    )  # fmt: skip
+        "AUTHORIZED",
+        ["INITIALIZE", "AUTHORIZE"],
+    )
 
 
 async def test_express_of_a_cart_that_is_not_shipped(woo: Plugin) -> None:
     """A cart of downloads: the page asks for e-mail and phone alone."""
     course = {**BLANKET, "id": "KURS", "line_id": "kurs", "quantity": 1, "amount": 29990}
-    express = {"customer_types": ["b2c", "b2b"], "shipping_options": [],
-               "shipping_mode": "shipping_not_required"}  # fmt: skip
+    express = {
+        "customer_types": ["b2c", "b2b"],
+        "shipping_options": [],
+        "shipping_mode": "shipping_not_required",
+    }
     body = session(woo.server.url, order([course], 29990), express=express)
     session_id = await woo.creates(body)
     contact = {"email": "kari@example.no", "phone_number": "412 34 567"}
@@ -229,8 +264,11 @@ async def test_express_of_a_cart_that_is_not_shipped(woo: Plugin) -> None:
 
 async def test_express_with_shipping_that_the_shop_chose(woo: Plugin) -> None:
     """Shipping is chosen on the shop's page: one option, in both places, and none is asked for."""
-    express = {"customer_types": ["b2c"], "shipping_options": [SHIPPING],
-               "shipping_mode": "shipping_not_required"}  # fmt: skip
+    express = {
+        "customer_types": ["b2c"],
+        "shipping_options": [SHIPPING],
+        "shipping_mode": "shipping_not_required",
+    }
     whole = order([BLANKET], 69880, shipping_option=SHIPPING)
     session_id = await woo.creates(session(woo.server.url, whole, express=express))
     await woo.payer_gives(session_id, shipping_address={**HOME, **CONTACT})
@@ -238,8 +276,11 @@ async def test_express_with_shipping_that_the_shop_chose(woo: Plugin) -> None:
     assert read["order"]["amount"] == 69880
     assert read["order"]["billing_address"]["email"] == CONTACT["email"]
     assert read["order"]["billing_address"]["postal_code"] == "0154"
-    same = {"order": order([BLANKET], 69880, shipping_option=SHIPPING), "express": express,
-            "remove_lock": True}  # fmt: skip
+    same = {
+        "order": order([BLANKET], 69880, shipping_option=SHIPPING),
+        "express": express,
+        "remove_lock": True,
+    }
     await woo.asks("PUT", f"sessions/{session_id}?update_without_lock=true", same)
     back = await woo.payer_pays(session_id, 69880)
     confirmed = await woo.asks("GET", f"transactions/{back['transaction_id']}")
@@ -250,22 +291,42 @@ async def test_express_with_shipping_that_the_shop_chose(woo: Plugin) -> None:
 
 
 async def test_express_with_shipping_in_the_frame(woo: Plugin) -> None:
-    pick_up = {**SHIPPING, "id": "pickup:9", "line_id": "pickup:9", "amount": 0, "vat_amount": 0,
-               "title": "Hent", "operator": "posten", "delivery_method": "pick_up",
-               "countries": ["NO"], "pick_up_address": {
-                   "address_line": "Storgata 1", "postal_code": "0155", "postal_place": "Oslo",
-                   "country": "NO", "business_name": "Kiosken", "latitude": 59.91,
-                   "longitude": 10.75}}  # fmt: skip
-    express = {"customer_types": ["b2c", "b2b"], "shipping_options": [SHIPPING, pick_up],
-               "shipping_mode": "shipping_required"}  # fmt: skip
+    pick_up = {
+        **SHIPPING,
+        "id": "pickup:9",
+        "line_id": "pickup:9",
+        "amount": 0,
+        "vat_amount": 0,
+        "title": "Hent",
+        "operator": "posten",
+        "delivery_method": "pick_up",
+        "countries": ["NO"],
+        "pick_up_address": {
+            "address_line": "Storgata 1",
+            "postal_code": "0155",
+            "postal_place": "Oslo",
+            "country": "NO",
+            "business_name": "Kiosken",
+            "latitude": 59.91,
+            "longitude": 10.75,
+        },
+    }
+    express = {
+        "customer_types": ["b2c", "b2b"],
+        "shipping_options": [SHIPPING, pick_up],
+        "shipping_mode": "shipping_required",
+    }
     whole = order([BLANKET], 69880, shipping_option=SHIPPING)
     session_id = await woo.creates(session(woo.server.url, whole, express=express))
     await woo.payer_gives(session_id, shipping_address={**HOME, **CONTACT})
     path = f"view/{session_id}/session/order/shipping_option"
     shown = await woo.payer_asks("PUT", path, {"id": "pickup:9", "line_id": "pickup:9"})
     assert shown["order"]["amount"] == 59980
-    chosen = {"order": order([BLANKET], 59980, shipping_option=pick_up), "express": express,
-              "remove_lock": True}  # fmt: skip
+    chosen = {
+        "order": order([BLANKET], 59980, shipping_option=pick_up),
+        "express": express,
+        "remove_lock": True,
+    }
     await woo.asks("PUT", f"sessions/{session_id}?update_without_lock=true", chosen)
     back = await woo.payer_pays(session_id, 59980)
     confirmed = await woo.asks("GET", f"transactions/{back['transaction_id']}")
@@ -291,8 +352,11 @@ async def test_a_payment_that_fails_is_told(woo: Plugin) -> None:
 
 async def test_the_images_on_the_checkout(woo: Plugin) -> None:
     """The two forms of the setting: marks alone, or a frame; and in one colour of the shop's."""
-    for looks in ("logomark/color/cecece/width/300/logos.svg", "mono/color/111/width/600/logos.svg",
-                  "colors/color/cecece/width/600/dintero_top_frame.svg"):  # fmt: skip
+    for looks in (
+        "logomark/color/cecece/width/300/logos.svg",
+        "mono/color/111/width/600/logos.svg",
+        "colors/color/cecece/width/600/dintero_top_frame.svg",
+    ):
         path = f"/v1/branding/accounts/T12345678/profiles/{PROFILE}/variant/{looks}"
         image = await woo.merchant.api.get(path, headers={"authorization": ""})
         assert (image.status_code, image.headers["content-type"]) == (200, "image/svg+xml")

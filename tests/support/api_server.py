@@ -24,11 +24,17 @@ NOBODY = "http://127.0.0.1:9"
 
 async def serve(database_url: str, port: int, token_file: Path) -> None:
     merchant = await open_merchant(
-        database_url, NOBODY, "sk_test_nobody", token_lifetime=86400, limits=WIDE,
-        pin_first_mistakes_per_source=10**6, pin_repeated_mistakes_per_source=10**6,
-        pin_tries_per_card_and_source=10**6, pin_tries_per_card=10**6,
+        database_url,
+        NOBODY,
+        "sk_test_nobody",
+        token_lifetime=86400,
+        limits=WIDE,
+        pin_first_mistakes_per_source=10**6,
+        pin_repeated_mistakes_per_source=10**6,
+        pin_tries_per_card_and_source=10**6,
+        pin_tries_per_card=10**6,
         pin_tries_per_card_life=10**6,
-    )  # fmt: skip
+    )
     token = await sign_in(merchant)
     await asyncio.to_thread(token_file.write_text, token, encoding="utf-8")
     await merchant.api.aclose()

@@ -53,9 +53,13 @@ class Authority(Pair):
 
 
 def _signed(
-    name: str, key: ec.EllipticCurvePrivateKey, issuer: str,
-    issuer_key: ec.EllipticCurvePrivateKey, *, ca: bool,
-) -> x509.Certificate:  # fmt: skip
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: str,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    *,
+    ca: bool,
+) -> x509.Certificate:
     now = datetime.now(UTC)
     here = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     return (

@@ -116,9 +116,13 @@ class Merchant:
         return str(answer.headers["location"])
 
     async def paid(
-        self, acquirer: Acquirer, amount: int = 40000, card: dict[str, Any] | None = None,
-        number: str = APPROVED, **more: Any,
-    ) -> str:  # fmt: skip
+        self,
+        acquirer: Acquirer,
+        amount: int = 40000,
+        card: dict[str, Any] | None = None,
+        number: str = APPROVED,
+        **more: Any,
+    ) -> str:
         """A session paid at the acquirer's page; the transaction's id."""
         session_id = await self.ready(amount, card, **more)
         result = await self.press_pay(session_id)
@@ -155,8 +159,14 @@ def session_body(amount: int = 40000, currency: str = "NOK", **more: Any) -> dic
             "currency": currency,
             "vat_amount": amount // 5,
             "items": [
-                {"id": "10", "line_id": "1", "amount": amount, "quantity": 2, "vat": 25,
-                 "description": "Forsvinnignspølse"}
+                {
+                    "id": "10",
+                    "line_id": "1",
+                    "amount": amount,
+                    "quantity": 2,
+                    "vat": 25,
+                    "description": "Forsvinnignspølse",
+                }
             ],
             "merchant_reference": "order-1",
         },
@@ -165,7 +175,7 @@ def session_body(amount: int = 40000, currency: str = "NOK", **more: Any) -> dic
             "dintero": {"type": "payment_type", "wallets": ON},
         },
         "profile_id": "default",
-    } | more  # fmt: skip
+    } | more
 
 
 async def open_merchant(
@@ -206,12 +216,16 @@ def _api() -> FastAPI:
 
 def profile(acquirer_url: str, secret_key: str, **more: Any) -> ProfileSetup:
     gateway = {
-        "base_url": acquirer_url, "secret_key": secret_key, "webhook_secret": WEBHOOK_SECRET,
-    }  # fmt: skip
+        "base_url": acquirer_url,
+        "secret_key": secret_key,
+        "webhook_secret": WEBHOOK_SECRET,
+    }
     setup: dict[str, Any] = {
-        "account_id": ACCOUNT, "profile_id": "default", "express": True,
+        "account_id": ACCOUNT,
+        "profile_id": "default",
+        "express": True,
         "connections": {OPTION: gateway},
-    } | more  # fmt: skip
+    } | more
     return ProfileSetup(**setup)
 
 

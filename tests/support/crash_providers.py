@@ -130,10 +130,11 @@ class ProviderCheckout(Checkout):
     async def _create_account(self) -> None:
         ctx = context.create(
             Settings(
-                secret_key=SECRET_KEY, database_url=self.database_url,
+                secret_key=SECRET_KEY,
+                database_url=self.database_url,
                 allow_insecure_addresses=True,
             )
-        )  # fmt: skip
+        )
         await create_account(ctx, ACCOUNT, "Fjord & Form")
         made = await create_client(ctx, ACCOUNT, SCOPES)
         self._client = (made.client_id, made.client_secret)
@@ -180,10 +181,11 @@ class ProviderCheckout(Checkout):
     async def _fetch(self, references: list[str]) -> list[Payment]:
         ctx = context.create(
             Settings(
-                secret_key=SECRET_KEY, database_url=self.database_url,
+                secret_key=SECRET_KEY,
+                database_url=self.database_url,
                 allow_insecure_addresses=True,
             )
-        )  # fmt: skip
+        )
         try:
             connector = connect(ctx, self.behind.option, self.behind.credentials)
             return [await connector.fetch(one) for one in references]

@@ -323,10 +323,16 @@ class Merchant:
             "currency": "NOK",
             "vat_amount": amount // 5,
             "items": [
-                {"id": "10", "line_id": "1", "description": "Ullpledd", "quantity": 3,
-                 "amount": amount, "vat": 25}
+                {
+                    "id": "10",
+                    "line_id": "1",
+                    "description": "Ullpledd",
+                    "quantity": 3,
+                    "amount": amount,
+                    "vat": 25,
+                }
             ],
-        } | more.pop("order", {})  # fmt: skip
+        } | more.pop("order", {})
         answer = self.http.put(
             f"/v1/sessions/{session['id']}",
             params={"update_without_lock": True} if without_lock else {},

@@ -176,8 +176,9 @@ class Checkout:
         is locked or on its way any more."""
         self.page.wait_for_function(
             "wanted => told.length >= wanted && updates >= told.length",
-            arg=told, timeout=seconds * 1000,
-        )  # fmt: skip
+            arg=told,
+            timeout=seconds * 1000,
+        )
         expect(self.frame.locator("#embed")).to_have_attribute("data-locked", "false")
 
     def fill_details(self) -> None:
@@ -185,9 +186,12 @@ class Checkout:
         frame.locator("#email").fill("kari@example.no")
         frame.locator("#phone_number").fill("41234567")
         for name, value in (
-            ("first_name", "Kari"), ("last_name", "Nordmann"), ("postal_code", "0154"),
-            ("address_line", "Karl Johans gate 1"), ("postal_place", "Oslo"),
-        ):  # fmt: skip
+            ("first_name", "Kari"),
+            ("last_name", "Nordmann"),
+            ("postal_code", "0154"),
+            ("address_line", "Karl Johans gate 1"),
+            ("postal_place", "Oslo"),
+        ):
             frame.locator(f"#shipping_address-{name}").fill(value)
 
     def give_details(self) -> None:

@@ -68,10 +68,16 @@ class Cell:
             "currency": "NOK",
             "merchant_reference": "order-1",
             "items": [
-                {"id": "10", "line_id": "1", "description": "Ullpledd", "quantity": 1,
-                 "amount": GOODS, "vat": 25}
+                {
+                    "id": "10",
+                    "line_id": "1",
+                    "description": "Ullpledd",
+                    "quantity": 1,
+                    "amount": GOODS,
+                    "vat": 25,
+                }
             ],
-        }  # fmt: skip
+        }
         if chosen:
             order["shipping_option"] = chosen
         if self.address == "given":

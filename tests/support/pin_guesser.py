@@ -21,10 +21,11 @@ from tests.support.checkout import ACCOUNT
 async def guess(database_url: str, number: str, first: int, sources: list[str]) -> Counter[str]:
     ctx = context.create(
         Settings(
-            secret_key="a master secret of the tests, long enough", database_url=database_url,
+            secret_key="a master secret of the tests, long enough",
+            database_url=database_url,
             pin_repeated_mistakes_per_source=1000,
         )
-    )  # fmt: skip
+    )
 
     async def one(place: int, source: str) -> str:
         try:

@@ -57,9 +57,14 @@ class Plugin:
         return token
 
     async def asks(
-        self, method: str, path: str, body: Any = None, *, raw: str | None = None,
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        raw: str | None = None,
         expect: int = 200,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         """Ask `/v1/{path}` with a JSON body, or with the text `raw` as it is."""
         headers = {**self.headers, "authorization": self._bearer}
         headers.setdefault("content-type", "application/json")

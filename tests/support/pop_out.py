@@ -47,7 +47,10 @@ def add_card(window: Page, card: dict[str, str]) -> None:
 def pay_by_bank_card(window: Page, number: str) -> None:
     expect(window.locator("input[name=number]")).to_be_visible(timeout=15000)
     for name, value in (
-        ("number", number), ("expiry", "12/34"), ("cvc", "123"), ("name", "Kari Nordmann"),
-    ):  # fmt: skip
+        ("number", number),
+        ("expiry", "12/34"),
+        ("cvc", "123"),
+        ("name", "Kari Nordmann"),
+    ):
         window.fill(f"input[name={name}]", value)
     window.click("#pay")

@@ -90,8 +90,11 @@ def counted(db: Database) -> Iterator[Asked]:
         asked.rollbacks += in_transaction(connection)
 
     heard = {
-        "before_cursor_execute": statement, "begin": begin, "commit": commit, "rollback": rollback,
-    }  # fmt: skip
+        "before_cursor_execute": statement,
+        "begin": begin,
+        "commit": commit,
+        "rollback": rollback,
+    }
     for name, hear in heard.items():
         event.listen(engine, name, hear)
     try:

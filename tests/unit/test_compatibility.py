@@ -107,8 +107,11 @@ def test_every_field_of_ours_is_named(named: set[str]) -> None:
 def test_every_documented_field_is_named(named: set[str]) -> None:
     fields = {*every_field.names(every_field.SESSION), *every_field.names(every_field.CARD)}
     for answer in (
-        every_field.CARD_ANSWER, every_field.WALLET_ANSWER, every_field.SESSION_ANSWER,
-        every_field.TRANSACTION_ANSWER, every_field.EVENT_ANSWER,
-    ):  # fmt: skip
+        every_field.CARD_ANSWER,
+        every_field.WALLET_ANSWER,
+        every_field.SESSION_ANSWER,
+        every_field.TRANSACTION_ANSWER,
+        every_field.EVENT_ANSWER,
+    ):
         fields |= set(answer)
     assert sorted(fields - named) == []

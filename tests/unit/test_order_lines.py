@@ -105,14 +105,22 @@ def test_an_adjustment_is_taxed_as_the_order_is() -> None:
     surcharge = with_adjustment(goods, 20500, "Fee")[-1]
     assert surcharge == OrderLine("Fee", 500, vat_rate=1111, kind="adjustment")
     assert order_lines((*goods, surcharge), 20500, "")[-1] == {
-        "type": "surcharge", "name": "Fee", "quantity": 1, "unit_price": 500, "total_amount": 500,
-        "total_discount_amount": 0, "tax_rate": 1111, "total_tax_amount": 50,
-    }  # fmt: skip
+        "type": "surcharge",
+        "name": "Fee",
+        "quantity": 1,
+        "unit_price": 500,
+        "total_amount": 500,
+        "total_discount_amount": 0,
+        "tax_rate": 1111,
+        "total_tax_amount": 50,
+    }
     less = with_adjustment(goods, 18000, "Discount")[-1]
     sent = order_lines((*goods, less), 18000, "")[-1]
     assert (sent["type"], sent["total_amount"], sent["total_tax_amount"]) == (
-        "discount", -2000, -200,
-    )  # fmt: skip
+        "discount",
+        -2000,
+        -200,
+    )
     # A gift card is no sale, and neither is a discount alone.
     tender = [OrderLine("Gavekort", -500, kind="tender"), OrderLine("x", -1, vat_rate=2500)]
     assert common_rate(tender) == 0

@@ -37,9 +37,14 @@ _FOR_MINUTES = "public, max-age=600, stale-while-revalidate=86400"
 
 @router.get("/branding/logos/{logos}" + _LOOKS, response_class=Response, responses=_ANSWERS)
 async def logos_image(
-    logos: str, variant: str, color: str, width: str, template: str,
-    request: Request, ctx: Context,
-) -> Response:  # fmt: skip
+    logos: str,
+    variant: str,
+    color: str,
+    width: str,
+    template: str,
+    request: Request,
+    ctx: Context,
+) -> Response:
     """An image of the ways to pay that `logos` lists, with `_` between them."""
     path = f"logos/{logos}/variant/{variant}/color/{color}/width/{width}/{template}"
     return await _answer(ctx, request, path)
@@ -47,9 +52,14 @@ async def logos_image(
 
 @router.get("/branding/profiles/{profile_id}" + _LOOKS, response_class=Response, responses=_ANSWERS)
 async def profile_image(
-    profile_id: str, variant: str, color: str, width: str, template: str,
-    request: Request, ctx: Context,
-) -> Response:  # fmt: skip
+    profile_id: str,
+    variant: str,
+    color: str,
+    width: str,
+    template: str,
+    request: Request,
+    ctx: Context,
+) -> Response:
     """An image of the ways to pay that a profile offers."""
     path = f"profiles/{profile_id}/variant/{variant}/color/{color}/width/{width}/{template}"
     return await _answer(ctx, request, path)
@@ -61,9 +71,15 @@ async def profile_image(
     responses=_ANSWERS,
 )
 async def account_profile_image(
-    account_id: str, profile_id: str, variant: str, color: str, width: str, template: str,
-    request: Request, ctx: Context,
-) -> Response:  # fmt: skip
+    account_id: str,
+    profile_id: str,
+    variant: str,
+    color: str,
+    width: str,
+    template: str,
+    request: Request,
+    ctx: Context,
+) -> Response:
     """An image of the ways to pay that a profile of this account offers."""
     head = f"accounts/{account_id}/profiles/{profile_id}"
     path = f"{head}/variant/{variant}/color/{color}/width/{width}/{template}"

@@ -112,10 +112,14 @@ async def list_(
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     query = CardFilter(
-        account_id=account_id, limit=wanted.limit + 1, starting_after=wanted.starting_after,
-        available=wanted.amount_available, available_gte=wanted.amount_available_gte,
-        available_lte=wanted.amount_available_lte, include_deleted=wanted.include_deleted,
-    )  # fmt: skip
+        account_id=account_id,
+        limit=wanted.limit + 1,
+        starting_after=wanted.starting_after,
+        available=wanted.amount_available,
+        available_gte=wanted.amount_available_gte,
+        available_lte=wanted.amount_available_lte,
+        include_deleted=wanted.include_deleted,
+    )
     now = ctx.clock.now()
     async with ctx.db.reading() as db:
         found = await list_cards(db, query)
@@ -152,9 +156,13 @@ async def _shape(ctx: Backend, card: Card) -> dict[str, Any]:
 
 @router.delete(f"{CARDS}/{{card_id}}")
 async def delete(
-    account_id: str, card_id: str, ctx: Context, caller: Caller, force: bool = False,
+    account_id: str,
+    card_id: str,
+    ctx: Context,
+    caller: Caller,
+    force: bool = False,
     reason: Reason | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Nothing can be paid with it from now on. 409 while a payment or drawdown holds money of it,
     or may be refunded to it; `force` deletes it all the same."""
     caller.require_account(account_id)
@@ -172,13 +180,21 @@ async def activate(
     caller.require(*WRITE_WALLETS)
     number = body.card_token
     activation = Activation(
-        account_id=account_id, card_id=card_id, amount=body.amount, currency=body.currency,
-        created_by=caller.client_id, ref_id=body.ref_id, customer_id=body.customer_id,
-        name=body.name, active_from=utc(body.active_from), expires_at=utc(body.expires_at),
-        originated_by=body.originated_by, metadata=body.metadata,
+        account_id=account_id,
+        card_id=card_id,
+        amount=body.amount,
+        currency=body.currency,
+        created_by=caller.client_id,
+        ref_id=body.ref_id,
+        customer_id=body.customer_id,
+        name=body.name,
+        active_from=utc(body.active_from),
+        expires_at=utc(body.expires_at),
+        originated_by=body.originated_by,
+        metadata=body.metadata,
         number_expires_in=number.expires_in if number else None,
         number_single_use=number.expires_after_transaction if number else False,
-    )  # fmt: skip
+    )
     return await _shape(ctx, await lifecycle.activate(ctx, activation))
 
 
@@ -214,10 +230,15 @@ async def make_token(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     order = TokenOrder(
-        account_id=account_id, card_id=card_id, ref_id=body.ref_id, expires_in=body.expires_in,
-        created_by=caller.client_id, single_use=body.expires_after_transaction,
-        format=body.format.as_number() if body.format else None, metadata=body.metadata or {},
-    )  # fmt: skip
+        account_id=account_id,
+        card_id=card_id,
+        ref_id=body.ref_id,
+        expires_in=body.expires_in,
+        created_by=caller.client_id,
+        single_use=body.expires_after_transaction,
+        format=body.format.as_number() if body.format else None,
+        metadata=body.metadata or {},
+    )
     return token_shape(*await create_token(ctx, order))
 
 
@@ -251,8 +272,9 @@ async def reissue(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     body = body or ReissueRequest()
-    number = body.card_token.format.as_number() if body.card_token and body.card_token.format else (
-        None)  # fmt: skip
+    number = (
+        body.card_token.format.as_number() if body.card_token and body.card_token.format else (None)
+    )
     pin = body.pin.format.as_format(formats.MIN_PIN_LENGTH) if body.pin else None
     change = Change(account_id, card_id, caller.client_id, body.reason)
     return issued_shape(ctx, await renew.reissue(ctx, change, number, pin))
@@ -260,9 +282,13 @@ async def reissue(
 
 @router.get(f"{CARDS}/{{card_id}}/events")
 async def events(
-    account_id: str, card_id: str, ctx: Context, caller: Caller, limit: Limit = 10,
+    account_id: str,
+    card_id: str,
+    ctx: Context,
+    caller: Caller,
+    limit: Limit = 10,
     starting_after: str | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """What was done to a card, by whom and why, newest first; of a deleted card too."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
@@ -276,9 +302,13 @@ async def events(
 
 @router.get(f"{CARDS}/{{card_id}}/transactions")
 async def transactions(
-    account_id: str, card_id: str, ctx: Context, caller: Caller, limit: Limit = 10,
+    account_id: str,
+    card_id: str,
+    ctx: Context,
+    caller: Caller,
+    limit: Limit = 10,
     starting_after: str | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """A card's movements, newest first; `starting_after` pages on."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
@@ -293,17 +323,24 @@ async def transactions(
 
 @router.get(CUSTOMER)
 async def customers_cards(
-    account_id: str, customer_id: str, ctx: Context, caller: Caller, limit: Limit = 10,
+    account_id: str,
+    customer_id: str,
+    ctx: Context,
+    caller: Caller,
+    limit: Limit = 10,
     starting_after: str | None = None,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """A customer's active cards, newest first; also with that customer's own token."""
     caller.require_account(account_id)
     caller.require_customer(customer_id, *READ_WALLETS)
     now = ctx.clock.now()
     query = CardFilter(
-        account_id=account_id, limit=limit, starting_after=starting_after,
-        customer_id=customer_id, usable_at=now,
-    )  # fmt: skip
+        account_id=account_id,
+        limit=limit,
+        starting_after=starting_after,
+        customer_id=customer_id,
+        usable_at=now,
+    )
     async with ctx.db.reading() as db:
         cards = await list_cards(db, query)
         tokens = await tokens_of(db, cards, now)

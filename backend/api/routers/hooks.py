@@ -154,13 +154,15 @@ async def ping(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> d
     return subscription_shape(await subscriptions.ping(ctx, account_id, hook_id))
 
 
-def _sight(caller: Principal, account_id: str, checkout: tuple[str, ...],
-           wallets: tuple[str, ...]) -> Sight:  # fmt: skip
+def _sight(
+    caller: Principal, account_id: str, checkout: tuple[str, ...], wallets: tuple[str, ...]
+) -> Sight:
     caller.require_account(account_id)
     sight = Sight(
-        account_id=account_id, checkout=not caller.scopes.isdisjoint(checkout),
+        account_id=account_id,
+        checkout=not caller.scopes.isdisjoint(checkout),
         wallets=not caller.scopes.isdisjoint(wallets),
-    )  # fmt: skip
+    )
     if not (sight.checkout or sight.wallets):
         raise Forbidden(f"this needs one of the scopes {', '.join((*checkout, *wallets))}")
     return sight
@@ -174,9 +176,13 @@ async def deliveries(
     session, a wallet transaction or a subscription."""
     sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
     query = DeliveryFilter(
-        limit=wanted.limit + 1, starting_after=wanted.starting_after, subject=wanted.subject,
-        subscription_id=wanted.subscription_id, state=wanted.state, kind=wanted.kind,
-    )  # fmt: skip
+        limit=wanted.limit + 1,
+        starting_after=wanted.starting_after,
+        subject=wanted.subject,
+        subscription_id=wanted.subscription_id,
+        state=wanted.state,
+        kind=wanted.kind,
+    )
     async with ctx.db.reading() as db:
         found = await history.list_deliveries(db, sight, query)
     shown = found[: wanted.limit]

@@ -142,9 +142,11 @@ class ProfileCreate(ProfileUpdate):
 
 @router.get("/admin/session/profiles")
 async def list_(
-    ctx: Context, caller: Caller, limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    ctx: Context,
+    caller: Caller,
+    limit: Annotated[int, Query(ge=1, le=100)] = 10,
     starting_after: Annotated[str, Query(max_length=64)] | None = None,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """Newest first."""
     caller.require(*READ_PROFILES)
     async with ctx.db.reading() as db:

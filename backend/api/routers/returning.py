@@ -37,9 +37,12 @@ class Code(Known):
 
 @router.post("/view/{session_id}/session/publish/scc")
 async def send(
-    session_id: str, request: Request, ctx: Context, response: Response,
+    session_id: str,
+    request: Request,
+    ctx: Context,
+    response: Response,
     body: CodeRequest | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """200 sent, 202 sent again; the same whether the number is remembered or not, and to one that
     is not no message goes."""
     number = body.phone_number if body else None

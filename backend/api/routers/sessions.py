@@ -45,9 +45,13 @@ class SessionQuery(BaseModel):
 
 @router.post("/sessions-profile")
 async def create_with_profile(
-    body: SessionRequest, ctx: Context, caller: Caller, origin: RequestContext,
-    include_session: bool = False, toggles: Toggles = "",
-) -> dict[str, Any]:  # fmt: skip
+    body: SessionRequest,
+    ctx: Context,
+    caller: Caller,
+    origin: RequestContext,
+    include_session: bool = False,
+    toggles: Toggles = "",
+) -> dict[str, Any]:
     if body.profile_id is None:
         raise InvalidRequest("profile_id is missing", (FieldError("profile_id", "missing"),))
     return await _create(ctx, caller, body, origin, include_session, toggles)
@@ -55,18 +59,26 @@ async def create_with_profile(
 
 @router.post("/sessions")
 async def create(
-    body: SessionRequest, ctx: Context, caller: Caller, origin: RequestContext,
-    include_session: bool = False, toggles: Toggles = "",
-) -> dict[str, Any]:  # fmt: skip
+    body: SessionRequest,
+    ctx: Context,
+    caller: Caller,
+    origin: RequestContext,
+    include_session: bool = False,
+    toggles: Toggles = "",
+) -> dict[str, Any]:
     if body.configuration is None and body.profile_id is None:
         raise InvalidRequest("configuration is missing", (FieldError("configuration", "missing"),))
     return await _create(ctx, caller, body, origin, include_session, toggles)
 
 
 async def _create(
-    ctx: Backend, caller: Principal, body: SessionRequest, origin: Origin_,
-    include_session: bool, toggles: str,
-) -> dict[str, Any]:  # fmt: skip
+    ctx: Backend,
+    caller: Principal,
+    body: SessionRequest,
+    origin: Origin_,
+    include_session: bool,
+    toggles: str,
+) -> dict[str, Any]:
     caller.require(*WRITE_CHECKOUT)
     await limits.spend(ctx, rules.SESSIONS, caller.client_id)
     session_id = await create_and_push(ctx, caller, body, origin, strict=_strict(toggles))
@@ -87,9 +99,7 @@ async def _create(
 def _strict(toggles: str) -> Strict:
     """What the header `Dintero-Feature-Toggles` asks to be refused; unknown names say nothing."""
     named = {toggle.strip() for toggle in toggles.split(",")}
-    return Strict(
-        amounts="strict-session-amounts" in named, gift_card="strict-gift-cards" in named
-    )  # fmt: skip
+    return Strict(amounts="strict-session-amounts" in named, gift_card="strict-gift-cards" in named)
 
 
 @router.get("/sessions")
@@ -99,34 +109,50 @@ async def list_(
     """Newest first; `starting_after` pages on."""
     caller.require(*READ_CHECKOUT)
     query = SessionFilter(
-        search=wanted.search, transaction_id=tuple(wanted.transaction_id),
-        created_from=wanted.created_from, created_to=wanted.created_to,
-        limit=wanted.limit, starting_after=wanted.starting_after,
-    )  # fmt: skip
+        search=wanted.search,
+        transaction_id=tuple(wanted.transaction_id),
+        created_from=wanted.created_from,
+        created_to=wanted.created_to,
+        limit=wanted.limit,
+        starting_after=wanted.starting_after,
+    )
     return await list_sessions(ctx, caller.account_id, query)
 
 
 @router.get("/sessions/{session_id}")
 async def get(
-    session_id: str, ctx: Context, caller: Caller,
+    session_id: str,
+    ctx: Context,
+    caller: Caller,
     includes: Annotated[list[str] | None, Query()] = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     caller.require(*READ_CHECKOUT)
     return await read_session(ctx, caller.account_id, session_id, included(includes or ()))
 
 
 @router.put("/sessions/{session_id}")
 async def update(
-    session_id: str, body: SessionUpdate, ctx: Context, caller: Caller, origin: RequestContext,
-    update_without_lock: bool = False, force_shipping_address_callback: bool = False,
+    session_id: str,
+    body: SessionUpdate,
+    ctx: Context,
+    caller: Caller,
+    origin: RequestContext,
+    update_without_lock: bool = False,
+    force_shipping_address_callback: bool = False,
     toggles: Toggles = "",
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Take the merchant's changes, and the lock off with them."""
     caller.require(*WRITE_CHECKOUT, "read:checkout")
     await update_and_end_push(
-        ctx, caller.account_id, session_id, body, origin, without_lock=update_without_lock,
-        force_shipping_callback=force_shipping_address_callback, strict=_strict(toggles),
-    )  # fmt: skip
+        ctx,
+        caller.account_id,
+        session_id,
+        body,
+        origin,
+        without_lock=update_without_lock,
+        force_shipping_callback=force_shipping_address_callback,
+        strict=_strict(toggles),
+    )
     return await read_session(ctx, caller.account_id, session_id)
 
 

@@ -192,36 +192,56 @@ async def update(
 
 @router.post("/transactions/{transaction_id}/capture")
 async def capture(
-    transaction_id: str, body: CaptureRequest, ctx: Context, caller: Caller, origin: RequestContext,
+    transaction_id: str,
+    body: CaptureRequest,
+    ctx: Context,
+    caller: Caller,
+    origin: RequestContext,
     toggles: Toggles = "",
-) -> JSONResponse:  # fmt: skip
+) -> JSONResponse:
     caller.require(*WRITE_CHECKOUT)
     command = Command(
-        account_id=caller.account_id, transaction_id=transaction_id,
-        kind=OperationKind.CAPTURE, created_by=caller.client_id, amount=body.amount,
-        reference=body.capture_reference, metadata=body.metadata or {},
+        account_id=caller.account_id,
+        transaction_id=transaction_id,
+        kind=OperationKind.CAPTURE,
+        created_by=caller.client_id,
+        amount=body.amount,
+        reference=body.capture_reference,
+        metadata=body.metadata or {},
         final=body.final_capture or False,
-        **_described(body.items, toggles), **_from_request(origin),
-    )  # fmt: skip
+        **_described(body.items, toggles),
+        **_from_request(origin),
+    )
     return await _operate(ctx, caller, command)
 
 
 @router.post("/transactions/{transaction_id}/refund")
 async def refund(
-    transaction_id: str, body: RefundRequest, ctx: Context, caller: Caller, origin: RequestContext,
+    transaction_id: str,
+    body: RefundRequest,
+    ctx: Context,
+    caller: Caller,
+    origin: RequestContext,
     toggles: Toggles = "",
-) -> JSONResponse:  # fmt: skip
+) -> JSONResponse:
     """Refund. A refund to another card needs a scope that may issue cards."""
     caller.require(*WRITE_CHECKOUT)
     wanted = _refund_to(body)
     if wanted is not None and wanted.to is not To.PROVIDER:
         caller.require(*WRITE_WALLETS)
     command = Command(
-        account_id=caller.account_id, transaction_id=transaction_id,
-        kind=OperationKind.REFUND, created_by=caller.client_id, amount=body.amount,
-        reference=body.refund_reference, metadata=body.metadata or {}, reason=body.reason,
-        refund_to=wanted, **_described(body.items, toggles), **_from_request(origin),
-    )  # fmt: skip
+        account_id=caller.account_id,
+        transaction_id=transaction_id,
+        kind=OperationKind.REFUND,
+        created_by=caller.client_id,
+        amount=body.amount,
+        reference=body.refund_reference,
+        metadata=body.metadata or {},
+        reason=body.reason,
+        refund_to=wanted,
+        **_described(body.items, toggles),
+        **_from_request(origin),
+    )
     return await _operate(ctx, caller, command)
 
 
@@ -238,18 +258,24 @@ async def void(
     """Void. A body is not read, since this takes none."""
     caller.require(*WRITE_CHECKOUT)
     command = Command(
-        account_id=caller.account_id, transaction_id=transaction_id, kind=OperationKind.VOID,
-        created_by=caller.client_id, **_from_request(origin),
-    )  # fmt: skip
+        account_id=caller.account_id,
+        transaction_id=transaction_id,
+        kind=OperationKind.VOID,
+        created_by=caller.client_id,
+        **_from_request(origin),
+    )
     return await _operate(ctx, caller, command)
 
 
 @router.post("/transactions/{transaction_id}/authorization")
 async def authorization(
-    transaction_id: str, body: AuthorizationRequest, ctx: Context, caller: Caller,
+    transaction_id: str,
+    body: AuthorizationRequest,
+    ctx: Context,
+    caller: Caller,
     origin: RequestContext,
     toggles: Toggles = "",
-) -> JSONResponse:  # fmt: skip
+) -> JSONResponse:
     """Change what is authorized, or extend it. This is for Klarna only; the answer is 400 for all
     other payments, and 409 if nothing is authorized (any more). A gift card's part stays as it
     is."""
@@ -257,13 +283,18 @@ async def authorization(
     final, described = body.final_authorization, _described(body.items, toggles)
     changes = body.amount is not None or described["items"] or described["unread"]
     command = Command(
-        account_id=caller.account_id, transaction_id=transaction_id,
+        account_id=caller.account_id,
+        transaction_id=transaction_id,
         kind=OperationKind.UPDATE if changes else OperationKind.EXTEND,
-        created_by=caller.client_id, amount=body.amount, reference=body.reference,
-        reason=body.reason, description=body.description,
-        metadata={} if final is None else {"final_authorization": final}, **described,
+        created_by=caller.client_id,
+        amount=body.amount,
+        reference=body.reference,
+        reason=body.reason,
+        description=body.description,
+        metadata={} if final is None else {"final_authorization": final},
+        **described,
         **_from_request(origin),
-    )  # fmt: skip
+    )
     return await _operate(ctx, caller, command)
 
 

@@ -112,9 +112,12 @@ async def _shown(ctx: Backend, session_id: str, response: Response) -> dict[str,
 
 @router.put("/view/{session_id}/session/order/addresses")
 async def put_addresses(
-    session_id: str, body: AddressesRequest, ctx: Context, response: Response,
+    session_id: str,
+    body: AddressesRequest,
+    ctx: Context,
+    response: Response,
     unmodified_since: Unmodified = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """An address that is not given stays as it is; `billing_address: null` takes it away."""
     keep = "billing_address" not in body.model_fields_set
     await _set_addresses(
@@ -125,17 +128,24 @@ async def put_addresses(
 
 @router.put("/view/{session_id}/session/order/shipping_address")
 async def put_shipping_address(
-    session_id: str, body: PayerAddress, ctx: Context, response: Response,
+    session_id: str,
+    body: PayerAddress,
+    ctx: Context,
+    response: Response,
     unmodified_since: Unmodified = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     await _set_addresses(ctx, session_id, body, None, unmodified_since, True)
     return await _shown(ctx, session_id, response)
 
 
 async def _set_addresses(
-    ctx: Backend, session_id: str, shipping: PayerAddress | None, billing: PayerAddress | None,
-    unmodified_since: str | None, keep_billing: bool,
-) -> None:  # fmt: skip
+    ctx: Backend,
+    session_id: str,
+    shipping: PayerAddress | None,
+    billing: PayerAddress | None,
+    unmodified_since: str | None,
+    keep_billing: bool,
+) -> None:
     """Both are checked as the page's are; e-mail and phone may stand in either, or be known."""
     if shipping is None and billing is None:
         text = "an address is needed"
@@ -178,9 +188,12 @@ def _details(
 
 @router.put("/view/{session_id}/session/order/shipping_option")
 async def put_shipping_option(
-    session_id: str, body: ShippingChoice, ctx: Context, response: Response,
+    session_id: str,
+    body: ShippingChoice,
+    ctx: Context,
+    response: Response,
     unmodified_since: Unmodified = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     wanted = body.model_dump(mode="json", exclude_unset=True)
     await payer.set_shipping_option(ctx, session_id, wanted, unmodified_since)
     return await _shown(ctx, session_id, response)
@@ -188,9 +201,13 @@ async def put_shipping_option(
 
 @router.put("/view/{session_id}/session/order/discount_codes", response_model=None)
 async def put_discount_codes(
-    session_id: str, body: DiscountCodesRequest, request: Request, ctx: Context,
-    response: Response, unmodified_since: Unmodified = None,
-) -> dict[str, Any] | Response:  # fmt: skip
+    session_id: str,
+    body: DiscountCodesRequest,
+    request: Request,
+    ctx: Context,
+    response: Response,
+    unmodified_since: Unmodified = None,
+) -> dict[str, Any] | Response:
     """200 with the session, or 204 where the codes give no discount."""
     asked = await set_discount_codes(
         ctx, session_id, body.discount_codes, unmodified_since, source=source_of(ctx, request)
@@ -202,9 +219,13 @@ async def put_discount_codes(
 
 @router.put("/view/{session_id}/session/order/gift_card")
 async def put_gift_card(
-    session_id: str, body: GiftCardRequest, request: Request, ctx: Context, response: Response,
+    session_id: str,
+    body: GiftCardRequest,
+    request: Request,
+    ctx: Context,
+    response: Response,
     unmodified_since: Unmodified = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     if body.token is None and body.pin is None and "amount" in body.model_fields_set:
         await payer.set_gift_card_amount(ctx, session_id, body.amount, unmodified_since)
         return await _shown(ctx, session_id, response)
@@ -246,15 +267,22 @@ async def abandon_session(session_id: str, ctx: Context) -> RedirectResponse:
 
 @router.post("/view/{session_id}/payments/{payment_product_type}")
 async def payment_operations(
-    session_id: str, payment_product_type: str, ctx: Context, language: Language = "en",
-    unmodified_since: Unmodified = None, body: OperationsRequest | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    session_id: str,
+    payment_product_type: str,
+    ctx: Context,
+    language: Language = "en",
+    unmodified_since: Unmodified = None,
+    body: OperationsRequest | None = None,
+) -> dict[str, Any]:
     """Start to pay: where the payer goes now. The body is only needed for what has to be accepted
     (`checkboxes`, as for `pay`)."""
     press = Press(
-        payment_product_type, None, language, accepted=_ticked(body.checkboxes if body else None),
+        payment_product_type,
+        None,
+        language,
+        accepted=_ticked(body.checkboxes if body else None),
         unmodified_since=unmodified_since,
-    )  # fmt: skip
+    )
     result = await pay_otherwise(ctx, session_id, press)
     operation = {"rel": f"{result.state}-payment", "method": "GET", "content_type": "text/html"}
     listed = [{**operation, "href": result.url}] if result.url else []
@@ -263,9 +291,14 @@ async def payment_operations(
 
 @router.post("/sessions/{session_id}/pay")
 async def pay_session(
-    session_id: str, body: PayRequest, request: Request, ctx: Context, response: Response,
-    language: Language = "en", unmodified_since: Unmodified = None,
-) -> dict[str, Any]:  # fmt: skip
+    session_id: str,
+    body: PayRequest,
+    request: Request,
+    ctx: Context,
+    response: Response,
+    language: Language = "en",
+    unmodified_since: Unmodified = None,
+) -> dict[str, Any]:
     """200 with `redirect_url`, or without one where the payer is asked in the wallet's app: that is
     what `phone_number` does for the options that can. `qr_code` (an image as a `data:` URI) where
     `redirect_url` opens an app, for a payer whose app is on another device. 202 with `poll_url`
@@ -279,9 +312,13 @@ async def pay_session(
     type_ = body.payment_product_type
     push_to = await phone_to_push_to(ctx, session_id, type_, body.phone_number)
     press = Press(
-        type_, body.amount, language, push_to=push_to, accepted=_ticked(body.checkboxes),
+        type_,
+        body.amount,
+        language,
+        push_to=push_to,
+        accepted=_ticked(body.checkboxes),
         unmodified_since=unmodified_since,
-    )  # fmt: skip
+    )
     result = await pay_otherwise(ctx, session_id, press)
     if body.remember_me is not None and result.state != "refused":
         await _remember(ctx, session_id, body.remember_me, request, response)
@@ -296,9 +333,12 @@ async def pay_session(
         return {"success": True, "actions": [], "poll_url": poll}
     if result.app_code is not None:
         return {
-            "success": True, "actions": [], "redirect_url": result.url,
-            "qr_code": qr_code(result.app_code), "poll_url": poll,
-        }  # fmt: skip
+            "success": True,
+            "actions": [],
+            "redirect_url": result.url,
+            "qr_code": qr_code(result.app_code),
+            "poll_url": poll,
+        }
     return {"success": True, "actions": [], "redirect_url": result.url, "poll_url": poll}
 
 

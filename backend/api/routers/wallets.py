@@ -103,11 +103,15 @@ async def move(account_id: str, body: MoveRequest, ctx: Context, caller: Caller)
         raise InvalidRequest("only a drawdown can be pending", (FieldError("pending", "invalid"),))
     card, token_id = await _card_of(ctx, caller, body)
     movement = wallets.Movement(
-        account_id=account_id, card_pk=card.id, type=body.type, amount=body.amount,
-        currency=body.currency, pending=body.pending,
+        account_id=account_id,
+        card_pk=card.id,
+        type=body.type,
+        amount=body.amount,
+        currency=body.currency,
+        pending=body.pending,
         cause=_cause(ctx, caller, body.ref_id, body.metadata, body.originated_by),
         token_id=token_id,
-    )  # fmt: skip
+    )
     return wallet_transaction_shape(await wallets.move(ctx, movement), card)
 
 
@@ -133,9 +137,12 @@ async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> tuple[
 
 
 def _cause(
-    ctx: Backend, caller: Principal, ref_id: str, metadata: dict[str, Any] | None,
+    ctx: Backend,
+    caller: Principal,
+    ref_id: str,
+    metadata: dict[str, Any] | None,
     originated_by: str | None = None,
-) -> EntryContext:  # fmt: skip
+) -> EntryContext:
     return EntryContext(ref_id, ctx.clock.now(), caller.client_id, metadata, originated_by)
 
 

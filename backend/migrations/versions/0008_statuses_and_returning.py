@@ -22,9 +22,13 @@ def _one_live(where: str) -> None:
     op.drop_index(_INDEX, "transaction")
     condition = sa.text(where)
     op.create_index(
-        _INDEX, "transaction", ["session_id"], unique=True, sqlite_where=condition,
+        _INDEX,
+        "transaction",
+        ["session_id"],
+        unique=True,
+        sqlite_where=condition,
         postgresql_where=condition,
-    )  # fmt: skip
+    )
 
 
 def upgrade() -> None:
@@ -47,9 +51,13 @@ def upgrade() -> None:
     )
     confirmed = sa.text("confirmed")
     op.create_index(
-        "returning_customer_one_of_a_phone", "returning_customer", ["account_id", "phone_hash"],
-        unique=True, sqlite_where=confirmed, postgresql_where=confirmed,
-    )  # fmt: skip
+        "returning_customer_one_of_a_phone",
+        "returning_customer",
+        ["account_id", "phone_hash"],
+        unique=True,
+        sqlite_where=confirmed,
+        postgresql_where=confirmed,
+    )
     op.create_index("ix_returning_customer_session_id", "returning_customer", ["session_id"])
     op.create_index("ix_returning_customer_expires_at", "returning_customer", ["expires_at"])
     op.create_table(

@@ -160,9 +160,13 @@ def _says_nothing(result: Result, *, first: bool) -> bool:
 
 
 async def _ask(
-    ctx: Backend, connector: Connector, transaction: Transaction, operation: Operation, *,
+    ctx: Backend,
+    connector: Connector,
+    transaction: Transaction,
+    operation: Operation,
+    *,
     send: bool,
-) -> Result:  # fmt: skip
+) -> Result:
     """Send the payment, with the same key as ever; or, once nobody waits for its page any more,
     only read whether it was made."""
     try:
@@ -267,9 +271,15 @@ async def _keep_created(
             code = result.code or "refused"
             push_failed(session, transaction.id)
             await conclude.fail(
-                db, session, transaction, operation, now, notice=notice, code=code,
+                db,
+                session,
+                transaction,
+                operation,
+                now,
+                notice=notice,
+                code=code,
                 message=result.message,
-            )  # fmt: skip
+            )
             answer = PayResult("refused", reason=notice)
         else:
             operation.state = "unknown"

@@ -33,14 +33,26 @@ async def capture_all(db: AsyncSession, transaction: Transaction, now: datetime)
     await db.flush()  # the authorization has ended: one operation at a time
     left, key = position_of(transaction).capturable, new_uuid()
     operation = Operation(
-        id=key, transaction_id=transaction.id, kind=OperationKind.CAPTURE.value, key=key,
-        state="pending", card_amount=left.card, psp_amount=left.acquirer, final=True,
+        id=key,
+        transaction_id=transaction.id,
+        kind=OperationKind.CAPTURE.value,
+        key=key,
+        state="pending",
+        card_amount=left.card,
+        psp_amount=left.acquirer,
+        final=True,
         request={
-            "reference": None, "items": [], "metadata": {}, "request_id": key,
+            "reference": None,
+            "items": [],
+            "metadata": {},
+            "request_id": key,
             "reason": "taken by the provider at the payer's approval",
         },
-        due_at=now, created_by="checkout", created_at=now, updated_at=now,
-    )  # fmt: skip
+        due_at=now,
+        created_by="checkout",
+        created_at=now,
+        updated_at=now,
+    )
     db.add(operation)
     # Nothing is left for the automatic capture.
     await stop(db, transaction.id)

@@ -39,9 +39,11 @@ _REASON = "authorized after the payment was given up"
 
 
 async def recheck(
-    ctx: Backend, transaction: Transaction, connector: Connector,
+    ctx: Backend,
+    transaction: Transaction,
+    connector: Connector,
     told: Mapping[str, str] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Read a try that has failed, and give back what is held for it. Repeating it is harmless."""
     reference = transaction.psp_reference
     assert reference is not None
@@ -79,11 +81,20 @@ async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Op
         locked.psp_reference = payment.reference or locked.psp_reference
         key = new_uuid()
         operation = Operation(
-            id=key, transaction_id=locked.id, kind=LATE, key=key, state="pending", card_amount=0,
-            psp_amount=payment.amount.amount if payment.amount else 0, request={},
-            due_at=ours_until, claimed_until=ours_until, created_by="checkout",
-            created_at=now, updated_at=now,
-        )  # fmt: skip
+            id=key,
+            transaction_id=locked.id,
+            kind=LATE,
+            key=key,
+            state="pending",
+            card_amount=0,
+            psp_amount=payment.amount.amount if payment.amount else 0,
+            request={},
+            due_at=ours_until,
+            claimed_until=ours_until,
+            created_by="checkout",
+            created_at=now,
+            updated_at=now,
+        )
         db.add(operation)
         return operation
 

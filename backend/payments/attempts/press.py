@@ -67,9 +67,10 @@ def check_consents(session: CheckoutSession, accepted: Iterable[str]) -> None:
         text = (
             "this checkbox must be ticked before the order is paid: send its id with checked=true"
         )
-        raise ConsentMissing(text, tuple(
-            FieldError(f"checkboxes.{box}", text, "required") for box in sorted(missing)
-        ))  # fmt: skip
+        raise ConsentMissing(
+            text,
+            tuple(FieldError(f"checkboxes.{box}", text, "required") for box in sorted(missing)),
+        )
 
 
 def required_consents(session: CheckoutSession) -> set[str]:

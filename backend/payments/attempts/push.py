@@ -26,9 +26,13 @@ _LANGUAGES = {"+47": "nb", "+46": "sv", "+45": "da", "+358": "fi"}
 
 
 async def create_and_push(
-    ctx: Backend, principal: Principal, request: SessionRequest, origin: events.Request,
-    *, strict: Strict = LENIENT,
-) -> str:  # fmt: skip
+    ctx: Backend,
+    principal: Principal,
+    request: SessionRequest,
+    origin: events.Request,
+    *,
+    strict: Strict = LENIENT,
+) -> str:
     """As `create_session`; the payment of a published push is begun with it, and the worker sends
     it at once."""
     session_id = await create_session(ctx, principal, request, origin, strict=strict)
@@ -54,18 +58,30 @@ async def _begin_published(ctx: Backend, session_id: str) -> None:
 
 
 async def update_and_end_push(
-    ctx: Backend, account_id: str, session_id: str, request: SessionUpdate, origin: events.Request,
-    *, without_lock: bool = False, force_shipping_callback: bool = False,
+    ctx: Backend,
+    account_id: str,
+    session_id: str,
+    request: SessionUpdate,
+    origin: events.Request,
+    *,
+    without_lock: bool = False,
+    force_shipping_callback: bool = False,
     strict: Strict = LENIENT,
-) -> None:  # fmt: skip
+) -> None:
     """As `update_session`. Where a gift card could be used from now on, a push that is under way is
     ended at its provider first; PaymentInProgress where that has not decided."""
     for last in (False, True):
         try:
             await update_session(
-                ctx, account_id, session_id, request, origin, without_lock=without_lock,
-                force_shipping_callback=force_shipping_callback, strict=strict,
-            )  # fmt: skip
+                ctx,
+                account_id,
+                session_id,
+                request,
+                origin,
+                without_lock=without_lock,
+                force_shipping_callback=force_shipping_callback,
+                strict=strict,
+            )
             return
         except GiftCardTurnsOn as push:
             if last:

@@ -30,9 +30,14 @@ from backend.sessions.view import Notice
 
 
 async def add_gift_card(
-    ctx: Backend, session_id: str, number: str, pin: str, source: str,
-    unmodified_since: str | None = None, wanted: int | None = None,
-) -> None:  # fmt: skip
+    ctx: Backend,
+    session_id: str,
+    number: str,
+    pin: str,
+    source: str,
+    unmodified_since: str | None = None,
+    wanted: int | None = None,
+) -> None:
     """As `payer.add_gift_card`; a card that is only empty because payments left open elsewhere
     hold it is refused as `held_elsewhere`, or as `still_held` where their payers cannot end them:
     the provider looks into them."""
@@ -50,9 +55,14 @@ async def add_gift_card(
 
 
 async def reclaim_and_add(
-    ctx: Backend, session_id: str, number: str, pin: str, source: str,
-    unmodified_since: str | None = None, wanted: int | None = None,
-) -> None:  # fmt: skip
+    ctx: Backend,
+    session_id: str,
+    number: str,
+    pin: str,
+    source: str,
+    unmodified_since: str | None = None,
+    wanted: int | None = None,
+) -> None:
     """End the payments left open elsewhere that hold the card, then add it here.
 
     GiftCardRefused as for adding it: `empty` where it was paid with in the meantime, or before;

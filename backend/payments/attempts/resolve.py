@@ -46,9 +46,12 @@ UNDECIDED = (Status.INITIATED, Status.ON_HOLD)
 
 
 async def reopen(
-    ctx: Backend, session_id: str, notice: Notice = Notice.PAYMENT_CANCELLED, *,
+    ctx: Backend,
+    session_id: str,
+    notice: Notice = Notice.PAYMENT_CANCELLED,
+    *,
     only: str | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """The payer is back and wants to go on here: end the payment that is under way. `notice` is
     what the session's page says afterwards. `only`: the transaction that is to be ended; one that
     was begun since is left alone.
@@ -81,9 +84,12 @@ async def _live(ctx: Backend, session_id: str, only: str | None) -> Transaction 
 
 
 async def give_up(
-    ctx: Backend, transaction: Transaction, notice: Notice = Notice.PAYMENT_CANCELLED, *,
+    ctx: Backend,
+    transaction: Transaction,
+    notice: Notice = Notice.PAYMENT_CANCELLED,
+    *,
     expired: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """End a try that the provider knows: read it, and where it can still be paid, abort it there
     first. Only a confirmed abort gives the hold back. `expired`: nobody wants that, the payer never
     came back."""
@@ -150,9 +156,14 @@ async def apply_read(
                 await settle.put_on_hold(db, session, locked, operation, now, why)
             else:
                 await settle.authorize(
-                    db, session, locked, operation, now, card=payment.card,
+                    db,
+                    session,
+                    locked,
+                    operation,
+                    now,
+                    card=payment.card,
                     multi_capture=payment.multi_capture,
-                )  # fmt: skip
+                )
                 if direct_capture.is_captured(payment):
                     await direct_capture.capture_all(db, locked, now)
             ended = True

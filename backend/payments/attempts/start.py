@@ -76,16 +76,30 @@ __all__ = ["PayResult", "Press", "begin", "go_on", "pay", "pay_otherwise"]
 
 
 async def pay(
-    ctx: Backend, session_id: str, payment_product_type: str | None, expected_to_pay: int,
-    language: str, unmodified_since: str | None = None, push_to: str | None = None, *,
-    on_phone: bool = False, expected_order: int | None = None, accepted: Collection[str] = (),
-) -> PayResult:  # fmt: skip
+    ctx: Backend,
+    session_id: str,
+    payment_product_type: str | None,
+    expected_to_pay: int,
+    language: str,
+    unmodified_since: str | None = None,
+    push_to: str | None = None,
+    *,
+    on_phone: bool = False,
+    expected_order: int | None = None,
+    accepted: Collection[str] = (),
+) -> PayResult:
     """As `go_on`, with the parts of a `Press` one by one: `expected_to_pay` and `expected_order`
     (minor units) are what the payer was shown."""
     wanted = Press(
-        payment_product_type, expected_to_pay, language, expected_order, push_to, on_phone,
-        frozenset(accepted), unmodified_since,
-    )  # fmt: skip
+        payment_product_type,
+        expected_to_pay,
+        language,
+        expected_order,
+        push_to,
+        on_phone,
+        frozenset(accepted),
+        unmodified_since,
+    )
     return await go_on(ctx, session_id, wanted)
 
 
@@ -186,17 +200,27 @@ async def begin(
     used = card if share else None
     shown = {"card_id": used.card_id, "masked_card_token": used.number_mask} if used else None
     snapshot = _snapshot(session, await merchant_of(db, session), press) | {
-        "auto_capture": await wanted(db, session), "push_to": push_to, "on_phone": press.on_phone,
-    }  # fmt: skip
+        "auto_capture": await wanted(db, session),
+        "push_to": push_to,
+        "on_phone": press.on_phone,
+    }
     transaction = Transaction(
-        id=scoped_id(session.account_id), account_id=session.account_id,
-        profile_id=session.profile_id, session_id=session.id, status=Status.INITIATED.value,
-        currency=session.currency, amount=session.amount,
+        id=scoped_id(session.account_id),
+        account_id=session.account_id,
+        profile_id=session.profile_id,
+        session_id=session.id,
+        status=Status.INITIATED.value,
+        currency=session.currency,
+        amount=session.amount,
         payment_product_type=product_type(session.amount, to_pay, option),
-        merchant_reference=session.merchant_reference, snapshot=snapshot,
-        return_ref=new_uuid(), created_at=now, updated_at=now,
-        gift_card=used.id if used else None, gift_card_shown=shown,
-    )  # fmt: skip
+        merchant_reference=session.merchant_reference,
+        snapshot=snapshot,
+        return_ref=new_uuid(),
+        created_at=now,
+        updated_at=now,
+        gift_card=used.id if used else None,
+        gift_card_shown=shown,
+    )
     make_findable(transaction)
     operation = _authorize_operation(transaction, share, to_pay, now)
     if used is not None:
@@ -240,10 +264,19 @@ def _authorize_operation(
 ) -> Operation:
     key = new_uuid()
     return Operation(
-        id=key, transaction_id=transaction.id, kind=OperationKind.AUTHORIZE.value, key=key,
-        state="pending", card_amount=share, psp_amount=to_pay, request={},
-        due_at=now + FIRST_LOOK, created_by="checkout", created_at=now, updated_at=now,
-    )  # fmt: skip
+        id=key,
+        transaction_id=transaction.id,
+        kind=OperationKind.AUTHORIZE.value,
+        key=key,
+        state="pending",
+        card_amount=share,
+        psp_amount=to_pay,
+        request={},
+        due_at=now + FIRST_LOOK,
+        created_by="checkout",
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _snapshot(

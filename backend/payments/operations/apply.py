@@ -27,9 +27,12 @@ from backend.sessions.tables import CheckoutSession
 
 
 async def done(
-    db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime,
+    db: AsyncSession,
+    transaction: Transaction,
+    operation: Operation,
+    now: datetime,
     landing: Landing | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Move the card's part, and the transaction with it. `landing`: of a refund that goes to
     another card than the one that paid."""
     if transaction.status == Status.ON_HOLD:
@@ -62,9 +65,14 @@ async def done(
         transaction.status = rules.advance(Status(transaction.status), status)
     conclude.end(operation, "done", now)
     event = await record_event(
-        db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved,
+        db,
+        transaction,
+        operation,
+        event_of(operation),
+        now,
+        wallet_transaction_id=moved,
         gift_card_shown=shown,
-    )  # fmt: skip
+    )
     session = await db.get(CheckoutSession, transaction.session_id)
     if session is None:
         raise NotFound("there is no such session")
@@ -125,10 +133,16 @@ async def _void_card(
 
 
 async def record_event(
-    db: AsyncSession, transaction: Transaction, operation: Operation, event: str, now: datetime,
-    *, wallet_transaction_id: str | None = None, error: dict[str, str] | None = None,
+    db: AsyncSession,
+    transaction: Transaction,
+    operation: Operation,
+    event: str,
+    now: datetime,
+    *,
+    wallet_transaction_id: str | None = None,
+    error: dict[str, str] | None = None,
     gift_card_shown: dict[str, Any] | None = None,
-) -> TransactionEvent:  # fmt: skip
+) -> TransactionEvent:
     request = operation.request
     reference = request["reference"] or transaction.snapshot.get("event_reference")
     metadata = dict(request["metadata"] or {})

@@ -62,11 +62,14 @@ async def _try(ctx: Backend, row: AutoCapture) -> None:
         await _keep(ctx, row, "done", tried=False)
         return
     command = Command(
-        account_id=transaction.account_id, transaction_id=transaction.id,
-        kind=OperationKind.CAPTURE, created_by=CREATED_BY, automatic=True,
+        account_id=transaction.account_id,
+        transaction_id=transaction.id,
+        kind=OperationKind.CAPTURE,
+        created_by=CREATED_BY,
+        automatic=True,
         # All there is when the capture is written: the authorization may be updated until then.
         amount=None,
-    )  # fmt: skip
+    )
     try:
         operation = await operate(ctx, command)
     except Conflict:

@@ -178,12 +178,22 @@ async def _write(ctx: Backend, command: Command) -> Operation:
             request["refund_to"] = await decide(ctx, db, transaction, split, wanted)
         key = new_uuid()
         operation = Operation(
-            id=key, transaction_id=transaction.id, kind=command.kind.value, key=key,
-            state="pending", card_amount=split.card, psp_amount=split.acquirer,
-            captured_before=position.captured.acquirer, final=command.final,
-            request=request, due_at=ours_until, claimed_until=ours_until,
-            created_by=command.created_by, created_at=now, updated_at=now,
-        )  # fmt: skip
+            id=key,
+            transaction_id=transaction.id,
+            kind=command.kind.value,
+            key=key,
+            state="pending",
+            card_amount=split.card,
+            psp_amount=split.acquirer,
+            captured_before=position.captured.acquirer,
+            final=command.final,
+            request=request,
+            due_at=ours_until,
+            claimed_until=ours_until,
+            created_by=command.created_by,
+            created_at=now,
+            updated_at=now,
+        )
         db.add(operation)
         await db.flush()
         await keys.note_operation(db, operation.id)
@@ -278,9 +288,13 @@ async def end(ctx: Backend, operation_id: str, result: Result, claim: datetime |
 
 
 async def _end(
-    ctx: Backend, seen: Operation, paid: Transaction, result: Result, claim: datetime | None,
+    ctx: Backend,
+    seen: Operation,
+    paid: Transaction,
+    result: Result,
+    claim: datetime | None,
     landing: Landing | None,
-) -> Operation:  # fmt: skip
+) -> Operation:
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         if seen.kind == OperationKind.VOID:
@@ -306,8 +320,10 @@ async def _end(
                 await record_event(db, transaction, operation, initiated, now)
             return operation
         if result.outcome is Outcome.REFUSED:
-            error = {"code": result.code or "refused",
-                     "message": result.message or "the provider refused"}  # fmt: skip
+            error = {
+                "code": result.code or "refused",
+                "message": result.message or "the provider refused",
+            }
             conclude.end(operation, "refused", now, error)
             await record_event(db, transaction, operation, event_of(operation), now, error=error)
             return operation

@@ -61,7 +61,7 @@ async def monitor_refund(
                 RefundWatch(
                     operation_id=operation.id, transaction_id=transaction.id, due_at=now + LOOKS[0]
                 )
-            )  # fmt: skip
+            )
 
 
 async def look_due(ctx: Backend) -> int:
@@ -122,10 +122,12 @@ async def _read(
     assert operation is not None and transaction.psp_reference is not None
     result = await connector.fetch_operation(
         OperationQuery(
-            kind=OperationKind.REFUND, reference=transaction.psp_reference, key=operation.key,
+            kind=OperationKind.REFUND,
+            reference=transaction.psp_reference,
+            key=operation.key,
             amount=money(transaction, operation.psp_amount),
         )
-    )  # fmt: skip
+    )
     # Any other refusal says that the refund was not found, which a read may say wrongly.
     if result.outcome is Outcome.REFUSED and result.code == "declined":
         await _take_back(ctx, operation, result)
@@ -144,18 +146,24 @@ async def _take_back(ctx: Backend, seen: Operation, result: Result) -> None:
         status = rules.status_of(position)
         if status != transaction.status:
             transaction.status = rules.correct(Status(transaction.status), status)
-        error = {"code": "refund_returned",
-                 "message": result.message or "the acquirer took the refund back"}  # fmt: skip
+        error = {
+            "code": "refund_returned",
+            "message": result.message or "the acquirer took the refund back",
+        }
         conclude.end(operation, "returned", now, error)
         kept = await db.get(RefundWatch, operation.id, with_for_update=True)
         assert kept is not None
         kept.state = "done"
         happened = NewEvent(
-            "REFUND", operation.psp_amount, success=False, error=dict(error),
-            reference=operation.request["reference"], created_by=CREATED_BY,
+            "REFUND",
+            operation.psp_amount,
+            success=False,
+            error=dict(error),
+            reference=operation.request["reference"],
+            created_by=CREATED_BY,
             correlation_request_id=operation.request["request_id"],
             correction=await _correction(db, transaction, operation, position),
-        )  # fmt: skip
+        )
         event = await record(db, transaction, happened, now)
         session = await get_session(db, transaction.session_id)
         await tell_merchant(db, session, transaction, now, event=event)

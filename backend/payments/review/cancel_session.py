@@ -60,9 +60,11 @@ async def _void(ctx: Backend, session: CheckoutSession, cancelled_by: str) -> No
     if transaction.status != Status.AUTHORIZED:
         raise InvalidRequest(f"a session whose transaction is {transaction.status} stays")
     command = Command(
-        account_id=session.account_id, transaction_id=transaction.id, kind=OperationKind.VOID,
+        account_id=session.account_id,
+        transaction_id=transaction.id,
+        kind=OperationKind.VOID,
         created_by=cancelled_by,
-    )  # fmt: skip
+    )
     operation = await operate(ctx, command)
     if operation.state != "done":
         raise Unavailable("the provider has not answered the void; ask again")

@@ -108,14 +108,20 @@ async def _on_hold(db: AsyncSession, transaction: Transaction) -> Unresolved:
     event = (await db.exec(query.order_by(col(TransactionEvent.seq)))).first()
     asked = await operations.asked_for(db, transaction)
     return Unresolved(
-        id=transaction.id, transaction_id=transaction.id, account_id=transaction.account_id,
-        merchant_reference=transaction.merchant_reference, kind=ON_HOLD,
+        id=transaction.id,
+        transaction_id=transaction.id,
+        account_id=transaction.account_id,
+        merchant_reference=transaction.merchant_reference,
+        kind=ON_HOLD,
         since=event.created_at if event else transaction.updated_at,
-        why=_why(event.error if event else None, "on hold"), currency=transaction.currency,
-        card_amount=asked.card, psp_amount=asked.acquirer,
+        why=_why(event.error if event else None, "on hold"),
+        currency=transaction.currency,
+        card_amount=asked.card,
+        psp_amount=asked.acquirer,
         payment_product_type=transaction.payment_product_type,
-        psp_reference=transaction.psp_reference, tries=0,
-    )  # fmt: skip
+        psp_reference=transaction.psp_reference,
+        tries=0,
+    )
 
 
 def _waiting(operation: Operation, transaction: Transaction) -> Unresolved:
@@ -123,13 +129,20 @@ def _waiting(operation: Operation, transaction: Transaction) -> Unresolved:
     if transaction.status == Status.ON_HOLD:
         said["pending"] = "the provider looks into it"
     return Unresolved(
-        id=operation.id, transaction_id=transaction.id, account_id=transaction.account_id,
-        merchant_reference=transaction.merchant_reference, kind=operation.kind,
-        since=operation.created_at, why=_why(operation.error, said[operation.state]),
-        currency=transaction.currency, card_amount=operation.card_amount,
-        psp_amount=operation.psp_amount, payment_product_type=transaction.payment_product_type,
-        psp_reference=transaction.psp_reference, tries=operation.tries,
-    )  # fmt: skip
+        id=operation.id,
+        transaction_id=transaction.id,
+        account_id=transaction.account_id,
+        merchant_reference=transaction.merchant_reference,
+        kind=operation.kind,
+        since=operation.created_at,
+        why=_why(operation.error, said[operation.state]),
+        currency=transaction.currency,
+        card_amount=operation.card_amount,
+        psp_amount=operation.psp_amount,
+        payment_product_type=transaction.payment_product_type,
+        psp_reference=transaction.psp_reference,
+        tries=operation.tries,
+    )
 
 
 def _why(error: Mapping[str, object] | None, otherwise: str) -> str:
@@ -208,13 +221,20 @@ async def _end_hold(
         await _authorize(ctx, transaction, payment, said)
         return "authorized: the provider has what was asked for"
     if word != "void" and payment.state is not PaymentState.FAILED:
-        has = f"the provider has {payment.amount} ({payment.state})" if payment.amount else (
-            f"the provider cannot be read ({payment.message or payment.code})")  # fmt: skip
+        has = (
+            f"the provider has {payment.amount} ({payment.state})"
+            if payment.amount
+            else (f"the provider cannot be read ({payment.message or payment.code})")
+        )
         raise WordNeeded(f"{has}, asked for was {asked.acquirer}: say void to give it back")
     command = Command(
-        account_id=transaction.account_id, transaction_id=transaction.id, kind=OperationKind.VOID,
-        created_by=said.who, reason=said.why, metadata=said.metadata,
-    )  # fmt: skip
+        account_id=transaction.account_id,
+        transaction_id=transaction.id,
+        kind=OperationKind.VOID,
+        created_by=said.who,
+        reason=said.why,
+        metadata=said.metadata,
+    )
     operation = await operate(ctx, command)
     if operation.state != "done":
         raise WordNeeded("the provider has not confirmed the void; it is asked again by itself")
@@ -239,9 +259,15 @@ async def _authorize(
         )
         operation = (await db.exec(query)).one()
         await settle.authorize(
-            db, session, locked, operation, now, card=payment.card,
-            multi_capture=payment.multi_capture, said=said,
-        )  # fmt: skip
+            db,
+            session,
+            locked,
+            operation,
+            now,
+            card=payment.card,
+            multi_capture=payment.multi_capture,
+            said=said,
+        )
         if direct_capture.is_captured(payment):
             await direct_capture.capture_all(db, locked, now)
 
@@ -282,9 +308,10 @@ async def _end_try(
     told = payment.outcome is Outcome.DONE
     if told or word != "unknown":
         raise WordNeeded(
-            f"the payment is {payment.state} at the provider: it has to decide" if told
+            f"the payment is {payment.state} at the provider: it has to decide"
+            if told
             else "the provider cannot be asked about it: say unknown to end it for good"
-        )  # fmt: skip
+        )
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, transaction.session_id)
@@ -325,8 +352,9 @@ async def _end_late(
             return "given back at the provider"
         if word == "done":
             settle.end(locked, "done", now)
-            happened = NewEvent("VOID", locked.psp_amount, created_by=said.who,
-                                metadata=dict(said.metadata))  # fmt: skip
+            happened = NewEvent(
+                "VOID", locked.psp_amount, created_by=said.who, metadata=dict(said.metadata)
+            )
             await record(db, transaction, happened, now)
             return "late done, by the operator's word"
     raise WordNeeded("it is not given back yet, and asked for again by itself: else say done")

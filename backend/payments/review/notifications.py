@@ -24,9 +24,13 @@ from backend.rules.transaction import UNPAID
 
 
 async def notified(
-    ctx: Backend, account_id: str, profile_id: str, option: str, headers: Mapping[str, str],
+    ctx: Backend,
+    account_id: str,
+    profile_id: str,
+    option: str,
+    headers: Mapping[str, str],
     body: bytes,
-) -> None:  # fmt: skip
+) -> None:
     """A provider's notification: verified, then the payment it names is read. Unauthorized where
     the signature is wrong; what names no payment of ours changes nothing."""
     async with ctx.db.reading() as db:
@@ -57,9 +61,11 @@ async def notified(
 
 
 async def read_now(
-    ctx: Backend, transaction: Transaction, connector: Connector,
+    ctx: Backend,
+    transaction: Transaction,
+    connector: Connector,
     told: Mapping[str, str] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Read a try that has not ended, and do what the read says. One that has failed is read too:
     what was authorized too late is given back. Of one that is paid the refunds are read, where they
     may come back. `told`: what the provider said with it."""

@@ -313,9 +313,13 @@ class Klarna:
         if isinstance(after, Answer):
             return Result(Outcome.UNKNOWN, reference, message=after.message, raw=after.raw)
         query = OperationQuery(
-            OperationKind.UPDATE, reference, key, update.amount, lines=update.lines,
+            OperationKind.UPDATE,
+            reference,
+            key,
+            update.amount,
+            lines=update.lines,
             authorized_before=before.amount if before else 0,
-        )  # fmt: skip
+        )
         return _carried_out(updated_by_read(query, after.order))
 
     async def extend_authorization(self, reference: str, key: str) -> Result:

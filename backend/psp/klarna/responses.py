@@ -68,9 +68,11 @@ def to_payment(reading: Reading, now: datetime) -> Payment:
     made = _of_order(reading) if reading.order else _of_page(reading, now)
     if made is None:
         return Payment(
-            Outcome.UNKNOWN, reference=reading.reference, message="unreadable answer",
+            Outcome.UNKNOWN,
+            reference=reading.reference,
+            message="unreadable answer",
             raw=reading.raw,
-        )  # fmt: skip
+        )
     return made
 
 

@@ -382,9 +382,12 @@ class SwedbankPay:
         if answer.outcome is Outcome.REFUSED and answer.status == 404:
             # Offered a moment ago: somebody else was faster.
             return Answer(
-                answer.outcome, status=404, code="not_allowed", message=answer.message,
+                answer.outcome,
+                status=404,
+                code="not_allowed",
+                message=answer.message,
                 raw=answer.raw,
-            )  # fmt: skip
+            )
         return answer
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:

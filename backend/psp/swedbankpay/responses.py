@@ -241,8 +241,9 @@ def created_result(order: Order | None, raw: Mapping[str, Any], amount: Money) -
     return Result(Outcome.DONE, order.reference, redirect_url=page.href, raw=raw)
 
 
-def movement_result(order: Order, movement: Movement, amount: Money | None,
-                    raw: Mapping[str, Any]) -> Result:  # fmt: skip
+def movement_result(
+    order: Order, movement: Movement, amount: Money | None, raw: Mapping[str, Any]
+) -> Result:
     """A financial transaction of ours as the end of the write that asked for `amount` (None: all
     there is)."""
     if amount is not None and movement.amount != amount.amount:

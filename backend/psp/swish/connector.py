@@ -191,9 +191,12 @@ class Swish:
         if answer.outcome is Outcome.DONE:
             return to_payment(reference, answer.body, answer.raw)
         return Payment(
-            answer.outcome, reference=reference, code=answer.code, message=answer.message,
+            answer.outcome,
+            reference=reference,
+            code=answer.code,
+            message=answer.message,
             raw=answer.raw,
-        )  # fmt: skip
+        )
 
     async def _read(self, reference: str) -> Answer:
         if not is_reference(reference):

@@ -131,8 +131,9 @@ def _declined(status: str, error: str | None) -> str | None:
     return "processing_error"
 
 
-def refund_result(reference: str, body: Mapping[str, Any], amount: Money,
-                  raw: Mapping[str, Any]) -> Result:  # fmt: skip
+def refund_result(
+    reference: str, body: Mapping[str, Any], amount: Money, raw: Mapping[str, Any]
+) -> Result:
     """A refund as it was read, as the end of the write that asked for `amount`."""
     status = text(body.get("status"))
     if status is None or money_of(body) != amount:

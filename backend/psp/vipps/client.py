@@ -139,9 +139,14 @@ class Wire:
         return response if isinstance(response, Answer) else self._classify(response)
 
     async def _try(
-        self, method: str, path: str, headers: Mapping[str, str], content: bytes | None, *,
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        *,
         renew: bool,
-    ) -> httpx.Response | Answer:  # fmt: skip
+    ) -> httpx.Response | Answer:
         token = await self._token(renew=renew)
         if isinstance(token, Answer):
             return token

@@ -52,9 +52,15 @@ CURRENCIES = frozenset({"NOK", "DKK", "EUR", "SEK"})
 EVENTS = tuple(
     f"epayments.payment.{name}.v1"
     for name in (
-        "aborted", "expired", "cancelled", "captured", "refunded", "authorized", "terminated",
+        "aborted",
+        "expired",
+        "cancelled",
+        "captured",
+        "refunded",
+        "authorized",
+        "terminated",
     )
-)  # fmt: skip
+)
 """Told of to us: that a payment was made we know ourselves."""
 _PAYMENTS = "/epayment/v1/payments"
 _WEBHOOKS = "/webhooks/v1/webhooks"
@@ -115,9 +121,7 @@ class Vipps:
         pushed = request.push_to is not None
         if answer.body.get("reference") != reference or not (pushed or (url and _safe(url))):
             return Result(Outcome.UNKNOWN, message="unreadable answer", raw=answer.raw)
-        return Result(
-            Outcome.DONE, reference, redirect_url=None if pushed else url, raw=answer.raw
-        )  # fmt: skip
+        return Result(Outcome.DONE, reference, redirect_url=None if pushed else url, raw=answer.raw)
 
     async def _made(self, reference: str, amount: Money) -> Result:
         """A payment whose first answer was lost, by a read."""
@@ -130,9 +134,11 @@ class Vipps:
             return Result(Outcome.REFUSED, code="amount", message="another amount", raw=answer.raw)
         url = text(answer.body.get("redirectUrl"))
         return Result(
-            Outcome.DONE, reference, redirect_url=url if url and _safe(url) else None,
+            Outcome.DONE,
+            reference,
+            redirect_url=url if url and _safe(url) else None,
             raw=answer.raw,
-        )  # fmt: skip
+        )
 
     async def abort(self, reference: str, key: str) -> Result:
         """Cancel, then read. REFUSED `not_allowed` when the payer was faster: then `fetch`."""

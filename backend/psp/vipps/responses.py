@@ -79,13 +79,15 @@ def to_payment(reading: Reading) -> Payment:
         return _unreadable(reading)
     if state in _OVER:
         return Payment(
-            Outcome.DONE, PaymentState.FAILED, reading.reference, amount,
-            declined=_OVER[state], raw=reading.raw,
-        )  # fmt: skip
+            Outcome.DONE,
+            PaymentState.FAILED,
+            reading.reference,
+            amount,
+            declined=_OVER[state],
+            raw=reading.raw,
+        )
     if state == "CREATED":
-        return Payment(
-            Outcome.DONE, PaymentState.OPEN, reading.reference, amount, raw=reading.raw
-        )  # fmt: skip
+        return Payment(Outcome.DONE, PaymentState.OPEN, reading.reference, amount, raw=reading.raw)
     if state != "AUTHORIZED" or sums is None:
         return _unreadable(reading)
     return Payment(

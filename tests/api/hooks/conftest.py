@@ -22,8 +22,10 @@ def shop() -> Iterator[Receiver]:
 async def told(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:
     """A merchant whose server may be on this machine."""
     merchant = await open_merchant(
-        database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}",
+        database_url,
+        acquirer.base_url,
+        f"sk_test_{uuid.uuid4().hex}",
         allow_insecure_addresses=True,
-    )  # fmt: skip
+    )
     yield merchant
     await close_merchant(merchant)

@@ -38,9 +38,13 @@ async def test_a_callback_is_a_get_with_the_documented_query(
     time = got.query.pop("time")
     assert datetime.fromisoformat(time).tzinfo is not None
     assert got.query | {"time": ""} == {
-        "own": "1", "method": "GET", "transaction_id": transaction_id, "session_id": session_id,
-        "merchant_reference": "order-1", "time": "",
-    }  # fmt: skip
+        "own": "1",
+        "method": "GET",
+        "transaction_id": transaction_id,
+        "session_id": session_id,
+        "merchant_reference": "order-1",
+        "time": "",
+    }
     assert got.headers["host"] == shop.host
     assert "dintero-signature" not in got.headers  # no secret was made
     assert (await events_of(told, session_id))[-1] == "AUTH_CALLBACK_SENT"
@@ -219,8 +223,9 @@ async def test_private_addresses_are_not_sent_to(
     (one,) = (await merchant.get(DELIVERIES))["deliveries"]
     whole = await merchant.get(f"{DELIVERIES}/{one['id']}")
     assert (whole["state"], [t["error"] for t in whole["tries"]]) == (
-        "failed", ["only https is sent to"],
-    )  # fmt: skip
+        "failed",
+        ["only https is sent to"],
+    )
     assert shop.got == []
     for url in (f"{shop.url}/hook", "https://a:b@shop.example/", "https://[x/", "ftp://x.example"):
         body = {"config": {"url": url}, "events": ALL}

@@ -55,8 +55,9 @@ async def test_each_event_is_told(
     assert told_of(shop) == ALL
     events = (await told.transaction(first))["events"]
     assert [got.query.get("event_id") for got in shop.got] == [
-        None, *(one["id"] for one in events if one["event"] in ("CAPTURE", "REFUND"))
-    ]  # fmt: skip
+        None,
+        *(one["id"] for one in events if one["event"] in ("CAPTURE", "REFUND")),
+    ]
     shop.got.clear()
     second = await told.paid(acquirer, url=callback_to(shop, query))
     await told.post(f"/v1/transactions/{second}/void")

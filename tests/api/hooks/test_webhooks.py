@@ -27,9 +27,11 @@ from tests.support.receiver import Receiver
 async def test_a_new_subscription_is_pinged(told: Merchant, shop: Receiver) -> None:
     hook = await subscribe(told, shop, ALL)
     assert hook["config"] == {
-        "url": f"{shop.url}/hook", "content_type": "application/json", "insecure_ssl": 0,
+        "url": f"{shop.url}/hook",
+        "content_type": "application/json",
+        "insecure_ssl": 0,
         "secret": {"type": "HMAC-SHA1"},
-    }  # fmt: skip
+    }
     assert (hook["events"], hook["active"]) == (ALL, True)
     await deliver(told)
     (got,) = shop.got
@@ -62,8 +64,13 @@ async def test_a_payment_as_webhooks_tell_it(
     assert statuses == ["AUTHORIZED", "CAPTURED", "INITIATED", "PARTIALLY_REFUNDED"]
     one = next(b for b in told_of if b["event"] == "checkout_transaction")["transaction"]
     assert set(one) == {
-        "id", "session_id", "merchant_reference", "created_at", "updated_at", "status",
-    }  # fmt: skip
+        "id",
+        "session_id",
+        "merchant_reference",
+        "created_at",
+        "updated_at",
+        "status",
+    }
     assert one["id"] == transaction_id
     # The same payload as the callback's.
     (authorized,) = [b for b in told_of if b["event"] == "checkout_authorization"]
@@ -73,8 +80,11 @@ async def test_a_payment_as_webhooks_tell_it(
     wallet = [b["transaction"] for b in told_of if b.get("event") == "wallet_transaction"]
     assert {t["card_id"] for t in wallet} == {card["card_id"]}
     assert sorted((t["type"], t["amount"]) for t in wallet) == [
-        ("drawdown", 10000), ("fund", 10000), ("fund", 10000), ("pending_capture", 10000),
-    ]  # fmt: skip
+        ("drawdown", 10000),
+        ("fund", 10000),
+        ("fund", 10000),
+        ("pending_capture", 10000),
+    ]
     listed = await told.get(f"/v1/accounts/{ACCOUNT}/wallets/cards/{card['card_id']}/transactions")
     assert sorted(t["id"] for t in wallet) == sorted(t["id"] for t in listed["transactions"])
 
@@ -199,8 +209,11 @@ async def test_who_may_see_and_subscribe_to_what(told: Merchant, shop: Receiver)
     await told.post(HOOKS, {"config": config, "events": ["checkout_transaction"]})
     seen = (await told.get(f"{DELIVERIES}?limit=100"))["deliveries"]
     assert {one.get("event") for one in seen} == {
-        "ping", "AUTHORIZE", "checkout_transaction", "checkout_authorization",
-    }  # fmt: skip
+        "ping",
+        "AUTHORIZE",
+        "checkout_transaction",
+        "checkout_authorization",
+    }
     await told.get("/v1/accounts/T87654321/hooks/deliveries", expect=403)
     issuer = await create_client(told.ctx, ACCOUNT, frozenset({"admin:wallets"}))
     told.client_id, told.client_secret = issuer.client_id, issuer.client_secret

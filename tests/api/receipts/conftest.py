@@ -30,10 +30,14 @@ async def shop(
     database_url: str, acquirer: Acquirer, post: MailServer, gateway: Receiver
 ) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
-        database_url, acquirer.base_url, f"sk_test_{uuid.uuid4().hex}", smtp_url=post.url,
-        smtp_tls="none", smtp_sender="kvittering@checkout.example",
+        database_url,
+        acquirer.base_url,
+        f"sk_test_{uuid.uuid4().hex}",
+        smtp_url=post.url,
+        smtp_tls="none",
+        smtp_sender="kvittering@checkout.example",
         sms_url=f"{gateway.url}/messages",
-    )  # fmt: skip
+    )
     yield merchant
     await merchant.audit()
     await close_merchant(merchant)

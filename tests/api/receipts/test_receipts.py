@@ -41,9 +41,11 @@ def wants(**switches: Any) -> dict[str, Any]:
     return {
         "url": QUIET,
         "configuration": {
-            "active_payment_types": {"enabled": True}, "dintero": wallets, "receipt": switches,
+            "active_payment_types": {"enabled": True},
+            "dintero": wallets,
+            "receipt": switches,
         },
-    }  # fmt: skip
+    }
 
 
 async def deliver(merchant: Merchant) -> int:
@@ -71,17 +73,30 @@ async def test_what_it_states(shop: Merchant, acquirer: Acquirer) -> None:
     order = session_body()["order"] | {
         "amount": 45000,
         "items": [
-            {"id": "1", "line_id": "1", "amount": 40000, "quantity": 2, "vat": 25,
-             "description": "Ullpledd \r\n med frynser"},
+            {
+                "id": "1",
+                "line_id": "1",
+                "amount": 40000,
+                "quantity": 2,
+                "vat": 25,
+                "description": "Ullpledd \r\n med frynser",
+            },
         ],
-        "shipping_option": {"id": "post", "line_id": "9", "amount": 5000, "title": "Hjem",
-                            "operator": "Posten"},
-    }  # fmt: skip
+        "shipping_option": {
+            "id": "post",
+            "line_id": "9",
+            "amount": 5000,
+            "title": "Hjem",
+            "operator": "Posten",
+        },
+    }
     paid = await shop.paid(acquirer, card=card, order=order, **wants())
     facts = (await receipt_of(shop, paid)).facts
     assert (facts.merchant, facts.reference, facts.transaction_id) == (
-        "Fjord & Form", "order-1", paid,
-    )  # fmt: skip
+        "Fjord & Form",
+        "order-1",
+        paid,
+    )
     assert (facts.amount, facts.currency, facts.vat_amount) == (45000, "NOK", 8000)
     assert facts.lines == (Line("Ullpledd med frynser", "2", 40000, "25"),)
     assert (facts.shipping_amount, facts.shipping_title) == (5000, "Hjem")
@@ -136,9 +151,18 @@ async def test_by_mail_in_the_payers_language(
     link = f"{BASE_URL}/v1/view/{session_id}?language=nb"
     for part in (mail.part("plain"), mail.part("html")):
         said = part.replace("\u00a0", " ")
-        for words in ("Forsvinnignspølse × 2", "400,00 kr", "100,00 kr", "300,00 kr", "80,00 kr",
-                      f"•••• {card['number'][-4:]}", paid, "Bankkort", "Visa •••• 0002",
-                      "Testbetaling"):  # fmt: skip
+        for words in (
+            "Forsvinnignspølse × 2",
+            "400,00 kr",
+            "100,00 kr",
+            "300,00 kr",
+            "80,00 kr",
+            f"•••• {card['number'][-4:]}",
+            paid,
+            "Bankkort",
+            "Visa •••• 0002",
+            "Testbetaling",
+        ):
             assert words in said, words
         assert link in part
         assert card["number"] not in part
@@ -257,8 +281,9 @@ async def test_the_merchant_sees_it_and_sends_it_again(
     await deliver(shop)
     found = (await shop.get(f"{DELIVERIES}?subject={paid}"))["deliveries"]
     assert {(one["kind"], one["event"], one["state"]) for one in found} == {
-        ("email", "receipt", "delivered"), ("sms", "receipt", "delivered"),
-    }  # fmt: skip
+        ("email", "receipt", "delivered"),
+        ("sms", "receipt", "delivered"),
+    }
     (mail,) = (await shop.get(f"{DELIVERIES}?kind=email"))["deliveries"]
     whole = await shop.get(f"{DELIVERIES}/{mail['id']}")
     assert whole["request"]["url"] == "mailto:kari@example.com"

@@ -143,9 +143,12 @@ async def test_without_a_mail_server_it_is_seen_and_sent_once_there_is_one(
 
 @pytest.mark.parametrize("implicit", [False, True])
 async def test_encrypted_and_signed_in(
-    sqlite_url: str, acquirer: Acquirer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    sqlite_url: str,
+    acquirer: Acquirer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     implicit: bool,
-) -> None:  # fmt: skip
+) -> None:
     tls, trusted = certificate(tmp_path)
     scheme = "smtps" if implicit else "smtp"
     with MailServer(tls, implicit, password="pass/word").running() as server:

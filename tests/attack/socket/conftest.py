@@ -58,9 +58,11 @@ def _place(repository: Path, template: Path, directory: Path, **settings: Any) -
 
 @pytest.fixture(scope="session")
 def usual(
-    built_frontend: Path, repository: Path, _sqlite_template: Path,
+    built_frontend: Path,
+    repository: Path,
+    _sqlite_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Place]:  # fmt: skip
+) -> Iterator[Place]:
     """With the limits of a server, but that a source may say as much as it likes."""
     fast = {"socket_messages_per_second": 1e5, "socket_messages_per_second_and_source": 1e5}
     directory = tmp_path_factory.mktemp("usual")
@@ -70,9 +72,11 @@ def usual(
 
 @pytest.fixture(scope="session")
 def tight(
-    built_frontend: Path, repository: Path, _sqlite_template: Path,
+    built_frontend: Path,
+    repository: Path,
+    _sqlite_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Place]:  # fmt: skip
+) -> Iterator[Place]:
     """With limits that a test reaches."""
     low = {
         "sockets": 9,

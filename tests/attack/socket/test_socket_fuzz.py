@@ -169,7 +169,12 @@ def test_the_list_is_what_the_built_pages_send(
     loads = {name for name in events["allowed"] if name.endswith(".on_load_internal")}
     assert set(events["allowed"]) == ours | loads
     assert {name.rpartition(".")[2] for name in set(events["registered"]) - ours} >= {
-        "watch", "load", "arrive", "setvar", "hydrate", "set_is_hydrated",
+        "watch",
+        "load",
+        "arrive",
+        "setvar",
+        "hydrate",
+        "set_is_hydrated",
         "handle_frontend_exception",
-    }  # fmt: skip
+    }
     assert list(events["storage"]) == [f"{CHECKOUT}.open_details_rx_state_"]

@@ -106,9 +106,13 @@ def test_every_payment_option_has_a_drawing() -> None:
         assert marks, option
         assert set(marks) <= set(NAMES)
     assert of_options(["payex.creditcard", "dintero_psp.creditcard", "vipps"], gift_card=True) == (
-        "giftcard", "visa", "mastercard", "vipps",
-    )  # fmt: skip
+        "giftcard",
+        "visa",
+        "mastercard",
+        "vipps",
+    )
     assert of_options(["collector.invoice", "santander.debit_account"], gift_card=False) == (
-        "walley", "other",
-    )  # fmt: skip
+        "walley",
+        "other",
+    )
     assert of_options([], gift_card=False) == ("other",)

@@ -65,8 +65,11 @@ async def test_every_movement_debits_one_account_and_credits_another(
         _, rest = await ledger.post(db, held, 5002, cause("post"), keep_rest=True)
         assert rest is not None
         assert (rest.amount, rest.state, held.state, held.posted) == (
-            1999, "pending", "posted", 5002,
-        )  # fmt: skip
+            1999,
+            "pending",
+            "posted",
+            5002,
+        )
         assert held.carried_to == rest.id
         rest_id = rest.id
     assert await sums(ctx, card) == (10000, 2999, 1999, 5002)
@@ -183,9 +186,11 @@ TRIGGERS = (
 
 async def test_the_database_refuses_to_change_what_is_written(ctx: Backend, card: Card) -> None:
     statements = (
-        "UPDATE {} SET amount = amount + 1", "UPDATE {} SET card = card", "DELETE FROM {}",
+        "UPDATE {} SET amount = amount + 1",
+        "UPDATE {} SET card = card",
+        "DELETE FROM {}",
         "DELETE FROM {} WHERE amount > 0",
-    )  # fmt: skip
+    )
     for table in ("ledger_entry", "wallet_transaction"):
         for statement in statements:
             with pytest.raises(DBAPIError, match=f"{table} is append only"):
@@ -204,9 +209,12 @@ async def test_every_history_has_its_triggers(ctx: Backend) -> None:
 
 async def test_the_database_refuses_impossible_sums(ctx: Backend, card: Card) -> None:
     for change in (
-        "available = -1", "held = -1, available = 10001", "drawn = -1, available = 10001",
-        "available = available + 1", "funds = 0",
-    ):  # fmt: skip
+        "available = -1",
+        "held = -1, available = 10001",
+        "drawn = -1, available = 10001",
+        "available = available + 1",
+        "funds = 0",
+    ):
         with pytest.raises(DBAPIError):
             async with ctx.db.unit_of_work() as db:
                 await run(db, f"UPDATE card SET {change}")  # noqa: S608

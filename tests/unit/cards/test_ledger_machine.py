@@ -56,10 +56,25 @@ def test_any_order_of_movements_balances(sqlite_url: str) -> None:
         loop.close()
     # The search has been everywhere, or it shows nothing.
     assert seen == {
-        "fund", "hold", "hold refused", "draw", "draw refused", "refund", "refund refused",
-        "post", "carry", "post refused", "void", "resolved before", "repeated",
-        "ref_id misused", "transfer", "transfer refused", "transfer repeated", "transfer back",
-    }  # fmt: skip
+        "fund",
+        "hold",
+        "hold refused",
+        "draw",
+        "draw refused",
+        "refund",
+        "refund refused",
+        "post",
+        "carry",
+        "post refused",
+        "void",
+        "resolved before",
+        "repeated",
+        "ref_id misused",
+        "transfer",
+        "transfer refused",
+        "transfer repeated",
+        "transfer back",
+    }
 
 
 def _machine(
@@ -260,8 +275,11 @@ class LedgerMachine(RuleBasedStateMachine):
             row = await db.get(Card, self.card.id)
             assert row is not None
             assert (row.funds, row.available, row.held, row.drawn) == (
-                self.funds, self.available, held, self.drawn,
-            )  # fmt: skip
+                self.funds,
+                self.available,
+                held,
+                self.drawn,
+            )
             other = await db.get(Card, self.other.id)
             assert other is not None
             sums = (other.funds, other.available, other.held, other.drawn)
@@ -279,7 +297,9 @@ class LedgerMachine(RuleBasedStateMachine):
             # Debit = credit: over all accounts nothing came from nowhere.
             assert sum(fold.values()) == 0
             assert fold == {
-                "funds": -self.funds, "available": self.available, "held": held,
+                "funds": -self.funds,
+                "available": self.available,
+                "held": held,
                 "drawn": self.drawn,
-            }  # fmt: skip
+            }
             assert [difference async for difference in audit_cards(db)] == []

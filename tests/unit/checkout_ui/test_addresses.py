@@ -47,8 +47,11 @@ def test_the_order_of_a_form_is_the_countrys() -> None:
 
 def test_the_second_line_where_it_is_in_use() -> None:
     assert [name for name, _ in form("NO", address_line_2="H0201")] == [
-        "address_line", "address_line_2", "postal_code", "postal_place",
-    ]  # fmt: skip
+        "address_line",
+        "address_line_2",
+        "postal_code",
+        "postal_place",
+    ]
 
 
 @pytest.mark.parametrize("language", texts.languages())
@@ -122,8 +125,11 @@ def test_countries_stand_as_in_the_languages_alphabet() -> None:
     names = ("Ålandsøyene", "Østerrike", "Åland", "Zypern", "Ägypten", "Çin", "Cuba", "Danmark")
     assert sorted_by("nb", *names)[-3:] == ["Østerrike", "Åland", "Ålandsøyene"]
     assert sorted_by("sv", "Österrike", "Ungern", "Åland", "Algeriet") == [
-        "Algeriet", "Ungern", "Åland", "Österrike",
-    ]  # fmt: skip
+        "Algeriet",
+        "Ungern",
+        "Åland",
+        "Österrike",
+    ]
     assert sorted_by("de", *names)[:4] == ["Ägypten", "Åland", "Ålandsøyene", "Çin"]
 
 

@@ -23,9 +23,16 @@ from checkout_ui.presenters import card_view
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 LANGUAGES = texts.languages()
 GIFT = GiftCardView(
-    masked_number="•••• •••• •••• 1234", amount=10000, left=5000, preset=False, expires_at=None,
-    most=10000, wanted=None, ending=None, adjustable=True,
-)  # fmt: skip
+    masked_number="•••• •••• •••• 1234",
+    amount=10000,
+    left=5000,
+    preset=False,
+    expires_at=None,
+    most=10000,
+    wanted=None,
+    ending=None,
+    adjustable=True,
+)
 
 
 def view(to_pay: int = 0, order: int = 10000, **card: Any) -> CheckoutView:
@@ -84,9 +91,15 @@ MOVED = (
     MovementView(NOW - timedelta(days=2), "loaded", 13157),
 )
 CARD = BalanceView(
-    masked_number="•••• •••• •••• 1234", state=CardState.GOOD, currency="NOK", available=5000,
-    held=HELD, active_from=None, expires_at=None, movements=MOVED,
-)  # fmt: skip
+    masked_number="•••• •••• •••• 1234",
+    state=CardState.GOOD,
+    currency="NOK",
+    available=5000,
+    held=HELD,
+    active_from=None,
+    expires_at=None,
+    movements=MOVED,
+)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -9,9 +9,10 @@ import pytest
 from checkout_ui.embed.messages import content_of
 
 SESSION: dict[str, Any] = {
-    "id": "T12345678.a", "updated_at": "2026-01-01T00:00:00Z",
+    "id": "T12345678.a",
+    "updated_at": "2026-01-01T00:00:00Z",
     "order": {"amount": 40000, "items": [{"line_id": "1", "amount": 40000}]},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

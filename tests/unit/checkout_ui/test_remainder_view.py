@@ -20,13 +20,17 @@ def view(order: int, part: int, most: int, minimums: dict[str, int], **more: Any
     unknown = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
     judged = judge(Sums(order, part, most), minimums)
     known = {
-        "state": PageState.OPEN, "currency": "NOK", "order_amount": order, "to_pay": order - part,
-        "gift_card_offered": True, "remainder": judged,
+        "state": PageState.OPEN,
+        "currency": "NOK",
+        "order_amount": order,
+        "to_pay": order - part,
+        "gift_card_offered": True,
+        "remainder": judged,
         "options": tuple(
             OptionView(option, minimum=least, payable=option in judged.able)
             for option, least in minimums.items()
         ),
-    }  # fmt: skip
+    }
     return CheckoutView(**unknown | known | more)
 
 

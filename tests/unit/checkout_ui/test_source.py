@@ -30,9 +30,13 @@ async def ctx(sqlite_url: str) -> AsyncIterator[Backend]:
 def both(headers: list[tuple[bytes, bytes]]) -> tuple[str, str]:
     """What the page and the API make of one request, as each gets it."""
     scope: dict[str, Any] = {
-        "type": "http", "method": "GET", "path": "/", "query_string": b"",
-        "headers": headers, "client": (PEER, 40000),
-    }  # fmt: skip
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": headers,
+        "client": (PEER, 40000),
+    }
     given: Any = EventNamespace._build_static_router_data(
         None,  # type: ignore[arg-type]  # it is not looked at
         "sid",

@@ -67,9 +67,13 @@ def test_a_catalogue_is_written_as_its_language_is(language: str) -> None:
     same = [key for key in known if known[key] == english[key] and not key.startswith(names)]
     allowed = {
         "de": ["card.pin", "discount.code", "card.remove"],
-        "nb": ["discount.code"], "nn": [], "sv": [], "da": [], "fi": [],
+        "nb": ["discount.code"],
+        "nn": [],
+        "sv": [],
+        "da": [],
+        "fi": [],
         "en": list(known),
-    }  # fmt: skip
+    }
     assert set(same) <= {*allowed[language], "head.test"}
     for key, text in known.items():
         assert "..." not in text and "  " not in text and text == text.strip(), key
@@ -129,19 +133,27 @@ def test_every_key_is_used_and_every_used_key_exists(repository: Path) -> None:
         *(f"notice.{notice.value}" for notice in Notice),
         *(f"title.{state.value}" for state in PageState),
         *(f"push.open.{option.rpartition('.')[2]}" for option in PUSHES),
-        *(f"notice.embed_{what}_{how}" for what in ("validate", "address")
-          for how in ("refused", "late")),
-    }  # fmt: skip
+        *(
+            f"notice.embed_{what}_{how}"
+            for what in ("validate", "address")
+            for how in ("refused", "late")
+        ),
+    }
     endings = ("_", "error.", "refused.", "option.")
     unused = {key for key in known - whole - composed if not key.startswith(endings)}
     assert unused == set()
     kinds = {one.rpartition(".")[2] for one in options()}
     assert {key.split(".")[1] for key in known if key.startswith("option.")} == {
-        *kinds, "other", "via",
-    }  # fmt: skip
+        *kinds,
+        "other",
+        "via",
+    }
     assert {kind for country in all_countries() if (kind := addresses._rules(country).city)} <= {
-        "city", "post_town", "suburb", "district",
-    }  # fmt: skip
+        "city",
+        "post_town",
+        "suburb",
+        "district",
+    }
 
 
 def options() -> list[str]:

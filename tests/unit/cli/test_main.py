@@ -153,10 +153,17 @@ def test_serve_warns_where_all_payers_look_like_one(
 ) -> None:
     """At its start and in the log, before it listens; here it cannot, and ends."""
     done = _run(
-        repository, "serve", "--host", "203.0.113.1", "--port", "1",
-        GAVEKORT_DATABASE_URL=sqlite_url, GAVEKORT_SECRET_KEY=_KEY,
-        GAVEKORT_BASE_URL="https://checkout.example", GAVEKORT_TRUSTED_PROXY_HOPS=hops,
-    )  # fmt: skip
+        repository,
+        "serve",
+        "--host",
+        "203.0.113.1",
+        "--port",
+        "1",
+        GAVEKORT_DATABASE_URL=sqlite_url,
+        GAVEKORT_SECRET_KEY=_KEY,
+        GAVEKORT_BASE_URL="https://checkout.example",
+        GAVEKORT_TRUSTED_PROXY_HOPS=hops,
+    )
     assert done.returncode != 0
     expected = 0 if hops == "1" else 2
     assert done.stderr.count("GAVEKORT_TRUSTED_PROXY_HOPS is 0") == expected
@@ -165,9 +172,12 @@ def test_serve_warns_where_all_payers_look_like_one(
 
 def test_a_limit_that_cannot_be_is_refused(repository: Path, sqlite_url: str) -> None:
     done = _run(
-        repository, "serve", GAVEKORT_DATABASE_URL=sqlite_url, GAVEKORT_SECRET_KEY=_KEY,
+        repository,
+        "serve",
+        GAVEKORT_DATABASE_URL=sqlite_url,
+        GAVEKORT_SECRET_KEY=_KEY,
         GAVEKORT_LIMITS='{"sessions.clients": "5/60"}',
-    )  # fmt: skip
+    )
     assert done.returncode == 2
     assert "GAVEKORT_LIMITS" in done.stderr
     assert "there is no limit 'sessions.clients'" in done.stderr

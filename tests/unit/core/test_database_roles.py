@@ -92,13 +92,18 @@ def two_roles(postgres_server: PostgresServer) -> Iterator[tuple[str, str]]:
 def test_migrate_makes_the_serving_role_fit(two_roles: tuple[str, str]) -> None:
     owner, serving = two_roles
     environment = {
-        **os.environ, "GAVEKORT_MIGRATION_DATABASE_URL": owner, "GAVEKORT_DATABASE_URL": serving,
-    }  # fmt: skip
+        **os.environ,
+        "GAVEKORT_MIGRATION_DATABASE_URL": owner,
+        "GAVEKORT_DATABASE_URL": serving,
+    }
     for _ in range(2):  # again changes nothing
         done = subprocess.run(
             [sys.executable, "-m", "backend.cli.main", "migrate"],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         assert "the database role gavekort_serving can serve" in done.stderr
     assert why_too_mighty(serving) is None

@@ -38,16 +38,25 @@ async def due(ctx: Backend, account: str, addressee: str, count: int, since: int
             moment = NOW - timedelta(seconds=since) + timedelta(milliseconds=number)
             db.add(
                 Delivery(
-                    id=f"{account}-{addressee}-{number:03}", account_id=account, subject="x",
-                    method="POST", url="x", addressee=addressee, due_at=moment, created_at=moment,
+                    id=f"{account}-{addressee}-{number:03}",
+                    account_id=account,
+                    subject="x",
+                    method="POST",
+                    url="x",
+                    addressee=addressee,
+                    due_at=moment,
+                    created_at=moment,
                 )
-            )  # fmt: skip
+            )
 
 
 async def chosen(ctx: Backend, under_way: UnderWay) -> list[Due]:
     columns = (
-        col(Delivery.id), col(Delivery.account_id), col(Delivery.addressee), col(Delivery.due_at),
-    )  # fmt: skip
+        col(Delivery.id),
+        col(Delivery.account_id),
+        col(Delivery.addressee),
+        col(Delivery.due_at),
+    )
     async with ctx.db.reading() as db:
         return list((await under_way.choose(db, select(Delivery), columns)).values())
 
@@ -59,9 +68,13 @@ async def test_tenants_take_turns(ctx: Backend) -> None:
     await due(ctx, LATE, "four", 1, since=1)
     first = await chosen(ctx, UnderWay(Share(most=6, tenant=10, addressee=5), log))
     assert [(one.tenant, one.addressee) for one in first] == [
-        (BIG, "one"), (SMALL, "three"), (LATE, "four"), (BIG, "two"), (SMALL, "three"),
         (BIG, "one"),
-    ]  # fmt: skip
+        (SMALL, "three"),
+        (LATE, "four"),
+        (BIG, "two"),
+        (SMALL, "three"),
+        (BIG, "one"),
+    ]
     # The longest due of each first.
     assert [one.key[-3:] for one in first] == ["000", "000", "000", "000", "001", "001"]
 
@@ -77,8 +90,10 @@ async def test_nobody_has_more_than_a_share(ctx: Backend) -> None:
         await answered.wait()
 
     first = await chosen(ctx, under_way)
-    counts = [sum(o.tenant == t and o.addressee == a for o in first)
-              for t, a in ((BIG, "one"), (BIG, "two"), (SMALL, "one"))]  # fmt: skip
+    counts = [
+        sum(o.tenant == t and o.addressee == a for o in first)
+        for t, a in ((BIG, "one"), (BIG, "two"), (SMALL, "one"))
+    ]
     assert counts == [4, 3, 4]  # an address of the same name is another tenant's own
     for one in first:
         under_way.start(one, silent(), one.key)

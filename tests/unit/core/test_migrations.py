@@ -46,9 +46,11 @@ def test_migrations_make_what_the_tables_say(bare_database_url: str) -> None:
     assert names == {*metadata.tables, "alembic_version"}
     # Autogenerate does not compare these.
     assert {
-        "card_available_not_negative", "card_held_not_negative", "card_drawn_not_negative",
+        "card_available_not_negative",
+        "card_held_not_negative",
+        "card_drawn_not_negative",
         "card_sums_balance",
-    } <= checks  # fmt: skip
+    } <= checks
     assert versions(url) == [head(url)]
     migrate(url)
     assert versions(url) == [head(url)]
@@ -63,8 +65,10 @@ def test_one_line_of_migrations(sqlite_url: str) -> None:
 def test_two_processes_migrate_at_once(repository: Path, bare_database_url: str) -> None:
     clean = {name: value for name, value in os.environ.items() if "GAVEKORT" not in name}
     environment = {
-        **clean, "PYTHONPATH": str(repository), "GAVEKORT_DATABASE_URL": bare_database_url,
-    }  # fmt: skip
+        **clean,
+        "PYTHONPATH": str(repository),
+        "GAVEKORT_DATABASE_URL": bare_database_url,
+    }
     program = [sys.executable, "-m", "backend.cli.main", "migrate"]
     both = [
         subprocess.Popen(program, cwd=repository, env=environment, stderr=subprocess.PIPE)

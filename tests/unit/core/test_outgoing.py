@@ -75,5 +75,7 @@ def test_what_is_refused_for_good() -> None:
         for kind in ("callback", "webhook", "sms")
     }
     assert refused == {
-        "callback": [302, 400, 408, 410, 429], "webhook": [], "sms": [400, 410],
-    }  # fmt: skip
+        "callback": [302, 400, 408, 410, 429],
+        "webhook": [],
+        "sms": [400, 410],
+    }

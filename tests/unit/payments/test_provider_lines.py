@@ -15,36 +15,68 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def lines_of(
-    items: list[dict[str, Any]], amount: int, card: int = 0, language: str = "nb",
+    items: list[dict[str, Any]],
+    amount: int,
+    card: int = 0,
+    language: str = "nb",
     said: list[dict[str, Any]] | None = None,
-) -> tuple[OrderLine, ...]:  # fmt: skip
+) -> tuple[OrderLine, ...]:
     """Of the order, or of a capture of it with these items."""
     transaction = Transaction(
-        id="t", account_id="a", profile_id="p", session_id="s", status="INITIATED",
-        currency="NOK", amount=amount, payment_product_type="klarna.klarna",
-        merchant_reference="r", snapshot={"items": items, "language": language},
-        return_ref="x", created_at=_NOW, updated_at=_NOW,
-    )  # fmt: skip
+        id="t",
+        account_id="a",
+        profile_id="p",
+        session_id="s",
+        status="INITIATED",
+        currency="NOK",
+        amount=amount,
+        payment_product_type="klarna.klarna",
+        merchant_reference="r",
+        snapshot={"items": items, "language": language},
+        return_ref="x",
+        created_at=_NOW,
+        updated_at=_NOW,
+    )
     operation = Operation(
-        id="o", transaction_id="t", kind="authorize", key="o", state="pending", card_amount=card,
-        psp_amount=amount - card, request={"items": said}, due_at=_NOW, created_by="checkout",
-        created_at=_NOW, updated_at=_NOW,
-    )  # fmt: skip
+        id="o",
+        transaction_id="t",
+        kind="authorize",
+        key="o",
+        state="pending",
+        card_amount=card,
+        psp_amount=amount - card,
+        request={"items": said},
+        due_at=_NOW,
+        created_by="checkout",
+        created_at=_NOW,
+        updated_at=_NOW,
+    )
     of = order_lines if said is None else operation_lines
     return of(transaction, operation)
 
 
 def test_each_kind_of_line_and_the_gift_card_last() -> None:
     items = [
-        {"id": "10", "line_id": "1", "description": "Skjerf", "quantity": 2, "amount": 40000,
-         "vat": 25},
+        {
+            "id": "10",
+            "line_id": "1",
+            "description": "Skjerf",
+            "quantity": 2,
+            "amount": 40000,
+            "vat": 25,
+        },
         {"line_id": "2", "description": "Stoff", "quantity": 1.5, "amount": 9000, "vat": 12.5},
-        {"line_id": "3", "description": "Frakt", "quantity": 1, "amount": 9900, "vat": 25,
-         "type": "shipping"},
+        {
+            "line_id": "3",
+            "description": "Frakt",
+            "quantity": 1,
+            "amount": 9900,
+            "vat": 25,
+            "type": "shipping",
+        },
         {"line_id": "4", "description": "Rabatt", "amount": -5000},
-        {"line_id": "5", "description": "Butikkens gavekort", "amount": -3900,
-         "type": "gift_card"},
-    ]  # fmt: skip
+        {"line_id": "5", "description": "Butikkens gavekort", "amount": -3900, "type": "gift_card"},
+    ]
     assert lines_of(items, 50000, card=10000) == (
         OrderLine("Skjerf", 40000, 2, 2500, "goods", "10"),
         OrderLine("1.5 × Stoff", 9000, 1, 1250, "goods", "2"),
@@ -99,11 +131,24 @@ def test_the_rate_is_said_or_follows_from_the_vat(said: dict[str, Any], rate: in
 def test_the_lines_of_a_capture() -> None:
     """What the shop says of each, else what the order has; a part of a line is no count of it."""
     order = [
-        {"id": "10", "line_id": "1", "description": "Skjerf", "quantity": 2, "amount": 40000,
-         "vat": 25},
-        {"id": "ship", "line_id": "2", "description": "Frakt", "quantity": 1, "amount": 9900,
-         "vat": 25, "type": "shipping"},
-    ]  # fmt: skip
+        {
+            "id": "10",
+            "line_id": "1",
+            "description": "Skjerf",
+            "quantity": 2,
+            "amount": 40000,
+            "vat": 25,
+        },
+        {
+            "id": "ship",
+            "line_id": "2",
+            "description": "Frakt",
+            "quantity": 1,
+            "amount": 9900,
+            "vat": 25,
+            "type": "shipping",
+        },
+    ]
     said = [
         {"line_id": "1", "amount": 20000},
         {"line_id": "other", "id": "ship", "amount": 9900},

@@ -17,14 +17,22 @@ from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt
 from backend.receipts.written import Row, sms_text, write, zone
 
 RECEIPT = Receipt(
-    account_id="P12345678", session_id="P12345678.s", transaction_id="P12345678.t",
-    merchant="Fjord & Form", reference="order-1", currency="NOK", amount=45000, vat_amount=9000,
-    shipping_amount=0, shipping_title="Hjem",
+    account_id="P12345678",
+    session_id="P12345678.s",
+    transaction_id="P12345678.t",
+    merchant="Fjord & Form",
+    reference="order-1",
+    currency="NOK",
+    amount=45000,
+    vat_amount=9000,
+    shipping_amount=0,
+    shipping_title="Hjem",
     lines=(Line("Ullpledd", "2.5", 30000, "25"), Line("Rabatt", "1", -5000, None)),
     gift_card=GiftCardPart("4711", 10000, 2500, "2027-12-01T00:00:00.000Z"),
-    other=OtherPart("payex.vipps", 35000), paid_at="2026-11-25T19:10:00.000Z",
+    other=OtherPart("payex.vipps", 35000),
+    paid_at="2026-11-25T19:10:00.000Z",
     time_zone="Europe/Oslo",
-)  # fmt: skip
+)
 
 
 def plain(value: str) -> str:
@@ -60,20 +68,27 @@ def test_a_tag_as_a_shop_writes_it(tag: str, heading: str) -> None:
 def test_norwegian() -> None:
     written = write(RECEIPT, "nb")
     assert [plain(row.value) for row in written.facts] == [
-        "Fjord & Form", "order-1", "25. november 2026, 20:10:00 CET", "P12345678.t",
-    ]  # fmt: skip
+        "Fjord & Form",
+        "order-1",
+        "25. november 2026, 20:10:00 CET",
+        "P12345678.t",
+    ]
     assert [(plain(r.label), plain(r.value), plain(r.note)) for r in written.lines] == [
-        ("Ullpledd × 2,5", "300,00 kr", "25 % mva."), ("Rabatt", "−50,00 kr", ""),
-    ]  # fmt: skip
+        ("Ullpledd × 2,5", "300,00 kr", "25 % mva."),
+        ("Rabatt", "−50,00 kr", ""),
+    ]
     assert written.sums == (Row("Frakt", "Gratis", "Hjem"),)
     assert [(plain(r.label), plain(r.value)) for r in written.paid] == [
-        ("Gavekort •••• 4711", "100,00 kr"), ("Vipps", "350,00 kr"),
-    ]  # fmt: skip
+        ("Gavekort •••• 4711", "100,00 kr"),
+        ("Vipps", "350,00 kr"),
+    ]
     assert written.paid[0].spoken == "Gavekort som slutter på 4711"
     left = written.left
     assert (left.label, plain(left.value), left.note) == (
-        "Igjen på gavekortet", "25,00 kr", "Gyldig til 1. des. 2027",
-    )  # fmt: skip
+        "Igjen på gavekortet",
+        "25,00 kr",
+        "Gyldig til 1. des. 2027",
+    )
     assert (written.test, written.became) == ("", "")
 
 
@@ -131,9 +146,13 @@ def test_the_text_message_is_short() -> None:
 def test_the_mail_fetches_nothing_and_runs_nothing() -> None:
     evil = replace(RECEIPT, lines=(Line('<img src="https://evil.example/x">', "1", 1, None),))
     message = mail.compose(
-        evil, "nb", to="kari@example.no", sender="a@b.example", link="https://c.example/",
+        evil,
+        "nb",
+        to="kari@example.no",
+        sender="a@b.example",
+        link="https://c.example/",
         message_id=mail.message_id("P1.t", "a@b.example"),
-    )  # fmt: skip
+    )
     part = message.get_body(("html",))
     assert part is not None
     page = part.get_content()

@@ -35,9 +35,11 @@ SOURCES = ("1", "2", "3", "4", "5")
 
 def scopes(card: str, source: str, session: str | None) -> list[Scope]:
     found = [
-        Scope(Kind.CARD, card), Scope(Kind.PAIR, f"{card}:{source}"),
-        Scope(Kind.FIRSTS, source), Scope(Kind.REPEATS, source),
-    ]  # fmt: skip
+        Scope(Kind.CARD, card),
+        Scope(Kind.PAIR, f"{card}:{source}"),
+        Scope(Kind.FIRSTS, source),
+        Scope(Kind.REPEATS, source),
+    ]
     return found if session is None else [*found, Scope(Kind.SESSION, session)]
 
 
@@ -60,9 +62,10 @@ class Guessing(RuleBasedStateMachine):
         return {s: self.known.get(s, Counter()) for s in scopes(card, source, session)}
 
     @rule(
-        card=st.sampled_from(CARDS), source=st.sampled_from(SOURCES),
+        card=st.sampled_from(CARDS),
+        source=st.sampled_from(SOURCES),
         session=st.sampled_from((None, "x", "y")),
-    )  # fmt: skip
+    )
     def guess_wrong(self, card: str, source: str, session: str | None) -> None:
         before = self.seen(card, source, session)
         if decide(before, LIMITS, self.now) != GO:

@@ -11,15 +11,21 @@ from hypothesis import strategies as st
 from backend.rules.items import MAXIMUM, Items, read_items
 
 _SCALARS = (
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=9)
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.text(max_size=9)
     | st.sampled_from(["1e5", "-0.0", " 12 ", "１２", "1_000", "Infinity", "NaN", "0x10", "1e999"])
-)  # fmt: skip
+)
 _NAMES = st.sampled_from(["line_id", "id", "amount", "vat", "vat_amount", "quantity", "other"])
 _ITEMS = st.dictionaries(_NAMES, _SCALARS | st.lists(_SCALARS, max_size=2), max_size=6)
 _ANY = (
-    _SCALARS | st.lists(_ITEMS | _SCALARS, max_size=5)
-    | st.dictionaries(st.text(max_size=3), _ITEMS | _SCALARS, max_size=5) | _ITEMS
-)  # fmt: skip
+    _SCALARS
+    | st.lists(_ITEMS | _SCALARS, max_size=5)
+    | st.dictionaries(st.text(max_size=3), _ITEMS | _SCALARS, max_size=5)
+    | _ITEMS
+)
 
 
 @given(_ANY)

@@ -42,9 +42,13 @@ def test_the_smallest_share_is_the_gift_cards() -> None:
     (200, 200, 200, {}, Verdict.PAYABLE, None),
 ])  # fmt: skip
 def test_verdicts(
-    order: int, part: int, most: int, minimums: dict[str, int], verdict: Verdict,
+    order: int,
+    part: int,
+    most: int,
+    minimums: dict[str, int],
+    verdict: Verdict,
     usable: int | None,
-) -> None:  # fmt: skip
+) -> None:
     judged = judge(Sums(order, part, most), minimums)
     assert (judged.verdict, judged.usable, judged.to_pay) == (verdict, usable, order - part)
 

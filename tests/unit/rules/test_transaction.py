@@ -171,8 +171,11 @@ def test_impossible_positions_are_found(position: Position) -> None:
 def test_who_may_capture_refund_and_void() -> None:
     capturable = {S.AUTHORIZED, S.PARTIALLY_CAPTURED, S.PARTIALLY_CAPTURED_REFUNDED}
     refundable = {
-        S.CAPTURED, S.PARTIALLY_CAPTURED, S.PARTIALLY_REFUNDED, S.PARTIALLY_CAPTURED_REFUNDED,
-    }  # fmt: skip
+        S.CAPTURED,
+        S.PARTIALLY_CAPTURED,
+        S.PARTIALLY_REFUNDED,
+        S.PARTIALLY_CAPTURED_REFUNDED,
+    }
     voidable = capturable | {S.ON_HOLD}
     for status in S:
         for allowed, check in ((capturable, check_capture), (refundable, check_refund)):

@@ -80,9 +80,14 @@ def test_the_page_shows_links_and_no_markup_of_a_message(gateway: httpx.Client) 
 
 def test_it_lives_at_the_shop_and_takes_messages_from_the_checkout(tmp_path: Path) -> None:
     config = ShopConfig(
-        base_url="http://127.0.0.1:1", account_id="T12345678", client_id="c", client_secret="s",
-        profile_id="default", shop_url="http://127.0.0.1:2", gift_cards=(),
-    )  # fmt: skip
+        base_url="http://127.0.0.1:1",
+        account_id="T12345678",
+        client_id="c",
+        client_secret="s",
+        profile_id="default",
+        shop_url="http://127.0.0.1:2",
+        gift_cards=(),
+    )
     with running(create_shop(config, tmp_path)) as client:
         # A server's request: no Origin, no Sec-Fetch-Site.
         assert client.post("/sms/messages", json=MESSAGE).status_code == 202
