@@ -6,6 +6,7 @@ from typing import Any
 
 import reflex as rx
 
+from checkout_ui.components.var_types import has
 from checkout_ui.state.checkout import Checkout
 
 _ICONS = {
@@ -28,7 +29,7 @@ LONGEST_TYPED, LONGEST_PIN = 200, 100
 hear of it, so the browser takes no more."""
 
 
-def words(key: str) -> rx.Var[str]:
+def words(key: str) -> str:
     """The text of a catalogue key, in the payer's language."""
     return Checkout.t[key]
 
@@ -38,7 +39,7 @@ AS_IS = {"translate": "no"}
 has one of the classes in `own_texts.NUMBERS` has it by itself."""
 
 
-def as_is(text: rx.Var[str], **props: Any) -> rx.Component:
+def as_is(text: str, **props: Any) -> rx.Component:
     """A text that no browser may translate."""
     return rx.el.span(text, custom_attrs={**AS_IS, **props.pop("custom_attrs", {})}, **props)
 
@@ -54,7 +55,7 @@ def icon(name: str) -> rx.Component:
 
 def step(
     element_id: str,
-    heading: rx.Var[str],
+    heading: str,
     *children: rx.Component,
     aside: rx.Component | None = None,
     class_name: str = "",
@@ -75,12 +76,12 @@ def step(
 
 def field(
     name: str,
-    label: rx.Var[str],
-    errors: rx.Var[dict[str, str]],
+    label: str,
+    errors: dict[str, str],
     *,
-    value: rx.Var[str] | None = None,
+    value: str | None = None,
     class_name: str = "",
-    choices: rx.Var[str] | None = None,
+    choices: str | None = None,
     error_beneath: bool = True,
     required: bool = True,
     **props: Any,
@@ -96,8 +97,8 @@ def field(
     element_id = field_id(name)
     error_id = f"{element_id}-error"
     attributes = {
-        "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
-        "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
+        "aria-invalid": rx.cond(has(errors, name), "true", "false"),
+        "aria-describedby": rx.cond(has(errors, name), error_id, ""),
         **({"aria-required": "true"} if required else {}),
         **props.pop("custom_attrs", {}),
     }
@@ -117,7 +118,7 @@ def field(
     )
 
 
-def _select(choices: rx.Var[str], props: dict[str, Any]) -> rx.Component:
+def _select(choices: str, props: dict[str, Any]) -> rx.Component:
     """Where the choices come anew, assets/checkout.js keeps what was chosen, else what the select
     began with."""
     attributes = {
@@ -128,10 +129,10 @@ def _select(choices: rx.Var[str], props: dict[str, Any]) -> rx.Component:
     return rx.el.select(**props, custom_attrs=attributes)
 
 
-def problem(errors: rx.Var[dict[str, str]], name: str, element_id: str) -> rx.Component:
+def problem(errors: dict[str, str], name: str, element_id: str) -> rx.Component:
     """The error of one field, where it has one."""
     return rx.cond(
-        errors.contains(name),
+        has(errors, name),
         rx.el.p(errors[name], id=element_id, class_name="error"),
     )
 
@@ -195,12 +196,12 @@ def _changed() -> rx.Component:
 
 
 def button(
-    label: rx.Var[str] | rx.Component,
-    busy: rx.Var[bool] | None = None,
-    busy_label: rx.Var[str] | None = None,
+    label: str | rx.Component,
+    busy: bool | None = None,
+    busy_label: str | None = None,
     *,
     edits: bool = True,
-    waits: rx.Var[bool] | None = None,
+    waits: bool | None = None,
     **props: Any,
 ) -> rx.Component:
     """A button that says what it is doing, and takes no second click while it does, nor one while
@@ -224,9 +225,7 @@ def button(
     )
 
 
-def _label(
-    label: rx.Var[str] | rx.Component, busy: rx.Var[bool], busy_label: rx.Var[str] | None
-) -> rx.Component:
+def _label(label: str | rx.Component, busy: bool, busy_label: str | None) -> rx.Component:
     if isinstance(label, rx.Component):
         return label if busy_label is None else rx.cond(busy, rx.el.span(busy_label), label)
     return rx.el.span(rx.cond(busy, label if busy_label is None else busy_label, label))

@@ -15,6 +15,12 @@ _UNSEEN = re.compile(r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]+"
 _GROUPED_DIGITS = re.compile(r"[0-9.\-]+")
 
 
+def is_text(value: object) -> bool:
+    """Return whether `value` is a text. An event of a page may come from anybody, so its arguments
+    may be anything, whatever types the handler declares."""
+    return isinstance(value, str)
+
+
 def plain(text: str) -> str:
     """Compatibility forms (NFKC), one kind of hyphen, no spaces, nothing invisible."""
     return _DASHES.sub("-", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,10 +26,13 @@ from checkout_ui.components.elements import (
     step,
     words,
 )
+from checkout_ui.components.var_types import as_text, has
 from checkout_ui.presenters.addresses import Field as Part
 from checkout_ui.presenters.checkout_page import Address
+from checkout_ui.presenters.typed import is_text
 from checkout_ui.state import following
 from checkout_ui.state.checkout import Checkout
+from checkout_ui.state.events import event_of
 from checkout_ui.steps.details_form import Form
 from checkout_ui.steps.returning import ReturningState
 
@@ -39,7 +43,7 @@ _PROBLEM = "details-problem"
 
 class DetailsState(Checkout):
     @rx.event(background=True)
-    async def save(self, form_data: dict[str, Any]):
+    async def save(self, form_data: dict[str, Any]) -> None:
         """In the background: the shop may be asked what it can deliver, which takes its time."""
         try:
             form = Form.read(form_data)
@@ -106,7 +110,7 @@ class DetailsState(Checkout):
         self._move_focus("details-edit")
 
     @rx.event
-    async def choose_country(self, kind: str, country: str):
+    async def choose_country(self, kind: str, country: str) -> None:
         """The form follows the country: order and names of its fields. Nothing is saved yet, and
         what was typed stays in the fields that stay."""
         view = await self._read()
@@ -117,8 +121,8 @@ class DetailsState(Checkout):
             self._show(view)
 
     @rx.event
-    async def choose_shipping(self, key: str):
-        if not isinstance(key, str) or len(key) > 500:
+    async def choose_shipping(self, key: str) -> AsyncIterator[None]:
+        if not is_text(key) or len(key) > 500:
             return
         before = self.sums.to_pay
         try:
@@ -257,7 +261,7 @@ def _form() -> rx.Component:
         ),
         rx.cond(Checkout.billing_allowed, _billing()),
         rx.cond(
-            errors.contains(_UNAVAILABLE),
+            has(errors, _UNAVAILABLE),
             rx.el.div(
                 icon("alert"),
                 rx.el.p(errors[_UNAVAILABLE]),
@@ -287,7 +291,7 @@ def _form() -> rx.Component:
             class_name="actions",
         ),
         id="details-form",
-        key=ReturningState.filled.to_string(),
+        key=as_text(ReturningState.filled),
         method="post",
         no_validate=True,
         on_submit=DetailsState.save,
@@ -316,7 +320,7 @@ def _billing() -> rx.Component:
     )
 
 
-def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
+def _address(kind: str, section: str, known: Address) -> rx.Component:
     """`section` is the autofill section of HTML: shipping or billing. The country comes first:
     the other fields are as it writes an address. Where there is but one, nobody has to choose."""
     name = f"{kind}.country"
@@ -332,7 +336,7 @@ def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
                 value=known.country,
                 choices=Checkout.country_choices,
                 auto_complete=f"{section} country",
-                on_change=lambda country: DetailsState.choose_country(kind, country),
+                on_change=lambda country: event_of(DetailsState.choose_country, kind, country),
             ),
         ),
         rx.foreach(fields, lambda part: _part(kind, section, part)),
@@ -340,7 +344,7 @@ def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
     )
 
 
-def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
+def _part(kind: str, section: str, part: Part) -> rx.Component:
     """Keyed by its name: a field that moves keeps what was typed in it."""
     errors = Checkout.errors
     name, element_id = f"{kind}.{part.name}", f"{kind}-{part.name}"
@@ -355,8 +359,8 @@ def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
             default_value=part.value,
             auto_complete=f"{section} {part.autofill}",
             custom_attrs={
-                "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
-                "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
+                "aria-invalid": rx.cond(has(errors, name), "true", "false"),
+                "aria-describedby": rx.cond(has(errors, name), error_id, ""),
                 "aria-required": rx.cond(part.name == "address_line_2", "false", "true"),
             },
         ),

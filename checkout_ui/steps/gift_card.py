@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import reflex as rx
@@ -32,7 +33,7 @@ class GiftCardState(Checkout):
     """Neither number nor PIN is ever kept here: they go through `add` and are gone."""
 
     @rx.event
-    async def add(self, form_data: dict[str, Any]):
+    async def add(self, form_data: dict[str, Any]) -> AsyncIterator[None]:
         try:
             form = _Form.model_validate(form_data)
         except ValidationError:
@@ -70,7 +71,7 @@ class GiftCardState(Checkout):
             self._end()
 
     @rx.event
-    async def reclaim(self, form_data: dict[str, Any]):
+    async def reclaim(self, form_data: dict[str, Any]) -> AsyncIterator[None]:
         """Free the card in use from a payment left open elsewhere, by its PIN."""
         try:
             pin = typed.plain(_Form.model_validate(form_data).gift_card_pin)
@@ -110,7 +111,7 @@ class GiftCardState(Checkout):
         self._move_focus("card-remove")
 
     @rx.event
-    async def remove(self):
+    async def remove(self) -> AsyncIterator[None]:
         if not self._begin("remove"):
             return
         yield
