@@ -235,12 +235,13 @@ async def test_what_the_shop_has_chosen_stays_in_an_update(merchant: Merchant) -
     """Until it says otherwise, whatever it offers besides."""
     cell = Cell("absent", "empty", "not in the list", "not given", "b2c")
     session_id = await merchant.session(**cell.request())
-    for change in (
+    changes: tuple[dict[str, object], ...] = (
         {"order": {}, "express": {"shipping_options": []}},
         {"order": {}, "express": {"shipping_options": [HOME, SHOP]}},
         {"order": {"shipping_option": OWN}},
         {"order": {"amount": 40000}},
-    ):
+    )
+    for change in changes:
         await lock(merchant, session_id)
         after = await put(merchant, session_id, change)
         assert after["order"]["shipping_option"] == OWN

@@ -23,7 +23,8 @@ from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import Outcome, PaymentState
 from backend.rules.payment_option import works_with_gift_card
 from backend.sessions.view import PageState
-from tests.psp.providers import PROVIDERS, Provider
+from tests.psp.provider import Provider
+from tests.psp.providers import PROVIDERS
 from tests.support.checkout import (
     WITHOUT_GIFT_CARDS,
     Merchant,

@@ -32,9 +32,8 @@ Line = tuple[str, str, int, int]
 
 def order(**more: Any) -> dict[str, Any]:
     """400.00, of which the lines are 395.00."""
-    return (
-        session_body(40000)["order"] | {"items": [LAMP, BOOK], "shipping_option": SHIPPING} | more
-    )
+    usual: dict[str, Any] = session_body(40000)["order"]
+    return usual | {"items": [LAMP, BOOK], "shipping_option": SHIPPING} | more
 
 
 def shown(lines: list[dict[str, Any]]) -> list[Line]:

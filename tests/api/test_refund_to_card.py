@@ -294,6 +294,7 @@ async def test_what_a_refund_to_another_card_needs(order: Order) -> None:
     await order.sign_in()
     for to in ("new_card", {"card_id": order.card["card_id"]}):
         await order.post("refund", {"amount": 1000, "refund_to": to}, expect=403)
+    wrong: object
     for wrong in ("elsewhere", {"card_id": ""}, {"card_id": 1}, 5, []):
         await order.post("refund", {"amount": 1000, "refund_to": wrong}, expect=400)
     assert await order.sums() == (10000, 0, 0, 10000)

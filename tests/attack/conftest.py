@@ -23,5 +23,5 @@ def served(
     quick |= {"connections_per_source": "200"}
     # What a session may grow to is met before how fast it may be changed.
     quick |= {"limits": '{"payer.changes": "100000/60"}'}
-    with serving(repository, folder, **quick) as running:
+    with serving(repository, folder, files=None, **quick) as running:
         yield running

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.host import HostPage, HostServer, host_server, make_profile
 from tests.support.payer import Payer
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 NewPayer = Callable[..., Payer]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -21,7 +21,7 @@ from tests.support.states import STATES, WITHOUT_SCRIPT, Scene, dumped
 NewPayer = Callable[..., Payer]
 
 WIDTHS = (320, 390, 1280)
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LANGUAGES = ("nb", "en")
 
 # Reflex decides once, at load, what the browser's own controls look like.

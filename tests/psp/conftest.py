@@ -12,7 +12,8 @@ import pytest
 
 from backend.psp.stripe.connector import CardGateway
 from tests.psp.klarna_shop import Shop
-from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider, Provider
+from tests.psp.provider import Provider
+from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider
 from tests.psp.till import WRITES, ProviderHarness, verbs_of
 from tests.support.card_gateway import Acquirer
 from tests.support.patience import IMPATIENT_SECONDS

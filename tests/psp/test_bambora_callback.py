@@ -13,8 +13,9 @@ from backend.psp.bambora.connector import Bambora
 from backend.psp.protocol import (
     NotificationRefused,
 )
-from tests.psp.providers import now
+from tests.psp.provider import now
 
+HOST = "https://provider.example"
 _KEY = "md5-key"
 _SAID = [
     ("transaction", "T12345678.abc"),
@@ -27,7 +28,7 @@ _SAID = [
 
 
 def _receiver(md5_key: str = _KEY) -> Bambora:
-    account = Account(*["https://provider.example"] * 3, "T1", "a", "s", md5_key)
+    account = Account(HOST, HOST, HOST, "T1", "a", "s", md5_key)
     return Bambora("creditcard", account, httpx.AsyncClient(), now)
 
 

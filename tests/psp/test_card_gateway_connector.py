@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -34,6 +35,10 @@ Authorize = Callable[[], Awaitable[str]]
 
 def nok(amount: int) -> Money:
     return Money(amount, "NOK")
+
+
+def _later(by: timedelta) -> datetime:
+    return datetime.now(UTC) + by
 
 
 @pytest.fixture
@@ -115,7 +120,7 @@ async def test_same_key_same_payment_when_the_clamped_expiry_has_moved(
             secret_key,
             "whsec",
             http,
-            lambda later=later: datetime.now(UTC) + later,
+            partial(_later, later),
         )
         result = await gateway.create_payment(request_)
         assert result.outcome is Outcome.DONE

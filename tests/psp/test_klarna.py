@@ -19,7 +19,7 @@ from backend.psp.protocol import (
 )
 from backend.rules.money import Money
 from tests.psp.klarna_shop import Shop
-from tests.psp.providers import now
+from tests.psp.provider import now
 
 WHOLE, PART = Money(30000, "NOK"), Money(20000, "NOK")
 SHIRTS = OrderLine("Skjorte", 59900, 2, 2500, reference="10")

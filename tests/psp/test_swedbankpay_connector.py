@@ -19,7 +19,8 @@ from backend.psp.protocol import (
 from backend.psp.registry import CREDENTIALS
 from backend.psp.swedbankpay.connector import INSTRUMENTS, SwedbankPay, payee_reference
 from backend.rules.money import Money
-from tests.psp.providers import SwedbankPayProvider, now
+from tests.psp.provider import now
+from tests.psp.providers import SwedbankPayProvider
 from tests.support.sandbox import Listener, Sandbox
 
 WHOLE = Money(30000, "SEK")

@@ -22,7 +22,8 @@ from backend.psp.client_certificate import CertificateUnusable, tls_context
 from backend.psp.protocol import Outcome
 from backend.psp.registry import NotConnected, connect
 from backend.psp.swish.connector import Swish
-from tests.psp.providers import SwishProvider, now
+from tests.psp.provider import now
+from tests.psp.providers import SwishProvider
 from tests.support.certificates import Authority, Pair
 from tests.support.sandbox import Listener, Sandbox
 

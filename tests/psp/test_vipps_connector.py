@@ -27,8 +27,9 @@ from backend.psp.vipps.client import Account
 from backend.psp.vipps.connector import CURRENCIES, Vipps
 from backend.psp.vipps.requests import reference_of
 from backend.rules.money import Money
-from tests.psp.providers import VippsProvider, now
+from tests.psp.provider import now
 from tests.psp.till import Sent
+from tests.psp.vipps_provider import VippsProvider
 from tests.support.sandbox import Listener, Sandbox
 
 WHOLE = Money(30000, "NOK")

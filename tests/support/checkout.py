@@ -183,7 +183,7 @@ async def open_merchant(
 ) -> Merchant:
     """Start the process' context and sign in. `close_merchant` ends both."""
     clock = MovingClock()
-    defaults = {
+    defaults: dict[str, Any] = {
         "secret_key": "a master secret of the tests, long enough",
         "database_url": database_url,
         "base_url": BASE_URL,

@@ -17,7 +17,7 @@ CARD, VIPPS = "dintero_psp.creditcard", "payex.vipps"
 
 
 def view(order: int, part: int, most: int, minimums: dict[str, int], **more: Any) -> CheckoutView:
-    unknown = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
+    unknown: dict[str, Any] = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
     judged = judge(Sums(order, part, most), minimums)
     known = {
         "state": PageState.OPEN,

@@ -35,7 +35,7 @@ def _run(
 @pytest.fixture
 async def seeded_url(sqlite_url: str) -> str:
     """A database with the demo's cards in it."""
-    settings = Settings(secret_key=_KEY, database_url=sqlite_url)  # type: ignore[arg-type]
+    settings = Settings(secret_key=_KEY, database_url=sqlite_url)
     gateway = Gateway("http://127.0.0.1:1", "sk_test_x", "whsec_x")
     await seed_demo(settings, Seed(), gateway, {}, "http://127.0.0.1:2", lambda seed: None)
     return sqlite_url

@@ -32,7 +32,7 @@ _SHOP_URL = "http://127.0.0.1:2"
 
 
 def _settings(url: str, key: str = "k" * 40) -> Settings:
-    return Settings(secret_key=key, database_url=url)  # type: ignore[arg-type]
+    return Settings(secret_key=key, database_url=url)
 
 
 async def _sow(settings: Settings, seed: Seed, gateway: Gateway = _GATEWAY) -> list[Seed]:
