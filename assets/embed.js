@@ -192,7 +192,9 @@
       event.preventDefault();
       event.stopImmediatePropagation();
       if (pending || !origin) return;
-      const fields = [...new FormData(event.target)].filter(([, value]) => typeof value === "string");
+      const fields = [...new FormData(event.target)].filter(
+        ([, value]) => typeof value === "string",
+      );
       ask(what, { form: Object.fromEntries(fields) });
     },
     true,
@@ -220,7 +222,8 @@
     const before = popOut;
     popOut = state;
     root.dataset.popOut = state;
-    const known = state === "closed" && before !== "opened" ? "" : $("pop-out-status")?.dataset[state];
+    const known =
+      state === "closed" && before !== "opened" ? "" : $("pop-out-status")?.dataset[state];
     if (state !== "closed" || before !== "refused") say(words ?? known);
     const elsewhere = $("pop-out-own-page");
     if (elsewhere) {
@@ -306,7 +309,8 @@
       if (tag) ask("speak", { language: tag });
     },
     ValidationResult: (data) => {
-      if (!launcher) answer("validate", { success: data.success, error: data.clientValidationError });
+      if (!launcher)
+        answer("validate", { success: data.success, error: data.clientValidationError });
       else if (data.success === true) popOutIs("opened");
       else popOutIs("refused", text(data.clientValidationError, 300));
     },
@@ -339,8 +343,12 @@
     had.add(id);
     if (message.type === "ValidateSession") awaitAnswer("validate");
     if (message.type === "AddressCallback") awaitAnswer("address");
-    const isFinal = ["SessionCancel", "SessionPaymentOnHold", "SessionPaymentAuthorized",
-      "SessionPaymentError"].includes(message.type);
+    const isFinal = [
+      "SessionCancel",
+      "SessionPaymentOnHold",
+      "SessionPaymentAuthorized",
+      "SessionPaymentError",
+    ].includes(message.type);
     if (isFinal) {
       over = true;
       if (launcher) hideButton();
@@ -427,7 +435,11 @@
 
   const start = () => {
     if (framed && params.get("ui") !== "fullscreen") root.classList.add("embedded");
-    if (framed) new ResizeObserver(() => { measure(); drawButton(); }).observe(root);
+    if (framed)
+      new ResizeObserver(() => {
+        measure();
+        drawButton();
+      }).observe(root);
     measure();
     if (resultPage) return;
     document.addEventListener("change", ({ target }) => {
@@ -441,7 +453,12 @@
       childList: true,
       attributes: true,
       attributeFilter: [
-        "data-stage", "data-out", "data-version", "data-locked", "data-language", "data-open",
+        "data-stage",
+        "data-out",
+        "data-version",
+        "data-locked",
+        "data-language",
+        "data-open",
       ],
     });
     changed();
