@@ -20,6 +20,7 @@ import httpx
 
 from backend.core.address import AddressRefused
 from backend.psp.protocol import Outcome, Result
+from backend.psp.tools import Tools
 
 # Raised before a byte of the request left us. Everything else may have had its effect.
 _NEVER_SENT = (
@@ -70,24 +71,18 @@ class Answer:
 
 
 class Transport:
-    """Calls to one provider, below one base URL. Safe for concurrent use. Timeouts in seconds.
+    """Calls to one provider, below one base URL. Safe for concurrent use.
 
     ValueError for a base URL that would carry the credentials in the clear over a network.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        http: httpx.AsyncClient,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
-    ) -> None:
+    def __init__(self, base_url: str, tools: Tools) -> None:
         self.base_url = checked_base_url(base_url)
-        self._http = http
-        self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
+        self._http = tools.http
+        connecting, reading = tools.connect_timeout, tools.read_timeout
+        self._timeout = httpx.Timeout(reading, connect=connecting, pool=connecting)
         # A server that drips a byte now and then would never meet the read timeout.
-        self._deadline = connect_timeout + 2 * read_timeout
+        self._deadline = connecting + 2 * reading
 
     async def send(
         self,

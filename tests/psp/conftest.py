@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from backend.psp.stripe.connector import CardGateway
+from backend.psp.tools import Tools
 from tests.psp.klarna_shop import Shop
 from tests.psp.provider import Provider
 from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider
@@ -57,7 +58,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def gateway(acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient) -> CardGateway:
     return CardGateway(
-        acquirer.base_url, secret_key, WEBHOOK_SECRET, http, lambda: datetime.now(UTC)
+        acquirer.base_url, secret_key, WEBHOOK_SECRET, Tools(http, lambda: datetime.now(UTC))
     )
 
 
@@ -68,9 +69,7 @@ def impatient(acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient) -> C
         acquirer.base_url,
         secret_key,
         WEBHOOK_SECRET,
-        http,
-        lambda: datetime.now(UTC),
-        read_timeout=IMPATIENT_SECONDS,
+        Tools(http, lambda: datetime.now(UTC), read_timeout=IMPATIENT_SECONDS),
     )
 
 

@@ -21,6 +21,7 @@ from backend.psp.protocol import (
     Outcome,
     PaymentState,
 )
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 from tests.psp.provider import now
 from tests.psp.providers import BamboraProvider
@@ -236,7 +237,7 @@ async def test_what_is_no_reference_is_not_sent(reference: str) -> None:
 
     account = Account(HOST, HOST, HOST, "T1", "a", "s", "m")
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = Bambora("creditcard", account, http, now)
+        connector = Bambora("creditcard", account, Tools(http, now))
         payment = await connector.fetch(reference)
         results = [
             await connector.abort(reference, "a"),

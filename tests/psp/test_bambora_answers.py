@@ -10,6 +10,7 @@ from backend.psp.bambora.connector import Bambora
 from backend.psp.protocol import (
     Outcome,
 )
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 from tests.psp.provider import now
 from tests.psp.providers import BamboraProvider
@@ -41,7 +42,7 @@ async def test_sums_that_cannot_be_read(transaction: object) -> None:
 
     account = Account(HOST, HOST, HOST, "T1", "a", "s", "m")
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = Bambora("creditcard", account, http, now)
+        connector = Bambora("creditcard", account, Tools(http, now))
         payment = await connector.fetch(f"{order_id}.r.1")
         assert (payment.outcome, payment.amount) == (Outcome.UNKNOWN, None)
         result = await connector.capture(f"{order_id}.r.1", Money(100, "NOK"), "c", final=True)
@@ -64,7 +65,7 @@ async def test_statuses(bambora: BamboraProvider, status: int) -> None:
         return httpx.Response(status, json={"meta": {"result": False, "message": said}})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = Bambora("creditcard", account, http, now)
+        connector = Bambora("creditcard", account, Tools(http, now))
         result = await connector.create_payment(bambora.request())
     assert result.code == expected.get(status)
     assert result.outcome is (Outcome.REFUSED if status in expected else Outcome.UNKNOWN)

@@ -10,9 +10,8 @@ import pytest
 
 from backend.psp.bambora.client import Account
 from backend.psp.bambora.connector import Bambora
-from backend.psp.protocol import (
-    NotificationRefused,
-)
+from backend.psp.protocol import NotificationRefused
+from backend.psp.tools import Tools
 from tests.psp.provider import now
 
 HOST = "https://provider.example"
@@ -29,7 +28,7 @@ _SAID = [
 
 def _receiver(md5_key: str = _KEY) -> Bambora:
     account = Account(HOST, HOST, HOST, "T1", "a", "s", md5_key)
-    return Bambora("creditcard", account, httpx.AsyncClient(), now)
+    return Bambora("creditcard", account, Tools(httpx.AsyncClient(), now))
 
 
 def _signed(said: list[tuple[str, str]], key: str = _KEY) -> str:

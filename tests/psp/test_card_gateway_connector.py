@@ -20,6 +20,7 @@ from backend.psp.protocol import (
     PaymentState,
 )
 from backend.psp.stripe.connector import CardGateway
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 from tests.support.card_gateway import (
     AUTHORIZATION_TIMES_OUT,
@@ -116,11 +117,7 @@ async def test_same_key_same_payment_when_the_clamped_expiry_has_moved(
     for minutes in (0, 9, 25, 300):
         later = timedelta(minutes=minutes)
         gateway = CardGateway(
-            acquirer.base_url,
-            secret_key,
-            "whsec",
-            http,
-            partial(_later, later),
+            acquirer.base_url, secret_key, "whsec", Tools(http, partial(_later, later))
         )
         result = await gateway.create_payment(request_)
         assert result.outcome is Outcome.DONE
@@ -360,7 +357,7 @@ async def test_many_at_once(gateway: CardGateway, request_: PaymentRequest) -> N
 
 async def test_wrong_credentials(acquirer: Acquirer, http: httpx.AsyncClient) -> None:
     stranger = CardGateway(
-        acquirer.base_url, "sk_live_secret", "whsec", http, lambda: datetime.now(UTC)
+        acquirer.base_url, "sk_live_secret", "whsec", Tools(http, lambda: datetime.now(UTC))
     )
     payment = await stranger.fetch("cs_test_1")
     assert (payment.outcome, payment.code) == (Outcome.REFUSED, "configuration")
@@ -396,4 +393,6 @@ async def test_no_secrets_are_kept(
 )
 def test_the_key_is_not_sent_in_the_clear(url: str) -> None:
     with pytest.raises(ValueError, match="base URL"):
-        CardGateway(url, "sk_test_1", "whsec", httpx.AsyncClient(), lambda: datetime.now(UTC))
+        CardGateway(
+            url, "sk_test_1", "whsec", Tools(httpx.AsyncClient(), lambda: datetime.now(UTC))
+        )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from backend.psp.protocol import Connector
+from backend.psp.tools import Tools
 
 IMPATIENT_SECONDS = 0.5
 
@@ -22,8 +24,8 @@ def impatient(connector: type[Connector]) -> Iterator[None]:
     """
     real = vars(connector)["__init__"]
 
-    def init(self: Any, *args: Any, **more: Any) -> None:
-        real(self, *args, **more, read_timeout=IMPATIENT_SECONDS)
+    def init(self: Connector, *args: Any, tools: Tools) -> None:
+        real(self, *args, tools=replace(tools, read_timeout=IMPATIENT_SECONDS))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connector, "__init__", init)
