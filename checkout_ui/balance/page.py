@@ -9,7 +9,15 @@ from checkout_ui import texts
 from checkout_ui.balance.shown import Held, Language, Movement
 from checkout_ui.balance.state import Balance
 from checkout_ui.components.card_fields import NO_PASSWORD, NUMBER, PIN
-from checkout_ui.components.elements import AS_IS, LONGEST_PIN, button, field, icon, problem
+from checkout_ui.components.elements import (
+    AS_IS,
+    LONGEST_PIN,
+    Control,
+    button,
+    field,
+    icon,
+    problem,
+)
 from checkout_ui.components.own_texts import in_own_elements
 from checkout_ui.components.var_types import number_of
 
@@ -100,7 +108,7 @@ def _ask() -> rx.Component:
                     words("card.number"),
                     errors,
                     class_name="two-thirds",
-                    error_beneath=False,
+                    control=Control(error_beneath=False),
                     auto_complete="off",
                     input_mode="numeric",
                     custom_attrs={**NO_PASSWORD, "data-group": "4"},
@@ -111,7 +119,7 @@ def _ask() -> rx.Component:
                     errors,
                     max_length=LONGEST_PIN,
                     class_name="third",
-                    error_beneath=False,
+                    control=Control(error_beneath=False),
                     auto_complete="off",
                     input_mode="numeric",
                     custom_attrs=NO_PASSWORD,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
@@ -74,6 +75,19 @@ def step(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a field is made of: an input, or a select of `choices`, which is HTML.
+
+    `required` is said to screen readers; what is optional says so in its label. Without
+    `error_beneath` the caller places `problem(errors, name, f"{field_id(name)}-error")`.
+    """
+
+    choices: str | None = None
+    required: bool = True
+    error_beneath: bool = True
+
+
 def field(
     name: str,
     label: str,
@@ -81,39 +95,34 @@ def field(
     *,
     value: str | None = None,
     class_name: str = "",
-    choices: str | None = None,
-    error_beneath: bool = True,
-    required: bool = True,
+    control: Control = Control(),  # it is frozen
     **props: Any,
 ) -> rx.Component:
-    """A labelled, uncontrolled input (or a select of `choices`, which is HTML) with its error
-    beneath.
+    """A labelled, uncontrolled control with its error beneath.
 
     What the payer types is never in the state: `value` is only what the field begins with. The
     browser takes no more than LONGEST_TYPED characters, unless `max_length` says otherwise.
-    `required` is said to screen readers; what is optional says so in its label.
-    Without `error_beneath` the caller places `problem(errors, name, f"{field_id(name)}-error")`.
     """
     element_id = field_id(name)
     error_id = f"{element_id}-error"
     attributes = {
         "aria-invalid": rx.cond(has(errors, name), "true", "false"),
         "aria-describedby": rx.cond(has(errors, name), error_id, ""),
-        **({"aria-required": "true"} if required else {}),
+        **({"aria-required": "true"} if control.required else {}),
         **props.pop("custom_attrs", {}),
     }
     common = {"id": element_id, "name": name, "custom_attrs": attributes, **props}
     if value is not None:
         common["default_value"] = value
-    control = (
+    drawn = (
         rx.el.input(**{"type": "text", "max_length": LONGEST_TYPED, **common})
-        if choices is None
-        else _select(choices, common)
+        if control.choices is None
+        else _select(control.choices, common)
     )
     return rx.el.div(
         rx.el.label(label, html_for=element_id),
-        control,
-        *([problem(errors, name, error_id)] if error_beneath else []),
+        drawn,
+        *([problem(errors, name, error_id)] if control.error_beneath else []),
         class_name=f"field {class_name}".strip(),
     )
 

@@ -17,6 +17,7 @@ from checkout_ui import texts
 from checkout_ui.components.elements import (
     AS_IS,
     LONGEST_TYPED,
+    Control,
     as_is,
     button,
     field,
@@ -334,7 +335,7 @@ def _address(kind: str, section: str, known: Address) -> rx.Component:
                 words("details.country"),
                 Checkout.errors,
                 value=known.country,
-                choices=Checkout.country_choices,
+                control=Control(choices=Checkout.country_choices),
                 auto_complete=f"{section} country",
                 on_change=lambda country: event_of(DetailsState.choose_country, kind, country),
             ),

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from backend.core import context
 from backend.core.errors import DiscountRefused
 from backend.sessions.express_callbacks import Asked, ChooseCodes, set_discount_codes
-from checkout_ui.components.elements import as_is, button, field, icon, problem, words
+from checkout_ui.components.elements import Control, as_is, button, field, icon, problem, words
 from checkout_ui.components.var_types import as_text, number_of
 from checkout_ui.presenters import changes
 from checkout_ui.presenters.typed import is_text
@@ -181,7 +181,7 @@ def _form() -> rx.Component:
                     _CODE,
                     words("discount.code"),
                     Checkout.errors,
-                    error_beneath=False,
+                    control=Control(error_beneath=False),
                     max_length=_LONGEST,
                     auto_complete="off",
                     custom_attrs={"spellcheck": "false", "autocapitalize": "off"},

@@ -15,7 +15,16 @@ from backend.sessions import payer
 from checkout_ui.components.card_fields import NO_PASSWORD as _NO_PASSWORD
 from checkout_ui.components.card_fields import NUMBER as _NUMBER
 from checkout_ui.components.card_fields import PIN as _PIN
-from checkout_ui.components.elements import LONGEST_PIN, button, field, icon, problem, step, words
+from checkout_ui.components.elements import (
+    LONGEST_PIN,
+    Control,
+    button,
+    field,
+    icon,
+    problem,
+    step,
+    words,
+)
 from checkout_ui.presenters import formats, tries, typed
 from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.gift_card_amount import amount
@@ -242,7 +251,7 @@ def _pin_field() -> rx.Component:
         Checkout.errors,
         max_length=LONGEST_PIN,
         class_name="third",
-        error_beneath=False,
+        control=Control(error_beneath=False),
         auto_complete="off",
         input_mode="numeric",
         custom_attrs=_NO_PASSWORD,
@@ -287,7 +296,7 @@ def _form() -> rx.Component:
                 words("card.number"),
                 errors,
                 class_name="two-thirds",
-                error_beneath=False,
+                control=Control(error_beneath=False),
                 auto_complete="off",
                 input_mode="numeric",
                 custom_attrs={**_NO_PASSWORD, "data-group": "4"},

@@ -13,7 +13,7 @@ from backend.core.errors import GiftCardAmountRefused, InvalidRequest
 from backend.rules.gift_card import LEAST
 from backend.rules.remainder import Remainder, Verdict
 from backend.sessions import payer
-from checkout_ui.components.elements import button, field, problem, words
+from checkout_ui.components.elements import Control, button, field, problem, words
 from checkout_ui.components.var_types import has
 from checkout_ui.presenters import formats, remainder_view, typed_amount
 from checkout_ui.state.checkout import Checkout
@@ -168,7 +168,7 @@ def _form() -> rx.Component:
             words("use.field"),
             errors,
             value=card.typed,
-            error_beneath=False,
+            control=Control(error_beneath=False),
             auto_complete="off",
             input_mode="decimal",
             custom_attrs={"aria-describedby": described, "spellcheck": "false"},

@@ -4,7 +4,7 @@ of the order while the page is open."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,6 @@ from tests.support.payer import APPROVED, Payer, violations, written
 NewPayer = Callable[..., Payer]
 
 HOME = {"id": "home", "line_id": "s1", "amount": 9900, "operator": "Posten", "title": "Hjem"}
-
-
-@pytest.fixture
-def callbacks() -> Iterator[CallbackServer]:
-    with CallbackServer().running() as server:
-        yield server
 
 
 def shipped(callbacks: CallbackServer) -> dict[str, Any]:
