@@ -79,6 +79,7 @@ lint: $(INSTALLED) $(BIOME_LOCKED)
 	$(BIOME) check --error-on-warnings
 	$(BIN)/mypy
 	$(BIN)/python scripts/dead_code.py
+	$(BIN)/python scripts/sizes.py
 	$(BIN)/lint-imports --no-cache  # its cache misses modules that came later
 
 format: $(INSTALLED) $(BIOME_LOCKED)
