@@ -179,11 +179,16 @@ def _complete(
 
 
 def _may_be_empty(parameter: dict[str, Any]) -> None:
-    """A parameter without a value says nothing (`addresses.plain_query`)."""
+    """Say that a parameter without a value is ignored (`addresses.plain_query`).
+
+    One value of a list is sent as plain text. So the items of a list may be empty, and the list
+    itself stays an array.
+    """
     schema = parameter["schema"]
     if schema.get("type") == "array":
         schema["items"] = {"anyOf": [schema["items"], _EMPTY]}
-    parameter["schema"] = {"anyOf": [schema, _EMPTY]}
+    else:
+        parameter["schema"] = {"anyOf": [schema, _EMPTY]}
 
 
 def _statuses(method: str, path: str, dependant: Dependant) -> set[int]:
