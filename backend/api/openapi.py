@@ -182,11 +182,16 @@ def _may_be_empty(parameter: dict[str, Any]) -> None:
     """Say that a parameter without a value is ignored (`addresses.plain_query`).
 
     One value of a list is sent as plain text. So the items of a list may be empty, and the list
-    itself stays an array.
+    itself stays an array. The maximum of a list counts the values that are not empty, which a
+    schema cannot say.
     """
     schema = parameter["schema"]
     if schema.get("type") == "array":
         schema["items"] = {"anyOf": [schema["items"], _EMPTY]}
+        if (maximum := schema.pop("maxItems", None)) is not None:
+            text = parameter.get("description", "")
+            limit = f"At most {maximum} values that are not empty."
+            parameter["description"] = f"{text} {limit}".strip()
     else:
         parameter["schema"] = {"anyOf": [schema, _EMPTY]}
 
