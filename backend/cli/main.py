@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     # Listed for --help; `main` hands their arguments on unread.
-    commands.add_parser("sandbox", help="the sandbox acquirer alone", add_help=False)
+    commands.add_parser("sandbox", help="the sandbox provider alone", add_help=False)
     commands.add_parser("shop", help="the demo shop alone", add_help=False)
 
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")

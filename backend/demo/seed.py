@@ -29,7 +29,7 @@ from backend.demo.providers import WALLETS, configuration
 ACCOUNT_ID = "T12345678"
 PROFILE_ID = "default"
 OPTION = "dintero_psp.creditcard"
-"""The payment option that the sandbox acquirer stands behind."""
+"""The payment option that the sandbox provider stands behind."""
 MERCHANT_NAME = "Fjord & Form"
 _CREATED_BY = "gavekort demo"
 _ALWAYS = {"type": "payment_product_type", "enabled": True}
@@ -55,7 +55,7 @@ class Seed:
     webhook_id: str = ""
     webhook_url: str = ""
     webhook_secret: str = ""
-    acquirer_secrets: dict[str, str] = field(default_factory=dict)
+    provider_secrets: dict[str, str] = field(default_factory=dict)
     gift_cards: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -92,9 +92,12 @@ def write_private(path: Path, text: str) -> None:
 
 def load_seed(path: Path) -> Seed:
     try:
-        return Seed(**json.loads(path.read_text(encoding="utf-8")))
+        kept = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Seed(gateway_key=f"sk_test_{secrets.token_hex(24)}")
+    if "acquirer_secrets" in kept:  # a file of version 0.1
+        kept["provider_secrets"] = kept.pop("acquirer_secrets")
+    return Seed(**kept)
 
 
 def save_seed(path: Path, seed: Seed) -> None:
@@ -112,7 +115,7 @@ async def seed_demo(
     wallets: Mapping[str, Any] | None = None,
 ) -> None:
     """Bring the database to what the demo needs. `others`: credentials by option, beside the card
-    acquirer's; `wallets`: of the profile without gift cards. `keep` is called whenever `seed` has
+    provider's; `wallets`: of the profile without gift cards. `keep` is called whenever `seed` has
     learnt something that cannot be read again."""
     ctx = context.create(settings)
     try:

@@ -39,7 +39,7 @@ async def authorize(
     multi_capture: bool = False,
     said: OperatorDecision | None = None,
 ) -> None:
-    """The money is authorized: the card's part is held, the acquirer's is confirmed by a read.
+    """The money is authorized: the card's part is held, the provider's is confirmed by a read.
     `said`: an operator asked for that read."""
     split = Split(operation.card_amount, operation.psp_amount)
     transaction.status = rules.advance(Status(transaction.status), Status.AUTHORIZED)
@@ -187,7 +187,7 @@ async def mark_unknown(
     now: datetime,
     said: OperatorDecision,
 ) -> None:
-    """Nobody can tell any more whether the acquirer has the payer's money: UNKNOWN. The card's part
+    """Nobody can tell any more whether the provider has the payer's money: UNKNOWN. The card's part
     was never taken, and is given back; the session is cancelled, so that nobody pays it twice."""
     transaction.status = rules.advance(Status(transaction.status), Status.UNKNOWN)
     transaction.updated_at = now

@@ -132,10 +132,10 @@ def position_of(transaction: Transaction) -> Position:
 def keep_position(transaction: Transaction, position: Position, now: datetime) -> None:
     position.check()
     t = transaction
-    t.card_authorized, t.psp_authorized = position.authorized.card, position.authorized.acquirer
-    t.card_captured, t.psp_captured = position.captured.card, position.captured.acquirer
-    t.card_refunded, t.psp_refunded = position.refunded.card, position.refunded.acquirer
-    t.card_released, t.psp_released = position.released.card, position.released.acquirer
+    t.card_authorized, t.psp_authorized = position.authorized.card, position.authorized.provider
+    t.card_captured, t.psp_captured = position.captured.card, position.captured.provider
+    t.card_refunded, t.psp_refunded = position.refunded.card, position.refunded.provider
+    t.card_released, t.psp_released = position.released.card, position.released.provider
     t.updated_at = now
 
 

@@ -17,7 +17,7 @@ LIVE = "status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')"
 class Transaction(SQLModel, table=True):
     """One try to pay a session. Of each session at most one has not failed.
 
-    The money is the gift card's part (`card_*`) and the acquirer's (`psp_*`), each authorized,
+    The money is the gift card's part (`card_*`) and the provider's (`psp_*`), each authorized,
     captured, refunded, released. `snapshot` keeps the order, addresses and more as they were when
     the payer pressed Pay.
     """
@@ -108,7 +108,7 @@ class AutoCapture(SQLModel, table=True):
 
 
 class RefundWatch(SQLModel, table=True):
-    """A refund that its acquirer may still take back. `state`: `due`; `done`, because it came back
+    """A refund that its provider may still take back. `state`: `due`; `done`, because it came back
     or because enough time has passed."""
 
     __tablename__ = "refund_watch"

@@ -165,9 +165,9 @@ def checked_base_url(base_url: str) -> str:
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if not host or parts.username or parts.query or parts.fragment:
-        raise ValueError("the acquirer's base URL must be scheme, host and port")
+        raise ValueError("the provider's base URL must be scheme, host and port")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_local(host)):
-        raise ValueError("the acquirer's base URL must be https, or http on this machine")
+        raise ValueError("the provider's base URL must be https, or http on this machine")
     return base_url.rstrip("/")
 
 

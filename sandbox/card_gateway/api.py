@@ -1,4 +1,4 @@
-"""The acquirer's API: authentication, idempotency, faults, answers. One table of routes.
+"""The provider's API: authentication, idempotency, faults, answers. One table of routes.
 
 Source: `docs/reference/psp/stripe.md`.
 """

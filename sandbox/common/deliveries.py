@@ -69,7 +69,7 @@ class Postman:
                             tasks.add(task)
                             task.add_done_callback(tasks.discard)
                 except Exception:
-                    log.exception("the acquirer's clock tick failed")
+                    log.exception("the provider's clock tick failed")
                 try:
                     await asyncio.wait_for(self._world.woken.wait(), 0.25)
                 except TimeoutError:

@@ -1,4 +1,4 @@
-"""A sandbox acquirer as a program: its command line, its application, its life."""
+"""A sandbox provider as a program: its command line, its application, its life."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sandbox acquirer remembers: one SQLite file, objects as JSON."""
+"""What a sandbox provider remembers: one SQLite file, objects as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every verb of a sandbox acquirer works on: storage, clock, settings, notifications."""
+"""What every verb of a sandbox provider works on: storage, clock, settings, notifications."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class World:
         self.woken = asyncio.Event()
 
     def now(self) -> int:
-        """The acquirer's time, Unix seconds: the machine's, moved by the test clock."""
+        """The provider's time, Unix seconds: the machine's, moved by the test clock."""
         return int(time.time()) + int(self.setting("clock_offset"))
 
     def setting(self, name: str) -> Any:

@@ -24,7 +24,7 @@ CARDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What an acquirer says no with."""
+    """What a provider says no with."""
 
     status: int
     code: str

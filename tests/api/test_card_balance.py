@@ -22,7 +22,7 @@ from backend.payments.views.card_balance import (
     read_shop,
 )
 from backend.sessions import payer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant, profile
 from tests.support.wallets import batch
 
@@ -56,7 +56,7 @@ async def move(merchant: Merchant, card: dict[str, Any], **body: Any) -> Any:
     return await merchant.post(f"/v1/accounts/{ACCOUNT}/wallets/transactions", whole)
 
 
-async def test_a_life_of_a_card(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_life_of_a_card(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     card = await merchant.card(50000)
     new = await seen(merchant, card)
     assert new.masked_number == f"•••• •••• •••• {card['number'][-4:]}"
@@ -81,7 +81,7 @@ async def test_a_life_of_a_card(merchant: Merchant, acquirer: Acquirer) -> None:
 
     # Paid, it is the order's; a part capture leaves the rest as old as it was.
     assert result.url is not None
-    await merchant.come_back(acquirer.pay(result.url).headers["location"])
+    await merchant.come_back(card_gateway.pay(result.url).headers["location"])
     (hold,) = (await seen(merchant, card)).held
     assert (hold.by, hold.until) == (HeldBy.ORDER, None)
     transaction_id = (await merchant.view(session_id)).transaction_id

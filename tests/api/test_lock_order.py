@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.payments.store import LockedAttempt, is_open, lock_attempt
 from backend.payments.tables import Transaction
 from tests.api.paying import transactions_of
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant
 
 TABLES = ("checkout_session", "transaction", "operation")
@@ -56,7 +56,7 @@ async def lock(db: AsyncSession, table: str, transaction: Transaction) -> None:
 
 
 @pytest.fixture
-async def begun(merchant: Merchant, acquirer: Acquirer) -> Transaction:
+async def begun(merchant: Merchant, card_gateway: CardGatewaySandbox) -> Transaction:
     if merchant.ctx.db.is_sqlite:
         pytest.skip("SQLite has one writer and no row locks")
     session_id = await merchant.ready(40000)

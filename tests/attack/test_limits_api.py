@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backend.limits import rules
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import (
     ACCOUNT,
     Merchant,
@@ -29,11 +29,11 @@ GRANT = {
 
 
 @pytest.fixture
-async def narrow(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:
+async def narrow(database_url: str, card_gateway: CardGatewaySandbox) -> AsyncIterator[Merchant]:
     """A checkout whose operator has set other limits where the defaults take thousands of calls."""
     merchant = await open_merchant(
         database_url,
-        acquirer.base_url,
+        card_gateway.base_url,
         f"sk_test_{uuid.uuid4().hex}",
         limits={
             "sessions.client": "5/60",

@@ -63,7 +63,7 @@ def _lies_on_its_place(page: HostPage) -> None:
 def test_paid_in_the_window_with_card_and_gift_card(
     new_host: NewHost, session: dict[str, str], merchant: Merchant
 ) -> None:
-    """By the acquirer's page in that same window, which comes back to us and is closed."""
+    """By the provider's page in that same window, which comes back to us and is closed."""
     page = new_host(session)
     launch(page)
     window = opened(page)

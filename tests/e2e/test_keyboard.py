@@ -112,7 +112,7 @@ def test_from_the_top_of_the_page_to_the_shop(payer: Payer, merchant: Merchant, 
     keyboard.press("Space")
     tab_to(payer, "pay-button")
     keyboard.press("Space")
-    payer.at_acquirer()
+    payer.at_provider()
     payer.pay_with(APPROVED)
     payer.at_shop()
     assert merchant.balance(card) == (0, 10000)

@@ -110,7 +110,7 @@ def main() -> None:
                     print(f"{first.state}: {error}", file=sys.stderr, flush=True)
                 else:
                     print(first.state, first.language, flush=True)
-            demo.acquirer_settings(settle_seconds=0)
+            demo.card_gateway_settings(settle_seconds=0)
     write_index(into, pictures())
     if missed:
         sys.exit(f"not reached: {', '.join(missed)}")

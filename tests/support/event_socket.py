@@ -27,7 +27,7 @@ from tests.support.checkout import ACCOUNT, close_merchant, open_merchant, sessi
 
 SECRET = "a master secret of the tests, long enough"
 NOBODY = "http://127.0.0.1:9"
-"""Where no acquirer listens."""
+"""Where no provider listens."""
 ROOT = "reflex___state____state"
 CHECKOUT = f"{ROOT}.checkout_ui___state___checkout____checkout"
 _HEAD = "42/_event,"

@@ -39,7 +39,7 @@ async def capture_all(db: AsyncSession, transaction: Transaction, now: datetime)
         key=key,
         state="pending",
         card_amount=left.card,
-        psp_amount=left.acquirer,
+        psp_amount=left.provider,
         final=True,
         request={
             "reference": None,

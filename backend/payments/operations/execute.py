@@ -184,8 +184,8 @@ async def _write(ctx: Backend, command: Command) -> Operation:
             key=key,
             state="pending",
             card_amount=split.card,
-            psp_amount=split.acquirer,
-            captured_before=position.captured.acquirer,
+            psp_amount=split.provider,
+            captured_before=position.captured.provider,
             final=command.final,
             request=request,
             due_at=ours_until,
@@ -225,7 +225,7 @@ def _request(command: Command) -> dict[str, Any]:
 async def _split(
     ctx: Backend, db: AsyncSession, transaction: Transaction, position: Position, command: Command
 ) -> Split:
-    """What the command takes from the card and from the acquirer; RuleBroken where it may not."""
+    """What the command takes from the card and from the provider; RuleBroken where it may not."""
     status = Status(transaction.status)
     if command.kind is OperationKind.UPDATE:
         return await check_update(ctx, db, transaction, command.amount)
@@ -237,10 +237,10 @@ async def _split(
         if command.amount is None:
             return position.capturable
         split = rules.split_capture(position, amount)
-        left = position.capturable.acquirer - split.acquirer
-        if split.acquirer and left and not command.final and not transaction.multi_capture:
+        left = position.capturable.provider - split.provider
+        if split.provider and left and not command.final and not transaction.multi_capture:
             raise RuleBroken(
-                "this payment can be captured only once at the acquirer: capture all that is left,"
+                "this payment can be captured only once at the provider: capture all that is left,"
                 " or set final_capture to release the rest"
             )
         return split
@@ -250,7 +250,7 @@ async def _split(
     if status is Status.ON_HOLD:
         return await asked_for(db, transaction)
     after = False
-    if position.captured.acquirer:
+    if position.captured.provider:
         connector = await connector_of(ctx, transaction, db)
         after = connector.capabilities.void_after_partial_capture
     rules.check_void(status, position, after_partial_capture=after)
@@ -258,7 +258,7 @@ async def _split(
 
 
 async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
-    """What the try to pay asked for, card and acquirer."""
+    """What the try to pay asked for, card and provider."""
     query = select(Operation).where(
         Operation.transaction_id == transaction.id, Operation.kind == OperationKind.AUTHORIZE.value
     )

@@ -1,7 +1,7 @@
-"""Refunds that an acquirer confirmed and takes back later, because the payer's card is closed, say.
+"""Refunds that a provider confirmed and takes back later, because the payer's card is closed, say.
 
 Its notification, or one of a few looks within a month, causes a read, and the read decides. Then
-the acquirer's part is refundable anew, and an event with the documented `correction` tells of it.
+the provider's part is refundable anew, and an event with the documented `correction` tells of it.
 What the gift card got of the refund stays there. Nothing is sent: whether and how the payer gets
 the money is the merchant's to say.
 
@@ -51,7 +51,7 @@ CREATED_BY = "acquirer"
 async def monitor_refund(
     ctx: Backend, db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
 ) -> None:
-    """In the unit of work that ends a refund; nothing where its acquirer never takes one back."""
+    """In the unit of work that ends a refund; nothing where its provider never takes one back."""
     if operation.kind != OperationKind.REFUND or operation.psp_amount == 0:
         return
     with contextlib.suppress(NotConnected):
@@ -84,7 +84,7 @@ async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
 
 
 async def recheck(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
-    """The acquirer has told something of this payment."""
+    """The provider has told something of this payment."""
     async with ctx.db.reading() as db:
         query = select(RefundWatch).where(
             RefundWatch.transaction_id == transaction.id, RefundWatch.state == "due"
@@ -148,7 +148,7 @@ async def _take_back(ctx: Backend, seen: Operation, result: Result) -> None:
             transaction.status = rules.correct(Status(transaction.status), status)
         error = {
             "code": "refund_returned",
-            "message": result.message or "the acquirer took the refund back",
+            "message": result.message or "the provider took the refund back",
         }
         conclude.end(operation, "returned", now, error)
         kept = await db.get(RefundWatch, operation.id, with_for_update=True)

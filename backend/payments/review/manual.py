@@ -117,7 +117,7 @@ async def _on_hold(db: AsyncSession, transaction: Transaction) -> Unresolved:
         why=_why(event.error if event else None, "on hold"),
         currency=transaction.currency,
         card_amount=asked.card,
-        psp_amount=asked.acquirer,
+        psp_amount=asked.provider,
         payment_product_type=transaction.payment_product_type,
         psp_reference=transaction.psp_reference,
         tries=0,
@@ -217,7 +217,7 @@ async def _end_hold(
     async with ctx.db.reading() as db:
         asked = await operations.asked_for(db, transaction)
     taken = payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
-    if taken and payment.amount == money(transaction, asked.acquirer) and word != "void":
+    if taken and payment.amount == money(transaction, asked.provider) and word != "void":
         await _authorize(ctx, transaction, payment, said)
         return "authorized: the provider has what was asked for"
     if word != "void" and payment.state is not PaymentState.FAILED:
@@ -226,7 +226,7 @@ async def _end_hold(
             if payment.amount
             else (f"the provider cannot be read ({payment.message or payment.code})")
         )
-        raise WordNeeded(f"{has}, asked for was {asked.acquirer}: say void to give it back")
+        raise WordNeeded(f"{has}, asked for was {asked.provider}: say void to give it back")
     command = Command(
         account_id=transaction.account_id,
         transaction_id=transaction.id,

@@ -1,6 +1,6 @@
 """The card acquirer behind payment type `dintero_psp.creditcard`: Stripe's wire protocol.
 
-The payer pays on the acquirer's hosted page (a Checkout Session); the money is a PaymentIntent
+The payer pays on the provider's hosted page (a Checkout Session); the money is a PaymentIntent
 with manual capture. Our `reference` is the checkout session's id for every verb: the intent, which
 exists only once the payer has submitted a card, is found by a read each time.
 

@@ -85,7 +85,7 @@ class Order:
     @property
     def is_released(self) -> bool:
         """Nothing is authorized any more, and not all of it was captured: cancelled by whomever, or
-        lapsed at the acquirer, after which the order still says that it is paid."""
+        lapsed at the provider, after which the order still says that it is paid."""
         if self.status == "Cancelled":
             return True
         offered = {"capture", "cancel"} & self.operations.keys()
