@@ -56,7 +56,7 @@ def page() -> rx.Component:
             class_name="page",
         ),
         rx.el.p(Checkout.announcement, id="announcer", class_name="sr-only", aria_live="polite"),
-        _bridge(),
+        _page_actions(),
         embed.line(),
     )
 
@@ -217,7 +217,7 @@ def _lost_connection() -> rx.Component:
     )
 
 
-def _bridge() -> rx.Component:
+def _page_actions() -> rx.Component:
     """What assets/checkout.js acts on: without `eval`, which a strict CSP forbids."""
     return rx.el.div(
         id="bridge",

@@ -202,7 +202,7 @@ def _check_mode(setup: ProfileSetup) -> None:
             raise _refused(option, wrong.field, wrong.why)
 
 
-def profile_shape(ctx: Backend, profile: Profile) -> dict[str, Any]:
+def serialize_profile(ctx: Backend, profile: Profile) -> dict[str, Any]:
     """Without any credential: which there are, and no more."""
     connected = connections_of(ctx, profile)
     return {

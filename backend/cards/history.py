@@ -59,7 +59,7 @@ async def list_card_events(
     return list(await db.exec(query.order_by(*newest_first(CardEvent)).limit(limit)))
 
 
-def card_event_shape(event: CardEvent) -> dict[str, Any]:
+def serialize_card_event(event: CardEvent) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": event.id,
         "name": event.name,

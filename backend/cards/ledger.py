@@ -24,7 +24,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cards.serializer import wallet_transaction_shape
+from backend.cards.serializer import serialize_wallet_transaction
 from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
 from backend.cards.tokens import release_token
 from backend.core.errors import Conflict, GavekortError, NotFound
@@ -238,7 +238,7 @@ async def _made_before(
 
 async def _announce(db: AsyncSession, card: Card, made: WalletTransaction, now: datetime) -> None:
     hooks = await subscribed(db, card.account_id, WALLET_TRANSACTION)
-    body = {"transaction": wallet_transaction_shape(made, card)}
+    body = {"transaction": serialize_wallet_transaction(made, card)}
     announce(db, hooks, Event(card.account_id, WALLET_TRANSACTION, made.id, body), now)
 
 

@@ -21,7 +21,7 @@ from backend.cards.tables import NO_CURRENCY, Card, CardToken
 from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 
-MOST_USES = 50
+MAX_USES = 50
 """An answer names at most so many uses of a card; its sums count all of them."""
 
 
@@ -189,7 +189,7 @@ async def delete(
         card.deleted_at = now
         details: dict[str, Any] = {"forced": bool(uses)}
         if uses:
-            details["in_use"] = [_shown(card, use) for use in uses[:MOST_USES]]
+            details["in_use"] = [_shown(card, use) for use in uses[:MAX_USES]]
         note(db, card, "DELETED", deletion.by, now, details, deletion.reason)
     return card
 
@@ -215,7 +215,7 @@ def _in_use(card: Card, uses: Sequence[Use]) -> CardInUse:
                 use.kind,
                 {key: value for key, value in _shown(card, use).items() if key != "kind"},
             )
-            for use in uses[:MOST_USES]
+            for use in uses[:MAX_USES]
         ),
     )
 

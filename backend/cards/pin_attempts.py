@@ -22,7 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards.tables import Card, PinBudget
 from backend.core.context import Backend
 from backend.core.due_work import purge
-from backend.core.errors import TooManyTries
+from backend.core.errors import TooManyAttempts
 from backend.core.settings import Settings
 from backend.limits.source import networks_of
 from backend.rules import pin_budget
@@ -103,18 +103,18 @@ def scopes_of(asker: Asker, card: str) -> list[Scope]:
 
 
 def refuse_again(ctx: Backend, account_id: str, asker: Asker, number: str) -> None:
-    """Raise TooManyTries if this process has refused the same a moment ago. It reads no
+    """Raise TooManyAttempts if this process has refused the same a moment ago. It reads no
     database."""
     now = ctx.clock.now()
     for key in _keys(ctx, account_id, asker, number).values():
         known = ctx.pin_refusals.find(key, now)
         if known is not None:
             left = math.ceil((known.until - now).total_seconds())
-            raise TooManyTries(known.reason, max(1, left))
+            raise TooManyAttempts(known.reason, max(1, left))
 
 
 def refuse(ctx: Backend, account_id: str, asker: Asker, number: str, verdict: Verdict) -> None:
-    """Raise TooManyTries unless the verdict lets the try through."""
+    """Raise TooManyAttempts unless the verdict lets the try through."""
     if verdict.answer is Answer.GO:
         return
     now = ctx.clock.now()
@@ -122,7 +122,7 @@ def refuse(ctx: Backend, account_id: str, asker: Asker, number: str, verdict: Ve
     reason = "wait" if verdict.answer is Answer.WAIT else "too_many_tries"
     keys = _keys(ctx, account_id, asker, number)
     ctx.pin_refusals.remember(keys[verdict.holds_back], reason, until, now)
-    raise TooManyTries(reason, verdict.seconds)
+    raise TooManyAttempts(reason, verdict.seconds)
 
 
 def _keys(ctx: Backend, account_id: str, asker: Asker, number: str) -> dict[Kind, str]:

@@ -35,7 +35,7 @@ OLD_PINS_LOOKED_FOR = 600
 
 
 @dataclass(frozen=True, slots=True)
-class _Try:
+class _PinAttempt:
     """One try. `match` is None for an unknown number."""
 
     account_id: str
@@ -65,7 +65,7 @@ async def match_number_and_pin(
 ) -> Match | None:
     """Return the card of this number, or temporary token, if this is its PIN.
 
-    None for an unknown number and for a wrong PIN, which are not told apart. TooManyTries where
+    None for an unknown number and for a wrong PIN, which are not told apart. TooManyAttempts where
     nothing was checked because a budget is spent.
     """
     begun = asyncio.get_running_loop().time()
@@ -75,7 +75,7 @@ async def match_number_and_pin(
     # Of a known card, however many tokens it has, the tries are counted together.
     key = match.card.id if match else ctx.vault.number_hash(account_id, number)
     scopes = tuple(pin_attempts.scopes_of(asker, key))
-    tried = _Try(account_id, asker, number, pin, match, scopes, ctx.clock.now())
+    tried = _PinAttempt(account_id, asker, number, pin, match, scopes, ctx.clock.now())
     return await _check(ctx, tried, begun)
 
 
@@ -87,11 +87,11 @@ async def match_pin(ctx: Backend, known: Match, pin: str, *, asker: Asker) -> Ma
     named = f"card {card.id}"  # no number looks like this
     pin_attempts.refuse_again(ctx, card.account_id, asker, named)
     scopes = tuple(pin_attempts.scopes_of(asker, card.id))
-    tried = _Try(card.account_id, asker, named, pin, known, scopes, ctx.clock.now())
+    tried = _PinAttempt(card.account_id, asker, named, pin, known, scopes, ctx.clock.now())
     return await _check(ctx, tried, begun)
 
 
-async def _check(ctx: Backend, tried: _Try, begun: float) -> Match | None:
+async def _check(ctx: Backend, tried: _PinAttempt, begun: float) -> Match | None:
     """Refuse, count and check. `begun` is the loop's time when the call came, in seconds."""
     limits, match = pin_attempts.limits_of(ctx.settings), tried.match
     async with ctx.db.reading() as db:
@@ -106,12 +106,12 @@ async def _check(ctx: Backend, tried: _Try, begun: float) -> Match | None:
     if old:
         passed = asyncio.get_running_loop().time() - begun
         # On a busy machine the check of a hash takes longer, so the other answers do too.
-        least = max(OLD_PIN_SECONDS, ctx.old_pin_seconds + OLD_PIN_SECONDS / 2)
-        await asyncio.sleep(max(0.0, least - passed))
+        minimum = max(OLD_PIN_SECONDS, ctx.old_pin_seconds + OLD_PIN_SECONDS / 2)
+        await asyncio.sleep(max(0.0, minimum - passed))
     return None
 
 
-async def _count_and_check(ctx: Backend, tried: _Try, limits: Limits) -> _Counted:
+async def _count_and_check(ctx: Backend, tried: _PinAttempt, limits: Limits) -> _Counted:
     """Count the try, then look at the PIN, in one unit of work. It stands apart: a counted try
     stays counted where the request comes to nothing."""
     card, now = tried.card, tried.now
@@ -124,7 +124,7 @@ async def _count_and_check(ctx: Backend, tried: _Try, limits: Limits) -> _Counte
         fits = ctx.vault.pin_fits(card.id if card else "", tried.pin, _mac_of(card))
         kept = after
         if fits:
-            kept = pin_budget.give_back(after, before, after, limits, now)
+            kept = pin_budget.restore(after, before, after, limits, now)
         until = pin_attempts.kept_until(kept, limits, now, known=card is not None)
         await pin_attempts.write(db, kept, now, forget_at=until)
         if card is not None and not fits and card.pin_key is not None:
@@ -134,7 +134,7 @@ async def _count_and_check(ctx: Backend, tried: _Try, limits: Limits) -> _Counte
     return _Counted(before, after, fits)
 
 
-async def _fits_old(ctx: Backend, tried: _Try, counted: _Counted, limits: Limits) -> bool:
+async def _fits_old(ctx: Backend, tried: _PinAttempt, counted: _Counted, limits: Limits) -> bool:
     """Check a PIN that is kept as an Argon2 hash, outside any unit of work. The right one is kept
     as a MAC from then on, and its tries are given back."""
     card, now = tried.card, tried.now
@@ -149,7 +149,7 @@ async def _fits_old(ctx: Backend, tried: _Try, counted: _Counted, limits: Limits
             await _tell(ctx, db, card, counted.before, counted.after)
             return False
         current = await pin_attempts.lock(db, tried.scopes, now)
-        kept = pin_budget.give_back(current, counted.before, counted.after, limits, now)
+        kept = pin_budget.restore(current, counted.before, counted.after, limits, now)
         until = pin_attempts.kept_until(kept, limits, now, known=True)
         await pin_attempts.write(db, kept, now, forget_at=until)
         await _renew(ctx, db, card, tried.pin)

@@ -32,7 +32,7 @@ _ONCE = ("card_token",)
 """In the answer to a new card alone."""
 
 
-def card_shape(
+def serialize_card(
     card: Card,
     now: datetime,
     tokens: Sequence[CardToken],
@@ -49,7 +49,9 @@ def card_shape(
     return extra | _said(own)
 
 
-def customer_card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
+def serialize_customer_card(
+    card: Card, now: datetime, tokens: Sequence[CardToken]
+) -> dict[str, Any]:
     """The card as its owner sees it: nothing of what the merchant notes beside it."""
     hidden = ("metadata", "originated_by", "created_by")
     shape = _said(_own(card, now, tokens))
@@ -100,7 +102,7 @@ def _token(token: CardToken) -> dict[str, Any]:
     return shape
 
 
-def token_shape(token: CardToken, value: str) -> dict[str, Any]:
+def serialize_token(token: CardToken, value: str) -> dict[str, Any]:
     """A temporary token as it is given to the merchant."""
     own = {
         "id": token.id,
@@ -112,12 +114,12 @@ def token_shape(token: CardToken, value: str) -> dict[str, Any]:
         "metadata": token.metadata_,
         "created_at": iso(token.created_at),
         "created_by": token.created_by,
-        "token": secret_shape(value, token.format),
+        "token": serialize_secret(value, token.format),
     }
     return _said(own)
 
 
-def secret_shape(value: str, form: dict[str, Any]) -> dict[str, str]:
+def serialize_secret(value: str, form: dict[str, Any]) -> dict[str, str]:
     """A number, token or PIN, with its bar code where the format asks for one."""
     shape = {"value": value}
     if form.get("barcode"):
@@ -125,7 +127,7 @@ def secret_shape(value: str, form: dict[str, Any]) -> dict[str, str]:
     return shape
 
 
-def wallet_transaction_shape(made: WalletTransaction, card: Card) -> dict[str, Any]:
+def serialize_wallet_transaction(made: WalletTransaction, card: Card) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": made.id,
         "ref_id": made.ref_id,

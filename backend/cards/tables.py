@@ -210,7 +210,7 @@ class CardEvent(SQLModel, table=True):
     """Of the request that did it; its answer carried it too. None where nobody asked for it."""
 
 
-class TryBudget(SQLModel, table=True):
+class CodeBudget(SQLModel, table=True):
     """Codes by SMS that were asked for or tried. `scope`: `scc-send:…` or `scc-try:…`."""
 
     __tablename__ = "try_budget"

@@ -257,7 +257,7 @@ class GiftCardRefused(GavekortError):
         self.reason = reason
 
 
-class TooManyTries(TooManyRequests):
+class TooManyAttempts(TooManyRequests):
     """Wrong PINs were tried too often, so nothing was checked. `reason` is `wait` where a new try
     may be made after `retry_after` seconds, a few minutes at most, and `too_many_tries` where a
     budget is used up. The answer is the same for a number that does not exist."""

@@ -35,7 +35,7 @@ from backend.core.paths import ROOT
 
 _LONGEST = 600
 _LONGEST_TEXT = 300
-_MOST_PLACES = 12
+_MAX_FRAMES = 12
 _WINDOW = 60.0
 _PER_PLACE, _IN_ALL = 20, 300
 """Lines in a window, from one place in the program and from all together."""
@@ -165,7 +165,7 @@ def _text_of(error: BaseException) -> str:
 def _places(frames: TracebackType | None) -> str:
     found = [
         f"{_file(frame.filename)}:{frame.lineno} {frame.name}"
-        for frame in reversed(traceback.extract_tb(frames, limit=-_MOST_PLACES))
+        for frame in reversed(traceback.extract_tb(frames, limit=-_MAX_FRAMES))
     ]
     return " < ".join(found) or "no place"
 
@@ -278,8 +278,8 @@ def install(level: int = logging.INFO) -> None:
         if type(known) is logging.StreamHandler:
             root.removeHandler(known)
     root.setLevel(level)
-    for name, least in _TALKATIVE.items():
-        logging.getLogger(name).setLevel(least)
+    for name, minimum in _TALKATIVE.items():
+        logging.getLogger(name).setLevel(minimum)
     for name in (*_OWN_HANDLERS, *_SOCKETS):
         logger = logging.getLogger(name)
         logger.handlers.clear()

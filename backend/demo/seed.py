@@ -60,7 +60,7 @@ class Seed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _DemoCard:
     card_id: str
     amount: int
     currency: str
@@ -69,13 +69,13 @@ class _Wanted:
     ends_in: timedelta | None = None
 
 
-_WANTED = (
-    _Wanted("demo-100", 10000, "NOK", "pays a part of most orders"),
-    _Wanted("demo-1000", 100000, "NOK", "pays most orders whole"),
-    _Wanted("demo-empty", 0, "NOK", "empty"),
-    _Wanted("demo-expired", 50000, "NOK", "expired", ends_in=timedelta(days=-1)),
-    _Wanted("demo-later", 50000, "NOK", "not active yet", starts_in=timedelta(days=3650)),
-    _Wanted("demo-sek", 50000, "SEK", "in Swedish kronor"),
+_DEMO_CARDS = (
+    _DemoCard("demo-100", 10000, "NOK", "pays a part of most orders"),
+    _DemoCard("demo-1000", 100000, "NOK", "pays most orders whole"),
+    _DemoCard("demo-empty", 0, "NOK", "empty"),
+    _DemoCard("demo-expired", 50000, "NOK", "expired", ends_in=timedelta(days=-1)),
+    _DemoCard("demo-later", 50000, "NOK", "not active yet", starts_in=timedelta(days=3650)),
+    _DemoCard("demo-sek", 50000, "SEK", "in Swedish kronor"),
 )
 
 
@@ -128,11 +128,11 @@ async def seed_demo(
             keep(seed)
         await save_profile(ctx, _profile(gateway, others, shop_url))
         await save_profile(ctx, _wallets_profile(gateway, wallets or {}, shop_url))
-        for wanted in _WANTED:
+        for wanted in _DEMO_CARDS:
             if not await _card_works(ctx, seed, wanted):
                 seed.gift_cards.append(await _issue(ctx, wanted))
                 keep(seed)
-        order = [wanted.note for wanted in _WANTED]
+        order = [wanted.note for wanted in _DEMO_CARDS]
         seed.gift_cards.sort(key=lambda card: order.index(card["note"]))
     finally:
         await ctx.close()
@@ -181,7 +181,7 @@ async def _client_works(ctx: Backend, seed: Seed) -> bool:
     return True
 
 
-async def _card_works(ctx: Backend, seed: Seed, wanted: _Wanted) -> bool:
+async def _card_works(ctx: Backend, seed: Seed, wanted: _DemoCard) -> bool:
     """Known by the number we know; what is not is forgotten."""
     for known in seed.gift_cards:
         if known["note"] == wanted.note:
@@ -195,7 +195,7 @@ async def _card_works(ctx: Backend, seed: Seed, wanted: _Wanted) -> bool:
     return False
 
 
-async def _issue(ctx: Backend, wanted: _Wanted) -> dict[str, Any]:
+async def _issue(ctx: Backend, wanted: _DemoCard) -> dict[str, Any]:
     now = datetime.now(UTC)
     order = CardOrder(
         account_id=ACCOUNT_ID,

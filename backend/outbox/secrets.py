@@ -37,7 +37,7 @@ async def make_secret(ctx: Backend, account_id: str, created_by: str) -> dict[st
         insert = dialect.insert(SigningSecret).values(**kept.model_dump())
         changed = kept.model_dump(exclude={"account_id"})
         await db.exec(insert.on_conflict_do_update(index_elements=["account_id"], set_=changed))
-    return _shape(kept, value)
+    return _serialize(kept, value)
 
 
 async def read_secret(ctx: Backend, account_id: str) -> dict[str, Any]:
@@ -46,10 +46,10 @@ async def read_secret(ctx: Backend, account_id: str) -> dict[str, Any]:
         kept = await db.get(SigningSecret, account_id)
     if kept is None:
         raise NotFound("no secret was made")
-    return _shape(kept, str(ctx.vault.unseal(kept.secret)["secret"]))
+    return _serialize(kept, str(ctx.vault.unseal(kept.secret)["secret"]))
 
 
-def _shape(kept: SigningSecret, value: str) -> dict[str, Any]:
+def _serialize(kept: SigningSecret, value: str) -> dict[str, Any]:
     return {
         "id": kept.id,
         "signature": {"type": TYPE, "secret": value},

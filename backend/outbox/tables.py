@@ -51,7 +51,7 @@ class Delivery(SQLModel, table=True):
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class DeliveryTry(SQLModel, table=True):
+class DeliveryAttempt(SQLModel, table=True):
     """One try: what was sent (the body is the delivery's; no secrets), and what came back, or why
     nothing did. Written once, never changed."""
 

@@ -19,7 +19,7 @@ from backend.sessions.tables import CheckoutSession
 GIVE_UP_AFTER = timedelta(hours=48)
 
 
-async def wanted(db: AsyncSession, session: CheckoutSession) -> bool:
+async def is_requested(db: AsyncSession, session: CheckoutSession) -> bool:
     """Whether a payment of this session is captured automatically: the request's word, else the
     profile's."""
     asked = (session.body.get("configuration") or {}).get("auto_capture")
@@ -29,7 +29,7 @@ async def wanted(db: AsyncSession, session: CheckoutSession) -> bool:
     return bool(asked)
 
 
-def begin(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
+def schedule(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
     """In the unit of work of the authorization: due at once."""
     db.add(AutoCapture(transaction_id=transaction.id, due_at=now, give_up_at=now + GIVE_UP_AFTER))
 

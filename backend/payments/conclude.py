@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger
-from backend.payments.auto_capture_schedule import begin
+from backend.payments.auto_capture_schedule import schedule
 from backend.payments.callbacks import tell_merchant
 from backend.payments.receipts import write_receipt
 from backend.payments.store import NewEvent, keep_position, record
@@ -49,7 +49,7 @@ async def authorize(
     transaction.multi_capture = multi_capture
     end(operation, "done", now)
     if transaction.snapshot.get("auto_capture"):
-        begin(db, transaction, now)
+        schedule(db, transaction, now)
     await record(
         db,
         transaction,

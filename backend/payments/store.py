@@ -23,8 +23,8 @@ from backend.core.ids import new_uuid
 from backend.outbox.enqueue import CHECKOUT_TRANSACTION, Event, announce, subscribed
 from backend.payments.tables import (
     AutoCapture,
+    MonitoredRefund,
     Operation,
-    RefundWatch,
     Transaction,
     TransactionEvent,
 )
@@ -37,9 +37,9 @@ from backend.sessions.load import get_session, its_profile, lock_session
 from backend.sessions.tables import CheckoutSession
 
 OPEN_STATES = ("pending", "unknown")
-SHARE = Share(most=30, tenant=15, addressee=8)
+SHARE = Share(maximum=30, tenant=15, addressee=8)
 """For one loop of one process. A provider that does not answer delays only its own payments."""
-Claimed = TypeVar("Claimed", Operation, AutoCapture, RefundWatch)
+Claimed = TypeVar("Claimed", Operation, AutoCapture, MonitoredRefund)
 _ANNOUNCED = ("INITIALIZE", "AUTHORIZE", "CAPTURE", "REFUND", "VOID")
 
 

@@ -107,7 +107,7 @@ class AutoCapture(SQLModel, table=True):
     give_up_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class RefundWatch(SQLModel, table=True):
+class MonitoredRefund(SQLModel, table=True):
     """A refund that its provider may still take back. `state`: `due`; `done`, because it came back
     or because enough time has passed."""
 

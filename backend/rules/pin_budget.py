@@ -182,7 +182,7 @@ def count(counters: Counters, limits: Limits, now: datetime) -> dict[Scope, Coun
     return after
 
 
-def give_back(
+def restore(
     current: Counters, before: Counters, counted: Counters, limits: Limits, now: datetime
 ) -> dict[Scope, Counter]:
     """Return the counters after a try with the right PIN, which was counted like any other.

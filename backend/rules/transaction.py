@@ -175,9 +175,9 @@ def split_update(position: Position, amount: int) -> Split:
     if provider <= 0:
         held = f"the gift card holds {card} of this payment, " if card else ""
         raise RuleBroken(f"{held}{amount} would leave nothing to authorize: void it instead")
-    least = position.captured.provider + position.released.provider
-    if provider < least:
-        raise RuleBroken(f"{card + least} is captured or held, {amount} is less")
+    minimum = position.captured.provider + position.released.provider
+    if provider < minimum:
+        raise RuleBroken(f"{card + minimum} is captured or held, {amount} is less")
     return Split(card, provider)
 
 

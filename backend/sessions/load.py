@@ -298,8 +298,8 @@ def judge_share(
 ) -> Remainder:
     """As `remainder_of`, if `wanted` of the card were used (minor units; None: as much as
     possible)."""
-    share, most = _share(session, card, now, wanted), _share(session, card, now, None)
-    return judge(Sums(session.amount, share, most), minimums_of_session(session))
+    share, maximum = _share(session, card, now, wanted), _share(session, card, now, None)
+    return judge(Sums(session.amount, share, maximum), minimums_of_session(session))
 
 
 def minimums_of_session(session: CheckoutSession) -> dict[str, int]:
@@ -311,7 +311,7 @@ def minimums_of_session(session: CheckoutSession) -> dict[str, int]:
     }
 
 
-def most_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:
+def maximum_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:
     """What the card could pay of the order now, minor units, whatever was chosen; 0 where it
     cannot be used any more."""
     return _share(session, card, now, None)

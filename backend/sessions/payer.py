@@ -40,7 +40,7 @@ from backend.sessions.load import (
 )
 from backend.sessions.order_changes import choose_shipping
 from backend.sessions.phones import home_of
-from backend.sessions.remainder import remainder_shape, remainder_text
+from backend.sessions.remainder import remainder_text, serialize_remainder
 from backend.sessions.request import MAX_AMOUNT
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
 from backend.sessions.view import AddressView
@@ -200,8 +200,8 @@ async def add_gift_card(
     unmodified_since: str | None = None,
     wanted: int | None = None,
 ) -> None:
-    """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyTries where
-    nothing was checked.
+    """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyAttempts if
+    a budget is spent, so that nothing was checked.
 
     `source` is the payer's address, for the budgets of wrong tries. `wanted` (minor units) is how
     much of the card is to be used; without it, as much as can be. Of a card that is added already
@@ -311,12 +311,14 @@ def check_wanted(session: CheckoutSession, card: Card, wanted: int | None, now: 
     if judged.too_small:
         text = remainder_text(judged)
         field = (FieldError("amount", text, judged.verdict.value),)
-        raise GiftCardAmountRefused(text, field, remainder_shape(judged))
+        raise GiftCardAmountRefused(text, field, serialize_remainder(judged))
 
 
 def _check_wanted(wanted: int | None) -> None:
-    if wanted is not None and not gift_card.LEAST <= wanted <= MAX_AMOUNT:
-        text = f"at least {gift_card.LEAST} minor unit of a gift card is used, or it is removed"
+    if wanted is not None and not gift_card.MIN_AMOUNT <= wanted <= MAX_AMOUNT:
+        text = (
+            f"at least {gift_card.MIN_AMOUNT} minor unit of a gift card is used, or it is removed"
+        )
         raise InvalidRequest(text, (FieldError("amount", text),))
 
 

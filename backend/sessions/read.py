@@ -34,13 +34,13 @@ from backend.sessions.links import return_link
 from backend.sessions.load import (
     get_whole,
     is_locked,
+    maximum_of,
     minimums_of_session,
-    most_of,
     share_of,
 )
 from backend.sessions.phones import payer_phone
 from backend.sessions.shipping import is_fixed, is_missing, is_required, key_of
-from backend.sessions.tables import CheckoutSession, Handover, SessionGiftCard
+from backend.sessions.tables import CheckoutSession, DeviceHandoff, SessionGiftCard
 from backend.sessions.view import (
     AddressView,
     CheckboxView,
@@ -111,7 +111,7 @@ async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
         found = await get_whole(db, session_id)
         session, added, card = found.session, found.added, found.card
         profile, account = await seller_of(db, session.account_id, session.profile_id)
-        handover = await db.get(Handover, session_id)
+        handover = await db.get(DeviceHandoff, session_id)
         held: tuple[OpenPayment, ...] = ()
         if card is not None and session.state == SessionState.OPEN:
             held = tuple(await open_elsewhere(db, card, session_id))
@@ -132,7 +132,7 @@ def _view(
     shown_card: GiftCardView | None,
     profile: Profile,
     account: Account,
-    handover: Handover | None,
+    handover: DeviceHandoff | None,
 ) -> CheckoutView:
     body, order = session.body, session.body["order"]
     configuration = configuration_of(profile, body)
@@ -210,10 +210,10 @@ def _own_billing(body: Mapping[str, Any]) -> AddressView | None:
 
 
 def _remainder(session: CheckoutSession, card: GiftCardView | None) -> Remainder:
-    share, most = (card.amount, card.most) if card else (0, 0)
+    share, maximum = (card.amount, card.maximum) if card else (0, 0)
     # A closed session shows what it was, even if the order was smaller than the card's part.
-    most = min(most, session.amount)
-    return judge(Sums(session.amount, min(share, most), most), minimums_of_session(session))
+    maximum = min(maximum, session.amount)
+    return judge(Sums(session.amount, min(share, maximum), maximum), minimums_of_session(session))
 
 
 def _options(
@@ -332,11 +332,11 @@ def _gift_card(
         return None
     now = ctx.clock.now()
     if session.state == SessionState.OPEN:
-        amount, most = share_of(session, added, card, now), most_of(session, card, now)
+        amount, maximum = share_of(session, added, card, now), maximum_of(session, card, now)
         left = card.available - amount
     else:
         # From Pay on, what was set aside counts, not what the card could pay now.
-        amount = most = session.gift_card_amount
+        amount = maximum = session.gift_card_amount
         left = card.available
     ends = gift_card.ending(card.expires_at, now)
     held = _missed(session, added, card, now, elsewhere)
@@ -346,11 +346,12 @@ def _gift_card(
         left=left,
         preset=added.preset,
         expires_at=iso(card.expires_at) if card.expires_at else None,
-        most=most,
+        maximum=maximum,
         wanted=added.wanted,
         ending=ends.value if ends else None,
         # Where nothing else can pay the rest, choosing less would be a dead end; undoing it is not.
-        adjustable=most > gift_card.LEAST and (bool(session.options) or added.wanted is not None),
+        adjustable=maximum > gift_card.MIN_AMOUNT
+        and (bool(session.options) or added.wanted is not None),
         held=held,
         on_hold=card.held,
         reclaimable=held > 0

@@ -26,7 +26,7 @@ from backend.sessions.load import Whole, get_whole, gift_card_of, remainder_of, 
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
 from backend.sessions.publish import shown_publish
-from backend.sessions.remainder import remainder_shape
+from backend.sessions.remainder import serialize_remainder
 from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
 
 
@@ -44,7 +44,7 @@ async def read_session(
         found = await get_whole(db, session_id)
         if found.session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        return await shape_of(db, found, ctx.clock.now(), includes, with_events=with_events)
+        return await serialize_loaded(db, found, ctx.clock.now(), includes, with_events=with_events)
 
 
 def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,14 +58,14 @@ def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]
     return shown
 
 
-async def session_shape(
+async def serialize_session(
     db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:
     """As it is within this unit of work."""
-    return await shape_of(db, Whole(session, *await gift_card_of(db, session.id)), now)
+    return await serialize_loaded(db, Whole(session, *await gift_card_of(db, session.id)), now)
 
 
-async def shape_of(
+async def serialize_loaded(
     db: AsyncSession,
     found: Whole,
     now: datetime,
@@ -114,7 +114,7 @@ async def shape_of(
         judged = remainder_of(session, added, card, now)
         unable = judged.unable
         if judged.too_small:
-            shape["remainder"] = remainder_shape(judged)
+            shape["remainder"] = serialize_remainder(judged)
     shape["configuration"] = _configuration(session, profile, account, unable)
     if published:
         shape["configuration"]["publish"] = published

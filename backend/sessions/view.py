@@ -71,7 +71,7 @@ class GiftCardView:
     preset: bool
     expires_at: str | None
     """ISO 8601 date-time."""
-    most: int
+    maximum: int
     """What it could pay of this order; 0 where it cannot be used any more."""
     wanted: int | None
     """What was chosen of it; more than `amount` where the card or the order became smaller. None:

@@ -14,7 +14,7 @@ from reflex.middleware import Middleware
 from reflex.state import BaseState
 
 from backend.core import context
-from backend.core.errors import NotFound, TooManyRequests, TooManyTries
+from backend.core.errors import NotFound, TooManyAttempts, TooManyRequests
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.payments.views import card_balance
@@ -24,7 +24,7 @@ from checkout_ui.balance import shown
 from checkout_ui.components.card_fields import NUMBER, PIN
 from checkout_ui.components.elements import LONGEST_PIN
 from checkout_ui.gate import known
-from checkout_ui.presenters import tries, typed
+from checkout_ui.presenters import pin_attempts, typed
 from checkout_ui.state.page_actions import CONNECTED, LocalizedPage
 
 log = logging.getLogger(__name__)
@@ -103,8 +103,8 @@ class Balance(LocalizedPage, rx.State):
             account, source = account_of(self.router.url.path), self._source()
             await limits.spend_source(context.current(), rules.BALANCE, source, account)
             view = await card_balance.read_balance(context.current(), account, number, pin, source)
-        except TooManyTries as error:
-            self.errors = {NUMBER: tries.sentence(error, self._language)}
+        except TooManyAttempts as error:
+            self.errors = {NUMBER: pin_attempts.sentence(error, self._language)}
             self._move_focus(NUMBER)
         except TooManyRequests as error:
             self._tell_wait(error.retry_after)

@@ -55,8 +55,8 @@ class Bucket:
         return self._held >= self._rate * _BURST_SECONDS
 
     def _fill(self, now: float) -> None:
-        most = self._rate * _BURST_SECONDS
-        self._held = min(most, self._held + (now - self._seen) * self._rate)
+        maximum = self._rate * _BURST_SECONDS
+        self._held = min(maximum, self._held + (now - self._seen) * self._rate)
         self._seen = now
 
 

@@ -15,7 +15,7 @@ from backend.sessions.view import CheckoutView
 from checkout_ui.presenters import checkout_page
 
 NO_STORE = "no-store"
-_MOST_ORIGINS = 8
+_MAX_ORIGINS = 8
 """A header has its limits; a shop's pictures lie on one origin or two."""
 
 
@@ -57,7 +57,7 @@ def images_of(view: CheckoutView | None) -> str:
         return ""
     urls = [view.merchant_logo_url, *(line.thumbnail_url for line in view.lines)]
     origins = dict.fromkeys(origin_of(url) for url in urls if url)
-    return "".join(f" {origin}" for origin in list(origins)[:_MOST_ORIGINS] if origin)
+    return "".join(f" {origin}" for origin in list(origins)[:_MAX_ORIGINS] if origin)
 
 
 def _frame_ancestors(ancestors: tuple[str, ...]) -> str:

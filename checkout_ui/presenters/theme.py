@@ -22,7 +22,7 @@ _RGB = re.compile(
     r"rgba?\(\s*(\d{1,3})\s*[,\s]\s*(\d{1,3})\s*[,\s]\s*(\d{1,3})\s*(?:[,/]\s*(\d*\.?\d+)(%?)\s*)?\)"
 )
 _LENGTH = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)(px|rem|em)?")
-MOST_ROUND = {"cardRadius": 24.0, "buttonRadius": 28.0}
+MAX_ROUND = {"cardRadius": 24.0, "buttonRadius": 28.0}
 """Pixels. A button of 54 px is a pill at 27; a card any rounder cuts its own text."""
 _ROUNDEST_FIELD = 14.0
 _DARKEST = 0.009
@@ -124,7 +124,7 @@ def _pixels(theme: Mapping[str, str], key: str) -> float | None:
     match = _LENGTH.fullmatch(theme.get(key, "").strip().lower())
     if match is None:
         return None
-    return min(float(match[1]) * (16 if match[2] in ("em", "rem") else 1), MOST_ROUND[key])
+    return min(float(match[1]) * (16 if match[2] in ("em", "rem") else 1), MAX_ROUND[key])
 
 
 def _rule(selector: str, properties: Mapping[str, str]) -> str:

@@ -36,7 +36,7 @@ from checkout_ui.presenters import session_view as shown_session
 from checkout_ui.presenters.remainder_view import Rest
 from checkout_ui.presenters.session_view import NO_LOGO
 from checkout_ui.state import following
-from checkout_ui.state.page_actions import Bridge
+from checkout_ui.state.page_actions import PageActions
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ WATCH_LONGEST = get_config().redis_token_expiration
 kept when nothing happens: watching is something."""
 
 
-class Checkout(Bridge, rx.State):
+class Checkout(PageActions, rx.State):
     """The session as the payer sees it. The steps' own states add what only they need."""
 
     stage: str = "loading"

@@ -45,7 +45,7 @@ class LocalizedPage(rx.State, mixin=True):
         self.focus = f"{secrets.token_hex(4)} {element_id}"
 
 
-class Bridge(LocalizedPage, mixin=True):
+class PageActions(LocalizedPage, mixin=True):
     """For the checkout."""
 
     t: dict[str, str] = {"order.heading": "…"}

@@ -210,7 +210,7 @@ class Api:
                 if verb.handler is checkout_sessions.create and self._world.faults.take("early"):
                     # As if the payer had paid: a page that nobody has seen yet.
                     self._world.emit(call, "checkout.session.completed", found)
-                expanded = self._expanded(call, found, _wanted(params))
+                expanded = self._expanded(call, found, _expanded(params))
                 status = 200
             except ApiError as error:
                 if not error.keep:
@@ -279,7 +279,7 @@ def _version(request: Request) -> str:
     return version
 
 
-def _wanted(params: Json) -> list[list[str]]:
+def _expanded(params: Json) -> list[list[str]]:
     given = params.get("expand") or []
     names = given if isinstance(given, list) else [given]
     return [str(name).split(".")[:4] for name in names]

@@ -46,17 +46,17 @@ class World:
         stored = self.storage.setting(name)
         return self.defaults[name] if stored is None else stored
 
-    def least(self, currency: str) -> int:
+    def minimum(self, currency: str) -> int:
         """The smallest amount that is taken, minor units of `currency` (any case)."""
         return int(self.setting("minimum")) or self.published.get(currency.upper(), 1)
 
-    def most(self) -> int | None:
+    def maximum(self) -> int | None:
         """The largest amount that is taken, minor units, where there is one."""
         return int(self.setting("maximum")) or None
 
     def is_too_large(self, amount: int) -> bool:
-        most = self.most()
-        return most is not None and amount > most
+        maximum = self.maximum()
+        return maximum is not None and amount > maximum
 
     def notify(self, targets: Sequence[str], event_id: str) -> None:
         """Write one event's deliveries, in the same transaction as what it tells of. Deliveries

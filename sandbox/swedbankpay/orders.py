@@ -36,7 +36,7 @@ _LANGUAGES = (
 )  # fmt: skip
 _FOREVER = 0
 _APPS = ("Swish", "Vipps", "MobilePay")
-_APP_LEAST = 100
+_APP_MINIMUM = 100
 """Minor units: what the apps themselves take at least."""
 
 
@@ -81,12 +81,12 @@ def create(world: World, merchant: str, body: Json, base_url: str) -> Json:
     currency, instrument = given.get("currency"), given.get("instrument", "CreditCard")
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Z]{3}", currency):
         raise wrong("Currency", "ISO 4217, three letters")
-    least = _APP_LEAST if instrument in _APPS else 1
-    least = int(world.setting("minimum")) or least
-    if amount < least:
-        raise wrong("Amount", f"must be at least {least}")
+    minimum = _APP_MINIMUM if instrument in _APPS else 1
+    minimum = int(world.setting("minimum")) or minimum
+    if amount < minimum:
+        raise wrong("Amount", f"must be at least {minimum}")
     if world.is_too_large(amount):
-        raise wrong("Amount", f"must be at most {world.most()}")
+        raise wrong("Amount", f"must be at most {world.maximum()}")
     if instrument not in INSTRUMENTS:
         raise wrong("Instrument", "not switched on for this merchant")
     description = given.get("description")

@@ -44,7 +44,7 @@ def create(world: World, uuid: str, body: Json) -> Json:
     if not isinstance(merchant, str) or not merchant.isdigit():
         raise SwishError("RP01")
     amount = ore(body.get("amount"))
-    if amount < world.least("SEK"):
+    if amount < world.minimum("SEK"):
         raise SwishError("AM06")
     if world.is_too_large(amount):
         raise SwishError("AM02")

@@ -92,9 +92,9 @@ def distort(payment: Json, kind: str) -> None:
 
 def _amount(world: World, body: Json) -> Json:
     given = amount_of(body.get("amount"), "amount")
-    amount_of(body.get("amount"), "amount", world.least(given["currency"]))
+    amount_of(body.get("amount"), "amount", world.minimum(given["currency"]))
     if world.is_too_large(given["value"]):
-        raise bad_value("amount.value", f"must be an integer of at most {world.most()}")
+        raise bad_value("amount.value", f"must be an integer of at most {world.maximum()}")
     return given
 
 

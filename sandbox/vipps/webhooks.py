@@ -24,7 +24,7 @@ NAMES = (
     "terminated",
 )  # fmt: skip
 _EVENTS = frozenset(f"epayments.payment.{name}.v1" for name in NAMES)
-_MOST = 25
+_MAX_WEBHOOKS = 25
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -39,8 +39,10 @@ def create(world: World, call: Call, body: Json, path: Json) -> Json:
         raise bad_value("events", "must name events that there are")
     known = _all(world, call)
     for event in events:
-        if sum(event in one["events"] for one in known) >= _MOST:
-            raise ApiError(400, "Bad Request", f"There are {_MOST} webhooks for {event} already.")
+        if sum(event in one["events"] for one in known) >= _MAX_WEBHOOKS:
+            raise ApiError(
+                400, "Bad Request", f"There are {_MAX_WEBHOOKS} webhooks for {event} already."
+            )
     webhook: Json = {
         "id": new_uuid(),
         "object": "webhook",

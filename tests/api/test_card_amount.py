@@ -45,7 +45,7 @@ async def shown(merchant: Merchant, session_id: str) -> tuple[int, int, int | No
     assert view.gift_card is not None
     card = view.gift_card
     assert view.order_amount - view.to_pay == card.amount
-    return card.amount, card.most, card.wanted, view.to_pay
+    return card.amount, card.maximum, card.wanted, view.to_pay
 
 
 async def holds(merchant: Merchant) -> list[tuple[str, int]]:

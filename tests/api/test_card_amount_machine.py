@@ -57,8 +57,8 @@ def test_any_order_of_events_holds_what_was_shown(
     key = f"sk_test_{uuid.uuid4().hex}"
     merchant = loop.run_until_complete(open_merchant(database_url, card_gateway.base_url, key))
     card_gateway.admin("settings", minimum=MINIMUM)
-    least = {"minimum_amounts": {OPTION: {"NOK": MINIMUM}}}
-    setup = profile(card_gateway.base_url, key, extra=least)
+    minimum = {"minimum_amounts": {OPTION: {"NOK": MINIMUM}}}
+    setup = profile(card_gateway.base_url, key, extra=minimum)
     loop.run_until_complete(save_profile(merchant.ctx, setup))
     seen: set[str] = set()
     try:
@@ -255,7 +255,7 @@ class AmountMachine(RuleBasedStateMachine):
         )
         assert self.wanted is None or card.amount <= self.wanted
         if view.state is PageState.OPEN:
-            assert (card.left, card.most) == (
+            assert (card.left, card.maximum) == (
                 self.available - share,
                 min(self.available, self.order),
             )

@@ -12,7 +12,7 @@ from sqlmodel import select
 from backend.accounts.clients import create_account
 from backend.accounts.profiles import save_profile
 from backend.cards.tables import PinBudget
-from backend.core.errors import GiftCardRefused, NotFound, TooManyTries
+from backend.core.errors import GiftCardRefused, NotFound, TooManyAttempts
 from backend.payments.views.card_balance import (
     SHOWN_MOVEMENTS,
     BalanceView,
@@ -181,7 +181,7 @@ async def test_whatever_is_wrong_is_one_answer(careful: Merchant) -> None:
     # Then both budgets are spent, and the right PIN says nothing.
     refusals = set()
     for asked in (unknown, card):
-        with pytest.raises(TooManyTries) as refused:
+        with pytest.raises(TooManyAttempts) as refused:
             await look(careful, asked)
         refusals.add((refused.value.reason, str(refused.value)))
     assert len(refusals) == 1
@@ -198,10 +198,10 @@ async def test_a_card_and_source_are_counted_here_and_in_a_checkout_together(
         await payer.add_gift_card(
             careful.ctx, await careful.session(), card["number"], wrong_pin(card), SOURCE
         )
-    with pytest.raises(TooManyTries):
+    with pytest.raises(TooManyAttempts):
         await look(careful, card)
     other = await careful.session()
-    with pytest.raises(TooManyTries):
+    with pytest.raises(TooManyAttempts):
         await payer.add_gift_card(careful.ctx, other, card["number"], card["pin"], SOURCE)
     careful.clock.ahead = timedelta(seconds=careful.ctx.settings.pin_tries_window + 1)
     assert await look(careful, card) is not None

@@ -285,7 +285,7 @@ async def test_a_worker_outlives_any_number_of_failures(
         raise ConnectionError("the database is away")
 
     merchant.ctx.settings.worker_interval = 1e-9
-    monkeypatch.setattr(worker.reconcile, "begin_due", work)
+    monkeypatch.setattr(worker.reconcile, "start_due", work)
     monkeypatch.setattr(worker.log, "exception", lambda *args: None)
     running = worker.start(merchant.ctx)
     await asyncio.wait_for(recovered.wait(), 120)

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from backend.cards.pin_attempts import purge_attempts
 from backend.cards.tables import PinBudget
-from backend.core.errors import GiftCardRefused, TooManyTries
+from backend.core.errors import GiftCardRefused, TooManyAttempts
 from backend.payments.views.card_balance import read_balance
 from backend.sessions import payer
 from backend.worker import start
@@ -44,7 +44,7 @@ async def add(
     """None where the card was added; what the refusal says else."""
     try:
         await payer.add_gift_card(merchant.ctx, session_id, number, pin, source)
-    except (GiftCardRefused, TooManyTries) as error:
+    except (GiftCardRefused, TooManyAttempts) as error:
         return error.reason, str(error)
     return None
 

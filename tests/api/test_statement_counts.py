@@ -40,7 +40,7 @@ async def test_one_payment_asks_the_database_no_more_than_this(
     over = {
         step: of.by_place()
         for step, of in asked.items()
-        if any(got > most for got, most in zip(figures[step], BOUNDS[step], strict=True))
+        if any(got > maximum for got, maximum in zip(figures[step], BOUNDS[step], strict=True))
     }
     assert not over, _table(asked) + "".join(f"\n--- {k}\n{v}" for k, v in over.items())
     assert figures.keys() == BOUNDS.keys()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from backend.accounts.profile_admin import profile_shape
+from backend.accounts.profile_admin import serialize_profile
 from backend.accounts.profiles import get_profile
 from backend.outbox.tables import Delivery
 from backend.sessions import own_names, payer
@@ -198,7 +198,7 @@ async def test_a_card_says_nothing_in_our_name(merchant: Merchant) -> None:
 async def test_a_profile_says_nothing_in_our_name(merchant: Merchant) -> None:
     async with merchant.ctx.db.reading() as db:
         stored = await get_profile(db, ACCOUNT, "default")
-    names = set(profile_shape(merchant.ctx, stored))
+    names = set(serialize_profile(merchant.ctx, stored))
     known = {
         "profile_id",
         "description",

@@ -68,8 +68,8 @@ async def _authenticated(
     await limits.spend_source(ctx, rules.TOKEN_WRONG, source, client_id)
     async with ctx.db.reading() as db:
         client = await authenticate(ctx, db, account_id, client_id, secret)
-    await limits.give_back_source(ctx, rules.TOKEN_WRONG_SOURCE, source)
-    await limits.give_back_source(ctx, rules.TOKEN_WRONG, source, client_id)
+    await limits.restore_source(ctx, rules.TOKEN_WRONG_SOURCE, source)
+    await limits.restore_source(ctx, rules.TOKEN_WRONG, source, client_id)
     await limits.spend(ctx, rules.TOKEN_CLIENT, client.id)
     return client
 

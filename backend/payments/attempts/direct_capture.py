@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.ids import new_uuid
 from backend.payments.auto_capture_schedule import stop
-from backend.payments.operations.apply import done
+from backend.payments.operations.apply import apply_success
 from backend.payments.store import position_of
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind, Payment, PaymentState
@@ -56,4 +56,4 @@ async def capture_all(db: AsyncSession, transaction: Transaction, now: datetime)
     db.add(operation)
     # Nothing is left for the automatic capture.
     await stop(db, transaction.id)
-    await done(db, transaction, operation, now)
+    await apply_success(db, transaction, operation, now)

@@ -214,7 +214,7 @@ def _offer_page(
         events.touch(session, now)
 
 
-async def settle_return(
+async def conclude_return(
     ctx: Backend, session_id: str, return_ref: str, query: Mapping[str, str]
 ) -> str:
     """The payer comes back from the provider; where to send them on. NotFound for an address that

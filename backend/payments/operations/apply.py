@@ -26,7 +26,7 @@ from backend.sessions.load import lock_session
 from backend.sessions.tables import CheckoutSession
 
 
-async def done(
+async def apply_success(
     db: AsyncSession,
     transaction: Transaction,
     operation: Operation,

@@ -33,12 +33,12 @@ async def capture_due(ctx: Backend) -> int:
     """Claim a fair share and try each; return how many. Any number of processes may do this at
     once."""
     under_way = UnderWay(SHARE, log)
-    started = await begin_due(ctx, under_way)
+    started = await start_due(ctx, under_way)
     await under_way.finish()
     return started
 
 
-async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
+async def start_due(ctx: Backend, under_way: UnderWay) -> int:
     """As `capture_due`, beside what is under way already, and without waiting for the end."""
     grace = timedelta(seconds=ctx.settings.operation_grace)
     claimed = await claim_due(ctx, under_way, AutoCapture, ("due",), ctx.clock.now() + 2 * grace)

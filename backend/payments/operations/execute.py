@@ -27,7 +27,7 @@ from backend.idempotency import keys
 from backend.payments import conclude
 from backend.payments.auto_capture_schedule import is_due, stop
 from backend.payments.items import Described, check_items
-from backend.payments.operations.apply import done, event_of, record_event
+from backend.payments.operations.apply import apply_success, event_of, record_event
 from backend.payments.operations.refund_reversals import monitor_refund
 from backend.payments.operations.update_authorization import (
     amount_of,
@@ -327,7 +327,7 @@ async def _end(
             conclude.end(operation, "refused", now, error)
             await record_event(db, transaction, operation, event_of(operation), now, error=error)
             return operation
-        await done(db, transaction, operation, now, landing)
+        await apply_success(db, transaction, operation, now, landing)
         await monitor_refund(ctx, db, transaction, operation, now)
         await db.flush()
         crash_points.point(f"{operation.kind}.storing")

@@ -182,9 +182,9 @@ async def _end(
     word: str | None,
 ) -> str:
     if claimed.kind == OperationKind.AUTHORIZE:
-        return await _end_try(ctx, transaction, claimed, said, word)
+        return await _end_attempt(ctx, transaction, claimed, said, word)
     if claimed.kind == late_authorization.LATE:
-        return await _end_late(ctx, claimed, said, word)
+        return await _end_late_authorization(ctx, claimed, said, word)
     return await _end_operation(ctx, transaction, claimed, word)
 
 
@@ -283,7 +283,7 @@ async def _read(ctx: Backend, transaction: Transaction) -> Payment:
     return await connector.fetch(transaction.psp_reference)
 
 
-async def _end_try(
+async def _end_attempt(
     ctx: Backend,
     transaction: Transaction,
     operation: Operation,
@@ -337,7 +337,7 @@ async def _end_operation(
     return f"{ended.kind} {ended.state}, {decided}"
 
 
-async def _end_late(
+async def _end_late_authorization(
     ctx: Backend, operation: Operation, said: OperatorDecision, word: str | None
 ) -> str:
     """Money that came too late: given back now, or, by `done`, otherwise than by us."""

@@ -117,9 +117,10 @@ async def read_shop(
 async def read_balance(
     ctx: Backend, account_id: str, number: str, pin: str, source: str
 ) -> BalanceView | None:
-    """The card of number (or temporary token) and PIN; None for whatever does not match.
-    TooManyTries where nothing was checked. `source` is the payer's address. A card without a PIN is
-    never shown."""
+    """Return the card of this number (or temporary token) and PIN, or None if they do not match.
+
+    TooManyAttempts if a budget is spent, so that nothing was checked. `source` is the payer's
+    address. A card without a PIN is never shown."""
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
     if not number or not pin:
         return None

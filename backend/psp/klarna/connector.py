@@ -19,7 +19,7 @@ from backend.psp.http import Answer, number, text
 from backend.psp.klarna.authorization import ask_for, updated_by_read
 from backend.psp.klarna.client import ORDERS, Wire, is_safe, order_path, too_much
 from backend.psp.klarna.push import notification_url, read_push
-from backend.psp.klarna.requests import MOST, described, page_body, session_body
+from backend.psp.klarna.requests import MAX_AMOUNT, described, page_body, session_body
 from backend.psp.klarna.responses import (
     FINAL,
     Reading,
@@ -103,7 +103,7 @@ class Klarna:
         is REFUSED `amount`, and no page is made for it. Where Klarna does not keep keys for these
         calls, the same key makes another page: harmless, for only a page we return is ever shown.
         """
-        if not 0 < request.amount.amount <= MOST:
+        if not 0 < request.amount.amount <= MAX_AMOUNT:
             return Result(Outcome.REFUSED, code="amount", message="not an amount to pay here")
         notify = notification_url(self._wire.token, request)
         body = session_body(request, notify)
@@ -211,7 +211,7 @@ class Klarna:
         REFUSED `unreachable` says that *this* call sent nothing; it says nothing of an earlier
         call with the same key. A capture of nothing is never sent (`amount`).
         """
-        if not 0 < amount.amount <= MOST:
+        if not 0 < amount.amount <= MAX_AMOUNT:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to capture")
         reading = await self._order_for(reference, amount)
         if isinstance(reading, Result):
@@ -276,7 +276,7 @@ class Klarna:
         return answer.as_result(reference)
 
     async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
-        if not 0 < amount.amount <= MOST:
+        if not 0 < amount.amount <= MAX_AMOUNT:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to refund")
         reading = await self._order_for(reference, amount)
         if isinstance(reading, Result):

@@ -11,9 +11,9 @@ from typing import Any
 from backend.psp.order_lines import common_rate, rate_of, tax_of, whole_units
 from backend.psp.protocol import OrderLine, PaymentRequest
 
-MOST = 200_000_000
+MAX_AMOUNT = 200_000_000
 """The largest amount of an order, capture or refund, in minor units."""
-_MOST_LINES = 1000
+_MAX_LINES = 1000
 _TYPES = {
     "goods": "physical",
     "shipping": "shipping_fee",
@@ -165,7 +165,7 @@ def described(lines: Sequence[OrderLine], amount: int) -> dict[str, Any]:
 
 
 def _fit(lines: Sequence[OrderLine], amount: int) -> bool:
-    fits = 0 < len(lines) <= _MOST_LINES and all(abs(line.amount) <= MOST for line in lines)
+    fits = 0 < len(lines) <= _MAX_LINES and all(abs(line.amount) <= MAX_AMOUNT for line in lines)
     return fits and sum(line.amount for line in lines) == amount
 
 

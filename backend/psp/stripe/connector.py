@@ -49,7 +49,7 @@ from backend.rules.money import Money
 
 _SESSIONS = "/v1/checkout/sessions"
 _PAGE = 100  # the longest list the provider gives at once
-_MOST_PAGES = 50
+_MAX_PAGES = 50
 # The provider wants 30 min to 24 h from *its* now: a margin for clock skew and the way there.
 _SHORTEST = 31 * 60
 _LONGEST = 24 * 3600 - 5 * 60
@@ -293,7 +293,7 @@ class CardGateway:
         if not intent.get("id"):
             return Result(Outcome.REFUSED, query.reference, code="not_allowed")
         after: str | None = None
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             params = {"payment_intent": str(intent["id"]), "limit": str(_PAGE)}
             if after:
                 params["starting_after"] = after
@@ -314,7 +314,7 @@ class CardGateway:
         """The page made with this key, among those made lately: a key is forgotten after a day."""
         after: str | None = None
         oldest = (self._clock() - timedelta(hours=25)).timestamp()
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             params = {"limit": str(_PAGE)} | ({"starting_after": after} if after else {})
             answer = await self._wire.get(_SESSIONS, params)
             rows = answer.body.get("data")

@@ -61,7 +61,7 @@ DIRECT_CAPTURE = frozenset({"swish"})
 _ORDERS = "/psp/paymentorders"
 _EXPAND = "?$expand=paid,financialTransactions,failed,failedAttempts"
 # A reference that is taken belongs to an order whose page nobody was given: another one is made.
-_MOST_ORDERS = 5
+_MAX_ORDERS = 5
 _FINAL = "Final capture"
 
 
@@ -143,7 +143,7 @@ class SwedbankPay:
         if request.amount.amount <= 0:
             return Result(Outcome.REFUSED, code="amount", message="nothing to pay here")
         answer = Answer(Outcome.UNKNOWN)
-        for number_ in range(_MOST_ORDERS):
+        for number_ in range(_MAX_ORDERS):
             reference = payee_reference(request.key, "create", number_)
             body = {"paymentorder": self._order(request, reference)}
             answer = await self._wire.write("POST", _ORDERS, body)

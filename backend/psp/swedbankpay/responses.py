@@ -79,7 +79,7 @@ class Order:
     def may_be_refunding(self) -> bool:
         """A refund that takes days is listed nowhere meanwhile; but no other is offered, though
         there is money to refund."""
-        left = self.moved("Capture", "Sale") - self.moved("Reversal")
+        left = self.total_of("Capture", "Sale") - self.total_of("Reversal")
         return left > 0 and "reversal" not in self.operations
 
     @property
@@ -90,9 +90,11 @@ class Order:
             return True
         offered = {"capture", "cancel"} & self.operations.keys()
         left = self.left["capture"] + self.left["cancel"]
-        return not offered and left == 0 and self.moved("Authorization") > self.moved("Capture")
+        return (
+            not offered and left == 0 and self.total_of("Authorization") > self.total_of("Capture")
+        )
 
-    def moved(self, *kinds: str) -> int:
+    def total_of(self, *kinds: str) -> int:
         return sum(one.amount for one in self.movements or () if one.kind in kinds)
 
 
@@ -187,10 +189,10 @@ def to_payment(order: Order, raw: Mapping[str, Any]) -> Payment:
         state=state,
         reference=order.reference,
         amount=amount,
-        captured=order.moved("Capture", "Sale"),
-        refunded=order.moved("Reversal"),
+        captured=order.total_of("Capture", "Sale"),
+        refunded=order.total_of("Reversal"),
         capturable=order.left["capture"] if state is PaymentState.AUTHORIZED else 0,
-        multi_capture=state is PaymentState.AUTHORIZED and not order.moved("Sale"),
+        multi_capture=state is PaymentState.AUTHORIZED and not order.total_of("Sale"),
         declined=None if held else order.declined,
         card=_card(mapping(order.paid.get("details"))) if held else None,
         raw=raw,
@@ -204,14 +206,14 @@ def _state(order: Order) -> PaymentState | None:
         return PaymentState.FAILED
     if order.status not in ("Paid", "Reversed") or order.movements is None:
         return None
-    captured = order.moved("Capture", "Sale")
+    captured = order.total_of("Capture", "Sale")
     if order.left["capture"] > 0:
         return PaymentState.AUTHORIZED
     if captured > 0:
         return PaymentState.CAPTURED
     if order.paid.get("transactionType") == "Authorization":
         # Nothing taken and nothing left to take: released.
-        return PaymentState.FAILED if order.moved("Cancellation") else None
+        return PaymentState.FAILED if order.total_of("Cancellation") else None
     return None
 
 

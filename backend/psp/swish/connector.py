@@ -38,8 +38,8 @@ from backend.psp.reading import authorize_by_read, settled
 from backend.psp.swish.client import TAKEN, Wire
 from backend.psp.swish.responses import (
     CURRENCY,
-    LEAST,
-    MOST,
+    MAX_AMOUNT,
+    MIN_AMOUNT,
     instruction_uuid,
     is_reference,
     message_of,
@@ -58,7 +58,7 @@ _MAKE_REFUND = "/api/v2/refunds"
 _REFUNDS = "/api/v1/refunds"
 _CANCELLED = ({"op": "replace", "path": "/status", "value": "cancelled"},)
 # A number that is taken belongs to a token that nobody was given: another request is made.
-_MOST_REQUESTS = 5
+_MAX_REQUESTS = 5
 # No push to this payer: the token does it as well.
 _NOT_PUSHED_TO = ("ACMT03", "BE18", "RP06")
 
@@ -112,11 +112,11 @@ class Swish:
         same key again makes another one; a push whose answer was lost is found again by a read.
         """
         amount = request.amount
-        if amount.currency != CURRENCY or not LEAST <= amount.amount <= MOST:
+        if amount.currency != CURRENCY or not MIN_AMOUNT <= amount.amount <= MAX_AMOUNT:
             return Result(Outcome.REFUSED, code="amount", message="not an amount to pay here")
         pushed_to = payer_alias(request.push_to)
         answer = Answer(Outcome.UNKNOWN)
-        for number in range(_MOST_REQUESTS):
+        for number in range(_MAX_REQUESTS):
             uuid = instruction_uuid(request.key, "create", number)
             answer = await self._wire.put(
                 f"{_MAKE_PAYMENT}/{uuid}", self._payment(request, pushed_to)

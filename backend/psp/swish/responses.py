@@ -20,8 +20,8 @@ from backend.psp.swish.client import REFUSALS, TIMED_OUT, UNDECIDED
 from backend.rules.money import Money
 
 CURRENCY = "SEK"
-LEAST = 100
-MOST = 99_999_999_999_999
+MIN_AMOUNT = 100
+MAX_AMOUNT = 99_999_999_999_999
 """Minor units: 1.00 to 999999999999.99."""
 _UUID = re.compile(r"[0-9A-F]{32}")
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")

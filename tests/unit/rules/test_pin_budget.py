@@ -21,8 +21,8 @@ from backend.rules.pin_budget import (
     Scope,
     count,
     decide,
-    give_back,
     reached,
+    restore,
     wait_after,
 )
 
@@ -80,7 +80,7 @@ class Guessing(RuleBasedStateMachine):
         if decide(before, LIMITS, self.now) != GO:
             return
         counted = count(before, LIMITS, self.now)
-        after = give_back(counted, before, counted, LIMITS, self.now)
+        after = restore(counted, before, counted, LIMITS, self.now)
         for scope in before:
             if scope.kind not in (Kind.PAIR, Kind.CARD):
                 assert after[scope] == before[scope], "nothing but this card's tries comes back"
