@@ -1,7 +1,7 @@
-"""How often a code by SMS may be tried: counted in the database, before the try.
+"""How often a code by SMS may be tried: counted in the database, before the attempt.
 
-Parallel tries cannot outrun it, and a restart forgets nothing. What is past its window counts for
-nothing any more, and the worker deletes it.
+Parallel attempts cannot outrun it, and a restart forgets nothing. What is past its window counts
+for nothing any more, and the worker deletes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from backend.core.due_work import purge
 
 
 async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window: timedelta) -> bool:
-    """Count one try; whether it was within the budget. A spent budget's window is not extended,
+    """Count one attempt; whether it was within the budget. A spent budget's window is not extended,
     or anybody could keep a card locked for ever."""
     dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
     tries, last = col(CodeBudget.tries), col(CodeBudget.last_try_at)

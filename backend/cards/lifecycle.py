@@ -133,7 +133,7 @@ async def rotate_pin(
     pin = formats.make(form)
     made = ctx.vault.pin_mac(card.id, pin)
     async with ctx.db.unit_of_work() as db:
-        # Before the card's row is locked: tries lock in this order too.
+        # Before the card's row is locked: attempts lock in this order too.
         await pin_lock.make_whole(ctx, db, card, by, "a new PIN")
         card = await lock_by_card_id(db, account_id, card_id)
         if card.deleted_at is not None:

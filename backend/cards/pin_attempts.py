@@ -1,9 +1,9 @@
-"""Count the tries of a PIN, and refuse those that are too many.
+"""Count the attempts of a PIN, and refuse those that are too many.
 
-The rules are `rules.pin_budget`; here are the rows. A try is decided and counted under the locks of
-all its rows, which are taken in the order of their names: tries at the same time cannot outrun a
-budget, and two of them never wait for each other. Whoever locks these rows and a card's row as well
-takes these rows first.
+The rules are `rules.pin_budget`; here are the rows. An attempt is decided and counted under the
+locks of all its rows, which are taken in the order of their names: attempts at the same time cannot
+outrun a budget, and two of them never wait for each other. Whoever locks these rows and a card's
+row as well takes these rows first.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ SOURCE_WIDTHS = (1, 4, 16)
 MERCHANT_WIDTH = 3
 """A shop's own server asks for many payers, and must leave something of a card's day to others."""
 UNKNOWN_KEPT = timedelta(days=400)
-"""How long an unknown number's tries count towards its life, where they were many. Otherwise a card
-that needs to be unlocked would answer differently from a number that does not exist."""
+"""How long an unknown number's attempts count towards its life, where they were many. Otherwise a
+card that needs to be unlocked would answer differently from a number that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def scopes_of(asker: Asker, card: str) -> list[Scope]:
-    """Return what one try counts for. `card` is the card's primary key, or the hash of a number
+    """Return what one attempt counts for. `card` is the card's primary key, or the hash of a number
     that is unknown. They are in the order in which they are locked."""
     widths = (MERCHANT_WIDTH,) if asker.merchant else PAIR_WIDTHS
     scopes = [Scope(Kind.CARD, card)]
@@ -114,7 +114,7 @@ def refuse_again(ctx: Backend, account_id: str, asker: Asker, number: str) -> No
 
 
 def refuse(ctx: Backend, account_id: str, asker: Asker, number: str, verdict: Verdict) -> None:
-    """Raise TooManyAttempts unless the verdict lets the try through."""
+    """Raise TooManyAttempts unless the verdict lets the attempt through."""
     if verdict.answer is Answer.GO:
         return
     now = ctx.clock.now()
@@ -198,7 +198,7 @@ def kept_until(
 
 
 async def forget_card(db: AsyncSession, card: Card, now: datetime) -> Counter:
-    """Forget all wrong tries at a card, by anybody. Return what the card's own counter was."""
+    """Forget all wrong attempts at a card, by anybody. Return what the card's own counter was."""
     of_card = Scope(Kind.CARD, card.id)
     query = select(PinBudget.scope).where(
         or_(

@@ -85,7 +85,7 @@ async def reissue(
     new_pin = formats.make(form) if form else None
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        # Before the card's row is locked: tries lock in this order too.
+        # Before the card's row is locked: attempts lock in this order too.
         await pin_lock.make_whole(ctx, db, known, change.by, change.reason)
         card = await _lock(db, change)
         token = await own_token(db, card)

@@ -38,7 +38,7 @@ class Backend:
     limiter: Limiter
     clock: Clock = field(default_factory=SystemClock)
     pin_refusals: Refusals = field(default_factory=Refusals)
-    """Whose tries of PINs this process has just refused."""
+    """Whose attempts of PINs this process has just refused."""
     old_pins: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     """By account: when this process last looked for PINs that are no MACs yet, and whether there
     were any."""

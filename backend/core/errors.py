@@ -258,9 +258,9 @@ class GiftCardRefused(GavekortError):
 
 
 class TooManyAttempts(TooManyRequests):
-    """Wrong PINs were tried too often, so nothing was checked. `reason` is `wait` where a new try
-    may be made after `retry_after` seconds, a few minutes at most, and `too_many_tries` where a
-    budget is used up. The answer is the same for a number that does not exist."""
+    """Wrong PINs were tried too often, so nothing was checked. `reason` is `wait` where a new
+    attempt may be made after `retry_after` seconds, a few minutes at most, and `too_many_tries`
+    where a budget is used up. The answer is the same for a number that does not exist."""
 
     def __init__(self, reason: str, retry_after: int) -> None:
         super().__init__("card.pin", retry_after)

@@ -1,7 +1,8 @@
 """What was refused a moment ago, kept in the memory of one process.
 
-A repeated try on a budget that is used up gets the same answer without a look into the database.
-The database stays the truth: only what it has refused within the last seconds is refused here.
+A repeated attempt on a budget that is used up gets the same answer without a look into the
+database. The database stays the truth: only what it has refused within the last seconds is refused
+here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ MAX_KEYS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`until` is when the budget itself allows a try again."""
+    """`until` is when the budget itself allows an attempt again."""
 
     reason: str
     until: datetime

@@ -72,7 +72,7 @@ class Vault:
         return hmac.new(self._secret_key, secret.encode(), hashlib.sha256).hexdigest()
 
     def source_hash(self, source: str) -> str:
-        """A payer's address as the try budgets keep it: not readable back."""
+        """A payer's address as the attempt budgets keep it: not readable back."""
         return hmac.new(self._secret_key, b"source\n" + source.encode(), hashlib.sha256).hexdigest()
 
     def phone_hash(self, account_id: str, number: str) -> str:

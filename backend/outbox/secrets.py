@@ -22,7 +22,8 @@ TYPE = "v0-hmac-sha256"
 
 
 async def make_secret(ctx: Backend, account_id: str, created_by: str) -> dict[str, Any]:
-    """A new secret. It replaces the one before at once: every try from now on is signed with it."""
+    """A new secret. It replaces the one before at once: every attempt from now on is signed with
+    it."""
     now = ctx.clock.now()
     value = secrets.token_urlsafe(32)
     kept = SigningSecret(

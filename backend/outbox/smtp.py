@@ -1,4 +1,4 @@
-"""One try to hand a receipt to the operator's mail server: bounded in time, encrypted unless a
+"""One attempt to hand a receipt to the operator's mail server: bounded in time, encrypted unless a
 setting says otherwise.
 
 A server's 5xx to this message is for good, its 4xx is tried again (RFC 5321 section 4.2.1).

@@ -52,8 +52,8 @@ class Delivery(SQLModel, table=True):
 
 
 class DeliveryAttempt(SQLModel, table=True):
-    """One try: what was sent (the body is the delivery's; no secrets), and what came back, or why
-    nothing did. Written once, never changed."""
+    """One attempt: what was sent (the body is the delivery's; no secrets), and what came back, or
+    why nothing did. Written once, never changed."""
 
     __tablename__ = "delivery_try"
 

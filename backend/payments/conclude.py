@@ -1,5 +1,6 @@
-"""How a try to pay ends: AUTHORIZED, or not, with everything given back. Each inside the caller's
-unit of work, with session and transaction locked. Source: `docs/architecture.md#one-payment`.
+"""How an attempt to pay ends: AUTHORIZED, or not, with everything given back. Each inside the
+caller's unit of work, with session and transaction locked. Source:
+`docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ async def fail(
     message: str | None = None,
 ) -> None:
     """No money will move, by the provider's own word or because nothing was ever sent: the hold is
-    given back and the session is open again for another try. DECLINED where the payer wanted it
+    given back and the session is open again for another attempt. DECLINED where the payer wanted it
     so, FAILED where anybody else did, or time (`code` EXPIRED)."""
     was_on_hold = transaction.status == Status.ON_HOLD
     by_choice = notice in (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
@@ -153,7 +154,7 @@ async def release(
     now: datetime,
 ) -> str | None:
     """A payment ON_HOLD was voided, and nothing is held at the provider any more: FAILED, and the
-    session open for another try. The caller records the event; the wallet transaction's id."""
+    session open for another attempt. The caller records the event; the wallet transaction's id."""
     transaction.status = rules.advance(Status(transaction.status), Status.FAILED)
     cause = ledger.EntryContext(f"void:{operation.key}", now, operation.created_by)
     moved = await _void_hold(db, transaction, cause)
@@ -255,7 +256,7 @@ async def place_under_review(
     now: datetime,
 ) -> None:
     """The provider looks into the payment, and may take days: the payer is through, the card's part
-    stays held, the try stays open to be read again. The merchant is told once."""
+    stays held, the attempt stays open to be read again. The merchant is told once."""
     if not _hold_on(session, transaction, now):
         return
     await record(

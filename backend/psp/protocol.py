@@ -167,12 +167,11 @@ class PaymentCard:
 class Payment:
     """A read of a payment. Amounts only where `outcome` is DONE.
 
-    `declined` is the reason of the payer's last failed try where there was one, as a stable code:
-    `declined`, `insufficient_funds`, `expired_card`, `incorrect_cvc`, `authentication_failed`,
-    `processing_error`. Lost, stolen and suspected fraud read `declined`.
-    `code` is `expired` where FAILED because the payer did nothing in time.
-    `refunded` is 0 from a provider whose reads do not tell it.
-    `multi_capture`: a capture may leave the rest authorized.
+    `declined` is the reason of the payer's last failed attempt where there was one, as a stable
+    code: `declined`, `insufficient_funds`, `expired_card`, `incorrect_cvc`,
+    `authentication_failed`, `processing_error`. Lost, stolen and suspected fraud read `declined`.
+    `code` is `expired` where FAILED because the payer did nothing in time. `refunded` is 0 from a
+    provider whose reads do not tell it. `multi_capture`: a capture may leave the rest authorized.
     `reference` is asked with from now on: some providers name the payment only once it is made.
     """
 
@@ -271,7 +270,7 @@ class Connector(Protocol):
     ) -> Result:
         """`final` False keeps the rest authorized; only where the read said `multi_capture`.
         `lines` describe the amount for a provider that takes lines: they sum to it, or there are
-        none. They are the same on every try with one key."""
+        none. They are the same on every attempt with one key."""
 
     async def void(self, reference: str, key: str) -> Result: ...
 

@@ -203,9 +203,9 @@ async def add_gift_card(
     """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyAttempts if
     a budget is spent, so that nothing was checked.
 
-    `source` is the payer's address, for the budgets of wrong tries. `wanted` (minor units) is how
-    much of the card is to be used; without it, as much as can be. Of a card that is added already
-    only `wanted` changes.
+    `source` is the payer's address, for the budgets of wrong attempts. `wanted` (minor units) is
+    how much of the card is to be used; without it, as much as can be. Of a card that is added
+    already only `wanted` changes.
     """
     _check_wanted(wanted)
     asker = pin_attempts.payer(ctx, session_id, source)

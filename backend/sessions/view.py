@@ -27,7 +27,7 @@ CLOSED = (PageState.PAID, PageState.CANCELLED, PageState.EXPIRED)
 
 
 class Notice(StrEnum):
-    """Why the page is open again after a try to pay."""
+    """Why the page is open again after an attempt to pay."""
 
     DECLINED = "declined"
     PAYMENT_EXPIRED = "payment_expired"  # the payer did nothing in time

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 10.0
 """Seconds after which a payer sees that it takes longer. The request continues."""
 TRY = "still_checking"
-"""The parameter that counts the tries of a browser without scripts. We take it off before anything
-else reads the request, since a provider may have signed all of its own parameters."""
+"""The parameter that counts the attempts of a browser without scripts. We take it off before
+anything else reads the request, since a provider may have signed all of its own parameters."""
 
 _PAGES = re.compile(r"/|/embedResult/?|/v1/(?:view|phone)/[^/]+/?|/balance/[^/]+/?")
 _RETURN = re.compile(r"/v1/sessions/([^/]+)/redirect/[^/]+/?")

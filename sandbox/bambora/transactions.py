@@ -18,7 +18,7 @@ _NAMES = {"vipps": "Vipps", "mobilepay": "MobilePay", "applepay": "ApplePay"} | 
 
 
 def try_to_pay(world: World, call: Call, window: Json, card: Card | None, code: str | None) -> Json:
-    """A try of the payer's, declined with `code` or authorized. One order id is paid once."""
+    """An attempt of the payer's, declined with `code` or authorized. One order id is paid once."""
     order = f"order {call.merchant} {window['_order']}"
     if code is None and world.storage.get(call.merchant, "order", order):
         code = "duplicate"

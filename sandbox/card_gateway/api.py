@@ -182,7 +182,7 @@ class Api:
         return _json(status, body)
 
     async def _wait(self, call: Call, seconds: float) -> None:
-        """Done, but not told: another try with the same key is answered at once."""
+        """Done, but not told: another attempt with the same key is answered at once."""
         if call.idempotency_key:
             self._running.discard((call.merchant, call.idempotency_key))
         await asyncio.sleep(seconds)

@@ -159,7 +159,7 @@ def confirm(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def attempt(world: World, call: Call, intent: Json, card: TestCard, expiry: Expiry) -> None:
-    """The payer's try with a card; how it ended stands in the intent."""
+    """The payer's attempt with a card; how it ended stands in the intent."""
     intent["last_payment_error"] = None
     intent["_card"] = card.number
     intent["_expiry"] = [expiry.month, expiry.year]

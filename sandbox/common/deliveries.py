@@ -30,7 +30,7 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """`gaps`: seconds until the next try; the last one repeats until `tries` were made."""
+    """`gaps`: seconds until the next attempt; the last one repeats until `tries` were made."""
 
     gaps: tuple[int, ...]
     tries: int

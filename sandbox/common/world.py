@@ -31,7 +31,7 @@ class World:
         self.storage = storage
         self.faults = faults
         self.choices = choices or {}
-        # `retry_gap`: seconds between two tries of a notification; 0: as the provider does.
+        # `retry_gap`: seconds between two attempts of a notification; 0: as the provider does.
         # `minimum`, `maximum`: minor units of any currency that this merchant agreed on; 0: what
         # the provider publishes, and no largest amount.
         common = {"clock_offset": 0, "retry_gap": 0, "minimum": 0, "maximum": 0}

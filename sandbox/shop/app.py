@@ -116,7 +116,7 @@ class Shop:
         if order.transaction_id is None:
             if transaction.get("merchant_reference") != order.reference:
                 return None
-            # A failed try is not kept: another one may follow it, under another id.
+            # A failed attempt is not kept: another one may follow it, under another id.
             if split_of(transaction).was_authorized:
                 self.orders.keep_transaction(order.reference, transaction_id)
         return transaction

@@ -186,7 +186,7 @@ class HostedPage:
     ) -> Response:
         text = _texts(request, order)
         alert = text["error_fields"] if errors else None
-        # A card just chosen is a new try: the last one's failure is not about it.
+        # A card just chosen is a new attempt: the last one's failure is not about it.
         if order["_failed"] and not errors and chosen is None:
             code = order["_failed"][-1]["problem"]["type"].rsplit("/", 1)[-1]
             alert = text[_DECLINED.get(code, "declined")]

@@ -218,7 +218,7 @@ def cancelled_by_payer(world: World, merchant: str, order: Json) -> None:
 
 
 def failed(world: World, merchant: str, order: Json, failure: Failure) -> None:
-    """A try that came to nothing; the payer may try again."""
+    """An attempt that came to nothing; the payer may try again."""
     order["_card"] = None
     attempt = {
         "created": moment(world),

@@ -1,4 +1,4 @@
-"""A try to pay, as the checkout and the provider have it, and time that goes on for both."""
+"""An attempt to pay, as the checkout and the provider have it, and time that goes on for both."""
 
 from __future__ import annotations
 

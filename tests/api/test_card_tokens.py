@@ -129,7 +129,7 @@ async def test_tokens_that_are_not_made(merchant: Merchant, body: dict[str, Any]
 async def test_tokens_of_a_card_share_its_budget(merchant: Merchant) -> None:
     card = await merchant.card(1000)
     values = [(await token(merchant, card, ref_id=str(n)))["token"]["value"] for n in range(6)]
-    # A merchant's own calls have thirty wrong tries a day at one card.
+    # A merchant's own calls have thirty wrong attempts a day at one card.
     for value in values * 5:
         await merchant.post(INFO, {"token": value, "pin": "wrong"}, expect=404)
     for known in (*values, card["number"]):

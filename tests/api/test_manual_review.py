@@ -147,7 +147,7 @@ async def test_a_payment_on_hold_is_given_back(shop: Shop) -> None:
     assert await shop.balance() == (10000, 0, 0)
     assert await shop.state() is PageState.OPEN
     await shop.merchant.audit()
-    # And paid at the second try.
+    # And paid at the second attempt.
     again = await shop.merchant.press_pay(shop.session_id)
     await shop.merchant.come_back(shop.card_gateway.pay(str(again.url)).headers["location"])
     assert await shop.state() is PageState.PAID

@@ -1,4 +1,4 @@
-"""A try to pay, and everything that may become of it."""
+"""An attempt to pay, and everything that may become of it."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ async def test_declined_then_paid_with_another_try(
     failed, done = await transactions_of(merchant, session_id)
     assert (failed.status, done.status, done.id) == ("FAILED", "AUTHORIZED", transaction_id)
     assert sorted(await holds(merchant)) == [("pending", 10000), ("voided", 10000)]
-    # The first try's way back changes nothing any more.
+    # The first attempt's way back changes nothing any more.
     await merchant.come_back(f"{back}?cancelled=1")
     assert (await merchant.view(session_id)).state is PageState.PAID
     await merchant.audit()

@@ -211,5 +211,5 @@ async def test_what_is_past_its_window_is_deleted(merchant: Merchant) -> None:
             break
         await asyncio.sleep(0.1)
     await worker.stop()
-    # A card's tries count towards its life for as long as it lives.
+    # A card's attempts count towards its life for as long as it lives.
     assert [(row.scope.split(":")[0], row.life) for row in await rows(merchant)] == [("card", 3)]

@@ -31,7 +31,7 @@ async def deliver(merchant: Merchant) -> int:
 
 
 async def until_quiet(merchant: Merchant, maximum: int = 60) -> int:
-    """Let the clock run to each next try until nothing is pending; how many were sent."""
+    """Let the clock run to each next attempt until nothing is pending; how many were sent."""
     sent = 0
     for _ in range(maximum):
         sent += await deliver(merchant)

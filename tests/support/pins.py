@@ -1,4 +1,4 @@
-"""Tries of PINs, as a payer in a checkout, on the balance page, and a merchant make them."""
+"""Attempts of PINs, as a payer in a checkout, on the balance page, and a merchant make them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def patient(
 
 
 async def use_up(merchant: Merchant, card: dict[str, Any], times: int, sources: str) -> None:
-    """Make so many wrong tries, ten from each address; `sources` has a place for its number."""
+    """Make so many wrong attempts, ten from each address; `sources` has a place for its number."""
     for number in range(times):
         source = sources.format(number // 10 + 1)
         answer = await patient(merchant, card["number"], wrong(card, 1 + number % 5), source)

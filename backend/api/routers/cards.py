@@ -216,7 +216,7 @@ async def rotate_pin(
 async def unlock(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: UnlockRequest | None = None
 ) -> dict[str, Any]:
-    """Forget the wrong tries at a card's PIN, so that its owner can use it again. It may be
+    """Forget the wrong attempts at a card's PIN, so that its owner can use it again. It may be
     repeated; who did it and `reason` are kept."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)

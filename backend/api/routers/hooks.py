@@ -198,7 +198,7 @@ async def deliveries(
 async def delivery(
     account_id: str, delivery_id: str, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """One message with every try: what was sent, and what came back."""
+    """One message with every attempt: what was sent, and what came back."""
     sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
     async with ctx.db.reading() as db:
         found = await history.get_delivery(db, sight, delivery_id)
@@ -209,7 +209,7 @@ async def delivery(
 async def redeliver(
     account_id: str, delivery_id: str, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Send the same message again, now, with all its tries anew."""
+    """Send the same message again, now, with all its attempts anew."""
     sight = _sight(caller, account_id, WRITE_CHECKOUT, WRITE_WALLETS)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
     return serialize_delivery(await history.redeliver(ctx, sight, delivery_id))

@@ -78,7 +78,7 @@ async def info(account_id: str, body: InfoRequest, ctx: Context, caller: Caller)
 async def _by_token(
     ctx: Backend, caller: Principal, token: str, pin: str | None, *, expired_too: bool = False
 ) -> Match:
-    """A card with a PIN only with it; a customer always needs one, and has budgets of tries."""
+    """A card with a PIN only with it; a customer always needs one, and has budgets of attempts."""
     if pin is None:
         if caller.customer_id is not None:
             raise NotFound(NO_MATCH)

@@ -43,9 +43,9 @@ from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
 
 FIRST_LOOK = timedelta(seconds=30)
-"""When the reconciler looks at a try that nobody came back from."""
+"""When the reconciler looks at an attempt that nobody came back from."""
 FIRST_CALL = timedelta(seconds=5)
-"""How long the press that began a try has the provider to itself."""
+"""How long the press that began an attempt has the provider to itself."""
 SLOWEST_RETRY = 30
 PUSH_LOOK = timedelta(seconds=5)
 """How often a payment is looked at whose payer is asked in an app: nobody comes back from it."""
@@ -83,7 +83,7 @@ async def create_at_provider(
 ) -> PayResult:
     """Ask the provider for the payment, and keep its answer. One key, one payment.
 
-    `first` for the press that began the try: only then nobody has asked before.
+    `first` for the press that began the attempt: only then nobody has asked before.
     """
     found = first or await _begun_before(ctx, transaction_id)
     if found is None:
@@ -124,7 +124,7 @@ async def create_at_provider(
 
 
 async def _begun_before(ctx: Backend, transaction_id: str) -> JustBegun | None:
-    """The try as it is now; None where it is over."""
+    """The attempt as it is now; None where it is over."""
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, transaction_id)
         operation = await open_operation(db, transaction_id)
@@ -189,7 +189,7 @@ async def _ask(
 def _payment_request(
     ctx: Backend, transaction: Transaction, operation: Operation
 ) -> PaymentRequest:
-    """The same for every try with one key: a provider compares the bodies."""
+    """The same for every attempt with one key: a provider compares the bodies."""
     base = ctx.settings.base_url
     back = f"{base}/v1/sessions/{transaction.session_id}/redirect/{transaction.return_ref}"
     lifetime = min(max(ctx.settings.payment_lifetime, 3600), LONGEST_LIFETIME)
@@ -233,7 +233,7 @@ def _first_look(transaction: Transaction, result: Result) -> timedelta:
 async def _keep_created(
     ctx: Backend, transaction: Transaction, operation_id: str, result: Result, *, sent: bool
 ) -> PayResult:
-    """`over` where the try has ended in the meantime. What another call was told first stays: a
+    """`over` where the attempt has ended in the meantime. What another call was told first stays: a
     try whose page is known ends by a read of that page alone."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:

@@ -1,4 +1,5 @@
-"""What becomes of a try to pay: the payer returns, gives up, never comes back; the provider calls.
+"""What becomes of an attempt to pay: the payer returns, gives up, never comes back; the provider
+calls.
 
 Whatever comes first only causes a read at the provider, and the read decides. The hold goes back
 only on the provider's word that no money will move. Source: `docs/architecture.md#one-payment`.
@@ -90,9 +91,9 @@ async def give_up(
     *,
     expired: bool = False,
 ) -> None:
-    """End a try that the provider knows: read it, and where it can still be paid, abort it there
-    first. Only a confirmed abort gives the hold back. `expired`: nobody wants that, the payer never
-    came back."""
+    """End an attempt that the provider knows: read it, and where it can still be paid, abort it
+    there first. Only a confirmed abort gives the hold back. `expired`: nobody wants that, the payer
+    never came back."""
     connector = await connector_of(ctx, transaction)
     reference = transaction.psp_reference
     assert reference is not None
@@ -131,7 +132,8 @@ async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: st
 async def apply_read(
     ctx: Backend, transaction: Transaction, payment: Payment, *, expired: bool = False
 ) -> bool:
-    """Do what a read at the provider says; whether the try has ended. Repeating it is harmless."""
+    """Do what a read at the provider says; whether the attempt has ended. Repeating it is
+    harmless."""
     crash_points.point("authorize.read")
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:
@@ -140,7 +142,7 @@ async def apply_read(
         if locked.status not in UNDECIDED or operation is None:
             return True
         if operation.kind != OperationKind.AUTHORIZE:
-            # What is ON_HOLD is being voided: the try has ended, and this read ends no void.
+            # What is ON_HOLD is being voided: the attempt has ended, and this read ends no void.
             return True
         operation.tries += 1
         operation.due_at = now + _next_look(locked, operation.tries)

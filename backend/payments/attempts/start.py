@@ -1,7 +1,7 @@
-"""Pay: hold the card's share, write the try down, then go to the provider.
+"""Pay: hold the card's share, write the attempt down, then go to the provider.
 
-One try has one key, the same however often the provider is asked. A hold is made here and not when
-the card is added: an abandoned page strands nothing. Source: `docs/architecture.md#money`,
+One attempt has one key, the same however often the provider is asked. A hold is made here and not
+when the card is added: an abandoned page strands nothing. Source: `docs/architecture.md#money`,
 `#one-payment`.
 """
 
@@ -180,7 +180,7 @@ async def _under_way(
 async def start_attempt(
     db: AsyncSession, session: CheckoutSession, press: Press, now: datetime
 ) -> tuple[Transaction, Operation]:
-    """Write the transaction INITIATED and the try with its key, and hold the card's share. The
+    """Write the transaction INITIATED and the attempt with its key, and hold the card's share. The
     caller has the open session's row locked."""
     if not session.details_done or is_missing(session.body, session.chosen_shipping):
         raise DetailsMissing("the payer's details are not complete")

@@ -1,7 +1,8 @@
 """Capture what is due to be captured automatically, and try again after growing gaps, for 48 hours.
 
-A try is a capture like any other: a failed one is an event with `success` false, one whose answer
-was lost stays unresolved, and the reconciler ends it. What a killed process left is due again.
+An attempt is a capture like any other: a failed one is an event with `success` false, one whose
+answer was lost stays unresolved, and the reconciler ends it. What a killed process left is due
+again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def gap(tries: int) -> timedelta:
-    """The wait after the `tries`-th try: a minute, doubling to 4 hours."""
+    """The wait after the `tries`-th attempt: a minute, doubling to 4 hours."""
     return timedelta(seconds=min(FIRST_GAP * 2 ** (tries - 1), LONGEST_GAP))
 
 

@@ -258,7 +258,7 @@ async def _split(
 
 
 async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
-    """What the try to pay asked for, card and provider."""
+    """What the attempt to pay asked for, card and provider."""
     query = select(Operation).where(
         Operation.transaction_id == transaction.id, Operation.kind == OperationKind.AUTHORIZE.value
     )

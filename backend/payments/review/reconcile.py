@@ -1,5 +1,5 @@
-"""Look again at what has not ended: tries that nobody came back from, operations whose answer was
-lost, work that a killed process left behind.
+"""Look again at what has not ended: attempts that nobody came back from, operations whose answer
+was lost, work that a killed process left behind.
 
 Everything due is a row; any number of processes may do this at once. Source:
 `docs/architecture.md#one-payment`.

@@ -1,8 +1,9 @@
 """A payer looks at a gift card: what is on it, what of it is held and by what, what moved.
 
 Whoever has number and PIN may: as in a checkout, an unknown number and a wrong PIN are one answer
-in one duration, and the budgets of wrong tries are the same. There is no session here, and anything
-else that a browser could choose anew would be no limit. Source: `docs/architecture.md#strangers`.
+in one duration, and the budgets of wrong attempts are the same. There is no session here, and
+anything else that a browser could choose anew would be no limit. Source:
+`docs/architecture.md#strangers`.
 """
 
 from __future__ import annotations

@@ -205,7 +205,7 @@ class Bambora:
             return Payment(Outcome.UNKNOWN, reference=reference, message="another order's")
         payment = to_payment(reference, answer)
         if payment.declined and before is not None:
-            # That try failed; another one may follow for as long as the request is open.
+            # That attempt failed; another one may follow for as long as the request is open.
             return replace(before, declined=payment.declined)
         return payment
 

@@ -71,8 +71,8 @@ _EURO_BY_LANGUAGE = {
 
 
 def session_body(request: PaymentRequest, notification_url: str) -> dict[str, Any]:
-    """Return the body of a payment session for the remainder. It is the same for every try with one
-    key."""
+    """Return the body of a payment session for the remainder. It is the same for every attempt with
+    one key."""
     country = purchase_country(request)
     name = request.description or request.merchant_reference
     lines = order_lines(request.lines, request.amount.amount, name)

@@ -97,7 +97,7 @@ def _state(session: Mapping[str, Any], intent: Mapping[str, Any]) -> PaymentStat
 
 
 def declined_reason(error: Mapping[str, Any]) -> str | None:
-    """Why the payer's last try failed, in the protocol's codes; None where none failed.
+    """Why the payer's last attempt failed, in the protocol's codes; None where none failed.
 
     Lost, stolen and suspected fraud are told as a plain decline.
     """

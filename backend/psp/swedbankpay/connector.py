@@ -206,7 +206,7 @@ class SwedbankPay:
         return await self.fetch(reference)
 
     async def fetch(self, reference: str) -> Payment:
-        """Read the order with its transactions and failed tries."""
+        """Read the order with its transactions and failed attempts."""
         answer = await self._read(reference)
         if answer.outcome is not Outcome.DONE:
             return Payment(

@@ -155,7 +155,7 @@ def _movements(order: Mapping[str, Any]) -> tuple[Movement, ...] | None:
 
 
 def _declined(order: Mapping[str, Any]) -> str | None:
-    """Why the payer's last try failed, in the protocol's codes; None where none failed.
+    """Why the payer's last attempt failed, in the protocol's codes; None where none failed.
 
     Stolen, blocked and suspected fraud are told as a plain decline.
     """

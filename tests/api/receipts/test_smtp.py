@@ -46,7 +46,7 @@ async def deliver(shop: Merchant) -> int:
 
 
 async def told(shop: Merchant) -> dict[str, Any]:
-    """The one delivery, with its tries."""
+    """The one delivery, with its attempts."""
     shop.api.headers["authorization"] = f"Bearer {await sign_in(shop)}"
     (one,) = (await shop.get(f"{DELIVERIES}?kind=email"))["deliveries"]
     found: dict[str, Any] = await shop.get(f"{DELIVERIES}/{one['id']}")

@@ -49,7 +49,8 @@ def made(tries: int, life: int) -> Counter:
 
 
 class Guessing(RuleBasedStateMachine):
-    """Every try that is let through is recorded; the invariants are about what was looked at."""
+    """Every attempt that is let through is recorded; the invariants are about what was looked
+    at."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -208,7 +209,7 @@ def test_what_the_merchant_is_told(
 
 
 def test_two_slow_strangers_do_not_add_up_from_day_to_day() -> None:
-    """Each makes his tries every day, half a day apart: at no time were there more than twenty
+    """Each makes his attempts every day, half a day apart: at no time were there more than twenty
     within a day, and so the owner is never locked out."""
     limits, now = Limits(life=10_000), BEGIN
     known: dict[Scope, Counter] = {}
