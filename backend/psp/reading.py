@@ -27,8 +27,13 @@ def authorize_by_read(payment: Payment) -> Result:
     return Result(outcome, payment.reference, code=code, raw=payment.raw)
 
 
-def settled(result: Result, query: OperationQuery, now: datetime, settle_time: timedelta) -> Result:
-    """`result` of a read, which says REFUSED only once the write cannot be on its way any more."""
+def final_refusal(
+    result: Result, query: OperationQuery, now: datetime, settle_time: timedelta
+) -> Result:
+    """Return the `result` of a read, where REFUSED is UNKNOWN while the write may be on its way.
+
+    A write may be on its way until `settle_time` after it was sent.
+    """
     if result.outcome is not Outcome.REFUSED or query.sent_at is None:
         return result
     if now - query.sent_at >= settle_time:

@@ -260,7 +260,7 @@ def _reclaim() -> rx.Component:
         problem(errors, _PIN, f"{_PIN}-error"),
         rx.el.div(
             button(
-                words("card.take_back"),
+                words("card.reclaim"),
                 Checkout.busy == "reclaim",
                 words("card.taking_back"),
                 type="submit",
@@ -299,7 +299,7 @@ def _form() -> rx.Component:
         problem(errors, _PIN, f"{_PIN}-error"),
         rx.el.div(
             button(
-                rx.cond(Checkout.held_elsewhere, words("card.take_back"), words("card.add")),
+                rx.cond(Checkout.held_elsewhere, words("card.reclaim"), words("card.add")),
                 Checkout.busy == "add",
                 rx.cond(Checkout.held_elsewhere, words("card.taking_back"), words("card.adding")),
                 type="submit",

@@ -17,7 +17,7 @@ from backend.core import crash_points
 from backend.core.context import Backend
 from backend.core.errors import NotFound, PaymentInProgress, SessionClosed
 from backend.core.ids import new_uuid
-from backend.payments import conclude as settle
+from backend.payments import conclude
 from backend.payments.attempts import direct_capture, late_authorization
 from backend.payments.attempts.at_provider import PUSH_LOOK, create_at_provider, is_push
 from backend.payments.callbacks import tell_merchant
@@ -124,7 +124,7 @@ async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: st
         tried = await lock_attempt(db, transaction, is_open())
         session, locked, operation = tried.session, tried.transaction, tried.operation
         if locked.status == Status.INITIATED and operation is not None:
-            await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
+            await conclude.fail(db, session, locked, operation, now, notice=notice, code=code)
         crash_points.point("abort.storing")
     crash_points.point("abort.stored")
 
@@ -155,9 +155,9 @@ async def apply_read(
             expected = money(locked, operation.psp_amount)
             if payment.amount != expected:
                 why = f"asked for {expected}, the provider has {payment.amount}"
-                await settle.put_on_hold(db, session, locked, operation, now, why)
+                await conclude.put_on_hold(db, session, locked, operation, now, why)
             else:
-                await settle.authorize(
+                await conclude.authorize(
                     db,
                     session,
                     locked,
@@ -172,10 +172,10 @@ async def apply_read(
         elif payment.state is PaymentState.FAILED:
             code = payment.declined or (EXPIRED if expired else payment.code or "not_paid")
             notice = _why(payment)
-            await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
+            await conclude.fail(db, session, locked, operation, now, notice=notice, code=code)
             ended = True
         elif payment.state is PaymentState.ON_HOLD:
-            await settle.place_under_review(db, session, locked, operation, now)
+            await conclude.place_under_review(db, session, locked, operation, now)
             ended = False
         else:
             _offer_page(session, locked, payment, now)

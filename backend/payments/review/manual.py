@@ -17,8 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.context import Backend
 from backend.core.errors import Conflict, NotFound
-from backend.payments import conclude as settle
-from backend.payments import provider_calls
+from backend.payments import conclude, provider_calls
 from backend.payments.attempts import direct_capture, late_authorization
 from backend.payments.attempts import resolve as attempts
 from backend.payments.attempts.at_provider import create_at_provider
@@ -258,7 +257,7 @@ async def _authorize(
             Operation.kind == OperationKind.AUTHORIZE.value,
         )
         operation = (await db.exec(query)).one()
-        await settle.authorize(
+        await conclude.authorize(
             db,
             session,
             locked,
@@ -319,7 +318,7 @@ async def _end_attempt(
         ours = await lock_operation(db, operation.id)
         if ours.state not in OPEN_STATES:
             raise Conflict("this payment has ended in the meantime")
-        await settle.mark_unknown(db, session, locked, ours, now, said)
+        await conclude.mark_unknown(db, session, locked, ours, now, said)
     return "unknown for good: the gift card's part is free, the session is cancelled"
 
 
@@ -351,7 +350,7 @@ async def _end_late_authorization(
         if locked.state not in OPEN_STATES:
             return "given back at the provider"
         if word == "done":
-            settle.end(locked, "done", now)
+            conclude.end(locked, "done", now)
             happened = NewEvent(
                 "VOID", locked.psp_amount, created_by=said.who, metadata=dict(said.metadata)
             )

@@ -52,7 +52,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
-from backend.psp.reading import settled
+from backend.psp.reading import final_refusal
 from backend.rules.money import Money
 
 # What the payment window is asked to show alone, by product.
@@ -314,7 +314,7 @@ class Bambora:
             if query.reference:
                 return authorize_by_read(await self.fetch(query.reference))
             never = _refused("", "invalid", "nobody was given a page")
-            return settled(never, query, self._clock(), self._settle_time)
+            return final_refusal(never, query, self._clock(), self._settle_time)
         transaction_id = await self._transaction_id(query.reference)
         if transaction_id is None or isinstance(transaction_id, Answer):
             return Result(Outcome.UNKNOWN, query.reference, message="the payment cannot be read")
@@ -329,7 +329,7 @@ class Bambora:
             if whole.outcome is Outcome.DONE and totals is not None and totals.released:
                 # By nobody's call: it has lapsed.
                 return Result(Outcome.DONE, query.reference, raw=whole.raw)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """A GET: all is in the query, which is signed up to its hash."""

@@ -49,7 +49,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
-from backend.psp.reading import authorize_by_read, settled
+from backend.psp.reading import authorize_by_read, final_refusal
 from backend.rules.money import Money
 
 _SESSIONS = "/payments/v1/sessions"
@@ -359,7 +359,7 @@ class Klarna:
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
             never = Result(Outcome.REFUSED, code="invalid", message="no page was ever shown")
-            return settled(never, query, self._clock(), self._settle_time)
+            return final_refusal(never, query, self._clock(), self._settle_time)
         if query.kind is OperationKind.EXTEND:
             again = await self.extend_authorization(query.reference, query.key)
             return again if again.code != "unreachable" else _unsure(again)
@@ -381,7 +381,7 @@ class Klarna:
             result = updated_by_read(query, reading.order)
         else:
             result = refund_by_read(query, reading.order)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         return read_push(self._wire.token, headers.get(":path", ""), body)

@@ -31,7 +31,7 @@ from backend.psp.protocol import (
     PaymentRequest,
     Result,
 )
-from backend.psp.reading import settled
+from backend.psp.reading import final_refusal
 from backend.psp.stripe.client import Wire, verify_signature
 from backend.psp.stripe.responses import (
     abort_by_read,
@@ -273,7 +273,7 @@ class CardGateway:
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
             found = await self._find_created(query.key, query.amount)
-            return settled(found, query, self._clock(), self._settle_time)
+            return final_refusal(found, query, self._clock(), self._settle_time)
         answer = await self._read(query.reference)
         if answer.outcome is not Outcome.DONE:
             # A failed read says nothing of the write.
@@ -287,7 +287,7 @@ class CardGateway:
             result = void_by_read(query, intent, answer.raw)
         else:
             result = await self._refund_by_read(query, intent)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     async def _refund_by_read(self, query: OperationQuery, intent: Mapping[str, Any]) -> Result:
         if not intent.get("id"):

@@ -33,7 +33,7 @@ from backend.psp.protocol import (
     PaymentRequest,
     Result,
 )
-from backend.psp.reading import authorize_by_read, settled
+from backend.psp.reading import authorize_by_read, final_refusal
 from backend.psp.swedbankpay.callback import read_callback
 from backend.psp.swedbankpay.client import Wire
 from backend.psp.swedbankpay.requests import Move, described, language
@@ -328,7 +328,7 @@ class SwedbankPay:
         else:
             amount = None if query.kind is OperationKind.VOID else query.amount
             result = await self._by_read(query.kind, query.reference, amount, query.key)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     async def _by_read(
         self, kind: OperationKind, reference: str, amount: Money | None, key: str

@@ -34,7 +34,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
-from backend.psp.reading import authorize_by_read, settled
+from backend.psp.reading import authorize_by_read, final_refusal
 from backend.psp.swish.client import TAKEN, Wire
 from backend.psp.swish.responses import (
     CURRENCY,
@@ -277,7 +277,7 @@ class Swish:
                 return result
         else:
             return Result(Outcome.REFUSED, query.reference, code="not_allowed", message="one phase")
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     async def _authorized(self, query: OperationQuery) -> Result:
         if query.reference:

@@ -33,7 +33,7 @@ from backend.psp.protocol import (
     Result,
     Webhook,
 )
-from backend.psp.reading import authorize_by_read, settled
+from backend.psp.reading import authorize_by_read, final_refusal
 from backend.psp.vipps.client import Account, Wire, verify_signature, wire_key
 from backend.psp.vipps.requests import FITS, amount_body, payment_body, reference_of
 from backend.psp.vipps.responses import (
@@ -293,7 +293,7 @@ class Vipps:
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
             found = await self._made(reference_of(query.key), query.amount)
-            return settled(found, query, self._clock(), self._settle_time)
+            return final_refusal(found, query, self._clock(), self._settle_time)
         with_log = query.kind in (OperationKind.CAPTURE, OperationKind.REFUND)
         reading = await self._read(query.reference, with_log=with_log)
         if isinstance(reading, Answer):
@@ -307,7 +307,7 @@ class Vipps:
             result = void_by_read(query.reference, reading)
         else:
             result = await self._moved(query, reading)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     async def register_webhook(self, url: str) -> Webhook | None:
         """Have the provider tell `url` of every payment. What was registered for it before is taken
