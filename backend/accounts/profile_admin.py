@@ -44,7 +44,8 @@ class ProfileChange:
 async def list_profiles(
     db: AsyncSession, account_id: str, limit: int, starting_after: str | None
 ) -> list[Profile]:
-    """An account's profiles, newest first. InvalidRequest for an unknown `starting_after`."""
+    """Return an account's profiles, newest first. InvalidRequest for an unknown
+    `starting_after`."""
     created, key = col(Profile.created_at), col(Profile.id)
     query = select(Profile).where(
         Profile.account_id == account_id, col(Profile.deleted_at).is_(None)
@@ -178,12 +179,12 @@ def _unmasked(option: str, given: dict[str, str], known: dict[str, Any]) -> dict
 
 
 def is_address(name: str) -> bool:
-    """Whether a credential of this name is an address."""
+    """Return whether a credential of this name is an address."""
     return name.endswith("url")
 
 
 def _changed_address(given: Mapping[str, str], known: Mapping[str, Any]) -> str | None:
-    """The first address that differs from the one that is kept, or None."""
+    """Return the first address that differs from the one that is kept, or None."""
     for name, value in given.items():
         if is_address(name) and value != MASK and known and value != (known.get(name) or ""):
             return name

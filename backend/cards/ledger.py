@@ -65,7 +65,7 @@ class EntryContext:
 
 
 async def lock_card(db: AsyncSession, card_pk: str) -> Card:
-    """The card's row, locked until the unit of work ends."""
+    """Return the card's row, locked until the unit of work ends."""
     query = select(Card).where(Card.id == card_pk).with_for_update()
     query = query.execution_options(populate_existing=True)
     card = (await db.exec(query)).one_or_none()
@@ -198,7 +198,8 @@ async def _once(
     parent_id: str | None = None,
     pending: bool = False,
 ) -> WalletTransaction:
-    """The wallet transaction of `cause.ref_id`: made now, or, where it exists, given back."""
+    """Return the wallet transaction of `cause.ref_id`: made now, or, where it exists, given
+    back."""
     before = None if cause.fresh else await _made_before(db, card, cause)
     if before is not None:
         if (before.type, before.amount, before.pending) != (type_, amount, pending):

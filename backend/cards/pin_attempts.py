@@ -51,13 +51,13 @@ class Asker:
 
 
 def payer(ctx: Backend, session_id: str | None, source: str) -> Asker:
-    """A payer in a checkout, or on the balance page. `source` is their address."""
+    """Return a payer in a checkout, or on the balance page. `source` is their address."""
     hashes = tuple(ctx.vault.source_hash(network) for network in networks_of(source))
     return Asker(hashes, session_id)
 
 
 def customer(ctx: Backend, account_id: str, customer_id: str) -> Asker:
-    """A customer of the merchant's, with a token of their own."""
+    """Return a customer of the merchant's, with a token of their own."""
     who = ctx.vault.source_hash(f"{account_id}\n{customer_id}")
     return Asker((who,), who)
 

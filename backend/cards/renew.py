@@ -116,13 +116,14 @@ async def _lock(db: AsyncSession, change: Change) -> Card:
 
 
 async def own_token(db: AsyncSession, card: Card) -> CardToken:
-    """The card's own number, as opposed to its temporary tokens."""
+    """Return the card's own number, as opposed to its temporary tokens."""
     query = select(CardToken).where(CardToken.card == card.id, col(CardToken.ref_id).is_(None))
     return (await db.exec(query)).one()
 
 
 def format_of(shown: dict[str, Any]) -> Format | None:
-    """A number's format as it is kept; None is Dintero's default, which names no kinds of signs."""
+    """Return a number's format as it is kept; None is Dintero's default, which names no kinds of
+    signs."""
     return Format(**shown) if "numbers" in shown else None
 
 

@@ -52,7 +52,7 @@ def serialize_card(
 def serialize_customer_card(
     card: Card, now: datetime, tokens: Sequence[CardToken]
 ) -> dict[str, Any]:
-    """The card as its owner sees it: nothing of what the merchant notes beside it."""
+    """Return the card as its owner sees it: nothing of what the merchant notes beside it."""
     hidden = ("metadata", "originated_by", "created_by")
     shape = _said(_own(card, now, tokens))
     return {key: value for key, value in shape.items() if key not in hidden}
@@ -63,7 +63,7 @@ def _said(own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _own(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
-    """All that we say of a card; None where we have nothing to say."""
+    """Return all that we say of a card; None where we have nothing to say."""
     return {
         "id": card.id,
         "card_id": card.card_id,
@@ -103,7 +103,7 @@ def _token(token: CardToken) -> dict[str, Any]:
 
 
 def serialize_token(token: CardToken, value: str) -> dict[str, Any]:
-    """A temporary token as it is given to the merchant."""
+    """Return a temporary token as it is given to the merchant."""
     own = {
         "id": token.id,
         "ref_id": token.ref_id,
@@ -120,7 +120,7 @@ def serialize_token(token: CardToken, value: str) -> dict[str, Any]:
 
 
 def serialize_secret(value: str, form: dict[str, Any]) -> dict[str, str]:
-    """A number, token or PIN, with its bar code where the format asks for one."""
+    """Return a number, token or PIN, with its bar code where the format asks for one."""
     shape = {"value": value}
     if form.get("barcode"):
         shape["barcode_128"] = barcode_128(value)

@@ -99,8 +99,8 @@ async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[Ca
 async def fresh_number(
     ctx: Backend, db: AsyncSession, account_id: str, form: Format | None
 ) -> tuple[str, dict[str, Any]]:
-    """A number that the account has not given out yet, and its format. Conflict where the format
-    has hardly any left."""
+    """Return a number that the account has not given out yet, and its format. Conflict where the
+    format has hardly any left."""
     for _ in range(_DRAWS):
         value, shown = formats.make_number(form)
         hashed = ctx.vault.number_hash(account_id, value)

@@ -151,7 +151,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _database_url(directory: Path | None = None) -> str:
-    """Of the demo in `directory`, else of the environment; no secret is needed for it."""
+    """Return of the demo in `directory`, else of the environment; no secret is needed for it."""
     if directory is not None:
         return f"sqlite:///{directory.resolve() / 'gavekort.db'}"
     default: str = Settings.model_fields["database_url"].default

@@ -100,7 +100,7 @@ def start(settings: Settings | None = None) -> Backend:
 
 
 def current() -> Backend:
-    """The context that `start` made; RuntimeError before it."""
+    """Return the context that `start` made; RuntimeError before it."""
     if _current is None:
         raise RuntimeError("the backend is not started")
     return _current

@@ -78,7 +78,7 @@ def _grant(connection: Connection, role: str) -> None:
 
 
 def why_too_mighty(url: str) -> str | None:
-    """Why the role of `url` should not serve, or None where it is fit to. Blocking.
+    """Return why the role of `url` should not serve, or None where it is fit to. Blocking.
 
     A role that owns the ledger, or that is a superuser, could drop the triggers that protect it.
     """

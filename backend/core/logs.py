@@ -220,8 +220,8 @@ class _Seldom(logging.Filter):
 
 
 def _was_logged(record: logging.LogRecord) -> bool:
-    """Whether this exception has a line already. The server logs what our own handler has told,
-    because the framework raises it once more after the answer."""
+    """Return whether this exception has a line already. The server logs what our own handler has
+    told, because the framework raises it once more after the answer."""
     error = record.exc_info[1] if record.exc_info else None
     if error is None:
         return False

@@ -275,18 +275,18 @@ class Settings(BaseSettings):
         return self.allow_insecure_addresses or self.allow_insecure_callbacks
 
     def sqlite_path(self) -> Path | None:
-        """The database's file where it is SQLite."""
+        """Return the database's file where it is SQLite."""
         head = "sqlite:///"
         return Path(self.database_url[len(head) :]) if self.database_url.startswith(head) else None
 
 
 def names_in(value: str) -> list[str]:
-    """The names in a list with blanks or commas between them."""
+    """Return the names in a list with blanks or commas between them."""
     return value.replace(",", " ").split()
 
 
 def host_name(name: str) -> str:
-    """A host's name as a browser sends it: lower case, and letters such as `ø` in punycode.
+    """Return a host's name as a browser sends it: lower case, and letters such as `ø` in punycode.
 
     ValueError for what can be no host's name.
     """
@@ -299,7 +299,7 @@ def host_name(name: str) -> str:
 
 
 def why_redis_is_unsafe(url: str) -> str | None:
-    """What is missing for a Redis that only we can write to, or None.
+    """Return what is missing for a Redis that only we can write to, or None.
 
     A socket file and the loopback address are reached from this machine alone. Anything else needs
     TLS and a password.

@@ -103,7 +103,7 @@ PROVIDERS = (
 
 
 def new_secrets(known: Mapping[str, str]) -> dict[str, str]:
-    """A secret for each provider that has none yet, beside those that are known."""
+    """Return a secret for each provider that has none yet, beside those that are known."""
     return {one.name: known.get(one.name) or secrets.token_hex(24) for one in PROVIDERS}
 
 
@@ -120,7 +120,7 @@ def connections(
 
 
 def configuration(profile: str = DEFAULT) -> dict[str, object]:
-    """What a profile's configuration says to have all of its own switched on."""
+    """Return what a profile's configuration says to have all of its own switched on."""
     on = {"type": "payment_product_type", "enabled": True}
     types: dict[str, dict[str, object]] = {}
     wanted = (one for one in PROVIDERS if profile in one.profiles)

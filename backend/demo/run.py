@@ -251,7 +251,7 @@ def _shop(places: DemoPorts) -> Program:
 
 
 def _seed(places: DemoPorts, environment: Mapping[str, str]) -> dict[str, Any]:
-    """What `demo.json` says, after the database says the same."""
+    """Return what `demo.json` says, after the database says the same."""
     path = places.directory / "seed.json"
     seed = load_seed(path)
     seed.provider_secrets = new_secrets(seed.provider_secrets)

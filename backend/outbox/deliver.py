@@ -108,8 +108,8 @@ async def _claim(
 
 
 def _has_due_before(now: datetime) -> ColumnElement[bool]:
-    """Whether an older message of its kind, on the same subject to the same addressee, is due or
-    being sent."""
+    """Return whether an older message of its kind, on the same subject to the same addressee, is
+    due or being sent."""
     older = aliased(Delivery)
     return (
         select(older.id)

@@ -66,13 +66,13 @@ def attempts(ctx: Backend, delivery: Delivery) -> int:
 
 
 def gap(kind: str, tries: int) -> timedelta:
-    """The wait after the `tries`-th attempt: doubling, up to 4 h."""
+    """Return the wait after the `tries`-th attempt: doubling, up to 4 h."""
     first = 120 if kind == "webhook" else 5
     return timedelta(seconds=min(first * 2 ** (tries - 1), LONGEST_GAP))
 
 
 def is_final(kind: str, status: int) -> bool:
-    """Whether this refusal is for good."""
+    """Return whether this refusal is for good."""
     if kind == "webhook":
         return False
     if kind == "email":
@@ -83,7 +83,7 @@ def is_final(kind: str, status: int) -> bool:
 
 
 async def prepare(ctx: Backend, delivery: Delivery) -> Outgoing:
-    """Everything of one attempt. Unsendable."""
+    """Return everything of one attempt. Unsendable."""
     now = ctx.clock.now()
     if delivery.useless_after is not None and delivery.useless_after <= now:
         raise Unsendable("too late: it would be of no use any more", final=True)

@@ -57,7 +57,7 @@ def server_of(url: str, *, tls: bool, timeout: float) -> Server:
 
 
 def receipt_link(base_url: str, session_id: str, language: str) -> str:
-    """The session's page, which shows the receipt once it is paid."""
+    """Return the session's page, which shows the receipt once it is paid."""
     return f"{base_url}/v1/view/{session_id}" + (f"?language={language}" if language else "")
 
 

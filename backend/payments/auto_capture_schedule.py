@@ -20,8 +20,8 @@ GIVE_UP_AFTER = timedelta(hours=48)
 
 
 async def is_requested(db: AsyncSession, session: CheckoutSession) -> bool:
-    """Whether a payment of this session is captured automatically: the request's word, else the
-    profile's."""
+    """Return whether a payment of this session is captured automatically: the request's word, else
+    the profile's."""
     asked = (session.body.get("configuration") or {}).get("auto_capture")
     if asked is None:
         profile, _ = await seller_of(db, session.account_id, session.profile_id)

@@ -139,7 +139,7 @@ def _open_again(
 async def _void_hold(
     db: AsyncSession, transaction: Transaction, cause: ledger.EntryContext
 ) -> str | None:
-    """The wallet transaction that gave the card's part back, where there was one."""
+    """Return the wallet transaction that gave the card's part back, where there was one."""
     if transaction.hold_id is None:
         return None
     held = await ledger.lock_hold(db, transaction.hold_id)
@@ -276,7 +276,7 @@ async def place_under_review(
 
 
 def _hold_on(session: CheckoutSession, transaction: Transaction, now: datetime) -> bool:
-    """Whether it was not on hold before."""
+    """Return whether it was not on hold before."""
     if transaction.status == Status.ON_HOLD:
         return False
     transaction.status = rules.advance(Status(transaction.status), Status.ON_HOLD)

@@ -68,7 +68,7 @@ async def lock_operation(db: AsyncSession, operation_id: str) -> Operation:
 
 
 async def open_operation(db: AsyncSession, transaction_id: str) -> Operation | None:
-    """The transaction's one operation that has not ended, if there is one."""
+    """Return the transaction's one operation that has not ended, if there is one."""
     query = select(Operation).where(
         Operation.transaction_id == transaction_id, col(Operation.state).in_(OPEN_STATES)
     )
@@ -142,7 +142,7 @@ def keep_position(transaction: Transaction, position: Position, now: datetime) -
 async def connector_of(
     ctx: Backend, transaction: Transaction, db: AsyncSession | None = None
 ) -> Connector:
-    """The connector with the credentials of the transaction's profile, deleted or not;
+    """Return the connector with the credentials of the transaction's profile, deleted or not;
     NotConnected without.
 
     Inside a unit of work give its `db`: one that waits for a second connection while it keeps its
@@ -200,7 +200,7 @@ async def claim_due(
 
 
 async def setting_of(db: AsyncSession, transaction: Transaction, name: str) -> object:
-    """A setting of `configuration`. The session has the last word over its profile."""
+    """Return a setting of `configuration`. The session has the last word over its profile."""
     session = await get_session(db, transaction.session_id)
     asked = (session.body.get("configuration") or {}).get(name)
     if asked is not None:
@@ -302,7 +302,7 @@ async def events_of(db: AsyncSession, transaction_id: str) -> list[TransactionEv
 async def events_of_all(
     db: AsyncSession, transaction_ids: Sequence[str]
 ) -> dict[str, list[TransactionEvent]]:
-    """Each transaction's events, in order."""
+    """Return each transaction's events, in order."""
     query = select(TransactionEvent).where(
         col(TransactionEvent.transaction_id).in_(transaction_ids)
     )

@@ -99,8 +99,8 @@ class Transport:
         form: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response | Answer:
-        """The response; an Answer where there is none. Redirects are not followed. An address that
-        the guard refuses is a wrong `configuration`: nothing was sent."""
+        """Return the response; an Answer where there is none. Redirects are not followed. An
+        address that the guard refuses is a wrong `configuration`: nothing was sent."""
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._http.request(
@@ -124,8 +124,8 @@ class Transport:
 
 
 def _turned_away(error: BaseException) -> str | None:
-    """How a provider refused our client certificate in the handshake: by an alert, or as many
-    servers do, by hanging up."""
+    """Return how a provider refused our client certificate in the handshake: by an alert, or as
+    many servers do, by hanging up."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLError):
@@ -181,7 +181,7 @@ def is_local(host: str) -> bool:
 
 
 def json_object(response: httpx.Response) -> dict[str, Any] | None:
-    """The body where it is a JSON object."""
+    """Return the body where it is a JSON object."""
     try:
         body = response.json()
     except (ValueError, UnicodeDecodeError, RecursionError):
@@ -198,5 +198,5 @@ def text(value: Any) -> str | None:
 
 
 def number(value: Any) -> int:
-    """The integer, or -1: no amount of a provider's is negative."""
+    """Return the integer, or -1: no amount of a provider's is negative."""
     return value if isinstance(value, int) and not isinstance(value, bool) else -1

@@ -14,7 +14,7 @@ def is_currency(code: str) -> bool:
 
 
 def authorize_by_read(payment: Payment) -> Result:
-    """Whether the payer's payment took effect. `raw` is the read's."""
+    """Return whether the payer's payment took effect. `raw` is the read's."""
     if payment.outcome is not Outcome.DONE:
         # A failed read says nothing of the write.
         return Result(Outcome.UNKNOWN, payment.reference, message=payment.message, raw=payment.raw)

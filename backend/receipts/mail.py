@@ -29,7 +29,8 @@ MAX_SUBJECT = 150
 def compose(
     receipt: Receipt, language: str, *, to: str, sender: str, link: str, message_id: str
 ) -> EmailMessage:
-    """The message, the same on every attempt. `to` and `sender` are addresses that were checked."""
+    """Return the message, the same on every attempt. `to` and `sender` are addresses that were
+    checked."""
     written = write(receipt, language)
     message = EmailMessage(policy=SMTP)
     name = one_line(receipt.merchant)[:MAX_NAME]

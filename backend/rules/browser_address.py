@@ -28,7 +28,7 @@ def scheme_of(address: str) -> str:
 
 
 def is_app_scheme(scheme: str) -> bool:
-    """Whether a profile may allow this scheme, such as `myshop`, for a shop's own app."""
+    """Return whether a profile may allow this scheme, such as `myshop`, for a shop's own app."""
     return _SCHEME.fullmatch(scheme) is not None and scheme not in WEB | NEVER
 
 

@@ -36,7 +36,7 @@ class CardFacts:
 
 
 def refusal(card: CardFacts, currency: str, now: datetime) -> Refusal | None:
-    """Why this card cannot pay in `currency` at `now`, or None where it can."""
+    """Return why this card cannot pay in `currency` at `now`, or None where it can."""
     if not card.active:
         return Refusal.INACTIVE
     if card.expires_at is not None and card.expires_at <= now:
@@ -69,7 +69,7 @@ class Ending(StrEnum):
 
 
 def share(available: Money, order: Money, wanted: int | None = None) -> Money:
-    """The card's part of an order: min(wanted, available, order amount).
+    """Return the card's part of an order: min(wanted, available, order amount).
 
     `wanted` in minor units, at least `MIN_AMOUNT` (ValueError); None is all that there is.
     """

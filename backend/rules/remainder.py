@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MIN_SHARE = 1
-"""The smallest share of a card that is used at all, as `gift_card.LEAST`."""
+"""The smallest share of a card that is used at all, as `gift_card.MIN_AMOUNT`."""
 
 
 class Verdict(StrEnum):

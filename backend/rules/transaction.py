@@ -121,15 +121,16 @@ class Position:
 
 
 def split_capture(position: Position, amount: int) -> Split:
-    """How a capture of `amount` divides: gift card first. RuleBroken where too much is asked, or
-    nothing, unless the order is one of nothing."""
+    """Return how a capture of `amount` divides: gift card first. RuleBroken where too much is
+    asked, or nothing, unless the order is one of nothing."""
     if amount == 0 and position.authorized.total == 0:
         return NOTHING
     return _card_first(position.capturable, amount, "capture")
 
 
 def split_refund(position: Position, amount: int) -> Split:
-    """How a refund of `amount` divides: gift card first, never more than it was captured for."""
+    """Return how a refund of `amount` divides: gift card first, never more than it was captured
+    for."""
     return _card_first(position.refundable, amount, "refund")
 
 
@@ -167,9 +168,9 @@ def reverse_refund(position: Position, provider: int) -> Position:
 
 
 def split_update(position: Position, amount: int) -> Split:
-    """What is authorized once the authorization is one of `amount`: the gift card's part stays as
-    it is held, the provider is asked for the rest. RuleBroken where nothing would be left for the
-    provider, or less than it has captured."""
+    """Return what is authorized once the authorization is one of `amount`: the gift card's part
+    stays as it is held, the provider is asked for the rest. RuleBroken where nothing would be left
+    for the provider, or less than it has captured."""
     card = position.authorized.card
     provider = amount - card
     if provider <= 0:
@@ -194,7 +195,7 @@ def voided(position: Position) -> Position:
 
 
 def status_of(position: Position) -> Status:
-    """The status that follows from the amounts once a transaction is authorized."""
+    """Return the status that follows from the amounts once a transaction is authorized."""
     if position.refunded.total > 0:
         if position.capturable.total > 0:
             return Status.PARTIALLY_CAPTURED_REFUNDED

@@ -182,8 +182,8 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
 
 
 def _fitting(ctx: Backend, profile: Profile) -> list[str]:
-    """The options that are connected. An account for real money has none that is for test money,
-    also where a profile from before that rule says so: nobody would pay for the order."""
+    """Return the options that are connected. An account for real money has none that is for test
+    money, also where a profile from before that rule says so: nobody would pay for the order."""
     connected = connections_of(ctx, profile)
     if not takes_real_money(profile.account_id):
         return list(connected)
@@ -191,8 +191,8 @@ def _fitting(ctx: Backend, profile: Profile) -> list[str]:
 
 
 def minimums_of(profile: Profile, options: Iterable[str], currency: str) -> dict[str, int]:
-    """The smallest amount that each option takes, minor units of `currency`: as the profile says
-    (`minimum_amounts`), else as its provider publishes it."""
+    """Return the smallest amount that each option takes, minor units of `currency`: as the profile
+    says (`minimum_amounts`), else as its provider publishes it."""
     said = profile.extra.get("minimum_amounts")
     own = said if isinstance(said, Mapping) else {}
     return {option: _minimum(own.get(option), option, currency) for option in options}
@@ -207,7 +207,7 @@ def _minimum(said: object, option: str, currency: str) -> int:
 
 
 def is_divided(body: Mapping[str, Any]) -> bool:
-    """Whether there are splits: in the order, or in a shipping option that can be chosen."""
+    """Return whether there are splits: in the order, or in a shipping option that can be chosen."""
     return rules.has_splits(body["order"]) or any(
         rules.has_splits({"shipping_option": option})
         for option in (body.get("express") or {}).get("shipping_options") or []

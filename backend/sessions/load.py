@@ -166,8 +166,8 @@ async def lock_as_seen(
 
 
 def is_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> bool:
-    """Whether the merchant's lock holds. It ends after a time, because the merchant's server may
-    never come back."""
+    """Return whether the merchant's lock holds. It ends after a time, because the merchant's server
+    may never come back."""
     if session.pay_lock_id is None or session.pay_locked_at is None:
         return False
     return session.pay_locked_at + timedelta(seconds=ctx.settings.pay_lock_lifetime) > now
@@ -280,8 +280,8 @@ def _still_counts(
 def share_of(
     session: CheckoutSession, added: SessionGiftCard | None, card: Card | None, now: datetime
 ) -> int:
-    """What the card pays of the order as it stands now, minor units: the most that it can, or as
-    much as was chosen of it."""
+    """Return what the card pays of the order as it stands now, minor units: the most that it can,
+    or as much as was chosen of it."""
     wanted = added.wanted if added is not None else None
     return _share(session, card, now, wanted)
 
@@ -312,7 +312,7 @@ def minimums_of_session(session: CheckoutSession) -> dict[str, int]:
 
 
 def maximum_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:
-    """What the card could pay of the order now, minor units, whatever was chosen; 0 where it
+    """Return what the card could pay of the order now, minor units, whatever was chosen; 0 where it
     cannot be used any more."""
     return _share(session, card, now, None)
 

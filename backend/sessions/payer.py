@@ -112,8 +112,8 @@ async def set_details(
 
 
 async def check_details(db: AsyncSession, session: CheckoutSession, details: Details) -> Details:
-    """The details in their stored form. DetailsInvalid; InvalidRequest where the session's details
-    are not the payer's to give."""
+    """Return the details in their stored form. DetailsInvalid; InvalidRequest where the session's
+    details are not the payer's to give."""
     if not session.express:
         raise InvalidRequest("this session's details are the shop's")
     profile, _ = await seller_of(db, session.account_id, session.profile_id)

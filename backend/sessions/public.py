@@ -33,8 +33,9 @@ _OPERATIONS = (
 
 
 async def read_public_session(ctx: Backend, session_id: str) -> dict[str, Any]:
-    """The session, its lock and the operations that the payer has. Callback addresses, metadata,
-    events and what identifies a visitor stay out, and so does what the schema does not know."""
+    """Return the session, its lock and the operations that the payer has. Callback addresses,
+    metadata, events and what identifies a visitor stay out, and so does what the schema does not
+    know."""
     async with ctx.db.reading() as db:
         read = await get_whole(db, session_id)
         whole = await serialize_loaded(db, read, ctx.clock.now(), with_events=False)

@@ -80,7 +80,7 @@ class Mark:
 
 
 async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Mark]:
-    """The marks of those sessions that exist, as they are now: one statement for each of
+    """Return the marks of those sessions that exist, as they are now: one statement for each of
     MARKS_AT_ONCE."""
     marks: dict[str, Mark] = {}
     for start in range(0, len(session_ids), MARKS_AT_ONCE):
@@ -106,7 +106,7 @@ async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Mark
 
 
 async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
-    """All that the page shows, as it is now. SessionNotFound."""
+    """Return all that the page shows, as it is now. SessionNotFound."""
     async with ctx.db.reading() as db:
         found = await get_whole(db, session_id)
         session, added, card = found.session, found.added, found.card
@@ -219,7 +219,8 @@ def _remainder(session: CheckoutSession, card: GiftCardView | None) -> Remainder
 def _options(
     session: CheckoutSession, configuration: Mapping[str, Any], judged: Remainder
 ) -> tuple[OptionView, ...]:
-    """The one that is chosen when the page loads first; one that is not offered is passed over."""
+    """Return the one that is chosen when the page loads first; one that is not offered is passed
+    over."""
     wanted = configuration.get("default_payment_type")
     ordered = sorted(session.options, key=lambda option: option != wanted)
     minimums = minimums_of_session(session)
@@ -245,7 +246,7 @@ def receipt_switches(
 
 
 def stays(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Whether a payment seen live leaves the payer on the receipt."""
+    """Return whether a payment seen live leaves the payer on the receipt."""
     return receipt_switches(configuration, body).get("show") is True
 
 
@@ -265,7 +266,7 @@ def _payable(session: CheckoutSession, state: PageState, judged: Remainder) -> b
 
 
 def leave_url(session: CheckoutSession, state: PageState) -> str:
-    """Where the payer goes from here: paid, or away without paying."""
+    """Return where the payer goes from here: paid, or away without paying."""
     through = state in _THROUGH
     error = None if through else _why_unpaid(session, state)
     transaction = session.transaction_id if through else None
@@ -281,7 +282,7 @@ def _why_unpaid(session: CheckoutSession, state: PageState) -> str:
 
 
 def theme_of(*configurations: Mapping[str, Any]) -> dict[str, str]:
-    """The profile's, and what the session says instead of it, key by key."""
+    """Return the profile's, and what the session says instead of it, key by key."""
     theme: dict[str, str] = {}
     for configuration in configurations:
         said = configuration.get("theme")
@@ -367,7 +368,7 @@ def _missed(
     now: datetime,
     elsewhere: tuple[OpenPayment, ...],
 ) -> int:
-    """What is held elsewhere of a card that would otherwise pay more here, minor units."""
+    """Return what is held elsewhere of a card that would otherwise pay more here, minor units."""
     held = sum(payment.amount for payment in elsewhere)
     facts = replace(lookup.facts(card), available=card.available + held)
     if not held or gift_card.refusal(facts, session.currency, now) is not None:

@@ -38,8 +38,8 @@ async def read_session(
     *,
     with_events: bool = True,
 ) -> dict[str, Any]:
-    """The whole session. SessionNotFound for another account's too. `with_events`: whether its
-    events, which can be many, are read and shown."""
+    """Return the whole session. SessionNotFound for another account's too. `with_events`: whether
+    its events, which can be many, are read and shown."""
     async with ctx.db.reading() as db:
         found = await get_whole(db, session_id)
         if found.session.account_id != account_id:
@@ -73,7 +73,7 @@ async def serialize_loaded(
     *,
     with_events: bool = True,
 ) -> dict[str, Any]:
-    """A session that was just read, as `read_session` gives it."""
+    """Return a session that was just read, as `read_session` gives it."""
     session, added, card = found.session, found.added, found.card
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
@@ -122,8 +122,8 @@ async def serialize_loaded(
 
 
 def _may_warn(session: CheckoutSession, added: SessionGiftCard | None) -> bool:
-    """Whether there can be a warning about a preset card. Where gift cards can be used, a preset
-    card that is in the session is the one that is shown."""
+    """Return whether there can be a warning about a preset card. Where gift cards can be used, a
+    preset card that is in the session is the one that is shown."""
     if added is not None:
         return added.preset
     return session.preset_refused is not None or not session.gift_card_use
@@ -156,8 +156,8 @@ def _show_gift_card(
 def _configuration(
     session: CheckoutSession, profile: Profile, account: Account, unable: Collection[str]
 ) -> dict[str, Any]:
-    """The request's configuration over the profile's, each option with what became of it. `unable`:
-    those that take no amount as small as what is left to pay."""
+    """Return the request's configuration over the profile's, each option with what became of it.
+    `unable`: those that take no amount as small as what is left to pay."""
     body = session.body
     shown: dict[str, Any] = exact.exact(configuration_of(profile, body))
     named = dict(read_switches(shown).named)

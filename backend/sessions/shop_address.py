@@ -19,7 +19,7 @@ from backend.sessions.public import read_public_session
 
 
 async def with_address(ctx: Backend, session_id: str, details: Details) -> dict[str, Any]:
-    """The public session as it will be with these details, which are not kept yet.
+    """Return the public session as it will be with these details, which are not kept yet.
 
     DetailsInvalid names every bad field; errors of a session that takes no details otherwise.
     """

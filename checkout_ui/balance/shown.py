@@ -137,7 +137,7 @@ def holds(view: BalanceView, language: str, now: datetime) -> list[Held]:
 
 
 def _why(held: HeldView, language: str, now: datetime) -> str:
-    """How long ago and how long yet: the payer's clock may be in another zone than ours."""
+    """Return how long ago and how long yet: the payer's clock may be in another zone than ours."""
     since = formats.ago(held.since - now, language)
     if held.by is HeldBy.PAYMENT and held.until is None:
         return texts.text(language, "balance.held_unknown", since=since)

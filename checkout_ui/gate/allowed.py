@@ -139,7 +139,7 @@ def _name(state: type[rx.State], handler: str) -> str:
 
 
 def _storage() -> dict[str, int]:
-    """Every variable that a state of ours declares as kept by the browser."""
+    """Return every variable that a state of ours declares as kept by the browser."""
     known = {}
     for state in RegistrationContext.get().base_states.values():
         for name, declared_field in state.get_fields().items():

@@ -52,7 +52,7 @@ def content_security_policy(
 
 
 def images_of(view: CheckoutView | None) -> str:
-    """The origins of the shop's own pictures on this page, and no other."""
+    """Return the origins of the shop's own pictures on this page, and no other."""
     if view is None:
         return ""
     urls = [view.merchant_logo_url, *(line.thumbnail_url for line in view.lines)]
@@ -61,8 +61,8 @@ def images_of(view: CheckoutView | None) -> str:
 
 
 def _frame_ancestors(ancestors: tuple[str, ...]) -> str:
-    """The profile's origins; where it names none any shop may embed us (the Web SDK does), which
-    over plain http, as in development, includes plain http."""
+    """Return the profile's origins; where it names none any shop may embed us (the Web SDK does),
+    which over plain http, as in development, includes plain http."""
     if ancestors:
         return " ".join(filter(is_origin, ancestors)) or "'none'"
     secure = context.current().settings.base_url.startswith("https://")

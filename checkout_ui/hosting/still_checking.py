@@ -249,7 +249,7 @@ def _document(
 
 @cache
 def _embed() -> str:
-    """The script that tells the shop's page how high this page is, if it is in a frame."""
+    """Return the script that tells the shop's page how high this page is, if it is in a frame."""
     return versioned("embed.js")
 
 

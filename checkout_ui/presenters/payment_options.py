@@ -77,7 +77,7 @@ def _kind(option: str) -> str:
 
 
 def title(option: str, language: str) -> str:
-    """What a payer calls it."""
+    """Return what a payer calls it."""
     known = texts.catalogue(language)
     return known.get(f"option.{_kind(option)}", known["option.other"])
 
@@ -107,5 +107,5 @@ def _marks(kind: str) -> tuple[str, ...]:
 
 @cache
 def sprite() -> str:
-    """Its address, with the content's hash: a browser may keep it for good."""
+    """Return its address, with the content's hash: a browser may keep it for good."""
     return versioned("marks.svg")

@@ -78,7 +78,7 @@ def stylesheet(theme: Mapping[str, str]) -> str:
 
 
 def properties(theme: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
-    """What is drawn in the merchant's primary colour, by custom property."""
+    """Return what is drawn in the merchant's primary colour, by custom property."""
     accent = read(theme.get("primary"), scheme.surface)
     if accent is None:
         return {}
@@ -93,7 +93,7 @@ def properties(theme: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
 
 
 def on_page(theme: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
-    """The backdrop, and what stands on it beside the cards."""
+    """Return the backdrop, and what stands on it beside the cards."""
     backdrop = read(theme.get("backdrop"), scheme.surface)
     if backdrop is None:
         return {}
@@ -120,7 +120,7 @@ def _corners(theme: Mapping[str, str]) -> dict[str, str]:
 
 
 def _pixels(theme: Mapping[str, str], key: str) -> float | None:
-    """A number, or a length in px, em or rem."""
+    """Return a number, or a length in px, em or rem."""
     match = _LENGTH.fullmatch(theme.get(key, "").strip().lower())
     if match is None:
         return None
@@ -179,7 +179,7 @@ def contrast(one: Colour, other: Colour) -> float:
 
 
 def best(behind: Colour, choices: tuple[Colour, ...], enough: float | None = None) -> Colour:
-    """The first that has `enough` contrast, else the one that has most."""
+    """Return the first that has `enough` contrast, else the one that has most."""
     for colour in choices if enough is not None else ():
         if contrast(colour, behind) >= enough:
             return colour
@@ -193,6 +193,6 @@ def apart(colour: Colour, behind: Iterable[Colour], toward: Colour) -> Colour:
 
 
 def darkened(backdrop: Colour) -> Colour:
-    """A backdrop for the dark scheme, of the same hue."""
+    """Return a backdrop for the dark scheme, of the same hue."""
     steps = (mix(backdrop, _BLACK, step / 20) for step in range(21))
     return next(colour for colour in steps if luminance(colour) <= _DARKEST)

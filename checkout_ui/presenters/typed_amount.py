@@ -54,7 +54,7 @@ def _decimal_sign(language: str) -> str:
 
 
 def _parts(text: str, precision: int, decimal: str) -> tuple[str, str] | None:
-    """The digits before and after the decimal sign, grouping taken out."""
+    """Return the digits before and after the decimal sign, grouping taken out."""
     signs = [sign for sign in text if sign in ".,"]
     if not signs:
         return text, ""

@@ -203,7 +203,7 @@ class Checkout(PageActions, rx.State):
                 return
 
     def _mark(self) -> read.Mark | None:
-        """Of the session as it is shown."""
+        """Return of the session as it is shown."""
         try:
             return read.Mark(self.version, PageState(self.stage), self.locked, self._on_hold)
         except ValueError:
@@ -268,7 +268,7 @@ class Checkout(PageActions, rx.State):
             return None
 
     async def _read(self) -> CheckoutView | None:
-        """The session as it is now; where there is none the page says so."""
+        """Return the session as it is now; where there is none the page says so."""
         view = await self._found()
         if view is None:
             self._show_missing()
@@ -370,7 +370,7 @@ class Checkout(PageActions, rx.State):
             self._set(changed=told, announcement=told + more)
 
     def _freed(self, view: CheckoutView) -> bool:
-        """Whether the card was said to be held elsewhere, and that has changed."""
+        """Return whether the card was said to be held elsewhere, and that has changed."""
         held = self.card.held
         return held != "" and held != card_view.card(view, self._language).held
 

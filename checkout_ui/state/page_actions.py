@@ -38,7 +38,7 @@ class LocalizedPage(rx.State, mixin=True):
         return texts.text(self._language, key, **values)
 
     def _source(self) -> str:
-        """Where this page's events come from, for the limits."""
+        """Return where this page's events come from, for the limits."""
         return source_of(self.router)
 
     def _move_focus(self, element_id: str) -> None:

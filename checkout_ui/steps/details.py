@@ -148,7 +148,7 @@ class DetailsState(Checkout):
             self._move_focus("notice")
 
     def _asked_for(self) -> list[str]:
-        """The names of the form's fields, in their order on the page."""
+        """Return the names of the form's fields, in their order on the page."""
         names = ["email", "phone_number"]
         for kind, parts, shown in (
             ("shipping_address", self.shipping_fields, self.asks_address),
@@ -161,7 +161,7 @@ class DetailsState(Checkout):
         return names
 
     def _message(self, error: FieldError, *, named: bool = False) -> str:
-        """What is wrong; `named`: so that it is understood away from its field."""
+        """Return what is wrong; `named`: so that it is understood away from its field."""
         name = error.field.rpartition(".")[2]
         known = texts.catalogue(self._language)
         said = known.get(f"error.{name}.{error.code}")

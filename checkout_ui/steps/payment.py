@@ -52,7 +52,7 @@ class _Form(BaseModel):
 
 
 def _ticked(form_data: dict[str, Any]) -> frozenset[str]:
-    """The ids of the checkboxes that are ticked: a browser sends no others."""
+    """Return the ids of the checkboxes that are ticked: a browser sends no others."""
     return frozenset(
         name.removeprefix(_CONSENT)
         for name, value in form_data.items()
@@ -156,7 +156,7 @@ class PaymentState(Checkout):
             self._send_to(url)
 
     async def _push_to(self, option: str | None, form_data: dict[str, Any]) -> str | None:
-        """The phone to ask on, where that was ticked beside the chosen option."""
+        """Return the phone to ask on, where that was ticked beside the chosen option."""
         if not form_data.get(f"{PUSH}{option}"):
             return None
         given = form_data.get(f"{NUMBER}{option}")
@@ -165,7 +165,7 @@ class PaymentState(Checkout):
         return await phone_to_push_to(context.current(), self._session_id(), option, number or "-")
 
     async def _consents_given(self, form_data: dict[str, Any]) -> bool:
-        """Whether every required checkbox is ticked; where not, each says so."""
+        """Return whether every required checkbox is ticked; where not, each says so."""
         view = await self._read()
         if view is None:
             return False

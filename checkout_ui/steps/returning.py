@@ -154,7 +154,7 @@ def cookie_of(header: str, session_id: str) -> str | None:
 
 
 def wants(form_data: dict[str, Any]) -> bool:
-    """Whether the payer has ticked the box of `remember`."""
+    """Return whether the payer has ticked the box of `remember`."""
     return bool(form_data.get(_REMEMBER))
 
 

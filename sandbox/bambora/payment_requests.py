@@ -111,7 +111,7 @@ def _language(parameters: Json) -> str:
 
 
 def _method(parameters: Json) -> str:
-    """The one that is shown: of those included, else a card."""
+    """Return the one that is shown: of those included, else a card."""
     window = parameters.get("paymentwindow")
     given = window.get("paymentmethods") if isinstance(window, dict) else None
     for one in given if isinstance(given, list) else []:

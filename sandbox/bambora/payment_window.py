@@ -134,7 +134,7 @@ class PaymentWindow:
         return self._onward(window)
 
     def _onward(self, window: Json) -> Response:
-        """Where the payer goes after a form, whichever of several it was."""
+        """Return where the payer goes after a form, whichever of several it was."""
         if window["status"] == "closed":
             return to(self._accept(window))
         if window["status"] == "open" and window["_card"]:

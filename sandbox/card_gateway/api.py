@@ -223,7 +223,7 @@ class Api:
         return status, body
 
     def _fail(self, call: Call, fingerprint: str | None) -> Response:
-        """A 500, kept for its key as the provider does."""
+        """Return a 500, kept for its key as the provider does."""
         body = json.dumps({"error": {"type": "api_error", "message": "Something went wrong."}})
         with self._world.storage.transaction():
             self._remember(call, fingerprint, 500, body)
@@ -257,7 +257,7 @@ class Api:
 
 
 def _authenticate(request: Request) -> str:
-    """The merchant of the secret key, given as bearer or as basic user; ApiError 401."""
+    """Return the merchant of the secret key, given as bearer or as basic user; ApiError 401."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     key = given.strip() if scheme.lower() == "bearer" else ""
     if scheme.lower() == "basic":

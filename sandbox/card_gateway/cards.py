@@ -132,6 +132,6 @@ PAYMENT_METHODS = {
 
 
 def card_for(number: str) -> TestCard:
-    """The card of this number; one that is in no table is declined: it may be a real one."""
+    """Return the card of this number; one that is in no table is declined: it may be a real one."""
     found = CARDS.get(number)
     return found if found is not None else _declined(number, "test_mode_live_card")

@@ -226,7 +226,7 @@ def _success(session: Json) -> str:
 
 
 def _onward(session: Json, intent: Json) -> Response:
-    """Where the payer goes after a form, whichever of several it was."""
+    """Return where the payer goes after a form, whichever of several it was."""
     if session["status"] == "complete" and intent["status"] == "processing":
         return to(f"{_path(session)}/waiting")
     if session["status"] == "complete":

@@ -71,7 +71,7 @@ def save(world: World, call: Call, intent: Json) -> None:
 def new_intent(
     world: World, call: Call, *, amount: int, currency: str, manual: bool, more: Json
 ) -> Json:
-    """A new intent that waits for a card; `more` are fields given by the merchant."""
+    """Return a new intent that waits for a card; `more` are fields given by the merchant."""
     intent_id = new_id("pi")
     intent: Json = {
         "id": intent_id,

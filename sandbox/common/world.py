@@ -39,7 +39,7 @@ class World:
         self.woken = asyncio.Event()
 
     def now(self) -> int:
-        """The provider's time, Unix seconds: the machine's, moved by the test clock."""
+        """Return the provider's time, Unix seconds: the machine's, moved by the test clock."""
         return int(time.time()) + int(self.setting("clock_offset"))
 
     def setting(self, name: str) -> Any:
@@ -47,11 +47,11 @@ class World:
         return self.defaults[name] if stored is None else stored
 
     def minimum(self, currency: str) -> int:
-        """The smallest amount that is taken, minor units of `currency` (any case)."""
+        """Return the smallest amount that is taken, minor units of `currency` (any case)."""
         return int(self.setting("minimum")) or self.published.get(currency.upper(), 1)
 
     def maximum(self) -> int | None:
-        """The largest amount that is taken, minor units, where there is one."""
+        """Return the largest amount that is taken, minor units, where there is one."""
         return int(self.setting("maximum")) or None
 
     def is_too_large(self, amount: int) -> bool:

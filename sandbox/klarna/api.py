@@ -222,7 +222,7 @@ def _render(answer: _Answer) -> Response:
 
 
 def _authenticate(request: Request) -> str:
-    """The merchant of the API credential; ApiError 401. A live one is no good here."""
+    """Return the merchant of the API credential; ApiError 401. A live one is no good here."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     try:
         pair = base64.b64decode(given, validate=True).decode() if scheme.lower() == "basic" else ""

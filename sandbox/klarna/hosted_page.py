@@ -231,7 +231,7 @@ class HostedPage:
         )
 
     def _onward(self, page: Json) -> Response:
-        """Where the payer goes after a form, whichever of several it was."""
+        """Return where the payer goes after a form, whichever of several it was."""
         name = _URLS.get(page["status"])
         if page["status"] == "COMPLETED":
             name = "success"

@@ -44,7 +44,8 @@ _FAR = 200_000_000
 
 
 def checked_order(world: World, body: Json) -> Json:
-    """The part of a request that says what is bought; ApiError `BAD_VALUE` naming what is wrong."""
+    """Return the part of a request that says what is bought; ApiError `BAD_VALUE` naming what is
+    wrong."""
     country = body.get("purchase_country")
     if country not in _CURRENCIES:
         raise bad_value("purchase_country")

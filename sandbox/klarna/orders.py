@@ -16,7 +16,7 @@ _LIVE = ("AUTHORIZED", "PART_CAPTURED")
 
 
 def make(world: World, call: Call, session: Json, fraud: str) -> Json:
-    """An order of what a session says. `fraud`: ACCEPTED or PENDING."""
+    """Return an order of what a session says. `fraud`: ACCEPTED or PENDING."""
     kept = (
         "purchase_country",
         "purchase_currency",

@@ -98,7 +98,7 @@ def bad_value(name: str) -> ApiError:
 
 
 def whole(body: Json, name: str, minimum: int, maximum: int = 200_000_000) -> int:
-    """The integer parameter within its bounds, or BAD_VALUE."""
+    """Return the integer parameter within its bounds, or BAD_VALUE."""
     value = body.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
         raise bad_value(name)

@@ -16,7 +16,7 @@ def total(order: Json, *kinds: str) -> int:
 
 
 def left(order: Json) -> dict[str, int]:
-    """What is left for a capture, a cancellation and a reversal, in minor units."""
+    """Return what is left for a capture, a cancellation and a reversal, in minor units."""
     if order["status"] not in ("Paid", "Reversed", "Cancelled"):
         return {"capture": 0, "cancel": 0, "reversal": 0}
     taken = total(order, "Capture", "Sale")

@@ -62,7 +62,8 @@ def save(world: World, merchant: str, order: Json) -> None:
 
 
 def use_reference(world: World, merchant: str, given: Json) -> str:
-    """The operation's `payeeReference`, used up. Problem where it is bad or was used before."""
+    """Return the operation's `payeeReference`, used up. Problem where it is bad or was used
+    before."""
     reference = given.get("payeeReference")
     if not isinstance(reference, str) or not re.fullmatch(r"[A-Za-z0-9]{1,30}", reference):
         raise wrong("PayeeReference", "required: 1 to 30 letters and digits")
@@ -142,7 +143,7 @@ def create(world: World, merchant: str, body: Json, base_url: str) -> Json:
 
 
 def _root(body: Json) -> Json:
-    """The root node, spelled in either way."""
+    """Return the root node, spelled in either way."""
     found = [value for name, value in body.items() if name.lower() == "paymentorder"]
     if not found or not isinstance(found[0], dict):
         raise wrong("PaymentOrder", "required")

@@ -22,7 +22,7 @@ REFUND_DAYS = 396
 
 
 def ore(value: object) -> int:
-    """Of a decimal text of kronor. SwishError where it is none."""
+    """Return of a decimal text of kronor. SwishError where it is none."""
     if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
         raise SwishError("PA02")
     return int(Decimal(value) * 100)
@@ -113,7 +113,7 @@ def load(world: World, kind: str, uuid: str) -> Json:
 
 
 def pushes(world: World) -> list[Json]:
-    """Every request that named a payer's number, oldest first."""
+    """Return every request that named a payer's number, oldest first."""
     return [one for one in world.everything("payment") if one["_pushed"]]
 
 

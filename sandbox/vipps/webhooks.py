@@ -86,8 +86,8 @@ def tell(world: World, call: Call, payment: Json, entry: Json) -> None:
 
 
 def prepare(world: World, delivery: Delivery) -> Sending | None:
-    """The event for its webhook, signed now. Held while an earlier one of the payment has failed
-    and has not arrived since."""
+    """Return the event for its webhook, signed now. Held while an earlier one of the payment has
+    failed and has not arrived since."""
     webhook = world.storage.find("webhook", delivery.endpoint)
     event = world.storage.find("event", delivery.event)
     if webhook is None or event is None:
@@ -106,7 +106,7 @@ def prepare(world: World, delivery: Delivery) -> Sending | None:
 
 
 def sign(secret: str, url: str, body: bytes, moment: float) -> dict[str, str]:
-    """The headers of a signed delivery."""
+    """Return the headers of a signed delivery."""
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     date = formatdate(moment, usegmt=True)

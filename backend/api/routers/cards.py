@@ -92,7 +92,7 @@ async def create_batch(
 
 
 def serialize_issued_card(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
-    """A card with its number and PIN, which are shown this once."""
+    """Return a card with its number and PIN, which are shown this once."""
     shape = serialize_card(issued.card, ctx.clock.now(), [issued.token])
     form = issued.token.format
     shape["card_token"] = {"format": form, "token": serialize_secret(issued.number, form)}

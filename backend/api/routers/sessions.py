@@ -97,7 +97,8 @@ async def _create(
 
 
 def _strict(toggles: str) -> Strict:
-    """What the header `Dintero-Feature-Toggles` asks to be refused; unknown names say nothing."""
+    """Return what the header `Dintero-Feature-Toggles` asks to be refused; unknown names say
+    nothing."""
     named = {toggle.strip() for toggle in toggles.split(",")}
     return Strict(amounts="strict-session-amounts" in named, gift_card="strict-gift-cards" in named)
 

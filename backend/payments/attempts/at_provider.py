@@ -124,7 +124,7 @@ async def create_at_provider(
 
 
 async def _begun_before(ctx: Backend, transaction_id: str) -> JustBegun | None:
-    """The attempt as it is now; None where it is over."""
+    """Return the attempt as it is now; None where it is over."""
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, transaction_id)
         operation = await open_operation(db, transaction_id)
@@ -136,7 +136,8 @@ async def _begun_before(ctx: Backend, transaction_id: str) -> JustBegun | None:
 
 
 def known_page(transaction: Transaction) -> PayResult:
-    """What a payer gets whose try has been answered: its page, where it can still be paid."""
+    """Return what a payer gets whose try has been answered: its page, where it can still be
+    paid."""
     if transaction.app_code is not None:
         return PayResult("app", transaction.redirect_url, transaction.app_code)
     if is_push(transaction) and transaction.psp_reference is not None:
@@ -147,13 +148,13 @@ def known_page(transaction: Transaction) -> PayResult:
 
 
 def is_push(transaction: Transaction) -> bool:
-    """Whether the payer is asked in an app, and not sent to a page."""
+    """Return whether the payer is asked in an app, and not sent to a page."""
     return transaction.snapshot.get("push_to") is not None
 
 
 def _says_nothing(result: Result, *, first: bool) -> bool:
-    """A refusal that leaves open what an earlier call with the same key did. A `conflict` is one
-    always: the provider knows the key already."""
+    """Return a refusal that leaves open what an earlier call with the same key did. A `conflict` is
+    one always: the provider knows the key already."""
     if result.outcome is not Outcome.REFUSED:
         return False
     return result.code == "conflict" or (not first and result.code in _SAYS_NOTHING_OF_OTHER_CALLS)
@@ -219,7 +220,8 @@ def _description(transaction: Transaction, operation: Operation) -> str:
 
 
 def _reference(transaction: Transaction) -> str:
-    """What the provider calls the order. Some shops have no number for it when the payer pays."""
+    """Return what the provider calls the order. Some shops have no number for it when the payer
+    pays."""
     return transaction.merchant_reference or transaction.id
 
 

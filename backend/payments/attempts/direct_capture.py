@@ -20,7 +20,7 @@ from backend.psp.protocol import OperationKind, Payment, PaymentState
 
 
 def is_captured(payment: Payment) -> bool:
-    """Whether the read says that the provider has taken all of it already."""
+    """Return whether the read says that the provider has taken all of it already."""
     return (
         payment.state is PaymentState.CAPTURED
         and payment.amount is not None

@@ -133,7 +133,7 @@ async def _open_elsewhere(ctx: Backend, session_id: str, card_pk: str) -> list[O
 
 
 async def _card_of(ctx: Backend, session_id: str, number: str) -> str:
-    """The card of a number whose PIN has been checked."""
+    """Return the card of a number whose PIN has been checked."""
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         shown = number.strip()[: payer.MAX_TYPED]

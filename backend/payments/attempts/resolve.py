@@ -74,7 +74,7 @@ async def reopen(
 
 
 async def _live(ctx: Backend, session_id: str, only: str | None) -> Transaction | None:
-    """The transaction of a session that is PAYING; None where it is another than `only`."""
+    """Return the transaction of a session that is PAYING; None where it is another than `only`."""
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         if session.state != SessionState.PAYING or session.transaction_id is None:
@@ -188,7 +188,7 @@ async def apply_read(
 
 
 def _why(payment: Payment) -> Notice:
-    """A failed payment, as its payer is told of it."""
+    """Return a failed payment, as its payer is told of it."""
     if payment.declined:
         return Notice.DECLINED
     expired = payment.code == "expired"

@@ -165,7 +165,7 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
 async def _under_way(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, press: Press, now: datetime
 ) -> PayResult | None:
-    """What a second press, a second tab or the back button gets."""
+    """Return what a second press, a second tab or the back button gets."""
     if session.state == SessionState.PAID:
         return PayResult("paid", leave_url(session, PageState.PAID))
     if session.state != SessionState.PAYING:
@@ -282,8 +282,8 @@ def _authorize_operation(
 def _snapshot(
     session: CheckoutSession, merchant: Mapping[str, Any], press: Press
 ) -> dict[str, Any]:
-    """The order as it is when the payer presses Pay. The shipping option becomes an item, so that
-    it can be captured as one (`docs/reference/dintero-api.md#transaction-object`)."""
+    """Return the order as it is when the payer presses Pay. The shipping option becomes an item, so
+    that it can be captured as one (`docs/reference/dintero-api.md#transaction-object`)."""
     order = {**session.body["order"]}
     body = {**session.body, "order": order}
     if session.express:

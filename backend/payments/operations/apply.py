@@ -93,7 +93,8 @@ async def _released(
 
 
 def event_of(operation: Operation) -> str:
-    """The documented name. An authorization that was updated, or extended, is authorized anew."""
+    """Return the documented name. An authorization that was updated, or extended, is authorized
+    anew."""
     changes = operation.kind in CHANGES_AUTHORIZATION
     return "AUTHORIZE" if changes else operation.kind.upper()
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def gap(tries: int) -> timedelta:
-    """The wait after the `tries`-th attempt: a minute, doubling to 4 hours."""
+    """Return the wait after the `tries`-th attempt: a minute, doubling to 4 hours."""
     return timedelta(seconds=min(FIRST_GAP * 2 ** (tries - 1), LONGEST_GAP))
 
 

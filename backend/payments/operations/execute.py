@@ -155,7 +155,7 @@ async def _wait_for(ctx: Backend, operation_id: str) -> Ended:
 
 
 async def _write(ctx: Backend, command: Command) -> Operation:
-    """The operation, claimed by this process for as long as a provider may take."""
+    """Return the operation, claimed by this process for as long as a provider may take."""
     now = ctx.clock.now()
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
     async with ctx.db.unit_of_work(commit_early=True) as db:
@@ -225,7 +225,8 @@ def _request(command: Command) -> dict[str, Any]:
 async def _split(
     ctx: Backend, db: AsyncSession, transaction: Transaction, position: Position, command: Command
 ) -> Split:
-    """What the command takes from the card and from the provider; RuleBroken where it may not."""
+    """Return what the command takes from the card and from the provider; RuleBroken where it may
+    not."""
     status = Status(transaction.status)
     if command.kind is OperationKind.UPDATE:
         return await check_update(ctx, db, transaction, command.amount)
@@ -258,7 +259,7 @@ async def _split(
 
 
 async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
-    """What the attempt to pay asked for, card and provider."""
+    """Return what the attempt to pay asked for, card and provider."""
     query = select(Operation).where(
         Operation.transaction_id == transaction.id, Operation.kind == OperationKind.AUTHORIZE.value
     )

@@ -196,7 +196,7 @@ async def _let_go(ctx: Backend, operation: Operation) -> None:
 
 
 async def _claim(ctx: Backend, operation: Operation, said: OperatorDecision) -> Operation:
-    """The operation as ours, with who and why in what its event will say."""
+    """Return the operation as ours, with who and why in what its event will say."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         locked = await lock_operation(db, operation.id)

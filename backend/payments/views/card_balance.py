@@ -180,7 +180,8 @@ async def _held(ctx: Backend, db: AsyncSession, card: Card) -> tuple[HeldView, .
 
 
 async def _movements(db: AsyncSession, card: Card) -> tuple[MovementView, ...]:
-    """What came and went. Reserving and giving back moves nothing: that is shown while it lasts."""
+    """Return what came and went. Reserving and giving back moves nothing: that is shown while it
+    lasts."""
     moved = or_(
         col(WalletTransaction.type).in_(("fund", "pending_capture", "transfer")),
         (col(WalletTransaction.type) == "drawdown") & col(WalletTransaction.pending).is_(False),

@@ -256,7 +256,8 @@ class Bambora:
         return await self._change(reference, transaction_id, "credit", OperationKind.REFUND, amount)
 
     async def _to_change(self, reference: str, amount: Money | None) -> tuple[str, Totals] | Result:
-        """The transaction to write to with its sums, or the end of a write that was not sent."""
+        """Return the transaction to write to with its sums, or the end of a write that was not
+        sent."""
         if amount is not None and amount.amount <= 0:
             return _refused(reference, "amount", "an amount of nothing")
         transaction_id = await self._transaction_id(reference)
@@ -274,7 +275,7 @@ class Bambora:
         return transaction_id, totals
 
     async def _transaction_id(self, reference: str) -> str | Answer | None:
-        """The payment's transaction, None where none is known; or the read that failed."""
+        """Return the payment's transaction, None where none is known; or the read that failed."""
         named = parse_reference(reference)
         if named is None:
             return Answer(Outcome.REFUSED, code="invalid", message="no reference of ours")
@@ -303,7 +304,7 @@ class Bambora:
         return change_result(reference, made, operations, kind, amount)
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads only.
+        """Return whether an earlier write took effect, by reads only.
 
         AUTHORIZE with a reference: as `fetch` says. Without one the answer of `create_payment` was
         lost: its page was shown to nobody, so nobody can pay it, and it counts as not made.

@@ -55,8 +55,8 @@ def updated_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
 
 
 def _has_lines(query: OperationQuery, order: Mapping[str, Any]) -> bool:
-    """Whether the order has the lines that were asked for. If none were asked for, there is nothing
-    to compare, and the answer is yes."""
+    """Return whether the order has the lines that were asked for. If none were asked for, there is
+    nothing to compare, and the answer is yes."""
     if not query.lines:
         return True
     asked = order_lines(query.lines, query.amount.amount, _NAME)

@@ -181,7 +181,7 @@ class Klarna:
         return to_payment(reading, self._clock())
 
     async def _read(self, reference: str) -> Reading | Answer:
-        """What is known of a payment, or the answer of the read that failed."""
+        """Return what is known of a payment, or the answer of the read that failed."""
         ids = split_reference(reference)
         if ids is None:
             return Answer(Outcome.REFUSED, code="invalid", message="no such reference")
@@ -237,7 +237,8 @@ class Klarna:
         return _carried_out(await self._captured(query, await self._read(reference)))
 
     async def _captured(self, query: OperationQuery, reading: Reading | Answer) -> Result:
-        """How a capture ended, by a read; what it was to release is released, with its own key."""
+        """Return how a capture ended, by a read; what it was to release is released, with its own
+        key."""
         if isinstance(reading, Answer):
             return Result(
                 Outcome.UNKNOWN, query.reference, message=reading.message, raw=reading.raw
@@ -331,7 +332,7 @@ class Klarna:
         return (await self._wire.post(path, None, f"{key}:extend")).as_result(reference)
 
     async def _order_for(self, reference: str, amount: Money | None) -> Reading | Result:
-        """The order to write to, or the end of a write that was never sent."""
+        """Return the order to write to, or the end of a write that was never sent."""
         reading = await self._read(reference)
         if isinstance(reading, Answer):
             if reading.outcome is Outcome.REFUSED:
@@ -348,7 +349,7 @@ class Klarna:
         return reading
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads.
+        """Return whether an earlier write took effect, by reads.
 
         AUTHORIZE with a reference: as `fetch` says. Without one, the page's address was lost with
         the answer, so nobody can have paid: REFUSED. CAPTURE and REFUND: by our key in the order's
@@ -388,7 +389,8 @@ class Klarna:
 
 
 def _carried_out(result: Result) -> Result:
-    """The end of a write that Klarna has confirmed: a read that does not show it may be early."""
+    """Return the end of a write that Klarna has confirmed: a read that does not show it may be
+    early."""
     return result if result.outcome is not Outcome.REFUSED else _unsure(result)
 
 

@@ -103,7 +103,7 @@ def session_body(request: PaymentRequest, notification_url: str) -> dict[str, An
 def page_body(
     request: PaymentRequest, payment_session_url: str, notification_url: str
 ) -> dict[str, Any]:
-    """The hosted page around a payment session.
+    """Return the hosted page around a payment session.
 
     `PLACE_ORDER`: Klarna makes the order when the payer approves, and a read of the page tells its
     id. Were it ours to make, an answer lost then would leave an order of unknown id, for the call

@@ -46,14 +46,15 @@ def rows(value: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def money_of(body: Mapping[str, Any]) -> Money | None:
-    """The amount of an order or a session; None where it cannot be read."""
+    """Return the amount of an order or a session; None where it cannot be read."""
     amount, currency = number(body.get("order_amount")), text(body.get("purchase_currency")) or ""
     known = is_currency(currency)
     return Money(amount, currency.upper()) if known and amount >= 0 else None
 
 
 def reference_of(page_id: str, session_id: str) -> str:
-    """Our `reference`: the page, by which the order is found, and the session it stands around."""
+    """Return our `reference`: the page, by which the order is found, and the session it stands
+    around."""
     return f"{page_id}.{session_id}"
 
 
@@ -208,7 +209,7 @@ def refund_with(refunds: Sequence[Mapping[str, Any]], key: str) -> Mapping[str, 
 def _nameless(
     found: Sequence[Mapping[str, Any]], name: str, amount: int
 ) -> Mapping[str, Any] | None:
-    """The last one of this amount that nobody put a reference on."""
+    """Return the last one of this amount that nobody put a reference on."""
     for row in found[::-1]:
         if not row.get("reference") and number(row.get(name)) == amount:
             return row

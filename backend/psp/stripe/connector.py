@@ -261,7 +261,7 @@ class CardGateway:
         return refund_result(reference, answer.body, amount, answer.raw)
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads only.
+        """Return whether an earlier write took effect, by reads only.
 
         AUTHORIZE with a reference: as `fetch` says (authorized or captured is DONE, failed is
         REFUSED, else UNKNOWN). Without one, the answer of `create_payment` was lost: the page is
@@ -311,7 +311,8 @@ class CardGateway:
         return Result(Outcome.UNKNOWN, query.reference, message="the refunds cannot be read")
 
     async def _find_created(self, key: str, amount: Money) -> Result:
-        """The page made with this key, among those made lately: a key is forgotten after a day."""
+        """Return the page made with this key, among those made lately: a key is forgotten after a
+        day."""
         after: str | None = None
         oldest = (self._clock() - timedelta(hours=25)).timestamp()
         for _ in range(_MAX_PAGES):
@@ -338,7 +339,7 @@ class CardGateway:
         )
 
     async def _intent_for(self, reference: str, amount: Money | None) -> Mapping[str, Any] | Result:
-        """The intent to write to, or the end of a write that was never sent."""
+        """Return the intent to write to, or the end of a write that was never sent."""
         answer = await self._read(reference)
         if answer.outcome is Outcome.UNKNOWN:
             return Result(

@@ -83,7 +83,8 @@ _VERBS = {
 
 
 def payee_reference(key: str, what: str, number: int = 0) -> str:
-    """Our key as the provider wants its references: 30 letters and digits, for one operation."""
+    """Return our key as the provider wants its references: 30 letters and digits, for one
+    operation."""
     return hashlib.sha256(f"{what}:{number}:{key}".encode()).hexdigest()[:30]
 
 
@@ -282,8 +283,8 @@ class SwedbankPay:
     async def _confirmed(
         self, answer: Answer, before: Order, kind: OperationKind, amount: Money | None, key: str
     ) -> Result:
-        """The end of a write that was answered. The answer tells what is left, and no movement;
-        where that is not what we asked for, the list of movements decides."""
+        """Return the end of a write that was answered. The answer tells what is left, and no
+        movement; where that is not what we asked for, the list of movements decides."""
         after, left = read_order(answer.body), _VERBS[kind].left
         if answer.status == 202 or after is None:
             message = "the provider still works on it"
@@ -313,7 +314,7 @@ class SwedbankPay:
         return captured
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by a read: by our reference in the order's
+        """Return whether an earlier write took effect, by a read: by our reference in the order's
         list of movements. A release that a final capture still owes is made up for, with its own
         reference.
 
@@ -357,7 +358,7 @@ class SwedbankPay:
         return await self._wire.read(reference + _EXPAND)
 
     async def _order_for(self, reference: str) -> Order | Result:
-        """The order to write to, or the end of a write that was never sent."""
+        """Return the order to write to, or the end of a write that was never sent."""
         answer = await self._read(reference)
         if answer.outcome is Outcome.REFUSED:
             return answer.as_result(reference)

@@ -103,7 +103,8 @@ def is_reference(value: str) -> bool:
 
 
 def read_order(body: Mapping[str, Any]) -> Order | None:
-    """The order of an answer; None where it cannot be read. The root is spelled in two ways."""
+    """Return the order of an answer; None where it cannot be read. The root is spelled in two
+    ways."""
     roots = [value for name, value in body.items() if name.lower() == "paymentorder"]
     found = mapping(roots[0]) if roots else {}
     reference, status = text(found.get("id")), text(found.get("status"))
@@ -155,7 +156,7 @@ def _movements(order: Mapping[str, Any]) -> tuple[Movement, ...] | None:
 
 
 def _declined(order: Mapping[str, Any]) -> str | None:
-    """Why the payer's last attempt failed, in the protocol's codes; None where none failed.
+    """Return why the payer's last attempt failed, in the protocol's codes; None where none failed.
 
     Stolen, blocked and suspected fraud are told as a plain decline.
     """
@@ -174,7 +175,7 @@ def _code(problem: Mapping[str, Any]) -> str:
 
 
 def to_payment(order: Order, raw: Mapping[str, Any]) -> Payment:
-    """The order as a Payment; UNKNOWN where its state or its transactions are not told."""
+    """Return the order as a Payment; UNKNOWN where its state or its transactions are not told."""
     state = _state(order)
     if state is None:
         return Payment(
@@ -230,7 +231,7 @@ def _card(details: Mapping[str, Any]) -> PaymentCard | None:
 
 
 def created_result(order: Order | None, raw: Mapping[str, Any], amount: Money) -> Result:
-    """A fresh order as the end of a create of `amount`."""
+    """Return a fresh order as the end of a create of `amount`."""
     if order is None:
         return Result(Outcome.UNKNOWN, message="unreadable answer", raw=raw)
     if order.amount != amount:
@@ -246,8 +247,8 @@ def created_result(order: Order | None, raw: Mapping[str, Any], amount: Money) -
 def movement_result(
     order: Order, movement: Movement, amount: Money | None, raw: Mapping[str, Any]
 ) -> Result:
-    """A financial transaction of ours as the end of the write that asked for `amount` (None: all
-    there is)."""
+    """Return a financial transaction of ours as the end of the write that asked for `amount` (None:
+    all there is)."""
     if amount is not None and movement.amount != amount.amount:
         return Result(Outcome.UNKNOWN, order.reference, message="another amount", raw=raw)
     return Result(Outcome.DONE, order.reference, raw=raw)

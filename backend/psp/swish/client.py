@@ -137,7 +137,7 @@ class Wire:
 
 
 def _read(response: httpx.Response) -> Any:
-    """The JSON body with its fractions as text; None where it is none."""
+    """Return the JSON body with its fractions as text; None where it is none."""
     try:
         return json.loads(response.content, parse_float=str, parse_constant=str)
     except (ValueError, UnicodeDecodeError, RecursionError):

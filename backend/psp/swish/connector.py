@@ -156,7 +156,7 @@ class Swish:
         return Result(Outcome.DONE, uuid, redirect_url=link, app_code=code, raw=answer.raw)
 
     async def _pushed_before(self, uuid: str, amount: Money) -> Result | None:
-        """The end of a push that was sent before; None where there was none."""
+        """Return the end of a push that was sent before; None where there was none."""
         payment = await self.fetch(uuid)
         if payment.outcome is Outcome.REFUSED and payment.code == "invalid":
             return None
@@ -262,7 +262,7 @@ class Swish:
         return Result(Outcome.UNKNOWN, reference, message=answer.message, raw=answer.raw)
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads.
+        """Return whether an earlier write took effect, by reads.
 
         AUTHORIZE without a reference: a push is found by our number; a token whose answer was lost
         can have been opened by nobody, which is REFUSED. A write that may still be on its way

@@ -54,7 +54,7 @@ class Reading:
 
 
 def money_of(value: Any) -> Money | None:
-    """An amount of theirs: `{"currency", "value"}`."""
+    """Return an amount of theirs: `{"currency", "value"}`."""
     body = mapping(value)
     amount, currency = number(body.get("value")), text(body.get("currency")) or ""
     known = is_currency(currency)
@@ -117,7 +117,8 @@ def _unreadable(reading: Reading) -> Payment:
 
 
 def entry_with(log: Sequence[Mapping[str, Any]], name: str, keys: Sequence[str]) -> Any:
-    """The log's entry that one of these idempotency keys made and that took effect, or None."""
+    """Return the log's entry that one of these idempotency keys made and that took effect, or
+    None."""
     for row in _successes(log, name):
         if row.get("idempotencyKey") in keys:
             return row
@@ -127,8 +128,8 @@ def entry_with(log: Sequence[Mapping[str, Any]], name: str, keys: Sequence[str])
 def moved_by_read(
     query: OperationQuery, reading: Reading, name: str, keys: Sequence[str]
 ) -> Result:
-    """Whether a capture or a refund took effect: by our key in the log. An entry that names no key
-    leaves the sums: they say it where nothing else was moved since."""
+    """Return whether a capture or a refund took effect: by our key in the log. An entry that names
+    no key leaves the sums: they say it where nothing else was moved since."""
     sums = reading.aggregate
     if sums is None:
         return Result(Outcome.UNKNOWN, query.reference, message="unreadable answer")
