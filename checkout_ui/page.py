@@ -102,7 +102,7 @@ def _logo() -> rx.Component:
 
 
 def _loading() -> rx.Component:
-    """Of about the size of what comes, so that little moves. Where nothing comes (a script that is
+    """Of about the size of what comes, so that little moves. If nothing comes (a script that is
     blocked or lost) the style sheet shows, after a while, what the payer can do."""
     return rx.el.div(
         order_summary.order_summary(),

@@ -130,7 +130,7 @@ async def set_client_scopes(ctx: Backend, client_id: str, scopes: frozenset[str]
 
 
 def check_scopes(scopes: frozenset[str]) -> None:
-    """InvalidRequest where one of `scopes` is unknown."""
+    """InvalidRequest if one of `scopes` is unknown."""
     unknown = scopes - SCOPES
     if unknown:
         raise InvalidRequest(f"unknown scopes: {', '.join(sorted(unknown))}")

@@ -76,7 +76,7 @@ async def _lock(db: AsyncSession, account_id: str, profile_id: str) -> Profile |
 async def create_profile(
     ctx: Backend, account_id: str, profile_id: str | None, change: ProfileChange
 ) -> Profile:
-    """Conflict where the account has a profile of this id."""
+    """Conflict if the account has a profile of this id."""
     async with ctx.db.unit_of_work() as db:
         wanted = profile_id or scoped_id(account_id)
         profile = await _lock(db, account_id, wanted)
@@ -196,7 +196,7 @@ def _refused(option: str, name: str, text: str) -> InvalidRequest:
 
 
 def _check_mode(setup: ProfileSetup) -> None:
-    """InvalidRequest where a connection is for another kind of money than the account."""
+    """InvalidRequest if a connection is for another kind of money than the account."""
     for option, credentials in setup.connections.items():
         wrong = wrong_mode(setup.account_id, option, credentials)
         if wrong is not None:

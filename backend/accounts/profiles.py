@@ -153,14 +153,14 @@ def retired_of(ctx: Backend, profile: Profile) -> Connections:
 
 
 def credentials_of(ctx: Backend, profile: Profile, option: str) -> dict[str, Any] | None:
-    """Return of an option that is connected, or was; None where it never was."""
+    """Return of an option that is connected, or was; None if it never was."""
     found = connections_of(ctx, profile).get(option)
     return found if found is not None else retired_of(ctx, profile).get(option)
 
 
 async def key_fits(ctx: Backend) -> bool:
     """Return whether the installation's master secret is the one its profiles were written under;
-    True where there is none yet."""
+    True if there is none yet."""
     async with ctx.db.reading() as db:
         sealed = (await db.exec(select(Profile.connections).limit(1))).first()
     return sealed is None or ctx.vault.opens(sealed)

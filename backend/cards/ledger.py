@@ -170,7 +170,7 @@ async def post(
 
 
 async def void(db: AsyncSession, held: Hold, cause: EntryContext) -> WalletTransaction:
-    """Resolve a hold by making all of it available again. Where nothing of it was ever taken, a
+    """Resolve a hold by making all of it available again. If nothing of it was ever taken, a
     single-use token that made it can be used again."""
     card = await lock_card(db, held.card)
     _resolve(held, "voided", cause.now)

@@ -1,5 +1,5 @@
-"""What becomes of a card besides its money: activated, its PIN made anew, deleted. Each is one unit
-of work with the card's row locked. Source: `docs/reference/dintero-api.md#wallets-api`.
+"""What becomes of a card besides its money: activated, its PIN made again, deleted. Each is one
+unit of work with the card's row locked. Source: `docs/reference/dintero-api.md#wallets-api`.
 """
 
 from __future__ import annotations

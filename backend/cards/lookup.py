@@ -34,7 +34,7 @@ class Match:
 async def find_number(
     ctx: Backend, db: AsyncSession, account_id: str, number: str, *, expired_too: bool = False
 ) -> Match | None:
-    """By a number or temporary token; None where it is unknown or, without `expired_too`, has
+    """By a number or temporary token; None if it is unknown or, without `expired_too`, has
     expired."""
     query = (
         select(Card, CardToken)

@@ -158,7 +158,7 @@ async def _fits_old(ctx: Backend, tried: _PinAttempt, counted: _Counted, limits:
 
 
 async def _renew(ctx: Backend, db: AsyncSession, card: Card, pin: str) -> None:
-    """Keep the PIN under the newest key, unless it was made anew in the meantime."""
+    """Keep the PIN under the newest key, unless it was made again in the meantime."""
     if card.pin_key == ctx.vault.newest_pin_key:
         return
     made = ctx.vault.pin_mac(card.id, pin)

@@ -63,7 +63,7 @@ def _said(own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _own(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
-    """Return all that we say of a card; None where we have nothing to say."""
+    """Return all that we say of a card; None if we have nothing to say."""
     return {
         "id": card.id,
         "card_id": card.card_id,

@@ -68,7 +68,7 @@ class Card(SQLModel, table=True):
     pin_key: str | None = Field(default=None, max_length=16)
     """The id of the key of the MAC."""
     pin_version: int = 0
-    """Grows when the PIN is made anew: whoever used an older one has to show the new."""
+    """Grows when the PIN is made again: whoever used an older one has to show the new."""
     pin_format: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     replaces: str | None = Field(default=None, max_length=255)
     """`card_id` of the card in whose place this one was made, for money refunded to that."""
@@ -208,7 +208,7 @@ class CardEvent(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     created_by: str
     request_id: str | None = Field(default=None, max_length=36)
-    """Of the request that did it; its answer carried it too. None where nobody asked for it."""
+    """Of the request that did it; its answer carried it too. None if nobody asked for it."""
 
 
 class CodeBudget(SQLModel, table=True):

@@ -43,7 +43,7 @@ class Backend:
     """By account: when this process last looked for PINs that are no MACs yet, and whether there
     were any."""
     old_pin_seconds: float = 0.0
-    """How long the slowest check of a PIN that is no MAC took of late, in this process."""
+    """How long the slowest check of a PIN that is no MAC took recently, in this process."""
     _certified: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     def http_with(self, name: str, make: Callable[[], ssl.SSLContext]) -> httpx.AsyncClient:

@@ -170,7 +170,7 @@ class ConsentMissing(InvalidRequest):
 
 
 class SplitChanged(Conflict):
-    """The card's balance, or the order, is not what the payer saw: show anew, ask again."""
+    """The card's balance, or the order, is not what the payer saw: show again, ask again."""
 
     code = "SPLIT_CHANGED"
 
@@ -182,7 +182,7 @@ class PaymentOptionNotAllowed(InvalidRequest):
 class RemainderTooSmall(Conflict):
     """What is left to pay is less than a payment option takes. `details` (minor units): `amount` is
     what is left, `minimum` the smallest that can be paid, `gift_card_amount` the share of the gift
-    card with which it can be paid, or null where no share does; `reason` is a verdict of
+    card with which it can be paid, or null if no share does; `reason` is a verdict of
     `backend.rules.remainder`."""
 
     code = "REMAINDER_BELOW_MINIMUM"

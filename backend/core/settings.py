@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     given up."""
 
     sms_url: str | None = None
-    """Where the SMS gateway takes messages (POST of JSON, docs/publish.md); None: none are sent."""
+    """If the SMS gateway takes messages (POST of JSON, docs/publish.md); None: none are sent."""
     sms_token: SecretStr | None = None
     """Sent to it as a Bearer token."""
     sms_sender: str = Field(default="Gavekort", max_length=16)

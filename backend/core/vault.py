@@ -91,7 +91,7 @@ class Vault:
         return f"{text}.{self._signature(text)}"
 
     def signed(self, value: str) -> str | None:
-        """Return what `sign` was given; None where it was changed, or not ours."""
+        """Return what `sign` was given; None if it was changed, or not ours."""
         text, _, given = value.rpartition(".")
         right = hmac.compare_digest(given.encode(), self._signature(text).encode())
         return text if text and right else None

@@ -68,7 +68,7 @@ def is_over(ctx: Backend, customer: ReturningCustomer | None) -> bool:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What the page may offer. `possible`: to remember the payer, which needs codes by SMS.
-    `masked`: the number a code would go to, its last two digits alone; empty where there is none.
+    `masked`: the number a code would go to, its last two digits alone; empty if there is none.
     `recognised`: this browser was here before."""
 
     possible: bool = False

@@ -91,7 +91,7 @@ class DemoPorts:
 
 def run_demo(port: int, directory: Path) -> None:
     """Run until stopped. `port` 0 takes three free ports. Raises StopRequested at the end, and
-    DemoRefused, PortTaken, ChildFailed or FrontendBuildFailed where something is wrong."""
+    DemoRefused, PortTaken, ChildFailed or FrontendBuildFailed if something is wrong."""
     places = _places(port, directory.resolve())
     os.umask(0o077)  # for the children as well: what they write is ours alone
     with stop_signals(), _only_demo_in(places.directory), Supervisor() as children:

@@ -1,7 +1,7 @@
 """What the demo needs in the database: a merchant, its API client, a profile, gift cards to try.
 
 Client secret, numbers and PINs can be read from nowhere later, so they stand in `DIR/seed.json`
-(mode 0600). A second run keeps all that still is what the file says, and makes anew what is not.
+(mode 0600). A second run keeps all that still is what the file says, and makes again what is not.
 """
 
 from __future__ import annotations

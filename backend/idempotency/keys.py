@@ -1,7 +1,7 @@
 """Idempotency keys: the same key and body get the same answer, and have one effect.
 
 The record is written in the effect's own unit of work, before the effect: where it is there
-already, the unit of work is given up. Where an outside call stands between two units of work, the
+already, the unit of work is given up. If an outside call stands between two units of work, the
 record names the operation instead, and a repeat goes on with that. See `docs/idempotency.md`.
 """
 

@@ -89,8 +89,8 @@ async def attempts_of(db: AsyncSession, delivery_id: str) -> list[DeliveryAttemp
 
 
 async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
-    """Due now, with all its attempts anew, whatever became of it before: the same message, signed
-    again. Conflict where its subscription is deleted."""
+    """Due now, with all its attempts again, whatever became of it before: the same message, signed
+    again. Conflict if its subscription is deleted."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         await get_delivery(db, sight, delivery_id)

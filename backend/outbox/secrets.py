@@ -42,7 +42,7 @@ async def make_secret(ctx: Backend, account_id: str, created_by: str) -> dict[st
 
 
 async def read_secret(ctx: Backend, account_id: str) -> dict[str, Any]:
-    """NotFound where none was made: callbacks are not signed then."""
+    """NotFound if none was made: callbacks are not signed then."""
     async with ctx.db.reading() as db:
         kept = await db.get(SigningSecret, account_id)
     if kept is None:

@@ -1,4 +1,4 @@
-"""Signatures of what is sent, made anew for every attempt.
+"""Signatures of what is sent, made again for every attempt.
 
 Source: `docs/reference/dintero-api.md#callback-signature`, `#webhooks`.
 """

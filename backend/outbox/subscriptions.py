@@ -66,7 +66,7 @@ async def change(
     *,
     keep_secret: bool,
 ) -> HookSubscription:
-    """Another address, other events, another secret; the count of failures begins anew."""
+    """Another address, other events, another secret; the count of failures begins again."""
     _check(ctx, settings)
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:

@@ -43,7 +43,7 @@ class Delivery(SQLModel, table=True):
     state: str = Field(default="pending", max_length=9)
     tries: int = 0
     tries_before: int = 0
-    """How many there were when it was last asked for anew."""
+    """How many there were when it was last asked for again."""
     due_at: datetime = Field(sa_type=UtcDateTime)
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     useless_after: datetime | None = Field(default=None, sa_type=UtcDateTime)

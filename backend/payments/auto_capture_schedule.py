@@ -40,7 +40,7 @@ async def is_due(db: AsyncSession, transaction_id: str) -> bool:
 
 
 async def stop(db: AsyncSession, transaction_id: str) -> None:
-    """The merchant has taken it into their own hands. Where there is none, nothing changes."""
+    """The merchant has taken it into their own hands. If there is none, nothing changes."""
     change = update(AutoCapture).where(
         col(AutoCapture.transaction_id) == transaction_id, col(AutoCapture.state) == "due"
     )

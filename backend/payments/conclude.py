@@ -90,8 +90,8 @@ async def fail(
     message: str | None = None,
 ) -> None:
     """No money will move, by the provider's own word or because nothing was ever sent: the hold is
-    given back and the session is open again for another attempt. DECLINED where the payer wanted it
-    so, FAILED where anybody else did, or time (`code` EXPIRED)."""
+    given back and the session is open again for another attempt. DECLINED if the payer wanted it
+    so, FAILED if anybody else did, or time (`code` EXPIRED)."""
     was_on_hold = transaction.status == Status.ON_HOLD
     by_choice = notice in (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
     declined = by_choice and code != EXPIRED and not was_on_hold

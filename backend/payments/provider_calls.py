@@ -28,7 +28,7 @@ _SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration", "conflict")
 
 
 def _verb(transaction: Transaction, operation: Operation) -> OperationKind | None:
-    """Return what the provider is asked for; None where it has no part in this operation."""
+    """Return what the provider is asked for; None if it has no part in this operation."""
     if operation.psp_amount:
         return OperationKind(operation.kind)
     if operation.final and position_of(transaction).capturable.provider > 0:
@@ -94,7 +94,7 @@ async def _send(
 async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation) -> Result:
     """Find out whether an operation took effect whose answer was lost, or which was never sent.
 
-    Where a read shows it, it did. Where a read does not show it, although the provider has had all
+    If a read shows it, it did. If a read does not show it, although the provider has had all
     the time that it may take, the call may still have been held up before it was sent. So it is
     sent once more with its key, which the provider carries out only once. If a later read does not
     show it either, it counts as refused.

@@ -28,7 +28,7 @@ class OwnAddress:
 
     def transaction_of(self, path: str) -> str:
         """Return whose address this is; `path` with its query, as it was asked for.
-        NotificationRefused where the proof is wrong."""
+        NotificationRefused if the proof is wrong."""
         query = parse_qs(urlsplit(path).query)
         transaction_id, proof = query.get("payment", [""])[0], query.get("proof", [""])[0]
         if not hmac.compare_digest(self._proof(transaction_id).encode(), proof.encode()):

@@ -161,7 +161,7 @@ class Cleaner:
 
 
 def checked_base_url(base_url: str) -> str:
-    """Without its last slash; ValueError where it is not https, or http on this machine."""
+    """Without its last slash; ValueError if it is not https, or http on this machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if not host or parts.username or parts.query or parts.fragment:

@@ -124,7 +124,7 @@ class PaymentRequest:
     lines: tuple[OrderLine, ...] = ()
     """They sum to `amount`, or there are none: then a connector makes one of `description`."""
     country: str | None = None
-    """Where the payer lives, ISO 3166-1 alpha-2, where we know it."""
+    """The country where the payer lives (ISO 3166-1 alpha-2), if we know it."""
     push_to: str | None = None
     """Ask the payer in the wallet's app on this phone (E.164) and give no page; None: no push. Only
     for options of `rules.payment_option.PUSHES`; never while a gift card can be used."""
@@ -305,4 +305,4 @@ class Registers(Protocol):
     """A connector whose provider tells nobody of a payment before an address is registered."""
 
     async def register_webhook(self, url: str) -> Webhook | None:
-        """Registers `url` anew; None where that could not be made sure of."""
+        """Registers `url` again; None if that could not be made sure of."""

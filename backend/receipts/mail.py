@@ -56,7 +56,7 @@ def message_id(transaction_id: str, sender: str) -> str:
 
 
 def address(text: str) -> str | None:
-    """As mail servers take it, or None where it is none. Names no network."""
+    """As mail servers take it, or None if it is none. Names no network."""
     try:
         found = validate_email(text.strip(), check_deliverability=False)
     except EmailNotValidError:

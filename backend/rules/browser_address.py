@@ -22,7 +22,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 
 
 def scheme_of(address: str) -> str:
-    """In lower case; empty where the address has none."""
+    """In lower case; empty if the address has none."""
     head, colon, _ = address.partition(":")
     return head.lower() if colon and _SCHEME.fullmatch(head.lower()) else ""
 

@@ -36,7 +36,7 @@ class CardFacts:
 
 
 def refusal(card: CardFacts, currency: str, now: datetime) -> Refusal | None:
-    """Return why this card cannot pay in `currency` at `now`, or None where it can."""
+    """Return why this card cannot pay in `currency` at `now`, or None if it can."""
     if not card.active:
         return Refusal.INACTIVE
     if card.expires_at is not None and card.expires_at <= now:

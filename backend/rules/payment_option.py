@@ -61,7 +61,7 @@ class Switches:
     zero: bool | None
 
     def is_on(self, option: str) -> bool | None:
-        """None where the configuration does not name the option."""
+        """None if the configuration does not name the option."""
         return dict(self.named).get(option)
 
 

@@ -47,7 +47,7 @@ class Sums:
 @dataclass(frozen=True, slots=True)
 class Remainder:
     """`able` and `unable`: the options that take `to_pay`, and those that do not. `minimum` is the
-    smallest amount that any option takes, None where there is no option. `usable` is a share of the
+    smallest amount that any option takes, None if there is no option. `usable` is a share of the
     card with which the order can be paid, where the verdict is that another one is needed. With
     `covers` the card could pay the whole order."""
 

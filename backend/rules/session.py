@@ -64,7 +64,7 @@ def gift_card_use(
 ) -> GiftCardUse:
     """Return whether a gift card can be used in a session.
 
-    `requested` is the request's own `dintero.wallets` switch, None where it says nothing;
+    `requested` is the request's own `dintero.wallets` switch, None if it says nothing;
     `by_profile` the profile's. Asked for where it cannot be: GiftCardRuleBroken. Switched on by
     the profile alone: not offered.
     """
@@ -102,7 +102,7 @@ class Amounts:
 
 
 def sum_rule_broken(amounts: Amounts, *, partial_payment: bool) -> str | None:
-    """Return why `order.amount` does not fit its items and shipping option; None where it does."""
+    """Return why `order.amount` does not fit its items and shipping option; None if it does."""
     total = amounts.items + amounts.shipping
     if partial_payment and amounts.order <= total:
         return None

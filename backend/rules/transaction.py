@@ -121,7 +121,7 @@ class Position:
 
 
 def split_capture(position: Position, amount: int) -> Split:
-    """Return how a capture of `amount` divides: gift card first. RuleBroken where too much is
+    """Return how a capture of `amount` divides: gift card first. RuleBroken if too much is
     asked, or nothing, unless the order is one of nothing."""
     if amount == 0 and position.authorized.total == 0:
         return NOTHING
@@ -169,7 +169,7 @@ def reverse_refund(position: Position, provider: int) -> Position:
 
 def split_update(position: Position, amount: int) -> Split:
     """Return what is authorized once the authorization is one of `amount`: the gift card's part
-    stays as it is held, the provider is asked for the rest. RuleBroken where nothing would be left
+    stays as it is held, the provider is asked for the rest. RuleBroken if nothing would be left
     for the provider, or less than it has captured."""
     card = position.authorized.card
     provider = amount - card

@@ -41,7 +41,7 @@ HANDOVER = "handover"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`number`: the last digits of the phone it can be sent to, empty where it cannot. `sent`:
+    """`number`: the last digits of the phone it can be sent to, empty if it cannot. `sent`:
     whether it was."""
 
     url: str
@@ -59,8 +59,8 @@ async def make_link(
     ctx: Backend, session_id: str, language: str, *, by_sms: bool = False, source: str = UNKNOWN
 ) -> Link:
     """Return a new link, which ends the one before; `by_sms` sends it to the payer's number as
-    well, where that is possible. SessionClosed, PaymentInProgress where there is nothing to go on
-    with; TooManyRequests where too many were made or sent: the one before stays good."""
+    well, where that is possible. SessionClosed, PaymentInProgress if there is nothing to go on
+    with; TooManyRequests if too many were made or sent: the one before stays good."""
     await limits.spend(ctx, rules.HANDOVER, session_id)
     if by_sms:
         await limits.spend_source(ctx, rules.SMS_SOURCE, source)
@@ -133,7 +133,7 @@ async def _enqueue(
 
 async def open_link(ctx: Backend, token: str) -> str:
     """Return the address of the session's page, in the language of who made the link. NotFound
-    where it is too old, or none at all."""
+    if it is too old, or none at all."""
     async with ctx.db.reading() as db:
         query = select(DeviceHandoff).where(DeviceHandoff.token_hash == _hash(token))
         kept = (await db.exec(query)).one_or_none()

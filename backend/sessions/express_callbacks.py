@@ -68,7 +68,8 @@ class Answer(Loose):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What came of asking the shop. `taken` says whether the shop took one of the discount codes.
-    `anew` says that somebody else changed the order meanwhile, so that the shop was asked again."""
+    `again` says that somebody else changed the order meanwhile, so that the shop was asked
+    again."""
 
     taken: bool = False
     anew: bool = False
@@ -108,7 +109,7 @@ class _Question(Protocol):
 async def ask_for_shipping(ctx: Backend, session_id: str, *, by_payer: bool = True) -> Asked:
     """Ask the shop what it can send to the address that is kept, and offer that.
 
-    ShippingUnavailable where it fails, answers nonsense or cannot ship there; the session is as it
+    ShippingUnavailable if it fails, answers nonsense or cannot ship there; the session is as it
     was, and the details can be given again. SessionChanged as for `set_discount_codes`.
     """
     question = _Shipping(by_payer)
@@ -129,8 +130,8 @@ async def set_discount_codes(
     """Ask the shop what these codes do to the order, and apply the answer. `codes` may be a
     function: it gets the codes that are in use when the shop is asked, and returns the wanted ones.
 
-    DiscountRefused where codes are not offered, are too many, or the shop does not answer.
-    SessionChanged where the order changes faster than the shop answers. TooManyRequests where the
+    DiscountRefused if codes are not offered, are too many, or the shop does not answer.
+    SessionChanged if the order changes faster than the shop answers. TooManyRequests if the
     session, the profile or `source` (the payer's address) has tried too many codes.
     """
     choose = codes if callable(codes) else lambda _: codes

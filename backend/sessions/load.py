@@ -264,8 +264,8 @@ def _still_counts(
     session: CheckoutSession, added: SessionGiftCard, card: Card, token: CardToken | None
 ) -> bool:
     """Until Pay is pressed, what the payer showed must still be good: not with a PIN that was made
-    anew since, nor with a token that paid for something else; and gift cards must still be allowed:
-    an order that was divided since has none."""
+    again since, nor with a token that paid for something else; and gift cards must still be
+    allowed: an order that was divided since has none."""
     if session.state != SessionState.OPEN:
         return True
     if not session.gift_card_use:

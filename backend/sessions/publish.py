@@ -102,7 +102,7 @@ def _push(
 
 
 def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
-    """Return the customer's, else an address's; None where there is none at all."""
+    """Return the customer's, else an address's; None if there is none at all."""
     order = session.body["order"]
     for part in (
         session.body.get("customer"),

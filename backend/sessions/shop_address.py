@@ -38,7 +38,7 @@ async def with_address(ctx: Backend, session_id: str, details: Details) -> dict[
 async def keep_address(ctx: Backend, session_id: str, details: Details) -> None:
     """Keep what `with_address` showed, after the shop has changed the session.
 
-    ShippingUnavailable where it left no shipping option: nothing is kept then.
+    ShippingUnavailable if it left no shipping option: nothing is kept then.
     """
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)

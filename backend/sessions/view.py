@@ -1,7 +1,7 @@
 """The payer's view of a session: what the page shows, and nothing of the merchant's.
 
 All amounts are minor units of `CheckoutView.currency`. Nothing here is kept by the page: it is
-read anew at every event.
+read again at every event.
 """
 
 from __future__ import annotations

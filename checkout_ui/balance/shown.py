@@ -31,7 +31,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Card:
-    """Amounts as written; empty where there is none to show."""
+    """Amounts as written; empty if there is none to show."""
 
     masked: str = ""
     spoken: str = ""
@@ -39,7 +39,7 @@ class Card:
     available: str = ""
     """What can be paid with now."""
     balance: str = ""
-    """With what is held; empty where nothing is."""
+    """With what is held; empty if nothing is."""
     held: str = ""
     expires: str = ""
     note: str = ""

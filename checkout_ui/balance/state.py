@@ -42,13 +42,13 @@ class _Form(BaseModel):
 
 
 def account_of(path: str) -> str:
-    """Return the account of `/balance/{account_id}`; empty where the address is another one."""
+    """Return the account of `/balance/{account_id}`; empty if the address is another one."""
     match = PATH.fullmatch(path)
     return match[1] if match else ""
 
 
 async def shop_of(path: str, query: dict[str, str]) -> ShopView | None:
-    """Return whose page it is; None where there is no such account or profile."""
+    """Return whose page it is; None if there is no such account or profile."""
     account, profile = account_of(path), query.get("profile") or DEFAULT_PROFILE
     if not account or not _PROFILE.fullmatch(profile):
         return None

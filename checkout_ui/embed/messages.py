@@ -106,7 +106,7 @@ def _added(href: str, name: str) -> str:
 
 
 def target(asked: str, view: CheckoutView | None, *, secure: bool) -> str:
-    """Return the one origin that messages go to and are taken from; empty where the page that
+    """Return the one origin that messages go to and are taken from; empty if the page that
     embeds us may not. As the Content-Security-Policy says it (`served`), and for a pop-out's
     opener, which no policy binds, all there is. Without an origin (`no-referrer`) the profile's
     only one."""

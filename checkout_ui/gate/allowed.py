@@ -184,7 +184,7 @@ def _kind(
 
 
 def _constants(values: list[Var[Any]]) -> frozenset[str] | None:
-    """Return what the pages always send as this argument; None where the state or payer decides."""
+    """Return what the pages always send as this argument; None if the state or payer decides."""
     known = [value._var_value for value in values if isinstance(value, LiteralStringVar)]
     return frozenset(known) if known and len(known) == len(values) else None
 

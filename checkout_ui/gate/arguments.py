@@ -66,7 +66,7 @@ def text(value: object, characters: int, reason: str = "argument") -> str:
 class Text:
     characters: int = LONGEST_TEXT
     only: frozenset[str] | None = None
-    """The values of which the page always sends one; None where it may send any text."""
+    """The values of which the page always sends one; None if it may send any text."""
 
     def check(self, value: object) -> str:
         checked = text(value, self.characters)

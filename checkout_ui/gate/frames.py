@@ -1,4 +1,4 @@
-"""Read one message of a page by a grammar of what our pages send, and write it anew. Pure.
+"""Read one message of a page by a grammar of what our pages send, and write it again. Pure.
 
 The framework gets only what we have written, and never a stranger's own bytes. We know as much of
 Engine.IO and Socket.IO as Reflex's page uses, and only over WebSocket.

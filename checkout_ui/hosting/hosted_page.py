@@ -230,7 +230,7 @@ def _with_looks(text: str, view: CheckoutView | None, style: str) -> str:
 
 
 def _way_back(view: CheckoutView | None) -> str:
-    """Return the address of the shop, empty where there is no session to leave. Not while a payment
+    """Return the address of the shop, empty if there is no session to leave. Not while a payment
     is under way: that address says that it was cancelled."""
     if view is None or view.state is PageState.PAYING:
         return ""

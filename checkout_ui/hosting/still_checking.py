@@ -83,7 +83,7 @@ class StillChecking:
     async def _within_patience(
         self, scope: Scope, receive: Receive, held: _Held
     ) -> Exception | None:
-        """Return why it failed; None where it did not fail, or is not done yet."""
+        """Return why it failed; None if it did not fail, or is not done yet."""
         task = asyncio.create_task(self._run(scope, receive, held))
         _late.add(task)
         task.add_done_callback(_late.discard)
@@ -161,7 +161,7 @@ def _is_for_a_browser(scope: Scope) -> bool:
 
 
 def _instead(request: Request, held: _Held, tries: int) -> Response | None:
-    """Return what the browser gets in place of the error that was kept back; None where it gets the
+    """Return what the browser gets in place of the error that was kept back; None if it gets the
     error itself, because that is a page already."""
     status = held.status
     if status >= 500:

@@ -14,7 +14,7 @@ _ENDING = {"soon": "used.ending_soon", "before_refund": "used.ending_before_refu
 
 @dataclass(frozen=True)
 class Card:
-    """Amounts as written; a note is empty where there is nothing to say."""
+    """Amounts as written; a note is empty if there is nothing to say."""
 
     masked: str = ""
     spoken: str = ""

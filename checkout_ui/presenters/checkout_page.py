@@ -32,12 +32,12 @@ class Line:
     amount: str
     vat: str
     thumbnail: str
-    """Address of a picture; empty where there is none."""
+    """Address of a picture; empty if there is none."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Amounts as written; empty where there is none."""
+    """Amounts as written; empty if there is none."""
 
     order: str = "…"
     shipping_title: str = ""
@@ -63,7 +63,7 @@ class Address:
     country: str = ""
     """Of the form, which is one of the allowed ones even where the address names none."""
     summary: str = ""
-    """In one line, for the folded step; empty where nothing is known."""
+    """In one line, for the folded step; empty if nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Phone:
     """An image of it, as a `data:` address."""
     lifetime: str = ""
     sms: str = ""
-    """What the button to send it says; empty where it cannot be sent."""
+    """What the button to send it says; empty if it cannot be sent."""
     sent: str = ""
 
 

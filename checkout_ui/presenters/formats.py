@@ -23,7 +23,7 @@ def money(amount: int, currency: str, language: str) -> str:
 
 
 def date(moment: str, language: str) -> str:
-    """Return the day of an ISO 8601 date-time, e.g. `1. des. 2027`; empty where it cannot be
+    """Return the day of an ISO 8601 date-time, e.g. `1. des. 2027`; empty if it cannot be
     read."""
     try:
         day = datetime.fromisoformat(moment)

@@ -60,7 +60,7 @@ def shown(offered: tuple[OptionView, ...], language: str) -> dict[str, Any]:
 
 
 def push(view: CheckoutView, language: str) -> tuple[str, str]:
-    """Heading and text of the wait for an answer in the payer's app; empty where there is none."""
+    """Heading and text of the wait for an answer in the payer's app; empty if there is none."""
     if view.pushed_to is None:
         return "", ""
     known = texts.catalogue(language)

@@ -64,7 +64,7 @@ DARK = Scheme(
 
 
 def stylesheet(theme: Mapping[str, str]) -> str:
-    """CSS for a session's theme; empty where it says nothing that can be used.
+    """CSS for a session's theme; empty if it says nothing that can be used.
 
     `html:root` outweighs `:root` in the style sheet, wherever the two stand.
     """
@@ -136,7 +136,7 @@ def _rule(selector: str, properties: Mapping[str, str]) -> str:
 
 
 def read(colour: str | None, behind: Colour) -> Colour | None:
-    """Hex, rgb() or rgba(); what is translucent as it looks on `behind`. None where unknown."""
+    """Hex, rgb() or rgba(); what is translucent as it looks on `behind`. None if unknown."""
     said = (colour or "").strip().lower()
     if match := _HEX.fullmatch(said):
         digits = "".join(digit * 2 for digit in match[1]) if match[1] else match[2]

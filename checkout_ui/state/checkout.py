@@ -1,7 +1,7 @@
 """What every step of the page stands on: which session this is, and what is shown of it.
 
 The state holds what the payer sees and nothing more. Every public method of a state class can be
-called by any client with any arguments, so each checks them and reads the session anew; helpers
+called by any client with any arguments, so each checks them and reads the session again; helpers
 begin with an underscore, which keeps them out of reach (`docs/reference/reflex.md#security`).
 """
 

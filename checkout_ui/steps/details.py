@@ -124,7 +124,7 @@ class DetailsState(Checkout):
         try:
             await payer.set_shipping_option(context.current(), self._session_id(), key)
         except Exception as error:
-            # The browser has marked what was clicked: what is true is marked anew.
+            # The browser has marked what was clicked: what is true is marked again.
             self.shipping_options = [replace(o, selected=False) for o in self.shipping_options]
             yield
             await self._fail(error)
@@ -318,7 +318,7 @@ def _billing() -> rx.Component:
 
 def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
     """`section` is the autofill section of HTML: shipping or billing. The country comes first:
-    the other fields are as it writes an address. Where there is but one, nobody has to choose."""
+    the other fields are as it writes an address. If there is but one, nobody has to choose."""
     name = f"{kind}.country"
     fields = Checkout.shipping_fields if section == "shipping" else Checkout.billing_fields
     return rx.el.div(

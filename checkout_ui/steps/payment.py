@@ -46,7 +46,7 @@ class _Form(BaseModel):
 
     payment_product_type: Annotated[str, StringConstraints(max_length=80)] = ""
     seen: Seen
-    """The remaining total that stood on the page (minor units); None where it cannot be read."""
+    """The remaining total that stood on the page (minor units); None if it cannot be read."""
     seen_order: Seen
     """The order's total likewise: when a gift card pays all of it, nothing remains at any price."""
 
@@ -101,7 +101,7 @@ class PaymentState(Checkout):
         except Exception as error:
             if isinstance(error, SplitChanged):
                 async with self:
-                    # Draw the amounts anew, since the payer may see other ones than we sent.
+                    # Draw the amounts again, since the payer may see other ones than we sent.
                     self._set(sums=Sums(), pay_label=PayLabel())
             async with self:
                 await self._not_paid(error)

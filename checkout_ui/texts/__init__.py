@@ -65,7 +65,7 @@ def _loaded(language: str) -> dict[str, str | dict[str, str]]:
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    """Return the texts of a language that have one form. KeyError where there is no such
+    """Return the texts of a language that have one form. KeyError if there is no such
     catalogue."""
     return {key: text for key, text in _loaded(language).items() if isinstance(text, str)}
 
@@ -160,7 +160,7 @@ def choose(
 
 
 def known(tag: str) -> str | None:
-    """Return the catalogue for a BCP 47 tag such as `no`, `nb-NO` or `sv_SE`; None where there is
+    """Return the catalogue for a BCP 47 tag such as `no`, `nb-NO` or `sv_SE`; None if there is
     none."""
     primary = tag.strip().lower().replace("_", "-").partition("-")[0]
     primary = _ALIASES.get(primary, primary)

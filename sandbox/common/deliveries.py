@@ -37,7 +37,7 @@ class Retry:
 
 
 Prepare = Callable[[Delivery], Sending | None]
-"""None where the target or the event is gone: then it is never tried again."""
+"""None if the target or the event is gone: then it is never tried again."""
 
 
 class Held(Exception):

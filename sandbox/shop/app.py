@@ -102,7 +102,7 @@ class Shop:
         return url if choices.display == "page" else f"/orders/{order.reference}/pay"
 
     def transaction_of(self, order: Order, told: str | None = None) -> dict[str, Any] | None:
-        """Return the order's transaction, read from the checkout; None where there is none yet.
+        """Return the order's transaction, read from the checkout; None if there is none yet.
 
         `told` is the transaction id of the return address: a visitor may write anything there,
         so it counts only when the checkout says it is of this order. Raises ApiError."""

@@ -22,7 +22,7 @@ REFUND_DAYS = 396
 
 
 def ore(value: object) -> int:
-    """Return of a decimal text of kronor. SwishError where it is none."""
+    """Return of a decimal text of kronor. SwishError if it is none."""
     if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
         raise SwishError("PA02")
     return int(Decimal(value) * 100)

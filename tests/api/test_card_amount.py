@@ -54,7 +54,7 @@ async def holds(merchant: Merchant) -> list[tuple[str, int]]:
 
 
 async def card_events(merchant: Merchant, session_id: str) -> list[int | None]:
-    """What each SET_GIFT_CARD says of the amount; None where the card was removed."""
+    """What each SET_GIFT_CARD says of the amount; None if the card was removed."""
     session = await merchant.get(f"/v1/sessions/{session_id}")
     return [
         (event["details"].get("gift_card") or {}).get("card_amount")

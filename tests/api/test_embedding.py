@@ -57,7 +57,7 @@ async def test_a_lock_of_the_pages_own_is_taken_off_once(merchant: Merchant) -> 
 
 
 async def test_the_next_lock_is_somebody_elses(merchant: Merchant) -> None:
-    """The shop's server took ours off with its change, and the shop locked anew."""
+    """The shop's server took ours off with its change, and the shop locked again."""
     session_id = await merchant.session(40000, express={"shipping_options": [HOME]})
     mine = await lock(merchant.ctx, session_id)
     await change(merchant, session_id, 41000, HOME)

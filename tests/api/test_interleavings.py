@@ -126,7 +126,7 @@ async def test_refused_only_after_it_was_sent_again_in_vain(
         assert (await operation_of(merchant, transaction_id, "refund")).state == state
     assert await refunded_at_provider(merchant, transaction_id) == 0
     assert await merchant.balance(card_id) == (0, 0, 10000)
-    # And the merchant may refund anew.
+    # And the merchant may refund again.
     await merchant.post(f"/v1/transactions/{transaction_id}/refund", {"amount": 12000})
     assert await refunded_at_provider(merchant, transaction_id) == 2000
     await merchant.audit()

@@ -41,7 +41,7 @@ async def merchant(database_url: str) -> AsyncIterator[Merchant]:
 async def add(
     merchant: Merchant, session_id: str, number: str, pin: str, source: str = SOURCE
 ) -> tuple[str, str] | None:
-    """None where the card was added; what the refusal says else."""
+    """None if the card was added; what the refusal says else."""
     try:
         await payer.add_gift_card(merchant.ctx, session_id, number, pin, source)
     except (GiftCardRefused, TooManyAttempts) as error:

@@ -304,7 +304,7 @@ async def test_what_a_refund_to_another_card_needs(order: Order) -> None:
     done = await order.post("refund", {"amount": 1000})
     shown = done["new_gift_card"]
     assert "card_token" not in shown and "pin" not in shown.get("pin", {})
-    # With the right scope number and PIN are made anew.
+    # With the right scope number and PIN are made again.
     merchant.client_id, merchant.client_secret = full
     await order.sign_in()
     again = await merchant.post(f"{CARDS}/{shown['card_id']}/reissue")

@@ -68,7 +68,7 @@ async def test_money_and_payments_outlive_every_migration(
 async def test_what_is_append_only_stays_so(
     merchant: Merchant, card_gateway: CardGatewaySandbox, table: str
 ) -> None:
-    """A migration that makes a table anew, as SQLite wants it, would lose its triggers."""
+    """A migration that makes a table again, as SQLite wants it, would lose its triggers."""
     await merchant.paid(card_gateway, 40000, await merchant.card(10000))
     await _as_it_was(merchant)
 

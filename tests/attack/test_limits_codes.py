@@ -72,7 +72,7 @@ async def test_guesses_in_one_session(local: Merchant, shop: CallbackServer) -> 
 
 
 async def test_guesses_over_many_sessions(local: Merchant, shop: CallbackServer) -> None:
-    """Whoever fills a basket anew for every ten guesses."""
+    """Whoever fills a basket again for every ten guesses."""
     stranger, through = Stranger(local), 0
     for _ in range(2 + WRONG_FROM_A_SOURCE // WRONG_IN_A_SESSION):
         session_id = await open_session(local, shop)

@@ -47,7 +47,7 @@ ECHOED = {
     ("order", "shipping_option", "operator"),
     ("express", "shipping_options", 0, "operator"),
 }
-"""Texts that every answer has, and that are empty where the shop has none."""
+"""Texts that every answer has, and that are empty if the shop has none."""
 
 
 async def test_every_optional_field_may_say_nothing(merchant: Merchant) -> None:

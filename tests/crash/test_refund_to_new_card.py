@@ -1,5 +1,5 @@
 """kill -9 in a refund that goes to a fresh card: the money is on one card, once, and there is one
-fresh card, or none. What its answer would have shown can be had anew.
+fresh card, or none. What its answer would have shown can be had again.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_paid_in_the_window_with_card_and_gift_card(
     window.click("#pay-button")
     pay_by_bank_card(window, DECLINED)
     window.get_by_role("link", name=re.compile("Avbryt")).click()
-    # Not paid: the window is ours again, and the payer tries anew.
+    # Not paid: the window is ours again, and the payer tries again.
     expect(window.locator("#notice")).to_be_visible(timeout=20000)
     assert "role=pop_out_payment" in window.url
     window.click("#pay-button")

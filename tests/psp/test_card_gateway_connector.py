@@ -298,7 +298,7 @@ async def test_a_refund_that_comes_back(
         "expired_or_canceled_card",
     )
     assert (await gateway.fetch(made.reference)).refunded == 0
-    # It may be refunded anew: all of it.
+    # It may be refunded again: all of it.
     assert (await gateway.refund(made.reference, nok(30000), "r2")).outcome is Outcome.DONE
 
 

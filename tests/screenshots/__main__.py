@@ -42,7 +42,7 @@ LANGUAGES = ("nb", "nn", "sv", "da", "fi", "de")
 SPOKEN = ("card added", "details with errors")
 NARROW = 320
 BY_DEVICE = ("a code for the Swish app",)
-"""What a phone shows otherwise than a narrow window: come to anew for each width."""
+"""What a phone shows otherwise than a narrow window: come to again for each width."""
 
 # Reflex decides once, at load, what the browser's own controls look like.
 _FOLLOW = "document.documentElement.style.colorScheme = 'dark'"

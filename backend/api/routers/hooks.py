@@ -209,7 +209,7 @@ async def delivery(
 async def redeliver(
     account_id: str, delivery_id: str, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Send the same message again, now, with all its attempts anew."""
+    """Send the same message again, now, with its full number of attempts."""
     sight = _sight(caller, account_id, WRITE_CHECKOUT, WRITE_WALLETS)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
     return serialize_delivery(await history.redeliver(ctx, sight, delivery_id))

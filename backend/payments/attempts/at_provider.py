@@ -124,7 +124,7 @@ async def create_at_provider(
 
 
 async def _begun_before(ctx: Backend, transaction_id: str) -> JustBegun | None:
-    """Return the attempt as it is now; None where it is over."""
+    """Return the attempt as it is now; None if it is over."""
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, transaction_id)
         operation = await open_operation(db, transaction_id)

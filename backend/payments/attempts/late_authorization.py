@@ -72,7 +72,7 @@ async def _as_refunded(ctx: Backend, transaction: Transaction, payment: Payment)
 
 
 async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Operation | None:
-    """Return the operation, claimed by this process; None where there is one already."""
+    """Return the operation, claimed by this process; None if there is one already."""
     now = ctx.clock.now()
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
     async with ctx.db.unit_of_work() as db:

@@ -68,8 +68,8 @@ async def update_and_end_push(
     force_shipping_callback: bool = False,
     strict: Strict = LENIENT,
 ) -> None:
-    """As `update_session`. Where a gift card could be used from now on, a push that is under way is
-    ended at its provider first; PaymentInProgress where that has not decided."""
+    """As `update_session`. If a gift card could be used from now on, a push that is under way is
+    ended at its provider first; PaymentInProgress if that has not decided."""
     for last in (False, True):
         try:
             await update_session(

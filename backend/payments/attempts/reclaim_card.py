@@ -88,7 +88,7 @@ async def reclaim(
 
     GiftCardRefused: `not_matched` for a wrong PIN, and for a card without one; `empty` where it was
     paid with in the meantime, `still_held` where a provider has not decided or does not answer.
-    InvalidRequest where no card is in use; TooManyAttempts where the PIN was not checked.
+    InvalidRequest if no card is in use; TooManyAttempts if the PIN was not checked.
     """
     now = ctx.clock.now()
     async with ctx.db.reading() as db:

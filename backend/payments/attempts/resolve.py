@@ -74,7 +74,7 @@ async def reopen(
 
 
 async def _live(ctx: Backend, session_id: str, only: str | None) -> Transaction | None:
-    """Return the transaction of a session that is PAYING; None where it is another than `only`."""
+    """Return the transaction of a session that is PAYING; None if it is another than `only`."""
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         if session.state != SessionState.PAYING or session.transaction_id is None:
@@ -254,7 +254,7 @@ async def abandon(ctx: Backend, session_id: str) -> str:
     """The payer cancels the session; the way back to the shop, with `error=cancelled`, or
     `error=failed` where the last payment was declined.
 
-    SessionClosed where it is paid; PaymentInProgress while a provider has not decided.
+    SessionClosed if it is paid; PaymentInProgress while a provider has not decided.
     """
     await reopen(ctx, session_id)
     crash_points.point("abandon.reopened")

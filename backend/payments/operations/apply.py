@@ -94,7 +94,7 @@ async def _released(
 
 def event_of(operation: Operation) -> str:
     """Return the documented name. An authorization that was updated, or extended, is authorized
-    anew."""
+    again."""
     changes = operation.kind in CHANGES_AUTHORIZATION
     return "AUTHORIZE" if changes else operation.kind.upper()
 

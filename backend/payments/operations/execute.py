@@ -89,7 +89,7 @@ class Command:
     """Text of an update that is sent to the provider."""
     final: bool = False
     refund_to: RefundTo | None = None
-    """Where the gift card's part of a refund goes, if it does not go to the card that paid."""
+    """If the gift card's part of a refund goes, if it does not go to the card that paid."""
     automatic: bool = False
     """We ask ourselves. This is done only while the transaction's auto-capture is due."""
     request_id: str = field(default_factory=new_uuid)
@@ -225,7 +225,7 @@ def _request(command: Command) -> dict[str, Any]:
 async def _split(
     ctx: Backend, db: AsyncSession, transaction: Transaction, position: Position, command: Command
 ) -> Split:
-    """Return what the command takes from the card and from the provider; RuleBroken where it may
+    """Return what the command takes from the card and from the provider; RuleBroken if it may
     not."""
     status = Status(transaction.status)
     if command.kind is OperationKind.UPDATE:

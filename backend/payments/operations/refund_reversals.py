@@ -1,7 +1,7 @@
 """Refunds that a provider confirmed and takes back later, because the payer's card is closed, say.
 
 Its notification, or one of a few looks within a month, causes a read, and the read decides. Then
-the provider's part is refundable anew, and an event with the documented `correction` tells of it.
+the provider's part is refundable again, and an event with the documented `correction` tells of it.
 What the gift card got of the refund stays there. Nothing is sent: whether and how the payer gets
 the money is the merchant's to say.
 
@@ -51,7 +51,7 @@ CREATED_BY = "acquirer"
 async def monitor_refund(
     ctx: Backend, db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
 ) -> None:
-    """In the unit of work that ends a refund; nothing where its provider never takes one back."""
+    """In the unit of work that ends a refund; nothing if its provider never takes one back."""
     if operation.kind != OperationKind.REFUND or operation.psp_amount == 0:
         return
     with contextlib.suppress(NotConnected):

@@ -272,7 +272,7 @@ async def _authorize(
 
 
 async def _read(ctx: Backend, transaction: Transaction) -> Payment:
-    """As the provider tells it now; UNKNOWN where it cannot be asked at all."""
+    """As the provider tells it now; UNKNOWN if it cannot be asked at all."""
     if transaction.psp_reference is None:
         return Payment(Outcome.UNKNOWN, message="its reference is not known")
     try:

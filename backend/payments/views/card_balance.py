@@ -2,7 +2,7 @@
 
 Whoever has number and PIN may: as in a checkout, an unknown number and a wrong PIN are one answer
 in one duration, and the budgets of wrong attempts are the same. There is no session here, and
-anything else that a browser could choose anew would be no limit. Source:
+anything else that a browser could choose again would be no limit. Source:
 `docs/architecture.md#strangers`.
 """
 
@@ -63,7 +63,7 @@ class HeldView:
     by: HeldBy
     since: datetime
     until: datetime | None
-    """When an unfinished payment is given up; None where that is not known, or has passed and the
+    """When an unfinished payment is given up; None if that is not known, or has passed and the
     provider has not answered."""
 
 
@@ -99,7 +99,7 @@ class BalanceView:
 async def read_shop(
     ctx: Backend, account_id: str, profile_id: str, return_url: str | None = None
 ) -> ShopView:
-    """NotFound where there is no such account or profile."""
+    """NotFound if there is no such account or profile."""
     async with ctx.db.reading() as db:
         profile = await find_profile(db, account_id, profile_id)
         account = await db.get(Account, account_id)

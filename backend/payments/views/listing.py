@@ -72,7 +72,7 @@ class TransactionFilter:
 async def list_transactions(
     db: AsyncSession, account_id: str, sought: TransactionFilter
 ) -> list[Transaction]:
-    """InvalidRequest where `starting_after` is no transaction of this account."""
+    """InvalidRequest if `starting_after` is no transaction of this account."""
     query = select(Transaction).where(Transaction.account_id == account_id)
     query = query.where(*_conditions(account_id, sought))
     if sought.starting_after is not None:

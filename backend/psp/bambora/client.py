@@ -175,7 +175,7 @@ def callback_hash(pairs: Sequence[tuple[str, str]], md5_key: str) -> str:
 
 
 def verified_query(query: str, md5_key: str) -> dict[str, str]:
-    """Return what a callback says before its hash; NotificationRefused where the hash is wrong."""
+    """Return what a callback says before its hash; NotificationRefused if the hash is wrong."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=100)
     except ValueError as error:

@@ -275,7 +275,7 @@ class Bambora:
         return transaction_id, totals
 
     async def _transaction_id(self, reference: str) -> str | Answer | None:
-        """Return the payment's transaction, None where none is known; or the read that failed."""
+        """Return the payment's transaction, None if none is known; or the read that failed."""
         named = parse_reference(reference)
         if named is None:
             return Answer(Outcome.REFUSED, code="invalid", message="no reference of ours")

@@ -127,7 +127,7 @@ def currency_of(transaction: Mapping[str, Any]) -> str:
 
 
 def totals_of(transaction: Mapping[str, Any]) -> Totals | None:
-    """None where a sum that money depends on is missing."""
+    """None if a sum that money depends on is missing."""
     total, available = mapping(transaction.get("total")), mapping(transaction.get("available"))
     fee = max(number(total.get("feeamount")), 0)
     totals = Totals(
@@ -145,7 +145,7 @@ def totals_of(transaction: Mapping[str, Any]) -> Totals | None:
 
 
 def to_payment(reference: str, answer: Answer) -> Payment:
-    """Return a transaction as a Payment; UNKNOWN where unreadable."""
+    """Return a transaction as a Payment; UNKNOWN if unreadable."""
     transaction = transaction_of(answer)
     totals = totals_of(transaction)
     amount = None if totals is None else _money(totals.authorized, currency_of(transaction))

@@ -33,7 +33,7 @@ _DECLINED = {
 
 
 def intent_of(session: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the expanded intent; empty where the payer has not submitted anything yet."""
+    """Return the expanded intent; empty if the payer has not submitted anything yet."""
     return mapping(session.get("payment_intent"))
 
 
@@ -42,7 +42,7 @@ def captured_amount(intent: Mapping[str, Any]) -> int:
 
 
 def to_payment(reference: str, session: Mapping[str, Any], raw: Mapping[str, Any]) -> Payment:
-    """Return a session with expanded intent and charge as a Payment; UNKNOWN where unreadable."""
+    """Return a session with expanded intent and charge as a Payment; UNKNOWN if unreadable."""
     intent = intent_of(session)
     amount = number(intent.get("amount") if intent else session.get("amount_total"))
     currency = ((text(intent.get("currency")) or text(session.get("currency"))) or "").upper()
@@ -97,7 +97,7 @@ def _state(session: Mapping[str, Any], intent: Mapping[str, Any]) -> PaymentStat
 
 
 def declined_reason(error: Mapping[str, Any]) -> str | None:
-    """Return why the payer's last attempt failed, in the protocol's codes; None where none failed.
+    """Return why the payer's last attempt failed, in the protocol's codes; None if none failed.
 
     Lost, stolen and suspected fraud are told as a plain decline.
     """

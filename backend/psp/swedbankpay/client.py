@@ -81,7 +81,7 @@ class Wire:
         self._cleaner = Cleaner((access_token,), _DROPPED)
 
     def path_of(self, href: str) -> str | None:
-        """Return the path of an operation's address below our base URL; None where it leads
+        """Return the path of an operation's address below our base URL; None if it leads
         elsewhere."""
         if href.startswith("/") and not href.startswith("//"):
             return href

@@ -237,7 +237,7 @@ class SwedbankPay:
         return result
 
     async def void(self, reference: str, key: str) -> Result:
-        """Release what is not captured. DONE where nothing is authorized any more."""
+        """Release what is not captured. DONE if nothing is authorized any more."""
         return await self._move(reference, Move(OperationKind.VOID, None, key, "Void"))
 
     async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
@@ -298,7 +298,7 @@ class SwedbankPay:
         return result
 
     async def _released(self, captured: Result, reference: str, key: str) -> Result:
-        """`captured`, once what the capture left is given up; UNKNOWN where that is not sure."""
+        """`captured`, once what the capture left is given up; UNKNOWN if that is not sure."""
         order = await self._order_for(reference)
         if isinstance(order, Result):
             message = f"captured; the rest may not be released: {order.message}"

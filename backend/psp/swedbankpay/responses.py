@@ -58,7 +58,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A payment order with its operations. Amounts in minor units. `movements` is None where the
+    """A payment order with its operations. Amounts in minor units. `movements` is None if the
     answer does not list them (it was not expanded)."""
 
     reference: str
@@ -103,7 +103,7 @@ def is_reference(value: str) -> bool:
 
 
 def read_order(body: Mapping[str, Any]) -> Order | None:
-    """Return the order of an answer; None where it cannot be read. The root is spelled in two
+    """Return the order of an answer; None if it cannot be read. The root is spelled in two
     ways."""
     roots = [value for name, value in body.items() if name.lower() == "paymentorder"]
     found = mapping(roots[0]) if roots else {}
@@ -156,7 +156,7 @@ def _movements(order: Mapping[str, Any]) -> tuple[Movement, ...] | None:
 
 
 def _declined(order: Mapping[str, Any]) -> str | None:
-    """Return why the payer's last attempt failed, in the protocol's codes; None where none failed.
+    """Return why the payer's last attempt failed, in the protocol's codes; None if none failed.
 
     Stolen, blocked and suspected fraud are told as a plain decline.
     """
@@ -175,7 +175,7 @@ def _code(problem: Mapping[str, Any]) -> str:
 
 
 def to_payment(order: Order, raw: Mapping[str, Any]) -> Payment:
-    """Return the order as a Payment; UNKNOWN where its state or its transactions are not told."""
+    """Return the order as a Payment; UNKNOWN if its state or its transactions are not told."""
     state = _state(order)
     if state is None:
         return Payment(

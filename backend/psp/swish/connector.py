@@ -108,7 +108,7 @@ class Swish:
         """Make the payment request. DONE has `reference`, and `redirect_url` with `app_code` unless
         the payer's app was told.
 
-        Swish gives a token once. Where that answer was lost nobody can open the request, so the
+        Swish gives a token once. If that answer was lost nobody can open the request, so the
         same key again makes another one; a push whose answer was lost is found again by a read.
         """
         amount = request.amount
@@ -156,7 +156,7 @@ class Swish:
         return Result(Outcome.DONE, uuid, redirect_url=link, app_code=code, raw=answer.raw)
 
     async def _pushed_before(self, uuid: str, amount: Money) -> Result | None:
-        """Return the end of a push that was sent before; None where there was none."""
+        """Return the end of a push that was sent before; None if there was none."""
         payment = await self.fetch(uuid)
         if payment.outcome is Outcome.REFUSED and payment.code == "invalid":
             return None

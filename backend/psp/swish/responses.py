@@ -91,7 +91,7 @@ def own_reference(transaction_id: str) -> str:
 
 
 def to_payment(reference: str, body: Mapping[str, Any], raw: Mapping[str, Any]) -> Payment:
-    """Return the payment request as a Payment; UNKNOWN where it cannot be read.
+    """Return the payment request as a Payment; UNKNOWN if it cannot be read.
 
     What was refunded is not told: each refund is a thing of its own.
     """

@@ -312,7 +312,7 @@ class Vipps:
 
     async def register_webhook(self, url: str) -> Webhook | None:
         """Have the provider tell `url` of every payment. What was registered for it before is taken
-        away: its secret was shown once. None where the provider did not answer, or would not."""
+        away: its secret was shown once. None if the provider did not answer, or would not."""
         listed = await self._wire.get(_WEBHOOKS)
         if listed.outcome is not Outcome.DONE:
             return None

@@ -62,7 +62,7 @@ def money_of(value: Any) -> Money | None:
 
 
 def aggregate_of(payment: Mapping[str, Any]) -> Aggregate | None:
-    """None where it cannot be read, or is not in the payment's own currency."""
+    """None if it cannot be read, or is not in the payment's own currency."""
     whole, sums = money_of(payment.get("amount")), mapping(payment.get("aggregate"))
     names = ("authorizedAmount", "capturedAmount", "cancelledAmount", "refundedAmount")
     parts = [money_of(sums.get(name)) for name in names]
@@ -72,7 +72,7 @@ def aggregate_of(payment: Mapping[str, Any]) -> Aggregate | None:
 
 
 def to_payment(reading: Reading) -> Payment:
-    """UNKNOWN where what was read cannot be understood."""
+    """UNKNOWN if what was read cannot be understood."""
     payment, sums = reading.payment, reading.aggregate
     state, amount = text(payment.get("state")) or "", money_of(payment.get("amount"))
     if amount is None or (sums is None and state == "AUTHORIZED"):
@@ -152,7 +152,7 @@ def moved_by_read(
 
 
 def void_by_read(reference: str, reading: Reading) -> Result:
-    """DONE where nothing more can be captured and not all was."""
+    """DONE if nothing more can be captured and not all was."""
     if text(reading.payment.get("state")) in _OVER:
         return Result(Outcome.DONE, reference)
     sums = reading.aggregate

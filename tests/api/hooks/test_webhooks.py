@@ -182,7 +182,7 @@ async def test_a_hook_that_keeps_failing_is_deleted(told: Merchant, shop: Receiv
     for _ in range(9):
         await told.post(f"{path}/ping")
         await until_quiet(told)
-    # One that arrives, and the count begins anew.
+    # One that arrives, and the count begins again.
     await told.post(f"{path}/ping")
     await until_quiet(told)
     shop.replies = [500] * 1000
