@@ -119,7 +119,8 @@ def _description(app: FastAPI, routes: list[tuple[str, APIRoute]]) -> dict[str, 
 
 
 def _component(components: dict[str, Any], model: Any) -> dict[str, Any]:
-    """A reference to the model's schema, which is put among the components with what it needs."""
+    """Return a reference to the model's schema, which is put among the components with what it
+    needs."""
     made: dict[str, Any] = TypeAdapter(model).json_schema(ref_template=REF, mode="serialization")
     components.update(made.pop("$defs", {}))
     name = made.get("title")

@@ -41,7 +41,7 @@ class Share:
     """How much one loop of one process may have under way: in all, for each tenant, and for each
     addressee of a tenant. So a slow or silent server leaves room for the others."""
 
-    most: int
+    maximum: int
     tenant: int
     addressee: int
 
@@ -58,7 +58,7 @@ class UnderWay:
 
     @property
     def free(self) -> int:
-        return self.share.most - len(self._tasks)
+        return self.share.maximum - len(self._tasks)
 
     async def choose(self, db: AsyncSession, due: Select[Any], columns: Columns) -> dict[str, Due]:
         """Choose from `due` as many as there is room for: first one of every tenant, then a second

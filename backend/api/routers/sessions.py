@@ -17,7 +17,7 @@ from backend.core.errors import FieldError, InvalidRequest, TooManyRequests
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.payments.attempts.push import create_and_push, update_and_end_push
-from backend.payments.attempts.resolve import settle_return
+from backend.payments.attempts.resolve import conclude_return
 from backend.payments.review.cancel_session import cancel_session
 from backend.sessions.create import Strict
 from backend.sessions.events import Request as Origin_
@@ -97,7 +97,8 @@ async def _create(
 
 
 def _strict(toggles: str) -> Strict:
-    """What the header `Dintero-Feature-Toggles` asks to be refused; unknown names say nothing."""
+    """Return what the header `Dintero-Feature-Toggles` asks to be refused; unknown names say
+    nothing."""
     named = {toggle.strip() for toggle in toggles.split(",")}
     return Strict(amounts="strict-session-amounts" in named, gift_card="strict-gift-cards" in named)
 
@@ -172,7 +173,7 @@ async def come_back(
     to the page in any case, which tells the shop's page."""
     try:
         await limits.spend(ctx, rules.RETURNS, session_id)
-        url = await settle_return(ctx, session_id, redirect_ref, dict(request.query_params))
+        url = await conclude_return(ctx, session_id, redirect_ref, dict(request.query_params))
     except TooManyRequests:
         # The page shows how the payment stands, and follows it; the provider is not asked again.
         url = view_link(ctx.settings.base_url, session_id)
