@@ -101,14 +101,14 @@ def _enabled(value: object) -> bool | None:
 
 
 def unsupported_with_gift_card(named: Iterable[tuple[str, bool]]) -> tuple[str, ...]:
-    """Return whether an option takes a currency. `currencies` is by option; an option that is not
-    in it takes any currency."""
+    """Return the options that the request switches on by name although they cannot stand beside a
+    gift card."""
     return tuple(name for name, on in named if on and not works_with_gift_card(name))
 
 
 def takes(option: str, currency: str, currencies: Mapping[str, Collection[str]]) -> bool:
-    """Return whether an option can be paid with in a currency; `currencies` by option, and one that
-    is not in it takes any."""
+    """Return whether an option takes a currency. `currencies` is by option; an option that is not
+    in it takes any currency."""
     return option not in currencies or currency in currencies[option]
 
 
@@ -123,10 +123,10 @@ def offered(
 ) -> tuple[str, ...]:
     """Return the options of a session, in the order in which the profile connected them.
 
-    The request overrides the profile name by name. `active_payment_types` switches on all that
-    are connected. What is not connected cannot be paid with, nor what does not take the order's
-    currency (`currencies` as for `takes`), whoever names it. While a gift card can be used, what
-    does not go with one is left out.
+    The request overrides the profile, name by name. `active_payment_types` switches on all options
+    that are connected. An option that is not connected, or that does not take the order's currency
+    (`currencies` as for `takes`), is never offered. While a gift card can be used, options that
+    cannot stand beside one are left out.
     """
     every = request.all_active if request.all_active is not None else bool(profile.all_active)
     options = []

@@ -130,7 +130,7 @@ class Configuration(Loose):
 
     @model_validator(mode="after")
     def _switches(self) -> Configuration:
-        """Return of the payment types that are known; what else stands here is kept as it came."""
+        """Return the switches of the known payment types. Other values stay as they came."""
         given = self.model_extra or {}
         _check_switch("active_payment_types", self.active_payment_types)
         for name in STANDALONE:

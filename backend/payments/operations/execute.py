@@ -89,7 +89,7 @@ class Command:
     """Text of an update that is sent to the provider."""
     final: bool = False
     refund_to: RefundTo | None = None
-    """If the gift card's part of a refund goes, if it does not go to the card that paid."""
+    """Where the gift card's part of a refund goes, if not to the card that paid."""
     automatic: bool = False
     """We ask ourselves. This is done only while the transaction's auto-capture is due."""
     request_id: str = field(default_factory=new_uuid)

@@ -253,7 +253,8 @@ def _money(amount: int, currency: Any) -> Money | None:
 
 
 def _card(information: Mapping[str, Any]) -> PaymentCard | None:
-    """Return of a card: its expiry is not told, and a wallet's has no number to show."""
+    """Return what is known of the card. Its expiry is not told, and a wallet's card has no number
+    to show."""
     numbers, types = information.get("primaryaccountnumbers"), information.get("paymenttypes")
     first = mapping(numbers[0]) if isinstance(numbers, list) and numbers else {}
     last4 = (text(first.get("number")) or "")[-4:]

@@ -80,7 +80,7 @@ def payer_alias(phone_number: str | None) -> str | None:
 
 
 def message_of(description: str) -> str:
-    """Return of the signs that the app can show."""
+    """Return the description with only those signs that the app can show."""
     shown = " ".join(_NOT_IN_A_MESSAGE.sub(" ", description).split())
     return shown[:_LONGEST_MESSAGE].strip() or "Order"
 
