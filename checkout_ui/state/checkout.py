@@ -203,7 +203,7 @@ class Checkout(PageActions, rx.State):
                 return
 
     def _mark(self) -> read.Mark | None:
-        """Return of the session as it is shown."""
+        """Return the mark of the session as it is shown."""
         try:
             return read.Mark(self.version, PageState(self.stage), self.locked, self._on_hold)
         except ValueError:
