@@ -38,7 +38,7 @@ def files() -> list[str]:
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)
     names = (name for name in listed.stdout.split("\0") if name.endswith(SUFFIXES))
-    return sorted(name for name in names if (ROOT / name).is_file())
+    return sorted({name for name in names if (ROOT / name).is_file()})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the registry has to know about a payment option. The folder of its provider says it."""
+"""What the registry has to know about a payment option. The folder of each provider defines it."""
 
 from __future__ import annotations
 

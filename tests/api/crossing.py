@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from tests.api.paying import at_acquirer, transactions_of
+from tests.api.paying import at_provider, transactions_of
 from tests.support.callback_server import CallbackServer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import OPTION, Merchant
 
 ADDRESS = {
@@ -55,7 +55,7 @@ class Crossing:
     """One session whose shop answers when it is told to."""
 
     merchant: Merchant
-    acquirer: Acquirer
+    card_gateway: CardGatewaySandbox
     payer: httpx.AsyncClient
     shop: CallbackServer
     session_id: str = ""
@@ -124,7 +124,7 @@ class Crossing:
         return list((await self.merchant.view(self.session_id)).discount_codes)
 
     async def is_paid_as_it_stands(self, amount: int, card: int = 0) -> None:
-        """The acquirer is asked for what is shown, once, and not before what was shown is right.
+        """The provider is asked for what is shown, once, and not before what was shown is right.
         `card`: what of it a gift card pays."""
         assert await self.amount() == amount
         for stale in {41000, amount + 1, amount - 1} - {amount - card}:
@@ -134,7 +134,7 @@ class Crossing:
         started = await self.pay(amount=amount - card)
         assert started.status_code == 200, started.text
         assert await self.asked_amounts() == [amount - card]
-        back = self.acquirer.pay(started.json()["redirect_url"]).headers["location"]
+        back = self.card_gateway.pay(started.json()["redirect_url"]).headers["location"]
         await self.merchant.come_back(back)
         session = await self.merchant.get(f"/v1/sessions/{self.session_id}")
         paid = await self.merchant.transaction(session["transaction_id"])
@@ -142,7 +142,7 @@ class Crossing:
         await self.merchant.audit()
 
     async def asked_amounts(self) -> list[int]:
-        """What the acquirer was asked for, in this session."""
+        """What the provider was asked for, in this session."""
         ours = {one.id for one in await transactions_of(self.merchant, self.session_id)}
-        pages = await at_acquirer(self.merchant, self.acquirer)
+        pages = await at_provider(self.merchant, self.card_gateway)
         return [page["amount_total"] for page in pages if page["client_reference_id"] in ours]

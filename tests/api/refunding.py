@@ -9,23 +9,23 @@ from sqlmodel import select
 
 from backend.cards.tables import Card
 from tests.api.paying import secret_key
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, sign_in
 from tests.support.wallets import CARDS, later
 
 
 class Order:
-    """40.00 at the acquirer and 100.00 on a card, captured; the card has an end."""
+    """40.00 at the provider and 100.00 on a card, captured; the card has an end."""
 
-    def __init__(self, merchant: Merchant, acquirer: Acquirer) -> None:
-        self.merchant, self.acquirer = merchant, acquirer
+    def __init__(self, merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
+        self.merchant, self.card_gateway = merchant, card_gateway
         self.card: dict[str, Any] = {}
         self.id = ""
 
     async def paid(self, **more: Any) -> Order:
         ends = later(self.merchant, days=10)
         self.card = await self.merchant.card(10000, expires_at=ends, **more)
-        self.id = await self.merchant.paid(self.acquirer, 14000, self.card)
+        self.id = await self.merchant.paid(self.card_gateway, 14000, self.card)
         return self
 
     async def captured(self, **more: Any) -> Order:
@@ -57,11 +57,11 @@ class Order:
             card = (await db.exec(query)).one()
             return card.funds, card.available, card.held, card.drawn
 
-    async def refunded_at_acquirer(self) -> int:
+    async def refunded_at_provider(self) -> int:
         shape = await self.merchant.transaction(self.id)
         key = await secret_key(self.merchant)
-        answer = self.acquirer.http.get(
-            f"{self.acquirer.base_url}/v1/refunds?limit=100",
+        answer = self.card_gateway.http.get(
+            f"{self.card_gateway.base_url}/v1/refunds?limit=100",
             headers={"authorization": f"Bearer {key}"},
         )
         assert answer.status_code == 200, answer.text

@@ -2,7 +2,7 @@
 
 The shop's server thinks about a discount code or an address. Meanwhile the shop changes the order,
 cancels it, or locks it; the payer pays, or asks for something else in another tab; time runs out.
-Whatever happens, the last change that was answered stands, and the acquirer is asked for the
+Whatever happens, the last change that was answered stands, and the provider is asked for the
 amount of the order as it stands, and never for more than was shown.
 """
 
@@ -22,7 +22,7 @@ from backend.sessions.express_callbacks import set_discount_codes
 from tests.api.crossing import ADDRESS, HOME, Crossing, answer_of_the_shop
 from tests.api.paying import ahead
 from tests.support.callback_server import CallbackServer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import BASE_URL, Merchant
 
 
@@ -34,12 +34,12 @@ def shop() -> Iterator[CallbackServer]:
 
 @pytest.fixture
 async def crossing(
-    merchant: Merchant, acquirer: Acquirer, shop: CallbackServer
+    merchant: Merchant, card_gateway: CardGatewaySandbox, shop: CallbackServer
 ) -> AsyncIterator[Crossing]:
     merchant.ctx.settings.allow_insecure_callbacks = True
     transport = merchant.api._transport
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as payer:
-        one = Crossing(merchant, acquirer, payer, shop)
+        one = Crossing(merchant, card_gateway, payer, shop)
         await one.begin()
         yield one
         shop.let_go()
@@ -195,7 +195,7 @@ class Row:
 
     `meanwhile` and `waited` are the statuses of the two answers, and `code` the error of the
     second one. `amount` is the order's afterwards, of which a gift card pays `card`. `asked` is
-    what the acquirer was asked for meanwhile; where the session can still be paid it is asked for
+    what the provider was asked for meanwhile; where the session can still be paid it is asked for
     all that is left then.
     """
 
@@ -292,7 +292,7 @@ async def happens(one: Crossing, what: str) -> httpx.Response | None:
             await reopen(one.merchant.ctx, one.session_id)
             return paying
         case "expire":
-            ahead(one.merchant, one.acquirer, 3601)
+            ahead(one.merchant, one.card_gateway, 3601)
             return await one.payer.get(view)
         case "lock":
             return await one.payer.post(f"{view}/lock")

@@ -1,4 +1,4 @@
-"""What strangers, and merchants who mean harm, send: over the API with the real acquirer, and over
+"""What strangers, and merchants who mean harm, send: over the API with the real provider, and over
 sockets to the real program."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pytest
 
 from backend.core.vault import PinMac, Vault
 from tests.api.conftest import *  # noqa: F403
-from tests.api.conftest import _acquirer  # noqa: F401
+from tests.api.conftest import _card_gateway  # noqa: F401
 from tests.support.served import Served, serving
 
 

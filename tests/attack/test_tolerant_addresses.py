@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, session_body
 
 
@@ -14,7 +14,9 @@ from tests.support.checkout import ACCOUNT, Merchant, session_body
     ["/v1", "//v1", "/v1/", f"/v1/accounts/{ACCOUNT}/payments",
      f"//v1/accounts/{ACCOUNT}/payments/"],
 )  # fmt: skip
-async def test_addresses_in_every_form(merchant: Merchant, acquirer: Acquirer, prefix: str) -> None:
+async def test_addresses_in_every_form(
+    merchant: Merchant, card_gateway: CardGatewaySandbox, prefix: str
+) -> None:
     """The same routes: sessions, transactions, capture, refund, void, cancel; with a slash at the
     end, and with doubled ones."""
     base = f"http://127.0.0.1:8000{prefix}"
@@ -26,13 +28,13 @@ async def test_addresses_in_every_form(merchant: Merchant, acquirer: Acquirer, p
     )
     assert changed.status_code == 200, changed.text
     assert (await merchant.post(f"{base}/sessions/{made['id']}/cancel/"))["cancelled_at"]
-    paid = await merchant.paid(acquirer)
+    paid = await merchant.paid(card_gateway)
     assert (await merchant.get(f"{base}/transactions/{paid}/"))["id"] == paid
     captured = await merchant.post(f"{base}/transactions/{paid}/capture/", {"amount": 40000})
     assert captured["status"] == "CAPTURED"
     refunded = await merchant.post(f"{base}/transactions/{paid}/refund", {"amount": 40000})
     assert refunded["status"] == "REFUNDED"
-    other = await merchant.paid(acquirer)
+    other = await merchant.paid(card_gateway)
     voided = await merchant.post(f"{base}/transactions/{other}/void/")
     assert voided["status"] == "AUTHORIZATION_VOIDED"
     update = await merchant.post(f"{base}/transactions/{paid}/authorization", {}, expect=400)
@@ -59,8 +61,8 @@ async def test_another_accounts_paths_lead_nowhere(merchant: Merchant) -> None:
     assert (await merchant.view(session_id)).state == "open"
 
 
-async def test_queries_in_every_form(merchant: Merchant, acquirer: Acquirer) -> None:
-    paid = await merchant.paid(acquirer)
+async def test_queries_in_every_form(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
+    paid = await merchant.paid(card_gateway)
     unpaid = await merchant.session()
     for query in (
         "includes=session&includes=events.request_headers",

@@ -12,7 +12,7 @@ from backend.core.errors import DetailsInvalid
 from backend.sessions import payer
 from backend.sessions.details import Details
 from tests.api.refusals import refused
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ADDRESS, Merchant, session_body
 from tests.support.every_field import SESSION
 
@@ -46,7 +46,7 @@ ECHOED = {
     ("order", "shipping_option", "operator"),
     ("express", "shipping_options", 0, "operator"),
 }
-"""Texts that every answer has, and that are empty where the shop has none."""
+"""Texts that every answer has, and that are empty if the shop has none."""
 
 
 async def test_every_optional_field_may_say_nothing(merchant: Merchant) -> None:
@@ -135,7 +135,9 @@ def empty_but_for_an_order(nothing: str | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("nothing", NOTHING)
-async def test_all_at_once(merchant: Merchant, acquirer: Acquirer, nothing: str | None) -> None:
+async def test_all_at_once(
+    merchant: Merchant, card_gateway: CardGatewaySandbox, nothing: str | None
+) -> None:
     """As a shop's class sends it: every field is there, and most of them are empty. It is paid."""
     body = empty_but_for_an_order(nothing)
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
@@ -168,7 +170,7 @@ async def test_all_at_once(merchant: Merchant, acquirer: Acquirer, nothing: str 
     details = Details("kari@example.com", "+4799887766", ADDRESS)
     await payer.set_details(merchant.ctx, session_id, details)
     result = await merchant.press_pay(session_id)
-    location = await merchant.come_back(acquirer.pay(str(result.url)).headers["location"])
+    location = await merchant.come_back(card_gateway.pay(str(result.url)).headers["location"])
     assert location.startswith("https://shop.example/back?merchant_reference=&transaction_id=")
     paid = await merchant.get(f"/v1/sessions/{session_id}")
     transaction = await merchant.transaction(paid["transaction_id"])

@@ -17,10 +17,10 @@ from tests.support.payer import APPROVED, Payer, violations, written
 NewPayer = Callable[..., Payer]
 
 
-def discounted(callbacks: CallbackServer, most: int = 1) -> dict[str, Any]:
+def discounted(callbacks: CallbackServer, maximum: int = 1) -> dict[str, Any]:
     return {
         "shipping_options": [],
-        "discount_codes": {"max_count": most, "callback_url": callbacks.url},
+        "discount_codes": {"max_count": maximum, "callback_url": callbacks.url},
     }
 
 
@@ -131,7 +131,7 @@ def test_what_the_shop_changes_while_it_checks_a_code_is_said(
 def test_a_shop_that_does_not_answer_for_a_code(
     payer: Payer, merchant: Merchant, callbacks: CallbackServer
 ) -> None:
-    payer.open(merchant.session(express=discounted(callbacks, most=2)), language="en")
+    payer.open(merchant.session(express=discounted(callbacks, maximum=2)), language="en")
     payer.give_details()
     payer["#discount-summary"].click()
     error = payer["#discount_code-error"]
