@@ -35,6 +35,7 @@ from backend.psp.protocol import (
     Result,
 )
 from backend.psp.registry import NotConnected
+from backend.rules.backoff import Backoff
 from backend.rules.payment_option import may_push
 from backend.sessions.events import touch
 from backend.sessions.load import get_session
@@ -46,7 +47,7 @@ FIRST_LOOK = timedelta(seconds=30)
 """When the reconciler looks at a try that nobody came back from."""
 FIRST_CALL = timedelta(seconds=5)
 """How long the press that began a try has the provider to itself."""
-SLOWEST_RETRY = 30
+_RETRIES = Backoff(first=2, longest=30)
 PUSH_LOOK = timedelta(seconds=5)
 """How often a payment is looked at whose payer is asked in an app: nobody comes back from it."""
 LONGEST_LIFETIME = 23 * 3600
@@ -283,7 +284,7 @@ async def _keep_created(
             answer = PayResult("refused", reason=notice)
         else:
             operation.state = "unknown"
-            operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_RETRY))
+            operation.due_at = now + _RETRIES.after(operation.tries)
             answer = PayResult("unknown")
         await db.flush()
         crash_points.point("pay.storing")

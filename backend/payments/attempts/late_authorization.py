@@ -29,12 +29,13 @@ from backend.payments.store import (
 )
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import Connector, Outcome, Payment, PaymentState, Result
+from backend.rules.backoff import Backoff
 from backend.rules.transaction import UNPAID
 from backend.sessions.tables import CheckoutSession
 
 LATE = "late"
 """The kind of the operation; no merchant asks for it."""
-SLOWEST_LOOK = 300
+_LOOKS = Backoff(first=2, longest=300)
 _REASON = "authorized after the payment was given up"
 
 
@@ -123,7 +124,7 @@ async def _keep(ctx: Backend, operation: Operation, payment: Payment, result: Re
         locked.raw = dict(result.raw)
         if result.outcome is not Outcome.DONE:
             locked.state = "unknown"
-            locked.due_at = now + timedelta(seconds=min(2**locked.tries, SLOWEST_LOOK))
+            locked.due_at = now + _LOOKS.after(locked.tries)
             return
         conclude.end(locked, "done", now)
         moved = {PaymentState.AUTHORIZED: "VOID", PaymentState.CAPTURED: "REFUND"}

@@ -29,6 +29,7 @@ from backend.psp.protocol import (
     Payment,
     PaymentState,
 )
+from backend.rules.backoff import Backoff
 from backend.rules.session import SessionState, is_expired
 from backend.rules.session import advance as advance_session
 from backend.rules.transaction import UNPAID, Status
@@ -39,8 +40,8 @@ from backend.sessions.read import leave_url, stays
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice, PageState
 
-SLOWEST_LOOK = 60
-SLOWEST_REVIEW = 900
+_LOOKS = Backoff(first=4, longest=60)
+_REVIEWS = Backoff(first=4, longest=900)
 """Between two looks at a payment that the provider looks into for days."""
 UNDECIDED = (Status.INITIATED, Status.ON_HOLD)
 
@@ -196,9 +197,8 @@ def _why(payment: Payment) -> Notice:
 def _next_look(transaction: Transaction, tries: int) -> timedelta:
     if transaction.status == Status.INITIATED and is_push(transaction):
         return PUSH_LOOK
-    slowest = SLOWEST_LOOK if transaction.status == Status.INITIATED else SLOWEST_REVIEW
-    # An exponent of days would be no number of seconds.
-    return timedelta(seconds=min(2 * 2 ** min(tries, 20), slowest))
+    looks = _LOOKS if transaction.status == Status.INITIATED else _REVIEWS
+    return looks.after(tries)
 
 
 def _offer_page(
