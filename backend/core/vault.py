@@ -21,6 +21,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from backend.rules.card_number import canonical
+
 PIN_KEYS = ("1",)
 """The ids of the keys of PINs, each derived from the master secret; the last makes new MACs. To
 rotate, add one: PINs under an older key go over to it when they are next used."""
@@ -64,7 +66,7 @@ class Vault:
 
     def number_hash(self, account_id: str, number: str) -> str:
         """Keyed hash under which a card's number is found; hex."""
-        text = f"{account_id}\n{normalise_number(number)}".encode()
+        text = f"{account_id}\n{canonical(number)}".encode()
         return hmac.new(self._number_key, text, hashlib.sha256).hexdigest()
 
     def secret_hash(self, secret: str) -> str:
@@ -150,10 +152,3 @@ class Vault:
         except InvalidToken:
             return False
         return True
-
-
-def normalise_number(number: str) -> str:
-    """Without the blanks and, where only digits are left, the hyphens that people type."""
-    bare = "".join(number.split())
-    digits = bare.replace("-", "")
-    return digits if digits.isdigit() else bare

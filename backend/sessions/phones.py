@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import phonenumbers
-from babel.core import get_global
-from babel.numbers import get_territory_currencies
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.tables import Profile
 from backend.core.context import Backend
 from backend.limits.messages import Sms, country_of, goes_to, listed
+from backend.rules.countries import country_of_currency
 from backend.sessions.tables import CheckoutSession
 
-_SEVERAL = {
-    "NOK": "NO", "DKK": "DK", "EUR": "FI", "GBP": "GB", "USD": "US", "CHF": "CH", "AUD": "AU",
-    "NZD": "NZ",
-}  # fmt: skip
-"""Several countries use these currencies; this is the one that is meant."""
 _SHOWN = 2
-
-
-@cache
-def country_of_currency(currency: str) -> str | None:
-    """Return the country (ISO alpha-2) of a currency. None if several countries use it and none of
-    them is usual here."""
-    if currency in _SEVERAL:
-        return _SEVERAL[currency]
-    known = get_global("territory_currencies")
-    using = [c for c in known if len(c) == 2 and currency in get_territory_currencies(c)]
-    return using[0] if len(using) == 1 else None
 
 
 def home_country(
