@@ -17,13 +17,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profile_admin import find_profile
 from backend.accounts.tables import Account
-from backend.cards import pin_attempts
+from backend.cards import lookup, pin_attempts
 from backend.cards.formats import payer_mask
 from backend.cards.pin_check import match_number_and_pin
 from backend.cards.tables import NO_CURRENCY, Card, Hold, WalletTransaction
 from backend.core.context import Backend
 from backend.core.paging import newest_first
 from backend.payments.tables import Transaction
+from backend.rules import gift_card
 from backend.rules.origin import allows
 from backend.rules.transaction import Status
 from backend.sessions.payer import MAX_TYPED
@@ -146,13 +147,8 @@ async def read_balance(
 
 
 def _state(card: Card, now: datetime) -> CardState:
-    if not card.active:
-        return CardState.INACTIVE
-    if card.expires_at is not None and card.expires_at <= now:
-        return CardState.EXPIRED
-    if card.active_from is not None and card.active_from > now:
-        return CardState.NOT_ACTIVE_YET
-    return CardState.GOOD
+    reason = gift_card.unusable(lookup.facts(card), now)
+    return CardState.GOOD if reason is None else CardState(reason.value)
 
 
 async def _held(ctx: Backend, db: AsyncSession, card: Card) -> tuple[HeldView, ...]:
