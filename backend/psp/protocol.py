@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from backend.rules.money import Money
+from backend.rules.payment_attempt import PaymentState as PaymentState
 
 
 class Outcome(StrEnum):
@@ -29,17 +30,6 @@ class Outcome(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     UNKNOWN = "unknown"
-
-
-class PaymentState(StrEnum):
-    """A payment as its provider tells it, in words shared by all providers."""
-
-    OPEN = "open"  # the payer can still pay
-    PENDING = "pending"  # the payer has acted, the provider has not decided
-    ON_HOLD = "on_hold"  # the provider, or a bank, looks into it: hours or days
-    AUTHORIZED = "authorized"
-    CAPTURED = "captured"  # all or part, nothing left to capture
-    FAILED = "failed"  # final: no money will move (voided, expired, declined for good)
 
 
 class OperationKind(StrEnum):

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from backend.rules.remainder import Remainder
+
 
 class SessionState(StrEnum):
     """Kept in the session's row. Expiry is no state: it follows from the time."""
@@ -82,6 +84,45 @@ def gift_card_use(
     return GiftCardUse.OFFERED
 
 
+def gift_card_offered(*, allowed: bool, amount: int) -> bool:
+    """Whether the payer is offered to use a gift card: the session allows one, and the order costs
+    something (`amount` in minor units)."""
+    return allowed and amount > 0
+
+
+class Obstacle(StrEnum):
+    """Why a session cannot be paid as it stands."""
+
+    CLOSED = "closed"
+    DETAILS = "details"  # the payer's details, or the choice of a shipping option, are missing
+    NOTHING_TO_PAY = "nothing_to_pay"  # and orders of nothing are not allowed
+    REMAINDER = "remainder"  # no option takes what is left to pay
+
+
+@dataclass(frozen=True, slots=True)
+class PayFacts:
+    """A session as it must be to be paid. `amount` is the order's, in minor units; `remainder` is
+    what the gift card leaves of it. An expired session is not open."""
+
+    is_open: bool
+    details_done: bool
+    shipping_missing: bool
+    amount: int
+    zero_allowed: bool
+    remainder: Remainder
+
+
+def obstacle(facts: PayFacts) -> Obstacle | None:
+    """Return the first reason why the session cannot be paid; None if it can."""
+    if not facts.is_open:
+        return Obstacle.CLOSED
+    if not facts.details_done or facts.shipping_missing:
+        return Obstacle.DETAILS
+    if facts.amount == 0 and not facts.zero_allowed:
+        return Obstacle.NOTHING_TO_PAY
+    return None if facts.remainder.is_payable else Obstacle.REMAINDER
+
+
 def has_splits(order: Mapping[str, Any]) -> bool:
     """Whether an item or the shipping option is divided between payout destinations."""
     parts: list[object] = list(order.get("items") or [])
@@ -117,3 +158,27 @@ def items_sum(items: Iterable[Mapping[str, Any]]) -> int:
 
 def is_expired(expires_at: datetime, now: datetime) -> bool:
     return expires_at <= now
+
+
+_CORRECTION = "correction"
+
+
+def with_correction(items: Iterable[Mapping[str, Any]], amount: int) -> list[dict[str, Any]]:
+    """Return the items with one more that makes up the difference to `amount` (minor units), if
+    there is a difference. An earlier correction is dropped. An order without items needs none.
+
+    Source: `docs/reference/dintero-api.md#amounts-and-validation`.
+    """
+    kept = [dict(item) for item in items if item.get("type") != _CORRECTION]
+    difference = amount - items_sum(kept)
+    if not kept or not difference:
+        return kept
+    correction = {
+        "id": _CORRECTION,
+        "line_id": _CORRECTION,
+        "type": _CORRECTION,
+        "quantity": 1,
+        "description": "Correction",
+        "amount": difference,
+    }
+    return [*kept, correction]

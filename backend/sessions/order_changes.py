@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.errors import InvalidRequest
-from backend.rules.session import items_sum
+from backend.rules.session import with_correction
 from backend.sessions import events, shipping
 from backend.sessions.tables import CheckoutSession
 
@@ -79,19 +79,7 @@ def put_order(order: dict[str, Any], answer: Mapping[str, Any]) -> None:
     """
     option = order.pop("shipping_option", None)
     order.update({key: value for key, value in answer.items() if key != "shipping_option"})
-    items = [item for item in order.get("items") or [] if item.get("type") != "correction"]
-    difference = int(order["amount"]) - items_sum(items)
-    if difference and items:
-        items.append(
-            {
-                "id": "correction",
-                "line_id": "correction",
-                "type": "correction",
-                "quantity": 1,
-                "description": "Correction",
-                "amount": difference,
-            }
-        )
+    items = with_correction(order.get("items") or [], int(order["amount"]))
     if items:
         order["items"] = items
     shipping.put_option(order, option)

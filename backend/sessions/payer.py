@@ -23,6 +23,7 @@ from backend.core.context import Backend
 from backend.core.errors import FieldError, GiftCardAmountRefused, GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
 from backend.rules.gift_card import Refusal
+from backend.rules.session import gift_card_offered
 from backend.sessions import details as contact
 from backend.sessions import events, express_callbacks, shipping
 from backend.sessions.details import Details
@@ -228,7 +229,7 @@ async def add_gift_card(
 
 
 def _check_offered(session: CheckoutSession) -> None:
-    if not session.gift_card_use or session.amount == 0:
+    if not gift_card_offered(allowed=session.gift_card_use, amount=session.amount):
         raise refused(Refusal.NOT_OFFERED)
 
 

@@ -21,7 +21,7 @@ from backend.rules import gift_card
 from backend.rules.money import Money
 from backend.rules.payment_option import may_push
 from backend.rules.remainder import Remainder, Sums, judge
-from backend.rules.session import SessionState, is_expired
+from backend.rules.session import SessionState, gift_card_offered, is_expired
 from backend.sessions.details import (
     address_from,
     billing_allowed,
@@ -38,8 +38,9 @@ from backend.sessions.load import (
     most_of,
     share_of,
 )
+from backend.sessions.paying import obstacle_to_pay
 from backend.sessions.phones import payer_phone
-from backend.sessions.shipping import is_fixed, is_missing, is_required, key_of
+from backend.sessions.shipping import is_fixed, is_required, key_of
 from backend.sessions.tables import CheckoutSession, Handover, SessionGiftCard
 from backend.sessions.view import (
     AddressView,
@@ -178,12 +179,12 @@ def _view(
         countries=countries,
         preferred_country=preferred,
         shipping_options=choices,
-        gift_card_offered=session.gift_card_use and session.amount > 0,
+        gift_card_offered=gift_card_offered(allowed=session.gift_card_use, amount=session.amount),
         gift_card=shown_card,
         remainder=judged,
         to_pay=to_pay,
         options=options,
-        payable=_payable(session, state, judged),
+        payable=obstacle_to_pay(session, judged, is_open=state is PageState.OPEN) is None,
         notice=Notice(session.notice) if session.notice else None,
         redirect_url=session.redirect_url if state is PageState.PAYING else None,
         app_code=session.app_code if state is PageState.PAYING else None,
@@ -252,16 +253,6 @@ def stays(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
 def _discounts(express: Mapping[str, Any]) -> Mapping[str, Any]:
     discounts = express.get("discount_codes")
     return discounts if isinstance(discounts, Mapping) else {}
-
-
-def _payable(session: CheckoutSession, state: PageState, judged: Remainder) -> bool:
-    if state is not PageState.OPEN or not session.details_done:
-        return False
-    if is_missing(session.body, session.chosen_shipping):
-        return False
-    if session.amount == 0:
-        return session.zero_allowed
-    return judged.is_payable
 
 
 def leave_url(session: CheckoutSession, state: PageState) -> str:

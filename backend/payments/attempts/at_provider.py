@@ -39,6 +39,7 @@ from backend.rules.backoff import Backoff
 from backend.rules.payment_option import may_push
 from backend.sessions.events import touch
 from backend.sessions.load import get_session
+from backend.sessions.paying import no_push
 from backend.sessions.publish import note_pushed, push_failed
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
@@ -263,7 +264,7 @@ async def _keep_created(
             pushed = is_push(transaction) and result.app_code is None
             if result.app_code is not None:
                 # No app answers at that number: the payer goes on from the page.
-                session.pushed_to = session.pushed_with = None
+                no_push(session)
             if pushed and result.outcome is Outcome.DONE:
                 await note_pushed(db, session, transaction.id, now)
             answer = known_page(transaction)

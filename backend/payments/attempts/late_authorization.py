@@ -30,6 +30,7 @@ from backend.payments.store import (
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import Connector, Outcome, Payment, PaymentState, Result
 from backend.rules.backoff import Backoff
+from backend.rules.payment_attempt import Release, release_of
 from backend.rules.transaction import UNPAID
 from backend.sessions.tables import CheckoutSession
 
@@ -53,10 +54,9 @@ async def recheck(
         transaction,
         await (connector.complete_return(reference, told) if told else connector.fetch(reference)),
     )
-    if payment.code == "invalid" or payment.state is PaymentState.FAILED:
-        # Not known there, or no money will move.
-        return
-    if payment.state is PaymentState.CAPTURED and payment.captured == payment.refunded:
+    needs = release_of(payment.state, captured=payment.captured, refunded=payment.refunded)
+    if payment.code == "invalid" or needs is Release.NOTHING:
+        # It is not known there, or nothing is held.
         return
     operation = await _write(ctx, transaction, payment)
     if operation is not None:

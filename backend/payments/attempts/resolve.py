@@ -30,6 +30,7 @@ from backend.psp.protocol import (
     PaymentState,
 )
 from backend.rules.backoff import Backoff
+from backend.rules.payment_attempt import PAID, amount_mismatch
 from backend.rules.session import SessionState, is_expired
 from backend.rules.session import advance as advance_session
 from backend.rules.transaction import UNPAID, Status
@@ -150,10 +151,9 @@ async def apply_read(
             return False
         operation.raw = dict(payment.raw)
         locked.psp_reference = payment.reference or locked.psp_reference
-        if payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED):
-            expected = money(locked, operation.psp_amount)
-            if payment.amount != expected:
-                why = f"asked for {expected}, the provider has {payment.amount}"
+        if payment.state in PAID:
+            why = amount_mismatch(money(locked, operation.psp_amount), payment.amount)
+            if why is not None:
                 await settle.put_on_hold(db, session, locked, operation, now, why)
             else:
                 await settle.authorize(

@@ -51,7 +51,7 @@ from backend.payments.store import NewEvent, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules.remainder import Remainder
-from backend.rules.session import SessionState, advance, is_expired
+from backend.rules.session import Obstacle, SessionState, advance, is_expired
 from backend.rules.transaction import Status, product_type
 from backend.sessions.details import show_billing
 from backend.sessions.events import touch
@@ -66,9 +66,9 @@ from backend.sessions.load import (
 )
 from backend.sessions.merchant import merchant_of
 from backend.sessions.own_names import OwnMetadata, without_our_metadata
+from backend.sessions.paying import obstacle_to_pay
 from backend.sessions.read import leave_url
 from backend.sessions.remainder import remainder_shape, remainder_text
-from backend.sessions.shipping import is_missing
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
 
@@ -182,9 +182,11 @@ async def begin(
 ) -> tuple[Transaction, Operation]:
     """Write the transaction INITIATED and the try with its key, and hold the card's share. The
     caller has the open session's row locked."""
-    if not session.details_done or is_missing(session.body, session.chosen_shipping):
-        raise DetailsMissing("the payer's details are not complete")
     added, card, token = await lock_gift_card(db, session.id)
+    judged = remainder_of(session, added, card, now)
+    hinders = obstacle_to_pay(session, judged, is_open=session.state == SessionState.OPEN)
+    if hinders is Obstacle.DETAILS:
+        raise DetailsMissing("the payer's details are not complete")
     share = share_of(session, added, card, now)
     to_pay = session.amount - share
     if press.to_pay not in (None, to_pay):
@@ -193,8 +195,8 @@ async def begin(
     option, push_to = (press.option, press.push_to) if to_pay > 0 else (None, None)
     if to_pay > 0:
         check_option(session, press)
-        _check_minimum(session, remainder_of(session, added, card, now), option)
-    if session.amount == 0 and not session.zero_allowed:
+        _check_minimum(session, judged, option)
+    if hinders is Obstacle.NOTHING_TO_PAY:
         raise PaymentOptionNotAllowed("an order of nothing needs dintero.zero enabled")
     check_consents(session, press.accepted)
     used = card if share else None

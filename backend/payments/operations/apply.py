@@ -56,11 +56,7 @@ async def done(
         moved = await _void_card(db, transaction, operation, now)
         position = rules.voided(position)
     keep_position(transaction, position, now)
-    status = rules.status_of(position)
-    if position.authorized.total == 0:
-        # Nothing to see in the amounts of an order of nothing.
-        capture = operation.kind == OperationKind.CAPTURE
-        status = Status.CAPTURED if capture else Status.AUTHORIZATION_VOIDED
+    status = rules.status_after(position, capture=operation.kind == OperationKind.CAPTURE)
     if status != transaction.status:
         transaction.status = rules.advance(Status(transaction.status), status)
     conclude.end(operation, "done", now)

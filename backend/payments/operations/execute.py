@@ -238,12 +238,9 @@ async def _split(
         if command.amount is None:
             return position.capturable
         split = rules.split_capture(position, amount)
-        left = position.capturable.acquirer - split.acquirer
-        if split.acquirer and left and not command.final and not transaction.multi_capture:
-            raise RuleBroken(
-                "this payment can be captured only once at the acquirer: capture all that is left,"
-                " or set final_capture to release the rest"
-            )
+        rules.check_only_capture(
+            position, split, final=command.final, multi_capture=transaction.multi_capture
+        )
         return split
     if command.kind is OperationKind.REFUND:
         rules.check_refund(status)

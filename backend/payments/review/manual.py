@@ -38,6 +38,7 @@ from backend.payments.store import (
 from backend.payments.tables import Operation, Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind, Outcome, Payment, PaymentState, Result
 from backend.psp.registry import NotConnected
+from backend.rules.payment_attempt import PAID, amount_mismatch
 from backend.rules.transaction import Status
 from backend.sessions.load import lock_session
 
@@ -216,8 +217,8 @@ async def _end_hold(
     payment = await _read(ctx, transaction)
     async with ctx.db.reading() as db:
         asked = await operations.asked_for(db, transaction)
-    taken = payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
-    if taken and payment.amount == money(transaction, asked.acquirer) and word != "void":
+    mismatch = amount_mismatch(money(transaction, asked.acquirer), payment.amount)
+    if payment.state in PAID and mismatch is None and word != "void":
         await _authorize(ctx, transaction, payment, said)
         return "authorized: the provider has what was asked for"
     if word != "void" and payment.state is not PaymentState.FAILED:
