@@ -10,15 +10,13 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.errors import FieldError, InvalidRequest
-from backend.payments.store import events_of, setting_of
+from backend.payments.store import configuration_for, events_of
 from backend.payments.tables import Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind
 from backend.rules import item_totals as rules
 from backend.rules.item_totals import ItemAmount, ItemTotals
 from backend.rules.items import Advice
 
-STRICT_ITEMS = "strict_items"
-"""The switch in the configuration of a profile or session that refuses items that do not fit."""
 MOST_WARNINGS = 50
 """An answer has at most so many warnings. More would tell a shop nothing new."""
 
@@ -58,7 +56,7 @@ async def check_items(
     transaction, and no operation of it is under way."""
     if not (said.items or said.unread or kind is OperationKind.UPDATE):
         return []
-    strict = said.strict or await setting_of(db, transaction, STRICT_ITEMS) is True
+    strict = said.strict or (await configuration_for(db, transaction)).strict_items is True
     found = list(said.unread)
     if said.items:
         named = taken(said.items) if strict else _resolved(transaction, said.items)

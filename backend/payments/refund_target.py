@@ -23,16 +23,13 @@ from backend.cards.renew import Change
 from backend.cards.tables import Card, Hold, WalletTransaction
 from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
-from backend.payments.store import setting_of
+from backend.payments.store import configuration_for
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
 from backend.rules import gift_card
 from backend.rules import transaction as rules
 from backend.rules.gift_card import CardStatus
 from backend.rules.transaction import Position, RuleBroken, Split
-
-SETTING = "refund_to_unusable_gift_card"
-"""In the configuration of the session or its profile: `refuse` or `new_card`."""
 
 
 class To(StrEnum):
@@ -96,8 +93,10 @@ async def decide(
         return {"to": To.NEW_CARD.value}
     if status not in gift_card.INVALID:
         return None
-    if wanted is None and await setting_of(db, transaction, SETTING) == To.NEW_CARD:
-        return {"to": To.NEW_CARD.value}
+    if wanted is None:
+        configuration = await configuration_for(db, transaction)
+        if configuration.refund_to_unusable_gift_card == To.NEW_CARD:
+            return {"to": To.NEW_CARD.value}
     raise _unusable(transaction, card, status, split)
 
 

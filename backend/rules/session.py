@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from backend.rules.order import Item, Order
 from backend.rules.remainder import Remainder
 
 
@@ -123,37 +124,15 @@ def obstacle(facts: PayFacts) -> Obstacle | None:
     return None if facts.remainder.is_payable else Obstacle.REMAINDER
 
 
-def has_splits(order: Mapping[str, Any]) -> bool:
-    """Whether an item or the shipping option is divided between payout destinations."""
-    parts: list[object] = list(order.get("items") or [])
-    parts.append(order.get("shipping_option") or {})
-    return any(
-        isinstance(part, Mapping) and (part.get("splits") or part.get("fee_split"))
-        for part in parts
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Amounts:
-    """An order's amounts in minor units: `items` is their sum, `shipping` the option's amount."""
-
-    order: int
-    items: int
-    shipping: int
-
-
-def sum_rule_broken(amounts: Amounts, *, partial_payment: bool) -> str | None:
-    """Why `order.amount` does not fit its items and shipping option; None where it does."""
-    total = amounts.items + amounts.shipping
-    if partial_payment and amounts.order <= total:
+def sum_rule_broken(order: Order) -> str | None:
+    """Return why `order.amount` does not fit its items and shipping option; None if it does. With
+    `partial_payment` it may be less than their sum."""
+    total = order.items_amount + order.shipping_amount
+    if order.partial_payment and order.amount <= total:
         return None
-    if amounts.order == total:
+    if order.amount == total:
         return None
-    return f"order.amount is {amounts.order}, the items and the shipping option sum to {total}"
-
-
-def items_sum(items: Iterable[Mapping[str, Any]]) -> int:
-    return sum(int(item.get("amount") or 0) for item in items)
+    return f"order.amount is {order.amount}, the items and the shipping option sum to {total}"
 
 
 def is_expired(expires_at: datetime, now: datetime) -> bool:
@@ -170,7 +149,7 @@ def with_correction(items: Iterable[Mapping[str, Any]], amount: int) -> list[dic
     Source: `docs/reference/dintero-api.md#amounts-and-validation`.
     """
     kept = [dict(item) for item in items if item.get("type") != _CORRECTION]
-    difference = amount - items_sum(kept)
+    difference = amount - sum(Item.read(item).amount for item in kept)
     if not kept or not difference:
         return kept
     correction = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from backend.rules.remainder import Remainder
 from backend.rules.session import Obstacle, PayFacts, SessionState, advance, obstacle
-from backend.sessions.shipping import is_missing
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
 
@@ -19,7 +18,7 @@ def obstacle_to_pay(
     facts = PayFacts(
         is_open=is_open,
         details_done=session.details_done,
-        shipping_missing=is_missing(session.body, session.chosen_shipping),
+        shipping_missing=session.content.is_shipping_missing(session.chosen_shipping),
         amount=session.amount,
         zero_allowed=session.zero_allowed,
         remainder=judged,

@@ -42,12 +42,12 @@ async def publish(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, merchant: str, now: datetime
 ) -> None:
     """Decide on each wanted channel, and write the message down in this unit of work."""
-    wanted = (session.body.get("configuration") or {}).get("publish") or []
+    wanted = session.content.configuration.publish
     number = phone_number(session)
     entries: list[dict[str, Any]] = []
     for one in wanted:
-        entry: dict[str, Any] = {"id": new_uuid(), "channel": one["channel"], "type": one["type"]}
-        way = way_of(one["channel"], one["type"], gift_card=session.gift_card_use)
+        entry: dict[str, Any] = {"id": new_uuid(), "channel": one.channel, "type": one.kind}
+        way = way_of(one.channel, one.kind, gift_card=session.gift_card_use)
         if way is Way.SMS:
             entry |= {"channel": "sms", "type": "checkout-link"}
         again = any("delivery_id" in before for before in entries)
@@ -84,12 +84,11 @@ def _push(
     entries: list[dict[str, Any]],
 ) -> dict[str, str]:
     """`{push_to, option}` of a payment to begin, else `{status}`. One push a session."""
-    choices = (session.body.get("express") or {}).get("shipping_options")
     facts = PushFacts(
         amount=session.amount,
         details_done=session.details_done,
-        offers_shipping=bool(choices),
-        requires_consent=any(b.get("required") for b in session.body.get("checkboxes") or []),
+        offers_shipping=bool(session.content.express.shipping_options),
+        requires_consent=bool(session.content.required_consents),
         options=session.options,
         minimums=session.minimums or {},
     )
@@ -105,19 +104,13 @@ def _push(
 
 def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
     """The customer's, else an address's; None where there is none at all."""
-    order = session.body["order"]
-    for part in (
-        session.body.get("customer"),
-        order.get("shipping_address"),
-        order.get("billing_address"),
-    ):
-        written = (part or {}).get("phone_number")
-        if written:
-            try:
-                return phonenumbers.parse(written, home_of(session))
-            except phonenumbers.NumberParseException:
-                return phonenumbers.PhoneNumber()
-    return None
+    written = session.content.phone_number
+    if written is None:
+        return None
+    try:
+        return phonenumbers.parse(written, home_of(session))
+    except phonenumbers.NumberParseException:
+        return phonenumbers.PhoneNumber()
 
 
 def _enqueue(
@@ -153,7 +146,7 @@ def _enqueue(
 
 def spoken(session: CheckoutSession, number: phonenumbers.PhoneNumber) -> str | None:
     """The language of a message to this number."""
-    hint = (session.body.get("configuration") or {}).get("language")
+    hint = session.content.configuration.language
     return phrases.language_of(hint) or _SPOKEN.get(number.country_code or 0)
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint, inspect
 from sqlmodel import Field, SQLModel
 
 from backend.core.db import JsonColumn, UtcDateTime
+from backend.rules.session_body import SessionBody
+
+_CONTENT = "content"
 
 
 class CheckoutSession(SQLModel, table=True):
@@ -66,6 +69,15 @@ class CheckoutSession(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancelled_by: str | None = None
+
+    @property
+    def content(self) -> SessionBody:
+        """`body`, read once after it is loaded or replaced. A body is never changed in place."""
+        info = inspect(self).info
+        known = info.get(_CONTENT)
+        if not isinstance(known, SessionBody) or known.raw is not self.body:
+            known = info[_CONTENT] = SessionBody.read(self.body)
+        return known
 
 
 class SessionGiftCard(SQLModel, table=True):

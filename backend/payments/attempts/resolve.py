@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from backend.accounts.profiles import profile_of
+from backend.accounts.profiles import configuration_of, profile_of
 from backend.core import crash_points
 from backend.core.context import Backend
 from backend.core.errors import NotFound, PaymentInProgress, SessionClosed
@@ -239,7 +239,7 @@ async def settle_return(
         session = await get_session(db, session_id)
         profile = await profile_of(db, session.account_id, session.profile_id)
     on_phone = transaction.snapshot.get("on_phone") is True
-    here = on_phone or stays(profile.configuration, session.body)
+    here = on_phone or stays(configuration_of(profile, session.content))
     if session.state in (SessionState.PAID, SessionState.ON_HOLD) and not here:
         return leave_url(session, PageState(session.state))
     if not here:

@@ -25,10 +25,10 @@ from backend.core.context import Backend
 from backend.core.paging import newest_first
 from backend.payments.tables import Transaction
 from backend.rules import gift_card
+from backend.rules.order import Merchant, SessionConfiguration
 from backend.rules.origin import allows
 from backend.rules.transaction import Status
 from backend.sessions.payer import MAX_TYPED
-from backend.sessions.read import theme_of
 
 SHOWN_MOVEMENTS = 20
 
@@ -107,8 +107,8 @@ async def read_shop(
     insecure = not ctx.settings.base_url.startswith("https://")
     fits = return_url and allows(profile.frame_ancestors, return_url, insecure=insecure)
     return ShopView(
-        merchant_name=str(profile.merchant.get("name") or account.name),
-        theme=theme_of(profile.configuration),
+        merchant_name=Merchant.of(account.name, profile.merchant).name,
+        theme=dict(SessionConfiguration.read(profile.configuration).theme),
         test_mode=account_id.startswith("T"),
         return_url=return_url if fits else None,
         allowed_frame_ancestors=tuple(profile.frame_ancestors),

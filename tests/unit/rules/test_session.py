@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from backend.rules.order import Order
 from backend.rules.remainder import NOTHING_LEFT, Sums, judge
 from backend.rules.session import (
-    Amounts,
     GiftCardRuleBroken,
     GiftCardUse,
     Obstacle,
@@ -20,9 +20,7 @@ from backend.rules.session import (
     advance,
     gift_card_offered,
     gift_card_use,
-    has_splits,
     is_expired,
-    items_sum,
     obstacle,
     sum_rule_broken,
     with_correction,
@@ -98,25 +96,29 @@ def test_gift_card_use(
     ],
 )
 def test_has_splits(order: dict[str, Any], split: bool) -> None:
-    assert has_splits(order) is split
+    assert Order.read(order).is_divided is split
 
 
 @pytest.mark.parametrize(
-    ("amounts", "partial", "fits"),
-    [
-        (Amounts(300, 200, 100), False, True),
-        (Amounts(299, 200, 100), False, False),
-        (Amounts(301, 200, 100), False, False),
-        (Amounts(299, 200, 100), True, True),
-        (Amounts(301, 200, 100), True, False),
-    ],
-)
-def test_sum_rule(amounts: Amounts, partial: bool, fits: bool) -> None:
-    assert (sum_rule_broken(amounts, partial_payment=partial) is None) is fits
+    ("amount", "partial", "fits"),
+    [(300, False, True), (299, False, False), (301, False, False), (299, True, True),
+     (301, True, False)],
+)  # fmt: skip
+def test_sum_rule(amount: int, partial: bool, fits: bool) -> None:
+    order = Order.read(
+        {
+            "amount": amount,
+            "items": [{"amount": 250}, {"amount": -50}],
+            "shipping_option": {"amount": 100},
+            "partial_payment": partial,
+        }
+    )
+    assert (sum_rule_broken(order) is None) is fits
 
 
 def test_sums_and_expiry() -> None:
-    assert items_sum([{"amount": 500}, {}, {"amount": None}, {"amount": -100}]) == 400
+    items = [{"amount": 500}, {}, {"amount": None}, {"amount": -100}]
+    assert Order.read({"items": items}).items_amount == 400
     now = datetime(2026, 11, 23, tzinfo=UTC)
     assert is_expired(now, now) is True
     assert is_expired(now + timedelta(microseconds=1), now) is False
