@@ -49,7 +49,7 @@ async def authorize(
     transaction.card_brand = card.brand.lower() if card is not None else None
     transaction.multi_capture = multi_capture
     end(operation, "done", now)
-    if transaction.snapshot.get("auto_capture"):
+    if transaction.purchase.auto_capture:
         begin(db, transaction, now)
     await record(
         db,
@@ -107,7 +107,7 @@ async def fail(
             success=False,
             error=error,
             created_by=operation.created_by,
-            metadata=operation.request.get("metadata") or {},
+            metadata=dict(operation.asked.metadata),
         ),
         now,
     )

@@ -61,7 +61,7 @@ async def write_receipt(
     if switches.time_zone is not None:
         facts = replace(facts, time_zone=switches.time_zone)
     # The page's is one of ours; by API it is what somebody wrote, and a payment must end.
-    language = str(transaction.snapshot.get("language") or "")[:MAX_LANGUAGE]
+    language = transaction.purchase.language[:MAX_LANGUAGE]
     db.add(
         ReceiptKept(
             transaction_id=transaction.id, facts=facts.as_json(), language=language, created_at=now

@@ -166,8 +166,10 @@ class Landed:
 def prepare(ctx: Backend, operation: Operation) -> Landing | None:
     """Prepare the end of a refund, before its unit of work. None if it goes to the card that
     paid."""
-    to = (operation.request.get("refund_to") or {}).get("to")
-    if operation.kind != OperationKind.REFUND or to not in (To.CARD, To.NEW_CARD):
+    if operation.kind != OperationKind.REFUND or operation.asked.refund_to not in (
+        To.CARD,
+        To.NEW_CARD,
+    ):
         return None
     return Landing(ctx)
 
@@ -208,9 +210,8 @@ async def _known_target(
 ) -> str | None:
     """Return the card that takes the money, if it exists already: the one that was asked for, or
     the one that an earlier refund made in place of this card."""
-    asked = (operation.request.get("refund_to") or {}).get("card")
-    if asked is not None:
-        return str(asked)
+    if operation.asked.refund_card is not None:
+        return operation.asked.refund_card
     card = await db.get(Card, card_pk, populate_existing=True)
     assert card is not None  # a foreign key holds it
     query = select(Card).where(Card.account_id == card.account_id, Card.card_id == card.replaced_by)

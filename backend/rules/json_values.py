@@ -5,6 +5,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+
+from backend.rules.numbers import MAXIMUM
+
+_LONGEST_NUMBER = 40
+"""Characters of a number that is written as text."""
 
 Json = Mapping[str, object]
 """An object of JSON, by the names of its fields."""
@@ -35,10 +41,22 @@ def text(value: object) -> str | None:
 
 
 def number(value: object) -> int | float | None:
-    """Return a finite number."""
+    """Return a finite number. It may be written as text, which only old rows have."""
+    if isinstance(value, str):
+        value = _written(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return value
+
+
+def _written(value: str) -> int | float | None:
+    try:
+        known = Decimal(value) if value.isascii() and len(value) <= _LONGEST_NUMBER else None
+    except InvalidOperation:
+        return None
+    if known is None or not known.is_finite() or abs(known) > MAXIMUM:
+        return None
+    return int(known) if known == known.to_integral_value() else float(known)
 
 
 def amount(value: object) -> int | None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint, inspect
+from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime, read_once
 from backend.rules.session_body import SessionBody
-
-_CONTENT = "content"
 
 
 class CheckoutSession(SQLModel, table=True):
@@ -72,12 +70,8 @@ class CheckoutSession(SQLModel, table=True):
 
     @property
     def content(self) -> SessionBody:
-        """`body`, read once after it is loaded or replaced. A body is never changed in place."""
-        info = inspect(self).info
-        known = info.get(_CONTENT)
-        if not isinstance(known, SessionBody) or known.raw is not self.body:
-            known = info[_CONTENT] = SessionBody.read(self.body)
-        return known
+        """`body` as typed values, read once."""
+        return read_once(self, self.body, SessionBody)
 
 
 class SessionGiftCard(SQLModel, table=True):

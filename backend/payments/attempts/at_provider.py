@@ -95,7 +95,7 @@ async def create_at_provider(
         return known_page(transaction)
     now = ctx.clock.now()
     # A press has its own call under way; what was published has nobody but the worker.
-    pressed = first is None and not operation.request.get("published")
+    pressed = first is None and not operation.asked.published
     if pressed and operation.tries == 0 and now < operation.created_at + FIRST_CALL:
         return PayResult("unknown")
     grace = timedelta(seconds=ctx.settings.operation_grace)
@@ -150,7 +150,7 @@ def known_page(transaction: Transaction) -> PayResult:
 
 def is_push(transaction: Transaction) -> bool:
     """Whether the payer is asked in an app, and not sent to a page."""
-    return transaction.snapshot.get("push_to") is not None
+    return transaction.purchase.push_to is not None
 
 
 def _says_nothing(result: Result, *, first: bool) -> bool:
@@ -195,7 +195,6 @@ def _payment_request(
     base = ctx.settings.base_url
     back = f"{base}/v1/sessions/{transaction.session_id}/redirect/{transaction.return_ref}"
     lifetime = min(max(ctx.settings.payment_lifetime, 3600), LONGEST_LIFETIME)
-    customer = transaction.snapshot.get("customer") or {}
     return PaymentRequest(
         key=operation.key,
         amount=money(transaction, operation.psp_amount),
@@ -208,10 +207,10 @@ def _payment_request(
         notification_url=notification_url(ctx, transaction),
         language=payers_language(transaction),
         expires_at=transaction.created_at + timedelta(seconds=lifetime),
-        email=customer.get("email"),
+        email=transaction.purchase.customer.email or None,
         lines=order_lines(transaction, operation),
         country=payers_country(transaction),
-        push_to=transaction.snapshot.get("push_to"),
+        push_to=transaction.purchase.push_to,
     )
 
 

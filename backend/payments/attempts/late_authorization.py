@@ -131,8 +131,8 @@ async def _keep(ctx: Backend, operation: Operation, payment: Payment, result: Re
         name = moved.get(payment.state or PaymentState.FAILED)
         if name is None:
             return
-        said = locked.request.get("metadata") or {}
-        happened = NewEvent(name, locked.psp_amount, metadata={"reason": _REASON, **said})
+        metadata = {"reason": _REASON, **locked.asked.metadata}
+        happened = NewEvent(name, locked.psp_amount, metadata=metadata)
         event = await record(db, transaction, happened, now)
         session = await db.get(CheckoutSession, transaction.session_id)
         assert session is not None  # a foreign key holds it

@@ -95,7 +95,7 @@ def check_under_way(
         raise PaymentInProgress("a payment of another amount is under way")
     # If no app answers at a number, the payment continues from the page, and `pushed_to` is empty.
     # Whoever sends the number again then means the same payment.
-    same_phone = press.push_to in (session.pushed_to, transaction.snapshot.get("push_to"))
+    same_phone = press.push_to in (session.pushed_to, transaction.purchase.push_to)
     if press.option == transaction.payment_product_type and same_phone:
         return
     check_unmodified(session, press.unmodified_since)

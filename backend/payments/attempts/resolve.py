@@ -238,13 +238,12 @@ async def settle_return(
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         profile = await profile_of(db, session.account_id, session.profile_id)
-    on_phone = transaction.snapshot.get("on_phone") is True
+    on_phone, language = transaction.purchase.on_phone, transaction.purchase.language
     here = on_phone or stays(configuration_of(profile, session.content))
     if session.state in (SessionState.PAID, SessionState.ON_HOLD) and not here:
         return leave_url(session, PageState(session.state))
     if not here:
         return view_link(ctx.settings.base_url, session_id)
-    language = str(transaction.snapshot.get("language") or "")
     return page_link(ctx.settings.base_url, session_id, language, on_phone=on_phone)
 
 

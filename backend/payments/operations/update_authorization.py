@@ -65,8 +65,8 @@ def apply_update(transaction: Transaction, operation: Operation, split: Split) -
     """Keep the new amount and lines; the position that follows."""
     position = rules.updated(position_of(transaction), split)
     transaction.amount = split.total
-    if operation.request["items"]:
-        items = items_after(transaction, operation.request["items"])
+    if operation.asked.items:
+        items = [dict(item.raw) for item in items_after(transaction, operation.asked.items)]
         transaction.snapshot = {**transaction.snapshot, "items": items}
     return position
 

@@ -205,7 +205,7 @@ async def _claim(ctx: Backend, operation: Operation, said: OperatorDecision) -> 
         if locked.claimed_until is not None and locked.claimed_until > now:
             raise Conflict("another process is at it just now; try again in a few minutes")
         locked.claimed_until = now + timedelta(seconds=ctx.settings.operation_grace)
-        metadata = {**(locked.request.get("metadata") or {}), **said.metadata}
+        metadata = {**locked.asked.metadata, **said.metadata}
         locked.request = {**locked.request, "metadata": metadata}
         return locked
 
