@@ -18,7 +18,7 @@ from backend.rules.countries import country_of_currency
 
 
 async def too_many(ctx: Backend, delivery: Delivery) -> Outcome | None:
-    """Count a receipt at its first try; return the outcome of one that is not sent at all."""
+    """Count a receipt at its first attempt; return the outcome of one that is not sent at all."""
     if delivery.event != RECEIPT or delivery.tries > delivery.tries_before:
         return None
     body: Mapping[str, Any] = delivery.body or {}

@@ -18,8 +18,8 @@ from backend.rules.item_totals import ItemAmount, ItemTotals
 from backend.rules.items import Advice
 from backend.rules.order import Item
 
-MOST_WARNINGS = 50
-"""An answer has at most so many warnings. More would tell a shop nothing new."""
+MAX_WARNINGS = 50
+"""How many warnings an answer has at most. More would tell a shop nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Described:
     strict: bool = False
 
 
-def taken(items: Iterable[Item]) -> list[ItemAmount]:
+def item_amounts(items: Iterable[Item]) -> list[ItemAmount]:
     """Return what each item takes of the line that the shop names."""
     return [ItemAmount(item.line_id, item.amount) for item in items]
 
@@ -60,7 +60,7 @@ async def check_items(
     found = list(said.unread)
     if said.items:
         items = tuple(map(Item.read, said.items))
-        named = taken(items) if strict else _resolved(transaction, items)
+        named = item_amounts(items) if strict else _resolved(transaction, items)
         events = await events_of(db, transaction.id)
         found += _advice(transaction, events, kind, named, amount)
     elif strict and kind is OperationKind.UPDATE and transaction.purchase.items:
@@ -69,7 +69,7 @@ async def check_items(
     if strict and found:
         first = found[0]
         raise InvalidRequest(first.message, (FieldError(first.field, first.message, first.code),))
-    return found[:MOST_WARNINGS]
+    return found[:MAX_WARNINGS]
 
 
 def _advice(
@@ -79,20 +79,20 @@ def _advice(
     named: Sequence[ItemAmount],
     amount: int,
 ) -> list[Advice]:
-    captured = _moved(transaction, events, "CAPTURE")
+    captured = _totals(transaction, events, "CAPTURE")
     if kind is OperationKind.CAPTURE:
         return rules.capture_advice(amounts(transaction), captured, named, amount)
     if kind is OperationKind.UPDATE:
         return rules.update_advice(captured, named, amount)
     if kind is OperationKind.REFUND:
-        refunded = _moved(transaction, events, "REFUND")
+        refunded = _totals(transaction, events, "REFUND")
         return rules.refund_advice(amounts(transaction), captured, refunded, named, amount)
     return []
 
 
-def _moved(transaction: Transaction, events: Sequence[TransactionEvent], kind: str) -> ItemTotals:
+def _totals(transaction: Transaction, events: Sequence[TransactionEvent], kind: str) -> ItemTotals:
     back = {id_ for e in events if e.correction for id_ in e.correction["event_ids"]}
-    return rules.moved(
+    return rules.add_up(
         # After a reversal only the gift card's part of a refund is still refunded. Which lines that
         # part belongs to, nobody knows.
         (e.card_amount, ())

@@ -45,7 +45,7 @@ def operation_lines(transaction: Transaction, operation: Operation) -> tuple[Ord
         line = names.line(item)
         known = dict(line.raw) if line is not None else {}
         if line is not None and item.amount != line.amount:
-            # The quantity of the whole line is not true of a part of it.
+            # The quantity of the whole line is wrong for a part of it.
             known.pop("quantity", None)
         items.append(Item.read({**known, **item.raw}))
     return _whole(transaction, operation, items)
@@ -112,7 +112,7 @@ def _vat_rate(item: Item) -> int:
 
 def _kind(item_type: str, amount: int) -> str:
     if item_type == "gift_card" and amount < 0:
-        # The merchant's own gift card, settled before the order came to us.
+        # The merchant's own gift card paid this before the order came to us.
         return "tender"
     if item_type == "shipping":
         return "shipping"

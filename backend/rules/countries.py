@@ -32,7 +32,7 @@ def country_of_currency(currency: str) -> str | None:
 
 
 def is_currency(code: str) -> bool:
-    """Whether this is an ISO 4217 code, one that is no longer in use included."""
+    """Return whether this is an ISO 4217 code, one that is no longer in use included."""
     return code in get_global("all_currencies")
 
 

@@ -21,7 +21,7 @@ def nearest(number: float | Decimal) -> int:
 
 
 def has_fraction(number: float | Decimal) -> bool:
-    """Whether a finite number differs from the nearest integer by more than the noise of a
+    """Return whether a finite number differs from the nearest integer by more than the noise of a
     float."""
     if isinstance(number, int):
         return False

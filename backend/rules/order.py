@@ -128,7 +128,7 @@ class ShippingOption:
         )
 
     def is_same(self, other: ShippingOption) -> bool:
-        """Whether both describe the same option, even if the price differs."""
+        """Return whether both describe the same option, even if the price differs."""
         return (self.id, self.line_id, self.operator, self.operator_product_id) == (
             other.id, other.line_id, other.operator, other.operator_product_id,
         )  # fmt: skip
@@ -187,7 +187,7 @@ class Order:
 
     @property
     def is_divided(self) -> bool:
-        """Whether an item or the shipping option is divided between payout destinations."""
+        """Return whether an item or the shipping option is divided between payout destinations."""
         option = self.shipping_option
         return any(item.divided for item in self.items) or (option is not None and option.divided)
 

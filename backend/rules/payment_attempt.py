@@ -12,13 +12,13 @@ from backend.rules.transaction import Status
 
 
 class PaymentState(StrEnum):
-    """A payment as its provider tells it, in words shared by all providers."""
+    """A payment as its provider reports it, in words that all providers share."""
 
     OPEN = "open"  # the payer can still pay
-    PENDING = "pending"  # the payer has acted, the provider has not decided
-    ON_HOLD = "on_hold"  # the provider, or a bank, looks into it: hours or days
+    PENDING = "pending"  # the payer has acted, and the provider has not decided
+    ON_HOLD = "on_hold"  # the provider or a bank reviews it, for hours or days
     AUTHORIZED = "authorized"
-    CAPTURED = "captured"  # all or part, nothing left to capture
+    CAPTURED = "captured"  # captured wholly or in part, and nothing is left to capture
     FAILED = "failed"  # final: no money will move (voided, expired, declined for good)
 
 

@@ -167,23 +167,23 @@ class SessionBody:
 
     @property
     def is_divided(self) -> bool:
-        """Whether there are splits: in the order, or in a shipping option that can be chosen."""
+        """Return whether there are splits, in the order or in an option that can be chosen."""
         return self.order.is_divided or any(o.divided for o in self.express.shipping_options)
 
     def is_shipping_fixed(self, chosen: str | None) -> bool:
-        """Whether the shop has chosen an option for the payer: the order has one that is none of
-        those that the session offers. It stays until the shop changes it. `chosen` is the key of
-        the payer's choice."""
+        """Return whether the shop has chosen an option for the payer: the order has one that is
+        none of those that the session offers. It stays until the shop changes it. `chosen` is the
+        key of the payer's choice."""
         return chosen is None and self.order.shipping_option is not None
 
     def is_shipping_missing(self, chosen: str | None) -> bool:
-        """Whether an option has to be chosen before the session can be paid."""
+        """Return whether an option has to be chosen before the session can be paid."""
         offered = bool(self.express.shipping_options)
         return offered and chosen is None and not self.is_shipping_fixed(chosen)
 
     def separate_billing(self, configuration: SessionConfiguration) -> bool:
-        """Whether the payer may give a billing address that differs from the shipping address.
-        `configuration` is the request's over the profile's."""
+        """Return whether the payer may give a billing address that differs from the shipping
+        address. `configuration` is the request's over the profile's."""
         types = self.express.customer_types
         default = configuration.default_customer_type or _CUSTOMER_TYPES[0]
         kind = default if default in types else types[0]

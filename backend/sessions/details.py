@@ -37,7 +37,7 @@ class Details:
     billing_more: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of the addresses, which only the API knows (`business_name`, `comment`, …)."""
     keep_billing: bool = False
-    """Without `billing`, the billing address that was given before stays."""
+    """Keep the billing address that was given before if `billing` is None."""
 
 
 @cache
@@ -221,7 +221,7 @@ def drop_same_billing(body: dict[str, Any]) -> None:
 
 
 def has_own_billing(body: Mapping[str, Any]) -> bool:
-    """Whether the order has a billing address that differs from its shipping address."""
+    """Return whether the order has a billing address that differs from its shipping address."""
     order, customer = body["order"], body.get("customer") or {}
     shipping, billing = _given(order.get("shipping_address")), _given(order.get("billing_address"))
     if not billing:

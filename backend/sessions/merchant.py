@@ -1,4 +1,4 @@
-"""Who sells: the account, what its profile says of it, and what the session's request says."""
+"""The seller: the account, what its profile says about it, and what the session's request says."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ async def update_session(
 async def _check_push(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate, now: datetime
 ) -> None:
-    """GiftCardTurnsOn if a push is under way that could not be sent after this change. A change
-    that is not allowed is refused before that, because no push is to be ended for it."""
+    """Raise GiftCardTurnsOn if a push is under way that could not be sent after this change. A
+    change that is not allowed is refused before that, so that no push is ended for it."""
     if session.state != rules.SessionState.PAYING or session.pushed_to is None:
         return
     if rules.is_expired(session.expires_at, now):
@@ -219,7 +219,7 @@ def _chosen_among(session: CheckoutSession, body: SessionBody) -> ShippingOption
     chosen itself stays, although it is none of these."""
     options, option = body.express.shipping_options, body.order.shipping_option
     if body.is_shipping_fixed(session.chosen_shipping):
-        assert option is not None  # else it would not be fixed
+        assert option is not None  # otherwise it would not be fixed
         session.chosen_shipping = shipping.find_key(options, option)
         return shipping.by_key(options, session.chosen_shipping) or option
     first = session.details_done

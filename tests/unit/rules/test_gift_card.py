@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.rules.gift_card import (
-    LEAST,
+    MIN_AMOUNT,
     CardFacts,
     CardStatus,
     Ending,
@@ -103,7 +103,7 @@ def test_share_of_another_currency_is_none() -> None:
 
 
 AMOUNT = st.integers(min_value=0, max_value=10**12)
-WANTED = st.none() | st.integers(min_value=LEAST, max_value=10**12)
+WANTED = st.none() | st.integers(min_value=MIN_AMOUNT, max_value=10**12)
 
 
 @given(AMOUNT, AMOUNT, WANTED)

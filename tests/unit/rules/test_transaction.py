@@ -194,8 +194,8 @@ def test_who_may_capture_refund_and_void() -> None:
                 check_void(status, AUTHORIZED, after_partial_capture=True)
 
 
-def test_void_after_a_part_capture_is_about_the_acquirer_alone() -> None:
-    """Nothing was captured at the acquirer yet: its authorization can be cancelled as a whole."""
+def test_void_after_a_part_capture_is_about_the_provider_alone() -> None:
+    """Nothing was captured at the provider yet: its authorization can be cancelled as a whole."""
     card_only = captured(AUTHORIZED, Split(10000, 0))
     check_void(S.PARTIALLY_CAPTURED, card_only, after_partial_capture=False)
     both = captured(AUTHORIZED, Split(10000, 1))
@@ -250,7 +250,7 @@ def test_the_amounts_of_any_other_order_tell_its_status(capture: bool) -> None:
         (Split(0, 30000), False, False, True),
     ],
 )
-def test_most_acquirers_capture_only_once(
+def test_most_providers_capture_only_once(
     split: Split, final: bool, multi: bool, allowed: bool
 ) -> None:
     if allowed:
