@@ -18,13 +18,13 @@ from backend.outbox import deliver
 from backend.payments.operations import auto_capture, refund_reversals
 from backend.payments.review import reconcile
 from backend.payments.store import SHARE
+from backend.rules.backoff import Backoff
 from backend.sessions.publish import note_delivered
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
 FORGET_PAUSE = 600.0
 """Seconds between two looks for old rows, since nothing waits for them to be deleted."""
-MAX_DOUBLINGS = 10
 
 
 Start = Callable[[Backend, UnderWay], Awaitable[int]]
@@ -91,6 +91,7 @@ class Worker:
     ) -> None:
         """`pause`: seconds after a look that found nothing; the setting's without it."""
         pause = pause or self._ctx.settings.worker_interval
+        pauses = Backoff(first=pause, longest=max(pause, LONGEST_PAUSE))
         failures = 0
         while not self._stopping.is_set():
             try:
@@ -99,9 +100,9 @@ class Worker:
             except Exception:
                 # The loop continues after any error, since what it looks after stays due.
                 log.exception("%s", name)
-                done, failures = 0, min(failures + 1, MAX_DOUBLINGS)
+                done, failures = 0, failures + 1
             if not done:
-                wait = min(pause * 2**failures, max(pause, LONGEST_PAUSE))
+                wait = pauses.after(failures + 1).total_seconds()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), wait)
 
