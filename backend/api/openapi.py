@@ -1,6 +1,6 @@
-"""The OpenAPI description, made true: our answers and our errors in place of FastAPI's own.
+"""The OpenAPI description, with our own answers and errors in place of FastAPI's.
 
-Served at `/openapi.json`, and for people at `/docs` by Swagger UI, from this origin alone.
+It is served at `/openapi.json`, and for people at `/docs` by Swagger UI, from this origin alone.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _complete(
 
 
 def _may_be_empty(parameter: dict[str, Any]) -> None:
-    """A parameter without a value says nothing (`addresses.plain_query`)."""
+    """Allow a query parameter without a value, which says nothing (`addresses.plain_query`)."""
     schema = parameter["schema"]
     if schema.get("type") == "array":
         schema["items"] = {"anyOf": [schema["items"], _EMPTY]}
@@ -239,7 +239,7 @@ _LINKS = {
 
 
 def _link(schema: dict[str, Any]) -> None:
-    """What an answer's ids are good for."""
+    """Describe what an answer's ids can be used for."""
     for (method, path), targets in _LINKS.items():
         source = schema["paths"].get(path, {}).get(method)
         if source is None:
