@@ -1,6 +1,6 @@
-"""The OpenAPI description, with our own answers and errors in place of FastAPI's.
+"""The OpenAPI description, made true: our answers and our errors in place of FastAPI's own.
 
-It is served at `/openapi.json`, and for people at `/docs` by Swagger UI, from this origin alone.
+Served at `/openapi.json`, and for people at `/docs` by Swagger UI, from this origin alone.
 """
 
 from __future__ import annotations
@@ -180,11 +180,21 @@ def _complete(
 
 
 def _may_be_empty(parameter: dict[str, Any]) -> None:
-    """Allow a query parameter without a value, which says nothing (`addresses.plain_query`)."""
+    """Say that a parameter without a value is ignored (`addresses.plain_query`).
+
+    One value of a list is sent as plain text. So the items of a list may be empty, and the list
+    itself stays an array. The maximum of a list counts the values that are not empty, which a
+    schema cannot say.
+    """
     schema = parameter["schema"]
     if schema.get("type") == "array":
         schema["items"] = {"anyOf": [schema["items"], _EMPTY]}
-    parameter["schema"] = {"anyOf": [schema, _EMPTY]}
+        if (maximum := schema.pop("maxItems", None)) is not None:
+            text = parameter.get("description", "")
+            limit = f"At most {maximum} values that are not empty."
+            parameter["description"] = f"{text} {limit}".strip()
+    else:
+        parameter["schema"] = {"anyOf": [schema, _EMPTY]}
 
 
 def _statuses(method: str, path: str, dependant: Dependant) -> set[int]:
@@ -239,7 +249,7 @@ _LINKS = {
 
 
 def _link(schema: dict[str, Any]) -> None:
-    """Describe what an answer's ids can be used for."""
+    """What an answer's ids are good for."""
     for (method, path), targets in _LINKS.items():
         source = schema["paths"].get(path, {}).get(method)
         if source is None:

@@ -190,8 +190,11 @@ async def test_merchant_reference_2_can_be_changed(
     assert await found(merchant, ("merchant_reference_2", "new")) == [two[0]]
     assert await found(merchant, ("search", "new")) == [two[0]]
     assert await found(merchant, ("search", "second")) == []
-    for body in ({}, {"merchant_reference_2": None}, {"merchant_reference_2": 5}, []):
-        assert (await merchant.api.put(path, json=body)).status_code == 400
+    for refused in ({}, {"merchant_reference_2": None}, {"merchant_reference_2": ["5"]}, []):
+        answer = await merchant.api.put(path, json=refused)
+        assert (answer.status_code, refused) == (400, refused)
+    number = await merchant.api.put(path, json={"merchant_reference_2": 5})
+    assert (number.status_code, number.json()["merchant_reference_2"]) == (200, "5")
     missing = await merchant.api.put(
         "/v1/transactions/T12345678.none", json={"merchant_reference_2": "x"}
     )

@@ -18,6 +18,7 @@ import httpx
 import websockets
 from reflex.state import State
 
+from checkout_ui.balance.state import Balance
 from checkout_ui.steps.details import DetailsState
 from checkout_ui.steps.gift_card import GiftCardState
 from checkout_ui.steps.payment import PaymentState
@@ -106,7 +107,9 @@ class Page:
                 continue
             _, update = json.loads(text[len(head) :])
             async with self._changed:
-                for variables in (update.get("delta") or {}).values():
+                for state, variables in (update.get("delta") or {}).items():
+                    if state == Balance.get_full_name():
+                        continue  # another page's variables, some under the same names
                     for name, value in variables.items():
                         self.state[name.removesuffix(_VAR_SUFFIX)] = value
                 self._changed.notify_all()

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
 from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, RequestContext
-from backend.api.transaction_query import included
+from backend.api.transaction_query import Texts, included
 from backend.core.context import Backend
 from backend.core.errors import FieldError, InvalidRequest, TooManyRequests
 from backend.limits import limiter as limits
@@ -36,7 +36,7 @@ Toggles = Annotated[str, Header(alias="Dintero-Feature-Toggles")]
 
 class SessionQuery(BaseModel):
     search: Annotated[str, Field(max_length=255)] | None = None
-    transaction_id: list[str] = []
+    transaction_id: Texts = []
     created_from: Moment | None = Field(default=None, alias="created_at.gte")
     created_to: Moment | None = Field(default=None, alias="created_at.lte")
     limit: Annotated[int, Field(ge=1, le=100)] = 10
