@@ -1,8 +1,8 @@
-"""What payers type and paste for a number and a PIN, made plain. Pure.
+"""What payers type and paste for a number and a PIN, in a plain form. Pure.
 
-Signs of another width (a Japanese keyboard's), spaces that do not break and dashes of every kind
-come with what is copied from an e-mail or a PDF. assets/checkout.js does the same for the eye; this
-is what counts.
+Text that is copied from an e-mail or a PDF has signs of another width (from a Japanese keyboard),
+spaces that do not break, and dashes of every kind. assets/checkout.js does the same for display,
+but only this counts.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _GROUPED_DIGITS = re.compile(r"[0-9.\-]+")
 
 
 def plain(text: str) -> str:
-    """Compatibility forms (NFKC), one kind of hyphen, no spaces, nothing invisible."""
+    """Return compatibility forms (NFKC), one kind of hyphen, no spaces, and nothing invisible."""
     return _DASHES.sub("-", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
 
 
 def number(text: str) -> str:
-    """Without what was put in for reading. In a number with letters a hyphen may mean something:
+    """Return the number without separators. In a number with letters a hyphen may mean something:
     Dintero's default numbers are UUIDs."""
     bare = plain(text)
     return re.sub(r"[.\-]", "", bare) if _GROUPED_DIGITS.fullmatch(bare) else bare
