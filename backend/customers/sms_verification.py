@@ -153,12 +153,12 @@ async def _known(
 async def _text(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, to: str, code: str
 ) -> str:
-    merchant = await merchant_of(db, session)
+    merchant = (await merchant_of(db, session)).name
     return phrases.say(
         spoken(session, phonenumbers.parse(to)),
         "code",
         code=code,
-        merchant=" ".join(str(merchant["name"]).split())[:MAX_NAME],
+        merchant=" ".join(merchant.split())[:MAX_NAME],
         minutes=str(ctx.settings.scc_lifetime // 60 or 1),
     )
 
