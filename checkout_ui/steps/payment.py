@@ -25,7 +25,7 @@ from backend.core.errors import (
 )
 from backend.payments.attempts import resolve
 from backend.payments.attempts.push import phone_to_push_to
-from backend.payments.attempts.start import PayResult, pay
+from backend.payments.attempts.start import PayResult, Press, pay
 from checkout_ui.components.elements import button, icon, problem, step, words
 from checkout_ui.components.var_types import has, number_of
 from checkout_ui.presenters.checkout_page import Consent, PayLabel, Sums
@@ -82,18 +82,16 @@ class PaymentState(Checkout):
                     self._end()
                     return
             option, session_id = form.payment_product_type or None, self._session_id()
-            press = functools.partial(
-                pay,
-                context.current(),
-                session_id,
+            wanted = Press(
                 option,
                 form.seen,
                 language,
                 on_phone=on_phone,
-                expected_order=form.seen_order,
+                order_amount=form.seen_order,
                 accepted=_ticked(form_data),
                 push_to=await self._push_to(option, form_data),
             )
+            press = functools.partial(pay, context.current(), session_id, wanted)
             result = await following.when_unlocked(session_id, press)
         except PhoneInvalid:
             async with self:
