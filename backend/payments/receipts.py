@@ -9,7 +9,7 @@ killed afterwards.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -75,7 +75,7 @@ async def write_receipt(
         ("sms", switches.sms, _sms_number),
     ):
         if wanted:
-            await _send(db, session, facts, language, channel, find(session), now)
+            await _send(db, session, facts, language, _Recipient(channel, *find(session)), now)
 
 
 async def _facts(
@@ -161,16 +161,24 @@ def _sms_number(session: CheckoutSession) -> tuple[str | None, str]:
     return to, "" if to is not None else "not a phone number"
 
 
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    """Where a receipt goes by `channel`, and why it goes nowhere if it cannot."""
+
+    channel: str
+    to: str | None
+    why: str
+
+
 async def _send(
     db: AsyncSession,
     session: CheckoutSession,
     facts: Receipt,
     language: str,
-    channel: str,
-    found: tuple[str | None, str],
+    recipient: _Recipient,
     now: datetime,
 ) -> None:
-    to, why = found
+    channel, to = recipient.channel, recipient.to
     delivery_id = None
     if to is not None:
         message = Message(
@@ -191,7 +199,7 @@ async def _send(
             transaction_id=facts.transaction_id,
             channel=channel,
             delivery_id=delivery_id,
-            why=why or None,
+            why=recipient.why or None,
             created_at=now,
         )
     )

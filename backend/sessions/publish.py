@@ -214,7 +214,7 @@ async def note_delivered(db: AsyncSession, delivery: Delivery, now: datetime) ->
     details = {}
     if delivery.session_event == CODE_EVENT:
         # Otherwise the payer's side of the session would show whether a number is known.
-        await events.record(db, session, CODE_EVENT, now, visible=False)
+        await events.record_unseen(db, session, CODE_EVENT, now)
         return
     if delivery.session_event == RECEIPT_SENT:
         details = {"channel": delivery.kind, "transaction_id": delivery.subject}

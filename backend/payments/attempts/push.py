@@ -21,7 +21,7 @@ from backend.sessions.load import get_session, lock_session
 from backend.sessions.phones import home_of, read_phone
 from backend.sessions.publish import push_begun
 from backend.sessions.request import SessionRequest
-from backend.sessions.update import SessionUpdate, update_session
+from backend.sessions.update import SessionUpdate, UpdateOptions, update_session
 
 _LANGUAGES = {"+47": "nb", "+46": "sv", "+45": "da", "+358": "fi"}
 
@@ -64,26 +64,14 @@ async def update_and_end_push(
     session_id: str,
     request: SessionUpdate,
     origin: events.Request,
-    *,
-    without_lock: bool = False,
-    force_shipping_callback: bool = False,
-    strict: Strict = LENIENT,
+    how: UpdateOptions,
 ) -> None:
     """Update a session, as `update_session` does. If a gift card could be used from now on, a push
     that is under way is ended at its provider first. PaymentInProgress if the provider has not
     decided."""
     for last in (False, True):
         try:
-            await update_session(
-                ctx,
-                account_id,
-                session_id,
-                request,
-                origin,
-                without_lock=without_lock,
-                force_shipping_callback=force_shipping_callback,
-                strict=strict,
-            )
+            await update_session(ctx, account_id, session_id, request, origin, how)
             return
         except GiftCardTurnsOn as push:
             if last:
