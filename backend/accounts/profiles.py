@@ -26,7 +26,8 @@ Connections = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class ProfileSetup:
-    """`connections`: provider credentials by option name; stored encrypted."""
+    """How a profile is set up. `connections` are provider credentials by option name, stored
+    encrypted."""
 
     account_id: str
     profile_id: str
@@ -42,7 +43,7 @@ class ProfileSetup:
 
 
 async def save_profile(ctx: Backend, setup: ProfileSetup) -> None:
-    """Make the profile, or bring it to this set-up."""
+    """Create the profile, or change it to this set-up."""
     async with ctx.db.unit_of_work() as db:
         profile = await db.get(Profile, (setup.account_id, setup.profile_id), with_for_update=True)
         await store_profile(ctx, db, profile, setup)
@@ -51,7 +52,8 @@ async def save_profile(ctx: Backend, setup: ProfileSetup) -> None:
 async def store_profile(
     ctx: Backend, db: AsyncSession, profile: Profile | None, setup: ProfileSetup
 ) -> Profile:
-    """In the caller's unit of work: make the row, or bring it, deleted or not, to this set-up."""
+    """Create the row in the caller's unit of work, or change it to this set-up, even if it is
+    deleted."""
     now = ctx.clock.now()
     if profile is None:
         profile = Profile(
@@ -82,7 +84,8 @@ async def store_profile(
 
 
 async def get_profile(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
-    """For a new session: `profile_id` as a request gives it, `default`, or `{aid}.{short uuid}`."""
+    """Return the profile for a new session. `profile_id` is as a request gives it: `default`, or
+    `{aid}.{short uuid}`."""
     profile, _ = await seller_of(db, account_id, profile_id)
     if profile.deleted_at is not None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
@@ -90,7 +93,7 @@ async def get_profile(db: AsyncSession, account_id: str, profile_id: str) -> Pro
 
 
 async def profile_of(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
-    """For what was begun with it, also after it was deleted."""
+    """Return the profile of something that began with it, even if it is deleted now."""
     profile = await db.get(Profile, (account_id, profile_id))
     if profile is None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
@@ -124,7 +127,7 @@ def configuration_of(profile: Profile, body: SessionBody) -> SessionConfiguratio
 
 
 def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a session's request with what the profile says where the request says nothing."""
+    """Return a session's request, completed from the profile."""
     filled = dict(body)
     if profile.checkboxes and not body.get("checkboxes"):
         filled["checkboxes"] = profile.checkboxes
@@ -150,7 +153,7 @@ def connections_of(ctx: Backend, profile: Profile) -> Connections:
 
 
 def retired_of(ctx: Backend, profile: Profile) -> Connections:
-    """Providers that were taken away: they still serve what was paid with them."""
+    """Return providers that were disconnected. They still serve what was paid with them."""
     return ctx.vault.unseal(profile.retired) if profile.retired else {}
 
 
@@ -161,8 +164,8 @@ def credentials_of(ctx: Backend, profile: Profile, option: str) -> dict[str, Any
 
 
 async def key_fits(ctx: Backend) -> bool:
-    """Return whether the installation's master secret is the one its profiles were written under;
-    True if there is none yet."""
+    """Return whether the profiles were written under the installation's present master secret. True
+    if there are no profiles yet."""
     async with ctx.db.reading() as db:
         sealed = (await db.exec(select(Profile.connections).limit(1))).first()
     return sealed is None or ctx.vault.opens(sealed)

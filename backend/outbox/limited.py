@@ -1,6 +1,6 @@
-"""Receipts are counted when they are sent: a payment never fails for one.
+"""Count receipts when they are sent, so that a payment never fails because of one.
 
-Other messages are counted where they are asked for, whose answer says that there were too many.
+Other messages are counted when they are asked for, and that answer says that there were too many.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""What payers type and paste for a number and a PIN, made plain. assets/checkout.js does the same
-for the eye; the rule here is what counts."""
+"""What payers type and paste for a number and a PIN, in a plain form.
+
+assets/checkout.js does the same for display, but only the rule counts.
+"""
 
 from __future__ import annotations
 
