@@ -15,8 +15,12 @@ GAPS = Backoff(first=60, longest=4 * 3600)
 """A minute, doubling to 4 hours."""
 
 
-def next_attempt(attempts: int, now: datetime, give_up_at: datetime) -> datetime | None:
-    """Return when the capture is tried again after so many attempts; None if it is given up. What
-    only had to wait for something else has made no attempt, and waits as after the first one."""
-    due_at = now + GAPS.after(max(attempts, 1))
-    return due_at if due_at < give_up_at else None
+def next_attempt(attempts: int, now: datetime) -> datetime:
+    """Return when the capture is tried again after so many attempts. What only had to wait for
+    something else has made no attempt, and waits as after the first one."""
+    return now + GAPS.after(max(attempts, 1))
+
+
+def is_too_late(due_at: datetime, give_up_at: datetime) -> bool:
+    """Return whether an attempt at `due_at` is not made any more."""
+    return due_at >= give_up_at

@@ -17,7 +17,7 @@ from backend.payments.operations.execute import Command, operate
 from backend.payments.store import SHARE, claim_due, open_operation
 from backend.payments.tables import AutoCapture, Transaction
 from backend.psp.protocol import OperationKind
-from backend.rules.auto_capture import GAPS, next_attempt
+from backend.rules.auto_capture import GAPS, is_too_late, next_attempt
 from backend.rules.transaction import RuleBroken, Status, check_capture
 
 CREATED_BY = "auto_capture"
@@ -102,8 +102,6 @@ async def _keep(ctx: Backend, row: AutoCapture, state: str, *, tried: bool = Tru
 def _next(row: AutoCapture, now: datetime) -> None:
     if row.state != "due":
         return
-    due_at = next_attempt(row.tries, now, row.give_up_at)
-    if due_at is None:
+    row.due_at = next_attempt(row.tries, now)
+    if is_too_late(row.due_at, row.give_up_at):
         row.state = "given_up"
-    else:
-        row.due_at = due_at

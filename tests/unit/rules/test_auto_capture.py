@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from backend.rules.auto_capture import GIVE_UP_AFTER, next_attempt
+from backend.rules.auto_capture import GIVE_UP_AFTER, is_too_late, next_attempt
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -15,12 +15,10 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     ("attempts", "minutes"), [(0, 1), (1, 1), (2, 2), (3, 4), (8, 128), (9, 240), (50, 240)]
 )
 def test_the_gaps_double_up_to_four_hours(attempts: int, minutes: int) -> None:
-    due_at = next_attempt(attempts, NOW, NOW + GIVE_UP_AFTER)
-    assert due_at == NOW + timedelta(minutes=minutes)
+    assert next_attempt(attempts, NOW) == NOW + timedelta(minutes=minutes)
 
 
 def test_it_is_given_up_after_two_days() -> None:
     assert timedelta(days=2) == GIVE_UP_AFTER
-    minute, moment = timedelta(minutes=1), timedelta(microseconds=1)
-    assert next_attempt(1, NOW, NOW + minute) is None
-    assert next_attempt(1, NOW, NOW + minute + moment) == NOW + minute
+    assert is_too_late(NOW, NOW) is True
+    assert is_too_late(NOW - timedelta(microseconds=1), NOW) is False
