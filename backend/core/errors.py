@@ -271,5 +271,5 @@ class TooManyAttempts(TooManyRequests):
         super().__init__("card.pin", retry_after)
         self.reason = reason
         if reason != "wait":
-            self.message = "too many wrong tries; the shop that issued the gift card can help"
+            self.message = "too many wrong attempts; the shop that issued the gift card can help"
         self.errors = (FieldError("gift_card", self.message, reason),)

@@ -103,7 +103,7 @@ def update_advice(captured: ItemTotals, items: Sequence[ItemAmount], amount: int
         if item.line_id is None:
             continue
         if item.line_id in seen:
-            text = f"line {item.line_id!r} is there twice"
+            text = f"duplicate line_id {item.line_id!r}"
             found.append(Advice("line_twice", f"items.{index}.line_id", text))
         seen.add(item.line_id)
         taken = captured.lines.get(item.line_id, 0)

@@ -84,7 +84,7 @@ async def preset_gift_card(
     if not wanted:
         return
     if not session.gift_card_use:
-        text = "a preset gift card needs dintero.wallets enabled"
+        text = "customer.gift_cards needs the payment type dintero.wallets to be enabled"
         raise InvalidRequest(text, (FieldError(FIELD, text),))
     card = await _find(db, session, wanted[0]["card_id"])
     amount = wanted[0].get("amount")

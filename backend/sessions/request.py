@@ -219,7 +219,7 @@ class SessionRequest(Loose):
     def _channel(self) -> SessionRequest:
         channel = self.configuration.channel if self.configuration else None
         if channel == "in_app" and self.express is not None:
-            raise ValueError("the channel in_app does not go with express")
+            raise ValueError("the channel in_app cannot be used with express")
         return self
 
     def as_body(self) -> dict[str, Any]:
