@@ -18,13 +18,13 @@ from backend.outbox import deliver
 from backend.payments.operations import auto_capture, refund_reversals
 from backend.payments.review import reconcile
 from backend.payments.store import SHARE
+from backend.rules.backoff import Backoff
 from backend.sessions.publish import note_delivered
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
 FORGET_PAUSE = 600.0
 """Seconds between two purges of old rows. Nothing waits for them to be deleted."""
-MAX_DOUBLINGS = 10
 
 
 Start = Callable[[Backend, UnderWay], Awaitable[int]]
@@ -92,6 +92,7 @@ class Worker:
         """Run a loop. `pause` is how many seconds it waits after a look that found nothing; the
         setting's value if it is None."""
         pause = pause or self._ctx.settings.worker_interval
+        pauses = Backoff(first=pause, longest=max(pause, LONGEST_PAUSE))
         failures = 0
         while not self._stopping.is_set():
             try:
@@ -100,9 +101,9 @@ class Worker:
             except Exception:
                 # The loop continues after any error, since what it looks after stays due.
                 log.exception("%s", name)
-                done, failures = 0, min(failures + 1, MAX_DOUBLINGS)
+                done, failures = 0, failures + 1
             if not done:
-                wait = min(pause * 2**failures, max(pause, LONGEST_PAUSE))
+                wait = pauses.after(failures + 1).total_seconds()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), wait)
 

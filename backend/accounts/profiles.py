@@ -17,6 +17,8 @@ from backend.accounts.tables import Account, Profile
 from backend.core.context import Backend
 from backend.core.errors import InvalidRequest
 from backend.rules.browser_address import is_app_scheme
+from backend.rules.order import SessionConfiguration
+from backend.rules.session_body import SessionBody
 
 RETURN_SCHEMES = "return_url_schemes"
 Connections = dict[str, dict[str, Any]]
@@ -119,9 +121,9 @@ def keep_seller(db: AsyncSession, profile: Profile, account: Account) -> None:
     db.info[(Profile, profile.account_id, profile.id)] = profile, account
 
 
-def configuration_of(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
+def configuration_of(profile: Profile, body: SessionBody) -> SessionConfiguration:
     """Return the configuration of a session's request over its profile's."""
-    return {**profile.configuration, **(body.get("configuration") or {})}
+    return body.configuration.over(SessionConfiguration.read(profile.configuration))
 
 
 def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,9 +26,11 @@ from backend.outbox.smtp import receipt_link
 from backend.outbox.tables import Delivery, HookSubscription, SigningSecret
 from backend.receipts.facts import Receipt
 from backend.receipts.written import sms_text
+from backend.rules.backoff import Backoff
 
 USER_AGENT = "gavekort"
-LONGEST_GAP = 4 * 3600
+_GAPS = Backoff(first=5, longest=4 * 3600)
+_WEBHOOK_GAPS = Backoff(first=120, longest=4 * 3600)
 _RETRIED_BY_SMS = (408, 429)
 
 
@@ -67,8 +69,7 @@ def attempts(ctx: Backend, delivery: Delivery) -> int:
 
 def gap(kind: str, tries: int) -> timedelta:
     """Return the wait after the `tries`-th attempt: doubling, up to 4 h."""
-    first = 120 if kind == "webhook" else 5
-    return timedelta(seconds=min(first * 2 ** (tries - 1), LONGEST_GAP))
+    return (_WEBHOOK_GAPS if kind == "webhook" else _GAPS).after(tries)
 
 
 def is_final(kind: str, status: int) -> bool:

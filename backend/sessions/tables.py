@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime, read_once
+from backend.rules.session_body import SessionBody
 
 
 class CheckoutSession(SQLModel, table=True):
@@ -67,6 +68,11 @@ class CheckoutSession(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancelled_by: str | None = None
+
+    @property
+    def content(self) -> SessionBody:
+        """`body` as typed values, read once."""
+        return read_once(self, self.body, SessionBody)
 
 
 class SessionGiftCard(SQLModel, table=True):

@@ -20,6 +20,7 @@ from backend.payments.attempts import reclaim_card
 from backend.payments.attempts.push import phone_to_push_to
 from backend.payments.attempts.resolve import abandon
 from backend.payments.attempts.start import Press, pay_otherwise
+from backend.rules.order import ShippingOption
 from backend.sessions import payer
 from backend.sessions.details import Details, address_from
 from backend.sessions.express_callbacks import set_discount_codes
@@ -199,7 +200,8 @@ async def put_shipping_option(
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:
     wanted = body.model_dump(mode="json", exclude_unset=True)
-    await payer.set_shipping_option(ctx, session_id, wanted, unmodified_since)
+    option = ShippingOption.read(wanted)
+    await payer.set_shipping_option(ctx, session_id, option, unmodified_since)
     return await _shown(ctx, session_id, response)
 
 
