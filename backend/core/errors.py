@@ -35,7 +35,8 @@ class GavekortError(Exception):
         errors: tuple[FieldError, ...] = (),
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """`details` is what a program needs to continue. The answer shows it as `error.details`."""
+        """Make an error. `details` is what a program needs to continue. The answer shows it as
+        `error.details`."""
         super().__init__(message)
         self.message = message
         self.errors = errors

@@ -78,8 +78,8 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
     def __init__(
         self, insecure: Callable[[], bool], verify: ssl.SSLContext, *, keep_alive: bool
     ) -> None:
-        """Without `keep_alive` the number of connections has no limit here: the caller limits
-        it."""
+        """Make the transport. Without `keep_alive` the number of connections has no limit here, and
+        the caller limits it."""
         super().__init__(verify=verify, trust_env=False)
         self._insecure = insecure
         self._pool = httpcore.AsyncConnectionPool(

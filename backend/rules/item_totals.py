@@ -80,7 +80,8 @@ def refund_advice(
     items: Sequence[ItemAmount],
     amount: int,
 ) -> list[Advice]:
-    """As `capture_advice`. Of a line, what was captured and not refunded is left."""
+    """Return advice as `capture_advice` does. What was captured of a line and not refunded is
+    left."""
     left = {
         name: left_to_refund(
             line,
