@@ -3,7 +3,7 @@
 The guard works where the connection is made, so no caller can forget it. It resolves the name,
 checks every address of the name, and opens the socket to a checked address. A name that points
 elsewhere a moment later gains nothing. TLS still asks for the name. No proxy from the environment
-is used, because a proxy would resolve the name by itself.
+is used, because a proxy would resolve the name itself.
 
 Source: `docs/architecture.md#strangers`.
 """
