@@ -72,7 +72,7 @@ async def issue_batch(ctx: Backend, orders: Sequence[CardOrder]) -> list[IssuedC
     """Make all of these cards, or none. Conflict names the first `card_id` that exists already."""
     twice = [card_id for card_id, n in Counter(o.card_id for o in orders).items() if n > 1]
     if twice:
-        raise InvalidRequest(f"card_id {twice[0]!r} stands there twice")
+        raise InvalidRequest(f"duplicate card_id {twice[0]!r}")
     pins = [formats.make(o.pin_format) if o.pin_format else None for o in orders]
     issued = []
     try:

@@ -109,7 +109,7 @@ async def transfer(
     one, and a `fund` with that as its parent on the other. InsufficientFunds if less is available
     on `source`; Conflict for two currencies, or for one card."""
     if source.id == target.id or source.currency != target.currency:
-        raise Conflict("money moves between two cards of one currency alone")
+        raise Conflict("money can only move between two cards with the same currency")
     said = cause.metadata or {}
     gone = replace(cause, metadata={**said, "transferred_to": target.card_id})
     out = await _once(db, source, "move_out", amount, gone)

@@ -83,17 +83,17 @@ class Item:
 
     @property
     def name(self) -> str:
-        """What it is called: by its description, or else by its id."""
+        """Return the item's description, or else its id."""
         return self.description or self.id or ""
 
     @property
     def shown_quantity(self) -> str:
-        """As text, such as `1` or `1.5`."""
+        """Return the quantity as text, such as `1` or `1.5`."""
         return "1" if self.quantity is None else f"{self.quantity:g}"
 
     @property
     def shown_vat(self) -> str | None:
-        """The percentage as text, such as `25`."""
+        """Return the percentage as text, such as `25`."""
         return None if self.vat is None else f"{self.vat:g}"
 
 
@@ -182,12 +182,12 @@ class Order:
 
     @property
     def items_amount(self) -> int:
-        """The sum of the items (minor units), without shipping."""
+        """Return the sum of the items (minor units), without shipping."""
         return sum(item.amount for item in self.items)
 
     @property
     def shipping_amount(self) -> int:
-        """What the shipping option costs (minor units); 0 without an option."""
+        """Return what the shipping option costs (minor units); 0 without an option."""
         return self.shipping_option.amount if self.shipping_option else 0
 
     @property
@@ -198,7 +198,7 @@ class Order:
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """The shipping address, then the billing address: those that are given."""
+        """Return the shipping address, then the billing address, as far as they are given."""
         given = (self.shipping_address, self.billing_address)
         return tuple(address for address in given if address is not None)
 
@@ -227,7 +227,8 @@ class Countries:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptSwitches:
-    """Whether the receipt is shown and sent. None: nobody has said it."""
+    """Whether the receipt is shown and sent. None means that neither session nor profile says
+    so."""
 
     show: bool | None = None
     email: bool | None = None

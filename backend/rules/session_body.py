@@ -150,13 +150,14 @@ class SessionBody:
 
     @property
     def phone_number(self) -> str | None:
-        """As it was written: the customer's, or else an address's."""
+        """Return the phone number as it was written: the customer's, or else an address's."""
         addresses = (address.phone_number for address in self.order.addresses)
         return next((number for number in (self.customer.phone_number, *addresses) if number), None)
 
     @property
     def email(self) -> str | None:
-        """As it was written: the customer's, or else an address's, the billing address first."""
+        """Return the e-mail address as it was written: the customer's, or else an address's, the
+        billing address first."""
         addresses = (address.email for address in reversed(self.order.addresses))
         return next((email for email in (self.customer.email, *addresses) if email), None)
 
@@ -179,7 +180,7 @@ class SessionBody:
 
     @property
     def required_consents(self) -> frozenset[str]:
-        """The ids of the checkboxes that have to be ticked before the order is paid."""
+        """Return the ids of the checkboxes that have to be ticked before the order is paid."""
         return frozenset(box.id for box in self.checkboxes if box.required)
 
     @property

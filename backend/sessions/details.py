@@ -177,7 +177,7 @@ def address_view(address: Address | None) -> AddressView:
 
 
 def address_from(part: Mapping[str, Any] | None) -> AddressView:
-    """As `address_view`, of an address that somebody gives."""
+    """Do what `address_view` does, for an address that somebody gives."""
     return address_view(Address.read(part))
 
 

@@ -131,6 +131,6 @@ def _happened(event: str, when: Range) -> list[ColumnElement[bool]]:
 async def _after(db: AsyncSession, account_id: str, transaction_id: str) -> ColumnElement[bool]:
     last = await db.get(Transaction, transaction_id)
     if last is None or last.account_id != account_id:
-        text = "starting_after is no transaction of this account"
+        text = "starting_after must be the id of a transaction of this account"
         raise InvalidRequest(text, (FieldError("starting_after", text),))
     return after(Transaction, last)
