@@ -19,7 +19,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import JSON, Dialect, event
+from sqlalchemy import JSON, Dialect, Index, event, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -50,6 +50,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def found_by(name: str, *columns: str) -> Index:
+    """Return an index for the rows that have a value in one column, which most rows do not have.
+
+    `columns` are the account, where a list shows one account's rows; the column that may be null;
+    and the columns by which the list is ordered.
+    """
+    optional = columns[1] if columns[0] == "account_id" else columns[0]
+    present = text(f"{optional} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=present, postgresql_where=present)
 
 
 JsonColumn = JSON().with_variant(JSONB(), "postgresql")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, event
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime, found_by
 
 
 class CheckoutSession(SQLModel, table=True):
@@ -16,9 +16,15 @@ class CheckoutSession(SQLModel, table=True):
     beside it are what the rules and the queries need. Amounts in minor units of `currency`."""
 
     __tablename__ = "checkout_session"
+    __table_args__ = (
+        Index("checkout_session_listed", "account_id", "created_at", "id"),
+        Index("checkout_session_reference", "account_id", "merchant_reference", "created_at", "id"),
+        found_by("checkout_session_email", "account_id", "customer_email", "created_at", "id"),
+        found_by("checkout_session_phone", "account_id", "customer_phone", "created_at", "id"),
+    )
 
     id: str = Field(primary_key=True, max_length=40)
-    account_id: str = Field(foreign_key="account.id", index=True)
+    account_id: str = Field(foreign_key="account.id")
     profile_id: str = Field(max_length=64)
     state: str = Field(default="open", max_length=9)
     version: int = Field(default=1)
@@ -34,6 +40,10 @@ class CheckoutSession(SQLModel, table=True):
     were kept: then what the providers publish."""
     zero_allowed: bool
     merchant_reference: str
+    customer_email: str | None = Field(default=None, max_length=255)
+    """`customer.email` of `body`, kept beside it so that a search finds it by an index."""
+    customer_phone: str | None = Field(default=None, max_length=255)
+    """`customer.phone_number` of `body`, likewise."""
     details_done: bool = False
     chosen_shipping: str | None = None
     """Key of the payer's choice among `express.shipping_options`."""
@@ -61,11 +71,28 @@ class CheckoutSession(SQLModel, table=True):
     initiating_headers: dict[str, Any] = Field(sa_type=JsonColumn)
     visitor: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     """Who opened the page last: `{customer_ip, user_agent}`. For the merchant alone."""
-    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancelled_by: str | None = None
+
+
+MAX_FOUND = 255
+"""A longer value is found by no search, as none can be asked for."""
+
+
+@event.listens_for(CheckoutSession, "before_insert")
+@event.listens_for(CheckoutSession, "before_update")
+def _keep_what_is_searched(_mapper: Any, _connection: Any, session: CheckoutSession) -> None:
+    """Copy from the body what `GET /sessions` searches, whoever has changed the body."""
+    customer = session.body.get("customer") or {}
+    session.customer_email = _found(customer.get("email"))
+    session.customer_phone = _found(customer.get("phone_number"))
+
+
+def _found(value: object) -> str | None:
+    return value if isinstance(value, str) and len(value) <= MAX_FOUND else None
 
 
 class SessionGiftCard(SQLModel, table=True):
@@ -79,7 +106,7 @@ class SessionGiftCard(SQLModel, table=True):
     preset: bool
     pin_version: int = 0
     """Of the PIN with which the payer added it."""
-    token_id: str | None = Field(default=None, foreign_key="card_token.id")
+    token_id: str | None = Field(default=None, foreign_key="card_token.id", index=True)
     """By which number or temporary token; None for a preset card."""
     wanted: int | None = Field(default=None, sa_type=BigInteger)
     """How much of it is to be used, minor units, at least 1; None: as much as can be."""
@@ -93,7 +120,7 @@ class SessionEvent(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("session_id", "seq", name="session_event_order"),)
 
     id: str = Field(primary_key=True, max_length=36)
-    session_id: str = Field(foreign_key="checkout_session.id", index=True)
+    session_id: str = Field(foreign_key="checkout_session.id")
     seq: int
     name: str = Field(max_length=40)
     request_id: str = Field(max_length=36)
