@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from backend.core.db import JsonColumn, UtcDateTime, found_by
@@ -25,6 +25,14 @@ class Delivery(SQLModel, table=True):
         Index("delivery_listed", "account_id", "created_at", "id"),
         Index("delivery_state", "account_id", "state", "created_at", "id"),
         Index("delivery_kind", "account_id", "kind", "created_at", "id"),
+        Index(
+            "delivery_receipt",
+            "account_id",
+            "created_at",
+            "id",
+            sqlite_where=text("event = 'receipt'"),
+            postgresql_where=text("event = 'receipt'"),
+        ),
         found_by("delivery_subscription", "subscription_id", "created_at", "id"),
         found_by("delivery_session", "session_id", "created_at", "id"),
     )

@@ -5,7 +5,8 @@ Source: `docs/reference/dintero-api.md#session-object`, `#gift-card-fields`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
 from backend.sessions import exact
 from backend.sessions.details import show_billing
-from backend.sessions.load import Whole, get_whole, gift_card_of, remainder_of, share_of
+from backend.sessions.load import Whole, get_whole, get_wholes, gift_card_of, remainder_of, share_of
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
 from backend.sessions.publish import shown_publish
@@ -44,7 +45,19 @@ async def read_session(
         found = await get_whole(db, session_id)
         if found.session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        return await shape_of(db, found, ctx.clock.now(), includes, with_events=with_events)
+        events = await _events(db, [session_id]) if with_events else None
+        return await shape_of(db, found, ctx.clock.now(), includes, events=events)
+
+
+async def shapes_of(
+    db: AsyncSession, session_ids: Sequence[str], now: datetime
+) -> list[dict[str, Any]]:
+    """Return many sessions, each as `read_session` gives it, in the order of their ids."""
+    if not session_ids:
+        return []
+    found = await get_wholes(db, session_ids)
+    events = await _events(db, session_ids)
+    return [await shape_of(db, one, now, events=events) for one in found]
 
 
 def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,7 +75,9 @@ async def session_shape(
     db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:
     """As it is within this unit of work."""
-    return await shape_of(db, Whole(session, *await gift_card_of(db, session.id)), now)
+    events = await _events(db, [session.id])
+    whole = Whole(session, *await gift_card_of(db, session.id))
+    return await shape_of(db, whole, now, events=events)
 
 
 async def shape_of(
@@ -71,9 +86,10 @@ async def shape_of(
     now: datetime,
     includes: frozenset[str] = frozenset(),
     *,
-    with_events: bool = True,
+    events: Mapping[str, Sequence[SessionEvent]] | None,
 ) -> dict[str, Any]:
-    """A session that was just read, as `read_session` gives it."""
+    """A session that was just read, as `read_session` gives it. `events` of it and perhaps of
+    others, by session; None where none are shown."""
     session, added, card = found.session, found.added, found.card
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
@@ -85,9 +101,9 @@ async def shape_of(
         "updated_at": iso(session.updated_at),
         "payment_operation": "unscheduled_purchase",
     }
-    if with_events:
+    if events is not None:
         headers = "events.request_headers" in includes
-        own["events"] = [_event(event, headers) for event in await _events(db, session.id)]
+        own["events"] = [_event(event, headers) for event in events.get(session.id, ())]
     if visitor := session.visitor:
         if "customer_ip" in visitor:
             own["customer_ip"] = visitor["customer_ip"]
@@ -187,9 +203,15 @@ def _configuration(
     return exact.configuration(shown)
 
 
-async def _events(db: AsyncSession, session_id: str) -> list[SessionEvent]:
-    query = select(SessionEvent).where(SessionEvent.session_id == session_id)
-    return list(await db.exec(query.order_by(col(SessionEvent.seq))))
+async def _events(
+    db: AsyncSession, session_ids: Sequence[str]
+) -> Mapping[str, Sequence[SessionEvent]]:
+    """The sessions' events, in order."""
+    found: dict[str, list[SessionEvent]] = defaultdict(list)
+    query = select(SessionEvent).where(col(SessionEvent.session_id).in_(session_ids))
+    for event in await db.exec(query.order_by(col(SessionEvent.session_id), col(SessionEvent.seq))):
+        found[event.session_id].append(event)
+    return found
 
 
 def _event(event: SessionEvent, with_headers: bool) -> dict[str, Any]:

@@ -101,6 +101,7 @@ def upgrade() -> None:
     for name, (table, columns) in _IF_GIVEN.items():
         _partial(name, table, columns, f"{columns[0]} IS NOT NULL")
     _partial("card_not_deleted", "card", ["account_id", *_NEWEST], _NOT_DELETED)
+    _partial("delivery_receipt", "delivery", ["account_id", *_NEWEST], "event = 'receipt'")
     operations = ["account_id", "payment_operation", *_NEWEST]
     _partial("transaction_payment_operation", "transaction", operations, _UNUSUAL)
     moved = ["account_id", "event", "created_at", "transaction_id"]
@@ -112,6 +113,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name, table in (
         ("card_not_deleted", "card"),
+        ("delivery_receipt", "delivery"),
         ("transaction_payment_operation", "transaction"),
         ("transaction_event_moved", "transaction_event"),
         ("transaction_term_search", "transaction_term"),
@@ -148,7 +150,9 @@ def _add_columns() -> None:
     for statement in _UNGUARDED_IN_SQLITE if sqlite else _UNGUARDED:
         op.execute(statement)
     long_ago = sa.text("'1970-01-01 00:00:00.000000'" if sqlite else "'1970-01-01T00:00:00Z'")
-    made = sa.Column("created_at", UtcDateTime(), nullable=False, server_default=long_ago)
+    made: sa.Column[object] = sa.Column(
+        "created_at", UtcDateTime(), nullable=False, server_default=long_ago
+    )
     op.add_column("transaction_term", made)
     op.execute(
         'UPDATE transaction_term SET created_at = (SELECT t.created_at FROM "transaction" t'
