@@ -1,6 +1,6 @@
 """`make bench`: figures of this machine, from a demo of its own. Nothing is judged here.
 
-python -m tests.bench [--only page|sessions|payments|card-check|slow-clients] [--quick|--smoke]
+python -m tests.bench [--only PART] [--quick|--smoke]
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from typing import Any
 from tests.bench import api
 from tests.bench.card_check import card_check
 from tests.bench.figures import heading, line
+from tests.bench.growth import growth
 from tests.bench.merchant import Merchant
 from tests.bench.page import page_figures
 from tests.bench.running import running_demo
 from tests.bench.size import Size
 from tests.bench.slow_clients import slow_client_figures
 
-PARTS = ("page", "slow-clients", "sessions", "payments", "card-check")
+PARTS = ("page", "slow-clients", "sessions", "payments", "card-check", "growth")
 
 
 def main() -> None:
@@ -35,6 +36,10 @@ def main() -> None:
     line("processors, system", f"{os.cpu_count()}, {platform.system()} {platform.machine()}")
     line("Python", platform.python_version())
     line("load before", f"{os.getloadavg()[0]:.2f}")
+    if options.only in (None, "growth"):
+        growth(size=size)
+    if options.only == "growth":
+        return
     with running_demo() as facts:
         rates: dict[str, float] = {}
         if options.only in (None, "page"):
@@ -46,7 +51,7 @@ def main() -> None:
             rates["sessions"] = asyncio.run(api.sessions(facts, size=size))
         if options.only in (None, "payments"):
             rates["payments"] = asyncio.run(api.payments(facts, size=size))
-        if options.only in (None, "card-check"):
+        if options.only in (None, "card-check", "growth"):
             card_check(facts, size=size)
         if len(rates) == 2:
             line("one payment costs", f"{rates['sessions'] / rates['payments']:.1f} sessions")

@@ -16,6 +16,13 @@ PRINTS = {
     "slow-clients": ("usable, alone", "usable, beside them", "ratio"),
     "sessions": ("1 at once", "32 at once"),
     "payments": ("1 at once", "8 at once"),
+    "growth": (
+        "sessions?limit=100",
+        "the payer's page",
+        "slowest p95",
+        "seconds per million entries",
+        "memory at most",
+    ),
     "card-check": ("alone", "beside the flood", "beside the flood / alone, p50"),
 }
 

@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.accounts.clients import create_account
+from backend.accounts.profiles import save_profile
 from backend.core.db import Database
 from tests.support.card_gateway import Acquirer
-from tests.support.checkout import ACCOUNT, Merchant, session_body
+from tests.support.checkout import ACCOUNT, Merchant, profile, session_body
 
 NEIGHBOUR = "T87654321"
 """Another merchant, whose rows cost this one nothing."""
@@ -68,8 +70,15 @@ _PAYERS = ("kari nordmann",)
 
 
 async def samples(merchant: Merchant, acquirer: Acquirer) -> list[Sample]:
-    """One session in each of these states: captured, partly refunded, authorized, declined and
-    open, expired; and one that nobody has touched. All but the last two have a gift card."""
+    """Make the other merchant and a subscription, and one session in each of these states:
+    captured, partly refunded, authorized (these three with a gift card), with the payer's details,
+    and untouched."""
+    await create_account(merchant.ctx, NEIGHBOUR, "Next door")
+    await save_profile(merchant.ctx, profile("", "", account_id=NEIGHBOUR, connections={}))
+    await merchant.post(
+        f"/v1/accounts/{ACCOUNT}/hooks/subscriptions",
+        {"config": {"url": "http://127.0.0.1:9/"}, "events": ["checkout_transaction"]},
+    )
     more: dict[str, Any] = {
         "customer": {"email": "kari@shop.example.com", "phone_number": "+4799887766"}
     }
