@@ -8,6 +8,7 @@ start and never fail in the middle.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +20,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from pydantic_core import from_json
 from sqlalchemy import JSON, Dialect, Index, event, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, ExceptionContext, make_url
@@ -221,7 +223,7 @@ class Database:
 
 def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
     # What is written is a payer's, and an error with its statement's values ends in a log.
-    hidden: dict[str, Any] = {"hide_parameters": True}
+    hidden: dict[str, Any] = {"hide_parameters": True, "json_deserializer": _read_json}
     if not is_sqlite:
         engine = create_async_engine(async_url(url), pool_size=10, max_overflow=20, **hidden)
         event.listen(engine.sync_engine, "handle_error", _without_values)
@@ -234,6 +236,16 @@ def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
     event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
     return engine
+
+
+def _read_json(written: str | bytes) -> Any:
+    """Read a JSON column. A page of sessions has two thousand of them: the standard library takes
+    five times as long. It reads what was written with half of a surrogate pair, which the fast
+    reader refuses."""
+    try:
+        return from_json(written)
+    except ValueError:
+        return json.loads(written)
 
 
 def _without_values(context: ExceptionContext) -> None:

@@ -51,7 +51,7 @@ async def list_sessions(
             conditions.append(after(CheckoutSession, last))
         query: Any = _newest(conditions, wanted)
         found = [row[0] for row in await db.exec(query)]
-        return await shapes_of(db, found, ctx.clock.now())
+        return await shapes_of(db, account_id, found, ctx.clock.now())
 
 
 def _newest(conditions: list[ColumnElement[bool]], wanted: SessionFilter) -> Select[Any]:

@@ -10,7 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import col, select
+from sqlalchemy import Row
+from sqlalchemy import select as select_rows
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import configuration_of, seller_of
@@ -30,6 +32,18 @@ from backend.sessions.publish import shown_publish
 from backend.sessions.remainder import remainder_shape
 from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
 
+_HEADERS = "events.request_headers"
+_EVENT: Sequence[Any] = (
+    col(SessionEvent.session_id),
+    col(SessionEvent.id),
+    col(SessionEvent.name),
+    col(SessionEvent.created_at),
+    col(SessionEvent.request_id),
+    col(SessionEvent.details),
+)
+Events = Mapping[str, Sequence[Row[Any]]]
+"""By session, in order. A page of sessions has hundreds of them: they are read as bare rows."""
+
 
 async def read_session(
     ctx: Backend,
@@ -45,17 +59,19 @@ async def read_session(
         found = await get_whole(db, session_id)
         if found.session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        events = await _events(db, [session_id]) if with_events else None
+        headers = _HEADERS in includes
+        events = await _events(db, [session_id], headers) if with_events else None
         return await shape_of(db, found, ctx.clock.now(), includes, events=events)
 
 
 async def shapes_of(
-    db: AsyncSession, session_ids: Sequence[str], now: datetime
+    db: AsyncSession, account_id: str, session_ids: Sequence[str], now: datetime
 ) -> list[dict[str, Any]]:
-    """Return many sessions, each as `read_session` gives it, in the order of their ids."""
+    """Return many sessions of one account, each as `read_session` gives it, in the order of their
+    ids."""
     if not session_ids:
         return []
-    found = await get_wholes(db, session_ids)
+    found = await get_wholes(db, account_id, session_ids)
     events = await _events(db, session_ids)
     return [await shape_of(db, one, now, events=events) for one in found]
 
@@ -86,7 +102,7 @@ async def shape_of(
     now: datetime,
     includes: frozenset[str] = frozenset(),
     *,
-    events: Mapping[str, Sequence[SessionEvent]] | None,
+    events: Events | None,
 ) -> dict[str, Any]:
     """A session that was just read, as `read_session` gives it. `events` of it and perhaps of
     others, by session; None where none are shown."""
@@ -102,7 +118,7 @@ async def shape_of(
         "payment_operation": "unscheduled_purchase",
     }
     if events is not None:
-        headers = "events.request_headers" in includes
+        headers = _HEADERS in includes
         own["events"] = [_event(event, headers) for event in events.get(session.id, ())]
     if visitor := session.visitor:
         if "customer_ip" in visitor:
@@ -204,17 +220,22 @@ def _configuration(
 
 
 async def _events(
-    db: AsyncSession, session_ids: Sequence[str]
-) -> Mapping[str, Sequence[SessionEvent]]:
+    db: AsyncSession, session_ids: Sequence[str], with_headers: bool = False
+) -> Events:
     """The sessions' events, in order."""
-    found: dict[str, list[SessionEvent]] = defaultdict(list)
-    query = select(SessionEvent).where(col(SessionEvent.session_id).in_(session_ids))
-    for event in await db.exec(query.order_by(col(SessionEvent.session_id), col(SessionEvent.seq))):
+    columns = [*_EVENT, col(SessionEvent.request_headers)] if with_headers else _EVENT
+    query: Any = (
+        select_rows(*columns)
+        .where(col(SessionEvent.session_id).in_(session_ids))
+        .order_by(col(SessionEvent.session_id), col(SessionEvent.seq))
+    )
+    found: dict[str, list[Row[Any]]] = defaultdict(list)
+    for event in await db.exec(query):
         found[event.session_id].append(event)
     return found
 
 
-def _event(event: SessionEvent, with_headers: bool) -> dict[str, Any]:
+def _event(event: Row[Any], with_headers: bool) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": event.id,
         **exact.event_name(event.name),
