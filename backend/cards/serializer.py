@@ -125,11 +125,12 @@ def secret_shape(value: str, form: dict[str, Any]) -> dict[str, str]:
     return shape
 
 
-def wallet_transaction_shape(made: WalletTransaction, card: Card) -> dict[str, Any]:
+def wallet_transaction_shape(made: WalletTransaction, card_id: str) -> dict[str, Any]:
+    """`card_id` is the merchant's own id of the card."""
     shape: dict[str, Any] = {
         "id": made.id,
         "ref_id": made.ref_id,
-        "card_id": card.card_id,
+        "card_id": card_id,
         "type": made.type,
         "pending": made.pending,
         "amount": made.amount,

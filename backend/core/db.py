@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -21,11 +21,12 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from pydantic_core import from_json
-from sqlalchemy import JSON, Dialect, Index, event, text
+from sqlalchemy import JSON, Dialect, Index, event, insert, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import DateTime, TypeDecorator
+from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.paths import BACKEND
@@ -219,6 +220,17 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def insert_rows(
+    db: AsyncSession, table: type[SQLModel], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Insert many rows by one statement. Each names every column that has no default in the
+    database. What the unit of work has added before is written first."""
+    if rows:
+        await db.flush()
+        connection = await db.connection()
+        await connection.execute(insert(table), list(rows))
 
 
 def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:

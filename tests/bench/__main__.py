@@ -12,6 +12,7 @@ import platform
 from typing import Any
 
 from tests.bench import api
+from tests.bench.batch import batch
 from tests.bench.card_check import card_check
 from tests.bench.figures import heading, line
 from tests.bench.growth import growth
@@ -21,7 +22,10 @@ from tests.bench.running import running_demo
 from tests.bench.size import Size
 from tests.bench.slow_clients import slow_client_figures
 
-PARTS = ("page", "slow-clients", "sessions", "payments", "card-check", "growth")
+PARTS = ("page", "slow-clients", "sessions", "payments", "card-check", "growth", "batch")
+
+_WITHOUT_A_DEMO = {"growth": growth, "batch": batch}
+"""These have a database of their own."""
 
 
 def main() -> None:
@@ -36,9 +40,10 @@ def main() -> None:
     line("processors, system", f"{os.cpu_count()}, {platform.system()} {platform.machine()}")
     line("Python", platform.python_version())
     line("load before", f"{os.getloadavg()[0]:.2f}")
-    if options.only in (None, "growth"):
-        growth(size=size)
-    if options.only == "growth":
+    for name, part in _WITHOUT_A_DEMO.items():
+        if options.only in (None, name):
+            part(size=size)
+    if options.only in _WITHOUT_A_DEMO:
         return
     with running_demo() as facts:
         rates: dict[str, float] = {}
@@ -51,7 +56,7 @@ def main() -> None:
             rates["sessions"] = asyncio.run(api.sessions(facts, size=size))
         if options.only in (None, "payments"):
             rates["payments"] = asyncio.run(api.payments(facts, size=size))
-        if options.only in (None, "card-check", "growth"):
+        if options.only in (None, "card-check", "growth", "batch"):
             card_check(facts, size=size)
         if len(rates) == 2:
             line("one payment costs", f"{rates['sessions'] / rates['payments']:.1f} sessions")

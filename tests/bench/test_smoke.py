@@ -16,6 +16,7 @@ PRINTS = {
     "slow-clients": ("usable, alone", "usable, beside them", "ratio"),
     "sessions": ("1 at once", "32 at once"),
     "payments": ("1 at once", "8 at once"),
+    "batch": ("cards a second",),
     "growth": (
         "sessions?limit=100",
         "the payer's page",
