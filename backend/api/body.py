@@ -1,6 +1,5 @@
-"""Bodies and paths before anything else reads them: what no database column can hold, and what no
-JSON answer can say, is refused here, for every route.
-"""
+"""Check bodies and paths before anything else reads them. What no database column can hold, and
+what no JSON answer can contain, is refused here, for every route."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope
 
 from backend.api.addresses import plain_query
-from backend.api.deps import origin, principal
+from backend.api.deps import principal, request_context
 from backend.api.idempotent import HEADER, answer_once
 from backend.api.refused import with_sent
 from backend.core.errors import FieldError, GavekortError, InvalidRequest
@@ -38,9 +37,9 @@ class BodyTooLarge(GavekortError):
 class StrictRequest(Request):
     """A request whose JSON holds only what JSON and our databases know."""
 
-    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, maximum: int) -> None:
         super().__init__(scope, receive)
-        self._most = most
+        self._maximum = maximum
         self.sent: Any = None
         """The body, once it is read."""
 
@@ -49,7 +48,7 @@ class StrictRequest(Request):
             received = bytearray()
             async for chunk in self.stream():
                 received += chunk
-                if len(received) > self._most:
+                if len(received) > self._maximum:
                     raise BodyTooLarge("the body is too large")
             self._body = bytes(received)
         return self._body
@@ -87,7 +86,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _TooLarge(Exception):
-    """A number is too large. `path` says where it stands, from the inside to the outside."""
+    """A number is too large. `path` says where it is, from the inside to the outside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,7 +113,7 @@ def _check(value: Any, depth: int) -> None:
 
 
 def check_text(text: str) -> None:
-    """InvalidRequest for NUL and for half of a surrogate pair."""
+    """Raise InvalidRequest for NUL and for half of a surrogate pair."""
     if "\x00" in text:
         raise InvalidRequest("text cannot contain NUL")
     try:
@@ -124,12 +123,12 @@ def check_text(text: str) -> None:
 
 
 class StrictRoute(APIRoute):
-    most = MAX_BODY
+    maximum = MAX_BODY
     """Bytes that a body may have."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
-        # Payers have no name under which a key could be kept; what they do is safe to repeat.
+        # Payers have no name under which a key could be kept. Their requests are safe to repeat.
         once = any(needed.call is principal for needed in self.dependant.dependencies)
         queries = bool(self.dependant.query_params)
 
@@ -138,12 +137,13 @@ class StrictRoute(APIRoute):
             query = request.query_params.multi_items()
             for part in (*request.path_params.values(), *(text for pair in query for text in pair)):
                 check_text(str(part))
-            # Every body is JSON, whatever a client calls it: without a name it is read as that.
+            # Every body is JSON, whatever a client calls it. So a body without a content type is
+            # read as JSON.
             headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
             scope = {**request.scope, "headers": headers}
             if queries:
                 scope["query_string"] = plain_query(scope["query_string"])
-            strict = StrictRequest(scope, request.receive, self.most)
+            strict = StrictRequest(scope, request.receive, self.maximum)
 
             async def answer() -> Response:
                 try:
@@ -152,7 +152,7 @@ class StrictRoute(APIRoute):
                     error.errors = with_sent(error.errors, strict.sent)
                     raise
 
-            with asked_by(origin(request)):
+            with asked_by(request_context(request)):
                 if once and request.method == "POST" and HEADER in request.headers:
                     return await answer_once(strict, answer)
                 return await answer()
@@ -165,7 +165,7 @@ def strict_router() -> APIRouter:
 
 
 class OpenRoute(StrictRoute):
-    most = MAX_OPEN_BODY
+    maximum = MAX_OPEN_BODY
 
 
 def open_router() -> APIRouter:

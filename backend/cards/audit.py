@@ -19,7 +19,7 @@ from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
 
 ACCOUNTS = ("funds", "available", "held", "drawn")
 PORTION = 500
-"""So many rows are in memory at once."""
+"""How many rows are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)

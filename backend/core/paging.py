@@ -1,4 +1,4 @@
-"""Lists that page by the last one seen (`starting_after`), newest first."""
+"""Lists that are paged by the last row seen (`starting_after`), newest first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Dated(Protocol):
 
 
 def newest_first(table: type[Dated]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """What to order by; the id settles what was made at one moment."""
+    """Return the columns to order by. The id decides between rows of the same moment."""
     return col(table.created_at).desc(), col(table.id).desc()
 
 

@@ -31,13 +31,13 @@ NO_ROOM = Refusal(503, "NO_ROOM", "too many connections are open; try again in a
 
 
 def told(code: str, message: str) -> dict[str, Any]:
-    """An error as the API tells it, where no part of the API does."""
+    """Return an error in the form of the API, for answers that no part of the API makes."""
     one = {"description": message, "message": message, "field": "", "code": code.lower()}
     return {"error": {"code": code, "message": message, "errors": [one]}}
 
 
 def answer_bytes(refusal: Refusal, *, https: bool) -> bytes:
-    """The whole answer as it goes over the wire. The connection is closed after it."""
+    """Return the whole answer as it goes over the wire. The connection is closed after it."""
     with logs.one_request() as number:
         body = json.dumps(told(refusal.code, refusal.message)).encode()
     headers = {

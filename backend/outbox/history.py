@@ -1,7 +1,6 @@
-"""What was sent to a merchant, try by try, and how it is sent again; receipts to payers as well,
-since the merchant asked for them. Links to a checkout by SMS are not shown here: they are the
-payer's. The endpoints are ours; see docs/webhooks.md.
-"""
+"""What was sent to a merchant, attempt by attempt, and how it is sent again. Receipts to payers are
+included, since the merchant asked for them. Links to a checkout by SMS are not shown: they belong
+to the payer. The endpoints are ours; see docs/webhooks.md."""
 
 from __future__ import annotations
 
@@ -17,14 +16,14 @@ from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from backend.core.paging import after, newest_first, newest_ids
 from backend.outbox.enqueue import RECEIPT, WALLET_TRANSACTION
-from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
+from backend.outbox.tables import Delivery, DeliveryAttempt, HookSubscription
 
 SHOWN = ("callback", "webhook", "email")
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Whose deliveries, and which of them the caller may see: those of `wallets`, of `checkout`."""
+    """Whose deliveries the caller may see, and which of them: those of `wallets`, of `checkout`."""
 
     account_id: str
     checkout: bool
@@ -38,7 +37,8 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """`subject`: the transaction, session or wallet transaction it speaks of."""
+    """Which deliveries to list. `subject` is the transaction, session or wallet transaction that it
+    is about."""
 
     limit: int
     starting_after: str | None = None
@@ -89,15 +89,15 @@ async def get_delivery(db: AsyncSession, sight: Sight, delivery_id: str) -> Deli
     return delivery
 
 
-async def tries_of(db: AsyncSession, delivery_id: str) -> list[DeliveryTry]:
-    query = select(DeliveryTry).where(DeliveryTry.delivery_id == delivery_id)
-    order = (col(DeliveryTry.started_at), col(DeliveryTry.id))
+async def attempts_of(db: AsyncSession, delivery_id: str) -> list[DeliveryAttempt]:
+    query = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == delivery_id)
+    order = (col(DeliveryAttempt.started_at), col(DeliveryAttempt.id))
     return list(await db.exec(query.order_by(*order)))
 
 
 async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
-    """Due now, with all its tries anew, whatever became of it before: the same message, signed
-    again. Conflict where its subscription is deleted."""
+    """Make the same message due now, with its full number of attempts, whatever became of it
+    before. It is signed again. Conflict if its subscription is deleted."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         await get_delivery(db, sight, delivery_id)
@@ -108,7 +108,7 @@ async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
             if hook is None or hook.deleted_at is not None:
                 raise Conflict("the subscription of this delivery is deleted")
         if delivery.state == "delivered":
-            # What its arrival was to note is noted.
+            # The session's event for its arrival exists already.
             delivery.session_event = None
         delivery.state = "pending"
         delivery.due_at = now
@@ -117,7 +117,9 @@ async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
     return delivery
 
 
-def delivery_shape(delivery: Delivery, tries: list[DeliveryTry] | None = None) -> dict[str, Any]:
+def serialize_delivery(
+    delivery: Delivery, tries: list[DeliveryAttempt] | None = None
+) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": delivery.id,
         "kind": delivery.kind,
@@ -138,11 +140,11 @@ def delivery_shape(delivery: Delivery, tries: list[DeliveryTry] | None = None) -
     if tries is not None:
         if delivery.body is not None:
             shape["request"]["body"] = delivery.body
-        shape["tries"] = [_try_shape(one) for one in tries]
+        shape["tries"] = [_serialize_attempt(one) for one in tries]
     return shape
 
 
-def _try_shape(one: DeliveryTry) -> dict[str, Any]:
+def _serialize_attempt(one: DeliveryAttempt) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": one.id,
         "started_at": iso(one.started_at),

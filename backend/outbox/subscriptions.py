@@ -20,13 +20,13 @@ from backend.core.ids import new_uuid
 from backend.outbox.enqueue import PING, Event, announce
 from backend.outbox.tables import HookSubscription
 
-MOST = 20
-"""Of one account: every event is told to each."""
+MAX_SUBSCRIPTIONS = 20
+"""The largest number for one account, since every event is told to each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """`secret` None: deliveries are not signed."""
+class SubscriptionSettings:
+    """What a subscription asks for. If `secret` is None, deliveries are not signed."""
 
     url: str
     events: tuple[str, ...]
@@ -34,20 +34,21 @@ class Wanted:
 
 
 async def subscribe(
-    ctx: Backend, account_id: str, wanted: Wanted, created_by: str
+    ctx: Backend, account_id: str, settings: SubscriptionSettings, created_by: str
 ) -> HookSubscription:
-    """Make a subscription and send it a ping. InvalidRequest for an address we never send to."""
-    _check(ctx, wanted)
+    """Create a subscription and send it a ping. InvalidRequest for an address to which we never
+    send."""
+    _check(ctx, settings)
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        if len(await _all(db, account_id)) >= MOST:
-            raise InvalidRequest(f"an account has at most {MOST} subscriptions")
+        if len(await _all(db, account_id)) >= MAX_SUBSCRIPTIONS:
+            raise InvalidRequest(f"an account has at most {MAX_SUBSCRIPTIONS} subscriptions")
         hook = HookSubscription(
             id=new_uuid(),
             account_id=account_id,
-            url=wanted.url,
-            events=list(wanted.events),
-            secret=_sealed(ctx, wanted.secret),
+            url=settings.url,
+            events=list(settings.events),
+            secret=_sealed(ctx, settings.secret),
             created_at=now,
             created_by=created_by,
             updated_at=now,
@@ -59,19 +60,24 @@ async def subscribe(
 
 
 async def change(
-    ctx: Backend, account_id: str, hook_id: str, wanted: Wanted, *, keep_secret: bool
+    ctx: Backend,
+    account_id: str,
+    hook_id: str,
+    settings: SubscriptionSettings,
+    *,
+    keep_secret: bool,
 ) -> HookSubscription:
-    """Another address, other events, another secret; the count of failures begins anew."""
-    _check(ctx, wanted)
+    """Change address, events and secret. The count of failures begins again."""
+    _check(ctx, settings)
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         hook = await get_subscription(db, account_id, hook_id)
-        if keep_secret and hook.secret is not None and _host(wanted.url) != _host(hook.url):
+        if keep_secret and hook.secret is not None and _host(settings.url) != _host(hook.url):
             text = "config.url is on another host now, so config.secret must be given again"
             raise InvalidRequest(text, (FieldError("config.secret", text, "required"),))
-        hook.url, hook.events = wanted.url, list(wanted.events)
+        hook.url, hook.events = settings.url, list(settings.events)
         if not keep_secret:
-            hook.secret = _sealed(ctx, wanted.secret)
+            hook.secret = _sealed(ctx, settings.secret)
         hook.failures, hook.updated_at = 0, now
     return hook
 
@@ -79,7 +85,7 @@ async def change(
 async def unsubscribe(
     ctx: Backend, account_id: str, hook_id: str, deleted_by: str
 ) -> HookSubscription:
-    """What was not delivered yet is not delivered any more."""
+    """Delete a subscription. Messages that were not delivered yet are not sent any more."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         hook = await get_subscription(db, account_id, hook_id)
@@ -96,7 +102,7 @@ async def ping(ctx: Backend, account_id: str, hook_id: str) -> HookSubscription:
 
 
 async def get_subscription(db: AsyncSession, account_id: str, hook_id: str) -> HookSubscription:
-    """NotFound for a deleted one, and for another account's."""
+    """Return a subscription. NotFound for a deleted one, and for another account's."""
     hook = await db.get(HookSubscription, hook_id)
     if hook is None or hook.account_id != account_id or hook.deleted_at is not None:
         raise NotFound("there is no such subscription")
@@ -121,9 +127,9 @@ def _ping(db: AsyncSession, hook: HookSubscription, now: datetime) -> None:
     announce(db, [hook], Event(hook.account_id, PING, hook.id, body), now)
 
 
-def _check(ctx: Backend, wanted: Wanted) -> None:
+def _check(ctx: Backend, settings: SubscriptionSettings) -> None:
     try:
-        check(wanted.url, allow_insecure=ctx.settings.insecure_addresses)
+        check(settings.url, allow_insecure=ctx.settings.insecure_addresses)
     except AddressRefused as refused:
         raise InvalidRequest(str(refused), (FieldError("config.url", str(refused)),)) from refused
 
@@ -136,8 +142,8 @@ def _sealed(ctx: Backend, secret: str | None) -> str | None:
     return None if secret is None else ctx.vault.seal({"secret": secret})
 
 
-def subscription_shape(hook: HookSubscription) -> dict[str, Any]:
-    """The secret is never shown again, only that there is one."""
+def serialize_subscription(hook: HookSubscription) -> dict[str, Any]:
+    """Return the subscription. It shows that there is a secret, and never the secret itself."""
     config: dict[str, Any] = {
         "url": hook.url,
         "content_type": "application/json",

@@ -20,30 +20,27 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards import ledger, lookup, renew
 from backend.cards.issue import IssuedCard
 from backend.cards.renew import Change
-from backend.cards.serializer import card_status
 from backend.cards.tables import Card, Hold, WalletTransaction
 from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
-from backend.payments.store import setting_of
+from backend.payments.store import configuration_for
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
+from backend.rules import gift_card
 from backend.rules import transaction as rules
+from backend.rules.gift_card import CardStatus
 from backend.rules.transaction import Position, RuleBroken, Split
-
-SETTING = "refund_to_unusable_gift_card"
-"""In the configuration of the session or its profile: `refuse` or `new_card`."""
-_UNUSABLE = ("deleted", "inactive", "expired")
 
 
 class To(StrEnum):
     CARD = "card"  # another card that exists
-    NEW_CARD = "new_card"  # one that is made for it
-    PROVIDER = "provider"  # nothing to a card: the acquirer's part is refunded first
+    NEW_CARD = "new_card"  # a card that is made for it
+    PROVIDER = "provider"  # no card: the provider's part is refunded first
 
 
 @dataclass(frozen=True, slots=True)
 class RefundTo:
-    """What the merchant asks for; `card_id` is the merchant's own, of `To.CARD`."""
+    """What the merchant asks for. `card_id` is the merchant's own, and belongs to `To.CARD`."""
 
     to: To
     card_id: str | None = None
@@ -60,9 +57,9 @@ def split_refund(position: Position, amount: int, wanted: RefundTo | None) -> Sp
     """Return how a refund is divided. RuleBroken if too much is asked for."""
     if wanted is None or wanted.to is not To.PROVIDER:
         return rules.split_refund(position, amount)
-    left = position.refundable.acquirer
+    left = position.refundable.provider
     if not 0 < amount <= left:
-        raise RuleBroken(f"only {left} can be refunded by the acquirer, not {amount}")
+        raise RuleBroken(f"only {left} can be refunded by the provider, not {amount}")
     return Split(0, amount)
 
 
@@ -74,7 +71,7 @@ async def decide(
     wanted: RefundTo | None,
 ) -> dict[str, str] | None:
     """Return what the operation keeps about the target of its card part; None if that is the card
-    that paid. RefundCardUnusable, before the acquirer is asked for anything; InvalidRequest for a
+    that paid. RefundCardUnusable, before the provider is asked for anything; InvalidRequest for a
     target that cannot take the money."""
     if wanted is not None and wanted.to is To.PROVIDER:
         return {"to": To.PROVIDER.value}
@@ -86,18 +83,20 @@ async def decide(
             )
         return None
     card = await db.get(Card, transaction.gift_card, populate_existing=True)
-    assert card is not None  # a foreign key holds it
-    status = card_status(card, ctx.clock.now())
+    assert card is not None  # a foreign key guarantees it
+    status = gift_card.status(lookup.facts(card), ctx.clock.now())
     if wanted is not None and wanted.to is To.CARD:
         target = await _target(ctx, db, card, str(wanted.card_id))
         if target.id != card.id:
             return {"to": To.CARD.value, "card": target.id}
     elif wanted is not None:
         return {"to": To.NEW_CARD.value}
-    if status not in _UNUSABLE:
+    if status not in gift_card.INVALID:
         return None
-    if wanted is None and await setting_of(db, transaction, SETTING) == To.NEW_CARD:
-        return {"to": To.NEW_CARD.value}
+    if wanted is None:
+        configuration = await configuration_for(db, transaction)
+        if configuration.refund_to_unusable_gift_card == To.NEW_CARD:
+            return {"to": To.NEW_CARD.value}
     raise _unusable(transaction, card, status, split)
 
 
@@ -107,15 +106,11 @@ async def _target(ctx: Backend, db: AsyncSession, card: Card, card_id: str) -> C
         target = await lookup.get_card(db, card.account_id, card_id)
     except NotFound as error:
         raise _wrong(field, "there is no such gift card") from error
-    if target.id != card.id and _is_unusable(target, ctx.clock.now()):
+    if target.id != card.id and not gift_card.is_valid(lookup.facts(target), ctx.clock.now()):
         raise _wrong(field, "this gift card cannot take money: it is inactive, or has expired")
     if target.currency != card.currency:
         raise _wrong(field, f"this gift card is in another currency than {card.currency}")
     return target
-
-
-def _is_unusable(card: Card, now: datetime) -> bool:
-    return card_status(card, now) in _UNUSABLE
 
 
 def _wrong(field: str, text: str) -> InvalidRequest:
@@ -123,31 +118,31 @@ def _wrong(field: str, text: str) -> InvalidRequest:
 
 
 def _unusable(
-    transaction: Transaction, card: Card, status: str, split: Split
+    transaction: Transaction, card: Card, status: CardStatus, split: Split
 ) -> RefundCardUnusable:
     """Return the error with everything that can be done, each under a stable code."""
     path = f"POST /v1/accounts/{card.account_id}/wallets/cards/{card.card_id}"
     todo = [FieldError("refund_to", "refund_to=new_card makes a new card for it", "new_card")]
-    if status == "expired":
+    if status is CardStatus.EXPIRED:
         todo.insert(
             0, FieldError("card_id", f"{path}/extend gives it a later expiry date", "extend")
         )
-    if status == "deleted":
+    if status is CardStatus.DELETED:
         todo.insert(0, FieldError("card_id", f"{path}/restore brings it back", "restore"))
     if split.total <= transaction.psp_captured - transaction.psp_refunded:
-        text = "refund_to=provider refunds it by the acquirer, and leaves the gift card's part"
+        text = "refund_to=provider refunds it by the provider, and leaves the gift card's part"
         todo.append(FieldError("refund_to", text, "provider"))
     text = f"the gift card that paid is {status}: nobody could use what is refunded to it"
     why = FieldError(
         "gift_cards.0.card_id",
         text,
-        status,
+        status.value,
         {"card_id": card.card_id, "amount": split.card, "currency": card.currency},
     )
     return RefundCardUnusable(text, (why, *todo))
 
 
-# --- when the acquirer has done its part -------------------------------------------------------
+# --- when the provider has done its part -------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -171,8 +166,10 @@ class Landed:
 def prepare(ctx: Backend, operation: Operation) -> Landing | None:
     """Prepare the end of a refund, before its unit of work. None if it goes to the card that
     paid."""
-    to = (operation.request.get("refund_to") or {}).get("to")
-    if operation.kind != OperationKind.REFUND or to not in (To.CARD, To.NEW_CARD):
+    if operation.kind != OperationKind.REFUND or operation.asked.refund_to not in (
+        To.CARD,
+        To.NEW_CARD,
+    ):
         return None
     return Landing(ctx)
 
@@ -213,14 +210,15 @@ async def _known_target(
 ) -> str | None:
     """Return the card that takes the money, if it exists already: the one that was asked for, or
     the one that an earlier refund made in place of this card."""
-    asked = (operation.request.get("refund_to") or {}).get("card")
-    if asked is not None:
-        return str(asked)
+    if operation.asked.refund_card is not None:
+        return operation.asked.refund_card
     card = await db.get(Card, card_pk, populate_existing=True)
-    assert card is not None  # a foreign key holds it
+    assert card is not None  # a foreign key guarantees it
     query = select(Card).where(Card.account_id == card.account_id, Card.card_id == card.replaced_by)
     before = (await db.exec(query)).one_or_none()
-    return None if before is None or _is_unusable(before, now) else before.id
+    if before is None or not gift_card.is_valid(lookup.facts(before), now):
+        return None
+    return before.id
 
 
 async def _make(db: AsyncSession, card: Card, operation: Operation, landing: Landing) -> Card:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -29,8 +29,10 @@ from backend.core.errors import (
 )
 from backend.limits.source import UNKNOWN
 from backend.outbox.request import signature_header
+from backend.rules.order import ShippingOption
+from backend.rules.session_body import SessionBody
 from backend.sessions import discount_guesses, events
-from backend.sessions.create import decide_anew, is_divided
+from backend.sessions.create import decide_anew
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_as_seen
 from backend.sessions.order_changes import (
     check_size,
@@ -40,12 +42,13 @@ from backend.sessions.order_changes import (
     same_content,
 )
 from backend.sessions.preset import warned
-from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
-from backend.sessions.serializer import session_shape
+from backend.sessions.request import Amount, Currency, Loose, OrderParts
+from backend.sessions.request import ShippingOption as OfferedOption
+from backend.sessions.serializer import serialize_session
 from backend.sessions.tables import CheckoutSession
 
 MAX_ANSWER = 512 * 1024
-MOST_ASKS = 3
+MAX_ASKS = 3
 """How often the shop is asked for one change, if the order changes while the shop thinks."""
 ChooseCodes = Callable[[Sequence[str]], Sequence[str]]
 _NOT_FROM_HERE = ("merchant_reference", "currency", "gift_cards")
@@ -61,14 +64,15 @@ class OrderAnswer(OrderParts):
 
 
 class Answer(Loose):
-    shipping_options: Annotated[list[ShippingOption], Field(max_length=100)] | None = None
+    shipping_options: Annotated[list[OfferedOption], Field(max_length=100)] | None = None
     order: OrderAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What came of asking the shop. `taken` says whether the shop took one of the discount codes.
-    `anew` says that somebody else changed the order meanwhile, so that the shop was asked again."""
+    `again` says that somebody else changed the order meanwhile, so that the shop was asked
+    again."""
 
     taken: bool = False
     anew: bool = False
@@ -80,7 +84,7 @@ class _Question(Protocol):
     by_payer: bool
     unmodified_since: str | None
 
-    def url(self, body: Mapping[str, Any]) -> str:
+    def url(self, body: SessionBody) -> str:
         """Return the address to ask about a session with this body. It raises one of our errors if
         there is nothing to ask about."""
 
@@ -96,7 +100,7 @@ class _Question(Protocol):
     def failed(self, message: str = "") -> GavekortError:
         """Return the error for the caller if the shop gives no answer that can be used."""
 
-    async def give_back(self, ctx: Backend, answer: Answer) -> None:
+    async def restore(self, ctx: Backend, answer: Answer) -> None:
         """Take back a part of what `count` has counted, if the answer allows it."""
 
     async def apply(
@@ -106,10 +110,10 @@ class _Question(Protocol):
 
 
 async def ask_for_shipping(ctx: Backend, session_id: str, *, by_payer: bool = True) -> Asked:
-    """Ask the shop what it can send to the address that is kept, and offer that.
+    """Ask the shop what it can send to the stored address, and offer that.
 
-    ShippingUnavailable where it fails, answers nonsense or cannot ship there; the session is as it
-    was, and the details can be given again. SessionChanged as for `set_discount_codes`.
+    ShippingUnavailable if the shop fails, answers nonsense or cannot ship there. The session is as
+    it was, and the details can be given again. SessionChanged as for `set_discount_codes`.
     """
     question = _Shipping(by_payer)
     asked = await _ask_until_unchanged(ctx, session_id, question)
@@ -129,8 +133,8 @@ async def set_discount_codes(
     """Ask the shop what these codes do to the order, and apply the answer. `codes` may be a
     function: it gets the codes that are in use when the shop is asked, and returns the wanted ones.
 
-    DiscountRefused where codes are not offered, are too many, or the shop does not answer.
-    SessionChanged where the order changes faster than the shop answers. TooManyRequests where the
+    DiscountRefused if codes are not offered, are too many, or the shop does not answer.
+    SessionChanged if the order changes faster than the shop answers. TooManyRequests if the
     session, the profile or `source` (the payer's address) has tried too many codes.
     """
     choose = codes if callable(codes) else lambda _: codes
@@ -142,18 +146,19 @@ async def _ask_until_unchanged(ctx: Backend, session_id: str, question: _Questio
     """Ask the shop, and apply its answer if the session has not changed meanwhile.
 
     If it has changed, the answer is about an old order. It is dropped, and the shop is asked again,
-    at most MOST_ASKS times in all and within the time that one answer may take.
+    at most MAX_ASKS times in all and within the time that one answer may take.
     """
     ends = asyncio.get_running_loop().time() + ctx.settings.express_callback_timeout
     first: dict[str, Any] | None = None
-    for turn in range(1, MOST_ASKS + 1):
+    for turn in range(1, MAX_ASKS + 1):
         sent = await _as_sent(ctx, session_id, question)
         first = sent.order if first is None else first
         if turn == 1:
-            # What we ask about again because somebody else changed the order is no new question.
+            # A question that is repeated because somebody else changed the order does not count
+            # again.
             await question.count(ctx, sent.row)
         answer = await _answer_of(ctx, sent, question)
-        await question.give_back(ctx, answer)
+        await question.restore(ctx, answer)
         try:
             async with ctx.db.unit_of_work() as db:
                 locked = await lock_as_seen(
@@ -166,7 +171,7 @@ async def _ask_until_unchanged(ctx: Backend, session_id: str, question: _Questio
                 )
                 taken = await question.apply(ctx, db, locked, answer)
         except SessionChanged:
-            if turn == MOST_ASKS or asyncio.get_running_loop().time() >= ends:
+            if turn == MAX_ASKS or asyncio.get_running_loop().time() >= ends:
                 raise
         except InvalidRequest as forbidden:
             raise question.failed(forbidden.message) from forbidden
@@ -194,9 +199,9 @@ async def _as_sent(ctx: Backend, session_id: str, question: _Question) -> _Sent:
         check_open(found, now, question.unmodified_since)
         if question.by_payer:
             check_not_locked(ctx, found, now)
-        url = question.url(found.body)
+        url = question.url(found.content)
         # This is read after the row, so it can be newer than the version but never older.
-        session = await session_shape(db, found, now)
+        session = await serialize_session(db, found, now)
         question.complete(session)
         return _Sent(url, session, found, found.version, found.body["order"])
 
@@ -219,13 +224,13 @@ class _Shipping:
         self.by_payer = by_payer
         self.ships = True
 
-    def url(self, body: Mapping[str, Any]) -> str:
-        url = (body.get("express") or {}).get("shipping_address_callback_url")
-        if not url or not body["order"].get("shipping_address"):
+    def url(self, body: SessionBody) -> str:
+        url = body.express.shipping_callback_url
+        if url is None or body.order.shipping_address is None:
             raise SessionChanged(
                 "this session has no shipping address to ask the shop about any more"
             )
-        return str(url)
+        return url
 
     def complete(self, session: dict[str, Any]) -> None:
         """The address is in it."""
@@ -233,7 +238,7 @@ class _Shipping:
     async def count(self, ctx: Backend, session: CheckoutSession) -> None:
         """Addresses are no guesses."""
 
-    async def give_back(self, ctx: Backend, answer: Answer) -> None:
+    async def restore(self, ctx: Backend, answer: Answer) -> None:
         """Nothing was counted."""
 
     def is_answered(self, answer: Answer) -> bool:
@@ -270,15 +275,14 @@ class _Discount:
         self._guesses: discount_guesses.Guesses | None = None
         self.unmodified_since = unmodified_since
 
-    def url(self, body: Mapping[str, Any]) -> str:
-        offered = (body.get("express") or {}).get("discount_codes") or {}
-        if not offered.get("callback_url"):
+    def url(self, body: SessionBody) -> str:
+        url = body.express.discount_callback_url
+        if url is None:
             raise DiscountRefused("not_offered", "discount codes cannot be used in this session")
-        in_use = tuple(str(code) for code in body["order"].get("discount_codes") or ())
-        self._codes = list(self._choose(in_use))
-        if len(self._codes) > int(offered.get("max_count") or 1):
+        self._codes = list(self._choose(body.order.discount_codes))
+        if len(self._codes) > body.express.most_discount_codes:
             raise DiscountRefused("too_many", "too many discount codes")
-        return str(offered["callback_url"])
+        return url
 
     def complete(self, session: dict[str, Any]) -> None:
         session["order"]["discount_codes"] = self._codes
@@ -286,10 +290,10 @@ class _Discount:
     async def count(self, ctx: Backend, session: CheckoutSession) -> None:
         self._guesses = await discount_guesses.count(ctx, session, self._codes, self._source)
 
-    async def give_back(self, ctx: Backend, answer: Answer) -> None:
+    async def restore(self, ctx: Backend, answer: Answer) -> None:
         assert self._guesses is not None and answer.order is not None
         taken = answer.order.discount_codes or []
-        self._guesses = await discount_guesses.give_back(ctx, self._guesses, taken)
+        self._guesses = await discount_guesses.restore(ctx, self._guesses, taken)
 
     def is_answered(self, answer: Answer) -> bool:
         return answer.order is not None
@@ -301,7 +305,7 @@ class _Discount:
     async def apply(
         self, ctx: Backend, db: AsyncSession, session: CheckoutSession, answer: Answer
     ) -> bool:
-        assert answer.order is not None  # is_answered has seen it
+        assert answer.order is not None  # is_answered has checked it
         taken = answer.order.discount_codes or []
         body = copy.deepcopy(session.body)
         await _apply(ctx, db, session, body, answer)
@@ -327,7 +331,7 @@ def _known(session: CheckoutSession) -> dict[str, Any]:
 
 
 async def _ask(ctx: Backend, url: str, session: dict[str, Any]) -> Answer:
-    """POST the session; CallbackFailed for everything but a 200 with a body of the right form."""
+    """POST the session. CallbackFailed for everything but a 200 with a body of the right form."""
     timeout = ctx.settings.express_callback_timeout
     try:
         target = await resolve(url, allow_insecure=ctx.settings.insecure_addresses)
@@ -370,15 +374,16 @@ def _check_currency(answer: Answer, session: dict[str, Any]) -> None:
 async def _apply(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, body: dict[str, Any], answer: Answer
 ) -> None:
-    """InvalidRequest for splits in a session that asked for gift cards."""
+    """Apply the answer. InvalidRequest for splits in a session that asked for gift cards."""
     if answer.order is not None:
         given = answer.order.model_dump(mode="json", exclude_unset=True)
-        # A null says nothing; these are not the answer's to change.
+        # A null says nothing, and the answer may not change these fields.
         given = {k: v for k, v in given.items() if v is not None and k not in _NOT_FROM_HERE}
         put_order(body["order"], given)
     if answer.shipping_options is not None:
         options = [o.model_dump(mode="json", exclude_unset=True) for o in answer.shipping_options]
-        offer_shipping(session, body, options)
+        offer_shipping(session, body, [ShippingOption.read(option) for option in options])
     check_size(body)
-    if is_divided(body) != is_divided(session.body):
-        await decide_anew(ctx, db, session, body)
+    changed = SessionBody.read(body)
+    if changed.is_divided != session.content.is_divided:
+        await decide_anew(ctx, db, session, changed)

@@ -20,7 +20,8 @@ from backend.sessions.tables import CheckoutSession
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """`search` looks at ids, the merchant's reference, e-mail and phone number."""
+    """Which sessions to list. `search` looks at ids, the merchant's reference, e-mail and phone
+    number."""
 
     search: str | None = None
     transaction_id: tuple[str, ...] = ()

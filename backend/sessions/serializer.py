@@ -1,4 +1,4 @@
-"""A session in Dintero's shape, as its merchant sees it.
+"""Turn a session into Dintero's JSON, as its merchant sees it.
 
 Source: `docs/reference/dintero-api.md#session-object`, `#gift-card-fields`.
 """
@@ -21,6 +21,7 @@ from backend.cards.tables import Card
 from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.errors import SessionNotFound
+from backend.rules.order import Merchant
 from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
 from backend.sessions import exact
@@ -29,7 +30,7 @@ from backend.sessions.load import Whole, get_whole, get_wholes, gift_card_of, re
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
 from backend.sessions.publish import shown_publish
-from backend.sessions.remainder import remainder_shape
+from backend.sessions.remainder import serialize_remainder
 from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
 
 _HEADERS = "events.request_headers"
@@ -53,8 +54,8 @@ async def read_session(
     *,
     with_events: bool = True,
 ) -> dict[str, Any]:
-    """The whole session. SessionNotFound for another account's too. `with_events`: whether its
-    events, which can be many, are read and shown."""
+    """Return the whole session. SessionNotFound for another account's session too. `with_events`
+    says whether its events, of which there can be many, are read and shown."""
     async with ctx.db.reading() as db:
         found = await get_whole(db, session_id)
         if found.session.account_id != account_id:
@@ -87,7 +88,7 @@ def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]
     return shown
 
 
-async def session_shape(
+async def serialize_session(
     db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:
     """As it is within this unit of work."""
@@ -96,7 +97,7 @@ async def session_shape(
     return await shape_of(db, whole, now, events=events)
 
 
-async def shape_of(
+async def serialize_loaded(
     db: AsyncSession,
     found: Whole,
     now: datetime,
@@ -109,7 +110,7 @@ async def shape_of(
     session, added, card = found.session, found.added, found.card
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
-    # Rows that are older than the rule may still hold what their request said of our names.
+    # Rows that are older than this rule may still have a request's values under our names.
     shape = as_read(session, without_ours(session.body))
     own: OwnFields = {
         "id": session.id,
@@ -146,7 +147,7 @@ async def shape_of(
         judged = remainder_of(session, added, card, now)
         unable = judged.unable
         if judged.too_small:
-            shape["remainder"] = remainder_shape(judged)
+            shape["remainder"] = serialize_remainder(judged)
     shape["configuration"] = _configuration(session, profile, account, unable)
     if published:
         shape["configuration"]["publish"] = published
@@ -154,8 +155,8 @@ async def shape_of(
 
 
 def _may_warn(session: CheckoutSession, added: SessionGiftCard | None) -> bool:
-    """Whether there can be a warning about a preset card. Where gift cards can be used, a preset
-    card that is in the session is the one that is shown."""
+    """Return whether there can be a warning about a preset card. If gift cards can be used, the
+    answer shows the preset card that is in the session."""
     if added is not None:
         return added.preset
     return session.preset_refused is not None or not session.gift_card_use
@@ -181,21 +182,21 @@ def _show_gift_card(
     chosen = {} if added.wanted is None else {"amount": added.wanted}
     customer["gift_cards"] = {"dintero.wallets": [masked | chosen]}
     if amount:
-        # A card that pays nothing as it stands now is named by `customer.gift_cards` alone.
+        # Only `customer.gift_cards` names a card that pays nothing as it is now.
         shape["order"]["gift_cards"] = [{"type": "dintero.wallets", **masked, "amount": amount}]
 
 
 def _configuration(
     session: CheckoutSession, profile: Profile, account: Account, unable: Collection[str]
 ) -> dict[str, Any]:
-    """The request's configuration over the profile's, each option with what became of it. `unable`:
-    those that take no amount as small as what is left to pay."""
-    body = session.body
-    shown: dict[str, Any] = exact.exact(configuration_of(profile, body))
+    """Return the request's configuration over the profile's, with the state of each option.
+    `unable` are the options that do not take an amount as small as what is left to pay."""
+    shown: dict[str, Any] = exact.exact(configuration_of(profile, session.content).raw)
     named = dict(read_switches(shown).named)
     for option in [*named, *session.options]:
         on = option in session.options
-        # Named and switched on, but not connected, or it does not go with a gift card.
+        # The option is named and switched on, but it is not connected, or cannot stand beside a
+        # gift card.
         payability = "payable" if on else "disabled_by_gateway"
         if option in unable:
             payability = "disabled_by_order_amount"
@@ -211,10 +212,11 @@ def _configuration(
     if isinstance(own, dict) and isinstance(own.get("zero"), dict):
         payable = "payable" if session.amount == 0 else "disabled_by_order_amount"
         own["zero"] = {**own["zero"], "payability": payable}
-    merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
+    merchant = Merchant.of(account.name, profile.merchant, session.content.merchant)
+    said = {"name": merchant.name, "logo_url": merchant.logo_url, "country": merchant.country}
     shown["merchant"] = {
         "id": session.account_id,
-        **{key: merchant[key] for key in ("name", "logo_url", "country") if merchant.get(key)},
+        **{key: value for key, value in said.items() if value},
     }
     return exact.configuration(shown)
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 _BURST_SECONDS = 3
 """A bucket holds as much as comes in so many seconds."""
 LONGEST_WAIT = 20.0
-"""Seconds. A socket that would have to wait longer is closed; nothing is taken for it then."""
+"""Seconds. A socket that would have to wait longer is closed, and nothing is taken for it."""
 CONNECTING, _LONGEST_TO_CONNECT = 2.0, 5.0
 """What a new socket takes from its source's bucket, and how many seconds it may have to wait
 for that before it is refused."""
 SILENT_SECONDS = 5.0
-"""Seconds. Only a socket that has said nothing for so long gives its place to another."""
+"""Seconds. Only a socket that has been silent for so long gives its place to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Bucket:
         return self._held >= self._rate * _BURST_SECONDS
 
     def _fill(self, now: float) -> None:
-        most = self._rate * _BURST_SECONDS
-        self._held = min(most, self._held + (now - self._seen) * self._rate)
+        maximum = self._rate * _BURST_SECONDS
+        self._held = min(maximum, self._held + (now - self._seen) * self._rate)
         self._seen = now
 
 
@@ -77,7 +77,7 @@ class Connection:
 class _Source:
     bucket: Bucket
     open: dict[Connection, None] = field(default_factory=dict)
-    """In the order in which they came."""
+    """The connections in the order in which they came."""
 
 
 class Doors:
@@ -89,7 +89,7 @@ class Doors:
         self.open = 0
 
     def enter(self, source: str, now: float) -> Connection | None:
-        """Return a place for one more socket, or None where there is none."""
+        """Return a place for one more socket, or None if there is none."""
         limits = self.limits
         if source not in self._sources:
             self._forget(now)
@@ -107,7 +107,7 @@ class Doors:
         return connection
 
     def leave(self, connection: Connection) -> None:
-        """Give the place back. May be called again."""
+        """Return the place. It may be called again."""
         known = self._sources.get(connection.source)
         if known is not None and connection in known.open:
             del known.open[connection]
@@ -122,7 +122,7 @@ class Doors:
 
     def _make_room(self, source: _Source, now: float) -> bool:
         """Close one socket of the source: first one that shows nothing, among several the one that
-        has been silent longest. Return False where none may be closed."""
+        has been silent longest. Return False if none may be closed."""
         silent = [c for c in source.open if now - c.heard >= SILENT_SECONDS]
         if not silent:
             return False

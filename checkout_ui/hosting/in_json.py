@@ -27,7 +27,7 @@ class ErrorsInJson:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The event socket's own refusals are for browsers' consoles, and say what it speaks.
+        # The event socket's own refusals are for browsers' consoles, and have a form of their own.
         if scope["type"] != "http" or scope["path"].startswith("/_event") or not _wants_json(scope):
             await self._inner(scope, receive, send)
             return
@@ -35,8 +35,8 @@ class ErrorsInJson:
 
 
 def _wants_json(scope: Scope) -> bool:
-    """Whether the caller is a program. A browser asks for HTML. A caller that does not say what it
-    accepts gets a page if the address has one."""
+    """Return whether the caller is a program. A browser asks for HTML. A caller that does not say
+    what it accepts gets a page if the address has one."""
     accepted = b",".join(v for k, v in scope["headers"] if k == b"accept").lower()
     if b"text/html" in accepted:
         return False

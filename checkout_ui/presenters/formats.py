@@ -14,16 +14,18 @@ from checkout_ui import texts
 
 _AFTER_Z = {"da": "æøå", "nb": "æøå", "nn": "æøå", "fi": "åäö", "sv": "åäö"}
 _BEHIND = 0x110000
-"""More than any letter's number."""
+"""A number larger than that of any letter."""
 
 
 def money(amount: int, currency: str, language: str) -> str:
-    """E.g. `300,00 kr` (nb) or `NOK 300.00` (en), with spaces that do not break."""
+    """Return an amount, for example `300,00 kr` (nb) or `NOK 300.00` (en), with spaces that do not
+    break."""
     return written_amount(amount, currency, texts.locale(language))
 
 
 def date(moment: str, language: str) -> str:
-    """The day of an ISO 8601 date-time, e.g. `1. des. 2027`; empty where it cannot be read."""
+    """Return the day of an ISO 8601 date-time, e.g. `1. des. 2027`; empty if it cannot be
+    read."""
     try:
         day = datetime.fromisoformat(moment)
     except ValueError:
@@ -32,12 +34,12 @@ def date(moment: str, language: str) -> str:
 
 
 def ago(delta: timedelta, language: str) -> str:
-    """`for 5 minutter siden` of what is past, `om 5 minutter` of what comes."""
+    """Return `for 5 minutter siden` for a past time, `om 5 minutter` for a future one."""
     return format_timedelta(delta, add_direction=True, locale=texts.locale(language))
 
 
 def country(code: str, language: str) -> str:
-    """The name of an ISO alpha-2 country, or the code where it has none."""
+    """Return the name of an ISO alpha-2 country, or the code where it has none."""
     return _country_names(language).get(code, code)
 
 
@@ -47,8 +49,8 @@ def _country_names(language: str) -> dict[str, str]:
 
 
 def alphabetical(name: str, language: str) -> tuple[list[int], str]:
-    """A key to sort names by: accents do not count, and the letters that a Nordic alphabet has
-    after z stand there."""
+    """Return a key to sort names by: accents do not count, and the letters that a Nordic alphabet
+    has after z stand there."""
     last = _AFTER_Z.get(language, "")
     places = []
     for letter in name.casefold():
@@ -59,7 +61,7 @@ def alphabetical(name: str, language: str) -> tuple[list[int], str]:
 
 
 def percent(value: str, language: str) -> str:
-    """`12.5` with the language's decimal sign."""
+    """Return `12.5` with the language's decimal sign."""
     return value.replace(
         ".", Locale.parse(texts.locale(language)).number_symbols["latn"]["decimal"]
     )

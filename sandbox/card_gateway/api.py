@@ -1,4 +1,4 @@
-"""The acquirer's API: authentication, idempotency, faults, answers. One table of routes.
+"""The provider's API: authentication, idempotency, faults, answers. One table of routes.
 
 Source: `docs/reference/psp/stripe.md`.
 """
@@ -92,7 +92,7 @@ VERBS = (
 
 
 class Api:
-    """All verbs over one world; `public_url` is where payers reach the pages, or None for the
+    """All verbs over one world. `public_url` is where payers reach the pages. None means the
     address by which the merchant called."""
 
     def __init__(self, world: World, public_url: str | None) -> None:
@@ -118,7 +118,7 @@ class Api:
             except ApiError as error:
                 response = _json(error.status, json.dumps(public(error.body)))
             except asyncio.CancelledError:
-                # Stopped while an answer was kept waiting on purpose: no fault of the program.
+                # The program stops while an answer is late on purpose. This is no error.
                 return Broken()
             response.headers.update(headers)
             return response
@@ -182,7 +182,8 @@ class Api:
         return _json(status, body)
 
     async def _wait(self, call: Call, seconds: float) -> None:
-        """Done, but not told: another try with the same key is answered at once."""
+        """Wait before the answer, after the effect. Another attempt with the same key is answered
+        at once."""
         if call.idempotency_key:
             self._running.discard((call.merchant, call.idempotency_key))
         await asyncio.sleep(seconds)
@@ -196,7 +197,7 @@ class Api:
         fingerprint: str | None,
         fault: Fault | None,
     ) -> tuple[int, str]:
-        """Carry it out and remember the answer, all in one transaction."""
+        """Carry the call out and remember the answer, in one transaction."""
         kind = fault.kind if fault else ""
         wrong = kind in ("wrong_amount", "wrong_currency")
         if wrong:
@@ -208,9 +209,9 @@ class Api:
             try:
                 found = verb.handler(self._world, call, params, dict(request.path_params))
                 if verb.handler is checkout_sessions.create and self._world.faults.take("early"):
-                    # As if the payer had paid: a page that nobody has seen yet.
+                    # This looks as if the payer had paid, on a page that nobody has seen yet.
                     self._world.emit(call, "checkout.session.completed", found)
-                expanded = self._expanded(call, found, _wanted(params))
+                expanded = self._expanded(call, found, _expanded(params))
                 status = 200
             except ApiError as error:
                 if not error.keep:
@@ -223,7 +224,7 @@ class Api:
         return status, body
 
     def _fail(self, call: Call, fingerprint: str | None) -> Response:
-        """A 500, kept for its key as the provider does."""
+        """Return a 500, kept for its key as the provider does."""
         body = json.dumps({"error": {"type": "api_error", "message": "Something went wrong."}})
         with self._world.storage.transaction():
             self._remember(call, fingerprint, 500, body)
@@ -236,7 +237,8 @@ class Api:
             self._world.storage.remember(call.merchant, call.idempotency_key, answer, now)
 
     def _expanded(self, call: Call, found: Json, paths: list[list[str]]) -> Json:
-        """`found` with the objects in place of the ids; also in each row of a list (`data.`)."""
+        """Return `found` with the objects in place of the ids, and in each row of a list too
+        (`data.`)."""
         result = dict(found)
         for path in paths:
             if path[0] == "data" and isinstance(result.get("data"), list):
@@ -257,7 +259,7 @@ class Api:
 
 
 def _authenticate(request: Request) -> str:
-    """The merchant of the secret key, given as bearer or as basic user; ApiError 401."""
+    """Return the merchant of the secret key, given as bearer or as basic user; ApiError 401."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     key = given.strip() if scheme.lower() == "bearer" else ""
     if scheme.lower() == "basic":
@@ -279,7 +281,7 @@ def _version(request: Request) -> str:
     return version
 
 
-def _wanted(params: Json) -> list[list[str]]:
+def _expanded(params: Json) -> list[list[str]]:
     given = params.get("expand") or []
     names = given if isinstance(given, list) else [given]
     return [str(name).split(".")[:4] for name in names]

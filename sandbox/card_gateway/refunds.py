@@ -1,4 +1,4 @@
-"""Refunds. One may end later than its answer: what succeeded may still fail.
+"""Refunds. One may end later than its answer, and one that succeeded may still fail.
 
 Source: `docs/reference/psp/stripe.md#payment-intent`.
 """
@@ -17,7 +17,7 @@ _REASONS = ("duplicate", "fraudulent", "requested_by_customer", None)
 
 
 def create(world: World, call: Call, params: Json, path: Json) -> Json:
-    """Give back all or part of what was captured."""
+    """Refund all or part of what was captured."""
     only(params, _CREATE)
     if params.get("reason") not in _REASONS:
         raise ApiError(400, "Invalid reason", param="reason")
@@ -49,7 +49,7 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
     if card.refunds == "pending":
         refund |= {"status": "pending", "pending_reason": "processing"}
     due = None if card.refunds == "at_once" else world.now() + int(world.setting("refund_seconds"))
-    _give_back(charge, amount)
+    _add_to_refunded(charge, amount)
     world.storage.put(call.merchant, charge, parent=charge["payment_intent"])
     world.storage.put(call.merchant, refund, parent=charge["payment_intent"], due_at=due)
     world.emit(call, "refund.created", refund)
@@ -58,7 +58,7 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
     return refund
 
 
-def _give_back(charge: Json, amount: int) -> None:
+def _add_to_refunded(charge: Json, amount: int) -> None:
     charge["amount_refunded"] += amount
     charge["refunded"] = (
         charge["captured"] and charge["amount_refunded"] == charge["amount_captured"]
@@ -66,7 +66,7 @@ def _give_back(charge: Json, amount: int) -> None:
 
 
 def settle(world: World, call: Call, refund: Json) -> None:
-    """What becomes of it: one that was pending arrives, one that succeeded comes back."""
+    """End a refund: a pending one arrives, or one that succeeded is reversed."""
     if refund["status"] == "pending":
         refund = {**refund, "status": "succeeded", "pending_reason": None}
         kinds = ["refund.updated"]
@@ -75,7 +75,7 @@ def settle(world: World, call: Call, refund: Json) -> None:
         kinds = ["refund.updated", "refund.failed"]
         charge = world.storage.get(call.merchant, "charge", refund["charge"])
         assert charge is not None
-        _give_back(charge, -refund["amount"])
+        _add_to_refunded(charge, -refund["amount"])
         world.storage.put(call.merchant, charge, parent=charge["payment_intent"])
     world.storage.put(call.merchant, refund, parent=refund["payment_intent"])
     for kind in kinds:

@@ -23,7 +23,7 @@ _CREATE = ["api_version", "description", "enabled_events", "metadata", "url"]
 
 
 def create(world: World, call: Call, params: Json, path: Json) -> Json:
-    """Register an address. Only this answer carries the `secret`."""
+    """Register an address. Only this answer has the `secret`."""
     only(params, _CREATE)
     url = string(params, "url")
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
@@ -63,13 +63,13 @@ def delete(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def sign(secret: str, body: bytes, moment: int) -> str:
-    """The `Stripe-Signature` header for these bytes at this moment (Unix seconds)."""
+    """Return the `Stripe-Signature` header for these bytes at this moment (Unix seconds)."""
     digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256)
     return f"t={moment},v1={digest.hexdigest()}"
 
 
 def prepare(world: World, delivery: Delivery) -> Sending | None:
-    """The event for its endpoint, signed now."""
+    """Return the event for its endpoint, signed now."""
     endpoint = world.storage.find("webhook_endpoint", delivery.endpoint)
     event = world.storage.find("event", delivery.event)
     if endpoint is None or event is None:
@@ -85,7 +85,8 @@ def prepare(world: World, delivery: Delivery) -> Sending | None:
 
 
 def pass_time(world: World) -> None:
-    """What the clock does: sessions expire, holds lapse, late issuers answer, refunds end."""
+    """Do what is due by the clock: sessions expire, holds lapse, late issuers answer, refunds
+    end."""
     for merchant, subject in world.storage.due(world.now()):
         call = Call(merchant)
         with world.storage.transaction():
@@ -106,7 +107,8 @@ def _session_over(world: World, call: Call, session: Json) -> None:
 
 
 def resend(world: World, event_id: str) -> int:
-    """Deliver an event once more to every endpoint of its merchant; how many those are."""
+    """Deliver an event once more to every endpoint of its merchant. Return the number of
+    endpoints."""
     found = world.storage.find("event", event_id)
     if found is None:
         raise missing("event", event_id)

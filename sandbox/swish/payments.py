@@ -1,4 +1,4 @@
-"""Payment requests: made, read, cancelled, paid, refused, over; and their refunds.
+"""Payment requests: created, read, cancelled, paid, refused or expired; and their refunds.
 
 Source: `docs/reference/psp/swish.md#calls`, `#state-and-callback`.
 """
@@ -22,7 +22,7 @@ REFUND_DAYS = 396
 
 
 def ore(value: object) -> int:
-    """Of a decimal text of kronor. SwishError where it is none."""
+    """Return a decimal text of kronor in øre. SwishError if it is no such text."""
     if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
         raise SwishError("PA02")
     return int(Decimal(value) * 100)
@@ -33,7 +33,7 @@ def kronor(amount: int) -> str:
 
 
 def create(world: World, uuid: str, body: Json) -> Json:
-    """A new request: with a token, or told to the payer's app at once."""
+    """Create a request, with a token, or sent to the payer's app at once."""
     if world.storage.find("payment", uuid) is not None:
         raise SwishError("RP09")
     if not _REFERENCE.fullmatch(str(body.get("payeePaymentReference", ""))):
@@ -44,7 +44,7 @@ def create(world: World, uuid: str, body: Json) -> Json:
     if not isinstance(merchant, str) or not merchant.isdigit():
         raise SwishError("RP01")
     amount = ore(body.get("amount"))
-    if amount < world.least("SEK"):
+    if amount < world.minimum("SEK"):
         raise SwishError("AM06")
     if world.is_too_large(amount):
         raise SwishError("AM02")
@@ -86,7 +86,8 @@ def create(world: World, uuid: str, body: Json) -> Json:
 
 
 def _safe(url: object) -> bool:
-    """https; plain http on this machine alone, since this is a sandbox."""
+    """Return whether the address is https, or plain http on this machine, since this is a
+    sandbox."""
     parts = urlsplit(url) if isinstance(url, str) else None
     if parts is None:
         return False
@@ -113,7 +114,7 @@ def load(world: World, kind: str, uuid: str) -> Json:
 
 
 def pushes(world: World) -> list[Json]:
-    """Every request that named a payer's number, oldest first."""
+    """Return every request that named a payer's number, oldest first."""
     return [one for one in world.everything("payment") if one["_pushed"]]
 
 
@@ -133,7 +134,8 @@ def cancel(world: World, uuid: str, changes: object) -> Json:
 
 
 def answered(world: World, payment: Json, result: str) -> None:
-    """What the payer did in the app: `approve`, `decline`, or what then goes wrong by its code."""
+    """Record the payer's action in the app: `approve`, `decline`, or the code of what goes
+    wrong."""
     late = payment["status"] == "CANCELLED" and world.setting("late_approvals")
     if payment["status"] != "CREATED" and not late:
         return
@@ -217,7 +219,7 @@ def _pay_back(world: World, made: Json) -> None:
 
 
 def pass_time(world: World) -> None:
-    """What the clock does: payers run out of time, banks pay back."""
+    """Do what is due by the clock: payers run out of time, banks pay back."""
     for _, thing in world.storage.due(world.now()):
         with world.storage.transaction():
             if thing["object"] == "refund":

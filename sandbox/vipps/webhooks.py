@@ -24,12 +24,12 @@ NAMES = (
     "terminated",
 )  # fmt: skip
 _EVENTS = frozenset(f"epayments.payment.{name}.v1" for name in NAMES)
-_MOST = 25
+_MAX_WEBHOOKS = 25
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def create(world: World, call: Call, body: Json, path: Json) -> Json:
-    """Register an address. Only this answer carries the `secret`."""
+    """Register an address. Only this answer has the `secret`."""
     url, events = body.get("url"), body.get("events")
     parts = urlsplit(url) if isinstance(url, str) else None
     secure = parts is not None and parts.scheme == "https" and parts.hostname
@@ -39,8 +39,10 @@ def create(world: World, call: Call, body: Json, path: Json) -> Json:
         raise bad_value("events", "must name events that there are")
     known = _all(world, call)
     for event in events:
-        if sum(event in one["events"] for one in known) >= _MOST:
-            raise ApiError(400, "Bad Request", f"There are {_MOST} webhooks for {event} already.")
+        if sum(event in one["events"] for one in known) >= _MAX_WEBHOOKS:
+            raise ApiError(
+                400, "Bad Request", f"There are {_MAX_WEBHOOKS} webhooks for {event} already."
+            )
     webhook: Json = {
         "id": new_uuid(),
         "object": "webhook",
@@ -71,7 +73,7 @@ def _shown(webhook: Json) -> Json:
 
 
 def tell(world: World, call: Call, payment: Json, entry: Json) -> None:
-    """Write an event and its deliveries, in the same transaction as what it tells of."""
+    """Write an event and its deliveries, in the same transaction as what they report."""
     kind = f"epayments.payment.{entry['name'].lower()}.v1"
     event: Json = {
         "id": new_uuid(),
@@ -84,8 +86,8 @@ def tell(world: World, call: Call, payment: Json, entry: Json) -> None:
 
 
 def prepare(world: World, delivery: Delivery) -> Sending | None:
-    """The event for its webhook, signed now. Held while an earlier one of the payment has failed
-    and has not arrived since."""
+    """Return the event for its webhook, signed now. It is held while an earlier one of the payment
+    has failed and has not arrived since."""
     webhook = world.storage.find("webhook", delivery.endpoint)
     event = world.storage.find("event", delivery.event)
     if webhook is None or event is None:
@@ -104,7 +106,7 @@ def prepare(world: World, delivery: Delivery) -> Sending | None:
 
 
 def sign(secret: str, url: str, body: bytes, moment: float) -> dict[str, str]:
-    """The headers of a signed delivery."""
+    """Return the headers of a signed delivery."""
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     date = formatdate(moment, usegmt=True)

@@ -54,7 +54,7 @@ def main() -> None:
             slow_client_figures(iter(pages), size=size)
         if options.only in (None, "sessions"):
             rates["sessions"] = asyncio.run(api.sessions(facts, size=size))
-        if options.only in (None, "payments"):
+        if options.only in (None, "page-events"):
             rates["payments"] = asyncio.run(api.payments(facts, size=size))
         if options.only in (None, "card-check", "growth", "batch"):
             card_check(facts, size=size)

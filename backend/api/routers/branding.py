@@ -1,4 +1,4 @@
-"""Images of the ways to pay, for shops' own pages. Anybody may ask for them, and keep them.
+"""Images of the ways to pay, for shops' own pages. Anybody may ask for them, and may cache them.
 
 Source: `docs/reference/dintero-api.md#the-payers-page`; `docs/branding.md`.
 """
@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from backend.api.body import open_router
 from backend.api.deps import Context
 from backend.branding import png, svg
-from backend.branding.address import Kind, Wanted, read
+from backend.branding.address import ImageRequest, Kind, read
 from backend.branding.marks import of_names
 from backend.branding.picture import Picture
 from backend.branding.profile import profile_marks
@@ -45,7 +45,7 @@ async def logos_image(
     request: Request,
     ctx: Context,
 ) -> Response:
-    """An image of the ways to pay that `logos` lists, with `_` between them."""
+    """Return an image of the ways to pay that `logos` lists, separated by `_`."""
     path = f"logos/{logos}/variant/{variant}/color/{color}/width/{width}/{template}"
     return await _answer(ctx, request, path)
 
@@ -60,7 +60,7 @@ async def profile_image(
     request: Request,
     ctx: Context,
 ) -> Response:
-    """An image of the ways to pay that a profile offers."""
+    """Return an image of the ways to pay that a profile offers."""
     path = f"profiles/{profile_id}/variant/{variant}/color/{color}/width/{width}/{template}"
     return await _answer(ctx, request, path)
 
@@ -80,7 +80,7 @@ async def account_profile_image(
     request: Request,
     ctx: Context,
 ) -> Response:
-    """An image of the ways to pay that a profile of this account offers."""
+    """Return an image of the ways to pay that a profile of this account offers."""
     head = f"accounts/{account_id}/profiles/{profile_id}"
     path = f"{head}/variant/{variant}/color/{color}/width/{width}/{template}"
     return await _answer(ctx, request, path)
@@ -119,7 +119,7 @@ def _if_none_match(request: Request) -> str:
     return request.headers.get("if-none-match", "")
 
 
-async def _of_profile(ctx: Backend, wanted: Wanted) -> tuple[str, ...]:
+async def _of_profile(ctx: Backend, wanted: ImageRequest) -> tuple[str, ...]:
     account_id = wanted.of[1] if wanted.of[0] == "accounts" else None
     return await profile_marks(ctx, wanted.of[-1], account_id)
 

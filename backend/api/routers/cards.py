@@ -22,7 +22,7 @@ from backend.api.card_requests import (
 )
 from backend.api.deps import READ_WALLETS, WRITE_WALLETS, Caller, Context
 from backend.cards import formats, lifecycle, renew
-from backend.cards.history import card_event_shape, list_card_events
+from backend.cards.history import list_card_events, serialize_card_event
 from backend.cards.issue import IssuedCard, issue_batch, issue_card
 from backend.cards.lifecycle import Activation, Deletion
 from backend.cards.listing import CardFilter, customer_card, list_cards
@@ -31,11 +31,11 @@ from backend.cards.pin_lock import attempts_of
 from backend.cards.pin_lock import unlock as unlock_card
 from backend.cards.renew import Change
 from backend.cards.serializer import (
-    card_shape,
-    customer_card_shape,
-    secret_shape,
-    token_shape,
-    wallet_transaction_shape,
+    serialize_card,
+    serialize_customer_card,
+    serialize_secret,
+    serialize_token,
+    serialize_wallet_transaction,
 )
 from backend.cards.tables import Card
 from backend.cards.tokens import TokenOrder, create_token, tokens_of
@@ -52,11 +52,11 @@ Includes = Annotated[list[str] | None, Query()]
 
 
 AmountFilter = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
-"""What a column of amounts can hold."""
+"""The values that a column of amounts can hold."""
 
 
 class CardQuery(BaseModel):
-    """`amount_available` exactly, or from `.gte` to `.lte`; minor units."""
+    """`amount_available` is an exact amount, or a range with `.gte` and `.lte`, in minor units."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -75,7 +75,9 @@ async def create(
     """Issue a card. The answer is the only place where its number and PIN are shown."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
-    return issued_shape(ctx, await issue_card(ctx, body.order(account_id, caller.client_id)))
+    return serialize_issued_card(
+        ctx, await issue_card(ctx, body.order(account_id, caller.client_id))
+    )
 
 
 @router.post(f"{CARDS}/batch")
@@ -86,14 +88,14 @@ async def create_batch(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     issued = await issue_batch(ctx, body.orders(account_id, caller.client_id))
-    return {"cards": [issued_shape(ctx, one) for one in issued]}
+    return {"cards": [serialize_issued_card(ctx, one) for one in issued]}
 
 
-def issued_shape(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
-    """A card with its number and PIN, which are shown this once."""
-    shape = card_shape(issued.card, ctx.clock.now(), [issued.token])
+def serialize_issued_card(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
+    """Return a card with its number and PIN, which are shown this once."""
+    shape = serialize_card(issued.card, ctx.clock.now(), [issued.token])
     form = issued.token.format
-    shape["card_token"] = {"format": form, "token": secret_shape(issued.number, form)}
+    shape["card_token"] = {"format": form, "token": serialize_secret(issued.number, form)}
     if issued.pin is not None:
         shape["pin"] = _pin(issued.card, issued.pin)
     return shape
@@ -101,14 +103,15 @@ def issued_shape(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
 
 def _pin(card: Card, pin: str) -> dict[str, Any]:
     form = card.pin_format or {}
-    return {"format": form, "pin": secret_shape(pin, form)}
+    return {"format": form, "pin": serialize_secret(pin, form)}
 
 
 @router.get(CARDS)
 async def list_(
     account_id: str, wanted: Annotated[CardQuery, Query()], ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Newest first; the answer's `starting_after` pages on, and is missing on the last page."""
+    """List cards, newest first. The answer's `starting_after` gives the next page, and is missing
+    on the last page."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     query = CardFilter(
@@ -127,7 +130,7 @@ async def list_(
         tokens = await tokens_of(db, cards, now)
         attempts = await attempts_of(ctx, db, cards)
     answer: dict[str, Any] = {
-        "cards": [card_shape(card, now, tokens[card.id], attempts[card.id]) for card in cards]
+        "cards": [serialize_card(card, now, tokens[card.id], attempts[card.id]) for card in cards]
     }
     if len(found) > wanted.limit:
         answer["starting_after"] = cards[-1].id
@@ -138,20 +141,21 @@ async def list_(
 async def get(
     account_id: str, card_id: str, ctx: Context, caller: Caller, includes: Includes = None
 ) -> dict[str, Any]:
-    """`includes` is accepted; what it asks for (the formats of PIN and tokens) is always there."""
+    """Return a card. `includes` is accepted, but what it asks for (the formats of PIN and tokens)
+    is always present."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     async with ctx.db.reading() as db:
         card = await get_card(db, account_id, card_id)
-    return await _shape(ctx, card)
+    return await _serialize(ctx, card)
 
 
-async def _shape(ctx: Backend, card: Card) -> dict[str, Any]:
+async def _serialize(ctx: Backend, card: Card) -> dict[str, Any]:
     now = ctx.clock.now()
     async with ctx.db.reading() as db:
         tokens = await tokens_of(db, [card], now)
         attempts = await attempts_of(ctx, db, [card])
-    return card_shape(card, now, tokens[card.id], attempts[card.id])
+    return serialize_card(card, now, tokens[card.id], attempts[card.id])
 
 
 @router.delete(f"{CARDS}/{{card_id}}")
@@ -163,19 +167,19 @@ async def delete(
     force: bool = False,
     reason: Reason | None = None,
 ) -> dict[str, Any]:
-    """Nothing can be paid with it from now on. 409 while a payment or drawdown holds money of it,
-    or may be refunded to it; `force` deletes it all the same."""
+    """Delete a card. Nothing can be paid with it from now on. 409 while a payment or drawdown holds
+    money of it, or while money may be refunded to it; `force` deletes it nevertheless."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     deletion = Deletion(account_id, card_id, caller.client_id, force, reason)
-    return await _shape(ctx, await delete_card(ctx, deletion))
+    return await _serialize(ctx, await delete_card(ctx, deletion))
 
 
 @router.post(f"{CARDS}/{{card_id}}/activate")
 async def activate(
     account_id: str, card_id: str, body: ActivateRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """`inactive` becomes `unused`, with its first money."""
+    """Make an `inactive` card `unused`, with its first money."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     number = body.card_token
@@ -195,38 +199,41 @@ async def activate(
         number_expires_in=number.expires_in if number else None,
         number_single_use=number.expires_after_transaction if number else False,
     )
-    return await _shape(ctx, await lifecycle.activate(ctx, activation))
+    return await _serialize(ctx, await lifecycle.activate(ctx, activation))
 
 
 @router.post(f"{CARDS}/{{card_id}}/rotate-pin")
 async def rotate_pin(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: RotateRequest | None = None
 ) -> dict[str, Any]:
-    """A new PIN, shown this once; the old one ends at once."""
+    """Give the card a new PIN, which is shown only in this answer. The old one ends at once."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     form = body.pin.format.as_format(4) if body is not None and body.pin is not None else None
     card, pin = await lifecycle.rotate_pin(ctx, account_id, card_id, form, caller.client_id)
-    return await _shape(ctx, card) | {"pin": _pin(card, pin)}
+    return await _serialize(ctx, card) | {"pin": _pin(card, pin)}
 
 
 @router.post(f"{CARDS}/{{card_id}}/unlock")
 async def unlock(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: UnlockRequest | None = None
 ) -> dict[str, Any]:
-    """Forget the wrong tries at a card's PIN, so that its owner can use it again. It may be
-    repeated; who did it and `reason` are kept."""
+    """Forget the wrong attempts at a card's PIN, so that its owner can use it again. It may be
+    repeated. The card's history keeps who did it, and `reason`."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     reason = body.reason if body is not None else None
-    return await _shape(ctx, await unlock_card(ctx, account_id, card_id, caller.client_id, reason))
+    return await _serialize(
+        ctx, await unlock_card(ctx, account_id, card_id, caller.client_id, reason)
+    )
 
 
 @router.post(f"{CARDS}/{{card_id}}/tokens")
 async def make_token(
     account_id: str, card_id: str, body: TokenRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """A temporary token in place of the number; the same `ref_id` gives the same token."""
+    """Make a temporary token that can be used in place of the number. The same `ref_id` gives the
+    same token."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     order = TokenOrder(
@@ -239,36 +246,37 @@ async def make_token(
         format=body.format.as_number() if body.format else None,
         metadata=body.metadata or {},
     )
-    return token_shape(*await create_token(ctx, order))
+    return serialize_token(*await create_token(ctx, order))
 
 
 @router.post(f"{CARDS}/{{card_id}}/extend")
 async def extend(
     account_id: str, card_id: str, body: ExtendRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """A later last day, of an expired card too; the same again changes nothing."""
+    """Give a card a later last day, even if it has expired. The same day again changes nothing."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     change = Change(account_id, card_id, caller.client_id, body.reason)
-    return await _shape(ctx, await renew.extend(ctx, change, utc(body.expires_at)))
+    return await _serialize(ctx, await renew.extend(ctx, change, utc(body.expires_at)))
 
 
 @router.post(f"{CARDS}/{{card_id}}/restore")
 async def restore(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: RestoreRequest | None = None
 ) -> dict[str, Any]:
-    """Take a deletion back; of a card that is not deleted nothing changes."""
+    """Undo a deletion. A card that is not deleted does not change."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     change = Change(account_id, card_id, caller.client_id, body.reason if body else None)
-    return await _shape(ctx, await renew.restore(ctx, change))
+    return await _serialize(ctx, await renew.restore(ctx, change))
 
 
 @router.post(f"{CARDS}/{{card_id}}/reissue")
 async def reissue(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: ReissueRequest | None = None
 ) -> dict[str, Any]:
-    """Another number and PIN, shown this once; the old ones end at once, and the balance stays."""
+    """Give a card another number and PIN, which are shown only in this answer. The old ones end at
+    once, and the balance stays."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     body = body or ReissueRequest()
@@ -277,7 +285,7 @@ async def reissue(
     )
     pin = body.pin.format.as_format(formats.MIN_PIN_LENGTH) if body.pin else None
     change = Change(account_id, card_id, caller.client_id, body.reason)
-    return issued_shape(ctx, await renew.reissue(ctx, change, number, pin))
+    return serialize_issued_card(ctx, await renew.reissue(ctx, change, number, pin))
 
 
 @router.get(f"{CARDS}/{{card_id}}/events")
@@ -289,12 +297,13 @@ async def events(
     limit: Limit = 10,
     starting_after: str | None = None,
 ) -> dict[str, Any]:
-    """What was done to a card, by whom and why, newest first; of a deleted card too."""
+    """List what was done to a card, by whom and why, newest first. It works for a deleted card
+    too."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     async with ctx.db.reading() as db:
         found = await list_card_events(db, account_id, card_id, limit, starting_after)
-    shape: dict[str, Any] = {"events": [card_event_shape(event) for event in found]}
+    shape: dict[str, Any] = {"events": [serialize_card_event(event) for event in found]}
     if len(found) == limit:
         shape["starting_after"] = found[-1].id
     return shape
@@ -309,7 +318,7 @@ async def transactions(
     limit: Limit = 10,
     starting_after: str | None = None,
 ) -> dict[str, Any]:
-    """A card's movements, newest first; `starting_after` pages on."""
+    """List a card's movements, newest first. `starting_after` gives the next page."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     async with ctx.db.reading() as db:
@@ -332,7 +341,7 @@ async def customers_cards(
     limit: Limit = 10,
     starting_after: str | None = None,
 ) -> list[dict[str, Any]]:
-    """A customer's active cards, newest first; also with that customer's own token."""
+    """List a customer's active cards, newest first. That customer's own token may call this too."""
     caller.require_account(account_id)
     caller.require_customer(customer_id, *READ_WALLETS)
     now = ctx.clock.now()
@@ -346,7 +355,7 @@ async def customers_cards(
     async with ctx.db.reading() as db:
         cards = await list_cards(db, query)
         tokens = await tokens_of(db, cards, now)
-    shown = customer_card_shape if caller.customer_id is not None else card_shape
+    shown = serialize_customer_card if caller.customer_id is not None else serialize_card
     return [shown(card, now, tokens[card.id]) for card in cards]
 
 
@@ -360,5 +369,5 @@ async def customers_card(
     async with ctx.db.reading() as db:
         card = await customer_card(db, account_id, customer_id, card_id, now)
         tokens = await tokens_of(db, [card], now)
-    shown = customer_card_shape if caller.customer_id is not None else card_shape
+    shown = serialize_customer_card if caller.customer_id is not None else serialize_card
     return shown(card, now, tokens[card.id])

@@ -1,6 +1,5 @@
-"""Webhook subscriptions, and what was sent. Source: `docs/reference/dintero-api.md#webhooks`;
-docs/webhooks.md.
-"""
+"""Webhook subscriptions, and messages that were sent. Source:
+`docs/reference/dintero-api.md#webhooks`; docs/webhooks.md."""
 
 from __future__ import annotations
 
@@ -24,8 +23,8 @@ from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.outbox import history, subscriptions
 from backend.outbox.enqueue import CARD_PIN_ATTEMPTS, WALLET_TRANSACTION
-from backend.outbox.history import DeliveryFilter, Sight, delivery_shape
-from backend.outbox.subscriptions import Wanted, subscription_shape
+from backend.outbox.history import DeliveryFilter, Sight, serialize_delivery
+from backend.outbox.subscriptions import SubscriptionSettings, serialize_subscription
 from backend.sessions.request import HttpUrl, Loose
 
 router = strict_router()
@@ -38,7 +37,7 @@ Secret = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class SecretObject(Loose):
-    """As the answers show it, with the secret itself beside the type."""
+    """The secret as answers show it, beside its type."""
 
     type: Literal["HMAC-SHA1"] = "HMAC-SHA1"
     secret: Secret | None = None
@@ -60,8 +59,10 @@ class SubscriptionRequest(Loose):
     config: Config
     events: Annotated[list[EventName], Field(min_length=1, max_length=100)]
 
-    def wanted(self) -> Wanted:
-        return Wanted(self.config.url, tuple(dict.fromkeys(self.events)), self.config.the_secret())
+    def settings(self) -> SubscriptionSettings:
+        return SubscriptionSettings(
+            self.config.url, tuple(dict.fromkeys(self.events)), self.config.the_secret()
+        )
 
 
 class DeliveryQuery(BaseModel):
@@ -74,7 +75,7 @@ class DeliveryQuery(BaseModel):
 
 
 def _require(caller: Principal, account_id: str, events: list[str]) -> None:
-    """Whoever is told of gift cards must be allowed to see them, and the same for payments."""
+    """Check that whoever is told about gift cards may see them, and the same for payments."""
     caller.require_account(account_id)
     if not WALLETS.isdisjoint(events):
         caller.require(*WRITE_WALLETS)
@@ -98,60 +99,60 @@ async def _require_own(ctx: Context, caller: Principal, account_id: str, hook_id
 async def create(
     account_id: str, body: SubscriptionRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Subscribe; a `ping` follows."""
+    """Create a subscription. A `ping` follows."""
     _require(caller, account_id, body.events)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
-    wanted = body.wanted()
-    return subscription_shape(
-        await subscriptions.subscribe(ctx, account_id, wanted, caller.client_id)
+    settings = body.settings()
+    return serialize_subscription(
+        await subscriptions.subscribe(ctx, account_id, settings, caller.client_id)
     )
 
 
 @router.get(HOOKS)
 async def list_(account_id: str, ctx: Context, caller: Caller) -> list[dict[str, Any]]:
-    """Oldest first; at most 20."""
+    """List the subscriptions, oldest first. There are at most 20."""
     _require_any(caller, account_id)
     found = await subscriptions.list_subscriptions(ctx, account_id)
-    return [subscription_shape(hook) for hook in found]
+    return [serialize_subscription(hook) for hook in found]
 
 
 @router.get(f"{HOOKS}/{{hook_id}}")
 async def get(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
     _require_any(caller, account_id)
     async with ctx.db.reading() as db:
-        return subscription_shape(await subscriptions.get_subscription(db, account_id, hook_id))
+        return serialize_subscription(await subscriptions.get_subscription(db, account_id, hook_id))
 
 
 @router.put(f"{HOOKS}/{{hook_id}}")
 async def change(
     account_id: str, hook_id: str, body: SubscriptionRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Replace address and events. The secret stays unless `config.secret` is sent; null ends
+    """Replace address and events. The secret stays unless `config.secret` is sent; null ends the
     signing."""
     await _require_own(ctx, caller, account_id, hook_id)
     _require(caller, account_id, body.events)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
     sent = "secret" in body.config.model_fields_set
     secret = body.config.secret
-    # The object of the answers, sent back as it came, holds no secret.
+    # The object from an answer, if it is sent back as it came, has no secret.
     keep = not sent or (isinstance(secret, SecretObject) and secret.secret is None)
-    hook = await subscriptions.change(ctx, account_id, hook_id, body.wanted(), keep_secret=keep)
-    return subscription_shape(hook)
+    hook = await subscriptions.change(ctx, account_id, hook_id, body.settings(), keep_secret=keep)
+    return serialize_subscription(hook)
 
 
 @router.delete(f"{HOOKS}/{{hook_id}}")
 async def delete(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
-    """What was not delivered yet is not delivered any more."""
+    """Delete the subscription. Messages that were not delivered yet are not sent any more."""
     await _require_own(ctx, caller, account_id, hook_id)
     hook = await subscriptions.unsubscribe(ctx, account_id, hook_id, caller.client_id)
-    return subscription_shape(hook)
+    return serialize_subscription(hook)
 
 
 @router.post(f"{HOOKS}/{{hook_id}}/ping")
 async def ping(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
     await _require_own(ctx, caller, account_id, hook_id)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
-    return subscription_shape(await subscriptions.ping(ctx, account_id, hook_id))
+    return serialize_subscription(await subscriptions.ping(ctx, account_id, hook_id))
 
 
 def _sight(
@@ -170,24 +171,24 @@ def _sight(
 
 @router.get(DELIVERIES)
 async def deliveries(
-    account_id: str, wanted: Annotated[DeliveryQuery, Query()], ctx: Context, caller: Caller
+    account_id: str, asked: Annotated[DeliveryQuery, Query()], ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Callbacks, webhooks and receipts, newest first. `subject` is the id of a transaction, a
+    """List callbacks, webhooks and receipts, newest first. `subject` is the id of a transaction, a
     session, a wallet transaction or a subscription."""
     sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
     query = DeliveryFilter(
-        limit=wanted.limit + 1,
-        starting_after=wanted.starting_after,
-        subject=wanted.subject,
-        subscription_id=wanted.subscription_id,
-        state=wanted.state,
-        kind=wanted.kind,
+        limit=asked.limit + 1,
+        starting_after=asked.starting_after,
+        subject=asked.subject,
+        subscription_id=asked.subscription_id,
+        state=asked.state,
+        kind=asked.kind,
     )
     async with ctx.db.reading() as db:
         found = await history.list_deliveries(db, sight, query)
-    shown = found[: wanted.limit]
-    answer: dict[str, Any] = {"deliveries": [delivery_shape(one) for one in shown]}
-    if len(found) > wanted.limit:
+    shown = found[: asked.limit]
+    answer: dict[str, Any] = {"deliveries": [serialize_delivery(one) for one in shown]}
+    if len(found) > asked.limit:
         answer["starting_after"] = shown[-1].id
     return answer
 
@@ -196,18 +197,18 @@ async def deliveries(
 async def delivery(
     account_id: str, delivery_id: str, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """One message with every try: what was sent, and what came back."""
+    """Return one message with every attempt: what was sent, and what came back."""
     sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
     async with ctx.db.reading() as db:
         found = await history.get_delivery(db, sight, delivery_id)
-        return delivery_shape(found, await history.tries_of(db, delivery_id))
+        return serialize_delivery(found, await history.attempts_of(db, delivery_id))
 
 
 @router.post(f"{DELIVERIES}/{{delivery_id}}/redeliver")
 async def redeliver(
     account_id: str, delivery_id: str, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Send the same message again, now, with all its tries anew."""
+    """Send the same message again, now, with its full number of attempts."""
     sight = _sight(caller, account_id, WRITE_CHECKOUT, WRITE_WALLETS)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
-    return delivery_shape(await history.redeliver(ctx, sight, delivery_id))
+    return serialize_delivery(await history.redeliver(ctx, sight, delivery_id))

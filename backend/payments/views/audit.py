@@ -1,4 +1,4 @@
-"""Prove that transactions and ledger tell one story.
+"""Prove that transactions and ledger agree.
 
 The database adds up, and the rows come in portions, each with what is compared: years of payments
 fit in no memory.
@@ -167,7 +167,7 @@ async def _audit_sessions(db: AsyncSession) -> AsyncIterator[Difference]:
 
 
 async def audit_everything(database: Database) -> list[Difference]:
-    """Cards and transactions, of one moment. Empty where no money was lost."""
+    """Audit cards and transactions as of one moment. The list is empty if no money was lost."""
     async with database.snapshot() as db:
         cards = [difference async for difference in audit_cards(db)]
         return cards + [difference async for difference in audit_transactions(db)]

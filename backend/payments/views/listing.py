@@ -49,12 +49,12 @@ _COLUMNS = {
 }
 _OWN = tuple(f"dintero.{name}" for name in OWN_PRODUCTS)
 _NEVER = ("token_id", "payout_correlation_id")
-"""What no transaction of ours has: card tokens and payouts are the provider's."""
+"""Filters that no transaction of ours can match: card tokens and payouts are the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Both ends count; None is open."""
+    """A range. Both ends are included; None leaves an end open."""
 
     at_least: Any = None
     at_most: Any = None
@@ -71,9 +71,9 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """`any_of`: by parameter name, the values of which one must match; an empty list asks for
-    nothing. `amount` in minor units."""
+class TransactionFilter:
+    """Which transactions to list. `any_of` has the values of which one must match, by parameter
+    name; an empty list sets no condition. `amount` is in minor units."""
 
     any_of: dict[str, Sequence[str]] = field(default_factory=dict)
     amount: Range = Range()

@@ -1,6 +1,5 @@
-"""The words of receipts: one catalogue a language, as the page has them. English stands in for a
-language that has none.
-"""
+"""The words of receipts: one catalogue for each language, as for the page. English replaces a
+language that has none."""
 
 from __future__ import annotations
 
@@ -31,5 +30,5 @@ def text(language: str, key: str, **values: str) -> str:
 
 
 def known(language: str) -> str:
-    """The language of a BCP 47 tag (`no`, `nb-NO`), or the one that stands in for it."""
+    """Return the language of a BCP 47 tag (`no`, `nb-NO`), or the one that stands in for it."""
     return phrases.language_of(language) or DEFAULT

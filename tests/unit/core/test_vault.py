@@ -10,7 +10,8 @@ import pytest
 from argon2 import PasswordHasher
 from cryptography.fernet import InvalidToken
 
-from backend.core.vault import PinMac, Vault, normalise_number
+from backend.core.vault import PinMac, Vault
+from backend.rules.card_number import canonical
 
 VAULT = Vault("m" * 40)
 
@@ -66,12 +67,12 @@ async def test_a_pin_that_is_kept_as_a_slow_hash_is_still_good() -> None:
 
 async def test_only_two_slow_hashes_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each takes 64 MiB and a processor."""
-    running, most = 0, 0
+    running, maximum = 0, 0
 
     async def slow(_work: object, *_arguments: object) -> bool:
-        nonlocal running, most
+        nonlocal running, maximum
         running += 1
-        most = max(most, running)
+        maximum = max(maximum, running)
         for _ in range(20):
             await asyncio.sleep(0)
         running -= 1
@@ -80,7 +81,7 @@ async def test_only_two_slow_hashes_are_computed_at_once(monkeypatch: pytest.Mon
     monkeypatch.setattr("backend.core.vault.asyncio.to_thread", slow)
     vault = Vault("m" * 40)
     assert await asyncio.gather(*(vault.old_pin_fits("1234", "x") for _ in range(9))) == [False] * 9
-    assert most == 2
+    assert maximum == 2
 
 
 def test_a_number_is_found_as_it_is_typed_in_its_own_account_alone() -> None:
@@ -90,7 +91,7 @@ def test_a_number_is_found_as_it_is_typed_in_its_own_account_alone() -> None:
     assert VAULT.number_hash("T87654321", "1234567812345678") != found
     assert VAULT.number_hash("T12345678", "1234567812345679") != found
     assert Vault("n" * 40).number_hash("T12345678", "1234567812345678") != found
-    assert normalise_number("DINCARD:12-34 ab") == "DINCARD:12-34ab"
+    assert canonical("DINCARD:12-34 ab") == "DINCARD:12-34ab"
 
 
 def test_what_is_sealed_opens_with_its_own_key_alone() -> None:
