@@ -33,7 +33,7 @@ class Difference:
 
 
 async def audit_cards(db: AsyncSession) -> AsyncIterator[Difference]:
-    """Every card whose row, holds or entries disagree."""
+    """Yield every card whose row, holds and entries disagree."""
     async for id_, *numbers in in_portions(db, _cards()):
         values = [int(number or 0) for number in numbers]
         kept = dict(zip(ACCOUNTS, values[:4], strict=True))
@@ -77,7 +77,8 @@ async def in_portions(db: AsyncSession, query: Select[Any]) -> AsyncIterator[Any
 
 
 def _cards() -> Select[Any]:
-    """Each card: its sums as kept, as folded, its entries of other currencies, what is pending."""
+    """Select for each card the sums of its row, the sums of its entries, the number of entries of
+    another currency, and the sum of its pending holds."""
     folded, pending = _folded(), _pending()
     return (
         select_rows(
@@ -93,7 +94,7 @@ def _cards() -> Select[Any]:
 
 
 def _folded() -> Subquery:
-    """What the entries of each card come to."""
+    """Add up the entries of each card."""
     other = case((col(LedgerEntry.currency) != col(Card.currency), 1), else_=0)
     return (
         select_rows(
@@ -108,10 +109,10 @@ def _folded() -> Subquery:
 
 
 def _share_of(account: str) -> ColumnElement[int]:
-    """What one entry adds to an account of its card."""
+    """Return what one entry adds to an account of its card."""
     amount = col(LedgerEntry.amount)
     debit, credit = col(LedgerEntry.debit) == account, col(LedgerEntry.credit) == account
-    # The contra account `funds` grows by debits, the others by credits.
+    # The contra account `funds` grows with debits, the others with credits.
     grows, shrinks = (debit, credit) if account == "funds" else (credit, debit)
     return case((grows, amount), (shrinks, -amount), else_=0)
 
@@ -133,7 +134,8 @@ def _orphans() -> Select[Any]:
 
 
 def _transfers() -> Select[Any]:
-    """What left one card and has not arrived on another, or arrived without leaving one."""
+    """Select the money that left one card and did not arrive on another, or that arrived without
+    leaving one."""
     entry, nothing = col(LedgerEntry.wallet_transaction_id), literal(0)
     gone: Any = select_rows(
         entry.label("id"),

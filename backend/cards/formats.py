@@ -32,12 +32,12 @@ class Format:
     barcode: bool = False
 
     def shown(self) -> dict[str, Any]:
-        """As answers have it, and as it is kept."""
+        """Return the format as answers and rows have it."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @property
     def alphabet(self) -> str:
-        """The signs that are used. Without any wish they are digits."""
+        """The characters to choose from: digits, if the format asks for none."""
         parts = (
             (string.digits, self.numbers),
             (_LETTERS, self.characters),

@@ -40,7 +40,7 @@ class CardOrder:
     created_by: str
     pin_format: Format | None = None
     pin: str | None = None
-    """None: one is made."""
+    """None means that one is made."""
     number_format: Format | None = None
     customer_id: str | None = None
     name: str | None = None
@@ -72,7 +72,7 @@ async def issue_card(ctx: Backend, order: CardOrder) -> IssuedCard:
 
 
 async def issue_batch(ctx: Backend, orders: Sequence[CardOrder]) -> list[IssuedCard]:
-    """Make all of them, or none. Conflict names the first `card_id` that exists already."""
+    """Make all of these cards, or none. Conflict names the first `card_id` that exists already."""
     drawn = await draw(ctx, orders)
     await write(ctx, drawn)
     return [one.issued() for one in drawn]
@@ -80,7 +80,7 @@ async def issue_batch(ctx: Backend, orders: Sequence[CardOrder]) -> list[IssuedC
 
 @dataclass(frozen=True, slots=True)
 class DrawnCard:
-    """A card that is not written yet. The rows are what the tables take, by column."""
+    """A card that is not written yet. `card` and `token` are the rows of the tables, by column."""
 
     order: CardOrder
     card: dict[str, Any]
@@ -122,8 +122,8 @@ async def write(ctx: Backend, drawn: Sequence[DrawnCard]) -> None:
 async def store_card(
     db: AsyncSession, ctx: Backend, order: CardOrder
 ) -> tuple[Card, CardToken, str, str | None]:
-    """In the caller's unit of work: the card, funded where it is active, its token, number and PIN.
-    Conflict where the account has this `card_id` already."""
+    """Store the card in the caller's unit of work, with its token, number and PIN; fund it if it is
+    active. Conflict if the account has this `card_id` already."""
     (drawn,) = await _draw(db, ctx, [order])
     await _write(db, [drawn])
     card = await db.get(Card, drawn.card["id"])

@@ -81,15 +81,15 @@ async def fund(db: AsyncSession, card: Card, amount: int, cause: EntryContext) -
 
 
 def opening_sums(amount: int) -> dict[str, int]:
-    """The running sums of a new card with so much on it, minor units, for its first row. The unit
-    of work that writes the row calls `open_cards` too."""
+    """Return the running sums of a new card with this amount (minor units), for its first row. The
+    unit of work that writes the row must call `open_cards` too."""
     return {"funds": amount, "available": amount, "held": 0, "drawn": 0}
 
 
 async def open_cards(db: AsyncSession, cards: Sequence[Mapping[str, Any]]) -> None:
     """Write the first funding of cards that this unit of work has just written with their
-    `opening_sums`: what `fund` would do for each, by one statement for each table. `cards` are
-    their rows; an amount of 0 moves nothing, and is shown all the same."""
+    `opening_sums`. It has the effect of `fund` for each card, by one statement for each table.
+    `cards` are their rows. An amount of 0 moves nothing, and the API shows it too."""
     made = [_opening(card) for card in cards]
     await insert_rows(db, WalletTransaction, made)
     debit, credit = _ACCOUNTS["fund"]
@@ -295,7 +295,7 @@ async def _made_before(
 
 async def _announce(db: AsyncSession, card_id: str, made: WalletTransaction, now: datetime) -> None:
     hooks = await subscribed(db, made.account_id, WALLET_TRANSACTION)
-    body = {"transaction": wallet_transaction_shape(made, card_id)}
+    body = {"transaction": serialize_wallet_transaction(made, card_id)}
     announce(db, hooks, Event(made.account_id, WALLET_TRANSACTION, made.id, body), now)
 
 

@@ -122,8 +122,8 @@ def serialize_secret(value: str, form: dict[str, Any]) -> dict[str, str]:
     return shape
 
 
-def wallet_transaction_shape(made: WalletTransaction, card_id: str) -> dict[str, Any]:
-    """`card_id` is the merchant's own id of the card."""
+def serialize_wallet_transaction(made: WalletTransaction, card_id: str) -> dict[str, Any]:
+    """Return a movement as the API shows it. `card_id` is the merchant's own id of the card."""
     shape: dict[str, Any] = {
         "id": made.id,
         "ref_id": made.ref_id,

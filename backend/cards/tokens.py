@@ -100,7 +100,8 @@ async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[Ca
 
 @dataclass(frozen=True, slots=True)
 class FreshNumber:
-    """A number that nobody has yet: how it is found, and its format as it is shown."""
+    """A number that no card has yet, the hash by which it is found, and its format as the API shows
+    it."""
 
     value: str
     hash: str
@@ -110,7 +111,7 @@ class FreshNumber:
 async def fresh_number(
     ctx: Backend, db: AsyncSession, account_id: str, form: Format | None
 ) -> FreshNumber:
-    """As `fresh_numbers`, for one card."""
+    """Do the same as `fresh_numbers`, for one card."""
     (number,) = await fresh_numbers(ctx, db, account_id, [form])
     return number
 
@@ -118,8 +119,8 @@ async def fresh_number(
 async def fresh_numbers(
     ctx: Backend, db: AsyncSession, account_id: str, forms: Sequence[Format | None]
 ) -> list[FreshNumber]:
-    """Draw a number of each format that the account has not given out yet, all of them different.
-    Conflict where a format has hardly any left."""
+    """Draw one number of each format. They are all different, and the account has used none of them
+    yet. Conflict if a format has hardly any numbers left."""
     found: dict[int, FreshNumber] = {}
     for _ in range(_DRAWS):
         missing = [place for place in range(len(forms)) if place not in found]
@@ -144,7 +145,7 @@ def _number(ctx: Backend, account_id: str, form: Format | None) -> FreshNumber:
 
 
 async def given_out(ctx: Backend, account_id: str, numbers: Sequence[str]) -> set[str]:
-    """Which of these, some hundred at most, are numbers of the account's cards."""
+    """Return those of these numbers (some hundred at most) that belong to the account's cards."""
     hashes = {ctx.vault.number_hash(account_id, number): number for number in numbers}
     async with ctx.db.reading() as db:
         query = select(CardToken.number_hash).where(col(CardToken.number_hash).in_(hashes))

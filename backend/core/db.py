@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from typing import Any, Protocol, Self, TypeVar
 from alembic import command
 from alembic.config import Config
 from pydantic_core import from_json
-from sqlalchemy import JSON, Dialect, Index, event, insert, text
+from sqlalchemy import JSON, Dialect, Index, event, insert, inspect, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -57,10 +57,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def found_by(name: str, *columns: str) -> Index:
-    """Return an index for the rows that have a value in one column, which most rows do not have.
+    """Return an index for a column that is null in most rows. It has only the other rows.
 
-    `columns` are the account, where a list shows one account's rows; the column that may be null;
-    and the columns by which the list is ordered.
+    `columns` are the account, if a list shows one account's rows; then the column that may be null;
+    then the columns by which the list is ordered.
     """
     optional = columns[1] if columns[0] == "account_id" else columns[0]
     present = text(f"{optional} IS NOT NULL")
@@ -228,8 +228,8 @@ class Database:
 async def insert_rows(
     db: AsyncSession, table: type[SQLModel], rows: Sequence[dict[str, Any]]
 ) -> None:
-    """Insert many rows by one statement. Each names every column that has no default in the
-    database. What the unit of work has added before is written first."""
+    """Insert many rows by one statement. Every row must name all columns without a default in the
+    database. Rows that the unit of work has added before are written first."""
     if rows:
         await db.flush()
         connection = await db.connection()
@@ -237,7 +237,7 @@ async def insert_rows(
 
 
 def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
-    # What is written is a payer's, and an error with its statement's values ends in a log.
+    # The statement's values may be personal data, and an error with its values ends in a log.
     hidden: dict[str, Any] = {"hide_parameters": True, "json_deserializer": _read_json}
     if not is_sqlite:
         engine = create_async_engine(async_url(url), pool_size=10, max_overflow=20, **hidden)
@@ -254,9 +254,9 @@ def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
 
 
 def _read_json(written: str | bytes) -> Any:
-    """Read a JSON column. A page of sessions has two thousand of them: the standard library takes
-    five times as long. It reads what was written with half of a surrogate pair, which the fast
-    reader refuses."""
+    """Read a JSON column. A page of 100 sessions has a thousand of them, and the standard library
+    takes several times as long as this reader. The standard library also reads half of a surrogate
+    pair, which this reader refuses."""
     try:
         return from_json(written)
     except ValueError:

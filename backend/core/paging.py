@@ -29,12 +29,12 @@ def newest_first(table: type[Dated]) -> tuple[ColumnElement[Any], ColumnElement[
 
 
 def after(table: type[Dated], last: Dated) -> ColumnElement[bool]:
-    """What comes after `last` in that order."""
+    """Return the condition for rows that come after `last` in that order."""
     return comes_after((col(table.created_at), col(table.id)), last)
 
 
 def comes_after(order: tuple[Any, Any], last: Dated) -> ColumnElement[bool]:
-    """As `after`, where other columns hold the moment and the id of the rows.
+    """Return the same condition as `after`, with the columns `order` for the time and the id.
 
     A comparison of the whole row, unlike one with AND and OR, lets the database begin to read its
     index at that place.

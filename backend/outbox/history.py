@@ -49,7 +49,7 @@ class DeliveryFilter:
 
 
 async def list_deliveries(db: AsyncSession, sight: Sight, wanted: DeliveryFilter) -> list[Delivery]:
-    """Newest first."""
+    """List deliveries, newest first."""
     conditions = [col(Delivery.account_id) == sight.account_id]
     about_wallets = col(Delivery.event).is_not_distinct_from(WALLET_TRANSACTION)
     if not sight.wallets:

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime, found_by
+from backend.core.db import JsonColumn, UtcDateTime, found_by, read_once
+from backend.rules.purchase import OperationRequest, Purchase
 
 MAX_LANGUAGE = 16
 USUAL_OPERATION = "unscheduled_purchase"
@@ -120,8 +121,8 @@ class Transaction(SQLModel, table=True):
 
 
 class TransactionTerm(SQLModel, table=True):
-    """What a transaction is found by with `search`: ids, references, phone, e-mail, name, in lower
-    case. `created_at` is the transaction's, so that what many share is found newest first."""
+    """A term by which `search` finds a transaction: ids, references, phone, e-mail, name, in lower
+    case. `created_at` is the transaction's, so that a common term is read newest first."""
 
     __tablename__ = "transaction_term"
     __table_args__ = (
@@ -231,7 +232,7 @@ class TransactionEvent(SQLModel, table=True):
 
     id: str = Field(primary_key=True, max_length=36)
     account_id: str = Field(max_length=9)
-    """The transaction's."""
+    """The account of the transaction."""
     transaction_id: str = Field(foreign_key="transaction.id")
     seq: int
     event: str = Field(max_length=20)

@@ -14,7 +14,7 @@ from sqlmodel import col
 from backend.core.context import Backend
 from backend.core.paging import after, newest_first, newest_ids
 from backend.sessions.create import refuse
-from backend.sessions.serializer import shapes_of
+from backend.sessions.serializer import serialize_many
 from backend.sessions.tables import CheckoutSession
 
 
@@ -34,7 +34,7 @@ class SessionFilter:
 async def list_sessions(
     ctx: Backend, account_id: str, wanted: SessionFilter
 ) -> list[dict[str, Any]]:
-    """Return whole sessions, as `read_session` shows one. InvalidRequest for an unknown
+    """List whole sessions, as `read_session` shows one. InvalidRequest for an unknown
     `starting_after`."""
     created = col(CheckoutSession.created_at)
     conditions = [col(CheckoutSession.account_id) == account_id]
@@ -52,7 +52,7 @@ async def list_sessions(
             conditions.append(after(CheckoutSession, last))
         query: Any = _newest(conditions, wanted)
         found = [row[0] for row in await db.exec(query)]
-        return await shapes_of(db, account_id, found, ctx.clock.now())
+        return await serialize_many(db, account_id, found, ctx.clock.now())
 
 
 def _newest(conditions: list[ColumnElement[bool]], wanted: SessionFilter) -> Select[Any]:

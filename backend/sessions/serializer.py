@@ -43,7 +43,7 @@ _EVENT: Sequence[Any] = (
     col(SessionEvent.details),
 )
 Events = Mapping[str, Sequence[Row[Any]]]
-"""By session, in order. A page of sessions has hundreds of them: they are read as bare rows."""
+"""Events by session, in order. A page of sessions has hundreds of them, so they are bare rows."""
 
 
 async def read_session(
@@ -62,10 +62,10 @@ async def read_session(
             raise SessionNotFound("there is no such session")
         headers = _HEADERS in includes
         events = await _events(db, [session_id], headers) if with_events else None
-        return await shape_of(db, found, ctx.clock.now(), includes, events=events)
+        return await serialize_loaded(db, found, ctx.clock.now(), includes, events=events)
 
 
-async def shapes_of(
+async def serialize_many(
     db: AsyncSession, account_id: str, session_ids: Sequence[str], now: datetime
 ) -> list[dict[str, Any]]:
     """Return many sessions of one account, each as `read_session` gives it, in the order of their
@@ -74,7 +74,7 @@ async def shapes_of(
         return []
     found = await get_wholes(db, account_id, session_ids)
     events = await _events(db, session_ids)
-    return [await shape_of(db, one, now, events=events) for one in found]
+    return [await serialize_loaded(db, one, now, events=events) for one in found]
 
 
 def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,10 +91,10 @@ def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]
 async def serialize_session(
     db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:
-    """As it is within this unit of work."""
+    """Return the session as it is within this unit of work."""
     events = await _events(db, [session.id])
     whole = Whole(session, *await gift_card_of(db, session.id))
-    return await shape_of(db, whole, now, events=events)
+    return await serialize_loaded(db, whole, now, events=events)
 
 
 async def serialize_loaded(
@@ -105,8 +105,8 @@ async def serialize_loaded(
     *,
     events: Events | None,
 ) -> dict[str, Any]:
-    """A session that was just read, as `read_session` gives it. `events` of it and perhaps of
-    others, by session; None where none are shown."""
+    """Return a session that was just read, as `read_session` gives it. `events` may have those of
+    other sessions too; with None no events are shown."""
     session, added, card = found.session, found.added, found.card
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
@@ -224,7 +224,7 @@ def _configuration(
 async def _events(
     db: AsyncSession, session_ids: Sequence[str], with_headers: bool = False
 ) -> Events:
-    """The sessions' events, in order."""
+    """Return the events of these sessions, in order."""
     columns = [*_EVENT, col(SessionEvent.request_headers)] if with_headers else _EVENT
     query: Any = (
         select_rows(*columns)

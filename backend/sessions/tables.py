@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, event
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime, found_by
+from backend.core.db import JsonColumn, UtcDateTime, found_by, read_once
+from backend.rules.session_body import SessionBody
 
 
 class CheckoutSession(SQLModel, table=True):
@@ -41,9 +42,9 @@ class CheckoutSession(SQLModel, table=True):
     zero_allowed: bool
     merchant_reference: str
     customer_email: str | None = Field(default=None, max_length=255)
-    """`customer.email` of `body`, kept beside it so that a search finds it by an index."""
+    """`customer.email` of `body`, kept in a column so that a search finds it by an index."""
     customer_phone: str | None = Field(default=None, max_length=255)
-    """`customer.phone_number` of `body`, likewise."""
+    """`customer.phone_number` of `body`, for the same reason."""
     details_done: bool = False
     chosen_shipping: str | None = None
     """The key of the payer's choice among `express.shipping_options`."""
@@ -71,7 +72,7 @@ class CheckoutSession(SQLModel, table=True):
     """One entry for each message: `{id, channel, type, status?, delivery_id?}`."""
     initiating_headers: dict[str, Any] = Field(sa_type=JsonColumn)
     visitor: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
-    """Who opened the page last: `{customer_ip, user_agent}`. For the merchant alone."""
+    """Who opened the page last: `{customer_ip, user_agent}`. Only the merchant sees it."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
@@ -85,13 +86,13 @@ class CheckoutSession(SQLModel, table=True):
 
 
 MAX_FOUND = 255
-"""A longer value is found by no search, as none can be asked for."""
+"""No search can ask for a longer value."""
 
 
 @event.listens_for(CheckoutSession, "before_insert")
 @event.listens_for(CheckoutSession, "before_update")
 def _keep_what_is_searched(_mapper: Any, _connection: Any, session: CheckoutSession) -> None:
-    """Copy from the body what `GET /sessions` searches, whoever has changed the body."""
+    """Copy the values that `GET /sessions` searches from the body, whoever has changed it."""
     customer = session.body.get("customer") or {}
     session.customer_email = _found(customer.get("email"))
     session.customer_phone = _found(customer.get("phone_number"))
@@ -111,9 +112,9 @@ class SessionGiftCard(SQLModel, table=True):
     card: str = Field(foreign_key="card.id", index=True)
     preset: bool
     pin_version: int = 0
-    """Of the PIN with which the payer added it."""
+    """The version of the PIN with which the payer added it."""
     token_id: str | None = Field(default=None, foreign_key="card_token.id", index=True)
-    """By which number or temporary token; None for a preset card."""
+    """The number or temporary token by which it was added. None for a preset card."""
     wanted: int | None = Field(default=None, sa_type=BigInteger)
     """How much of it to use (minor units, at least 1). None means as much as possible."""
     added_at: datetime = Field(sa_type=UtcDateTime)

@@ -325,7 +325,7 @@ async def transactions(
         card = await get_card(db, account_id, card_id)
         found = await list_transactions(db, card, limit, starting_after)
     shape: dict[str, Any] = {
-        "transactions": [wallet_transaction_shape(t, card.card_id) for t in found]
+        "transactions": [serialize_wallet_transaction(t, card.card_id) for t in found]
     }
     if len(found) == limit:
         shape["starting_after"] = found[-1].id

@@ -117,7 +117,7 @@ async def move(account_id: str, body: MoveRequest, ctx: Context, caller: Caller)
         cause=_cause(ctx, caller, body.ref_id, body.metadata, body.originated_by),
         token_id=token_id,
     )
-    return wallet_transaction_shape(await wallets.move(ctx, movement), card.card_id)
+    return serialize_wallet_transaction(await wallets.move(ctx, movement), card.card_id)
 
 
 async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> tuple[Card, str | None]:
@@ -179,4 +179,4 @@ async def _serialize(ctx: Backend, made: WalletTransaction) -> dict[str, Any]:
     async with ctx.db.reading() as db:
         card = await db.get(Card, made.card)
     assert card is not None  # a foreign key holds it
-    return wallet_transaction_shape(made, card.card_id)
+    return serialize_wallet_transaction(made, card.card_id)

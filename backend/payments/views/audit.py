@@ -66,7 +66,7 @@ def _compared(id_: str, status: str, amount: int, *numbers: Any) -> list[Differe
 
 
 def _transactions() -> Select[Any]:
-    """Each transaction as `_compared` takes it."""
+    """Select for each transaction what `_compared` takes."""
     held, returned = _holds(), _returned()
     purpose = literal(_PURPOSE) + col(Transaction.id)
     before = col(Transaction.status).in_(_BEFORE_THE_END)
@@ -87,7 +87,7 @@ def _transactions() -> Select[Any]:
 
 
 def _asked() -> ScalarSelect[int]:
-    """What of the card a transaction that has not ended was begun with."""
+    """Return the gift card's part of the amount that the payment was begun with."""
     query = select_rows(col(Operation.card_amount)).where(
         col(Operation.transaction_id) == col(Transaction.id), col(Operation.kind) == "authorize"
     )
@@ -95,7 +95,7 @@ def _asked() -> ScalarSelect[int]:
 
 
 def _holds() -> Subquery:
-    """What is posted and what is pending for each purpose."""
+    """Add up for each purpose what is posted and what is pending."""
     waits = case((col(Hold.state) == "pending", col(Hold.amount)), else_=0)
     return (
         select_rows(
@@ -110,7 +110,8 @@ def _holds() -> Subquery:
 
 
 def _returned() -> Subquery:
-    """Refunds by the ledger, traced to their transaction by the drawdown they came from."""
+    """Add up the refunds in the ledger. The drawdown that a refund came from leads to its
+    transaction."""
     made = col(LedgerEntry.wallet_transaction_id)
     return (
         select_rows(

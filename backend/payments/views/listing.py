@@ -85,37 +85,40 @@ class TransactionFilter:
     starting_after: str | None = None
 
 
-async def list_transactions(db: AsyncSession, account_id: str, wanted: Wanted) -> list[Transaction]:
-    """InvalidRequest where `starting_after` is no transaction of this account."""
+async def list_transactions(
+    db: AsyncSession, account_id: str, sought: TransactionFilter
+) -> list[Transaction]:
+    """List transactions, newest first. InvalidRequest if `starting_after` is no transaction of this
+    account."""
     last = None
-    if wanted.starting_after is not None:
-        last = await _last(db, account_id, wanted.starting_after)
-    chosen = _chosen(wanted)
+    if sought.starting_after is not None:
+        last = await _last(db, account_id, sought.starting_after)
+    chosen = _chosen(sought)
     if any(not values for values in chosen.values()):
         return []
-    conditions = [col(Transaction.account_id) == account_id, *_conditions(account_id, wanted)]
+    conditions = [col(Transaction.account_id) == account_id, *_conditions(account_id, sought)]
     apart = _apart(chosen)
     for name, values in chosen.items():
         if name != apart:
             conditions.append(_one_of(name, values))
     query = select(Transaction)
-    if wanted.search is not None:
-        return list(await db.exec(_searched(query, account_id, wanted, conditions, last)))
+    if sought.search is not None:
+        return list(await db.exec(_searched(query, account_id, sought, conditions, last)))
     if last is not None:
         conditions.append(after(Transaction, last))
     if apart is None:
         query = query.where(*conditions)
-        return list(await db.exec(query.order_by(*newest_first(Transaction)).limit(wanted.limit)))
+        return list(await db.exec(query.order_by(*newest_first(Transaction)).limit(sought.limit)))
     alternatives = [_one_of(apart, [value]) for value in chosen[apart]]
-    newest = newest_ids(Transaction, conditions, alternatives, wanted.limit).subquery()
+    newest = newest_ids(Transaction, conditions, alternatives, sought.limit).subquery()
     query = query.join(newest, newest.c.id == col(Transaction.id))
     return list(await db.exec(query.order_by(*newest_first(Transaction))))
 
 
-def _chosen(wanted: Wanted) -> dict[str, list[str]]:
+def _chosen(sought: TransactionFilter) -> dict[str, list[str]]:
     """Return the values of which one must match, by column; an empty list if none can."""
     found: dict[str, list[str]] = {}
-    for name, values in wanted.any_of.items():
+    for name, values in sought.any_of.items():
         if not values:
             continue
         column, matching = name, list(dict.fromkeys(values))
@@ -139,8 +142,8 @@ def _types_of(products: Sequence[str]) -> list[str]:
 
 
 def _apart(chosen: dict[str, list[str]]) -> str | None:
-    """Return the filter whose values are read one by one, each by its index; None if none has
-    several. What is looked for by its key is few, in any order."""
+    """Return the filter whose values are read one by one, each by its index. None if no filter has
+    several values, or if ids say which few transactions are meant."""
     if "id" in chosen or "session_id" in chosen:
         return None
     several = (name for name, values in chosen.items() if 1 < len(values) <= MOST_ALTERNATIVES)
@@ -160,33 +163,33 @@ def _one_of(name: str, values: Sequence[str]) -> ColumnElement[bool]:
 def _searched(
     query: SelectOfScalar[Transaction],
     account_id: str,
-    wanted: Wanted,
+    sought: TransactionFilter,
     conditions: Sequence[ColumnElement[bool]],
     last: Transaction | None,
 ) -> SelectOfScalar[Transaction]:
-    """What has this term, by the order in which the terms are kept."""
+    """Select the transactions that have the term, in the order of the index of terms."""
     term = TransactionTerm
     order = col(term.created_at), col(term.transaction_id)
     query = (
         query.join(term, col(term.transaction_id) == col(Transaction.id))
-        .where(term.account_id == account_id, term.term == normal(wanted.search or ""))
+        .where(term.account_id == account_id, term.term == normal(sought.search or ""))
         .where(*conditions)
     )
     if last is not None:
         query = query.where(comes_after(order, last))
-    return query.order_by(*(column.desc() for column in order)).limit(wanted.limit)
+    return query.order_by(*(column.desc() for column in order)).limit(sought.limit)
 
 
-def _conditions(account_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
-    found = wanted.amount.of(col(Transaction.amount))
-    found += wanted.created_at.of(col(Transaction.created_at))
-    found += _happened(account_id, "CAPTURE", wanted.captured_at)
-    found += _happened(account_id, "REFUND", wanted.refunded_at)
+def _conditions(account_id: str, sought: TransactionFilter) -> list[ColumnElement[bool]]:
+    found = sought.amount.of(col(Transaction.amount))
+    found += sought.created_at.of(col(Transaction.created_at))
+    found += _happened(account_id, "CAPTURE", sought.captured_at)
+    found += _happened(account_id, "REFUND", sought.refunded_at)
     return found
 
 
 def _happened(account_id: str, event: str, when: Range) -> list[ColumnElement[bool]]:
-    """Transactions with a successful event of this kind in the range."""
+    """Return the condition for transactions with a successful event of this kind in the range."""
     within = when.of(col(TransactionEvent.created_at))
     if not within:
         return []
