@@ -81,6 +81,7 @@ class TooManyRequests(GavekortError):
 
     status = 429
     code = "TOO_MANY_REQUESTS"
+    retry_after: int
 
     def __init__(self, limit: str, retry_after: int) -> None:
         super().__init__(f"too many requests; try again in {retry_after} s")

@@ -134,6 +134,12 @@ class ShippingOption:
         )  # fmt: skip
 
 
+def option_of(order: Json) -> ShippingOption | None:
+    """Return an order's shipping option; None if it has none."""
+    option = values.part(order.get("shipping_option"))
+    return ShippingOption.read(option) if option else None
+
+
 def _is_divided(raw: Json) -> bool:
     return bool(raw.get("splits") or raw.get("fee_split"))
 
@@ -159,7 +165,6 @@ class Order:
     @classmethod
     def read(cls, value: object) -> Order:
         raw = values.part(value)
-        option = values.part(raw.get("shipping_option"))
         return cls(
             amount=values.amount(raw.get("amount")) or 0,
             currency=values.text(raw.get("currency")) or "",
@@ -167,7 +172,7 @@ class Order:
             event_reference=values.text(raw.get("event_reference")),
             vat_amount=values.amount(raw.get("vat_amount")),
             items=tuple(map(Item.read, values.parts(raw.get("items")))),
-            shipping_option=ShippingOption.read(option) if option else None,
+            shipping_option=option_of(raw),
             shipping_address=_address(raw.get("shipping_address")),
             billing_address=_address(raw.get("billing_address")),
             discount_codes=values.texts(raw.get("discount_codes")),

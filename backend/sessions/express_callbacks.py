@@ -261,7 +261,8 @@ class _Shipping:
         details = {"shipping_option": body["order"].get("shipping_option")}
         details |= await warned(db, session, now)
         changed = not same_content(before, _known(session))
-        await events.record(db, session, "SET_SHIPPING_OPTION", now, details, visible=changed)
+        write = events.record if changed else events.record_unseen
+        await write(db, session, "SET_SHIPPING_OPTION", now, details)
         return False
 
 

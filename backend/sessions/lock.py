@@ -44,7 +44,7 @@ async def unlock(db: AsyncSession, session: CheckoutSession, now: datetime) -> N
         session.pay_lock_id = session.pay_locked_at = None
         # Open pages follow the lock itself. An update that only removes the lock makes no new
         # version of the session.
-        await events.record(db, session, "PAY_LOCK_END", now, visible=False)
+        await events.record_unseen(db, session, "PAY_LOCK_END", now)
 
 
 async def release(ctx: Backend, session_id: str, pay_lock_id: str) -> None:

@@ -183,8 +183,9 @@ class Passage:
                 if patience == 0:
                     self._close("idle")
                     break
+                awaited: set[asyncio.Future[Any]] = {hearing, self._closing}
                 await asyncio.wait(
-                    {hearing, self._closing},
+                    awaited,
                     timeout=patience,
                     return_when=asyncio.FIRST_COMPLETED,
                 )

@@ -54,6 +54,7 @@ async def test_what_is_refused_moves_nothing(
         assert answer["error"]["code"] == "INVALID_REQUEST_PARAMETER", answer
         assert await merchant.transaction(transaction_id) == before
 
+    amount: object
     for amount in (0, -1, 40001, 10**13, "1", 1.5, None, True, [], {}):
         await refused("capture", {"amount": amount})
     await refused("capture", {})

@@ -269,9 +269,7 @@ async def _authorize(
             locked,
             operation,
             now,
-            card=payment.card,
-            multi_capture=payment.multi_capture,
-            said=said,
+            conclude.Confirmed(payment.card, payment.multi_capture, said),
         )
         if direct_capture.is_captured(payment):
             await direct_capture.capture_all(db, locked, now)
