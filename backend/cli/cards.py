@@ -1,4 +1,4 @@
-"""`gavekort card …`: what an operator can do with one gift card."""
+"""`gavekort card …`: what an operator does with gift cards."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import getpass
 from typing import Any
 
 from backend.cards.pin_lock import unlock
+from backend.cli import issue
 from backend.cli.accounts import run_with_backend
 from backend.core.context import Backend
 
 
 def register(commands: Any) -> None:
     """Add the command to the subparsers of `gavekort`."""
-    card = commands.add_parser("card", help="unlock a gift card")
+    card = commands.add_parser("card", help="issue gift cards, unlock one")
     verbs = card.add_subparsers(required=True, metavar="verb")
     parser = verbs.add_parser(
         "unlock",
@@ -30,6 +31,7 @@ def register(commands: Any) -> None:
         "--by", default=None, help="who unlocks it (default: the user of this machine)"
     )
     parser.set_defaults(run=lambda options: run_with_backend(_unlock, options))
+    issue.register(verbs)
 
 
 async def _unlock(ctx: Backend, options: argparse.Namespace) -> list[str]:
