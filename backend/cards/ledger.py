@@ -11,7 +11,7 @@
 | move_in  | funds     | available | the same money arrives there |
 
 The running sums on the card's row change in the same unit of work, by one conditional UPDATE.
-Callers hold a unit of work open; a repeated `ref_id` gives back what the first call did.
+Callers hold a unit of work open; a repeated `ref_id` returns what the first call did.
 """
 
 from __future__ import annotations
