@@ -24,7 +24,8 @@ PORTION = 500
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`subject` is a card's or transaction's id; amounts in minor units."""
+    """A difference between rows and ledger. `subject` is a card's or transaction's id. Amounts are
+    in minor units."""
 
     subject: str
     what: str

@@ -103,7 +103,7 @@ def _attributes(row: dict[str, Any]) -> dict[str, Any]:
 
 async def draw(ctx: Backend, orders: Sequence[CardOrder]) -> list[DrawnCard]:
     """Choose numbers and PINs for some hundred cards at most, without writing anything. Conflict
-    names the first `card_id` that exists already; InvalidRequest names one that stands there
+    names the first `card_id` that exists already; InvalidRequest names one that is given
     twice."""
     async with ctx.db.reading() as db:
         return await _draw(db, ctx, orders)
@@ -135,7 +135,7 @@ async def store_card(
 async def _draw(db: AsyncSession, ctx: Backend, orders: Sequence[CardOrder]) -> list[DrawnCard]:
     twice = [card_id for card_id, n in Counter(o.card_id for o in orders).items() if n > 1]
     if twice:
-        raise InvalidRequest(f"card_id {twice[0]!r} stands there twice")
+        raise InvalidRequest(f"duplicate card_id {twice[0]!r}")
     (account_id,) = {order.account_id for order in orders}
     ids = [order.card_id for order in orders]
     query = select(Card.card_id).where(Card.account_id == account_id, col(Card.card_id).in_(ids))

@@ -44,6 +44,18 @@ _ACCOUNTS = {
     "move_in": ("funds", "available"),
 }
 
+_TYPES = {
+    "fund": "fund",
+    "hold": "drawdown",
+    "post": "pending_capture",
+    "void": "voided",
+    "draw": "drawdown",
+    "refund": "fund",
+    "move_out": "transfer",
+    "move_in": "fund",
+}
+"""The type of the wallet transaction that each movement makes."""
+
 
 class InsufficientFunds(GavekortError):
     code = "INSUFFICIENT_FUNDS"
@@ -77,7 +89,7 @@ async def lock_card(db: AsyncSession, card_pk: str) -> Card:
 
 
 async def fund(db: AsyncSession, card: Card, amount: int, cause: EntryContext) -> WalletTransaction:
-    return await _once(db, card, "fund", "fund", amount, cause)
+    return await _once(db, card, "fund", amount, cause)
 
 
 def opening_sums(amount: int) -> dict[str, int]:
@@ -137,14 +149,14 @@ def _opening(card: Mapping[str, Any]) -> dict[str, Any]:
 
 async def draw(db: AsyncSession, card: Card, amount: int, cause: EntryContext) -> WalletTransaction:
     """Draw `amount` at once. InsufficientFunds if `available` is smaller."""
-    return await _once(db, card, "draw", "drawdown", amount, cause)
+    return await _once(db, card, "draw", amount, cause)
 
 
 async def refund(
     db: AsyncSession, card: Card, amount: int, cause: EntryContext, parent_id: str | None
 ) -> WalletTransaction:
     """Put money back on the card. Answers show it as `fund`, with the drawdown as parent."""
-    return await _once(db, card, "refund", "fund", amount, cause, parent_id=parent_id)
+    return await _once(db, card, "refund", amount, cause, parent_id)
 
 
 async def transfer(
@@ -154,12 +166,12 @@ async def transfer(
     one, and a `fund` with that as its parent on the other. InsufficientFunds if less is available
     on `source`; Conflict for two currencies, or for one card."""
     if source.id == target.id or source.currency != target.currency:
-        raise Conflict("money moves between two cards of one currency alone")
+        raise Conflict("money can only move between two cards with the same currency")
     said = cause.metadata or {}
     gone = replace(cause, metadata={**said, "transferred_to": target.card_id})
-    out = await _once(db, source, "move_out", "transfer", amount, gone)
+    out = await _once(db, source, "move_out", amount, gone)
     come = replace(cause, metadata={**said, "transferred_from": source.card_id})
-    into = await _once(db, target, "move_in", "fund", amount, come, parent_id=out.id)
+    into = await _once(db, target, "move_in", amount, come, out.id)
     return out, into
 
 
@@ -167,7 +179,7 @@ async def hold(
     db: AsyncSession, card: Card, amount: int, cause: EntryContext, purpose: str
 ) -> tuple[WalletTransaction, Hold]:
     """Hold `amount`. InsufficientFunds if `available` is smaller."""
-    made = await _once(db, card, "hold", "drawdown", amount, cause, pending=True)
+    made = await _once(db, card, "hold", amount, cause)
     first: Hold | None = None
     if not cause.fresh:
         query = select(Hold).where(Hold.wallet_transaction_id == made.id)
@@ -205,7 +217,7 @@ async def post(
     _resolve(held, "posted", cause.now)
     held.posted = amount
     parent = held.wallet_transaction_id
-    made = await _once(db, card, "post", "pending_capture", amount, cause, parent_id=parent)
+    made = await _once(db, card, "post", amount, cause, parent)
     rest = held.amount - amount
     if rest == 0:
         return made, None
@@ -234,7 +246,7 @@ async def void(db: AsyncSession, held: Hold, cause: EntryContext) -> WalletTrans
     parent = held.wallet_transaction_id
     if held.id == parent:
         await release_token(db, parent)
-    return await _once(db, card, "void", "voided", held.amount, cause, parent_id=parent)
+    return await _once(db, card, "void", held.amount, cause, parent)
 
 
 def _resolve(held: Hold, state: str, now: datetime) -> None:
@@ -248,14 +260,12 @@ async def _once(
     db: AsyncSession,
     card: Card,
     movement: str,
-    type_: str,
     amount: int,
     cause: EntryContext,
-    *,
     parent_id: str | None = None,
-    pending: bool = False,
 ) -> WalletTransaction:
     """Return the wallet transaction of `cause.ref_id`, which is made now unless it exists."""
+    type_, pending = _TYPES[movement], movement == "hold"
     before = None if cause.fresh else await _made_before(db, card, cause)
     if before is not None:
         if (before.type, before.amount, before.pending) != (type_, amount, pending):

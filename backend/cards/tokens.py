@@ -181,7 +181,7 @@ async def get_token(db: AsyncSession, token_id: str) -> CardToken:
 def check_usable(token: CardToken, now: datetime) -> None:
     """Raise TokenRefused if no transaction can be made with the token any more."""
     if token.single_use and token.used_by is not None:
-        raise TokenRefused("this token was for one transaction, and was used")
+        raise TokenRefused("this single-use token was used already")
     if is_expired(token, now):
         raise TokenRefused("this token has expired")
 

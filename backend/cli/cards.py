@@ -18,14 +18,18 @@ def register(commands: Any) -> None:
     verbs = card.add_subparsers(required=True, metavar="verb")
     parser = verbs.add_parser(
         "unlock",
-        help="forget the wrong tries at a card's PIN; who and why are kept",
+        help="forget the wrong PIN attempts at a card; who did it and why is recorded",
         description="The card can be used again at once. A running checkout sees it within some "
         "seconds. It may be repeated.",
     )
     parser.add_argument("account")
     parser.add_argument("card_id", help="the merchant's own id of the card")
-    parser.add_argument("--reason", required=True, help="why, for whoever looks later")
-    parser.add_argument("--by", default=None, help="who; the user of this machine without it")
+    parser.add_argument(
+        "--reason", required=True, help="why the card is unlocked, for the card's history"
+    )
+    parser.add_argument(
+        "--by", default=None, help="who unlocks it (default: the user of this machine)"
+    )
     parser.set_defaults(run=lambda options: run_with_backend(_unlock, options))
     issue.register(verbs)
 

@@ -116,7 +116,7 @@ class Transaction(SQLModel, table=True):
 
     @property
     def purchase(self) -> Purchase:
-        """`snapshot` as typed values, read once."""
+        """Return `snapshot` as typed values, which are read once."""
         return read_once(self, self.snapshot, Purchase)
 
 
@@ -208,7 +208,7 @@ class Operation(SQLModel, table=True):
 
     @property
     def asked(self) -> OperationRequest:
-        """`request` as typed values, read once."""
+        """Return `request` as typed values, which are read once."""
         return read_once(self, self.request, OperationRequest)
 
 

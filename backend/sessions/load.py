@@ -229,7 +229,9 @@ def check_unmodified(session: CheckoutSession, unmodified_since: str | None) -> 
         return
     given = _moment(unmodified_since)
     if given is None:
-        raise InvalidRequest("If-Unmodified-Since is not a date")
+        raise InvalidRequest(
+            "If-Unmodified-Since must be the session's updated_at, or an HTTP date"
+        )
     kept = session.updated_at
     if unmodified_since.lstrip()[:1].isalpha():
         kept = kept.replace(microsecond=0)

@@ -81,7 +81,7 @@ class CheckoutSession(SQLModel, table=True):
 
     @property
     def content(self) -> SessionBody:
-        """`body` as typed values, read once."""
+        """Return `body` as typed values, which are read once."""
         return read_once(self, self.body, SessionBody)
 
 

@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.support.demo import Demo, Merchant
-from tests.support.payer import ADDRESS, Payer, violations
+from tests.support.demo import ADDRESS, Demo, Merchant
+from tests.support.payer import Payer, violations
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def code_for(demo: Demo, phone: str, payer: Payer) -> str:
         messages = httpx.get(f"{demo.facts['sms_url']}/messages").json()["messages"]
         for message in messages:
             if message["to"].endswith(phone):
-                return re.findall(r"\b\d{6}\b", message["text"])[0]
+                return str(re.findall(r"\b\d{6}\b", message["text"])[0])
         payer.page.wait_for_timeout(250)
     raise AssertionError("no message came")
 

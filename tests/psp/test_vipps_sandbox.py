@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.psp.providers import VippsProvider
+from tests.psp.vipps_provider import VippsProvider
 from tests.support.sandbox import Listener, Sandbox
 
 PAYMENTS = "/epayment/v1/payments"

@@ -138,7 +138,7 @@ async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> tuple[
     if other is None:
         raise NotFound(NO_MATCH)
     if other.card.id != card.id:
-        raise InvalidRequest("card_id and token are of two cards")
+        raise InvalidRequest("card_id and token must name the same card")
     return card, other.token.id
 
 

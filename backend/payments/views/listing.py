@@ -207,6 +207,6 @@ def _happened(account_id: str, event: str, when: Range) -> list[ColumnElement[bo
 async def _last(db: AsyncSession, account_id: str, transaction_id: str) -> Transaction:
     last = await db.get(Transaction, transaction_id)
     if last is None or last.account_id != account_id:
-        text = "starting_after is no transaction of this account"
+        text = "starting_after must be the id of a transaction of this account"
         raise InvalidRequest(text, (FieldError("starting_after", text),))
     return last

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.rules.items import MAXIMUM, Items, read_items
+from backend.rules.items import Items, read_items
+from backend.rules.numbers import MAXIMUM
 
 _SCALARS = (
     st.none()
