@@ -279,7 +279,11 @@ async def lock_gift_card(
     """Return what `gift_card_of` returns, and the number or token by which the card was added. The
     card's row is locked until the unit of work ends. The caller has locked the session's row."""
     of_session = select(SessionGiftCard.card).where(SessionGiftCard.session_id == session_id)
-    lock = select(Card.id).where(col(Card.id) == of_session.scalar_subquery()).with_for_update()
+    lock = (
+        select(Card.id)
+        .where(col(Card.id) == of_session.scalar_subquery())
+        .with_for_update(key_share=True)
+    )
     if (await db.exec(lock)).one_or_none() is None:
         return None, None, None
     return await _gift_card_with_token(db, session_id)
