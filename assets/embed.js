@@ -177,7 +177,7 @@
     tell({ type: "LanguageChanged", language }, { about: "language" });
   };
 
-  // --- The host is asked before we go on -----------------------------------------------------------
+  // --- The host is asked before we continue ----------------------------------------------------------
   const asks = {
     "pay-form": ["validate", framed && on("client_side_validation") && !launcher],
     "details-form": ["address", framed && on("client_side_address_callback")],

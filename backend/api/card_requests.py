@@ -49,7 +49,7 @@ class FormatRequest(Loose):
             text = f"at least {minimum} characters are needed"
             raise InvalidRequest(text, (FieldError("format.length", text),))
         if self.barcode and not can_be_barcode(self.prefix):
-            text = "a bar code holds ASCII characters alone"
+            text = "a bar code can only hold ASCII characters"
             raise InvalidRequest(text, (FieldError("format.prefix", text),))
         any_ = self.numbers or self.characters or self.symbols
         return Format(

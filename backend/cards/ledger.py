@@ -16,6 +16,7 @@ Callers hold a unit of work open; a repeated `ref_id` gives back what the first 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -27,6 +28,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards.serializer import serialize_wallet_transaction
 from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
 from backend.cards.tokens import release_token
+from backend.core.db import insert_rows
 from backend.core.errors import Conflict, GavekortError, NotFound
 from backend.core.ids import new_uuid
 from backend.outbox.enqueue import WALLET_TRANSACTION, Event, announce, subscribed
@@ -90,6 +92,61 @@ async def fund(db: AsyncSession, card: Card, amount: int, cause: EntryContext) -
     return await _once(db, card, "fund", amount, cause)
 
 
+def opening_sums(amount: int) -> dict[str, int]:
+    """Return the running sums of a new card with this amount (minor units), for its first row. The
+    unit of work that writes the row must call `open_cards` too."""
+    return {"funds": amount, "available": amount, "held": 0, "drawn": 0}
+
+
+async def open_cards(db: AsyncSession, cards: Sequence[Mapping[str, Any]]) -> None:
+    """Write the first funding of cards that this unit of work has just written with their
+    `opening_sums`. It has the effect of `fund` for each card, by one statement for each table.
+    `cards` are their rows. An amount of 0 moves nothing, and the API shows it too."""
+    made = [_opening(card) for card in cards]
+    await insert_rows(db, WalletTransaction, made)
+    debit, credit = _ACCOUNTS["fund"]
+    entries = [
+        {
+            "id": new_uuid(),
+            "card": row["card"],
+            "wallet_transaction_id": row["id"],
+            "movement": "fund",
+            "debit": debit,
+            "credit": credit,
+            "amount": row["amount"],
+            "currency": row["currency"],
+            "created_at": row["created_at"],
+        }
+        for row in made
+        if row["amount"]
+    ]
+    await insert_rows(db, LedgerEntry, entries)
+    if not cards or not await subscribed(db, cards[0]["account_id"], WALLET_TRANSACTION):
+        return
+    for card, row in zip(cards, made, strict=True):
+        said = {**row, "metadata_": row["metadata"]}
+        transaction = WalletTransaction(**{k: v for k, v in said.items() if k != "metadata"})
+        await _announce(db, str(card["card_id"]), transaction, row["created_at"])
+
+
+def _opening(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": new_uuid(),
+        "account_id": card["account_id"],
+        "card": card["id"],
+        "ref_id": f"issue:{card['id']}",
+        "type": "fund",
+        "pending": False,
+        "amount": card["funds"],
+        "currency": card["currency"],
+        "parent_id": None,
+        "metadata": {},
+        "originated_by": None,
+        "created_at": card["created_at"],
+        "created_by": card["created_by"],
+    }
+
+
 async def draw(db: AsyncSession, card: Card, amount: int, cause: EntryContext) -> WalletTransaction:
     """Draw `amount` at once. InsufficientFunds if `available` is smaller."""
     return await _once(db, card, "draw", amount, cause)
@@ -109,7 +166,7 @@ async def transfer(
     one, and a `fund` with that as its parent on the other. InsufficientFunds if less is available
     on `source`; Conflict for two currencies, or for one card."""
     if source.id == target.id or source.currency != target.currency:
-        raise Conflict("money moves between two cards of one currency alone")
+        raise Conflict("money can only move between two cards with the same currency")
     said = cause.metadata or {}
     gone = replace(cause, metadata={**said, "transferred_to": target.card_id})
     out = await _once(db, source, "move_out", amount, gone)
@@ -233,7 +290,7 @@ async def _once(
     await db.flush()
     if amount:
         await _move(db, card, movement, amount, made.id, cause.now)
-    await _announce(db, card, made, cause.now)
+    await _announce(db, card.card_id, made, cause.now)
     return made
 
 
@@ -246,10 +303,10 @@ async def _made_before(
     return (await db.exec(query)).one_or_none()
 
 
-async def _announce(db: AsyncSession, card: Card, made: WalletTransaction, now: datetime) -> None:
-    hooks = await subscribed(db, card.account_id, WALLET_TRANSACTION)
-    body = {"transaction": serialize_wallet_transaction(made, card)}
-    announce(db, hooks, Event(card.account_id, WALLET_TRANSACTION, made.id, body), now)
+async def _announce(db: AsyncSession, card_id: str, made: WalletTransaction, now: datetime) -> None:
+    hooks = await subscribed(db, made.account_id, WALLET_TRANSACTION)
+    body = {"transaction": serialize_wallet_transaction(made, card_id)}
+    announce(db, hooks, Event(made.account_id, WALLET_TRANSACTION, made.id, body), now)
 
 
 async def _move(

@@ -88,10 +88,9 @@ async def reissue(
         await pin_lock.make_whole(ctx, db, known, change.by, change.reason)
         card = await _lock(db, change)
         token = await own_token(db, card)
-        value, shown = await fresh_number(
-            ctx, db, card.account_id, number or format_of(token.format)
-        )
-        token.number_hash = ctx.vault.number_hash(card.account_id, value)
+        drawn = await fresh_number(ctx, db, card.account_id, number or format_of(token.format))
+        value, shown = drawn.value, drawn.shown
+        token.number_hash = drawn.hash
         token.mask, token.format = formats.mask(value, str(shown["prefix"])), shown
         token.used_by = None
         set_behaviour(token, token.expires_in, token.single_use, now)
@@ -156,13 +155,14 @@ async def replace_card(
         currency=card.currency,
         created_by=change.by,
         pin_format=Format(**card.pin_format) if card.pin_format else None,
+        pin=pin,
         number_format=format_of(token.format),
         customer_id=card.customer_id,
         name=card.name,
         type=card.type,
         originated_by=card.originated_by,
     )
-    made, own, number = await store_card(db, ctx, order, pin)
+    made, own, number, _ = await store_card(db, ctx, order)
     made.replaces, card.replaced_by = card.card_id, made.card_id
     details = {"replaced_by": made.card_id}
     note(db, card, CardNote("REPLACED", change.by, ctx.clock.now(), details, change.reason))

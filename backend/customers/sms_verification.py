@@ -231,7 +231,7 @@ async def _confirm(ctx: Backend, session_id: str, code: str, source: str) -> Det
         kept = await db.get(ConfirmationCode, session_id, populate_existing=True)
         customer = await _of_code(ctx, db, kept, typed, now) if within else None
         if kept is None or customer is None:
-            raise CodeRefused("this code is not right, or not good any more")
+            raise CodeRefused("the code is wrong, used or expired")
         kept.used_at = now
         await _confirmed(db, customer)
         known = ctx.vault.unseal(customer.sealed)

@@ -29,6 +29,7 @@ from backend.payments.tables import (
 )
 from backend.receipts import mail
 from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt
+from backend.rules.countries import zone_of_currency
 from backend.rules.order import Item, Merchant
 from backend.rules.transaction import Status
 from backend.sessions.phones import e164
@@ -36,13 +37,6 @@ from backend.sessions.publish import RECEIPT_SENT, phone_number
 from backend.sessions.read import read_view as read_session
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import CheckoutView, PageState, ReceiptView
-
-_ZONES = {
-    "NOK": "Europe/Oslo", "SEK": "Europe/Stockholm", "DKK": "Europe/Copenhagen",
-    "EUR": "Europe/Brussels", "GBP": "Europe/London", "ISK": "Atlantic/Reykjavik",
-    "CHF": "Europe/Zurich", "PLN": "Europe/Warsaw",
-}  # fmt: skip
-"""The time zone of a currency's shops. It is UTC for others, unless `time_zone` says otherwise."""
 
 
 async def write_receipt(
@@ -106,7 +100,7 @@ async def _facts(
         gift_card=await _gift_card(db, transaction, operation.card_amount),
         other=other,
         paid_at=iso(now),
-        time_zone=_ZONES.get(transaction.currency, "UTC"),
+        time_zone=zone_of_currency(transaction.currency),
     )
 
 

@@ -8,7 +8,7 @@ somebody who could be guessing:
 | card and source | one stranger who knows a number | so many wrong attempts, then none for a day |
 | session | one page on which many numbers are typed | the same |
 | card | many strangers at once | the same with more attempts; and so many in the card's life |
-| source, repeated mistakes | going on at a number, or in a session | a wait that grows |
+| source, repeated mistakes | repeating at a number, or in a session | a wait that grows |
 | source, first mistakes | an attempt at each of many numbers | a wait after very many in an hour |
 
 A mistake is a *first* one while both the session and the pair of card and source have made fewer

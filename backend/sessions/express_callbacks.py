@@ -233,13 +233,13 @@ class _Shipping:
         return url
 
     def complete(self, session: dict[str, Any]) -> None:
-        """The address is in it."""
+        """Add nothing, because the session has the address."""
 
     async def count(self, ctx: Backend, session: CheckoutSession) -> None:
-        """Addresses are no guesses."""
+        """Count nothing, because addresses are no guesses."""
 
     async def restore(self, ctx: Backend, answer: Answer) -> None:
-        """Nothing was counted."""
+        """Restore nothing, because nothing was counted."""
 
     def is_answered(self, answer: Answer) -> bool:
         return answer.shipping_options is not None

@@ -117,7 +117,7 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
     """Return the details as they are stored. DetailsInvalid; InvalidRequest if the payer may not
     give this session's details."""
     if not session.express:
-        raise InvalidRequest("this session's details are the shop's")
+        raise InvalidRequest("the payer cannot change the details of this session")
     profile, _ = await seller_of(db, session.account_id, session.profile_id)
     body = session.content
     configuration = configuration_of(profile, body)
@@ -324,7 +324,8 @@ def check_wanted(session: CheckoutSession, card: Card, wanted: int | None, now: 
 def _check_wanted(wanted: int | None) -> None:
     if wanted is not None and not gift_card.MIN_AMOUNT <= wanted <= MAX_AMOUNT:
         text = (
-            f"at least {gift_card.MIN_AMOUNT} minor unit of a gift card is used, or it is removed"
+            f"must be from {gift_card.MIN_AMOUNT} to {MAX_AMOUNT} minor units;"
+            " to use nothing of the gift card, remove it"
         )
         raise InvalidRequest(text, (FieldError("amount", text),))
 

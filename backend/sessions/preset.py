@@ -84,7 +84,7 @@ async def preset_gift_card(
     if wanted is None:
         return
     if not session.gift_card_use:
-        text = "a preset gift card needs dintero.wallets enabled"
+        text = "customer.gift_cards needs the payment type dintero.wallets to be enabled"
         raise InvalidRequest(text, (FieldError(FIELD, text),))
     card, amount = await _find(db, session, wanted.card_id), wanted.amount
     code = await _issue_of(db, session, card, now, amount) if card is not None else NOT_FOUND

@@ -139,12 +139,13 @@ async def _change(
     before, known = session.body, _known(session)
     body = copy.deepcopy(before)
     _merge(session, body, request)
-    check_lines(Order.read(body["order"]))
+    order = Order.read(body["order"])
+    check_lines(order)
     if session.express:
         drop_same_billing(body)
     changed = not same_content(as_read(session, before), as_read(session, body))
     if changed:
-        _check_amounts(Order.read(body["order"]))
+        _check_amounts(order)
         keep_body(session, body)
     else:
         body = before

@@ -19,8 +19,8 @@ MAX_NUMBER = 40
 
 
 def options() -> rx.Component:
-    """The options. Many of them would push the button out of sight, so some are one press away.
-    They stay visible once one of them is chosen."""
+    """Return the options. Many of them would push the button out of sight, so some are one press
+    away. They stay visible once one of them is chosen."""
     return rx.el.fieldset(
         rx.el.legend(words("pay.choose")),
         rx.foreach(
@@ -66,8 +66,8 @@ def _choice(option: Option, **props: Any) -> rx.Component:
 
 
 def _push(option: Option) -> rx.Component:
-    """A tick to be asked on the phone. It unfolds beneath the chosen option, and the number unfolds
-    beneath the tick. CSS alone does it."""
+    """Return a tick to be asked on the phone. It unfolds below the chosen option, and the number
+    unfolds below the tick. CSS alone does it."""
     errors, tick, name = Checkout.errors, f"{PUSH}{option.type}", f"{NUMBER}{option.type}"
     error_id, hint_id = f"{name}-error", f"{name}-hint"
     return rx.el.div(

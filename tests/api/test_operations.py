@@ -139,7 +139,7 @@ async def test_references_items_and_metadata_stand_in_the_event(
     await merchant.audit()
 
 
-async def test_an_acquirer_that_captures_once(
+async def test_a_provider_that_captures_once(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card_gateway.admin("settings", multicapture=False)

@@ -14,16 +14,15 @@ from backend.core.context import Backend
 from backend.core.errors import FieldError, GiftCardTurnsOn, PhoneInvalid
 from backend.payments.attempts.resolve import reopen
 from backend.payments.attempts.start import Press, start_attempt
+from backend.rules.countries import language_of_calling_code
 from backend.rules.payment_option import PUSHES
 from backend.sessions import events
 from backend.sessions.create import LENIENT, Strict, create_session
 from backend.sessions.load import get_session, lock_session
-from backend.sessions.phones import home_of, read_phone
+from backend.sessions.phones import calling_code, home_of, read_phone
 from backend.sessions.publish import push_begun
 from backend.sessions.request import SessionRequest
 from backend.sessions.update import SessionUpdate, UpdateOptions, update_session
-
-_LANGUAGES = {"+47": "nb", "+46": "sv", "+45": "da", "+358": "fi"}
 
 
 async def create_and_push(
@@ -50,7 +49,7 @@ async def _begin_published(ctx: Backend, session_id: str) -> None:
         if entry is None:
             return
         push_to = str(entry["push_to"])
-        language = next((of for code, of in _LANGUAGES.items() if push_to.startswith(code)), "en")
+        language = language_of_calling_code(calling_code(push_to)) or "en"
         press = Press(str(entry["option"]), session.amount, language, push_to=push_to)
         transaction, operation = await start_attempt(db, session, press, now)
         operation.request = {"published": True}

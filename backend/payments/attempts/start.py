@@ -170,7 +170,9 @@ async def start_attempt(
         check_option(session, press)
         _check_minimum(session, judged, option)
     if hinders is Obstacle.NOTHING_TO_PAY:
-        raise PaymentOptionNotAllowed("an order of nothing needs dintero.zero enabled")
+        raise PaymentOptionNotAllowed(
+            "an order with amount 0 needs the payment type dintero.zero to be enabled"
+        )
     check_consents(session, press.accepted)
     used = card if share else None
     shown = {"card_id": used.card_id, "masked_card_token": used.number_mask} if used else None

@@ -59,7 +59,9 @@ async def _void(ctx: Backend, session: CheckoutSession, cancelled_by: str) -> No
     if transaction.status == Status.AUTHORIZATION_VOIDED:
         return
     if transaction.status != Status.AUTHORIZED:
-        raise InvalidRequest(f"a session whose transaction is {transaction.status} stays")
+        raise InvalidRequest(
+            f"a session whose transaction is {transaction.status} cannot be cancelled"
+        )
     command = Command(
         account_id=session.account_id,
         transaction_id=transaction.id,
