@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +13,10 @@ from backend.rules.item_totals import (
     ItemAmount,
     ItemTotals,
     capture_advice,
+    left_to_capture,
+    left_to_refund,
     moved,
+    rate_of,
     refund_advice,
     update_advice,
     vat_within,
@@ -39,6 +44,18 @@ def test_moved_folds_items_and_what_named_none() -> None:
         ]
     )
     assert folded == ItemTotals({"1": 350, "2": 200}, 100)
+
+
+def test_what_named_no_line_adds_up() -> None:
+    events = [
+        (100, []),
+        (40, [ItemAmount(None, 40)]),
+        (30, [ItemAmount("1", 20), ItemAmount("1", 5)]),
+        # Items of more than the amount leave nothing of it, and take nothing from the others.
+        (50, [ItemAmount("1", 60)]),
+    ]
+    assert moved(events) == ItemTotals({"1": 85}, 145)
+    assert moved([]) == ItemTotals({}, 0)
 
 
 def test_a_capture_takes_no_more_of_a_line_than_is_left() -> None:
@@ -107,6 +124,43 @@ def test_vat_within_items() -> None:
     assert vat_of(rates, [ItemAmount("unknown", 100)]) is None
     # 100 at 25 % hold 20 of VAT, 102 hold 20.4, 103 hold 20.6.
     assert [vat_of(rates, [ItemAmount("1", a)]) for a in (100, 102, 103)] == [20, 20, 21]
+
+
+@pytest.mark.parametrize(("amount", "vat"), [(1, 1), (3, 2), (5, 3), (-1, -1), (-5, -3)])
+def test_half_a_minor_unit_of_vat_is_rounded_away_from_zero(amount: int, vat: int) -> None:
+    """At 100 % half of an amount is VAT."""
+    assert vat_within([(amount, 100)]) == vat
+
+
+def test_vat_is_rounded_once_and_not_item_by_item() -> None:
+    # 1.2 + 1.2 + 1.2 = 3.6
+    assert vat_within([(6, 25)] * 3) == 4
+    assert vat_within([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "rate"),
+    [(0, "0"), (25, "25"), (25.5, "25.5"), ("15", "15"), ("12.5", "12.5"), (100, "100"),
+     ("1e2", "100"), (-0.0, "0")],
+)  # fmt: skip
+def test_a_rate_is_a_percentage(value: object, rate: str) -> None:
+    assert rate_of(value) == Decimal(rate)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [-1, -0.01, 100.01, 101, "-1", "101", "1e99", True, False, None, [], {}, "", "x", "25 %",
+     "25,5", "NaN", "sNaN", "Infinity", "-Infinity", float("nan"), float("inf"), Decimal(25)],
+)  # fmt: skip
+def test_what_is_no_rate(value: object) -> None:
+    assert rate_of(value) is None
+    assert vat_within([(100, 25), (100, value)]) is None
+
+
+def test_what_is_left_of_a_line() -> None:
+    assert left_to_capture(300, 120) == 180
+    assert left_to_refund(300, 200, 50, unnamed=False) == 150
+    assert left_to_refund(300, 200, 50, unnamed=True) == 250
 
 
 def test_an_updates_lines_keep_what_was_captured() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from backend.rules.transaction import (
     NOTHING,
+    UNPAID,
     Position,
     RuleBroken,
     Split,
@@ -55,6 +56,30 @@ def test_only_these_steps_exist(status: Status, to: Status) -> None:
     else:
         with pytest.raises(RuleBroken):
             advance(status, to)
+
+
+def _reachable(start: Status) -> set[Status]:
+    """The statuses that a transaction can come to from `start`."""
+    found: set[Status] = set()
+    waiting = [start]
+    while waiting:
+        status = waiting.pop()
+        for to in S:
+            try:
+                advance(status, to)
+            except RuleBroken:
+                continue
+            if to not in found:
+                found.add(to)
+                waiting.append(to)
+    return found
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_unpaid_is_what_ends_without_an_authorization(status: Status) -> None:
+    ends = not _reachable(status)
+    was_authorized = status in _reachable(S.AUTHORIZED) | {S.AUTHORIZED}
+    assert (status in UNPAID) is (ends and not was_authorized)
 
 
 @pytest.mark.parametrize("status", list(S))
@@ -145,6 +170,17 @@ def test_a_void_releases_what_was_not_captured() -> None:
         (replace(AUTHORIZED, captured=Split(10000, 0), refunded=Split(10000, 0),
                  released=Split(0, 30000)), S.REFUNDED),
         (replace(AUTHORIZED, released=Split(10000, 30000)), S.AUTHORIZATION_VOIDED),
+        # One minor unit decides.
+        (Position(Split(1, 0), released=Split(1, 0)), S.AUTHORIZATION_VOIDED),
+        (Position(Split(0, 1), released=Split(0, 1)), S.AUTHORIZATION_VOIDED),
+        (Position(Split(1, 0)), S.AUTHORIZED),
+        (Position(NOTHING), S.AUTHORIZED),
+        (Position(Split(0, 1), captured=Split(0, 1)), S.CAPTURED),
+        (Position(Split(1, 1), captured=Split(1, 0)), S.PARTIALLY_CAPTURED),
+        (Position(Split(0, 1), captured=Split(0, 1), refunded=Split(0, 1)), S.REFUNDED),
+        (Position(Split(1, 1), captured=Split(1, 1), refunded=Split(1, 0)), S.PARTIALLY_REFUNDED),
+        (Position(Split(1, 1), captured=Split(1, 0), refunded=Split(1, 0)),
+         S.PARTIALLY_CAPTURED_REFUNDED),
     ],
 )  # fmt: skip
 def test_the_status_follows_from_the_amounts(position: Position, status: Status) -> None:
