@@ -24,12 +24,12 @@ SOURCES := backend checkout_ui sandbox tests rxconfig.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz venv lock build demo test lint format bench unit screenshots system-packages clean
+.PHONY: help fuzz mutants venv lock build demo test lint format bench unit screenshots system-packages clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
 	@echo
-	@echo 'Others: venv build lint format unit fuzz bench screenshots lock system-packages clean'
+	@echo 'Others: venv build lint format unit fuzz mutants bench screenshots lock system-packages clean'
 
 venv: $(INSTALLED)
 
@@ -64,6 +64,10 @@ demo: $(INSTALLED)
 # The same as in `make test`, ten times as long.
 fuzz: $(INSTALLED)
 	GAVEKORT_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/api/test_openapi.py --timeout 14400
+
+# Change the rules and the ledger in one place after another: does a test notice? Some minutes.
+mutants: $(INSTALLED)
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check $(SOURCES)

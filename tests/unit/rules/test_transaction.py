@@ -21,6 +21,7 @@ from backend.rules.transaction import (
     correct,
     product_type,
     refunded,
+    reverse_refund,
     split_capture,
     split_refund,
     split_update,
@@ -142,6 +143,32 @@ def test_a_refund_of_nothing_is_refused_for_an_order_of_nothing_too() -> None:
         split_refund(free, 0)
 
 
+def test_an_order_of_nothing_has_nothing_to_capture() -> None:
+    with pytest.raises(RuleBroken, match="only 0 is left to capture, not 5"):
+        split_capture(Position(authorized=NOTHING), 5)
+    with pytest.raises(RuleBroken, match="the amount to capture must be positive"):
+        split_capture(AUTHORIZED, 0)
+    with pytest.raises(RuleBroken, match="only 0 is left to refund, not 1"):
+        split_refund(AUTHORIZED, 1)
+
+
+@pytest.mark.parametrize("split", [Split(10001, 0), Split(0, 30001), Split(-1, 1)])
+def test_a_capture_beyond_the_authorization_changes_nothing(split: Split) -> None:
+    for final in (True, False):
+        with pytest.raises(RuleBroken):
+            captured(AUTHORIZED, split, final=final)
+
+
+def test_a_reversed_refund_can_be_made_again() -> None:
+    before = replace(AUTHORIZED, captured=Split(10000, 30000), refunded=Split(10000, 2000))
+    after = reverse_refund(before, 1500)
+    assert after == replace(before, refunded=Split(10000, 500))
+    assert split_refund(after, 29500) == Split(0, 29500)
+    assert reverse_refund(before, 2000).refunded == Split(10000, 0)
+    with pytest.raises(RuleBroken):
+        reverse_refund(before, 2001)
+
+
 def test_a_final_capture_releases_the_rest() -> None:
     position = captured(AUTHORIZED, Split(10000, 5000), final=True)
     assert position.released == Split(0, 25000)
@@ -254,3 +281,21 @@ def test_an_update_leaves_the_cards_part() -> None:
     for position, amount in ((AUTHORIZED, 10000), (AUTHORIZED, 0), (part, 14999)):
         with pytest.raises(RuleBroken):
             split_update(position, amount)
+
+
+def test_an_update_counts_what_is_captured_and_what_is_released() -> None:
+    part = replace(AUTHORIZED, captured=Split(10000, 5000), released=Split(0, 300))
+    assert split_update(part, 15300) == Split(10000, 5300)
+    with pytest.raises(RuleBroken, match="15300 is captured or held, 15299 is less"):
+        split_update(part, 15299)
+    with pytest.raises(RuleBroken):
+        updated(part, Split(10000, 5299))
+
+
+def test_a_refused_update_says_what_the_card_holds() -> None:
+    with pytest.raises(RuleBroken) as with_card:
+        split_update(AUTHORIZED, 10000)
+    assert str(with_card.value).startswith("the gift card holds 10000 of this payment, 10000 would")
+    with pytest.raises(RuleBroken) as without:
+        split_update(Position(authorized=Split(0, 30000)), 0)
+    assert str(without.value).startswith("0 would leave nothing to authorize")
