@@ -172,3 +172,98 @@ def test_an_updates_lines_keep_what_was_captured() -> None:
     less = [ItemAmount("1", 9999), *kept[1:]]
     assert refused(update_advice, before, less, 9999) == "items.0.amount"
     assert refused(update_advice, before, [*kept, kept[0]], 20000) == "items.3.line_id"
+
+
+def test_each_advice_has_a_code_that_stays() -> None:
+    """The codes and fields are in the API's answers."""
+    unknown = capture_advice(LINES, ItemTotals(), [ItemAmount("9", 5)], 5)
+    assert unknown == [Advice("unknown_line", "items.0.line_id", "the transaction has no line '9'")]
+    more = capture_advice(LINES, ItemTotals({"2": 2000}), [ItemAmount("2", 10001)], 10001)
+    assert more == [
+        Advice(
+            "more_than_left", "items.0.amount", "10000 of line '2' is left to capture, not 10001"
+        )
+    ]
+    totals = ItemTotals({"2": 2000})
+    refund = refund_advice(LINES, totals, ItemTotals(), [ItemAmount("2", 2001)], 2001)
+    assert refund == [
+        Advice("more_than_left", "items.0.amount", "2000 of line '2' is left to refund, not 2001")
+    ]
+    wrong_sum = Advice("items_sum", "items", "the items sum to 5, the amount is 6")
+    item = [ItemAmount("2", 5)]
+    assert capture_advice(LINES, ItemTotals(), item, 6) == [wrong_sum]
+    assert refund_advice(LINES, totals, ItemTotals(), item, 6) == [wrong_sum]
+    assert update_advice(ItemTotals(), item, 6) == [wrong_sum]
+
+
+def test_each_advice_about_an_update_has_a_code_too() -> None:
+    before = ItemTotals({"a": 100, "b": -50, "c": 0, "d": 7, "e": 7})
+    items = [
+        ItemAmount(None, 1),
+        ItemAmount("a", 99),
+        ItemAmount("b", -49),
+        ItemAmount("a", 100),
+        ItemAmount("c", -3),
+    ]
+    found = update_advice(before, items, 147)
+    assert [(one.code, one.field) for one in found] == [
+        ("less_than_captured", "items.1.amount"),
+        ("less_than_captured", "items.2.amount"),
+        ("line_twice", "items.3.line_id"),
+        # One is enough: more of them say no more.
+        ("line_left_out", "items"),
+        ("items_sum", "items"),
+    ]
+    assert [one.message for one in found[:4]] == [
+        "100 of line 'a' is captured, it cannot be 99",
+        "-50 of line 'b' is captured, it cannot be -49",
+        "line 'a' is there twice",
+        "line 'd' is captured, it cannot be left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("captured", "amount", "fits"),
+    [(0, 0, True), (0, 5, True), (0, -5, True), (1, 1, True), (1, 0, False), (2, 1, False),
+     (-1, -1, True), (-1, 0, False), (-2, -1, False), (1, -5, False), (-1, 5, False)],
+)  # fmt: skip
+def test_an_updated_line_holds_what_was_captured(captured: int, amount: int, fits: bool) -> None:
+    found = update_advice(ItemTotals({"a": captured}), [ItemAmount("a", amount)], amount)
+    assert ([one.code for one in found] == []) is fits
+
+
+@pytest.mark.parametrize(
+    ("line", "amount", "fits"),
+    [(5, 5, True), (5, 0, True), (5, 6, False), (5, -1, False), (0, 0, True), (0, 1, False),
+     (0, -1, False), (-5, -5, True), (-5, 0, True), (-5, 1, False), (-5, -6, False)],
+)  # fmt: skip
+def test_a_line_gives_what_it_has(line: int, amount: int, fits: bool) -> None:
+    items = [ItemAmount(None, 0), ItemAmount("a", amount)]
+    assert (capture_advice({"a": line}, ItemTotals(), items, amount) == []) is fits
+
+
+def test_what_names_no_line_is_taken_from_none() -> None:
+    items = [ItemAmount(None, 10**9), ItemAmount("2", 5)]
+    assert capture_advice(LINES, ItemTotals(), items, 10**9 + 5) == []
+    assert refund_advice(LINES, ItemTotals(LINES), ItemTotals(), items, 10**9 + 5) == []
+    assert update_advice(ItemTotals(), [ItemAmount(None, 5), ItemAmount(None, 6)], 11) == []
+
+
+def test_an_unknown_line_does_not_hide_the_next() -> None:
+    items = [ItemAmount("9", 1), ItemAmount("2", 12001)]
+    found = capture_advice(LINES, ItemTotals(), items, 12002)
+    assert [(one.code, one.field) for one in found] == [
+        ("unknown_line", "items.0.line_id"),
+        ("more_than_left", "items.1.amount"),
+    ]
+
+
+def test_a_line_that_nothing_was_taken_of() -> None:
+    """What was captured and refunded of other lines says nothing of it."""
+    captured, refunded = ItemTotals({"1": 10}), ItemTotals({"1": 10})
+    found = refund_advice(LINES, captured, refunded, [ItemAmount("2", 1)], 1)
+    assert [one.message for one in found] == ["0 of line '2' is left to refund, not 1"]
+    again = refund_advice(LINES, captured, ItemTotals(), [ItemAmount("1", 10)], 10)
+    assert again == []
+    one_unnamed = ItemTotals({}, unnamed=1)
+    assert refund_advice(LINES, one_unnamed, ItemTotals(), [ItemAmount("2", 12000)], 12000) == []
