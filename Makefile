@@ -74,6 +74,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/python scripts/dead_code.py
+	$(BIN)/python scripts/fixed_waits.py
 	$(BIN)/lint-imports --no-cache  # its cache misses modules that came later
 
 format: $(INSTALLED)

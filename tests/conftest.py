@@ -16,7 +16,7 @@ from tests.support.postgres import PostgresServer, running_server
 
 # isort: split
 # The browser module sets what Playwright needs before it is imported.
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -25,17 +25,23 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 settings.register_profile("gavekort", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gavekort")
 
+# How long a thing is waited for that comes at all, and no property of what is tested.
+expect.set_options(timeout=30_000)
+
 _TEMPLATE = "gavekort_template"
 _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser on a machine that does other things too can be late where nothing is wrong: what
-    needs one gets a second try. How the first failed is printed all the same: what comes there more
-    than once in a while is a defect of the page or of the test."""
+    """Give a test one second try if its marker `second_try` says why. A test that fails now and
+    then shows a defect of the product or of the test, so that none should need it."""
     for item in items:
-        if "chromium_path" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+        marker = item.get_closest_marker("second_try")
+        if marker is None:
+            continue
+        if not marker.kwargs.get("reason"):
+            raise pytest.UsageError(f"{item.nodeid}: second_try needs a reason")
+        item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, expect
 from tests.support.callback_server import CallbackServer
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import APPROVED, Payer, violations, written
+from tests.support.waiting import stays, until_on
 
 NewPayer = Callable[..., Payer]
 
@@ -101,14 +102,20 @@ def test_while_the_shop_works_it_out_nothing_is_half_shown_and_nothing_else_begu
     payer.give_details()
     payer["#details-edit"].click()
     payer["#shipping_address-address_line"].fill("Storgata 99")
-    callbacks.delay = 6.0
+    callbacks.hold()
     payer["#details-save"].click()
-    for _ in range(10):
-        payer.page.wait_for_timeout(500)
-        expect(payer["#details-save"]).to_have_attribute("aria-busy", "true", timeout=1)
-        expect(payer["#card-add"]).to_have_attribute("aria-disabled", "true", timeout=1)
-        expect(payer["#pay-button"]).to_have_attribute("aria-disabled", "true", timeout=1)
-        expect(payer["#email"]).to_be_visible(timeout=1)
+    expect(payer["#details-save"]).to_have_attribute("aria-busy", "true")
+
+    def waits() -> bool:
+        return (
+            payer["#details-save"].get_attribute("aria-busy") == "true"
+            and payer["#card-add"].get_attribute("aria-disabled") == "true"
+            and payer["#pay-button"].get_attribute("aria-disabled") == "true"
+            and payer["#email"].is_visible()
+        )
+
+    stays(payer.page, waits, "the page goes on before the shop has answered", seconds=5)
+    callbacks.let_go()
     payer.focused("details-edit")
     expect(payer["#card-add"]).to_have_attribute("aria-disabled", "false")
     payer.shows_total("499,00 kr")
@@ -315,10 +322,7 @@ def test_what_the_shop_changes_while_it_checks_a_code_is_said(
     callbacks.hold()
     give_code(payer, "SPRING")
     expect(payer["#discount-apply"]).to_have_attribute("aria-busy", "true")
-    for _ in range(200):
-        if callbacks.asked:
-            break
-        payer.page.wait_for_timeout(50)
+    until_on(payer.page, lambda: callbacks.asked, "the shop is asked")
     merchant.change(session, 50000, without_lock=True)
     callbacks.let_go()
     expect(payer["#discount-codes"]).to_contain_text("SPRING")
