@@ -31,7 +31,7 @@ _CARD_TESTS = (
     (f"{CARDS}/test_ledger_records.py", f"{CARDS}/test_ledger.py", f"{CARDS}/test_transfer.py"),
     (f"{CARDS}/test_ledger_machine.py",),
 )
-_OTHER_NAMES = {"items": ("test_reading_items",)}
+_OTHER_NAMES = {"items": "reading_items"}
 _MACHINES = {
     "pin_budget": (f"{RULES}/test_pin_budget.py", "-k", "runTest"),
     "transaction": (f"{RULES}/test_machine.py",),
@@ -146,9 +146,9 @@ def _tests(path: Path, *, quick: bool) -> tuple[tuple[str, ...], ...]:
     if path.parent.name == "cards":
         groups = tuple((*group, "-k", "not postgresql") for group in _CARD_TESTS)
         return groups[:1] if quick else groups
-    own = tuple(
-        f"{RULES}/{name}.py" for name in _OTHER_NAMES.get(path.stem, (f"test_{path.stem}",))
-    )
+    name = _OTHER_NAMES.get(path.stem, path.stem)
+    found = sorted((ROOT / RULES).glob(f"test_{name}*.py"))
+    own = [file.relative_to(ROOT).as_posix() for file in found]
     direct = (*own, f"{RULES}/test_stored_words.py", "-k", "not runTest")
     machine = _MACHINES.get(path.stem)
     return (direct,) if machine is None or quick else (direct, machine)

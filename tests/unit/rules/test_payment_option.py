@@ -30,6 +30,7 @@ ON, OFF = {"enabled": True}, {"enabled": False}
 )  # fmt: skip
 def test_these_go_with_a_gift_card(option: str) -> None:
     assert works_with_gift_card(option) is True
+    assert unsupported_with_gift_card([(option, True), ("vipps", True)]) == ("vipps",)
 
 
 @pytest.mark.parametrize(

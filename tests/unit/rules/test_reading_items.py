@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -109,7 +110,7 @@ def test_an_item_that_is_no_object_is_a_description(value: Any, row: dict[str, A
 
 @pytest.mark.parametrize(
     ("line_id", "kept"),
-    [("a", "a"), (7, "7"), (0, "0"), (7.0, "7"), (7.5, "7.5"), (-1, "-1")],
+    [("a", "a"), (7, "7"), (0, "0"), (7.0, "7"), (7.5, "7.5"), (-1, "-1"), (1234567, "1234567")],
 )
 def test_a_line_id_is_kept_as_text(line_id: Any, kept: str) -> None:
     assert read_items([{"line_id": line_id, "amount": 5}]) == (
@@ -129,7 +130,8 @@ def test_what_is_no_line_id(line_id: Any) -> None:
     ("value", "kept", "code"),
     [
         (5, 5, None), (-5, -5, None), (0, 0, None), (5.0, 5, None), ("5", 5, None),
-        (" 5 ", 5, None), ("-5", -5, None), ("5.0", 5, None), ("1e3", 1000, None),
+        (" 5 ", 5, None), (" " * 40 + "5", 5, None),
+        ("-5", -5, None), ("5.0", 5, None), ("1e3", 1000, None),
         (5.0000005, 5, None), (5.000001, 5, None), (5.000002, 5, "amount_rounded"),
         (5.4, 5, "amount_rounded"), (5.5, 6, "amount_rounded"), (4.5, 5, "amount_rounded"),
         (-4.5, -5, "amount_rounded"), ("4.5", 5, "amount_rounded"),
@@ -138,7 +140,8 @@ def test_what_is_no_line_id(line_id: Any) -> None:
         ("0" * 40 + "5", None, "unreadable"),
         (MAXIMUM + 1, None, "unreadable"), (-MAXIMUM - 1, None, "unreadable"),
         (True, None, "unreadable"), (False, None, "unreadable"), ([], None, "unreadable"),
-        ({}, None, "unreadable"), ("x", None, "unreadable"), ("5 5", None, "unreadable"),
+        ({}, None, "unreadable"), (Decimal(5), None, "unreadable"), ("x", None, "unreadable"),
+        ("5 5", None, "unreadable"),
         ("NaN", None, "unreadable"), ("Infinity", None, "unreadable"),
         (float("nan"), None, "unreadable"), (float("inf"), None, "unreadable"),
         ("\uff15", None, "unreadable"),
@@ -168,7 +171,16 @@ def test_what_an_advice_about_a_number_says() -> None:
 @pytest.mark.parametrize("name", ["vat", "quantity"])
 @pytest.mark.parametrize(
     ("value", "kept"),
-    [(25, 25), (12.5, 12.5), ("25", 25), ("12.5", 12.5), ("25.0", 25), (0, 0), (-1, -1)],
+    [
+        (25, 25),
+        (12.5, 12.5),
+        (25.0, 25.0),
+        ("25", 25),
+        ("12.5", 12.5),
+        ("25.0", 25),
+        (0, 0),
+        (-1, -1),
+    ],
 )
 def test_another_number_is_kept_as_it_is(name: str, value: Any, kept: float) -> None:
     read = read_items([LINE | {name: value}])
