@@ -24,18 +24,18 @@ log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
 FORGET_PAUSE = 600.0
 """Seconds between two looks for old rows, since nothing waits for them to be deleted."""
-MOST_DOUBLINGS = 10
+MAX_DOUBLINGS = 10
 
 
-Begin = Callable[[Backend, UnderWay], Awaitable[int]]
+Start = Callable[[Backend, UnderWay], Awaitable[int]]
 """Claims what is due and begins it, beside what is under way; returns how many."""
 
 
-def _deliver(kind: str) -> Begin:
-    async def begin(ctx: Backend, under_way: UnderWay) -> int:
-        return await deliver.begin_due(ctx, under_way, (kind,), note_delivered)
+def _deliver(kind: str) -> Start:
+    async def start(ctx: Backend, under_way: UnderWay) -> int:
+        return await deliver.start_due(ctx, under_way, (kind,), note_delivered)
 
-    return begin
+    return start
 
 
 class Worker:
@@ -45,10 +45,10 @@ class Worker:
         self._ctx = ctx
         self._stopping = asyncio.Event()
         self._tasks = [
-            asyncio.create_task(self._rolling("reconcile", reconcile.begin_due, SHARE)),
-            asyncio.create_task(self._rolling("auto-capture", auto_capture.begin_due, SHARE)),
+            asyncio.create_task(self._rolling("reconcile", reconcile.start_due, SHARE)),
+            asyncio.create_task(self._rolling("auto-capture", auto_capture.start_due, SHARE)),
             asyncio.create_task(
-                self._rolling("returned refunds", refund_reversals.begin_due, SHARE)
+                self._rolling("returned refunds", refund_reversals.start_due, SHARE)
             ),
             asyncio.create_task(self._loop("forget", purge_due)),
             asyncio.create_task(self._loop("forget payers", purge_expired)),
@@ -70,12 +70,12 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _rolling(self, name: str, begin: Begin, share: Share) -> None:
+    async def _rolling(self, name: str, start: Start, share: Share) -> None:
         """A loop that does not wait for the slowest of what it has begun."""
         under_way = UnderWay(share, log)
 
         async def work(ctx: Backend) -> int:
-            begun = await begin(ctx, under_way)
+            begun = await start(ctx, under_way)
             return begun or await under_way.wait(ctx.settings.worker_interval)
 
         try:
@@ -99,7 +99,7 @@ class Worker:
             except Exception:
                 # The loop continues after any error, since what it looks after stays due.
                 log.exception("%s", name)
-                done, failures = 0, min(failures + 1, MOST_DOUBLINGS)
+                done, failures = 0, min(failures + 1, MAX_DOUBLINGS)
             if not done:
                 wait = min(pause * 2**failures, max(pause, LONGEST_PAUSE))
                 with contextlib.suppress(TimeoutError):
@@ -107,5 +107,5 @@ class Worker:
 
 
 def start(ctx: Backend) -> Worker:
-    """Begin; needs a running event loop."""
+    """Start; needs a running event loop."""
     return Worker(ctx)

@@ -33,7 +33,7 @@ _numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give a test one second try if its marker `second_try` says why. A test that fails now and
+    """Give a test one second attempt if its marker `second_try` says why. A test that fails now and
     then shows a defect of the product or of the test, so that none should need it."""
     for item in items:
         marker = item.get_closest_marker("second_try")

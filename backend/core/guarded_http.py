@@ -25,7 +25,7 @@ KEEP_ALIVE_SECONDS = 5.0
 
 
 class _GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Open sockets to checked addresses only."""
+    """Opens sockets to checked addresses only."""
 
     def __init__(self, insecure: Callable[[], bool]) -> None:
         self._insecure = insecure
@@ -72,8 +72,8 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
-    """As httpx's own, over guarded connections. A request to an address that may not be sent to
-    raises AddressRefused before anything is sent."""
+    """The transport of httpx, with guarded connections. A request to a forbidden address raises
+    AddressRefused before anything is sent."""
 
     def __init__(
         self, insecure: Callable[[], bool], verify: ssl.SSLContext, *, keep_alive: bool
@@ -98,7 +98,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 def guarded_client(
     insecure: Callable[[], bool], verify: ssl.SSLContext, *, keep_alive: bool = True
 ) -> httpx.AsyncClient:
-    """A client for addresses that a merchant sets; it follows no redirect. `insecure` says at each
-    call whether http and private addresses are allowed."""
+    """Return a client for addresses that a merchant sets; it follows no redirect. `insecure` says
+    at each call whether http and private addresses are allowed."""
     transport = GuardedTransport(insecure, verify, keep_alive=keep_alive)
     return httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)

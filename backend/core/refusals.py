@@ -1,7 +1,7 @@
 """What was refused a moment ago, kept in the memory of one process.
 
-A repeated try on a budget that is used up gets the same answer without a look into the database.
-The database stays the truth: only what it has refused within the last seconds is refused here.
+A repeated attempt on a budget that is used up gets the same answer without a look into the
+database. The database stays the truth: this memory lasts only some seconds.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LONGEST = timedelta(seconds=5)
-"""So that an unlock in another process is seen soon."""
-MOST = 10_000
+"""How long a refusal is remembered. It is short, so that an unlock in another process is seen
+soon."""
+MAX_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`until` is when the budget itself allows a try again."""
+    """`until` is when the budget itself allows an attempt again."""
 
     reason: str
     until: datetime
@@ -24,14 +25,14 @@ class Refusal:
 
 
 class Refusals:
-    """By a key that the caller makes. Past `MOST` keys the oldest are forgotten."""
+    """Refusals by a key that the caller makes. Beyond `MAX_KEYS` keys the oldest are forgotten."""
 
     def __init__(self) -> None:
         self._known: dict[str, Refusal] = {}
 
     def remember(self, key: str, reason: str, until: datetime, now: datetime) -> None:
         self._known.pop(key, None)
-        while len(self._known) >= MOST:
+        while len(self._known) >= MAX_KEYS:
             del self._known[next(iter(self._known))]
         self._known[key] = Refusal(reason, until, min(until, now + LONGEST))
 

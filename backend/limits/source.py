@@ -48,7 +48,7 @@ def networks_of(address: str) -> tuple[str, ...]:
 def read_address(text: str) -> Address | None:
     """Read an address as proxies write it: with a port, in brackets, quoted, or with a zone id.
 
-    An IPv4 address inside an IPv6 one (mapped, NAT64) is the IPv4 address. Return None where the
+    An IPv4 address inside an IPv6 one (mapped, NAT64) is the IPv4 address. Return None if the
     text is no address.
     """
     bare = text.strip().strip('"').strip()
@@ -66,7 +66,7 @@ def read_address(text: str) -> Address | None:
         return parsed.ipv4_mapped
     if parsed in _NAT64:
         return ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
-    # Without a zone id, which is a name that the peer's own machine gave to an interface.
+    # Remove the zone id, which is a name that the peer's own machine gave to an interface.
     return ipaddress.IPv6Address(int(parsed))
 
 
@@ -75,10 +75,10 @@ def client_address(
 ) -> str:
     """Return the caller's address in its plain form, or `UNKNOWN`.
 
-    `peer` is the other end of the connection; None where there is none (a Unix socket). `lines`
+    `peer` is the other end of the connection; None if there is none (a Unix socket). `lines`
     are the values of `header` in the order in which they came. `hops` is how many proxies in front
     of us append to it: we believe only what they wrote, which is at the end. Whatever the caller
-    wrote before that is ignored. Where a proxy wrote nothing that is an address, the peer counts.
+    wrote before that is ignored. If a proxy wrote nothing that is an address, the peer counts.
     """
     direct = _plain(read_address(peer or ""))
     if hops < 1:

@@ -1,4 +1,4 @@
-"""An operation's part at the provider: ask for it, and ask again where its answer was lost."""
+"""The provider's part of an operation: ask for it, and ask again if the answer was lost."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ _SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration", "conflict")
 
 
 def _verb(transaction: Transaction, operation: Operation) -> OperationKind | None:
-    """Return what the provider is asked for; None where it has no part in this operation."""
+    """Return what the provider is asked for; None if it has no part in this operation."""
     if operation.psp_amount:
         return OperationKind(operation.kind)
-    if operation.final and position_of(transaction).capturable.acquirer > 0:
-        # A final capture of the card's part alone releases the acquirer's.
+    if operation.final and position_of(transaction).capturable.provider > 0:
+        # A final capture of the card's part alone releases the provider's.
         return OperationKind.VOID
     return None
 
 
 async def ask_provider(ctx: Backend, operation_id: str) -> Result:
-    """Ask for the provider's part of an operation. DONE, without a call, where it has none."""
+    """Ask for the provider's part of an operation. The result is DONE, without a call, if there is
+    no such part."""
     async with ctx.db.reading() as db:
         operation = await db.get(Operation, operation_id)
         assert operation is not None
@@ -65,7 +66,7 @@ async def _send(
     than the claim."""
     reference, amount = transaction.psp_reference, money(transaction, operation.psp_amount)
     assert reference is not None
-    left = position_of(transaction).capturable.acquirer
+    left = position_of(transaction).capturable.provider
     final = operation.final or operation.psp_amount == left
     try:
         async with asyncio.timeout(ctx.settings.operation_grace):
@@ -94,7 +95,7 @@ async def _send(
 async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation) -> Result:
     """Find out whether an operation took effect whose answer was lost, or which was never sent.
 
-    Where a read shows it, it did. Where a read does not show it, although the provider has had all
+    If a read shows it, it did. If a read does not show it, although the provider has had all
     the time that it may take, the call may still have been held up before it was sent. So it is
     sent once more with its key, which the provider carries out only once. If a later read does not
     show it either, it counts as refused.
@@ -108,7 +109,8 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
         return Result(Outcome.UNKNOWN, code="configuration", message="not connected")
     assert transaction.psp_reference is not None
     if transaction.status == Status.ON_HOLD:
-        # Whatever it is there, nothing of it may be left: a read and what it asks for, each time.
+        # Nothing of a late authorization may remain. So each time the payment is read, and released
+        # if needed.
         return await _send(ctx, connector, verb, transaction, operation)
     result = await connector.fetch_operation(
         OperationQuery(
@@ -117,17 +119,17 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
             key=operation.key,
             amount=money(transaction, operation.psp_amount),
             captured_before=operation.captured_before,
-            # At most one operation is under way: this one is not among them yet.
-            refunded_before=position_of(transaction).refunded.acquirer,
+            # At most one operation is under way. It is not among the refunds yet.
+            refunded_before=position_of(transaction).refunded.provider,
             sent_at=operation.updated_at,
-            authorized_before=position_of(transaction).authorized.acquirer,
+            authorized_before=position_of(transaction).authorized.provider,
             lines=order_lines(transaction, operation) if verb is OperationKind.UPDATE else (),
         )
     )
     crash_points.point("reconcile.read")
     sent_once = operation.updated_at == operation.created_at
     forgotten = operation.created_at + connector.capabilities.key_lifetime <= ctx.clock.now()
-    # `declined` is the provider's own no, not something that the read did not find.
+    # `declined` is the provider's own refusal, and not something that the read did not find.
     if result.outcome is not Outcome.REFUSED or result.code == "declined":
         return result
     if not sent_once or forgotten:

@@ -31,19 +31,19 @@ from backend.rules import transaction as rules
 from backend.rules.transaction import Position, RuleBroken, Split
 
 SETTING = "refund_to_unusable_gift_card"
-"""In the configuration of the session or its profile: `refuse` or `new_card`."""
+"""The setting in the configuration of the session or its profile: `refuse` or `new_card`."""
 _UNUSABLE = ("deleted", "inactive", "expired")
 
 
 class To(StrEnum):
     CARD = "card"  # another card that exists
-    NEW_CARD = "new_card"  # one that is made for it
-    PROVIDER = "provider"  # nothing to a card: the acquirer's part is refunded first
+    NEW_CARD = "new_card"  # a card that is made for it
+    PROVIDER = "provider"  # no card: the provider's part is refunded first
 
 
 @dataclass(frozen=True, slots=True)
 class RefundTo:
-    """What the merchant asks for; `card_id` is the merchant's own, of `To.CARD`."""
+    """What the merchant asks for. `card_id` is the merchant's own, and belongs to `To.CARD`."""
 
     to: To
     card_id: str | None = None
@@ -60,9 +60,9 @@ def split_refund(position: Position, amount: int, wanted: RefundTo | None) -> Sp
     """Return how a refund is divided. RuleBroken if too much is asked for."""
     if wanted is None or wanted.to is not To.PROVIDER:
         return rules.split_refund(position, amount)
-    left = position.refundable.acquirer
+    left = position.refundable.provider
     if not 0 < amount <= left:
-        raise RuleBroken(f"only {left} can be refunded by the acquirer, not {amount}")
+        raise RuleBroken(f"only {left} can be refunded by the provider, not {amount}")
     return Split(0, amount)
 
 
@@ -74,7 +74,7 @@ async def decide(
     wanted: RefundTo | None,
 ) -> dict[str, str] | None:
     """Return what the operation keeps about the target of its card part; None if that is the card
-    that paid. RefundCardUnusable, before the acquirer is asked for anything; InvalidRequest for a
+    that paid. RefundCardUnusable, before the provider is asked for anything; InvalidRequest for a
     target that cannot take the money."""
     if wanted is not None and wanted.to is To.PROVIDER:
         return {"to": To.PROVIDER.value}
@@ -86,7 +86,7 @@ async def decide(
             )
         return None
     card = await db.get(Card, transaction.gift_card, populate_existing=True)
-    assert card is not None  # a foreign key holds it
+    assert card is not None  # a foreign key guarantees it
     status = card_status(card, ctx.clock.now())
     if wanted is not None and wanted.to is To.CARD:
         target = await _target(ctx, db, card, str(wanted.card_id))
@@ -135,7 +135,7 @@ def _unusable(
     if status == "deleted":
         todo.insert(0, FieldError("card_id", f"{path}/restore brings it back", "restore"))
     if split.total <= transaction.psp_captured - transaction.psp_refunded:
-        text = "refund_to=provider refunds it by the acquirer, and leaves the gift card's part"
+        text = "refund_to=provider refunds it by the provider, and leaves the gift card's part"
         todo.append(FieldError("refund_to", text, "provider"))
     text = f"the gift card that paid is {status}: nobody could use what is refunded to it"
     why = FieldError(
@@ -147,7 +147,7 @@ def _unusable(
     return RefundCardUnusable(text, (why, *todo))
 
 
-# --- when the acquirer has done its part -------------------------------------------------------
+# --- when the provider has done its part -------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -217,7 +217,7 @@ async def _known_target(
     if asked is not None:
         return str(asked)
     card = await db.get(Card, card_pk, populate_existing=True)
-    assert card is not None  # a foreign key holds it
+    assert card is not None  # a foreign key guarantees it
     query = select(Card).where(Card.account_id == card.account_id, Card.card_id == card.replaced_by)
     before = (await db.exec(query)).one_or_none()
     return None if before is None or _is_unusable(before, now) else before.id

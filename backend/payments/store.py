@@ -23,8 +23,8 @@ from backend.core.ids import new_uuid
 from backend.outbox.enqueue import CHECKOUT_TRANSACTION, Event, announce, subscribed
 from backend.payments.tables import (
     AutoCapture,
+    MonitoredRefund,
     Operation,
-    RefundWatch,
     Transaction,
     TransactionEvent,
 )
@@ -37,9 +37,9 @@ from backend.sessions.load import get_session, its_profile, lock_session
 from backend.sessions.tables import CheckoutSession
 
 OPEN_STATES = ("pending", "unknown")
-SHARE = Share(most=30, tenant=15, addressee=8)
+SHARE = Share(maximum=30, tenant=15, addressee=8)
 """For one loop of one process. A provider that does not answer delays only its own payments."""
-Claimed = TypeVar("Claimed", Operation, AutoCapture, RefundWatch)
+Claimed = TypeVar("Claimed", Operation, AutoCapture, MonitoredRefund)
 _ANNOUNCED = ("INITIALIZE", "AUTHORIZE", "CAPTURE", "REFUND", "VOID")
 
 
@@ -68,7 +68,7 @@ async def lock_operation(db: AsyncSession, operation_id: str) -> Operation:
 
 
 async def open_operation(db: AsyncSession, transaction_id: str) -> Operation | None:
-    """The transaction's one operation that has not ended, if there is one."""
+    """Return the transaction's one operation that has not ended, if there is one."""
     query = select(Operation).where(
         Operation.transaction_id == transaction_id, col(Operation.state).in_(OPEN_STATES)
     )
@@ -132,21 +132,21 @@ def position_of(transaction: Transaction) -> Position:
 def keep_position(transaction: Transaction, position: Position, now: datetime) -> None:
     position.check()
     t = transaction
-    t.card_authorized, t.psp_authorized = position.authorized.card, position.authorized.acquirer
-    t.card_captured, t.psp_captured = position.captured.card, position.captured.acquirer
-    t.card_refunded, t.psp_refunded = position.refunded.card, position.refunded.acquirer
-    t.card_released, t.psp_released = position.released.card, position.released.acquirer
+    t.card_authorized, t.psp_authorized = position.authorized.card, position.authorized.provider
+    t.card_captured, t.psp_captured = position.captured.card, position.captured.provider
+    t.card_refunded, t.psp_refunded = position.refunded.card, position.refunded.provider
+    t.card_released, t.psp_released = position.released.card, position.released.provider
     t.updated_at = now
 
 
 async def connector_of(
     ctx: Backend, transaction: Transaction, db: AsyncSession | None = None
 ) -> Connector:
-    """The connector with the credentials of the transaction's profile, deleted or not;
-    NotConnected without.
+    """Return the connector with the credentials of the transaction's profile, even if it is
+    deleted. NotConnected if there are none.
 
-    Inside a unit of work give its `db`: one that waits for a second connection while it keeps its
-    own can wait for ever.
+    Inside a unit of work pass its `db`: a task that waits for a second connection while it keeps
+    its own can wait for ever.
     """
     if db is None:
         async with ctx.db.reading() as reading:
@@ -157,7 +157,7 @@ async def connector_of(
 
 
 def connector_with(ctx: Backend, transaction: Transaction, profile: Profile) -> Connector:
-    """As `connector_of`, for a caller who has read the profile."""
+    """Do what `connector_of` does, for a caller who has read the profile."""
     option = transaction.payment_product_type
     return connect(ctx, option, credentials_of(ctx, profile, option))
 
@@ -169,15 +169,15 @@ async def claim_due(
     open_states: Sequence[str],
     until: datetime,
 ) -> list[tuple[Due, Claimed]]:
-    """Rows whose time has come, as ours until then: a fair share for every account and every
-    provider of it, the longest due first. Any number of processes may claim at once."""
+    """Claim due rows: a fair share for every account and every provider of it, the longest due
+    first. They are ours until the claim ends. Any number of processes may claim at once."""
     if under_way.free <= 0:
         return []
     now = ctx.clock.now()
     key: Mapped[str] = getattr(table, inspect(table).primary_key[0].name)
     free = or_(col(table.claimed_until).is_(None), col(table.claimed_until) <= now)
     due = select(table).where(col(table.state).in_(open_states), col(table.due_at) <= now, free)
-    # A look without a lock first: most of the time nothing is due.
+    # Look without a lock first, because usually nothing is due.
     async with ctx.db.reading() as db:
         if (await db.exec(due.limit(1))).first() is None:
             return []
@@ -200,7 +200,7 @@ async def claim_due(
 
 
 async def setting_of(db: AsyncSession, transaction: Transaction, name: str) -> object:
-    """A setting of `configuration`. The session has the last word over its profile."""
+    """Return a setting of `configuration`. The session has the last word over its profile."""
     session = await get_session(db, transaction.session_id)
     asked = (session.body.get("configuration") or {}).get(name)
     if asked is not None:
@@ -215,7 +215,7 @@ def money(transaction: Transaction, amount: int) -> Money:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to append. Amounts in minor units; `card_amount` is the gift card's part."""
+    """An event to append. Amounts are in minor units; `card_amount` is the gift card's part."""
 
     event: str
     amount: int
@@ -223,13 +223,13 @@ class NewEvent:
     card_amount: int = 0
     wallet_transaction_id: str | None = None
     gift_card_shown: dict[str, Any] | None = None
-    """Of another card than the transaction's, where that one took the money."""
+    """The card that took the money, if it is another one than the transaction's."""
     reference: str | None = None
     items: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
     correction: dict[str, Any] | None = None
-    """Of what was told as done before and is not: announced though `success` is false."""
+    """What was reported as done before and is not. It is announced although `success` is false."""
     created_by: str = "checkout"
     request_id: str = field(default_factory=request_id)
     correlation_request_id: str | None = None
@@ -240,8 +240,8 @@ class NewEvent:
 async def record(
     db: AsyncSession, transaction: Transaction, happened: NewEvent, now: datetime
 ) -> TransactionEvent:
-    """Append an event with the status as it is after it. The transaction's row is locked by the
-    caller, so `seq` has no gaps and no twins: the database numbers it while it writes it."""
+    """Append an event with the status that follows it. The caller has locked the transaction's row,
+    so `seq` has no gaps and no duplicates: the database numbers it while it writes it."""
     last = select(func.coalesce(func.max(TransactionEvent.seq), 0)).where(
         col(TransactionEvent.transaction_id) == transaction.id
     )
@@ -302,7 +302,7 @@ async def events_of(db: AsyncSession, transaction_id: str) -> list[TransactionEv
 async def events_of_all(
     db: AsyncSession, transaction_ids: Sequence[str]
 ) -> dict[str, list[TransactionEvent]]:
-    """Each transaction's events, in order."""
+    """Return each transaction's events, in order."""
     query = select(TransactionEvent).where(
         col(TransactionEvent.transaction_id).in_(transaction_ids)
     )

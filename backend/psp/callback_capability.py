@@ -1,7 +1,6 @@
-"""Notification addresses that prove themselves: for providers that sign nothing.
+"""Notification addresses that prove themselves, for providers that sign nothing.
 
-The address was given to the provider, and nobody else was told of it. What a notification says
-only causes a read.
+We give the address to the provider and to nobody else. What a notification says only causes a read.
 """
 
 from __future__ import annotations
@@ -15,20 +14,20 @@ from backend.psp.protocol import NotificationRefused, PaymentRequest
 
 class OwnAddress:
     """Makes and checks such addresses. After a change of the secret, notifications to older
-    addresses are refused, and reads alone tell how those payments ended."""
+    addresses are refused. Then only reads tell how those payments ended."""
 
     def __init__(self, secret: str) -> None:
         self._key = hashlib.sha256(f"callback:{secret}".encode()).digest()
 
     def of(self, request: PaymentRequest) -> str:
-        """The payment's own address, with its proof."""
+        """Return the payment's own address, with its proof."""
         url, transaction_id = request.notification_url, request.transaction_id
         query = urlencode({"payment": transaction_id, "proof": self._proof(transaction_id)})
         return f"{url}{'&' if urlsplit(url).query else '?'}{query}"
 
     def transaction_of(self, path: str) -> str:
-        """Whose address this is; `path` with its query, as it was asked for. NotificationRefused
-        where the proof is wrong."""
+        """Return the transaction of this address. `path` includes the query, as it was asked for.
+        NotificationRefused if the proof is wrong."""
         query = parse_qs(urlsplit(path).query)
         transaction_id, proof = query.get("payment", [""])[0], query.get("proof", [""])[0]
         if not hmac.compare_digest(self._proof(transaction_id).encode(), proof.encode()):

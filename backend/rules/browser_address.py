@@ -22,19 +22,19 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 
 
 def scheme_of(address: str) -> str:
-    """In lower case; empty where the address has none."""
+    """Return the scheme in lower case; empty if the address has none."""
     head, colon, _ = address.partition(":")
     return head.lower() if colon and _SCHEME.fullmatch(head.lower()) else ""
 
 
 def is_app_scheme(scheme: str) -> bool:
-    """Whether a profile may allow this scheme, such as `myshop`, for a shop's own app."""
+    """Return whether a profile may allow this scheme, such as `myshop`, for a shop's own app."""
     return _SCHEME.fullmatch(scheme) is not None and scheme not in WEB | NEVER
 
 
 def what_is_wrong(address: str) -> str | None:
-    """Return why no browser may be sent there, or None. It does not check whether a profile allows
-    the scheme."""
+    """Return why no browser may be sent to the address, or None. It does not check whether a
+    profile allows the scheme."""
     if not address.isprintable() or " " in address:
         return "must not contain blanks or control characters"
     if "\\" in address:

@@ -10,7 +10,8 @@ from backend.rules.money import Money
 
 
 class Refusal(StrEnum):
-    """Why a card cannot be used. Unknown number and wrong PIN are one (`NOT_MATCHED`)."""
+    """Why a card cannot be used. An unknown number and a wrong PIN give the same reason
+    (`NOT_MATCHED`)."""
 
     NOT_MATCHED = "not_matched"
     EMPTY = "empty"
@@ -36,7 +37,7 @@ class CardFacts:
 
 
 def refusal(card: CardFacts, currency: str, now: datetime) -> Refusal | None:
-    """Why this card cannot pay in `currency` at `now`, or None where it can."""
+    """Return why this card cannot pay in `currency` at `now`, or None if it can."""
     if not card.active:
         return Refusal.INACTIVE
     if card.expires_at is not None and card.expires_at <= now:
@@ -50,9 +51,9 @@ def refusal(card: CardFacts, currency: str, now: datetime) -> Refusal | None:
     return None
 
 
-LEAST = 1
-"""Minor units that a payer may choose to use of a card. Nothing of it is no choice: the card is
-removed instead."""
+MIN_AMOUNT = 1
+"""The smallest amount (minor units) that a payer may choose to use of a card. To use nothing, the
+payer removes the card."""
 
 SOON = timedelta(days=30)
 REFUNDABLE = timedelta(days=60)
@@ -65,24 +66,26 @@ class Ending(StrEnum):
     """What a payer should know of a card's last day."""
 
     SOON = "soon"
-    BEFORE_REFUND = "before_refund"  # what is refunded to the card might come after it
+    BEFORE_REFUND = "before_refund"  # a refund to the card may come after its last day
 
 
 def share(available: Money, order: Money, wanted: int | None = None) -> Money:
-    """The card's part of an order: min(wanted, available, order amount).
+    """Return the card's part of an order: min(wanted, available, order amount).
 
-    `wanted` in minor units, at least `LEAST` (ValueError); None is all that there is.
+    `wanted` is in minor units, at least `MIN_AMOUNT` (else ValueError). None means all that is
+    available.
     """
-    most = available.smaller_of(order)
+    maximum = available.smaller_of(order)
     if wanted is None:
-        return most
-    if wanted < LEAST:
+        return maximum
+    if wanted < MIN_AMOUNT:
         raise ValueError("a gift card is used for something, or removed")
-    return Money(wanted, most.currency).smaller_of(most)
+    return Money(wanted, maximum.currency).smaller_of(maximum)
 
 
 def ending(expires_at: datetime | None, now: datetime) -> Ending | None:
-    """None for a card that lasts long enough, for ever, or no more."""
+    """Return what to tell the payer about the card's last day. None if the card is valid long
+    enough, for ever, or no longer."""
     if expires_at is None or expires_at <= now:
         return None
     if expires_at - now < SOON:

@@ -35,7 +35,7 @@ class Details:
     billing_more: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of the addresses, which only the API knows (`business_name`, `comment`, …)."""
     keep_billing: bool = False
-    """Without `billing`, the billing address that was given before stays."""
+    """Keep the billing address that was given before if `billing` is None."""
 
 
 @cache
@@ -209,7 +209,7 @@ _CONTACT = ("email", "phone_number")
 
 
 def billing_allowed(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Whether the payer may give a billing address that differs from the shipping address.
+    """Return whether the payer may give a billing address that differs from the shipping address.
     `configuration` is the profile's, with the session's values in place of its own."""
     types = (body.get("express") or {}).get("customer_types") or ["b2c", "b2b"]
     default = configuration.get("default_customer_type") or "b2c"
@@ -225,7 +225,7 @@ def drop_same_billing(body: dict[str, Any]) -> None:
 
 
 def has_own_billing(body: Mapping[str, Any]) -> bool:
-    """Whether the order has a billing address that differs from its shipping address."""
+    """Return whether the order has a billing address that differs from its shipping address."""
     order, customer = body["order"], body.get("customer") or {}
     shipping, billing = _given(order.get("shipping_address")), _given(order.get("billing_address"))
     if not billing:

@@ -1,4 +1,4 @@
-"""What is told of a remainder that no payment option takes: for programs, and in words.
+"""How a remainder that no payment option takes is reported: for programs, and in words.
 
 See `backend.rules.remainder`. All amounts are minor units of the session's currency.
 """
@@ -18,9 +18,9 @@ _WAY_ON = {
 }
 
 
-def remainder_shape(judged: Remainder) -> dict[str, Any]:
-    """`reason`: a verdict of `backend.rules.remainder`; `gift_card_amount`: a share of the gift
-    card with which the order can be paid, or null."""
+def serialize_remainder(judged: Remainder) -> dict[str, Any]:
+    """Return the verdict for programs. `reason` is a verdict of `backend.rules.remainder`.
+    `gift_card_amount` is a share of the gift card with which the order can be paid, or null."""
     return {
         "reason": judged.verdict.value,
         "amount": judged.to_pay,
@@ -30,8 +30,11 @@ def remainder_shape(judged: Remainder) -> dict[str, Any]:
 
 
 def remainder_text(judged: Remainder, minimum: int | None = None) -> str:
-    """In English, for a developer. `minimum`: of one option; else of all."""
-    least = judged.minimum if minimum is None else minimum
-    said = f"{judged.to_pay} is left to pay, less than the smallest amount that is taken, {least}"
+    """Return the verdict in English, for a developer. `minimum` is that of one option, else of
+    all."""
+    smallest = judged.minimum if minimum is None else minimum
+    said = (
+        f"{judged.to_pay} is left to pay, less than the smallest amount that is taken, {smallest}"
+    )
     way_on = _WAY_ON.get(judged.verdict)
     return f"{said}: {way_on.format(usable=judged.usable)}" if way_on else said

@@ -41,7 +41,7 @@ def mark_of(view: CheckoutView) -> Mark:
 
 
 async def changed(session_id: str, seen: Mark | None, seconds: float) -> Mark | None:
-    """Wait until the session has another mark than `seen`, and return it; None where the session
+    """Wait until the session has another mark than `seen`, and return it; None if the session
     does not exist any more. TimeoutError after so many seconds."""
     with _followed(session_id, seen) as found:
         return await asyncio.wait_for(found, seconds)

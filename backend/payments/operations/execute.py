@@ -1,5 +1,5 @@
-"""Capture, refund and void. An operation is written down with its key and split, then the provider
-does its part, then the card's part follows, which cannot fail because it is held. Source:
+"""Capture, refund and void. An operation is written with its key and split. Then the provider does
+its part. The card's part follows, which cannot fail because it is held. Source:
 `docs/architecture.md#one-payment`.
 
 At most one operation of a transaction is under way. If its answer was lost it is `unknown`, and the
@@ -27,7 +27,7 @@ from backend.idempotency import keys
 from backend.payments import conclude
 from backend.payments.auto_capture_schedule import is_due, stop
 from backend.payments.items import Described, check_items
-from backend.payments.operations.apply import done, event_of, record_event
+from backend.payments.operations.apply import apply_success, event_of, record_event
 from backend.payments.operations.refund_reversals import monitor_refund
 from backend.payments.operations.update_authorization import (
     amount_of,
@@ -86,12 +86,13 @@ class Command:
     metadata: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     description: str | None = None
-    """Text of an update that is sent to the provider."""
+    """The text of an update that is sent to the provider."""
     final: bool = False
     refund_to: RefundTo | None = None
-    """Where the gift card's part of a refund goes, if it does not go to the card that paid."""
+    """Where the gift card's part of a refund goes, if not to the card that paid."""
     automatic: bool = False
-    """We ask ourselves. This is done only while the transaction's auto-capture is due."""
+    """The worker asks, not the merchant. It is carried out only while the transaction's
+    auto-capture is due."""
     request_id: str = field(default_factory=new_uuid)
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -142,7 +143,8 @@ async def _begin(ctx: Backend, command: Command) -> Ended:
 
 
 async def _wait_for(ctx: Backend, operation_id: str) -> Ended:
-    """An operation that another request began: as it ended, or as it stands after a while."""
+    """Wait for an operation that another request began. Return it as it ended, or as it is after a
+    while."""
     waited = 0.0
     while True:
         async with ctx.db.reading() as db:
@@ -155,7 +157,8 @@ async def _wait_for(ctx: Backend, operation_id: str) -> Ended:
 
 
 async def _write(ctx: Backend, command: Command) -> Operation:
-    """The operation, claimed by this process for as long as a provider may take."""
+    """Write the operation, and return it claimed by this process for as long as a provider may
+    take."""
     now = ctx.clock.now()
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
     async with ctx.db.unit_of_work(commit_early=True) as db:
@@ -184,8 +187,8 @@ async def _write(ctx: Backend, command: Command) -> Operation:
             key=key,
             state="pending",
             card_amount=split.card,
-            psp_amount=split.acquirer,
-            captured_before=position.captured.acquirer,
+            psp_amount=split.provider,
+            captured_before=position.captured.provider,
             final=command.final,
             request=request,
             due_at=ours_until,
@@ -202,7 +205,8 @@ async def _write(ctx: Backend, command: Command) -> Operation:
 
 
 async def _check_auto_capture(db: AsyncSession, command: Command) -> None:
-    """A merchant's capture or void stops the automatic one, whatever becomes of it."""
+    """Stop the automatic capture, because the merchant captures or voids, whatever comes of
+    that."""
     if command.automatic:
         if not await is_due(db, command.transaction_id):
             raise Conflict("this transaction is not captured automatically any more")
@@ -225,7 +229,8 @@ def _request(command: Command) -> dict[str, Any]:
 async def _split(
     ctx: Backend, db: AsyncSession, transaction: Transaction, position: Position, command: Command
 ) -> Split:
-    """What the command takes from the card and from the acquirer; RuleBroken where it may not."""
+    """Return what the command takes from the card and from the provider; RuleBroken if it may
+    not."""
     status = Status(transaction.status)
     if command.kind is OperationKind.UPDATE:
         return await check_update(ctx, db, transaction, command.amount)
@@ -237,10 +242,10 @@ async def _split(
         if command.amount is None:
             return position.capturable
         split = rules.split_capture(position, amount)
-        left = position.capturable.acquirer - split.acquirer
-        if split.acquirer and left and not command.final and not transaction.multi_capture:
+        left = position.capturable.provider - split.provider
+        if split.provider and left and not command.final and not transaction.multi_capture:
             raise RuleBroken(
-                "this payment can be captured only once at the acquirer: capture all that is left,"
+                "this payment can be captured only once at the provider: capture all that is left,"
                 " or set final_capture to release the rest"
             )
         return split
@@ -250,7 +255,7 @@ async def _split(
     if status is Status.ON_HOLD:
         return await asked_for(db, transaction)
     after = False
-    if position.captured.acquirer:
+    if position.captured.provider:
         connector = await connector_of(ctx, transaction, db)
         after = connector.capabilities.void_after_partial_capture
     rules.check_void(status, position, after_partial_capture=after)
@@ -258,7 +263,7 @@ async def _split(
 
 
 async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
-    """What the try to pay asked for, card and acquirer."""
+    """Return what the attempt to pay asked for, from the card and from the provider."""
     query = select(Operation).where(
         Operation.transaction_id == transaction.id, Operation.kind == OperationKind.AUTHORIZE.value
     )
@@ -269,14 +274,14 @@ async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
 async def finish(
     ctx: Backend, operation_id: str, result: Result, claim: datetime | None
 ) -> Operation:
-    """As `end`; return only the operation, without a new card's number and PIN."""
+    """Do what `end` does, and return only the operation, without a new card's number and PIN."""
     return (await end(ctx, operation_id, result, claim)).operation
 
 
 async def end(ctx: Backend, operation_id: str, result: Result, claim: datetime | None) -> Ended:
-    """Keep the provider's answer, and with DONE the card's part with it. Repeating it is harmless:
-    an operation ends once. `claim` is the caller's `claimed_until`: who has lost the operation to
-    another process may still tell that it was done, but not that it was not."""
+    """Keep the provider's answer and, with DONE, apply the card's part. Repeating it is harmless,
+    because an operation ends once. `claim` is the caller's `claimed_until`. A caller who has lost
+    the operation to another process may still report that it was done, but not that it was not."""
     async with ctx.db.reading() as db:
         seen = await db.get(Operation, operation_id)
         assert seen is not None
@@ -298,7 +303,7 @@ async def _end(
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         if seen.kind == OperationKind.VOID:
-            # What is ON_HOLD goes back to its session, whose row is always the first.
+            # A payment ON_HOLD goes back to its session. The session's row is always locked first.
             await lock_session(db, paid.session_id)
         transaction = await lock_transaction(db, seen.transaction_id)
         operation = await lock_operation(db, seen.id)
@@ -315,7 +320,7 @@ async def _end(
             operation.state = "unknown"
             operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_READ))
             if operation.tries == 1 and operation.kind not in CHANGES_AUTHORIZATION:
-                # The documented events know no beginning of these.
+                # The documented events have none for the beginning of these operations.
                 initiated = f"INITIATE_{operation.kind.upper()}"
                 await record_event(db, transaction, operation, initiated, now)
             return operation
@@ -327,7 +332,7 @@ async def _end(
             conclude.end(operation, "refused", now, error)
             await record_event(db, transaction, operation, event_of(operation), now, error=error)
             return operation
-        await done(db, transaction, operation, now, landing)
+        await apply_success(db, transaction, operation, now, landing)
         await monitor_refund(ctx, db, transaction, operation, now)
         await db.flush()
         crash_points.point(f"{operation.kind}.storing")

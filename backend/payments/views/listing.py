@@ -35,12 +35,12 @@ _COLUMNS = {
     "channel": Transaction.channel,
 }
 _NEVER = ("token_id", "payout_correlation_id")
-"""What no transaction of ours has: card tokens and payouts are the provider's."""
+"""Filters that no transaction of ours can match: card tokens and payouts are the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Both ends count; None is open."""
+    """A range. Both ends are included; None leaves an end open."""
 
     at_least: Any = None
     at_most: Any = None
@@ -55,9 +55,9 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """`any_of`: by parameter name, the values of which one must match; an empty list asks for
-    nothing. `amount` in minor units."""
+class TransactionFilter:
+    """Which transactions to list. `any_of` has the values of which one must match, by parameter
+    name; an empty list sets no condition. `amount` is in minor units."""
 
     any_of: dict[str, Sequence[str]] = field(default_factory=dict)
     amount: Range = Range()
@@ -69,18 +69,21 @@ class Wanted:
     starting_after: str | None = None
 
 
-async def list_transactions(db: AsyncSession, account_id: str, wanted: Wanted) -> list[Transaction]:
-    """InvalidRequest where `starting_after` is no transaction of this account."""
+async def list_transactions(
+    db: AsyncSession, account_id: str, sought: TransactionFilter
+) -> list[Transaction]:
+    """List transactions, newest first. InvalidRequest if `starting_after` is no transaction of this
+    account."""
     query = select(Transaction).where(Transaction.account_id == account_id)
-    query = query.where(*_conditions(account_id, wanted))
-    if wanted.starting_after is not None:
-        query = query.where(await _after(db, account_id, wanted.starting_after))
-    return list(await db.exec(query.order_by(*newest_first(Transaction)).limit(wanted.limit)))
+    query = query.where(*_conditions(account_id, sought))
+    if sought.starting_after is not None:
+        query = query.where(await _after(db, account_id, sought.starting_after))
+    return list(await db.exec(query.order_by(*newest_first(Transaction)).limit(sought.limit)))
 
 
-def _conditions(account_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _conditions(account_id: str, sought: TransactionFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    for name, values in wanted.any_of.items():
+    for name, values in sought.any_of.items():
         if not values:
             continue
         if name in _NEVER:
@@ -91,16 +94,16 @@ def _conditions(account_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
             found.append(col(Transaction.card_brand).in_([v.lower() for v in values]))
         else:
             found.append(col(_COLUMNS[name]).in_(values))
-    found += wanted.amount.of(col(Transaction.amount))
-    found += wanted.created_at.of(col(Transaction.created_at))
-    found += _happened("CAPTURE", wanted.captured_at)
-    found += _happened("REFUND", wanted.refunded_at)
-    if wanted.search is not None:
+    found += sought.amount.of(col(Transaction.amount))
+    found += sought.created_at.of(col(Transaction.created_at))
+    found += _happened("CAPTURE", sought.captured_at)
+    found += _happened("REFUND", sought.refunded_at)
+    if sought.search is not None:
         found.append(
             exists().where(
                 col(TransactionTerm.transaction_id) == col(Transaction.id),
                 col(TransactionTerm.account_id) == account_id,
-                col(TransactionTerm.term) == normal(wanted.search),
+                col(TransactionTerm.term) == normal(sought.search),
             )
         )
     return found
@@ -112,7 +115,7 @@ def _product(values: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _happened(event: str, when: Range) -> list[ColumnElement[bool]]:
-    """Transactions with a successful event of this kind in the range."""
+    """Return the condition for transactions with a successful event of this kind in the range."""
     within = when.of(col(TransactionEvent.created_at))
     if not within:
         return []

@@ -29,17 +29,17 @@ GATEWAY, KLARNA, BAMBORA = "dintero_psp.creditcard", "klarna.klarna", "bambora.c
     (GATEWAY, {"base_url": "http://localhost:9000"}, "base_url"),
     (GATEWAY, {"base_url": "https://[::1]:9000"}, "base_url"),
     (GATEWAY, {"base_url": "https://10.0.0.4"}, "base_url"),
-    (GATEWAY, {"base_url": "https://acquirer.test"}, "base_url"),
-    (GATEWAY, {"base_url": "https://acquirer.invalid"}, "base_url"),
-    (GATEWAY, {"base_url": "https://acquirer.local"}, "base_url"),
-    (GATEWAY, {"base_url": "https://acquirer.internal."}, "base_url"),
+    (GATEWAY, {"base_url": "https://provider.test"}, "base_url"),
+    (GATEWAY, {"base_url": "https://provider.invalid"}, "base_url"),
+    (GATEWAY, {"base_url": "https://provider.local"}, "base_url"),
+    (GATEWAY, {"base_url": "https://provider.internal."}, "base_url"),
     ("swish.swish", {"base_url": "https://staging.getswish.pub.tds.tieto.com/x"}, "base_url"),
     ("any", {"access_token": "sk_test_1"}, "access_token"),
     ("any", {"access_token": "rk_test_1"}, "access_token"),
     (BAMBORA, {"merchant_number": "t123"}, "merchant_number"),
     ("bambora.vipps", {"merchant_number": "T"}, "merchant_number"),
     # What comes first is told.
-    (GATEWAY, {"secret_key": "sk_test_1", "base_url": "https://acquirer.test"}, "base_url"),
+    (GATEWAY, {"secret_key": "sk_test_1", "base_url": "https://provider.test"}, "base_url"),
 ])  # fmt: skip
 def test_an_account_for_real_money_refuses_test_money(
     option: str, credentials: dict[str, str], field: str

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from backend.rules.item_totals import (
     ItemAmount,
     ItemTotals,
+    add_up,
     capture_advice,
     left_to_capture,
     left_to_refund,
-    moved,
     rate_of,
     refund_advice,
     update_advice,
@@ -36,7 +36,7 @@ def vat_of(rates: dict[str, object], items: list[ItemAmount]) -> int | None:
 
 
 def test_moved_folds_items_and_what_named_none() -> None:
-    folded = moved(
+    folded = add_up(
         [
             (500, [ItemAmount("1", 300), ItemAmount("2", 200)]),
             (100, []),
@@ -54,8 +54,8 @@ def test_what_named_no_line_adds_up() -> None:
         # Items of more than the amount leave nothing of it, and take nothing from the others.
         (50, [ItemAmount("1", 60)]),
     ]
-    assert moved(events) == ItemTotals({"1": 85}, 145)
-    assert moved([]) == ItemTotals({}, 0)
+    assert add_up(events) == ItemTotals({"1": 85}, 145)
+    assert add_up([]) == ItemTotals({}, 0)
 
 
 def test_a_capture_takes_no_more_of_a_line_than_is_left() -> None:

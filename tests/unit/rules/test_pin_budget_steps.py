@@ -18,11 +18,11 @@ from backend.rules.pin_budget import (
     count,
     decide,
     drained,
-    give_back,
     is_first,
     is_locked,
     live,
     reached,
+    restore,
     wait_after,
 )
 
@@ -219,7 +219,7 @@ def test_the_right_pin_gives_back_what_the_asker_tried_at_this_card() -> None:
         REPEATS: scored(3, ago=60),
     }
     counted = count(before, LIMITS, NOW)
-    after = give_back(counted, before, counted, LIMITS, NOW)
+    after = restore(counted, before, counted, LIMITS, NOW)
     # Three of the pair's, of which one is this try.
     assert after[PAIR] == Counter((), 0, 0.0, NOW)
     assert after[CARD] == Counter((Burst(AT - 3000, AT - 3000, 3),), 9, 0.0, NOW)
@@ -238,7 +238,7 @@ def test_what_others_tried_meanwhile_stays_counted() -> None:
     }
     counted = count(before, LIMITS, NOW)
     current = count(counted, LIMITS, NOW)
-    after = give_back(current, before, counted, LIMITS, NOW)
+    after = restore(current, before, counted, LIMITS, NOW)
     # No pair is known: this one try is given back.
     assert after[CARD] == Counter((Burst(AT - 60, AT, 2),), 2, 0.0, NOW)
     assert after[SESSION] == Counter((Burst(AT - 60, AT, 2),), 3, 0.0, NOW)
@@ -250,15 +250,15 @@ def test_what_others_tried_meanwhile_stays_counted() -> None:
 def test_a_score_that_others_fed_loses_what_this_try_added() -> None:
     before, counted = {FIRSTS: scored(2)}, {FIRSTS: scored(3)}
     current = {FIRSTS: scored(5)}
-    assert give_back(current, before, counted, LIMITS, NOW) == {FIRSTS: scored(4)}
+    assert restore(current, before, counted, LIMITS, NOW) == {FIRSTS: scored(4)}
     # What was added beside the draining since then.
     before = {FIRSTS: scored(6, ago=1800)}
     assert drained(FIRSTS, before[FIRSTS], LIMITS, NOW) == 0
-    assert give_back(current, before, {FIRSTS: scored(1)}, LIMITS, NOW) == {FIRSTS: scored(4)}
+    assert restore(current, before, {FIRSTS: scored(1)}, LIMITS, NOW) == {FIRSTS: scored(4)}
     # Never below nothing, and never more than there was.
     little, fresh = {FIRSTS: scored(0.5)}, {FIRSTS: Counter()}
-    assert give_back(little, fresh, {FIRSTS: scored(1)}, LIMITS, NOW) == {FIRSTS: scored(0)}
-    assert give_back(current, {FIRSTS: scored(9)}, {FIRSTS: scored(1)}, LIMITS, NOW) == current
+    assert restore(little, fresh, {FIRSTS: scored(1)}, LIMITS, NOW) == {FIRSTS: scored(0)}
+    assert restore(current, {FIRSTS: scored(9)}, {FIRSTS: scored(1)}, LIMITS, NOW) == current
 
 
 def test_the_narrowest_pair_says_what_the_asker_tried() -> None:
@@ -269,7 +269,7 @@ def test_the_narrowest_pair_says_what_the_asker_tried() -> None:
         CARD: tried((90, 3), (60, 4), life=1),
     }
     before = {wide: tried((60, 6), life=6), PAIR: tried((60, 1), life=1), CARD: Counter()}
-    after = give_back(current, before, current, LIMITS, NOW)
+    after = restore(current, before, current, LIMITS, NOW)
     assert after[wide] == tried((60, 5), life=5)
     assert after[PAIR] == tried(life=0)
     # The newest are taken, and a life is never below nothing.
@@ -278,7 +278,7 @@ def test_the_narrowest_pair_says_what_the_asker_tried() -> None:
 
 def test_taking_back_goes_from_burst_to_burst() -> None:
     current = {PAIR: tried((5, 4)), CARD: tried((900, 2), (600, 3), (5, 2), life=7)}
-    after = give_back(current, {}, {}, LIMITS, NOW)
+    after = restore(current, {}, {}, LIMITS, NOW)
     assert after[CARD] == tried((900, 2), (600, 1), life=3)
 
 
