@@ -83,6 +83,9 @@ def test_a_name_that_only_looks_like_a_test_host_is_none(host: str) -> None:
     (KLARNA, {"base_url": "https://["}),
     (KLARNA, {"base_url": "api.klarna.com"}),
     (KLARNA, {"base_url": "localhost"}),
+    (KLARNA, {"base_url": "//localhost"}),
+    (KLARNA, {"base_url": "//api.klarna.com"}),
+    (KLARNA, {"base_url": "https://"}),
     # Only what is named as an address is one.
     (KLARNA, {"note": "https://api.klarna.com"}),
     (KLARNA, {"note": "https://localhost"}),
