@@ -24,12 +24,12 @@ SOURCES := backend checkout_ui sandbox tests rxconfig.py
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz mutants venv lock build demo test lint format bench unit screenshots system-packages clean
+.PHONY: help fuzz mutants venv lock build demo test lint format bench unit sqlite screenshots system-packages clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
 	@echo
-	@echo 'Others: venv build lint format unit fuzz mutants bench screenshots lock system-packages clean'
+	@echo 'Others: venv build lint format unit sqlite fuzz mutants bench screenshots lock system-packages clean'
 
 venv: $(INSTALLED)
 
@@ -84,9 +84,15 @@ format: $(INSTALLED)
 test: system-packages lint build
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-# Without browser and without PostgreSQL: what one runs while working.
+# Single parts: what one runs while working, within a minute.
 unit: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not e2e and not crash" -k "not postgresql" $(ARGS)
+	$(BIN)/python -m pytest tests/unit -n $(WORKERS) --dist loadfile \
+		-m "not e2e and not crash" -k "not postgresql" $(ARGS)
+
+# All that needs neither a browser nor PostgreSQL. It takes many minutes.
+sqlite: $(INSTALLED)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+		-m "not e2e and not crash" -k "not postgresql" $(ARGS)
 
 bench: system-packages build
 	$(BIN)/python -m tests.bench $(ARGS)

