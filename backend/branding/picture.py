@@ -59,7 +59,7 @@ class Picture:
 
     @property
     def framed(self) -> bool:
-        """Whether there is a frame. Two variants have none, whatever the template."""
+        """Return whether there is a frame. Two variants have none, whatever the template."""
         frames = (Template.TOP_FRAME, Template.LEFT_FRAME)
         bare = (Variant.LOGOMARK, Variant.SMALLMARK)
         return self.template in frames and self.variant not in bare

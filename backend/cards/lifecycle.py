@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import formats, ledger, lookup, pin_lock
 from backend.cards.formats import Format
-from backend.cards.history import note
+from backend.cards.history import CardNote, note
 from backend.cards.issue import set_behaviour
 from backend.cards.ledger import EntryContext
 from backend.cards.tables import NO_CURRENCY, Card, CardToken
@@ -190,7 +190,7 @@ async def delete(
         details: dict[str, Any] = {"forced": bool(uses)}
         if uses:
             details["in_use"] = [_shown(card, use) for use in uses[:MAX_USES]]
-        note(db, card, "DELETED", deletion.by, now, details, deletion.reason)
+        note(db, card, CardNote("DELETED", deletion.by, now, details, deletion.reason))
     return card
 
 

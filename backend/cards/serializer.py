@@ -12,21 +12,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from backend.cards import lookup
 from backend.cards.barcodes import barcode_128
 from backend.cards.tables import NO_CURRENCY, Card, CardToken, WalletTransaction
 from backend.core.clock import iso
+from backend.rules import gift_card
 
 
 def card_status(card: Card, now: datetime) -> str:
-    if card.deleted_at is not None:
-        return "deleted"
-    if not card.active:
-        return "inactive"
-    if card.expires_at is not None and card.expires_at <= now:
-        return "expired"
-    if card.drawn == 0 and card.held == 0:
-        return "unused"
-    return "used" if card.available + card.held == 0 else "partially_used"
+    return gift_card.status(lookup.facts(card), now).value
 
 
 _ONCE = ("card_token",)
@@ -128,11 +122,12 @@ def serialize_secret(value: str, form: dict[str, Any]) -> dict[str, str]:
     return shape
 
 
-def serialize_wallet_transaction(made: WalletTransaction, card: Card) -> dict[str, Any]:
+def serialize_wallet_transaction(made: WalletTransaction, card_id: str) -> dict[str, Any]:
+    """Return a movement as the API shows it. `card_id` is the merchant's own id of the card."""
     shape: dict[str, Any] = {
         "id": made.id,
         "ref_id": made.ref_id,
-        "card_id": card.card_id,
+        "card_id": card_id,
         "type": made.type,
         "pending": made.pending,
         "amount": made.amount,

@@ -27,7 +27,7 @@ _NO_SANDBOX = "the sandbox is not installed: run this in a clone of the reposito
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; its exit status."""
+    """Run one subcommand. Return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in ("demo", "sandbox", "shop") and find_spec("sandbox") is None:
         return refuse(_NO_SANDBOX)
@@ -47,27 +47,39 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    demo = commands.add_parser("demo", help="everything on this machine, with test money")
-    demo.add_argument("--port", type=int, default=8000, help="of the checkout (8000); 0: any free")
+    demo = commands.add_parser("demo", help="run everything on this machine, with test money")
     demo.add_argument(
-        "--data-dir", type=Path, default=DEFAULT_DIRECTORY, help="where all is kept (.gavekort)"
+        "--port",
+        type=int,
+        default=8000,
+        help="the port of the checkout (8000); 0 means any free port",
+    )
+    demo.add_argument(
+        "--data-dir",
+        type=Path,
+        default=DEFAULT_DIRECTORY,
+        help="the directory that everything is kept in (.gavekort)",
     )
     demo.set_defaults(run=_demo)
 
-    serve = commands.add_parser("serve", help="the checkout: the page and the API")
+    serve = commands.add_parser("serve", help="run the checkout: the page and the API")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
-    serve.add_argument("--workers", type=int, default=1, help="processes; more need Redis")
+    serve.add_argument(
+        "--workers", type=int, default=1, help="number of processes (1); more than one need Redis"
+    )
     serve.set_defaults(run=_serve)
 
-    # Listed for --help; `main` hands their arguments on unread.
-    commands.add_parser("sandbox", help="the sandbox provider alone", add_help=False)
-    commands.add_parser("shop", help="the demo shop alone", add_help=False)
+    # These are listed for --help. `main` passes their arguments on unread.
+    commands.add_parser("sandbox", help="run only the sandbox card gateway", add_help=False)
+    commands.add_parser("shop", help="run only the demo shop", add_help=False)
 
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
     migrate.set_defaults(run=_migrate)
 
-    audit = commands.add_parser("audit", help="prove that no money was lost; 1 where some was")
+    audit = commands.add_parser(
+        "audit", help="prove that no money was lost; exit status 1 if some was"
+    )
     audit.add_argument("--data-dir", type=Path, help="audit the demo in this directory")
     audit.set_defaults(run=_audit)
 
@@ -77,14 +89,14 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser(
         "build",
-        help="build the page where its sources have changed, and fetch the demo shop's packages",
+        help="build the page if its sources have changed, and fetch the demo shop's packages",
     )
     build.set_defaults(run=_build)
     return parser
 
 
 def _other_program(module: str, arguments: list[str]) -> int:
-    """Become another program: the sandbox shares no process and no import with the checkout."""
+    """Become another program. The sandbox shares no process and no import with the checkout."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
 
@@ -136,7 +148,8 @@ def _serve(options: argparse.Namespace) -> int:
             print(f"gavekort: WARNING: {warning}", file=sys.stderr, flush=True)
     path = settings.sqlite_path()
     if path is not None:
-        # Meant from where we were called; Reflex finds its build from the project's root only.
+        # The path is relative to the directory of the call, but Reflex finds its build only from
+        # the project's root.
         os.environ["GAVEKORT_DATABASE_URL"] = f"sqlite:///{path.resolve()}"
     os.chdir(ROOT)
     # Reflex serves the built page itself and compiles nothing (docs/reference/reflex.md#running).
@@ -187,7 +200,7 @@ def _audit(options: argparse.Namespace) -> int:
 
     url = _database_url(options.data_dir)
     wrong = why_not(url)
-    # Its own status: 1 says that money differs.
+    # It has a status of its own, because 1 says that money differs.
     return asyncio.run(_audit_all(url)) if wrong is None else refuse(wrong)
 
 

@@ -6,7 +6,7 @@ to the second when to try again.
 
 We wrote this ourselves because the time has to come from the context's clock, and because the exact
 limits have to be in the SQL database that we already have. The library `limits` (5.8, MIT, well
-kept) reads the system's clock by itself, keeps a list of moments for each key, and has no SQL
+kept) reads the system's clock itself, keeps a list of moments for each key, and has no SQL
 storage.
 """
 

@@ -1,20 +1,20 @@
-"""What was sent to a merchant, try by try, and how it is sent again; receipts to payers as well,
-since the merchant asked for them. Links to a checkout by SMS are not shown here: they are the
-payer's. The endpoints are ours; see docs/webhooks.md.
-"""
+"""What was sent to a merchant, attempt by attempt, and how it is sent again. Receipts to payers are
+included, since the merchant asked for them. Links to a checkout by SMS are not shown: they belong
+to the payer. The endpoints are ours; see docs/webhooks.md."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import literal_column
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
-from backend.core.paging import after, newest_first
+from backend.core.paging import after, newest_first, newest_ids
 from backend.outbox.enqueue import RECEIPT, WALLET_TRANSACTION
 from backend.outbox.tables import Delivery, DeliveryAttempt, HookSubscription
 
@@ -23,7 +23,7 @@ SHOWN = ("callback", "webhook", "email")
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Whose deliveries, and which of them the caller may see: those of `wallets`, of `checkout`."""
+    """Whose deliveries the caller may see, and which of them: those of `wallets`, of `checkout`."""
 
     account_id: str
     checkout: bool
@@ -37,7 +37,8 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """`subject`: the transaction, session or wallet transaction it speaks of."""
+    """Which deliveries to list. `subject` is the transaction, session or wallet transaction that it
+    is about."""
 
     limit: int
     starting_after: str | None = None
@@ -48,31 +49,37 @@ class DeliveryFilter:
 
 
 async def list_deliveries(db: AsyncSession, sight: Sight, wanted: DeliveryFilter) -> list[Delivery]:
-    """Newest first."""
-    query = select(Delivery).where(
-        Delivery.account_id == sight.account_id,
-        or_(col(Delivery.kind).in_(SHOWN), Delivery.event == RECEIPT),
-    )
+    """List deliveries, newest first."""
+    conditions = [col(Delivery.account_id) == sight.account_id]
     about_wallets = col(Delivery.event).is_not_distinct_from(WALLET_TRANSACTION)
     if not sight.wallets:
-        query = query.where(~about_wallets)
+        conditions.append(~about_wallets)
     if not sight.checkout:
-        query = query.where(about_wallets)
-    if wanted.subject is not None:
-        query = query.where(
-            or_(Delivery.subject == wanted.subject, Delivery.session_id == wanted.subject)
-        )
-    for name in ("subscription_id", "state", "kind"):
+        conditions.append(about_wallets)
+    if wanted.kind not in (*SHOWN, None):
+        conditions.append(col(Delivery.kind) == wanted.kind)
+    for name in ("subscription_id", "state"):
         value = getattr(wanted, name)
         if value is not None:
-            query = query.where(getattr(Delivery, name) == value)
+            conditions.append(getattr(Delivery, name) == value)
+    shown = [col(Delivery.kind) == kind for kind in SHOWN if wanted.kind in (kind, None)]
+    if wanted.kind not in SHOWN:
+        # In the text of the statement, so that the index of receipts is known to fit.
+        shown.append(col(Delivery.event) == literal_column(f"'{RECEIPT}'"))
+    alternatives = shown
+    if wanted.subject is not None:
+        conditions.append(or_(*shown))
+        subjects = (Delivery.subject, Delivery.session_id)
+        alternatives = [col(subject) == wanted.subject for subject in subjects]
     if wanted.starting_after is not None:
         last = await db.get(Delivery, wanted.starting_after)
         if last is None or not sight.sees(last):
             text = "there is no such delivery"
             raise InvalidRequest(text, (FieldError("starting_after", text),))
-        query = query.where(after(Delivery, last))
-    return list(await db.exec(query.order_by(*newest_first(Delivery)).limit(wanted.limit)))
+        conditions.append(after(Delivery, last))
+    newest = newest_ids(Delivery, conditions, alternatives, wanted.limit).subquery()
+    query = select(Delivery).join(newest, newest.c.id == col(Delivery.id))
+    return list(await db.exec(query.order_by(*newest_first(Delivery))))
 
 
 async def get_delivery(db: AsyncSession, sight: Sight, delivery_id: str) -> Delivery:
@@ -89,8 +96,8 @@ async def attempts_of(db: AsyncSession, delivery_id: str) -> list[DeliveryAttemp
 
 
 async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
-    """Due now, with all its attempts again, whatever became of it before: the same message, signed
-    again. Conflict if its subscription is deleted."""
+    """Make the same message due now, with its full number of attempts, whatever became of it
+    before. It is signed again. Conflict if its subscription is deleted."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         await get_delivery(db, sight, delivery_id)
@@ -101,7 +108,7 @@ async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
             if hook is None or hook.deleted_at is not None:
                 raise Conflict("the subscription of this delivery is deleted")
         if delivery.state == "delivered":
-            # What its arrival was to note is noted.
+            # The session's event for its arrival exists already.
             delivery.session_event = None
         delivery.state = "pending"
         delivery.due_at = now

@@ -1,9 +1,9 @@
-"""One attempt to hand a receipt to the operator's mail server: bounded in time, encrypted unless a
-setting says otherwise.
+"""One attempt to hand a receipt to the operator's mail server. Its time is limited, and it is
+encrypted unless a setting says otherwise.
 
-A server's 5xx to this message is for good, its 4xx is tried again (RFC 5321 section 4.2.1).
-Whatever goes wrong before (no connection, no TLS, a refused password or sender) is our own set-up,
-which may be put right: tried again too.
+A server's 5xx for this message is final, and a 4xx is tried again (RFC 5321 section 4.2.1). An
+earlier failure (no connection, no TLS, a refused password or sender) concerns our own set-up, which
+may be corrected, so it is tried again too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _PORTS = {"smtp": 587, "smtps": 465}
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`GAVEKORT_SMTP_URL`, read. `implicit`: TLS from the first byte; else STARTTLS where `tls`."""
+    """`GAVEKORT_SMTP_URL` as it was read. `implicit`: TLS from the first byte. Otherwise STARTTLS
+    if `tls`."""
 
     host: str
     port: int
@@ -40,7 +41,8 @@ class Server:
 
 
 def server_of(url: str, *, tls: bool, timeout: float) -> Server:
-    """`smtp://[user:password@]host[:587]` or `smtps://…[:465]`. ValueError for anything else."""
+    """Read `smtp://[user:password@]host[:587]` or `smtps://…[:465]`. ValueError for anything
+    else."""
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError("must be smtp://host or smtps://host")
@@ -61,11 +63,12 @@ def receipt_link(base_url: str, session_id: str, language: str) -> str:
 
 
 async def send_mail(ctx: Backend, delivery: Delivery) -> Outcome:
-    """Try once. Never raises for what the other side does."""
+    """Send once. It never raises an error because of what the other side does."""
     settings = ctx.settings
     outcome = Outcome(delivery.method, delivery.url)
     if settings.smtp_url is None:
-        # The merchant wants it: it is seen that it went nowhere, and can be sent again.
+        # The merchant asked for it. The history shows that it was not sent, and it can be sent
+        # again.
         outcome.error, outcome.final = "no mail server is set up", True
         return outcome
     url, tls = settings.smtp_url.get_secret_value(), settings.smtp_tls == "required"

@@ -8,7 +8,7 @@ somebody who could be guessing:
 | card and source | one stranger who knows a number | so many wrong attempts, then none for a day |
 | session | one page on which many numbers are typed | the same |
 | card | many strangers at once | the same with more attempts; and so many in the card's life |
-| source, repeated mistakes | going on at a number, or in a session | a wait that grows |
+| source, repeated mistakes | repeating at a number, or in a session | a wait that grows |
 | source, first mistakes | an attempt at each of many numbers | a wait after very many in an hour |
 
 A mistake is a *first* one while both the session and the pair of card and source have made fewer
@@ -26,6 +26,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+
+from backend.rules.backoff import Backoff
 
 HOUR = timedelta(hours=1)
 BURSTS = 48
@@ -252,7 +254,7 @@ def wait_after(scope: Scope, score: float, limits: Limits) -> timedelta:
     over = score - limits.free(scope)
     if over <= 0:
         return timedelta()
-    return timedelta(seconds=min(limits.longest_wait, 2.0**over))
+    return Backoff(first=2, longest=limits.longest_wait).after(over)
 
 
 def is_locked(counter: Counter, limits: Limits) -> bool:

@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.tables import Account, Profile
 from backend.core import phrases
 from backend.core.context import Backend
 from backend.core.errors import NotFound
@@ -29,6 +28,7 @@ from backend.outbox.enqueue import Message, enqueue
 from backend.sessions import events
 from backend.sessions.links import page_link, phone_link
 from backend.sessions.load import check_open, get_session, lock_session
+from backend.sessions.merchant import merchant_of
 from backend.sessions.phones import e164, gets_messages, sms_to
 from backend.sessions.publish import MAX_NAME, phone_number
 from backend.sessions.tables import CheckoutSession, DeviceHandoff
@@ -88,7 +88,8 @@ async def make_link(
         sent = by_sms and to is not None
         if sent and to is not None:
             await spend_sms(ctx, db, sms_to(session, to))
-            await _enqueue(db, session, to, url, language, now, expires_at)
+            text = await _text(db, session, url, language)
+            enqueue(db, _message(session, to, text, expires_at), now, now)
             kept.messages += 1
         left = kept.messages < MAX_MESSAGES
     minutes = max(1, int((expires_at - now).total_seconds()) // 60)
@@ -102,22 +103,13 @@ async def _number(ctx: Backend, db: AsyncSession, session: CheckoutSession) -> s
     return to if to is not None and await gets_messages(ctx, db, session, to) else None
 
 
-async def _enqueue(
-    db: AsyncSession,
-    session: CheckoutSession,
-    to: str,
-    url: str,
-    language: str,
-    now: datetime,
-    expires_at: datetime,
-) -> None:
-    profile = await db.get(Profile, (session.account_id, session.profile_id))
-    account = await db.get(Account, session.account_id)
-    assert profile is not None and account is not None  # foreign keys guarantee them
-    names = {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}
-    merchant = " ".join(str(names["name"]).split())[:MAX_NAME]
-    text = phrases.say(language, "continue_here", merchant=merchant, link=url)
-    message = Message(
+async def _text(db: AsyncSession, session: CheckoutSession, url: str, language: str) -> str:
+    merchant = " ".join((await merchant_of(db, session)).name.split())[:MAX_NAME]
+    return phrases.say(language, "continue_here", merchant=merchant, link=url)
+
+
+def _message(session: CheckoutSession, to: str, text: str, useless_after: datetime) -> Message:
+    return Message(
         account_id=session.account_id,
         subject=session.id,
         method="POST",
@@ -126,9 +118,8 @@ async def _enqueue(
         kind="sms",
         event=HANDOVER,
         session_id=session.id,
-        useless_after=expires_at,
+        useless_after=useless_after,
     )
-    enqueue(db, message, now, now)
 
 
 async def open_link(ctx: Backend, token: str) -> str:

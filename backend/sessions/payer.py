@@ -7,8 +7,8 @@ is under way, and SessionClosed if the session is paid, cancelled or expired.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,11 +23,13 @@ from backend.core.context import Backend
 from backend.core.errors import FieldError, GiftCardAmountRefused, GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
 from backend.rules.gift_card import Refusal
+from backend.rules.order import Address, Merchant, ShippingOption
+from backend.rules.session import gift_card_offered
 from backend.sessions import details as contact
 from backend.sessions import events, express_callbacks, shipping
 from backend.sessions.details import Details
 from backend.sessions.express_callbacks import Asked
-from backend.sessions.gift_cards import put_gift_card, record_gift_card
+from backend.sessions.gift_cards import Addition, put_gift_card, record_gift_card
 from backend.sessions.load import (
     card_to_add,
     check_not_locked,
@@ -115,27 +117,27 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
     """Return the details as they are stored. DetailsInvalid; InvalidRequest if the payer may not
     give this session's details."""
     if not session.express:
-        raise InvalidRequest("this session's details are the shop's")
+        raise InvalidRequest("the payer cannot change the details of this session")
     profile, _ = await seller_of(db, session.account_id, session.profile_id)
-    body = session.body
+    body = session.content
     configuration = configuration_of(profile, body)
-    merchant = {**profile.merchant, **(body.get("merchant") or {})}
+    merchant = Merchant.of("", profile.merchant, body.merchant)
     countries, _ = contact.countries_of(configuration, session.currency, merchant)
-    required = shipping.is_required(body)
-    known = body["order"].get("shipping_address") or {}
+    required = body.express.shipping_required
+    known = body.order.shipping_address or Address()
     if not required and details.shipping == AddressView(country=details.shipping.country):
         # The page asked for no address, so the addresses that the shop has given stay.
-        asked = details.billing is not None or contact.billing_allowed(configuration, body)
+        asked = details.billing is not None or body.separate_billing(configuration)
         details = replace(
             details,
-            shipping_more={**known, **details.shipping_more},
+            shipping_more={**known.raw, **details.shipping_more},
             keep_billing=details.keep_billing or not asked,
         )
     return contact.check_details(
         details,
         countries,
         shipping_required=required,
-        home=known.get("country") or home_of(session, profile),
+        home=known.country or home_of(session, profile),
     )
 
 
@@ -145,9 +147,7 @@ async def _keep_details(
     """Check and keep the details. Return whether the shop has to be asked for shipping options
     now."""
     checked = await check_details(db, session, details)
-    body = copy.deepcopy(session.body)
-    express = body.get("express") or {}
-    required = shipping.is_required(body)
+    body, express = copy.deepcopy(session.body), session.content.express
     contact.keep(body, checked)
     if body == session.body and session.details_done:
         return False
@@ -158,19 +158,19 @@ async def _keep_details(
     await events.record(db, session, "SET_SHIPPING_ADDRESS", now, shown)
     if checked.billing is not None:
         await events.record(db, session, "SET_BILLING_ADDRESS", now)
-    ask = ask_shop and required and bool(express.get("shipping_address_callback_url"))
+    ask = ask_shop and express.shipping_required and express.shipping_callback_url is not None
     session.details_done = not ask
-    choices = express.get("shipping_options") or []
-    if shipping.is_missing(body, session.chosen_shipping) and not ask:
+    if session.content.is_shipping_missing(session.chosen_shipping) and not ask:
         # The first option is chosen, so that the total is never shown without shipping.
-        await choose_shipping(db, session, shipping.key_of(0, choices[0]), now)
+        first = shipping.key_of(0, express.shipping_options[0])
+        await choose_shipping(db, session, first, now)
     return ask
 
 
 async def set_shipping_option(
     ctx: Backend,
     session_id: str,
-    wanted: str | Mapping[str, Any],
+    wanted: str | ShippingOption,
     unmodified_since: str | None = None,
 ) -> None:
     """Choose one of the session's shipping options, by its key or its description. The order's
@@ -181,15 +181,23 @@ async def set_shipping_option(
         key: str | None = wanted if isinstance(wanted, str) else None
         if not isinstance(wanted, str):
             # It must be among those that are offered now, because the shop may have changed them.
-            options = (session.body.get("express") or {}).get("shipping_options") or []
-            key = shipping.find_key(options, wanted)
-            stands = session.body["order"].get("shipping_option") or {}
-            if key is None and shipping.same(stands, wanted):
+            key = shipping.find_key(session.content.express.shipping_options, wanted)
+            stands = session.content.order.shipping_option
+            if key is None and stands is not None and stands.is_same(wanted):
                 return  # the shop has chosen this option itself
         if key is None:
             raise InvalidRequest("there is no such shipping option")
         if key != session.chosen_shipping:
             await choose_shipping(db, session, key, now)
+
+
+@dataclass(frozen=True, slots=True)
+class CardChoice:
+    """How much of a card to use (`wanted`, minor units; None for as much as possible), and the
+    header `If-Unmodified-Since` of the request."""
+
+    wanted: int | None = None
+    unmodified_since: str | None = None
 
 
 async def add_gift_card(
@@ -198,17 +206,16 @@ async def add_gift_card(
     number: str,
     pin: str,
     source: str,
-    unmodified_since: str | None = None,
-    wanted: int | None = None,
+    choice: CardChoice | None = None,
 ) -> None:
     """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyAttempts if a
     budget is spent, so that nothing was checked.
 
-    `source` is the payer's address, for the budgets of wrong attempts. `wanted` (minor units) is
-    how much of the card to use; None means as much as possible. If the card was added before, only
-    `wanted` changes.
+    `source` is the payer's address, for the budgets of wrong attempts. If the card was added
+    before, only the amount of `choice` changes.
     """
-    _check_wanted(wanted)
+    choice = choice or CardChoice()
+    _check_wanted(choice.wanted)
     asker = pin_attempts.payer(ctx, session_id, source)
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
     # A repeated call on a spent budget needs no look into the database, because the account is in
@@ -217,7 +224,7 @@ async def add_gift_card(
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         # If nothing can be changed anyway, no attempt is counted.
-        check_open(session, ctx.clock.now(), unmodified_since)
+        check_open(session, ctx.clock.now(), choice.unmodified_since)
         check_not_locked(ctx, session, ctx.clock.now())
         _check_offered(session)
         account_id = session.account_id
@@ -226,20 +233,18 @@ async def add_gift_card(
     match = await match_number_and_pin(ctx, account_id, number, pin, asker=asker)
     if match is None:
         raise refused(Refusal.NOT_MATCHED)
-    await _add(ctx, session_id, match, wanted, unmodified_since)
+    await _add(ctx, session_id, match, choice)
 
 
 def _check_offered(session: CheckoutSession) -> None:
-    if not session.gift_card_use or session.amount == 0:
+    if not gift_card_offered(allowed=session.gift_card_use, amount=session.amount):
         raise refused(Refusal.NOT_OFFERED)
 
 
-async def _add(
-    ctx: Backend, session_id: str, match: Match, wanted: int | None, unmodified_since: str | None
-) -> None:
-    now = ctx.clock.now()
+async def _add(ctx: Backend, session_id: str, match: Match, choice: CardChoice) -> None:
+    now, wanted = ctx.clock.now(), choice.wanted
     async with ctx.db.unit_of_work() as db:
-        session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
+        session = await lock_for_payer(ctx, db, session_id, now, choice.unmodified_since)
         # The shop may have changed the order while the PIN was checked.
         _check_offered(session)
         card, token, another = await card_to_add(db, session_id, match.token.id)
@@ -261,7 +266,7 @@ async def _add(
         check_wanted(session, card, wanted, now)
         session.notice = None
         await put_gift_card(
-            db, session, card, preset=False, now=now, token_id=token.id, wanted=wanted
+            db, session, card, Addition(preset=False, token_id=token.id, wanted=wanted), now
         )
 
 
@@ -319,7 +324,8 @@ def check_wanted(session: CheckoutSession, card: Card, wanted: int | None, now: 
 def _check_wanted(wanted: int | None) -> None:
     if wanted is not None and not gift_card.MIN_AMOUNT <= wanted <= MAX_AMOUNT:
         text = (
-            f"at least {gift_card.MIN_AMOUNT} minor unit of a gift card is used, or it is removed"
+            f"must be from {gift_card.MIN_AMOUNT} to {MAX_AMOUNT} minor units;"
+            " to use nothing of the gift card, remove it"
         )
         raise InvalidRequest(text, (FieldError("amount", text),))
 

@@ -25,7 +25,7 @@ from backend.rules.gift_card import Refusal
 from backend.rules.money import Money
 from backend.rules.session import SessionState
 from backend.sessions import events
-from backend.sessions.gift_cards import open_elsewhere, put_gift_card
+from backend.sessions.gift_cards import Addition, open_elsewhere, put_gift_card
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
 
 FIELD = "customer.gift_cards.dintero.wallets"
@@ -80,14 +80,13 @@ async def preset_gift_card(
     on, or the order is divided, as documented. With `strict` GiftCardRefused if the card cannot
     be used now.
     """
-    wanted = ((session.body.get("customer") or {}).get("gift_cards") or {}).get("dintero.wallets")
-    if not wanted:
+    wanted = session.content.customer.preset_card
+    if wanted is None:
         return
     if not session.gift_card_use:
-        text = "a preset gift card needs dintero.wallets enabled"
+        text = "customer.gift_cards needs the payment type dintero.wallets to be enabled"
         raise InvalidRequest(text, (FieldError(FIELD, text),))
-    card = await _find(db, session, wanted[0]["card_id"])
-    amount = wanted[0].get("amount")
+    card, amount = await _find(db, session, wanted.card_id), wanted.amount
     code = await _issue_of(db, session, card, now, amount) if card is not None else NOT_FOUND
     warning = PresetWarning(code) if code else None
     if strict and warning is not None:
@@ -95,7 +94,7 @@ async def preset_gift_card(
     more = {} if warning is None else {"error": warning.code, "warnings": [warning.shape]}
     if card is not None and code in (None, PARTLY_HELD, Refusal.HELD_ELSEWHERE):
         await put_gift_card(
-            db, session, card, preset=True, now=now, origin=origin, wanted=amount, more=more
+            db, session, card, Addition(preset=True, wanted=amount, more=more), now, origin
         )
         return
     session.preset_refused = code

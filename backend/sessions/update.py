@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ from backend.accounts.profiles import profile_of
 from backend.core.context import Backend
 from backend.core.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound, TooManyChanges
 from backend.rules import session as rules
+from backend.rules.order import Order, ShippingOption
+from backend.rules.session_body import SessionBody
 from backend.sessions import events, shipping
 from backend.sessions.create import LENIENT, Strict, check_lines, decide, decide_anew, refuse
 from backend.sessions.details import drop_same_billing
@@ -50,44 +52,51 @@ _NOT_FROM_HERE = ("merchant_reference", "gift_cards", "shipping_option", "amount
 the others are merged by rules of their own."""
 
 
+@dataclass(frozen=True, slots=True)
+class UpdateOptions:
+    """What the merchant's server asks for besides its changes: to change a session that is not
+    locked, to ask the shop for shipping options anew, and to refuse what is not strictly right."""
+
+    without_lock: bool = False
+    force_shipping_callback: bool = False
+    strict: Strict = LENIENT
+
+
 async def update_session(
     ctx: Backend,
     account_id: str,
     session_id: str,
     request: SessionUpdate,
     origin: events.Request,
-    *,
-    without_lock: bool = False,
-    force_shipping_callback: bool = False,
-    strict: Strict = LENIENT,
+    how: UpdateOptions,
 ) -> None:
     """Take the merchant's changes.
 
     InvalidRequest if the session is not locked, or if the amounts, the shipping option or the rules
     for gift cards do not allow the changes. GiftCardTurnsOn if they would switch gift cards on
-    while a push is under way, because a push takes none. GiftCardRefused if `strict` asks for the
+    while a push is under way, because a push takes none. GiftCardRefused if `how` asks for the
     preset card to be usable, and it would not be.
 
     If an address is known, the shop is asked for shipping options by callback. It is not asked if
-    the request has `express.shipping_options`, unless `force_shipping_callback` is set.
+    the request has `express.shipping_options`, unless `how` forces it.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
         if session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        may_change = session.pay_lock_id is not None or without_lock
+        may_change = session.pay_lock_id is not None or how.without_lock
         if may_change:
             await _check_push(ctx, db, session, request, now)
         check_open(session, now, None)
         if not may_change:
             raise InvalidRequest("the session must be locked first, or update_without_lock set")
         await _change(ctx, db, session, request, now, origin)
-        if strict.gift_card:
+        if how.strict.gift_card:
             refuse_strictly(await preset_warnings(db, session, now))
         if request.remove_lock:
             await unlock(db, session, now)
-        asks = _asks_for_shipping(session, request, force=force_shipping_callback)
+        asks = _asks_for_shipping(session, request, force=how.force_shipping_callback)
     if asks:
         await ask_for_shipping(ctx, session_id, by_payer=False)
 
@@ -103,10 +112,11 @@ async def _check_push(
         return
     body = copy.deepcopy(session.body)
     _merge(session, body, request)
-    check_lines(body["order"])
-    _check_amounts(body["order"])
+    changed = SessionBody.read(body)
+    check_lines(changed.order)
+    _check_amounts(changed.order)
     profile = await profile_of(db, session.account_id, session.profile_id)
-    if decide(ctx, profile, body).gift_card and not session.gift_card_use:
+    if decide(ctx, profile, changed).gift_card and not session.gift_card_use:
         assert session.transaction_id is not None  # a session that is PAYING has one
         raise GiftCardTurnsOn(session.transaction_id)
 
@@ -129,16 +139,17 @@ async def _change(
     before, known = session.body, _known(session)
     body = copy.deepcopy(before)
     _merge(session, body, request)
-    check_lines(body["order"])
+    order = Order.read(body["order"])
+    check_lines(order)
     if session.express:
         drop_same_billing(body)
     changed = not same_content(as_read(session, before), as_read(session, body))
     if changed:
-        _check_amounts(body["order"])
+        _check_amounts(order)
         keep_body(session, body)
     else:
         body = before
-    await decide_anew(ctx, db, session, body)
+    await decide_anew(ctx, db, session, session.content)
     changed = changed or _known(session) != known
     details: dict[str, Any] = {
         "previous_order": before["order"],
@@ -157,7 +168,7 @@ async def _change(
     # A client that sends what we know already changes nothing. So no page is told, and the limit
     # on changes does not stop the client.
     with contextlib.suppress(TooManyChanges):
-        await events.record(db, session, "UPDATE_SESSION", now, details, origin, visible=False)
+        await events.record_unseen(db, session, "UPDATE_SESSION", now, details, origin)
 
 
 def _known(session: CheckoutSession) -> tuple[object, ...]:
@@ -181,19 +192,18 @@ def _change_order(
         raise refuse("order.currency", f"the currency of this session stays {session.currency}")
     if express:
         body["express"] = {**(body.get("express") or {}), **express}
-    options = (body.get("express") or {}).get("shipping_options") or []
-    option: Mapping[str, Any] | None = order.get("shipping_option")
+    now = SessionBody.read(body)
+    option = now.order.shipping_option
     if given.get("shipping_option") is not None:
-        option = _chosen_by_shop(session, order, given["shipping_option"], options)
+        option = _chosen_by_shop(session, now, ShippingOption.read(given["shipping_option"]))
     elif "shipping_options" in express:
-        option = _chosen_among(session, body, option, options)
+        option = _chosen_among(session, now)
     # The amount of an order includes its shipping option. So the option is taken out, the rest is
     # changed, and the option is put in again.
     shipping.put_option(order, None)
     order.update({key: value for key, value in given.items() if key not in _NOT_FROM_HERE})
     if given.get("amount") is not None:
-        cost = int((option or {}).get("amount") or 0)
-        order["amount"] = _items_amount(order, given["amount"], cost)
+        order["amount"] = _items_amount(order, given["amount"], option.amount if option else 0)
     vat = given.get("vat_amount")
     shipping.put_option(order, option)
     if vat is not None:
@@ -201,30 +211,23 @@ def _change_order(
 
 
 def _chosen_by_shop(
-    session: CheckoutSession,
-    order: Mapping[str, Any],
-    option: Mapping[str, Any],
-    options: Sequence[Mapping[str, Any]],
-) -> Mapping[str, Any]:
+    session: CheckoutSession, body: SessionBody, option: ShippingOption
+) -> ShippingOption:
     """Return the option that the shop names. It has to be one of those that are offered, or the one
     that the shop has chosen before. InvalidRequest if it is neither."""
-    before = order.get("shipping_option")
-    stands = session.chosen_shipping is None and before and shipping.same(before, option)
+    options, before = body.express.shipping_options, body.order.shipping_option
+    stands = session.chosen_shipping is None and before is not None and before.is_same(option)
     session.chosen_shipping = shipping.find_key(options, option)
     if options and session.chosen_shipping is None and not stands:
         raise refuse("order.shipping_option", "it is not one of express.shipping_options")
     return option
 
 
-def _chosen_among(
-    session: CheckoutSession,
-    body: Mapping[str, Any],
-    option: Mapping[str, Any] | None,
-    options: Sequence[Mapping[str, Any]],
-) -> Mapping[str, Any] | None:
-    """Return the option that the order has once the shop offers `options`. An option that the shop
-    has chosen itself stays, although others are offered."""
-    if shipping.is_fixed(body, session.chosen_shipping):
+def _chosen_among(session: CheckoutSession, body: SessionBody) -> ShippingOption | None:
+    """Return the option that the order has once the shop offers others. An option that the shop has
+    chosen itself stays, although it is none of these."""
+    options, option = body.express.shipping_options, body.order.shipping_option
+    if body.is_shipping_fixed(session.chosen_shipping):
         assert option is not None  # otherwise it would not be fixed
         session.chosen_shipping = shipping.find_key(options, option)
         return shipping.by_key(options, session.chosen_shipping) or option
@@ -236,29 +239,23 @@ def _chosen_among(
 def _items_amount(order: dict[str, Any], amount: int, option: int) -> int:
     """Return the order's amount without shipping (minor units). In an Express session a client may
     send the amount with or without the chosen option. The sum of the items tells which it is."""
-    if amount == rules.items_sum(order.get("items") or []):
+    if amount == Order.read(order).items_amount:
         return amount
     return amount - option
 
 
-def _check_amounts(order: dict[str, Any]) -> None:
-    if not order.get("items"):
+def _check_amounts(order: Order) -> None:
+    if not order.items:
         # Without items there is no sum that the amount could differ from.
         return
-    option = order.get("shipping_option") or {}
-    amounts = rules.Amounts(
-        order["amount"], rules.items_sum(order.get("items") or []), int(option.get("amount") or 0)
-    )
-    broken = rules.sum_rule_broken(amounts, partial_payment=bool(order.get("partial_payment")))
-    if broken or order["amount"] < 0:
+    broken = rules.sum_rule_broken(order)
+    if broken or order.amount < 0:
         raise refuse("order.amount", broken or "order.amount must not be negative")
 
 
 def _asks_for_shipping(session: CheckoutSession, request: SessionUpdate, *, force: bool) -> bool:
-    express = session.body.get("express") or {}
-    if not express.get("shipping_address_callback_url"):
-        return False
-    if not session.body["order"].get("shipping_address"):
+    body = session.content
+    if body.express.shipping_callback_url is None or body.order.shipping_address is None:
         return False
     given = request.express is not None and request.express.shipping_options is not None
     return force or not given

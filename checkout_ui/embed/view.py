@@ -1,4 +1,4 @@
-"""What stands on the page for the one that embeds it: the two ends of the script's line, and what
+"""The elements on the page for the one that embeds it: the two ends of the script's line, and what
 the frame shows while the payer pays in a window of its own (pop-out)."""
 
 from __future__ import annotations
@@ -6,14 +6,16 @@ from __future__ import annotations
 import reflex as rx
 
 from checkout_ui.components.elements import icon, words
+from checkout_ui.components.var_types import as_text
 from checkout_ui.embed.state import EmbedState
 from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.total import total
 
 
 def line() -> rx.Component:
-    """`data-out` is what is posted, the form what comes in (`docs/reference/reflex.md#security`: no
-    eval). The session's `version` tells the script that something has changed."""
+    """Return the line. `data-out` has what is posted, and the form takes what comes in
+    (`docs/reference/reflex.md#security`: no eval). The session's `version` tells the script that
+    something has changed."""
     return rx.el.form(
         rx.el.input(type="hidden", name="message"),
         id="embed",
@@ -22,15 +24,15 @@ def line() -> rx.Component:
         on_submit=EmbedState.hear,
         custom_attrs={
             "data-out": EmbedState.outbox,
-            "data-version": Checkout.version.to_string(),
+            "data-version": as_text(Checkout.version),
             "data-locked": rx.cond(Checkout.locked | (Checkout.busy != ""), "true", "false"),
         },
     )
 
 
 def launcher() -> rx.Component:
-    """Instead of the steps, where the host wants the payment in a window of its own. The host's
-    script draws the button: it lies on `#pop-out-place`, which has its size and its look."""
+    """Return what is shown instead of the steps, if the host wants the payment in a window of its
+    own. The host's script draws the button on `#pop-out-place`, which has its size and its look."""
     return rx.el.section(
         rx.el.div(
             rx.el.h2(words("embed.heading"), id="pop-out-heading", tab_index=-1),

@@ -26,7 +26,7 @@ WATCH_SECONDS = 2.0
 """How long we wait between two looks at the database."""
 
 LOCK_PATIENCE = 15.0
-"""How long what the payer has asked for waits for the shop to take its lock off, in seconds."""
+"""How many seconds an action of the payer's waits for the shop to unlock the session."""
 
 _Done = TypeVar("_Done")
 _Waiting = asyncio.Future[Mark | None]
@@ -51,7 +51,8 @@ async def when_unlocked(session_id: str, action: Callable[[], Awaitable[_Done]])
     """Do what the payer has asked for, as soon as the shop does not change the session. A shop that
     answers every change with one of its own often has it locked for a moment.
 
-    SessionLocked if that takes longer than LOCK_PATIENCE; whatever else `action` raises."""
+    SessionLocked if that takes longer than LOCK_PATIENCE. Also raises the errors of `action`.
+    """
     until = time.monotonic() + LOCK_PATIENCE
     while True:
         try:

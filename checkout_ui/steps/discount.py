@@ -1,7 +1,8 @@
-"""Discount codes: those the shop has taken, and behind a disclosure a field for another one.
+"""Discount codes: those that the shop has accepted, and a field for another one behind a
+disclosure.
 
 The shop is asked what a code does to the order (`backend.sessions.express_callbacks`), which takes
-its time: the events run in the background.
+time, so the events run in the background.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from backend.core import context
 from backend.core.errors import DiscountRefused
 from backend.sessions.express_callbacks import Asked, ChooseCodes, set_discount_codes
-from checkout_ui.components.elements import as_is, button, field, icon, problem, words
+from checkout_ui.components.elements import Control, as_is, button, field, icon, problem, words
+from checkout_ui.components.var_types import as_text, number_of
 from checkout_ui.presenters import changes
+from checkout_ui.presenters.typed import is_text
 from checkout_ui.state.checkout import Checkout
+from checkout_ui.state.events import event_of
 
 _CODE = "discount_code"
 
@@ -34,7 +38,7 @@ class _Form(BaseModel):
 
 class DiscountState(Checkout):
     @rx.event(background=True)
-    async def apply(self, form_data: dict[str, Any]):
+    async def apply(self, form_data: dict[str, Any]) -> None:
         try:
             code = _Form.model_validate(form_data).discount_code
         except ValidationError:
@@ -58,7 +62,7 @@ class DiscountState(Checkout):
             return
         after, shown = answer
         async with self:
-            # Its own spelling of the code is the shop's to choose.
+            # The shop may spell the code in its own way.
             if any(_same(code, known) for known in after) or set(after) - set(before):
                 self._announce("announced.discount_added", amount=self.sums.to_pay)
                 self._move_focus(_CODE)
@@ -68,8 +72,8 @@ class DiscountState(Checkout):
                 self._tell_changed(shown, "")
 
     @rx.event(background=True)
-    async def remove(self, code: str):
-        if not isinstance(code, str) or code not in self.discount_codes:
+    async def remove(self, code: str) -> None:
+        if not is_text(code) or code not in self.discount_codes:
             return
         async with self:
             if not self._begin(f"discount {code}"):
@@ -88,9 +92,9 @@ class DiscountState(Checkout):
                 self._tell_changed(shown, "")
 
     async def _ask(self, codes: ChooseCodes) -> tuple[list[str], changes.Order | None] | None:
-        """The codes in use after the shop was asked, and, where somebody else changed the order in
-        the meantime, the order as it was shown before. None if the shop was not to be had, which
-        the page says. What was asked for is over then."""
+        """Return the codes in use after the shop was asked and, if somebody else changed the order
+        in the meantime, the order as it was shown before. None if the shop could not be asked,
+        which the page says. Then the action is over."""
         failed: Exception | None = None
         asked = Asked()
         try:
@@ -123,13 +127,14 @@ def _same(one: str, other: str) -> bool:
 
 
 def discount() -> rx.Component:
-    """Where the shop takes codes. Those in use stay in sight when the field is folded away."""
+    """Return the discount codes, if the shop accepts any. Those in use stay in sight when the field
+    is folded."""
     errors = Checkout.errors
     return rx.cond(
         Checkout.discounts_offered,
         rx.el.section(
             rx.cond(
-                Checkout.discount_codes.length() > 0,
+                number_of(Checkout.discount_codes) > 0,
                 rx.el.ul(
                     rx.foreach(Checkout.discount_codes, _in_use),
                     id="discount-codes",
@@ -144,7 +149,7 @@ def discount() -> rx.Component:
                 _form(),
                 id="discount",
             ),
-            # Outside what folds: taking a code away may fail as well.
+            # It is outside of what folds, because removing a code may fail as well.
             problem(errors, _CODE, f"{_CODE}-error"),
             class_name="step discount",
             custom_attrs={"aria-label": words("discount.heading")},
@@ -152,7 +157,7 @@ def discount() -> rx.Component:
     )
 
 
-def _in_use(code: rx.Var[str]) -> rx.Component:
+def _in_use(code: str) -> rx.Component:
     return rx.el.li(
         icon("check"),
         as_is(code, class_name="strong"),
@@ -162,7 +167,7 @@ def _in_use(code: rx.Var[str]) -> rx.Component:
             words("discount.removing"),
             type="button",
             class_name="quiet",
-            on_click=DiscountState.remove(code),
+            on_click=event_of(DiscountState.remove, code),
             aria_label=words("discount.remove") + " " + code,
         ),
         key=code,
@@ -172,19 +177,20 @@ def _in_use(code: rx.Var[str]) -> rx.Component:
 def _form() -> rx.Component:
     return rx.el.form(
         rx.el.div(
-            # Another element once the codes have changed: what was typed is in use now.
+            # This is another element once the codes have changed, because what was typed is in use
+            # now.
             rx.el.div(
                 field(
                     _CODE,
                     words("discount.code"),
                     Checkout.errors,
-                    error_beneath=False,
+                    control=Control(error_beneath=False),
                     max_length=_LONGEST,
                     auto_complete="off",
                     custom_attrs={"spellcheck": "false", "autocapitalize": "off"},
                 ),
                 class_name="grow",
-                key=Checkout.discount_codes.length().to_string(),
+                key=as_text(number_of(Checkout.discount_codes)),
             ),
             button(
                 words("discount.apply"),

@@ -1,7 +1,8 @@
-"""The gift card: number and PIN in, or the card that is in use with what it pays."""
+"""The gift card: a form for number and PIN, or the card that is in use with what it pays."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import reflex as rx
@@ -14,7 +15,16 @@ from backend.sessions import payer
 from checkout_ui.components.card_fields import NO_PASSWORD as _NO_PASSWORD
 from checkout_ui.components.card_fields import NUMBER as _NUMBER
 from checkout_ui.components.card_fields import PIN as _PIN
-from checkout_ui.components.elements import LONGEST_PIN, button, field, icon, problem, step, words
+from checkout_ui.components.elements import (
+    LONGEST_PIN,
+    Control,
+    button,
+    field,
+    icon,
+    problem,
+    step,
+    words,
+)
 from checkout_ui.presenters import formats, pin_attempts, typed
 from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.gift_card_amount import amount
@@ -29,10 +39,10 @@ class _Form(BaseModel):
 
 
 class GiftCardState(Checkout):
-    """Neither number nor PIN is ever kept here: they go through `add` and are gone."""
+    """The gift card's step. It never keeps number or PIN: they are used in `add` and dropped."""
 
     @rx.event
-    async def add(self, form_data: dict[str, Any]):
+    async def add(self, form_data: dict[str, Any]) -> AsyncIterator[None]:
         try:
             form = _Form.model_validate(form_data)
         except ValidationError:
@@ -70,8 +80,8 @@ class GiftCardState(Checkout):
             self._end()
 
     @rx.event
-    async def reclaim(self, form_data: dict[str, Any]):
-        """Free the card in use from a payment left open elsewhere, by its PIN."""
+    async def reclaim(self, form_data: dict[str, Any]) -> AsyncIterator[None]:
+        """Reclaim the card in use from a payment that was left open elsewhere, by its PIN."""
         try:
             pin = typed.plain(_Form.model_validate(form_data).gift_card_pin)
         except ValidationError:
@@ -105,12 +115,12 @@ class GiftCardState(Checkout):
         if view is not None and view.gift_card is not None and view.gift_card.reclaimable:
             self._refuse("wrong_pin" if reason == "not_matched" else reason, _PIN)
             return
-        # There is no field any more: it was paid with there in the meantime.
+        # There is no field any more: the payment there succeeded in the meantime.
         self._announce(f"refused.{reason}")
         self._move_focus("card-remove")
 
     @rx.event
-    async def remove(self):
+    async def remove(self) -> AsyncIterator[None]:
         if not self._begin("remove"):
             return
         yield
@@ -153,7 +163,8 @@ class GiftCardState(Checkout):
 
 
 def gift_card() -> rx.Component:
-    """Offered after the details, and only where the rules allow it; a card in use is shown."""
+    """Return the step. It comes after the details, and only if the rules allow a gift card. A card
+    in use is shown."""
     return rx.cond(
         Checkout.has_card | Checkout.card_offered,
         step(
@@ -241,7 +252,7 @@ def _pin_field() -> rx.Component:
         Checkout.errors,
         max_length=LONGEST_PIN,
         class_name="third",
-        error_beneath=False,
+        control=Control(error_beneath=False),
         auto_complete="off",
         input_mode="numeric",
         custom_attrs=_NO_PASSWORD,
@@ -249,7 +260,8 @@ def _pin_field() -> rx.Component:
 
 
 def _reclaim() -> rx.Component:
-    """The card is known: its PIN alone ends the payment that holds it."""
+    """Return the form for the PIN. The card is known, so its PIN alone ends the payment that holds
+    it."""
     errors = Checkout.errors
     return rx.el.form(
         rx.el.p(Checkout.card.reclaim, id="card-reclaim-lead", class_name="small"),
@@ -286,7 +298,7 @@ def _form() -> rx.Component:
                 words("card.number"),
                 errors,
                 class_name="two-thirds",
-                error_beneath=False,
+                control=Control(error_beneath=False),
                 auto_complete="off",
                 input_mode="numeric",
                 custom_attrs={**_NO_PASSWORD, "data-group": "4"},
@@ -294,7 +306,7 @@ def _form() -> rx.Component:
             _pin_field(),
             class_name="fields",
         ),
-        # Across both fields: the commonest message is about the two together.
+        # It goes across both fields, because the most common message is about both.
         problem(errors, _NUMBER, f"{_NUMBER}-error"),
         problem(errors, _PIN, f"{_PIN}-error"),
         rx.el.div(

@@ -62,7 +62,7 @@ VERBS = (
 
 
 class Api:
-    """All verbs over one world; `public_url` is where payers reach the window, or None for the
+    """All verbs over one world. `public_url` is where payers reach the window. None means the
     address by which the merchant called."""
 
     def __init__(self, world: World, public_url: str | None) -> None:
@@ -82,7 +82,7 @@ class Api:
             except Refused as refused:
                 return JSONResponse(refused.body, refused.status)
             except asyncio.CancelledError:
-                # Stopped while an answer was kept waiting on purpose: no fault of the program.
+                # The program stops while an answer is late on purpose. This is no error.
                 return Broken()
 
         return endpoint
@@ -130,7 +130,7 @@ def _failed() -> Response:
 
 
 def _distort(body: Json, kind: str) -> None:
-    """A call about another amount or currency than was asked."""
+    """Make a call be about another amount or currency than was asked."""
     orders = [body, body.get("order"), (body.get("parameters") or {}).get("order")]
     for order in orders:
         if not isinstance(order, dict) or "amount" not in order:

@@ -152,8 +152,8 @@ class HostedPage:
         return _onward(order)
 
     async def _cancel(self, request: Request) -> Response:
-        """The payer gives the order up, which the provider aborts. After a payment it leads where
-        the payment does."""
+        """Abort the order for the payer. After a payment it leads to the same address as the
+        payment."""
         found = self._found(request)
         if found is None:
             return self._closed(request, None, "missing", 404)
@@ -251,7 +251,7 @@ def _path(order: Json) -> str:
 
 
 def _onward(order: Json) -> Response:
-    """Return where the payer goes after a form, whichever of several it was."""
+    """Return where the payer goes after any of the forms."""
     if order["status"] in ("Paid", "Reversed", "Cancelled"):
         return to(order["urls"]["completeUrl"])
     if order["_card"]:

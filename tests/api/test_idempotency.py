@@ -47,7 +47,7 @@ async def count(merchant: Merchant, table: Any) -> int:
 
 
 def replayed(answer: httpx.Response) -> bool:
-    return answer.headers.get("idempotent-replayed") == "true"
+    return bool(answer.headers.get("idempotent-replayed") == "true")
 
 
 async def make_wallet_path(merchant: Merchant) -> tuple[str, Any]:

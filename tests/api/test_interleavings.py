@@ -16,6 +16,7 @@ from backend.outbox.deliver import deliver_due
 from backend.outbox.tables import Delivery
 from backend.payments.attempts.resolve import reopen
 from backend.payments.operations.execute import finish
+from backend.payments.review import reconcile
 from backend.payments.review.notifications import read_now
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.store import connector_of
@@ -285,7 +286,7 @@ async def test_a_worker_outlives_any_number_of_failures(
         raise ConnectionError("the database is away")
 
     merchant.ctx.settings.worker_interval = 1e-9
-    monkeypatch.setattr(worker.reconcile, "start_due", work)
+    monkeypatch.setattr(reconcile, "start_due", work)
     monkeypatch.setattr(worker.log, "exception", lambda *args: None)
     running = worker.start(merchant.ctx)
     await asyncio.wait_for(recovered.wait(), 120)

@@ -21,7 +21,8 @@ async def found(merchant: Merchant, *query: tuple[str, Any]) -> list[str]:
 
 
 def order(amount: int, reference: str, **more: Any) -> dict[str, Any]:
-    return session_body(amount)["order"] | {"merchant_reference": reference} | more
+    usual: dict[str, Any] = session_body(amount)["order"]
+    return usual | {"merchant_reference": reference} | more
 
 
 @pytest.fixture
@@ -189,7 +190,13 @@ async def test_merchant_reference_2_can_be_changed(
     assert await found(merchant, ("merchant_reference_2", "new")) == [two[0]]
     assert await found(merchant, ("search", "new")) == [two[0]]
     assert await found(merchant, ("search", "second")) == []
-    for refused in ({}, {"merchant_reference_2": None}, {"merchant_reference_2": ["5"]}, []):
+    nothings: tuple[object, ...] = (
+        {},
+        {"merchant_reference_2": None},
+        {"merchant_reference_2": ["5"]},
+        [],
+    )
+    for refused in nothings:
         answer = await merchant.api.put(path, json=refused)
         assert (answer.status_code, refused) == (400, refused)
     number = await merchant.api.put(path, json={"merchant_reference_2": 5})

@@ -156,7 +156,11 @@ async def test_one_clients_calls_leave_the_others_alone(narrow: Merchant) -> Non
 
 async def test_strangers_at_the_merchants_door(narrow: Merchant) -> None:
     stranger = Stranger(narrow)
-    wrong = ({"authorization": "Bearer x"}, {"x-api-key": "key_1.wrong"}, {})
+    wrong: tuple[dict[str, str], ...] = (
+        {"authorization": "Bearer x"},
+        {"x-api-key": "key_1.wrong"},
+        {},
+    )
     for number in range(8):
         answer = await stranger.call("GET", "/v1/sessions", headers=wrong[number % 3])
         assert answer.status_code == 401

@@ -1,4 +1,4 @@
-"""A card acquirer in memory that costs little: hosted pages that are paid as soon as they exist.
+"""A card gateway in memory that costs little: hosted pages that are paid as soon as they exist.
 
 python -m tests.bench.gateway PORT
 
@@ -42,7 +42,7 @@ async def _body(receive: Receive) -> bytes:
     parts = b""
     while True:
         message = await receive()
-        parts += message.get("body", b"")
+        parts += bytes(message.get("body", b""))
         if not message.get("more_body"):
             return parts
 

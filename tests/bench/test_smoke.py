@@ -17,6 +17,14 @@ PRINTS = {
     "sessions": ("1 at once", "32 at once"),
     "payments": ("32 at once", "whole payment", "statements a payment", "commits a payment"),
     "page-events": ("1 at once", "8 at once"),
+    "batch": ("cards a second",),
+    "growth": (
+        "sessions?limit=100",
+        "the payer's page",
+        "slowest p95",
+        "seconds per million entries",
+        "memory at most",
+    ),
     "card-check": ("alone", "beside the flood", "beside the flood / alone, p50"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import threading
+from functools import partial
 from typing import Any
 
 import httpx
@@ -121,6 +122,11 @@ def _begun(payers: list[Payer]) -> int:
     return sum(len(payer.sessions) for payer in payers)
 
 
+def _has_begun(payers: list[Payer], sessions: int) -> bool:
+    """Return whether the payers have begun that many sessions."""
+    return _begun(payers) >= sessions
+
+
 def test_killed_at_any_moment(checkout: Checkout) -> None:
     rng = random.Random(SEED)
     card = checkout.card(100000)
@@ -131,7 +137,7 @@ def test_killed_at_any_moment(checkout: Checkout) -> None:
     for _ in range(KILLS):
         # A life is as long as it takes until something has begun in it, on a slow machine too.
         before = _begun(payers)
-        checkout.wait(lambda before=before: _begun(payers) >= before + 2, 10)
+        checkout.wait(partial(_has_begun, payers, before + 2), 10)
         pause(rng.uniform(0.0, 0.4), "the kill comes at any moment")
         checkout.kill()
         checkout.start()

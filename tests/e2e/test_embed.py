@@ -207,7 +207,7 @@ def test_the_frame_is_as_high_as_what_is_in_it(new_host: NewHost, session: dict[
 def _fits(page: HostPage) -> None:
     def fits() -> bool:
         content = page.frame.locator("html").evaluate("e => e.getBoundingClientRect().height")
-        return abs(page.height() - content) <= 1 and content > 200
+        return bool(abs(page.height() - content) <= 1 and content > 200)
 
     until_on(page.page, fits, "the frame is as high as its content")
 

@@ -208,12 +208,6 @@ class AddressHost:
         self.page.post({"type": "AddressCallbackResult", **result})
 
 
-@pytest.fixture
-def callbacks() -> Any:
-    with CallbackServer().running() as server:
-        yield server
-
-
 def test_the_shops_page_says_what_it_delivers(
     new_host: NewHost, merchant: Merchant, embeddable: str, callbacks: CallbackServer
 ) -> None:

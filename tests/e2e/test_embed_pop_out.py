@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.support.demo import Merchant
 from tests.support.host import HANDLERS, OPTION, HostPage, HostServer
@@ -252,3 +252,39 @@ def test_a_window_of_a_stranger_tells_it_nothing(
     # The payer goes on as on any page of ours.
     window.wait_for_url("**/accept?*transaction_id=*", timeout=20000)
     assert page.page.evaluate("raw") == []
+
+
+_BUTTON_SCRIPTS = """() => performance.getEntriesByType('resource')
+  .filter((entry) => entry.name.includes('/pop_out.js')).length"""
+
+
+def test_only_the_frame_that_launches_loads_the_buttons_script(
+    new_host: NewHost, session: dict[str, str]
+) -> None:
+    plain = new_host(session)
+    plain.embed()
+    expect(plain.frame.locator("#details-heading")).to_be_visible()
+    assert plain.frame.locator("html").evaluate(_BUTTON_SCRIPTS) == 0
+    launching = new_host(session)
+    launch(launching)
+    expect(launching.page.locator(BUTTON)).to_be_enabled()
+    assert launching.frame.locator("html").evaluate(_BUTTON_SCRIPTS) == 1
+
+
+def test_a_buttons_script_that_did_not_come_is_fetched_again(
+    new_host: NewHost, session: dict[str, str]
+) -> None:
+    page = new_host(session)
+    tries: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        tries.append(route.request.url)
+        if len(tries) == 1:
+            route.fulfill(status=404)
+        else:
+            route.continue_()
+
+    page.page.route("**/pop_out.js?*", lose_the_first)
+    launch(page)
+    expect(page.page.locator(BUTTON)).to_be_enabled()
+    assert len(tries) == 2

@@ -11,8 +11,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.support.demo import Demo, Merchant
-from tests.support.payer import ADDRESS, Payer, violations
+from tests.support.demo import ADDRESS, Demo, Merchant
+from tests.support.payer import Payer, violations
 from tests.support.waiting import until_on
 
 
@@ -29,7 +29,7 @@ def code_for(demo: Demo, phone: str, payer: Payer) -> str:
         messages = httpx.get(f"{demo.facts['sms_url']}/messages").json()["messages"]
         return [message["text"] for message in messages if message["to"].endswith(phone)]
 
-    return re.findall(r"\b\d{6}\b", until_on(payer.page, texts, "the SMS comes")[0])[0]
+    return str(re.findall(r"\b\d{6}\b", until_on(payer.page, texts, "the SMS comes")[0])[0])
 
 
 def buy(payer: Payer, merchant: Merchant, phone: str, *, remember: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import Payer
@@ -141,7 +142,8 @@ def _socket(demo: Demo, origin: str, path: str = "/v1/view/nobody") -> Iterator[
     """Engine.IO and Socket.IO as far as Reflex's page speaks them, up to the connected state."""
     address = demo.base_url.replace("http", "ws", 1)
     with connect(
-        f"{address}/_event/?token={uuid.uuid4()}&EIO=4&transport=websocket", origin=origin
+        f"{address}/_event/?token={uuid.uuid4()}&EIO=4&transport=websocket",
+        origin=Origin(origin),
     ) as socket:
         assert str(socket.recv(5)).startswith("0{")
         where = {"pathname": path, "asPath": path, "query": {}}

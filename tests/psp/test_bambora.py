@@ -20,10 +20,14 @@ from backend.psp.protocol import (
     Outcome,
     PaymentState,
 )
+from backend.psp.tools import Tools
 from backend.rules.money import Money
-from tests.psp.providers import BamboraProvider, now
+from tests.psp.provider import now
+from tests.psp.providers import BamboraProvider
 from tests.support.sandbox import Received
 from tests.support.waiting import until_async
+
+HOST = "https://provider.example"
 
 
 def nok(amount: int) -> Money:
@@ -230,9 +234,9 @@ async def test_what_is_no_reference_is_not_sent(reference: str) -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         raise AssertionError(request.url)
 
-    account = Account(*["https://provider.example"] * 3, "T1", "a", "s", "m")
+    account = Account(HOST, HOST, HOST, "T1", "a", "s", "m")
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = Bambora("creditcard", account, http, now)
+        connector = Bambora("creditcard", account, Tools(http, now))
         payment = await connector.fetch(reference)
         results = [
             await connector.abort(reference, "a"),

@@ -19,6 +19,7 @@ from backend.psp.protocol import (
     Result,
 )
 from backend.psp.stripe.connector import CardGateway
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 from tests.support.card_gateway import (
     APPROVED,
@@ -296,7 +297,10 @@ async def test_reads(till: ProviderHarness) -> None:
 
 async def test_nobody_there(http: httpx.AsyncClient) -> None:
     gateway = CardGateway(
-        f"http://127.0.0.1:{free_port()}", "sk_test_1", "whsec", http, lambda: datetime.now(UTC)
+        f"http://127.0.0.1:{free_port()}",
+        "sk_test_1",
+        "whsec",
+        Tools(http, lambda: datetime.now(UTC)),
     )
     result = await gateway.create_payment(_REQUEST)
     assert (result.outcome, result.code) == (Outcome.REFUSED, "unreachable")
@@ -324,7 +328,7 @@ async def test_unreadable_answers(answer: httpx.Response) -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
         gateway = CardGateway(
-            "https://provider.example", "sk_test_1", "whsec", http, lambda: datetime.now(UTC)
+            "https://provider.example", "sk_test_1", "whsec", Tools(http, lambda: datetime.now(UTC))
         )
         assert (await gateway.create_payment(_REQUEST)).outcome is Outcome.UNKNOWN
         assert (await gateway.fetch("cs_1")).outcome is Outcome.UNKNOWN

@@ -9,7 +9,7 @@ import pytest
 from backend.psp.protocol import (
     Outcome,
 )
-from tests.psp.providers import Provider, now
+from tests.psp.provider import Provider, now
 from tests.psp.till import EFFECT_NOT_TOLD, NO_EFFECT, ProviderHarness
 from tests.support.sandbox import free_port
 from tests.support.waiting import until_async

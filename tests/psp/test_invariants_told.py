@@ -8,7 +8,7 @@ from backend.psp.protocol import (
     NotificationRefused,
     PaymentState,
 )
-from tests.psp.providers import Provider
+from tests.psp.provider import Provider
 from tests.psp.till import ProviderHarness
 from tests.support.sandbox import Received
 from tests.support.waiting import pause_async, until_async

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.psp.providers import VippsProvider
 from tests.psp.test_vipps_sandbox import made
+from tests.psp.vipps_provider import VippsProvider
 from tests.support.axe import check
 from tests.support.sandbox import Listener, Sandbox
 

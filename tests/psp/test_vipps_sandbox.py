@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.psp.providers import VippsProvider
+from tests.psp.vipps_provider import VippsProvider
 from tests.support.sandbox import Listener, Sandbox
 from tests.support.waiting import pause
 

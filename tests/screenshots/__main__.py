@@ -196,7 +196,8 @@ def _in_few_colours(picture: Image.Image) -> Image.Image:
     """About a third of the bytes. The colours of surfaces and of texts stay as they are, so that
     contrast can be judged; what small drawings and edges have is as near as it gets."""
     counted = sorted(picture.getcolors(picture.width * picture.height) or [], reverse=True)
-    palette = [channel for _, colour in counted[:32] for channel in colour]  # type: ignore[union-attr]
+    wide = [colour for _, colour in counted[:32] if isinstance(colour, tuple)]
+    palette = [channel for colour in wide for channel in colour]
     palette += picture.quantize(64, Image.Quantize.MAXCOVERAGE).getpalette() or []
     fixed = Image.new("P", (1, 1))
     fixed.putpalette(palette[: 3 * 256])

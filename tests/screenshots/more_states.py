@@ -156,7 +156,7 @@ def _all_options(scene: Scene) -> None:
 
 def _themed(name: str) -> Callable[[Scene], None]:
     def reach(scene: Scene) -> None:
-        more = {"configuration": {"theme": THEMES[name]}}
+        more: dict[str, Any] = {"configuration": {"theme": THEMES[name]}}
         scene.open(scene.merchant.with_card(scene.merchant.ready(**more)))
 
     return reach

@@ -9,7 +9,7 @@ import pytest
 
 from backend.accounts.profiles import save_profile
 from tests.api.conftest import _card_gateway, card_gateway  # noqa: F401
-from tests.e2e.conftest import *  # noqa: F403
+from tests.e2e.conftest import demo, merchant, new_payer, payer, shop  # noqa: F401
 from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, close_merchant, open_merchant, profile
 from tests.support.plugin import PROFILE, Plugin
@@ -30,16 +30,16 @@ async def replay_merchant(
     card_gateway: CardGatewaySandbox,  # noqa: F811
 ) -> AsyncIterator[Merchant]:
     key = f"sk_test_{uuid.uuid4().hex}"
-    merchant = await open_merchant(sqlite_url, card_gateway.base_url, key)
+    replayed = await open_merchant(sqlite_url, card_gateway.base_url, key)
     # As most shops have it: Express where the request says so, and every option that is connected.
     every = {"active_payment_types": {"enabled": True}}
     setup = profile(
         card_gateway.base_url, key, express=False, configuration=every, profile_id=PROFILE
     )
-    await save_profile(merchant.ctx, setup)
-    yield merchant
-    await merchant.audit()
-    await close_merchant(merchant)
+    await save_profile(replayed.ctx, setup)
+    yield replayed
+    await replayed.audit()
+    await close_merchant(replayed)
 
 
 @pytest.fixture

@@ -35,6 +35,15 @@ def standard(demo: Demo, browser: Any) -> Iterator[str]:
         merchant.http.close()
 
 
+def _woocommerce_urls(server: Receiver) -> dict[str, str]:
+    steering = "report_error=true&sid_parameter_name=sid"
+    events = "report_event=CAPTURE&report_event=REFUND&report_event=VOID"
+    return {
+        "return_url": f"{server.url}/?gateway=dintero",
+        "callback_url": f"{server.url}/wc-api/dintero_callback/?{steering}&{events}",
+    }
+
+
 def test_an_order_of_woocommerce(
     merchant: Merchant, server: Receiver, standard: str, payer: Payer
 ) -> None:
@@ -51,13 +60,8 @@ def test_an_order_of_woocommerce(
         "billing_address": address,
         "shipping_address": address,
     }
-    steering = "report_error=true&sid_parameter_name=sid"
-    events = "report_event=CAPTURE&report_event=REFUND&report_event=VOID"
     body = {
-        "url": {
-            "return_url": f"{server.url}/?gateway=dintero",
-            "callback_url": f"{server.url}/wc-api/dintero_callback/?{steering}&{events}",
-        },
+        "url": _woocommerce_urls(server),
         "order": {
             **order,
             "amount": 39890,

@@ -242,7 +242,8 @@ class Checkout:
         assert answer.status_code in (200, 202), answer.text
         body = answer.json()
         assert body["success"] is True, body
-        return body.get("redirect_url")
+        redirect: str | None = body.get("redirect_url")
+        return redirect
 
     def pay_at_provider(self, page: str, number: str = APPROVED) -> str:
         """The payer pays on the provider's page; where it sends them."""
@@ -265,7 +266,7 @@ class Checkout:
         page = self.press_pay(session_id)
         assert page is not None
         self.come_back(self.pay_at_provider(page))
-        return self.live_transaction(session_id)["id"]
+        return str(self.live_transaction(session_id)["id"])
 
     # --- the books -----------------------------------------------------------------------------
 

@@ -18,8 +18,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.support.demo import Demo, Merchant
-from tests.support.payer import ADDRESS
+from tests.support.demo import ADDRESS, Demo, Merchant
 from tests.support.waiting import SECONDS, until_on
 
 SDK = "@dintero/checkout-web-sdk/dist/dintero-checkout-web-sdk.umd.min.js"

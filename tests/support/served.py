@@ -158,7 +158,7 @@ def serving(
 
 
 async def _create_merchant(url: str) -> tuple[str, str]:
-    ctx = context.create(Settings(secret_key=SECRET_KEY, database_url=url))  # type: ignore[arg-type]
+    ctx = context.create(Settings(secret_key=SECRET_KEY, database_url=url))
     await create_account(ctx, ACCOUNT, "Fjord & Form")
     made = await create_client(ctx, ACCOUNT, SCOPES)
     await save_profile(ctx, profile(_NOBODY, "sk_test_nobody"))

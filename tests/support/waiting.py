@@ -23,7 +23,7 @@ _LOOK_AGAIN_MS = 50
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], what: str, *, seconds: float = SECONDS) -> T:
+def until(look: Callable[[], T | None], what: str, *, seconds: float = SECONDS) -> T:
     """Return the first true answer of `look`; AssertionError with `what` if there is none."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -32,7 +32,7 @@ def until(look: Callable[[], T], what: str, *, seconds: float = SECONDS) -> T:
     return found
 
 
-def until_on(page: Page, look: Callable[[], T], what: str, *, seconds: float = SECONDS) -> T:
+def until_on(page: Page, look: Callable[[], T | None], what: str, *, seconds: float = SECONDS) -> T:
     """As `until`, beside a browser: what its pages say is heard meanwhile."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -42,7 +42,7 @@ def until_on(page: Page, look: Callable[[], T], what: str, *, seconds: float = S
 
 
 async def until_async(
-    look: Callable[[], Awaitable[T]], what: str, *, seconds: float = SECONDS
+    look: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = SECONDS
 ) -> T:
     """As `until`, in an event loop."""
     deadline = time.monotonic() + seconds

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from backend.accounts.profiles import profile_of
+from backend.accounts.profiles import configuration_of, profile_of
 from backend.core import crash_points
 from backend.core.context import Backend
 from backend.core.errors import NotFound, PaymentInProgress, SessionClosed
@@ -21,7 +21,7 @@ from backend.core.ids import new_uuid
 from backend.payments import conclude
 from backend.payments.attempts import direct_capture, late_authorization
 from backend.payments.attempts.at_provider import PUSH_LOOK, create_at_provider, is_push
-from backend.payments.callbacks import tell_merchant
+from backend.payments.callbacks import Unpaid, tell_merchant
 from backend.payments.conclude import EXPIRED
 from backend.payments.store import connector_of, is_open, lock_attempt, money
 from backend.payments.tables import Transaction
@@ -31,6 +31,8 @@ from backend.psp.protocol import (
     Payment,
     PaymentState,
 )
+from backend.rules.backoff import Backoff
+from backend.rules.payment_attempt import PAID, amount_mismatch
 from backend.rules.session import SessionState, is_expired
 from backend.rules.session import advance as advance_session
 from backend.rules.transaction import UNPAID, Status
@@ -41,9 +43,9 @@ from backend.sessions.read import leave_url, stays
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice, PageState
 
-SLOWEST_LOOK = 60
-SLOWEST_REVIEW = 900
-"""The longest time between two looks at a payment that the provider reviews for days."""
+_LOOKS = Backoff(first=4, longest=60)
+_REVIEWS = Backoff(first=4, longest=900)
+"""Looks at a payment that the provider reviews for days."""
 UNDECIDED = (Status.INITIATED, Status.ON_HOLD)
 
 
@@ -125,7 +127,7 @@ async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: st
         tried = await lock_attempt(db, transaction, is_open())
         session, locked, operation = tried.session, tried.transaction, tried.operation
         if locked.status == Status.INITIATED and operation is not None:
-            await conclude.fail(db, session, locked, operation, now, notice=notice, code=code)
+            await conclude.fail(db, session, locked, operation, now, conclude.Failure(notice, code))
         crash_points.point("abort.storing")
     crash_points.point("abort.stored")
 
@@ -153,10 +155,9 @@ async def apply_read(
             return False
         operation.raw = dict(payment.raw)
         locked.psp_reference = payment.reference or locked.psp_reference
-        if payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED):
-            expected = money(locked, operation.psp_amount)
-            if payment.amount != expected:
-                why = f"asked for {expected}, the provider has {payment.amount}"
+        if payment.state in PAID:
+            why = amount_mismatch(money(locked, operation.psp_amount), payment.amount)
+            if why is not None:
                 await conclude.put_on_hold(db, session, locked, operation, now, why)
             else:
                 await conclude.authorize(
@@ -165,8 +166,7 @@ async def apply_read(
                     locked,
                     operation,
                     now,
-                    card=payment.card,
-                    multi_capture=payment.multi_capture,
+                    conclude.Confirmed(payment.card, payment.multi_capture),
                 )
                 if direct_capture.is_captured(payment):
                     await direct_capture.capture_all(db, locked, now)
@@ -174,7 +174,7 @@ async def apply_read(
         elif payment.state is PaymentState.FAILED:
             code = payment.declined or (EXPIRED if expired else payment.code or "not_paid")
             notice = _why(payment)
-            await conclude.fail(db, session, locked, operation, now, notice=notice, code=code)
+            await conclude.fail(db, session, locked, operation, now, conclude.Failure(notice, code))
             ended = True
         elif payment.state is PaymentState.ON_HOLD:
             await conclude.place_under_review(db, session, locked, operation, now)
@@ -200,9 +200,8 @@ def _why(payment: Payment) -> Notice:
 def _next_look(transaction: Transaction, tries: int) -> timedelta:
     if transaction.status == Status.INITIATED and is_push(transaction):
         return PUSH_LOOK
-    slowest = SLOWEST_LOOK if transaction.status == Status.INITIATED else SLOWEST_REVIEW
-    # Without this limit, the exponent of days would be too large for a number of seconds.
-    return timedelta(seconds=min(2 * 2 ** min(tries, 20), slowest))
+    looks = _LOOKS if transaction.status == Status.INITIATED else _REVIEWS
+    return looks.after(tries)
 
 
 def _offer_page(
@@ -242,13 +241,12 @@ async def conclude_return(
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         profile = await profile_of(db, session.account_id, session.profile_id)
-    on_phone = transaction.snapshot.get("on_phone") is True
-    here = on_phone or stays(profile.configuration, session.body)
+    on_phone, language = transaction.purchase.on_phone, transaction.purchase.language
+    here = on_phone or stays(configuration_of(profile, session.content))
     if session.state in (SessionState.PAID, SessionState.ON_HOLD) and not here:
         return leave_url(session, PageState(session.state))
     if not here:
         return view_link(ctx.settings.base_url, session_id)
-    language = str(transaction.snapshot.get("language") or "")
     return page_link(ctx.settings.base_url, session_id, language, on_phone=on_phone)
 
 
@@ -270,7 +268,7 @@ async def abandon(ctx: Backend, session_id: str) -> str:
         if session.state == SessionState.OPEN and not is_expired(session.expires_at, now):
             _cancel(ctx, session)
             await events.record(db, session, "CANCELLED", now)
-            await tell_merchant(db, session, None, now, error="cancelled")
+            await tell_merchant(db, session, None, now, unpaid=Unpaid("cancelled"))
         crash_points.point("abandon.storing")
     return leave_url(session, PageState.CANCELLED)
 

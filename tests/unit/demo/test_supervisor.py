@@ -61,7 +61,12 @@ def test_a_child_that_does_not_listen_to_sigterm_is_killed_within_the_grace(
     started = tmp_path / "started"
     with Supervisor() as children:
         children.start(_program("a stubborn one", _STUBBORN, str(started)))
-        until(lambda: (children.check(), started.exists())[1], "the program starts")
+
+        def has_started() -> bool:
+            children.check()
+            return started.exists()
+
+        until(has_started, "the program starts")
         begin = time.monotonic()
     assert time.monotonic() - begin < 30  # it wanted to stay for 60
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.rules.items import MAXIMUM, Advice, Items, read_items
+from backend.rules.items import Advice, Items, read_items
+from backend.rules.numbers import MAXIMUM
 
 _SCALARS = (
     st.none()
