@@ -217,7 +217,7 @@ def test_each_advice_about_an_update_has_a_code_too() -> None:
     assert [one.message for one in found[:4]] == [
         "100 of line 'a' is captured, it cannot be 99",
         "-50 of line 'b' is captured, it cannot be -49",
-        "line 'a' is there twice",
+        "duplicate line_id 'a'",
         "line 'd' is captured, it cannot be left out",
     ]
 
