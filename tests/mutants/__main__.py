@@ -139,9 +139,6 @@ def _warm_up() -> None:
     for name in (*_WARM, *PLUGINS):
         import_module(name)
     gc.freeze()
-    early = [_module(path) for path in _sources() if _module(path) in sys.modules]
-    if early:
-        raise SystemExit(f"imported before it is changed: {', '.join(early)}")
 
 
 def _module(path: Path) -> str:

@@ -1,8 +1,8 @@
 """Run the tests against one mutant: in a process of its own, which can neither hang nor do harm.
 
-A warm process that has imported all packages, but nothing of what is changed, forks a child for
-each mutant. The child imports the changed module in place of the real one and runs pytest until the
-first failure. The child and whatever it starts end with their time.
+A warm process that has imported all packages forks a child for each mutant. The child imports the
+changed module in place of the real one and runs pytest until the first failure. The child and
+whatever it starts end with their time.
 """
 
 from __future__ import annotations
@@ -132,6 +132,7 @@ def _be_child(trial: Trial, directory: Path) -> None:
         with tempfile.TemporaryFile() as output:
             for stream in (1, 2):
                 os.dup2(output.fileno(), stream)
+            _forget(trial.module)
             sys.meta_path.insert(0, _Changed(trial))
             os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
             for group in trial.tests:
@@ -145,6 +146,16 @@ def _be_child(trial: Trial, directory: Path) -> None:
 
 PLUGINS = ("pytest_asyncio.plugin", "_hypothesis_pytestplugin", "pytest_timeout")
 """The only plugins that these tests need: each more costs a moment for every mutant."""
+
+
+def _forget(module: str) -> None:
+    """Forget a module that is imported already, and all of its package, which may have parts of
+    it: they are imported anew."""
+    if module not in sys.modules:
+        return
+    package = module.partition(".")[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        del sys.modules[name]
 
 
 def _arguments(directory: Path, group: tuple[str, ...]) -> list[str]:
