@@ -36,8 +36,8 @@ def register(commands: Any, database_url: Callable[[Path | None], str]) -> None:
         "review",
         aliases=["parked"],  # its name before version 0.2
         help="list payments and operations that wait for a person; exit status 1 if there are any",
-        description="Without a verb, the command lists them. A payment on hold is listed at once. An operation "
-        "without a known result is listed after a while; until then it is read again "
+        description="Without a verb, the command lists them. A payment on hold is listed at once. "
+        "An operation without a known result is listed after a while; until then it is read again "
         "automatically.",
     )
     review.add_argument("--json", action="store_true", help="print one JSON array")

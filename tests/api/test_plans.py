@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from backend.payments.views.card_balance import read_balance
 from backend.sessions.read import read_marks, read_view
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant
 from tests.support.growth import NEIGHBOUR, TABLES, Sample, grow, samples
 from tests.support.listed import listed_paths
@@ -76,10 +76,10 @@ async def faults(merchant: Merchant, asked: Asked) -> list[str]:
     return found
 
 
-async def grown(merchant: Merchant, acquirer: Acquirer) -> list[Sample]:
+async def grown(merchant: Merchant, card_gateway: CardGatewaySandbox) -> list[Sample]:
     if merchant.ctx.db.is_sqlite:
         pytest.skip("the plans are PostgreSQL's")
-    kinds = await samples(merchant, acquirer)
+    kinds = await samples(merchant, card_gateway)
     await grow(merchant.ctx.db, kinds, ROWS)
     await grow(merchant.ctx.db, kinds, ROWS, NEIGHBOUR, first=1 + ROWS)
     return kinds
@@ -101,8 +101,10 @@ async def of_payers(merchant: Merchant, kinds: list[Sample]) -> dict[str, list[s
 
 
 @pytest.mark.timeout(300)
-async def test_no_list_reads_more_than_it_shows(merchant: Merchant, acquirer: Acquirer) -> None:
-    wrong = await of_payers(merchant, await grown(merchant, acquirer))
+async def test_no_list_reads_more_than_it_shows(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    wrong = await of_payers(merchant, await grown(merchant, card_gateway))
     for path in await listed_paths(merchant):
         with asked_of(merchant) as asked:
             await merchant.get(path)

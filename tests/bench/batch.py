@@ -44,7 +44,7 @@ def batch(*, size: Size) -> None:
 
 async def _prepare(url: str) -> None:
     await asyncio.to_thread(migrate, url)
-    settings = Settings(secret_key=_KEY, database_url=url)  # type: ignore[arg-type]
+    settings = Settings(secret_key=_KEY, database_url=url)
     ctx = context.create(settings)
     try:
         await create_account(ctx, ACCOUNT, "Fjord & Form")

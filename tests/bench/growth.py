@@ -19,7 +19,7 @@ from backend.sessions.read import read_view
 from tests.bench.figures import heading, line, percentile
 from tests.bench.running import REPOSITORY
 from tests.bench.size import Size
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant
 from tests.support.growth import NEIGHBOUR, Sample, grow, samples
 from tests.support.listed import listed_paths
@@ -30,22 +30,22 @@ def growth(*, size: Size) -> None:
     """Print the figures. The checkout runs in this process, on a PostgreSQL server of its own."""
     with running_server() as server, server.database("growth") as url:
         with tempfile.TemporaryDirectory() as folder:
-            acquirer = Acquirer(REPOSITORY, Path(folder))
-            acquirer.start()
+            card_gateway = CardGatewaySandbox(REPOSITORY, Path(folder))
+            card_gateway.start()
             try:
-                asyncio.run(_lists(url, acquirer, size))
+                asyncio.run(_lists(url, card_gateway, size))
             finally:
-                acquirer.kill()
-                acquirer.http.close()
+                card_gateway.kill()
+                card_gateway.http.close()
         _audit(url)
 
 
-async def _lists(url: str, acquirer: Acquirer, size: Size) -> None:
+async def _lists(url: str, card_gateway: CardGatewaySandbox, size: Size) -> None:
     await asyncio.to_thread(migrate, url)
-    merchant = await open_merchant(url, acquirer.base_url, "sk_test_of_the_growth")
+    merchant = await open_merchant(url, card_gateway.base_url, "sk_test_of_the_growth")
     count = size.pick(100_000, 10_000, 200)
     try:
-        kinds = await samples(merchant, acquirer)
+        kinds = await samples(merchant, card_gateway)
         begin = time.perf_counter()
         await grow(merchant.ctx.db, kinds, count)
         await grow(merchant.ctx.db, kinds, count // 10, NEIGHBOUR, first=1 + count)

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Literal
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
+from tests.support.browser import ColorScheme
 from tests.support.demo import Demo, Merchant
 from tests.support.host import VERSION, HostPage, HostServer
 from tests.support.payer import violations
@@ -103,13 +105,17 @@ def test_no_session_no_result(demo: Demo, sid: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_result_is_accessible_and_keeps_still_where_asked(
-    browser: Browser, demo: Demo, merchant: Merchant, embeddable: str, scheme: str
+    browser: Browser, demo: Demo, merchant: Merchant, embeddable: str, scheme: ColorScheme
 ) -> None:
     session = paid(merchant, embeddable)
-    for motion, moves in (("reduce", False), ("no-preference", True)):
+    motions: tuple[tuple[Literal["reduce", "no-preference"], bool], ...] = (
+        ("reduce", False),
+        ("no-preference", True),
+    )
+    for motion, moves in motions:
         context = browser.new_context(
-            color_scheme=scheme,  # type: ignore[arg-type]
-            reduced_motion=motion,  # type: ignore[arg-type]
+            color_scheme=scheme,
+            reduced_motion=motion,
         )
         page = context.new_page()
         page.goto(f"{demo.base_url}/embedResult/?sid={session['id']}")

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.accounts.clients import create_account
 from backend.accounts.profiles import save_profile
 from backend.core.db import Database
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, profile, session_body
 
 NEIGHBOUR = "T87654321"
@@ -69,7 +69,7 @@ _PAYERS = ("kari nordmann",)
 """A term that stays as it is: the name of every payer."""
 
 
-async def samples(merchant: Merchant, acquirer: Acquirer) -> list[Sample]:
+async def samples(merchant: Merchant, card_gateway: CardGatewaySandbox) -> list[Sample]:
     """Make the other merchant and a subscription, and one session in each of these states:
     captured, partly refunded, authorized (these three with a gift card), with the payer's details,
     and untouched."""
@@ -90,7 +90,7 @@ async def samples(merchant: Merchant, acquirer: Acquirer) -> list[Sample]:
             "store": {"id": store},
         }
         given = more | {"order": order, "channel": channel}
-        transaction = await merchant.paid(acquirer, 40000, card, **given)
+        transaction = await merchant.paid(card_gateway, 40000, card, **given)
         return await _sample(merchant, transaction), transaction
 
     captured, transaction = await paid("web", "store-1")
