@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -51,6 +52,7 @@ _WARM = (
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("--only", default="", help="only changes with this text in their name")
+    parser.add_argument("--sample", type=int, help="only so many, the same ones every time")
     parser.add_argument("--list", action="store_true", help="print the changes and run nothing")
     parser.add_argument("--quick", action="store_true", help="without the slow state machines")
     parser.add_argument("--at-least", type=float, default=95.0, help="percent")
@@ -65,13 +67,16 @@ def main() -> int:
     equivalent = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]
     known = {name for group in equivalent for name in group["mutants"]}
     messages = [mutant for _, mutant in found if mutant.kind == MESSAGE]
+    unchanged = [mutant for _, mutant in found if mutant.name in known]
     tried = [(p, m) for p, m in found if m.kind != MESSAGE and m.name not in known]
+    if options.sample is not None:
+        tried = random.Random(options.sample).sample(tried, min(options.sample, len(tried)))
     if options.list:
         for _, mutant in tried:
             print(f"{mutant.line:5} {mutant.kind:11} {mutant.name}")
         return 0
     print(f"{len(found)} changes; left out: {len(messages)} of messages, "
-          f"{len(found) - len(messages) - len(tried)} that change no behaviour")  # fmt: skip
+          f"{len(unchanged)} that change no behaviour; tried: {len(tried)}")  # fmt: skip
     outcomes = _run(tried, options.workers, quick=options.quick)
     return _report(outcomes, options.at_least)
 

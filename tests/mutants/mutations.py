@@ -144,13 +144,22 @@ def _places(tree: ast.Module) -> dict[ast.AST, str]:
 
 
 def _is_left_alone(node: ast.AST) -> bool:
-    if isinstance(node, ast.Import | ast.ImportFrom | ast.Assert):
+    if isinstance(node, ast.Import | ast.ImportFrom | ast.Assert) or _is_alias(node):
         return True
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     )
+
+
+def _is_alias(node: ast.AST) -> bool:
+    """Return whether this names a type, such as `Json = Mapping[str, Any]`."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Subscript):
+        return False
+    target, key = node.targets[0], node.value.slice
+    named = isinstance(target, ast.Name) and target.id[:1].isupper() and not target.id.isupper()
+    return named and not isinstance(key, ast.Constant)
 
 
 def _children(parent: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:

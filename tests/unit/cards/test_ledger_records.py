@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import col, select
 
+from backend.accounts.clients import create_account
 from backend.cards import ledger
 from backend.cards.issue import CardOrder, issue_batch
 from backend.cards.ledger import EntryContext, HoldResolved, InsufficientFunds
@@ -18,7 +20,7 @@ from backend.core.context import Backend
 from backend.core.errors import Conflict
 from backend.core.ids import new_uuid
 from backend.outbox.tables import Delivery, HookSubscription
-from tests.unit.cards.conftest import ACCOUNT, issue
+from tests.unit.cards.conftest import ACCOUNT, issue, open_backend
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -463,3 +465,24 @@ async def test_no_card_opens_nothing(ctx: Backend) -> None:
     async with ctx.db.reading() as db:
         assert (await db.exec(select(WalletTransaction))).all() == []
     assert await deliveries(ctx) == []
+
+
+async def test_a_locked_row_is_locked_for_others_too(postgresql_url: str) -> None:
+    """SQLite locks the whole database for whoever writes."""
+    ctx = open_backend(postgresql_url)
+    await create_account(ctx, ACCOUNT, "Fjord & Form")
+    card = await issue(ctx, "card-1", 10000)
+    async with ctx.db.unit_of_work() as db:
+        locked = await ledger.lock_card(db, card.id)
+        _, held = await ledger.hold(db, locked, 1000, cause("hold"), "wallets")
+    locks = {"card": (ledger.lock_card, card.id), "hold": (ledger.lock_hold, held.id)}
+    for table, (lock, row_id) in locks.items():
+        query = text(f"SELECT id FROM {table} WHERE id = :id FOR UPDATE NOWAIT")  # noqa: S608
+        async with ctx.db.unit_of_work() as db:
+            await lock(db, row_id)
+            with pytest.raises(OperationalError, match="could not obtain lock"):
+                async with ctx.db.unit_of_work() as other:
+                    await (await other.connection()).execute(query, {"id": row_id})
+        async with ctx.db.unit_of_work() as other:
+            await (await other.connection()).execute(query, {"id": row_id})
+    await ctx.close()
