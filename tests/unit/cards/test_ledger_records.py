@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlmodel import col, select
+from sqlmodel import select
 
 from backend.accounts.clients import create_account
 from backend.cards import ledger
-from backend.cards.issue import CardOrder, issue_batch
 from backend.cards.ledger import EntryContext, HoldResolved, InsufficientFunds
 from backend.cards.tables import Card, CardToken, Hold, LedgerEntry, WalletTransaction
-from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.errors import Conflict
 from backend.core.ids import new_uuid
-from backend.outbox.tables import Delivery, HookSubscription
 from tests.unit.cards.conftest import ACCOUNT, issue, open_backend
+from tests.unit.cards.hooks import NOW, deliveries, subscribe
 
-NOW = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
 EARLIER = NOW - timedelta(minutes=5)
 
@@ -37,26 +34,6 @@ async def transactions(ctx: Backend, card: Card) -> dict[str, WalletTransaction]
         query = select(WalletTransaction).where(WalletTransaction.card == card.id)
         rows = await db.exec(query.where(WalletTransaction.created_by != "tests"))
         return {row.ref_id: row for row in rows}
-
-
-async def subscribe(ctx: Backend, *events: str, account_id: str = ACCOUNT) -> str:
-    async with ctx.db.unit_of_work() as db:
-        hook = HookSubscription(
-            id=new_uuid(),
-            account_id=account_id,
-            url="https://user:word@hooks.example:8443/told",
-            events=list(events),
-            created_at=NOW,
-            created_by="tests",
-            updated_at=NOW,
-        )
-        db.add(hook)
-        return hook.id
-
-
-async def deliveries(ctx: Backend) -> list[Delivery]:
-    async with ctx.db.reading() as db:
-        return list(await db.exec(select(Delivery).order_by(col(Delivery.created_at))))
 
 
 async def test_each_movement_is_shown_with_its_type_and_parent(ctx: Backend, card: Card) -> None:
@@ -396,75 +373,6 @@ async def test_a_single_use_token_is_free_again_only_if_nothing_was_taken(
         await ledger.void(db, rest, cause("void b"))
     assert await used_by(voided[0]) is None
     assert await used_by(part[0]) == part[1]
-
-
-async def test_cards_are_opened_as_if_each_were_funded(ctx: Backend) -> None:
-    hook = await subscribe(ctx, "wallet_transaction")
-    amounts = {"first": 700, "empty": 0, "third": 900}
-    orders = [CardOrder(ACCOUNT, name, amount, "SEK", "tests") for name, amount in amounts.items()]
-    made = {one.card.card_id: one.card for one in await issue_batch(ctx, orders)}
-    async with ctx.db.reading() as db:
-        rows = {row.card: row for row in await db.exec(select(WalletTransaction))}
-        entries = {row.card: row for row in await db.exec(select(LedgerEntry))}
-    for name, amount in amounts.items():
-        card = made[name]
-        assert (card.funds, card.available, card.held, card.drawn) == (amount, amount, 0, 0)
-        row = rows[card.id]
-        assert row.model_dump(exclude={"id"}) == {
-            "account_id": ACCOUNT,
-            "card": card.id,
-            "ref_id": f"issue:{card.id}",
-            "type": "fund",
-            "pending": False,
-            "amount": amount,
-            "currency": "SEK",
-            "parent_id": None,
-            "metadata_": {},
-            "originated_by": None,
-            "created_at": card.created_at,
-            "created_by": "tests",
-        }
-        entry = entries.pop(card.id, None)
-        if not amount:
-            assert entry is None
-            continue
-        assert entry is not None
-        assert entry.model_dump(exclude={"id"}) == {
-            "card": card.id,
-            "wallet_transaction_id": row.id,
-            "movement": "fund",
-            "debit": "funds",
-            "credit": "available",
-            "amount": amount,
-            "currency": "SEK",
-            "created_at": card.created_at,
-        }
-    assert entries == {}
-    told = {one.subject: one for one in await deliveries(ctx)}
-    assert set(told) == {row.id for row in rows.values()}
-    first = told[rows[made["first"].id].id]
-    assert (first.subscription_id, first.created_at) == (hook, made["first"].created_at)
-    assert first.body is not None
-    assert first.body["transaction"] == {
-        "id": first.subject,
-        "ref_id": f"issue:{made['first'].id}",
-        "card_id": "first",
-        "type": "fund",
-        "pending": False,
-        "amount": 700,
-        "currency": "SEK",
-        "metadata": {},
-        "created_at": iso(made["first"].created_at),
-        "created_by": "tests",
-    }
-
-
-async def test_no_card_opens_nothing(ctx: Backend) -> None:
-    async with ctx.db.unit_of_work() as db:
-        await ledger.open_cards(db, [])
-    async with ctx.db.reading() as db:
-        assert (await db.exec(select(WalletTransaction))).all() == []
-    assert await deliveries(ctx) == []
 
 
 async def test_a_locked_row_is_locked_for_others_too(postgresql_url: str) -> None:
