@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 LONGEST_PAUSE = 30.0
 FORGET_PAUSE = 600.0
 """Seconds between two purges of old rows. Nothing waits for them to be deleted."""
-
+MAX_DOUBLINGS = 10
+"""How often the pause after failures doubles at most, so that a short pause stays short."""
 
 Start = Callable[[Backend, UnderWay], Awaitable[int]]
 """Claims due rows and starts work on them, beside what is under way. Returns their number."""
@@ -101,7 +102,7 @@ class Worker:
             except Exception:
                 # The loop continues after any error, since what it looks after stays due.
                 log.exception("%s", name)
-                done, failures = 0, failures + 1
+                done, failures = 0, min(failures + 1, MAX_DOUBLINGS)
             if not done:
                 wait = pauses.after(failures + 1).total_seconds()
                 with contextlib.suppress(TimeoutError):

@@ -11,7 +11,7 @@
 | move_in  | funds     | available | the same money arrives there |
 
 The running sums on the card's row change in the same unit of work, by one conditional UPDATE.
-Callers hold a unit of work open; a repeated `ref_id` gives back what the first call did.
+Callers hold a unit of work open; a repeated `ref_id` returns what the first call did.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import BindParameter, ColumnElement, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -80,7 +80,7 @@ class EntryContext:
 
 async def lock_card(db: AsyncSession, card_pk: str) -> Card:
     """Return the card's row, locked until the unit of work ends."""
-    query = select(Card).where(Card.id == card_pk).with_for_update()
+    query = select(Card).where(Card.id == card_pk).with_for_update(key_share=True)
     query = query.execution_options(populate_existing=True)
     card = (await db.exec(query)).one_or_none()
     if card is None:
@@ -126,7 +126,7 @@ async def open_cards(db: AsyncSession, cards: Sequence[Mapping[str, Any]]) -> No
     for card, row in zip(cards, made, strict=True):
         said = {**row, "metadata_": row["metadata"]}
         transaction = WalletTransaction(**{k: v for k, v in said.items() if k != "metadata"})
-        await _announce(db, str(card["card_id"]), transaction, row["created_at"])
+        await announce_movement(db, str(card["card_id"]), transaction, row["created_at"])
 
 
 def _opening(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -290,7 +290,7 @@ async def _once(
     await db.flush()
     if amount:
         await _move(db, card, movement, amount, made.id, cause.now)
-    await _announce(db, card.card_id, made, cause.now)
+    await announce_movement(db, card.card_id, made, cause.now)
     return made
 
 
@@ -303,10 +303,29 @@ async def _made_before(
     return (await db.exec(query)).one_or_none()
 
 
-async def _announce(db: AsyncSession, card_id: str, made: WalletTransaction, now: datetime) -> None:
+async def announce_movement(
+    db: AsyncSession, card_id: str, made: WalletTransaction, now: datetime
+) -> None:
+    """Tell the merchant's subscriptions of a movement, once it is committed."""
     hooks = await subscribed(db, made.account_id, WALLET_TRANSACTION)
     body = {"transaction": serialize_wallet_transaction(made, card_id)}
     announce(db, hooks, Event(made.account_id, WALLET_TRANSACTION, made.id, body), now)
+
+
+def accounts_of(movement: str) -> tuple[str, str]:
+    """Return the account that is debited and the account that is credited."""
+    return _ACCOUNTS[movement]
+
+
+def grown(movement: str, amount: int | BindParameter[int]) -> dict[str, ColumnElement[int]]:
+    """Return the new running sums of a card after a movement of `amount` (minor units)."""
+    debit, credit = _ACCOUNTS[movement]
+    # `funds` is the contra account: it grows with a debit, and the others with a credit.
+    source, target = col(getattr(Card, debit)), col(getattr(Card, credit))
+    return {
+        debit: source + (amount if debit == "funds" else -amount),
+        credit: target + (-amount if credit == "funds" else amount),
+    }
 
 
 async def _move(
@@ -314,16 +333,12 @@ async def _move(
 ) -> None:
     """Write one ledger entry and the sums that follow from it. It is refused if an account would
     become negative."""
-    debit, credit = _ACCOUNTS[movement]
-    # `funds` is the contra account: it grows with a debit, and the others with a credit.
-    source = None if debit == "funds" else col(getattr(Card, debit))
-    grow = {debit: col(getattr(Card, debit)) + (amount if source is None else -amount)}
-    grow[credit] = col(getattr(Card, credit)) + (-amount if credit == "funds" else amount)
+    debit, credit = accounts_of(movement)
     change = update(Card).where(col(Card.id) == card.id)
-    if source is not None:
-        change = change.where(source >= amount)
+    if debit != "funds":
+        change = change.where(col(getattr(Card, debit)) >= amount)
     # The row comes back with its new sums, in the `card` that the caller holds.
-    changed = change.values(**grow).returning(Card)
+    changed = change.values(**grown(movement, amount)).returning(Card)
     options = {"synchronize_session": False, "populate_existing": True}
     if (await db.exec(changed.execution_options(**options))).one_or_none() is None:
         raise InsufficientFunds(f"less than {amount} is {debit} on this card")

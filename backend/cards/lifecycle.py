@@ -58,7 +58,7 @@ class Activation:
 async def lock_by_card_id(db: AsyncSession, account_id: str, card_id: str) -> Card:
     """Return the card with the merchant's `card_id`, locked. Deleted cards are found too."""
     query = select(Card).where(Card.account_id == account_id, Card.card_id == card_id)
-    query = query.with_for_update().execution_options(populate_existing=True)
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     card = (await db.exec(query)).one_or_none()
     if card is None:
         raise NotFound("no such card")

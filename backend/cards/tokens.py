@@ -62,7 +62,7 @@ async def create_token(ctx: Backend, order: TokenOrder) -> tuple[CardToken, str]
 
 async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[CardToken, str]:
     query = select(Card).where(Card.account_id == order.account_id, Card.card_id == order.card_id)
-    card = (await db.exec(query.with_for_update())).one_or_none()
+    card = (await db.exec(query.with_for_update(key_share=True))).one_or_none()
     if card is None or card.deleted_at is not None:
         raise NotFound("no such card")
     known = select(CardToken).where(CardToken.card == card.id, CardToken.ref_id == order.ref_id)

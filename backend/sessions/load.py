@@ -101,8 +101,8 @@ async def get_whole(db: AsyncSession, session_id: str) -> Whole:
 
 
 async def get_wholes(db: AsyncSession, account_id: str, session_ids: Sequence[str]) -> list[Whole]:
-    """As `get_whole`, of many sessions of one account, by two statements. They come in the order
-    of their ids. What no list shows is not read."""
+    """Do what `get_whole` does, for many sessions of one account, by two statements. They come in
+    the order of their ids. What no list shows is not read."""
     query = _with_gift_card().where(col(CheckoutSession.id).in_(session_ids)).options(*_UNLISTED)
     rows = {row[0].id: _whole(*row) for row in await db.exec(query)}
     found = [rows[session_id] for session_id in session_ids]
@@ -279,7 +279,11 @@ async def lock_gift_card(
     """Return what `gift_card_of` returns, and the number or token by which the card was added. The
     card's row is locked until the unit of work ends. The caller has locked the session's row."""
     of_session = select(SessionGiftCard.card).where(SessionGiftCard.session_id == session_id)
-    lock = select(Card.id).where(col(Card.id) == of_session.scalar_subquery()).with_for_update()
+    lock = (
+        select(Card.id)
+        .where(col(Card.id) == of_session.scalar_subquery())
+        .with_for_update(key_share=True)
+    )
     if (await db.exec(lock)).one_or_none() is None:
         return None, None, None
     return await _gift_card_with_token(db, session_id)

@@ -16,6 +16,7 @@ from tests.bench.batch import batch
 from tests.bench.card_check import card_check
 from tests.bench.figures import heading, line
 from tests.bench.growth import growth
+from tests.bench.hot_card import hot_card
 from tests.bench.merchant import Merchant
 from tests.bench.page import page_figures
 from tests.bench.running import running_demo
@@ -26,6 +27,7 @@ _WITHOUT_A_DEMO = {
     "payments": by_api.payments,
     "growth": growth,
     "batch": batch,
+    "hot-card": hot_card,
 }
 """These start what they need themselves."""
 PARTS = ("page", "slow-clients", "sessions", "page-events", "card-check", *_WITHOUT_A_DEMO)

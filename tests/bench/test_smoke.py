@@ -18,6 +18,13 @@ PRINTS = {
     "payments": ("32 at once", "whole payment", "statements a payment", "commits a payment"),
     "page-events": ("1 at once", "8 at once"),
     "batch": ("cards a second",),
+    "hot-card": (
+        "plain transfers",
+        "drawdowns",
+        "drawdowns / plain transfers",
+        "drawdowns by API",
+        "answers by API",
+    ),
     "growth": (
         "sessions?limit=100",
         "the payer's page",
