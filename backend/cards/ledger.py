@@ -182,8 +182,8 @@ async def hold(
     made = await _once(db, card, "hold", amount, cause)
     first: Hold | None = None
     if not cause.fresh:
-        query = select(Hold).where(Hold.wallet_transaction_id == made.id)
-        first = (await db.exec(query.order_by(col(Hold.created_at)))).first()
+        # What a capture leaves of it is another hold of the same wallet transaction.
+        first = (await db.exec(select(Hold).where(Hold.id == made.id))).one_or_none()
     if first is None:
         first = Hold(
             id=made.id,
