@@ -18,7 +18,7 @@ from tests.support.waiting import until_async
 async def transactions_of(merchant: Merchant, session_id: str) -> list[Transaction]:
     async with merchant.ctx.db.reading() as db:
         query = select(Transaction).where(Transaction.session_id == session_id)
-        return list(await db.exec(query.order_by(Transaction.created_at)))  # type: ignore[arg-type]
+        return list(await db.exec(query.order_by(Transaction.created_at)))  # type: ignore[arg-type]  # a column
 
 
 async def holds(merchant: Merchant) -> list[tuple[str, int]]:

@@ -31,7 +31,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
 RULES, CARDS = "tests/unit/rules", "tests/unit/cards"
 _CARD_TESTS = (
-    (f"{CARDS}/test_ledger_records.py", f"{CARDS}/test_ledger.py", f"{CARDS}/test_transfer.py"),
+    (
+        f"{CARDS}/test_ledger_records.py",
+        f"{CARDS}/test_ledger_opening.py",
+        f"{CARDS}/test_ledger.py",
+        f"{CARDS}/test_transfer.py",
+    ),
     (f"{CARDS}/test_ledger_machine.py",),
 )
 _OTHER_NAMES = {"items": "reading_items"}

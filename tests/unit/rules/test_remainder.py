@@ -95,8 +95,9 @@ def test_no_dead_end_is_left_untold(
         assert judged.usable in ways
         assert judged.usable != part
     if judged.verdict is Verdict.USE_LESS:
+        assert judged.usable is not None
         # As little less as can be: exactly the minimum is left.
-        assert order - judged.usable == judged.minimum  # type: ignore[operator]
+        assert order - judged.usable == judged.minimum
         assert judged.usable == max(chosen for chosen in ways if chosen < part)
     if judged.verdict is Verdict.REMOVE_CARD:
         assert ways == [0]
