@@ -25,10 +25,11 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.serializer import wallet_transaction_shape
-from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
+from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction, changed_card
 from backend.cards.tokens import release_token
 from backend.core.errors import Conflict, GavekortError, NotFound
 from backend.core.ids import new_uuid
+from backend.core.written import OPTION
 from backend.outbox.enqueue import WALLET_TRANSACTION, Event, announce, subscribed
 
 _ACCOUNTS = {
@@ -257,7 +258,8 @@ async def _move(
         change = change.where(source >= amount)
     # The row comes back with its new sums, into the `card` that the caller holds.
     changed = change.values(**grow).returning(Card)
-    options = {"synchronize_session": False, "populate_existing": True}
+    options: dict[str, Any] = {"synchronize_session": False, "populate_existing": True}
+    options[OPTION] = (changed_card(card.id),)
     if (await db.exec(changed.execution_options(**options))).one_or_none() is None:
         raise InsufficientFunds(f"less than {amount} is {debit} on this card")
     entry = LedgerEntry(

@@ -155,8 +155,9 @@ class Settings(BaseSettings):
     descriptors allows it."""
     connections_per_source: int = Field(default=500, ge=8)
     """How many of them may come from one address. Behind a trusted proxy this is not used."""
-    worker_interval: float = Field(default=1.0, gt=0)
-    """How often due work is looked for."""
+    worker_interval: float = Field(default=5.0, gt=0)
+    """Seconds between two looks for due work that nobody has told us of. This is a safety net:
+    whoever writes something due wakes the loop that does it."""
 
     @field_validator("*")
     @classmethod

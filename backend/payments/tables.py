@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,11 @@ from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from backend.core.db import JsonColumn, UtcDateTime
+from backend.core.written import Signal, Signalling, due_signal
 
 MAX_LANGUAGE = 16
+OPEN_STATES = ("pending", "unknown")
+"""Of an operation that has not ended."""
 LIVE = "status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')"
 
 
@@ -92,7 +96,7 @@ class TransactionTerm(SQLModel, table=True):
     account_id: str = Field(max_length=9)
 
 
-class AutoCapture(SQLModel, table=True):
+class AutoCapture(Signalling, SQLModel, table=True):
     """A transaction that is to be captured without being asked. `state`: `due`; `done`; `stopped`,
     because the merchant captured or voided it; `given_up`, after 48 hours."""
 
@@ -106,8 +110,12 @@ class AutoCapture(SQLModel, table=True):
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     give_up_at: datetime = Field(sa_type=UtcDateTime)
 
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        if self.state == "due":
+            yield due_signal(self.topic(), self.due_at, self.claimed_until)
 
-class RefundWatch(SQLModel, table=True):
+
+class RefundWatch(Signalling, SQLModel, table=True):
     """A refund that its acquirer may still take back. `state`: `due`; `done`, because it came back
     or because enough time has passed."""
 
@@ -121,8 +129,12 @@ class RefundWatch(SQLModel, table=True):
     due_at: datetime = Field(sa_type=UtcDateTime)
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        if self.state == "due":
+            yield due_signal(self.topic(), self.due_at, self.claimed_until)
 
-class Operation(SQLModel, table=True):
+
+class Operation(Signalling, SQLModel, table=True):
     """One outside effect on a transaction, written before it is asked for.
 
     `key` is what the provider's idempotency reference is made of: the same on every try.
@@ -162,6 +174,10 @@ class Operation(SQLModel, table=True):
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        if self.state in OPEN_STATES:
+            yield due_signal(self.topic(), self.due_at, self.claimed_until)
 
 
 class TransactionEvent(SQLModel, table=True):

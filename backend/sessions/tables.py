@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +10,10 @@ from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from backend.core.db import JsonColumn, UtcDateTime
+from backend.core.written import Signal, Signalling, key_of
 
 
-class CheckoutSession(SQLModel, table=True):
+class CheckoutSession(Signalling, SQLModel, table=True):
     """A session. `body` holds the request as it stands now, unknown fields included; the columns
     beside it are what the rules and the queries need. Amounts in minor units of `currency`."""
 
@@ -66,6 +68,10 @@ class CheckoutSession(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancelled_by: str | None = None
+
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        if not new:
+            yield Signal(self.topic(), key_of(self.id))
 
 
 class SessionGiftCard(SQLModel, table=True):
