@@ -130,7 +130,7 @@ def _only_one_builder(root: Path) -> Iterator[None]:
 
 
 def _build(root: Path) -> None:
-    # Reflex copies npm's settings only when it makes .web anew.
+    # Reflex copies npm's settings only when it makes .web again.
     shutil.copyfile(root / ".npmrc", root / ".web" / ".npmrc")
     command = [sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip"]
     _run(command, root, _environment(root))

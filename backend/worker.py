@@ -34,7 +34,7 @@ from backend.outbox.tables import topic_of
 from backend.payments.operations import auto_capture, refund_reversals
 from backend.payments.review import reconcile
 from backend.payments.store import OPEN_STATES, SHARE, earliest
-from backend.payments.tables import AutoCapture, Operation, RefundWatch
+from backend.payments.tables import AutoCapture, MonitoredRefund, Operation
 from backend.sessions.publish import note_delivered
 
 log = logging.getLogger(__name__)
@@ -45,10 +45,10 @@ LEAST_PAUSE = 0.02
 """Seconds between two looks of one loop, however often it is woken."""
 FORGET_PAUSE = timedelta(minutes=10)
 """Between two looks for old rows, since nothing waits for them to be deleted."""
-MOST_DOUBLINGS = 10
+MAX_DOUBLINGS = 10
 
 
-Begin = Callable[[Backend, UnderWay], Awaitable[int]]
+Start = Callable[[Backend, UnderWay], Awaitable[int]]
 """Claims what is due and begins it, beside what is under way; returns how many."""
 
 
@@ -59,7 +59,7 @@ class Job:
 
     name: str
     topic: str
-    begin: Begin
+    start: Start
     share: Share
     earliest: Callable[[datetime], ScalarSelect[datetime]]
 
@@ -69,23 +69,23 @@ def _jobs() -> list[Job]:
         Job(
             "reconcile",
             Operation.topic(),
-            reconcile.begin_due,
+            reconcile.start_due,
             SHARE,
             lambda now: earliest(Operation, OPEN_STATES, now),
         ),
         Job(
             "auto-capture",
             AutoCapture.topic(),
-            auto_capture.begin_due,
+            auto_capture.start_due,
             SHARE,
             lambda now: earliest(AutoCapture, ("due",), now),
         ),
         Job(
             "returned refunds",
-            RefundWatch.topic(),
-            refund_reversals.begin_due,
+            MonitoredRefund.topic(),
+            refund_reversals.start_due,
             SHARE,
-            lambda now: earliest(RefundWatch, ("due",), now),
+            lambda now: earliest(MonitoredRefund, ("due",), now),
         ),
         # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
         *(_delivery(kind, share) for kind, share in deliver.SHARES.items()),
@@ -93,10 +93,10 @@ def _jobs() -> list[Job]:
 
 
 def _delivery(kind: str, share: Share) -> Job:
-    async def begin(ctx: Backend, under_way: UnderWay) -> int:
-        return await deliver.begin_due(ctx, under_way, (kind,), note_delivered)
+    async def start(ctx: Backend, under_way: UnderWay) -> int:
+        return await deliver.start_due(ctx, under_way, (kind,), note_delivered)
 
-    return Job(kind, topic_of(kind), begin, share, lambda now: deliver.earliest((kind,), now))
+    return Job(kind, topic_of(kind), start, share, lambda now: deliver.earliest((kind,), now))
 
 
 FORGETTING: dict[str, Callable[[Backend], Awaitable[int]]] = {
@@ -181,7 +181,7 @@ class Worker:
         under_way = UnderWay(job.share, log, alarm.ring)
 
         async def work() -> float | None:
-            if await job.begin(self._ctx, under_way):
+            if await job.start(self._ctx, under_way):
                 return 0.0
             due = under_way.next_due
             if due is not None and due <= self._ctx.clock.now():
@@ -245,7 +245,7 @@ class Worker:
             except Exception:
                 # The loop continues after any error, since what it looks after stays due.
                 log.exception("%s", name)
-                failures = min(failures + 1, MOST_DOUBLINGS)
+                failures = min(failures + 1, MAX_DOUBLINGS)
                 await self._pause_after(failures)
                 continue
             if pause != 0:
@@ -261,5 +261,5 @@ class Worker:
 
 
 def start(ctx: Backend) -> Worker:
-    """Begin; needs a running event loop."""
+    """Start; needs a running event loop."""
     return Worker(ctx)

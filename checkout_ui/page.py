@@ -56,7 +56,7 @@ def page() -> rx.Component:
             class_name="page",
         ),
         rx.el.p(Checkout.announcement, id="announcer", class_name="sr-only", aria_live="polite"),
-        _bridge(),
+        _page_actions(),
         embed.line(),
     )
 
@@ -102,7 +102,7 @@ def _logo() -> rx.Component:
 
 
 def _loading() -> rx.Component:
-    """Of about the size of what comes, so that little moves. Where nothing comes (a script that is
+    """Of about the size of what comes, so that little moves. If nothing comes (a script that is
     blocked or lost) the style sheet shows, after a while, what the payer can do."""
     return rx.el.div(
         order_summary.order_summary(),
@@ -217,7 +217,7 @@ def _lost_connection() -> rx.Component:
     )
 
 
-def _bridge() -> rx.Component:
+def _page_actions() -> rx.Component:
     """What assets/checkout.js acts on: without `eval`, which a strict CSP forbids."""
     return rx.el.div(
         id="bridge",

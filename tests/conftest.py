@@ -31,8 +31,8 @@ _numbers = itertools.count(1)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A browser on a machine that does other things too can be late where nothing is wrong: what
-    needs one gets a second try. How the first failed is printed all the same: what comes there more
-    than once in a while is a defect of the page or of the test."""
+    needs one gets a second attempt. How the first failed is printed all the same: what comes there
+    more than once in a while is a defect of the page or of the test."""
     for item in items:
         if "chromium_path" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.flaky(reruns=1))

@@ -99,7 +99,7 @@ async def create_client(ctx: Backend, account_id: str, scopes: frozenset[str]) -
 
 
 async def list_clients(ctx: Backend, account_id: str) -> list[ApiClient]:
-    """An account's clients, oldest first, revoked ones too."""
+    """Return an account's clients, oldest first, revoked ones too."""
     query = select(ApiClient).where(ApiClient.account_id == account_id)
     async with ctx.db.reading() as db:
         return list(await db.exec(query.order_by(col(ApiClient.created_at))))
@@ -130,14 +130,14 @@ async def set_client_scopes(ctx: Backend, client_id: str, scopes: frozenset[str]
 
 
 def check_scopes(scopes: frozenset[str]) -> None:
-    """InvalidRequest where one of `scopes` is unknown."""
+    """InvalidRequest if one of `scopes` is unknown."""
     unknown = scopes - SCOPES
     if unknown:
         raise InvalidRequest(f"unknown scopes: {', '.join(sorted(unknown))}")
 
 
 async def known_client(ctx: Backend, principal: Principal) -> Principal:
-    """The token's caller with the scopes that the client has now: a token carries none.
+    """Return the token's caller with the scopes that the client has now: a token carries none.
 
     Raises Unauthorized where the client was revoked or belongs to another account.
     """
@@ -173,7 +173,7 @@ def check_audience(ctx: Backend, audience: str, account_id: str, own_host: str) 
 
 
 def is_audience(ctx: Backend, audience: str, account_id: str, own_host: str) -> bool:
-    """Whether `audience` names this account at our address.
+    """Return whether `audience` names this account at our address.
 
     The forms are `https://api.dintero.com/v1/accounts/{aid}`, the same with our own address, and
     each of them with `{aid}@` before the host. `own_host` is the request's `Host`.
@@ -197,7 +197,7 @@ def is_audience(ctx: Backend, audience: str, account_id: str, own_host: str) -> 
 
 
 def issue_token(ctx: Backend, client: ApiClient, audience: str) -> str:
-    """A signed JWT, good for `settings.token_lifetime` seconds."""
+    """Return a signed JWT, good for `settings.token_lifetime` seconds."""
     return _signed(ctx, client, audience, {})
 
 
@@ -216,15 +216,16 @@ def _signed(ctx: Backend, client: ApiClient, audience: str, more: dict[str, str]
 
 
 def issue_user_token(ctx: Backend, client: ApiClient, audience: str, customer_id: str) -> str:
-    """A token with which a customer's own program sees that customer's cards and nothing more.
-    Forbidden unless the client holds `admin:wallets`."""
+    """Return a token with which a customer's own program sees that customer's cards and nothing
+    more. Forbidden unless the client holds `admin:wallets`."""
     if CUSTOMER_TOKENS not in client.scopes:
         raise Forbidden(f"this needs the scope {CUSTOMER_TOKENS}")
     return _signed(ctx, client, audience, {"customer": customer_id})
 
 
 def read_token(ctx: Backend, token: str, own_host: str) -> Principal:
-    """Who a token was issued to, without scopes: `known_client` adds what the client may do now.
+    """Return who a token was issued to, without scopes: `known_client` adds what the client may do
+    now.
 
     Raises Unauthorized where the token is forged, too old, or issued for another audience.
     `own_host` is the request's `Host`.

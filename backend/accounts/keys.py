@@ -43,7 +43,7 @@ async def create_key(
 
 
 async def list_keys(ctx: Backend, account_id: str) -> list[AdminKey]:
-    """An account's keys, oldest first, revoked ones too."""
+    """Return an account's keys, oldest first, revoked ones too."""
     query = select(AdminKey).where(AdminKey.account_id == account_id)
     async with ctx.db.reading() as db:
         return list(await db.exec(query.order_by(col(AdminKey.created_at))))
@@ -61,7 +61,7 @@ async def revoke_key(ctx: Backend, key_id: str) -> datetime:
 
 
 async def read_key(ctx: Backend, key: str) -> Principal:
-    """Who a key was given to; Unauthorized, without saying what is wrong with it."""
+    """Return who a key was given to; Unauthorized, without saying what is wrong with it."""
     key_id, _, secret = key.strip().partition(".")
     async with ctx.db.reading() as db:
         known = await db.get(AdminKey, key_id)

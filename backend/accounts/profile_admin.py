@@ -44,7 +44,8 @@ class ProfileChange:
 async def list_profiles(
     db: AsyncSession, account_id: str, limit: int, starting_after: str | None
 ) -> list[Profile]:
-    """An account's profiles, newest first. InvalidRequest for an unknown `starting_after`."""
+    """Return an account's profiles, newest first. InvalidRequest for an unknown
+    `starting_after`."""
     created, key = col(Profile.created_at), col(Profile.id)
     query = select(Profile).where(
         Profile.account_id == account_id, col(Profile.deleted_at).is_(None)
@@ -75,7 +76,7 @@ async def _lock(db: AsyncSession, account_id: str, profile_id: str) -> Profile |
 async def create_profile(
     ctx: Backend, account_id: str, profile_id: str | None, change: ProfileChange
 ) -> Profile:
-    """Conflict where the account has a profile of this id."""
+    """Conflict if the account has a profile of this id."""
     async with ctx.db.unit_of_work() as db:
         wanted = profile_id or scoped_id(account_id)
         profile = await _lock(db, account_id, wanted)
@@ -178,12 +179,12 @@ def _unmasked(option: str, given: dict[str, str], known: dict[str, Any]) -> dict
 
 
 def is_address(name: str) -> bool:
-    """Whether a credential of this name is an address."""
+    """Return whether a credential of this name is an address."""
     return name.endswith("url")
 
 
 def _changed_address(given: Mapping[str, str], known: Mapping[str, Any]) -> str | None:
-    """The first address that differs from the one that is kept, or None."""
+    """Return the first address that differs from the one that is kept, or None."""
     for name, value in given.items():
         if is_address(name) and value != MASK and known and value != (known.get(name) or ""):
             return name
@@ -195,14 +196,14 @@ def _refused(option: str, name: str, text: str) -> InvalidRequest:
 
 
 def _check_mode(setup: ProfileSetup) -> None:
-    """InvalidRequest where a connection is for another kind of money than the account."""
+    """InvalidRequest if a connection is for another kind of money than the account."""
     for option, credentials in setup.connections.items():
         wrong = wrong_mode(setup.account_id, option, credentials)
         if wrong is not None:
             raise _refused(option, wrong.field, wrong.why)
 
 
-def profile_shape(ctx: Backend, profile: Profile) -> dict[str, Any]:
+def serialize_profile(ctx: Backend, profile: Profile) -> dict[str, Any]:
     """Without any credential: which there are, and no more."""
     connected = connections_of(ctx, profile)
     return {

@@ -122,7 +122,7 @@ def configuration_of(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any
 
 
 def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
-    """A session's request with what the profile says where the request says nothing."""
+    """Return a session's request with what the profile says where the request says nothing."""
     filled = dict(body)
     if profile.checkboxes and not body.get("checkboxes"):
         filled["checkboxes"] = profile.checkboxes
@@ -135,14 +135,15 @@ def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def app_schemes(profile: Profile) -> frozenset[str]:
-    """The schemes of the shop's own apps, in lower case, to which its payers may be sent back."""
+    """Return the schemes of the shop's own apps, in lower case, to which its payers may be sent
+    back."""
     given = profile.extra.get(RETURN_SCHEMES)
     listed = given if isinstance(given, list) else []
     return frozenset(s for s in listed if isinstance(s, str) and is_app_scheme(s))
 
 
 def connections_of(ctx: Backend, profile: Profile) -> Connections:
-    """The profile's providers by option name, in the order in which they were connected."""
+    """Return the profile's providers by option name, in the order in which they were connected."""
     return ctx.vault.unseal(profile.connections)
 
 
@@ -152,14 +153,14 @@ def retired_of(ctx: Backend, profile: Profile) -> Connections:
 
 
 def credentials_of(ctx: Backend, profile: Profile, option: str) -> dict[str, Any] | None:
-    """Of an option that is connected, or was; None where it never was."""
+    """Return of an option that is connected, or was; None if it never was."""
     found = connections_of(ctx, profile).get(option)
     return found if found is not None else retired_of(ctx, profile).get(option)
 
 
 async def key_fits(ctx: Backend) -> bool:
-    """Whether the installation's master secret is the one its profiles were written under; True
-    where there is none yet."""
+    """Return whether the installation's master secret is the one its profiles were written under;
+    True if there is none yet."""
     async with ctx.db.reading() as db:
         sealed = (await db.exec(select(Profile.connections).limit(1))).first()
     return sealed is None or ctx.vault.opens(sealed)

@@ -62,13 +62,13 @@ def create_api() -> FastAPI:
 
 
 def _methods(path: str, routers: Sequence[APIRouter]) -> set[str]:
-    """All the methods that a path has; what is written out goes before a pattern."""
+    """Return all the methods that a path has; what is written out goes before a pattern."""
     routes = [r for router in routers for r in router.routes if isinstance(r, Route)]
     found = [r for r in routes if r.path_regex.match(path)]
-    least = min((len(route.param_convertors) for route in found), default=0)
+    minimum = min((len(route.param_convertors) for route in found), default=0)
     return {
         method
         for route in found
-        if len(route.param_convertors) == least
+        if len(route.param_convertors) == minimum
         for method in route.methods or ()
     }

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope
 
 from backend.api.addresses import plain_query
-from backend.api.deps import origin, principal
+from backend.api.deps import principal, request_context
 from backend.api.idempotent import HEADER, answer_once
 from backend.api.refused import with_sent
 from backend.core.errors import FieldError, GavekortError, InvalidRequest
@@ -38,9 +38,9 @@ class BodyTooLarge(GavekortError):
 class StrictRequest(Request):
     """A request whose JSON holds only what JSON and our databases know."""
 
-    def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, maximum: int) -> None:
         super().__init__(scope, receive)
-        self._most = most
+        self._maximum = maximum
         self.sent: Any = None
         """The body, once it is read."""
 
@@ -49,7 +49,7 @@ class StrictRequest(Request):
             received = bytearray()
             async for chunk in self.stream():
                 received += chunk
-                if len(received) > self._most:
+                if len(received) > self._maximum:
                     raise BodyTooLarge("the body is too large")
             self._body = bytes(received)
         return self._body
@@ -124,7 +124,7 @@ def check_text(text: str) -> None:
 
 
 class StrictRoute(APIRoute):
-    most = MAX_BODY
+    maximum = MAX_BODY
     """Bytes that a body may have."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -143,7 +143,7 @@ class StrictRoute(APIRoute):
             scope = {**request.scope, "headers": headers}
             if queries:
                 scope["query_string"] = plain_query(scope["query_string"])
-            strict = StrictRequest(scope, request.receive, self.most)
+            strict = StrictRequest(scope, request.receive, self.maximum)
 
             async def answer() -> Response:
                 try:
@@ -152,7 +152,7 @@ class StrictRoute(APIRoute):
                     error.errors = with_sent(error.errors, strict.sent)
                     raise
 
-            with asked_by(origin(request)):
+            with asked_by(request_context(request)):
                 if once and request.method == "POST" and HEADER in request.headers:
                     return await answer_once(strict, answer)
                 return await answer()
@@ -165,7 +165,7 @@ def strict_router() -> APIRouter:
 
 
 class OpenRoute(StrictRoute):
-    most = MAX_OPEN_BODY
+    maximum = MAX_OPEN_BODY
 
 
 def open_router() -> APIRouter:

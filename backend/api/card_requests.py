@@ -40,11 +40,11 @@ class FormatRequest(Loose):
     symbols: Flag = False
     barcode: Flag = False
 
-    def as_format(self, default_length: int, least: int = formats.MIN_PIN_LENGTH) -> Format:
+    def as_format(self, default_length: int, minimum: int = formats.MIN_PIN_LENGTH) -> Format:
         """InvalidRequest for what is too short, or cannot be written as a bar code."""
         length = self.length or default_length
-        if length < least:
-            text = f"at least {least} characters are needed"
+        if length < minimum:
+            text = f"at least {minimum} characters are needed"
             raise InvalidRequest(text, (FieldError("format.length", text),))
         if self.barcode and not can_be_barcode(self.prefix):
             text = "a bar code holds ASCII characters alone"

@@ -39,8 +39,8 @@ _CALLER = "gavekort.caller"
 
 
 async def principal(request: Request, ctx: Context) -> Principal:
-    """Who a Bearer token, or an `x-api-key`, is of; Unauthorized without a valid one. The caller's
-    limit is spent once a request, or TooManyRequests."""
+    """Return who a Bearer token, or an `x-api-key`, is of; Unauthorized without a valid one. The
+    caller's limit is spent once a request, or TooManyRequests."""
     known: Principal | None = request.scope.get(_CALLER)
     if known is None:
         try:
@@ -88,13 +88,13 @@ def basic_credentials(request: Request) -> tuple[str, str]:
     return client_id, secret
 
 
-def origin(request: Request) -> events.Request:
-    """The request as an event keeps it."""
+def request_context(request: Request) -> events.Request:
+    """Return the request as an event keeps it."""
     headers = {name: request.headers[name][:120] for name in _KEPT if name in request.headers}
     return events.Request(headers=headers)
 
 
-RequestContext = Annotated[events.Request, Depends(origin)]
+RequestContext = Annotated[events.Request, Depends(request_context)]
 
 READ_CHECKOUT = ("admin:checkout", "read:checkout")
 WRITE_CHECKOUT = ("admin:checkout", "write:checkout")

@@ -24,7 +24,7 @@ from backend.core.errors import (
     FieldError,
     GavekortError,
     InvalidRequest,
-    TooManyTries,
+    TooManyAttempts,
 )
 from backend.limits.source import networks_of
 
@@ -77,7 +77,7 @@ def install(app: FastAPI, allowed: Callable[[str], set[str]]) -> None:
 
     @app.exception_handler(GavekortError)
     async def _ours(request: Request, error: GavekortError) -> JSONResponse:
-        if isinstance(error, TooManyTries):
+        if isinstance(error, TooManyAttempts):
             await pace.wait(networks_of(source_of(current(), request))[0])
         return render(error)
 

@@ -119,7 +119,8 @@ def _description(app: FastAPI, routes: list[tuple[str, APIRoute]]) -> dict[str, 
 
 
 def _component(components: dict[str, Any], model: Any) -> dict[str, Any]:
-    """A reference to the model's schema, which is put among the components with what it needs."""
+    """Return a reference to the model's schema, which is put among the components with what it
+    needs."""
     made: dict[str, Any] = TypeAdapter(model).json_schema(ref_template=REF, mode="serialization")
     components.update(made.pop("$defs", {}))
     name = made.get("title")
@@ -179,11 +180,21 @@ def _complete(
 
 
 def _may_be_empty(parameter: dict[str, Any]) -> None:
-    """A parameter without a value says nothing (`addresses.plain_query`)."""
+    """Say that a parameter without a value is ignored (`addresses.plain_query`).
+
+    One value of a list is sent as plain text. So the items of a list may be empty, and the list
+    itself stays an array. The maximum of a list counts the values that are not empty, which a
+    schema cannot say.
+    """
     schema = parameter["schema"]
     if schema.get("type") == "array":
         schema["items"] = {"anyOf": [schema["items"], _EMPTY]}
-    parameter["schema"] = {"anyOf": [schema, _EMPTY]}
+        if (maximum := schema.pop("maxItems", None)) is not None:
+            text = parameter.get("description", "")
+            limit = f"At most {maximum} values that are not empty."
+            parameter["description"] = f"{text} {limit}".strip()
+    else:
+        parameter["schema"] = {"anyOf": [schema, _EMPTY]}
 
 
 def _statuses(method: str, path: str, dependant: Dependant) -> set[int]:

@@ -18,9 +18,9 @@ AT_ONCE = 20
 A_SECOND = 2.0
 """How many more of them are answered at once each second."""
 LATE_SECONDS = 1.0
-MOST_LATE = 1000
+MAX_LATE = 1000
 """How many refusals of one process wait at once. Beyond that they are answered at once."""
-MOST_SOURCES = 10_000
+MAX_SOURCES = 10_000
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Pace:
     async def wait(self, source: str) -> None:
         """Return at once, or a second later for a source that was refused too often just now."""
         now = asyncio.get_running_loop().time()
-        if self._allows(source, now) or self._late >= MOST_LATE:
+        if self._allows(source, now) or self._late >= MAX_LATE:
             return
         self._late += 1
         try:
@@ -51,7 +51,7 @@ class Pace:
         known = self._sources.pop(source, None) or _Source(AT_ONCE, now)
         known.left = min(AT_ONCE, known.left + (now - known.at) * A_SECOND)
         known.at = now
-        while len(self._sources) >= MOST_SOURCES:
+        while len(self._sources) >= MAX_SOURCES:
             del self._sources[next(iter(self._sources))]
         self._sources[source] = known
         if known.left < 1:

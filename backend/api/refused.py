@@ -78,8 +78,8 @@ def invalid(problems: Sequence[Any]) -> InvalidRequest:
 
 
 def _names(place: Sequence[Any]) -> list[str]:
-    """The names of the fields on the way to a problem. Pydantic also names the type that was tried,
-    where a field may be of several; no request has such a field."""
+    """Return the names of the fields on the way to a problem. Pydantic also names the type that was
+    tried, where a field may be of several; no request has such a field."""
     names = [str(part) for part in place if part != "body"]
     if names and (names[-1] in _TRIED or names[-1].startswith("literal[")):
         names.pop()

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.payments.views.listing import Range, Wanted
+from backend.payments.views.listing import Range, TransactionFilter
 from backend.sessions.request import Moment
 
 MAX_AMOUNT = 10**15
@@ -75,7 +75,7 @@ class TransactionQuery(BaseModel):
     channel: Text | None = None
     includes: Texts = []
 
-    def wanted(self) -> Wanted:
+    def to_filter(self) -> TransactionFilter:
         lists = (
             "id",
             "session_id",
@@ -104,7 +104,7 @@ class TransactionQuery(BaseModel):
         any_of["payout_correlation_id"] = csv.split(",") if csv else []
         floors = [a for a in (self.amount, self.amount_gte) if a is not None]
         ceilings = [a for a in (self.amount, self.amount_lte) if a is not None]
-        return Wanted(
+        return TransactionFilter(
             any_of=any_of,
             amount=Range(max(floors, default=None), min(ceilings, default=None)),
             created_at=Range(self.created_at_gte, self.created_at_lte),

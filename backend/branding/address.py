@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ImageRequest:
     """What an address asks for. `of` is its part before the looks: `("logos", "visa_vipps")`,
     `("profiles", id)` or `("accounts", id, "profiles", id)`."""
 
@@ -42,7 +42,7 @@ class Wanted:
     kind: Kind
 
 
-def read(path: str) -> Wanted:
+def read(path: str) -> ImageRequest:
     """Read the path below `/v1/branding/`. NotFound if there is no such image, InvalidRequest if
     the colour or the width cannot be read."""
     segments = path.rstrip("/").split("/")
@@ -53,7 +53,7 @@ def read(path: str) -> Wanted:
         raise NotFound("there is no such image; see docs/branding.md")
     looks = _looks(segments[taken:-1])
     template, kind = _file(last)
-    return Wanted(
+    return ImageRequest(
         of=tuple(of),
         variant=_variant(looks.get("variant", "")),
         colour=_colour(looks.get("color", "")),

@@ -118,10 +118,10 @@ def _rows(
     """Return the marks' boxes, centred in `room`, and the height of all rows together."""
     marks = picture.marks
     small = picture.variant is Variant.SMALLMARK
-    least, most = (24.0, 36.0) if small else (36.0, 60.0)
-    columns = max(1, min(len(marks), int((room + _GAP) / (least + _GAP))))
+    minimum, maximum = (24.0, 36.0) if small else (36.0, 60.0)
+    columns = max(1, min(len(marks), int((room + _GAP) / (minimum + _GAP))))
     columns = ceil(len(marks) / ceil(len(marks) / columns))
-    wide = max(1.0, min(most, (room - _GAP * (columns - 1)) / columns))
+    wide = max(1.0, min(maximum, (room - _GAP * (columns - 1)) / columns))
     high = wide * ASPECT
     tiles = []
     for place, mark in enumerate(marks):

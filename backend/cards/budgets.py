@@ -1,7 +1,7 @@
-"""How often a code by SMS may be tried: counted in the database, before the try.
+"""How often a code by SMS may be tried: counted in the database, before the attempt.
 
-Parallel tries cannot outrun it, and a restart forgets nothing. What is past its window counts for
-nothing any more, and the worker deletes it.
+Parallel attempts cannot outrun it, and a restart forgets nothing. What is past its window counts
+for nothing any more, and the worker deletes it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cards.tables import TryBudget
+from backend.cards.tables import CodeBudget
 from backend.core.context import Backend
 from backend.core.due_work import purge
 
 
 async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window: timedelta) -> bool:
-    """Count one try; whether it was within the budget. A spent budget's window is not extended,
+    """Count one attempt; whether it was within the budget. A spent budget's window is not extended,
     or anybody could keep a card locked for ever."""
     dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
-    tries, last = col(TryBudget.tries), col(TryBudget.last_try_at)
+    tries, last = col(CodeBudget.tries), col(CodeBudget.last_try_at)
     fresh = last <= now - window
-    insert = dialect.insert(TryBudget).values(scope=scope, tries=1, last_try_at=now)
+    insert = dialect.insert(CodeBudget).values(scope=scope, tries=1, last_try_at=now)
     query = insert.on_conflict_do_update(
         index_elements=["scope"],
         set_={
@@ -39,4 +39,4 @@ async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window:
 async def purge_old_attempts(ctx: Backend) -> int:
     """Delete budgets that are whole again, one batch; return how many."""
     window = timedelta(seconds=ctx.settings.scc_window)
-    return await purge(ctx.db, TryBudget, col(TryBudget.last_try_at) <= ctx.clock.now() - window)
+    return await purge(ctx.db, CodeBudget, col(CodeBudget.last_try_at) <= ctx.clock.now() - window)

@@ -36,7 +36,7 @@ class Format:
 
 
 def make(form: Format) -> str:
-    """A random value of this format, from the system's generator."""
+    """Return a random value of this format, from the system's generator."""
     alphabet = "".join(
         part
         for part, wanted in (
@@ -51,7 +51,8 @@ def make(form: Format) -> str:
 
 
 def make_number(form: Format | None) -> tuple[str, dict[str, Any]]:
-    """A number, and its format as it is shown; without a format a UUID with Dintero's prefix."""
+    """Return a number, and its format as it is shown; without a format a UUID with Dintero's
+    prefix."""
     if form is None:
         return f"{DEFAULT_PREFIX}{uuid.uuid4()}", {"length": 36, "prefix": DEFAULT_PREFIX}
     return make(form), form.shown()
@@ -62,7 +63,7 @@ def last4(number: str) -> str:
 
 
 def mask(number: str, prefix: str) -> str:
-    """All but the prefix, the last four and the punctuation as `*`."""
+    """Return all but the prefix, the last four and the punctuation as `*`."""
     body = number[len(prefix) :] if number.startswith(prefix) else number
     kept = len(body) - 4
     hidden = "".join("*" if i < kept and c.isalnum() else c for i, c in enumerate(body))

@@ -43,7 +43,7 @@ def note(
 async def list_card_events(
     db: AsyncSession, account_id: str, card_id: str, limit: int, starting_after: str | None
 ) -> list[CardEvent]:
-    """Newest first, of a deleted card too. NotFound; InvalidRequest where `starting_after` is no
+    """Newest first, of a deleted card too. NotFound; InvalidRequest if `starting_after` is no
     event of this card."""
     wanted = select(Card.id).where(Card.account_id == account_id, Card.card_id == card_id)
     card = (await db.exec(wanted)).one_or_none()
@@ -59,7 +59,7 @@ async def list_card_events(
     return list(await db.exec(query.order_by(*newest_first(CardEvent)).limit(limit)))
 
 
-def card_event_shape(event: CardEvent) -> dict[str, Any]:
+def serialize_card_event(event: CardEvent) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": event.id,
         "name": event.name,

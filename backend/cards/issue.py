@@ -62,7 +62,7 @@ class IssuedCard:
 
 
 async def issue_card(ctx: Backend, order: CardOrder) -> IssuedCard:
-    """Make the card and fund it. Conflict where the account has this `card_id` already."""
+    """Make the card and fund it. Conflict if the account has this `card_id` already."""
     (issued,) = await issue_batch(ctx, [order])
     return issued
 
@@ -88,7 +88,7 @@ async def store_card(
     db: AsyncSession, ctx: Backend, order: CardOrder, pin: str | None
 ) -> tuple[Card, CardToken, str]:
     """In the caller's unit of work: the card, funded where it is active, its token and number.
-    Conflict where the account has this `card_id` already."""
+    Conflict if the account has this `card_id` already."""
     query = select(Card.id).where(
         Card.account_id == order.account_id, Card.card_id == order.card_id
     )

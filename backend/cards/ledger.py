@@ -24,7 +24,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cards.serializer import wallet_transaction_shape
+from backend.cards.serializer import serialize_wallet_transaction
 from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction, changed_card
 from backend.cards.tokens import release_token
 from backend.core.errors import Conflict, GavekortError, NotFound
@@ -66,7 +66,7 @@ class EntryContext:
 
 
 async def lock_card(db: AsyncSession, card_pk: str) -> Card:
-    """The card's row, locked until the unit of work ends."""
+    """Return the card's row, locked until the unit of work ends."""
     query = select(Card).where(Card.id == card_pk).with_for_update()
     query = query.execution_options(populate_existing=True)
     card = (await db.exec(query)).one_or_none()
@@ -171,7 +171,7 @@ async def post(
 
 
 async def void(db: AsyncSession, held: Hold, cause: EntryContext) -> WalletTransaction:
-    """Resolve a hold by making all of it available again. Where nothing of it was ever taken, a
+    """Resolve a hold by making all of it available again. If nothing of it was ever taken, a
     single-use token that made it can be used again."""
     card = await lock_card(db, held.card)
     _resolve(held, "voided", cause.now)
@@ -199,7 +199,8 @@ async def _once(
     parent_id: str | None = None,
     pending: bool = False,
 ) -> WalletTransaction:
-    """The wallet transaction of `cause.ref_id`: made now, or, where it exists, given back."""
+    """Return the wallet transaction of `cause.ref_id`: made now, or, where it exists, given
+    back."""
     before = None if cause.fresh else await _made_before(db, card, cause)
     if before is not None:
         if (before.type, before.amount, before.pending) != (type_, amount, pending):
@@ -239,7 +240,7 @@ async def _made_before(
 
 async def _announce(db: AsyncSession, card: Card, made: WalletTransaction, now: datetime) -> None:
     hooks = await subscribed(db, card.account_id, WALLET_TRANSACTION)
-    body = {"transaction": wallet_transaction_shape(made, card)}
+    body = {"transaction": serialize_wallet_transaction(made, card)}
     announce(db, hooks, Event(card.account_id, WALLET_TRANSACTION, made.id, body), now)
 
 

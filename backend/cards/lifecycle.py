@@ -1,5 +1,5 @@
-"""What becomes of a card besides its money: activated, its PIN made anew, deleted. Each is one unit
-of work with the card's row locked. Source: `docs/reference/dintero-api.md#wallets-api`.
+"""What becomes of a card besides its money: activated, its PIN made again, deleted. Each is one
+unit of work with the card's row locked. Source: `docs/reference/dintero-api.md#wallets-api`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from backend.cards.tables import NO_CURRENCY, Card, CardToken
 from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 
-MOST_USES = 50
+MAX_USES = 50
 """An answer names at most so many uses of a card; its sums count all of them."""
 
 
@@ -133,7 +133,7 @@ async def rotate_pin(
     pin = formats.make(form)
     made = ctx.vault.pin_mac(card.id, pin)
     async with ctx.db.unit_of_work() as db:
-        # Before the card's row is locked: tries lock in this order too.
+        # Before the card's row is locked: attempts lock in this order too.
         await pin_lock.make_whole(ctx, db, card, by, "a new PIN")
         card = await lock_by_card_id(db, account_id, card_id)
         if card.deleted_at is not None:
@@ -189,7 +189,7 @@ async def delete(
         card.deleted_at = now
         details: dict[str, Any] = {"forced": bool(uses)}
         if uses:
-            details["in_use"] = [_shown(card, use) for use in uses[:MOST_USES]]
+            details["in_use"] = [_shown(card, use) for use in uses[:MAX_USES]]
         note(db, card, "DELETED", deletion.by, now, details, deletion.reason)
     return card
 
@@ -215,7 +215,7 @@ def _in_use(card: Card, uses: Sequence[Use]) -> CardInUse:
                 use.kind,
                 {key: value for key, value in _shown(card, use).items() if key != "kind"},
             )
-            for use in uses[:MOST_USES]
+            for use in uses[:MAX_USES]
         ),
     )
 

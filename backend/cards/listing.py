@@ -31,7 +31,7 @@ class CardFilter:
 
 
 async def list_cards(db: AsyncSession, wanted: CardFilter) -> list[Card]:
-    """Newest first. InvalidRequest where `starting_after` is no card of the account."""
+    """Newest first. InvalidRequest if `starting_after` is no card of the account."""
     query = select(Card).where(Card.account_id == wanted.account_id)
     if wanted.available is not None:
         query = query.where(Card.available == wanted.available)

@@ -34,7 +34,7 @@ class Match:
 async def find_number(
     ctx: Backend, db: AsyncSession, account_id: str, number: str, *, expired_too: bool = False
 ) -> Match | None:
-    """By a number or temporary token; None where it is unknown or, without `expired_too`, has
+    """By a number or temporary token; None if it is unknown or, without `expired_too`, has
     expired."""
     query = (
         select(Card, CardToken)
@@ -50,7 +50,7 @@ async def find_number(
 
 
 async def match_of(db: AsyncSession, card: Card) -> Match:
-    """A card that is known already, by its own number, which may have expired."""
+    """Return a card that is known already, by its own number, which may have expired."""
     query = select(CardToken).where(CardToken.card == card.id, col(CardToken.ref_id).is_(None))
     return Match(card, (await db.exec(query)).one())
 
@@ -64,7 +64,7 @@ async def get_by_number(ctx: Backend, db: AsyncSession, account_id: str, number:
 
 
 def facts(card: Card) -> CardFacts:
-    """A row as the rules see it."""
+    """Return a row as the rules see it."""
     return CardFacts(
         available=card.available,
         currency=card.currency,

@@ -1,9 +1,9 @@
-"""Count the tries of a PIN, and refuse those that are too many.
+"""Count the attempts of a PIN, and refuse those that are too many.
 
-The rules are `rules.pin_budget`; here are the rows. A try is decided and counted under the locks of
-all its rows, which are taken in the order of their names: tries at the same time cannot outrun a
-budget, and two of them never wait for each other. Whoever locks these rows and a card's row as well
-takes these rows first.
+The rules are `rules.pin_budget`; here are the rows. An attempt is decided and counted under the
+locks of all its rows, which are taken in the order of their names: attempts at the same time cannot
+outrun a budget, and two of them never wait for each other. Whoever locks these rows and a card's
+row as well takes these rows first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards.tables import Card, PinBudget
 from backend.core.context import Backend
 from backend.core.due_work import purge
-from backend.core.errors import TooManyTries
+from backend.core.errors import TooManyAttempts
 from backend.core.settings import Settings
 from backend.limits.source import networks_of
 from backend.rules import pin_budget
@@ -35,8 +35,8 @@ SOURCE_WIDTHS = (1, 4, 16)
 MERCHANT_WIDTH = 3
 """A shop's own server asks for many payers, and must leave something of a card's day to others."""
 UNKNOWN_KEPT = timedelta(days=400)
-"""How long an unknown number's tries count towards its life, where they were many. Otherwise a card
-that needs to be unlocked would answer differently from a number that does not exist."""
+"""How long an unknown number's attempts count towards its life, where they were many. Otherwise a
+card that needs to be unlocked would answer differently from a number that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ class Asker:
 
 
 def payer(ctx: Backend, session_id: str | None, source: str) -> Asker:
-    """A payer in a checkout, or on the balance page. `source` is their address."""
+    """Return a payer in a checkout, or on the balance page. `source` is their address."""
     hashes = tuple(ctx.vault.source_hash(network) for network in networks_of(source))
     return Asker(hashes, session_id)
 
 
 def customer(ctx: Backend, account_id: str, customer_id: str) -> Asker:
-    """A customer of the merchant's, with a token of their own."""
+    """Return a customer of the merchant's, with a token of their own."""
     who = ctx.vault.source_hash(f"{account_id}\n{customer_id}")
     return Asker((who,), who)
 
@@ -80,7 +80,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def scopes_of(asker: Asker, card: str) -> list[Scope]:
-    """Return what one try counts for. `card` is the card's primary key, or the hash of a number
+    """Return what one attempt counts for. `card` is the card's primary key, or the hash of a number
     that is unknown. They are in the order in which they are locked."""
     widths = (MERCHANT_WIDTH,) if asker.merchant else PAIR_WIDTHS
     scopes = [Scope(Kind.CARD, card)]
@@ -103,18 +103,18 @@ def scopes_of(asker: Asker, card: str) -> list[Scope]:
 
 
 def refuse_again(ctx: Backend, account_id: str, asker: Asker, number: str) -> None:
-    """Raise TooManyTries if this process has refused the same a moment ago. It reads no
+    """Raise TooManyAttempts if this process has refused the same a moment ago. It reads no
     database."""
     now = ctx.clock.now()
     for key in _keys(ctx, account_id, asker, number).values():
         known = ctx.pin_refusals.find(key, now)
         if known is not None:
             left = math.ceil((known.until - now).total_seconds())
-            raise TooManyTries(known.reason, max(1, left))
+            raise TooManyAttempts(known.reason, max(1, left))
 
 
 def refuse(ctx: Backend, account_id: str, asker: Asker, number: str, verdict: Verdict) -> None:
-    """Raise TooManyTries unless the verdict lets the try through."""
+    """Raise TooManyAttempts unless the verdict lets the attempt through."""
     if verdict.answer is Answer.GO:
         return
     now = ctx.clock.now()
@@ -122,7 +122,7 @@ def refuse(ctx: Backend, account_id: str, asker: Asker, number: str, verdict: Ve
     reason = "wait" if verdict.answer is Answer.WAIT else "too_many_tries"
     keys = _keys(ctx, account_id, asker, number)
     ctx.pin_refusals.remember(keys[verdict.holds_back], reason, until, now)
-    raise TooManyTries(reason, verdict.seconds)
+    raise TooManyAttempts(reason, verdict.seconds)
 
 
 def _keys(ctx: Backend, account_id: str, asker: Asker, number: str) -> dict[Kind, str]:
@@ -198,7 +198,7 @@ def kept_until(
 
 
 async def forget_card(db: AsyncSession, card: Card, now: datetime) -> Counter:
-    """Forget all wrong tries at a card, by anybody. Return what the card's own counter was."""
+    """Forget all wrong attempts at a card, by anybody. Return what the card's own counter was."""
     of_card = Scope(Kind.CARD, card.id)
     query = select(PinBudget.scope).where(
         or_(

@@ -1,9 +1,10 @@
 """Find a card by number and PIN: the one way for the checkout, the balance page and the API.
 
 An unknown number and a wrong PIN get the same answer after the same time. So do a budget that is
-used up and a source that has to wait, whether the number exists or not. A try is counted before it
-is checked, in the database and under locks, so that parallel tries cannot outrun a budget. A
-refused try costs one look into the database, and a repeated one within some seconds not even that.
+used up and a source that has to wait, whether the number exists or not. An attempt is counted
+before it is checked, in the database and under locks, so that parallel attempts cannot outrun a
+budget. A refused attempt costs one look into the database, and a repeated one within some seconds
+not even that.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ OLD_PINS_LOOKED_FOR = 600
 
 
 @dataclass(frozen=True, slots=True)
-class _Try:
-    """One try. `match` is None for an unknown number."""
+class _PinAttempt:
+    """One attempt. `match` is None for an unknown number."""
 
     account_id: str
     asker: Asker
@@ -54,7 +55,7 @@ class _Try:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """The counters before and after a try was counted; `fits` says what its MAC said."""
+    """The counters before and after an attempt was counted; `fits` says what its MAC said."""
 
     before: dict[Scope, Counter]
     after: dict[Scope, Counter]
@@ -66,39 +67,39 @@ async def match_number_and_pin(
 ) -> Match | None:
     """Return the card of this number, or temporary token, if this is its PIN.
 
-    None for an unknown number and for a wrong PIN, which are not told apart. TooManyTries where
+    None for an unknown number and for a wrong PIN, which are not told apart. TooManyAttempts where
     nothing was checked because a budget is spent.
     """
     begun = asyncio.get_running_loop().time()
     pin_attempts.refuse_again(ctx, account_id, asker, number)
     async with ctx.db.reading() as db:
         match = await find_number(ctx, db, account_id, number, expired_too=expired_too)
-    # Of a known card, however many tokens it has, the tries are counted together.
+    # Of a known card, however many tokens it has, the attempts are counted together.
     key = match.card.id if match else ctx.vault.number_hash(account_id, number)
     scopes = tuple(pin_attempts.scopes_of(asker, key))
-    tried = _Try(account_id, asker, number, pin, match, scopes, ctx.clock.now())
+    tried = _PinAttempt(account_id, asker, number, pin, match, scopes, ctx.clock.now())
     return await _check(ctx, tried, begun)
 
 
 async def match_pin(ctx: Backend, known: Match, pin: str, *, asker: Asker) -> Match | None:
     """As `match_number_and_pin`, for a card that the asker need not name: only its PIN is asked
-    for, and its tries count in the same budgets."""
+    for, and its attempts count in the same budgets."""
     begun = asyncio.get_running_loop().time()
     card = known.card
     named = f"card {card.id}"  # no number looks like this
     pin_attempts.refuse_again(ctx, card.account_id, asker, named)
     scopes = tuple(pin_attempts.scopes_of(asker, card.id))
-    tried = _Try(card.account_id, asker, named, pin, known, scopes, ctx.clock.now())
+    tried = _PinAttempt(card.account_id, asker, named, pin, known, scopes, ctx.clock.now())
     return await _check(ctx, tried, begun)
 
 
-async def _check(ctx: Backend, tried: _Try, begun: float) -> Match | None:
+async def _check(ctx: Backend, tried: _PinAttempt, begun: float) -> Match | None:
     """Refuse, count and check. `begun` is the loop's time when the call came, in seconds."""
     limits, match = pin_attempts.limits_of(ctx.settings), tried.match
     async with ctx.db.reading() as db:
         counters = await pin_attempts.read(db, tried.scopes)
         old = await _has_old_pins(ctx, db, tried.account_id)
-    # Most tries on a budget that is used up are refused here, without a lock.
+    # Most attempts on a budget that is used up are refused here, without a lock.
     verdict = pin_budget.decide(counters, limits, tried.now)
     pin_attempts.refuse(ctx, tried.account_id, tried.asker, tried.number, verdict)
     counted = await _count_and_check(ctx, tried, limits)
@@ -107,25 +108,25 @@ async def _check(ctx: Backend, tried: _Try, begun: float) -> Match | None:
     if old:
         passed = asyncio.get_running_loop().time() - begun
         # On a busy machine the check of a hash takes longer, so the other answers do too.
-        least = max(OLD_PIN_SECONDS, ctx.old_pin_seconds + OLD_PIN_SECONDS / 2)
-        await asyncio.sleep(max(0.0, least - passed))
+        minimum = max(OLD_PIN_SECONDS, ctx.old_pin_seconds + OLD_PIN_SECONDS / 2)
+        await asyncio.sleep(max(0.0, minimum - passed))
     return None
 
 
-async def _count_and_check(ctx: Backend, tried: _Try, limits: Limits) -> _Counted:
-    """Count the try, then look at the PIN, in one unit of work. It stands apart: a counted try
-    stays counted where the request comes to nothing."""
+async def _count_and_check(ctx: Backend, tried: _PinAttempt, limits: Limits) -> _Counted:
+    """Count the attempt, then look at the PIN, in one unit of work. It stands apart: a counted
+    attempt stays counted where the request comes to nothing."""
     card, now = tried.card, tried.now
     async with ctx.db.unit_of_work(independent=True) as db:
         before = await pin_attempts.lock(db, tried.scopes, now)
-        # An error here undoes everything, so a refused try leaves no rows.
+        # An error here undoes everything, so a refused attempt leaves no rows.
         verdict = pin_budget.decide(before, limits, now)
         pin_attempts.refuse(ctx, tried.account_id, tried.asker, tried.number, verdict)
         after = pin_budget.count(before, limits, now)
         fits = ctx.vault.pin_fits(card.id if card else "", tried.pin, _mac_of(card))
         kept = after
         if fits:
-            kept = pin_budget.give_back(after, before, after, limits, now)
+            kept = pin_budget.restore(after, before, after, limits, now)
         until = pin_attempts.kept_until(kept, limits, now, known=card is not None)
         await pin_attempts.write(db, kept, now, forget_at=until)
         if card is not None and not fits and card.pin_key is not None:
@@ -135,9 +136,9 @@ async def _count_and_check(ctx: Backend, tried: _Try, limits: Limits) -> _Counte
     return _Counted(before, after, fits)
 
 
-async def _fits_old(ctx: Backend, tried: _Try, counted: _Counted, limits: Limits) -> bool:
+async def _fits_old(ctx: Backend, tried: _PinAttempt, counted: _Counted, limits: Limits) -> bool:
     """Check a PIN that is kept as an Argon2 hash, outside any unit of work. The right one is kept
-    as a MAC from then on, and its tries are given back."""
+    as a MAC from then on, and its attempts are given back."""
     card, now = tried.card, tried.now
     if card is None or card.pin_hash is None or card.pin_key is not None:
         return False
@@ -150,7 +151,7 @@ async def _fits_old(ctx: Backend, tried: _Try, counted: _Counted, limits: Limits
             await _tell(ctx, db, card, counted.before, counted.after)
             return False
         current = await pin_attempts.lock(db, tried.scopes, now)
-        kept = pin_budget.give_back(current, counted.before, counted.after, limits, now)
+        kept = pin_budget.restore(current, counted.before, counted.after, limits, now)
         until = pin_attempts.kept_until(kept, limits, now, known=True)
         await pin_attempts.write(db, kept, now, forget_at=until)
         await _renew(ctx, db, card, tried.pin)
@@ -158,7 +159,7 @@ async def _fits_old(ctx: Backend, tried: _Try, counted: _Counted, limits: Limits
 
 
 async def _renew(ctx: Backend, db: AsyncSession, card: Card, pin: str) -> None:
-    """Keep the PIN under the newest key, unless it was made anew in the meantime."""
+    """Keep the PIN under the newest key, unless it was made again in the meantime."""
     if card.pin_key == ctx.vault.newest_pin_key:
         return
     made = ctx.vault.pin_mac(card.id, pin)

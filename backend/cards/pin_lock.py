@@ -26,13 +26,13 @@ from backend.rules.pin_budget import Counter, Kind, Limits, Scope
 HALF_OF_DAY, HALF_OF_LIFE, LOCKED = "PIN_HALF_OF_DAY", "PIN_HALF_OF_LIFE", "PIN_LOCKED"
 UNLOCKED = "PIN_UNLOCKED"
 NOBODY = "checkout"
-"""`created_by` of the events that wrong tries of payers cause."""
+"""`created_by` of the events that wrong attempts of payers cause."""
 LONGEST_REASON = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Wrong tries at a card's PIN: within the last day, and since it was last unlocked."""
+    """Wrong attempts at a card's PIN: within the last day, and since it was last unlocked."""
 
     today: int
     total: int
@@ -45,7 +45,7 @@ class Attempts:
 async def attempts_of(
     ctx: Backend, db: AsyncSession, cards: Sequence[Card]
 ) -> dict[str, dict[str, Any] | None]:
-    """Return what each card's answer says of wrong tries, by the card's primary key. None for a
+    """Return what each card's answer says of wrong attempts, by the card's primary key. None for a
     card without a PIN."""
     limits, now = pin_attempts.limits_of(ctx.settings), ctx.clock.now()
     with_pin = [Scope(Kind.CARD, card.id) for card in cards if card.pin_hash is not None]
@@ -62,7 +62,7 @@ def _seen(counter: Counter, limits: Limits, now: datetime) -> Attempts:
 async def tell_merchant(
     ctx: Backend, db: AsyncSession, card: Card, before: Counter, after: Counter
 ) -> None:
-    """Write down, and announce, what this wrong try has reached. The budget's row is locked."""
+    """Write down, and announce, what this wrong attempt has reached. The budget's row is locked."""
     limits, now = pin_attempts.limits_of(ctx.settings), ctx.clock.now()
     for name in pin_budget.reached(pin_budget.live(before, limits, now), after, limits):
         if await _told(db, card, name, limits, now):
@@ -91,7 +91,7 @@ async def _told(db: AsyncSession, card: Card, name: str, limits: Limits, now: da
 async def unlock(
     ctx: Backend, account_id: str, card_id: str, by: str, reason: str | None = None
 ) -> Card:
-    """Forget all wrong tries at this card. NotFound.
+    """Forget all wrong attempts at this card. NotFound.
 
     It may be repeated: where nobody has tried a wrong PIN, nothing changes and nothing is recorded.
     """
@@ -110,7 +110,7 @@ async def unlock(
 async def make_whole(
     ctx: Backend, db: AsyncSession, card: Card, by: str, reason: str | None
 ) -> None:
-    """Forget the tries at a card, and write down who wanted it and why. The card's row is not
+    """Forget the attempts at a card, and write down who wanted it and why. The card's row is not
     locked yet: the budgets come first."""
     now = ctx.clock.now()
     before = await pin_attempts.forget_card(db, card, now)

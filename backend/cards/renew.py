@@ -85,7 +85,7 @@ async def reissue(
     new_pin = formats.make(form) if form else None
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        # Before the card's row is locked: tries lock in this order too.
+        # Before the card's row is locked: attempts lock in this order too.
         await pin_lock.make_whole(ctx, db, known, change.by, change.reason)
         card = await _lock(db, change)
         token = await own_token(db, card)
@@ -116,13 +116,14 @@ async def _lock(db: AsyncSession, change: Change) -> Card:
 
 
 async def own_token(db: AsyncSession, card: Card) -> CardToken:
-    """The card's own number, as opposed to its temporary tokens."""
+    """Return the card's own number, as opposed to its temporary tokens."""
     query = select(CardToken).where(CardToken.card == card.id, col(CardToken.ref_id).is_(None))
     return (await db.exec(query)).one()
 
 
 def format_of(shown: dict[str, Any]) -> Format | None:
-    """A number's format as it is kept; None is Dintero's default, which names no kinds of signs."""
+    """Return a number's format as it is kept; None is Dintero's default, which names no kinds of
+    signs."""
     return Format(**shown) if "numbers" in shown else None
 
 

@@ -32,7 +32,7 @@ _ONCE = ("card_token",)
 """In the answer to a new card alone."""
 
 
-def card_shape(
+def serialize_card(
     card: Card,
     now: datetime,
     tokens: Sequence[CardToken],
@@ -49,8 +49,10 @@ def card_shape(
     return extra | _said(own)
 
 
-def customer_card_shape(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
-    """The card as its owner sees it: nothing of what the merchant notes beside it."""
+def serialize_customer_card(
+    card: Card, now: datetime, tokens: Sequence[CardToken]
+) -> dict[str, Any]:
+    """Return the card as its owner sees it: nothing of what the merchant notes beside it."""
     hidden = ("metadata", "originated_by", "created_by")
     shape = _said(_own(card, now, tokens))
     return {key: value for key, value in shape.items() if key not in hidden}
@@ -61,7 +63,7 @@ def _said(own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _own(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
-    """All that we say of a card; None where we have nothing to say."""
+    """Return all that we say of a card; None if we have nothing to say."""
     return {
         "id": card.id,
         "card_id": card.card_id,
@@ -100,8 +102,8 @@ def _token(token: CardToken) -> dict[str, Any]:
     return shape
 
 
-def token_shape(token: CardToken, value: str) -> dict[str, Any]:
-    """A temporary token as it is given to the merchant."""
+def serialize_token(token: CardToken, value: str) -> dict[str, Any]:
+    """Return a temporary token as it is given to the merchant."""
     own = {
         "id": token.id,
         "ref_id": token.ref_id,
@@ -112,20 +114,20 @@ def token_shape(token: CardToken, value: str) -> dict[str, Any]:
         "metadata": token.metadata_,
         "created_at": iso(token.created_at),
         "created_by": token.created_by,
-        "token": secret_shape(value, token.format),
+        "token": serialize_secret(value, token.format),
     }
     return _said(own)
 
 
-def secret_shape(value: str, form: dict[str, Any]) -> dict[str, str]:
-    """A number, token or PIN, with its bar code where the format asks for one."""
+def serialize_secret(value: str, form: dict[str, Any]) -> dict[str, str]:
+    """Return a number, token or PIN, with its bar code where the format asks for one."""
     shape = {"value": value}
     if form.get("barcode"):
         shape["barcode_128"] = barcode_128(value)
     return shape
 
 
-def wallet_transaction_shape(made: WalletTransaction, card: Card) -> dict[str, Any]:
+def serialize_wallet_transaction(made: WalletTransaction, card: Card) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": made.id,
         "ref_id": made.ref_id,

@@ -70,7 +70,7 @@ class Card(Signalling, SQLModel, table=True):
     pin_key: str | None = Field(default=None, max_length=16)
     """The id of the key of the MAC."""
     pin_version: int = 0
-    """Grows when the PIN is made anew: whoever used an older one has to show the new."""
+    """Grows when the PIN is made again: whoever used an older one has to show the new."""
     pin_format: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     replaces: str | None = Field(default=None, max_length=255)
     """`card_id` of the card in whose place this one was made, for money refunded to that."""
@@ -204,7 +204,8 @@ class LedgerEntry(SQLModel, table=True):
 class CardEvent(SQLModel, table=True):
     """What was done to a card besides moving its money, by whom and why. Append only: triggers
     forbid any change. `name`: `DELETED`, `RESTORED`, `EXTENDED`, `REISSUED`, `REPLACED`, and of
-    wrong tries at its PIN `PIN_HALF_OF_DAY`, `PIN_HALF_OF_LIFE`, `PIN_LOCKED`, `PIN_UNLOCKED`."""
+    wrong attempts at its PIN `PIN_HALF_OF_DAY`, `PIN_HALF_OF_LIFE`, `PIN_LOCKED`,
+    `PIN_UNLOCKED`."""
 
     __tablename__ = "card_event"
     __table_args__ = (Index("card_event_listed", "card", "created_at", "id"),)
@@ -217,10 +218,10 @@ class CardEvent(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     created_by: str
     request_id: str | None = Field(default=None, max_length=36)
-    """Of the request that did it; its answer carried it too. None where nobody asked for it."""
+    """Of the request that did it; its answer carried it too. None if nobody asked for it."""
 
 
-class TryBudget(SQLModel, table=True):
+class CodeBudget(SQLModel, table=True):
     """Codes by SMS that were asked for or tried. `scope`: `scc-send:…` or `scc-try:…`."""
 
     __tablename__ = "try_budget"
@@ -232,7 +233,7 @@ class TryBudget(SQLModel, table=True):
 
 
 class PinBudget(SQLModel, table=True):
-    """Wrong tries of number and PIN, counted for one scope. The rules are `rules.pin_budget`.
+    """Wrong attempts of number and PIN, counted for one scope. The rules are `rules.pin_budget`.
 
     `scope`: `card:<id>` (of an unknown number `card:<number hash>`), `pair:<card>:<network hash>`,
     `session:<id>`, `firsts:<network hash>`, `repeats:<network hash>`.
@@ -244,9 +245,9 @@ class PinBudget(SQLModel, table=True):
     tries: int = 0
     """Those in `recent`, when the row was last written."""
     recent: list[list[float]] = Field(sa_type=JsonColumn, default_factory=list)
-    """The tries of the day, in bursts: first and last in seconds since 1970, and how many."""
+    """The attempts of the day, in bursts: first and last in seconds since 1970, and how many."""
     life: int = 0
-    """Of a card: all tries since it was last unlocked."""
+    """Of a card: all attempts since it was last unlocked."""
     score: float = 0.0
     last_try_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     forget_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)

@@ -49,7 +49,7 @@ class TokenOrder:
 
 
 async def create_token(ctx: Backend, order: TokenOrder) -> tuple[CardToken, str]:
-    """A temporary token and its value. NotFound for an unknown card; Conflict where the `ref_id`
+    """A temporary token and its value. NotFound for an unknown card; Conflict if the `ref_id`
     was used for another token."""
     try:
         async with ctx.db.unit_of_work() as db:
@@ -99,8 +99,8 @@ async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[Ca
 async def fresh_number(
     ctx: Backend, db: AsyncSession, account_id: str, form: Format | None
 ) -> tuple[str, dict[str, Any]]:
-    """A number that the account has not given out yet, and its format. Conflict where the format
-    has hardly any left."""
+    """Return a number that the account has not given out yet, and its format. Conflict if the
+    format has hardly any left."""
     for _ in range(_DRAWS):
         value, shown = formats.make_number(form)
         hashed = ctx.vault.number_hash(account_id, value)
@@ -136,7 +136,7 @@ async def get_token(db: AsyncSession, token_id: str) -> CardToken:
 
 
 def check_usable(token: CardToken, now: datetime) -> None:
-    """TokenRefused where no transaction can be made with it any more."""
+    """TokenRefused if no transaction can be made with it any more."""
     if token.single_use and token.used_by is not None:
         raise TokenRefused("this token was for one transaction, and was used")
     if is_expired(token, now):

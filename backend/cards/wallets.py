@@ -100,8 +100,8 @@ async def _by_ref(db: AsyncSession, card_pk: str, ref_id: str) -> WalletTransact
 async def _pending(
     db: AsyncSession, account_id: str, transaction_id: str
 ) -> tuple[WalletTransaction, Hold]:
-    """A pending drawdown made by API, its card locked before its hold is. One that a checkout
-    payment made is the checkout's to resolve."""
+    """Return a pending drawdown made by API, its card locked before its hold is. One that a
+    checkout payment made is the checkout's to resolve."""
     made = await db.get(WalletTransaction, transaction_id)
     if made is None or made.account_id != account_id:
         raise NotFound("there is no such wallet transaction")
@@ -156,7 +156,7 @@ def _same(
 async def list_transactions(
     db: AsyncSession, card: Card, limit: int, starting_after: str | None
 ) -> list[WalletTransaction]:
-    """A card's movements, newest first."""
+    """Return a card's movements, newest first."""
     query = select(WalletTransaction).where(WalletTransaction.card == card.id)
     if starting_after is not None:
         last = await db.get(WalletTransaction, starting_after)

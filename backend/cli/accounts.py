@@ -100,7 +100,7 @@ def run_with_backend(act: Act, options: argparse.Namespace) -> int:
 
 
 def what_is_wrong(error: ValidationError) -> str:
-    """Which settings, without what they were."""
+    """Return which settings, without what they were."""
     return "; ".join(
         f"GAVEKORT_{'_'.join(str(part) for part in entry['loc']).upper()}: {entry['msg']}"
         for entry in error.errors(include_input=False)
@@ -108,8 +108,9 @@ def what_is_wrong(error: ValidationError) -> str:
 
 
 def cannot_begin(settings: Settings) -> str | None:
-    """What has to be put right first: the database, or the key to it. Under another key no number,
-    PIN or credential would be known, and what is written meanwhile would be lost with the mistake.
+    """Return what has to be put right first: the database, or the key to it. Under another key no
+    number, PIN or credential would be known, and what is written meanwhile would be lost with the
+    mistake.
     """
     return why_not(settings.database_url) or asyncio.run(_wrong_key(settings))
 

@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     # Listed for --help; `main` hands their arguments on unread.
-    commands.add_parser("sandbox", help="the sandbox acquirer alone", add_help=False)
+    commands.add_parser("sandbox", help="the sandbox provider alone", add_help=False)
     commands.add_parser("shop", help="the demo shop alone", add_help=False)
 
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
@@ -151,7 +151,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _database_url(directory: Path | None = None) -> str:
-    """Of the demo in `directory`, else of the environment; no secret is needed for it."""
+    """Return of the demo in `directory`, else of the environment; no secret is needed for it."""
     if directory is not None:
         return f"sqlite:///{directory.resolve() / 'gavekort.db'}"
     default: str = Settings.model_fields["database_url"].default

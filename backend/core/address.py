@@ -56,8 +56,8 @@ def check(url: str, *, allow_insecure: bool) -> tuple[str, int]:
 
 
 def is_private_host(name: str) -> bool:
-    """Whether the host's name alone tells that it is not a public one: this machine, or a private
-    address written as such. A name may still turn out to be private when it is resolved."""
+    """Return whether the host's name alone tells that it is not a public one: this machine, or a
+    private address written as such. A name may still turn out to be private when it is resolved."""
     bare = name.rstrip(".").lower()
     if bare == "localhost" or bare.endswith(".localhost"):
         return True
@@ -96,8 +96,8 @@ async def resolve(url: str, *, allow_insecure: bool) -> Target:
 
 
 async def look_up(name: str, port: int, *, allow_insecure: bool) -> list[str]:
-    """The addresses of a host, in the order in which the resolver prefers them; every one of them
-    is checked. AddressRefused or AddressUnknown."""
+    """Return the addresses of a host, in the order in which the resolver prefers them; every one of
+    them is checked. AddressRefused or AddressUnknown."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -109,7 +109,7 @@ async def look_up(name: str, port: int, *, allow_insecure: bool) -> list[str]:
 
 
 def _host(name: str, port: int | None) -> str:
-    """The Host header: with the port where the address names one."""
+    """Return the Host header: with the port where the address names one."""
     bare = f"[{name}]" if ":" in name else name
     return bare if port is None else f"{bare}:{port}"
 

@@ -44,12 +44,12 @@ class Backend:
     wheel: Wheel = field(init=False)
     """The timer for moments of `clock`."""
     pin_refusals: Refusals = field(default_factory=Refusals)
-    """Whose tries of PINs this process has just refused."""
+    """Whose attempts of PINs this process has just refused."""
     old_pins: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     """By account: when this process last looked for PINs that are no MACs yet, and whether there
     were any."""
     old_pin_seconds: float = 0.0
-    """How long the slowest check of a PIN that is no MAC took of late, in this process."""
+    """How long the slowest check of a PIN that is no MAC took recently, in this process."""
     _certified: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ def start(settings: Settings | None = None) -> Backend:
 
 
 def current() -> Backend:
-    """The context that `start` made; RuntimeError before it."""
+    """Return the context that `start` made; RuntimeError before it."""
     if _current is None:
         raise RuntimeError("the backend is not started")
     return _current

@@ -42,7 +42,7 @@ def check_addresses(migrating: str, serving: str) -> None:
 def grant_to_serving_role(migrating: str, serving: str) -> str | None:
     """Give the user of `serving` what the program needs, and take away what it does not need.
 
-    Runs as the owner of the tables, whom `migrating` names. Returns the role, or None where both
+    Runs as the owner of the tables, whom `migrating` names. Returns the role, or None if both
     URLs name one user, to whom everything belongs. Blocking.
     """
     role = make_url(serving).username
@@ -78,7 +78,7 @@ def _grant(connection: Connection, role: str) -> None:
 
 
 def why_too_mighty(url: str) -> str | None:
-    """Why the role of `url` should not serve, or None where it is fit to. Blocking.
+    """Return why the role of `url` should not serve, or None if it is fit to. Blocking.
 
     A role that owns the ledger, or that is a superuser, could drop the triggers that protect it.
     """

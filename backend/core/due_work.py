@@ -41,7 +41,7 @@ class Share:
     """How much one loop of one process may have under way: in all, for each tenant, and for each
     addressee of a tenant. So a slow or silent server leaves room for the others."""
 
-    most: int
+    maximum: int
     tenant: int
     addressee: int
 
@@ -64,7 +64,7 @@ class UnderWay:
 
     @property
     def free(self) -> int:
-        return self.share.most - len(self._tasks)
+        return self.share.maximum - len(self._tasks)
 
     async def look(self, db: AsyncSession, earliest: ScalarSelect[datetime], now: datetime) -> bool:
         """Look, without a lock, whether a row is due: most of the time none is. `earliest` selects

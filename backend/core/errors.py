@@ -170,7 +170,7 @@ class ConsentMissing(InvalidRequest):
 
 
 class SplitChanged(Conflict):
-    """The card's balance, or the order, is not what the payer saw: show anew, ask again."""
+    """The card's balance, or the order, is not what the payer saw: show again, ask again."""
 
     code = "SPLIT_CHANGED"
 
@@ -182,7 +182,7 @@ class PaymentOptionNotAllowed(InvalidRequest):
 class RemainderTooSmall(Conflict):
     """What is left to pay is less than a payment option takes. `details` (minor units): `amount` is
     what is left, `minimum` the smallest that can be paid, `gift_card_amount` the share of the gift
-    card with which it can be paid, or null where no share does; `reason` is a verdict of
+    card with which it can be paid, or null if no share does; `reason` is a verdict of
     `backend.rules.remainder`."""
 
     code = "REMAINDER_BELOW_MINIMUM"
@@ -257,10 +257,10 @@ class GiftCardRefused(GavekortError):
         self.reason = reason
 
 
-class TooManyTries(TooManyRequests):
-    """Wrong PINs were tried too often, so nothing was checked. `reason` is `wait` where a new try
-    may be made after `retry_after` seconds, a few minutes at most, and `too_many_tries` where a
-    budget is used up. The answer is the same for a number that does not exist."""
+class TooManyAttempts(TooManyRequests):
+    """Wrong PINs were tried too often, so nothing was checked. `reason` is `wait` where a new
+    attempt may be made after `retry_after` seconds, a few minutes at most, and `too_many_tries`
+    where a budget is used up. The answer is the same for a number that does not exist."""
 
     def __init__(self, reason: str, retry_after: int) -> None:
         super().__init__("card.pin", retry_after)

@@ -98,7 +98,7 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
 def guarded_client(
     insecure: Callable[[], bool], verify: ssl.SSLContext, *, keep_alive: bool = True
 ) -> httpx.AsyncClient:
-    """A client for addresses that a merchant sets; it follows no redirect. `insecure` says at each
-    call whether http and private addresses are allowed."""
+    """Return a client for addresses that a merchant sets; it follows no redirect. `insecure` says
+    at each call whether http and private addresses are allowed."""
     transport = GuardedTransport(insecure, verify, keep_alive=keep_alive)
     return httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)

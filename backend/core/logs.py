@@ -35,7 +35,7 @@ from backend.core.paths import ROOT
 
 _LONGEST = 600
 _LONGEST_TEXT = 300
-_MOST_PLACES = 12
+_MAX_FRAMES = 12
 _WINDOW = 60.0
 _PER_PLACE, _IN_ALL = 20, 300
 """Lines in a window, from one place in the program and from all together."""
@@ -165,7 +165,7 @@ def _text_of(error: BaseException) -> str:
 def _places(frames: TracebackType | None) -> str:
     found = [
         f"{_file(frame.filename)}:{frame.lineno} {frame.name}"
-        for frame in reversed(traceback.extract_tb(frames, limit=-_MOST_PLACES))
+        for frame in reversed(traceback.extract_tb(frames, limit=-_MAX_FRAMES))
     ]
     return " < ".join(found) or "no place"
 
@@ -220,8 +220,8 @@ class _Seldom(logging.Filter):
 
 
 def _was_logged(record: logging.LogRecord) -> bool:
-    """Whether this exception has a line already. The server logs what our own handler has told,
-    because the framework raises it once more after the answer."""
+    """Return whether this exception has a line already. The server logs what our own handler has
+    told, because the framework raises it once more after the answer."""
     error = record.exc_info[1] if record.exc_info else None
     if error is None:
         return False
@@ -278,8 +278,8 @@ def install(level: int = logging.INFO) -> None:
         if type(known) is logging.StreamHandler:
             root.removeHandler(known)
     root.setLevel(level)
-    for name, least in _TALKATIVE.items():
-        logging.getLogger(name).setLevel(least)
+    for name, minimum in _TALKATIVE.items():
+        logging.getLogger(name).setLevel(minimum)
     for name in (*_OWN_HANDLERS, *_SOCKETS):
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -17,11 +17,11 @@ class Dated(Protocol):
 
 
 def newest_first(table: type[Dated]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """What to order by; the id settles what was made at one moment."""
+    """Return what to order by; the id settles what was made at one moment."""
     return col(table.created_at).desc(), col(table.id).desc()
 
 
 def after(table: type[Dated], last: Dated) -> ColumnElement[bool]:
-    """What comes after `last` in that order."""
+    """Return what comes after `last` in that order."""
     made, key = col(table.created_at), col(table.id)
     return or_(made < last.created_at, and_(made == last.created_at, key < last.id))

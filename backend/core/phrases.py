@@ -24,7 +24,7 @@ def known() -> dict[str, dict[str, str]]:
 
 
 def language_of(tag: str | None) -> str | None:
-    """The language of a BCP 47 tag such as `no`, `nb-NO`, `sv_SE`; None where we lack it."""
+    """Return the language of a BCP 47 tag such as `no`, `nb-NO`, `sv_SE`; None if we lack it."""
     primary = (tag or "").strip().lower().replace("_", "-").partition("-")[0]
     primary = _ALIASES.get(primary, primary)
     return primary if primary in known() else None

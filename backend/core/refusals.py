@@ -1,7 +1,8 @@
 """What was refused a moment ago, kept in the memory of one process.
 
-A repeated try on a budget that is used up gets the same answer without a look into the database.
-The database stays the truth: only what it has refused within the last seconds is refused here.
+A repeated attempt on a budget that is used up gets the same answer without a look into the
+database. The database stays the truth: only what it has refused within the last seconds is refused
+here.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from datetime import datetime, timedelta
 
 LONGEST = timedelta(seconds=5)
 """So that an unlock in another process is seen soon."""
-MOST = 10_000
+MAX_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`until` is when the budget itself allows a try again."""
+    """`until` is when the budget itself allows an attempt again."""
 
     reason: str
     until: datetime
@@ -24,14 +25,14 @@ class Refusal:
 
 
 class Refusals:
-    """By a key that the caller makes. Past `MOST` keys the oldest are forgotten."""
+    """By a key that the caller makes. Past `MAX_KEYS` keys the oldest are forgotten."""
 
     def __init__(self) -> None:
         self._known: dict[str, Refusal] = {}
 
     def remember(self, key: str, reason: str, until: datetime, now: datetime) -> None:
         self._known.pop(key, None)
-        while len(self._known) >= MOST:
+        while len(self._known) >= MAX_KEYS:
             del self._known[next(iter(self._known))]
         self._known[key] = Refusal(reason, until, min(until, now + LONGEST))
 

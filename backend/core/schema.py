@@ -17,7 +17,7 @@ WRONG_URL = "GAVEKORT_DATABASE_URL is neither sqlite:///path nor postgresql://ho
 
 
 def why_not(url: str) -> str | None:
-    """What has to be done first, or None. Nothing is made or changed. Blocking.
+    """Return what has to be done first, or None. Nothing is made or changed. Blocking.
 
     A schema newer than this program's is no reason: while several processes are replaced one after
     the other, the last of the old ones may have to start again.
@@ -39,7 +39,7 @@ def why_not(url: str) -> str | None:
 
 
 def why_not_migrate(url: str) -> str | None:
-    """Why the database cannot be brought to this program's schema, or None. Blocking."""
+    """Return why the database cannot be brought to this program's schema, or None. Blocking."""
     try:
         parsed = make_url(url)
         called = sync_url(url)

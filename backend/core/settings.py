@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     given up."""
 
     sms_url: str | None = None
-    """Where the SMS gateway takes messages (POST of JSON, docs/publish.md); None: none are sent."""
+    """If the SMS gateway takes messages (POST of JSON, docs/publish.md); None: none are sent."""
     sms_token: SecretStr | None = None
     """Sent to it as a Bearer token."""
     sms_sender: str = Field(default="Gavekort", max_length=16)
@@ -82,21 +82,22 @@ class Settings(BaseSettings):
     """How long the link to continue on a phone can be opened."""
 
     pin_tries_per_card_and_source: int = Field(default=10, ge=1)
-    """Wrong tries of a card's PIN from one address (an IPv6 /64; its /56 has twice as many, its
+    """Wrong attempts of a card's PIN from one address (an IPv6 /64; its /56 has twice as many, its
     /48 three times as many) within `pin_tries_window`."""
     pin_tries_per_session: int = Field(default=10, ge=1)
     pin_tries_per_card: int = Field(default=50, ge=1)
-    """Wrong tries of a card's PIN from everywhere within `pin_tries_window`."""
+    """Wrong attempts of a card's PIN from everywhere within `pin_tries_window`."""
     pin_tries_per_card_life: int = Field(default=200, ge=1)
-    """Wrong tries of a card's PIN after which it has to be unlocked."""
+    """Wrong attempts of a card's PIN after which it has to be unlocked."""
     pin_tries_window: int = Field(default=24 * 3600, ge=60)
-    """A wrong try counts for so many seconds in these budgets, except in that of a card's life."""
+    """A wrong attempt counts for so many seconds in these budgets, except in that of a card's
+    life."""
     pin_first_mistakes_per_source: int = Field(default=100, ge=1)
-    """These are the first two wrong tries of each payer and at each card. After so many of them
-    within an hour, all tries from this address have to wait."""
+    """These are the first two wrong attempts of each payer and at each card. After so many of them
+    within an hour, all attempts from this address have to wait."""
     pin_repeated_mistakes_per_source: int = Field(default=3, ge=0)
-    """These are all further wrong tries. After so many of them within an hour, further tries from
-    this address have to wait."""
+    """These are all further wrong attempts. After so many of them within an hour, further attempts
+    from this address have to wait."""
     pin_longest_wait: int = Field(default=300, ge=2, le=3600)
     """The waits are 2, 4, 8 … seconds, and never more than this."""
 
@@ -275,18 +276,18 @@ class Settings(BaseSettings):
         return self.allow_insecure_addresses or self.allow_insecure_callbacks
 
     def sqlite_path(self) -> Path | None:
-        """The database's file where it is SQLite."""
+        """Return the database's file where it is SQLite."""
         head = "sqlite:///"
         return Path(self.database_url[len(head) :]) if self.database_url.startswith(head) else None
 
 
 def names_in(value: str) -> list[str]:
-    """The names in a list with blanks or commas between them."""
+    """Return the names in a list with blanks or commas between them."""
     return value.replace(",", " ").split()
 
 
 def host_name(name: str) -> str:
-    """A host's name as a browser sends it: lower case, and letters such as `ø` in punycode.
+    """Return a host's name as a browser sends it: lower case, and letters such as `ø` in punycode.
 
     ValueError for what can be no host's name.
     """
@@ -299,7 +300,7 @@ def host_name(name: str) -> str:
 
 
 def why_redis_is_unsafe(url: str) -> str | None:
-    """What is missing for a Redis that only we can write to, or None.
+    """Return what is missing for a Redis that only we can write to, or None.
 
     A socket file and the loopback address are reached from this machine alone. Anything else needs
     TLS and a password.

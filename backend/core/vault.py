@@ -68,11 +68,11 @@ class Vault:
         return hmac.new(self._number_key, text, hashlib.sha256).hexdigest()
 
     def secret_hash(self, secret: str) -> str:
-        """Of an API client's secret: 256 random bits need no slow hash."""
+        """Return of an API client's secret: 256 random bits need no slow hash."""
         return hmac.new(self._secret_key, secret.encode(), hashlib.sha256).hexdigest()
 
     def source_hash(self, source: str) -> str:
-        """A payer's address as the try budgets keep it: not readable back."""
+        """Return a payer's address as the attempt budgets keep it: not readable back."""
         return hmac.new(self._secret_key, b"source\n" + source.encode(), hashlib.sha256).hexdigest()
 
     def phone_hash(self, account_id: str, number: str) -> str:
@@ -81,7 +81,8 @@ class Vault:
         return hmac.new(self._number_key, text, hashlib.sha256).hexdigest()
 
     def code_hash(self, session_id: str, code: str) -> str:
-        """Of a confirmation code sent for this session. Six digits: worth nothing without a key."""
+        """Return of a confirmation code sent for this session. Six digits: worth nothing without a
+        key."""
         text = f"code\n{session_id}\n{code}".encode()
         return hmac.new(self._pin_key, text, hashlib.sha256).hexdigest()
 
@@ -90,7 +91,7 @@ class Vault:
         return f"{text}.{self._signature(text)}"
 
     def signed(self, value: str) -> str | None:
-        """What `sign` was given; None where it was changed, or not ours."""
+        """Return what `sign` was given; None if it was changed, or not ours."""
         text, _, given = value.rpartition(".")
         right = hmac.compare_digest(given.encode(), self._signature(text).encode())
         return text if text and right else None
@@ -144,7 +145,7 @@ class Vault:
         return value
 
     def opens(self, sealed: str) -> bool:
-        """Whether `sealed` was made under this master secret."""
+        """Return whether `sealed` was made under this master secret."""
         try:
             self._fernet.decrypt(sealed.encode())
         except InvalidToken:

@@ -42,7 +42,7 @@ def cookie_value(ctx: Backend, customer: ReturningCustomer) -> str:
 
 
 def _named(ctx: Backend, account_id: str, cookie: str | None) -> str | None:
-    """The customer's id in a cookie of ours for this account; None for any other."""
+    """Return the customer's id in a cookie of ours for this account; None for any other."""
     if not cookie or len(cookie) > 512 or not cookie.isascii():
         return None
     parts = (ctx.vault.signed(cookie) or "").split(".")
@@ -68,7 +68,7 @@ def is_over(ctx: Backend, customer: ReturningCustomer | None) -> bool:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What the page may offer. `possible`: to remember the payer, which needs codes by SMS.
-    `masked`: the number a code would go to, its last two digits alone; empty where there is none.
+    `masked`: the number a code would go to, its last two digits alone; empty if there is none.
     `recognised`: this browser was here before."""
 
     possible: bool = False
@@ -127,7 +127,8 @@ async def remember(ctx: Backend, session_id: str, cookie: str | None) -> Returni
 async def _own(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, phone: str, cookie: str | None
 ) -> ReturningCustomer | None:
-    """What may be written over: confirmed in this session; or this browser's, never confirmed."""
+    """Return what may be written over: confirmed in this session; or this browser's, never
+    confirmed."""
     code = await db.get(ConfirmationCode, session.id)
     if code is not None and code.used_at is not None and code.customer_id is not None:
         customer = await db.get(ReturningCustomer, code.customer_id, with_for_update=True)

@@ -271,7 +271,7 @@ async def _confirmed(db: AsyncSession, customer: ReturningCustomer) -> None:
 
 
 def _filled(body: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """A session's body with the remembered contact details and addresses."""
+    """Return a session's body with the remembered contact details and addresses."""
     filled = copy.deepcopy(dict(body))
     contact = {key: known[key] for key in ("email", "phone_number") if known.get(key)}
     filled["customer"] = {**(filled.get("customer") or {}), **contact}

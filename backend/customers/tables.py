@@ -45,7 +45,7 @@ class ReturningCustomer(SQLModel, table=True):
 
 
 class ConfirmationCode(SQLModel, table=True):
-    """The last code of a session. `customer_id` None where the number is not remembered: then no
+    """The last code of a session. `customer_id` None if the number is not remembered: then no
     message was sent, and no code is right."""
 
     __tablename__ = "confirmation_code"

@@ -1,4 +1,4 @@
-"""The sandbox acquirers that the demo runs beside the one for cards: one row each.
+"""The sandbox providers that the demo runs beside the one for cards: one row each.
 
 A row is all that the demo needs to know: which program, on which port, behind which options, with
 which credentials. Each has one secret of the demo's own, kept in `seed.json`.
@@ -20,7 +20,7 @@ WALLETS = "wallets"
 
 
 @dataclass(frozen=True, slots=True)
-class Acquirer:
+class DemoProvider:
     """`name` is the module's in `sandbox`, and its folder's in the demo's directory;
     `offset` is added to the checkout's port; `credentials` takes base URL and secret. `register`:
     where under the program's address they have to be made known first. `profiles`: those of the
@@ -80,16 +80,16 @@ def _vipps(base_url: str, secret: str) -> Credentials:
 
 
 # In the order in which a payer sees what they offer.
-ACQUIRERS = (
-    Acquirer("klarna", "Klarna", 12, ("klarna.klarna",), _klarna),
-    Acquirer(
+PROVIDERS = (
+    DemoProvider("klarna", "Klarna", 12, ("klarna.klarna",), _klarna),
+    DemoProvider(
         "swedbankpay",
         "Swedbank Pay",
         11,
         tuple(f"payex.{product}" for product in INSTRUMENTS),
         _swedbankpay,
     ),
-    Acquirer(
+    DemoProvider(
         "bambora",
         "Bambora",
         13,
@@ -97,33 +97,33 @@ ACQUIRERS = (
         _bambora,
         register="/_admin/merchants",
     ),
-    Acquirer("vipps", "Vipps", 14, ("vipps",), _vipps, profiles=(WALLETS,)),
-    Acquirer("swish", "Swish", 15, ("swish.swish",), _swish, profiles=(DEFAULT, WALLETS)),
+    DemoProvider("vipps", "Vipps", 14, ("vipps",), _vipps, profiles=(WALLETS,)),
+    DemoProvider("swish", "Swish", 15, ("swish.swish",), _swish, profiles=(DEFAULT, WALLETS)),
 )
 
 
 def new_secrets(known: Mapping[str, str]) -> dict[str, str]:
-    """A secret for each acquirer that has none yet, beside those that are known."""
-    return {one.name: known.get(one.name) or secrets.token_hex(24) for one in ACQUIRERS}
+    """Return a secret for each provider that has none yet, beside those that are known."""
+    return {one.name: known.get(one.name) or secrets.token_hex(24) for one in PROVIDERS}
 
 
 def connections(
     urls: Mapping[str, str], kept: Mapping[str, str], profile: str = DEFAULT
 ) -> dict[str, Credentials]:
-    """Option to credentials, for a profile; both arguments by the acquirer's name."""
+    """Option to credentials, for a profile; both arguments by the provider's name."""
     return {
         option: one.credentials(urls[one.name], kept[one.name])
-        for one in ACQUIRERS
+        for one in PROVIDERS
         if profile in one.profiles
         for option in one.options
     }
 
 
 def configuration(profile: str = DEFAULT) -> dict[str, object]:
-    """What a profile's configuration says to have all of its own switched on."""
+    """Return what a profile's configuration says to have all of its own switched on."""
     on = {"type": "payment_product_type", "enabled": True}
     types: dict[str, dict[str, object]] = {}
-    wanted = (one for one in ACQUIRERS if profile in one.profiles)
+    wanted = (one for one in PROVIDERS if profile in one.profiles)
     for option in (option for one in wanted for option in one.options):
         payment_type, _, product = option.partition(".")
         if product:

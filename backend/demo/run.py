@@ -1,6 +1,6 @@
-"""The whole product on one machine: checkout, sandbox acquirer and demo shop, one command.
+"""The whole product on one machine by one command: checkout, sandbox providers and demo shop.
 
-Everything lives in one directory: the master secret, the database, the acquirer's and the shop's
+Everything lives in one directory: the master secret, the database, the providers' and the shop's
 own files, and `demo.json`, which is there only while everything answers.
 """
 
@@ -23,7 +23,7 @@ import httpx
 from backend.core.db import migrate
 from backend.core.paths import ROOT
 from backend.core.settings import Settings
-from backend.demo.providers import ACQUIRERS, WALLETS, connections, new_secrets
+from backend.demo.providers import PROVIDERS, WALLETS, connections, new_secrets
 from backend.demo.seed import (
     ACCOUNT_ID,
     OPTION,
@@ -39,7 +39,7 @@ from backend.demo.supervisor import Program, Supervisor, check_port, free_ports,
 from backend.frontend import ensure_frontend, ensure_shop_packages
 
 HOST = "127.0.0.1"
-ACQUIRER_OFFSET = 10
+CARD_GATEWAY_OFFSET = 10
 SHOP_OFFSET = 20
 MAIL_OFFSET = 21
 READY_SECONDS = 60.0
@@ -52,12 +52,12 @@ class DemoRefused(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class DemoPorts:
-    """Where the programs listen, and the directory everything is kept in. `more`: the other
-    acquirers, by name."""
+    """The ports of the programs, and the directory that everything is kept in. `more`: the ports
+    of the other providers, by name."""
 
     directory: Path
     checkout: int
-    acquirer: int
+    card_gateway: int
     shop: int
     mail: int
     more: Mapping[str, int]
@@ -67,8 +67,8 @@ class DemoPorts:
         return f"http://{HOST}:{self.checkout}"
 
     @property
-    def acquirer_url(self) -> str:
-        return f"http://{HOST}:{self.acquirer}"
+    def card_gateway_url(self) -> str:
+        return f"http://{HOST}:{self.card_gateway}"
 
     @property
     def more_urls(self) -> dict[str, str]:
@@ -91,7 +91,7 @@ class DemoPorts:
 
 def run_demo(port: int, directory: Path) -> None:
     """Run until stopped. `port` 0 takes three free ports. Raises StopRequested at the end, and
-    DemoRefused, PortTaken, ChildFailed or FrontendBuildFailed where something is wrong."""
+    DemoRefused, PortTaken, ChildFailed or FrontendBuildFailed if something is wrong."""
     places = _places(port, directory.resolve())
     os.umask(0o077)  # for the children as well: what they write is ours alone
     with stop_signals(), _only_demo_in(places.directory), Supervisor() as children:
@@ -108,17 +108,17 @@ def run_demo(port: int, directory: Path) -> None:
 
 def _start(places: DemoPorts, children: Supervisor) -> dict[str, Any]:
     """Start all, each as early as it can be, and wait until all answer."""
-    acquirers = [_acquirer(places), *_more_acquirers(places)]
-    for acquirer in acquirers:
-        children.start(acquirer)
+    providers = [_card_gateway(places), *_more_providers(places)]
+    for provider in providers:
+        children.start(provider)
     ensure_frontend(ROOT)
     ensure_shop_packages(ROOT)
     environment = _checkout_environment(places)
     migrate(environment["GAVEKORT_DATABASE_URL"])
     checkout = _checkout(places, environment)
     children.start(checkout)
-    for acquirer in acquirers:
-        children.wait_ready(acquirer, READY_SECONDS)
+    for provider in providers:
+        children.wait_ready(provider, READY_SECONDS)
     facts = _seed(places, environment)
     write_private(places.directory / "shop.json", json.dumps(facts, indent=2, ensure_ascii=False))
     shop = _shop(places)
@@ -130,17 +130,17 @@ def _start(places: DemoPorts, children: Supervisor) -> dict[str, Any]:
 
 def _places(port: int, directory: Path) -> DemoPorts:
     if port == 0:
-        checkout, acquirer, shop, mail, *others = free_ports(HOST, 4 + len(ACQUIRERS))
-        more = {one.name: other for one, other in zip(ACQUIRERS, others, strict=True)}
-        return DemoPorts(directory, checkout, acquirer, shop, mail, more)
-    more = {one.name: port + one.offset for one in ACQUIRERS}
+        checkout, card_gateway, shop, mail, *others = free_ports(HOST, 4 + len(PROVIDERS))
+        more = {one.name: other for one, other in zip(PROVIDERS, others, strict=True)}
+        return DemoPorts(directory, checkout, card_gateway, shop, mail, more)
+    more = {one.name: port + one.offset for one in PROVIDERS}
     places = DemoPorts(
-        directory, port, port + ACQUIRER_OFFSET, port + SHOP_OFFSET, port + MAIL_OFFSET, more
+        directory, port, port + CARD_GATEWAY_OFFSET, port + SHOP_OFFSET, port + MAIL_OFFSET, more
     )
     for number, name in (
         (places.checkout, "the checkout"),
-        (places.acquirer, "the sandbox acquirer"),
-        *((more[one.name], f"the sandbox of {one.label}") for one in ACQUIRERS),
+        (places.card_gateway, "the sandbox of the card gateway"),
+        *((more[one.name], f"the sandbox of {one.label}") for one in PROVIDERS),
         (places.shop, "the demo shop"),
         (places.mail, "the demo's mail server"),
     ):
@@ -177,7 +177,7 @@ def _master_secret(directory: Path) -> str:
 
 
 def _others_environment() -> dict[str, str]:
-    """For the acquirer and the shop: they have no part in our settings and secrets."""
+    """Return the environment of the providers and the shop, which get none of our settings."""
     return {name: value for name, value in os.environ.items() if not name.startswith("GAVEKORT_")}
 
 
@@ -206,18 +206,18 @@ def _checkout(places: DemoPorts, environment: Mapping[str, str]) -> Program:
     )
 
 
-def _acquirer(places: DemoPorts) -> Program:
+def _card_gateway(places: DemoPorts) -> Program:
     command = [sys.executable, "-m", "sandbox.card_gateway"]
     folder = str(places.directory / "acquirer")
     return Program(
-        "the sandbox acquirer",
-        [*command, "--host", HOST, "--port", str(places.acquirer), "--data-dir", folder],
+        "the sandbox of the card gateway",
+        [*command, "--host", HOST, "--port", str(places.card_gateway), "--data-dir", folder],
         _others_environment(),
-        f"{places.acquirer_url}/",
+        f"{places.card_gateway_url}/",
     )
 
 
-def _more_acquirers(places: DemoPorts) -> list[Program]:
+def _more_providers(places: DemoPorts) -> list[Program]:
     return [
         Program(
             f"the sandbox of {one.label}",
@@ -235,7 +235,7 @@ def _more_acquirers(places: DemoPorts) -> list[Program]:
             _others_environment(),
             f"{places.more_urls[one.name]}/_admin/health",
         )
-        for one in ACQUIRERS
+        for one in PROVIDERS
     ]
 
 
@@ -251,20 +251,20 @@ def _shop(places: DemoPorts) -> Program:
 
 
 def _seed(places: DemoPorts, environment: Mapping[str, str]) -> dict[str, Any]:
-    """What `demo.json` says, after the database says the same."""
+    """Return what `demo.json` says, after the database says the same."""
     path = places.directory / "seed.json"
     seed = load_seed(path)
-    seed.acquirer_secrets = new_secrets(seed.acquirer_secrets)
+    seed.provider_secrets = new_secrets(seed.provider_secrets)
     _register_webhook(places, seed)
     save_seed(path, seed)
-    gateway = Gateway(places.acquirer_url, seed.gateway_key, seed.webhook_secret)
+    gateway = Gateway(places.card_gateway_url, seed.gateway_key, seed.webhook_secret)
     settings = Settings(
         secret_key=environment["GAVEKORT_SECRET_KEY"],
         database_url=environment["GAVEKORT_DATABASE_URL"],
         base_url=places.base_url,
     )
-    others = connections(places.more_urls, seed.acquirer_secrets)
-    wallets = connections(places.more_urls, seed.acquirer_secrets, WALLETS)
+    others = connections(places.more_urls, seed.provider_secrets)
+    wallets = connections(places.more_urls, seed.provider_secrets, WALLETS)
     _register_merchants(places, others | wallets)
     asyncio.run(
         seed_demo(
@@ -292,9 +292,9 @@ def _seed(places: DemoPorts, environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _register_webhook(places: DemoPorts, seed: Seed) -> None:
-    """Tell the acquirer where its notifications go; it gives the signing secret only once."""
+    """Tell the card gateway where its notifications go; it gives the signing secret only once."""
     url = places.base_url + NOTIFICATION_PATH
-    with httpx.Client(base_url=places.acquirer_url, timeout=10.0) as http:
+    with httpx.Client(base_url=places.card_gateway_url, timeout=10.0) as http:
         http.headers["Authorization"] = f"Bearer {seed.gateway_key}"
         if seed.webhook_id:
             known = http.get(f"/v1/webhook_endpoints/{seed.webhook_id}")
@@ -310,7 +310,7 @@ def _register_webhook(places: DemoPorts, seed: Seed) -> None:
 
 def _register_merchants(places: DemoPorts, others: Mapping[str, Mapping[str, str]]) -> None:
     """What one types into a provider's own administration."""
-    for one in ACQUIRERS:
+    for one in PROVIDERS:
         if one.register is not None:
             url = places.more_urls[one.name] + one.register
             httpx.post(url, json=dict(others[one.options[0]]), timeout=10.0).raise_for_status()
@@ -321,8 +321,8 @@ def _tell(places: DemoPorts, facts: dict[str, Any]) -> None:
         "",
         f"  Demo shop   {places.shop_url}",
         f"  Checkout    {places.base_url}",
-        f"  Acquirer    {places.acquirer_url}",
-        *(f"  {one.label:11} {places.more_urls[one.name]}" for one in ACQUIRERS),
+        f"  Gateway     {places.card_gateway_url}",
+        *(f"  {one.label:11} {places.more_urls[one.name]}" for one in PROVIDERS),
         f"  Messages    {places.sms_url}/",
         f"  Mailbox     {places.mail_url}/",
         f"  Facts       {places.directory / 'demo.json'}",
@@ -333,5 +333,5 @@ def _tell(places: DemoPorts, facts: dict[str, Any]) -> None:
         number = " ".join(card["number"][i : i + 4] for i in range(0, len(card["number"]), 4))
         amount = f"{card['amount'] // 100}.{card['amount'] % 100:02d} {card['currency']}"
         lines.append(f"              {number:20} {card['pin']:6} {amount:>12}  {card['note']}")
-    lines += ["", "  Bank cards are listed on the acquirer's page. Ctrl-C stops it all.", ""]
+    lines += ["", "  Bank cards are listed on the card gateway's page. Ctrl-C stops it all.", ""]
     print("\n".join(lines), flush=True)

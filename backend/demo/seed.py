@@ -1,7 +1,7 @@
 """What the demo needs in the database: a merchant, its API client, a profile, gift cards to try.
 
 Client secret, numbers and PINs can be read from nowhere later, so they stand in `DIR/seed.json`
-(mode 0600). A second run keeps all that still is what the file says, and makes anew what is not.
+(mode 0600). A second run keeps all that still is what the file says, and makes again what is not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from backend.demo.providers import WALLETS, configuration
 ACCOUNT_ID = "T12345678"
 PROFILE_ID = "default"
 OPTION = "dintero_psp.creditcard"
-"""The payment option that the sandbox acquirer stands behind."""
+"""The payment option that the sandbox provider stands behind."""
 MERCHANT_NAME = "Fjord & Form"
 _CREATED_BY = "gavekort demo"
 _ALWAYS = {"type": "payment_product_type", "enabled": True}
@@ -55,12 +55,12 @@ class Seed:
     webhook_id: str = ""
     webhook_url: str = ""
     webhook_secret: str = ""
-    acquirer_secrets: dict[str, str] = field(default_factory=dict)
+    provider_secrets: dict[str, str] = field(default_factory=dict)
     gift_cards: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _DemoCard:
     card_id: str
     amount: int
     currency: str
@@ -69,13 +69,13 @@ class _Wanted:
     ends_in: timedelta | None = None
 
 
-_WANTED = (
-    _Wanted("demo-100", 10000, "NOK", "pays a part of most orders"),
-    _Wanted("demo-1000", 100000, "NOK", "pays most orders whole"),
-    _Wanted("demo-empty", 0, "NOK", "empty"),
-    _Wanted("demo-expired", 50000, "NOK", "expired", ends_in=timedelta(days=-1)),
-    _Wanted("demo-later", 50000, "NOK", "not active yet", starts_in=timedelta(days=3650)),
-    _Wanted("demo-sek", 50000, "SEK", "in Swedish kronor"),
+_DEMO_CARDS = (
+    _DemoCard("demo-100", 10000, "NOK", "pays a part of most orders"),
+    _DemoCard("demo-1000", 100000, "NOK", "pays most orders whole"),
+    _DemoCard("demo-empty", 0, "NOK", "empty"),
+    _DemoCard("demo-expired", 50000, "NOK", "expired", ends_in=timedelta(days=-1)),
+    _DemoCard("demo-later", 50000, "NOK", "not active yet", starts_in=timedelta(days=3650)),
+    _DemoCard("demo-sek", 50000, "SEK", "in Swedish kronor"),
 )
 
 
@@ -92,9 +92,12 @@ def write_private(path: Path, text: str) -> None:
 
 def load_seed(path: Path) -> Seed:
     try:
-        return Seed(**json.loads(path.read_text(encoding="utf-8")))
+        kept = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Seed(gateway_key=f"sk_test_{secrets.token_hex(24)}")
+    if "acquirer_secrets" in kept:  # a file of version 0.1
+        kept["provider_secrets"] = kept.pop("acquirer_secrets")
+    return Seed(**kept)
 
 
 def save_seed(path: Path, seed: Seed) -> None:
@@ -112,7 +115,7 @@ async def seed_demo(
     wallets: Mapping[str, Any] | None = None,
 ) -> None:
     """Bring the database to what the demo needs. `others`: credentials by option, beside the card
-    acquirer's; `wallets`: of the profile without gift cards. `keep` is called whenever `seed` has
+    provider's; `wallets`: of the profile without gift cards. `keep` is called whenever `seed` has
     learnt something that cannot be read again."""
     ctx = context.create(settings)
     try:
@@ -125,11 +128,11 @@ async def seed_demo(
             keep(seed)
         await save_profile(ctx, _profile(gateway, others, shop_url))
         await save_profile(ctx, _wallets_profile(gateway, wallets or {}, shop_url))
-        for wanted in _WANTED:
+        for wanted in _DEMO_CARDS:
             if not await _card_works(ctx, seed, wanted):
                 seed.gift_cards.append(await _issue(ctx, wanted))
                 keep(seed)
-        order = [wanted.note for wanted in _WANTED]
+        order = [wanted.note for wanted in _DEMO_CARDS]
         seed.gift_cards.sort(key=lambda card: order.index(card["note"]))
     finally:
         await ctx.close()
@@ -178,7 +181,7 @@ async def _client_works(ctx: Backend, seed: Seed) -> bool:
     return True
 
 
-async def _card_works(ctx: Backend, seed: Seed, wanted: _Wanted) -> bool:
+async def _card_works(ctx: Backend, seed: Seed, wanted: _DemoCard) -> bool:
     """Known by the number we know; what is not is forgotten."""
     for known in seed.gift_cards:
         if known["note"] == wanted.note:
@@ -192,7 +195,7 @@ async def _card_works(ctx: Backend, seed: Seed, wanted: _Wanted) -> bool:
     return False
 
 
-async def _issue(ctx: Backend, wanted: _Wanted) -> dict[str, Any]:
+async def _issue(ctx: Backend, wanted: _DemoCard) -> dict[str, Any]:
     now = datetime.now(UTC)
     order = CardOrder(
         account_id=ACCOUNT_ID,

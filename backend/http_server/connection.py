@@ -9,10 +9,10 @@ import h11
 from backend.http_server.heads import MAX_BODY, MAX_HEAD, Hosts, end_of_head, refusal_of
 from backend.http_server.refusals import BODY_TOO_LARGE, HEADERS_TOO_LARGE, MALFORMED, Refusal
 
-_MOST_PACKING = 8
+_MAX_PACKING = 8
 _PACKING_ALLOWED = 16 * 1024
 """Bytes of chunk sizes, extensions and trailers that any body may have. More of them are allowed
-only up to `_MOST_PACKING` times the body's content."""
+only up to `_MAX_PACKING` times the body's content."""
 
 
 class Refused(Exception):
@@ -73,5 +73,5 @@ class StrictConnection(h11.Connection):
 
     def _check_packing(self) -> None:
         packing = self._received - self.carried
-        if self._chunked and packing > _PACKING_ALLOWED + _MOST_PACKING * self.carried:
+        if self._chunked and packing > _PACKING_ALLOWED + _MAX_PACKING * self.carried:
             raise Refused(MALFORMED)

@@ -43,7 +43,7 @@ class Crowd:
 
     def enter(self, one: Held, source: str, room: Room, total: int) -> bool:
         """Let a new connection in, which waits for its first request. `total` counts all that are
-        open in this process, event sockets too. Return False where there is no room, and no other
+        open in this process, event sockets too. Return False if there is no room, and no other
         connection can give way."""
         count = self._counts.get(source, 0)
         if source and room.per_source is not None and count >= room.per_source:

@@ -94,7 +94,7 @@ def refusal_of(head: bytes, hosts: Hosts) -> Refusal | None:
 
 
 def is_handshake(method: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a request that asks for a web socket is one that the socket's server can read
+    """Return whether a request that asks for a web socket is one that the socket's server can read
     (RFC 6455, section 4.2.1). Names in lower case.
 
     One with a body is none: the socket's server would wait for the body for ever.

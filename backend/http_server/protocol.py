@@ -23,7 +23,7 @@ from backend.http_server.rules import LONGEST_LINGER_SECONDS, rules
 
 CROWD = Crowd()
 """The connections of this process, which has one event loop."""
-_MOST_DISCARDED = 1024 * 1024
+_MAX_DISCARDED = 1024 * 1024
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -69,7 +69,7 @@ class GuardedProtocol(H11Protocol):
             super().data_received(data)
             return
         self._discarded += len(data)
-        if self._discarded > _MOST_DISCARDED:
+        if self._discarded > _MAX_DISCARDED:
             self.transport.abort()
 
     def handle_events(self) -> None:

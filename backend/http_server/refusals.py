@@ -37,7 +37,7 @@ def told(code: str, message: str) -> dict[str, Any]:
 
 
 def answer_bytes(refusal: Refusal, *, https: bool) -> bytes:
-    """The whole answer as it goes over the wire. The connection is closed after it."""
+    """Return the whole answer as it goes over the wire. The connection is closed after it."""
     with logs.one_request() as number:
         body = json.dumps(told(refusal.code, refusal.message)).encode()
     headers = {

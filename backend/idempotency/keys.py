@@ -1,7 +1,7 @@
 """Idempotency keys: the same key and body get the same answer, and have one effect.
 
 The record is written in the effect's own unit of work, before the effect: where it is there
-already, the unit of work is given up. Where an outside call stands between two units of work, the
+already, the unit of work is given up. If an outside call stands between two units of work, the
 record names the operation instead, and a repeat goes on with that. See `docs/idempotency.md`.
 """
 
@@ -72,7 +72,7 @@ class Earlier:
 
 
 def fingerprint(ctx: Backend, query: str, body: bytes) -> str:
-    """Of a request: the order of a JSON object's keys, and blanks, make no difference."""
+    """Return of a request: the order of a JSON object's keys, and blanks, make no difference."""
     try:
         text = json.dumps(json.loads(body), sort_keys=True)
     except (ValueError, RecursionError):
@@ -81,7 +81,7 @@ def fingerprint(ctx: Backend, query: str, body: bytes) -> str:
 
 
 async def find(ctx: Backend, claim: Claim) -> Earlier | None:
-    """What came before under this key. KeyReused where that was another request."""
+    """Return what came before under this key. KeyReused where that was another request."""
     async with ctx.db.reading() as db:
         return await _find(ctx, db, claim)
 
@@ -180,7 +180,7 @@ def under_way(claim: Claim, operation_id: str | None) -> Iterator[None]:
 
 
 def begun_operation() -> str | None:
-    """The operation that an earlier request under this one's key began."""
+    """Return the operation that an earlier request under this one's key began."""
     current = _under_way.get()
     return current.operation_id if current is not None else None
 

@@ -24,7 +24,7 @@ from backend.core.due_work import purge
 from backend.core.errors import TooManyRequests
 from backend.limits.rules import WIDER, Kept, Rule, overridden
 from backend.limits.source import networks_of
-from backend.limits.stores import Ask, MemoryStore, RedisStore, Store, give_back_in, take_in
+from backend.limits.stores import Ask, MemoryStore, RedisStore, Store, restore_in, take_in
 from backend.limits.tables import LimitUse
 
 
@@ -104,27 +104,25 @@ async def spend_in(ctx: Guarded, db: AsyncSession, rule: Rule, *key: str, count:
     _judge(ctx, rule, await take_in(db, _ask(ctx, rule, key, count)))
 
 
-async def give_back(ctx: Guarded, rule: Rule, *key: str, count: int = 1) -> None:
+async def restore(ctx: Guarded, rule: Rule, *key: str, count: int = 1) -> None:
     """Undo a `spend` that turned out not to count."""
-    await _give_back(ctx, rule, key, count)
+    await _restore(ctx, rule, key, count)
 
 
-async def give_back_source(
-    ctx: Guarded, rule: Rule, source: str, *more: str, count: int = 1
-) -> None:
+async def restore_source(ctx: Guarded, rule: Rule, source: str, *more: str, count: int = 1) -> None:
     for network, times in zip(networks_of(source), WIDER, strict=False):
-        await _give_back(ctx, rule, (network, *more), count, times)
+        await _restore(ctx, rule, (network, *more), count, times)
 
 
-async def _give_back(
+async def _restore(
     ctx: Guarded, rule: Rule, key: tuple[str, ...], count: int, times: int = 1
 ) -> None:
     ask = _ask(ctx, rule, key, count, times)
     if rule.kept is Kept.FAST:
-        await ctx.limiter.fast.give_back(ask)
+        await ctx.limiter.fast.restore(ask)
         return
     async with ctx.db.unit_of_work(independent=True) as db:
-        await give_back_in(db, ask)
+        await restore_in(db, ask)
 
 
 def _ask(ctx: Guarded, rule: Rule, key: tuple[str, ...], count: int, times: int = 1) -> Ask:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def proxy_warning(base_url: str, trusted_proxy_hops: int) -> str | None:
-    """Return a warning for the operator, or None where nothing is wrong.
+    """Return a warning for the operator, or None if nothing is wrong.
 
     We speak no TLS ourselves. Where payers reach us by https, there is a proxy in front of us, and
     unless we trust it, all payers have its address.

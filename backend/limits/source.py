@@ -1,4 +1,4 @@
-"""Where a request comes from, and which networks that address belongs to.
+"""If a request comes from, and which networks that address belongs to.
 
 The HTTP server, the API, the page's events and its socket all ask this module, so that they agree.
 A text that a client can choose freely never becomes a key of its own. It counts as the direct peer,
@@ -48,7 +48,7 @@ def networks_of(address: str) -> tuple[str, ...]:
 def read_address(text: str) -> Address | None:
     """Read an address as proxies write it: with a port, in brackets, quoted, or with a zone id.
 
-    An IPv4 address inside an IPv6 one (mapped, NAT64) is the IPv4 address. Return None where the
+    An IPv4 address inside an IPv6 one (mapped, NAT64) is the IPv4 address. Return None if the
     text is no address.
     """
     bare = text.strip().strip('"').strip()
@@ -75,10 +75,10 @@ def client_address(
 ) -> str:
     """Return the caller's address in its plain form, or `UNKNOWN`.
 
-    `peer` is the other end of the connection; None where there is none (a Unix socket). `lines`
+    `peer` is the other end of the connection; None if there is none (a Unix socket). `lines`
     are the values of `header` in the order in which they came. `hops` is how many proxies in front
     of us append to it: we believe only what they wrote, which is at the end. Whatever the caller
-    wrote before that is ignored. Where a proxy wrote nothing that is an address, the peer counts.
+    wrote before that is ignored. If a proxy wrote nothing that is an address, the peer counts.
     """
     direct = _plain(read_address(peer or ""))
     if hops < 1:

@@ -33,7 +33,7 @@ CLOCK_SLACK = 60.0
 SET_BACK = 5.0
 """Seconds by which a process notices that its clock was set back. Its own counts begin again then:
 otherwise everybody would be refused until the clock is where it was."""
-MOST_KEYS = 50_000
+MAX_KEYS = 50_000
 """In the memory of one process, some 10 MB."""
 
 
@@ -72,17 +72,17 @@ class Store(Protocol):
     async def take(self, ask: Ask) -> float:
         """Take `count`, or nothing: return 0, or the seconds to wait."""
 
-    async def give_back(self, ask: Ask) -> None:
+    async def restore(self, ask: Ask) -> None:
         """Undo a `take`."""
 
 
 class MemoryStore:
-    """The counts in this process. Past `MOST_KEYS` keys it forgets those that have used the
+    """The counts in this process. Past `MAX_KEYS` keys it forgets those that have used the
     least."""
 
-    def __init__(self, most: int = MOST_KEYS) -> None:
+    def __init__(self, maximum: int = MAX_KEYS) -> None:
         self._whole_at: dict[str, float] = {}
-        self._most = most
+        self._maximum = maximum
         self._latest = 0.0
 
     async def take(self, ask: Ask) -> float:
@@ -96,19 +96,19 @@ class MemoryStore:
         wait = ask.wait(before)
         if wait > 0:
             return wait
-        if before == 0.0 and len(self._whole_at) >= self._most:
+        if before == 0.0 and len(self._whole_at) >= self._maximum:
             self._make_room(ask.now)
         self._whole_at[ask.key] = ask.after(before)
         return 0.0
 
-    async def give_back(self, ask: Ask) -> None:
+    async def restore(self, ask: Ask) -> None:
         if ask.key in self._whole_at:
             self._whole_at[ask.key] -= ask.count * ask.gap
 
     def _make_room(self, now: float) -> None:
         used = {key: at for key, at in self._whole_at.items() if at > now}
-        if len(used) > self._most * 3 // 4:
-            used = dict(heapq.nlargest(self._most // 2, used.items(), key=lambda item: item[1]))
+        if len(used) > self._maximum * 3 // 4:
+            used = dict(heapq.nlargest(self._maximum // 2, used.items(), key=lambda item: item[1]))
         self._whole_at = used
 
 
@@ -165,9 +165,9 @@ class RedisStore:
             return await self._instead.take(ask)
         return float(taken)
 
-    async def give_back(self, ask: Ask) -> None:
+    async def restore(self, ask: Ask) -> None:
         if self._is_paused(ask.now):
-            return await self._instead.give_back(ask)
+            return await self._instead.restore(ask)
         try:
             await self._give(keys=[_PREFIX + ask.key], args=[ask.count * ask.gap])
         except (RedisError, OSError) as error:
@@ -209,7 +209,7 @@ async def take_in(db: AsyncSession, ask: Ask) -> float:
     return max(ask.wait(before if before is not None else 0.0), 1.0)
 
 
-async def give_back_in(db: AsyncSession, ask: Ask) -> None:
+async def restore_in(db: AsyncSession, ask: Ask) -> None:
     whole_at = col(LimitUse.whole_at)
     change = update(LimitUse).where(col(LimitUse.key) == ask.key)
     await db.exec(change.values(whole_at=whole_at - ask.count * ask.gap))

@@ -30,15 +30,15 @@ from backend.outbox.limited import too_many
 from backend.outbox.outcome import Outcome
 from backend.outbox.request import attempts, gap, is_final
 from backend.outbox.send import send
-from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
+from backend.outbox.tables import Delivery, DeliveryAttempt, HookSubscription
 
 log = logging.getLogger(__name__)
 SHARES = {
-    "callback": Share(most=100, tenant=25, addressee=8),
-    "webhook": Share(most=100, tenant=25, addressee=8),
+    "callback": Share(maximum=100, tenant=25, addressee=8),
+    "webhook": Share(maximum=100, tenant=25, addressee=8),
     # One gateway and one mail server for all, which are asked a few things at once.
-    "sms": Share(most=20, tenant=10, addressee=10),
-    "email": Share(most=4, tenant=4, addressee=4),
+    "sms": Share(maximum=20, tenant=10, addressee=10),
+    "email": Share(maximum=4, tenant=4, addressee=4),
 }
 """By kind, for one process."""
 LEASE = timedelta(seconds=120)
@@ -59,12 +59,12 @@ async def deliver_due(
     """Claim a fair share of what is due and send it; return how many. Any number of processes may
     do this at once."""
     under_way = UnderWay(SHARES["callback"], log)
-    started = await begin_due(ctx, under_way, kinds, delivered)
+    started = await start_due(ctx, under_way, kinds, delivered)
     await under_way.finish()
     return started
 
 
-async def begin_due(
+async def start_due(
     ctx: Backend, under_way: UnderWay, kinds: Sequence[str], delivered: Delivered = _nothing
 ) -> int:
     """As `deliver_due`, beside what is under way already, and without waiting for the answers."""
@@ -113,8 +113,8 @@ def earliest(kinds: Sequence[str], now: datetime) -> ScalarSelect[datetime]:
 
 
 def _has_due_before(now: datetime) -> ColumnElement[bool]:
-    """Whether an older message of its kind, on the same subject to the same addressee, is due or
-    being sent."""
+    """Return whether an older message of its kind, on the same subject to the same addressee, is
+    due or being sent."""
     older = aliased(Delivery)
     return (
         select(older.id)
@@ -149,7 +149,7 @@ async def _record(
         delivery.claimed_until = None
         duration = int((now - started).total_seconds() * 1000)
         db.add(
-            DeliveryTry(
+            DeliveryAttempt(
                 id=new_uuid(),
                 delivery_id=delivery_id,
                 method=outcome.method,

@@ -16,7 +16,7 @@ from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 from backend.core.paging import after, newest_first
 from backend.outbox.enqueue import RECEIPT, WALLET_TRANSACTION
-from backend.outbox.tables import Delivery, DeliveryTry, HookSubscription
+from backend.outbox.tables import Delivery, DeliveryAttempt, HookSubscription
 
 SHOWN = ("callback", "webhook", "email")
 
@@ -82,15 +82,15 @@ async def get_delivery(db: AsyncSession, sight: Sight, delivery_id: str) -> Deli
     return delivery
 
 
-async def tries_of(db: AsyncSession, delivery_id: str) -> list[DeliveryTry]:
-    query = select(DeliveryTry).where(DeliveryTry.delivery_id == delivery_id)
-    order = (col(DeliveryTry.started_at), col(DeliveryTry.id))
+async def attempts_of(db: AsyncSession, delivery_id: str) -> list[DeliveryAttempt]:
+    query = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == delivery_id)
+    order = (col(DeliveryAttempt.started_at), col(DeliveryAttempt.id))
     return list(await db.exec(query.order_by(*order)))
 
 
 async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
-    """Due now, with all its tries anew, whatever became of it before: the same message, signed
-    again. Conflict where its subscription is deleted."""
+    """Due now, with all its attempts again, whatever became of it before: the same message, signed
+    again. Conflict if its subscription is deleted."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         await get_delivery(db, sight, delivery_id)
@@ -110,7 +110,9 @@ async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
     return delivery
 
 
-def delivery_shape(delivery: Delivery, tries: list[DeliveryTry] | None = None) -> dict[str, Any]:
+def serialize_delivery(
+    delivery: Delivery, tries: list[DeliveryAttempt] | None = None
+) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": delivery.id,
         "kind": delivery.kind,
@@ -131,11 +133,11 @@ def delivery_shape(delivery: Delivery, tries: list[DeliveryTry] | None = None) -
     if tries is not None:
         if delivery.body is not None:
             shape["request"]["body"] = delivery.body
-        shape["tries"] = [_try_shape(one) for one in tries]
+        shape["tries"] = [_serialize_attempt(one) for one in tries]
     return shape
 
 
-def _try_shape(one: DeliveryTry) -> dict[str, Any]:
+def _serialize_attempt(one: DeliveryAttempt) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": one.id,
         "started_at": iso(one.started_at),

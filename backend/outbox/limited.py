@@ -20,7 +20,7 @@ _HOMES = {"NOK": "NO", "SEK": "SE", "DKK": "DK", "EUR": "FI"}
 
 
 async def too_many(ctx: Backend, delivery: Delivery) -> Outcome | None:
-    """Count a receipt at its first try; return the outcome of one that is not sent at all."""
+    """Count a receipt at its first attempt; return the outcome of one that is not sent at all."""
     if delivery.event != RECEIPT or delivery.tries > delivery.tries_before:
         return None
     body: Mapping[str, Any] = delivery.body or {}

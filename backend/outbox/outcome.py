@@ -1,4 +1,4 @@
-"""What came of one try to send."""
+"""What came of one attempt to send."""
 
 from __future__ import annotations
 

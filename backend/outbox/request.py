@@ -1,4 +1,4 @@
-"""What one try sends, by the kind of message: address, bytes, headers, and how patient we are.
+"""What one attempt sends, by the kind of message: address, bytes, headers, and how patient we are.
 
 | kind     | tries | gaps            | given up at once | time-out |
 | callback | 20    | 5 s .. 4 h      | 3xx, 4xx         | 10 s     |
@@ -66,13 +66,13 @@ def attempts(ctx: Backend, delivery: Delivery) -> int:
 
 
 def gap(kind: str, tries: int) -> timedelta:
-    """The wait after the `tries`-th try: doubling, up to 4 h."""
+    """Return the wait after the `tries`-th attempt: doubling, up to 4 h."""
     first = 120 if kind == "webhook" else 5
     return timedelta(seconds=min(first * 2 ** (tries - 1), LONGEST_GAP))
 
 
 def is_final(kind: str, status: int) -> bool:
-    """Whether this refusal is for good."""
+    """Return whether this refusal is for good."""
     if kind == "webhook":
         return False
     if kind == "email":
@@ -83,7 +83,7 @@ def is_final(kind: str, status: int) -> bool:
 
 
 async def prepare(ctx: Backend, delivery: Delivery) -> Outgoing:
-    """Everything of one try. Unsendable."""
+    """Return everything of one attempt. Unsendable."""
     now = ctx.clock.now()
     if delivery.useless_after is not None and delivery.useless_after <= now:
         raise Unsendable("too late: it would be of no use any more", final=True)
@@ -178,7 +178,7 @@ def _sms(ctx: Backend, delivery: Delivery) -> Outgoing:
     kept = {
         "user-agent": USER_AGENT,
         "content-type": "application/json",
-        # The same on every try: a gateway that knows it sends one message.
+        # The same on every attempt: a gateway that knows it sends one message.
         "idempotency-key": delivery.id,
     }
     headers = dict(kept)

@@ -22,7 +22,8 @@ TYPE = "v0-hmac-sha256"
 
 
 async def make_secret(ctx: Backend, account_id: str, created_by: str) -> dict[str, Any]:
-    """A new secret. It replaces the one before at once: every try from now on is signed with it."""
+    """A new secret. It replaces the one before at once: every attempt from now on is signed with
+    it."""
     now = ctx.clock.now()
     value = secrets.token_urlsafe(32)
     kept = SigningSecret(
@@ -37,19 +38,19 @@ async def make_secret(ctx: Backend, account_id: str, created_by: str) -> dict[st
         insert = dialect.insert(SigningSecret).values(**kept.model_dump())
         changed = kept.model_dump(exclude={"account_id"})
         await db.exec(insert.on_conflict_do_update(index_elements=["account_id"], set_=changed))
-    return _shape(kept, value)
+    return _serialize(kept, value)
 
 
 async def read_secret(ctx: Backend, account_id: str) -> dict[str, Any]:
-    """NotFound where none was made: callbacks are not signed then."""
+    """NotFound if none was made: callbacks are not signed then."""
     async with ctx.db.reading() as db:
         kept = await db.get(SigningSecret, account_id)
     if kept is None:
         raise NotFound("no secret was made")
-    return _shape(kept, str(ctx.vault.unseal(kept.secret)["secret"]))
+    return _serialize(kept, str(ctx.vault.unseal(kept.secret)["secret"]))
 
 
-def _shape(kept: SigningSecret, value: str) -> dict[str, Any]:
+def _serialize(kept: SigningSecret, value: str) -> dict[str, Any]:
     return {
         "id": kept.id,
         "signature": {"type": TYPE, "secret": value},

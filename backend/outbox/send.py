@@ -1,4 +1,4 @@
-"""One try, over HTTP unless it is a mail: bounded in time and in what is read."""
+"""One attempt, over HTTP unless it is a mail: bounded in time and in what is read."""
 
 from __future__ import annotations
 

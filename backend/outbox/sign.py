@@ -1,4 +1,4 @@
-"""Signatures of what is sent, made anew for every try.
+"""Signatures of what is sent, made again for every attempt.
 
 Source: `docs/reference/dintero-api.md#callback-signature`, `#webhooks`.
 """
@@ -46,8 +46,8 @@ def hook_signature(secret: str, body: bytes) -> str:
 
 
 def as_json(body: dict[str, Any]) -> bytes:
-    """The body's bytes as JavaScript's `JSON.stringify` would write them: the documentation's
-    verifier signs what it gets by parsing and writing it again."""
+    """Return the body's bytes as JavaScript's `JSON.stringify` would write them: the
+    documentation's verifier signs what it gets by parsing and writing it again."""
     text = json.dumps(_plain(body), separators=(",", ":"), ensure_ascii=False)
     return text.encode()
 

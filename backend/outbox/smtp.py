@@ -1,4 +1,4 @@
-"""One try to hand a receipt to the operator's mail server: bounded in time, encrypted unless a
+"""One attempt to hand a receipt to the operator's mail server: bounded in time, encrypted unless a
 setting says otherwise.
 
 A server's 5xx to this message is for good, its 4xx is tried again (RFC 5321 section 4.2.1).
@@ -57,7 +57,7 @@ def server_of(url: str, *, tls: bool, timeout: float) -> Server:
 
 
 def receipt_link(base_url: str, session_id: str, language: str) -> str:
-    """The session's page, which shows the receipt once it is paid."""
+    """Return the session's page, which shows the receipt once it is paid."""
     return f"{base_url}/v1/view/{session_id}" + (f"?language={language}" if language else "")
 
 

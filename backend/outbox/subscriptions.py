@@ -20,12 +20,12 @@ from backend.core.ids import new_uuid
 from backend.outbox.enqueue import PING, Event, announce
 from backend.outbox.tables import HookSubscription
 
-MOST = 20
+MAX_SUBSCRIPTIONS = 20
 """Of one account: every event is told to each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SubscriptionSettings:
     """`secret` None: deliveries are not signed."""
 
     url: str
@@ -34,20 +34,20 @@ class Wanted:
 
 
 async def subscribe(
-    ctx: Backend, account_id: str, wanted: Wanted, created_by: str
+    ctx: Backend, account_id: str, settings: SubscriptionSettings, created_by: str
 ) -> HookSubscription:
     """Make a subscription and send it a ping. InvalidRequest for an address we never send to."""
-    _check(ctx, wanted)
+    _check(ctx, settings)
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        if len(await _all(db, account_id)) >= MOST:
-            raise InvalidRequest(f"an account has at most {MOST} subscriptions")
+        if len(await _all(db, account_id)) >= MAX_SUBSCRIPTIONS:
+            raise InvalidRequest(f"an account has at most {MAX_SUBSCRIPTIONS} subscriptions")
         hook = HookSubscription(
             id=new_uuid(),
             account_id=account_id,
-            url=wanted.url,
-            events=list(wanted.events),
-            secret=_sealed(ctx, wanted.secret),
+            url=settings.url,
+            events=list(settings.events),
+            secret=_sealed(ctx, settings.secret),
             created_at=now,
             created_by=created_by,
             updated_at=now,
@@ -59,19 +59,24 @@ async def subscribe(
 
 
 async def change(
-    ctx: Backend, account_id: str, hook_id: str, wanted: Wanted, *, keep_secret: bool
+    ctx: Backend,
+    account_id: str,
+    hook_id: str,
+    settings: SubscriptionSettings,
+    *,
+    keep_secret: bool,
 ) -> HookSubscription:
-    """Another address, other events, another secret; the count of failures begins anew."""
-    _check(ctx, wanted)
+    """Another address, other events, another secret; the count of failures begins again."""
+    _check(ctx, settings)
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         hook = await get_subscription(db, account_id, hook_id)
-        if keep_secret and hook.secret is not None and _host(wanted.url) != _host(hook.url):
+        if keep_secret and hook.secret is not None and _host(settings.url) != _host(hook.url):
             text = "config.url is on another host now, so config.secret must be given again"
             raise InvalidRequest(text, (FieldError("config.secret", text, "required"),))
-        hook.url, hook.events = wanted.url, list(wanted.events)
+        hook.url, hook.events = settings.url, list(settings.events)
         if not keep_secret:
-            hook.secret = _sealed(ctx, wanted.secret)
+            hook.secret = _sealed(ctx, settings.secret)
         hook.failures, hook.updated_at = 0, now
     return hook
 
@@ -121,9 +126,9 @@ def _ping(db: AsyncSession, hook: HookSubscription, now: datetime) -> None:
     announce(db, [hook], Event(hook.account_id, PING, hook.id, body), now)
 
 
-def _check(ctx: Backend, wanted: Wanted) -> None:
+def _check(ctx: Backend, settings: SubscriptionSettings) -> None:
     try:
-        check(wanted.url, allow_insecure=ctx.settings.insecure_addresses)
+        check(settings.url, allow_insecure=ctx.settings.insecure_addresses)
     except AddressRefused as refused:
         raise InvalidRequest(str(refused), (FieldError("config.url", str(refused)),)) from refused
 
@@ -136,7 +141,7 @@ def _sealed(ctx: Backend, secret: str | None) -> str | None:
     return None if secret is None else ctx.vault.seal({"secret": secret})
 
 
-def subscription_shape(hook: HookSubscription) -> dict[str, Any]:
+def serialize_subscription(hook: HookSubscription) -> dict[str, Any]:
     """The secret is never shown again, only that there is one."""
     config: dict[str, Any] = {
         "url": hook.url,

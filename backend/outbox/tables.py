@@ -45,7 +45,7 @@ class Delivery(Signalling, SQLModel, table=True):
     state: str = Field(default="pending", max_length=9)
     tries: int = 0
     tries_before: int = 0
-    """How many there were when it was last asked for anew."""
+    """How many there were when it was last asked for again."""
     due_at: datetime = Field(sa_type=UtcDateTime)
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     useless_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -62,9 +62,9 @@ def topic_of(kind: str) -> str:
     return f"delivery:{kind}"
 
 
-class DeliveryTry(SQLModel, table=True):
-    """One try: what was sent (the body is the delivery's; no secrets), and what came back, or why
-    nothing did. Written once, never changed."""
+class DeliveryAttempt(SQLModel, table=True):
+    """One attempt: what was sent (the body is the delivery's; no secrets), and what came back, or
+    why nothing did. Written once, never changed."""
 
     __tablename__ = "delivery_try"
 

@@ -21,9 +21,9 @@ from backend.sessions.tables import CheckoutSession
 GIVE_UP_AFTER = timedelta(hours=48)
 
 
-async def wanted(db: AsyncSession, session: CheckoutSession) -> bool:
-    """Whether a payment of this session is captured automatically: the request's word, else the
-    profile's."""
+async def is_requested(db: AsyncSession, session: CheckoutSession) -> bool:
+    """Return whether a payment of this session is captured automatically: the request's word, else
+    the profile's."""
     asked = (session.body.get("configuration") or {}).get("auto_capture")
     if asked is None:
         profile, _ = await seller_of(db, session.account_id, session.profile_id)
@@ -31,7 +31,7 @@ async def wanted(db: AsyncSession, session: CheckoutSession) -> bool:
     return bool(asked)
 
 
-def begin(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
+def schedule(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
     """In the unit of work of the authorization: due at once."""
     db.add(AutoCapture(transaction_id=transaction.id, due_at=now, give_up_at=now + GIVE_UP_AFTER))
 
@@ -42,7 +42,7 @@ async def is_due(db: AsyncSession, transaction_id: str) -> bool:
 
 
 async def stop(db: AsyncSession, transaction_id: str) -> None:
-    """The merchant has taken it into their own hands. Where there is none, nothing changes."""
+    """The merchant has taken it into their own hands. If there is none, nothing changes."""
     change = update(AutoCapture).where(
         col(AutoCapture.transaction_id) == transaction_id, col(AutoCapture.state) == "due"
     )

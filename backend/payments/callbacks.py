@@ -21,11 +21,11 @@ from backend.outbox.enqueue import (
     enqueue,
     subscribed,
 )
-from backend.payments.serializer import transaction_shape
+from backend.payments.serializer import serialize_transaction
 from backend.payments.store import events_of
 from backend.payments.tables import Transaction, TransactionEvent
 from backend.sessions.links import with_query
-from backend.sessions.serializer import session_shape
+from backend.sessions.serializer import serialize_session
 from backend.sessions.tables import CheckoutSession
 
 MAX_DELAY = 60
@@ -78,9 +78,9 @@ async def tell_merchant(
     events = await events_of(db, transaction.id) if transaction is not None and read else []
     body = None
     if method == "POST" and transaction is not None:
-        body = transaction_shape(transaction, events)
+        body = serialize_transaction(transaction, events)
         if "session" in steering.get("includes", ()):
-            body["session"] = await session_shape(db, session, now)
+            body["session"] = await serialize_session(db, session, now)
     message = Message(
         account_id=session.account_id,
         subject=transaction.id if transaction else session.id,
@@ -112,7 +112,7 @@ async def _announce_authorization(
     account = transaction.account_id
     hooks = await subscribed(db, account, CHECKOUT_AUTHORIZATION)
     if hooks:
-        body = transaction_shape(transaction, await events_of(db, transaction.id))
+        body = serialize_transaction(transaction, await events_of(db, transaction.id))
         announce(db, hooks, Event(account, CHECKOUT_AUTHORIZATION, transaction.id, body), now)
 
 

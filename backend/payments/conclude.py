@@ -1,5 +1,6 @@
-"""How a try to pay ends: AUTHORIZED, or not, with everything given back. Each inside the caller's
-unit of work, with session and transaction locked. Source: `docs/architecture.md#one-payment`.
+"""How an attempt to pay ends: AUTHORIZED, or not, with everything given back. Each inside the
+caller's unit of work, with session and transaction locked. Source:
+`docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import datetime
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger
-from backend.payments.auto_capture_schedule import begin
+from backend.payments.auto_capture_schedule import schedule
 from backend.payments.callbacks import tell_merchant
 from backend.payments.receipts import write_receipt
 from backend.payments.store import NewEvent, keep_position, record
@@ -39,7 +40,7 @@ async def authorize(
     multi_capture: bool = False,
     said: OperatorDecision | None = None,
 ) -> None:
-    """The money is authorized: the card's part is held, the acquirer's is confirmed by a read.
+    """The money is authorized: the card's part is held, the provider's is confirmed by a read.
     `said`: an operator asked for that read."""
     split = Split(operation.card_amount, operation.psp_amount)
     transaction.status = rules.advance(Status(transaction.status), Status.AUTHORIZED)
@@ -49,7 +50,7 @@ async def authorize(
     transaction.multi_capture = multi_capture
     end(operation, "done", now)
     if transaction.snapshot.get("auto_capture"):
-        begin(db, transaction, now)
+        schedule(db, transaction, now)
     await record(
         db,
         transaction,
@@ -89,8 +90,8 @@ async def fail(
     message: str | None = None,
 ) -> None:
     """No money will move, by the provider's own word or because nothing was ever sent: the hold is
-    given back and the session is open again for another try. DECLINED where the payer wanted it
-    so, FAILED where anybody else did, or time (`code` EXPIRED)."""
+    given back and the session is open again for another attempt. DECLINED if the payer wanted it
+    so, FAILED if anybody else did, or time (`code` EXPIRED)."""
     was_on_hold = transaction.status == Status.ON_HOLD
     by_choice = notice in (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
     declined = by_choice and code != EXPIRED and not was_on_hold
@@ -138,7 +139,7 @@ def _open_again(
 async def _void_hold(
     db: AsyncSession, transaction: Transaction, cause: ledger.EntryContext
 ) -> str | None:
-    """The wallet transaction that gave the card's part back, where there was one."""
+    """Return the wallet transaction that gave the card's part back, where there was one."""
     if transaction.hold_id is None:
         return None
     held = await ledger.lock_hold(db, transaction.hold_id)
@@ -153,7 +154,7 @@ async def release(
     now: datetime,
 ) -> str | None:
     """A payment ON_HOLD was voided, and nothing is held at the provider any more: FAILED, and the
-    session open for another try. The caller records the event; the wallet transaction's id."""
+    session open for another attempt. The caller records the event; the wallet transaction's id."""
     transaction.status = rules.advance(Status(transaction.status), Status.FAILED)
     cause = ledger.EntryContext(f"void:{operation.key}", now, operation.created_by)
     moved = await _void_hold(db, transaction, cause)
@@ -187,7 +188,7 @@ async def mark_unknown(
     now: datetime,
     said: OperatorDecision,
 ) -> None:
-    """Nobody can tell any more whether the acquirer has the payer's money: UNKNOWN. The card's part
+    """Nobody can tell any more whether the provider has the payer's money: UNKNOWN. The card's part
     was never taken, and is given back; the session is cancelled, so that nobody pays it twice."""
     transaction.status = rules.advance(Status(transaction.status), Status.UNKNOWN)
     transaction.updated_at = now
@@ -255,7 +256,7 @@ async def place_under_review(
     now: datetime,
 ) -> None:
     """The provider looks into the payment, and may take days: the payer is through, the card's part
-    stays held, the try stays open to be read again. The merchant is told once."""
+    stays held, the attempt stays open to be read again. The merchant is told once."""
     if not _hold_on(session, transaction, now):
         return
     await record(
@@ -275,7 +276,7 @@ async def place_under_review(
 
 
 def _hold_on(session: CheckoutSession, transaction: Transaction, now: datetime) -> bool:
-    """Whether it was not on hold before."""
+    """Return whether it was not on hold before."""
     if transaction.status == Status.ON_HOLD:
         return False
     transaction.status = rules.advance(Status(transaction.status), Status.ON_HOLD)

@@ -19,7 +19,7 @@ from backend.rules.items import Advice
 
 STRICT_ITEMS = "strict_items"
 """The switch in the configuration of a profile or session that refuses items that do not fit."""
-MOST_WARNINGS = 50
+MAX_WARNINGS = 50
 """An answer has at most so many warnings. More would tell a shop nothing new."""
 
 
@@ -33,7 +33,7 @@ class Described:
     strict: bool = False
 
 
-def taken(items: Iterable[Mapping[str, Any]]) -> list[ItemAmount]:
+def item_amounts(items: Iterable[Mapping[str, Any]]) -> list[ItemAmount]:
     """Return what each item takes of the line that the shop names."""
     return [ItemAmount(item.get("line_id"), item.get("amount", 0)) for item in items]
 
@@ -61,7 +61,7 @@ async def check_items(
     strict = said.strict or await setting_of(db, transaction, STRICT_ITEMS) is True
     found = list(said.unread)
     if said.items:
-        named = taken(said.items) if strict else _resolved(transaction, said.items)
+        named = item_amounts(said.items) if strict else _resolved(transaction, said.items)
         events = await events_of(db, transaction.id)
         found += _advice(transaction, events, kind, named, amount)
     elif strict and kind is OperationKind.UPDATE and _items(transaction):
@@ -70,7 +70,7 @@ async def check_items(
     if strict and found:
         first = found[0]
         raise InvalidRequest(first.message, (FieldError(first.field, first.message, first.code),))
-    return found[:MOST_WARNINGS]
+    return found[:MAX_WARNINGS]
 
 
 def _advice(
@@ -80,20 +80,20 @@ def _advice(
     named: Sequence[ItemAmount],
     amount: int,
 ) -> list[Advice]:
-    captured = _moved(transaction, events, "CAPTURE")
+    captured = _totals(transaction, events, "CAPTURE")
     if kind is OperationKind.CAPTURE:
         return rules.capture_advice(amounts(transaction), captured, named, amount)
     if kind is OperationKind.UPDATE:
         return rules.update_advice(captured, named, amount)
     if kind is OperationKind.REFUND:
-        refunded = _moved(transaction, events, "REFUND")
+        refunded = _totals(transaction, events, "REFUND")
         return rules.refund_advice(amounts(transaction), captured, refunded, named, amount)
     return []
 
 
-def _moved(transaction: Transaction, events: Sequence[TransactionEvent], kind: str) -> ItemTotals:
+def _totals(transaction: Transaction, events: Sequence[TransactionEvent], kind: str) -> ItemTotals:
     back = {id_ for e in events if e.correction for id_ in e.correction["event_ids"]}
-    return rules.moved(
+    return rules.add_up(
         # After a reversal only the gift card's part of a refund is still refunded. Which lines that
         # part belongs to, nobody knows.
         (e.card_amount, ()) if e.id in back else (e.amount, _resolved(transaction, e.items))

@@ -28,11 +28,11 @@ _SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration", "conflict")
 
 
 def _verb(transaction: Transaction, operation: Operation) -> OperationKind | None:
-    """Return what the provider is asked for; None where it has no part in this operation."""
+    """Return what the provider is asked for; None if it has no part in this operation."""
     if operation.psp_amount:
         return OperationKind(operation.kind)
-    if operation.final and position_of(transaction).capturable.acquirer > 0:
-        # A final capture of the card's part alone releases the acquirer's.
+    if operation.final and position_of(transaction).capturable.provider > 0:
+        # A final capture of the card's part alone releases the provider's.
         return OperationKind.VOID
     return None
 
@@ -65,7 +65,7 @@ async def _send(
     than the claim."""
     reference, amount = transaction.psp_reference, money(transaction, operation.psp_amount)
     assert reference is not None
-    left = position_of(transaction).capturable.acquirer
+    left = position_of(transaction).capturable.provider
     final = operation.final or operation.psp_amount == left
     try:
         async with asyncio.timeout(ctx.settings.operation_grace):
@@ -94,7 +94,7 @@ async def _send(
 async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation) -> Result:
     """Find out whether an operation took effect whose answer was lost, or which was never sent.
 
-    Where a read shows it, it did. Where a read does not show it, although the provider has had all
+    If a read shows it, it did. If a read does not show it, although the provider has had all
     the time that it may take, the call may still have been held up before it was sent. So it is
     sent once more with its key, which the provider carries out only once. If a later read does not
     show it either, it counts as refused.
@@ -118,9 +118,9 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
             amount=money(transaction, operation.psp_amount),
             captured_before=operation.captured_before,
             # At most one operation is under way: this one is not among them yet.
-            refunded_before=position_of(transaction).refunded.acquirer,
+            refunded_before=position_of(transaction).refunded.provider,
             sent_at=operation.updated_at,
-            authorized_before=position_of(transaction).authorized.acquirer,
+            authorized_before=position_of(transaction).authorized.provider,
             lines=order_lines(transaction, operation) if verb is OperationKind.UPDATE else (),
         )
     )

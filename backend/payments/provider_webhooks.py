@@ -35,7 +35,8 @@ SECRET, ADDRESS, FOR, CLAIMED = (
 
 
 def notification_url(ctx: Backend, transaction: Transaction) -> str:
-    """Where the provider tells us of this payment: an address for each option of each profile."""
+    """Return where the provider tells us of this payment: an address for each option of each
+    profile."""
     return (
         f"{ctx.settings.base_url}/v1/psp/{transaction.account_id}/{transaction.profile_id}/"
         f"{transaction.payment_product_type}/notifications"
@@ -64,7 +65,7 @@ async def ensure_registered(ctx: Backend, transaction: Transaction, connector: C
 
 
 async def _claim(ctx: Backend, transaction: Transaction, url: str) -> str | None:
-    """What it is registered for, where it is ours to do now."""
+    """Return what it is registered for, where it is ours to do now."""
     option, now = transaction.payment_product_type, ctx.clock.now()
     async with ctx.db.reading() as db:
         profile = await profile_of(db, transaction.account_id, transaction.profile_id)

@@ -202,7 +202,8 @@ async def _send(
 
 
 async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
-    """What the page shows of a session, its receipt with it once it is paid. SessionNotFound."""
+    """Return what the page shows of a session, its receipt with it once it is paid.
+    SessionNotFound."""
     view = await read_session(ctx, session_id)
     if view.state is not PageState.PAID or view.transaction_id is None:
         return view

@@ -38,7 +38,7 @@ _UNUSABLE = ("deleted", "inactive", "expired")
 class To(StrEnum):
     CARD = "card"  # another card that exists
     NEW_CARD = "new_card"  # one that is made for it
-    PROVIDER = "provider"  # nothing to a card: the acquirer's part is refunded first
+    PROVIDER = "provider"  # nothing to a card: the provider's part is refunded first
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ def split_refund(position: Position, amount: int, wanted: RefundTo | None) -> Sp
     """Return how a refund is divided. RuleBroken if too much is asked for."""
     if wanted is None or wanted.to is not To.PROVIDER:
         return rules.split_refund(position, amount)
-    left = position.refundable.acquirer
+    left = position.refundable.provider
     if not 0 < amount <= left:
-        raise RuleBroken(f"only {left} can be refunded by the acquirer, not {amount}")
+        raise RuleBroken(f"only {left} can be refunded by the provider, not {amount}")
     return Split(0, amount)
 
 
@@ -74,7 +74,7 @@ async def decide(
     wanted: RefundTo | None,
 ) -> dict[str, str] | None:
     """Return what the operation keeps about the target of its card part; None if that is the card
-    that paid. RefundCardUnusable, before the acquirer is asked for anything; InvalidRequest for a
+    that paid. RefundCardUnusable, before the provider is asked for anything; InvalidRequest for a
     target that cannot take the money."""
     if wanted is not None and wanted.to is To.PROVIDER:
         return {"to": To.PROVIDER.value}
@@ -135,7 +135,7 @@ def _unusable(
     if status == "deleted":
         todo.insert(0, FieldError("card_id", f"{path}/restore brings it back", "restore"))
     if split.total <= transaction.psp_captured - transaction.psp_refunded:
-        text = "refund_to=provider refunds it by the acquirer, and leaves the gift card's part"
+        text = "refund_to=provider refunds it by the provider, and leaves the gift card's part"
         todo.append(FieldError("refund_to", text, "provider"))
     text = f"the gift card that paid is {status}: nobody could use what is refunded to it"
     why = FieldError(
@@ -147,7 +147,7 @@ def _unusable(
     return RefundCardUnusable(text, (why, *todo))
 
 
-# --- when the acquirer has done its part -------------------------------------------------------
+# --- when the provider has done its part -------------------------------------------------------
 
 
 @dataclass(slots=True)

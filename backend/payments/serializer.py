@@ -26,7 +26,7 @@ INCLUDES = (
 added by who can read sessions."""
 
 
-def transaction_shape(
+def serialize_transaction(
     transaction: Transaction,
     events: Sequence[TransactionEvent],
     includes: frozenset[str] = frozenset(),

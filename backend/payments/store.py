@@ -24,8 +24,8 @@ from backend.outbox.enqueue import CHECKOUT_TRANSACTION, Event, announce, subscr
 from backend.payments.tables import OPEN_STATES as OPEN_STATES  # the services take it from here
 from backend.payments.tables import (
     AutoCapture,
+    MonitoredRefund,
     Operation,
-    RefundWatch,
     Transaction,
     TransactionEvent,
 )
@@ -37,9 +37,9 @@ from backend.sessions.events import request_id
 from backend.sessions.load import get_session, its_profile, lock_session
 from backend.sessions.tables import CheckoutSession
 
-SHARE = Share(most=30, tenant=15, addressee=8)
+SHARE = Share(maximum=30, tenant=15, addressee=8)
 """For one loop of one process. A provider that does not answer delays only its own payments."""
-Claimed = TypeVar("Claimed", Operation, AutoCapture, RefundWatch)
+Claimed = TypeVar("Claimed", Operation, AutoCapture, MonitoredRefund)
 _ANNOUNCED = ("INITIALIZE", "AUTHORIZE", "CAPTURE", "REFUND", "VOID")
 
 
@@ -68,7 +68,7 @@ async def lock_operation(db: AsyncSession, operation_id: str) -> Operation:
 
 
 async def open_operation(db: AsyncSession, transaction_id: str) -> Operation | None:
-    """The transaction's one operation that has not ended, if there is one."""
+    """Return the transaction's one operation that has not ended, if there is one."""
     query = select(Operation).where(
         Operation.transaction_id == transaction_id, col(Operation.state).in_(OPEN_STATES)
     )
@@ -132,17 +132,17 @@ def position_of(transaction: Transaction) -> Position:
 def keep_position(transaction: Transaction, position: Position, now: datetime) -> None:
     position.check()
     t = transaction
-    t.card_authorized, t.psp_authorized = position.authorized.card, position.authorized.acquirer
-    t.card_captured, t.psp_captured = position.captured.card, position.captured.acquirer
-    t.card_refunded, t.psp_refunded = position.refunded.card, position.refunded.acquirer
-    t.card_released, t.psp_released = position.released.card, position.released.acquirer
+    t.card_authorized, t.psp_authorized = position.authorized.card, position.authorized.provider
+    t.card_captured, t.psp_captured = position.captured.card, position.captured.provider
+    t.card_refunded, t.psp_refunded = position.refunded.card, position.refunded.provider
+    t.card_released, t.psp_released = position.released.card, position.released.provider
     t.updated_at = now
 
 
 async def connector_of(
     ctx: Backend, transaction: Transaction, db: AsyncSession | None = None
 ) -> Connector:
-    """The connector with the credentials of the transaction's profile, deleted or not;
+    """Return the connector with the credentials of the transaction's profile, deleted or not;
     NotConnected without.
 
     Inside a unit of work give its `db`: one that waits for a second connection while it keeps its
@@ -214,7 +214,7 @@ async def claim_due(
 
 
 async def setting_of(db: AsyncSession, transaction: Transaction, name: str) -> object:
-    """A setting of `configuration`. The session has the last word over its profile."""
+    """Return a setting of `configuration`. The session has the last word over its profile."""
     session = await get_session(db, transaction.session_id)
     asked = (session.body.get("configuration") or {}).get(name)
     if asked is not None:
@@ -316,7 +316,7 @@ async def events_of(db: AsyncSession, transaction_id: str) -> list[TransactionEv
 async def events_of_all(
     db: AsyncSession, transaction_ids: Sequence[str]
 ) -> dict[str, list[TransactionEvent]]:
-    """Each transaction's events, in order."""
+    """Return each transaction's events, in order."""
     query = select(TransactionEvent).where(
         col(TransactionEvent.transaction_id).in_(transaction_ids)
     )

@@ -19,9 +19,9 @@ LIVE = "status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')"
 
 
 class Transaction(SQLModel, table=True):
-    """One try to pay a session. Of each session at most one has not failed.
+    """One attempt to pay a session. Of each session at most one has not failed.
 
-    The money is the gift card's part (`card_*`) and the acquirer's (`psp_*`), each authorized,
+    The money is the gift card's part (`card_*`) and the provider's (`psp_*`), each authorized,
     captured, refunded, released. `snapshot` keeps the order, addresses and more as they were when
     the payer pressed Pay.
     """
@@ -115,8 +115,8 @@ class AutoCapture(Signalling, SQLModel, table=True):
             yield due_signal(self.topic(), self.due_at, self.claimed_until)
 
 
-class RefundWatch(Signalling, SQLModel, table=True):
-    """A refund that its acquirer may still take back. `state`: `due`; `done`, because it came back
+class MonitoredRefund(Signalling, SQLModel, table=True):
+    """A refund that its provider may still take back. `state`: `due`; `done`, because it came back
     or because enough time has passed."""
 
     __tablename__ = "refund_watch"
@@ -137,7 +137,7 @@ class RefundWatch(Signalling, SQLModel, table=True):
 class Operation(Signalling, SQLModel, table=True):
     """One outside effect on a transaction, written before it is asked for.
 
-    `key` is what the provider's idempotency reference is made of: the same on every try.
+    `key` is what the provider's idempotency reference is made of: the same on every attempt.
     `state`: `pending` (asked, or about to be), `unknown` (asked; the answer was lost), `done`,
     `refused`, `returned` (a refund that was done and came back). While it is one of the first two,
     it is looked at again when `due_at` has come.

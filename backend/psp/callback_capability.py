@@ -21,14 +21,14 @@ class OwnAddress:
         self._key = hashlib.sha256(f"callback:{secret}".encode()).digest()
 
     def of(self, request: PaymentRequest) -> str:
-        """The payment's own address, with its proof."""
+        """Return the payment's own address, with its proof."""
         url, transaction_id = request.notification_url, request.transaction_id
         query = urlencode({"payment": transaction_id, "proof": self._proof(transaction_id)})
         return f"{url}{'&' if urlsplit(url).query else '?'}{query}"
 
     def transaction_of(self, path: str) -> str:
-        """Whose address this is; `path` with its query, as it was asked for. NotificationRefused
-        where the proof is wrong."""
+        """Return whose address this is; `path` with its query, as it was asked for.
+        NotificationRefused if the proof is wrong."""
         query = parse_qs(urlsplit(path).query)
         transaction_id, proof = query.get("payment", [""])[0], query.get("proof", [""])[0]
         if not hmac.compare_digest(self._proof(transaction_id).encode(), proof.encode()):

@@ -38,8 +38,8 @@ class CertificateUnusable(ValueError):
 
 
 def client_with(ctx: Backend, credentials: Mapping[str, Any]) -> httpx.AsyncClient:
-    """The HTTP client that bears a profile's certificate: one for each, kept with its connections.
-    The common one where there is none. CertificateUnusable."""
+    """Return the HTTP client that bears a profile's certificate: one for each, kept with its
+    connections. The common one where there is none. CertificateUnusable."""
     given = {name: str(credentials.get(name) or "") for name in FIELDS}
     if not (given["certificate"] or given["ca"]):
         return ctx.http

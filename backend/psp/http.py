@@ -99,8 +99,8 @@ class Transport:
         form: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response | Answer:
-        """The response; an Answer where there is none. Redirects are not followed. An address that
-        the guard refuses is a wrong `configuration`: nothing was sent."""
+        """Return the response; an Answer where there is none. Redirects are not followed. An
+        address that the guard refuses is a wrong `configuration`: nothing was sent."""
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._http.request(
@@ -124,8 +124,8 @@ class Transport:
 
 
 def _turned_away(error: BaseException) -> str | None:
-    """How a provider refused our client certificate in the handshake: by an alert, or as many
-    servers do, by hanging up."""
+    """Return how a provider refused our client certificate in the handshake: by an alert, or as
+    many servers do, by hanging up."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLError):
@@ -161,13 +161,13 @@ class Cleaner:
 
 
 def checked_base_url(base_url: str) -> str:
-    """Without its last slash; ValueError where it is not https, or http on this machine."""
+    """Without its last slash; ValueError if it is not https, or http on this machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if not host or parts.username or parts.query or parts.fragment:
-        raise ValueError("the acquirer's base URL must be scheme, host and port")
+        raise ValueError("the provider's base URL must be scheme, host and port")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_local(host)):
-        raise ValueError("the acquirer's base URL must be https, or http on this machine")
+        raise ValueError("the provider's base URL must be https, or http on this machine")
     return base_url.rstrip("/")
 
 
@@ -181,7 +181,7 @@ def is_local(host: str) -> bool:
 
 
 def json_object(response: httpx.Response) -> dict[str, Any] | None:
-    """The body where it is a JSON object."""
+    """Return the body where it is a JSON object."""
     try:
         body = response.json()
     except (ValueError, UnicodeDecodeError, RecursionError):
@@ -198,5 +198,5 @@ def text(value: Any) -> str | None:
 
 
 def number(value: Any) -> int:
-    """The integer, or -1: no amount of a provider's is negative."""
+    """Return the integer, or -1: no amount of a provider's is negative."""
     return value if isinstance(value, int) and not isinstance(value, bool) else -1

@@ -1,6 +1,6 @@
 """The smallest amounts that the providers take, in minor units, by currency.
 
-Where a provider publishes none, any amount from 1 minor unit is tried, and the provider has the
+If a provider publishes none, any amount from 1 minor unit is tried, and the provider has the
 last word. A merchant's agreement may say otherwise, and so may a profile (docs/profiles.md).
 """
 

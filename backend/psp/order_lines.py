@@ -14,7 +14,7 @@ from backend.psp.protocol import OrderLine
 
 WHOLE = 10_000
 """100 % as a rate."""
-_MOST_PIECES = 1_000_000
+_MAX_PIECES = 1_000_000
 
 
 def with_adjustment(lines: Sequence[OrderLine], amount: int, name: str) -> tuple[OrderLine, ...]:
@@ -52,7 +52,7 @@ def tax_of(amount: int, rate: int) -> int:
 def whole_units(line: OrderLine) -> OrderLine:
     """Return the line so that `quantity` times a unit price of whole minor units is its amount. If
     that is impossible, or if the quantity is out of range, the line is sold as one piece."""
-    counted = 1 <= line.quantity <= _MOST_PIECES
+    counted = 1 <= line.quantity <= _MAX_PIECES
     if counted and line.amount % line.quantity == 0:
         return line
     name = f"{line.quantity} × {line.name}" if line.quantity > 1 else line.name

@@ -124,7 +124,7 @@ class PaymentRequest:
     lines: tuple[OrderLine, ...] = ()
     """They sum to `amount`, or there are none: then a connector makes one of `description`."""
     country: str | None = None
-    """Where the payer lives, ISO 3166-1 alpha-2, where we know it."""
+    """The country where the payer lives (ISO 3166-1 alpha-2), if we know it."""
     push_to: str | None = None
     """Ask the payer in the wallet's app on this phone (E.164) and give no page; None: no push. Only
     for options of `rules.payment_option.PUSHES`; never while a gift card can be used."""
@@ -167,12 +167,11 @@ class PaymentCard:
 class Payment:
     """A read of a payment. Amounts only where `outcome` is DONE.
 
-    `declined` is the reason of the payer's last failed try where there was one, as a stable code:
-    `declined`, `insufficient_funds`, `expired_card`, `incorrect_cvc`, `authentication_failed`,
-    `processing_error`. Lost, stolen and suspected fraud read `declined`.
-    `code` is `expired` where FAILED because the payer did nothing in time.
-    `refunded` is 0 from a provider whose reads do not tell it.
-    `multi_capture`: a capture may leave the rest authorized.
+    `declined` is the reason of the payer's last failed attempt where there was one, as a stable
+    code: `declined`, `insufficient_funds`, `expired_card`, `incorrect_cvc`,
+    `authentication_failed`, `processing_error`. Lost, stolen and suspected fraud read `declined`.
+    `code` is `expired` where FAILED because the payer did nothing in time. `refunded` is 0 from a
+    provider whose reads do not tell it. `multi_capture`: a capture may leave the rest authorized.
     `reference` is asked with from now on: some providers name the payment only once it is made.
     """
 
@@ -271,7 +270,7 @@ class Connector(Protocol):
     ) -> Result:
         """`final` False keeps the rest authorized; only where the read said `multi_capture`.
         `lines` describe the amount for a provider that takes lines: they sum to it, or there are
-        none. They are the same on every try with one key."""
+        none. They are the same on every attempt with one key."""
 
     async def void(self, reference: str, key: str) -> Result: ...
 
@@ -306,4 +305,4 @@ class Registers(Protocol):
     """A connector whose provider tells nobody of a payment before an address is registered."""
 
     async def register_webhook(self, url: str) -> Webhook | None:
-        """Registers `url` anew; None where that could not be made sure of."""
+        """Registers `url` again; None if that could not be made sure of."""

@@ -14,7 +14,7 @@ def is_currency(code: str) -> bool:
 
 
 def authorize_by_read(payment: Payment) -> Result:
-    """Whether the payer's payment took effect. `raw` is the read's."""
+    """Return whether the payer's payment took effect. `raw` is the read's."""
     if payment.outcome is not Outcome.DONE:
         # A failed read says nothing of the write.
         return Result(Outcome.UNKNOWN, payment.reference, message=payment.message, raw=payment.raw)
@@ -27,8 +27,13 @@ def authorize_by_read(payment: Payment) -> Result:
     return Result(outcome, payment.reference, code=code, raw=payment.raw)
 
 
-def settled(result: Result, query: OperationQuery, now: datetime, settle_time: timedelta) -> Result:
-    """`result` of a read, which says REFUSED only once the write cannot be on its way any more."""
+def final_refusal(
+    result: Result, query: OperationQuery, now: datetime, settle_time: timedelta
+) -> Result:
+    """Return the `result` of a read, where REFUSED is UNKNOWN while the write may be on its way.
+
+    A write may be on its way until `settle_time` after it was sent.
+    """
     if result.outcome is not Outcome.REFUSED or query.sent_at is None:
         return result
     if now - query.sent_at >= settle_time:

@@ -29,7 +29,8 @@ MAX_SUBJECT = 150
 def compose(
     receipt: Receipt, language: str, *, to: str, sender: str, link: str, message_id: str
 ) -> EmailMessage:
-    """The message, the same on every try. `to` and `sender` are addresses that were checked."""
+    """Return the message, the same on every attempt. `to` and `sender` are addresses that were
+    checked."""
     written = write(receipt, language)
     message = EmailMessage(policy=SMTP)
     name = one_line(receipt.merchant)[:MAX_NAME]
@@ -55,7 +56,7 @@ def message_id(transaction_id: str, sender: str) -> str:
 
 
 def address(text: str) -> str | None:
-    """As mail servers take it, or None where it is none. Names no network."""
+    """As mail servers take it, or None if it is none. Names no network."""
     try:
         found = validate_email(text.strip(), check_deliverability=False)
     except EmailNotValidError:

@@ -46,12 +46,12 @@ class Written:
     sums: tuple[Row, ...] = ()
     total: Row = Row("", "")
     vat: str = ""
-    """`Of which VAT`; empty where it is not known."""
+    """`Of which VAT`; empty if it is not known."""
     vat_amount: str = ""
     paid_heading: str = ""
     paid: tuple[Row, ...] = ()
     left: Row = Row("", "")
-    """What is left on the gift card; empty where none was used."""
+    """What is left on the gift card; empty if none was used."""
     link: str = ""
     link_lead: str = ""
     footer: str = ""

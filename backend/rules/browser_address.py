@@ -22,13 +22,13 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 
 
 def scheme_of(address: str) -> str:
-    """In lower case; empty where the address has none."""
+    """In lower case; empty if the address has none."""
     head, colon, _ = address.partition(":")
     return head.lower() if colon and _SCHEME.fullmatch(head.lower()) else ""
 
 
 def is_app_scheme(scheme: str) -> bool:
-    """Whether a profile may allow this scheme, such as `myshop`, for a shop's own app."""
+    """Return whether a profile may allow this scheme, such as `myshop`, for a shop's own app."""
     return _SCHEME.fullmatch(scheme) is not None and scheme not in WEB | NEVER
 
 

@@ -36,7 +36,7 @@ class CardFacts:
 
 
 def refusal(card: CardFacts, currency: str, now: datetime) -> Refusal | None:
-    """Why this card cannot pay in `currency` at `now`, or None where it can."""
+    """Return why this card cannot pay in `currency` at `now`, or None if it can."""
     if not card.active:
         return Refusal.INACTIVE
     if card.expires_at is not None and card.expires_at <= now:
@@ -50,7 +50,7 @@ def refusal(card: CardFacts, currency: str, now: datetime) -> Refusal | None:
     return None
 
 
-LEAST = 1
+MIN_AMOUNT = 1
 """Minor units that a payer may choose to use of a card. Nothing of it is no choice: the card is
 removed instead."""
 
@@ -69,16 +69,16 @@ class Ending(StrEnum):
 
 
 def share(available: Money, order: Money, wanted: int | None = None) -> Money:
-    """The card's part of an order: min(wanted, available, order amount).
+    """Return the card's part of an order: min(wanted, available, order amount).
 
-    `wanted` in minor units, at least `LEAST` (ValueError); None is all that there is.
+    `wanted` in minor units, at least `MIN_AMOUNT` (ValueError); None is all that there is.
     """
-    most = available.smaller_of(order)
+    maximum = available.smaller_of(order)
     if wanted is None:
-        return most
-    if wanted < LEAST:
+        return maximum
+    if wanted < MIN_AMOUNT:
         raise ValueError("a gift card is used for something, or removed")
-    return Money(wanted, most.currency).smaller_of(most)
+    return Money(wanted, maximum.currency).smaller_of(maximum)
 
 
 def ending(expires_at: datetime | None, now: datetime) -> Ending | None:

@@ -36,7 +36,7 @@ class ItemTotals:
     unnamed: int = 0
 
 
-def moved(events: Iterable[tuple[int, Sequence[ItemAmount]]]) -> ItemTotals:
+def add_up(events: Iterable[tuple[int, Sequence[ItemAmount]]]) -> ItemTotals:
     """Add up earlier captures or refunds, each given as its amount and its items."""
     lines: dict[str, int] = {}
     unnamed = 0
@@ -129,9 +129,9 @@ def _beyond(left: Mapping[str, int], items: Sequence[ItemAmount], verb: str) -> 
             found.append(Advice("unknown_line", f"items.{index}.line_id", text))
             continue
         asked[item.line_id] = asked.get(item.line_id, 0) + item.amount
-        most, wanted = left[item.line_id], asked[item.line_id]
-        if not min(0, most) <= wanted <= max(0, most):
-            text = f"{most} of line {item.line_id!r} is left to {verb}, not {wanted}"
+        maximum, wanted = left[item.line_id], asked[item.line_id]
+        if not min(0, maximum) <= wanted <= max(0, maximum):
+            text = f"{maximum} of line {item.line_id!r} is left to {verb}, not {wanted}"
             found.append(Advice("more_than_left", f"items.{index}.amount", text))
     return found
 

@@ -40,5 +40,5 @@ class Money:
         return self.amount <= self._same(other)
 
     def smaller_of(self, other: Money) -> Money:
-        """The smaller of the two; of the same currency, or CurrencyMismatch."""
+        """Return the smaller of the two; of the same currency, or CurrencyMismatch."""
         return self if self <= other else other

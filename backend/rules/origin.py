@@ -12,8 +12,9 @@ _PORTS = {"https": 443, "http": 80}
 
 
 def allows(origins: Iterable[str], url: str, *, insecure: bool = False) -> bool:
-    """Whether `url` is of one of `origins` (`https://shop.example`, `https://*.shop.example`, as in
-    a policy's `frame-ancestors`). Only https, unless `insecure`, for development."""
+    """Return whether `url` is of one of `origins` (`https://shop.example`,
+    `https://*.shop.example`, as in a policy's `frame-ancestors`). Only https, unless `insecure`,
+    for development."""
     target = _parts(url)
     if target is None or (target[0] != "https" and not insecure):
         return False

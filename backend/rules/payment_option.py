@@ -46,8 +46,8 @@ def works_with_gift_card(option: str) -> bool:
 
 
 def may_push(option: str | None, *, gift_card: bool) -> bool:
-    """Whether the payer may be asked in the wallet's app. Never while a gift card can be used: the
-    card comes first, and that is done on the checkout's page."""
+    """Return whether the payer may be asked in the wallet's app. Never while a gift card can be
+    used: the card comes first, and that is done on the checkout's page."""
     return option in PUSHES and not gift_card
 
 
@@ -61,12 +61,13 @@ class Switches:
     zero: bool | None
 
     def is_on(self, option: str) -> bool | None:
-        """None where the configuration does not name the option."""
+        """None if the configuration does not name the option."""
         return dict(self.named).get(option)
 
 
 def read_switches(configuration: Mapping[str, Any]) -> Switches:
-    """The switches of a configuration; what it does not say is None. Unknown keys are no option."""
+    """Return the switches of a configuration; what it does not say is None. Unknown keys are no
+    option."""
     named: list[tuple[str, bool]] = []
     for name in STANDALONE:
         enabled = _enabled(configuration.get(name))
@@ -98,13 +99,13 @@ def _enabled(value: object) -> bool | None:
 
 
 def unsupported_with_gift_card(named: Iterable[tuple[str, bool]]) -> tuple[str, ...]:
-    """The options a request switched on by name that cannot stand beside a gift card."""
+    """Return the options a request switched on by name that cannot stand beside a gift card."""
     return tuple(name for name, on in named if on and not works_with_gift_card(name))
 
 
 def takes(option: str, currency: str, currencies: Mapping[str, Collection[str]]) -> bool:
-    """Whether an option can be paid with in a currency; `currencies` by option, and one that is not
-    in it takes any."""
+    """Return whether an option can be paid with in a currency; `currencies` by option, and one that
+    is not in it takes any."""
     return option not in currencies or currency in currencies[option]
 
 
@@ -117,7 +118,7 @@ def offered(
     currency: str,
     currencies: Mapping[str, Collection[str]],
 ) -> tuple[str, ...]:
-    """The options of a session, in the order in which the profile connected them.
+    """Return the options of a session, in the order in which the profile connected them.
 
     The request overrides the profile name by name. `active_payment_types` switches on all that
     are connected. What is not connected cannot be paid with, nor what does not take the order's

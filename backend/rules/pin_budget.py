@@ -1,19 +1,19 @@
 """How often the PIN of a gift card may be tried, and by whom.
 
-Every try counts for several scopes at once. A scope is something that could be guessed at, or
+Every attempt counts for several scopes at once. A scope is something that could be guessed at, or
 somebody who could be guessing:
 
 | scope | what it stops | how |
 | --- | --- | --- |
-| card and source | one stranger who knows a number | so many wrong tries, then none for a day |
+| card and source | one stranger who knows a number | so many wrong attempts, then none for a day |
 | session | one page on which many numbers are typed | the same |
-| card | many strangers at once | the same with more tries; and so many in the card's life |
+| card | many strangers at once | the same with more attempts; and so many in the card's life |
 | source, repeated mistakes | going on at a number, or in a session | a wait that grows |
-| source, first mistakes | one try at each of many numbers | a wait, after very many in an hour |
+| source, first mistakes | an attempt at each of many numbers | a wait after very many in an hour |
 
 A mistake is a *first* one while both the session and the pair of card and source have made fewer
 than `firsts` of them. All payers behind one address make such mistakes, so a wait that comes from
-repeated mistakes holds back repeated tries alone: a neighbour's own card still opens at once.
+repeated mistakes holds back repeated attempts alone: a neighbour's own card still opens at once.
 
 An unknown number is counted in the same way as a known one. If it were not, the answers would tell
 which numbers exist. See `docs/decisions/pin-budgets.md`.
@@ -29,7 +29,7 @@ from enum import StrEnum
 
 HOUR = timedelta(hours=1)
 BURSTS = 48
-"""A day is divided into at most so many parts, so that we know how old its tries are."""
+"""A day is divided into at most so many parts, so that we know how old its attempts are."""
 
 
 class Kind(StrEnum):
@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 
 SCORED = frozenset({Kind.FIRSTS, Kind.REPEATS})
-"""These have a score that drains within the hour; the others have a number of tries."""
+"""These have a score that drains within the hour; the others have a number of attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Tries that were made close together; `first` and `last` in seconds since 1970."""
+    """Attempts that were made close together; `first` and `last` in seconds since 1970."""
 
     first: float
     last: float
@@ -68,9 +68,9 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """What is known of a scope. `recent` are the tries of the day, the oldest first; `life` all of
-    them since the card was last unlocked. `score` is as it was at `last`, when the last counted try
-    was made."""
+    """What is known of a scope. `recent` are the attempts of the day, the oldest first; `life` all
+    of them since the card was last unlocked. `score` is as it was at `last`, when the last counted
+    attempt was made."""
 
     recent: tuple[Burst, ...] = ()
     life: int = 0
@@ -84,7 +84,7 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Numbers of wrong tries. `window` is the day; `longest_wait` is in seconds."""
+    """Numbers of wrong attempts. `window` is the day; `longest_wait` is in seconds."""
 
     pair: int = 10
     session: int = 10
@@ -97,7 +97,7 @@ class Limits:
     window: timedelta = timedelta(days=1)
 
     def tries(self, scope: Scope) -> int:
-        """Return how many wrong tries a counted scope has."""
+        """Return how many wrong attempts a counted scope has."""
         whole = {Kind.PAIR: self.pair, Kind.SESSION: self.session, Kind.CARD: self.card}
         return whole[scope.kind] * scope.width
 
@@ -119,7 +119,8 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a try may be made. `seconds`: after how many it may be, where it may not be now."""
+    """Whether an attempt may be made. `seconds`: after how many it may be, where it may not be
+    now."""
 
     answer: Answer
     seconds: int = 0
@@ -133,7 +134,7 @@ GO = Verdict(Answer.GO)
 
 
 def decide(counters: Counters, limits: Limits, now: datetime) -> Verdict:
-    """Say whether the try that these scopes would count may be made. It changes nothing."""
+    """Say whether the attempt that these scopes would count may be made. It changes nothing."""
     repeated = _repeated(counters, limits, now)
     waits: list[tuple[Answer, timedelta, Kind]] = []
     for scope, counter in counters.items():
@@ -182,15 +183,15 @@ def count(counters: Counters, limits: Limits, now: datetime) -> dict[Scope, Coun
     return after
 
 
-def give_back(
+def restore(
     current: Counters, before: Counters, counted: Counters, limits: Limits, now: datetime
 ) -> dict[Scope, Counter]:
-    """Return the counters after a try with the right PIN, which was counted like any other.
+    """Return the counters after an attempt with the right PIN, which was counted like any other.
 
     `before` and `counted` are the counters around the counting of it, `current` is what they are by
-    now. The asker's earlier tries at this card are given back as well. Of the session and of the
-    source only this one try is: they may have guessed at other cards, and whoever knows the PIN of
-    a card of their own must not be able to wash that away.
+    now. The asker's earlier attempts at this card are given back as well. Of the session and of the
+    source only this one attempt is: they may have guessed at other cards, and whoever knows the PIN
+    of a card of their own must not be able to wash that away.
     """
     pairs = [scope for scope in current if scope.kind is Kind.PAIR]
     narrowest = min(pairs, key=lambda scope: scope.width, default=None)
@@ -211,8 +212,8 @@ def give_back(
 
 
 def live(counter: Counter, limits: Limits, now: datetime) -> Counter:
-    """Return the counter without tries that are a day old. A burst is as old as its last try, so
-    that no 24 hours can hold more than the budget."""
+    """Return the counter without attempts that are a day old. A burst is as old as its last
+    attempt, so that no 24 hours can hold more than the budget."""
     begin = (now - limits.window).timestamp()
     return replace(counter, recent=tuple(burst for burst in counter.recent if burst.last > begin))
 
@@ -246,7 +247,8 @@ def drained(scope: Scope, counter: Counter, limits: Limits, now: datetime) -> fl
 
 
 def wait_after(scope: Scope, score: float, limits: Limits) -> timedelta:
-    """Return how long after a try the next one may be made: 2 s, 4 s, 8 s …, up to the longest."""
+    """Return how long after an attempt the next one may be made: 2 s, 4 s, 8 s …, up to the
+    longest."""
     over = score - limits.free(scope)
     if over <= 0:
         return timedelta()
@@ -254,13 +256,13 @@ def wait_after(scope: Scope, score: float, limits: Limits) -> timedelta:
 
 
 def is_locked(counter: Counter, limits: Limits) -> bool:
-    """Return whether a card has used up the tries of its life, and needs to be unlocked."""
+    """Return whether a card has used up the attempts of its life, and needs to be unlocked."""
     return counter.life >= limits.life
 
 
 def reached(before: Counter, after: Counter, limits: Limits) -> list[str]:
-    """Return what a card's wrong try has just used up: half of its day, half of its life, all of
-    its life. The names are those of the card's events."""
+    """Return what a card's wrong attempt has just used up: half of its day, half of its life, all
+    of its life. The names are those of the card's events."""
     marks = (
         ("PIN_HALF_OF_DAY", before.tries, after.tries, -(-limits.card // 2)),
         ("PIN_HALF_OF_LIFE", before.life, after.life, -(-limits.life // 2)),
@@ -272,7 +274,7 @@ def reached(before: Counter, after: Counter, limits: Limits) -> list[str]:
 def _spent(scope: Scope, counter: Counter, limits: Limits, now: datetime) -> timedelta:
     """Return for how long this scope allows nothing more."""
     if scope.kind is Kind.CARD and is_locked(counter, limits):
-        # It ends with an unlock. The answer is that of any card whose tries are used up.
+        # It ends with an unlock. The answer is that of any card whose attempts are used up.
         return limits.window
     recent = live(counter, limits, now).recent
     over = sum(burst.tries for burst in recent) - limits.tries(scope)

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-LEAST_SHARE = 1
-"""The smallest share of a card that is used at all, as `gift_card.LEAST`."""
+MIN_SHARE = 1
+"""The smallest share of a card that is used at all, as `gift_card.MIN_AMOUNT`."""
 
 
 class Verdict(StrEnum):
@@ -37,17 +37,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """`order` and `share` as they are now; `most` is what the card could pay of the order."""
+    """`order` and `share` as they are now; `maximum` is what the card could pay of the order."""
 
     order: int
     share: int = 0
-    most: int = 0
+    maximum: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
     """`able` and `unable`: the options that take `to_pay`, and those that do not. `minimum` is the
-    smallest amount that any option takes, None where there is no option. `usable` is a share of the
+    smallest amount that any option takes, None if there is no option. `usable` is a share of the
     card with which the order can be paid, where the verdict is that another one is needed. With
     `covers` the card could pay the whole order."""
 
@@ -75,26 +75,26 @@ NOTHING_LEFT = Remainder(0, Verdict.PAYABLE)
 def judge(sums: Sums, minimums: Mapping[str, int]) -> Remainder:
     """Judge an order. `minimums` are by option, in the order in which the options are offered; each
     is at least 1. ValueError if the sums do not fit each other."""
-    if not 0 <= sums.share <= sums.most <= sums.order:
+    if not 0 <= sums.share <= sums.maximum <= sums.order:
         raise ValueError("the card's share does not fit the order")
     to_pay = sums.order - sums.share
-    covers = 0 < sums.most == sums.order
+    covers = 0 < sums.maximum == sums.order
     if to_pay == 0:
         return Remainder(0, Verdict.PAYABLE, covers=covers)
     if not minimums:
         usable = sums.order if covers else None
         return Remainder(to_pay, Verdict.NO_OPTION, usable=usable, covers=covers)
-    able = tuple(option for option, least in minimums.items() if least <= to_pay)
+    able = tuple(option for option, minimum in minimums.items() if minimum <= to_pay)
     unable = tuple(option for option in minimums if option not in able)
-    least = min(minimums.values())
-    verdict, usable = (Verdict.PAYABLE, None) if able else _advice(sums, least, covers=covers)
-    return Remainder(to_pay, verdict, able, unable, least, usable, covers)
+    minimum = min(minimums.values())
+    verdict, usable = (Verdict.PAYABLE, None) if able else _advice(sums, minimum, covers=covers)
+    return Remainder(to_pay, verdict, able, unable, minimum, usable, covers)
 
 
-def _advice(sums: Sums, least: int, *, covers: bool) -> tuple[Verdict, int | None]:
+def _advice(sums: Sums, minimum: int, *, covers: bool) -> tuple[Verdict, int | None]:
     """Return what to do about a remainder that is too small for every option."""
-    smaller = sums.order - least
-    if sums.share and smaller >= LEAST_SHARE:
+    smaller = sums.order - minimum
+    if sums.share and smaller >= MIN_SHARE:
         return Verdict.USE_LESS, smaller
     if covers:
         return Verdict.USE_ALL, sums.order

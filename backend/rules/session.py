@@ -39,7 +39,7 @@ class TransitionRefused(ValueError):
 
 
 def advance(state: SessionState, to: SessionState) -> SessionState:
-    """The next state, or TransitionRefused."""
+    """Return the next state, or TransitionRefused."""
     if to not in _ALLOWED[state]:
         raise TransitionRefused(f"session: {state} -> {to}")
     return to
@@ -62,9 +62,9 @@ class GiftCardRuleBroken(ValueError):
 def gift_card_use(
     *, express: bool, splits: bool, requested: bool | None, by_profile: bool
 ) -> GiftCardUse:
-    """Whether a gift card can be used in a session.
+    """Return whether a gift card can be used in a session.
 
-    `requested` is the request's own `dintero.wallets` switch, None where it says nothing;
+    `requested` is the request's own `dintero.wallets` switch, None if it says nothing;
     `by_profile` the profile's. Asked for where it cannot be: GiftCardRuleBroken. Switched on by
     the profile alone: not offered.
     """
@@ -83,7 +83,7 @@ def gift_card_use(
 
 
 def has_splits(order: Mapping[str, Any]) -> bool:
-    """Whether an item or the shipping option is divided between payout destinations."""
+    """Return whether an item or the shipping option is divided between payout destinations."""
     parts: list[object] = list(order.get("items") or [])
     parts.append(order.get("shipping_option") or {})
     return any(
@@ -102,7 +102,7 @@ class Amounts:
 
 
 def sum_rule_broken(amounts: Amounts, *, partial_payment: bool) -> str | None:
-    """Why `order.amount` does not fit its items and shipping option; None where it does."""
+    """Return why `order.amount` does not fit its items and shipping option; None if it does."""
     total = amounts.items + amounts.shipping
     if partial_payment and amounts.order <= total:
         return None

@@ -1,4 +1,4 @@
-"""A transaction's money: what the gift card and the acquirer each authorized, captured, refunded.
+"""A transaction's money: what the gift card and the provider each authorized, captured, refunded.
 
 The gift card has precedence in capture and refund, and never gets back more than was captured from
 it. Source: `docs/reference/gift-cards.md`; `docs/reference/dintero-api.md#money-flow`,
@@ -28,7 +28,7 @@ class Status(StrEnum):
     """The payer declined during processing."""
     FAILED = "FAILED"
     UNKNOWN = "UNKNOWN"
-    """Nobody can tell any more what became of it at the acquirer: an operator has said so."""
+    """Nobody can tell any more what became of it at the provider: an operator has said so."""
 
 
 _S = Status
@@ -76,20 +76,20 @@ def correct(status: Status, to: Status) -> Status:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Minor units: the gift card's part and the acquirer's."""
+    """Minor units: the gift card's part and the provider's."""
 
     card: int
-    acquirer: int
+    provider: int
 
     @property
     def total(self) -> int:
-        return self.card + self.acquirer
+        return self.card + self.provider
 
     def __add__(self, other: Split) -> Split:
-        return Split(self.card + other.card, self.acquirer + other.acquirer)
+        return Split(self.card + other.card, self.provider + other.provider)
 
     def __sub__(self, other: Split) -> Split:
-        return Split(self.card - other.card, self.acquirer - other.acquirer)
+        return Split(self.card - other.card, self.provider - other.provider)
 
 
 NOTHING = Split(0, 0)
@@ -114,22 +114,23 @@ class Position:
         return self.captured - self.refunded
 
     def check(self) -> None:
-        """refunded <= captured <= authorized, for the card and for the acquirer."""
+        """refunded <= captured <= authorized, for the card and for the provider."""
         for part in (self.capturable, self.refundable, self.refunded, self.released):
-            if part.card < 0 or part.acquirer < 0:
+            if part.card < 0 or part.provider < 0:
                 raise RuleBroken(f"impossible position: {self}")
 
 
 def split_capture(position: Position, amount: int) -> Split:
-    """How a capture of `amount` divides: gift card first. RuleBroken where too much is asked, or
-    nothing, unless the order is one of nothing."""
+    """Return how a capture of `amount` divides: gift card first. RuleBroken if too much is
+    asked, or nothing, unless the order is one of nothing."""
     if amount == 0 and position.authorized.total == 0:
         return NOTHING
     return _card_first(position.capturable, amount, "capture")
 
 
 def split_refund(position: Position, amount: int) -> Split:
-    """How a refund of `amount` divides: gift card first, never more than it was captured for."""
+    """Return how a refund of `amount` divides: gift card first, never more than it was captured
+    for."""
     return _card_first(position.refundable, amount, "refund")
 
 
@@ -157,28 +158,28 @@ def refunded(position: Position, split: Split) -> Position:
     return after
 
 
-def reverse_refund(position: Position, acquirer: int) -> Position:
-    """Return the position after a reversal: the provider has taken back a refund of `acquirer`
+def reverse_refund(position: Position, provider: int) -> Position:
+    """Return the position after a reversal: the provider has taken back a refund of `provider`
     (minor units) that it had confirmed. That amount can be refunded again. The gift card keeps its
     part."""
-    after = replace(position, refunded=position.refunded - Split(0, acquirer))
+    after = replace(position, refunded=position.refunded - Split(0, provider))
     after.check()
     return after
 
 
 def split_update(position: Position, amount: int) -> Split:
-    """What is authorized once the authorization is one of `amount`: the gift card's part stays as
-    it is held, the acquirer is asked for the rest. RuleBroken where nothing would be left for the
-    acquirer, or less than it has captured."""
+    """Return what is authorized once the authorization is one of `amount`: the gift card's part
+    stays as it is held, the provider is asked for the rest. RuleBroken if nothing would be left
+    for the provider, or less than it has captured."""
     card = position.authorized.card
-    acquirer = amount - card
-    if acquirer <= 0:
+    provider = amount - card
+    if provider <= 0:
         held = f"the gift card holds {card} of this payment, " if card else ""
         raise RuleBroken(f"{held}{amount} would leave nothing to authorize: void it instead")
-    least = position.captured.acquirer + position.released.acquirer
-    if acquirer < least:
-        raise RuleBroken(f"{card + least} is captured or held, {amount} is less")
-    return Split(card, acquirer)
+    minimum = position.captured.provider + position.released.provider
+    if provider < minimum:
+        raise RuleBroken(f"{card + minimum} is captured or held, {amount} is less")
+    return Split(card, provider)
 
 
 def updated(position: Position, split: Split) -> Position:
@@ -194,7 +195,7 @@ def voided(position: Position) -> Position:
 
 
 def status_of(position: Position) -> Status:
-    """The status that follows from the amounts once a transaction is authorized."""
+    """Return the status that follows from the amounts once a transaction is authorized."""
     if position.refunded.total > 0:
         if position.capturable.total > 0:
             return Status.PARTIALLY_CAPTURED_REFUNDED
@@ -229,14 +230,14 @@ def check_refund(status: Status) -> None:
 
 
 def check_void(status: Status, position: Position, *, after_partial_capture: bool) -> None:
-    """`after_partial_capture`: whether the acquirer can release the rest of a part capture."""
+    """`after_partial_capture`: whether the provider can release the rest of a part capture."""
     if status in (Status.AUTHORIZED, Status.ON_HOLD):
         return
     partly = status in (Status.PARTIALLY_CAPTURED, Status.PARTIALLY_CAPTURED_REFUNDED)
     if not partly:
         raise RuleBroken(f"a transaction that is {status} cannot be voided")
-    # What was captured from the gift card alone is no capture at the acquirer.
-    if position.captured.acquirer > 0 and not after_partial_capture:
+    # What was captured from the gift card alone is no capture at the provider.
+    if position.captured.provider > 0 and not after_partial_capture:
         raise RuleBroken("this payment type cannot be voided after a part of it was captured")
 
 

@@ -74,7 +74,7 @@ async def create_session(
     strict: Strict = LENIENT,
 ) -> str:
     """Make the session and give its id. InvalidRequest names the field that a rule forbids;
-    GiftCardRefused where `strict` is about the preset card, and it cannot be used."""
+    GiftCardRefused if `strict` is about the preset card, and it cannot be used."""
     now = ctx.clock.now()
     body = request.as_body()
     check_size(body)
@@ -133,7 +133,7 @@ def _check_return_url(profile: Profile, address: str) -> None:
 def _check_countries(
     profile: Profile, body: Mapping[str, Any], currency: str, *, express: bool
 ) -> None:
-    """InvalidRequest where the payer is asked for an address and no country is allowed in it: such
+    """InvalidRequest if the payer is asked for an address and no country is allowed in it: such
     a session could never be paid."""
     if not (express and shipping.is_required(body)):
         return
@@ -144,7 +144,7 @@ def _check_countries(
 
 
 def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
-    """Apply the rules of gift cards and options to a request; InvalidRequest where it asks for
+    """Apply the rules of gift cards and options to a request; InvalidRequest if it asks for
     what they forbid."""
     asked = payment_option.read_switches(body.get("configuration") or {})
     given = payment_option.read_switches(profile.configuration)
@@ -182,8 +182,8 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
 
 
 def _fitting(ctx: Backend, profile: Profile) -> list[str]:
-    """The options that are connected. An account for real money has none that is for test money,
-    also where a profile from before that rule says so: nobody would pay for the order."""
+    """Return the options that are connected. An account for real money has none that is for test
+    money, also where a profile from before that rule says so: nobody would pay for the order."""
     connected = connections_of(ctx, profile)
     if not takes_real_money(profile.account_id):
         return list(connected)
@@ -191,8 +191,8 @@ def _fitting(ctx: Backend, profile: Profile) -> list[str]:
 
 
 def minimums_of(profile: Profile, options: Iterable[str], currency: str) -> dict[str, int]:
-    """The smallest amount that each option takes, minor units of `currency`: as the profile says
-    (`minimum_amounts`), else as its provider publishes it."""
+    """Return the smallest amount that each option takes, minor units of `currency`: as the profile
+    says (`minimum_amounts`), else as its provider publishes it."""
     said = profile.extra.get("minimum_amounts")
     own = said if isinstance(said, Mapping) else {}
     return {option: _minimum(own.get(option), option, currency) for option in options}
@@ -207,7 +207,7 @@ def _minimum(said: object, option: str, currency: str) -> int:
 
 
 def is_divided(body: Mapping[str, Any]) -> bool:
-    """Whether there are splits: in the order, or in a shipping option that can be chosen."""
+    """Return whether there are splits: in the order, or in a shipping option that can be chosen."""
     return rules.has_splits(body["order"]) or any(
         rules.has_splits({"shipping_option": option})
         for option in (body.get("express") or {}).get("shipping_options") or []
@@ -225,7 +225,7 @@ async def decide_anew(
 
 
 def check_lines(order: Mapping[str, Any]) -> None:
-    """InvalidRequest where two items bear one `line_id`."""
+    """InvalidRequest if two items bear one `line_id`."""
     lines = [i["line_id"] for i in order.get("items") or [] if i.get("line_id") is not None]
     if len(lines) != len(set(lines)):
         raise refuse("order.items", "line_id must be unique among the items")

@@ -209,7 +209,7 @@ _CONTACT = ("email", "phone_number")
 
 
 def billing_allowed(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Whether the payer may give a billing address that differs from the shipping address.
+    """Return whether the payer may give a billing address that differs from the shipping address.
     `configuration` is the profile's, with the session's values in place of its own."""
     types = (body.get("express") or {}).get("customer_types") or ["b2c", "b2b"]
     default = configuration.get("default_customer_type") or "b2c"
@@ -225,7 +225,7 @@ def drop_same_billing(body: dict[str, Any]) -> None:
 
 
 def has_own_billing(body: Mapping[str, Any]) -> bool:
-    """Whether the order has a billing address that differs from its shipping address."""
+    """Return whether the order has a billing address that differs from its shipping address."""
     order, customer = body["order"], body.get("customer") or {}
     shipping, billing = _given(order.get("shipping_address")), _given(order.get("billing_address"))
     if not billing:

@@ -31,7 +31,7 @@ from backend.sessions.links import page_link, phone_link
 from backend.sessions.load import check_open, get_session, lock_session
 from backend.sessions.phones import e164, gets_messages, sms_to
 from backend.sessions.publish import MAX_NAME, phone_number
-from backend.sessions.tables import CheckoutSession, Handover
+from backend.sessions.tables import CheckoutSession, DeviceHandoff
 
 MAX_MESSAGES = 3
 """By SMS, for each session: the number is what a payer has typed."""
@@ -41,7 +41,7 @@ HANDOVER = "handover"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`number`: the last digits of the phone it can be sent to, empty where it cannot. `sent`:
+    """`number`: the last digits of the phone it can be sent to, empty if it cannot. `sent`:
     whether it was."""
 
     url: str
@@ -58,9 +58,9 @@ def _hash(token: str) -> str:
 async def make_link(
     ctx: Backend, session_id: str, language: str, *, by_sms: bool = False, source: str = UNKNOWN
 ) -> Link:
-    """A new link, which ends the one before; `by_sms` sends it to the payer's number as well, where
-    that is possible. SessionClosed, PaymentInProgress where there is nothing to go on with;
-    TooManyRequests where too many were made or sent: the one before stays good."""
+    """Return a new link, which ends the one before; `by_sms` sends it to the payer's number as
+    well, where that is possible. SessionClosed, PaymentInProgress if there is nothing to go on
+    with; TooManyRequests if too many were made or sent: the one before stays good."""
     await limits.spend(ctx, rules.HANDOVER, session_id)
     if by_sms:
         await limits.spend_source(ctx, rules.SMS_SOURCE, source)
@@ -71,9 +71,9 @@ async def make_link(
         check_open(session, now, None)
         lifetime = timedelta(seconds=ctx.settings.handover_lifetime)
         expires_at = min(now + lifetime, session.expires_at)
-        kept = await db.get(Handover, session_id)
+        kept = await db.get(DeviceHandoff, session_id)
         if kept is None:
-            kept = Handover(
+            kept = DeviceHandoff(
                 session_id=session_id,
                 token_hash="",
                 language=language,
@@ -132,10 +132,10 @@ async def _enqueue(
 
 
 async def open_link(ctx: Backend, token: str) -> str:
-    """The address of the session's page, in the language of who made the link. NotFound where it
-    is too old, or none at all."""
+    """Return the address of the session's page, in the language of who made the link. NotFound
+    if it is too old, or none at all."""
     async with ctx.db.reading() as db:
-        query = select(Handover).where(Handover.token_hash == _hash(token))
+        query = select(DeviceHandoff).where(DeviceHandoff.token_hash == _hash(token))
         kept = (await db.exec(query)).one_or_none()
     if kept is None or kept.expires_at <= ctx.clock.now():
         raise NotFound("there is no such link")
@@ -146,13 +146,13 @@ async def arrived(ctx: Backend, session_id: str) -> None:
     """The session's page lives on the phone: whoever follows it elsewhere is told, once."""
     async with ctx.db.reading() as db:
         await get_session(db, session_id)
-        kept = await db.get(Handover, session_id)
+        kept = await db.get(DeviceHandoff, session_id)
     if kept is None or kept.arrived_at is not None:
         return
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
-        kept = await db.get(Handover, session_id, populate_existing=True)
+        kept = await db.get(DeviceHandoff, session_id, populate_existing=True)
         if kept is not None and kept.arrived_at is None:
             kept.arrived_at = now
             await events.record(db, session, ARRIVED, now)

@@ -47,13 +47,13 @@ async def count(
     return guesses
 
 
-async def give_back(ctx: Backend, guesses: Guesses, taken: Sequence[str]) -> Guesses:
+async def restore(ctx: Backend, guesses: Guesses, taken: Sequence[str]) -> Guesses:
     """Count the new ones among the codes that the shop has taken as right guesses. Return the
     guesses that are still counted as wrong, so that none is given back twice."""
     right = min(len({*taken} - guesses.before), guesses.new)
     if right:
         back, source, profile = right * (WRONG - 1), guesses.source, guesses.profile
-        await limits.give_back(ctx, rules.DISCOUNT_SESSION, guesses.session_id, count=back)
-        await limits.give_back_source(ctx, rules.DISCOUNT_SOURCE, source, *profile, count=back)
-        await limits.give_back(ctx, rules.DISCOUNT_PROFILE, *profile, count=right * WRONG)
+        await limits.restore(ctx, rules.DISCOUNT_SESSION, guesses.session_id, count=back)
+        await limits.restore_source(ctx, rules.DISCOUNT_SOURCE, source, *profile, count=back)
+        await limits.restore(ctx, rules.DISCOUNT_PROFILE, *profile, count=right * WRONG)
     return replace(guesses, new=guesses.new - right)

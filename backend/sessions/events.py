@@ -19,7 +19,7 @@ from backend.core.ids import new_uuid
 from backend.core.logs import request_id as current_request
 from backend.sessions.tables import CheckoutSession, SessionEvent
 
-MOST: Mapping[str, int] = {
+MAX_TIMES: Mapping[str, int] = {
     "SET_SHIPPING_ADDRESS": 100,
     "SET_BILLING_ADDRESS": 100,
     "SET_SHIPPING_OPTION": 200,
@@ -78,7 +78,7 @@ async def record(
     """Append an event, and make the change visible to every open page. The caller has locked the
     session's row, so `seq` has no gaps and no duplicates. If not `visible`, the session's version
     stays, and no page notices. TooManyChanges if the session has as many events of this name as
-    `MOST` allows."""
+    `MAX_TIMES` allows."""
     await _append(db, session, ((name, details or {}),), now, request)
     if visible:
         touch(session, now)
@@ -116,9 +116,9 @@ async def _append(
     with db.no_autoflush:
         written = (await db.exec(insert.returning(_EVENT.c.id))).all()
     if len(written) < len(rows):
-        name = next(name for name, _ in happened if name in MOST)
+        name = next(name for name, _ in happened if name in MAX_TIMES)
         raise TooManyChanges(
-            f"{name} has happened too often in this session: at most {MOST[name]} times"
+            f"{name} has happened too often in this session: at most {MAX_TIMES[name]} times"
         )
 
 
@@ -155,10 +155,10 @@ def _numbered(
     }
     values["seq"] = last.scalar_subquery() + place
     row = select_rows(*(values[column] for column in _COLUMNS))
-    if name in MOST:
+    if name in MAX_TIMES:
         same = select_rows(func.count()).select_from(before)
         same = same.where(before.c.session_id == session.id, before.c.name == name)
-        row = row.where(same.scalar_subquery() < MOST[name])
+        row = row.where(same.scalar_subquery() < MAX_TIMES[name])
     return row
 
 

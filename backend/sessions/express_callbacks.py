@@ -41,11 +41,11 @@ from backend.sessions.order_changes import (
 )
 from backend.sessions.preset import warned
 from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
-from backend.sessions.serializer import session_shape
+from backend.sessions.serializer import serialize_session
 from backend.sessions.tables import CheckoutSession
 
 MAX_ANSWER = 512 * 1024
-MOST_ASKS = 3
+MAX_ASKS = 3
 """How often the shop is asked for one change, if the order changes while the shop thinks."""
 ChooseCodes = Callable[[Sequence[str]], Sequence[str]]
 _NOT_FROM_HERE = ("merchant_reference", "currency", "gift_cards")
@@ -68,7 +68,8 @@ class Answer(Loose):
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What came of asking the shop. `taken` says whether the shop took one of the discount codes.
-    `anew` says that somebody else changed the order meanwhile, so that the shop was asked again."""
+    `again` says that somebody else changed the order meanwhile, so that the shop was asked
+    again."""
 
     taken: bool = False
     anew: bool = False
@@ -96,7 +97,7 @@ class _Question(Protocol):
     def failed(self, message: str = "") -> GavekortError:
         """Return the error for the caller if the shop gives no answer that can be used."""
 
-    async def give_back(self, ctx: Backend, answer: Answer) -> None:
+    async def restore(self, ctx: Backend, answer: Answer) -> None:
         """Take back a part of what `count` has counted, if the answer allows it."""
 
     async def apply(
@@ -108,7 +109,7 @@ class _Question(Protocol):
 async def ask_for_shipping(ctx: Backend, session_id: str, *, by_payer: bool = True) -> Asked:
     """Ask the shop what it can send to the address that is kept, and offer that.
 
-    ShippingUnavailable where it fails, answers nonsense or cannot ship there; the session is as it
+    ShippingUnavailable if it fails, answers nonsense or cannot ship there; the session is as it
     was, and the details can be given again. SessionChanged as for `set_discount_codes`.
     """
     question = _Shipping(by_payer)
@@ -129,8 +130,8 @@ async def set_discount_codes(
     """Ask the shop what these codes do to the order, and apply the answer. `codes` may be a
     function: it gets the codes that are in use when the shop is asked, and returns the wanted ones.
 
-    DiscountRefused where codes are not offered, are too many, or the shop does not answer.
-    SessionChanged where the order changes faster than the shop answers. TooManyRequests where the
+    DiscountRefused if codes are not offered, are too many, or the shop does not answer.
+    SessionChanged if the order changes faster than the shop answers. TooManyRequests if the
     session, the profile or `source` (the payer's address) has tried too many codes.
     """
     choose = codes if callable(codes) else lambda _: codes
@@ -142,18 +143,18 @@ async def _ask_until_unchanged(ctx: Backend, session_id: str, question: _Questio
     """Ask the shop, and apply its answer if the session has not changed meanwhile.
 
     If it has changed, the answer is about an old order. It is dropped, and the shop is asked again,
-    at most MOST_ASKS times in all and within the time that one answer may take.
+    at most MAX_ASKS times in all and within the time that one answer may take.
     """
     ends = asyncio.get_running_loop().time() + ctx.settings.express_callback_timeout
     first: dict[str, Any] | None = None
-    for turn in range(1, MOST_ASKS + 1):
+    for turn in range(1, MAX_ASKS + 1):
         sent = await _as_sent(ctx, session_id, question)
         first = sent.order if first is None else first
         if turn == 1:
             # What we ask about again because somebody else changed the order is no new question.
             await question.count(ctx, sent.row)
         answer = await _answer_of(ctx, sent, question)
-        await question.give_back(ctx, answer)
+        await question.restore(ctx, answer)
         try:
             async with ctx.db.unit_of_work() as db:
                 locked = await lock_as_seen(
@@ -166,7 +167,7 @@ async def _ask_until_unchanged(ctx: Backend, session_id: str, question: _Questio
                 )
                 taken = await question.apply(ctx, db, locked, answer)
         except SessionChanged:
-            if turn == MOST_ASKS or asyncio.get_running_loop().time() >= ends:
+            if turn == MAX_ASKS or asyncio.get_running_loop().time() >= ends:
                 raise
         except InvalidRequest as forbidden:
             raise question.failed(forbidden.message) from forbidden
@@ -196,7 +197,7 @@ async def _as_sent(ctx: Backend, session_id: str, question: _Question) -> _Sent:
             check_not_locked(ctx, found, now)
         url = question.url(found.body)
         # This is read after the row, so it can be newer than the version but never older.
-        session = await session_shape(db, found, now)
+        session = await serialize_session(db, found, now)
         question.complete(session)
         return _Sent(url, session, found, found.version, found.body["order"])
 
@@ -233,7 +234,7 @@ class _Shipping:
     async def count(self, ctx: Backend, session: CheckoutSession) -> None:
         """Addresses are no guesses."""
 
-    async def give_back(self, ctx: Backend, answer: Answer) -> None:
+    async def restore(self, ctx: Backend, answer: Answer) -> None:
         """Nothing was counted."""
 
     def is_answered(self, answer: Answer) -> bool:
@@ -286,10 +287,10 @@ class _Discount:
     async def count(self, ctx: Backend, session: CheckoutSession) -> None:
         self._guesses = await discount_guesses.count(ctx, session, self._codes, self._source)
 
-    async def give_back(self, ctx: Backend, answer: Answer) -> None:
+    async def restore(self, ctx: Backend, answer: Answer) -> None:
         assert self._guesses is not None and answer.order is not None
         taken = answer.order.discount_codes or []
-        self._guesses = await discount_guesses.give_back(ctx, self._guesses, taken)
+        self._guesses = await discount_guesses.restore(ctx, self._guesses, taken)
 
     def is_answered(self, answer: Answer) -> bool:
         return answer.order is not None

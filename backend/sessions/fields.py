@@ -118,7 +118,8 @@ def _as_line(value: object) -> object:
 
 
 def _trimmed(value: object) -> object:
-    """An address as somebody pasted it into a shop's settings, without the blanks around it."""
+    """Return an address as somebody pasted it into a shop's settings, without the blanks around
+    it."""
     return value.strip() if isinstance(value, str) else value
 
 

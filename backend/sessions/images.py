@@ -28,7 +28,7 @@ def shown_image(url: object, base_url: str) -> str | None:
 
 
 def origin_of(url: str) -> str | None:
-    """`scheme://host[:port]` as it may stand in a policy; None where it is none of the web's."""
+    """`scheme://host[:port]` as it may stand in a policy; None if it is none of the web's."""
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").encode("idna").decode(), parts.port

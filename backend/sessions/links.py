@@ -16,8 +16,8 @@ def with_query(url: str, added: dict[str, str]) -> str:
 def return_link(
     return_url: str, merchant_reference: str, transaction_id: str | None, error: str | None = None
 ) -> str:
-    """The merchant's return_url: `merchant_reference` always, `transaction_id` when there is one,
-    `error` (`cancelled`, `authorization`, `failed`) where there was one."""
+    """Return the merchant's return_url: `merchant_reference` always, `transaction_id` when there is
+    one, `error` (`cancelled`, `authorization`, `failed`) where there was one."""
     added = {"merchant_reference": merchant_reference}
     if transaction_id is not None:
         added["transaction_id"] = transaction_id
@@ -31,8 +31,8 @@ def view_link(base_url: str, session_id: str) -> str:
 
 
 def page_link(base_url: str, session_id: str, language: str, *, on_phone: bool = False) -> str:
-    """The page in a language. `on_phone`: a phone took it over from a desktop, which goes on to the
-    shop once it is paid; the phone stays."""
+    """Return the page in a language. `on_phone`: a phone took it over from a desktop, which goes on
+    to the shop once it is paid; the phone stays."""
     added = {"language": language} if language else {}
     if on_phone:
         added["on"] = "phone"
@@ -56,7 +56,8 @@ def pop_out_path(session_id: str) -> str:
 
 
 def pop_out_link(base_url: str, session_id: str, language: str) -> str:
-    """The window's page again: it tells the page that opened it how it ended, and is closed."""
+    """Return the window's page again: it tells the page that opened it how it ended, and is
+    closed."""
     query = {"ui": "fullscreen", "role": "pop_out_payment"}
     if _LANGUAGE.fullmatch(language):
         query["language"] = language

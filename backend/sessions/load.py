@@ -166,8 +166,8 @@ async def lock_as_seen(
 
 
 def is_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> bool:
-    """Whether the merchant's lock holds. It ends after a time, because the merchant's server may
-    never come back."""
+    """Return whether the merchant's lock holds. It ends after a time, because the merchant's server
+    may never come back."""
     if session.pay_lock_id is None or session.pay_locked_at is None:
         return False
     return lock_end(ctx, session.pay_locked_at) > now
@@ -269,8 +269,8 @@ def _still_counts(
     session: CheckoutSession, added: SessionGiftCard, card: Card, token: CardToken | None
 ) -> bool:
     """Until Pay is pressed, what the payer showed must still be good: not with a PIN that was made
-    anew since, nor with a token that paid for something else; and gift cards must still be allowed:
-    an order that was divided since has none."""
+    again since, nor with a token that paid for something else; and gift cards must still be
+    allowed: an order that was divided since has none."""
     if session.state != SessionState.OPEN:
         return True
     if not session.gift_card_use:
@@ -285,8 +285,8 @@ def _still_counts(
 def share_of(
     session: CheckoutSession, added: SessionGiftCard | None, card: Card | None, now: datetime
 ) -> int:
-    """What the card pays of the order as it stands now, minor units: the most that it can, or as
-    much as was chosen of it."""
+    """Return what the card pays of the order as it stands now, minor units: the most that it can,
+    or as much as was chosen of it."""
     wanted = added.wanted if added is not None else None
     return _share(session, card, now, wanted)
 
@@ -303,8 +303,8 @@ def judge_share(
 ) -> Remainder:
     """As `remainder_of`, if `wanted` of the card were used (minor units; None: as much as
     possible)."""
-    share, most = _share(session, card, now, wanted), _share(session, card, now, None)
-    return judge(Sums(session.amount, share, most), minimums_of_session(session))
+    share, maximum = _share(session, card, now, wanted), _share(session, card, now, None)
+    return judge(Sums(session.amount, share, maximum), minimums_of_session(session))
 
 
 def minimums_of_session(session: CheckoutSession) -> dict[str, int]:
@@ -316,8 +316,8 @@ def minimums_of_session(session: CheckoutSession) -> dict[str, int]:
     }
 
 
-def most_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:
-    """What the card could pay of the order now, minor units, whatever was chosen; 0 where it
+def maximum_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:
+    """Return what the card could pay of the order now, minor units, whatever was chosen; 0 where it
     cannot be used any more."""
     return _share(session, card, now, None)
 

@@ -20,7 +20,7 @@ from backend.sessions.tables import CheckoutSession
 
 
 async def lock(ctx: Backend, session_id: str, unmodified_since: str | None = None) -> str:
-    """Lock the session; the lock's id, the same while it is on. PreconditionFailed where the
+    """Lock the session; the lock's id, the same while it is on. PreconditionFailed if the
     session is paid or being paid, NotLockable where it is not Express."""
     now = ctx.clock.now()
     try:
@@ -49,7 +49,7 @@ async def unlock(db: AsyncSession, session: CheckoutSession, now: datetime) -> N
 
 async def release(ctx: Backend, session_id: str, pay_lock_id: str) -> None:
     """Take off a lock that the page took itself, where it is still that one: the shop's server may
-    have taken it off, and somebody locked anew."""
+    have taken it off, and somebody locked again."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)

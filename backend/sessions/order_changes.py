@@ -61,7 +61,7 @@ def keep_body(session: CheckoutSession, body: dict[str, Any]) -> None:
 
 
 def same_content(one: object, other: object) -> bool:
-    """Whether two parts of a session say the same. A null counts as an absent field."""
+    """Return whether two parts of a session say the same. A null counts as an absent field."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return all(same_content(one.get(name), other.get(name)) for name in {*one, *other})
     if isinstance(one, list) and isinstance(other, list):

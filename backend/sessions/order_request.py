@@ -217,7 +217,7 @@ class OrderParts(Loose):
 
 
 class Order(OrderParts):
-    """`merchant_reference` is empty where the shop has no number for the order yet."""
+    """`merchant_reference` is empty if the shop has no number for the order yet."""
 
     amount: Amount
     currency: Currency

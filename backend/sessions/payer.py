@@ -40,7 +40,7 @@ from backend.sessions.load import (
 )
 from backend.sessions.order_changes import choose_shipping
 from backend.sessions.phones import home_of
-from backend.sessions.remainder import remainder_shape, remainder_text
+from backend.sessions.remainder import remainder_text, serialize_remainder
 from backend.sessions.request import MAX_AMOUNT
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
 from backend.sessions.view import AddressView
@@ -96,8 +96,8 @@ async def set_details(
 
     A function makes them of the session's body as it is when nobody else changes it any more.
 
-    Where the shop calculates shipping by callback, it is asked after the address is kept;
-    ShippingUnavailable where that fails, and the details are not done until it succeeds. Without
+    If the shop calculates shipping by callback, it is asked after the address is kept;
+    ShippingUnavailable if that fails, and the details are not done until it succeeds. Without
     `ask_shop` it has been asked already, by the page that embeds ours (`shop_address`). Returns
     what came of asking the shop.
     """
@@ -112,8 +112,8 @@ async def set_details(
 
 
 async def check_details(db: AsyncSession, session: CheckoutSession, details: Details) -> Details:
-    """The details in their stored form. DetailsInvalid; InvalidRequest where the session's details
-    are not the payer's to give."""
+    """Return the details in their stored form. DetailsInvalid; InvalidRequest if the session's
+    details are not the payer's to give."""
     if not session.express:
         raise InvalidRequest("this session's details are the shop's")
     profile, _ = await seller_of(db, session.account_id, session.profile_id)
@@ -173,7 +173,7 @@ async def set_shipping_option(
     unmodified_since: str | None = None,
 ) -> None:
     """Choose one of the session's shipping options, by its key or its description; the order's
-    amount follows. InvalidRequest where there is no such one."""
+    amount follows. InvalidRequest if there is no such one."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
@@ -200,12 +200,12 @@ async def add_gift_card(
     unmodified_since: str | None = None,
     wanted: int | None = None,
 ) -> None:
-    """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyTries where
-    nothing was checked.
+    """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyAttempts if
+    a budget is spent, so that nothing was checked.
 
-    `source` is the payer's address, for the budgets of wrong tries. `wanted` (minor units) is how
-    much of the card is to be used; without it, as much as can be. Of a card that is added already
-    only `wanted` changes.
+    `source` is the payer's address, for the budgets of wrong attempts. `wanted` (minor units) is
+    how much of the card is to be used; without it, as much as can be. Of a card that is added
+    already only `wanted` changes.
     """
     _check_wanted(wanted)
     asker = pin_attempts.payer(ctx, session_id, source)
@@ -249,7 +249,7 @@ async def _add(
         if added is not None:
             raise refused(Refusal.ALREADY_ADDED)
         if card.pin_version != match.card.pin_version:
-            # Made anew while we checked the old one.
+            # Made again while we checked the old one.
             raise refused(Refusal.NOT_MATCHED)
         if token.single_use and token.used_by is not None:
             raise refused(Refusal.EXPIRED)
@@ -269,7 +269,7 @@ async def set_gift_card_amount(
     """Choose how much of the card in use pays (minor units); None: as much as can be.
 
     More than the card or the order has is kept as chosen, and shown as what can be: whichever
-    shrinks, the chosen amount is never exceeded. GiftCardAmountRefused where it would leave less to
+    shrinks, the chosen amount is never exceeded. GiftCardAmountRefused if it would leave less to
     pay than any option takes. InvalidRequest for less than 1 minor unit (to use
     nothing of a card is to remove it), and where no card is in use.
     """
@@ -302,7 +302,7 @@ async def _choose(
 
 
 def check_wanted(session: CheckoutSession, card: Card, wanted: int | None, now: datetime) -> None:
-    """GiftCardAmountRefused where an amount that is asked for leaves less to pay than any option
+    """GiftCardAmountRefused if an amount that is asked for leaves less to pay than any option
     takes. Without an amount nothing is refused: the card pays as much as it can, as documented, and
     the session says what follows (`remainder`)."""
     if wanted is None:
@@ -311,12 +311,14 @@ def check_wanted(session: CheckoutSession, card: Card, wanted: int | None, now: 
     if judged.too_small:
         text = remainder_text(judged)
         field = (FieldError("amount", text, judged.verdict.value),)
-        raise GiftCardAmountRefused(text, field, remainder_shape(judged))
+        raise GiftCardAmountRefused(text, field, serialize_remainder(judged))
 
 
 def _check_wanted(wanted: int | None) -> None:
-    if wanted is not None and not gift_card.LEAST <= wanted <= MAX_AMOUNT:
-        text = f"at least {gift_card.LEAST} minor unit of a gift card is used, or it is removed"
+    if wanted is not None and not gift_card.MIN_AMOUNT <= wanted <= MAX_AMOUNT:
+        text = (
+            f"at least {gift_card.MIN_AMOUNT} minor unit of a gift card is used, or it is removed"
+        )
         raise InvalidRequest(text, (FieldError("amount", text),))
 
 

@@ -84,9 +84,9 @@ def e164(number: phonenumbers.PhoneNumber | None) -> str | None:
 async def gets_messages(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, number: str
 ) -> bool:
-    """Whether messages are sent to the country of this number (E.164). They go to the countries in
-    which the session, or else its profile, allows addresses. If neither names any, the settings
-    do."""
+    """Return whether messages are sent to the country of this number (E.164). They go to the
+    countries in which the session, or else its profile, allows addresses. If neither names any, the
+    settings do."""
     profile = await db.get(Profile, (session.account_id, session.profile_id))
     own = (profile.configuration if profile is not None else {}).get("countries") or {}
     asked = (session.body.get("configuration") or {}).get("countries") or {}

@@ -76,8 +76,8 @@ async def preset_gift_card(
 ) -> None:
     """Add the card that a new session's request presets, or keep why it is not there.
 
-    InvalidRequest where gift cards cannot be used in the session: `dintero.wallets` is not switched
-    on, or the order is divided, as documented. With `strict` GiftCardRefused where the card cannot
+    InvalidRequest if gift cards cannot be used in the session: `dintero.wallets` is not switched
+    on, or the order is divided, as documented. With `strict` GiftCardRefused if the card cannot
     be used now.
     """
     wanted = ((session.body.get("customer") or {}).get("gift_cards") or {}).get("dintero.wallets")

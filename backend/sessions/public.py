@@ -10,7 +10,7 @@ from typing import Any
 from backend.core.context import Backend
 from backend.sessions.load import get_whole, is_locked
 from backend.sessions.own_names import OwnToPayers
-from backend.sessions.serializer import shape_of
+from backend.sessions.serializer import serialize_loaded
 
 _SHOWN = (
     "id", "created_at", "updated_at", "expires_at", "order", "customer", "configuration",
@@ -33,11 +33,12 @@ _OPERATIONS = (
 
 
 async def read_public_session(ctx: Backend, session_id: str) -> dict[str, Any]:
-    """The session, its lock and the operations that the payer has. Callback addresses, metadata,
-    events and what identifies a visitor stay out, and so does what the schema does not know."""
+    """Return the session, its lock and the operations that the payer has. Callback addresses,
+    metadata, events and what identifies a visitor stay out, and so does what the schema does not
+    know."""
     async with ctx.db.reading() as db:
         read = await get_whole(db, session_id)
-        whole = await shape_of(db, read, ctx.clock.now(), with_events=False)
+        whole = await serialize_loaded(db, read, ctx.clock.now(), with_events=False)
     found = read.session
     shape: dict[str, Any] = {key: whole[key] for key in _SHOWN if key in whole}
     if "customer" in shape:

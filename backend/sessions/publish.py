@@ -102,7 +102,7 @@ def _push(
 
 
 def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
-    """The customer's, else an address's; None where there is none at all."""
+    """Return the customer's, else an address's; None if there is none at all."""
     order = session.body["order"]
     for part in (
         session.body.get("customer"),
@@ -150,7 +150,7 @@ def _enqueue(
 
 
 def spoken(session: CheckoutSession, number: phonenumbers.PhoneNumber) -> str | None:
-    """The language of a message to this number."""
+    """Return the language of a message to this number."""
     hint = (session.body.get("configuration") or {}).get("language")
     return phrases.language_of(hint) or _SPOKEN.get(number.country_code or 0)
 

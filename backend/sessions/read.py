@@ -35,13 +35,13 @@ from backend.sessions.load import (
     get_whole,
     is_locked,
     lock_end,
+    maximum_of,
     minimums_of_session,
-    most_of,
     share_of,
 )
 from backend.sessions.phones import payer_phone
 from backend.sessions.shipping import is_fixed, is_missing, is_required, key_of
-from backend.sessions.tables import CheckoutSession, Handover, SessionGiftCard
+from backend.sessions.tables import CheckoutSession, DeviceHandoff, SessionGiftCard
 from backend.sessions.view import (
     AddressView,
     CheckboxView,
@@ -91,7 +91,7 @@ class Marked:
 
 
 async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Marked]:
-    """The marks of those sessions that exist, as they are now: one statement for each of
+    """Return the marks of those sessions that exist, as they are now: one statement for each of
     MARKS_AT_ONCE."""
     marks: dict[str, Marked] = {}
     for start in range(0, len(session_ids), MARKS_AT_ONCE):
@@ -125,12 +125,12 @@ def _marked(ctx: Backend, session: CheckoutSession, card: str | None, held: int 
 
 
 async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
-    """All that the page shows, as it is now. SessionNotFound."""
+    """Return all that the page shows, as it is now. SessionNotFound."""
     async with ctx.db.reading() as db:
         found = await get_whole(db, session_id)
         session, added, card = found.session, found.added, found.card
         profile, account = await seller_of(db, session.account_id, session.profile_id)
-        handover = await db.get(Handover, session_id)
+        handover = await db.get(DeviceHandoff, session_id)
         held: tuple[OpenPayment, ...] = ()
         if card is not None and session.state == SessionState.OPEN:
             held = tuple(await open_elsewhere(db, card, session_id))
@@ -151,7 +151,7 @@ def _view(
     shown_card: GiftCardView | None,
     profile: Profile,
     account: Account,
-    handover: Handover | None,
+    handover: DeviceHandoff | None,
 ) -> CheckoutView:
     body, order = session.body, session.body["order"]
     configuration = configuration_of(profile, body)
@@ -229,16 +229,17 @@ def _own_billing(body: Mapping[str, Any]) -> AddressView | None:
 
 
 def _remainder(session: CheckoutSession, card: GiftCardView | None) -> Remainder:
-    share, most = (card.amount, card.most) if card else (0, 0)
+    share, maximum = (card.amount, card.maximum) if card else (0, 0)
     # A closed session shows what it was, even if the order was smaller than the card's part.
-    most = min(most, session.amount)
-    return judge(Sums(session.amount, min(share, most), most), minimums_of_session(session))
+    maximum = min(maximum, session.amount)
+    return judge(Sums(session.amount, min(share, maximum), maximum), minimums_of_session(session))
 
 
 def _options(
     session: CheckoutSession, configuration: Mapping[str, Any], judged: Remainder
 ) -> tuple[OptionView, ...]:
-    """The one that is chosen when the page loads first; one that is not offered is passed over."""
+    """Return the one that is chosen when the page loads first; one that is not offered is passed
+    over."""
     wanted = configuration.get("default_payment_type")
     ordered = sorted(session.options, key=lambda option: option != wanted)
     minimums = minimums_of_session(session)
@@ -264,7 +265,7 @@ def receipt_switches(
 
 
 def stays(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Whether a payment seen live leaves the payer on the receipt."""
+    """Return whether a payment seen live leaves the payer on the receipt."""
     return receipt_switches(configuration, body).get("show") is True
 
 
@@ -284,7 +285,7 @@ def _payable(session: CheckoutSession, state: PageState, judged: Remainder) -> b
 
 
 def leave_url(session: CheckoutSession, state: PageState) -> str:
-    """Where the payer goes from here: paid, or away without paying."""
+    """Return where the payer goes from here: paid, or away without paying."""
     through = state in _THROUGH
     error = None if through else _why_unpaid(session, state)
     transaction = session.transaction_id if through else None
@@ -300,7 +301,7 @@ def _why_unpaid(session: CheckoutSession, state: PageState) -> str:
 
 
 def theme_of(*configurations: Mapping[str, Any]) -> dict[str, str]:
-    """The profile's, and what the session says instead of it, key by key."""
+    """Return the profile's, and what the session says instead of it, key by key."""
     theme: dict[str, str] = {}
     for configuration in configurations:
         said = configuration.get("theme")
@@ -351,11 +352,11 @@ def _gift_card(
         return None
     now = ctx.clock.now()
     if session.state == SessionState.OPEN:
-        amount, most = share_of(session, added, card, now), most_of(session, card, now)
+        amount, maximum = share_of(session, added, card, now), maximum_of(session, card, now)
         left = card.available - amount
     else:
         # From Pay on, what was set aside counts, not what the card could pay now.
-        amount = most = session.gift_card_amount
+        amount = maximum = session.gift_card_amount
         left = card.available
     ends = gift_card.ending(card.expires_at, now)
     held = _missed(session, added, card, now, elsewhere)
@@ -365,11 +366,12 @@ def _gift_card(
         left=left,
         preset=added.preset,
         expires_at=iso(card.expires_at) if card.expires_at else None,
-        most=most,
+        maximum=maximum,
         wanted=added.wanted,
         ending=ends.value if ends else None,
         # Where nothing else can pay the rest, choosing less would be a dead end; undoing it is not.
-        adjustable=most > gift_card.LEAST and (bool(session.options) or added.wanted is not None),
+        adjustable=maximum > gift_card.MIN_AMOUNT
+        and (bool(session.options) or added.wanted is not None),
         held=held,
         on_hold=card.held,
         reclaimable=held > 0
@@ -385,7 +387,7 @@ def _missed(
     now: datetime,
     elsewhere: tuple[OpenPayment, ...],
 ) -> int:
-    """What is held elsewhere of a card that would otherwise pay more here, minor units."""
+    """Return what is held elsewhere of a card that would otherwise pay more here, minor units."""
     held = sum(payment.amount for payment in elsewhere)
     facts = replace(lookup.facts(card), available=card.available + held)
     if not held or gift_card.refusal(facts, session.currency, now) is not None:

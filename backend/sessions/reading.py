@@ -30,12 +30,13 @@ _ALL_NOTHING = {
 
 
 def is_nothing(value: object) -> bool:
-    """Whether a value says nothing: null, or a text without any character that can be seen."""
+    """Return whether a value says nothing: null, or a text without any character that can be
+    seen."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def says_nothing(value: object) -> bool:
-    """Whether an object has fields, and each of them says nothing."""
+    """Return whether an object has fields, and each of them says nothing."""
     return isinstance(value, Mapping) and bool(value) and all(map(is_nothing, value.values()))
 
 
@@ -164,20 +165,20 @@ def _optional(cls: type[BaseModel]) -> frozenset[str]:
 
 @cache
 def _lists(cls: type[BaseModel]) -> frozenset[str]:
-    """The fields whose value is a list. What says nothing in one is left out."""
+    """Return the fields whose value is a list. What says nothing in one is left out."""
     return _fields(cls, lambda field: _is_list(field.annotation))
 
 
 @cache
 def _objects(cls: type[BaseModel]) -> frozenset[str]:
-    """The fields whose value is an object."""
+    """Return the fields whose value is an object."""
     return _fields(cls, lambda field: _is_object(field.annotation))
 
 
 @cache
 def _needy(cls: type[BaseModel]) -> frozenset[str]:
-    """The fields whose object needs a field of its own. An empty object says nothing there: read
-    as an object, it would only be one that cannot be."""
+    """Return the fields whose object needs a field of its own. An empty object says nothing there:
+    read as an object, it would only be one that cannot be."""
     return _fields(cls, lambda field: any(map(_needs_a_field, get_args(field.annotation))))
 
 

@@ -18,7 +18,7 @@ _WAY_ON = {
 }
 
 
-def remainder_shape(judged: Remainder) -> dict[str, Any]:
+def serialize_remainder(judged: Remainder) -> dict[str, Any]:
     """`reason`: a verdict of `backend.rules.remainder`; `gift_card_amount`: a share of the gift
     card with which the order can be paid, or null."""
     return {
@@ -31,7 +31,9 @@ def remainder_shape(judged: Remainder) -> dict[str, Any]:
 
 def remainder_text(judged: Remainder, minimum: int | None = None) -> str:
     """In English, for a developer. `minimum`: of one option; else of all."""
-    least = judged.minimum if minimum is None else minimum
-    said = f"{judged.to_pay} is left to pay, less than the smallest amount that is taken, {least}"
+    smallest = judged.minimum if minimum is None else minimum
+    said = (
+        f"{judged.to_pay} is left to pay, less than the smallest amount that is taken, {smallest}"
+    )
     way_on = _WAY_ON.get(judged.verdict)
     return f"{said}: {way_on.format(usable=judged.usable)}" if way_on else said

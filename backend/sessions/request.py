@@ -130,7 +130,7 @@ class Configuration(Loose):
 
     @model_validator(mode="after")
     def _switches(self) -> Configuration:
-        """Of the payment types that are known; what else stands here is kept as it came."""
+        """Return of the payment types that are known; what else stands here is kept as it came."""
         given = self.model_extra or {}
         _check_switch("active_payment_types", self.active_payment_types)
         for name in STANDALONE:
@@ -223,6 +223,6 @@ class SessionRequest(Loose):
         return self
 
     def as_body(self) -> dict[str, Any]:
-        """What was sent, with amounts as ints; fields that were not sent are not there, nor what
-        only our answers say."""
+        """Return what was sent, with amounts as ints; fields that were not sent are not there, nor
+        what only our answers say."""
         return without_ours(self.model_dump(mode="json", by_alias=True, exclude_unset=True))

@@ -26,7 +26,7 @@ from backend.sessions.load import Whole, get_whole, gift_card_of, remainder_of, 
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
 from backend.sessions.publish import shown_publish
-from backend.sessions.remainder import remainder_shape
+from backend.sessions.remainder import serialize_remainder
 from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
 
 
@@ -38,13 +38,13 @@ async def read_session(
     *,
     with_events: bool = True,
 ) -> dict[str, Any]:
-    """The whole session. SessionNotFound for another account's too. `with_events`: whether its
-    events, which can be many, are read and shown."""
+    """Return the whole session. SessionNotFound for another account's too. `with_events`: whether
+    its events, which can be many, are read and shown."""
     async with ctx.db.reading() as db:
         found = await get_whole(db, session_id)
         if found.session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        return await shape_of(db, found, ctx.clock.now(), includes, with_events=with_events)
+        return await serialize_loaded(db, found, ctx.clock.now(), includes, with_events=with_events)
 
 
 def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,14 +58,14 @@ def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]
     return shown
 
 
-async def session_shape(
+async def serialize_session(
     db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:
     """As it is within this unit of work."""
-    return await shape_of(db, Whole(session, *await gift_card_of(db, session.id)), now)
+    return await serialize_loaded(db, Whole(session, *await gift_card_of(db, session.id)), now)
 
 
-async def shape_of(
+async def serialize_loaded(
     db: AsyncSession,
     found: Whole,
     now: datetime,
@@ -73,7 +73,7 @@ async def shape_of(
     *,
     with_events: bool = True,
 ) -> dict[str, Any]:
-    """A session that was just read, as `read_session` gives it."""
+    """Return a session that was just read, as `read_session` gives it."""
     session, added, card = found.session, found.added, found.card
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
@@ -114,7 +114,7 @@ async def shape_of(
         judged = remainder_of(session, added, card, now)
         unable = judged.unable
         if judged.too_small:
-            shape["remainder"] = remainder_shape(judged)
+            shape["remainder"] = serialize_remainder(judged)
     shape["configuration"] = _configuration(session, profile, account, unable)
     if published:
         shape["configuration"]["publish"] = published
@@ -122,8 +122,8 @@ async def shape_of(
 
 
 def _may_warn(session: CheckoutSession, added: SessionGiftCard | None) -> bool:
-    """Whether there can be a warning about a preset card. Where gift cards can be used, a preset
-    card that is in the session is the one that is shown."""
+    """Return whether there can be a warning about a preset card. Where gift cards can be used, a
+    preset card that is in the session is the one that is shown."""
     if added is not None:
         return added.preset
     return session.preset_refused is not None or not session.gift_card_use
@@ -156,8 +156,8 @@ def _show_gift_card(
 def _configuration(
     session: CheckoutSession, profile: Profile, account: Account, unable: Collection[str]
 ) -> dict[str, Any]:
-    """The request's configuration over the profile's, each option with what became of it. `unable`:
-    those that take no amount as small as what is left to pay."""
+    """Return the request's configuration over the profile's, each option with what became of it.
+    `unable`: those that take no amount as small as what is left to pay."""
     body = session.body
     shown: dict[str, Any] = exact.exact(configuration_of(profile, body))
     named = dict(read_switches(shown).named)

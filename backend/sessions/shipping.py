@@ -10,19 +10,19 @@ from typing import Any
 
 
 def is_required(body: Mapping[str, Any]) -> bool:
-    """Whether the payer of a session with this body is asked where the goods go."""
+    """Return whether the payer of a session with this body is asked where the goods go."""
     express = body.get("express") or {}
     return bool(express.get("shipping_mode") != "shipping_not_required")
 
 
 def is_fixed(body: Mapping[str, Any], chosen: str | None) -> bool:
-    """Whether the shop has chosen an option for the payer: the order has one that is none of those
-    that the session offers. It stays until the shop changes it."""
+    """Return whether the shop has chosen an option for the payer: the order has one that is none of
+    those that the session offers. It stays until the shop changes it."""
     return chosen is None and bool(body["order"].get("shipping_option"))
 
 
 def is_missing(body: Mapping[str, Any], chosen: str | None) -> bool:
-    """Whether an option has to be chosen before the session can be paid."""
+    """Return whether an option has to be chosen before the session can be paid."""
     offered = (body.get("express") or {}).get("shipping_options") or []
     return bool(offered) and chosen is None and not is_fixed(body, chosen)
 
@@ -33,7 +33,7 @@ def key_of(index: int, option: Mapping[str, Any]) -> str:
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two descriptions are of the same option, even if the price differs."""
+    """Return whether two descriptions are of the same option, even if the price differs."""
     names = ("id", "line_id", "operator", "operator_product_id")
     return all(one.get(name) == other.get(name) for name in names)
 

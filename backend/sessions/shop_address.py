@@ -19,7 +19,7 @@ from backend.sessions.public import read_public_session
 
 
 async def with_address(ctx: Backend, session_id: str, details: Details) -> dict[str, Any]:
-    """The public session as it will be with these details, which are not kept yet.
+    """Return the public session as it will be with these details, which are not kept yet.
 
     DetailsInvalid names every bad field; errors of a session that takes no details otherwise.
     """
@@ -38,7 +38,7 @@ async def with_address(ctx: Backend, session_id: str, details: Details) -> dict[
 async def keep_address(ctx: Backend, session_id: str, details: Details) -> None:
     """Keep what `with_address` showed, after the shop has changed the session.
 
-    ShippingUnavailable where it left no shipping option: nothing is kept then.
+    ShippingUnavailable if it left no shipping option: nothing is kept then.
     """
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)

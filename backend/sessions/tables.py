@@ -108,7 +108,7 @@ class SessionEvent(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class Handover(SQLModel, table=True):
+class DeviceHandoff(SQLModel, table=True):
     """The link by which a session goes on on a phone: one at a time, of which only a hash is kept.
     `arrived_at`: when a phone had first opened it."""
 

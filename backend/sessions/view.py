@@ -1,7 +1,7 @@
 """The payer's view of a session: what the page shows, and nothing of the merchant's.
 
 All amounts are minor units of `CheckoutView.currency`. Nothing here is kept by the page: it is
-read anew at every event.
+read again at every event.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CLOSED = (PageState.PAID, PageState.CANCELLED, PageState.EXPIRED)
 
 
 class Notice(StrEnum):
-    """Why the page is open again after a try to pay."""
+    """Why the page is open again after an attempt to pay."""
 
     DECLINED = "declined"
     PAYMENT_EXPIRED = "payment_expired"  # the payer did nothing in time
@@ -71,7 +71,7 @@ class GiftCardView:
     preset: bool
     expires_at: str | None
     """ISO 8601 date-time."""
-    most: int
+    maximum: int
     """What it could pay of this order; 0 where it cannot be used any more."""
     wanted: int | None
     """What was chosen of it; more than `amount` where the card or the order became smaller. None:

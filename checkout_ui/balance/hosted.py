@@ -25,7 +25,8 @@ from checkout_ui.presenters import theme
 
 
 def create_page() -> FastAPI:
-    """The routes of the page. What a form posts here before its script runs is never read."""
+    """Return the routes of the page. What a form posts here before its script runs is never
+    read."""
     pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     for path in ("/balance/{account_id}", "/balance/{account_id}/"):
         pages.add_api_route(path, _serve, methods=["GET", "HEAD"], response_class=Response)

@@ -31,7 +31,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Card:
-    """Amounts as written; empty where there is none to show."""
+    """Amounts as written; empty if there is none to show."""
 
     masked: str = ""
     spoken: str = ""
@@ -39,7 +39,7 @@ class Card:
     available: str = ""
     """What can be paid with now."""
     balance: str = ""
-    """With what is held; empty where nothing is."""
+    """With what is held; empty if nothing is."""
     held: str = ""
     expires: str = ""
     note: str = ""
@@ -137,7 +137,7 @@ def holds(view: BalanceView, language: str, now: datetime) -> list[Held]:
 
 
 def _why(held: HeldView, language: str, now: datetime) -> str:
-    """How long ago and how long yet: the payer's clock may be in another zone than ours."""
+    """Return how long ago and how long yet: the payer's clock may be in another zone than ours."""
     since = formats.ago(held.since - now, language)
     if held.by is HeldBy.PAYMENT and held.until is None:
         return texts.text(language, "balance.held_unknown", since=since)

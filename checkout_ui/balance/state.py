@@ -14,7 +14,7 @@ from reflex.middleware import Middleware
 from reflex.state import BaseState
 
 from backend.core import context
-from backend.core.errors import NotFound, TooManyRequests, TooManyTries
+from backend.core.errors import NotFound, TooManyAttempts, TooManyRequests
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.payments.views import card_balance
@@ -24,7 +24,7 @@ from checkout_ui.balance import shown
 from checkout_ui.components.card_fields import NUMBER, PIN
 from checkout_ui.components.elements import LONGEST_PIN
 from checkout_ui.gate import known
-from checkout_ui.presenters import tries, typed
+from checkout_ui.presenters import pin_attempts, typed
 from checkout_ui.state.page_actions import CONNECTED, LocalizedPage
 
 log = logging.getLogger(__name__)
@@ -42,13 +42,13 @@ class _Form(BaseModel):
 
 
 def account_of(path: str) -> str:
-    """The account of `/balance/{account_id}`; empty where the address is another one."""
+    """Return the account of `/balance/{account_id}`; empty if the address is another one."""
     match = PATH.fullmatch(path)
     return match[1] if match else ""
 
 
 async def shop_of(path: str, query: dict[str, str]) -> ShopView | None:
-    """Whose page it is; None where there is no such account or profile."""
+    """Return whose page it is; None if there is no such account or profile."""
     account, profile = account_of(path), query.get("profile") or DEFAULT_PROFILE
     if not account or not _PROFILE.fullmatch(profile):
         return None
@@ -103,8 +103,8 @@ class Balance(LocalizedPage, rx.State):
             account, source = account_of(self.router.url.path), self._source()
             await limits.spend_source(context.current(), rules.BALANCE, source, account)
             view = await card_balance.read_balance(context.current(), account, number, pin, source)
-        except TooManyTries as error:
-            self.errors = {NUMBER: tries.sentence(error, self._language)}
+        except TooManyAttempts as error:
+            self.errors = {NUMBER: pin_attempts.sentence(error, self._language)}
             self._move_focus(NUMBER)
         except TooManyRequests as error:
             self._tell_wait(error.retry_after)

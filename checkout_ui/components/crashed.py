@@ -30,7 +30,7 @@ KEYS = ("crash.heading", "crash.lead", "crash.reload", "end.back")
 
 def served(text: str, language: str, back: str) -> str:
     """Write into the page's HTML what it says when it fails. `back` is the shop's address, empty
-    where there is none. The block holds only data: it runs nothing, and React leaves it there."""
+    if there is none. The block holds only data: it runs nothing, and React leaves it there."""
     known = texts.catalogue(language)
     said = {key: known[key] for key in KEYS} | {"href": back}
     # `<` could end the block.

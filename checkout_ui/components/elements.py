@@ -118,7 +118,7 @@ def field(
 
 
 def _select(choices: rx.Var[str], props: dict[str, Any]) -> rx.Component:
-    """Where the choices come anew, assets/checkout.js keeps what was chosen, else what the select
+    """If the choices come again, assets/checkout.js keeps what was chosen, else what the select
     began with."""
     attributes = {
         **props.pop("custom_attrs"),

@@ -49,7 +49,7 @@ def content_of(session: dict[str, Any]) -> str:
 
 
 def not_found() -> Message:
-    """Of an expired session too: the SDK has no other message for it."""
+    """Return of an expired session too: the SDK has no other message for it."""
     return {"type": "SessionNotFound"}
 
 
@@ -71,12 +71,12 @@ def address_callback(session: dict[str, Any]) -> Message:
 
 
 def has_ended(view: CheckoutView) -> bool:
-    """Whether there is nothing more to do here for the payer: `final` says how it ended."""
+    """Return whether there is nothing more to do here for the payer: `final` says how it ended."""
     return view.state in _ENDED
 
 
 def final(view: CheckoutView) -> Message:
-    """The message after which the host goes on; `href` is the complete return URL."""
+    """Return the message after which the host goes on; `href` is the complete return URL."""
     href = view.leave_url
     if view.state in (PageState.PAID, PageState.ON_HOLD):
         paid = view.state is PageState.PAID
@@ -95,19 +95,21 @@ def final(view: CheckoutView) -> Message:
 
 
 def error_of(view: CheckoutView) -> str:
-    """Why a session that was given up is not paid: `cancelled`, or what its payment came to."""
+    """Return why a session that was given up is not paid: `cancelled`, or what its payment came
+    to."""
     return _added(view.leave_url, "error") or "cancelled"
 
 
 def _added(href: str, name: str) -> str:
-    """What we wrote there: behind what the shop's own address says by the same name."""
+    """Return what we wrote there: behind what the shop's own address says by the same name."""
     return parse_qs(urlsplit(href).query).get(name, [""])[-1]
 
 
 def target(asked: str, view: CheckoutView | None, *, secure: bool) -> str:
-    """The one origin that messages go to and are taken from; empty where the page that embeds us
-    may not. As the Content-Security-Policy says it (`served`), and for a pop-out's opener, which no
-    policy binds, all there is. Without an origin (`no-referrer`) the profile's only one."""
+    """Return the one origin that messages go to and are taken from; empty if the page that
+    embeds us may not. As the Content-Security-Policy says it (`served`), and for a pop-out's
+    opener, which no policy binds, all there is. Without an origin (`no-referrer`) the profile's
+    only one."""
     allowed = view.allowed_frame_ancestors if view is not None else ()
     if not asked and len(allowed) == 1 and _ORIGIN.fullmatch(allowed[0]):
         return allowed[0]
@@ -206,7 +208,7 @@ _READ: TypeAdapter[Heard] = TypeAdapter(Annotated[Heard, Field(discriminator="ki
 
 
 def read(text: object) -> Heard | None:
-    """What the browser sent; None for anything else."""
+    """Return what the browser sent; None for anything else."""
     if not isinstance(text, str) or len(text) > MAX_HEARD:
         return None
     try:

@@ -139,7 +139,7 @@ def _name(state: type[rx.State], handler: str) -> str:
 
 
 def _storage() -> dict[str, int]:
-    """Every variable that a state of ours declares as kept by the browser."""
+    """Return every variable that a state of ours declares as kept by the browser."""
     known = {}
     for state in RegistrationContext.get().base_states.values():
         for name, declared_field in state.get_fields().items():
@@ -184,7 +184,7 @@ def _kind(
 
 
 def _constants(values: list[Var[Any]]) -> frozenset[str] | None:
-    """Return what the pages always send as this argument; None where the state or payer decides."""
+    """Return what the pages always send as this argument; None if the state or payer decides."""
     known = [value._var_value for value in values if isinstance(value, LiteralStringVar)]
     return frozenset(known) if known and len(known) == len(values) else None
 

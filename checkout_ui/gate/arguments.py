@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 LONGEST_TEXT = 500
 """Characters of an argument, and of a form's field, that declares nothing else."""
-MOST_FIELDS = 100
+MAX_FIELDS = 100
 _LONGEST_NAME = 300
 """A checkbox's name ends with the id that the shop gives it, of up to 255 characters."""
 _LARGEST = 2**53
@@ -66,7 +66,7 @@ def text(value: object, characters: int, reason: str = "argument") -> str:
 class Text:
     characters: int = LONGEST_TEXT
     only: frozenset[str] | None = None
-    """The values of which the page always sends one; None where it may send any text."""
+    """The values of which the page always sends one; None if it may send any text."""
 
     def check(self, value: object) -> str:
         checked = text(value, self.characters)
@@ -126,7 +126,7 @@ class Form:
 
     def _fields(self, pairs: list[tuple[object, object]]) -> list[tuple[str, str | bool]]:
         """Check the fields. For a checkbox with an id Reflex's script sends a bool too."""
-        if len(pairs) > MOST_FIELDS:
+        if len(pairs) > MAX_FIELDS:
             raise Refused("form")
         kept: list[tuple[str, str | bool]] = []
         for name, value in pairs:

@@ -8,7 +8,7 @@ from collections import Counter
 
 log = logging.getLogger(__name__)
 
-_MOST_SOURCES = 10_000
+_MAX_SOURCES = 10_000
 
 
 class Counts:
@@ -26,7 +26,7 @@ class Counts:
     def count(self, reason: str, source: str) -> None:
         self.total[reason] += 1
         self._since[reason] += 1
-        if len(self._sources) < _MOST_SOURCES:
+        if len(self._sources) < _MAX_SOURCES:
             self._sources.add(source)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._every, self.tell)

@@ -1,7 +1,7 @@
 """The ASGI application in front of the event socket. It lets through what our pages send, and slows
 down whoever sends too much.
 
-It speaks only WebSocket, at one path. `frames` reads each message and writes it anew, and the
+It speaks only WebSocket, at one path. `frames` reads each message and writes it again, and the
 application behind gets what `frames` has written. Of the headers only those go on that our pages
 need. We stop reading from a client that does not read what we send, and give it up after a while.
 """
@@ -174,7 +174,7 @@ class Passage:
         return checked
 
     async def _heard(self) -> Message | None:
-        """Return the next message, or None where the socket is to be closed before one comes."""
+        """Return the next message, or None if the socket is to be closed before one comes."""
         hearing = asyncio.ensure_future(self._receive())
         try:
             while not (hearing.done() or self._closing.done()):
@@ -252,7 +252,7 @@ def _cost(frame: frames.Frame | None, message: Message) -> float:
 
 
 def _token(scope: Scope) -> str | None:
-    """Return the page's own token; None where our pages do not make such a request."""
+    """Return the page's own token; None if our pages do not make such a request."""
     try:
         query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10)
     except ValueError:

@@ -55,8 +55,8 @@ class Bucket:
         return self._held >= self._rate * _BURST_SECONDS
 
     def _fill(self, now: float) -> None:
-        most = self._rate * _BURST_SECONDS
-        self._held = min(most, self._held + (now - self._seen) * self._rate)
+        maximum = self._rate * _BURST_SECONDS
+        self._held = min(maximum, self._held + (now - self._seen) * self._rate)
         self._seen = now
 
 
@@ -89,7 +89,7 @@ class Doors:
         self.open = 0
 
     def enter(self, source: str, now: float) -> Connection | None:
-        """Return a place for one more socket, or None where there is none."""
+        """Return a place for one more socket, or None if there is none."""
         limits = self.limits
         if source not in self._sources:
             self._forget(now)
@@ -122,7 +122,7 @@ class Doors:
 
     def _make_room(self, source: _Source, now: float) -> bool:
         """Close one socket of the source: first one that shows nothing, among several the one that
-        has been silent longest. Return False where none may be closed."""
+        has been silent longest. Return False if none may be closed."""
         silent = [c for c in source.open if now - c.heard >= SILENT_SECONDS]
         if not silent:
             return False

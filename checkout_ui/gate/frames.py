@@ -1,4 +1,4 @@
-"""Read one message of a page by a grammar of what our pages send, and write it anew. Pure.
+"""Read one message of a page by a grammar of what our pages send, and write it again. Pure.
 
 The framework gets only what we have written, and never a stranger's own bytes. We know as much of
 Engine.IO and Socket.IO as Reflex's page uses, and only over WebSocket.
@@ -21,7 +21,7 @@ LONGEST_ADDRESS = 8_000
 """Characters of the page's address, its query included."""
 LONGEST_PATH = 400
 _LONGEST_KEY = 200
-_MOST_IN_QUERY = 100
+_MAX_IN_QUERY = 100
 _DEEPEST = 8
 _HASHES, _HASH = 200, re.compile(r"[0-9a-zA-Z_-]{1,100}")
 
@@ -175,7 +175,7 @@ def _address(given: object) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise Refused("address")
     query = given.get("query") or {}
-    if not isinstance(query, dict) or len(query) > _MOST_IN_QUERY:
+    if not isinstance(query, dict) or len(query) > _MAX_IN_QUERY:
         raise Refused("address")
     checked = {
         text(name, _LONGEST_KEY, "address"): text(value, LONGEST_ADDRESS, "address")

@@ -20,13 +20,13 @@ from checkout_ui.gate.doors import Doors, Limits
 
 @cache
 def counts() -> Counts:
-    """Of this process."""
+    """Return of this process."""
     return Counts(context.current().settings.socket_log_interval)
 
 
 @cache
 def doors() -> Doors:
-    """Of this process."""
+    """Return of this process."""
     settings = context.current().settings
     return Doors(
         Limits(

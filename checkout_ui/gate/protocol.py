@@ -13,12 +13,12 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 _SLICE = 2048
 """Bytes that are unpacked at once. If they are compressed a thousandfold, that is two megabytes."""
-_MOST_WAITING = 256 * 1024
+_MAX_WAITING = 256 * 1024
 """Characters or bytes of the messages that wait. One message may be a quarter of this."""
-_MOST_MESSAGES = 256
-_MOST_PIECES = 64
+_MAX_MESSAGES = 256
+_MAX_PIECES = 64
 """Of one message."""
-_MOST_UNSENT = 1024 * 1024
+_MAX_UNSENT = 1024 * 1024
 """Bytes that the client has not taken."""
 _LAST_SECONDS = 3.0
 """How long the client may take to read the end of what was sent."""
@@ -73,8 +73,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     def _is_too_much(self) -> bool:
         return (
-            self._waiting > _MOST_WAITING
-            or self.queue.qsize() > _MOST_MESSAGES
-            or len(self.frames) > _MOST_PIECES
-            or self.transport.get_write_buffer_size() > _MOST_UNSENT
+            self._waiting > _MAX_WAITING
+            or self.queue.qsize() > _MAX_MESSAGES
+            or len(self.frames) > _MAX_PIECES
+            or self.transport.get_write_buffer_size() > _MAX_UNSENT
         )

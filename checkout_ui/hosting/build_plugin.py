@@ -45,7 +45,7 @@ class HostedPage(rx.plugins.Plugin):
         """Replace the baked-in back-end address in the built chunk, before it is compressed, and
         have each chunk evaluated by itself.
 
-        Raises RuntimeError where Reflex's output is not what it was: a page that talks to
+        Raises RuntimeError if Reflex's output is not what it was: a page that talks to
         localhost must never be served.
         """
         chunks = list(Path(context["static_dir"]).glob(_ENV_CHUNKS))
@@ -58,7 +58,7 @@ class HostedPage(rx.plugins.Plugin):
 
 
 def add_prerendered_routes(source: str) -> str:
-    """The router's configuration (`export default {…};`) with our routes to prerender."""
+    """Return the router's configuration (`export default {…};`) with our routes to prerender."""
     head = "export default "
     config = json.loads(source.strip().removeprefix(head).rstrip(";"))
     if config.get("prerender"):
@@ -67,8 +67,9 @@ def add_prerendered_routes(source: str) -> str:
 
 
 def react_dom_apart(source: str) -> str:
-    """The bundler's configuration with React's largest part in a chunk of its own: together with
-    what starts the page it would be one long task. RuntimeError where there is no such place."""
+    """Return the bundler's configuration with React's largest part in a chunk of its own: together
+    with what starts the page it would be one long task. RuntimeError if there is no such
+    place."""
     if _REACT_DOM in source:
         return source
     if source.count(_GROUPS) != 1:
@@ -77,8 +78,8 @@ def react_dom_apart(source: str) -> str:
 
 
 def with_last_resort(source: str) -> str:
-    """The page's root with an error page of ours in the place of React Router's, which shows a
-    stack trace. RuntimeError where the root has one already."""
+    """Return the page's root with an error page of ours in the place of React Router's, which shows
+    a stack trace. RuntimeError if the root has one already."""
     last = _LAST_RESORT.read_text(encoding="utf-8")
     if last in source:
         return source

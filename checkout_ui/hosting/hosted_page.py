@@ -72,7 +72,8 @@ def template_of(route: str) -> Template:
 
 
 def create_pages() -> FastAPI:
-    """The routes of the page. What a form posts here before its script runs is never read."""
+    """Return the routes of the page. What a form posts here before its script runs is never
+    read."""
     # A redirect to the same path with a slash would be made of the Host header.
     pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     for path in ("/embedResult/", "/embedResult"):
@@ -131,7 +132,7 @@ def without_script(request: Request, lead: str, back_key: str) -> Response:
 
 
 async def _phone(request: Request) -> Response:
-    """The link by which a phone goes on: to the session's page, as long as it is young."""
+    """Return the link by which a phone goes on: to the session's page, as long as it is young."""
     try:
         page = await device_handoff.open_link(context.current(), request.path_params["token"][:200])
     except NotFound:
@@ -142,7 +143,7 @@ async def _phone(request: Request) -> Response:
 
 
 def message(request: Request, status: int, heading: str, lead: str, link: str = "") -> Response:
-    """A page of its own, without any script: two texts, and the HTML of a link."""
+    """Return a page of its own, without any script: two texts, and the HTML of a link."""
     language = language_of(request)
     said, why = (texts.text(language, key) for key in (heading, lead))
     return _message(request, status, said, why, link)
@@ -217,8 +218,8 @@ def with_style(text: str, style: str) -> str:
 
 
 def _with_looks(text: str, view: CheckoutView | None, style: str) -> str:
-    """The shop's colours and logo in the HTML itself: they are there at the first paint, for no
-    request more. React leaves a style at the end of the head where it is, and an attribute that
+    """Return the shop's colours and logo in the HTML itself: they are there at the first paint, for
+    no request more. React leaves a style at the end of the head where it is, and an attribute that
     differs as it is served."""
     text = with_style(text, style)
     if view is not None and view.merchant_logo_url:
@@ -229,8 +230,8 @@ def _with_looks(text: str, view: CheckoutView | None, style: str) -> str:
 
 
 def _way_back(view: CheckoutView | None) -> str:
-    """The address of the shop, empty where there is no session to leave. Not while a payment is
-    under way: that address says that it was cancelled."""
+    """Return the address of the shop, empty if there is no session to leave. Not while a payment
+    is under way: that address says that it was cancelled."""
     if view is None or view.state is PageState.PAYING:
         return ""
     return view.leave_url if view.leave_url.startswith(("https://", "http://")) else ""

@@ -35,8 +35,8 @@ class ErrorsInJson:
 
 
 def _wants_json(scope: Scope) -> bool:
-    """Whether the caller is a program. A browser asks for HTML. A caller that does not say what it
-    accepts gets a page if the address has one."""
+    """Return whether the caller is a program. A browser asks for HTML. A caller that does not say
+    what it accepts gets a page if the address has one."""
     accepted = b",".join(v for k, v in scope["headers"] if k == b"accept").lower()
     if b"text/html" in accepted:
         return False

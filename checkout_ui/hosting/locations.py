@@ -8,7 +8,7 @@ SESSION_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
 def session_id_of(path: str, query: dict[str, str]) -> str:
-    """The session of `/v1/view/{sid}` or `/?sid={sid}`; empty where there is none."""
+    """Return the session of `/v1/view/{sid}` or `/?sid={sid}`; empty if there is none."""
     if path.startswith("/v1/view/"):
         wanted = path.removeprefix("/v1/view/").strip("/")
     else:

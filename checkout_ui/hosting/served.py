@@ -15,7 +15,7 @@ from backend.sessions.view import CheckoutView
 from checkout_ui.presenters import checkout_page
 
 NO_STORE = "no-store"
-_MOST_ORIGINS = 8
+_MAX_ORIGINS = 8
 """A header has its limits; a shop's pictures lie on one origin or two."""
 
 
@@ -52,17 +52,17 @@ def content_security_policy(
 
 
 def images_of(view: CheckoutView | None) -> str:
-    """The origins of the shop's own pictures on this page, and no other."""
+    """Return the origins of the shop's own pictures on this page, and no other."""
     if view is None:
         return ""
     urls = [view.merchant_logo_url, *(line.thumbnail_url for line in view.lines)]
     origins = dict.fromkeys(origin_of(url) for url in urls if url)
-    return "".join(f" {origin}" for origin in list(origins)[:_MOST_ORIGINS] if origin)
+    return "".join(f" {origin}" for origin in list(origins)[:_MAX_ORIGINS] if origin)
 
 
 def _frame_ancestors(ancestors: tuple[str, ...]) -> str:
-    """The profile's origins; where it names none any shop may embed us (the Web SDK does), which
-    over plain http, as in development, includes plain http."""
+    """Return the profile's origins; where it names none any shop may embed us (the Web SDK does),
+    which over plain http, as in development, includes plain http."""
     if ancestors:
         return " ".join(filter(is_origin, ancestors)) or "'none'"
     secure = context.current().settings.base_url.startswith("https://")

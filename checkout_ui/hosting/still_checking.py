@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 10.0
 """Seconds after which a payer sees that it takes longer. The request continues."""
 TRY = "still_checking"
-"""The parameter that counts the tries of a browser without scripts. We take it off before anything
-else reads the request, since a provider may have signed all of its own parameters."""
+"""The parameter that counts the attempts of a browser without scripts. We take it off before
+anything else reads the request, since a provider may have signed all of its own parameters."""
 
 _PAGES = re.compile(r"/|/embedResult/?|/v1/(?:view|phone)/[^/]+/?|/balance/[^/]+/?")
 _RETURN = re.compile(r"/v1/sessions/([^/]+)/redirect/[^/]+/?")
@@ -83,7 +83,7 @@ class StillChecking:
     async def _within_patience(
         self, scope: Scope, receive: Receive, held: _Held
     ) -> Exception | None:
-        """Return why it failed; None where it did not fail, or is not done yet."""
+        """Return why it failed; None if it did not fail, or is not done yet."""
         task = asyncio.create_task(self._run(scope, receive, held))
         _late.add(task)
         task.add_done_callback(_late.discard)
@@ -161,7 +161,7 @@ def _is_for_a_browser(scope: Scope) -> bool:
 
 
 def _instead(request: Request, held: _Held, tries: int) -> Response | None:
-    """Return what the browser gets in place of the error that was kept back; None where it gets the
+    """Return what the browser gets in place of the error that was kept back; None if it gets the
     error itself, because that is a page already."""
     status = held.status
     if status >= 500:
@@ -249,7 +249,7 @@ def _document(
 
 @cache
 def _embed() -> str:
-    """The script that tells the shop's page how high this page is, if it is in a frame."""
+    """Return the script that tells the shop's page how high this page is, if it is in a frame."""
     return versioned("embed.js")
 
 

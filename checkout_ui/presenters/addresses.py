@@ -59,8 +59,8 @@ class _Rules:
 
 
 def fields(address: AddressView, country: str, language: str) -> list[Field]:
-    """The form for `country`, filled with `address`. The second address line only where it is
-    in use: one field less for everybody else."""
+    """Return the form for `country`, filled with `address`. The second address line only where it
+    is in use: one field less for everybody else."""
     rules = _rules(country)
     names = ["first_name", "last_name"]
     for code in re.findall(r"%([AZC])", rules.format):

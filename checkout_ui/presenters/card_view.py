@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.rules.gift_card import LEAST
+from backend.rules.gift_card import MIN_AMOUNT
 from backend.sessions.view import CheckoutView, GiftCardView
 from checkout_ui import texts
 from checkout_ui.presenters import formats, typed_amount
@@ -14,7 +14,7 @@ _ENDING = {"soon": "used.ending_soon", "before_refund": "used.ending_before_refu
 
 @dataclass(frozen=True)
 class Card:
-    """Amounts as written; a note is empty where there is nothing to say."""
+    """Amounts as written; a note is empty if there is nothing to say."""
 
     masked: str = ""
     spoken: str = ""
@@ -34,7 +34,7 @@ class Card:
     """What its PIN can do about that."""
     adjustable: bool = False
     use: str = ""
-    most: str = ""
+    maximum: str = ""
     hint: str = ""
     typed: str = ""
     """What the amount's field begins with."""
@@ -52,7 +52,7 @@ def card(view: CheckoutView, language: str) -> Card:
         return texts.text(language, key, **values)
 
     until = formats.date(known.expires_at, language) if known.expires_at else ""
-    now, pays, most = money(known.amount + known.left), money(known.amount), money(known.most)
+    now, pays, maximum = money(known.amount + known.left), money(known.amount), money(known.maximum)
     return Card(
         masked=known.masked_number,
         spoken=text("card.ending", digits=known.masked_number[-4:]),
@@ -67,8 +67,8 @@ def card(view: CheckoutView, language: str) -> Card:
         reclaim=text("used.reclaim") if known.reclaimable else "",
         adjustable=known.adjustable,
         use=text("used.summary", amount=pays, card=now),
-        most=text("used.all", amount=most),
-        hint=text("used.hint", least=money(LEAST), most=most),
+        maximum=text("used.all", amount=maximum),
+        hint=text("used.hint", minimum=money(MIN_AMOUNT), maximum=maximum),
         typed=typed_amount.written(known.amount, view.currency, language),
     )
 
@@ -89,11 +89,11 @@ def _note(view: CheckoutView, card: GiftCardView, language: str) -> str:
             values["wanted"] = formats.money(more, view.currency, language)
         return texts.text(language, key, **values)
 
-    if view.order_amount and card.most == 0:
+    if view.order_amount and card.maximum == 0:
         return texts.text(language, "used.gone")
     if card.wanted is not None and card.amount < card.wanted:
         return text("used.short", card.amount, card.wanted)
     if view.to_pay == 0 or view.remainder.too_small:
         # What cannot be paid is told where it would be paid.
         return ""
-    return text("used.rest" if card.amount == card.most else "used.rest_chosen", view.to_pay)
+    return text("used.rest" if card.amount == card.maximum else "used.rest_chosen", view.to_pay)

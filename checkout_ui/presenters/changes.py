@@ -39,7 +39,7 @@ def order(
 
 
 def told(before: Order, after: Order, language: str) -> str:
-    """One or more sentences; empty where nothing of it is another."""
+    """One or more sentences; empty if nothing of it is another."""
     parts = []
     if before.lines != after.lines:
         parts.append("page.told.items")

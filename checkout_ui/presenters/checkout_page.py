@@ -32,12 +32,12 @@ class Line:
     amount: str
     vat: str
     thumbnail: str
-    """Address of a picture; empty where there is none."""
+    """Address of a picture; empty if there is none."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Amounts as written; empty where there is none."""
+    """Amounts as written; empty if there is none."""
 
     order: str = "…"
     shipping_title: str = ""
@@ -63,7 +63,7 @@ class Address:
     country: str = ""
     """Of the form, which is one of the allowed ones even where the address names none."""
     summary: str = ""
-    """In one line, for the folded step; empty where nothing is known."""
+    """In one line, for the folded step; empty if nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Phone:
     """An image of it, as a `data:` address."""
     lifetime: str = ""
     sms: str = ""
-    """What the button to send it says; empty where it cannot be sent."""
+    """What the button to send it says; empty if it cannot be sent."""
     sent: str = ""
 
 
@@ -171,8 +171,8 @@ def address_forms(view: CheckoutView, chosen: Mapping[str, str], language: str) 
 
 
 def contact(view: CheckoutView) -> Contact:
-    """What the form of details begins with. Once the session is closed it is nothing: the state
-    keeps nothing personal that the page does not show."""
+    """Return what the form of details begins with. Once the session is closed it is nothing: the
+    state keeps nothing personal that the page does not show."""
     if view.state in CLOSED:
         return Contact()
     name = f"{view.shipping_address.first_name} {view.shipping_address.last_name}".strip()
@@ -180,9 +180,9 @@ def contact(view: CheckoutView) -> Contact:
 
 
 def country_choices(view: CheckoutView, language: str, *, chosen_only: bool = False) -> str:
-    """The options of the country's select, as HTML: by name, the preferred one first. Empty where
-    no address is asked for, or where there is nothing to choose. With `chosen_only` no more of them
-    than what the selects show before anybody opens them."""
+    """Return the options of the country's select, as HTML: by name, the preferred one first. Empty
+    where no address is asked for, or where there is nothing to choose. With `chosen_only` no more
+    of them than what the selects show before anybody opens them."""
     if not (view.shipping_required or view.billing_allowed) or len(view.countries) < 2:
         return ""
     options = _options(view.countries, view.preferred_country, language)
@@ -254,7 +254,7 @@ _WITH_CARD = {
 
 
 def notice(view: CheckoutView) -> str:
-    """The key of what `view.notice` says; of a gift card it speaks where there is one."""
+    """Return the key of what `view.notice` says; of a gift card it speaks where there is one."""
     if view.gift_card is not None and view.notice in _WITH_CARD:
         return _WITH_CARD[view.notice]
     return f"notice.{view.notice.value}" if view.notice is not None else ""
@@ -266,7 +266,7 @@ def paid_lead(view: CheckoutView, language: str) -> str:
 
 
 def phone_again(shown: Phone, before: str, language: str) -> Phone:
-    """The same link, said in another language."""
+    """Return the same link, said in another language."""
     return replace(
         shown,
         lifetime=texts.again(shown.lifetime, before, language),
@@ -290,7 +290,8 @@ class Language:
 
 
 def language(wanted: str | None, accepted: str | None, view: CheckoutView | None) -> str:
-    """The payer's: by the address and the browser (Accept-Language), and what the shop knows."""
+    """Return the payer's: by the address and the browser (Accept-Language), and what the shop
+    knows."""
     if view is None:
         return texts.choose(wanted, accepted)
     hint, country = view.language, view.preferred_country

@@ -23,7 +23,8 @@ def money(amount: int, currency: str, language: str) -> str:
 
 
 def date(moment: str, language: str) -> str:
-    """The day of an ISO 8601 date-time, e.g. `1. des. 2027`; empty where it cannot be read."""
+    """Return the day of an ISO 8601 date-time, e.g. `1. des. 2027`; empty if it cannot be
+    read."""
     try:
         day = datetime.fromisoformat(moment)
     except ValueError:
@@ -37,7 +38,7 @@ def ago(delta: timedelta, language: str) -> str:
 
 
 def country(code: str, language: str) -> str:
-    """The name of an ISO alpha-2 country, or the code where it has none."""
+    """Return the name of an ISO alpha-2 country, or the code where it has none."""
     return _country_names(language).get(code, code)
 
 
@@ -47,8 +48,8 @@ def _country_names(language: str) -> dict[str, str]:
 
 
 def alphabetical(name: str, language: str) -> tuple[list[int], str]:
-    """A key to sort names by: accents do not count, and the letters that a Nordic alphabet has
-    after z stand there."""
+    """Return a key to sort names by: accents do not count, and the letters that a Nordic alphabet
+    has after z stand there."""
     last = _AFTER_Z.get(language, "")
     places = []
     for letter in name.casefold():

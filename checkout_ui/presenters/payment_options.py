@@ -60,7 +60,7 @@ def shown(offered: tuple[OptionView, ...], language: str) -> dict[str, Any]:
 
 
 def push(view: CheckoutView, language: str) -> tuple[str, str]:
-    """Heading and text of the wait for an answer in the payer's app; empty where there is none."""
+    """Heading and text of the wait for an answer in the payer's app; empty if there is none."""
     if view.pushed_to is None:
         return "", ""
     known = texts.catalogue(language)
@@ -77,7 +77,7 @@ def _kind(option: str) -> str:
 
 
 def title(option: str, language: str) -> str:
-    """What a payer calls it."""
+    """Return what a payer calls it."""
     known = texts.catalogue(language)
     return known.get(f"option.{_kind(option)}", known["option.other"])
 
@@ -107,5 +107,5 @@ def _marks(kind: str) -> tuple[str, ...]:
 
 @cache
 def sprite() -> str:
-    """Its address, with the content's hash: a browser may keep it for good."""
+    """Return its address, with the content's hash: a browser may keep it for good."""
     return versioned("marks.svg")

@@ -57,7 +57,7 @@ def rest(view: CheckoutView, language: str) -> Rest:
 
 
 def why(view: CheckoutView, judged: Remainder, language: str) -> str:
-    """Why `judged` cannot be paid, with the amounts; empty where it can."""
+    """Return why `judged` cannot be paid, with the amounts; empty if it can."""
     if not judged.too_small:
         return ""
     key = _WHY[judged.verdict]

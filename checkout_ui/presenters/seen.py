@@ -19,7 +19,7 @@ amount. The value is the name of the field in which the text is sent."""
 BETWEEN = "|"
 """What the script puts between the texts of two elements."""
 _LONGEST = 400
-_MOST_DIGITS = 15
+_MAX_DIGITS = 15
 
 
 def minor_units(shown: object) -> int | None:
@@ -30,7 +30,7 @@ def minor_units(shown: object) -> int | None:
         return None
     amounts = {_digits(text) for text in shown.split(BETWEEN)}
     written = amounts.pop()
-    return int(written) if not amounts and 0 < len(written) <= _MOST_DIGITS else None
+    return int(written) if not amounts and 0 < len(written) <= _MAX_DIGITS else None
 
 
 def _digits(text: str) -> str:

@@ -22,7 +22,7 @@ _RGB = re.compile(
     r"rgba?\(\s*(\d{1,3})\s*[,\s]\s*(\d{1,3})\s*[,\s]\s*(\d{1,3})\s*(?:[,/]\s*(\d*\.?\d+)(%?)\s*)?\)"
 )
 _LENGTH = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)(px|rem|em)?")
-MOST_ROUND = {"cardRadius": 24.0, "buttonRadius": 28.0}
+MAX_ROUND = {"cardRadius": 24.0, "buttonRadius": 28.0}
 """Pixels. A button of 54 px is a pill at 27; a card any rounder cuts its own text."""
 _ROUNDEST_FIELD = 14.0
 _DARKEST = 0.009
@@ -64,7 +64,7 @@ DARK = Scheme(
 
 
 def stylesheet(theme: Mapping[str, str]) -> str:
-    """CSS for a session's theme; empty where it says nothing that can be used.
+    """CSS for a session's theme; empty if it says nothing that can be used.
 
     `html:root` outweighs `:root` in the style sheet, wherever the two stand.
     """
@@ -78,7 +78,7 @@ def stylesheet(theme: Mapping[str, str]) -> str:
 
 
 def properties(theme: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
-    """What is drawn in the merchant's primary colour, by custom property."""
+    """Return what is drawn in the merchant's primary colour, by custom property."""
     accent = read(theme.get("primary"), scheme.surface)
     if accent is None:
         return {}
@@ -93,7 +93,7 @@ def properties(theme: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
 
 
 def on_page(theme: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
-    """The backdrop, and what stands on it beside the cards."""
+    """Return the backdrop, and what stands on it beside the cards."""
     backdrop = read(theme.get("backdrop"), scheme.surface)
     if backdrop is None:
         return {}
@@ -120,11 +120,11 @@ def _corners(theme: Mapping[str, str]) -> dict[str, str]:
 
 
 def _pixels(theme: Mapping[str, str], key: str) -> float | None:
-    """A number, or a length in px, em or rem."""
+    """Return a number, or a length in px, em or rem."""
     match = _LENGTH.fullmatch(theme.get(key, "").strip().lower())
     if match is None:
         return None
-    return min(float(match[1]) * (16 if match[2] in ("em", "rem") else 1), MOST_ROUND[key])
+    return min(float(match[1]) * (16 if match[2] in ("em", "rem") else 1), MAX_ROUND[key])
 
 
 def _rule(selector: str, properties: Mapping[str, str]) -> str:
@@ -136,7 +136,7 @@ def _rule(selector: str, properties: Mapping[str, str]) -> str:
 
 
 def read(colour: str | None, behind: Colour) -> Colour | None:
-    """Hex, rgb() or rgba(); what is translucent as it looks on `behind`. None where unknown."""
+    """Hex, rgb() or rgba(); what is translucent as it looks on `behind`. None if unknown."""
     said = (colour or "").strip().lower()
     if match := _HEX.fullmatch(said):
         digits = "".join(digit * 2 for digit in match[1]) if match[1] else match[2]
@@ -179,7 +179,7 @@ def contrast(one: Colour, other: Colour) -> float:
 
 
 def best(behind: Colour, choices: tuple[Colour, ...], enough: float | None = None) -> Colour:
-    """The first that has `enough` contrast, else the one that has most."""
+    """Return the first that has `enough` contrast, else the one that has most."""
     for colour in choices if enough is not None else ():
         if contrast(colour, behind) >= enough:
             return colour
@@ -193,6 +193,6 @@ def apart(colour: Colour, behind: Iterable[Colour], toward: Colour) -> Colour:
 
 
 def darkened(backdrop: Colour) -> Colour:
-    """A backdrop for the dark scheme, of the same hue."""
+    """Return a backdrop for the dark scheme, of the same hue."""
     steps = (mix(backdrop, _BLACK, step / 20) for step in range(21))
     return next(colour for colour in steps if luminance(colour) <= _DARKEST)

@@ -18,7 +18,7 @@ _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 
 
 def read(typed: str, currency: str, language: str) -> int | None:
-    """Minor units of `currency`, or None where it is not clear what is meant.
+    """Minor units of `currency`, or None if it is not clear what is meant.
 
     `1 234,50`, `1,234.50`, `1.234,50`, `1234.5`, `kr 1234,-` are all understood. A single comma or
     point before three digits parts thousands, unless the language takes it for the decimal sign:
@@ -54,7 +54,7 @@ def _decimal_sign(language: str) -> str:
 
 
 def _parts(text: str, precision: int, decimal: str) -> tuple[str, str] | None:
-    """The digits before and after the decimal sign, grouping taken out."""
+    """Return the digits before and after the decimal sign, grouping taken out."""
     signs = [sign for sign in text if sign in ".,"]
     if not signs:
         return text, ""

@@ -1,7 +1,7 @@
 """What every step of the page stands on: which session this is, and what is shown of it.
 
 The state holds what the payer sees and nothing more. Every public method of a state class can be
-called by any client with any arguments, so each checks them and reads the session anew; helpers
+called by any client with any arguments, so each checks them and reads the session again; helpers
 begin with an underscore, which keeps them out of reach (`docs/reference/reflex.md#security`).
 """
 
@@ -37,7 +37,7 @@ from checkout_ui.presenters import session_view as shown_session
 from checkout_ui.presenters.remainder_view import Rest
 from checkout_ui.presenters.session_view import NO_LOGO
 from checkout_ui.state import following
-from checkout_ui.state.page_actions import Bridge
+from checkout_ui.state.page_actions import PageActions
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ WATCH_PAUSE = 1.0
 """Seconds after which a page tries again to show what has changed elsewhere."""
 
 
-class Checkout(Bridge, rx.State):
+class Checkout(PageActions, rx.State):
     """The session as the payer sees it. The steps' own states add what only they need."""
 
     stage: str = "loading"
@@ -217,7 +217,7 @@ class Checkout(Bridge, rx.State):
             await asyncio.sleep(WATCH_PAUSE)
 
     def _mark(self) -> read.Mark | None:
-        """Of the session as it is shown."""
+        """Return of the session as it is shown."""
         try:
             return read.Mark(self.version, PageState(self.stage), self.locked, self._on_hold)
         except ValueError:
@@ -282,7 +282,7 @@ class Checkout(Bridge, rx.State):
             return None
 
     async def _read(self) -> CheckoutView | None:
-        """The session as it is now; where there is none the page says so."""
+        """Return the session as it is now; where there is none the page says so."""
         view = await self._found()
         if view is None:
             self._show_missing()
@@ -384,7 +384,7 @@ class Checkout(Bridge, rx.State):
             self._set(changed=told, announcement=told + more)
 
     def _freed(self, view: CheckoutView) -> bool:
-        """Whether the card was said to be held elsewhere, and that has changed."""
+        """Return whether the card was said to be held elsewhere, and that has changed."""
         held = self.card.held
         return held != "" and held != card_view.card(view, self._language).held
 

@@ -38,14 +38,14 @@ class LocalizedPage(rx.State, mixin=True):
         return texts.text(self._language, key, **values)
 
     def _source(self) -> str:
-        """Where this page's events come from, for the limits."""
+        """Return where this page's events come from, for the limits."""
         return source_of(self.router)
 
     def _move_focus(self, element_id: str) -> None:
         self.focus = f"{secrets.token_hex(4)} {element_id}"
 
 
-class Bridge(LocalizedPage, mixin=True):
+class PageActions(LocalizedPage, mixin=True):
     """For the checkout."""
 
     t: dict[str, str] = {"order.heading": "…"}

@@ -124,7 +124,7 @@ class DetailsState(Checkout):
         try:
             await payer.set_shipping_option(context.current(), self._session_id(), key)
         except Exception as error:
-            # The browser has marked what was clicked: what is true is marked anew.
+            # The browser has marked what was clicked: what is true is marked again.
             self.shipping_options = [replace(o, selected=False) for o in self.shipping_options]
             yield
             await self._fail(error)
@@ -148,7 +148,7 @@ class DetailsState(Checkout):
             self._move_focus("notice")
 
     def _asked_for(self) -> list[str]:
-        """The names of the form's fields, in their order on the page."""
+        """Return the names of the form's fields, in their order on the page."""
         names = ["email", "phone_number"]
         for kind, parts, shown in (
             ("shipping_address", self.shipping_fields, self.asks_address),
@@ -161,7 +161,7 @@ class DetailsState(Checkout):
         return names
 
     def _message(self, error: FieldError, *, named: bool = False) -> str:
-        """What is wrong; `named`: so that it is understood away from its field."""
+        """Return what is wrong; `named`: so that it is understood away from its field."""
         name = error.field.rpartition(".")[2]
         known = texts.catalogue(self._language)
         said = known.get(f"error.{name}.{error.code}")
@@ -318,7 +318,7 @@ def _billing() -> rx.Component:
 
 def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
     """`section` is the autofill section of HTML: shipping or billing. The country comes first:
-    the other fields are as it writes an address. Where there is but one, nobody has to choose."""
+    the other fields are as it writes an address. If there is but one, nobody has to choose."""
     name = f"{kind}.country"
     fields = Checkout.shipping_fields if section == "shipping" else Checkout.billing_fields
     return rx.el.div(

@@ -58,5 +58,5 @@ class Form(BaseModel):
 
 
 def read_form(form_data: object, *, billing_allowed: bool) -> Details:
-    """The details as typed. ValidationError where the form is none of ours."""
+    """Return the details as typed. ValidationError if the form is none of ours."""
     return Form.read(form_data).details(billing_allowed=billing_allowed)

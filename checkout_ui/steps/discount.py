@@ -89,7 +89,7 @@ class DiscountState(Checkout):
 
     async def _ask(self, codes: ChooseCodes) -> tuple[list[str], changes.Order | None] | None:
         """The codes in use after the shop was asked, and, where somebody else changed the order in
-        the meantime, the order as it was shown before. None where the shop was not to be had, which
+        the meantime, the order as it was shown before. None if the shop was not to be had, which
         the page says. What was asked for is over then."""
         failed: Exception | None = None
         asked = Asked()

@@ -8,14 +8,14 @@ import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from backend.core import context
-from backend.core.errors import GiftCardRefused, InvalidRequest, TooManyTries
+from backend.core.errors import GiftCardRefused, InvalidRequest, TooManyAttempts
 from backend.payments.attempts import reclaim_card
 from backend.sessions import payer
 from checkout_ui.components.card_fields import NO_PASSWORD as _NO_PASSWORD
 from checkout_ui.components.card_fields import NUMBER as _NUMBER
 from checkout_ui.components.card_fields import PIN as _PIN
 from checkout_ui.components.elements import LONGEST_PIN, button, field, icon, problem, step, words
-from checkout_ui.presenters import formats, tries, typed
+from checkout_ui.presenters import formats, pin_attempts, typed
 from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.gift_card_amount import amount
 from checkout_ui.steps.scan import scan
@@ -54,8 +54,8 @@ class GiftCardState(Checkout):
                 pin,
                 self._source(),
             )
-        except TooManyTries as error:
-            self.errors = {_NUMBER: tries.sentence(error, self._language)}
+        except TooManyAttempts as error:
+            self.errors = {_NUMBER: pin_attempts.sentence(error, self._language)}
             self._move_focus(_NUMBER)
         except GiftCardRefused as error:
             await self._refresh()
@@ -85,8 +85,8 @@ class GiftCardState(Checkout):
         yield
         try:
             await reclaim_card.reclaim(context.current(), self._session_id(), pin, self._source())
-        except TooManyTries as error:
-            self.errors = {_PIN: tries.sentence(error, self._language)}
+        except TooManyAttempts as error:
+            self.errors = {_PIN: pin_attempts.sentence(error, self._language)}
             self._move_focus(_PIN)
         except GiftCardRefused as error:
             await self._not_reclaimed(error.reason)
@@ -260,7 +260,7 @@ def _reclaim() -> rx.Component:
         problem(errors, _PIN, f"{_PIN}-error"),
         rx.el.div(
             button(
-                words("card.take_back"),
+                words("card.reclaim"),
                 Checkout.busy == "reclaim",
                 words("card.taking_back"),
                 type="submit",
@@ -299,7 +299,7 @@ def _form() -> rx.Component:
         problem(errors, _PIN, f"{_PIN}-error"),
         rx.el.div(
             button(
-                rx.cond(Checkout.held_elsewhere, words("card.take_back"), words("card.add")),
+                rx.cond(Checkout.held_elsewhere, words("card.reclaim"), words("card.add")),
                 Checkout.busy == "add",
                 rx.cond(Checkout.held_elsewhere, words("card.taking_back"), words("card.adding")),
                 type="submit",

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from backend.core import context
 from backend.core.errors import GiftCardAmountRefused, InvalidRequest
-from backend.rules.gift_card import LEAST
+from backend.rules.gift_card import MIN_AMOUNT
 from backend.rules.remainder import Remainder, Verdict
 from backend.sessions import payer
 from checkout_ui.components.elements import button, field, problem, words
@@ -44,17 +44,17 @@ class GiftCardAmountState(Checkout):
                 return
             example = typed_amount.written(12345, view.currency, self._language)
             wanted = typed_amount.read(typed, view.currency, self._language)
-            most = view.gift_card.most if view.gift_card is not None else None
+            maximum = view.gift_card.maximum if view.gift_card is not None else None
             if not typed:
                 self._refuse("required")
             elif wanted is None:
                 self._refuse("invalid", example=example)
-            elif wanted < LEAST:
-                self._refuse("too_small", amount=self._money(LEAST, view.currency))
-            elif most is not None and wanted > most:
+            elif wanted < MIN_AMOUNT:
+                self._refuse("too_small", amount=self._money(MIN_AMOUNT, view.currency))
+            elif maximum is not None and wanted > maximum:
                 # Before it is refused, the page shows what it is refused by.
                 self._show(view)
-                self._refuse("too_much", amount=self._money(most, view.currency))
+                self._refuse("too_much", amount=self._money(maximum, view.currency))
             else:
                 await self._choose(wanted)
         finally:
@@ -183,7 +183,7 @@ def _form() -> rx.Component:
                 class_name="secondary",
             ),
             button(
-                card.most,
+                card.maximum,
                 Checkout.busy == "all",
                 words("details.saving"),
                 type="button",

@@ -46,13 +46,13 @@ class _Form(BaseModel):
 
     payment_product_type: Annotated[str, StringConstraints(max_length=80)] = ""
     seen: Seen
-    """The remaining total that stood on the page (minor units); None where it cannot be read."""
+    """The remaining total that stood on the page (minor units); None if it cannot be read."""
     seen_order: Seen
     """The order's total likewise: when a gift card pays all of it, nothing remains at any price."""
 
 
 def _ticked(form_data: dict[str, Any]) -> frozenset[str]:
-    """The ids of the checkboxes that are ticked: a browser sends no others."""
+    """Return the ids of the checkboxes that are ticked: a browser sends no others."""
     return frozenset(
         name.removeprefix(_CONSENT)
         for name, value in form_data.items()
@@ -101,7 +101,7 @@ class PaymentState(Checkout):
         except Exception as error:
             if isinstance(error, SplitChanged):
                 async with self:
-                    # Draw the amounts anew, since the payer may see other ones than we sent.
+                    # Draw the amounts again, since the payer may see other ones than we sent.
                     self._set(sums=Sums(), pay_label=PayLabel())
             async with self:
                 await self._not_paid(error)
@@ -156,7 +156,7 @@ class PaymentState(Checkout):
             self._send_to(url)
 
     async def _push_to(self, option: str | None, form_data: dict[str, Any]) -> str | None:
-        """The phone to ask on, where that was ticked beside the chosen option."""
+        """Return the phone to ask on, where that was ticked beside the chosen option."""
         if not form_data.get(f"{PUSH}{option}"):
             return None
         given = form_data.get(f"{NUMBER}{option}")
@@ -165,7 +165,7 @@ class PaymentState(Checkout):
         return await phone_to_push_to(context.current(), self._session_id(), option, number or "-")
 
     async def _consents_given(self, form_data: dict[str, Any]) -> bool:
-        """Whether every required checkbox is ticked; where not, each says so."""
+        """Return whether every required checkbox is ticked; where not, each says so."""
         view = await self._read()
         if view is None:
             return False

@@ -35,7 +35,7 @@ class ReturningState(Checkout):
     recognised: bool = False
     """This browser was here before."""
     masked: str = ""
-    """The number a code would go to; empty where none is known."""
+    """The number a code would go to; empty if none is known."""
     code_sent: bool = False
     filled: int = 0
     """Grows when details were filled in: the form is another one then."""
@@ -154,12 +154,12 @@ def cookie_of(header: str, session_id: str) -> str | None:
 
 
 def wants(form_data: dict[str, Any]) -> bool:
-    """Whether the payer has ticked the box of `remember`."""
+    """Return whether the payer has ticked the box of `remember`."""
     return bool(form_data.get(_REMEMBER))
 
 
 async def keep(session_id: str, cookie: str | None) -> str:
-    """Remember the payer; the address that gives their browser its cookie, empty where there was
+    """Remember the payer; the address that gives their browser its cookie, empty if there was
     nothing to keep."""
     customer = await returning.remember(context.current(), session_id, cookie)
     return f"/v1/view/{session_id}/session/remember" if customer is not None else ""

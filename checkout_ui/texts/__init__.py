@@ -65,20 +65,21 @@ def _loaded(language: str) -> dict[str, str | dict[str, str]]:
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    """The texts of a language that have one form. KeyError where there is no such catalogue."""
+    """Return the texts of a language that have one form. KeyError if there is no such
+    catalogue."""
     return {key: text for key, text in _loaded(language).items() if isinstance(text, str)}
 
 
 @cache
 def counted(language: str) -> dict[str, dict[str, str]]:
-    """Those that count something: a form for each plural category of the language (CLDR)."""
+    """Return those that count something: a form for each plural category of the language (CLDR)."""
     return {key: forms for key, forms in _loaded(language).items() if isinstance(forms, dict)}
 
 
 @cache
 def page_texts(language: str) -> dict[str, str]:
-    """Those that the checkout needs in the browser: the others are put together on the server, or
-    are the balance page's."""
+    """Return those that the checkout needs in the browser: the others are put together on the
+    server, or are the balance page's."""
     return {
         key: text
         for key, text in catalogue(language).items()
@@ -88,7 +89,7 @@ def page_texts(language: str) -> dict[str, str]:
 
 @cache
 def balance_texts(language: str) -> dict[str, str]:
-    """Those that the balance page needs in the browser."""
+    """Return those that the balance page needs in the browser."""
     return {
         key: text
         for key, text in catalogue(language).items()
@@ -102,7 +103,7 @@ def text(language: str, key: str, **values: str) -> str:
 
 
 def count(language: str, key: str, number: int | Decimal, **values: str) -> str:
-    """The form of a text that goes with `number`, which `{count}` stands for in it."""
+    """Return the form of a text that goes with `number`, which `{count}` stands for in it."""
     spoken = Locale.parse(locale(language))
     forms = counted(language)[key]
     written = format_decimal(number, locale=spoken)
@@ -110,7 +111,7 @@ def count(language: str, key: str, number: int | Decimal, **values: str) -> str:
 
 
 def wait(language: str, seconds: int) -> str:
-    """When to try again, in whole minutes or hours."""
+    """Return when to try again, in whole minutes or hours."""
     minutes = max(1, math.ceil(seconds / 60))
     if minutes <= 60:
         return count(language, "count.wait_minutes", minutes)
@@ -118,7 +119,7 @@ def wait(language: str, seconds: int) -> str:
 
 
 def again(said: str, before: str, now: str) -> str:
-    """What was said in one language, in another: a payer who switches loses no message.
+    """Return what was said in one language, in another: a payer who switches loses no message.
 
     `said` as it is where it is none of the catalogue's texts.
     """
@@ -143,15 +144,15 @@ def _templates(language: str) -> tuple[tuple[str, str, re.Pattern[str]], ...]:
 
 
 def locale(language: str) -> str:
-    """The locale whose way of writing amounts and dates goes with the language."""
+    """Return the locale whose way of writing amounts and dates goes with the language."""
     return catalogue(language)["_locale"]
 
 
 def choose(
     wanted: str | None, accepted: str | None, *, hint: str | None = None, country: str = ""
 ) -> str:
-    """The language of a page: `?language=`, else the shop's `hint` for this session, else the
-    Accept-Language header, else what is spoken in the order's `country`."""
+    """Return the language of a page: `?language=`, else the shop's `hint` for this session, else
+    the Accept-Language header, else what is spoken in the order's `country`."""
     for tag in (wanted or "", hint or "", *_by_preference(accepted or "")):
         if spoken := known(tag):
             return spoken
@@ -159,7 +160,8 @@ def choose(
 
 
 def known(tag: str) -> str | None:
-    """The catalogue for a BCP 47 tag such as `no`, `nb-NO` or `sv_SE`; None where there is none."""
+    """Return the catalogue for a BCP 47 tag such as `no`, `nb-NO` or `sv_SE`; None if there is
+    none."""
     primary = tag.strip().lower().replace("_", "-").partition("-")[0]
     primary = _ALIASES.get(primary, primary)
     return primary if primary in languages() else None

@@ -19,7 +19,7 @@ RETRY = Retry(gaps=(1, 2, 5, 15, 60, 300, 1800, 3600, 10800), tries=30)
 
 
 def parameters(world: World, window: Json, transaction: Json | None) -> dict[str, str]:
-    """What the payer's return and the callback say, in this order. Without a transaction (a
+    """Return what the payer's return and the callback say, in this order. Without a transaction (a
     callback that comes too early) it is of one that nobody made."""
     now = datetime.fromtimestamp(world.now(), UTC)
     found = transaction or {}
@@ -73,7 +73,7 @@ def tell(world: World, merchant: str, window: Json, transaction: Json | None) ->
 
 
 def prepare(world: World, delivery: Delivery) -> Sending | None:
-    """The call for its address, signed now."""
+    """Return the call for its address, signed now."""
     found = world.storage.find("callback", delivery.event)
     if found is None:
         return None

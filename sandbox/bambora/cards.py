@@ -42,5 +42,5 @@ CARDS = {card.number: card for card in _CARDS}
 
 
 def card_for(number: str) -> Card:
-    """The card of this number; one that is in no table is declined: it may be a real one."""
+    """Return the card of this number; one that is in no table is declined: it may be a real one."""
     return CARDS.get(number) or Card(number, code="live")

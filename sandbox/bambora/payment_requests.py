@@ -50,7 +50,7 @@ def _open(world: World, call: Call, parameters: Json, description: str) -> Json:
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Z]{3}", currency):
         raise _wrong("order.currency")
     amount = _amount(order)
-    if amount < world.least(currency) or world.is_too_large(amount):
+    if amount < world.minimum(currency) or world.is_too_large(amount):
         raise Refused("34", f"The amount {amount} is not accepted.")
     token = secrets.token_hex(16)
     return {
@@ -111,7 +111,7 @@ def _language(parameters: Json) -> str:
 
 
 def _method(parameters: Json) -> str:
-    """The one that is shown: of those included, else a card."""
+    """Return the one that is shown: of those included, else a card."""
     window = parameters.get("paymentwindow")
     given = window.get("paymentmethods") if isinstance(window, dict) else None
     for one in given if isinstance(given, list) else []:

@@ -78,7 +78,7 @@ class PaymentWindow:
             return self._wallet(request, window)
         chosen = CARDS.get(request.query_params.get("card", ""))
         values = values_of(chosen.number, self._today()) if chosen else empty_values()
-        # A card just chosen is a new try: the last one's error is not about it.
+        # A card just chosen is a new attempt: the last one's error is not about it.
         error = None if chosen else window.get("_declined")
         return self._form(request, window, values, {}, error, chosen)
 
@@ -134,7 +134,7 @@ class PaymentWindow:
         return self._onward(window)
 
     def _onward(self, window: Json) -> Response:
-        """Where the payer goes after a form, whichever of several it was."""
+        """Return where the payer goes after a form, whichever of several it was."""
         if window["status"] == "closed":
             return to(self._accept(window))
         if window["status"] == "open" and window["_card"]:

@@ -18,7 +18,8 @@ _NAMES = {"vipps": "Vipps", "mobilepay": "MobilePay", "applepay": "ApplePay"} | 
 
 
 def try_to_pay(world: World, call: Call, window: Json, card: Card | None, code: str | None) -> Json:
-    """A try of the payer's, declined with `code` or authorized. One order id is paid once."""
+    """Return an attempt of the payer's, declined with `code` or authorized. One order id is paid
+    once."""
     order = f"order {call.merchant} {window['_order']}"
     if code is None and world.storage.get(call.merchant, "order", order):
         code = "duplicate"
@@ -157,7 +158,7 @@ def _added(transaction: Json, operation: Json) -> Json:
 
 
 def _asked(transaction: Json, body: Json, available: str) -> int:
-    """The amount asked for, within what is available."""
+    """Return the amount asked for, within what is available."""
     value = body.get("amount")
     if isinstance(value, str) and value.isdigit():
         value = int(value)

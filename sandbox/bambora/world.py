@@ -94,7 +94,7 @@ def register(world: World, wanted: Json) -> Json:
 
 
 def authenticate(world: World, authorization: str) -> str:
-    """The merchant number of `Basic accesstoken@merchantnumber:secrettoken`; Refused 401."""
+    """Return the merchant number of `Basic accesstoken@merchantnumber:secrettoken`; Refused 401."""
     scheme, _, given = authorization.partition(" ")
     try:
         pair = base64.b64decode(given, validate=True).decode() if scheme.lower() == "basic" else ""
@@ -109,7 +109,7 @@ def authenticate(world: World, authorization: str) -> str:
 
 
 def digits(count: int) -> str:
-    """A number that does not begin with a zero."""
+    """Return a number that does not begin with a zero."""
     return str(secrets.randbelow(9) + 1) + "".join(
         str(secrets.randbelow(10)) for _ in range(count - 1)
     )

@@ -1,4 +1,4 @@
-"""The tester's hand on what only this acquirer has: late banks, events. Under `/_admin/`."""
+"""The tester's hand on what only this provider has: late banks, events. Under `/_admin/`."""
 
 from __future__ import annotations
 

@@ -8,12 +8,12 @@ from sandbox.card_gateway.world import World
 
 def check_amount(world: World, amount: int, currency: str, param: str) -> None:
     """ApiError 400 for what is less or more than is taken; minor units of `currency`."""
-    least = world.least(currency)
-    if amount < least:
-        message = f"Amount must convert to at least {_written(least, currency)}."
+    minimum = world.minimum(currency)
+    if amount < minimum:
+        message = f"Amount must convert to at least {_written(minimum, currency)}."
         raise ApiError(400, message, code="amount_too_small", param=param)
     if world.is_too_large(amount):
-        message = f"Amount must be no more than {_written(world.most() or 0, currency)}."
+        message = f"Amount must be no more than {_written(world.maximum() or 0, currency)}."
         raise ApiError(400, message, code="amount_too_large", param=param)
 
 

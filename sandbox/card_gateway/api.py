@@ -1,4 +1,4 @@
-"""The acquirer's API: authentication, idempotency, faults, answers. One table of routes.
+"""The provider's API: authentication, idempotency, faults, answers. One table of routes.
 
 Source: `docs/reference/psp/stripe.md`.
 """
@@ -182,7 +182,7 @@ class Api:
         return _json(status, body)
 
     async def _wait(self, call: Call, seconds: float) -> None:
-        """Done, but not told: another try with the same key is answered at once."""
+        """Done, but not told: another attempt with the same key is answered at once."""
         if call.idempotency_key:
             self._running.discard((call.merchant, call.idempotency_key))
         await asyncio.sleep(seconds)
@@ -210,7 +210,7 @@ class Api:
                 if verb.handler is checkout_sessions.create and self._world.faults.take("early"):
                     # As if the payer had paid: a page that nobody has seen yet.
                     self._world.emit(call, "checkout.session.completed", found)
-                expanded = self._expanded(call, found, _wanted(params))
+                expanded = self._expanded(call, found, _expanded(params))
                 status = 200
             except ApiError as error:
                 if not error.keep:
@@ -223,7 +223,7 @@ class Api:
         return status, body
 
     def _fail(self, call: Call, fingerprint: str | None) -> Response:
-        """A 500, kept for its key as the provider does."""
+        """Return a 500, kept for its key as the provider does."""
         body = json.dumps({"error": {"type": "api_error", "message": "Something went wrong."}})
         with self._world.storage.transaction():
             self._remember(call, fingerprint, 500, body)
@@ -257,7 +257,7 @@ class Api:
 
 
 def _authenticate(request: Request) -> str:
-    """The merchant of the secret key, given as bearer or as basic user; ApiError 401."""
+    """Return the merchant of the secret key, given as bearer or as basic user; ApiError 401."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     key = given.strip() if scheme.lower() == "bearer" else ""
     if scheme.lower() == "basic":
@@ -279,7 +279,7 @@ def _version(request: Request) -> str:
     return version
 
 
-def _wanted(params: Json) -> list[list[str]]:
+def _expanded(params: Json) -> list[list[str]]:
     given = params.get("expand") or []
     names = given if isinstance(given, list) else [given]
     return [str(name).split(".")[:4] for name in names]

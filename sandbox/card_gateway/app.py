@@ -1,4 +1,4 @@
-"""The acquirer as one ASGI application."""
+"""The provider as one ASGI application."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sandbox.common.storage import Storage
 
 
 def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
-    """The acquirer with its storage in `data_dir`.
+    """Return the provider with its storage in `data_dir`.
 
     `public_url` is where payers' browsers reach it; None: the address a merchant calls it by.
     """

@@ -78,7 +78,7 @@ _CARDS = (
     TestCard("5100000000000024", Behaviour.APPROVE, late="refund"),
     TestCard("4100000000000043", Behaviour.APPROVE, late="cancel"),
     TestCard("5100000000000040", Behaviour.APPROVE, late="cancel"),
-    # Auto-capture and token provisioning are not part of this acquirer.
+    # Auto-capture and token provisioning are not part of this provider.
     TestCard("4100000000000035", Behaviour.APPROVE),
     TestCard("5100000000000032", Behaviour.APPROVE),
     TestCard("4100000000000050", Behaviour.APPROVE),
@@ -132,6 +132,6 @@ PAYMENT_METHODS = {
 
 
 def card_for(number: str) -> TestCard:
-    """The card of this number; one that is in no table is declined: it may be a real one."""
+    """Return the card of this number; one that is in no table is declined: it may be a real one."""
     found = CARDS.get(number)
     return found if found is not None else _declined(number, "test_mode_live_card")

@@ -12,7 +12,7 @@ from sandbox.common.wire import new_id
 
 
 def of(world: World, call: Call, intent: Json) -> Json:
-    """The charge of an intent that is authorized."""
+    """Return the charge of an intent that is authorized."""
     charge = world.storage.get(call.merchant, "charge", intent["latest_charge"])
     if charge is None:
         raise RuntimeError(f"{intent['id']} is authorized without a charge")
@@ -20,7 +20,8 @@ def of(world: World, call: Call, intent: Json) -> Json:
 
 
 def new(world: World, intent: Json, card: TestCard, secure: Json) -> Json:
-    """A charge that succeeded, not kept yet. `secure`: `{result, flow}` of the authentication."""
+    """Return a charge that succeeded, not kept yet. `secure`: `{result, flow}` of the
+    authentication."""
     month, year = intent["_expiry"]
     available = "available" if world.setting("multicapture") else "unavailable"
     return {

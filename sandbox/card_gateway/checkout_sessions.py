@@ -210,7 +210,7 @@ def settled(world: World, call: Call, intent: Json) -> None:
 
 
 def intent_for(world: World, call: Call, session: Json) -> Json:
-    """The session's intent, made at the first submitted card."""
+    """Return the session's intent, made at the first submitted card."""
     if session["payment_intent"]:
         return payment_intents.load(world, call, session["payment_intent"])
     more = dict(session["_intent"])

@@ -79,7 +79,7 @@ class HostedPage:
         values = empty_values()
         if chosen is not None:
             values = values_of(chosen.number, self._today())
-        # A card just chosen is a new try: the last one's error is not about it.
+        # A card just chosen is a new attempt: the last one's error is not about it.
         error = None if chosen is not None else intent["last_payment_error"]
         return self._form(request, session, values, {}, error, chosen.number if chosen else None)
 
@@ -226,7 +226,7 @@ def _success(session: Json) -> str:
 
 
 def _onward(session: Json, intent: Json) -> Response:
-    """Where the payer goes after a form, whichever of several it was."""
+    """Return where the payer goes after a form, whichever of several it was."""
     if session["status"] == "complete" and intent["status"] == "processing":
         return to(f"{_path(session)}/waiting")
     if session["status"] == "complete":

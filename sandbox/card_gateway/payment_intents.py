@@ -71,7 +71,7 @@ def save(world: World, call: Call, intent: Json) -> None:
 def new_intent(
     world: World, call: Call, *, amount: int, currency: str, manual: bool, more: Json
 ) -> Json:
-    """A new intent that waits for a card; `more` are fields given by the merchant."""
+    """Return a new intent that waits for a card; `more` are fields given by the merchant."""
     intent_id = new_id("pi")
     intent: Json = {
         "id": intent_id,
@@ -159,7 +159,7 @@ def confirm(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def attempt(world: World, call: Call, intent: Json, card: TestCard, expiry: Expiry) -> None:
-    """The payer's try with a card; how it ended stands in the intent."""
+    """The payer's attempt with a card; how it ended stands in the intent."""
     intent["last_payment_error"] = None
     intent["_card"] = card.number
     intent["_expiry"] = [expiry.month, expiry.year]

@@ -49,7 +49,7 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
     if card.refunds == "pending":
         refund |= {"status": "pending", "pending_reason": "processing"}
     due = None if card.refunds == "at_once" else world.now() + int(world.setting("refund_seconds"))
-    _give_back(charge, amount)
+    _add_to_refunded(charge, amount)
     world.storage.put(call.merchant, charge, parent=charge["payment_intent"])
     world.storage.put(call.merchant, refund, parent=charge["payment_intent"], due_at=due)
     world.emit(call, "refund.created", refund)
@@ -58,7 +58,7 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
     return refund
 
 
-def _give_back(charge: Json, amount: int) -> None:
+def _add_to_refunded(charge: Json, amount: int) -> None:
     charge["amount_refunded"] += amount
     charge["refunded"] = (
         charge["captured"] and charge["amount_refunded"] == charge["amount_captured"]
@@ -75,7 +75,7 @@ def settle(world: World, call: Call, refund: Json) -> None:
         kinds = ["refund.updated", "refund.failed"]
         charge = world.storage.get(call.merchant, "charge", refund["charge"])
         assert charge is not None
-        _give_back(charge, -refund["amount"])
+        _add_to_refunded(charge, -refund["amount"])
         world.storage.put(call.merchant, charge, parent=charge["payment_intent"])
     world.storage.put(call.merchant, refund, parent=refund["payment_intent"])
     for kind in kinds:

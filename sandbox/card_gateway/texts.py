@@ -4,7 +4,7 @@ from __future__ import annotations
 
 EN = {
     "brand": "Test Card Acquirer",
-    "test_notice": "Test acquirer: no real money moves. Use a test card, never a real one.",
+    "test_notice": "Test provider: no real money moves. Use a test card, never a real one.",
     "title": "Pay by card",
     "card_approved": "Approved",
     "card_challenge": "3-D Secure challenge",

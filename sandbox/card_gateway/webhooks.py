@@ -63,13 +63,13 @@ def delete(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def sign(secret: str, body: bytes, moment: int) -> str:
-    """The `Stripe-Signature` header for these bytes at this moment (Unix seconds)."""
+    """Return the `Stripe-Signature` header for these bytes at this moment (Unix seconds)."""
     digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256)
     return f"t={moment},v1={digest.hexdigest()}"
 
 
 def prepare(world: World, delivery: Delivery) -> Sending | None:
-    """The event for its endpoint, signed now."""
+    """Return the event for its endpoint, signed now."""
     endpoint = world.storage.find("webhook_endpoint", delivery.endpoint)
     event = world.storage.find("event", delivery.event)
     if endpoint is None or event is None:

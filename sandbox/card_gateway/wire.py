@@ -81,7 +81,7 @@ def only(params: Json, allowed: Iterable[str]) -> None:
 
 
 def integer(params: Json, name: str, default: int | None = None, *, param: str = "") -> int:
-    """The integer parameter; ApiError when it is missing without a default, or not one."""
+    """Return the integer parameter; ApiError when it is missing without a default, or not one."""
     value, param = params.get(name), param or name
     if value is None or value == "":
         if default is not None:
@@ -95,7 +95,7 @@ def integer(params: Json, name: str, default: int | None = None, *, param: str =
 
 
 def string(params: Json, name: str, *, param: str = "") -> str:
-    """The required text parameter."""
+    """Return the required text parameter."""
     value, param = params.get(name), param or name
     if not isinstance(value, str) or not value:
         message = f"Missing required param: {param}."

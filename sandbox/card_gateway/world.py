@@ -1,4 +1,4 @@
-"""What every verb of the test acquirer works on: storage, clock, settings, events."""
+"""What every verb of the test provider works on: storage, clock, settings, events."""
 
 from __future__ import annotations
 

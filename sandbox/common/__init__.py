@@ -1,4 +1,4 @@
-"""What every sandbox acquirer has: storage, clock, faults, notifications, a page's shell.
+"""What every sandbox provider has: storage, clock, faults, notifications, a page's shell.
 
 A new provider is a package beside this one with its own wire protocol, and nothing of the checkout:
 

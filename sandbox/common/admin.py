@@ -1,4 +1,4 @@
-"""The tester's hand on any sandbox acquirer: faults, the test clock, settings. Under `/_admin/`.
+"""The tester's hand on any sandbox provider: faults, the test clock, settings. Under `/_admin/`.
 
 No authentication: these programs handle test money only and are meant for one machine.
 """

@@ -41,7 +41,7 @@ def empty_values() -> dict[str, str]:
 
 
 def values_of(number: str, today: datetime) -> dict[str, str]:
-    """The form filled in with a test card."""
+    """Return the form filled in with a test card."""
     return {
         "number": " ".join(re.findall(".{1,4}", number)),
         "expiry": f"12 / {today.year % 100 + 3:02d}",

@@ -30,14 +30,14 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """`gaps`: seconds until the next try; the last one repeats until `tries` were made."""
+    """`gaps`: seconds until the next attempt; the last one repeats until `tries` were made."""
 
     gaps: tuple[int, ...]
     tries: int
 
 
 Prepare = Callable[[Delivery], Sending | None]
-"""None where the target or the event is gone: then it is never tried again."""
+"""None if the target or the event is gone: then it is never tried again."""
 
 
 class Held(Exception):
@@ -69,7 +69,7 @@ class Postman:
                             tasks.add(task)
                             task.add_done_callback(tasks.discard)
                 except Exception:
-                    log.exception("the acquirer's clock tick failed")
+                    log.exception("the provider's clock tick failed")
                 try:
                     await asyncio.wait_for(self._world.woken.wait(), 0.25)
                 except TimeoutError:

@@ -1,4 +1,4 @@
-"""A sandbox acquirer as a program: its command line, its application, its life."""
+"""A sandbox provider as a program: its command line, its application, its life."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def sandbox_app(
     pass_time: Callable[[], None],
     exception_handlers: Mapping[Any, Any],
 ) -> Starlette:
-    """The provider's routes and the common admin's, with deliveries and clock running beside."""
+    """Return the provider's routes and the common admin's, with deliveries and clock running
+    beside."""
     postman = Postman(world, prepare, retry, pass_time)
 
     @asynccontextmanager

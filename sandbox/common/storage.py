@@ -1,4 +1,4 @@
-"""What a sandbox acquirer remembers: one SQLite file, objects as JSON."""
+"""What a sandbox provider remembers: one SQLite file, objects as JSON."""
 
 from __future__ import annotations
 
@@ -122,7 +122,8 @@ class Storage:
         return None if row is None else (row[0], json.loads(row[1]))
 
     def find_child(self, kind: str, parent: str) -> tuple[str, Json] | None:
-        """The one of this parent: for a page whose address is another key than the object's id."""
+        """Return the one of this parent: for a page whose address is another key than the object's
+        id."""
         row = self._db.execute(
             "SELECT merchant, body FROM objects WHERE parent = ? AND kind = ? LIMIT 1",
             (parent, kind),
@@ -192,8 +193,8 @@ class Storage:
         return [Delivery(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
     def has_failed_before(self, delivery: Delivery) -> bool:
-        """Whether an earlier event of the same parent was turned away by this endpoint, and has
-        not arrived since."""
+        """Return whether an earlier event of the same parent was turned away by this endpoint, and
+        has not arrived since."""
         row = self._db.execute(
             "SELECT 1 FROM sendings JOIN objects ON objects.id = sendings.event"
             " WHERE sendings.endpoint = ? AND sendings.seq < ? AND sendings.due_at IS NOT NULL"

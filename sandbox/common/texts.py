@@ -136,8 +136,8 @@ NB = {
 def catalogue(
     own: Mapping[str, Mapping[str, str]], locale: str | None, accept_language: str
 ) -> dict[str, str]:
-    """The texts of the payment's locale; where that is `auto` or none, of the browser. `own`: the
-    provider's texts by language (`en`, `nb`), over those here."""
+    """Return the texts of the payment's locale; where that is `auto` or none, of the browser.
+    `own`: the provider's texts by language (`en`, `nb`), over those here."""
     wanted = locale if locale and locale != "auto" else accept_language.split(",")[0].strip()
     if wanted.lower().split("-")[0] in ("nb", "no", "nn"):
         return {**NB, **own["nb"]}

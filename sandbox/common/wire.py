@@ -42,7 +42,7 @@ def public(value: Any) -> Any:
 
 
 async def json_body(request: Request) -> Json:
-    """The body as an object; empty for what is none."""
+    """Return the body as an object; empty for what is none."""
     try:
         given = json.loads(await request.body() or b"{}")
     except (ValueError, RecursionError):

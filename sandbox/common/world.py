@@ -1,4 +1,4 @@
-"""What every verb of a sandbox acquirer works on: storage, clock, settings, notifications."""
+"""What every verb of a sandbox provider works on: storage, clock, settings, notifications."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class World:
         self.storage = storage
         self.faults = faults
         self.choices = choices or {}
-        # `retry_gap`: seconds between two tries of a notification; 0: as the provider does.
+        # `retry_gap`: seconds between two attempts of a notification; 0: as the provider does.
         # `minimum`, `maximum`: minor units of any currency that this merchant agreed on; 0: what
         # the provider publishes, and no largest amount.
         common = {"clock_offset": 0, "retry_gap": 0, "minimum": 0, "maximum": 0}
@@ -39,24 +39,24 @@ class World:
         self.woken = asyncio.Event()
 
     def now(self) -> int:
-        """The acquirer's time, Unix seconds: the machine's, moved by the test clock."""
+        """Return the provider's time, Unix seconds: the machine's, moved by the test clock."""
         return int(time.time()) + int(self.setting("clock_offset"))
 
     def setting(self, name: str) -> Any:
         stored = self.storage.setting(name)
         return self.defaults[name] if stored is None else stored
 
-    def least(self, currency: str) -> int:
-        """The smallest amount that is taken, minor units of `currency` (any case)."""
+    def minimum(self, currency: str) -> int:
+        """Return the smallest amount that is taken, minor units of `currency` (any case)."""
         return int(self.setting("minimum")) or self.published.get(currency.upper(), 1)
 
-    def most(self) -> int | None:
-        """The largest amount that is taken, minor units, where there is one."""
+    def maximum(self) -> int | None:
+        """Return the largest amount that is taken, minor units, where there is one."""
         return int(self.setting("maximum")) or None
 
     def is_too_large(self, amount: int) -> bool:
-        most = self.most()
-        return most is not None and amount > most
+        maximum = self.maximum()
+        return maximum is not None and amount > maximum
 
     def notify(self, targets: Sequence[str], event_id: str) -> None:
         """Write one event's deliveries, in the same transaction as what it tells of. Deliveries

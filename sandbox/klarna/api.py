@@ -146,7 +146,7 @@ class Api:
             return _render(_failed())
         answer = self._effect(verb, request, call, body, key, fault)
         if fault and kind == "late":
-            # Done, but not told: another try with the same key is answered at once.
+            # Done, but not told: another attempt with the same key is answered at once.
             self._running.discard((call.merchant, key or ""))
             await asyncio.sleep(fault.seconds)
         if kind == "drop_after":
@@ -222,7 +222,7 @@ def _render(answer: _Answer) -> Response:
 
 
 def _authenticate(request: Request) -> str:
-    """The merchant of the API credential; ApiError 401. A live one is no good here."""
+    """Return the merchant of the API credential; ApiError 401. A live one is no good here."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     try:
         pair = base64.b64decode(given, validate=True).decode() if scheme.lower() == "basic" else ""

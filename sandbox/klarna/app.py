@@ -21,7 +21,7 @@ from sandbox.klarna.world import CHOICES, Call, World, new_uuid
 
 
 def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
-    """The provider with its storage in `data_dir`.
+    """Return the provider with its storage in `data_dir`.
 
     `public_url` is where payers' browsers reach it; None: the address a merchant calls it by.
     """

@@ -178,7 +178,7 @@ class HostedPage:
             page,
             session,
             "choose.html",
-            # Another customer just chosen is a new try: the last one's end is not about it.
+            # Another customer just chosen is a new attempt: the last one's end is not about it.
             alert=text[alert] if alert and not filled else None,
             filled=text["filled"].format(label=text[filled]) if filled else None,
             error=text[error] if error else None,
@@ -231,7 +231,7 @@ class HostedPage:
         )
 
     def _onward(self, page: Json) -> Response:
-        """Where the payer goes after a form, whichever of several it was."""
+        """Return where the payer goes after a form, whichever of several it was."""
         name = _URLS.get(page["status"])
         if page["status"] == "COMPLETED":
             name = "success"

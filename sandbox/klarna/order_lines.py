@@ -44,7 +44,8 @@ _FAR = 200_000_000
 
 
 def checked_order(world: World, body: Json) -> Json:
-    """The part of a request that says what is bought; ApiError `BAD_VALUE` naming what is wrong."""
+    """Return the part of a request that says what is bought; ApiError `BAD_VALUE` naming what is
+    wrong."""
     country = body.get("purchase_country")
     if country not in _CURRENCIES:
         raise bad_value("purchase_country")
@@ -97,13 +98,13 @@ def _check_line(line: object, where: str) -> None:
     reference = line.get("reference", "")
     if not isinstance(reference, str) or len(reference) > 255:
         raise bad_value(f"{where}.reference")
-    quantity = _part(line, "quantity", where, least=0)
+    quantity = _part(line, "quantity", where, minimum=0)
     unit = _part(line, "unit_price", where)
     total = _part(line, "total_amount", where)
-    discount = _part(line, "total_discount_amount", where, least=0, default=0)
+    discount = _part(line, "total_discount_amount", where, minimum=0, default=0)
     if total != quantity * unit - discount:
         raise bad_value(f"{where}.total_amount")
-    rate = _part(line, "tax_rate", where, least=0, most=10_000, default=0)
+    rate = _part(line, "tax_rate", where, minimum=0, maximum=10_000, default=0)
     tax = _part(line, "total_tax_amount", where, default=0)
     # Within one minor unit, checked without a fraction.
     if abs(tax * (10_000 + rate) - total * rate) > 10_000 + rate:
@@ -115,11 +116,11 @@ def _part(
     name: str,
     where: str,
     *,
-    least: int = -_FAR,
-    most: int = _FAR,
+    minimum: int = -_FAR,
+    maximum: int = _FAR,
     default: int | None = None,
 ) -> int:
     value = line.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
         raise bad_value(f"{where}.{name}")
     return value

@@ -16,7 +16,7 @@ _LIVE = ("AUTHORIZED", "PART_CAPTURED")
 
 
 def make(world: World, call: Call, session: Json, fraud: str) -> Json:
-    """An order of what a session says. `fraud`: ACCEPTED or PENDING."""
+    """Return an order of what a session says. `fraud`: ACCEPTED or PENDING."""
     kept = (
         "purchase_country",
         "purchase_currency",
@@ -172,7 +172,7 @@ def update(world: World, call: Call, body: Json, path: Json) -> None:
     amount = body["order_amount"]
     allowed = order["status"] in _LIVE and order["fraud_status"] == "ACCEPTED"
     more = amount > order["order_amount"]
-    if not allowed or (more and amount > int(world.setting("most_authorized"))):
+    if not allowed or (more and amount > int(world.setting("max_authorized"))):
         raise ApiError(403, "NOT_ALLOWED", "The authorization cannot be changed to this amount.")
     if amount < order["captured_amount"]:
         raise ApiError(403, "NOT_ALLOWED", "More than this is captured already.")

@@ -41,7 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "fraud_seconds": 60,
     "fraud_outcome": "ACCEPTED",
     # The largest amount that an authorization is raised to.
-    "most_authorized": 10_000_000,
+    "max_authorized": 10_000_000,
 }
 
 
@@ -97,9 +97,9 @@ def bad_value(name: str) -> ApiError:
     return ApiError(400, "BAD_VALUE", f"Bad value: {name}")
 
 
-def whole(body: Json, name: str, least: int, most: int = 200_000_000) -> int:
-    """The integer parameter within its bounds, or BAD_VALUE."""
+def whole(body: Json, name: str, minimum: int, maximum: int = 200_000_000) -> int:
+    """Return the integer parameter within its bounds, or BAD_VALUE."""
     value = body.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
         raise bad_value(name)
     return value

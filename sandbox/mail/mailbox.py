@@ -72,7 +72,7 @@ def _part(message: EmailMessage, kind: str) -> str:
 
 
 def create_app(mailbox: Mailbox) -> Starlette:
-    """The mailbox's pages as one ASGI app, to be mounted or served by itself."""
+    """Return the mailbox's pages as one ASGI app, to be mounted or served by itself."""
     templates = Jinja2Templates(Path(__file__).parent / "templates")
 
     def page(request: Request) -> Response:

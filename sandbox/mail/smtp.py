@@ -171,7 +171,7 @@ class _Conversation:
         await self._say("250 taken")
 
     async def _message(self) -> bytes | None:
-        """Up to the lone dot; None where it is too large."""
+        """Up to the lone dot; None if it is too large."""
         kept, size = bytearray(), 0
         while True:
             async with asyncio.timeout(IDLE_SECONDS):

@@ -102,7 +102,7 @@ class Shop:
         return url if choices.display == "page" else f"/orders/{order.reference}/pay"
 
     def transaction_of(self, order: Order, told: str | None = None) -> dict[str, Any] | None:
-        """The order's transaction, read from the checkout; None where there is none yet.
+        """Return the order's transaction, read from the checkout; None if there is none yet.
 
         `told` is the transaction id of the return address: a visitor may write anything there,
         so it counts only when the checkout says it is of this order. Raises ApiError."""
@@ -116,7 +116,7 @@ class Shop:
         if order.transaction_id is None:
             if transaction.get("merchant_reference") != order.reference:
                 return None
-            # A failed try is not kept: another one may follow it, under another id.
+            # A failed attempt is not kept: another one may follow it, under another id.
             if split_of(transaction).was_authorized:
                 self.orders.keep_transaction(order.reference, transaction_id)
         return transaction
@@ -141,7 +141,7 @@ class Shop:
 
 
 def create_app(config: ShopConfig, data_dir: Path) -> FastAPI:
-    """The shop as one ASGI app."""
+    """Return the shop as one ASGI app."""
     shop = Shop(config, data_dir)
     mailbox = Mailbox(data_dir / "mail")
     mail_server = SmtpServer(mailbox.keep)
@@ -264,7 +264,7 @@ def _add_orders(app: FastAPI, shop: Shop) -> None:
 
     @app.post("/orders/{reference}/show")
     def show(reference: str, display: Annotated[str, Form()]) -> Response:
-        """The same session, shown elsewhere."""
+        """Return the same session, shown elsewhere."""
         order = found(reference)
         if display not in DISPLAYS or order.checkout_url is None:
             return RedirectResponse(f"/orders/{reference}", _SEE_OTHER)
@@ -345,7 +345,7 @@ def _add_errors(app: FastAPI, shop: Shop) -> None:
 
 
 def _with_language(url: str, language: str) -> str:
-    """The checkout's address with `language` appended or replaced."""
+    """Return the checkout's address with `language` appended or replaced."""
     parts = urlsplit(url)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name != "language"]
     return urlunsplit(parts._replace(query=urlencode([*query, ("language", language)])))

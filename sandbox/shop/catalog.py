@@ -122,7 +122,7 @@ def session_request(
     preset_card_id: str | None,
     with_shipping: bool,
 ) -> dict[str, Any]:
-    """The body of POST /v1/sessions-profile, after the two documented examples
+    """Return the body of POST /v1/sessions-profile, after the two documented examples
     (docs/reference/gift-cards.md). `zero` is asked for where the rest may be nothing: with a preset
     card, and for an order of nothing. Amounts in minor units."""
     dintero: dict[str, Any] = {

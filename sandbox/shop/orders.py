@@ -240,8 +240,8 @@ class Orders:
 
 
 def _callback_key(parameters: Sequence[tuple[str, str]]) -> str:
-    """What makes a notice the same notice. `time` tells events apart only when they have no id:
-    a retry may carry a time of its own."""
+    """Return what makes a notice the same notice. `time` tells events apart only when they have no
+    id: a retry may carry a time of its own."""
     given = dict(parameters)
     names = ["transaction_id", "session_id", "sid", "merchant_reference", "error", "event"]
     names.append("event_id" if "event_id" in given or "event" not in given else "time")

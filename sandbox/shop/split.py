@@ -1,4 +1,4 @@
-"""A transaction's money by who pays it: the gift card's part and the acquirer's.
+"""A transaction's money by who pays it: the gift card's part and the provider's.
 
 Read from the transaction's events, each with its `gift_cards`
 (docs/reference/dintero-api.md#transaction-events).
@@ -31,7 +31,7 @@ class Parts:
     gift_card: int
 
     @property
-    def acquirer(self) -> int:
+    def provider(self) -> int:
         return self.total - self.gift_card
 
 

@@ -54,7 +54,7 @@ class Messages:
 
 
 def create_app(data_dir: Path) -> Starlette:
-    """The gateway as one ASGI app, to be mounted or served by itself."""
+    """Return the gateway as one ASGI app, to be mounted or served by itself."""
     messages = Messages(data_dir)
     templates = Jinja2Templates(Path(__file__).parent / "templates")
     templates.env.filters["with_links"] = with_links
@@ -103,7 +103,7 @@ def _checked(message: object) -> dict[str, Any]:
 
 
 def with_links(text: str) -> Markup:
-    """The text, with its addresses to press on as a phone shows them."""
+    """Return the text, with its addresses to press on as a phone shows them."""
     parts, end = [], 0
     for link in _LINK.finditer(text):
         parts += [escape(text[end : link.start()]), Markup('<a href="{0}">{0}</a>').format(link[0])]

@@ -24,7 +24,7 @@ CARDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What an acquirer says no with."""
+    """What a provider says no with."""
 
     status: int
     code: str
@@ -72,7 +72,7 @@ UNKNOWN_CARD = Failure(403, "creditcard/cardtyperejected", "This is not a test c
 
 
 def card_failure(number: str, amount: int) -> Failure | None:
-    """Why a card payment fails once it is authenticated."""
+    """Return why a card payment fails once it is authenticated."""
     if number not in CARDS:
         return UNKNOWN_CARD
     if CARDS[number] == "card_declined":
@@ -81,7 +81,7 @@ def card_failure(number: str, amount: int) -> Failure | None:
 
 
 def wallet_failure(instrument: str, description: str) -> Failure | None:
-    """Why a wallet's payment fails although the payer approves."""
+    """Return why a wallet's payment fails although the payer approves."""
     if instrument != "Swish":
         return None
     return next((failure for word, failure in SWISH.items() if word in description), None)

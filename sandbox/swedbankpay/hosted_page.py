@@ -186,7 +186,7 @@ class HostedPage:
     ) -> Response:
         text = _texts(request, order)
         alert = text["error_fields"] if errors else None
-        # A card just chosen is a new try: the last one's failure is not about it.
+        # A card just chosen is a new attempt: the last one's failure is not about it.
         if order["_failed"] and not errors and chosen is None:
             code = order["_failed"][-1]["problem"]["type"].rsplit("/", 1)[-1]
             alert = text[_DECLINED.get(code, "declined")]
@@ -251,7 +251,7 @@ def _path(order: Json) -> str:
 
 
 def _onward(order: Json) -> Response:
-    """Where the payer goes after a form, whichever of several it was."""
+    """Return where the payer goes after a form, whichever of several it was."""
     if order["status"] in ("Paid", "Reversed", "Cancelled"):
         return to(order["urls"]["completeUrl"])
     if order["_card"]:

@@ -16,7 +16,7 @@ def total(order: Json, *kinds: str) -> int:
 
 
 def left(order: Json) -> dict[str, int]:
-    """What is left for a capture, a cancellation and a reversal, in minor units."""
+    """Return what is left for a capture, a cancellation and a reversal, in minor units."""
     if order["status"] not in ("Paid", "Reversed", "Cancelled"):
         return {"capture": 0, "cancel": 0, "reversal": 0}
     taken = total(order, "Capture", "Sale")
@@ -53,8 +53,8 @@ def cancel(world: World, merchant: str, order: Json, body: Json) -> int:
 
 
 def _take(world: World, merchant: str, order: Json, body: Json, verb: str, kind: str) -> int:
-    given, most = _transaction(body), left(order)[verb]
-    if not most:
+    given, maximum = _transaction(body), left(order)[verb]
+    if not maximum:
         raise missing()
     failures = order["_failures"]
     if failures[verb] >= world.setting("failures_until_locked"):
@@ -63,10 +63,10 @@ def _take(world: World, merchant: str, order: Json, body: Json, verb: str, kind:
     if type(amount) is not int or amount <= 0 or type(given.get("vatAmount")) is not int:
         raise wrong("Transaction.Amount", "positive integers of minor units")
     check_lines(amount, given.get("orderItems") or [])
-    if amount > most:
+    if amount > maximum:
         failures[verb] += 1
         save(world, merchant, order)
-        message = f"{amount} is more than the {most} that is left"
+        message = f"{amount} is more than the {maximum} that is left"
         raise Problem(400, "inputerror", message, name="Transaction.Amount", keep=True)
     reference = use_reference(world, merchant, given)
     failures[verb] = 0

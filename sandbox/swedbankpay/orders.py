@@ -36,7 +36,7 @@ _LANGUAGES = (
 )  # fmt: skip
 _FOREVER = 0
 _APPS = ("Swish", "Vipps", "MobilePay")
-_APP_LEAST = 100
+_APP_MINIMUM = 100
 """Minor units: what the apps themselves take at least."""
 
 
@@ -62,7 +62,8 @@ def save(world: World, merchant: str, order: Json) -> None:
 
 
 def use_reference(world: World, merchant: str, given: Json) -> str:
-    """The operation's `payeeReference`, used up. Problem where it is bad or was used before."""
+    """Return the operation's `payeeReference`, used up. Problem where it is bad or was used
+    before."""
     reference = given.get("payeeReference")
     if not isinstance(reference, str) or not re.fullmatch(r"[A-Za-z0-9]{1,30}", reference):
         raise wrong("PayeeReference", "required: 1 to 30 letters and digits")
@@ -81,12 +82,12 @@ def create(world: World, merchant: str, body: Json, base_url: str) -> Json:
     currency, instrument = given.get("currency"), given.get("instrument", "CreditCard")
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Z]{3}", currency):
         raise wrong("Currency", "ISO 4217, three letters")
-    least = _APP_LEAST if instrument in _APPS else 1
-    least = int(world.setting("minimum")) or least
-    if amount < least:
-        raise wrong("Amount", f"must be at least {least}")
+    minimum = _APP_MINIMUM if instrument in _APPS else 1
+    minimum = int(world.setting("minimum")) or minimum
+    if amount < minimum:
+        raise wrong("Amount", f"must be at least {minimum}")
     if world.is_too_large(amount):
-        raise wrong("Amount", f"must be at most {world.most()}")
+        raise wrong("Amount", f"must be at most {world.maximum()}")
     if instrument not in INSTRUMENTS:
         raise wrong("Instrument", "not switched on for this merchant")
     description = given.get("description")
@@ -142,7 +143,7 @@ def create(world: World, merchant: str, body: Json, base_url: str) -> Json:
 
 
 def _root(body: Json) -> Json:
-    """The root node, spelled in either way."""
+    """Return the root node, spelled in either way."""
     found = [value for name, value in body.items() if name.lower() == "paymentorder"]
     if not found or not isinstance(found[0], dict):
         raise wrong("PaymentOrder", "required")
@@ -218,7 +219,7 @@ def cancelled_by_payer(world: World, merchant: str, order: Json) -> None:
 
 
 def failed(world: World, merchant: str, order: Json, failure: Failure) -> None:
-    """A try that came to nothing; the payer may try again."""
+    """An attempt that came to nothing; the payer may try again."""
     order["_card"] = None
     attempt = {
         "created": moment(world),

@@ -33,7 +33,7 @@ class Problem(Exception):
 
 
 def problem(status: int, code: str, detail: str, name: str | None = None) -> Json:
-    """`name`: the field that is wrong, or where an acquirer's own text came from."""
+    """`name`: the field that is wrong, or where a provider's own text came from."""
     return {
         "type": f"{_TYPES}/{code}",
         "title": _TITLES.get(status, "Error"),

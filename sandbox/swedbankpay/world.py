@@ -21,7 +21,7 @@ DEFAULTS: dict[str, Any] = {
     # An approval that was on its way when the order was aborted arrives all the same.
     "late_approvals": False,
 }
-# Tries at about 30, 60, 360, 432, 864 and 1265 seconds; eight in all.
+# Attempts at about 30, 60, 360, 432, 864 and 1265 seconds; eight in all.
 RETRY = Retry(gaps=(30, 30, 300, 72, 432, 401, 401), tries=8)
 
 

@@ -22,18 +22,18 @@ from sandbox.swish.world import RETRY, World, shown
 
 
 def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
-    """The provider with its storage in `data_dir`.
+    """Return the provider with its storage in `data_dir`.
 
     `public_url` is where payers' browsers reach it; None: the address a merchant calls it by.
     """
     world = World(Storage(data_dir, "swish"))
 
     async def pushes(request: Request) -> Response:
-        """Every request that named a payer's number: what a test proves was never sent."""
+        """Return every request that named a payer's number: what a test proves was never sent."""
         return JSONResponse({"pushes": [shown(one) for one in payments.pushes(world)]})
 
     async def refunds(request: Request) -> Response:
-        """Of one payment request, which the provider's own API has no list of."""
+        """Return of one payment request, which the provider's own API has no list of."""
         wanted = request.query_params.get("payment", "")
         found = [one for one in world.everything("refund") if one["_payment"] == wanted]
         return JSONResponse({"refunds": [shown(one) for one in found]})

@@ -22,7 +22,7 @@ REFUND_DAYS = 396
 
 
 def ore(value: object) -> int:
-    """Of a decimal text of kronor. SwishError where it is none."""
+    """Return of a decimal text of kronor. SwishError if it is none."""
     if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
         raise SwishError("PA02")
     return int(Decimal(value) * 100)
@@ -44,7 +44,7 @@ def create(world: World, uuid: str, body: Json) -> Json:
     if not isinstance(merchant, str) or not merchant.isdigit():
         raise SwishError("RP01")
     amount = ore(body.get("amount"))
-    if amount < world.least("SEK"):
+    if amount < world.minimum("SEK"):
         raise SwishError("AM06")
     if world.is_too_large(amount):
         raise SwishError("AM02")
@@ -113,7 +113,7 @@ def load(world: World, kind: str, uuid: str) -> Json:
 
 
 def pushes(world: World) -> list[Json]:
-    """Every request that named a payer's number, oldest first."""
+    """Return every request that named a payer's number, oldest first."""
     return [one for one in world.everything("payment") if one["_pushed"]]
 
 

@@ -65,7 +65,7 @@ class Phone:
         )
 
     def _inbox(self, request: Request) -> Response:
-        """The pushed requests that wait for their payers."""
+        """Return the pushed requests that wait for their payers."""
         text = _texts(request)
         waiting = [
             (
@@ -120,6 +120,7 @@ def _address(request: Request) -> str:
 
 
 def _onward(request: Request) -> str | None:
-    """Where the app opens the browser: a web address alone, since this is a browser itself."""
+    """Return where the app opens the browser: a web address alone, since this is a browser
+    itself."""
     url = request.query_params.get("callbackurl", "")
     return url if urlsplit(url).scheme in ("http", "https") else None

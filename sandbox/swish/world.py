@@ -82,11 +82,11 @@ class World(common.World):
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def everything(self, kind: str) -> list[Json]:
-        """Of all merchants, oldest first."""
+        """Return of all merchants, oldest first."""
         return [body for _, body in self.storage.all(kind)]
 
     def paid_with(self, payment_reference: str) -> Json | None:
-        """The payment that bears the provider's own number."""
+        """Return the payment that bears the provider's own number."""
         for payment in self.everything("payment"):
             if payment["paymentReference"] == payment_reference:
                 return payment
@@ -111,7 +111,7 @@ def shown(thing: Json) -> Json:
 
 
 def error_in(message: str, *, after: bool) -> str | None:
-    """The code that the message asks for, as with the provider's own simulator."""
+    """Return the code that the message asks for, as with the provider's own simulator."""
     for word in message.replace(",", " ").replace(".", " ").split():
         if word in ERRORS and (word in AFTER_THE_PAYER) is after:
             return word

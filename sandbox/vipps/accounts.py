@@ -66,8 +66,8 @@ def give_token(world: World, headers: Mapping[str, str]) -> Json:
 
 
 def merchant_of(world: World, headers: Mapping[str, str]) -> tuple[str, str]:
-    """The sales unit of a call, and its number; GatewayError or ApiError where it does not say who
-    it is."""
+    """Return the sales unit of a call, and its number; GatewayError or ApiError if it does not
+    say who it is."""
     key, number = _key_and_number(headers)
     scheme, _, token = headers.get("authorization", "").partition(" ")
     found = world.storage.find("token", _digest("token", token)) if scheme == "Bearer" else None

@@ -154,7 +154,7 @@ class Api:
             raise _failed()
         answer = self._effect(verb, request, call, body, key, fault)
         if fault and kind == "late":
-            # Done, but not told: another try with the same key is answered at once.
+            # Done, but not told: another attempt with the same key is answered at once.
             self._running.discard((call.merchant, key or ""))
             await asyncio.sleep(fault.seconds)
         if kind == "drop_after":

@@ -20,18 +20,18 @@ from sandbox.vipps.world import ApiError, World
 
 
 def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
-    """The provider with its storage in `data_dir`.
+    """Return the provider with its storage in `data_dir`.
 
     `public_url` is where payers' browsers reach it; None: the address a merchant calls it by.
     """
     world = World(Storage(data_dir, "vipps"))
 
     async def recorded(request: Request) -> Response:
-        """Every push that was ever asked for."""
+        """Return every push that was ever asked for."""
         return JSONResponse({"pushes": pushes.recorded(world)})
 
     async def webhooks(request: Request) -> Response:
-        """Every address that is registered, without its secret."""
+        """Return every address that is registered, without its secret."""
         shown = ("id", "url", "events")
         found = [{name: one[name] for name in shown} for _, one in world.storage.all("webhook")]
         return JSONResponse({"webhooks": found})

@@ -92,14 +92,14 @@ def distort(payment: Json, kind: str) -> None:
 
 def _amount(world: World, body: Json) -> Json:
     given = amount_of(body.get("amount"), "amount")
-    amount_of(body.get("amount"), "amount", world.least(given["currency"]))
+    amount_of(body.get("amount"), "amount", world.minimum(given["currency"]))
     if world.is_too_large(given["value"]):
-        raise bad_value("amount.value", f"must be an integer of at most {world.most()}")
+        raise bad_value("amount.value", f"must be an integer of at most {world.maximum()}")
     return given
 
 
 def _checked(world: World, body: Json) -> Json:
-    """What of a request is kept. Every field has its rule."""
+    """Return what of a request is kept. Every field has its rule."""
     reference, flow = body.get("reference"), body.get("userFlow")
     if not isinstance(reference, str) or not re.fullmatch(r"[a-zA-Z0-9-]{8,50}", reference):
         raise bad_value("reference", "must match [a-zA-Z0-9-]{8,50}")
@@ -242,7 +242,7 @@ def expire(world: World, call: Call, payment: Json) -> None:
 
 
 def can_answer(world: World, payment: Json) -> bool:
-    """Whether the app still takes an answer."""
+    """Return whether the app still takes an answer."""
     late = payment["state"] == "TERMINATED" and bool(world.setting("late_approvals"))
     return (payment["state"] == "CREATED" or late) and payment["_expires"] > world.now()
 

@@ -34,7 +34,7 @@ def recorded(world: World) -> list[Json]:
 
 
 def waiting(world: World) -> list[Json]:
-    """The payments that the app on some phone asks about now."""
+    """Return the payments that the app on some phone asks about now."""
     return [
         payment
         for _, payment in world.storage.all("payment")[::-1]

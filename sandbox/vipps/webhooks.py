@@ -24,7 +24,7 @@ NAMES = (
     "terminated",
 )  # fmt: skip
 _EVENTS = frozenset(f"epayments.payment.{name}.v1" for name in NAMES)
-_MOST = 25
+_MAX_WEBHOOKS = 25
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -39,8 +39,10 @@ def create(world: World, call: Call, body: Json, path: Json) -> Json:
         raise bad_value("events", "must name events that there are")
     known = _all(world, call)
     for event in events:
-        if sum(event in one["events"] for one in known) >= _MOST:
-            raise ApiError(400, "Bad Request", f"There are {_MOST} webhooks for {event} already.")
+        if sum(event in one["events"] for one in known) >= _MAX_WEBHOOKS:
+            raise ApiError(
+                400, "Bad Request", f"There are {_MAX_WEBHOOKS} webhooks for {event} already."
+            )
     webhook: Json = {
         "id": new_uuid(),
         "object": "webhook",
@@ -84,8 +86,8 @@ def tell(world: World, call: Call, payment: Json, entry: Json) -> None:
 
 
 def prepare(world: World, delivery: Delivery) -> Sending | None:
-    """The event for its webhook, signed now. Held while an earlier one of the payment has failed
-    and has not arrived since."""
+    """Return the event for its webhook, signed now. Held while an earlier one of the payment has
+    failed and has not arrived since."""
     webhook = world.storage.find("webhook", delivery.endpoint)
     event = world.storage.find("event", delivery.event)
     if webhook is None or event is None:
@@ -104,7 +106,7 @@ def prepare(world: World, delivery: Delivery) -> Sending | None:
 
 
 def sign(secret: str, url: str, body: bytes, moment: float) -> dict[str, str]:
-    """The headers of a signed delivery."""
+    """Return the headers of a signed delivery."""
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     date = formatdate(moment, usegmt=True)

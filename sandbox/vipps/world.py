@@ -97,13 +97,13 @@ def bad_value(name: str, reason: str) -> ApiError:
     return ApiError(400, "Bad Request", "The request is not valid.", (name, reason))
 
 
-def amount_of(value: Any, name: str, least: int = 1) -> Json:
+def amount_of(value: Any, name: str, minimum: int = 1) -> Json:
     """`{currency, value}` as it was given, or a refusal."""
     if not isinstance(value, dict):
         raise bad_value(name, "is required")
     if value.get("currency") not in CURRENCIES:
         raise bad_value(f"{name}.currency", f"must be one of {', '.join(CURRENCIES)}")
     amount = value.get("value")
-    if not isinstance(amount, int) or isinstance(amount, bool) or amount < least:
-        raise bad_value(f"{name}.value", f"must be an integer of at least {least}")
+    if not isinstance(amount, int) or isinstance(amount, bool) or amount < minimum:
+        raise bad_value(f"{name}.value", f"must be an integer of at least {minimum}")
     return {"currency": value["currency"], "value": amount}

@@ -1,4 +1,4 @@
-"""The API over each database, with the real acquirer on its own port."""
+"""The API over each database, with the real provider on its own port."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from tests.support.bambora import OPTION as BAMBORA
 from tests.support.bambora import BamboraSandbox
 from tests.support.bambora import Merchant as BamboraMerchant
 from tests.support.bambora_payer import BamboraPayer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, close_merchant, open_merchant, profile
 from tests.support.klarna import OPTION as KLARNA
 from tests.support.klarna import KlarnaSandbox
 
 
 @pytest.fixture(scope="session")
-def _acquirer(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acquirer]:
-    acquirer = Acquirer(repository, tmp_path_factory.mktemp("acquirer"))
-    acquirer.start()
-    yield acquirer
-    acquirer.kill()
-    acquirer.http.close()
+def _card_gateway(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CardGatewaySandbox]:
+    card_gateway = CardGatewaySandbox(repository, tmp_path_factory.mktemp("card_gateway"))
+    card_gateway.start()
+    yield card_gateway
+    card_gateway.kill()
+    card_gateway.http.close()
 
 
 @pytest.fixture
-def acquirer(_acquirer: Acquirer) -> Iterator[Acquirer]:
-    yield _acquirer
-    _acquirer.reset()
+def card_gateway(_card_gateway: CardGatewaySandbox) -> Iterator[CardGatewaySandbox]:
+    yield _card_gateway
+    _card_gateway.reset()
 
 
 @pytest.fixture
-async def merchant(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:
+async def merchant(database_url: str, card_gateway: CardGatewaySandbox) -> AsyncIterator[Merchant]:
     secret_key = f"sk_test_{uuid.uuid4().hex}"
-    merchant = await open_merchant(database_url, acquirer.base_url, secret_key)
+    merchant = await open_merchant(database_url, card_gateway.base_url, secret_key)
     yield merchant
     await close_merchant(merchant)
 

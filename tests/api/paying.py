@@ -1,4 +1,4 @@
-"""A try to pay, as the checkout and the acquirer have it, and time that goes on for both."""
+"""An attempt to pay, as the checkout and the provider have it, and time that goes on for both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlmodel import select
 from backend.cards.tables import Hold
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, OPTION, Merchant
 
 
@@ -26,11 +26,11 @@ async def holds(merchant: Merchant) -> list[tuple[str, int]]:
         return [(hold.state, hold.amount) for hold in await db.exec(select(Hold))]
 
 
-async def at_acquirer(merchant: Merchant, acquirer: Acquirer) -> list[dict[str, Any]]:
-    """All the payment pages that this merchant has at the acquirer."""
+async def at_provider(merchant: Merchant, card_gateway: CardGatewaySandbox) -> list[dict[str, Any]]:
+    """All the payment pages that this merchant has at the provider."""
     key = await secret_key(merchant)
-    answer = acquirer.http.get(
-        f"{acquirer.base_url}/v1/checkout/sessions?limit=100",
+    answer = card_gateway.http.get(
+        f"{card_gateway.base_url}/v1/checkout/sessions?limit=100",
         headers={"authorization": f"Bearer {key}"},
     )
     assert answer.status_code == 200, answer.text
@@ -46,19 +46,19 @@ async def secret_key(merchant: Merchant) -> str:
     return str(connections_of(merchant.ctx, stored)[OPTION]["secret_key"])
 
 
-async def is_asked(acquirer: Acquirer) -> None:
+async def is_asked(card_gateway: CardGatewaySandbox) -> None:
     """Until the call has come that a fault was meant for."""
     for _ in range(1500):
-        if not acquirer.faults_left():
+        if not card_gateway.faults_left():
             return
         await asyncio.sleep(0.02)
-    raise AssertionError("the acquirer was not asked")
+    raise AssertionError("the provider was not asked")
 
 
-def ahead(merchant: Merchant, acquirer: Acquirer, seconds: int) -> None:
-    """Time goes on here and at the acquirer."""
+def ahead(merchant: Merchant, card_gateway: CardGatewaySandbox, seconds: int) -> None:
+    """Time goes on here and at the provider."""
     merchant.clock.ahead += timedelta(seconds=seconds)
-    acquirer.admin("clock", advance=seconds)
+    card_gateway.admin("clock", advance=seconds)
 
 
 async def reconcile_until_quiet(merchant: Merchant) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import event, text
 
 from backend.payments.views.audit import audit_everything
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant
 
 
@@ -21,9 +21,9 @@ async def change(merchant: Merchant, statement: str, **values: Any) -> None:
 
 
 async def test_a_session_and_its_transaction_tell_one_story(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    ids = [await merchant.paid(acquirer, 40000) for _ in range(2)]
+    ids = [await merchant.paid(card_gateway, 40000) for _ in range(2)]
     sessions = [(await merchant.transaction(id_))["session_id"] for id_ in ids]
     assert await found(merchant) == set()
     state = "UPDATE checkout_session SET state = :state WHERE id = :id"
@@ -45,14 +45,14 @@ async def test_a_try_that_nobody_looks_at(merchant: Merchant) -> None:
     assert difference[1] == "a try that nobody looks at"
 
 
-async def test_amounts_that_cannot_be(merchant: Merchant, acquirer: Acquirer) -> None:
-    id_ = await merchant.paid(acquirer, 40000)
+async def test_amounts_that_cannot_be(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
+    id_ = await merchant.paid(card_gateway, 40000)
     await change(merchant, 'UPDATE "transaction" SET psp_captured = 40001')
     assert await found(merchant) == {(id_, "refunded <= captured <= authorized")}
 
 
 async def test_it_reads_no_more_often_and_no_bodies_as_payments_grow(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """An installation of years has millions of them: read whole and at once, they fill the memory;
     one by one, they take hours."""
@@ -65,7 +65,7 @@ async def test_it_reads_no_more_often_and_no_bodies_as_payments_grow(
 
     asked = []
     for _ in range(2):
-        await merchant.paid(acquirer, 40000, await merchant.card(10000))
+        await merchant.paid(card_gateway, 40000, await merchant.card(10000))
         statements.clear()
         assert await found(merchant) == set()
         asked.append(len(statements))

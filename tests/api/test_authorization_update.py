@@ -151,7 +151,7 @@ async def test_what_is_not_authorized_any_more(paid: Paid) -> None:
 
 
 async def test_klarna_refuses(paid: Paid) -> None:
-    paid.klarna.admin("settings", most_authorized=35000)
+    paid.klarna.admin("settings", max_authorized=35000)
     answer = await paid.update(50000, 400)
     assert answer["error"]["code"] == "OPERATION_REFUSED"
     shown = await paid.shown()

@@ -17,7 +17,7 @@ from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import AutoCapture, Operation
 from backend.psp.stripe.connector import CardGateway
 from backend.worker import start
-from tests.support.card_gateway import CAPTURE_TIMES_OUT, Acquirer
+from tests.support.card_gateway import CAPTURE_TIMES_OUT, CardGatewaySandbox
 from tests.support.checkout import ON, Merchant, profile, session_body
 from tests.support.klarna import KlarnaSandbox
 from tests.support.klarna_payer import KlarnaPayer
@@ -37,10 +37,10 @@ async def captures(merchant: Merchant, transaction_id: str) -> list[tuple[bool, 
 
 
 async def test_captured_right_after_the_authorization(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card, configuration=AUTO)
+    transaction_id = await merchant.paid(card_gateway, 40000, card, configuration=AUTO)
     assert (await merchant.transaction(transaction_id))["status"] == "AUTHORIZED"
     assert await capture_due(merchant.ctx) == 1
     done = await merchant.transaction(transaction_id)
@@ -53,8 +53,8 @@ async def test_captured_right_after_the_authorization(
     await merchant.audit()
 
 
-async def test_the_worker_does_it(merchant: Merchant, acquirer: Acquirer) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000, configuration=AUTO)
+async def test_the_worker_does_it(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
+    transaction_id = await merchant.paid(card_gateway, 40000, configuration=AUTO)
     worker = start(merchant.ctx)
     for _ in range(100):
         if (await merchant.transaction(transaction_id))["status"] == "CAPTURED":
@@ -65,12 +65,12 @@ async def test_the_worker_does_it(merchant: Merchant, acquirer: Acquirer) -> Non
 
 
 async def test_a_gift_card_alone_and_an_order_of_nothing(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(50000)
-    covered = await merchant.paid(acquirer, 40000, card, configuration=AUTO)
+    covered = await merchant.paid(card_gateway, 40000, card, configuration=AUTO)
     zero = AUTO | {"dintero": {"type": "payment_type", "wallets": ON, "zero": ON}}
-    nothing = await merchant.paid(acquirer, 0, configuration=zero)
+    nothing = await merchant.paid(card_gateway, 0, configuration=zero)
     assert await capture_due(merchant.ctx) == 2
     for transaction_id, amount in ((covered, 40000), (nothing, 0)):
         assert (await merchant.transaction(transaction_id))["status"] == "CAPTURED"
@@ -78,14 +78,14 @@ async def test_a_gift_card_alone_and_an_order_of_nothing(
     await merchant.audit()
 
 
-async def test_the_profile_can_say_so(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_the_profile_can_say_so(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     async with merchant.ctx.db.reading() as db:
         connections = connections_of(merchant.ctx, await get_profile(db, "T12345678", "default"))
     setup = profile("", "", connections=connections, configuration={"auto_capture": True})
     await save_profile(merchant.ctx, setup)
-    asked = await merchant.paid(acquirer, 40000)
+    asked = await merchant.paid(card_gateway, 40000)
     refused = AUTO | {"auto_capture": False}
-    other = await merchant.paid(acquirer, 40000, configuration=refused)
+    other = await merchant.paid(card_gateway, 40000, configuration=refused)
     assert await capture_due(merchant.ctx) == 1
     assert (await merchant.transaction(asked))["status"] == "CAPTURED"
     assert (await merchant.transaction(other))["status"] == "AUTHORIZED"
@@ -103,10 +103,10 @@ def test_the_gaps_grow() -> None:
 
 
 async def test_tried_again_for_48_hours_and_then_given_up(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000, configuration=AUTO)
-    acquirer.fault("capture", "refuse", status=402, times=1000)
+    transaction_id = await merchant.paid(card_gateway, 40000, configuration=AUTO)
+    card_gateway.fault("capture", "refuse", status=402, times=1000)
     begun = (await row(merchant)).due_at
     tries, waited = 0, []
     while (await row(merchant)).state == "due":
@@ -119,7 +119,7 @@ async def test_tried_again_for_48_hours_and_then_given_up(
     assert waited == sorted(waited)
     assert timedelta(hours=43) < merchant.clock.now() - begun < timedelta(hours=48, minutes=1)
     assert (await row(merchant)).tries == tries
-    acquirer.reset()
+    card_gateway.reset()
     merchant.clock.ahead = timedelta()
     failed = await captures(merchant, transaction_id)
     assert failed == [(False, 40000)] * tries
@@ -131,9 +131,11 @@ async def test_tried_again_for_48_hours_and_then_given_up(
     assert done["status"] == "CAPTURED"
 
 
-async def test_it_succeeds_at_a_later_try(merchant: Merchant, acquirer: Acquirer) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000, configuration=AUTO)
-    acquirer.fault("capture", "refuse", status=402)
+async def test_it_succeeds_at_a_later_try(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    transaction_id = await merchant.paid(card_gateway, 40000, configuration=AUTO)
+    card_gateway.fault("capture", "refuse", status=402)
     assert await capture_due(merchant.ctx) == 1
     merchant.clock.ahead += timedelta(seconds=61)
     assert await capture_due(merchant.ctx) == 1
@@ -143,10 +145,10 @@ async def test_it_succeeds_at_a_later_try(merchant: Merchant, acquirer: Acquirer
 
 @pytest.mark.parametrize(("verb", "body"), [("capture", {"amount": 15000}), ("void", None)])
 async def test_a_merchant_who_acts_stops_it(
-    merchant: Merchant, acquirer: Acquirer, verb: str, body: Any
+    merchant: Merchant, card_gateway: CardGatewaySandbox, verb: str, body: Any
 ) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000, configuration=AUTO)
-    acquirer.fault("capture", "refuse", status=402)
+    transaction_id = await merchant.paid(card_gateway, 40000, configuration=AUTO)
+    card_gateway.fault("capture", "refuse", status=402)
     assert await capture_due(merchant.ctx) == 1
     await merchant.post(f"/v1/transactions/{transaction_id}/{verb}", body)
     assert (await row(merchant)).state == "stopped"
@@ -157,10 +159,10 @@ async def test_a_merchant_who_acts_stops_it(
 
 
 async def test_a_capture_that_is_not_answered_is_not_sent_twice(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     transaction_id = await merchant.paid(
-        acquirer, 40000, number=CAPTURE_TIMES_OUT, configuration=AUTO
+        card_gateway, 40000, number=CAPTURE_TIMES_OUT, configuration=AUTO
     )
     with impatient(CardGateway):
         assert await capture_due(merchant.ctx) == 1
@@ -170,7 +172,7 @@ async def test_a_capture_that_is_not_answered_is_not_sent_twice(
     assert await capture_due(merchant.ctx) == 1
     kinds = [e["event"] for e in (await merchant.transaction(transaction_id))["events"]]
     assert kinds[2:] == ["INITIATE_CAPTURE"]
-    acquirer.reset()
+    card_gateway.reset()
     for _ in range(5):
         merchant.clock.ahead += timedelta(seconds=70)
         await reconcile_due(merchant.ctx)

@@ -10,7 +10,7 @@ from pathlib import Path
 from backend.core.db import Database
 from backend.core.schema import why_not
 from backend.payments.views.audit import audit_everything
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import close_merchant, open_merchant
 
 
@@ -20,18 +20,18 @@ def transactions(path: Path) -> int:
 
 
 async def test_a_copy_has_all_of_one_moment_and_balances(
-    sqlite_url: str, acquirer: Acquirer, tmp_path: Path
+    sqlite_url: str, card_gateway: CardGatewaySandbox, tmp_path: Path
 ) -> None:
     path, copy, file_alone = Path(sqlite_url[10:]), tmp_path / "copy.db", tmp_path / "alone.db"
-    merchant = await open_merchant(sqlite_url, acquirer.base_url, "sk_test_of_a_backup")
+    merchant = await open_merchant(sqlite_url, card_gateway.base_url, "sk_test_of_a_backup")
     try:
         for _ in range(2):
-            await merchant.paid(acquirer, 40000, await merchant.card(10000))
+            await merchant.paid(card_gateway, 40000, await merchant.card(10000))
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
             # What `.backup` does.
             source.backup(target)
         shutil.copyfile(path, file_alone)
-        await merchant.paid(acquirer, 40000)
+        await merchant.paid(card_gateway, 40000)
     finally:
         await close_merchant(merchant)
     assert (transactions(path), transactions(copy)) == (3, 2)

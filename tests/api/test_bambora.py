@@ -26,7 +26,7 @@ async def test_the_rest_is_paid_captured_and_refunded(payer: BamboraPayer) -> No
     transaction_id = await payer.paid()
     assert await payer.state() is PageState.PAID
     path = f"/v1/transactions/{transaction_id}"
-    # One capture is all there is: the rest of the acquirer's part is released with it.
+    # One capture is all there is: the rest of the provider's part is released with it.
     refused = await merchant.post(f"{path}/capture", {"amount": 25000}, expect=400)
     assert "captured only once" in refused["error"]["message"]
     await merchant.post(f"{path}/capture", {"amount": 25000, "final_capture": True})

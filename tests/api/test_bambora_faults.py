@@ -32,7 +32,7 @@ async def _time_passes(payer: BamboraPayer) -> None:
 
 
 async def _agrees(payer: BamboraPayer) -> None:
-    """Our transaction is done with, and says of the acquirer's part what the provider says."""
+    """Our transaction is done with, and says of the provider's part what the provider says."""
     transaction, there = await payer.transaction(), await payer.there()
     found = await payer.merchant.transaction(transaction.id)
     assert not found["events"][-1]["event"].startswith("INITIATE"), found["events"]

@@ -16,7 +16,7 @@ from checkout_ui.balance.hosted import create_page
 from checkout_ui.hosting import still_checking
 from checkout_ui.hosting.rooms import beside_the_api
 from checkout_ui.hosting.still_checking import StillChecking
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import BASE_URL, Merchant
 
 PAGE = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "sv"}
@@ -62,9 +62,9 @@ async def test_an_address_that_we_never_gave_out(browser: httpx.AsyncClient) -> 
 
 
 async def test_giving_up_what_cannot_be_given_up_leads_to_where_it_stands(
-    browser: httpx.AsyncClient, merchant: Merchant, acquirer: Acquirer
+    browser: httpx.AsyncClient, merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    await merchant.paid(acquirer)
+    await merchant.paid(card_gateway)
     paid = await merchant.get("/v1/transactions")
     session_id = paid[0]["session_id"]
     path = f"/v1/view/{session_id}/session/abandon"

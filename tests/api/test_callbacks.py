@@ -18,7 +18,7 @@ from backend.core import context
 from backend.outbox.deliver import deliver_due
 from backend.outbox.tables import Delivery
 from backend.payments.attempts.resolve import abandon
-from tests.support.card_gateway import DECLINED, Acquirer
+from tests.support.card_gateway import DECLINED, CardGatewaySandbox
 from tests.support.checkout import Merchant, close_merchant, open_merchant
 
 
@@ -79,9 +79,12 @@ def more_settings() -> dict[str, Any]:
 
 @pytest.fixture
 async def merchant(
-    database_url: str, acquirer: Acquirer, secret_key: str, more_settings: dict[str, Any]
+    database_url: str,
+    card_gateway: CardGatewaySandbox,
+    secret_key: str,
+    more_settings: dict[str, Any],
 ) -> AsyncIterator[Merchant]:
-    merchant = await open_merchant(database_url, acquirer.base_url, secret_key, **more_settings)
+    merchant = await open_merchant(database_url, card_gateway.base_url, secret_key, **more_settings)
     yield merchant
     await close_merchant(merchant)
 
@@ -154,7 +157,7 @@ async def test_other_steering(merchant: Merchant, shop: Shop) -> None:
 
 
 async def test_captures_and_errors_only_where_they_are_wanted(
-    merchant: Merchant, acquirer: Acquirer, shop: Shop
+    merchant: Merchant, card_gateway: CardGatewaySandbox, shop: Shop
 ) -> None:
     async def told(**query: str) -> list[tuple[str | None, str | None]]:
         """Event and error of what is told of a declined try, a payment and its operations."""
@@ -165,13 +168,13 @@ async def test_captures_and_errors_only_where_they_are_wanted(
         )
         result = await merchant.press_pay(session_id)
         assert result.url is not None
-        acquirer.pay(result.url, DECLINED)
+        card_gateway.pay(result.url, DECLINED)
         from backend.payments.attempts.resolve import reopen
 
         await reopen(merchant.ctx, session_id)
         result = await merchant.press_pay(session_id)
         assert result.url is not None
-        await merchant.come_back(acquirer.pay(result.url).headers["location"])
+        await merchant.come_back(card_gateway.pay(result.url).headers["location"])
         path = f"/v1/transactions/{(await merchant.view(session_id)).transaction_id}"
         await merchant.post(f"{path}/capture", {"amount": 5000})
         await merchant.post(f"{path}/refund", {"amount": 1000})

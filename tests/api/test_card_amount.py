@@ -16,7 +16,7 @@ from backend.payments.attempts.resolve import reopen
 from backend.payments.attempts.start import pay
 from backend.sessions import payer as payer_side
 from backend.sessions.view import PageState
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, BASE_URL, OPTION, Merchant
 
 SOURCE = "1.2.3.4"
@@ -45,7 +45,7 @@ async def shown(merchant: Merchant, session_id: str) -> tuple[int, int, int | No
     assert view.gift_card is not None
     card = view.gift_card
     assert view.order_amount - view.to_pay == card.amount
-    return card.amount, card.most, card.wanted, view.to_pay
+    return card.amount, card.maximum, card.wanted, view.to_pay
 
 
 async def holds(merchant: Merchant) -> list[tuple[str, int]]:
@@ -54,7 +54,7 @@ async def holds(merchant: Merchant) -> list[tuple[str, int]]:
 
 
 async def card_events(merchant: Merchant, session_id: str) -> list[int | None]:
-    """What each SET_GIFT_CARD says of the amount; None where the card was removed."""
+    """What each SET_GIFT_CARD says of the amount; None if the card was removed."""
     session = await merchant.get(f"/v1/sessions/{session_id}")
     return [
         (event["details"].get("gift_card") or {}).get("card_amount")
@@ -90,7 +90,7 @@ async def change_order(merchant: Merchant, session_id: str, amount: int) -> None
 
 
 async def test_a_chosen_part_is_held_and_the_rest_is_asked_for(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(100000)
     session_id = await merchant.ready(40000, card)
@@ -105,7 +105,7 @@ async def test_a_chosen_part_is_held_and_the_rest_is_asked_for(
     assert result.state == "redirect" and result.url is not None
     assert await holds(merchant) == [("pending", 15000)]
     assert await merchant.balance(card["card_id"]) == (85000, 15000, 0)
-    answer = acquirer.pay(result.url)
+    answer = card_gateway.pay(result.url)
     await merchant.come_back(answer.headers["location"])
     transaction_id = str((await merchant.view(session_id)).transaction_id)
     transaction = await merchant.transaction(transaction_id)
@@ -301,7 +301,9 @@ async def test_changing_the_amount_while_pay_is_pressed(merchant: Merchant) -> N
     await merchant.audit()
 
 
-async def test_a_payment_given_up_leaves_the_choice(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_payment_given_up_leaves_the_choice(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(20000)
     session_id = await merchant.ready(40000, card)
     await choose(merchant, session_id, 5000)
@@ -313,7 +315,7 @@ async def test_a_payment_given_up_leaves_the_choice(merchant: Merchant, acquirer
     await choose(merchant, session_id, 6000)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    await merchant.come_back(acquirer.pay(result.url).headers["location"])
+    await merchant.come_back(card_gateway.pay(result.url).headers["location"])
     assert await merchant.balance(card["card_id"]) == (14000, 6000, 0)
     with pytest.raises(SessionClosed):
         await choose(merchant, session_id, 1)

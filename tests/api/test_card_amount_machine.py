@@ -34,7 +34,7 @@ from backend.payments.attempts.start import pay
 from backend.payments.tables import Transaction
 from backend.sessions import payer
 from backend.sessions.view import PageState
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import (
     ACCOUNT,
     OPTION,
@@ -47,21 +47,23 @@ from tests.support.checkout import (
 T = TypeVar("T")
 AMOUNTS = st.one_of(st.integers(1, 5), st.integers(1, 400))
 MINIMUM = 100
-"""What the acquirer takes at least, here as in the profile."""
+"""What the provider takes at least, here as in the profile."""
 
 
-def test_any_order_of_events_holds_what_was_shown(database_url: str, acquirer: Acquirer) -> None:
+def test_any_order_of_events_holds_what_was_shown(
+    database_url: str, card_gateway: CardGatewaySandbox
+) -> None:
     loop = asyncio.new_event_loop()
     key = f"sk_test_{uuid.uuid4().hex}"
-    merchant = loop.run_until_complete(open_merchant(database_url, acquirer.base_url, key))
-    acquirer.admin("settings", minimum=MINIMUM)
-    least = {"minimum_amounts": {OPTION: {"NOK": MINIMUM}}}
-    setup = profile(acquirer.base_url, key, extra=least)
+    merchant = loop.run_until_complete(open_merchant(database_url, card_gateway.base_url, key))
+    card_gateway.admin("settings", minimum=MINIMUM)
+    minimum = {"minimum_amounts": {OPTION: {"NOK": MINIMUM}}}
+    setup = profile(card_gateway.base_url, key, extra=minimum)
     loop.run_until_complete(save_profile(merchant.ctx, setup))
     seen: set[str] = set()
     try:
         run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            lambda: AmountMachine(loop, merchant, acquirer, key, seen),
+            lambda: AmountMachine(loop, merchant, card_gateway, key, seen),
             settings=settings(
                 max_examples=40,
                 stateful_step_count=12,
@@ -73,7 +75,7 @@ def test_any_order_of_events_holds_what_was_shown(database_url: str, acquirer: A
         )
         loop.run_until_complete(merchant.audit())
     finally:
-        acquirer.admin("settings", minimum=0)
+        card_gateway.admin("settings", minimum=0)
         loop.run_until_complete(close_merchant(merchant))
         loop.close()
     # The search has been everywhere, or it shows nothing.
@@ -98,12 +100,12 @@ class AmountMachine(RuleBasedStateMachine):
         self,
         loop: asyncio.AbstractEventLoop,
         merchant: Merchant,
-        acquirer: Acquirer,
+        card_gateway: CardGatewaySandbox,
         key: str,
         seen: set[str],
     ) -> None:
         super().__init__()
-        self.loop, self.merchant, self.acquirer, self.key = loop, merchant, acquirer, key
+        self.loop, self.merchant, self.card_gateway, self.key = loop, merchant, card_gateway, key
         self.seen = seen
         self.wanted: int | None = None
         self.order = self.available = self.held = self.count = 0
@@ -221,8 +223,8 @@ class AmountMachine(RuleBasedStateMachine):
         self.seen.add("advice taken")
 
     def _asked_for(self) -> int:
-        answer = self.acquirer.http.get(
-            f"{self.acquirer.base_url}/v1/checkout/sessions?limit=1",
+        answer = self.card_gateway.http.get(
+            f"{self.card_gateway.base_url}/v1/checkout/sessions?limit=1",
             headers={"authorization": f"Bearer {self.key}"},
         )
         return int(answer.json()["data"][0]["amount_total"])
@@ -253,7 +255,7 @@ class AmountMachine(RuleBasedStateMachine):
         )
         assert self.wanted is None or card.amount <= self.wanted
         if view.state is PageState.OPEN:
-            assert (card.left, card.most) == (
+            assert (card.left, card.maximum) == (
                 self.available - share,
                 min(self.available, self.order),
             )

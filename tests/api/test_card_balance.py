@@ -12,7 +12,7 @@ from sqlmodel import select
 from backend.accounts.clients import create_account
 from backend.accounts.profiles import save_profile
 from backend.cards.tables import PinBudget
-from backend.core.errors import GiftCardRefused, NotFound, TooManyTries
+from backend.core.errors import GiftCardRefused, NotFound, TooManyAttempts
 from backend.payments.views.card_balance import (
     SHOWN_MOVEMENTS,
     BalanceView,
@@ -22,7 +22,7 @@ from backend.payments.views.card_balance import (
     read_shop,
 )
 from backend.sessions import payer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant, profile
 from tests.support.wallets import batch
 
@@ -56,7 +56,7 @@ async def move(merchant: Merchant, card: dict[str, Any], **body: Any) -> Any:
     return await merchant.post(f"/v1/accounts/{ACCOUNT}/wallets/transactions", whole)
 
 
-async def test_a_life_of_a_card(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_life_of_a_card(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     card = await merchant.card(50000)
     new = await seen(merchant, card)
     assert new.masked_number == f"•••• •••• •••• {card['number'][-4:]}"
@@ -81,7 +81,7 @@ async def test_a_life_of_a_card(merchant: Merchant, acquirer: Acquirer) -> None:
 
     # Paid, it is the order's; a part capture leaves the rest as old as it was.
     assert result.url is not None
-    await merchant.come_back(acquirer.pay(result.url).headers["location"])
+    await merchant.come_back(card_gateway.pay(result.url).headers["location"])
     (hold,) = (await seen(merchant, card)).held
     assert (hold.by, hold.until) == (HeldBy.ORDER, None)
     transaction_id = (await merchant.view(session_id)).transaction_id
@@ -181,7 +181,7 @@ async def test_whatever_is_wrong_is_one_answer(careful: Merchant) -> None:
     # Then both budgets are spent, and the right PIN says nothing.
     refusals = set()
     for asked in (unknown, card):
-        with pytest.raises(TooManyTries) as refused:
+        with pytest.raises(TooManyAttempts) as refused:
             await look(careful, asked)
         refusals.add((refused.value.reason, str(refused.value)))
     assert len(refusals) == 1
@@ -198,10 +198,10 @@ async def test_a_card_and_source_are_counted_here_and_in_a_checkout_together(
         await payer.add_gift_card(
             careful.ctx, await careful.session(), card["number"], wrong_pin(card), SOURCE
         )
-    with pytest.raises(TooManyTries):
+    with pytest.raises(TooManyAttempts):
         await look(careful, card)
     other = await careful.session()
-    with pytest.raises(TooManyTries):
+    with pytest.raises(TooManyAttempts):
         await payer.add_gift_card(careful.ctx, other, card["number"], card["pin"], SOURCE)
     careful.clock.ahead = timedelta(seconds=careful.ctx.settings.pin_tries_window + 1)
     assert await look(careful, card) is not None

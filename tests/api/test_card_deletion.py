@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, sign_in
 from tests.support.wallets import CARDS, MOVES, code, later, move
 
@@ -27,12 +27,12 @@ def uses(errors: list[dict[str, Any]]) -> list[tuple[str, int, str, str]]:
 
 
 async def test_a_card_that_may_be_refunded_to_is_not_deleted(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     path = f"{CARDS}/{card['card_id']}"
-    paid = await merchant.paid(acquirer, 4000, card)
-    held = await merchant.paid(acquirer, 3000, card)
+    paid = await merchant.paid(card_gateway, 4000, card)
+    held = await merchant.paid(card_gateway, 3000, card)
     await merchant.post(f"/v1/transactions/{paid}/capture", {"amount": 4000})
     drawdown = await move(merchant, card_id=card["card_id"], ref_id="p", amount=500, pending=True)
     errors = await in_use(merchant, path)
@@ -57,10 +57,12 @@ async def test_a_card_that_may_be_refunded_to_is_not_deleted(
     await merchant.audit()
 
 
-async def test_force_says_who_and_what_for(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_force_says_who_and_what_for(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     path = f"{CARDS}/{card['card_id']}"
-    paid = await merchant.paid(acquirer, 40000, card)
+    paid = await merchant.paid(card_gateway, 40000, card)
     await in_use(merchant, f"{path}?force=false")
     forced = await merchant.api.delete(f"{path}?force=true&reason=reported%20as%20stolen")
     assert (forced.status_code, forced.json()["status"]) == (200, "deleted")
@@ -80,11 +82,11 @@ async def test_force_says_who_and_what_for(merchant: Merchant, acquirer: Acquire
 
 
 async def test_what_is_voided_on_a_deleted_card_comes_back_with_it(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     path = f"{CARDS}/{card['card_id']}"
-    paid = await merchant.paid(acquirer, 40000, card)
+    paid = await merchant.paid(card_gateway, 40000, card)
     await merchant.api.delete(f"{path}?force=true")
     await merchant.post(f"/v1/transactions/{paid}/void")
     back = await merchant.post(f"{path}/restore", {"reason": "a mistake"})
@@ -104,7 +106,7 @@ async def test_what_is_voided_on_a_deleted_card_comes_back_with_it(
 
 
 async def test_a_payment_under_way_ends_though_its_card_was_deleted(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     path = f"{CARDS}/{card['card_id']}"
@@ -113,7 +115,7 @@ async def test_a_payment_under_way_ends_though_its_card_was_deleted(
     assert uses(await in_use(merchant, path))[0][:3] == ("held", 10000, "NOK")
     assert (await merchant.api.delete(f"{path}?force=true")).status_code == 200
     assert result.url is not None
-    await merchant.come_back(acquirer.pay(result.url).headers["location"])
+    await merchant.come_back(card_gateway.pay(result.url).headers["location"])
     transaction_id = (await merchant.view(session_id)).transaction_id
     assert transaction_id is not None
     done = await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 40000})

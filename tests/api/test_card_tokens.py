@@ -16,7 +16,7 @@ from PIL import Image
 from backend.core.errors import GiftCardRefused
 from backend.payments.attempts.resolve import reopen
 from backend.sessions import payer
-from tests.support.card_gateway import DECLINED, Acquirer
+from tests.support.card_gateway import DECLINED, CardGatewaySandbox
 from tests.support.checkout import DETAILS, Merchant
 from tests.support.wallets import CARDS, DIGITS, INFO, MOVES, code, move, token
 
@@ -79,7 +79,9 @@ async def test_a_voided_drawdown_gives_the_token_back(merchant: Merchant) -> Non
     assert code(await move(merchant, 400, ref_id="4", **by)) == "TOKEN_REFUSED"
 
 
-async def test_a_single_use_token_in_two_checkouts(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_single_use_token_in_two_checkouts(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     made = await token(merchant, card, expires_after_transaction=True)
     by_token = card | {"number": made["token"]["value"]}
@@ -88,7 +90,7 @@ async def test_a_single_use_token_in_two_checkouts(merchant: Merchant, acquirer:
     # Pay is pressed in the first and declined: nothing came of it, the token is whole.
     result = await merchant.press_pay(first)
     assert (await merchant.view(second)).gift_card is None
-    acquirer.pay(str(result.url), DECLINED)
+    card_gateway.pay(str(result.url), DECLINED)
     await reopen(merchant.ctx, first)
     assert (await merchant.view(second)).to_pay == 0
     assert (await merchant.press_pay(second)).state == "paid"
@@ -127,7 +129,7 @@ async def test_tokens_that_are_not_made(merchant: Merchant, body: dict[str, Any]
 async def test_tokens_of_a_card_share_its_budget(merchant: Merchant) -> None:
     card = await merchant.card(1000)
     values = [(await token(merchant, card, ref_id=str(n)))["token"]["value"] for n in range(6)]
-    # A merchant's own calls have thirty wrong tries a day at one card.
+    # A merchant's own calls have thirty wrong attempts a day at one card.
     for value in values * 5:
         await merchant.post(INFO, {"token": value, "pin": "wrong"}, expect=404)
     for known in (*values, card["number"]):

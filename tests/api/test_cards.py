@@ -10,7 +10,7 @@ import pytest
 from backend.core.errors import GavekortError
 from backend.payments.attempts.start import pay
 from backend.sessions import payer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import OPTION, Merchant, sign_in
 from tests.support.wallets import CARDS, INFO, MOVES, batch, code, later, move
 
@@ -151,11 +151,11 @@ async def test_before_active_from_it_is_funded_and_not_drawn(merchant: Merchant)
 
 
 async def test_a_card_with_money_held_is_not_deleted(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     path = f"{CARDS}/{card['card_id']}"
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     refused = await merchant.api.delete(path)
     assert (refused.status_code, code(refused.json())) == (409, "CARD_IN_USE")
     await merchant.post(f"/v1/transactions/{transaction_id}/void")

@@ -10,8 +10,8 @@ import pytest
 from backend.accounts.profiles import save_profile
 from backend.core.errors import ConsentMissing
 from backend.payments.attempts.start import pay
-from tests.api.paying import at_acquirer, holds, transactions_of
-from tests.support.card_gateway import Acquirer
+from tests.api.paying import at_provider, holds, transactions_of
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import OPTION, WITHOUT_GIFT_CARDS, Merchant, profile, session_body
 
 TERMS = {"id": "terms", "label": "I accept the terms", "required": True}
@@ -38,7 +38,9 @@ NOT_ACCEPTED: list[Any] = [
 ]
 
 
-async def test_nothing_is_begun_without_a_consent(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_nothing_is_begun_without_a_consent(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     session_id = await merchant.ready(40000, await merchant.card(), checkboxes=[TERMS, NEWS])
     operations = f"/v1/view/{session_id}/payments/{OPTION}"
     for boxes in NOT_ACCEPTED:
@@ -54,19 +56,19 @@ async def test_nothing_is_begun_without_a_consent(merchant: Merchant, acquirer: 
         await pay(merchant.ctx, session_id, OPTION, 30000, "nb")
     assert await transactions_of(merchant, session_id) == []
     assert await holds(merchant) == []
-    assert await at_acquirer(merchant, acquirer) == []
+    assert await at_provider(merchant, card_gateway) == []
     assert (await merchant.view(session_id)).state == "open"
 
 
 @pytest.mark.parametrize("news", [True, False])
 async def test_what_was_ticked_stands_in_the_transaction(
-    merchant: Merchant, acquirer: Acquirer, news: bool
+    merchant: Merchant, card_gateway: CardGatewaySandbox, news: bool
 ) -> None:
     session_id = await merchant.ready(checkboxes=[TERMS, {**NEWS, "checked": True}])
     boxes = [{"id": "terms", "checked": True}, {"id": "news", "checked": news}]
     started = await press(merchant, session_id, boxes)
     assert started.status_code == 200, started.text
-    acquirer.pay(started.json()["redirect_url"])
+    card_gateway.pay(started.json()["redirect_url"])
     [made] = await transactions_of(merchant, session_id)
     shown = await merchant.transaction(made.id)
     assert [(box["id"], box["checked"]) for box in shown["checkboxes"]] == [
@@ -84,8 +86,10 @@ async def test_a_box_that_the_shop_ticked_is_not_accepted_yet(merchant: Merchant
     assert refused.json()["error"]["code"] == "CONSENT_MISSING"
 
 
-async def test_the_profiles_consents_count(merchant: Merchant, acquirer: Acquirer) -> None:
-    setup = profile(acquirer.base_url, "sk_test_consents", checkboxes=(TERMS,))
+async def test_the_profiles_consents_count(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    setup = profile(card_gateway.base_url, "sk_test_consents", checkboxes=(TERMS,))
     await save_profile(merchant.ctx, setup)
     session_id = await merchant.ready()
     assert (await press(merchant, session_id)).status_code == 400

@@ -7,7 +7,7 @@ import copy
 from typing import Any
 
 from backend.sessions import payer
-from tests.support.card_gateway import DECLINED, Acquirer
+from tests.support.card_gateway import DECLINED, CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, ADDRESS, Merchant, session_body
 from tests.support.contract import Recorder, description
 from tests.support.every_field import CARD, SESSION
@@ -36,7 +36,7 @@ def everything() -> dict[str, Any]:
     return body
 
 
-async def paid_session(merchant: Merchant, acquirer: Acquirer) -> str:
+async def paid_session(merchant: Merchant, card_gateway: CardGatewaySandbox) -> str:
     """Visited, locked, changed, addressed, part of it on a gift card, declined once, paid."""
     card = await merchant.card(10000)
     made = await merchant.post("/v1/sessions-profile?include_session=true", everything())
@@ -63,8 +63,8 @@ async def paid_session(merchant: Merchant, acquirer: Acquirer) -> str:
     ticked = {"checkboxes": [{"id": "terms", "checked": True}]}
     pay = {"payment_product_type": "dintero_psp.creditcard", **ticked}
     page = (await merchant.post(f"/v1/sessions/{session_id}/pay", pay))["redirect_url"]
-    acquirer.pay(page, DECLINED)
-    answer = acquirer.pay(page)
+    card_gateway.pay(page, DECLINED)
+    answer = card_gateway.pay(page)
     await merchant.come_back(answer.headers["location"])
     return session_id
 
@@ -107,10 +107,10 @@ async def cards_and_hooks(merchant: Merchant) -> None:
 
 
 async def test_every_answer_of_a_life_is_as_described(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     recorder = Recorder(merchant.api)
-    session_id = await paid_session(merchant, acquirer)
+    session_id = await paid_session(merchant, card_gateway)
     session = await merchant.get(
         f"/v1/sessions/{session_id}?includes=events.request_headers"
         "&includes=initiating_system_request_headers"
@@ -122,7 +122,7 @@ async def test_every_answer_of_a_life_is_as_described(
     small = await merchant.card(39999)
     await merchant.ready(card=small)
     await merchant.get("/v1/sessions?limit=10")
-    voided = await merchant.paid(acquirer)
+    voided = await merchant.paid(card_gateway)
     await merchant.post(f"/v1/transactions/{voided}/void")
     await cards_and_hooks(merchant)
     for body in ({}, {"order": 5}, session_body(profile_id="unknown")):

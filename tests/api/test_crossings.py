@@ -2,7 +2,7 @@
 
 The shop's server thinks about a discount code or an address. Meanwhile the shop changes the order,
 cancels it, or locks it; the payer pays, or asks for something else in another tab; time runs out.
-Whatever happens, the last change that was answered stands, and the acquirer is asked for the
+Whatever happens, the last change that was answered stands, and the provider is asked for the
 amount of the order as it stands, and never for more than was shown.
 """
 
@@ -20,9 +20,9 @@ import pytest
 
 from backend.payments.attempts.resolve import reopen
 from backend.sessions.express_callbacks import set_discount_codes
-from tests.api.paying import ahead, at_acquirer, transactions_of
+from tests.api.paying import ahead, at_provider, transactions_of
 from tests.support.callback_server import CallbackServer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import BASE_URL, OPTION, Merchant
 
 ADDRESS = {
@@ -64,7 +64,7 @@ class Crossing:
     """One session whose shop answers when it is told to."""
 
     merchant: Merchant
-    acquirer: Acquirer
+    card_gateway: CardGatewaySandbox
     payer: httpx.AsyncClient
     shop: CallbackServer
     session_id: str = ""
@@ -133,7 +133,7 @@ class Crossing:
         return list((await self.merchant.view(self.session_id)).discount_codes)
 
     async def is_paid_as_it_stands(self, amount: int, card: int = 0) -> None:
-        """The acquirer is asked for what is shown, once, and not before what was shown is right.
+        """The provider is asked for what is shown, once, and not before what was shown is right.
         `card`: what of it a gift card pays."""
         assert await self.amount() == amount
         for stale in {41000, amount + 1, amount - 1} - {amount - card}:
@@ -143,7 +143,7 @@ class Crossing:
         started = await self.pay(amount=amount - card)
         assert started.status_code == 200, started.text
         assert await self.asked_amounts() == [amount - card]
-        back = self.acquirer.pay(started.json()["redirect_url"]).headers["location"]
+        back = self.card_gateway.pay(started.json()["redirect_url"]).headers["location"]
         await self.merchant.come_back(back)
         session = await self.merchant.get(f"/v1/sessions/{self.session_id}")
         paid = await self.merchant.transaction(session["transaction_id"])
@@ -151,9 +151,9 @@ class Crossing:
         await self.merchant.audit()
 
     async def asked_amounts(self) -> list[int]:
-        """What the acquirer was asked for, in this session."""
+        """What the provider was asked for, in this session."""
         ours = {one.id for one in await transactions_of(self.merchant, self.session_id)}
-        pages = await at_acquirer(self.merchant, self.acquirer)
+        pages = await at_provider(self.merchant, self.card_gateway)
         return [page["amount_total"] for page in pages if page["client_reference_id"] in ours]
 
 
@@ -165,12 +165,12 @@ def shop() -> Iterator[CallbackServer]:
 
 @pytest.fixture
 async def crossing(
-    merchant: Merchant, acquirer: Acquirer, shop: CallbackServer
+    merchant: Merchant, card_gateway: CardGatewaySandbox, shop: CallbackServer
 ) -> AsyncIterator[Crossing]:
     merchant.ctx.settings.allow_insecure_callbacks = True
     transport = merchant.api._transport
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as payer:
-        one = Crossing(merchant, acquirer, payer, shop)
+        one = Crossing(merchant, card_gateway, payer, shop)
         await one.begin()
         yield one
         shop.let_go()
@@ -326,7 +326,7 @@ class Row:
 
     `meanwhile` and `waited` are the statuses of the two answers, and `code` the error of the
     second one. `amount` is the order's afterwards, of which a gift card pays `card`. `asked` is
-    what the acquirer was asked for meanwhile; where the session can still be paid it is asked for
+    what the provider was asked for meanwhile; where the session can still be paid it is asked for
     all that is left then.
     """
 
@@ -423,7 +423,7 @@ async def happens(one: Crossing, what: str) -> httpx.Response | None:
             await reopen(one.merchant.ctx, one.session_id)
             return paying
         case "expire":
-            ahead(one.merchant, one.acquirer, 3601)
+            ahead(one.merchant, one.card_gateway, 3601)
             return await one.payer.get(view)
         case "lock":
             return await one.payer.post(f"{view}/lock")

@@ -14,7 +14,7 @@ from backend.core.errors import NotFound, PaymentInProgress, SessionClosed
 from backend.payments.attempts.resolve import abandon
 from backend.payments.attempts.start import pay
 from backend.sessions.device_handoff import arrived, make_link, open_link
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import BASE_URL, OPTION, Merchant, close_merchant, open_merchant
 from tests.support.hooks import DELIVERIES, deliver
 from tests.support.receiver import Receiver
@@ -29,10 +29,12 @@ def gateway() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-async def shop(database_url: str, acquirer: Acquirer, gateway: Receiver) -> AsyncIterator[Merchant]:
+async def shop(
+    database_url: str, card_gateway: CardGatewaySandbox, gateway: Receiver
+) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
         database_url,
-        acquirer.base_url,
+        card_gateway.base_url,
         f"sk_test_{uuid.uuid4().hex}",
         sms_url=f"{gateway.url}/messages",
     )
@@ -107,7 +109,7 @@ async def test_it_does_not_outlive_the_session(shop: Merchant) -> None:
 
 
 async def test_there_is_none_where_nothing_can_be_gone_on_with(
-    shop: Merchant, acquirer: Acquirer
+    shop: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     paying = await shop.ready()
     await shop.press_pay(paying)
@@ -149,7 +151,7 @@ async def test_no_sms_without_a_number(shop: Merchant) -> None:
 @pytest.mark.parametrize("show", [False, True])
 @pytest.mark.parametrize("on_phone", [False, True])
 async def test_who_goes_to_the_shop(
-    shop: Merchant, acquirer: Acquirer, on_phone: bool, show: bool
+    shop: Merchant, card_gateway: CardGatewaySandbox, on_phone: bool, show: bool
 ) -> None:
     configuration: dict[str, Any] = {
         "active_payment_types": {"enabled": True},
@@ -160,7 +162,7 @@ async def test_who_goes_to_the_shop(
     assert shown.stays is show
     begun = await pay(shop.ctx, session_id, OPTION, shown.to_pay, "nb", on_phone=on_phone)
     assert begun.url is not None
-    at = await shop.come_back(acquirer.pay(begun.url).headers["location"])
+    at = await shop.come_back(card_gateway.pay(begun.url).headers["location"])
     page = f"{BASE_URL}/v1/view/{session_id}?language=nb"
     if on_phone:
         assert at == f"{page}&on=phone"
@@ -170,12 +172,14 @@ async def test_who_goes_to_the_shop(
         assert at.startswith(f"{SHOP}?merchant_reference=order-1&transaction_id=")
 
 
-async def test_both_press_pay_and_one_payment_is_made(shop: Merchant, acquirer: Acquirer) -> None:
+async def test_both_press_pay_and_one_payment_is_made(
+    shop: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     session_id = await shop.ready()
     first = await pay(shop.ctx, session_id, OPTION, 40000, "nb", on_phone=True)
     second = await pay(shop.ctx, session_id, OPTION, 40000, "nb")
     assert first.url == second.url is not None
-    await shop.come_back(acquirer.pay(first.url or "").headers["location"])
+    await shop.come_back(card_gateway.pay(first.url or "").headers["location"])
     again = await pay(shop.ctx, session_id, OPTION, 40000, "nb")
     assert again.state == "paid"
     found = await shop.get(f"/v1/transactions?session_id={session_id}")

@@ -14,7 +14,7 @@ from backend.core.errors import DetailsInvalid, SessionLocked, ShippingUnavailab
 from backend.sessions.lock import lock, release
 from backend.sessions.shop_address import keep_address, with_address
 from tests.support.callback_server import CallbackServer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import BASE_URL, DETAILS, Merchant
 
 HOME = {"id": "home", "line_id": "s1", "amount": 9900, "operator": "Posten", "title": "Home"}
@@ -57,7 +57,7 @@ async def test_a_lock_of_the_pages_own_is_taken_off_once(merchant: Merchant) -> 
 
 
 async def test_the_next_lock_is_somebody_elses(merchant: Merchant) -> None:
-    """The shop's server took ours off with its change, and the shop locked anew."""
+    """The shop's server took ours off with its change, and the shop locked again."""
     session_id = await merchant.session(40000, express={"shipping_options": [HOME]})
     mine = await lock(merchant.ctx, session_id)
     await change(merchant, session_id, 41000, HOME)
@@ -109,12 +109,14 @@ async def test_a_shop_that_leaves_no_option_cannot_ship(
     assert shop.asked == []
 
 
-async def test_the_way_back_of_a_window_of_its_own(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_the_way_back_of_a_window_of_its_own(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     """To our page, paid or not, which tells the shop's; any other payer goes on to the shop."""
     session_id = await merchant.ready()
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    back = httpx.URL(acquirer.pay(result.url).headers["location"])
+    back = httpx.URL(card_gateway.pay(result.url).headers["location"])
     path = back.raw_path.decode()
     assert path.startswith(f"/v1/sessions/{session_id}/redirect/")
 

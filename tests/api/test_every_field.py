@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backend.sessions import payer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, OPTION, Merchant
 from tests.support.every_field import (
     CARD,
@@ -62,7 +62,9 @@ async def test_a_session_gives_every_field_back(merchant: Merchant) -> None:
     }
 
 
-async def test_a_payment_has_every_field(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_payment_has_every_field(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = str((await start(merchant, express={"shipping_mode": "shipping_required"}))["id"])
     ctx = merchant.ctx
@@ -74,7 +76,7 @@ async def test_a_payment_has_every_field(merchant: Merchant, acquirer: Acquirer)
     assert answer.status_code == 200, answer.text
     await payer.add_gift_card(ctx, session_id, card["number"], card["pin"], "1.2.3.4")
     result = await merchant.press_pay(session_id)
-    await merchant.come_back(acquirer.pay(str(result.url)).headers["location"])
+    await merchant.come_back(card_gateway.pay(str(result.url)).headers["location"])
     session = await merchant.get(f"/v1/sessions/{session_id}")
     assert [name for name in SESSION_ANSWER if name not in session] == []
     assert (session["customer_ip"], session["user_agent"]) == ("203.0.113.7", "A browser")
@@ -98,7 +100,7 @@ async def test_a_payment_has_every_field(merchant: Merchant, acquirer: Acquirer)
 
 
 async def test_metadata_is_text_and_numbers_and_ours_stays_ours(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     for wrong in ({"ext:a": True}, {"ext:a": []}, {"ext:a": {}}, [1], "x"):
         body = copy.deepcopy(SESSION) | {"metadata": wrong}
@@ -111,7 +113,9 @@ async def test_metadata_is_text_and_numbers_and_ours_stays_ours(
         "event_reference": "theirs",
         "gateway:id": "theirs",
     }
-    transaction_id = await merchant.paid(acquirer, metadata=theirs, merchant=SESSION["merchant"])
+    transaction_id = await merchant.paid(
+        card_gateway, metadata=theirs, merchant=SESSION["merchant"]
+    )
     shown = (await merchant.transaction(transaction_id))["metadata"]
     gateway = shown.pop("gateway:id")
     assert gateway.startswith("cs_test_")

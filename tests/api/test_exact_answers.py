@@ -15,7 +15,7 @@ from backend.core import logs
 from backend.payments.tables import Transaction
 from backend.sessions import device_handoff, exact, payer
 from backend.sessions.tables import CheckoutSession, SessionEvent
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, DETAILS, Merchant, session_body
 
 HEADERS = {
@@ -37,8 +37,8 @@ def written() -> Iterator[io.StringIO]:
     root.removeHandler(handler)
 
 
-async def test_the_bank_card(merchant: Merchant, acquirer: Acquirer) -> None:
-    paid = await merchant.paid(acquirer)
+async def test_the_bank_card(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
+    paid = await merchant.paid(card_gateway)
     card = (await merchant.transaction(paid))["card"]
     assert card == {
         "brand": "Visa",
@@ -89,7 +89,7 @@ def test_every_country_has_one_code_of_three_letters() -> None:
     assert len(set(codes.values())) == len(codes) > 240
 
 
-async def test_the_last_visit_counts(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_the_last_visit_counts(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     """`customer_ip` and `user_agent` are those of the last visit; the event is one. A visit changes
     nothing of the session: neither its version nor the time of its last change."""
     session_id = await merchant.ready()
@@ -106,16 +106,18 @@ async def test_the_last_visit_counts(merchant: Merchant, acquirer: Acquirer) -> 
     )
     assert [event["name"] for event in after["events"]].count("VISITED") == 1
     result = await merchant.press_pay(session_id)
-    await merchant.come_back(acquirer.pay(str(result.url)).headers["location"])
+    await merchant.come_back(card_gateway.pay(str(result.url)).headers["location"])
     paid = (await merchant.get(f"/v1/sessions/{session_id}"))["transaction_id"]
     shown = await merchant.transaction(paid)
     assert (shown["customer_ip"], shown["user_agent"]) == ("198.51.100.2", "A computer")
 
 
-async def test_operations_answer_with_the_headers(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_operations_answer_with_the_headers(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     """By default, as documented; reading a transaction only where it is asked for."""
     merchant.api.headers.update(HEADERS)
-    paid, other = await merchant.paid(acquirer), await merchant.paid(acquirer)
+    paid, other = await merchant.paid(card_gateway), await merchant.paid(card_gateway)
     path = f"/v1/transactions/{paid}"
     answers = [
         await merchant.post(f"{path}/capture", {"amount": 40000}),
@@ -186,11 +188,11 @@ async def test_documented_defaults(merchant: Merchant) -> None:
 
 
 async def test_what_earlier_rows_hold_is_written_exactly_too(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """Nulls and floats that a release before this one kept."""
     session_id = await merchant.session(metadata={"amount": 12.5})
-    paid = await merchant.paid(acquirer)
+    paid = await merchant.paid(card_gateway)
     async with merchant.ctx.db.unit_of_work() as db:
         session = await db.get(CheckoutSession, session_id)
         transaction = await db.get(Transaction, paid)
@@ -246,7 +248,7 @@ async def test_the_signature(merchant: Merchant) -> None:
 
 
 async def test_a_request_has_one_id_everywhere(
-    merchant: Merchant, acquirer: Acquirer, written: io.StringIO
+    merchant: Merchant, card_gateway: CardGatewaySandbox, written: io.StringIO
 ) -> None:
     """In the answer, in what it recorded, and in each line of the log."""
     made = await merchant.api.post("/v1/sessions-profile", json=session_body())
@@ -261,7 +263,7 @@ async def test_a_request_has_one_id_everywhere(
     assert by_name["INITIATED"] == made.headers["request-id"]
     assert by_name["PAY_LOCK_START"] == locked.headers["request-id"]
     assert by_name["UPDATE_SESSION"] == changed.headers["request-id"]
-    paid = await merchant.paid(acquirer)
+    paid = await merchant.paid(card_gateway)
     captured = await merchant.api.post(f"/v1/transactions/{paid}/capture", json={"amount": 40000})
     [*_, event] = captured.json()["events"]
     assert (event["event"], event["request_id"]) == ("CAPTURE", captured.headers["request-id"])

@@ -12,7 +12,7 @@ from backend.core.errors import DiscountRefused, ShippingUnavailable
 from backend.sessions import payer
 from backend.sessions.express_callbacks import set_discount_codes
 from tests.support.callback_server import CallbackServer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import DETAILS, ON, Merchant, profile
 
 HOME = {"id": "home", "line_id": "s1", "amount": 9900, "operator": "Posten", "title": "Home"}
@@ -198,10 +198,10 @@ DIVIDED = {**HOME, "splits": [{"payout_destination_id": "p", "amount": 9900}]}
 
 
 async def test_what_the_shop_divides_is_not_paid_by_gift_card(
-    local: Merchant, shop: CallbackServer, acquirer: Acquirer
+    local: Merchant, shop: CallbackServer, card_gateway: CardGatewaySandbox
 ) -> None:
     """Gift cards are not supported with splits, wherever these come from."""
-    setup = profile(acquirer.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
+    setup = profile(card_gateway.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
     await save_profile(local.ctx, setup)
     card = await local.card(10000)
     express = {"shipping_options": [], "shipping_address_callback_url": shop.url}

@@ -59,7 +59,7 @@ def _sandboxes(
 
 class Case:
     """A merchant with one provider alone; a payer with a gift card of 100.00, and an order of
-    400.00, in the provider's currency. Where the option does not go with gift cards, the order is
+    400.00, in the provider's currency. If the option does not go with gift cards, the order is
     one of 300.00 in a session without."""
 
     def __init__(self, merchant: Merchant, provider: Provider) -> None:

@@ -21,7 +21,7 @@ from backend.payments.tables import Operation
 from backend.psp.stripe.connector import CardGateway
 from backend.sessions.tables import CheckoutSession
 from tests.api.paying import is_asked
-from tests.support.card_gateway import CAPTURE_TIMES_OUT, Acquirer
+from tests.support.card_gateway import CAPTURE_TIMES_OUT, CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, session_body, sign_in
 from tests.support.patience import impatient
 
@@ -141,9 +141,11 @@ async def test_twenty_cards_at_once_are_one(merchant: Merchant) -> None:
     await merchant.audit()
 
 
-async def test_twenty_captures_at_once_are_one(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_twenty_captures_at_once_are_one(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}/capture"
     answers = await asyncio.gather(*(keyed(merchant, path, {"amount": 15000}) for _ in range(20)))
     assert {a.status_code for a in answers} == {200}
@@ -162,8 +164,8 @@ async def test_twenty_captures_at_once_are_one(merchant: Merchant, acquirer: Acq
     await merchant.audit()
 
 
-async def test_a_void_under_a_key(merchant: Merchant, acquirer: Acquirer) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000)
+async def test_a_void_under_a_key(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
+    transaction_id = await merchant.paid(card_gateway, 40000)
     path = f"/v1/transactions/{transaction_id}/void"
     first = await merchant.api.post(path, headers={"idempotency-key": "v"})
     assert (first.status_code, first.json()["status"]) == (200, "AUTHORIZATION_VOIDED")
@@ -179,14 +181,14 @@ async def operations(merchant: Merchant) -> list[Operation]:
 
 
 async def test_a_capture_whose_process_died_is_found_again(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000)
+    transaction_id = await merchant.paid(card_gateway, 40000)
     path = f"/v1/transactions/{transaction_id}/capture"
-    acquirer.fault("capture", "late")
+    card_gateway.fault("capture", "late")
     first = asyncio.create_task(keyed(merchant, path, {"amount": 40000}))
-    # Not only written down: the acquirer has been asked, and has done it.
-    await is_asked(acquirer)
+    # Not only written down: the provider has been asked, and has done it.
+    await is_asked(card_gateway)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -206,9 +208,9 @@ async def test_a_capture_whose_process_died_is_found_again(
 
 
 async def test_a_capture_that_is_not_answered_is_answered_later(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000, number=CAPTURE_TIMES_OUT)
+    transaction_id = await merchant.paid(card_gateway, 40000, number=CAPTURE_TIMES_OUT)
     path = f"/v1/transactions/{transaction_id}/capture"
     with impatient(CardGateway):
         first = await keyed(merchant, path, {"amount": 40000})
@@ -216,7 +218,7 @@ async def test_a_capture_that_is_not_answered_is_answered_later(
     again = await keyed(merchant, path, {"amount": 40000})
     assert again.status_code == 202
     assert again.headers["event-request-id"] == first.headers["event-request-id"]
-    acquirer.reset()
+    card_gateway.reset()
     for _ in range(6):
         merchant.clock.ahead += timedelta(seconds=70)
         await reconcile_due(merchant.ctx)
@@ -229,11 +231,11 @@ async def test_a_capture_that_is_not_answered_is_answered_later(
 
 
 async def test_what_the_provider_refused_is_not_asked_again(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000)
+    transaction_id = await merchant.paid(card_gateway, 40000)
     path = f"/v1/transactions/{transaction_id}/capture"
-    acquirer.fault("capture", "refuse", status=402)
+    card_gateway.fault("capture", "refuse", status=402)
     first = await keyed(merchant, path, {"amount": 40000})
     assert first.status_code == 400
     assert first.json()["error"]["code"] == "OPERATION_REFUSED"
@@ -243,9 +245,9 @@ async def test_what_the_provider_refused_is_not_asked_again(
 
 
 async def test_what_had_no_effect_leaves_the_key_free(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000)
+    transaction_id = await merchant.paid(card_gateway, 40000)
     path = f"/v1/transactions/{transaction_id}/capture"
     assert (await keyed(merchant, path, {"amount": 40001})).status_code == 400
     assert (await keyed(merchant, path, {"amount": "x"})).status_code == 400
@@ -315,9 +317,9 @@ async def test_thirty_days_later_the_key_is_forgotten(merchant: Merchant) -> Non
     assert await count(merchant, IdempotencyRecord) == 0
 
 
-async def test_cancel_under_a_key(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_cancel_under_a_key(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     session_id = (await merchant.transaction(transaction_id))["session_id"]
     path = f"/v1/sessions/{session_id}/cancel"
     answers = await asyncio.gather(*(keyed(merchant, path, {}) for _ in range(5)))

@@ -23,7 +23,7 @@ from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import Outcome, Result
 from backend.psp.stripe.connector import CardGateway
 from tests.api.paying import is_asked
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, OPTION, Merchant
 from tests.support.patience import impatient
 
@@ -45,13 +45,15 @@ async def transaction_of(merchant: Merchant, session_id: str) -> Transaction:
         return list(await db.exec(query))[-1]
 
 
-async def with_lost_refund(merchant: Merchant, acquirer: Acquirer, **fault: Any) -> tuple[str, str]:
+async def with_lost_refund(
+    merchant: Merchant, card_gateway: CardGatewaySandbox, **fault: Any
+) -> tuple[str, str]:
     """A captured payment, 100.00 of it by card, whose refund of 120.00 got no answer: the
     transaction's and the card's id."""
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 40000})
-    acquirer.fault("refund", **fault)
+    card_gateway.fault("refund", **fault)
     path = f"/v1/transactions/{transaction_id}/refund"
     with impatient(CardGateway):
         answer = await merchant.api.post(path, json={"amount": 12000})
@@ -59,7 +61,7 @@ async def with_lost_refund(merchant: Merchant, acquirer: Acquirer, **fault: Any)
     return transaction_id, str(card["card_id"])
 
 
-async def refunded_at_acquirer(merchant: Merchant, transaction_id: str) -> int:
+async def refunded_at_provider(merchant: Merchant, transaction_id: str) -> int:
     async with merchant.ctx.db.reading() as db:
         transaction = await db.get(Transaction, transaction_id)
     assert transaction is not None
@@ -70,41 +72,41 @@ async def refunded_at_acquirer(merchant: Merchant, transaction_id: str) -> int:
 
 
 async def test_a_call_held_up_on_its_way_is_not_taken_for_one_that_failed(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """It is not seen for longer than a provider may take, and has its effect after that: told as
     refused, the merchant would refund once more."""
-    transaction_id, _ = await with_lost_refund(merchant, acquirer, kind="hang", seconds=3.0)
+    transaction_id, _ = await with_lost_refund(merchant, card_gateway, kind="hang", seconds=3.0)
     merchant.clock.ahead += LATER
     assert await reconcile_due(merchant.ctx) == 1
     assert (await operation_of(merchant, transaction_id, "refund")).state == "unknown"
     again = f"/v1/transactions/{transaction_id}/refund"
     await merchant.post(again, {"amount": 12000}, expect=409)
-    assert await refunded_at_acquirer(merchant, transaction_id) == 0
+    assert await refunded_at_provider(merchant, transaction_id) == 0
     for _ in range(300):
-        if await refunded_at_acquirer(merchant, transaction_id):
+        if await refunded_at_provider(merchant, transaction_id):
             break
         await asyncio.sleep(0.1)
     merchant.clock.ahead += LATER
     assert await reconcile_due(merchant.ctx) == 1
     assert (await operation_of(merchant, transaction_id, "refund")).state == "done"
-    assert await refunded_at_acquirer(merchant, transaction_id) == 2000
+    assert await refunded_at_provider(merchant, transaction_id) == 2000
     await merchant.audit()
 
 
 async def test_an_operation_that_was_never_sent_is_sent_later_once(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    transaction_id, card_id = await with_lost_refund(merchant, acquirer, kind="drop_before")
+    transaction_id, card_id = await with_lost_refund(merchant, card_gateway, kind="drop_before")
     # Too early to tell.
     merchant.clock.ahead += timedelta(seconds=100)
     await reconcile_due(merchant.ctx)
-    assert await refunded_at_acquirer(merchant, transaction_id) == 0
+    assert await refunded_at_provider(merchant, transaction_id) == 0
     assert (await operation_of(merchant, transaction_id, "refund")).state == "unknown"
     merchant.clock.ahead += LATER
     done = await asyncio.gather(*(reconcile_due(merchant.ctx) for _ in range(4)))
     assert sum(done) == 1
-    assert await refunded_at_acquirer(merchant, transaction_id) == 2000
+    assert await refunded_at_provider(merchant, transaction_id) == 2000
     assert await merchant.balance(card_id) == (10000, 0, 0)
     shown = await merchant.transaction(transaction_id)
     assert shown["status"] == "PARTIALLY_REFUNDED"
@@ -114,26 +116,26 @@ async def test_an_operation_that_was_never_sent_is_sent_later_once(
 
 
 async def test_refused_only_after_it_was_sent_again_in_vain(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """The provider answers this key with a 500 for a day, and did nothing."""
-    transaction_id, card_id = await with_lost_refund(merchant, acquirer, kind="error_before")
+    transaction_id, card_id = await with_lost_refund(merchant, card_gateway, kind="error_before")
     for state in ("unknown", "refused"):
         merchant.clock.ahead += LATER + LATER
         await reconcile_due(merchant.ctx)
         assert (await operation_of(merchant, transaction_id, "refund")).state == state
-    assert await refunded_at_acquirer(merchant, transaction_id) == 0
+    assert await refunded_at_provider(merchant, transaction_id) == 0
     assert await merchant.balance(card_id) == (0, 0, 10000)
-    # And the merchant may refund anew.
+    # And the merchant may refund again.
     await merchant.post(f"/v1/transactions/{transaction_id}/refund", {"amount": 12000})
-    assert await refunded_at_acquirer(merchant, transaction_id) == 2000
+    assert await refunded_at_provider(merchant, transaction_id) == 2000
     await merchant.audit()
 
 
 async def test_who_lost_the_operation_may_say_done_but_not_refused(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    transaction_id, _ = await with_lost_refund(merchant, acquirer, kind="drop_after")
+    transaction_id, _ = await with_lost_refund(merchant, card_gateway, kind="drop_after")
     operation = await operation_of(merchant, transaction_id, "refund")
     stale = merchant.clock.now()
     refused = Result(Outcome.REFUSED, code="unreachable")
@@ -147,13 +149,13 @@ async def test_who_lost_the_operation_may_say_done_but_not_refused(
 
 
 async def test_return_notification_worker_and_second_tab_at_once(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    back = acquirer.pay(result.url).headers["location"]
+    back = card_gateway.pay(result.url).headers["location"]
     transaction = await transaction_of(merchant, session_id)
     connector = await connector_of(merchant.ctx, transaction)
     merchant.clock.ahead += LATER
@@ -176,16 +178,16 @@ async def test_return_notification_worker_and_second_tab_at_once(
 
 
 async def test_a_key_that_the_provider_knows_otherwise_ends_nothing(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
-    acquirer.fault("create", "drop_before")
+    card_gateway.fault("create", "drop_before")
     assert (await merchant.press_pay(session_id)).state == "unknown"
     operation = await operation_of(
         merchant, (await transaction_of(merchant, session_id)).id, "authorize"
     )
-    await _use_key(merchant, acquirer, f"{operation.key}:create")
+    await _use_key(merchant, card_gateway, f"{operation.key}:create")
     merchant.clock.ahead += timedelta(seconds=10)
     assert (await merchant.press_pay(session_id)).state == "unknown"
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
@@ -197,7 +199,7 @@ async def test_a_key_that_the_provider_knows_otherwise_ends_nothing(
     await merchant.audit()
 
 
-async def _use_key(merchant: Merchant, acquirer: Acquirer, key: str) -> None:
+async def _use_key(merchant: Merchant, card_gateway: CardGatewaySandbox, key: str) -> None:
     """Another payment takes the key, as a body that has changed in between would."""
     async with merchant.ctx.db.reading() as db:
         profile = await get_profile(db, ACCOUNT, "default")
@@ -212,20 +214,20 @@ async def _use_key(merchant: Merchant, acquirer: Acquirer, key: str) -> None:
         f"{price}[product_data][name]": "Other",
     }
     headers = {"authorization": f"Bearer {secret_key}", "idempotency-key": key}
-    path = f"{acquirer.base_url}/v1/checkout/sessions"
-    assert acquirer.http.post(path, data=form, headers=headers).status_code == 200
+    path = f"{card_gateway.base_url}/v1/checkout/sessions"
+    assert card_gateway.http.post(path, data=form, headers=headers).status_code == 200
 
 
 async def test_a_refusal_of_one_call_does_not_end_what_another_was_given(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """The first press waits for its answer; a second asks as well, and is given the page. Then the
     first one's connection breaks."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
-    acquirer.fault("create", "late", seconds=1.0)
+    card_gateway.fault("create", "late", seconds=1.0)
     first = asyncio.create_task(merchant.press_pay(session_id))
-    await is_asked(acquirer)
+    await is_asked(card_gateway)
     merchant.clock.ahead += timedelta(seconds=10)
     second = await merchant.press_pay(session_id)
     assert second.state == "redirect"
@@ -283,7 +285,7 @@ async def test_a_worker_outlives_any_number_of_failures(
         raise ConnectionError("the database is away")
 
     merchant.ctx.settings.worker_interval = 1e-9
-    monkeypatch.setattr(worker.reconcile, "begin_due", work)
+    monkeypatch.setattr(worker.reconcile, "start_due", work)
     monkeypatch.setattr(worker.log, "exception", lambda *args: None)
     running = worker.start(merchant.ctx)
     await asyncio.wait_for(recovered.wait(), 120)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.accounts.profiles import save_profile
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import OPTION, Merchant, profile, session_body
 
 LAMP = {"line_id": "1", "id": "lamp", "amount": 30000, "vat": 25, "description": "Lamp"}
@@ -35,15 +35,15 @@ class Paid:
         return await self.merchant.balance(self.card["card_id"])
 
 
-async def pay(merchant: Merchant, acquirer: Acquirer) -> Paid:
+async def pay(merchant: Merchant, card_gateway: CardGatewaySandbox) -> Paid:
     order = session_body(40000)["order"] | {"items": [LAMP, BOOK], "shipping_option": SHIPPING}
     card = await merchant.card(10000)
-    return Paid(merchant, await merchant.paid(acquirer, 40000, card, order=order), card)
+    return Paid(merchant, await merchant.paid(card_gateway, 40000, card, order=order), card)
 
 
 @pytest.fixture
-async def paid(merchant: Merchant, acquirer: Acquirer) -> Paid:
-    return await pay(merchant, acquirer)
+async def paid(merchant: Merchant, card_gateway: CardGatewaySandbox) -> Paid:
+    return await pay(merchant, card_gateway)
 
 
 def taken(*lines: tuple[Any, Any]) -> list[dict[str, Any]]:
@@ -93,10 +93,10 @@ ODD: list[tuple[str, Any, list[str]]] = [
 
 
 async def test_items_never_forbid_a_capture_or_a_refund(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     for name, items, codes in ODD:
-        paid = await pay(merchant, acquirer)
+        paid = await pay(merchant, card_gateway)
         captured = await paid.post("capture", 40000, items)
         assert captured["status"] == "CAPTURED", name
         assert [one["code"] for one in captured.get("warnings", [])] == codes, name
@@ -220,18 +220,22 @@ async def test_the_strict_reading_by_header(paid: Paid) -> None:
     [(None, None, False), (True, None, True), (True, False, False), (False, True, True)],
 )
 async def test_the_strict_reading_by_profile(
-    merchant: Merchant, acquirer: Acquirer, by_profile: Any, by_session: Any, strict: bool
+    merchant: Merchant,
+    card_gateway: CardGatewaySandbox,
+    by_profile: Any,
+    by_session: Any,
+    strict: bool,
 ) -> None:
-    wanted = profile(acquirer.base_url, f"sk_test_{by_profile}{by_session}".ljust(40, "x"))
+    wanted = profile(card_gateway.base_url, f"sk_test_{by_profile}{by_session}".ljust(40, "x"))
     configuration = {} if by_profile is None else {"strict_items": by_profile}
     wanted = profile(
-        acquirer.base_url, wanted.connections[OPTION]["secret_key"], configuration=configuration
+        card_gateway.base_url, wanted.connections[OPTION]["secret_key"], configuration=configuration
     )
     await save_profile(merchant.ctx, wanted)
     own = session_body()["configuration"]
     if by_session is not None:
         own = own | {"strict_items": by_session}
-    path = f"/v1/transactions/{await merchant.paid(acquirer, configuration=own)}"
+    path = f"/v1/transactions/{await merchant.paid(card_gateway, configuration=own)}"
     for verb in ("capture", "refund"):
         body = {"amount": 40000, "items": taken(("1", 39999))}
         answer = await merchant.post(f"{path}/{verb}", body, 400 if strict else 200)

@@ -21,10 +21,10 @@ from backend.sessions import payer
 from backend.sessions.load import get_session, lock_as_seen
 from backend.sessions.tables import SessionGiftCard
 from backend.sessions.view import PageState
-from tests.api.paying import at_acquirer, holds, transactions_of
+from tests.api.paying import at_provider, holds, transactions_of
 from tests.api.test_returning import Browser, browser, gateway, shop
 from tests.support.callback_server import CallbackServer
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, DETAILS, ON, OPTION, Merchant, profile
 
 __all__ = ["browser", "gateway", "shop"]
@@ -41,10 +41,10 @@ async def put(merchant: Merchant, session_id: str, **body: Any) -> None:
 
 
 async def test_the_order_is_divided_while_the_pin_is_checked(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """No gift card goes with splits, however early its PIN was asked for."""
-    setup = profile(acquirer.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
+    setup = profile(card_gateway.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
     await save_profile(merchant.ctx, setup)
     card = await merchant.card(10000)
     silent = {"active_payment_types": {"enabled": True}}
@@ -127,7 +127,7 @@ async def test_a_code_by_sms_asks_the_shop_about_the_address_that_it_fills_in(
 
 
 async def test_only_the_payment_that_was_meant_is_ended(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """Whoever decided on the first one knew nothing of the second."""
     card = await merchant.card(10000)
@@ -140,7 +140,7 @@ async def test_only_the_payment_that_was_meant_is_ended(
     shown = await merchant.view(session_id)
     assert (shown.state, shown.redirect_url) == (PageState.PAYING, second.url)
     assert sorted(await holds(merchant)) == [("pending", 10000), ("voided", 10000)]
-    pages = await at_acquirer(merchant, acquirer)
+    pages = await at_provider(merchant, card_gateway)
     assert sorted(page["status"] for page in pages) == ["expired", "open"]
     [_, live] = await transactions_of(merchant, session_id)
     await reopen(merchant.ctx, session_id, only=live.id)
@@ -149,7 +149,7 @@ async def test_only_the_payment_that_was_meant_is_ended(
 
 
 async def test_an_order_that_changed_while_the_first_payment_was_ended_is_not_paid(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """Another option ends the payment under way, which takes a while: the order that the payer
     chose it for may be another by then."""
@@ -164,11 +164,11 @@ async def test_an_order_that_changed_while_the_first_payment_was_ended_is_not_pa
     with pytest.raises(SplitChanged):
         await go_on(merchant.ctx, session_id, Press(OPTION, None, "nb", order=before))
     assert await transactions_of(merchant, session_id) == []
-    assert await at_acquirer(merchant, acquirer) == []
+    assert await at_provider(merchant, card_gateway) == []
 
 
 async def test_every_change_of_a_session_makes_its_version_grow(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """What `lock_as_seen` rests on."""
     card = await merchant.card(10000)

@@ -1,5 +1,5 @@
-"""A try to pay is locked by one statement, and still in the order that all others keep: session,
-transaction, operation. PostgreSQL alone has row locks."""
+"""An attempt to pay is locked by one statement, and still in the order that all others keep:
+session, transaction, operation. PostgreSQL alone has row locks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.payments.store import LockedAttempt, is_open, lock_attempt
 from backend.payments.tables import Transaction
 from tests.api.paying import transactions_of
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant
 
 TABLES = ("checkout_session", "transaction", "operation")
@@ -26,7 +26,7 @@ def is_here(table: str, transaction: Transaction) -> str:
 
 
 async def free(merchant: Merchant, transaction: Transaction) -> list[str]:
-    """The tables whose row of this try nobody has locked."""
+    """The tables whose row of this attempt nobody has locked."""
     found = []
     for table in TABLES:
         try:
@@ -56,7 +56,7 @@ async def lock(db: AsyncSession, table: str, transaction: Transaction) -> None:
 
 
 @pytest.fixture
-async def begun(merchant: Merchant, acquirer: Acquirer) -> Transaction:
+async def begun(merchant: Merchant, card_gateway: CardGatewaySandbox) -> Transaction:
     if merchant.ctx.db.is_sqlite:
         pytest.skip("SQLite has one writer and no row locks")
     session_id = await merchant.ready(40000)
@@ -94,7 +94,7 @@ async def test_a_try_is_locked_from_its_session_down(
 async def test_what_a_lock_was_waited_for_is_read_anew(
     merchant: Merchant, begun: Transaction, held: str
 ) -> None:
-    """Whoever had the lock has ended the try in the meantime, and changed all three rows."""
+    """Whoever had the lock has ended the attempt in the meantime, and changed all three rows."""
 
     async def wanted() -> LockedAttempt:
         async with merchant.ctx.db.unit_of_work() as db:

@@ -23,18 +23,18 @@ from backend.payments.review.manual import (
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import PageState
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, profile
 
-SAID = OperatorDecision("Berit", "the acquirer's support says so")
+SAID = OperatorDecision("Berit", "the provider's support says so")
 NONE = timedelta()
 
 
 class Shop:
     """A merchant, a gift card of 100.00, and an order of 400.00."""
 
-    def __init__(self, merchant: Merchant, acquirer: Acquirer) -> None:
-        self.merchant, self.acquirer = merchant, acquirer
+    def __init__(self, merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
+        self.merchant, self.card_gateway = merchant, card_gateway
         self.card: dict[str, Any] = {}
         self.session_id = self.id = ""
 
@@ -47,14 +47,14 @@ class Shop:
         return str(url)
 
     async def on_hold(self) -> None:
-        """The acquirer's answers speak of 299.00, once."""
-        location = self.acquirer.pay(await self.begin()).headers["location"]
-        self.acquirer.fault("read", "wrong_amount")
+        """The provider's answers speak of 299.00, once."""
+        location = self.card_gateway.pay(await self.begin()).headers["location"]
+        self.card_gateway.fault("read", "wrong_amount")
         await self.merchant.come_back(location)
         assert (await self.shown())["status"] == "ON_HOLD"
 
     async def paid(self) -> None:
-        await self.merchant.come_back(self.acquirer.pay(await self.begin()).headers["location"])
+        await self.merchant.come_back(self.card_gateway.pay(await self.begin()).headers["location"])
 
     async def shown(self) -> Any:
         return await self.merchant.transaction(self.id)
@@ -86,12 +86,14 @@ class Shop:
         return await self.shown()
 
     async def disconnect(self) -> None:
-        await save_profile(self.merchant.ctx, profile(self.acquirer.base_url, "x", connections={}))
+        await save_profile(
+            self.merchant.ctx, profile(self.card_gateway.base_url, "x", connections={})
+        )
 
 
 @pytest.fixture
-def shop(merchant: Merchant, acquirer: Acquirer) -> Shop:
-    return Shop(merchant, acquirer)
+def shop(merchant: Merchant, card_gateway: CardGatewaySandbox) -> Shop:
+    return Shop(merchant, card_gateway)
 
 
 async def test_nothing_waits(shop: Shop) -> None:
@@ -132,11 +134,11 @@ async def test_a_payment_on_hold_that_is_what_was_asked_for_after_all(shop: Shop
 
 async def test_a_payment_on_hold_is_given_back(shop: Shop) -> None:
     await shop.on_hold()
-    shop.acquirer.fault("read", "wrong_amount", times=20)
+    shop.card_gateway.fault("read", "wrong_amount", times=20)
     with pytest.raises(WordNeeded):
         await shop.resolve()
     assert (await shop.resolve("void")).startswith("given back")
-    shop.acquirer.reset()
+    shop.card_gateway.reset()
     shown = await shop.shown()
     assert shown["status"] == "FAILED"
     event = shown["events"][-1]
@@ -145,9 +147,9 @@ async def test_a_payment_on_hold_is_given_back(shop: Shop) -> None:
     assert await shop.balance() == (10000, 0, 0)
     assert await shop.state() is PageState.OPEN
     await shop.merchant.audit()
-    # And paid at the second try.
+    # And paid at the second attempt.
     again = await shop.merchant.press_pay(shop.session_id)
-    await shop.merchant.come_back(shop.acquirer.pay(str(again.url)).headers["location"])
+    await shop.merchant.come_back(shop.card_gateway.pay(str(again.url)).headers["location"])
     assert await shop.state() is PageState.PAID
     assert await shop.balance() == (0, 10000, 0)
     await shop.merchant.audit()
@@ -158,7 +160,7 @@ async def test_the_merchant_voids_what_is_on_hold(shop: Shop) -> None:
     path = f"/v1/transactions/{shop.id}"
     for verb in ("capture", "refund"):
         await shop.merchant.post(f"{path}/{verb}", {"amount": 1}, expect=400)
-    shop.acquirer.fault("cancel", "drop_before")
+    shop.card_gateway.fault("cancel", "drop_before")
     await shop.merchant.post(f"{path}/void", expect=202)
     shown = await shop.held_until_later()
     assert shown["status"] == "FAILED"
@@ -177,10 +179,10 @@ async def test_the_merchant_voids_what_is_on_hold(shop: Shop) -> None:
 async def test_what_is_heard_of_it_meanwhile_is_not_the_end_of_its_void(
     shop: Shop, fault: str
 ) -> None:
-    """The payer comes back again, or the acquirer tells of the void itself, before we know how that
+    """The payer comes back again, or the provider tells of the void itself, before we know how that
     ended: the read that follows is neither a payment nor a refusal of the void."""
     await shop.on_hold()
-    shop.acquirer.fault("cancel", fault)
+    shop.card_gateway.fault("cancel", fault)
     await shop.merchant.post(f"/v1/transactions/{shop.id}/void", expect=202)
     async with shop.merchant.ctx.db.reading() as db:
         transaction = await db.get(Transaction, shop.id)
@@ -196,12 +198,12 @@ async def test_what_is_heard_of_it_meanwhile_is_not_the_end_of_its_void(
     await shop.merchant.audit()
 
 
-async def test_a_capture_that_the_acquirer_tells_of_at_last(shop: Shop) -> None:
+async def test_a_capture_that_the_provider_tells_of_at_last(shop: Shop) -> None:
     await shop.paid()
-    shop.acquirer.fault("capture", "drop_after")
+    shop.card_gateway.fault("capture", "drop_after")
     path = f"/v1/transactions/{shop.id}/capture"
     await shop.merchant.post(path, {"amount": 40000, "metadata": {"a": 1}}, expect=202)
-    shop.acquirer.reset()
+    shop.card_gateway.reset()
     (found,) = await shop.unresolved()
     assert (found.transaction_id, found.kind, found.psp_amount) == (shop.id, "capture", 30000)
     # The word counts only where the provider does not tell.
@@ -221,7 +223,7 @@ async def test_an_operation_that_nobody_tells_of(
     shop: Shop, word: str, status: str, balance: tuple[int, int, int]
 ) -> None:
     await shop.paid()
-    shop.acquirer.fault("capture", "drop_after")
+    shop.card_gateway.fault("capture", "drop_after")
     await shop.merchant.post(f"/v1/transactions/{shop.id}/capture", {"amount": 40000}, expect=202)
     await shop.disconnect()
     with pytest.raises(WordNeeded):
@@ -264,7 +266,7 @@ async def test_a_payment_that_is_still_open_is_given_up_there(shop: Shop) -> Non
 
 async def test_two_operators_at_once(shop: Shop) -> None:
     await shop.on_hold()
-    shop.acquirer.fault("cancel", "drop_before")
+    shop.card_gateway.fault("cancel", "drop_before")
     with pytest.raises(WordNeeded):
         await shop.resolve("void")
     (found,) = await shop.unresolved()
@@ -283,7 +285,7 @@ async def test_the_command(
 ) -> None:
     monkeypatch.setenv("GAVEKORT_DATABASE_URL", database_url)
     monkeypatch.setenv("GAVEKORT_SECRET_KEY", "a master secret of the tests, long enough")
-    # The acquirer is on this machine.
+    # The provider is on this machine.
     monkeypatch.setenv("GAVEKORT_ALLOW_INSECURE_ADDRESSES", "true")
 
     async def run(*arguments: str) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from backend.payments.attempts.start import pay
 from backend.payments.tables import Operation, Transaction
 from backend.sessions import payer
 from backend.sessions.view import Notice, PageState
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import (
     ACCOUNT,
     DETAILS,
@@ -55,7 +55,9 @@ def payability(session: dict[str, Any]) -> str:
     return str(session["configuration"]["dintero_psp"]["creditcard"]["payability"])
 
 
-async def test_a_card_that_leaves_too_little(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_card_that_leaves_too_little(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session = await merchant.ready(10001)
     told = await put_card(merchant, session, {"token": card["number"], "pin": card["pin"]})
@@ -80,7 +82,7 @@ async def test_a_card_that_leaves_too_little(merchant: Merchant, acquirer: Acqui
     assert payability(told) == "payable"
     result = await merchant.press_pay(session)
     assert result.url is not None
-    await merchant.come_back(acquirer.pay(result.url).headers["location"])
+    await merchant.come_back(card_gateway.pay(result.url).headers["location"])
     paid = await merchant.view(session)
     assert paid.state is PageState.PAID
     transaction = await merchant.get(f"/v1/transactions/{paid.transaction_id}")
@@ -249,16 +251,16 @@ async def test_minimums_that_are_none(merchant: Merchant, minimums: Any) -> None
 
 
 @pytest.fixture
-def agreed(acquirer: Acquirer) -> Iterator[Acquirer]:
-    """The merchant's agreement with the acquirer says 50.00 to 900.00."""
-    acquirer.admin("settings", minimum=5000, maximum=90000)
-    yield acquirer
-    acquirer.admin("settings", minimum=0, maximum=0)
+def agreed(card_gateway: CardGatewaySandbox) -> Iterator[CardGatewaySandbox]:
+    """The merchant's agreement with the provider says 50.00 to 900.00."""
+    card_gateway.admin("settings", minimum=5000, maximum=90000)
+    yield card_gateway
+    card_gateway.admin("settings", minimum=0, maximum=0)
 
 
 @pytest.mark.parametrize("order", [14000, 110000])
 async def test_the_providers_refusal_is_told_as_that(
-    merchant: Merchant, agreed: Acquirer, order: int
+    merchant: Merchant, agreed: CardGatewaySandbox, order: int
 ) -> None:
     card = await merchant.card(10000)
     session = await merchant.ready(order, card)

@@ -16,20 +16,22 @@ from tests.support.card_gateway import (
     CANCEL_TIMES_OUT,
     CAPTURE_TIMES_OUT,
     REFUND_TIMES_OUT,
-    Acquirer,
+    CardGatewaySandbox,
 )
 from tests.support.checkout import ACCOUNT, ON, OPTION, Merchant, profile
 from tests.support.patience import impatient
 
 
-async def at_acquirer(merchant: Merchant, acquirer: Acquirer) -> list[tuple[int, int]]:
-    """Received and still capturable of each payment, as the acquirer itself tells."""
+async def at_provider(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> list[tuple[int, int]]:
+    """Received and still capturable of each payment, as the provider itself tells."""
     async with merchant.ctx.db.reading() as db:
         stored = await get_profile(db, ACCOUNT, "default")
     key = connections_of(merchant.ctx, stored)[OPTION]["secret_key"]
     headers = {"authorization": f"Bearer {key}"}
-    url = f"{acquirer.base_url}/v1/checkout/sessions?limit=100&expand[0]=data.payment_intent"
-    pages = acquirer.http.get(url, headers=headers).json()["data"]
+    url = f"{card_gateway.base_url}/v1/checkout/sessions?limit=100&expand[0]=data.payment_intent"
+    pages = card_gateway.http.get(url, headers=headers).json()["data"]
     intents = [page["payment_intent"] for page in pages if page["payment_intent"]]
     return [(intent["amount_received"], intent["amount_capturable"]) for intent in intents]
 
@@ -39,9 +41,11 @@ def split_of(event: Any) -> tuple[int, int]:
     return card, event["amount"] - card
 
 
-async def test_what_is_refused_moves_nothing(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_what_is_refused_moves_nothing(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}"
 
     async def refused(verb: str, body: Any, status: int = 400) -> None:
@@ -61,7 +65,7 @@ async def test_what_is_refused_moves_nothing(merchant: Merchant, acquirer: Acqui
     for amount in (0, -1, 15001):
         await refused("refund", {"amount": amount})
     await refused("void", None)
-    assert await at_acquirer(merchant, acquirer) == [(5000, 25000)]
+    assert await at_provider(merchant, card_gateway) == [(5000, 25000)]
     await merchant.post(f"{path}/capture", {"amount": 25000})
     await refused("capture", {"amount": 1})
     await refused("void", None)
@@ -73,14 +77,16 @@ async def test_what_is_refused_moves_nothing(merchant: Merchant, acquirer: Acqui
     await merchant.audit()
 
 
-async def test_what_was_voided_stays_voided(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_what_was_voided_stays_voided(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}"
     await merchant.post(f"{path}/void")
     for verb, body in (("capture", {"amount": 1}), ("refund", {"amount": 1}), ("void", None)):
         await merchant.post(f"{path}/{verb}", body, expect=400)
-    assert await at_acquirer(merchant, acquirer) == [(0, 0)]
+    assert await at_provider(merchant, card_gateway) == [(0, 0)]
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
     events = (await merchant.transaction(transaction_id))["events"]
     assert [e["event"] for e in events] == ["INITIALIZE", "AUTHORIZE", "VOID"]
@@ -88,24 +94,24 @@ async def test_what_was_voided_stays_voided(merchant: Merchant, acquirer: Acquir
 
 
 async def test_void_after_the_card_alone_was_captured(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}"
     taken = await merchant.post(f"{path}/capture", {"amount": 4000})
     assert (taken["status"], split_of(taken["events"][-1])) == ("PARTIALLY_CAPTURED", (4000, 0))
     done = await merchant.post(f"{path}/void")
     assert (done["status"], split_of(done["events"][-1])) == ("CAPTURED", (6000, 30000))
-    assert await at_acquirer(merchant, acquirer) == [(0, 0)]
+    assert await at_provider(merchant, card_gateway) == [(0, 0)]
     assert await merchant.balance(card["card_id"]) == (6000, 0, 4000)
     await merchant.audit()
 
 
 async def test_references_items_and_metadata_stand_in_the_event(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000)
+    transaction_id = await merchant.paid(card_gateway, 40000)
     path = f"/v1/transactions/{transaction_id}"
     items = [{"line_id": "1", "amount": 15000, "unknown": "kept"}]
     done = await merchant.post(
@@ -132,22 +138,24 @@ async def test_references_items_and_metadata_stand_in_the_event(
     await merchant.audit()
 
 
-async def test_an_acquirer_that_captures_once(merchant: Merchant, acquirer: Acquirer) -> None:
-    acquirer.admin("settings", multicapture=False)
+async def test_an_acquirer_that_captures_once(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    card_gateway.admin("settings", multicapture=False)
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}"
     answer = await merchant.post(f"{path}/capture", {"amount": 15000}, expect=400)
     assert answer["error"]["code"] == "INVALID_REQUEST_PARAMETER"
     assert "final_capture" in answer["error"]["message"]
-    assert await at_acquirer(merchant, acquirer) == [(0, 30000)]
+    assert await at_provider(merchant, card_gateway) == [(0, 30000)]
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
     # The gift card's part is ours: it can be taken in as many parts as the merchant likes.
     done = await merchant.post(f"{path}/capture", {"amount": 4000})
     assert split_of(done["events"][-1]) == (4000, 0)
     done = await merchant.post(f"{path}/capture", {"amount": 11000, "final_capture": True})
     assert (done["status"], split_of(done["events"][-1])) == ("CAPTURED", (6000, 5000))
-    assert await at_acquirer(merchant, acquirer) == [(5000, 0)]
+    assert await at_provider(merchant, card_gateway) == [(5000, 0)]
     assert await merchant.balance(card["card_id"]) == (0, 0, 10000)
     await merchant.post(f"{path}/capture", {"amount": 1}, expect=400)
     done = await merchant.post(f"{path}/refund", {"amount": 15000})
@@ -156,14 +164,14 @@ async def test_an_acquirer_that_captures_once(merchant: Merchant, acquirer: Acqu
 
 
 async def test_a_final_capture_of_the_card_alone_releases_all_the_rest(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     body = {"amount": 3000, "final_capture": True}
     done = await merchant.post(f"/v1/transactions/{transaction_id}/capture", body)
     assert (done["status"], split_of(done["events"][-1])) == ("CAPTURED", (3000, 0))
-    assert await at_acquirer(merchant, acquirer) == [(0, 0)]
+    assert await at_provider(merchant, card_gateway) == [(0, 0)]
     assert await merchant.balance(card["card_id"]) == (7000, 0, 3000)
     await merchant.audit()
 
@@ -212,27 +220,31 @@ async def reconciled(merchant: Merchant, transaction_id: str) -> Any:
     return await merchant.transaction(transaction_id)
 
 
-async def test_a_capture_that_is_not_answered(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_capture_that_is_not_answered(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card, CAPTURE_TIMES_OUT)
+    transaction_id = await merchant.paid(card_gateway, 40000, card, CAPTURE_TIMES_OUT)
     shape = await lost(merchant, transaction_id, "capture", {"amount": 15000}, "INITIATE_CAPTURE")
     assert shape["status"] == "AUTHORIZED"
-    # The card's part is moved only when the acquirer's is known.
+    # The card's part is moved only when the provider's is known.
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
     await merchant.audit()
     done = await reconciled(merchant, transaction_id)
     assert (done["status"], done["events"][-1]["event"]) == ("PARTIALLY_CAPTURED", "CAPTURE")
     assert split_of(done["events"][-1]) == (10000, 5000)
     assert done["events"][-1]["request_id"] == shape["events"][-1]["request_id"]
-    assert await at_acquirer(merchant, acquirer) == [(5000, 25000)]
+    assert await at_provider(merchant, card_gateway) == [(5000, 25000)]
     assert await merchant.balance(card["card_id"]) == (0, 0, 10000)
     assert await reconcile_due(merchant.ctx) == 0
     await merchant.audit()
 
 
-async def test_a_refund_that_is_not_answered(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_refund_that_is_not_answered(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card, REFUND_TIMES_OUT)
+    transaction_id = await merchant.paid(card_gateway, 40000, card, REFUND_TIMES_OUT)
     await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 40000})
     await lost(merchant, transaction_id, "refund", {"amount": 12000}, "INITIATE_REFUND")
     assert await merchant.balance(card["card_id"]) == (0, 0, 10000)
@@ -243,24 +255,26 @@ async def test_a_refund_that_is_not_answered(merchant: Merchant, acquirer: Acqui
     await merchant.audit()
 
 
-async def test_a_void_that_is_not_answered(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_void_that_is_not_answered(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card, CANCEL_TIMES_OUT)
+    transaction_id = await merchant.paid(card_gateway, 40000, card, CANCEL_TIMES_OUT)
     await lost(merchant, transaction_id, "void", None, "INITIATE_VOID")
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
     done = await reconciled(merchant, transaction_id)
     assert done["status"] == "AUTHORIZATION_VOIDED"
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
-    assert await at_acquirer(merchant, acquirer) == [(0, 0)]
+    assert await at_provider(merchant, card_gateway) == [(0, 0)]
     await merchant.audit()
 
 
-async def test_what_never_reached_the_acquirer_ends_once(
-    merchant: Merchant, acquirer: Acquirer
+async def test_what_never_reached_the_provider_ends_once(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
-    acquirer.fault("capture", "drop_before")
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
+    card_gateway.fault("capture", "drop_before")
     await lost(merchant, transaction_id, "capture", {"amount": 40000}, "INITIATE_CAPTURE")
     for _ in range(3):
         merchant.clock.ahead += timedelta(seconds=200)
@@ -269,18 +283,20 @@ async def test_what_never_reached_the_acquirer_ends_once(
     ended = [e for e in done["events"] if e["event"] == "CAPTURE"]
     assert len(ended) == 1
     if ended[0]["success"]:
-        assert await at_acquirer(merchant, acquirer) == [(30000, 0)]
+        assert await at_provider(merchant, card_gateway) == [(30000, 0)]
         assert await merchant.balance(card["card_id"]) == (0, 0, 10000)
     else:
-        assert await at_acquirer(merchant, acquirer) == [(0, 30000)]
+        assert await at_provider(merchant, card_gateway) == [(0, 30000)]
         assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
     await merchant.audit()
 
 
 @pytest.mark.parametrize("verb", ["capture", "refund", "void"])
-async def test_the_acquirer_says_no(merchant: Merchant, acquirer: Acquirer, verb: str) -> None:
+async def test_the_provider_says_no(
+    merchant: Merchant, card_gateway: CardGatewaySandbox, verb: str
+) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}"
     if verb == "refund":
         await merchant.post(f"{path}/capture", {"amount": 40000})
@@ -288,7 +304,7 @@ async def test_the_acquirer_says_no(merchant: Merchant, acquirer: Acquirer, verb
         await merchant.transaction(transaction_id),
         await merchant.balance(card["card_id"]),
     )
-    acquirer.fault({"void": "cancel"}.get(verb, verb), "refuse", status=402)
+    card_gateway.fault({"void": "cancel"}.get(verb, verb), "refuse", status=402)
     body = None if verb == "void" else {"amount": 40000}
     answer = await merchant.post(f"{path}/{verb}", body, expect=400)
     assert answer["error"]["code"] == "OPERATION_REFUSED"
@@ -305,10 +321,10 @@ async def test_the_acquirer_says_no(merchant: Merchant, acquirer: Acquirer, verb
 
 
 async def test_parallel_captures_never_take_more_than_was_authorized(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}/capture"
 
     async def capture() -> int:
@@ -320,15 +336,15 @@ async def test_parallel_captures_never_take_more_than_was_authorized(
     assert 15000 <= taken <= 30000
     done = await merchant.transaction(transaction_id)
     captures = [split_of(e) for e in done["events"] if e["event"] == "CAPTURE"]
-    assert sum(card + acquirer for card, acquirer in captures) == taken
-    assert await at_acquirer(merchant, acquirer) == [(taken - 10000, 40000 - taken)]
+    assert sum(card + card_gateway for card, card_gateway in captures) == taken
+    assert await at_provider(merchant, card_gateway) == [(taken - 10000, 40000 - taken)]
     await merchant.audit()
 
 
-async def test_forty_voids_at_once(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_forty_voids_at_once(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     """More than there are database connections: each unit of work needs one and no second."""
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}/void"
 
     async def void() -> int:
@@ -342,11 +358,11 @@ async def test_forty_voids_at_once(merchant: Merchant, acquirer: Acquirer) -> No
     await merchant.audit()
 
 
-async def test_the_connection_is_gone(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_the_connection_is_gone(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 12000})
-    await save_profile(merchant.ctx, profile(acquirer.base_url, "sk_test_x", connections={}))
+    await save_profile(merchant.ctx, profile(card_gateway.base_url, "sk_test_x", connections={}))
     for verb, body, status in (
         ("capture", {"amount": 1}, 400),
         ("refund", {"amount": 11000}, 400),
@@ -355,10 +371,10 @@ async def test_the_connection_is_gone(merchant: Merchant, acquirer: Acquirer) ->
         answer = await merchant.api.post(f"/v1/transactions/{transaction_id}/{verb}", json=body)
         assert answer.status_code == status, answer.text
         assert set(answer.json()) == {"error"}
-    assert await at_acquirer_unchanged(merchant, transaction_id) == "PARTIALLY_CAPTURED"
+    assert await at_provider_unchanged(merchant, transaction_id) == "PARTIALLY_CAPTURED"
     assert await merchant.balance(card["card_id"]) == (0, 0, 10000)
     await merchant.audit()
 
 
-async def at_acquirer_unchanged(merchant: Merchant, transaction_id: str) -> str:
+async def at_provider_unchanged(merchant: Merchant, transaction_id: str) -> str:
     return str((await merchant.transaction(transaction_id))["status"])

@@ -13,7 +13,7 @@ from sqlmodel import select
 
 from backend.payments.tables import Transaction
 from backend.sessions.view import Notice
-from tests.support.card_gateway import DECLINED, Acquirer
+from tests.support.card_gateway import DECLINED, CardGatewaySandbox
 from tests.support.checkout import BASE_URL, Merchant, session_body
 
 OPTION = "dintero_psp.creditcard"
@@ -82,7 +82,7 @@ async def test_the_public_view_hides_what_is_the_merchants(
 
 
 async def test_an_app_pays_without_the_page(
-    merchant: Merchant, payer: httpx.AsyncClient, acquirer: Acquirer
+    merchant: Merchant, payer: httpx.AsyncClient, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.session(40000, express={"shipping_options": [HOME]})
@@ -119,7 +119,7 @@ async def test_an_app_pays_without_the_page(
     assert started["success"] is True
     again = await call(payer, "POST", pay, choice)
     assert again["redirect_url"] == started["redirect_url"]
-    answer = acquirer.pay(started["redirect_url"])
+    answer = card_gateway.pay(started["redirect_url"])
     await merchant.come_back(answer.headers["location"])
     shown = await call(payer, "GET", view)
     assert shown["transaction_id"].startswith("T12345678.")
@@ -136,17 +136,17 @@ async def test_a_card_that_covers_all(merchant: Merchant, payer: httpx.AsyncClie
 
 
 async def test_payment_operations_and_abandon(
-    merchant: Merchant, payer: httpx.AsyncClient, acquirer: Acquirer
+    merchant: Merchant, payer: httpx.AsyncClient, card_gateway: CardGatewaySandbox
 ) -> None:
     session_id = await merchant.ready()
     shown = await call(payer, "POST", f"/view/{session_id}/payments/{OPTION}?language=nb-NO")
     [operation] = shown["operations"]
     assert operation["rel"] == "redirect-payment"
-    assert operation["href"].startswith(acquirer.base_url)
+    assert operation["href"].startswith(card_gateway.base_url)
     answer = await payer.post(f"/v1/view/{session_id}/session/abandon")
     assert answer.status_code == 302
     assert "error=cancelled" in answer.headers["location"]
-    gone = acquirer.http.get(operation["href"])
+    gone = card_gateway.http.get(operation["href"])
     assert "4000 0000" not in gone.text
     unknown = await call(payer, "POST", f"/view/{session_id}/payments/{OPTION}", expect=400)
     assert unknown["error"]["code"] == "SESSION_CLOSED"
@@ -244,12 +244,12 @@ async def test_email_and_phone_may_stand_in_either_address(
 
 
 async def test_given_up_after_a_decline(
-    merchant: Merchant, payer: httpx.AsyncClient, acquirer: Acquirer
+    merchant: Merchant, payer: httpx.AsyncClient, card_gateway: CardGatewaySandbox
 ) -> None:
     """The shop reads in its address that it was not the payer who changed their mind."""
     session_id = await merchant.ready()
     shown = await call(payer, "POST", f"/view/{session_id}/payments/{OPTION}")
-    acquirer.pay(shown["operations"][0]["href"], DECLINED)
+    card_gateway.pay(shown["operations"][0]["href"], DECLINED)
     async with merchant.ctx.db.reading() as db:
         statement = select(Transaction).where(Transaction.session_id == session_id)
         tried = (await db.exec(statement)).one()

@@ -17,10 +17,10 @@ from backend.payments.attempts.resolve import reopen
 from backend.payments.tables import Transaction
 from backend.sessions.view import PageState
 from tests.api.paying import (
-    at_acquirer,
+    at_provider,
     transactions_of,
 )
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, OPTION, WEBHOOK_SECRET, Merchant
 
 NOTIFICATIONS = f"/v1/psp/{ACCOUNT}/default/{OPTION}/notifications"
@@ -49,18 +49,20 @@ async def notify(merchant: Merchant, body: bytes, headers: dict[str, str]) -> ht
     )
 
 
-async def test_notifications_only_cause_a_read(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_notifications_only_cause_a_read(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
     made = (await transactions_of(merchant, session_id))[0]
     right = event(made)
-    # Signed, but not true: nothing is paid at the acquirer yet.
+    # Signed, but not true: nothing is paid at the provider yet.
     assert (await notify(merchant, right, signed(right))).status_code == 200
     assert (await merchant.view(session_id)).state is PageState.PAYING
 
-    acquirer.pay(result.url)
+    card_gateway.pay(result.url)
     refused = (
         (right, {}),
         (right, signed(right, "whsec_of_somebody_else")),
@@ -94,13 +96,13 @@ async def test_notifications_only_cause_a_read(merchant: Merchant, acquirer: Acq
 
 
 async def test_a_notification_before_we_know_the_payment(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     session_id = await merchant.ready(40000)
-    acquirer.fault("create", "drop_after")
+    card_gateway.fault("create", "drop_after")
     assert (await merchant.press_pay(session_id)).state == "unknown"
     made = (await transactions_of(merchant, session_id))[0]
-    page = (await at_acquirer(merchant, acquirer))[0]
+    page = (await at_provider(merchant, card_gateway))[0]
     body = event(made, id=page["id"])
     assert (await notify(merchant, body, signed(body))).status_code == 200
     assert (await merchant.view(session_id)).state is PageState.PAYING
@@ -120,13 +122,13 @@ async def test_notifications_to_addresses_that_are_not_ours(merchant: Merchant) 
 
 
 async def test_settled_twice_at_once_is_settled_once(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    location = acquirer.pay(result.url).headers["location"]
+    location = card_gateway.pay(result.url).headers["location"]
     made = (await transactions_of(merchant, session_id))[0]
     body = event(made)
     await asyncio.gather(

@@ -18,33 +18,35 @@ from backend.psp.stripe.connector import CardGateway
 from backend.sessions.view import Notice, PageState
 from tests.api.paying import (
     ahead,
-    at_acquirer,
+    at_provider,
     holds,
     reconcile_until_quiet,
     secret_key,
     transactions_of,
 )
-from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, Acquirer
+from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, CardGatewaySandbox
 from tests.support.checkout import Merchant, profile
 from tests.support.patience import impatient
 
 
-async def test_the_bank_does_not_answer(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_the_bank_does_not_answer(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     """Not decided: the hold stays, whatever our own time limit says, until it is."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    acquirer.admin("settings", settle_seconds=7200)
-    acquirer.pay(result.url, AUTHORIZATION_TIMES_OUT)
-    ahead(merchant, acquirer, merchant.ctx.settings.payment_lifetime + 60)
+    card_gateway.admin("settings", settle_seconds=7200)
+    card_gateway.pay(result.url, AUTHORIZATION_TIMES_OUT)
+    ahead(merchant, card_gateway, merchant.ctx.settings.payment_lifetime + 60)
     await reconcile_until_quiet(merchant)
     assert (await merchant.view(session_id)).state is PageState.PAYING
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
     with pytest.raises(PaymentInProgress):
         await abandon(merchant.ctx, session_id)
     assert await holds(merchant) == [("pending", 10000)]
-    ahead(merchant, acquirer, 7200)
+    ahead(merchant, card_gateway, 7200)
     await reconcile_until_quiet(merchant)
     assert (await merchant.view(session_id)).state is PageState.OPEN
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
@@ -54,12 +56,12 @@ async def test_the_bank_does_not_answer(merchant: Merchant, acquirer: Acquirer) 
 @pytest.mark.parametrize("found_by", ["press", "reconciler"])
 @pytest.mark.parametrize("kind", ["drop_after", "late"])
 async def test_the_answer_to_create_is_lost(
-    merchant: Merchant, acquirer: Acquirer, kind: str, found_by: str
+    merchant: Merchant, card_gateway: CardGatewaySandbox, kind: str, found_by: str
 ) -> None:
     """Done there, not known here: the same key finds the same payment."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
-    acquirer.fault("create", kind)
+    card_gateway.fault("create", kind)
     with impatient(CardGateway):
         assert (await merchant.press_pay(session_id)).state == "unknown"
     shown = await merchant.view(session_id)
@@ -71,30 +73,30 @@ async def test_the_answer_to_create_is_lost(
         assert (await merchant.view(session_id)).redirect_url is not None
     again = await merchant.press_pay(session_id)
     assert again.state == "redirect" and again.url is not None
-    assert [page["amount_total"] for page in await at_acquirer(merchant, acquirer)] == [30000]
-    await merchant.come_back(acquirer.pay(again.url).headers["location"])
+    assert [page["amount_total"] for page in await at_provider(merchant, card_gateway)] == [30000]
+    await merchant.come_back(card_gateway.pay(again.url).headers["location"])
     assert (await merchant.view(session_id)).state is PageState.PAID
     assert len(await transactions_of(merchant, session_id)) == 1
     await merchant.audit()
 
 
 async def test_reopen_while_the_answer_to_create_is_unknown(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
-    acquirer.fault("create", "drop_after")
+    card_gateway.fault("create", "drop_after")
     assert (await merchant.press_pay(session_id)).state == "unknown"
     await reopen(merchant.ctx, session_id)
     shown = await merchant.view(session_id)
     assert (shown.state, shown.notice) == (PageState.OPEN, Notice.PAYMENT_CANCELLED)
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
-    assert [page["status"] for page in await at_acquirer(merchant, acquirer)] == ["expired"]
+    assert [page["status"] for page in await at_provider(merchant, card_gateway)] == ["expired"]
     await merchant.audit()
 
 
 async def test_a_late_refusal_does_not_end_what_was_created(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """Two at once ask for the payment. One has sent the payer on; the other is told no."""
     from backend.psp.protocol import Outcome, Result
@@ -111,15 +113,17 @@ async def test_a_late_refusal_does_not_end_what_was_created(
         assert (answer.state, answer.url) == ("redirect", result.url)
     assert (await merchant.view(session_id)).state is PageState.PAYING
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
-    await merchant.come_back(acquirer.pay(result.url).headers["location"])
+    await merchant.come_back(card_gateway.pay(result.url).headers["location"])
     assert (await merchant.view(session_id)).state is PageState.PAID
     await merchant.audit()
 
 
-async def test_the_provider_refuses_or_is_down(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_the_provider_refuses_or_is_down(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
-    acquirer.fault("create", "refuse", status=400, code="parameter_invalid")
+    card_gateway.fault("create", "refuse", status=400, code="parameter_invalid")
     assert (await merchant.press_pay(session_id)).state == "refused"
     shown = await merchant.view(session_id)
     assert (shown.state, shown.notice) == (PageState.OPEN, Notice.PROVIDER_DOWN)
@@ -134,11 +138,11 @@ async def test_the_provider_refuses_or_is_down(merchant: Merchant, acquirer: Acq
     assert (shown.state, shown.notice) == (PageState.OPEN, Notice.PROVIDER_DOWN)
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
 
-    await save_profile(merchant.ctx, profile(acquirer.base_url, key, connections={}))
+    await save_profile(merchant.ctx, profile(card_gateway.base_url, key, connections={}))
     assert (await merchant.press_pay(session_id)).state == "refused"
     assert (await merchant.view(session_id)).notice is Notice.PROVIDER_DOWN
 
-    await save_profile(merchant.ctx, profile(acquirer.base_url, key))
+    await save_profile(merchant.ctx, profile(card_gateway.base_url, key))
     assert (await merchant.press_pay(session_id)).state == "redirect"
     assert {t.status for t in await transactions_of(merchant, session_id)} == {
         "FAILED",
@@ -148,7 +152,7 @@ async def test_the_provider_refuses_or_is_down(merchant: Merchant, acquirer: Acq
 
 
 async def test_the_connection_is_gone_when_the_payer_comes_back(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     from backend.accounts.profiles import save_profile
 
@@ -156,20 +160,22 @@ async def test_the_connection_is_gone_when_the_payer_comes_back(
     await merchant.press_pay(session_id)
     made = (await transactions_of(merchant, session_id))[0]
     key = await secret_key(merchant)
-    await save_profile(merchant.ctx, profile(acquirer.base_url, key, connections={}))
+    await save_profile(merchant.ctx, profile(card_gateway.base_url, key, connections={}))
     answer = await merchant.api.get(f"/v1/sessions/{session_id}/redirect/{made.return_ref}")
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "UNAVAILABLE"
     assert (await merchant.view(session_id)).state is PageState.PAYING
 
 
-async def test_authorized_with_another_amount(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_authorized_with_another_amount(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    location = acquirer.pay(result.url).headers["location"]
-    acquirer.fault("read", "wrong_amount")
+    location = card_gateway.pay(result.url).headers["location"]
+    card_gateway.fault("read", "wrong_amount")
     await merchant.come_back(location)
     made = (await transactions_of(merchant, session_id))[0]
     assert made.status == "ON_HOLD"

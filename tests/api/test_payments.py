@@ -1,4 +1,4 @@
-"""A try to pay, and everything that may become of it."""
+"""An attempt to pay, and everything that may become of it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ from backend.sessions import payer
 from backend.sessions.view import Notice, PageState
 from tests.api.paying import (
     ahead,
-    at_acquirer,
+    at_provider,
     holds,
     transactions_of,
 )
-from tests.support.card_gateway import DECLINED, Acquirer
+from tests.support.card_gateway import DECLINED, CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, OPTION, Merchant
 
 
-async def test_double_press_and_two_tabs(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_double_press_and_two_tabs(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     first, second = await asyncio.gather(
@@ -50,14 +52,14 @@ async def test_double_press_and_two_tabs(merchant: Merchant, acquirer: Acquirer)
         with pytest.raises(PaymentInProgress):
             await change
     assert await holds(merchant) == [("pending", 10000)]
-    pages = await at_acquirer(merchant, acquirer)
+    pages = await at_provider(merchant, card_gateway)
     assert [page["amount_total"] for page in pages] == [30000]
     assert len(await transactions_of(merchant, session_id)) == 1
     await merchant.audit()
 
 
 async def test_the_balance_shrank_between_view_and_pay(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
@@ -70,7 +72,7 @@ async def test_the_balance_shrank_between_view_and_pay(
         await pay(merchant.ctx, session_id, OPTION, 30000, "nb")
     assert await holds(merchant) == []
     assert await transactions_of(merchant, session_id) == []
-    assert await at_acquirer(merchant, acquirer) == []
+    assert await at_provider(merchant, card_gateway) == []
     shown = await merchant.view(session_id)
     assert (shown.state, shown.to_pay) == (PageState.OPEN, 36000)
     assert shown.gift_card is not None and shown.gift_card.amount == 4000
@@ -122,12 +124,14 @@ async def test_an_option_that_is_not_offered_is_refused(merchant: Merchant) -> N
     assert await transactions_of(merchant, session_id) == []
 
 
-async def test_declined_then_paid_with_another_try(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_declined_then_paid_with_another_try(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    acquirer.pay(result.url, DECLINED)
+    card_gateway.pay(result.url, DECLINED)
     first = (await transactions_of(merchant, session_id))[0]
     back = f"/v1/sessions/{session_id}/redirect/{first.return_ref}"
     assert await merchant.come_back(f"{back}?cancelled=1") == (
@@ -139,12 +143,14 @@ async def test_declined_then_paid_with_another_try(merchant: Merchant, acquirer:
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
     await merchant.audit()
     # The first page is dead: it cannot be paid any more.
-    late = acquirer.pay(result.url)
-    assert [page["status"] for page in await at_acquirer(merchant, acquirer)] == ["expired"], late
+    late = card_gateway.pay(result.url)
+    assert [page["status"] for page in await at_provider(merchant, card_gateway)] == ["expired"], (
+        late
+    )
 
     again = await merchant.press_pay(session_id)
     assert again.url is not None and again.url != result.url
-    paid = acquirer.pay(again.url)
+    paid = card_gateway.pay(again.url)
     leave = await merchant.come_back(paid.headers["location"])
     transaction_id = parse_qs(urlsplit(leave).query)["transaction_id"][0]
     assert (await merchant.transaction(transaction_id))["status"] == "AUTHORIZED"
@@ -152,13 +158,15 @@ async def test_declined_then_paid_with_another_try(merchant: Merchant, acquirer:
     failed, done = await transactions_of(merchant, session_id)
     assert (failed.status, done.status, done.id) == ("FAILED", "AUTHORIZED", transaction_id)
     assert sorted(await holds(merchant)) == [("pending", 10000), ("voided", 10000)]
-    # The first try's way back changes nothing any more.
+    # The first attempt's way back changes nothing any more.
     await merchant.come_back(f"{back}?cancelled=1")
     assert (await merchant.view(session_id)).state is PageState.PAID
     await merchant.audit()
 
 
-async def test_cancelled_at_the_provider(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_cancelled_at_the_provider(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     await merchant.press_pay(session_id)
@@ -167,11 +175,13 @@ async def test_cancelled_at_the_provider(merchant: Merchant, acquirer: Acquirer)
     shown = await merchant.view(session_id)
     assert (shown.state, shown.notice) == (PageState.OPEN, Notice.PAYMENT_CANCELLED)
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
-    assert [page["status"] for page in await at_acquirer(merchant, acquirer)] == ["expired"]
+    assert [page["status"] for page in await at_provider(merchant, card_gateway)] == ["expired"]
     await merchant.audit()
 
 
-async def test_a_return_without_having_paid_waits(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_return_without_having_paid_waits(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     await merchant.press_pay(session_id)
@@ -183,26 +193,26 @@ async def test_a_return_without_having_paid_waits(merchant: Merchant, acquirer: 
 
 
 async def test_reopen_while_the_provider_has_authorized(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """Back button after paying: the read decides, not the payer's wish."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    acquirer.pay(result.url)
+    card_gateway.pay(result.url)
     await reopen(merchant.ctx, session_id)
     shown = await merchant.view(session_id)
     assert shown.state is PageState.PAID
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
     assert (await merchant.press_pay(session_id)).state == "paid"
-    assert len(await at_acquirer(merchant, acquirer)) == 1
+    assert len(await at_provider(merchant, card_gateway)) == 1
     with pytest.raises(SessionClosed):
         await abandon(merchant.ctx, session_id)
     await merchant.audit()
 
 
-async def test_abandon(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_abandon(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     await merchant.press_pay(session_id)
@@ -215,7 +225,7 @@ async def test_abandon(merchant: Merchant, acquirer: Acquirer) -> None:
     }
     assert (await merchant.view(session_id)).state is PageState.CANCELLED
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
-    assert [page["status"] for page in await at_acquirer(merchant, acquirer)] == ["expired"]
+    assert [page["status"] for page in await at_provider(merchant, card_gateway)] == ["expired"]
     with pytest.raises(SessionClosed):
         await merchant.press_pay(session_id)
     with pytest.raises(SessionClosed):
@@ -224,7 +234,9 @@ async def test_abandon(merchant: Merchant, acquirer: Acquirer) -> None:
     await merchant.audit()
 
 
-async def test_an_expired_session_cannot_be_paid(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_an_expired_session_cannot_be_paid(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     merchant.clock.ahead = timedelta(hours=25)
@@ -236,35 +248,39 @@ async def test_an_expired_session_cannot_be_paid(merchant: Merchant, acquirer: A
         with pytest.raises(SessionClosed):
             await act()
     assert await holds(merchant) == []
-    assert await at_acquirer(merchant, acquirer) == []
+    assert await at_provider(merchant, card_gateway) == []
 
 
-async def test_never_returned_and_not_paid(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_never_returned_and_not_paid(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     await merchant.press_pay(session_id)
-    ahead(merchant, acquirer, 120)
+    ahead(merchant, card_gateway, 120)
     assert await reconcile_due(merchant.ctx) == 1
     assert (await merchant.view(session_id)).state is PageState.PAYING
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
-    ahead(merchant, acquirer, merchant.ctx.settings.payment_lifetime)
+    ahead(merchant, card_gateway, merchant.ctx.settings.payment_lifetime)
     assert await reconcile_due(merchant.ctx) == 1
-    assert [page["status"] for page in await at_acquirer(merchant, acquirer)] == ["expired"]
+    assert [page["status"] for page in await at_provider(merchant, card_gateway)] == ["expired"]
     assert (await merchant.view(session_id)).state is PageState.OPEN
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
     assert await reconcile_due(merchant.ctx) == 0
     await merchant.audit()
 
 
-async def test_never_returned_but_paid(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_never_returned_but_paid(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    acquirer.pay(result.url)
+    card_gateway.pay(result.url)
     assert (await merchant.view(session_id)).state is PageState.PAYING
     assert await reconcile_due(merchant.ctx) == 0  # not due yet
-    ahead(merchant, acquirer, 31)
+    ahead(merchant, card_gateway, 31)
     assert await reconcile_due(merchant.ctx) == 1
     assert (await merchant.view(session_id)).state is PageState.PAID
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from backend.cards.pin_attempts import purge_attempts
 from backend.cards.tables import PinBudget
-from backend.core.errors import GiftCardRefused, TooManyTries
+from backend.core.errors import GiftCardRefused, TooManyAttempts
 from backend.payments.views.card_balance import read_balance
 from backend.sessions import payer
 from backend.worker import start
@@ -41,10 +41,10 @@ async def merchant(database_url: str) -> AsyncIterator[Merchant]:
 async def add(
     merchant: Merchant, session_id: str, number: str, pin: str, source: str = SOURCE
 ) -> tuple[str, str] | None:
-    """None where the card was added; what the refusal says else."""
+    """None if the card was added; what the refusal says else."""
     try:
         await payer.add_gift_card(merchant.ctx, session_id, number, pin, source)
-    except (GiftCardRefused, TooManyTries) as error:
+    except (GiftCardRefused, TooManyAttempts) as error:
         return error.reason, str(error)
     return None
 
@@ -211,5 +211,5 @@ async def test_what_is_past_its_window_is_deleted(merchant: Merchant) -> None:
             break
         await asyncio.sleep(0.1)
     await worker.stop()
-    # A card's tries count towards its life for as long as it lives.
+    # A card's attempts count towards its life for as long as it lives.
     assert [(row.scope.split(":")[0], row.life) for row in await rows(merchant)] == [("card", 3)]

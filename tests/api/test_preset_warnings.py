@@ -15,9 +15,9 @@ from backend.payments.attempts import reclaim_card
 from backend.payments.review.reconcile import reconcile_due
 from backend.sessions import payer
 from backend.sessions.view import Notice, PageState
-from tests.api.paying import ahead, at_acquirer
+from tests.api.paying import ahead, at_provider
 from tests.support.callback_server import CallbackServer
-from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, Acquirer
+from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, DETAILS, ON, Merchant, profile, session_body, sign_in
 from tests.support.wallets import CARDS, batch
 
@@ -210,12 +210,12 @@ async def test_a_card_held_by_a_payment_left_open(merchant: Merchant, left: Left
 
 
 async def test_it_can_be_paid_without_the_card(
-    merchant: Merchant, left: Left, acquirer: Acquirer
+    merchant: Merchant, left: Left, card_gateway: CardGatewaySandbox
 ) -> None:
     made = await left.again()
     result = await merchant.press_pay(made["id"])
     assert result.url is not None
-    await merchant.come_back(acquirer.pay(result.url).headers["location"])
+    await merchant.come_back(card_gateway.pay(result.url).headers["location"])
     paid = await merchant.view(made["id"])
     assert paid.state is PageState.PAID and paid.transaction_id is not None
     transaction = await merchant.transaction(paid.transaction_id)
@@ -224,7 +224,9 @@ async def test_it_can_be_paid_without_the_card(
     await merchant.audit()
 
 
-async def test_the_pin_takes_it_back(merchant: Merchant, left: Left, acquirer: Acquirer) -> None:
+async def test_the_pin_takes_it_back(
+    merchant: Merchant, left: Left, card_gateway: CardGatewaySandbox
+) -> None:
     made = await left.again()
     path = f"/v1/view/{made['id']}/session/order/gift_card"
     pin = left.card["pin"]
@@ -243,7 +245,7 @@ async def test_the_pin_takes_it_back(merchant: Merchant, left: Left, acquirer: A
     assert "warnings" not in await merchant.get(f"/v1/sessions/{made['id']}")
     before = await merchant.view(left.session)
     assert (before.state, before.notice) == (PageState.OPEN, Notice.GIFT_CARD_TAKEN_BACK)
-    assert [page["status"] for page in await at_acquirer(merchant, acquirer)] == ["expired"]
+    assert [page["status"] for page in await at_provider(merchant, card_gateway)] == ["expired"]
     view = await merchant.view(made["id"])
     assert view.gift_card is not None and view.gift_card.preset
     assert (view.gift_card.amount, view.gift_card.held, view.to_pay) == (10000, 0, 15000)
@@ -262,10 +264,10 @@ async def test_number_and_pin_take_it_back_too(merchant: Merchant, left: Left) -
 
 
 async def test_it_pays_by_itself_once_the_other_payment_is_over(
-    merchant: Merchant, left: Left, acquirer: Acquirer
+    merchant: Merchant, left: Left, card_gateway: CardGatewaySandbox
 ) -> None:
     made = await left.again()
-    ahead(merchant, acquirer, merchant.ctx.settings.payment_lifetime + 60)
+    ahead(merchant, card_gateway, merchant.ctx.settings.payment_lifetime + 60)
     for _ in range(5):
         if not await reconcile_due(merchant.ctx):
             break
@@ -279,10 +281,10 @@ async def test_it_pays_by_itself_once_the_other_payment_is_over(
 
 
 async def test_the_other_payment_was_paid_meanwhile(
-    merchant: Merchant, left: Left, acquirer: Acquirer
+    merchant: Merchant, left: Left, card_gateway: CardGatewaySandbox
 ) -> None:
     made = await left.again()
-    acquirer.pay(left.url)
+    card_gateway.pay(left.url)
     with pytest.raises(GiftCardRefused) as error:
         await reclaim_card.reclaim(merchant.ctx, made["id"], left.card["pin"], SOURCE)
     assert error.value.reason == "empty"
@@ -295,10 +297,10 @@ async def test_the_other_payment_was_paid_meanwhile(
 
 
 async def test_a_provider_that_has_not_decided_frees_nothing(
-    merchant: Merchant, left: Left, acquirer: Acquirer
+    merchant: Merchant, left: Left, card_gateway: CardGatewaySandbox
 ) -> None:
     made = await left.again()
-    acquirer.pay(left.url, AUTHORIZATION_TIMES_OUT)
+    card_gateway.pay(left.url, AUTHORIZATION_TIMES_OUT)
     with pytest.raises(GiftCardRefused) as error:
         await reclaim_card.reclaim(merchant.ctx, made["id"], left.card["pin"], SOURCE)
     assert error.value.reason == "still_held"

@@ -19,7 +19,7 @@ from backend.accounts.profiles import (
 )
 from backend.accounts.tables import AdminKey, Profile
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS, connect
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.certificates import Authority
 from tests.support.checkout import (
     ACCOUNT,
@@ -34,7 +34,7 @@ from tests.support.checkout import (
 PROFILES = "/v1/admin/session/profiles"
 MASK = "********"
 GATEWAY = {
-    "base_url": "https://acquirer.example",
+    "base_url": "https://provider.example",
     "secret_key": "sk_live_secret",
     "webhook_secret": "whsec_secret",
 }
@@ -231,14 +231,16 @@ async def test_a_session_gets_what_the_profile_says(merchant: Merchant) -> None:
     assert not shown.express and not shown.gift_card_offered
 
 
-async def test_what_was_begun_outlives_its_profile(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_what_was_begun_outlives_its_profile(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     async with merchant.ctx.db.reading() as db:
         known = connections_of(merchant.ctx, await get_profile(db, ACCOUNT, "default"))
     await save_profile(merchant.ctx, ProfileSetup(ACCOUNT, "doomed", True, connections=known))
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card, profile_id="doomed")
+    transaction_id = await merchant.paid(card_gateway, 40000, card, profile_id="doomed")
     open_session = await merchant.session(40000, profile_id="doomed")
-    taken_away = await merchant.paid(acquirer, 20000, profile_id="doomed")
+    taken_away = await merchant.paid(card_gateway, 20000, profile_id="doomed")
 
     # An option that is taken away, and then the whole profile.
     shown = await put(merchant, "doomed", {"connections": {OPTION: None}})

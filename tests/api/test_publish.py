@@ -15,7 +15,7 @@ import pytest
 from backend.outbox.deliver import deliver_due
 from backend.sessions.publish import note_delivered
 from sandbox.sms.outbox import create_app
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import (
     ACCOUNT,
     BASE_URL,
@@ -40,10 +40,12 @@ def gateway() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-async def shop(database_url: str, acquirer: Acquirer, gateway: Receiver) -> AsyncIterator[Merchant]:
+async def shop(
+    database_url: str, card_gateway: CardGatewaySandbox, gateway: Receiver
+) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
         database_url,
-        acquirer.base_url,
+        card_gateway.base_url,
         f"sk_test_{uuid.uuid4().hex}",
         sms_url=f"{gateway.url}/messages",
         sms_token="the gateway's key",
@@ -227,13 +229,13 @@ async def test_a_session_that_publishes_nothing_says_nothing_of_it(merchant: Mer
 
 
 async def test_the_demos_gateway_shows_what_a_phone_would(
-    database_url: str, acquirer: Acquirer, tmp_path: Path
+    database_url: str, card_gateway: CardGatewaySandbox, tmp_path: Path
 ) -> None:
     """Checkout and gateway know each other by HTTP alone."""
     socket, url = bound_socket()
     with served(create_app(tmp_path), socket):
         merchant = await open_merchant(
-            database_url, acquirer.base_url, "sk_test_x", sms_url=f"{url}/messages"
+            database_url, card_gateway.base_url, "sk_test_x", sms_url=f"{url}/messages"
         )
         made = await start(merchant, SMS)
         refused = await start(merchant, SMS, customer={"phone_number": "+4799887000"})

@@ -11,7 +11,7 @@ from backend.core.errors import GiftCardRefused
 from backend.payments.attempts import reclaim_card
 from backend.payments.attempts.start import pay
 from backend.sessions.view import Notice, PageState
-from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, Acquirer
+from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, CardGatewaySandbox
 from tests.support.checkout import OPTION, Merchant
 
 SOURCE = "1.2.3.4"
@@ -73,7 +73,9 @@ def refusal(error: pytest.ExceptionInfo[GiftCardRefused]) -> str:
     return error.value.reason
 
 
-async def test_the_other_payment_is_aborted_first(held: Held, acquirer: Acquirer) -> None:
+async def test_the_other_payment_is_aborted_first(
+    held: Held, card_gateway: CardGatewaySandbox
+) -> None:
     with pytest.raises(GiftCardRefused) as error:
         await held.add()
     assert refusal(error) == "held_elsewhere"
@@ -81,10 +83,10 @@ async def test_the_other_payment_is_aborted_first(held: Held, acquirer: Acquirer
     await held.take_back()
     await held.taken()
     # Whoever still sits at the other page cannot pay there any more.
-    acquirer.pay(held.url)
+    card_gateway.pay(held.url)
     assert (await held.merchant.view(held.left)).state is PageState.OPEN
     result = await pay(held.merchant.ctx, held.here, OPTION, 15000, "nb")
-    await held.merchant.come_back(acquirer.pay(str(result.url)).headers["location"])
+    await held.merchant.come_back(card_gateway.pay(str(result.url)).headers["location"])
     assert (await held.merchant.view(held.here)).state is PageState.PAID
     assert await held.balance() == (0, 10000, 0)
     # Taken twice is taken once: what has been paid with it stays.
@@ -103,9 +105,9 @@ async def test_without_the_pin_nothing_is_said_and_nothing_happens(held: Held) -
     await held.still_held()
 
 
-async def test_the_other_payer_was_faster(held: Held, acquirer: Acquirer) -> None:
+async def test_the_other_payer_was_faster(held: Held, card_gateway: CardGatewaySandbox) -> None:
     """Paid at the page, not come back yet: what the provider says holds."""
-    acquirer.pay(held.url)
+    card_gateway.pay(held.url)
     with pytest.raises(GiftCardRefused) as error:
         await held.take_back()
     assert refusal(error) == "empty"
@@ -115,8 +117,10 @@ async def test_the_other_payer_was_faster(held: Held, acquirer: Acquirer) -> Non
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "error_before"])
-async def test_no_answer_frees_nothing(held: Held, acquirer: Acquirer, kind: str) -> None:
-    acquirer.fault("expire", kind)
+async def test_no_answer_frees_nothing(
+    held: Held, card_gateway: CardGatewaySandbox, kind: str
+) -> None:
+    card_gateway.fault("expire", kind)
     with pytest.raises(GiftCardRefused) as error:
         await held.take_back()
     assert refusal(error) == "still_held"
@@ -125,8 +129,10 @@ async def test_no_answer_frees_nothing(held: Held, acquirer: Acquirer, kind: str
     await held.taken()
 
 
-async def test_an_answer_that_was_lost_is_found_by_a_read(held: Held, acquirer: Acquirer) -> None:
-    acquirer.fault("expire", "drop_after")
+async def test_an_answer_that_was_lost_is_found_by_a_read(
+    held: Held, card_gateway: CardGatewaySandbox
+) -> None:
+    card_gateway.fault("expire", "drop_after")
     await held.take_back()
     left = await held.merchant.view(held.left)
     assert left.state is PageState.OPEN
@@ -134,8 +140,10 @@ async def test_an_answer_that_was_lost_is_found_by_a_read(held: Held, acquirer: 
     await held.merchant.audit()
 
 
-async def test_a_provider_that_has_not_decided(held: Held, acquirer: Acquirer) -> None:
-    acquirer.pay(held.url, AUTHORIZATION_TIMES_OUT)
+async def test_a_provider_that_has_not_decided(
+    held: Held, card_gateway: CardGatewaySandbox
+) -> None:
+    card_gateway.pay(held.url, AUTHORIZATION_TIMES_OUT)
     with pytest.raises(GiftCardRefused) as error:
         await held.take_back()
     assert refusal(error) == "still_held"

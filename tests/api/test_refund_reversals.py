@@ -1,4 +1,4 @@
-"""Refunds that the acquirer confirmed and takes back later."""
+"""Refunds that the provider confirmed and takes back later."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 from backend.payments.operations.refund_reversals import LOOKS, look_due
 from tests.api.paying import reconcile_until_quiet
 from tests.api.test_payment_notifications import notify, signed
-from tests.support.card_gateway import REFUND_COMES_BACK, REFUND_WAITS, Acquirer
+from tests.support.card_gateway import REFUND_COMES_BACK, REFUND_WAITS, CardGatewaySandbox
 from tests.support.checkout import Merchant
 
 
 async def captured(
     merchant: Merchant,
-    acquirer: Acquirer,
+    card_gateway: CardGatewaySandbox,
     *,
     number: str = REFUND_COMES_BACK,
     card: int = 0,
@@ -25,36 +25,36 @@ async def captured(
 ) -> str:
     """An order of 400.00, `card` of it by gift card; the transaction's path."""
     gift_card = await merchant.card(card) if card else None
-    transaction_id = await merchant.paid(acquirer, 40000, gift_card, number, **more)
+    transaction_id = await merchant.paid(card_gateway, 40000, gift_card, number, **more)
     path = f"/v1/transactions/{transaction_id}"
     await merchant.post(f"{path}/capture", {"amount": capture})
     return path
 
 
 async def told_of_refund(merchant: Merchant, path: str) -> None:
-    """A notification as the acquirer makes it, signed; what it says is not believed."""
+    """A notification as the provider makes it, signed; what it says is not believed."""
     subject = {"object": "refund", "metadata": {"transaction_id": path.rpartition("/")[2]}}
     event = {"id": "evt_1", "type": "refund.failed", "data": {"object": subject}}
     body = json.dumps(event).encode()
     assert (await notify(merchant, body, signed(body))).status_code == 200
 
 
-def time_passes(acquirer: Acquirer) -> None:
-    """At the acquirer: what is to become of the refunds made so far has become of them."""
-    acquirer.admin("clock", advance=60)
+def time_passes(card_gateway: CardGatewaySandbox) -> None:
+    """At the provider: what is to become of the refunds made so far has become of them."""
+    card_gateway.admin("clock", advance=60)
 
 
 async def test_a_refund_that_comes_back_is_refundable_anew(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    path = await captured(merchant, acquirer)
+    path = await captured(merchant, card_gateway)
     refunded = await merchant.post(f"{path}/refund", {"amount": 40000, "refund_reference": "r-1"})
     assert refunded["status"] == "REFUNDED"
     # Nothing has come back yet, whatever the notification says.
     await told_of_refund(merchant, path)
     assert (await merchant.get(path))["status"] == "REFUNDED"
 
-    time_passes(acquirer)
+    time_passes(card_gateway)
     await asyncio.gather(*(told_of_refund(merchant, path) for _ in range(3)))
     shape = await merchant.get(path)
     assert shape["status"] == "CAPTURED"
@@ -87,11 +87,13 @@ async def test_a_refund_that_comes_back_is_refundable_anew(
     await merchant.audit()
 
 
-async def test_the_gift_cards_part_stays_refunded(merchant: Merchant, acquirer: Acquirer) -> None:
-    path = await captured(merchant, acquirer, card=10000)
+async def test_the_gift_cards_part_stays_refunded(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    path = await captured(merchant, card_gateway, card=10000)
     items = [{"line_id": "1", "amount": 25000}]
     await merchant.post(f"{path}/refund", {"amount": 25000, "items": items})
-    time_passes(acquirer)
+    time_passes(card_gateway)
     await told_of_refund(merchant, path)
     shape = await merchant.get(path)
     assert (shape["status"], shape["events"][-1]["amount"]) == ("PARTIALLY_REFUNDED", 15000)
@@ -110,16 +112,18 @@ async def test_the_gift_cards_part_stays_refunded(merchant: Merchant, acquirer: 
     await merchant.audit()
 
 
-async def test_of_several_refunds_each_by_itself(merchant: Merchant, acquirer: Acquirer) -> None:
-    path = await captured(merchant, acquirer, capture=30000)
+async def test_of_several_refunds_each_by_itself(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    path = await captured(merchant, card_gateway, capture=30000)
     await merchant.post(f"{path}/refund", {"amount": 10000})
-    time_passes(acquirer)
+    time_passes(card_gateway)
     partly = await merchant.post(f"{path}/refund", {"amount": 5000})
     statuses = [partly["status"]]
     for _ in range(2):
         await told_of_refund(merchant, path)
         statuses.append((await merchant.get(path))["status"])
-        time_passes(acquirer)
+        time_passes(card_gateway)
     assert statuses == [
         "PARTIALLY_CAPTURED_REFUNDED",
         "PARTIALLY_CAPTURED_REFUNDED",
@@ -131,15 +135,15 @@ async def test_of_several_refunds_each_by_itself(merchant: Merchant, acquirer: A
 
 
 async def test_without_a_notification_it_is_looked_for(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    path = await captured(merchant, acquirer)
+    path = await captured(merchant, card_gateway)
     await merchant.post(f"{path}/refund", {"amount": 40000})
     assert await look_due(merchant.ctx) == 0
     merchant.clock.ahead = LOOKS[0] + timedelta(minutes=1)
-    acquirer.fault("read", "drop_before")
+    card_gateway.fault("read", "drop_before")
     assert await look_due(merchant.ctx) == 1
-    time_passes(acquirer)
+    time_passes(card_gateway)
     assert await look_due(merchant.ctx) == 0
     merchant.clock.ahead = LOOKS[1] + timedelta(minutes=1)
     assert await look_due(merchant.ctx) == 1
@@ -151,10 +155,10 @@ async def test_without_a_notification_it_is_looked_for(
 
 
 async def test_one_that_stays_is_left_alone_after_a_month(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    path = await captured(merchant, acquirer, number="4000 0000 0000 0002", card=10000)
-    # The gift card's part alone is no acquirer's.
+    path = await captured(merchant, card_gateway, number="4000 0000 0000 0002", card=10000)
+    # The gift card's part alone is no provider's.
     await merchant.post(f"{path}/refund", {"amount": 10000})
     await merchant.post(f"{path}/refund", {"amount": 30000})
     looks = 0
@@ -166,11 +170,13 @@ async def test_one_that_stays_is_left_alone_after_a_month(
     assert (await merchant.transaction(path.rpartition("/")[2]))["status"] == "REFUNDED"
 
 
-async def test_one_that_waits_at_the_acquirer_first(merchant: Merchant, acquirer: Acquirer) -> None:
-    path = await captured(merchant, acquirer, number=REFUND_WAITS)
+async def test_one_that_waits_at_the_provider_first(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    path = await captured(merchant, card_gateway, number=REFUND_WAITS)
     waiting = await merchant.post(f"{path}/refund", {"amount": 40000}, expect=202)
     assert waiting["status"] == "CAPTURED"
-    time_passes(acquirer)
+    time_passes(card_gateway)
     merchant.clock.ahead = timedelta(minutes=10)
     await reconcile_until_quiet(merchant)
     assert (await merchant.transaction(path.rpartition("/")[2]))["status"] == "REFUNDED"

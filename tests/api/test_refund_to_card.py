@@ -15,23 +15,23 @@ from backend.cards.tables import Card, LedgerEntry
 from backend.payments.operations.auto_capture import capture_due
 from backend.payments.review.reconcile import reconcile_due
 from tests.api.paying import ahead, secret_key
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, profile, sign_in
 from tests.support.wallets import CARDS, INFO, code, later
 
 
 class Order:
-    """40.00 at the acquirer and 100.00 on a card, captured; the card has an end."""
+    """40.00 at the provider and 100.00 on a card, captured; the card has an end."""
 
-    def __init__(self, merchant: Merchant, acquirer: Acquirer) -> None:
-        self.merchant, self.acquirer = merchant, acquirer
+    def __init__(self, merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
+        self.merchant, self.card_gateway = merchant, card_gateway
         self.card: dict[str, Any] = {}
         self.id = ""
 
     async def paid(self, **more: Any) -> Order:
         ends = later(self.merchant, days=10)
         self.card = await self.merchant.card(10000, expires_at=ends, **more)
-        self.id = await self.merchant.paid(self.acquirer, 14000, self.card)
+        self.id = await self.merchant.paid(self.card_gateway, 14000, self.card)
         return self
 
     async def captured(self, **more: Any) -> Order:
@@ -63,11 +63,11 @@ class Order:
             card = (await db.exec(query)).one()
             return card.funds, card.available, card.held, card.drawn
 
-    async def refunded_at_acquirer(self) -> int:
+    async def refunded_at_provider(self) -> int:
         shape = await self.merchant.transaction(self.id)
         key = await secret_key(self.merchant)
-        answer = self.acquirer.http.get(
-            f"{self.acquirer.base_url}/v1/refunds?limit=100",
+        answer = self.card_gateway.http.get(
+            f"{self.card_gateway.base_url}/v1/refunds?limit=100",
             headers={"authorization": f"Bearer {key}"},
         )
         assert answer.status_code == 200, answer.text
@@ -76,17 +76,17 @@ class Order:
 
 
 @pytest.fixture
-async def order(merchant: Merchant, acquirer: Acquirer) -> Order:
-    return await Order(merchant, acquirer).captured()
+async def order(merchant: Merchant, card_gateway: CardGatewaySandbox) -> Order:
+    return await Order(merchant, card_gateway).captured()
 
 
-async def to_new_card(merchant: Merchant, acquirer: Acquirer) -> None:
+async def to_new_card(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     """The profile says that a fresh card is made."""
     async with merchant.ctx.db.reading() as db:
         kept = await get_profile(db, ACCOUNT, "default")
     key = await secret_key(merchant)
     setup = profile(
-        acquirer.base_url,
+        card_gateway.base_url,
         key,
         configuration={
             **kept.configuration,
@@ -100,7 +100,7 @@ async def to_new_card(merchant: Merchant, acquirer: Acquirer) -> None:
 async def test_a_refund_that_nobody_could_use_is_refused(order: Order, why: str) -> None:
     await (order.expire() if why == "expired" else order.delete())
     before = await order.merchant.transaction(order.id)
-    # The acquirer can give back what it has taken, and no more.
+    # The provider can give back what it has taken, and no more.
     for amount, more in ((14000, set()), (4000, {"provider"})):
         answer = await order.post("refund", {"amount": amount}, expect=409)
         error = answer["error"]
@@ -111,7 +111,7 @@ async def test_a_refund_that_nobody_could_use_is_refused(order: Order, why: str)
         remedy = "extend" if why == "expired" else "restore"
         assert {entry["code"] for entry in todo} == {remedy, "new_card"} | more
     assert await order.merchant.transaction(order.id) == before
-    assert await order.refunded_at_acquirer() == 0
+    assert await order.refunded_at_provider() == 0
     assert await order.sums() == (10000, 0, 0, 10000)
     await order.merchant.audit()
 
@@ -123,7 +123,7 @@ async def test_an_expired_card_is_extended_and_refunded_to(order: Order) -> None
     done = await order.post("refund", {"amount": 14000})
     assert done["status"] == "REFUNDED"
     assert await order.sums() == (10000, 10000, 0, 0)
-    assert await order.refunded_at_acquirer() == 4000
+    assert await order.refunded_at_provider() == 4000
     session_id = await order.merchant.ready(40000, order.card)
     assert (await order.merchant.view(session_id)).to_pay == 30000
     await order.merchant.audit()
@@ -157,7 +157,7 @@ async def test_to_a_new_card_by_request(order: Order, why: str) -> None:
     # The books: refunded to the card that paid, and moved on from there.
     assert await order.sums() == (0, 0, 0, 0)
     assert await order.sums(made["card_id"]) == (10000, 10000, 0, 0)
-    assert await order.refunded_at_acquirer() == 2000
+    assert await order.refunded_at_provider() == 2000
     entries = await ledger_of(merchant)
     assert entries == [
         ("fund", "funds", "available", 10000),
@@ -206,9 +206,9 @@ async def ledger_of(merchant: Merchant) -> list[tuple[str, str, str, int]]:
 
 
 async def test_to_a_new_card_by_the_profile(
-    merchant: Merchant, acquirer: Acquirer, order: Order
+    merchant: Merchant, card_gateway: CardGatewaySandbox, order: Order
 ) -> None:
-    await to_new_card(merchant, acquirer)
+    await to_new_card(merchant, card_gateway)
     # A card that can be used takes its refund as ever.
     first = await order.post("refund", {"amount": 1000})
     assert "new_gift_card" not in first
@@ -224,16 +224,18 @@ async def test_to_a_new_card_by_the_profile(
     assert third["events"][-1]["gift_cards"][0]["card_id"] == made
     assert await order.sums() == (1000, 1000, 0, 0)
     assert await order.sums(made) == (9000, 9000, 0, 0)
-    assert await order.refunded_at_acquirer() == 500
+    assert await order.refunded_at_provider() == 500
     await merchant.audit()
 
 
-async def test_the_session_has_the_last_word(merchant: Merchant, acquirer: Acquirer) -> None:
-    await to_new_card(merchant, acquirer)
-    order = Order(merchant, acquirer)
+async def test_the_session_has_the_last_word(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    await to_new_card(merchant, card_gateway)
+    order = Order(merchant, card_gateway)
     order.card = await merchant.card(10000, expires_at=later(merchant, days=10))
     order.id = await merchant.paid(
-        acquirer,
+        card_gateway,
         14000,
         order.card,
         configuration={
@@ -276,7 +278,7 @@ async def test_by_the_provider(order: Order) -> None:
     assert answer["error"]["errors"][0]["field"] == "amount"
     done = await order.post("refund", {"amount": 4000, "refund_to": "provider"})
     assert (done["status"], done["events"][-1]["gift_cards"]) == ("PARTIALLY_REFUNDED", [])
-    assert await order.refunded_at_acquirer() == 4000
+    assert await order.refunded_at_provider() == 4000
     assert await order.sums() == (10000, 0, 0, 10000)
     # What the card paid can still come back to it.
     await order.merchant.post(f"{order.path}/extend", {"expires_at": None})
@@ -297,12 +299,12 @@ async def test_what_a_refund_to_another_card_needs(order: Order) -> None:
     for wrong in ("elsewhere", {"card_id": ""}, {"card_id": 1}, 5, []):
         await order.post("refund", {"amount": 1000, "refund_to": wrong}, expect=400)
     assert await order.sums() == (10000, 0, 0, 10000)
-    await to_new_card(merchant, order.acquirer)
+    await to_new_card(merchant, order.card_gateway)
     await order.expire()
     done = await order.post("refund", {"amount": 1000})
     shown = done["new_gift_card"]
     assert "card_token" not in shown and "pin" not in shown.get("pin", {})
-    # With the right scope number and PIN are made anew.
+    # With the right scope number and PIN are made again.
     merchant.client_id, merchant.client_secret = full
     await order.sign_in()
     again = await merchant.post(f"{CARDS}/{shown['card_id']}/reissue")
@@ -310,8 +312,10 @@ async def test_what_a_refund_to_another_card_needs(order: Order) -> None:
     assert (await merchant.post(INFO, secret))["amount_available"] == 1000
 
 
-async def test_nothing_of_it_is_the_cards(merchant: Merchant, acquirer: Acquirer) -> None:
-    transaction_id = await merchant.paid(acquirer, 5000)
+async def test_nothing_of_it_is_the_cards(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    transaction_id = await merchant.paid(card_gateway, 5000)
     path = f"/v1/transactions/{transaction_id}"
     await merchant.post(f"{path}/capture", {"amount": 5000})
     refund = {"amount": 1000, "refund_to": "new_card"}
@@ -333,7 +337,7 @@ async def test_a_repeat_under_one_key_makes_one_card(order: Order) -> None:
     assert len(numbers - {"None"}) == 1
     listed = await order.merchant.get(f"{CARDS}?limit=100")
     assert [c["amount_available"] for c in listed["cards"] if c.get("replaces")] == [10000]
-    assert await order.refunded_at_acquirer() == 2000
+    assert await order.refunded_at_provider() == 2000
     await order.merchant.audit()
 
 
@@ -349,15 +353,15 @@ async def test_two_refunds_at_once(order: Order) -> None:
 
 
 async def test_an_answer_that_was_lost_ends_on_the_new_card(
-    order: Order, acquirer: Acquirer
+    order: Order, card_gateway: CardGatewaySandbox
 ) -> None:
     await order.expire()
-    acquirer.fault("refund", "drop_after")
+    card_gateway.fault("refund", "drop_after")
     body = {"amount": 12000, "refund_to": "new_card"}
     answer = await order.merchant.api.post(f"/v1/transactions/{order.id}/refund", json=body)
     assert answer.status_code == 202, answer.text
     assert await order.sums() == (10000, 0, 0, 10000)
-    ahead(order.merchant, acquirer, 600)
+    ahead(order.merchant, card_gateway, 600)
     for _ in range(5):
         if not await reconcile_due(order.merchant.ctx):
             break
@@ -372,9 +376,11 @@ async def test_an_answer_that_was_lost_ends_on_the_new_card(
     await order.merchant.audit()
 
 
-async def test_a_provider_that_refuses_makes_no_card(order: Order, acquirer: Acquirer) -> None:
+async def test_a_provider_that_refuses_makes_no_card(
+    order: Order, card_gateway: CardGatewaySandbox
+) -> None:
     await order.expire()
-    acquirer.fault("refund", "refuse", status=402)
+    card_gateway.fault("refund", "refuse", status=402)
     answer = await order.post("refund", {"amount": 12000, "refund_to": "new_card"}, expect=400)
     assert code(answer) == "OPERATION_REFUSED"
     listed = await order.merchant.get(f"{CARDS}?limit=100")
@@ -384,13 +390,13 @@ async def test_a_provider_that_refuses_makes_no_card(order: Order, acquirer: Acq
 
 
 async def test_what_was_held_is_captured_and_voided_after_the_card_expired(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """Nothing was taken that could not come back: a void and the rest of a final capture go to the
     card, which can be extended."""
-    captured = await Order(merchant, acquirer).paid()
-    voided = await Order(merchant, acquirer).paid()
-    partly = await Order(merchant, acquirer).paid()
+    captured = await Order(merchant, card_gateway).paid()
+    voided = await Order(merchant, card_gateway).paid()
+    partly = await Order(merchant, card_gateway).paid()
     await captured.expire()
     done = await captured.post("capture", {"amount": 14000})
     assert (done["status"], await captured.sums()) == ("CAPTURED", (10000, 0, 0, 10000))
@@ -403,11 +409,13 @@ async def test_what_was_held_is_captured_and_voided_after_the_card_expired(
     await merchant.audit()
 
 
-async def test_auto_capture_of_a_card_that_expired(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_auto_capture_of_a_card_that_expired(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     ends = (merchant.clock.now() + timedelta(minutes=5)).isoformat()
     card = await merchant.card(10000, expires_at=ends)
     transaction_id = await merchant.paid(
-        acquirer,
+        card_gateway,
         14000,
         card,
         configuration={

@@ -18,7 +18,7 @@ from backend.customers.sms_verification import SLOWEST
 from backend.customers.tables import ConfirmationCode, ReturningCustomer
 from backend.outbox.deliver import deliver_due
 from backend.sessions.publish import note_delivered
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import (
     ACCOUNT,
     BASE_URL,
@@ -40,10 +40,12 @@ def gateway() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-async def shop(database_url: str, acquirer: Acquirer, gateway: Receiver) -> AsyncIterator[Merchant]:
+async def shop(
+    database_url: str, card_gateway: CardGatewaySandbox, gateway: Receiver
+) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
         database_url,
-        acquirer.base_url,
+        card_gateway.base_url,
         f"sk_test_{uuid.uuid4().hex}",
         sms_url=f"{gateway.url}/messages",
         scc_sends_per_source=100,

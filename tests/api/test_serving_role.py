@@ -15,7 +15,7 @@ from backend.payments.operations.auto_capture import capture_due
 from backend.payments.operations.refund_reversals import look_due
 from backend.payments.review.reconcile import reconcile_due
 from backend.sessions.publish import note_delivered
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant
 from tests.support.postgres import PostgresServer
 from tests.support.roles import SERVING, database_with_two_roles
@@ -27,16 +27,18 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
         yield serving
 
 
-async def test_a_whole_life_by_the_serving_role(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_whole_life_by_the_serving_role(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     async with merchant.ctx.db.reading() as db:
         connection = await db.connection()
         assert (await connection.execute(text("SELECT current_user"))).scalar_one() == SERVING
     card = await merchant.card(10000)
-    paid = await merchant.paid(acquirer, 40000, card)
+    paid = await merchant.paid(card_gateway, 40000, card)
     await merchant.post(f"/v1/transactions/{paid}/capture", {"amount": 30000})
     await merchant.post(f"/v1/transactions/{paid}/refund", {"amount": 5000})
     assert (await merchant.transaction(paid))["status"] == "PARTIALLY_CAPTURED_REFUNDED"
-    voided = await merchant.paid(acquirer, 20000)
+    voided = await merchant.paid(card_gateway, 20000)
     await merchant.post(f"/v1/transactions/{voided}/void")
     assert await merchant.balance(card["card_id"]) == (5000, 0, 5000)
     # Each loop of the worker, once: they claim, end and delete rows.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backend.accounts.profiles import save_profile
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ON, Merchant, profile, session_body
 
 OPTIONS = [
@@ -147,7 +147,9 @@ async def test_clients_send_more_than_they_may_change(merchant: Merchant) -> Non
     assert updated["order"]["note"] == "kept"
 
 
-async def test_updates_that_the_rules_forbid(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_updates_that_the_rules_forbid(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     session_id = await merchant.session(40000)
     path = f"/v1/sessions/{session_id}?update_without_lock=true"
     splits = [{"payout_destination_id": "p", "amount": 40000}]
@@ -160,7 +162,7 @@ async def test_updates_that_the_rules_forbid(merchant: Merchant, acquirer: Acqui
         assert refused["error"]["errors"][0]["field"] == field
     await put(merchant, path, {}, expect=400)
     await put(merchant, "/v1/sessions/T12345678.nope?update_without_lock=true", {"order": {}}, 404)
-    transaction_id = await merchant.paid(acquirer)
+    transaction_id = await merchant.paid(card_gateway)
     paid = (await merchant.transaction(transaction_id))["session_id"]
     closed = await put(
         merchant, f"/v1/sessions/{paid}?update_without_lock=true", {"order": {}}, 400
@@ -169,10 +171,10 @@ async def test_updates_that_the_rules_forbid(merchant: Merchant, acquirer: Acqui
 
 
 async def test_a_card_in_use_pays_nothing_of_an_order_that_is_divided_since(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """Gift cards are not supported with splits, also where the card was there before them."""
-    setup = profile(acquirer.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
+    setup = profile(card_gateway.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
     await save_profile(merchant.ctx, setup)
     card = await merchant.card(10000)
     asked = {"configuration": {"active_payment_types": {"enabled": True}}}
@@ -204,10 +206,10 @@ async def test_cancel_an_open_session(merchant: Merchant) -> None:
 
 
 async def test_cancel_voids_an_authorization_and_gives_the_card_back(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     session_id = (await merchant.transaction(transaction_id))["session_id"]
     await merchant.post(f"/v1/sessions/{session_id}/cancel")
     assert (await merchant.transaction(transaction_id))["status"] == "AUTHORIZATION_VOIDED"
@@ -215,7 +217,9 @@ async def test_cancel_voids_an_authorization_and_gives_the_card_back(
     await merchant.audit()
 
 
-async def test_cancel_ends_a_payment_under_way(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_cancel_ends_a_payment_under_way(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     assert (await merchant.press_pay(session_id)).state == "redirect"
@@ -225,8 +229,10 @@ async def test_cancel_ends_a_payment_under_way(merchant: Merchant, acquirer: Acq
     await merchant.audit()
 
 
-async def test_cancel_after_capture_is_refused(merchant: Merchant, acquirer: Acquirer) -> None:
-    transaction_id = await merchant.paid(acquirer)
+async def test_cancel_after_capture_is_refused(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    transaction_id = await merchant.paid(card_gateway)
     await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 40000})
     session_id = (await merchant.transaction(transaction_id))["session_id"]
     refused = await merchant.post(f"/v1/sessions/{session_id}/cancel", expect=400)

@@ -15,7 +15,7 @@ from backend.sessions import payer
 from backend.sessions.details import Details
 from backend.sessions.view import AddressView, PageState
 from tests.api.refusals import ALL_ON, refused
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, DETAILS, ON, OPTION, Merchant, profile, session_body
 
 DOCUMENTED = json.loads("""
@@ -100,10 +100,12 @@ async def test_the_second_documented_request(merchant: Merchant) -> None:
 # --- Express -----------------------------------------------------------------------------------
 
 
-async def test_gift_cards_only_in_express_sessions(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_gift_cards_only_in_express_sessions(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     for configuration in ({}, {"dintero": {"wallets": ON}}):
         setup = profile(
-            acquirer.base_url,
+            card_gateway.base_url,
             "sk_test_x",
             profile_id="plain",
             express=False,
@@ -123,9 +125,9 @@ async def test_gift_cards_only_in_express_sessions(merchant: Merchant, acquirer:
 
 
 async def test_the_requests_word_is_above_the_profiles(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    setup = profile(acquirer.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
+    setup = profile(card_gateway.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
     await save_profile(merchant.ctx, setup)
     off = {"active_payment_types": ALL_ON, "dintero": {"wallets": {"enabled": False}}}
     card = await merchant.card()
@@ -141,7 +143,9 @@ async def test_the_requests_word_is_above_the_profiles(
 # --- splits ------------------------------------------------------------------------------------
 
 
-async def test_no_gift_card_with_splits(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_no_gift_card_with_splits(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     split = [{"payout_destination_id": "p", "amount": 100}]
     option = {"id": "1", "line_id": "s", "amount": 0, "operator": "o", "title": "t"}
     order = session_body()["order"]
@@ -153,7 +157,7 @@ async def test_no_gift_card_with_splits(merchant: Merchant, acquirer: Acquirer) 
     )
     for change in orders:
         await refused(merchant, "configuration.dintero.wallets", **change)
-    setup = profile(acquirer.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
+    setup = profile(card_gateway.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
     await save_profile(merchant.ctx, setup)
     for change in orders:
         asked = {"configuration": {"active_payment_types": ALL_ON}} | change
@@ -169,13 +173,15 @@ async def test_no_gift_card_with_splits(merchant: Merchant, acquirer: Acquirer) 
 
 
 async def test_options_that_do_not_go_with_a_gift_card(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     connected = {
-        option: {"base_url": acquirer.base_url, "secret_key": "sk_test_x"}
+        option: {"base_url": card_gateway.base_url, "secret_key": "sk_test_x"}
         for option in (*OTHERS, OPTION)
     }
-    await save_profile(merchant.ctx, profile(acquirer.base_url, "sk_test_x", connections=connected))
+    await save_profile(
+        merchant.ctx, profile(card_gateway.base_url, "sk_test_x", connections=connected)
+    )
     gift = {"dintero": {"wallets": ON}}
     for option in OTHERS:
         await refused(merchant, f"configuration.{option}", configuration=gift | switched_on(option))

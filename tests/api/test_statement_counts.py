@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tests.api.paying import transactions_of
 from tests.api.test_payment_notifications import event, notify, signed
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import OPTION, Merchant, session_body
 from tests.support.statements import Asked, counted
 
@@ -29,24 +29,24 @@ ADDRESS = {
 
 
 async def test_one_payment_asks_the_database_no_more_than_this(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     # What a process learns once does not count: the first payment of a process pays for it.
-    await _pay(merchant, acquirer)
-    asked = await _pay(merchant, acquirer)
+    await _pay(merchant, card_gateway)
+    asked = await _pay(merchant, card_gateway)
     await merchant.audit()
     figures = {step: of.figures for step, of in asked.items()}
     print(_table(asked))
     over = {
         step: of.by_place()
         for step, of in asked.items()
-        if any(got > most for got, most in zip(figures[step], BOUNDS[step], strict=True))
+        if any(got > maximum for got, maximum in zip(figures[step], BOUNDS[step], strict=True))
     }
     assert not over, _table(asked) + "".join(f"\n--- {k}\n{v}" for k, v in over.items())
     assert figures.keys() == BOUNDS.keys()
 
 
-async def _pay(merchant: Merchant, acquirer: Acquirer) -> dict[str, Asked]:
+async def _pay(merchant: Merchant, card_gateway: CardGatewaySandbox) -> dict[str, Asked]:
     """One whole payment of an order of 400 with a card of 100, and what each step asked."""
     api, ctx = merchant.api, merchant.ctx
     card = await merchant.card(10000)
@@ -67,7 +67,7 @@ async def _pay(merchant: Merchant, acquirer: Acquirer) -> dict[str, Asked]:
         wanted = {"payment_product_type": OPTION, "amount": 30000}
         answer = await api.post(f"/v1/sessions/{session_id}/pay", json=wanted)
     assert answer.status_code == 200 and "redirect_url" in answer.json(), answer.text
-    assert acquirer.pay(answer.json()["redirect_url"]).status_code in (302, 303)
+    assert card_gateway.pay(answer.json()["redirect_url"]).status_code in (302, 303)
     begun = (await transactions_of(merchant, session_id))[0]
     body = event(begun)
     with counted(ctx.db) as asked["webhook"]:

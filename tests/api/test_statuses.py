@@ -14,7 +14,7 @@ from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions import payer
 from backend.sessions.view import PageState
-from tests.support.card_gateway import DECLINED, Acquirer
+from tests.support.card_gateway import DECLINED, CardGatewaySandbox
 from tests.support.checkout import Merchant
 from tests.support.klarna import KlarnaSandbox
 from tests.support.klarna_payer import KlarnaPayer
@@ -26,7 +26,7 @@ CALLBACK = {
 
 
 async def begin(merchant: Merchant) -> tuple[str, str, dict[str, Any]]:
-    """A session at the acquirer's page: its id, the page, the gift card."""
+    """A session at the provider's page: its id, the page, the gift card."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card, url=CALLBACK)
     await payer.visit(merchant.ctx, session_id)
@@ -50,7 +50,7 @@ async def told(merchant: Merchant, session_id: str) -> dict[str, Any]:
     }
 
 
-async def test_declined_by_the_payer(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_declined_by_the_payer(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     session_id, _, card = await begin(merchant)
     (transaction,) = await merchant.get(f"/v1/transactions?session_id={session_id}")
     async with merchant.ctx.db.reading() as db:
@@ -71,9 +71,11 @@ async def test_declined_by_the_payer(merchant: Merchant, acquirer: Acquirer) -> 
     assert [one["id"] for one in listed] == [made.id]
 
 
-async def test_refused_by_the_acquirer(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_refused_by_the_provider(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     session_id, url, card = await begin(merchant)
-    acquirer.pay(url, DECLINED)
+    card_gateway.pay(url, DECLINED)
     await reopen(merchant.ctx, session_id)
     shown = await told(merchant, session_id)
     assert (shown["status"], shown["errors"]) == ("FAILED", ["failed"])
@@ -81,7 +83,7 @@ async def test_refused_by_the_acquirer(merchant: Merchant, acquirer: Acquirer) -
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
 
 
-async def test_nobody_came_back(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_nobody_came_back(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     session_id, _, card = await begin(merchant)
     merchant.clock.ahead += timedelta(minutes=31)
     await reconcile_due(merchant.ctx)
@@ -91,15 +93,17 @@ async def test_nobody_came_back(merchant: Merchant, acquirer: Acquirer) -> None:
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
 
 
-async def test_another_try_after_each_of_them(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_another_try_after_each_of_them(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     """Of each session at most one payment is alive, whatever became of the others."""
     session_id, _, _ = await begin(merchant)
     await reopen(merchant.ctx, session_id)
     again = await merchant.press_pay(session_id)
-    acquirer.pay(str(again.url), DECLINED)
+    card_gateway.pay(str(again.url), DECLINED)
     await reopen(merchant.ctx, session_id)
     last = await merchant.press_pay(session_id)
-    await merchant.come_back(acquirer.pay(str(last.url)).headers["location"])
+    await merchant.come_back(card_gateway.pay(str(last.url)).headers["location"])
     listed = await merchant.get(f"/v1/transactions?session_id={session_id}")
     assert [one["status"] for one in listed] == ["AUTHORIZED", "FAILED", "DECLINED"]
     await merchant.audit()

@@ -20,7 +20,7 @@ from backend.payments.attempts.start import PayResult, pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import Notice, PageState
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import OPTION as CARD
 from tests.support.checkout import WITHOUT_GIFT_CARDS, Merchant, profile
 from tests.support.sandbox import Listener
@@ -40,11 +40,15 @@ def _swish(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 async def swish(
-    _swish: SwishSandbox, merchant: Merchant, acquirer: Acquirer
+    _swish: SwishSandbox, merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> AsyncIterator[SwishSandbox]:
     """Connected to the merchant's profile, beside cards."""
     _swish.new_merchant()
-    card = {"base_url": acquirer.base_url, "secret_key": "sk_test_x", "webhook_secret": "whsec_x"}
+    card = {
+        "base_url": card_gateway.base_url,
+        "secret_key": "sk_test_x",
+        "webhook_secret": "whsec_x",
+    }
     connections = {CARD: card, OPTION: _swish.credentials}
     await save_profile(merchant.ctx, profile("", "", connections=connections))
     yield _swish

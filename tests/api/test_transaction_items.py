@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, session_body
 
 ITEMS = [
@@ -22,14 +22,14 @@ SHIPPING = {
 
 
 @pytest.fixture
-async def path(merchant: Merchant, acquirer: Acquirer) -> str:
+async def path(merchant: Merchant, card_gateway: CardGatewaySandbox) -> str:
     """40000: two lines, a discount, and shipping."""
     order = session_body(40000)["order"] | {
         "items": ITEMS,
         "shipping_option": SHIPPING,
         "event_reference": "order's own",
     }
-    transaction_id = await merchant.paid(acquirer, 40000, order=order)
+    transaction_id = await merchant.paid(card_gateway, 40000, order=order)
     return f"/v1/transactions/{transaction_id}"
 
 

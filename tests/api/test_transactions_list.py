@@ -12,7 +12,7 @@ import pytest
 from backend.accounts.clients import SCOPES, create_account, create_client
 from backend.accounts.profiles import ProfileSetup, save_profile
 from backend.core.clock import iso
-from tests.support.card_gateway import DECLINED, Acquirer
+from tests.support.card_gateway import DECLINED, CardGatewaySandbox
 from tests.support.checkout import OPTION, Merchant, session_body, sign_in
 
 
@@ -26,11 +26,11 @@ def order(amount: int, reference: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def two(merchant: Merchant, acquirer: Acquirer) -> tuple[str, str]:
+async def two(merchant: Merchant, card_gateway: CardGatewaySandbox) -> tuple[str, str]:
     """An older one, paid by bank card and captured, and a newer one, paid by gift card and
     refunded."""
     first = await merchant.paid(
-        acquirer,
+        card_gateway,
         40000,
         order=order(
             40000,
@@ -44,7 +44,7 @@ async def two(merchant: Merchant, acquirer: Acquirer) -> tuple[str, str]:
     await merchant.post(f"/v1/transactions/{first}/capture", {"amount": 40000})
     await asyncio.sleep(0.01)
     card = await merchant.card(90000)
-    second = await merchant.paid(acquirer, 60000, card, order=order(60000, "B-2"))
+    second = await merchant.paid(card_gateway, 60000, card, order=order(60000, "B-2"))
     await merchant.post(f"/v1/transactions/{second}/capture", {"amount": 60000})
     await merchant.post(f"/v1/transactions/{second}/refund", {"amount": 100})
     return first, second
@@ -190,8 +190,11 @@ async def test_merchant_reference_2_can_be_changed(
     assert await found(merchant, ("merchant_reference_2", "new")) == [two[0]]
     assert await found(merchant, ("search", "new")) == [two[0]]
     assert await found(merchant, ("search", "second")) == []
-    for body in ({}, {"merchant_reference_2": None}, {"merchant_reference_2": 5}, []):
-        assert (await merchant.api.put(path, json=body)).status_code == 400
+    for refused in ({}, {"merchant_reference_2": None}, {"merchant_reference_2": ["5"]}, []):
+        answer = await merchant.api.put(path, json=refused)
+        assert (answer.status_code, refused) == (400, refused)
+    number = await merchant.api.put(path, json={"merchant_reference_2": 5})
+    assert (number.status_code, number.json()["merchant_reference_2"]) == (200, "5")
     missing = await merchant.api.put(
         "/v1/transactions/T12345678.none", json={"merchant_reference_2": "x"}
     )
@@ -211,11 +214,11 @@ async def test_scopes(merchant: Merchant, two: tuple[str, str]) -> None:
         await merchant.post(f"{path}/{verb}", {"amount": 1}, expect=403)
 
 
-async def test_includes(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_includes(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     merchant.api.headers.update({"dintero-system-name": "woocommerce", "user-agent": "plugin"})
-    transaction_id = await merchant.paid(acquirer, 40000)
+    transaction_id = await merchant.paid(card_gateway, 40000)
     path = f"/v1/transactions/{transaction_id}"
-    acquirer.fault("capture", "refuse", status=402)
+    card_gateway.fault("capture", "refuse", status=402)
     await merchant.post(f"{path}/capture", {"amount": 40000}, expect=400)
     plain = await merchant.get(path)
     assert "session" not in plain
@@ -248,18 +251,20 @@ async def test_includes(merchant: Merchant, acquirer: Acquirer) -> None:
     assert (await merchant.get(f"{path}?includes=everything")) == await merchant.get(path)
 
 
-async def test_a_failed_try_is_listed(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_a_failed_try_is_listed(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     session_id = await merchant.ready(40000)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
-    acquirer.pay(result.url, DECLINED)
+    card_gateway.pay(result.url, DECLINED)
     (listed,) = await merchant.get(f"/v1/transactions?session_id={session_id}")
     assert listed["status"] == "INITIATED"
     assert await found(merchant, ("status", "INITIATED")) == [listed["id"]]
 
 
-async def test_only_klarna_updates_an_authorization(merchant: Merchant, acquirer: Acquirer) -> None:
-    transaction_id = await merchant.paid(acquirer, 40000)
+async def test_only_klarna_updates_an_authorization(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
+    transaction_id = await merchant.paid(card_gateway, 40000)
     path = f"/v1/transactions/{transaction_id}/authorization"
     for body in ({}, {"amount": 40000, "items": [{"line_id": "1", "amount": 40000}]}):
         answer = await merchant.post(path, body, expect=400)

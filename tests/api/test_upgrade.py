@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend.core.db import alembic_config, migrate
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant
 
 OLDEST = "0003"
@@ -38,12 +38,12 @@ async def _as_it_was(merchant: Merchant) -> None:
 
 
 async def test_money_and_payments_outlive_every_migration(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card, other, lying = [await merchant.card(10000) for _ in range(3)]
-    partly = await merchant.paid(acquirer, 40000, card)
+    partly = await merchant.paid(card_gateway, 40000, card)
     await merchant.post(f"/v1/transactions/{partly}/capture", {"amount": 15000})
-    held = await merchant.paid(acquirer, 40000, other)
+    held = await merchant.paid(card_gateway, 40000, other)
     open_session = await merchant.ready(40000, lying)
     before = await _counted(merchant)
     await _as_it_was(merchant)
@@ -66,10 +66,10 @@ async def test_money_and_payments_outlive_every_migration(
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
 async def test_what_is_append_only_stays_so(
-    merchant: Merchant, acquirer: Acquirer, table: str
+    merchant: Merchant, card_gateway: CardGatewaySandbox, table: str
 ) -> None:
-    """A migration that makes a table anew, as SQLite wants it, would lose its triggers."""
-    await merchant.paid(acquirer, 40000, await merchant.card(10000))
+    """A migration that makes a table again, as SQLite wants it, would lose its triggers."""
+    await merchant.paid(card_gateway, 40000, await merchant.card(10000))
     await _as_it_was(merchant)
 
     async def change(statement: str) -> Any:

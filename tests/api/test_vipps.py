@@ -211,7 +211,7 @@ async def test_what_is_no_phone_number(merchant: Merchant, vipps: VippsSandbox) 
 async def test_never_pushed_while_a_gift_card_can_be_used(
     merchant: Merchant, vipps: VippsSandbox
 ) -> None:
-    """Not by the API, not by the service, not by a try that somehow was written down."""
+    """Not by the API, not by the service, not by an attempt that somehow was written down."""
     before = len(vipps.pushes())
     await save_profile(merchant.ctx, profile("", "", connections={OPTION: vipps.credentials}))
     session_id = await merchant.ready(40000, await merchant.card(10000))

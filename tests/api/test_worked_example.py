@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant
 
 
 def split(transaction: Any, event: str) -> tuple[int, int]:
-    """The last such event's card part and acquirer part."""
+    """The last such event's card part and provider part."""
     last = [e for e in transaction["events"] if e["event"] == event][-1]
     assert last["success"] is True
     card = sum(part["amount"] for part in last["gift_cards"])
     return card, last["amount"] - card
 
 
-async def test_card_first_in_captures_and_refunds(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_card_first_in_captures_and_refunds(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}"
     paid = await merchant.transaction(transaction_id)
     assert paid["status"] == "AUTHORIZED"
@@ -54,9 +56,11 @@ async def test_card_first_in_captures_and_refunds(merchant: Merchant, acquirer: 
     assert again["error"]["code"] == "INVALID_REQUEST_PARAMETER"
 
 
-async def test_void_gives_the_hold_back(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_void_gives_the_hold_back(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     card = await merchant.card(10000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     done = await merchant.post(f"/v1/transactions/{transaction_id}/void", {"ignored": True})
     assert done["status"] == "AUTHORIZATION_VOIDED"
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
@@ -64,10 +68,10 @@ async def test_void_gives_the_hold_back(merchant: Merchant, acquirer: Acquirer) 
 
 
 async def test_a_card_that_covers_all_needs_no_provider(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await merchant.card(100000)
-    transaction_id = await merchant.paid(acquirer, 40000, card)
+    transaction_id = await merchant.paid(card_gateway, 40000, card)
     paid = await merchant.transaction(transaction_id)
     assert paid["payment_product_type"] == "dintero.wallets"
     assert paid["payment_product"] == "dintero"

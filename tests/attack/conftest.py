@@ -1,4 +1,4 @@
-"""What strangers, and merchants who mean harm, send: over the API with the real acquirer, and over
+"""What strangers, and merchants who mean harm, send: over the API with the real provider, and over
 sockets to the real program."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.conftest import *  # noqa: F403
-from tests.api.conftest import _acquirer  # noqa: F401
+from tests.api.conftest import _card_gateway  # noqa: F401
 from tests.support.served import Served, serving
 
 

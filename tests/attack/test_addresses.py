@@ -73,7 +73,7 @@ def credentials(option: str) -> dict[str, str]:
     pair = Authority.new("Somebody").issue("client")
     given = {"certificate": pair.pem, "key": pair.key_pem(), "ca": pair.pem, "passphrase": ""}
     return {
-        name: given.get(name, "https://acquirer.example" if name.endswith("url") else f"{name} x")
+        name: given.get(name, "https://provider.example" if name.endswith("url") else f"{name} x")
         for name in (*CREDENTIALS[option], *OPTIONAL_CREDENTIALS.get(option, ()))
     }
 
@@ -154,12 +154,12 @@ async def test_a_webhooks_secret_does_not_follow_it_to_another_host(merchant: Me
 
 
 @pytest.mark.parametrize("url", [
-    "http://acquirer.example", "https://127.0.0.1", "https://127.1", "https://2130706433",
+    "http://provider.example", "https://127.0.0.1", "https://127.1", "https://2130706433",
     "https://0x7f000001", "https://localhost", "https://LOCALHOST.", "https://a.localhost",
     "https://10.0.0.1", "https://192.168.1.1:8443", "https://172.16.0.9", "https://169.254.169.254",
     "https://[::1]", "https://[::ffff:10.0.0.1]", "https://[fd00::1]", "https://[fe80::1]",
     "https://[64:ff9b::7f00:1]", "https://100.64.0.1", "https://0.0.0.0",
-    "https://user:pw@acquirer.example", "file:///etc/passwd", "unix:///run/x.sock", "https://",
+    "https://user:pw@provider.example", "file:///etc/passwd", "unix:///run/x.sock", "https://",
     "https://a.example:99999",
 ])  # fmt: skip
 async def test_private_addresses_cannot_be_set(merchant: Merchant, url: str) -> None:

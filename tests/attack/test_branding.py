@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant
 from tests.support.limits import ELSEWHERE, Stranger, check_refused, stand_still
 
@@ -65,10 +65,10 @@ async def test_a_list_without_end_is_one_small_image(merchant: Merchant) -> None
 
 
 @pytest.fixture
-async def narrow(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:
+async def narrow(database_url: str, card_gateway: CardGatewaySandbox) -> AsyncIterator[Merchant]:
     key = f"sk_test_{uuid.uuid4().hex}"
     limits = {"branding.source": "5/60"}
-    merchant = await open_merchant(database_url, acquirer.base_url, key, limits=limits)
+    merchant = await open_merchant(database_url, card_gateway.base_url, key, limits=limits)
     stand_still(merchant)
     yield merchant
     await close_merchant(merchant)

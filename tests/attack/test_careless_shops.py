@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.refusals import refused
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, session_body
 
 
@@ -29,9 +29,9 @@ async def test_an_empty_object_that_needs_a_field_is_not_given(
 
 
 async def test_a_transaction_gets_a_second_number_later(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    path = f"/v1/transactions/{await merchant.paid(acquirer)}"
+    path = f"/v1/transactions/{await merchant.paid(card_gateway)}"
     for sent, kept in ((1234, "1234"), ("A-1", "A-1"), (5.0, "5")):
         answer = await merchant.api.put(path, json={"merchant_reference_2": sent})
         assert (answer.status_code, answer.json().get("merchant_reference_2")) == (200, kept)

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from backend.accounts.profile_admin import profile_shape
+from backend.accounts.profile_admin import serialize_profile
 from backend.accounts.profiles import get_profile
 from backend.outbox.tables import Delivery
 from backend.sessions import own_names, payer
 from backend.sessions.tables import CheckoutSession
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, DETAILS, Merchant, session_body
 
 FORGED = "forged"
@@ -69,7 +69,7 @@ async def test_the_names_are_known() -> None:
 
 @pytest.mark.parametrize("path", ["/v1/sessions-profile", "/v1/sessions"])
 async def test_what_a_request_says_in_our_name_is_dropped(
-    merchant: Merchant, acquirer: Acquirer, path: str
+    merchant: Merchant, card_gateway: CardGatewaySandbox, path: str
 ) -> None:
     body = forged()
     body["url"]["callback_url"] += "&method=POST&includes=session&report_event=CAPTURE"
@@ -96,7 +96,7 @@ async def test_what_a_request_says_in_our_name_is_dropped(
 
     await payer.set_details(merchant.ctx, session_id, DETAILS)
     result = await merchant.press_pay(session_id)
-    await merchant.come_back(acquirer.pay(str(result.url)).headers["location"])
+    await merchant.come_back(card_gateway.pay(str(result.url)).headers["location"])
     shown = await merchant.get(f"/v1/sessions/{session_id}")
     paid = shown["transaction_id"]
     await merchant.post(f"/v1/transactions/{paid}/capture", {"amount": 40000})
@@ -134,7 +134,7 @@ async def test_what_an_older_request_said_is_not_shown(merchant: Merchant) -> No
 
 
 async def test_every_name_that_an_answer_adds_is_ours(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """Of a session with all there can be: visited, locked, paid, cancelled. A field that is new
     in an answer has to be among the names that are dropped from requests."""
@@ -148,7 +148,7 @@ async def test_every_name_that_an_answer_adds_is_ours(
     await merchant.api.put(path, json={"order": {}})
     await payer.set_details(merchant.ctx, session_id, DETAILS)
     result = await merchant.press_pay(session_id)
-    await merchant.come_back(acquirer.pay(str(result.url)).headers["location"])
+    await merchant.come_back(card_gateway.pay(str(result.url)).headers["location"])
     paid = await merchant.get(f"{path}?includes=initiating_system_request_headers")
     cancelled = await merchant.post(f"{path}/cancel")
     added = {*locked, *paid, *cancelled} - asked - {"metadata"}
@@ -198,7 +198,7 @@ async def test_a_card_says_nothing_in_our_name(merchant: Merchant) -> None:
 async def test_a_profile_says_nothing_in_our_name(merchant: Merchant) -> None:
     async with merchant.ctx.db.reading() as db:
         stored = await get_profile(db, ACCOUNT, "default")
-    names = set(profile_shape(merchant.ctx, stored))
+    names = set(serialize_profile(merchant.ctx, stored))
     known = {
         "profile_id",
         "description",

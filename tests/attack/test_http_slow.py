@@ -15,7 +15,7 @@ from tests.support.served import Served, ended, read_answer, serving
 
 _HALF = b"GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Never-Ends: "
 _TOKEN = b"POST /v1/accounts/T12345678/auth/token HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-_MOST_STEPS = 600
+_MAX_STEPS = 600
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def _clients(served: Served, count: int, first: bytes = b"") -> Iterator[list[so
 
 def _drip(client: socket.socket, part: bytes) -> None:
     """Send a little every tenth of a second until the server has something to say."""
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         readable, _, _ = select.select([client], [], [], 0.1)
         if readable:
             return

@@ -96,10 +96,10 @@ def test_every_integer_in_a_body_is_bounded() -> None:
             for body in content.values():
                 for where, schema in integers(body["schema"], schemas, f"{verb} {path}", ()):
                     found.append(where)
-                    least = schema.get("minimum", schema.get("exclusiveMinimum"))
-                    most = schema.get("maximum", schema.get("exclusiveMaximum"))
-                    assert least is not None and least >= -(2**63), where
-                    assert most is not None and most < 2**63, where
+                    minimum = schema.get("minimum", schema.get("exclusiveMinimum"))
+                    maximum = schema.get("maximum", schema.get("exclusiveMaximum"))
+                    assert minimum is not None and minimum >= -(2**63), where
+                    assert maximum is not None and maximum < 2**63, where
     assert "post /v1/sessions/{session_id}/pay.amount" in found
     assert "post /v1/sessions-profile.order.amount" in found
     assert len(found) > 30

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backend.limits import rules
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import (
     ACCOUNT,
     Merchant,
@@ -29,11 +29,11 @@ GRANT = {
 
 
 @pytest.fixture
-async def narrow(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:
+async def narrow(database_url: str, card_gateway: CardGatewaySandbox) -> AsyncIterator[Merchant]:
     """A checkout whose operator has set other limits where the defaults take thousands of calls."""
     merchant = await open_merchant(
         database_url,
-        acquirer.base_url,
+        card_gateway.base_url,
         f"sk_test_{uuid.uuid4().hex}",
         limits={
             "sessions.client": "5/60",
@@ -57,15 +57,15 @@ async def test_guessing_a_clients_secret(merchant: Merchant) -> None:
     async def tried(secret: str, at: Stranger = stranger, client: str = merchant.client_id) -> Any:
         return await at.call("POST", TOKEN, json=GRANT, auth=(client, secret))
 
-    most = rules.TOKEN_WRONG.amount
-    for number in range(most):
+    maximum = rules.TOKEN_WRONG.amount
+    for number in range(maximum):
         assert (await tried(f"guess {number}")).status_code == 401
     check_refused(await tried("one more"), rules.TOKEN_WRONG.window)
     # Now not even the right one is looked at from there: a guess would be answered too.
     check_refused(await tried(merchant.client_secret), rules.TOKEN_WRONG.window)
     # The shop's own server, elsewhere, is not kept out by it; and right ones never count.
     shop = stranger.at(ELSEWHERE)
-    for _ in range(most + 10):
+    for _ in range(maximum + 10):
         assert (await tried(merchant.client_secret, shop)).status_code == 200
     # Another client at the same address goes on as well, as long as the address has some left.
     assert (await tried("wrong", client="another")).status_code == 401

@@ -16,7 +16,7 @@ import pytest
 from backend.core import context
 from backend.core.errors import SessionChanged, TooManyRequests
 from backend.limits import rules
-from backend.sessions.express_callbacks import MOST_ASKS, set_discount_codes
+from backend.sessions.express_callbacks import MAX_ASKS, set_discount_codes
 from tests.support.callback_server import CallbackServer
 from tests.support.checkout import Merchant, close_merchant, open_merchant
 from tests.support.limits import ELSEWHERE, SOURCE, Stranger, check_refused, stand_still
@@ -46,8 +46,8 @@ async def local(merchant: Merchant) -> Merchant:
     return merchant
 
 
-async def open_session(local: Merchant, shop: CallbackServer, most: int = 1) -> str:
-    express = {"discount_codes": {"max_count": most, "callback_url": shop.url}}
+async def open_session(local: Merchant, shop: CallbackServer, maximum: int = 1) -> str:
+    express = {"discount_codes": {"max_count": maximum, "callback_url": shop.url}}
     return await local.session(40000, express={"shipping_options": [], **express})
 
 
@@ -72,7 +72,7 @@ async def test_guesses_in_one_session(local: Merchant, shop: CallbackServer) -> 
 
 
 async def test_guesses_over_many_sessions(local: Merchant, shop: CallbackServer) -> None:
-    """Whoever fills a basket anew for every ten guesses."""
+    """Whoever fills a basket again for every ten guesses."""
     stranger, through = Stranger(local), 0
     for _ in range(2 + WRONG_FROM_A_SOURCE // WRONG_IN_A_SESSION):
         session_id = await open_session(local, shop)
@@ -103,11 +103,11 @@ def check_asked(shop: CallbackServer) -> None:
     """The shop has seen as many codes as one session may guess, each a few times at most."""
     codes = Counter(code for asked in shop.asked for code in asked["order"]["discount_codes"])
     assert len(codes) == WRONG_IN_A_SESSION
-    assert max(codes.values()) <= MOST_ASKS
+    assert max(codes.values()) <= MAX_ASKS
 
 
 async def test_several_guesses_in_one_request(local: Merchant, shop: CallbackServer) -> None:
-    session_id, stranger = await open_session(local, shop, most=10), Stranger(local)
+    session_id, stranger = await open_session(local, shop, maximum=10), Stranger(local)
     for number in range(2):
         codes = [f"G{number}{place}" for place in range(WRONG_IN_A_SESSION // 2)]
         assert (await tried(stranger, session_id, *codes)).status_code == 204
@@ -119,7 +119,7 @@ async def test_right_codes_and_taking_them_away_cost_little(
     local: Merchant, shop: CallbackServer
 ) -> None:
     """A payer with many coupons, and one who changes their mind."""
-    session_id, stranger = await open_session(local, shop, most=10), Stranger(local)
+    session_id, stranger = await open_session(local, shop, maximum=10), Stranger(local)
     for _ in range(9):
         assert (await tried(stranger, session_id, RIGHT)).status_code == 200
         assert (await tried(stranger, session_id, RIGHT, f"{RIGHT}2")).status_code == 200

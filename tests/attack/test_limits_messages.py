@@ -16,7 +16,7 @@ from backend.limits import rules
 from backend.outbox.deliver import deliver_due
 from backend.sessions.device_handoff import make_link
 from backend.sessions.publish import note_delivered
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, close_merchant, open_merchant, profile, session_body
 from tests.support.limits import ELSEWHERE, SOURCE, Stranger, check_refused, stand_still
 from tests.support.mail import MailServer
@@ -39,11 +39,11 @@ def post() -> Iterator[MailServer]:
 
 @pytest.fixture
 async def shop(
-    database_url: str, acquirer: Acquirer, gateway: Receiver, post: MailServer
+    database_url: str, card_gateway: CardGatewaySandbox, gateway: Receiver, post: MailServer
 ) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
         database_url,
-        acquirer.base_url,
+        card_gateway.base_url,
         f"sk_test_{uuid.uuid4().hex}",
         sms_url=f"{gateway.url}/messages",
         smtp_url=post.url,
@@ -179,7 +179,7 @@ async def _made(shop: Merchant, session_id: str) -> bool:
 
 
 async def test_receipts_to_one_address(
-    shop: Merchant, acquirer: Acquirer, gateway: Receiver, post: MailServer
+    shop: Merchant, card_gateway: CardGatewaySandbox, gateway: Receiver, post: MailServer
 ) -> None:
     """A payment never fails for its receipt; the merchant sees why it was not sent."""
     shop.ctx.limiter._rules["mail.address"] = replace(rules.MAIL_ADDRESS, amount=2)
@@ -187,7 +187,7 @@ async def test_receipts_to_one_address(
     receipt = {"email": True, "sms": True}
     body = session_body()["configuration"] | {"receipt": receipt}
     for _ in range(3):
-        await shop.paid(acquirer, configuration=body)
+        await shop.paid(card_gateway, configuration=body)
     assert await sent(shop, gateway) == [NORWAY]
     assert len(post.got) == 2
     found = await shop.get("/v1/accounts/T12345678/hooks/deliveries?state=failed&limit=100")

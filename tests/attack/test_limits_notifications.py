@@ -6,20 +6,20 @@ from backend.limits import rules
 from backend.sessions.view import PageState
 from tests.api.paying import transactions_of
 from tests.api.test_payment_notifications import NOTIFICATIONS, event, signed
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, BASE_URL, Merchant
 from tests.support.limits import ELSEWHERE, Stranger, check_refused, stand_still
 
 
 async def test_forged_ones_do_not_keep_the_true_one_out(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     stand_still(merchant)
     session_id = await merchant.ready(40000)
     result = await merchant.press_pay(session_id)
     assert result.url is not None
     (made,) = await transactions_of(merchant, session_id)
-    acquirer.pay(result.url)
+    card_gateway.pay(result.url)
     right, stranger = event(made), Stranger(merchant)
     for _ in range(rules.NOTIFICATIONS_WRONG.amount):
         answer = await stranger.call("POST", NOTIFICATIONS, content=right)
@@ -36,7 +36,7 @@ async def test_forged_ones_do_not_keep_the_true_one_out(
 
 
 async def test_true_ones_without_end_read_a_few_times(
-    merchant: Merchant, acquirer: Acquirer
+    merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     """One that was overheard and is sent again and again: each would be a read at the provider."""
     stand_still(merchant)
@@ -55,7 +55,7 @@ async def test_true_ones_without_end_read_a_few_times(
     other = await merchant.ready(40000)
     result = await merchant.press_pay(other)
     assert result.url is not None
-    acquirer.pay(result.url)
+    card_gateway.pay(result.url)
     (paid,) = await transactions_of(merchant, other)
     body = event(paid)
     answer = await stranger.call("POST", NOTIFICATIONS, content=body, headers=signed(body))
@@ -63,7 +63,9 @@ async def test_true_ones_without_end_read_a_few_times(
     assert (await merchant.view(other)).state is PageState.PAID
 
 
-async def test_coming_back_without_end(merchant: Merchant, acquirer: Acquirer) -> None:
+async def test_coming_back_without_end(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     """The way back from the provider is an honest payer's too: it never ends in a 429."""
     stand_still(merchant)
     session_id = await merchant.ready(40000)
@@ -75,7 +77,7 @@ async def test_coming_back_without_end(merchant: Merchant, acquirer: Acquirer) -
         answer = await stranger.call("GET", path)
         assert answer.status_code == 302
     assert result.url is not None
-    acquirer.pay(result.url)
+    card_gateway.pay(result.url)
     answer = await stranger.call("GET", path)
     assert answer.status_code == 302
     assert answer.headers["location"] == f"{BASE_URL}/v1/view/{session_id}"

@@ -63,7 +63,7 @@ async def test_it_says_when_to_try_again(browser: httpx.AsyncClient, language: s
         answer = await browser.request(method, path, params={"language": language})
         assert answer.status_code == 429, path
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        # A third of ten minutes: minutes are rounded up, so that the next try goes through.
+        # A third of ten minutes: minutes are rounded up, so that the next attempt goes through.
         assert answer.headers["retry-after"] == "200"
         assert texts.count(language, "count.wait_minutes", 4) in answer.text
         assert f"<h1>{texts.text(language, 'hosted.wait_heading')}</h1>" in answer.text

@@ -88,7 +88,7 @@ async def test_ten_wrong_tries_by_a_stranger_do_not_lock_the_owner_out(
 
 
 async def test_the_owner_is_in_time_every_day(merchant: Merchant) -> None:
-    """Ten tries a day, for as long as the stranger likes, up to the life of the card."""
+    """Ten attempts a day, for as long as the stranger likes, up to the life of the card."""
     card = await merchant.card()
     for _ in range(4):
         await use_up(merchant, card, 10, STRANGER)

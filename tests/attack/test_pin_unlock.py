@@ -55,7 +55,7 @@ async def merchant(database_url: str) -> AsyncIterator[Merchant]:
 
 
 async def strangers(merchant: Merchant, card: dict[str, Any], times: int, network: str) -> None:
-    """So many wrong tries, two from each address."""
+    """So many wrong attempts, two from each address."""
     for number in range(times):
         source = f"{network}.{number // 2 + 1}"
         await later(merchant, 1)
@@ -94,7 +94,7 @@ async def test_the_merchant_is_told_once_of_each_half_and_of_the_lock(merchant: 
     assert first["card"]["card_id"] == card["card_id"]
     assert first["card"]["pin_attempts"] == {"wrong_today": 4, "wrong_total": 4, "locked": False}
     assert card["number"] not in repr(first)
-    # The owner gives a try back, a stranger takes it again: that is no news.
+    # The owner gives an attempt back, a stranger takes it again: that is no news.
     assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
     await strangers(merchant, card, 4, "203.0.2")
     assert len(await told(merchant)) == 1

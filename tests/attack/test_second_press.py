@@ -16,8 +16,8 @@ import pytest
 from backend.accounts.profiles import connections_of, get_profile, save_profile
 from backend.sessions.load import lock_session
 from backend.sessions.view import PageState
-from tests.api.paying import ahead, at_acquirer, holds, transactions_of
-from tests.support.card_gateway import Acquirer
+from tests.api.paying import ahead, at_provider, holds, transactions_of
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, BASE_URL, OPTION, Merchant, profile
 
 OTHER = "payex.creditcard"
@@ -29,10 +29,10 @@ ACCEPTED = [{"id": "terms", "checked": True}]
 
 @dataclass
 class UnderWay:
-    """A payment of 300.00 beside a gift card's 100.00, whose payer is at the acquirer."""
+    """A payment of 300.00 beside a gift card's 100.00, whose payer is at the provider."""
 
     merchant: Merchant
-    acquirer: Acquirer
+    card_gateway: CardGatewaySandbox
     payer: httpx.AsyncClient
     session_id: str = ""
     url: str = ""
@@ -55,24 +55,26 @@ class UnderWay:
         return await self.payer.post(path, **more)
 
     async def is_untouched(self) -> None:
-        """Open here and at the acquirer, its card's part held; and it can be paid."""
+        """Open here and at the provider, its card's part held; and it can be paid."""
         [transaction] = await transactions_of(self.merchant, self.session_id)
         assert transaction.status == "INITIATED"
-        [page] = await at_acquirer(self.merchant, self.acquirer)
+        [page] = await at_provider(self.merchant, self.card_gateway)
         assert (page["status"], page["amount_total"]) == ("open", 30000)
         assert await holds(self.merchant) == [("pending", 10000)]
         shown = await self.merchant.view(self.session_id)
         assert (shown.state, shown.redirect_url) == (PageState.PAYING, self.url)
 
     async def is_paid(self) -> None:
-        back = self.acquirer.pay(self.url).headers["location"]
+        back = self.card_gateway.pay(self.url).headers["location"]
         await self.merchant.come_back(back)
         assert (await self.merchant.view(self.session_id)).state is PageState.PAID
         await self.merchant.audit()
 
 
 @pytest.fixture
-async def under_way(merchant: Merchant, acquirer: Acquirer) -> AsyncIterator[UnderWay]:
+async def under_way(
+    merchant: Merchant, card_gateway: CardGatewaySandbox
+) -> AsyncIterator[UnderWay]:
     async with merchant.ctx.db.reading() as db:
         stored = await get_profile(db, ACCOUNT, "default")
     connected = connections_of(merchant.ctx, stored)
@@ -82,7 +84,7 @@ async def under_way(merchant: Merchant, acquirer: Acquirer) -> AsyncIterator[Und
     await save_profile(merchant.ctx, setup)
     transport = merchant.api._transport
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as payer:
-        one = UnderWay(merchant, acquirer, payer)
+        one = UnderWay(merchant, card_gateway, payer)
         await one.begin()
         yield one
 
@@ -149,7 +151,7 @@ async def test_an_option_that_is_not_offered_ends_nothing(under_way: UnderWay, o
 
 async def test_an_expired_session_ends_nothing(under_way: UnderWay) -> None:
     """Its payment may still be finished; another one cannot be begun."""
-    ahead(under_way.merchant, under_way.acquirer, 60)
+    ahead(under_way.merchant, under_way.card_gateway, 60)
     async with under_way.merchant.ctx.db.unit_of_work() as db:
         session = await lock_session(db, under_way.session_id)
         session.expires_at = under_way.merchant.clock.now()
@@ -166,7 +168,7 @@ async def test_another_option_ends_it(under_way: UnderWay) -> None:
     answer = await under_way.press(OTHER, amount=30000, headers=since)
     # Its provider is down, which is no reason to keep the payer from the first option.
     assert (answer.status_code, answer.json()["success"]) == (200, False)
-    [page] = await at_acquirer(under_way.merchant, under_way.acquirer)
+    [page] = await at_provider(under_way.merchant, under_way.card_gateway)
     assert page["status"] == "expired"
     both = await transactions_of(under_way.merchant, under_way.session_id)
     assert [one.payment_product_type for one in both] == [OPTION, OTHER]

@@ -13,7 +13,7 @@ from backend.core.errors import DetailsInvalid
 from backend.sessions import payer
 from backend.sessions.details import Details
 from tests.api.refusals import refused
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, ADDRESS, Merchant, session_body
 from tests.support.every_field import SESSION
 
@@ -47,7 +47,7 @@ ECHOED = {
     ("order", "shipping_option", "operator"),
     ("express", "shipping_options", 0, "operator"),
 }
-"""Texts that every answer has, and that are empty where the shop has none."""
+"""Texts that every answer has, and that are empty if the shop has none."""
 
 
 async def test_every_optional_field_may_say_nothing(merchant: Merchant) -> None:
@@ -79,7 +79,9 @@ async def test_every_optional_field_may_say_nothing(merchant: Merchant) -> None:
 
 
 @pytest.mark.parametrize("nothing", NOTHING)
-async def test_all_at_once(merchant: Merchant, acquirer: Acquirer, nothing: str | None) -> None:
+async def test_all_at_once(
+    merchant: Merchant, card_gateway: CardGatewaySandbox, nothing: str | None
+) -> None:
     """As a shop's class sends it: every field is there, and most of them are empty. It is paid."""
     address = dict.fromkeys(SESSION["order"]["shipping_address"], nothing)
     body = session_body(
@@ -163,7 +165,7 @@ async def test_all_at_once(merchant: Merchant, acquirer: Acquirer, nothing: str 
     details = Details("kari@example.com", "+4799887766", ADDRESS)
     await payer.set_details(merchant.ctx, session_id, details)
     result = await merchant.press_pay(session_id)
-    location = await merchant.come_back(acquirer.pay(str(result.url)).headers["location"])
+    location = await merchant.come_back(card_gateway.pay(str(result.url)).headers["location"])
     assert location.startswith("https://shop.example/back?merchant_reference=&transaction_id=")
     paid = await merchant.get(f"/v1/sessions/{session_id}")
     transaction = await merchant.transaction(paid["transaction_id"])
@@ -391,7 +393,9 @@ async def test_a_shop_answers_a_callback_as_tolerantly_as_it_asks() -> None:
     ["/v1", "//v1", "/v1/", f"/v1/accounts/{ACCOUNT}/payments",
      f"//v1/accounts/{ACCOUNT}/payments/"],
 )  # fmt: skip
-async def test_addresses_in_every_form(merchant: Merchant, acquirer: Acquirer, prefix: str) -> None:
+async def test_addresses_in_every_form(
+    merchant: Merchant, card_gateway: CardGatewaySandbox, prefix: str
+) -> None:
     """The same routes: sessions, transactions, capture, refund, void, cancel; with a slash at the
     end, and with doubled ones."""
     base = f"http://127.0.0.1:8000{prefix}"
@@ -403,13 +407,13 @@ async def test_addresses_in_every_form(merchant: Merchant, acquirer: Acquirer, p
     )
     assert changed.status_code == 200, changed.text
     assert (await merchant.post(f"{base}/sessions/{made['id']}/cancel/"))["cancelled_at"]
-    paid = await merchant.paid(acquirer)
+    paid = await merchant.paid(card_gateway)
     assert (await merchant.get(f"{base}/transactions/{paid}/"))["id"] == paid
     captured = await merchant.post(f"{base}/transactions/{paid}/capture/", {"amount": 40000})
     assert captured["status"] == "CAPTURED"
     refunded = await merchant.post(f"{base}/transactions/{paid}/refund", {"amount": 40000})
     assert refunded["status"] == "REFUNDED"
-    other = await merchant.paid(acquirer)
+    other = await merchant.paid(card_gateway)
     voided = await merchant.post(f"{base}/transactions/{other}/void/")
     assert voided["status"] == "AUTHORIZATION_VOIDED"
     update = await merchant.post(f"{base}/transactions/{paid}/authorization", {}, expect=400)
@@ -436,8 +440,8 @@ async def test_another_accounts_paths_lead_nowhere(merchant: Merchant) -> None:
     assert (await merchant.view(session_id)).state == "open"
 
 
-async def test_queries_in_every_form(merchant: Merchant, acquirer: Acquirer) -> None:
-    paid = await merchant.paid(acquirer)
+async def test_queries_in_every_form(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
+    paid = await merchant.paid(card_gateway)
     unpaid = await merchant.session()
     for query in (
         "includes=session&includes=events.request_headers",

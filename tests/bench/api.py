@@ -61,8 +61,8 @@ async def sessions(facts: dict[str, Any], *, size: Size) -> float:
 
 
 async def payments(facts: dict[str, Any], *, size: Size) -> float:
-    """Gift card 100.00, the rest of 400.00 at the acquirer. Prints; gives back the best rate."""
-    heading("Whole payments (session, details, gift card with PIN, acquirer, authorized)")
+    """Gift card 100.00, the rest of 400.00 at the provider. Prints; gives back the best rate."""
+    heading("Whole payments (session, details, gift card with PIN, provider, authorized)")
     best = 0.0
     for workers in (1, 4, 8):
         count = size.pick(40, 8, 1) * (1 if workers == 1 else 2)

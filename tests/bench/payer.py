@@ -1,4 +1,4 @@
-"""A payer without a browser: the page's own event socket, then the acquirer's page.
+"""A payer without a browser: the page's own event socket, then the provider's page.
 
 Everything the server does for a payer in a browser it does for this one too; only the drawing is
 left out. Speaks engine.io 4 and socket.io 5 as far as Reflex uses them.
@@ -18,6 +18,7 @@ import httpx
 import websockets
 from reflex.state import State
 
+from checkout_ui.balance.state import Balance
 from checkout_ui.steps.details import DetailsState
 from checkout_ui.steps.gift_card import GiftCardState
 from checkout_ui.steps.payment import PaymentState
@@ -106,7 +107,9 @@ class Page:
                 continue
             _, update = json.loads(text[len(head) :])
             async with self._changed:
-                for variables in (update.get("delta") or {}).values():
+                for state, variables in (update.get("delta") or {}).items():
+                    if state == Balance.get_full_name():
+                        continue  # another page's variables, some under the same names
                     for name, value in variables.items():
                         self.state[name.removesuffix(_VAR_SUFFIX)] = value
                 self._changed.notify_all()
@@ -115,7 +118,7 @@ class Page:
 async def pay(
     base_url: str, session_id: str, card: tuple[str, str], http: httpx.AsyncClient
 ) -> str:
-    """Details, gift card, Pay, the acquirer's page, and back; the transaction's id."""
+    """Details, gift card, Pay, the provider's page, and back; the transaction's id."""
     html = await http.get(f"{base_url}/v1/view/{session_id}")
     html.raise_for_status()
     page = await Page.open(base_url, session_id)
@@ -133,13 +136,13 @@ async def pay(
             seen_order=page.state["sums"]["order"],
         )
         await page.until(lambda state: bool(state.get("go_to")))
-        acquirer_url = str(page.state["go_to"]).split(" ", 1)[1]
+        card_gateway_url = str(page.state["go_to"]).split(" ", 1)[1]
     finally:
         await page.close()
-    return await _pay_at_acquirer(acquirer_url, http)
+    return await _pay_at_provider(card_gateway_url, http)
 
 
-async def _pay_at_acquirer(url: str, http: httpx.AsyncClient) -> str:
+async def _pay_at_provider(url: str, http: httpx.AsyncClient) -> str:
     (await http.get(url)).raise_for_status()
     fields = {"number": _APPROVED, "expiry": "12 / 39", "cvc": "123", "name": "Kari Nordmann"}
     answer = await http.post(url, data=fields)

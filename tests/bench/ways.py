@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from backend.core.db import migrate
-from tests.support.card_gateway import APPROVED, Acquirer
+from tests.support.card_gateway import APPROVED, CardGatewaySandbox
 from tests.support.checkout import OPTION, Merchant, close_merchant, open_merchant
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -57,16 +57,16 @@ def followed() -> Iterator[Way]:
         sys.setprofile(None)
 
 
-async def ways(merchant: Merchant, acquirer: Acquirer) -> dict[str, Way]:
+async def ways(merchant: Merchant, card_gateway: CardGatewaySandbox) -> dict[str, Way]:
     """One payment with a gift card of 100.00 for an order of 400.00, step by step. Each request is
     made once before, so that what is read once in a process does not count."""
     found: dict[str, Way] = {}
     for _ in range(2):
-        found = await _one_payment(merchant, acquirer)
+        found = await _one_payment(merchant, card_gateway)
     return found
 
 
-async def _one_payment(merchant: Merchant, acquirer: Acquirer) -> dict[str, Way]:
+async def _one_payment(merchant: Merchant, card_gateway: CardGatewaySandbox) -> dict[str, Way]:
     card = await merchant.card()
     session_id = await merchant.ready()
     found: dict[str, Way] = {}
@@ -83,7 +83,7 @@ async def _one_payment(merchant: Merchant, acquirer: Acquirer) -> dict[str, Way]
     pay = {"payment_product_type": OPTION}
     path = f"/v1/sessions/{session_id}/pay"
     answer = await request("Pay", lambda: merchant.api.post(path, json=pay))
-    back = acquirer.pay(answer.json()["redirect_url"], APPROVED).headers["location"]
+    back = card_gateway.pay(answer.json()["redirect_url"], APPROVED).headers["location"]
     await request("return from the provider", lambda: merchant.api.get(back))
     transaction_id = (await merchant.view(session_id)).transaction_id
     path = f"/v1/transactions/{transaction_id}/capture"
@@ -92,19 +92,19 @@ async def _one_payment(merchant: Merchant, acquirer: Acquirer) -> dict[str, Way]
 
 
 async def _measured(folder: Path) -> dict[str, Way]:
-    acquirer = Acquirer(_ROOT, folder)
-    acquirer.start()
+    card_gateway = CardGatewaySandbox(_ROOT, folder)
+    card_gateway.start()
     try:
         url = f"sqlite:///{folder / 'ways.db'}"
         await asyncio.to_thread(migrate, url)
-        merchant = await open_merchant(url, acquirer.base_url, "sk_test_of_the_ways")
+        merchant = await open_merchant(url, card_gateway.base_url, "sk_test_of_the_ways")
         try:
-            return await ways(merchant, acquirer)
+            return await ways(merchant, card_gateway)
         finally:
             await close_merchant(merchant)
     finally:
-        acquirer.kill()
-        acquirer.http.close()
+        card_gateway.kill()
+        card_gateway.http.close()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A checkout in a process of its own on each database, with the real acquirer in another."""
+"""A checkout in a process of its own on each database, with the real provider in another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.callbacks import CallbackListener
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.crash import Checkout
 from tests.support.crash_providers import BEHIND, ProviderCheckout
 from tests.support.postgres import PostgresServer
@@ -36,14 +36,14 @@ def _only_on_sqlite(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="session")
-def crash_acquirer(
+def crash_card_gateway(
     repository: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Acquirer]:
-    acquirer = Acquirer(repository, tmp_path_factory.mktemp("acquirer"))
-    acquirer.start()
-    yield acquirer
-    acquirer.kill()
-    acquirer.http.close()
+) -> Iterator[CardGatewaySandbox]:
+    card_gateway = CardGatewaySandbox(repository, tmp_path_factory.mktemp("card_gateway"))
+    card_gateway.start()
+    yield card_gateway
+    card_gateway.kill()
+    card_gateway.http.close()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -63,9 +63,9 @@ def _database_url(
 
 
 @pytest.fixture(scope="module")
-def _checkout(_database_url: str, crash_acquirer: Acquirer) -> Iterator[Checkout]:
+def _checkout(_database_url: str, crash_card_gateway: CardGatewaySandbox) -> Iterator[Checkout]:
     with CallbackListener().running() as callbacks:
-        checkout = Checkout(_database_url, crash_acquirer, callbacks)
+        checkout = Checkout(_database_url, crash_card_gateway, callbacks)
         checkout.set_up()
         yield checkout
         checkout.close()
@@ -82,7 +82,7 @@ def checkout(_checkout: Checkout) -> Iterator[Checkout]:
         _checkout.ahead = 0.0
         _checkout.start()
     yield _checkout
-    _checkout.acquirer.reset()
+    _checkout.card_gateway.reset()
 
 
 @pytest.fixture(scope="module", params=list(BEHIND))

@@ -40,7 +40,7 @@ def test_killed_while_paying_begins(
         page = checkout.press_pay(session)
         assert page is not None
         assert checkout.press_pay(session) == page
-        checkout.come_back(checkout.pay_at_acquirer(page))
+        checkout.come_back(checkout.pay_at_provider(page))
     checkout.settle(jump=A_LONG_TIME if then == "never_comes_back" else 0)
     checkout.check_both_books(session)
     paid = then == "presses_again"
@@ -60,7 +60,7 @@ def test_killed_when_the_payer_has_paid(
     session = checkout.session(card)
     page = checkout.press_pay(session)
     assert page is not None
-    back = checkout.pay_at_acquirer(page)
+    back = checkout.pay_at_provider(page)
     checkout.arm(point)
     with pytest.raises(Died):
         checkout.come_back(back)

@@ -100,7 +100,7 @@ def test_told_badly_and_the_payer_never_comes_back(
     page = checkout.press_pay(session)
     assert page is not None
     checkout.behind.sandbox.fault("notify", kind, times=10, seconds=0.3)
-    checkout.pay_at_acquirer(page)
+    checkout.pay_at_provider(page)
     checkout.settle()
     checkout.check_both_books(session)
     assert checkout.session_state(session) == "paid"
@@ -118,7 +118,7 @@ def test_told_before_anything_was_paid(provider_checkout: ProviderCheckout) -> N
     assert page is not None
     checkout.wait(lambda: checkout.session_state(session) != "paying", 0.5)
     assert checkout.session_state(session) == "paying"
-    checkout.come_back(checkout.pay_at_acquirer(page))
+    checkout.come_back(checkout.pay_at_provider(page))
     checkout.settle()
     checkout.check_both_books(session)
     assert checkout.session_state(session) == "paid"
@@ -133,7 +133,7 @@ def test_paid_something_else(provider_checkout: ProviderCheckout, kind: str) -> 
     page = checkout.press_pay(session)
     assert page is not None
     checkout.behind.sandbox.fault("notify", "drop", times=10)
-    back = checkout.pay_at_acquirer(page)
+    back = checkout.pay_at_provider(page)
     _fault(checkout, "read", kind)
     checkout.come_back(back)
     checkout.behind.sandbox.http.delete(f"{checkout.behind.sandbox.base_url}/_admin/faults")

@@ -53,7 +53,7 @@ def test_an_automatic_capture_is_made_once(checkout: Checkout, step: str) -> Non
     checkout.ask("PUT", path, json={"shipping_address": ADDRESS})
     page = checkout.press_pay(session)
     assert page is not None
-    back = checkout.pay_at_acquirer(page)
+    back = checkout.pay_at_provider(page)
     checkout.arm(f"capture.{step}")
     # The worker may be quicker than the answer.
     with contextlib.suppress(Died):

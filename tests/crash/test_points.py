@@ -65,7 +65,7 @@ def test_killed_while_paying_begins(checkout: Checkout, point: str, then: str) -
         assert page is not None
         # A second press, and a third: one and the same page.
         assert checkout.press_pay(session) == page
-        location = checkout.come_back(checkout.pay_at_acquirer(page))
+        location = checkout.come_back(checkout.pay_at_provider(page))
         assert "transaction_id=" in location
         assert len(checkout.transactions(session)) == 1
     elif then == "comes_back_and_cancels":
@@ -90,7 +90,7 @@ def test_killed_when_the_payer_has_paid(checkout: Checkout, point: str, then: st
     page = checkout.press_pay(session)
     assert page is not None
     checkout.arm(point)
-    back = checkout.pay_at_acquirer(page)
+    back = checkout.pay_at_provider(page)
     if then != "is_notified":
         with pytest.raises(Died):
             checkout.come_back(back)
@@ -100,7 +100,7 @@ def test_killed_when_the_payer_has_paid(checkout: Checkout, point: str, then: st
         assert "transaction_id=" in location
         assert checkout.session_state(session) == "paid"
     if then == "is_notified":
-        # The acquirer tries again by itself; no time of ours has to pass for it.
+        # The provider tries again by itself; no time of ours has to pass for it.
         assert checkout.wait(lambda: checkout.session_state(session) == "paid", 30)
     checkout.settle()
     checkout.check(session)
@@ -129,7 +129,7 @@ def test_killed_while_a_payment_is_aborted(checkout: Checkout, point: str, then:
         checkout.paid(session)
         paid = True
     elif then == "pays_on_the_old_page":
-        answer = checkout.acquirer.pay(page)
+        answer = checkout.card_gateway.pay(page)
         # Before the abort the page is still good, after it never again.
         paid = point == "abort.read"
         assert ("/redirect/" in answer.headers.get("location", "")) is paid
@@ -204,7 +204,7 @@ def test_killed_during_an_operation(checkout: Checkout, verb: str, step: str) ->
     }[verb, done]
     assert checkout.live_transaction(session)["status"] == status
     assert checkout.balance(card) == balance
-    there = checkout.at_acquirer(session)
+    there = checkout.at_provider(session)
     assert (there.captured, there.refunded) == (captured, refunded)
 
 
@@ -279,7 +279,7 @@ def test_killed_while_the_merchant_is_told(checkout: Checkout, point: str) -> No
     session = checkout.session(card)
     page = checkout.press_pay(session)
     assert page is not None
-    back = checkout.pay_at_acquirer(page)
+    back = checkout.pay_at_provider(page)
     checkout.arm(point)
     # The merchant is told beside it, and may be so before the payer is answered.
     with contextlib.suppress(Died):

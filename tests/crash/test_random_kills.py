@@ -1,5 +1,5 @@
 """kill -9 at any moment, a dozen times, while several payers pay, change their minds and merchants
-capture and refund. Afterwards the sum at the acquirer is the sum in our books."""
+capture and refund. Afterwards the sum at the provider is the sum in our books."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.card_gateway import APPROVED, DECLINED
 from tests.support.crash import Checkout
-from tests.support.crash_facts import AtAcquirer
+from tests.support.crash_facts import AtProvider
 
 pytestmark = pytest.mark.crash
 
@@ -86,7 +86,7 @@ class Payer(threading.Thread):
             self._ask("POST", f"/v1/view/{session_id}/session/abandon")
             return
         number = DECLINED if choice < 0.35 else APPROVED
-        paid = self._checkout.acquirer.http.post(
+        paid = self._checkout.card_gateway.http.post(
             page, data={"number": number, "expiry": "12/34", "cvc": "123", "name": "Kari"}
         )
         location = paid.headers.get("location", "")
@@ -147,10 +147,10 @@ def test_killed_at_any_moment(checkout: Checkout) -> None:
 
     sessions = [session for payer in payers for session in payer.sessions]
     assert len(sessions) >= KILLS
-    held: list[AtAcquirer] = []
+    held: list[AtProvider] = []
     for session_id in sessions:
         checkout.check(session_id, books=False)
-        held.append(checkout.at_acquirer(session_id))
+        held.append(checkout.at_provider(session_id))
     checkout.check_books()
     authorized, captured, refunded = checkout.totals(sessions)
     assert sum(i["amount"] for one in held for i in one.authorized) == authorized

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.callbacks import CallbackListener
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.crash import Checkout
 from tests.support.crash_facts import Died
 from tests.support.mail import MailServer
@@ -35,12 +35,12 @@ def _post() -> Iterator[MailServer]:
 
 @pytest.fixture(scope="module")
 def _checkout(
-    _database_url: str, crash_acquirer: Acquirer, _post: MailServer
+    _database_url: str, crash_card_gateway: CardGatewaySandbox, _post: MailServer
 ) -> Iterator[Checkout]:
     with CallbackListener().running() as callbacks:
         checkout = Checkout(
             _database_url,
-            crash_acquirer,
+            crash_card_gateway,
             callbacks,
             GAVEKORT_SMTP_URL=_post.url,
             GAVEKORT_SMTP_TLS="none",
@@ -58,11 +58,11 @@ def post(_post: MailServer) -> MailServer:
 
 
 def begun(checkout: Checkout) -> tuple[str, str]:
-    """A session at the acquirer, paid there, with the way back not gone yet."""
+    """A session at the provider, paid there, with the way back not gone yet."""
     session = checkout.session(checkout.card(), url=QUIET, configuration=CONFIGURATION)
     page = checkout.press_pay(session)
     assert page is not None
-    return session, checkout.pay_at_acquirer(page)
+    return session, checkout.pay_at_provider(page)
 
 
 def has_one(checkout: Checkout, session: str, post: MailServer) -> None:

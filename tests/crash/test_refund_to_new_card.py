@@ -1,5 +1,5 @@
 """kill -9 in a refund that goes to a fresh card: the money is on one card, once, and there is one
-fresh card, or none. What its answer would have shown can be had anew.
+fresh card, or none. What its answer would have shown can be had again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def test_killed_in_a_refund_to_a_new_card(checkout: Checkout, step: str) -> None
     again = checkout.ask("POST", f"{CARDS}/{new_card}/reissue").json()
     assert again["amount_available"] == 10000
     assert again["card_token"]["token"]["value"]
-    there = checkout.at_acquirer(session)
+    there = checkout.at_provider(session)
     assert (there.captured, there.refunded) == (30000, 2000)
     assert checkout.audit() == []
 

@@ -64,7 +64,7 @@ def test_killed_while_paying_begins(checkout: SwishCheckout, point: str, then: s
         link = checkout.press_pay(session)
         assert link is not None
         assert checkout.press_pay(session) == link
-        checkout.come_back(checkout.pay_at_acquirer(link))
+        checkout.come_back(checkout.pay_at_provider(link))
     checkout.settle(jump=A_LONG_TIME if then == "never_comes_back" else 0)
     checkout.check_both_books(session)
     assert checkout.session_state(session) == ("paid" if then == "presses_again" else "open")
@@ -77,7 +77,7 @@ def test_killed_when_the_payer_has_paid(checkout: SwishCheckout, point: str, the
     link = checkout.press_pay(session)
     assert link is not None
     checkout.behind.sandbox.fault("notify", "drop", times=5)
-    back = checkout.pay_at_acquirer(link)
+    back = checkout.pay_at_provider(link)
     checkout.arm(point)
     with pytest.raises(Died):
         checkout.come_back(back)

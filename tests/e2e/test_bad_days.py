@@ -93,7 +93,7 @@ def test_one_provider_down_and_paid_by_another(
     options = payer["input[name=payment_product_type]"]
     offered = options.count()
     assert offered > 2
-    demo.acquirer_fault("create", "refuse", status=400, code="parameter_invalid")
+    demo.card_gateway_fault("create", "refuse", status=400, code="parameter_invalid")
     payer["#pay-button"].click()
     expect(payer["#notice"]).to_contain_text("Betalingstjenesten svarer ikke")
     payer.focused("notice")

@@ -194,7 +194,7 @@ def test_the_server_is_restarted_in_the_middle_of_each_step(
     restart()
     payer.stage("paying")
     payer["#wait-continue"].click()
-    payer.at_acquirer()
+    payer.at_provider()
     payer.pay_with(APPROVED)
     payer.at_shop()
     assert merchant.balance(card) == (0, 10000)

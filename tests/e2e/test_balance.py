@@ -249,7 +249,7 @@ def test_nothing_typed_is_anywhere_afterwards(
         assert secret not in payer.page.url
     kept = payer.page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
     assert card["pin"] not in kept and card["number"] not in kept
-    # Loaded anew, it asks again: nothing of the card comes back.
+    # Loaded again, it asks again: nothing of the card comes back.
     before = len(received)
     payer.page.reload()
     payer.stage("ask")

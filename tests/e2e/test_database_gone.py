@@ -175,7 +175,7 @@ def test_every_address_without_a_database(on_postgres: Demo, postgres: Stoppable
                 assert answer.headers["cache-control"] == "no-store"
                 assert answer.headers["content-language"] == "fi"
                 assert "Traceback" not in answer.text and "postgres" not in answer.text.lower()
-            # The next try of a browser without scripts: later, and with all of the address.
+            # The next attempt of a browser without scripts: later, and with all of the address.
             assert '"8;url=/v1/sessions/' in answer.text.replace("&quot;", '"')
             assert 'abc?a=1&amp;b=%26&amp;still_checking=4">' in answer.text
             assert answer.headers["retry-after"] == "8"

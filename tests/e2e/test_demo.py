@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.demo.providers import ACQUIRERS
+from backend.demo.providers import PROVIDERS
 from backend.demo.supervisor import PortTaken, check_port
 
 pytestmark = pytest.mark.e2e
@@ -136,9 +136,9 @@ def test_no_secret_stands_in_a_command_line(repository: Path, tmp_path: Path) ->
         secrets = [files[0].read_text().strip(), facts["client_secret"]]
         seed = json.loads(files[1].read_text())
         secrets += [seed["gateway_key"], seed["webhook_secret"]]
-        secrets += seed["acquirer_secrets"].values()
+        secrets += seed["provider_secrets"].values()
         pids = [demo.process.pid, *_children(demo.process.pid)]
-        assert len(pids) == 4 + len(ACQUIRERS)
+        assert len(pids) == 4 + len(PROVIDERS)
         for pid in pids:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
             assert not [secret for secret in secrets if secret in command]

@@ -70,7 +70,7 @@ def test_card_and_gift_card_are_paid_from_the_frame(
     page.add_card(card)
     expect(page.frame.locator("#total-to-pay")).to_contain_text("300,00")
     page.frame.locator("#pay-button").click()
-    _pay_at_acquirer(page)
+    _pay_at_provider(page)
     page.page.wait_for_url("**/accept?*")
     transaction_id = page.page.url.split("transaction_id=")[1].split("&")[0]
     transaction = merchant.transaction(transaction_id)
@@ -78,17 +78,17 @@ def test_card_and_gift_card_are_paid_from_the_frame(
     assert merchant.balance(card) == (0, 10000)
 
 
-def _pay_at_acquirer(page: HostPage) -> None:
-    acquirer = page.page
-    expect(acquirer.locator("input[name=number]")).to_be_visible(timeout=15000)
+def _pay_at_provider(page: HostPage) -> None:
+    hosted = page.page
+    expect(hosted.locator("input[name=number]")).to_be_visible(timeout=15000)
     for name, value in (
         ("number", APPROVED),
         ("expiry", "12/34"),
         ("cvc", "123"),
         ("name", "Kari Nordmann"),
     ):
-        acquirer.fill(f"input[name={name}]", value)
-    acquirer.click("#pay")
+        hosted.fill(f"input[name={name}]", value)
+    hosted.click("#pay")
 
 
 def _pay_by_gift_card(page: HostPage, merchant: Merchant, amount: int = 50000) -> None:

@@ -39,7 +39,7 @@ def looked_into(demo: Demo, merchant: Merchant, host: HostServer) -> dict[str, s
     klarna = {
         "base_url": f"{server}:{int(port) + 12}",
         "username": "PK_demo",
-        "password": f"klarna_test_{seed['acquirer_secrets']['klarna']}",
+        "password": f"klarna_test_{seed['provider_secrets']['klarna']}",
     }
     offered = {"type": "payment_product_type", "enabled": True}
     configuration = {
@@ -123,7 +123,7 @@ def test_on_hold_is_told_by_the_window(
 
 
 def decline(page: Page) -> None:
-    """At the acquirer's page, and back to ours."""
+    """At the provider's page, and back to ours."""
     pay_by_bank_card(page, DECLINED)
     expect(page.locator("#back")).to_be_visible(timeout=15000)
     page.click("#back")

@@ -70,7 +70,7 @@ def test_locked_changed_and_refreshed(
 def test_what_cannot_be_locked_says_so(
     new_host: NewHost, session: dict[str, str], merchant: Merchant
 ) -> None:
-    """A session that is being paid: its payer is at the acquirer."""
+    """A session that is being paid: its payer is at the provider."""
     page = new_host(session)
     page.embed()
     page.give_details()

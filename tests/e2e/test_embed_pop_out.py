@@ -63,7 +63,7 @@ def _lies_on_its_place(page: HostPage) -> None:
 def test_paid_in_the_window_with_card_and_gift_card(
     new_host: NewHost, session: dict[str, str], merchant: Merchant
 ) -> None:
-    """By the acquirer's page in that same window, which comes back to us and is closed."""
+    """By the provider's page in that same window, which comes back to us and is closed."""
     page = new_host(session)
     launch(page)
     window = opened(page)
@@ -78,7 +78,7 @@ def test_paid_in_the_window_with_card_and_gift_card(
     window.click("#pay-button")
     pay_by_bank_card(window, DECLINED)
     window.get_by_role("link", name=re.compile("Avbryt")).click()
-    # Not paid: the window is ours again, and the payer tries anew.
+    # Not paid: the window is ours again, and the payer tries again.
     expect(window.locator("#notice")).to_be_visible(timeout=20000)
     assert "role=pop_out_payment" in window.url
     window.click("#pay-button")

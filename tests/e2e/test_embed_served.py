@@ -202,7 +202,7 @@ def test_a_frame_without_any_storage_works(
 def test_a_browser_that_names_no_ancestors(
     new_host: NewHost, session: dict[str, str], referrer: bool
 ) -> None:
-    """Then it is who led here, also after the frame has loaded anew; or, where the host's page
+    """Then it is who led here, also after the frame has loaded again; or, where the host's page
     tells no referrer, the only origin that it can be."""
     page = new_host(session)
     scripts = ["Object.defineProperty(DOMStringList.prototype, 'length', {get: () => 0})"]

@@ -118,7 +118,7 @@ def test_a_shop_that_changes_something_every_time(
     assert merchant.transaction(page.thanked())["status"] == "AUTHORIZED"
 
 
-def test_pay_at_the_acquirer_back_and_pay_again(
+def test_pay_at_the_provider_back_and_pay_again(
     new_checkout: NewCheckout, session: dict[str, str], merchant: Merchant, plugin: EmbeddedShop
 ) -> None:
     page = new_checkout(session)

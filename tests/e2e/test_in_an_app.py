@@ -89,7 +89,7 @@ def test_the_code_is_scanned_with_the_phone(
     expect(payer["#notice"]).to_contain_text("Ingenting er trukket")
     again(payer)
     link = scanned(payer)
-    # Loaded anew, it is the same code.
+    # Loaded again, it is the same code.
     payer.page.reload()
     payer.alive()
     assert scanned(payer) == link == payer["#app-open"].get_attribute("href")

@@ -53,20 +53,20 @@ def focus(payer: Payer) -> dict[str, Any] | None:
     return found
 
 
-def tab_to(payer: Payer, element_id: str, most: int = 40) -> None:
-    for _ in range(most):
+def tab_to(payer: Payer, element_id: str, maximum: int = 40) -> None:
+    for _ in range(maximum):
         if payer.page.evaluate("document.activeElement.id") == element_id:
             return
         payer.page.keyboard.press("Tab")
     raise AssertionError(f"Tab never comes to {element_id}")
 
 
-def walk(payer: Payer, key: str, start: str, end: str, most: int = 80) -> list[dict[str, Any]]:
+def walk(payer: Payer, key: str, start: str, end: str, maximum: int = 80) -> list[dict[str, Any]]:
     """All that the key comes to, from one end of the page to the other: no trap on the way."""
     payer.page.evaluate(_ENDS)
     payer[f"#{start}"].focus()
     stops: list[dict[str, Any]] = []
-    for _ in range(most):
+    for _ in range(maximum):
         payer.page.keyboard.press(key)
         at = focus(payer)
         assert at is not None, f"the focus is lost after {[stop['id'] for stop in stops]}"
@@ -81,7 +81,7 @@ def test_from_the_top_of_the_page_to_the_shop(payer: Payer, merchant: Merchant, 
     keyboard = payer.page.keyboard
     payer.open(merchant.session(**RICH))
     # Nothing to skip: the order, then the first field.
-    tab_to(payer, "email", most=3)
+    tab_to(payer, "email", maximum=3)
     for value in ("kari@example.no", "41234567"):
         keyboard.type(value)
         keyboard.press("Tab")
@@ -112,7 +112,7 @@ def test_from_the_top_of_the_page_to_the_shop(payer: Payer, merchant: Merchant, 
     keyboard.press("Space")
     tab_to(payer, "pay-button")
     keyboard.press("Space")
-    payer.at_acquirer()
+    payer.at_provider()
     payer.pay_with(APPROVED)
     payer.at_shop()
     assert merchant.balance(card) == (0, 10000)

@@ -32,10 +32,10 @@ def shipped(callbacks: CallbackServer) -> dict[str, Any]:
     return {"shipping_options": [], "shipping_address_callback_url": callbacks.url}
 
 
-def discounted(callbacks: CallbackServer, most: int = 1) -> dict[str, Any]:
+def discounted(callbacks: CallbackServer, maximum: int = 1) -> dict[str, Any]:
     return {
         "shipping_options": [],
-        "discount_codes": {"max_count": most, "callback_url": callbacks.url},
+        "discount_codes": {"max_count": maximum, "callback_url": callbacks.url},
     }
 
 
@@ -337,7 +337,7 @@ def test_what_the_shop_changes_while_it_checks_a_code_is_said(
 def test_a_shop_that_does_not_answer_for_a_code(
     payer: Payer, merchant: Merchant, callbacks: CallbackServer
 ) -> None:
-    payer.open(merchant.session(express=discounted(callbacks, most=2)), language="en")
+    payer.open(merchant.session(express=discounted(callbacks, maximum=2)), language="en")
     payer.give_details()
     payer["#discount-summary"].click()
     error = payer["#discount_code-error"]

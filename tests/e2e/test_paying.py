@@ -1,4 +1,4 @@
-"""Issue: an order is paid with a gift card and a bank card, in a browser, at the real acquirer."""
+"""Issue: an order is paid with a gift card and a bank card, in a browser, at the real provider."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_declined_then_paid_with_another_try(payer: Payer, merchant: Merchant, s
     payer.add_card(card)
     payer.press_pay()
     payer.pay_with(DECLINED)
-    # The acquirer's page lets the payer try again, or go back to ours.
+    # The provider's page lets the payer try again, or go back to ours.
     expect(payer["#back"]).to_be_visible()
     payer["#back"].click()
     payer.alive()
@@ -210,7 +210,7 @@ def test_other_tab_follows(new_payer: NewPayer, merchant: Merchant, shop: Shop) 
     assert merchant.balance(card) == (0, 10000)
 
 
-def test_back_button_from_the_acquirer(payer: Payer, merchant: Merchant, shop: Shop) -> None:
+def test_back_button_from_the_provider(payer: Payer, merchant: Merchant, shop: Shop) -> None:
     card = merchant.card(10000)
     payer.open(merchant.session(40000))
     payer.give_details()
@@ -335,8 +335,8 @@ def test_a_bank_that_does_not_answer_is_waited_for(
     payer: Payer, merchant: Merchant, demo: Demo
 ) -> None:
     """Nobody knows yet whether it is paid: nothing may be changed and nothing is given back. The
-    page goes on by itself once the acquirer knows."""
-    demo.acquirer_settings(settle_seconds=8)
+    page goes on by itself once the provider knows."""
+    demo.card_gateway_settings(settle_seconds=8)
     card = merchant.card(10000)
     payer.open(merchant.session(40000))
     payer.give_details()
@@ -349,7 +349,7 @@ def test_a_bank_that_does_not_answer_is_waited_for(
     payer["#wait-change"].click()
     expect(payer["#notice"]).to_contain_text("fortsatt i gang")
     payer.focused("notice")
-    assert merchant.balance(card) == (0, 10000), "held until the acquirer has said so"
+    assert merchant.balance(card) == (0, 10000), "held until the provider has said so"
     payer.stage("open", seconds=60)
     expect(payer["#notice"]).to_contain_text("Betalingen ble avvist.")
     payer.focused("notice")

@@ -131,11 +131,11 @@ def test_both_press_pay(merchant: Merchant, shop: Shop, desktop: Payer, phone: P
     phone.give_details()
     expect(desktop["#pay-button"]).to_be_enabled()
     phone.page.click("#pay-button", no_wait_after=True)
-    phone.at_acquirer()
+    phone.at_provider()
     desktop.stage("paying")
     # The desktop goes on with the same payment; the phone's page is that one's too.
     desktop.page.click("#wait-continue")
-    desktop.at_acquirer()
+    desktop.at_provider()
     assert desktop.page.url == phone.page.url
     desktop.pay_with()
     desktop.stage("paid", 20)

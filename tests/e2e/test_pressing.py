@@ -37,7 +37,7 @@ def test_enter_pressed_again_does_not_take_the_new_card_away(
 
 
 def test_enter_held_down_sends_the_form_once(payer: Payer, merchant: Merchant) -> None:
-    """Each wrong try counts against the card."""
+    """Each wrong attempt counts against the card."""
     card = merchant.card()
     payer.open(merchant.ready())
     _type(payer, card | {"pin": "0000" if card["pin"] != "0000" else "1111"})

@@ -1,4 +1,4 @@
-"""The demo shop in a real browser, with the real checkout and acquirer behind it."""
+"""The demo shop in a real browser, with the real checkout and provider behind it."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def _add_card(checkout: Page | FrameLocator, card: dict[str, str]) -> None:
     expect(checkout.locator("#card-in-use")).to_be_visible()
 
 
-def _pay_at_acquirer(visitor: Page) -> None:
-    _fill_in_at_acquirer(visitor)
+def _pay_at_provider(visitor: Page) -> None:
+    _fill_in_at_provider(visitor)
     visitor.wait_for_url(re.compile(r"/orders/.*transaction_id="))
 
 
-def _fill_in_at_acquirer(visitor: Page) -> None:
+def _fill_in_at_provider(visitor: Page) -> None:
     visitor.locator("input[name=number]").fill(APPROVED)
     visitor.locator("input[name=expiry]").fill("12/34")
     visitor.locator("input[name=cvc]").fill("123")
@@ -88,7 +88,7 @@ def test_bought_captured_and_refunded_with_the_gift_card_first(
     _give_details(visitor)
     _add_card(visitor, merchant.card(10000))
     visitor.locator("#pay-button").click()
-    _pay_at_acquirer(visitor)
+    _pay_at_provider(visitor)
     expect(visitor.locator("#status")).to_have_text("AUTHORIZED")
     assert _row(visitor, "authorized") == ["100.00 NOK", "300.00 NOK", "400.00 NOK"]
 
@@ -118,7 +118,7 @@ def test_bought_captured_and_refunded_with_the_gift_card_first(
     assert sorted(calls) == ["GET AUTHORIZE", "GET CAPTURE", "GET CAPTURE", "GET REFUND"]
 
 
-def test_a_preset_card_that_covers_all_needs_no_acquirer_and_can_be_voided(
+def test_a_preset_card_that_covers_all_needs_no_provider_and_can_be_voided(
     visitor: Page, demo: Demo, merchant: Merchant
 ) -> None:
     # Only the demo's own cards are offered, so the page is told of another one.
@@ -152,7 +152,7 @@ def test_the_embedded_checkout_sets_its_height_and_ends_on_the_order(
     _give_details(checkout)
     _add_card(checkout, merchant.card(10000))
     checkout.locator("#pay-button").click()
-    _pay_at_acquirer(visitor)
+    _pay_at_provider(visitor)
     assert visitor.url.startswith(_shop_url(demo))
     assert _row(visitor, "authorized") == ["100.00 NOK", "300.00 NOK", "400.00 NOK"]
 
@@ -238,7 +238,7 @@ def test_paid_in_a_window_that_the_frame_opens(
     _give_details(window)
     _add_card(window, merchant.card(10000))
     window.locator("#pay-button").click()
-    _fill_in_at_acquirer(window)
+    _fill_in_at_provider(window)
     visitor.wait_for_url(re.compile(r"/orders/.*transaction_id="), timeout=30000)
     assert window.is_closed()
     assert _row(visitor, "authorized") == ["100.00 NOK", "300.00 NOK", "400.00 NOK"]

@@ -119,14 +119,14 @@ def test_an_option_that_does_not_take_so_little_is_named(payer: Payer, merchant:
     expect(payer["#pay-button"]).to_be_enabled()
 
 
-def test_the_acquirers_refusal_of_the_amount_is_told_as_that(
+def test_the_providers_refusal_of_the_amount_is_told_as_that(
     payer: Payer, merchant: Merchant, demo: Demo
 ) -> None:
     card = merchant.card(10000)
     payer.open(merchant.ready(14000, configuration=CARD_ALONE))
     payer.add_card(card)
     payer.shows_total("40,00 kr")
-    settings = f"{demo.acquirer_url}/_admin/settings"
+    settings = f"{demo.card_gateway_url}/_admin/settings"
     httpx.post(settings, json={"minimum": 5000}).raise_for_status()
     try:
         payer["#pay-button"].click()

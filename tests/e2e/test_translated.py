@@ -107,7 +107,7 @@ def test_what_is_shown_counts_before_what_was_sent(
     expect(payer["#notice"]).to_contain_text(written("400,00 kr"))
     payer.stage("open")
     assert merchant.balance(card) == (10000, 0)
-    # Drawn anew, it can be paid.
+    # Drawn again, it can be paid.
     payer.page.evaluate("window.released = true")
     payer["#pay-button"].click()
     expect(payer["#notice"]).to_contain_text(written("400,00 kr"))
@@ -126,7 +126,7 @@ def test_an_amount_that_nobody_can_read_is_not_paid(
     payer["#pay-button"].click()
     expect(payer["#notice"]).to_be_visible()
     assert merchant.balance(card) == (10000, 0)
-    # It was drawn anew.
+    # It was drawn again.
     expect(payer["#total-to-pay"]).to_have_text(written("0,00 kr"))
     payer["#pay-button"].click()
     payer.at_shop()

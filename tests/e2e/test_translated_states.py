@@ -1,7 +1,7 @@
 """Every state of a page that is being translated, and every press in it.
 
 From each state everything is pressed that can be. As long as a press leaves the page in the state
-it was in, the next one follows; otherwise the state is made anew.
+it was in, the next one follows; otherwise the state is made again.
 """
 
 from __future__ import annotations

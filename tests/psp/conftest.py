@@ -14,7 +14,7 @@ from backend.psp.stripe.connector import CardGateway
 from tests.psp.klarna_shop import Shop
 from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider, Provider
 from tests.psp.till import WRITES, ProviderHarness, verbs_of
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.patience import IMPATIENT_SECONDS
 from tests.support.sandbox import Listener, Sandbox
 
@@ -22,18 +22,20 @@ WEBHOOK_SECRET = "whsec_not_used_for_signing_in_these_tests"
 
 
 @pytest.fixture(scope="session")
-def _acquirer(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acquirer]:
-    acquirer = Acquirer(repository, tmp_path_factory.mktemp("acquirer"))
-    acquirer.start()
-    yield acquirer
-    acquirer.kill()
-    acquirer.http.close()
+def _card_gateway(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CardGatewaySandbox]:
+    card_gateway = CardGatewaySandbox(repository, tmp_path_factory.mktemp("card_gateway"))
+    card_gateway.start()
+    yield card_gateway
+    card_gateway.kill()
+    card_gateway.http.close()
 
 
 @pytest.fixture
-def acquirer(_acquirer: Acquirer) -> Iterator[Acquirer]:
-    yield _acquirer
-    _acquirer.reset()
+def card_gateway(_card_gateway: CardGatewaySandbox) -> Iterator[CardGatewaySandbox]:
+    yield _card_gateway
+    _card_gateway.reset()
 
 
 @pytest.fixture
@@ -54,17 +56,21 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def gateway(acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient) -> CardGateway:
+def gateway(
+    card_gateway: CardGatewaySandbox, secret_key: str, http: httpx.AsyncClient
+) -> CardGateway:
     return CardGateway(
-        acquirer.base_url, secret_key, WEBHOOK_SECRET, http, lambda: datetime.now(UTC)
+        card_gateway.base_url, secret_key, WEBHOOK_SECRET, http, lambda: datetime.now(UTC)
     )
 
 
 @pytest.fixture
-def impatient(acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient) -> CardGateway:
+def impatient(
+    card_gateway: CardGatewaySandbox, secret_key: str, http: httpx.AsyncClient
+) -> CardGateway:
     """As `gateway`, for answers that do not come: it waits half a second for them."""
     return CardGateway(
-        acquirer.base_url,
+        card_gateway.base_url,
         secret_key,
         WEBHOOK_SECRET,
         http,

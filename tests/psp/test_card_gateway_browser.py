@@ -1,4 +1,4 @@
-"""The acquirer's hosted page in a real browser: look, keyboard, accessibility, no script."""
+"""The provider's hosted page in a real browser: look, keyboard, accessibility, no script."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.axe import check
-from tests.support.card_gateway import Acquirer, Listener
+from tests.support.card_gateway import CardGatewaySandbox, Listener
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-def url(acquirer: Acquirer, secret_key: str, listener: Listener) -> str:
+def url(card_gateway: CardGatewaySandbox, secret_key: str, listener: Listener) -> str:
     """A page of 300.00 NOK whose shop is on another origin."""
     shop = listener.url.rsplit("/", 1)[0]
     response = httpx.post(
-        f"{acquirer.base_url}/v1/checkout/sessions",
+        f"{card_gateway.base_url}/v1/checkout/sessions",
         headers={"Authorization": f"Bearer {secret_key}"},
         data={
             "mode": "payment",
@@ -68,13 +68,15 @@ def test_every_state_is_accessible(browser: Browser, url: str, width: int, schem
         check(page)
 
 
-def test_keyboard_alone_and_no_script(browser: Browser, url: str, acquirer: Acquirer) -> None:
+def test_keyboard_alone_and_no_script(
+    browser: Browser, url: str, card_gateway: CardGatewaySandbox
+) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
         strangers: list[str] = []
         page.on("request", lambda request: strangers.append(request.url))
         page.goto(url)
-        assert all(one.startswith((acquirer.base_url, "data:")) for one in strangers)
+        assert all(one.startswith((card_gateway.base_url, "data:")) for one in strangers)
         page.focus("#card-number")
         for text in ("4000 1000 0000 0000", "12 / 34", "123", "Kari Nordmann"):
             page.keyboard.type(text)

@@ -1,4 +1,4 @@
-"""The card connector against the sandbox acquirer over real sockets: every verb as it should go."""
+"""The card connector against the sandbox provider over real sockets: every verb as it should go."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.card_gateway import (
     DECLINED,
     INSUFFICIENT,
     REFUND_COMES_BACK,
-    Acquirer,
+    CardGatewaySandbox,
 )
 
 Authorize = Callable[[], Awaitable[str]]
@@ -55,12 +55,14 @@ def request_() -> PaymentRequest:
 
 
 @pytest.fixture
-def authorized(gateway: CardGateway, acquirer: Acquirer, request_: PaymentRequest) -> Authorize:
+def authorized(
+    gateway: CardGateway, card_gateway: CardGatewaySandbox, request_: PaymentRequest
+) -> Authorize:
     async def authorized() -> str:
         result = await gateway.create_payment(request_)
         assert result.reference is not None
         assert result.redirect_url is not None
-        acquirer.pay(result.redirect_url)
+        card_gateway.pay(result.redirect_url)
         return result.reference
 
     return authorized
@@ -68,7 +70,7 @@ def authorized(gateway: CardGateway, acquirer: Acquirer, request_: PaymentReques
 
 async def test_create_asks_for_the_remainder(
     gateway: CardGateway,
-    acquirer: Acquirer,
+    card_gateway: CardGatewaySandbox,
     secret_key: str,
     http: httpx.AsyncClient,
     request_: PaymentRequest,
@@ -76,9 +78,9 @@ async def test_create_asks_for_the_remainder(
     result = await gateway.create_payment(request_)
     assert result.outcome is Outcome.DONE
     assert result.reference is not None
-    assert result.redirect_url == f"{acquirer.base_url}/c/pay/{result.reference}"
+    assert result.redirect_url == f"{card_gateway.base_url}/c/pay/{result.reference}"
     response = await http.get(
-        f"{acquirer.base_url}/v1/checkout/sessions/{result.reference}",
+        f"{card_gateway.base_url}/v1/checkout/sessions/{result.reference}",
         headers={"Authorization": f"Bearer {secret_key}"},
     )
     session = response.json()
@@ -104,14 +106,17 @@ async def test_same_key_same_payment(gateway: CardGateway, request_: PaymentRequ
 
 
 async def test_same_key_same_payment_when_the_clamped_expiry_has_moved(
-    acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient, request_: PaymentRequest
+    card_gateway: CardGatewaySandbox,
+    secret_key: str,
+    http: httpx.AsyncClient,
+    request_: PaymentRequest,
 ) -> None:
     """Five minutes are clamped to about thirty from now, so a later retry sends another body."""
     references = set()
     for minutes in (0, 9, 25, 300):
         later = timedelta(minutes=minutes)
         gateway = CardGateway(
-            acquirer.base_url,
+            card_gateway.base_url,
             secret_key,
             "whsec",
             http,
@@ -119,20 +124,20 @@ async def test_same_key_same_payment_when_the_clamped_expiry_has_moved(
         )
         result = await gateway.create_payment(request_)
         assert result.outcome is Outcome.DONE
-        assert result.redirect_url == f"{acquirer.base_url}/c/pay/{result.reference}"
+        assert result.redirect_url == f"{card_gateway.base_url}/c/pay/{result.reference}"
         references.add(result.reference)
     assert len(references) == 1
 
 
 async def test_open_then_authorized(
-    gateway: CardGateway, acquirer: Acquirer, request_: PaymentRequest
+    gateway: CardGateway, card_gateway: CardGatewaySandbox, request_: PaymentRequest
 ) -> None:
     result = await gateway.create_payment(request_)
     assert result.reference is not None
     assert result.redirect_url is not None
     before = await gateway.fetch(result.reference)
     assert (before.state, before.amount, before.declined) == (PaymentState.OPEN, nok(30000), None)
-    acquirer.pay(result.redirect_url)
+    card_gateway.pay(result.redirect_url)
     after = await gateway.complete_return(result.reference, {"cs": "whatever"})
     assert after.state is PaymentState.AUTHORIZED
     assert (after.captured, after.refunded, after.capturable) == (0, 0, 30000)
@@ -146,33 +151,37 @@ async def test_open_then_authorized(
     ("number", "reason"), [(DECLINED, "declined"), (INSUFFICIENT, "insufficient_funds")]
 )
 async def test_declined_then_another_card(
-    gateway: CardGateway, acquirer: Acquirer, request_: PaymentRequest, number: str, reason: str
+    gateway: CardGateway,
+    card_gateway: CardGatewaySandbox,
+    request_: PaymentRequest,
+    number: str,
+    reason: str,
 ) -> None:
     result = await gateway.create_payment(request_)
     assert result.reference is not None
     assert result.redirect_url is not None
-    acquirer.pay(result.redirect_url, number)
+    card_gateway.pay(result.redirect_url, number)
     declined = await gateway.fetch(result.reference)
     assert (declined.state, declined.declined) == (PaymentState.OPEN, reason)
     assert declined.card is None
-    acquirer.pay(result.redirect_url)
+    card_gateway.pay(result.redirect_url)
     paid = await gateway.fetch(result.reference)
     assert (paid.state, paid.declined) == (PaymentState.AUTHORIZED, None)
 
 
 async def test_challenge(
-    gateway: CardGateway, acquirer: Acquirer, request_: PaymentRequest
+    gateway: CardGateway, card_gateway: CardGatewaySandbox, request_: PaymentRequest
 ) -> None:
     result = await gateway.create_payment(request_)
     assert result.reference is not None
     assert result.redirect_url is not None
-    acquirer.pay(result.redirect_url, CHALLENGE)
+    card_gateway.pay(result.redirect_url, CHALLENGE)
     assert (await gateway.fetch(result.reference)).state is PaymentState.OPEN
-    acquirer.answer_challenge(result.redirect_url, "fail")
+    card_gateway.answer_challenge(result.redirect_url, "fail")
     failed = await gateway.fetch(result.reference)
     assert (failed.state, failed.declined) == (PaymentState.OPEN, "authentication_failed")
-    acquirer.pay(result.redirect_url, CHALLENGE)
-    acquirer.answer_challenge(result.redirect_url, "complete")
+    card_gateway.pay(result.redirect_url, CHALLENGE)
+    card_gateway.answer_challenge(result.redirect_url, "complete")
     assert (await gateway.fetch(result.reference)).state is PaymentState.AUTHORIZED
 
 
@@ -182,7 +191,7 @@ async def test_challenge(
 )
 async def test_bank_answers_late(
     gateway: CardGateway,
-    acquirer: Acquirer,
+    card_gateway: CardGatewaySandbox,
     request_: PaymentRequest,
     outcome: str,
     state: PaymentState,
@@ -190,39 +199,41 @@ async def test_bank_answers_late(
     result = await gateway.create_payment(request_)
     assert result.reference is not None
     assert result.redirect_url is not None
-    response = acquirer.pay(result.redirect_url, AUTHORIZATION_TIMES_OUT)
+    response = card_gateway.pay(result.redirect_url, AUTHORIZATION_TIMES_OUT)
     assert response.headers["location"].endswith("/waiting")
     assert (await gateway.fetch(result.reference)).state is PaymentState.PENDING
     query = OperationQuery(OperationKind.AUTHORIZE, result.reference, "op-1", nok(30000))
     assert (await gateway.fetch_operation(query)).outcome is Outcome.UNKNOWN
     refused = await gateway.abort(result.reference, "op-abort")
     assert (refused.outcome, refused.code) == (Outcome.REFUSED, "not_allowed")
-    acquirer.admin("settings", settle_outcome=outcome)
-    acquirer.admin("clock", advance=61)
+    card_gateway.admin("settings", settle_outcome=outcome)
+    card_gateway.admin("clock", advance=61)
     assert (await gateway.fetch(result.reference)).state is state
     expected = Outcome.DONE if outcome == "authorized" else Outcome.REFUSED
     assert (await gateway.fetch_operation(query)).outcome is expected
 
 
-async def test_abort(gateway: CardGateway, acquirer: Acquirer, request_: PaymentRequest) -> None:
+async def test_abort(
+    gateway: CardGateway, card_gateway: CardGatewaySandbox, request_: PaymentRequest
+) -> None:
     result = await gateway.create_payment(request_)
     assert result.reference is not None
     assert result.redirect_url is not None
     for key in ("op-2", "op-2", "op-3"):
         assert (await gateway.abort(result.reference, key)).outcome is Outcome.DONE
-    acquirer.pay(result.redirect_url)
+    card_gateway.pay(result.redirect_url)
     assert (await gateway.fetch(result.reference)).state is PaymentState.FAILED
 
 
 async def test_abort_during_a_challenge(
-    gateway: CardGateway, acquirer: Acquirer, request_: PaymentRequest
+    gateway: CardGateway, card_gateway: CardGatewaySandbox, request_: PaymentRequest
 ) -> None:
     result = await gateway.create_payment(request_)
     assert result.reference is not None
     assert result.redirect_url is not None
-    acquirer.pay(result.redirect_url, CHALLENGE)
+    card_gateway.pay(result.redirect_url, CHALLENGE)
     assert (await gateway.abort(result.reference, "op-2")).outcome is Outcome.DONE
-    acquirer.answer_challenge(result.redirect_url, "complete")
+    card_gateway.answer_challenge(result.redirect_url, "complete")
     assert (await gateway.fetch(result.reference)).state is PaymentState.FAILED
 
 
@@ -270,16 +281,16 @@ async def test_captures_and_refunds_in_parts(gateway: CardGateway, authorized: A
 
 
 async def test_a_refund_that_comes_back(
-    gateway: CardGateway, acquirer: Acquirer, request_: PaymentRequest
+    gateway: CardGateway, card_gateway: CardGatewaySandbox, request_: PaymentRequest
 ) -> None:
     made = await gateway.create_payment(request_)
     assert made.reference is not None and made.redirect_url is not None
-    acquirer.pay(made.redirect_url, REFUND_COMES_BACK)
+    card_gateway.pay(made.redirect_url, REFUND_COMES_BACK)
     await gateway.capture(made.reference, nok(30000), "c1", final=True)
     assert (await gateway.refund(made.reference, nok(10000), "r1")).outcome is Outcome.DONE
     query = OperationQuery(OperationKind.REFUND, made.reference, "r1", nok(10000))
     assert (await gateway.fetch_operation(query)).outcome is Outcome.DONE
-    acquirer.admin("clock", advance=11)
+    card_gateway.admin("clock", advance=11)
     back = await gateway.fetch_operation(query)
     assert (back.outcome, back.code, back.message) == (
         Outcome.REFUSED,
@@ -287,7 +298,7 @@ async def test_a_refund_that_comes_back(
         "expired_or_canceled_card",
     )
     assert (await gateway.fetch(made.reference)).refunded == 0
-    # It may be refunded anew: all of it.
+    # It may be refunded again: all of it.
     assert (await gateway.refund(made.reference, nok(30000), "r2")).outcome is Outcome.DONE
 
 
@@ -329,16 +340,18 @@ async def test_not_paid_yet_and_not_there(gateway: CardGateway, request_: Paymen
         assert (missing.outcome, missing.code) == (Outcome.REFUSED, "invalid")
 
 
-async def test_lapsed_hold(gateway: CardGateway, acquirer: Acquirer, authorized: Authorize) -> None:
+async def test_lapsed_hold(
+    gateway: CardGateway, card_gateway: CardGatewaySandbox, authorized: Authorize
+) -> None:
     reference = await authorized()
-    acquirer.admin("clock", advance=7 * 24 * 3600 + 1)
+    card_gateway.admin("clock", advance=7 * 24 * 3600 + 1)
     assert (await gateway.fetch(reference)).state is PaymentState.FAILED
 
 
 async def test_multi_capture_is_what_the_charge_says(
-    gateway: CardGateway, acquirer: Acquirer, authorized: Authorize
+    gateway: CardGateway, card_gateway: CardGatewaySandbox, authorized: Authorize
 ) -> None:
-    acquirer.admin("settings", multicapture=False)
+    card_gateway.admin("settings", multicapture=False)
     reference = await authorized()
     assert (await gateway.fetch(reference)).multi_capture is False
     part = await gateway.capture(reference, nok(100), "c1", final=False)
@@ -353,9 +366,9 @@ async def test_many_at_once(gateway: CardGateway, request_: PaymentRequest) -> N
     assert len({result.reference for result in results}) == 4
 
 
-async def test_wrong_credentials(acquirer: Acquirer, http: httpx.AsyncClient) -> None:
+async def test_wrong_credentials(card_gateway: CardGatewaySandbox, http: httpx.AsyncClient) -> None:
     stranger = CardGateway(
-        acquirer.base_url, "sk_live_secret", "whsec", http, lambda: datetime.now(UTC)
+        card_gateway.base_url, "sk_live_secret", "whsec", http, lambda: datetime.now(UTC)
     )
     payment = await stranger.fetch("cs_test_1")
     assert (payment.outcome, payment.code) == (Outcome.REFUSED, "configuration")
@@ -382,10 +395,10 @@ async def test_no_secrets_are_kept(
 @pytest.mark.parametrize(
     "url",
     [
-        "http://acquirer.example",
+        "http://provider.example",
         "ftp://127.0.0.1",
         "127.0.0.1:8010",
-        "https://user@acquirer.example",
+        "https://user@provider.example",
         "http://127.0.0.1.example.com",
     ],
 )

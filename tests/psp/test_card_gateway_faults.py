@@ -1,4 +1,4 @@
-"""What the card connector says when the network or the acquirer misbehaves, and what is true."""
+"""What the card connector says when the network or the provider misbehaves, and what is true."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.card_gateway import (
     CANCEL_TIMES_OUT,
     CAPTURE_TIMES_OUT,
     REFUND_TIMES_OUT,
-    Acquirer,
+    CardGatewaySandbox,
     free_port,
 )
 
@@ -57,10 +57,12 @@ _REQUEST = PaymentRequest(
 class ProviderHarness:
     """A payment ready for a verb, and the verbs by their names."""
 
-    def __init__(self, gateway: CardGateway, hurried: CardGateway, acquirer: Acquirer) -> None:
+    def __init__(
+        self, gateway: CardGateway, hurried: CardGateway, card_gateway: CardGatewaySandbox
+    ) -> None:
         self.gateway = gateway
         self._hurried = hurried
-        self.acquirer = acquirer
+        self.card_gateway = card_gateway
         self.reference = ""
 
     @contextmanager
@@ -75,7 +77,7 @@ class ProviderHarness:
         assert result.redirect_url is not None
         assert result.reference is not None
         self.reference = result.reference
-        self.acquirer.pay(result.redirect_url, number)
+        self.card_gateway.pay(result.redirect_url, number)
         if verb == "refund":
             await self.gateway.capture(self.reference, WHOLE, "c0", final=True)
 
@@ -108,15 +110,17 @@ class ProviderHarness:
 
 
 @pytest.fixture
-def till(gateway: CardGateway, impatient: CardGateway, acquirer: Acquirer) -> ProviderHarness:
-    return ProviderHarness(gateway, impatient, acquirer)
+def till(
+    gateway: CardGateway, impatient: CardGateway, card_gateway: CardGatewaySandbox
+) -> ProviderHarness:
+    return ProviderHarness(gateway, impatient, card_gateway)
 
 
 @pytest.mark.parametrize("verb", KINDS)
 @pytest.mark.parametrize("kind", LOST)
 async def test_effect_without_answer(till: ProviderHarness, verb: str, kind: str) -> None:
     await till.ready(verb)
-    till.acquirer.fault(verb, kind)
+    till.card_gateway.fault(verb, kind)
     with till.impatient():
         assert (await till.do(verb)).outcome is Outcome.UNKNOWN
     assert await till.happened(verb)
@@ -132,7 +136,7 @@ async def test_effect_without_answer(till: ProviderHarness, verb: str, kind: str
 @pytest.mark.parametrize("kind", BEFORE)
 async def test_no_effect_and_no_answer(till: ProviderHarness, verb: str, kind: str) -> None:
     await till.ready(verb)
-    till.acquirer.fault(verb, kind)
+    till.card_gateway.fault(verb, kind)
     assert (await till.do(verb)).outcome is Outcome.UNKNOWN
     assert not await till.happened(verb)
     now = datetime.now(UTC)
@@ -147,7 +151,7 @@ async def test_no_effect_and_no_answer(till: ProviderHarness, verb: str, kind: s
 @pytest.mark.parametrize("verb", KINDS)
 async def test_refused(till: ProviderHarness, verb: str) -> None:
     await till.ready(verb)
-    till.acquirer.fault(verb, "refuse")
+    till.card_gateway.fault(verb, "refuse")
     result = await till.do(verb)
     assert (result.outcome, result.code) == (Outcome.REFUSED, "declined")
     assert not await till.happened(verb)
@@ -158,7 +162,7 @@ async def test_refused(till: ProviderHarness, verb: str) -> None:
 async def test_arrives_late(till: ProviderHarness, verb: str) -> None:
     """The client gives up, asks, and only then does the call take effect."""
     await till.ready(verb)
-    till.acquirer.fault(verb, "hang", seconds=2.5)
+    till.card_gateway.fault(verb, "hang", seconds=2.5)
     sent_at = datetime.now(UTC)
     with till.impatient():
         assert (await till.do(verb)).outcome is Outcome.UNKNOWN
@@ -193,7 +197,7 @@ async def test_cards_that_time_out(till: ProviderHarness, verb: str, number: str
 @pytest.mark.parametrize("verb", ["capture", "refund"])
 async def test_another_amount_is_never_taken_for_done(till: ProviderHarness, verb: str) -> None:
     await till.ready(verb)
-    till.acquirer.fault(verb, "wrong_amount")
+    till.card_gateway.fault(verb, "wrong_amount")
     assert (await till.do(verb)).outcome is Outcome.UNKNOWN
     assert (await till.ask(verb)).outcome is Outcome.UNKNOWN
 
@@ -201,7 +205,7 @@ async def test_another_amount_is_never_taken_for_done(till: ProviderHarness, ver
 @pytest.mark.parametrize("status", [401, 403, 429, 404])
 async def test_refusal_codes(till: ProviderHarness, status: int) -> None:
     await till.ready("capture")
-    till.acquirer.fault("capture", "refuse", status=status, code="x")
+    till.card_gateway.fault("capture", "refuse", status=status, code="x")
     expected = {401: "configuration", 403: "configuration", 429: "unreachable", 404: "invalid"}
     result = await till.do("capture")
     assert (result.outcome, result.code) == (Outcome.REFUSED, expected[status])
@@ -211,15 +215,15 @@ async def test_refusal_codes(till: ProviderHarness, status: int) -> None:
 @pytest.mark.parametrize("status", [408, 409, 500, 503])
 async def test_statuses_that_tell_nothing(till: ProviderHarness, status: int) -> None:
     await till.ready("capture")
-    till.acquirer.fault("capture", "refuse", status=status, code="x")
+    till.card_gateway.fault("capture", "refuse", status=status, code="x")
     assert (await till.do("capture")).outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize("kind", ["late", "drop_after"])
 async def test_create_is_found_again(
-    gateway: CardGateway, impatient: CardGateway, acquirer: Acquirer, kind: str
+    gateway: CardGateway, impatient: CardGateway, card_gateway: CardGatewaySandbox, kind: str
 ) -> None:
-    acquirer.fault("create", kind)
+    card_gateway.fault("create", kind)
     lost = await impatient.create_payment(_REQUEST)
     assert (lost.outcome, lost.reference) == (Outcome.UNKNOWN, None)
     query = OperationQuery(OperationKind.AUTHORIZE, "", "op-1", WHOLE)
@@ -233,13 +237,15 @@ async def test_create_is_found_again(
     assert (await gateway.fetch_operation(just_now)).outcome is Outcome.UNKNOWN
 
 
-async def test_create_whose_kept_answer_is_a_500(gateway: CardGateway, acquirer: Acquirer) -> None:
-    acquirer.fault("create", "error_after")
+async def test_create_whose_kept_answer_is_a_500(
+    gateway: CardGateway, card_gateway: CardGatewaySandbox
+) -> None:
+    card_gateway.fault("create", "error_after")
     first = await gateway.create_payment(_REQUEST)
     second = await gateway.create_payment(_REQUEST)
     assert first.outcome is second.outcome is Outcome.DONE
     assert first.reference == second.reference
-    acquirer.fault("create", "error_before")
+    card_gateway.fault("create", "error_before")
     other = replace(_REQUEST, key="op-2")
     assert (await gateway.create_payment(other)).outcome is Outcome.UNKNOWN
     # The provider will answer this key so for a day, and made nothing.
@@ -247,9 +253,9 @@ async def test_create_whose_kept_answer_is_a_500(gateway: CardGateway, acquirer:
 
 
 async def test_create_for_another_amount_is_refused(
-    gateway: CardGateway, acquirer: Acquirer
+    gateway: CardGateway, card_gateway: CardGatewaySandbox
 ) -> None:
-    acquirer.fault("create", "wrong_amount")
+    card_gateway.fault("create", "wrong_amount")
     result = await gateway.create_payment(_REQUEST)
     assert (result.outcome, result.code) == (Outcome.REFUSED, "amount")
     assert result.redirect_url is None
@@ -257,11 +263,11 @@ async def test_create_for_another_amount_is_refused(
 
 @pytest.mark.parametrize("kind", [*LOST, *BEFORE])
 async def test_abort_without_answer(
-    gateway: CardGateway, impatient: CardGateway, acquirer: Acquirer, kind: str
+    gateway: CardGateway, impatient: CardGateway, card_gateway: CardGatewaySandbox, kind: str
 ) -> None:
     result = await gateway.create_payment(_REQUEST)
     assert result.reference is not None
-    acquirer.fault("expire", kind)
+    card_gateway.fault("expire", kind)
     assert (await impatient.abort(result.reference, "a1")).outcome is Outcome.UNKNOWN
     state = (await gateway.fetch(result.reference)).state
     assert state is (PaymentState.FAILED if kind in LOST else PaymentState.OPEN)
@@ -271,19 +277,19 @@ async def test_abort_without_answer(
 async def test_reads(till: ProviderHarness) -> None:
     await till.ready("capture")
     for kind in ("error_before", "drop_before", "hang"):
-        till.acquirer.fault("read", kind)
+        till.card_gateway.fault("read", kind)
         with till.impatient():
             payment = await till.gateway.fetch(till.reference)
         assert (payment.outcome, payment.state, payment.amount) == (Outcome.UNKNOWN, None, None)
-        till.acquirer.fault("read", kind)
+        till.card_gateway.fault("read", kind)
         with till.impatient():
             assert (await till.ask("capture")).outcome is Outcome.UNKNOWN
     # A write that needs a read first and cannot have it is not sent.
-    till.acquirer.fault("read", "error_before")
+    till.card_gateway.fault("read", "error_before")
     result = await till.do("capture")
     assert (result.outcome, result.code) == (Outcome.REFUSED, "unreachable")
     assert not await till.happened("capture")
-    till.acquirer.fault("read", "wrong_amount")
+    till.card_gateway.fault("read", "wrong_amount")
     assert (await till.gateway.fetch(till.reference)).amount == Money(29900, "NOK")
 
 
@@ -317,22 +323,24 @@ async def test_unreadable_answers(answer: httpx.Response) -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
         gateway = CardGateway(
-            "https://acquirer.example", "sk_test_1", "whsec", http, lambda: datetime.now(UTC)
+            "https://provider.example", "sk_test_1", "whsec", http, lambda: datetime.now(UTC)
         )
         assert (await gateway.create_payment(_REQUEST)).outcome is Outcome.UNKNOWN
         assert (await gateway.fetch("cs_1")).outcome is Outcome.UNKNOWN
     assert seen == ["/v1/checkout/sessions", "/v1/checkout/sessions/cs_1"]
 
 
-async def test_a_killed_acquirer_remembers(till: ProviderHarness, acquirer: Acquirer) -> None:
+async def test_a_killed_provider_remembers(
+    till: ProviderHarness, card_gateway: CardGatewaySandbox
+) -> None:
     """Keys, money and the clock are still there after kill -9."""
     await till.ready("capture")
-    acquirer.fault("capture", "late")
+    card_gateway.fault("capture", "late")
     with till.impatient():
         assert (await till.do("capture")).outcome is Outcome.UNKNOWN
-    acquirer.kill()
+    card_gateway.kill()
     down = await till.do("capture")
     assert (down.outcome, down.code) == (Outcome.REFUSED, "unreachable")
-    acquirer.start()
+    card_gateway.start()
     assert (await till.do("capture")).outcome is Outcome.DONE
     assert await till.happened("capture")

@@ -1,4 +1,4 @@
-"""Notifications: what the acquirer signs, what the connector believes."""
+"""Notifications: what the provider signs, what the connector believes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from backend.psp.protocol import NotificationRefused, PaymentRequest
 from backend.psp.stripe.connector import CardGateway
 from backend.rules.money import Money
-from tests.support.card_gateway import Acquirer, Listener
+from tests.support.card_gateway import CardGatewaySandbox, Listener
 
 Create = Callable[[], Awaitable[tuple[CardGateway, str, str]]]
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -47,7 +47,7 @@ def _header(body: bytes = BODY, moment: datetime = NOW, secret: str = SECRET) ->
 @pytest.fixture
 def receiver() -> CardGateway:
     return CardGateway(
-        "https://acquirer.example", "sk_test_1", SECRET, httpx.AsyncClient(), lambda: NOW
+        "https://provider.example", "sk_test_1", SECRET, httpx.AsyncClient(), lambda: NOW
     )
 
 
@@ -118,7 +118,7 @@ def test_refused(receiver: CardGateway, headers: dict[str, str], body: bytes) ->
 
 def test_without_a_secret_nothing_is_believed() -> None:
     open_door = CardGateway(
-        "https://acquirer.example", "sk_test_1", "", httpx.AsyncClient(), lambda: NOW
+        "https://provider.example", "sk_test_1", "", httpx.AsyncClient(), lambda: NOW
     )
     with pytest.raises(NotificationRefused):
         open_door.parse_notification(_header(secret=""), BODY)
@@ -126,16 +126,16 @@ def test_without_a_secret_nothing_is_believed() -> None:
 
 @pytest.fixture
 async def create(
-    acquirer: Acquirer, secret_key: str, http: httpx.AsyncClient, listener: Listener
+    card_gateway: CardGatewaySandbox, secret_key: str, http: httpx.AsyncClient, listener: Listener
 ) -> Create:
     """A connector whose notifications reach the listener, and a payment made with it."""
     endpoint = await http.post(
-        f"{acquirer.base_url}/v1/webhook_endpoints",
+        f"{card_gateway.base_url}/v1/webhook_endpoints",
         data={"url": listener.url, "enabled_events[]": "checkout.session.completed"},
         headers={"Authorization": f"Bearer {secret_key}"},
     )
     gateway = CardGateway(
-        acquirer.base_url,
+        card_gateway.base_url,
         secret_key,
         endpoint.json()["secret"],
         http,
@@ -165,41 +165,47 @@ async def create(
     return create
 
 
-async def test_over_a_socket(create: Create, acquirer: Acquirer, listener: Listener) -> None:
+async def test_over_a_socket(
+    create: Create, card_gateway: CardGatewaySandbox, listener: Listener
+) -> None:
     gateway, reference, url = await create()
-    acquirer.pay(url)
+    card_gateway.pay(url)
     delivery = listener.wait_for(1)[0]
     notification = gateway.parse_notification(delivery.headers, delivery.body)
     assert (notification.reference, notification.transaction_id) == (reference, "T1")
-    acquirer.admin(f"events/{notification.event_id}/resend")
+    card_gateway.admin(f"events/{notification.event_id}/resend")
     again = listener.wait_for(2)[1]
     assert gateway.parse_notification(again.headers, again.body) == notification
 
 
-async def test_five_times_and_never(create: Create, acquirer: Acquirer, listener: Listener) -> None:
+async def test_five_times_and_never(
+    create: Create, card_gateway: CardGatewaySandbox, listener: Listener
+) -> None:
     gateway, _, url = await create()
-    acquirer.fault("notify", "repeat")
-    acquirer.pay(url)
+    card_gateway.fault("notify", "repeat")
+    card_gateway.pay(url)
     deliveries = listener.wait_for(5)
     ids = {gateway.parse_notification(one.headers, one.body).event_id for one in deliveries}
     assert len(ids) == 1
 
 
-async def test_dropped(create: Create, acquirer: Acquirer, listener: Listener) -> None:
+async def test_dropped(
+    create: Create, card_gateway: CardGatewaySandbox, listener: Listener
+) -> None:
     _, _, url = await create()
-    acquirer.fault("notify", "drop")
-    acquirer.pay(url)
+    card_gateway.fault("notify", "drop")
+    card_gateway.pay(url)
     with pytest.raises(AssertionError):
         listener.wait_for(1, seconds=0.6)
 
 
-async def test_delivery_survives_a_killed_acquirer(
-    create: Create, acquirer: Acquirer, listener: Listener
+async def test_delivery_survives_a_killed_provider(
+    create: Create, card_gateway: CardGatewaySandbox, listener: Listener
 ) -> None:
     _, _, url = await create()
     listener.statuses = [503]
-    acquirer.pay(url)
+    card_gateway.pay(url)
     listener.wait_for(1)
-    acquirer.kill()
-    acquirer.start()
+    card_gateway.kill()
+    card_gateway.start()
     assert len(listener.wait_for(2)) == 2

@@ -1,4 +1,4 @@
-"""The acquirer's hosted page as a browser without script meets it."""
+"""The provider's hosted page as a browser without script meets it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.support.card_gateway import (
     AUTHORIZATION_TIMES_OUT,
     CHALLENGE,
     DECLINED,
-    Acquirer,
+    CardGatewaySandbox,
 )
 
 
 @pytest.fixture
-def merchant(acquirer: Acquirer, secret_key: str) -> Iterator[httpx.Client]:
+def merchant(card_gateway: CardGatewaySandbox, secret_key: str) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {secret_key}"}
-    with httpx.Client(base_url=acquirer.base_url, headers=headers) as client:
+    with httpx.Client(base_url=card_gateway.base_url, headers=headers) as client:
         yield client
 
 
@@ -85,10 +85,10 @@ def test_language(merchant: httpx.Client, locale: str, accepted: str, language: 
     ],
 )
 def test_wrong_fields(
-    merchant: httpx.Client, acquirer: Acquirer, field: str, value: str, message: str
+    merchant: httpx.Client, card_gateway: CardGatewaySandbox, field: str, value: str, message: str
 ) -> None:
     session = _session(merchant)
-    response = acquirer.pay(session["url"], **({"number": APPROVED} | {field: value}))
+    response = card_gateway.pay(session["url"], **({"number": APPROVED} | {field: value}))
     assert response.status_code == 200
     assert message in response.text
     assert f'aria-describedby="card-{field}-error' in response.text
@@ -106,23 +106,23 @@ def test_a_chosen_test_card_fills_the_form(merchant: httpx.Client) -> None:
     assert "4111" not in merchant.get(session["url"] + "?card=4111111111111111").text
 
 
-def test_declined_then_back(merchant: httpx.Client, acquirer: Acquirer) -> None:
+def test_declined_then_back(merchant: httpx.Client, card_gateway: CardGatewaySandbox) -> None:
     session = _session(merchant)
-    response = acquirer.pay(session["url"], DECLINED)
+    response = card_gateway.pay(session["url"], DECLINED)
     assert response.status_code == 303
     page = merchant.get(session["url"]).text
     assert "Your card was declined. Nothing was charged." in page
     assert 'role="alert"' in page
     assert 'id="back"' in page
-    unknown = acquirer.pay(session["url"], "4111 1111 1111 1111")
+    unknown = card_gateway.pay(session["url"], "4111 1111 1111 1111")
     assert unknown.status_code == 303
     assert "This is not a test card." in merchant.get(session["url"]).text
 
 
-def test_sent_twice_at_once(merchant: httpx.Client, acquirer: Acquirer) -> None:
+def test_sent_twice_at_once(merchant: httpx.Client, card_gateway: CardGatewaySandbox) -> None:
     session = _session(merchant)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: acquirer.pay(session["url"]), range(8)))
+        answers = list(pool.map(lambda _: card_gateway.pay(session["url"]), range(8)))
     targets = {answer.headers["location"] for answer in answers}
     assert targets == {f"http://127.0.0.1:9/accept?a=1&cs={session['id']}"}
     kinds = [event["type"] for event in merchant.get("/v1/events?limit=100").json()["data"]]
@@ -130,32 +130,32 @@ def test_sent_twice_at_once(merchant: httpx.Client, acquirer: Acquirer) -> None:
     assert kinds.count("checkout.session.completed") == 1
 
 
-def test_challenge_page(merchant: httpx.Client, acquirer: Acquirer) -> None:
+def test_challenge_page(merchant: httpx.Client, card_gateway: CardGatewaySandbox) -> None:
     session = _session(merchant)
-    acquirer.pay(session["url"], CHALLENGE)
+    card_gateway.pay(session["url"], CHALLENGE)
     assert merchant.get(session["url"]).headers["location"] == f"/c/pay/{session['id']}/challenge"
     page = merchant.get(session["url"] + "/challenge").text
     assert 'value="complete"' in page
     assert 'value="fail"' in page
     # The form of the page before, sent again from another tab, leads to the challenge too.
-    again = acquirer.pay(session["url"], APPROVED)
+    again = card_gateway.pay(session["url"], APPROVED)
     assert again.headers["location"].endswith("/challenge")
-    first = acquirer.answer_challenge(session["url"], "complete")
-    second = acquirer.answer_challenge(session["url"], "fail")
+    first = card_gateway.answer_challenge(session["url"], "complete")
+    second = card_gateway.answer_challenge(session["url"], "fail")
     assert first.headers["location"] == second.headers["location"]
     assert first.headers["location"].startswith("http://127.0.0.1:9/accept")
 
 
-def test_waiting_and_done(merchant: httpx.Client, acquirer: Acquirer) -> None:
+def test_waiting_and_done(merchant: httpx.Client, card_gateway: CardGatewaySandbox) -> None:
     session = _session(merchant)
-    acquirer.pay(session["url"], AUTHORIZATION_TIMES_OUT)
+    card_gateway.pay(session["url"], AUTHORIZATION_TIMES_OUT)
     page = merchant.get(session["url"] + "/waiting").text
     assert "No answer from the bank yet" in page
     # The payer goes on when ready: a timed redirect would fail WCAG 2.2.1.
     assert 'http-equiv="refresh"' not in page
     assert f"cs={session['id']}" in page
     intent = merchant.get(f"/v1/checkout/sessions/{session['id']}").json()["payment_intent"]
-    acquirer.admin(f"payment_intents/{intent}/settle", outcome="authorized")
+    card_gateway.admin(f"payment_intents/{intent}/settle", outcome="authorized")
     assert (
         merchant.get(session["url"] + "/waiting")
         .headers["location"]
@@ -165,12 +165,12 @@ def test_waiting_and_done(merchant: httpx.Client, acquirer: Acquirer) -> None:
     assert (done.status_code, "You are all done here" in done.text) == (200, True)
 
 
-def test_expired_and_unknown(merchant: httpx.Client, acquirer: Acquirer) -> None:
+def test_expired_and_unknown(merchant: httpx.Client, card_gateway: CardGatewaySandbox) -> None:
     session = _session(merchant)
     merchant.post(f"/v1/checkout/sessions/{session['id']}/expire")
     page = merchant.get(session["url"])
     assert "This page has expired" in page.text
-    assert acquirer.pay(session["url"]).headers["location"] == f"/c/pay/{session['id']}"
+    assert card_gateway.pay(session["url"]).headers["location"] == f"/c/pay/{session['id']}"
     for path in ("/c/pay/cs_none", "/c/pay/cs_none/challenge", "/c/pay/cs_none/waiting"):
         missing = merchant.get(f"{merchant.base_url}{path}")
         assert missing.status_code == 404

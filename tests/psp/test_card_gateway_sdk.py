@@ -1,4 +1,4 @@
-"""The sandbox acquirer seen by the wire protocol's own Python client, unmodified."""
+"""The sandbox provider seen by the wire protocol's own Python client, unmodified."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.card_gateway import (
     APPROVED,
     CHALLENGE,
     DECLINED,
-    Acquirer,
+    CardGatewaySandbox,
     Listener,
 )
 
@@ -25,11 +25,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning
 
 
 @pytest.fixture
-def client(acquirer: Acquirer, secret_key: str) -> Iterator[stripe.StripeClient]:
+def client(card_gateway: CardGatewaySandbox, secret_key: str) -> Iterator[stripe.StripeClient]:
     transport = stripe.HTTPXClient(allow_sync_methods=True)
     yield stripe.StripeClient(
         secret_key,
-        base_addresses={"api": acquirer.base_url},
+        base_addresses={"api": card_gateway.base_url},
         max_network_retries=0,
         http_client=transport,
     )
@@ -69,11 +69,11 @@ def create(client: stripe.StripeClient) -> Callable[..., Session]:
 
 @pytest.fixture
 def pay(
-    client: stripe.StripeClient, create: Callable[..., Session], acquirer: Acquirer
+    client: stripe.StripeClient, create: Callable[..., Session], card_gateway: CardGatewaySandbox
 ) -> Callable[..., stripe.PaymentIntent]:
     def pay(amount: int = 30000) -> stripe.PaymentIntent:
         session = create(amount)
-        acquirer.pay(session.url, APPROVED)
+        card_gateway.pay(session.url, APPROVED)
         read = client.v1.checkout.sessions.retrieve(
             session.id, {"expand": ["payment_intent.latest_charge"]}
         )
@@ -83,14 +83,14 @@ def pay(
 
 
 def test_page_to_authorization(
-    client: stripe.StripeClient, create: Callable[..., Session], acquirer: Acquirer
+    client: stripe.StripeClient, create: Callable[..., Session], card_gateway: CardGatewaySandbox
 ) -> None:
     session = create()
     assert session.id.startswith("cs_test_")
     assert (session.status, session.payment_status) == ("open", "unpaid")
     assert session.payment_intent is None
     assert session.metadata["note"] == "æ & [b] = 1"
-    response = acquirer.pay(session.url, APPROVED)
+    response = card_gateway.pay(session.url, APPROVED)
     assert response.status_code == 303
     assert response.headers["location"] == f"http://127.0.0.1:9/accept?cs={session.id}"
     read = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
@@ -122,7 +122,9 @@ def test_final_part_capture_releases_the_rest(
 
 
 def test_several_captures(
-    client: stripe.StripeClient, pay: Callable[..., stripe.PaymentIntent], acquirer: Acquirer
+    client: stripe.StripeClient,
+    pay: Callable[..., stripe.PaymentIntent],
+    card_gateway: CardGatewaySandbox,
 ) -> None:
     intent = pay()
     assert intent.latest_charge.payment_method_details.card.multicapture.status == "available"
@@ -137,7 +139,7 @@ def test_several_captures(
     assert void.value.code == "payment_intent_unexpected_state"
     last = client.v1.payment_intents.capture(intent.id)
     assert (last.status, last.amount_received) == ("succeeded", 30000)
-    acquirer.admin("settings", multicapture=False)
+    card_gateway.admin("settings", multicapture=False)
     other = pay()
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.payment_intents.capture(other.id, part)
@@ -175,7 +177,7 @@ def test_cancel_and_expire(
     client: stripe.StripeClient,
     pay: Callable[..., stripe.PaymentIntent],
     create: Callable[..., Session],
-    acquirer: Acquirer,
+    card_gateway: CardGatewaySandbox,
 ) -> None:
     intent = pay()
     voided = client.v1.payment_intents.cancel(intent.id, {"cancellation_reason": "abandoned"})
@@ -189,7 +191,7 @@ def test_cancel_and_expire(
     assert client.v1.checkout.sessions.expire(session.id).status == "expired"
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.checkout.sessions.expire(session.id)
-    acquirer.pay(url)
+    card_gateway.pay(url)
     assert client.v1.checkout.sessions.retrieve(session.id).payment_intent is None
 
 
@@ -230,7 +232,7 @@ def test_idempotency(client: stripe.StripeClient, pay: Callable[..., stripe.Paym
     assert client.v1.payment_intents.retrieve(intent.id).amount_received == 1000
 
 
-def test_errors(client: stripe.StripeClient, acquirer: Acquirer) -> None:
+def test_errors(client: stripe.StripeClient, card_gateway: CardGatewaySandbox) -> None:
     with pytest.raises(stripe.InvalidRequestError) as missing:
         client.v1.payment_intents.retrieve("pi_none")
     assert (missing.value.http_status, missing.value.code) == (404, "resource_missing")
@@ -238,17 +240,17 @@ def test_errors(client: stripe.StripeClient, acquirer: Acquirer) -> None:
         client.v1.refunds.create({"payment_intent": "pi_none", "wrong": 1})  # type: ignore[typeddict-unknown-key]
     assert unknown.value.code == "parameter_unknown"
     stranger = stripe.StripeClient(
-        "sk_live_real", base_addresses={"api": acquirer.base_url}, max_network_retries=0
+        "sk_live_real", base_addresses={"api": card_gateway.base_url}, max_network_retries=0
     )
     with pytest.raises(stripe.AuthenticationError):
         stranger.v1.refunds.list()
 
 
 def test_merchants_do_not_see_each_other(
-    acquirer: Acquirer, pay: Callable[..., stripe.PaymentIntent]
+    card_gateway: CardGatewaySandbox, pay: Callable[..., stripe.PaymentIntent]
 ) -> None:
     intent = pay()
-    other = stripe.StripeClient("sk_test_other", base_addresses={"api": acquirer.base_url})
+    other = stripe.StripeClient("sk_test_other", base_addresses={"api": card_gateway.base_url})
     with pytest.raises(stripe.InvalidRequestError) as missing:
         other.v1.payment_intents.cancel(intent.id)
     assert missing.value.http_status == 404
@@ -257,7 +259,7 @@ def test_merchants_do_not_see_each_other(
 def test_webhooks_verify_with_the_client(
     client: stripe.StripeClient,
     create: Callable[..., Session],
-    acquirer: Acquirer,
+    card_gateway: CardGatewaySandbox,
     listener: Listener,
 ) -> None:
     endpoint = client.v1.webhook_endpoints.create({"url": listener.url, "enabled_events": ["*"]})
@@ -267,7 +269,7 @@ def test_webhooks_verify_with_the_client(
     assert listed.data[0].to_dict().get("secret") is None
     listener.statuses = [500]
     session = create()
-    acquirer.pay(session.url)
+    card_gateway.pay(session.url)
     seen = {}
     for kind in ("payment_intent.amount_capturable_updated", "checkout.session.completed"):
         delivery = listener.wait_for(1, f'"type": "{kind}"'.encode())[0]
@@ -290,15 +292,15 @@ def test_webhooks_verify_with_the_client(
 
 
 def test_declined_then_challenge_on_one_page(
-    client: stripe.StripeClient, create: Callable[..., Session], acquirer: Acquirer
+    client: stripe.StripeClient, create: Callable[..., Session], card_gateway: CardGatewaySandbox
 ) -> None:
     session = create()
-    assert acquirer.pay(session.url, DECLINED).headers["location"] == f"/c/pay/{session.id}"
+    assert card_gateway.pay(session.url, DECLINED).headers["location"] == f"/c/pay/{session.id}"
     read = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
     assert (read.status, read.payment_intent.status) == ("open", "requires_payment_method")
-    location = acquirer.pay(session.url, CHALLENGE).headers["location"]
+    location = card_gateway.pay(session.url, CHALLENGE).headers["location"]
     assert location == f"/c/pay/{session.id}/challenge"
-    done = acquirer.answer_challenge(session.url, "complete")
+    done = card_gateway.answer_challenge(session.url, "complete")
     assert done.headers["location"].startswith("http://127.0.0.1:9/accept")
     read = client.v1.checkout.sessions.retrieve(
         session.id, {"expand": ["payment_intent.latest_charge"]}
@@ -311,14 +313,14 @@ def test_clock(
     client: stripe.StripeClient,
     create: Callable[..., Session],
     pay: Callable[..., stripe.PaymentIntent],
-    acquirer: Acquirer,
+    card_gateway: CardGatewaySandbox,
 ) -> None:
     session, untouched, part = create(), pay(), pay()
     client.v1.payment_intents.capture(part.id, {"amount_to_capture": 100, "final_capture": False})
-    acquirer.admin("clock", advance=24 * 3600 + 1)
+    card_gateway.admin("clock", advance=24 * 3600 + 1)
     assert client.v1.checkout.sessions.retrieve(session.id).status == "expired"
     assert client.v1.payment_intents.retrieve(untouched.id).status == "requires_capture"
-    acquirer.admin("clock", advance=6 * 24 * 3600)
+    card_gateway.admin("clock", advance=6 * 24 * 3600)
     lapsed = client.v1.payment_intents.retrieve(untouched.id)
     assert (lapsed.status, lapsed.cancellation_reason) == ("canceled", "automatic")
     released = client.v1.payment_intents.retrieve(part.id)
@@ -328,7 +330,7 @@ def test_clock(
 @pytest.mark.parametrize("brackets", ["raw", "encoded"])
 @pytest.mark.parametrize("index", ["", "0"])
 def test_bracket_forms(
-    acquirer: Acquirer,
+    card_gateway: CardGatewaySandbox,
     secret_key: str,
     pay: Callable[..., stripe.PaymentIntent],
     brackets: str,
@@ -338,7 +340,7 @@ def test_bracket_forms(
     name = f"expand[{index}]"
     name = name if brackets == "raw" else urllib.parse.quote(name)
     response = httpx.get(
-        f"{acquirer.base_url}/v1/payment_intents/{intent.id}?{name}=latest_charge",
+        f"{card_gateway.base_url}/v1/payment_intents/{intent.id}?{name}=latest_charge",
         headers={"Authorization": f"Bearer {secret_key}", "Stripe-Version": "2026-10-28.endive"},
     )
     assert response.json()["latest_charge"]["object"] == "charge"

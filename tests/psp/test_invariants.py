@@ -24,8 +24,8 @@ from tests.psp.till import EFFECT_NOT_TOLD, NO_EFFECT, ProviderHarness, Sent, ve
 
 
 async def test_what_is_asked_for_is_the_remainder(till: ProviderHarness) -> None:
-    least = till.connector.capabilities.minimums.get(till.provider.currency, 1)
-    for amount in (12345, max(least, 100), 4999900):
+    minimum = till.connector.capabilities.minimums.get(till.provider.currency, 1)
+    for amount in (12345, max(minimum, 100), 4999900):
         money = Money(amount, till.provider.currency)
         reference, url = await till.created(amount=money)
         assert till.provider.asked(reference) == (till.provider.units(money), money.currency)

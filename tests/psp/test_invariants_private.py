@@ -50,7 +50,7 @@ async def test_only_the_provider_is_called(till: ProviderHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://acquirer.example", "ftp://127.0.0.1", "http://127.0.0.1.example.com", "x:1"]
+    "url", ["http://provider.example", "ftp://127.0.0.1", "http://127.0.0.1.example.com", "x:1"]
 )
 def test_credentials_are_not_sent_in_the_clear(provider: Provider, url: str) -> None:
     with pytest.raises(ValueError, match="base URL"):
@@ -66,11 +66,11 @@ async def test_redirects_are_not_followed(provider: Provider, status: int) -> No
         return httpx.Response(status, headers={"location": "https://elsewhere.example/"})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = provider.connect("https://acquirer.example", http)
+        connector = provider.connect("https://provider.example", http)
         created = await connector.create_payment(provider.request())
         assert created.outcome is not Outcome.DONE
         assert (await connector.fetch("x")).outcome is not Outcome.DONE
-    assert set(seen) <= {"acquirer.example"}
+    assert set(seen) <= {"provider.example"}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ async def test_unreadable_answers_are_unknown(provider: Provider, answer: bytes)
         return httpx.Response(200, content=answer)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = provider.connect("https://acquirer.example", http)
+        connector = provider.connect("https://provider.example", http)
         assert (await connector.create_payment(provider.request())).outcome is Outcome.UNKNOWN
         assert (await connector.fetch("/psp/paymentorders/1")).outcome is not Outcome.DONE
 

@@ -21,15 +21,15 @@ def agreed(till: ProviderHarness) -> Iterator[ProviderHarness]:
     till.provider.sandbox.admin("settings", minimum=0, maximum=0)
 
 
-def least(till: ProviderHarness) -> int:
+def minimum(till: ProviderHarness) -> int:
     return till.connector.capabilities.minimums.get(till.provider.currency, SMALLEST)
 
 
 async def test_the_published_minimum_is_the_connectors_and_the_registrys(
     till: ProviderHarness,
 ) -> None:
-    assert least(till) == minimum_of(till.provider.option, till.provider.currency)
-    money = Money(least(till), till.provider.currency)
+    assert minimum(till) == minimum_of(till.provider.option, till.provider.currency)
+    money = Money(minimum(till), till.provider.currency)
     reference, _ = await till.created(amount=money)
     assert till.provider.asked(reference) == (till.provider.units(money), money.currency)
 
@@ -37,7 +37,7 @@ async def test_the_published_minimum_is_the_connectors_and_the_registrys(
 async def test_less_than_the_published_minimum_is_refused_for_the_amount(
     till: ProviderHarness,
 ) -> None:
-    amount = least(till) - 1
+    amount = minimum(till) - 1
     money = Money(amount, till.provider.currency)
     result = await till.connector.create_payment(till.provider.request(amount=money))
     assert (result.outcome, result.code) == (Outcome.REFUSED, "amount")

@@ -19,7 +19,7 @@ from backend.psp.protocol import (
 )
 from backend.psp.swish.connector import APP, checked_app_url
 from backend.psp.swish.responses import (
-    MOST,
+    MAX_AMOUNT,
     from_swish,
     instruction_uuid,
     message_of,
@@ -56,7 +56,7 @@ def kronor(ore: int) -> Money:
 # --- amounts --------------------------------------------------------------------------------------
 
 
-@given(st.integers(0, MOST))
+@given(st.integers(0, MAX_AMOUNT))
 def test_an_amount_there_and_back(ore: int) -> None:
     written = to_swish(kronor(ore))
     assert from_swish(written) == ore
@@ -67,7 +67,7 @@ def test_an_amount_there_and_back(ore: int) -> None:
 @pytest.mark.parametrize(
     ("ore", "written"),
     [(100, "1.00"), (101, "1.01"), (110, "1.10"), (99, "0.99"), (30000, "300.00"),
-     (MOST, "999999999999.99")],
+     (MAX_AMOUNT, "999999999999.99")],
 )  # fmt: skip
 def test_kronor_as_written(ore: int, written: str) -> None:
     assert to_swish(kronor(ore)) == written
@@ -97,7 +97,9 @@ async def test_a_number_for_an_amount_loses_nothing(swish: SwishProvider) -> Non
     assert json.loads(json.dumps(dict(payment.raw)))["amount"] == "1234567.1"
 
 
-@pytest.mark.parametrize("money", [kronor(99), kronor(0), Money(30000, "NOK"), kronor(MOST + 1)])
+@pytest.mark.parametrize(
+    "money", [kronor(99), kronor(0), Money(30000, "NOK"), kronor(MAX_AMOUNT + 1)]
+)
 async def test_amounts_that_are_not_asked_for(swish: SwishProvider, money: Money) -> None:
     sent = Sent(swish.http)
     result = await swish.connector().create_payment(swish.request(amount=money))

@@ -42,7 +42,7 @@ LANGUAGES = ("nb", "nn", "sv", "da", "fi", "de")
 SPOKEN = ("card added", "details with errors")
 NARROW = 320
 BY_DEVICE = ("a code for the Swish app",)
-"""What a phone shows otherwise than a narrow window: come to anew for each width."""
+"""What a phone shows otherwise than a narrow window: come to again for each width."""
 
 # Reflex decides once, at load, what the browser's own controls look like.
 _FOLLOW = "document.documentElement.style.colorScheme = 'dark'"
@@ -110,7 +110,7 @@ def main() -> None:
                     print(f"{first.state}: {error}", file=sys.stderr, flush=True)
                 else:
                     print(first.state, first.language, flush=True)
-            demo.acquirer_settings(settle_seconds=0)
+            demo.card_gateway_settings(settle_seconds=0)
     write_index(into, pictures())
     if missed:
         sys.exit(f"not reached: {', '.join(missed)}")

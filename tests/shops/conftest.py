@@ -1,4 +1,4 @@
-"""Shops of each platform, replayed: their requests by hand, over the API with the real acquirer."""
+"""Shops of each platform, replayed: their requests by hand, over the API with the real provider."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from backend.accounts.profiles import save_profile
-from tests.api.conftest import _acquirer, acquirer  # noqa: F401
+from tests.api.conftest import _card_gateway, card_gateway  # noqa: F401
 from tests.e2e.conftest import *  # noqa: F403
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, close_merchant, open_merchant, profile
 from tests.support.plugin import PROFILE, Plugin
 from tests.support.receiver import Receiver
@@ -33,12 +33,17 @@ def server() -> Iterator[Receiver]:
 
 # One kind of database: what differs between the two is tested route by route in tests/api.
 @pytest.fixture
-async def replay_merchant(sqlite_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:  # noqa: F811
+async def replay_merchant(
+    sqlite_url: str,
+    card_gateway: CardGatewaySandbox,  # noqa: F811
+) -> AsyncIterator[Merchant]:
     key = f"sk_test_{uuid.uuid4().hex}"
-    merchant = await open_merchant(sqlite_url, acquirer.base_url, key)
+    merchant = await open_merchant(sqlite_url, card_gateway.base_url, key)
     # As most shops have it: Express where the request says so, and every option that is connected.
     every = {"active_payment_types": {"enabled": True}}
-    setup = profile(acquirer.base_url, key, express=False, configuration=every, profile_id=PROFILE)
+    setup = profile(
+        card_gateway.base_url, key, express=False, configuration=every, profile_id=PROFILE
+    )
     await save_profile(merchant.ctx, setup)
     yield merchant
     await merchant.audit()
@@ -46,5 +51,5 @@ async def replay_merchant(sqlite_url: str, acquirer: Acquirer) -> AsyncIterator[
 
 
 @pytest.fixture
-def plugin(replay_merchant: Merchant, acquirer: Acquirer, server: Receiver) -> Plugin:  # noqa: F811
-    return Plugin(replay_merchant, acquirer, server)
+def plugin(replay_merchant: Merchant, card_gateway: CardGatewaySandbox, server: Receiver) -> Plugin:  # noqa: F811
+    return Plugin(replay_merchant, card_gateway, server)

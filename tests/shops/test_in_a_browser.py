@@ -1,5 +1,5 @@
 """A shop's order in a real browser, over the whole product: the payer is sent to our page, pays at
-the acquirer's, and comes back; the shop's pages show our images of the ways to pay.
+the provider's, and comes back; the shop's pages show our images of the ways to pay.
 """
 
 from __future__ import annotations

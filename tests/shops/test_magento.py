@@ -242,7 +242,7 @@ async def test_express_with_the_shops_own_shipping(magento: Plugin) -> None:
             "checkboxes": [{"id": "1", "checked": True}],
         },
     )
-    answer = magento.acquirer.pay(back["redirect_url"])
+    answer = magento.card_gateway.pay(back["redirect_url"])
     await magento.merchant.come_back(answer.headers["location"])
     paid_session = await magento.asks("GET", f"sessions/{session_id}")
     transaction = await magento.asks("GET", f"transactions/{paid_session['transaction_id']}")

@@ -342,7 +342,7 @@ async def test_a_payment_that_fails_is_told(woo: Plugin) -> None:
     session_id = await woo.creates(session(woo.server.url, whole))
     choice = {"payment_product_type": "dintero_psp.creditcard", "amount": 59980}
     started = await woo.payer_asks("POST", f"sessions/{session_id}/pay", choice)
-    declined = woo.acquirer.pay(started["redirect_url"], DECLINED)
+    declined = woo.card_gateway.pay(started["redirect_url"], DECLINED)
     assert declined.status_code in (200, 302, 303, 402)
     back = await woo.payer_pays(session_id, 59980)
     heard = [got.query for got in await woo.hears()]

@@ -19,7 +19,7 @@ from tests.support.checkout import open_merchant, sign_in
 from tests.support.wide import WIDE
 
 NOBODY = "http://127.0.0.1:9"
-"""Where no acquirer listens: paying is refused at once, and nothing else depends on it."""
+"""Where no provider listens: paying is refused at once, and nothing else depends on it."""
 
 
 async def serve(database_url: str, port: int, token_file: Path) -> None:

@@ -8,7 +8,7 @@ import httpx
 
 from tests.support.sandbox import Listener, Received, Sandbox, free_port
 
-__all__ = ["Acquirer", "Listener", "Received", "free_port"]
+__all__ = ["CardGatewaySandbox", "Listener", "Received", "free_port"]
 
 APPROVED = "4000 0000 0000 0002"
 CHALLENGE = "4000 1000 0000 0000"
@@ -22,7 +22,7 @@ REFUND_WAITS = "4000 0000 0000 7726"
 CANCEL_TIMES_OUT = "4100 0000 0000 0043"
 
 
-class Acquirer(Sandbox):
+class CardGatewaySandbox(Sandbox):
     def __init__(self, repository: Path, data_dir: Path) -> None:
         super().__init__(repository, "card_gateway", data_dir)
 

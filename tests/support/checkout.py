@@ -24,7 +24,7 @@ from backend.rules.payment_option import PRODUCTS
 from backend.sessions import payer, read
 from backend.sessions.details import Details
 from backend.sessions.view import AddressView, CheckoutView
-from tests.support.card_gateway import APPROVED, Acquirer
+from tests.support.card_gateway import APPROVED, CardGatewaySandbox
 
 ACCOUNT = "T12345678"
 OPTION = "dintero_psp.creditcard"
@@ -117,18 +117,18 @@ class Merchant:
 
     async def paid(
         self,
-        acquirer: Acquirer,
+        card_gateway: CardGatewaySandbox,
         amount: int = 40000,
         card: dict[str, Any] | None = None,
         number: str = APPROVED,
         **more: Any,
     ) -> str:
-        """A session paid at the acquirer's page; the transaction's id."""
+        """A session paid at the provider's page; the transaction's id."""
         session_id = await self.ready(amount, card, **more)
         result = await self.press_pay(session_id)
         if result.state == "redirect":
             assert result.url is not None
-            answer = acquirer.pay(result.url, number)
+            answer = card_gateway.pay(result.url, number)
             assert answer.status_code in (302, 303), answer.text
             await self.come_back(answer.headers["location"])
         shown = await self.view(session_id)
@@ -179,7 +179,7 @@ def session_body(amount: int = 40000, currency: str = "NOK", **more: Any) -> dic
 
 
 async def open_merchant(
-    database_url: str, acquirer_url: str, secret_key: str, **settings: Any
+    database_url: str, card_gateway_url: str, secret_key: str, **settings: Any
 ) -> Merchant:
     """Start the process' context and sign in. `close_merchant` ends both."""
     clock = MovingClock()
@@ -187,7 +187,7 @@ async def open_merchant(
         "secret_key": "a master secret of the tests, long enough",
         "database_url": database_url,
         "base_url": BASE_URL,
-        # The acquirer's sandbox listens on this machine.
+        # The provider's sandbox listens on this machine.
         "allow_insecure_addresses": True,
     }
     wanted = Settings(**defaults | settings)
@@ -196,7 +196,7 @@ async def open_merchant(
     ctx.clock = checked
     await create_account(ctx, ACCOUNT, "Fjord & Form")
     made = await create_client(ctx, ACCOUNT, SCOPES)
-    await save_profile(ctx, profile(acquirer_url, secret_key))
+    await save_profile(ctx, profile(card_gateway_url, secret_key))
     api = httpx.AsyncClient(
         transport=httpx.ASGITransport(_api(), raise_app_exceptions=False),
         base_url=BASE_URL,
@@ -214,9 +214,9 @@ def _api() -> FastAPI:
     return create_api()
 
 
-def profile(acquirer_url: str, secret_key: str, **more: Any) -> ProfileSetup:
+def profile(card_gateway_url: str, secret_key: str, **more: Any) -> ProfileSetup:
     gateway = {
-        "base_url": acquirer_url,
+        "base_url": card_gateway_url,
         "secret_key": secret_key,
         "webhook_secret": WEBHOOK_SECRET,
     }

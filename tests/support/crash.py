@@ -25,15 +25,15 @@ from backend.core.settings import Settings
 from backend.payments.views.audit import audit_everything
 from backend.rules.transaction import UNPAID
 from tests.support.callbacks import CallbackListener
-from tests.support.card_gateway import APPROVED, Acquirer, free_port
+from tests.support.card_gateway import APPROVED, CardGatewaySandbox, free_port
 from tests.support.checkout import ACCOUNT, OPTION, profile, session_body
-from tests.support.crash_facts import ADDRESS, AtAcquirer, Died
+from tests.support.crash_facts import ADDRESS, AtProvider, Died
 from tests.support.crash_server import serve
 from tests.support.wide import ONE_PAYER
 
 SECRET_KEY = "a master secret of the tests, long enough"
 NOTIFIED = "notified"
-"""The profile to whose payments the acquirer sends notifications; `default` gets none."""
+"""The profile to whose payments the provider sends notifications; `default` gets none."""
 # Longer than any claim, shorter than the time a payer has.
 STEP_SECONDS = 130
 # Everything is imported once and forked from there: a start takes a tenth of a second.
@@ -46,10 +46,14 @@ class Checkout:
     """One database, and one process at a time that serves it on one port."""
 
     def __init__(
-        self, database_url: str, acquirer: Acquirer, callbacks: CallbackListener, **environment: str
+        self,
+        database_url: str,
+        card_gateway: CardGatewaySandbox,
+        callbacks: CallbackListener,
+        **environment: str,
     ) -> None:
         self.database_url = database_url
-        self.acquirer = acquirer
+        self.card_gateway = card_gateway
         self.callbacks = callbacks
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
@@ -97,7 +101,7 @@ class Checkout:
         self._client = (made.client_id, made.client_secret)
         secret = self._register_notifications()
         for name, key in self._keys.items():
-            setup = profile(self.acquirer.base_url, key, profile_id=name)
+            setup = profile(self.card_gateway.base_url, key, profile_id=name)
             if name == NOTIFIED:
                 setup.connections[OPTION]["webhook_secret"] = secret
             await save_profile(ctx, setup)
@@ -105,8 +109,8 @@ class Checkout:
 
     def _register_notifications(self) -> str:
         path = f"/v1/psp/{ACCOUNT}/{NOTIFIED}/{OPTION}/notifications"
-        answer = self.acquirer.http.post(
-            f"{self.acquirer.base_url}/v1/webhook_endpoints",
+        answer = self.card_gateway.http.post(
+            f"{self.card_gateway.base_url}/v1/webhook_endpoints",
             data={"url": self.base_url + path, "enabled_events[0]": "*"},
             headers={"authorization": f"Bearer {self._keys[NOTIFIED]}"},
         )
@@ -242,27 +246,27 @@ class Checkout:
         assert body["success"] is True, body
         return body.get("redirect_url")
 
-    def pay_at_acquirer(self, page: str, number: str = APPROVED) -> str:
-        """The payer pays on the acquirer's page; where it sends them."""
-        answer = self.acquirer.pay(page, number)
+    def pay_at_provider(self, page: str, number: str = APPROVED) -> str:
+        """The payer pays on the provider's page; where it sends them."""
+        answer = self.card_gateway.pay(page, number)
         assert answer.status_code in (302, 303), answer.text
         return str(answer.headers["location"])
 
     def come_back(self, url: str) -> str:
-        """Follow the acquirer's redirect to us; where we send the payer."""
+        """Follow the provider's redirect to us; where we send the payer."""
         parts = urlsplit(url)
         answer = self.ask("GET", f"{parts.path}?{parts.query}", 302)
         return str(answer.headers["location"])
 
     def cancel_link(self, session_id: str) -> str:
-        """What the acquirer's page has behind "cancel"."""
+        """What the provider's page has behind "cancel"."""
         return str(self.pages(session_id)[0]["cancel_url"])
 
     def paid(self, session_id: str) -> str:
         """Pay from the page to the end; the transaction's id."""
         page = self.press_pay(session_id)
         assert page is not None
-        self.come_back(self.pay_at_acquirer(page))
+        self.come_back(self.pay_at_provider(page))
         return self.live_transaction(session_id)["id"]
 
     # --- the books -----------------------------------------------------------------------------
@@ -284,7 +288,7 @@ class Checkout:
         return live
 
     def totals(self, sessions: list[str]) -> tuple[int, int, int]:
-        """The acquirer's part of all their transactions: authorized and not given back, captured,
+        """The provider's part of all their transactions: authorized and not given back, captured,
         refunded."""
         every = [t for one in sessions for t in self.transactions(one) if t["status"] not in UNPAID]
         kept = [t for t in every if t["status"] != "AUTHORIZATION_VOIDED"]
@@ -314,13 +318,13 @@ class Checkout:
 
         return asyncio.run(all_of_it())
 
-    # --- the acquirer's books ------------------------------------------------------------------
+    # --- the provider's books ------------------------------------------------------------------
 
-    def at_acquirer(self, session_id: str) -> AtAcquirer:
+    def at_provider(self, session_id: str) -> AtProvider:
         pages = self.pages(session_id)
         intents = [page["payment_intent"] for page in pages if page["payment_intent"]]
         held = [i for i in intents if i["status"] in ("requires_capture", "succeeded")]
-        return AtAcquirer(
+        return AtProvider(
             open_pages=sum(page["status"] == "open" for page in pages),
             authorized=held,
             captured=sum(intent["amount_received"] for intent in held),
@@ -328,7 +332,7 @@ class Checkout:
         )
 
     def pages(self, session_id: str) -> list[dict[str, Any]]:
-        """The acquirer's pages for one of our sessions, newest first."""
+        """The provider's pages for one of our sessions, newest first."""
         found = self._list("checkout/sessions", {"expand[0]": "data.payment_intent"})
         return [page for page in found if page["metadata"]["session_id"] == session_id]
 
@@ -341,8 +345,8 @@ class Checkout:
         for key in self._keys.values():
             after: dict[str, str] = {}
             while True:
-                answer = self.acquirer.http.get(
-                    f"{self.acquirer.base_url}/v1/{kind}",
+                answer = self.card_gateway.http.get(
+                    f"{self.card_gateway.base_url}/v1/{kind}",
                     params={"limit": "100"} | params | after,
                     headers={"authorization": f"Bearer {key}"},
                 )
@@ -357,11 +361,11 @@ class Checkout:
     # --- what must be true at the end ----------------------------------------------------------
 
     def check(self, session_id: str, *, books: bool = True) -> None:
-        """After `settle`: paid or not paid, here as at the acquirer; the books balance; no hold is
+        """After `settle`: paid or not paid, here as at the provider; the books balance; no hold is
         left over; the merchant knows."""
         transactions = self.transactions(session_id)
         live = [t for t in transactions if t["status"] not in UNPAID]
-        there = self.at_acquirer(session_id)
+        there = self.at_provider(session_id)
         assert len(live) <= 1
         assert there.open_pages == 0
         state = self.session_state(session_id)

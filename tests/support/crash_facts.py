@@ -1,4 +1,4 @@
-"""What a checkout that is killed is asked with, and what is found at its acquirer."""
+"""What a checkout that is killed is asked with, and what is found at its provider."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Died(Exception):
 
 
 @dataclass
-class AtAcquirer:
-    """What the acquirer knows of one of our sessions. Minor units."""
+class AtProvider:
+    """What the provider knows of one of our sessions. Minor units."""
 
     open_pages: int
     authorized: list[dict[str, Any]]

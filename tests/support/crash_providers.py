@@ -19,7 +19,7 @@ from backend.rules.payment_option import works_with_gift_card
 from backend.rules.transaction import UNPAID
 from tests.support import bambora
 from tests.support.callbacks import CallbackListener
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, WITHOUT_GIFT_CARDS, profile, session_body
 from tests.support.crash import SECRET_KEY, Checkout
 from tests.support.crash_facts import ADDRESS
@@ -85,18 +85,18 @@ def _vipps(repository: Path, folder: Path) -> Behind:
 
 
 def _card_gateway(repository: Path, folder: Path) -> Behind:
-    acquirer = Acquirer(repository, folder)
-    acquirer.start()
+    card_gateway = CardGatewaySandbox(repository, folder)
+    card_gateway.start()
     credentials = {
-        "base_url": acquirer.base_url,
+        "base_url": card_gateway.base_url,
         "secret_key": f"sk_test_{uuid.uuid4().hex}",
         "webhook_secret": "of no address that is registered",
     }
 
     def approve(url: str) -> str:
-        return str(acquirer.pay(url).headers["location"])
+        return str(card_gateway.pay(url).headers["location"])
 
-    return Behind("card_gateway", "dintero_psp.creditcard", acquirer, credentials, approve)
+    return Behind("card_gateway", "dintero_psp.creditcard", card_gateway, credentials, approve)
 
 
 BEHIND: dict[str, Callable[[Path, Path], Behind]] = {
@@ -119,10 +119,10 @@ def swish(repository: Path, folder: Path) -> Behind:
 class ProviderCheckout(Checkout):
     """As `Checkout`, with one option; its books at the provider are read by its connector."""
 
-    _no_acquirer: ClassVar[Any] = None
+    _no_provider: ClassVar[Any] = None
 
     def __init__(self, database_url: str, behind: Behind, callbacks: CallbackListener) -> None:
-        super().__init__(database_url, self._no_acquirer, callbacks)
+        super().__init__(database_url, self._no_provider, callbacks)
         self.behind = behind
         self.with_card = works_with_gift_card(behind.option)
         self.whole = 40000 if self.with_card else 30000
@@ -165,7 +165,7 @@ class ProviderCheckout(Checkout):
         assert answer.status_code in (200, 202), answer.text
         return answer.json().get("redirect_url")  # type: ignore[no-any-return]
 
-    def pay_at_acquirer(self, page: str, number: str = "") -> str:
+    def pay_at_provider(self, page: str, number: str = "") -> str:
         return self.behind.approve(page)
 
     def give_up(self, session_id: str) -> None:

@@ -84,7 +84,7 @@ class Demo:
         return f"http://127.0.0.1:{self._port}"
 
     @property
-    def acquirer_url(self) -> str:
+    def card_gateway_url(self) -> str:
         return f"http://127.0.0.1:{self._port + 10}"
 
     @property
@@ -95,7 +95,7 @@ class Demo:
         """The demo's credentials at its card acquirer, for a profile of a test's own."""
         seed = json.loads((self._directory / "seed.json").read_text(encoding="utf-8"))
         return {
-            "base_url": self.acquirer_url,
+            "base_url": self.card_gateway_url,
             "secret_key": seed["gateway_key"],
             "webhook_secret": seed["webhook_secret"],
         }
@@ -140,15 +140,15 @@ class Demo:
         assert self._process is not None
         return self._process.pid
 
-    def acquirer_settings(self, **settings: Any) -> None:
+    def card_gateway_settings(self, **settings: Any) -> None:
         """E.g. `late_seconds`: when a bank that did not answer in time answers after all."""
-        answer = httpx.post(f"{self.acquirer_url}/_admin/settings", json=settings)
+        answer = httpx.post(f"{self.card_gateway_url}/_admin/settings", json=settings)
         assert answer.status_code == 200, answer.text
 
-    def acquirer_fault(self, verb: str, kind: str, **more: Any) -> None:
+    def card_gateway_fault(self, verb: str, kind: str, **more: Any) -> None:
         """What the next call of `verb` suffers (`sandbox/common/faults.py`)."""
         fault = {"verb": verb, "kind": kind, **more}
-        answer = httpx.post(f"{self.acquirer_url}/_admin/faults", json=fault)
+        answer = httpx.post(f"{self.card_gateway_url}/_admin/faults", json=fault)
         assert answer.status_code == 200, answer.text
 
     def audit(self) -> None:

@@ -2,7 +2,7 @@
 
 Its script answers what it hears: it fills the shop's own required fields from the billing address,
 and every time it is told of the session it locks it, has its server update it, and asks for it
-anew. When the payer presses Pay it sends the shop's order, which needs those fields. Its server
+again. When the payer presses Pay it sends the shop's order, which needs those fields. Its server
 knows the merchant's API.
 """
 

@@ -27,7 +27,7 @@ from tests.support.checkout import ACCOUNT, close_merchant, open_merchant, sessi
 
 SECRET = "a master secret of the tests, long enough"
 NOBODY = "http://127.0.0.1:9"
-"""Where no acquirer listens."""
+"""Where no provider listens."""
 ROOT = "reflex___state____state"
 CHECKOUT = f"{ROOT}.checkout_ui___state___checkout____checkout"
 _HEAD = "42/_event,"
@@ -168,7 +168,7 @@ def _wait_for(process: subprocess.Popen[bytes], base_url: str, log: Path) -> Non
 
 
 def address(path: str, **query: str) -> dict[str, Any]:
-    """Where a page is, as it says it in each message."""
+    """If a page is, as it says it in each message."""
     return {"pathname": path, "asPath": path, "query": query}
 
 

@@ -162,20 +162,20 @@ def _move(transaction: dict[str, Any], verb: str, body: dict[str, Any] | None) -
     assert body is not None
     amount = body["amount"]
     card_part = sum(card["amount"] for card in transaction["gift_cards"])
-    most = authorized - captured if verb == "capture" else captured - refunded
-    if amount > most:
+    maximum = authorized - captured if verb == "capture" else captured - refunded
+    if amount > maximum:
         return _error(
             400,
             "The amount is too high",
             code="INVALID_REQUEST_PARAMETER",
-            errors=[{"description": f"at most {most} is left", "field": "amount"}],
+            errors=[{"description": f"at most {maximum} is left", "field": "amount"}],
         )
     if verb == "capture":
         part = min(amount, card_part - captured_card)
-        status = "CAPTURED" if amount == most else "PARTIALLY_CAPTURED"
+        status = "CAPTURED" if amount == maximum else "PARTIALLY_CAPTURED"
     else:
         part = min(amount, captured_card - refunded_card)
-        status = "REFUNDED" if amount == most else "PARTIALLY_REFUNDED"
+        status = "REFUNDED" if amount == maximum else "PARTIALLY_REFUNDED"
     transaction["status"] = status
     transaction["events"].append(_event(verb.upper(), status, amount, part))
     return JSONResponse(transaction)

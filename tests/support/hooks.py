@@ -30,10 +30,10 @@ async def deliver(merchant: Merchant) -> int:
     return sent
 
 
-async def until_quiet(merchant: Merchant, most: int = 60) -> int:
-    """Let the clock run to each next try until nothing is pending; how many were sent."""
+async def until_quiet(merchant: Merchant, maximum: int = 60) -> int:
+    """Let the clock run to each next attempt until nothing is pending; how many were sent."""
     sent = 0
-    for _ in range(most):
+    for _ in range(maximum):
         sent += await deliver(merchant)
         page = await merchant.get(f"{DELIVERIES}?state=pending&limit=100")
         if not page["deliveries"]:

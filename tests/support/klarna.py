@@ -33,7 +33,7 @@ class KlarnaSandbox(Sandbox):
             late_approvals=False,
             fraud_seconds=60,
             fraud_outcome="ACCEPTED",
-            most_authorized=10_000_000,
+            max_authorized=10_000_000,
         )
 
     def pay(self, url: str, email: str = APPROVED) -> str:

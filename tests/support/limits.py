@@ -44,13 +44,13 @@ class Stranger:
         return await self.http.request(method, path, headers=headers, **more)
 
 
-def check_refused(answer: httpx.Response, most: int) -> int:
+def check_refused(answer: httpx.Response, maximum: int) -> int:
     """A 429 as the docs have it; return after how many seconds the caller may come again."""
     assert answer.status_code == 429, answer.text
     error = answer.json()["error"]
     assert error["code"] == "TOO_MANY_REQUESTS"
     seconds = int(answer.headers["retry-after"])
-    assert 1 <= seconds <= most
+    assert 1 <= seconds <= maximum
     assert error["message"] == f"too many requests; try again in {seconds} s"
     return seconds
 

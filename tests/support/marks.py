@@ -1,6 +1,6 @@
 """Draws `backend/branding/masters.png` from `marks.svg` in a browser.
 
-`python -m tests.support.marks` writes the file anew, after a drawing was changed.
+`python -m tests.support.marks` writes the file again, after a drawing was changed.
 """
 
 from __future__ import annotations

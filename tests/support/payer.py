@@ -107,14 +107,14 @@ class Payer:
             self["#more-options > summary"].click()
         way.check()
 
-    # --- the acquirer's page ----------------------------------------------------------------
+    # --- the provider's page ----------------------------------------------------------------
 
     def press_pay(self) -> None:
-        """Until the acquirer's page is there."""
+        """Until the provider's page is there."""
         self.page.click("#pay-button")
-        self.at_acquirer()
+        self.at_provider()
 
-    def at_acquirer(self) -> None:
+    def at_provider(self) -> None:
         expect(self["input[name=number]"]).to_be_visible(timeout=15000)
 
     def pay_with(self, number: str = APPROVED) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 
 from backend.core import context
-from backend.core.errors import TooManyTries
+from backend.core.errors import TooManyAttempts
 from backend.core.settings import Settings
 from backend.payments.views.card_balance import read_balance
 from tests.support.checkout import ACCOUNT
@@ -32,7 +32,7 @@ async def guess(database_url: str, number: str, first: int, sources: list[str]) 
             found = await read_balance(
                 ctx, ACCOUNT, number, f"{(first + place) % 10000:04}", source
             )
-        except TooManyTries as refused:
+        except TooManyAttempts as refused:
             return refused.reason
         return "matched" if found is not None else "not_matched"
 

@@ -1,4 +1,4 @@
-"""Tries of PINs, as a payer in a checkout, on the balance page, and a merchant make them."""
+"""Attempts of PINs, as a payer in a checkout, on the balance page, and a merchant make them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from backend.cards.tables import Card, CardEvent, PinBudget
-from backend.core.errors import GiftCardRefused, TooManyTries
+from backend.core.errors import GiftCardRefused, TooManyAttempts
 from backend.payments.views.card_balance import read_balance
 from backend.sessions import payer
 from tests.support.checkout import ACCOUNT, Merchant, sign_in
@@ -31,7 +31,7 @@ async def add(
         await payer.add_gift_card(merchant.ctx, session_id, number, pin, source)
     except GiftCardRefused as error:
         return error.reason, 0
-    except TooManyTries as error:
+    except TooManyAttempts as error:
         return error.reason, error.retry_after
     return MATCHED, 0
 
@@ -45,7 +45,7 @@ async def look(merchant: Merchant, number: str, pin: str, source: str) -> tuple[
     """The same on the balance page."""
     try:
         found = await read_balance(merchant.ctx, ACCOUNT, number, pin, source)
-    except TooManyTries as error:
+    except TooManyAttempts as error:
         return error.reason, error.retry_after
     return (MATCHED if found is not None else NOT_MATCHED), 0
 
@@ -68,19 +68,19 @@ def wrong(card: dict[str, Any], other: int = 1) -> str:
 
 
 async def patient(
-    merchant: Merchant, number: str, pin: str, source: str, *, most: int = 400
+    merchant: Merchant, number: str, pin: str, source: str, *, maximum: int = 400
 ) -> tuple[str, int]:
     """Try as somebody does who waits as long as the answer says."""
     answer = await guess(merchant, number, pin, source)
     if answer[0] == "wait":
-        assert 0 < answer[1] <= most
+        assert 0 < answer[1] <= maximum
         await later(merchant, answer[1])
         answer = await guess(merchant, number, pin, source)
     return answer
 
 
 async def use_up(merchant: Merchant, card: dict[str, Any], times: int, sources: str) -> None:
-    """Make so many wrong tries, ten from each address; `sources` has a place for its number."""
+    """Make so many wrong attempts, ten from each address; `sources` has a place for its number."""
     for number in range(times):
         source = sources.format(number // 10 + 1)
         answer = await patient(merchant, card["number"], wrong(card, 1 + number % 5), source)

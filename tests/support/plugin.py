@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from tests.support.card_gateway import APPROVED, Acquirer
+from tests.support.card_gateway import APPROVED, CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, OPTION, Merchant, sign_in
 from tests.support.hooks import until_quiet
 from tests.support.receiver import Got, Receiver
@@ -33,8 +33,10 @@ class Plugin:
     """`headers` are those that the extension sends with every request. `last` is the answer that
     came last, for its status and headers."""
 
-    def __init__(self, merchant: Merchant, acquirer: Acquirer, server: Receiver) -> None:
-        self.merchant, self.acquirer, self.server = merchant, acquirer, server
+    def __init__(
+        self, merchant: Merchant, card_gateway: CardGatewaySandbox, server: Receiver
+    ) -> None:
+        self.merchant, self.card_gateway, self.server = merchant, card_gateway, server
         self.headers: dict[str, str] = {}
         self.last: httpx.Response | None = None
         self._bearer = ""
@@ -101,12 +103,12 @@ class Plugin:
     async def payer_pays(
         self, session_id: str, amount: int, number: str = APPROVED
     ) -> dict[str, str]:
-        """Pay `amount` by card at the acquirer's page, and return the query with which the payer
+        """Pay `amount` by card at the provider's page, and return the query with which the payer
         comes to the shop."""
         choice = {"payment_product_type": OPTION, "amount": amount}
         started = await self.payer_asks("POST", f"sessions/{session_id}/pay", choice)
         assert started["success"] is True
-        answer = self.acquirer.pay(started["redirect_url"], number)
+        answer = self.card_gateway.pay(started["redirect_url"], number)
         assert answer.status_code in (302, 303), answer.text
         back = urlsplit(await self.merchant.come_back(answer.headers["location"]))
         return dict(parse_qsl(back.query, keep_blank_values=True))

@@ -14,7 +14,7 @@ BINARIES = ("redis-server", "valkey-server")
 
 
 def find_server() -> str | None:
-    """Return the path of the server's program; None where the machine has none."""
+    """Return the path of the server's program; None if the machine has none."""
     return next((path for name in BINARIES if (path := shutil.which(name))), None)
 
 

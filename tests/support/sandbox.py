@@ -1,4 +1,4 @@
-"""A sandbox acquirer as a process of its own, and a merchant's notification address."""
+"""A sandbox provider as a process of its own, and a merchant's notification address."""
 
 from __future__ import annotations
 

@@ -164,14 +164,14 @@ def _paying(scene: Scene) -> Payer:
 def _declined(scene: Scene) -> None:
     session = scene.merchant.ready()
     payer = scene.open(session)
-    scene.demo.acquirer_fault("create", "refuse", status=402)
+    scene.demo.card_gateway_fault("create", "refuse", status=402)
     payer["#pay-button"].click()
     expect(payer["#notice"]).to_be_visible()
 
 
 def _provider_down(scene: Scene) -> None:
     payer = scene.ready()
-    scene.demo.acquirer_fault("create", "refuse", status=400, code="parameter_invalid")
+    scene.demo.card_gateway_fault("create", "refuse", status=400, code="parameter_invalid")
     payer["#pay-button"].click()
     expect(payer["#notice"]).to_be_visible()
 
@@ -183,7 +183,7 @@ def _came_back(scene: Scene) -> None:
 
 
 def _outcome_unknown(scene: Scene) -> None:
-    scene.demo.acquirer_settings(settle_seconds=60)
+    scene.demo.card_gateway_settings(settle_seconds=60)
     payer = scene.with_card()
     payer.press_pay()
     payer.pay_with(TIMES_OUT)

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.psp.klarna.requests import MOST, described, order_lines
+from backend.psp.klarna.requests import MAX_AMOUNT, described, order_lines
 from backend.psp.order_lines import common_rate, tax_of, with_adjustment
 from backend.psp.protocol import OrderLine
 from backend.psp.swedbankpay.requests import described as at_swedbank_pay
@@ -19,7 +19,7 @@ lines = st.lists(
     st.builds(
         OrderLine,
         name=st.sampled_from(NAMES),
-        amount=st.integers(-MOST, MOST),
+        amount=st.integers(-MAX_AMOUNT, MAX_AMOUNT),
         quantity=st.integers(0, 999) | st.just(10**12),
         vat_rate=st.sampled_from(RATES),
         kind=st.sampled_from(("goods", "shipping", "discount")),
@@ -27,7 +27,7 @@ lines = st.lists(
     ),
     max_size=6,
 )
-amounts = st.integers(1, MOST)
+amounts = st.integers(1, MAX_AMOUNT)
 
 
 def rates_of(found: list[OrderLine]) -> set[int]:
@@ -54,15 +54,15 @@ def test_the_adjustments_vat_is_within_the_orders(found: list[OrderLine], amount
     goods = [line for line in found if line.amount > 0]
     bought = sum(line.amount for line in goods)
     vat = sum(tax_of(line.amount, line.vat_rate) for line in goods)
-    least, most = min(rates, default=0), max(rates, default=0)
+    minimum, maximum = min(rates, default=0), max(rates, default=0)
     made = with_adjustment(goods, amount, "x")
     whole = vat + (tax_of(made[-1].amount, rate) if amount != bought else 0)
     slack = len(made) + amount // 10_000 + bought // 10_000
-    assert tax_of(amount, least) - slack <= whole <= tax_of(amount, most) + slack
+    assert tax_of(amount, minimum) - slack <= whole <= tax_of(amount, maximum) + slack
     assert -slack <= whole <= amount + slack
 
 
-@given(lines, amounts, st.integers(0, MOST))
+@given(lines, amounts, st.integers(0, MAX_AMOUNT))
 def test_klarna_takes_what_we_make(found: list[OrderLine], amount: int, card: int) -> None:
     """By the checks of the sandbox, which are Klarna's: units, sums, and the VAT of each line."""
     whole = with_adjustment(found, amount + card, "Justering") if found else ()

@@ -62,14 +62,14 @@ async def create_token(
 async def _authenticated(
     ctx: Backend, account_id: str, client_id: str, secret: str, source: str
 ) -> ApiClient:
-    """The client, within its limit. Wrong credentials are counted before they are looked at, and
-    with the source: nobody else's mistakes refuse the client."""
+    """Return the client, within its limit. Wrong credentials are counted before they are looked at,
+    and with the source: nobody else's mistakes refuse the client."""
     await limits.spend_source(ctx, rules.TOKEN_WRONG_SOURCE, source)
     await limits.spend_source(ctx, rules.TOKEN_WRONG, source, client_id)
     async with ctx.db.reading() as db:
         client = await authenticate(ctx, db, account_id, client_id, secret)
-    await limits.give_back_source(ctx, rules.TOKEN_WRONG_SOURCE, source)
-    await limits.give_back_source(ctx, rules.TOKEN_WRONG, source, client_id)
+    await limits.restore_source(ctx, rules.TOKEN_WRONG_SOURCE, source)
+    await limits.restore_source(ctx, rules.TOKEN_WRONG, source, client_id)
     await limits.spend(ctx, rules.TOKEN_CLIENT, client.id)
     return client
 

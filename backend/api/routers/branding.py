@@ -14,7 +14,7 @@ from fastapi import Request, Response
 from backend.api.body import open_router
 from backend.api.deps import Context
 from backend.branding import png, svg
-from backend.branding.address import Kind, Wanted, read
+from backend.branding.address import ImageRequest, Kind, read
 from backend.branding.marks import of_names
 from backend.branding.picture import Picture
 from backend.branding.profile import profile_marks
@@ -119,7 +119,7 @@ def _if_none_match(request: Request) -> str:
     return request.headers.get("if-none-match", "")
 
 
-async def _of_profile(ctx: Backend, wanted: Wanted) -> tuple[str, ...]:
+async def _of_profile(ctx: Backend, wanted: ImageRequest) -> tuple[str, ...]:
     account_id = wanted.of[1] if wanted.of[0] == "accounts" else None
     return await profile_marks(ctx, wanted.of[-1], account_id)
 

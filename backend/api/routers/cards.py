@@ -22,7 +22,7 @@ from backend.api.card_requests import (
 )
 from backend.api.deps import READ_WALLETS, WRITE_WALLETS, Caller, Context
 from backend.cards import formats, lifecycle, renew
-from backend.cards.history import card_event_shape, list_card_events
+from backend.cards.history import list_card_events, serialize_card_event
 from backend.cards.issue import IssuedCard, issue_batch, issue_card
 from backend.cards.lifecycle import Activation, Deletion
 from backend.cards.listing import CardFilter, customer_card, list_cards
@@ -31,11 +31,11 @@ from backend.cards.pin_lock import attempts_of
 from backend.cards.pin_lock import unlock as unlock_card
 from backend.cards.renew import Change
 from backend.cards.serializer import (
-    card_shape,
-    customer_card_shape,
-    secret_shape,
-    token_shape,
-    wallet_transaction_shape,
+    serialize_card,
+    serialize_customer_card,
+    serialize_secret,
+    serialize_token,
+    serialize_wallet_transaction,
 )
 from backend.cards.tables import Card
 from backend.cards.tokens import TokenOrder, create_token, tokens_of
@@ -75,7 +75,9 @@ async def create(
     """Issue a card. The answer is the only place where its number and PIN are shown."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
-    return issued_shape(ctx, await issue_card(ctx, body.order(account_id, caller.client_id)))
+    return serialize_issued_card(
+        ctx, await issue_card(ctx, body.order(account_id, caller.client_id))
+    )
 
 
 @router.post(f"{CARDS}/batch")
@@ -86,14 +88,14 @@ async def create_batch(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     issued = await issue_batch(ctx, body.orders(account_id, caller.client_id))
-    return {"cards": [issued_shape(ctx, one) for one in issued]}
+    return {"cards": [serialize_issued_card(ctx, one) for one in issued]}
 
 
-def issued_shape(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
-    """A card with its number and PIN, which are shown this once."""
-    shape = card_shape(issued.card, ctx.clock.now(), [issued.token])
+def serialize_issued_card(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
+    """Return a card with its number and PIN, which are shown this once."""
+    shape = serialize_card(issued.card, ctx.clock.now(), [issued.token])
     form = issued.token.format
-    shape["card_token"] = {"format": form, "token": secret_shape(issued.number, form)}
+    shape["card_token"] = {"format": form, "token": serialize_secret(issued.number, form)}
     if issued.pin is not None:
         shape["pin"] = _pin(issued.card, issued.pin)
     return shape
@@ -101,7 +103,7 @@ def issued_shape(ctx: Backend, issued: IssuedCard) -> dict[str, Any]:
 
 def _pin(card: Card, pin: str) -> dict[str, Any]:
     form = card.pin_format or {}
-    return {"format": form, "pin": secret_shape(pin, form)}
+    return {"format": form, "pin": serialize_secret(pin, form)}
 
 
 @router.get(CARDS)
@@ -127,7 +129,7 @@ async def list_(
         tokens = await tokens_of(db, cards, now)
         attempts = await attempts_of(ctx, db, cards)
     answer: dict[str, Any] = {
-        "cards": [card_shape(card, now, tokens[card.id], attempts[card.id]) for card in cards]
+        "cards": [serialize_card(card, now, tokens[card.id], attempts[card.id]) for card in cards]
     }
     if len(found) > wanted.limit:
         answer["starting_after"] = cards[-1].id
@@ -143,15 +145,15 @@ async def get(
     caller.require(*READ_WALLETS)
     async with ctx.db.reading() as db:
         card = await get_card(db, account_id, card_id)
-    return await _shape(ctx, card)
+    return await _serialize(ctx, card)
 
 
-async def _shape(ctx: Backend, card: Card) -> dict[str, Any]:
+async def _serialize(ctx: Backend, card: Card) -> dict[str, Any]:
     now = ctx.clock.now()
     async with ctx.db.reading() as db:
         tokens = await tokens_of(db, [card], now)
         attempts = await attempts_of(ctx, db, [card])
-    return card_shape(card, now, tokens[card.id], attempts[card.id])
+    return serialize_card(card, now, tokens[card.id], attempts[card.id])
 
 
 @router.delete(f"{CARDS}/{{card_id}}")
@@ -168,7 +170,7 @@ async def delete(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     deletion = Deletion(account_id, card_id, caller.client_id, force, reason)
-    return await _shape(ctx, await delete_card(ctx, deletion))
+    return await _serialize(ctx, await delete_card(ctx, deletion))
 
 
 @router.post(f"{CARDS}/{{card_id}}/activate")
@@ -195,7 +197,7 @@ async def activate(
         number_expires_in=number.expires_in if number else None,
         number_single_use=number.expires_after_transaction if number else False,
     )
-    return await _shape(ctx, await lifecycle.activate(ctx, activation))
+    return await _serialize(ctx, await lifecycle.activate(ctx, activation))
 
 
 @router.post(f"{CARDS}/{{card_id}}/rotate-pin")
@@ -207,19 +209,21 @@ async def rotate_pin(
     caller.require(*WRITE_WALLETS)
     form = body.pin.format.as_format(4) if body is not None and body.pin is not None else None
     card, pin = await lifecycle.rotate_pin(ctx, account_id, card_id, form, caller.client_id)
-    return await _shape(ctx, card) | {"pin": _pin(card, pin)}
+    return await _serialize(ctx, card) | {"pin": _pin(card, pin)}
 
 
 @router.post(f"{CARDS}/{{card_id}}/unlock")
 async def unlock(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: UnlockRequest | None = None
 ) -> dict[str, Any]:
-    """Forget the wrong tries at a card's PIN, so that its owner can use it again. It may be
+    """Forget the wrong attempts at a card's PIN, so that its owner can use it again. It may be
     repeated; who did it and `reason` are kept."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     reason = body.reason if body is not None else None
-    return await _shape(ctx, await unlock_card(ctx, account_id, card_id, caller.client_id, reason))
+    return await _serialize(
+        ctx, await unlock_card(ctx, account_id, card_id, caller.client_id, reason)
+    )
 
 
 @router.post(f"{CARDS}/{{card_id}}/tokens")
@@ -239,7 +243,7 @@ async def make_token(
         format=body.format.as_number() if body.format else None,
         metadata=body.metadata or {},
     )
-    return token_shape(*await create_token(ctx, order))
+    return serialize_token(*await create_token(ctx, order))
 
 
 @router.post(f"{CARDS}/{{card_id}}/extend")
@@ -250,7 +254,7 @@ async def extend(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     change = Change(account_id, card_id, caller.client_id, body.reason)
-    return await _shape(ctx, await renew.extend(ctx, change, utc(body.expires_at)))
+    return await _serialize(ctx, await renew.extend(ctx, change, utc(body.expires_at)))
 
 
 @router.post(f"{CARDS}/{{card_id}}/restore")
@@ -261,7 +265,7 @@ async def restore(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     change = Change(account_id, card_id, caller.client_id, body.reason if body else None)
-    return await _shape(ctx, await renew.restore(ctx, change))
+    return await _serialize(ctx, await renew.restore(ctx, change))
 
 
 @router.post(f"{CARDS}/{{card_id}}/reissue")
@@ -277,7 +281,7 @@ async def reissue(
     )
     pin = body.pin.format.as_format(formats.MIN_PIN_LENGTH) if body.pin else None
     change = Change(account_id, card_id, caller.client_id, body.reason)
-    return issued_shape(ctx, await renew.reissue(ctx, change, number, pin))
+    return serialize_issued_card(ctx, await renew.reissue(ctx, change, number, pin))
 
 
 @router.get(f"{CARDS}/{{card_id}}/events")
@@ -294,7 +298,7 @@ async def events(
     caller.require(*READ_WALLETS)
     async with ctx.db.reading() as db:
         found = await list_card_events(db, account_id, card_id, limit, starting_after)
-    shape: dict[str, Any] = {"events": [card_event_shape(event) for event in found]}
+    shape: dict[str, Any] = {"events": [serialize_card_event(event) for event in found]}
     if len(found) == limit:
         shape["starting_after"] = found[-1].id
     return shape
@@ -315,7 +319,7 @@ async def transactions(
     async with ctx.db.reading() as db:
         card = await get_card(db, account_id, card_id)
         found = await list_transactions(db, card, limit, starting_after)
-    shape: dict[str, Any] = {"transactions": [wallet_transaction_shape(t, card) for t in found]}
+    shape: dict[str, Any] = {"transactions": [serialize_wallet_transaction(t, card) for t in found]}
     if len(found) == limit:
         shape["starting_after"] = found[-1].id
     return shape
@@ -344,7 +348,7 @@ async def customers_cards(
     async with ctx.db.reading() as db:
         cards = await list_cards(db, query)
         tokens = await tokens_of(db, cards, now)
-    shown = customer_card_shape if caller.customer_id is not None else card_shape
+    shown = serialize_customer_card if caller.customer_id is not None else serialize_card
     return [shown(card, now, tokens[card.id]) for card in cards]
 
 
@@ -358,5 +362,5 @@ async def customers_card(
     async with ctx.db.reading() as db:
         card = await customer_card(db, account_id, customer_id, card_id, now)
         tokens = await tokens_of(db, [card], now)
-    shown = customer_card_shape if caller.customer_id is not None else card_shape
+    shown = serialize_customer_card if caller.customer_id is not None else serialize_card
     return shown(card, now, tokens[card.id])

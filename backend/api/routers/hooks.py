@@ -24,8 +24,8 @@ from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.outbox import history, subscriptions
 from backend.outbox.enqueue import CARD_PIN_ATTEMPTS, WALLET_TRANSACTION
-from backend.outbox.history import DeliveryFilter, Sight, delivery_shape
-from backend.outbox.subscriptions import Wanted, subscription_shape
+from backend.outbox.history import DeliveryFilter, Sight, serialize_delivery
+from backend.outbox.subscriptions import SubscriptionSettings, serialize_subscription
 from backend.sessions.request import HttpUrl, Loose
 
 router = strict_router()
@@ -60,8 +60,10 @@ class SubscriptionRequest(Loose):
     config: Config
     events: Annotated[list[EventName], Field(min_length=1, max_length=100)]
 
-    def wanted(self) -> Wanted:
-        return Wanted(self.config.url, tuple(dict.fromkeys(self.events)), self.config.the_secret())
+    def settings(self) -> SubscriptionSettings:
+        return SubscriptionSettings(
+            self.config.url, tuple(dict.fromkeys(self.events)), self.config.the_secret()
+        )
 
 
 class DeliveryQuery(BaseModel):
@@ -101,9 +103,9 @@ async def create(
     """Subscribe; a `ping` follows."""
     _require(caller, account_id, body.events)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
-    wanted = body.wanted()
-    return subscription_shape(
-        await subscriptions.subscribe(ctx, account_id, wanted, caller.client_id)
+    settings = body.settings()
+    return serialize_subscription(
+        await subscriptions.subscribe(ctx, account_id, settings, caller.client_id)
     )
 
 
@@ -112,14 +114,14 @@ async def list_(account_id: str, ctx: Context, caller: Caller) -> list[dict[str,
     """Oldest first; at most 20."""
     _require_any(caller, account_id)
     found = await subscriptions.list_subscriptions(ctx, account_id)
-    return [subscription_shape(hook) for hook in found]
+    return [serialize_subscription(hook) for hook in found]
 
 
 @router.get(f"{HOOKS}/{{hook_id}}")
 async def get(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
     _require_any(caller, account_id)
     async with ctx.db.reading() as db:
-        return subscription_shape(await subscriptions.get_subscription(db, account_id, hook_id))
+        return serialize_subscription(await subscriptions.get_subscription(db, account_id, hook_id))
 
 
 @router.put(f"{HOOKS}/{{hook_id}}")
@@ -135,8 +137,8 @@ async def change(
     secret = body.config.secret
     # The object of the answers, sent back as it came, holds no secret.
     keep = not sent or (isinstance(secret, SecretObject) and secret.secret is None)
-    hook = await subscriptions.change(ctx, account_id, hook_id, body.wanted(), keep_secret=keep)
-    return subscription_shape(hook)
+    hook = await subscriptions.change(ctx, account_id, hook_id, body.settings(), keep_secret=keep)
+    return serialize_subscription(hook)
 
 
 @router.delete(f"{HOOKS}/{{hook_id}}")
@@ -144,14 +146,14 @@ async def delete(account_id: str, hook_id: str, ctx: Context, caller: Caller) ->
     """What was not delivered yet is not delivered any more."""
     await _require_own(ctx, caller, account_id, hook_id)
     hook = await subscriptions.unsubscribe(ctx, account_id, hook_id, caller.client_id)
-    return subscription_shape(hook)
+    return serialize_subscription(hook)
 
 
 @router.post(f"{HOOKS}/{{hook_id}}/ping")
 async def ping(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
     await _require_own(ctx, caller, account_id, hook_id)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
-    return subscription_shape(await subscriptions.ping(ctx, account_id, hook_id))
+    return serialize_subscription(await subscriptions.ping(ctx, account_id, hook_id))
 
 
 def _sight(
@@ -170,24 +172,24 @@ def _sight(
 
 @router.get(DELIVERIES)
 async def deliveries(
-    account_id: str, wanted: Annotated[DeliveryQuery, Query()], ctx: Context, caller: Caller
+    account_id: str, asked: Annotated[DeliveryQuery, Query()], ctx: Context, caller: Caller
 ) -> dict[str, Any]:
     """Callbacks, webhooks and receipts, newest first. `subject` is the id of a transaction, a
     session, a wallet transaction or a subscription."""
     sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
     query = DeliveryFilter(
-        limit=wanted.limit + 1,
-        starting_after=wanted.starting_after,
-        subject=wanted.subject,
-        subscription_id=wanted.subscription_id,
-        state=wanted.state,
-        kind=wanted.kind,
+        limit=asked.limit + 1,
+        starting_after=asked.starting_after,
+        subject=asked.subject,
+        subscription_id=asked.subscription_id,
+        state=asked.state,
+        kind=asked.kind,
     )
     async with ctx.db.reading() as db:
         found = await history.list_deliveries(db, sight, query)
-    shown = found[: wanted.limit]
-    answer: dict[str, Any] = {"deliveries": [delivery_shape(one) for one in shown]}
-    if len(found) > wanted.limit:
+    shown = found[: asked.limit]
+    answer: dict[str, Any] = {"deliveries": [serialize_delivery(one) for one in shown]}
+    if len(found) > asked.limit:
         answer["starting_after"] = shown[-1].id
     return answer
 
@@ -196,18 +198,18 @@ async def deliveries(
 async def delivery(
     account_id: str, delivery_id: str, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """One message with every try: what was sent, and what came back."""
+    """One message with every attempt: what was sent, and what came back."""
     sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
     async with ctx.db.reading() as db:
         found = await history.get_delivery(db, sight, delivery_id)
-        return delivery_shape(found, await history.tries_of(db, delivery_id))
+        return serialize_delivery(found, await history.attempts_of(db, delivery_id))
 
 
 @router.post(f"{DELIVERIES}/{{delivery_id}}/redeliver")
 async def redeliver(
     account_id: str, delivery_id: str, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Send the same message again, now, with all its tries anew."""
+    """Send the same message again, now, with its full number of attempts."""
     sight = _sight(caller, account_id, WRITE_CHECKOUT, WRITE_WALLETS)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
-    return delivery_shape(await history.redeliver(ctx, sight, delivery_id))
+    return serialize_delivery(await history.redeliver(ctx, sight, delivery_id))

@@ -12,7 +12,7 @@ from fastapi import Query
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from backend.accounts import profile_admin
-from backend.accounts.profile_admin import MASK, ProfileChange, profile_shape
+from backend.accounts.profile_admin import MASK, ProfileChange, serialize_profile
 from backend.accounts.profiles import RETURN_SCHEMES
 from backend.api.body import strict_router
 from backend.api.deps import READ_PROFILES, WRITE_PROFILES, Caller, Context
@@ -151,7 +151,7 @@ async def list_(
     caller.require(*READ_PROFILES)
     async with ctx.db.reading() as db:
         found = await profile_admin.list_profiles(db, caller.account_id, limit, starting_after)
-    return [profile_shape(ctx, profile) for profile in found]
+    return [serialize_profile(ctx, profile) for profile in found]
 
 
 @router.post("/admin/session/profiles")
@@ -161,7 +161,7 @@ async def create(body: ProfileCreate, ctx: Context, caller: Caller) -> dict[str,
     made = await profile_admin.create_profile(
         ctx, caller.account_id, body.profile_id, body.change()
     )
-    return profile_shape(ctx, made)
+    return serialize_profile(ctx, made)
 
 
 @router.get("/admin/session/profiles/{profile_id}")
@@ -169,7 +169,7 @@ async def get(profile_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
     caller.require(*READ_PROFILES)
     async with ctx.db.reading() as db:
         found = await profile_admin.find_profile(db, caller.account_id, profile_id)
-    return profile_shape(ctx, found)
+    return serialize_profile(ctx, found)
 
 
 @router.put("/admin/session/profiles/{profile_id}")
@@ -179,7 +179,7 @@ async def update(
     caller.require(*WRITE_PROFILES)
     _check_connections(ctx, body)
     changed = await profile_admin.update_profile(ctx, caller.account_id, profile_id, body.change())
-    return profile_shape(ctx, changed)
+    return serialize_profile(ctx, changed)
 
 
 @router.delete("/admin/session/profiles/{profile_id}")
@@ -187,7 +187,7 @@ async def delete(profile_id: str, ctx: Context, caller: Caller) -> dict[str, Any
     """No new session can have it; what was begun with it goes on, years later too."""
     caller.require(*WRITE_PROFILES)
     deleted = await profile_admin.delete_profile(ctx, caller.account_id, profile_id)
-    return profile_shape(ctx, deleted)
+    return serialize_profile(ctx, deleted)
 
 
 def _check_connections(ctx: Backend, body: ProfileUpdate) -> None:

@@ -11,13 +11,13 @@ from pydantic import BaseModel, Field
 from backend.accounts.clients import Principal
 from backend.api.body import strict_router
 from backend.api.deps import READ_CHECKOUT, WRITE_CHECKOUT, Caller, Context, RequestContext
-from backend.api.transaction_query import included
+from backend.api.transaction_query import Texts, included
 from backend.core.context import Backend
 from backend.core.errors import FieldError, InvalidRequest, TooManyRequests
 from backend.limits import limiter as limits
 from backend.limits import rules
 from backend.payments.attempts.push import create_and_push, update_and_end_push
-from backend.payments.attempts.resolve import settle_return
+from backend.payments.attempts.resolve import conclude_return
 from backend.payments.review.cancel_session import cancel_session
 from backend.sessions.create import Strict
 from backend.sessions.events import Request as Origin_
@@ -36,7 +36,7 @@ Toggles = Annotated[str, Header(alias="Dintero-Feature-Toggles")]
 
 class SessionQuery(BaseModel):
     search: Annotated[str, Field(max_length=255)] | None = None
-    transaction_id: list[str] = []
+    transaction_id: Texts = []
     created_from: Moment | None = Field(default=None, alias="created_at.gte")
     created_to: Moment | None = Field(default=None, alias="created_at.lte")
     limit: Annotated[int, Field(ge=1, le=100)] = 10
@@ -97,7 +97,8 @@ async def _create(
 
 
 def _strict(toggles: str) -> Strict:
-    """What the header `Dintero-Feature-Toggles` asks to be refused; unknown names say nothing."""
+    """Return what the header `Dintero-Feature-Toggles` asks to be refused; unknown names say
+    nothing."""
     named = {toggle.strip() for toggle in toggles.split(",")}
     return Strict(amounts="strict-session-amounts" in named, gift_card="strict-gift-cards" in named)
 
@@ -172,7 +173,7 @@ async def come_back(
     to the page in any case, which tells the shop's page."""
     try:
         await limits.spend(ctx, rules.RETURNS, session_id)
-        url = await settle_return(ctx, session_id, redirect_ref, dict(request.query_params))
+        url = await conclude_return(ctx, session_id, redirect_ref, dict(request.query_params))
     except TooManyRequests:
         # The page shows how the payment stands, and follows it; the provider is not asked again.
         url = view_link(ctx.settings.base_url, session_id)

@@ -18,15 +18,15 @@ from backend.api.deps import (
     Context,
     RequestContext,
 )
-from backend.api.routers.cards import issued_shape
+from backend.api.routers.cards import serialize_issued_card
 from backend.api.transaction_query import TransactionQuery, included
 from backend.cards.issue import IssuedCard
-from backend.cards.serializer import card_shape
+from backend.cards.serializer import serialize_card
 from backend.core.context import Backend
 from backend.idempotency.keys import note_only_answer
 from backend.payments.operations.execute import Command, carry_out
 from backend.payments.refund_target import RefundTo, To
-from backend.payments.serializer import transaction_shape
+from backend.payments.serializer import serialize_transaction
 from backend.payments.store import events_of, events_of_all, get_transaction
 from backend.payments.update_reference import set_merchant_reference_2
 from backend.payments.views.listing import list_transactions
@@ -117,12 +117,12 @@ class TransactionUpdate(Loose):
     merchant_reference_2: Words
 
 
-async def _shape(
+async def _serialize(
     ctx: Backend, caller: Principal, transaction_id: str, includes: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     async with ctx.db.reading() as db:
         transaction = await get_transaction(db, caller.account_id, transaction_id)
-        shape = transaction_shape(transaction, await events_of(db, transaction_id), includes)
+        shape = serialize_transaction(transaction, await events_of(db, transaction_id), includes)
     if {"session", "session.events.latest"} & includes:
         session = await read_session(ctx, caller.account_id, shape["session_id"])
         if "session.events.latest" in includes:
@@ -137,7 +137,7 @@ async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONRes
     lines."""
     ended = await carry_out(ctx, command)
     operation = ended.operation
-    shape = await _shape(ctx, caller, command.transaction_id, _BY_DEFAULT)
+    shape = await _serialize(ctx, caller, command.transaction_id, _BY_DEFAULT)
     if warnings := operation.request.get("warnings"):
         shape["warnings"] = warnings
     if ended.issued is not None:
@@ -152,8 +152,8 @@ async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONRes
 def _new_card(ctx: Backend, caller: Principal, issued: IssuedCard) -> dict[str, Any]:
     """Return the new card. Only a caller who may issue cards gets its number and PIN."""
     if caller.scopes.isdisjoint(WRITE_WALLETS):
-        return card_shape(issued.card, ctx.clock.now(), [issued.token])
-    return issued_shape(ctx, issued)
+        return serialize_card(issued.card, ctx.clock.now(), [issued.token])
+    return serialize_issued_card(ctx, issued)
 
 
 @router.get("/transactions")
@@ -164,9 +164,9 @@ async def list_(
     caller.require(*READ_CHECKOUT)
     includes = included(query.includes)
     async with ctx.db.reading() as db:
-        found = await list_transactions(db, caller.account_id, query.wanted())
+        found = await list_transactions(db, caller.account_id, query.to_filter())
         events = await events_of_all(db, [t.id for t in found])
-    return [transaction_shape(t, events[t.id], includes) for t in found]
+    return [serialize_transaction(t, events[t.id], includes) for t in found]
 
 
 @router.get("/transactions/{transaction_id}")
@@ -176,7 +176,7 @@ async def get(
     """Return a transaction. `includes` names what is shown besides (docs/transactions.md); unknown
     names are ignored."""
     caller.require(*READ_CHECKOUT)
-    return await _shape(ctx, caller, transaction_id, included(includes or ()))
+    return await _serialize(ctx, caller, transaction_id, included(includes or ()))
 
 
 @router.put("/transactions/{transaction_id}")
@@ -187,7 +187,7 @@ async def update(
     await set_merchant_reference_2(
         ctx, caller.account_id, transaction_id, body.merchant_reference_2
     )
-    return await _shape(ctx, caller, transaction_id)
+    return await _serialize(ctx, caller, transaction_id)
 
 
 @router.post("/transactions/{transaction_id}/capture")

@@ -164,7 +164,7 @@ def _details(
     billing: PayerAddress | None,
     keep_billing: bool,
 ) -> Details:
-    """What is asked for and is not among the addresses, from what the session's body has."""
+    """Return what is asked for and is not among the addresses, from what the session's body has."""
     other = billing.model_dump(mode="json", exclude_none=True) if billing else None
     if shipping is not None:
         wanted = shipping.model_dump(mode="json", exclude_none=True)

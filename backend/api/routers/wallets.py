@@ -17,7 +17,11 @@ from backend.cards import pin_attempts, wallets
 from backend.cards.ledger import EntryContext
 from backend.cards.lookup import Match, find_number, get_card
 from backend.cards.pin_check import match_number_and_pin
-from backend.cards.serializer import card_shape, customer_card_shape, wallet_transaction_shape
+from backend.cards.serializer import (
+    serialize_card,
+    serialize_customer_card,
+    serialize_wallet_transaction,
+)
 from backend.cards.tables import Card, WalletTransaction
 from backend.cards.tokens import tokens_of
 from backend.core.context import Backend
@@ -65,7 +69,7 @@ async def info(account_id: str, body: InfoRequest, ctx: Context, caller: Caller)
     caller.require(*READ_WALLETS, "write:wallets", "user:wallets")
     match = await _by_token(ctx, caller, body.token, body.pin)
     now = ctx.clock.now()
-    shown = customer_card_shape if caller.customer_id is not None else card_shape
+    shown = serialize_customer_card if caller.customer_id is not None else serialize_card
     async with ctx.db.reading() as db:
         tokens = await tokens_of(db, [match.card], now)
     return shown(match.card, now, tokens[match.card.id])
@@ -74,7 +78,7 @@ async def info(account_id: str, body: InfoRequest, ctx: Context, caller: Caller)
 async def _by_token(
     ctx: Backend, caller: Principal, token: str, pin: str | None, *, expired_too: bool = False
 ) -> Match:
-    """A card with a PIN only with it; a customer always needs one, and has budgets of tries."""
+    """A card with a PIN only with it; a customer always needs one, and has budgets of attempts."""
     if pin is None:
         if caller.customer_id is not None:
             raise NotFound(NO_MATCH)
@@ -112,7 +116,7 @@ async def move(account_id: str, body: MoveRequest, ctx: Context, caller: Caller)
         cause=_cause(ctx, caller, body.ref_id, body.metadata, body.originated_by),
         token_id=token_id,
     )
-    return wallet_transaction_shape(await wallets.move(ctx, movement), card)
+    return serialize_wallet_transaction(await wallets.move(ctx, movement), card)
 
 
 async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> tuple[Card, str | None]:
@@ -155,7 +159,7 @@ async def capture(
     caller.require(*WRITE_WALLETS)
     cause = _cause(ctx, caller, body.ref_id, body.metadata)
     made = await wallets.capture(ctx, account_id, transaction_id, body.amount, cause)
-    return await _shape(ctx, made)
+    return await _serialize(ctx, made)
 
 
 @router.post("/accounts/{account_id}/wallets/transactions/{transaction_id}/void")
@@ -166,11 +170,11 @@ async def void(
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     cause = _cause(ctx, caller, body.ref_id, body.metadata)
-    return await _shape(ctx, await wallets.void(ctx, account_id, transaction_id, cause))
+    return await _serialize(ctx, await wallets.void(ctx, account_id, transaction_id, cause))
 
 
-async def _shape(ctx: Backend, made: WalletTransaction) -> dict[str, Any]:
+async def _serialize(ctx: Backend, made: WalletTransaction) -> dict[str, Any]:
     async with ctx.db.reading() as db:
         card = await db.get(Card, made.card)
     assert card is not None  # a foreign key holds it
-    return wallet_transaction_shape(made, card)
+    return serialize_wallet_transaction(made, card)

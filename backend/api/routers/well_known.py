@@ -21,7 +21,7 @@ _GOOD_FOR = timedelta(days=180)
 
 @router.get("/.well-known/security.txt", response_class=Response, include_in_schema=False)
 async def security_txt(ctx: Context) -> Response:
-    """The operator's contact. NotFound where `GAVEKORT_SECURITY_CONTACT` is not set."""
+    """The operator's contact. NotFound if `GAVEKORT_SECURITY_CONTACT` is not set."""
     settings = ctx.settings
     if settings.security_contact is None:
         raise NotFound("this installation names no security contact")

@@ -1,4 +1,4 @@
-"""Refunds that an acquirer took back after it had confirmed them.
+"""Refunds that a provider took back after it had confirmed them.
 
 Revision: 0009, after 0008
 """

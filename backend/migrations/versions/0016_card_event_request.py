@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # In place: a table that is made anew would lose the triggers that keep it append-only.
+    # In place: a table that is made again would lose the triggers that keep it append-only.
     op.add_column("card_event", sa.Column("request_id", sa.String(length=36), nullable=True))
 
 

@@ -43,9 +43,9 @@ from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
 
 FIRST_LOOK = timedelta(seconds=30)
-"""When the reconciler looks at a try that nobody came back from."""
+"""When the reconciler looks at an attempt that nobody came back from."""
 FIRST_CALL = timedelta(seconds=5)
-"""How long the press that began a try has the provider to itself."""
+"""How long the press that began an attempt has the provider to itself."""
 SLOWEST_RETRY = 30
 PUSH_LOOK = timedelta(seconds=5)
 """How often a payment is looked at whose payer is asked in an app: nobody comes back from it."""
@@ -83,7 +83,7 @@ async def create_at_provider(
 ) -> PayResult:
     """Ask the provider for the payment, and keep its answer. One key, one payment.
 
-    `first` for the press that began the try: only then nobody has asked before.
+    `first` for the press that began the attempt: only then nobody has asked before.
     """
     found = first or await _begun_before(ctx, transaction_id)
     if found is None:
@@ -124,7 +124,7 @@ async def create_at_provider(
 
 
 async def _begun_before(ctx: Backend, transaction_id: str) -> JustBegun | None:
-    """The try as it is now; None where it is over."""
+    """Return the attempt as it is now; None if it is over."""
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, transaction_id)
         operation = await open_operation(db, transaction_id)
@@ -136,7 +136,8 @@ async def _begun_before(ctx: Backend, transaction_id: str) -> JustBegun | None:
 
 
 def known_page(transaction: Transaction) -> PayResult:
-    """What a payer gets whose try has been answered: its page, where it can still be paid."""
+    """Return what a payer gets whose try has been answered: its page, where it can still be
+    paid."""
     if transaction.app_code is not None:
         return PayResult("app", transaction.redirect_url, transaction.app_code)
     if is_push(transaction) and transaction.psp_reference is not None:
@@ -147,13 +148,13 @@ def known_page(transaction: Transaction) -> PayResult:
 
 
 def is_push(transaction: Transaction) -> bool:
-    """Whether the payer is asked in an app, and not sent to a page."""
+    """Return whether the payer is asked in an app, and not sent to a page."""
     return transaction.snapshot.get("push_to") is not None
 
 
 def _says_nothing(result: Result, *, first: bool) -> bool:
-    """A refusal that leaves open what an earlier call with the same key did. A `conflict` is one
-    always: the provider knows the key already."""
+    """Return a refusal that leaves open what an earlier call with the same key did. A `conflict` is
+    one always: the provider knows the key already."""
     if result.outcome is not Outcome.REFUSED:
         return False
     return result.code == "conflict" or (not first and result.code in _SAYS_NOTHING_OF_OTHER_CALLS)
@@ -189,7 +190,7 @@ async def _ask(
 def _payment_request(
     ctx: Backend, transaction: Transaction, operation: Operation
 ) -> PaymentRequest:
-    """The same for every try with one key: a provider compares the bodies."""
+    """The same for every attempt with one key: a provider compares the bodies."""
     base = ctx.settings.base_url
     back = f"{base}/v1/sessions/{transaction.session_id}/redirect/{transaction.return_ref}"
     lifetime = min(max(ctx.settings.payment_lifetime, 3600), LONGEST_LIFETIME)
@@ -219,7 +220,8 @@ def _description(transaction: Transaction, operation: Operation) -> str:
 
 
 def _reference(transaction: Transaction) -> str:
-    """What the provider calls the order. Some shops have no number for it when the payer pays."""
+    """Return what the provider calls the order. Some shops have no number for it when the payer
+    pays."""
     return transaction.merchant_reference or transaction.id
 
 
@@ -233,7 +235,7 @@ def _first_look(transaction: Transaction, result: Result) -> timedelta:
 async def _keep_created(
     ctx: Backend, transaction: Transaction, operation_id: str, result: Result, *, sent: bool
 ) -> PayResult:
-    """`over` where the try has ended in the meantime. What another call was told first stays: a
+    """`over` where the attempt has ended in the meantime. What another call was told first stays: a
     try whose page is known ends by a read of that page alone."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:

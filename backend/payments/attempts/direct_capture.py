@@ -13,14 +13,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.ids import new_uuid
 from backend.payments.auto_capture_schedule import stop
-from backend.payments.operations.apply import done
+from backend.payments.operations.apply import apply_success
 from backend.payments.store import position_of
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind, Payment, PaymentState
 
 
 def is_captured(payment: Payment) -> bool:
-    """Whether the read says that the provider has taken all of it already."""
+    """Return whether the read says that the provider has taken all of it already."""
     return (
         payment.state is PaymentState.CAPTURED
         and payment.amount is not None
@@ -39,7 +39,7 @@ async def capture_all(db: AsyncSession, transaction: Transaction, now: datetime)
         key=key,
         state="pending",
         card_amount=left.card,
-        psp_amount=left.acquirer,
+        psp_amount=left.provider,
         final=True,
         request={
             "reference": None,
@@ -56,4 +56,4 @@ async def capture_all(db: AsyncSession, transaction: Transaction, now: datetime)
     db.add(operation)
     # Nothing is left for the automatic capture.
     await stop(db, transaction.id)
-    await done(db, transaction, operation, now)
+    await apply_success(db, transaction, operation, now)

@@ -1,7 +1,7 @@
 """A payment authorized too late: after it was given up. It is cancelled at its provider.
 
-Something is heard of a try that has failed: its payer comes back, or the provider tells of it. A
-read decides. Where money is held for us after all, the order may long be paid otherwise, so it is
+Something is heard of an attempt that has failed: its payer comes back, or the provider tells of it.
+A read decides. Where money is held for us after all, the order may long be paid otherwise, so it is
 given back: an operation of its own, `late`, written before the provider is asked and looked at
 again until nothing is held any more. Source: `docs/architecture.md#one-payment`.
 """
@@ -44,7 +44,8 @@ async def recheck(
     connector: Connector,
     told: Mapping[str, str] | None = None,
 ) -> None:
-    """Read a try that has failed, and give back what is held for it. Repeating it is harmless."""
+    """Read an attempt that has failed, and give back what is held for it. Repeating it is
+    harmless."""
     reference = transaction.psp_reference
     assert reference is not None
     payment = await _as_refunded(
@@ -71,7 +72,7 @@ async def _as_refunded(ctx: Backend, transaction: Transaction, payment: Payment)
 
 
 async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Operation | None:
-    """The operation, claimed by this process; None where there is one already."""
+    """Return the operation, claimed by this process; None if there is one already."""
     now = ctx.clock.now()
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
     async with ctx.db.unit_of_work() as db:

@@ -79,7 +79,7 @@ def required_consents(session: CheckoutSession) -> set[str]:
 
 
 def as_ticked(session: CheckoutSession, accepted: Iterable[str]) -> list[dict[str, Any]] | None:
-    """Return the session's checkboxes as the payer has left them; None where there are none."""
+    """Return the session's checkboxes as the payer has left them; None if there are none."""
     ticked = set(accepted)
     boxes = session.body.get("checkboxes")
     return [{**box, "checked": box["id"] in ticked} for box in boxes] if boxes else None

@@ -12,7 +12,7 @@ from backend.accounts.tables import Profile
 from backend.core.context import Backend
 from backend.core.errors import FieldError, GiftCardTurnsOn, PhoneInvalid
 from backend.payments.attempts.resolve import reopen
-from backend.payments.attempts.start import Press, begin
+from backend.payments.attempts.start import Press, start_attempt
 from backend.rules.payment_option import PUSHES
 from backend.sessions import events
 from backend.sessions.create import LENIENT, Strict, create_session
@@ -51,7 +51,7 @@ async def _begin_published(ctx: Backend, session_id: str) -> None:
         push_to = str(entry["push_to"])
         language = next((of for code, of in _LANGUAGES.items() if push_to.startswith(code)), "en")
         press = Press(str(entry["option"]), session.amount, language, push_to=push_to)
-        transaction, operation = await begin(db, session, press, now)
+        transaction, operation = await start_attempt(db, session, press, now)
         operation.request = {"published": True}
         operation.due_at = now
         push_begun(session, push_to, transaction.id)
@@ -68,8 +68,8 @@ async def update_and_end_push(
     force_shipping_callback: bool = False,
     strict: Strict = LENIENT,
 ) -> None:
-    """As `update_session`. Where a gift card could be used from now on, a push that is under way is
-    ended at its provider first; PaymentInProgress where that has not decided."""
+    """As `update_session`. If a gift card could be used from now on, a push that is under way is
+    ended at its provider first; PaymentInProgress if that has not decided."""
     for last in (False, True):
         try:
             await update_session(

@@ -88,7 +88,7 @@ async def reclaim(
 
     GiftCardRefused: `not_matched` for a wrong PIN, and for a card without one; `empty` where it was
     paid with in the meantime, `still_held` where a provider has not decided or does not answer.
-    InvalidRequest where no card is in use; TooManyTries where the PIN was not checked.
+    InvalidRequest if no card is in use; TooManyAttempts if the PIN was not checked.
     """
     now = ctx.clock.now()
     async with ctx.db.reading() as db:
@@ -133,7 +133,7 @@ async def _open_elsewhere(ctx: Backend, session_id: str, card_pk: str) -> list[O
 
 
 async def _card_of(ctx: Backend, session_id: str, number: str) -> str:
-    """The card of a number whose PIN has been checked."""
+    """Return the card of a number whose PIN has been checked."""
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         shown = number.strip()[: payer.MAX_TYPED]

@@ -1,4 +1,5 @@
-"""What becomes of a try to pay: the payer returns, gives up, never comes back; the provider calls.
+"""What becomes of an attempt to pay: the payer returns, gives up, never comes back; the provider
+calls.
 
 Whatever comes first only causes a read at the provider, and the read decides. The hold goes back
 only on the provider's word that no money will move. Source: `docs/architecture.md#one-payment`.
@@ -16,7 +17,7 @@ from backend.core import crash_points
 from backend.core.context import Backend
 from backend.core.errors import NotFound, PaymentInProgress, SessionClosed
 from backend.core.ids import new_uuid
-from backend.payments import conclude as settle
+from backend.payments import conclude
 from backend.payments.attempts import direct_capture, late_authorization
 from backend.payments.attempts.at_provider import PUSH_LOOK, create_at_provider, is_push
 from backend.payments.callbacks import tell_merchant
@@ -73,7 +74,7 @@ async def reopen(
 
 
 async def _live(ctx: Backend, session_id: str, only: str | None) -> Transaction | None:
-    """The transaction of a session that is PAYING; None where it is another than `only`."""
+    """Return the transaction of a session that is PAYING; None if it is another than `only`."""
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         if session.state != SessionState.PAYING or session.transaction_id is None:
@@ -90,9 +91,9 @@ async def give_up(
     *,
     expired: bool = False,
 ) -> None:
-    """End a try that the provider knows: read it, and where it can still be paid, abort it there
-    first. Only a confirmed abort gives the hold back. `expired`: nobody wants that, the payer never
-    came back."""
+    """End an attempt that the provider knows: read it, and where it can still be paid, abort it
+    there first. Only a confirmed abort gives the hold back. `expired`: nobody wants that, the payer
+    never came back."""
     connector = await connector_of(ctx, transaction)
     reference = transaction.psp_reference
     assert reference is not None
@@ -123,7 +124,7 @@ async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: st
         tried = await lock_attempt(db, transaction, is_open())
         session, locked, operation = tried.session, tried.transaction, tried.operation
         if locked.status == Status.INITIATED and operation is not None:
-            await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
+            await conclude.fail(db, session, locked, operation, now, notice=notice, code=code)
         crash_points.point("abort.storing")
     crash_points.point("abort.stored")
 
@@ -131,7 +132,8 @@ async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: st
 async def apply_read(
     ctx: Backend, transaction: Transaction, payment: Payment, *, expired: bool = False
 ) -> bool:
-    """Do what a read at the provider says; whether the try has ended. Repeating it is harmless."""
+    """Do what a read at the provider says; whether the attempt has ended. Repeating it is
+    harmless."""
     crash_points.point("authorize.read")
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:
@@ -140,7 +142,7 @@ async def apply_read(
         if locked.status not in UNDECIDED or operation is None:
             return True
         if operation.kind != OperationKind.AUTHORIZE:
-            # What is ON_HOLD is being voided: the try has ended, and this read ends no void.
+            # What is ON_HOLD is being voided: the attempt has ended, and this read ends no void.
             return True
         operation.tries += 1
         operation.due_at = now + _next_look(locked, operation.tries)
@@ -153,9 +155,9 @@ async def apply_read(
             expected = money(locked, operation.psp_amount)
             if payment.amount != expected:
                 why = f"asked for {expected}, the provider has {payment.amount}"
-                await settle.put_on_hold(db, session, locked, operation, now, why)
+                await conclude.put_on_hold(db, session, locked, operation, now, why)
             else:
-                await settle.authorize(
+                await conclude.authorize(
                     db,
                     session,
                     locked,
@@ -170,10 +172,10 @@ async def apply_read(
         elif payment.state is PaymentState.FAILED:
             code = payment.declined or (EXPIRED if expired else payment.code or "not_paid")
             notice = _why(payment)
-            await settle.fail(db, session, locked, operation, now, notice=notice, code=code)
+            await conclude.fail(db, session, locked, operation, now, notice=notice, code=code)
             ended = True
         elif payment.state is PaymentState.ON_HOLD:
-            await settle.place_under_review(db, session, locked, operation, now)
+            await conclude.place_under_review(db, session, locked, operation, now)
             ended = False
         else:
             _offer_page(session, locked, payment, now)
@@ -186,7 +188,7 @@ async def apply_read(
 
 
 def _why(payment: Payment) -> Notice:
-    """A failed payment, as its payer is told of it."""
+    """Return a failed payment, as its payer is told of it."""
     if payment.declined:
         return Notice.DECLINED
     expired = payment.code == "expired"
@@ -214,7 +216,7 @@ def _offer_page(
         events.touch(session, now)
 
 
-async def settle_return(
+async def conclude_return(
     ctx: Backend, session_id: str, return_ref: str, query: Mapping[str, str]
 ) -> str:
     """The payer comes back from the provider; where to send them on. NotFound for an address that
@@ -252,7 +254,7 @@ async def abandon(ctx: Backend, session_id: str) -> str:
     """The payer cancels the session; the way back to the shop, with `error=cancelled`, or
     `error=failed` where the last payment was declined.
 
-    SessionClosed where it is paid; PaymentInProgress while a provider has not decided.
+    SessionClosed if it is paid; PaymentInProgress while a provider has not decided.
     """
     await reopen(ctx, session_id)
     crash_points.point("abandon.reopened")

@@ -1,7 +1,7 @@
-"""Pay: hold the card's share, write the try down, then go to the provider.
+"""Pay: hold the card's share, write the attempt down, then go to the provider.
 
-One try has one key, the same however often the provider is asked. A hold is made here and not when
-the card is added: an abandoned page strands nothing. Source: `docs/architecture.md#money`,
+One attempt has one key, the same however often the provider is asked. A hold is made here and not
+when the card is added: an abandoned page strands nothing. Source: `docs/architecture.md#money`,
 `#one-payment`.
 """
 
@@ -45,7 +45,7 @@ from backend.payments.attempts.press import (
     check_under_way,
 )
 from backend.payments.attempts.resolve import reopen
-from backend.payments.auto_capture_schedule import wanted
+from backend.payments.auto_capture_schedule import is_requested
 from backend.payments.search import add_terms, make_findable
 from backend.payments.store import NewEvent, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
@@ -67,12 +67,12 @@ from backend.sessions.load import (
 from backend.sessions.merchant import merchant_of
 from backend.sessions.own_names import OwnMetadata, without_our_metadata
 from backend.sessions.read import leave_url
-from backend.sessions.remainder import remainder_shape, remainder_text
+from backend.sessions.remainder import remainder_text, serialize_remainder
 from backend.sessions.shipping import is_missing
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
 
-__all__ = ["PayResult", "Press", "begin", "go_on", "pay", "pay_otherwise"]
+__all__ = ["PayResult", "Press", "go_on", "pay", "pay_otherwise", "start_attempt"]
 
 
 async def pay(
@@ -147,7 +147,7 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
                 raise SplitChanged("the order's amount has changed")
             if press.order not in (None, session.body["order"]):
                 raise SplitChanged("the order has changed")
-            transaction, operation = await begin(db, session, press, now)
+            transaction, operation = await start_attempt(db, session, press, now)
             begun = transaction.id
             seller, _ = await seller_of(db, session.account_id, session.profile_id)
             made = JustBegun(session, transaction, operation, seller)
@@ -165,7 +165,7 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
 async def _under_way(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, press: Press, now: datetime
 ) -> PayResult | None:
-    """What a second press, a second tab or the back button gets."""
+    """Return what a second press, a second tab or the back button gets."""
     if session.state == SessionState.PAID:
         return PayResult("paid", leave_url(session, PageState.PAID))
     if session.state != SessionState.PAYING:
@@ -177,10 +177,10 @@ async def _under_way(
     return known_page(transaction)
 
 
-async def begin(
+async def start_attempt(
     db: AsyncSession, session: CheckoutSession, press: Press, now: datetime
 ) -> tuple[Transaction, Operation]:
-    """Write the transaction INITIATED and the try with its key, and hold the card's share. The
+    """Write the transaction INITIATED and the attempt with its key, and hold the card's share. The
     caller has the open session's row locked."""
     if not session.details_done or is_missing(session.body, session.chosen_shipping):
         raise DetailsMissing("the payer's details are not complete")
@@ -200,7 +200,7 @@ async def begin(
     used = card if share else None
     shown = {"card_id": used.card_id, "masked_card_token": used.number_mask} if used else None
     snapshot = _snapshot(session, await merchant_of(db, session), press) | {
-        "auto_capture": await wanted(db, session),
+        "auto_capture": await is_requested(db, session),
         "push_to": push_to,
         "on_phone": press.on_phone,
     }
@@ -246,7 +246,7 @@ def _check_minimum(session: CheckoutSession, judged: Remainder, option: str | No
     if option not in judged.unable:
         return
     minimum = minimums_of_session(session)[str(option)]
-    details = {**remainder_shape(judged), "minimum": minimum, "payment_product_type": option}
+    details = {**serialize_remainder(judged), "minimum": minimum, "payment_product_type": option}
     raise RemainderTooSmall(remainder_text(judged, minimum), (), details)
 
 
@@ -282,8 +282,8 @@ def _authorize_operation(
 def _snapshot(
     session: CheckoutSession, merchant: Mapping[str, Any], press: Press
 ) -> dict[str, Any]:
-    """The order as it is when the payer presses Pay. The shipping option becomes an item, so that
-    it can be captured as one (`docs/reference/dintero-api.md#transaction-object`)."""
+    """Return the order as it is when the payer presses Pay. The shipping option becomes an item, so
+    that it can be captured as one (`docs/reference/dintero-api.md#transaction-object`)."""
     order = {**session.body["order"]}
     body = {**session.body, "order": order}
     if session.express:

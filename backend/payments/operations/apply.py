@@ -26,7 +26,7 @@ from backend.sessions.load import lock_session
 from backend.sessions.tables import CheckoutSession
 
 
-async def done(
+async def apply_success(
     db: AsyncSession,
     transaction: Transaction,
     operation: Operation,
@@ -93,7 +93,8 @@ async def _released(
 
 
 def event_of(operation: Operation) -> str:
-    """The documented name. An authorization that was updated, or extended, is authorized anew."""
+    """Return the documented name. An authorization that was updated, or extended, is authorized
+    again."""
     changes = operation.kind in CHANGES_AUTHORIZATION
     return "AUTHORIZE" if changes else operation.kind.upper()
 

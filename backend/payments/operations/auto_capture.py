@@ -1,7 +1,8 @@
 """Capture what is due to be captured automatically, and try again after growing gaps, for 48 hours.
 
-A try is a capture like any other: a failed one is an event with `success` false, one whose answer
-was lost stays unresolved, and the reconciler ends it. What a killed process left is due again.
+An attempt is a capture like any other: a failed one is an event with `success` false, one whose
+answer was lost stays unresolved, and the reconciler ends it. What a killed process left is due
+again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def gap(tries: int) -> timedelta:
-    """The wait after the `tries`-th try: a minute, doubling to 4 hours."""
+    """Return the wait after the `tries`-th attempt: a minute, doubling to 4 hours."""
     return timedelta(seconds=min(FIRST_GAP * 2 ** (tries - 1), LONGEST_GAP))
 
 
@@ -33,12 +34,12 @@ async def capture_due(ctx: Backend) -> int:
     """Claim a fair share and try each; return how many. Any number of processes may do this at
     once."""
     under_way = UnderWay(SHARE, log)
-    started = await begin_due(ctx, under_way)
+    started = await start_due(ctx, under_way)
     await under_way.finish()
     return started
 
 
-async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
+async def start_due(ctx: Backend, under_way: UnderWay) -> int:
     """As `capture_due`, beside what is under way already, and without waiting for the end."""
     grace = timedelta(seconds=ctx.settings.operation_grace)
     claimed = await claim_due(ctx, under_way, AutoCapture, ("due",), ctx.clock.now() + 2 * grace)

@@ -27,7 +27,7 @@ from backend.idempotency import keys
 from backend.payments import conclude
 from backend.payments.auto_capture_schedule import is_due, stop
 from backend.payments.items import Described, check_items
-from backend.payments.operations.apply import done, event_of, record_event
+from backend.payments.operations.apply import apply_success, event_of, record_event
 from backend.payments.operations.refund_reversals import monitor_refund
 from backend.payments.operations.update_authorization import (
     amount_of,
@@ -89,7 +89,7 @@ class Command:
     """Text of an update that is sent to the provider."""
     final: bool = False
     refund_to: RefundTo | None = None
-    """Where the gift card's part of a refund goes, if it does not go to the card that paid."""
+    """If the gift card's part of a refund goes, if it does not go to the card that paid."""
     automatic: bool = False
     """We ask ourselves. This is done only while the transaction's auto-capture is due."""
     request_id: str = field(default_factory=new_uuid)
@@ -155,7 +155,7 @@ async def _wait_for(ctx: Backend, operation_id: str) -> Ended:
 
 
 async def _write(ctx: Backend, command: Command) -> Operation:
-    """The operation, claimed by this process for as long as a provider may take."""
+    """Return the operation, claimed by this process for as long as a provider may take."""
     now = ctx.clock.now()
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
     async with ctx.db.unit_of_work(commit_early=True) as db:
@@ -184,8 +184,8 @@ async def _write(ctx: Backend, command: Command) -> Operation:
             key=key,
             state="pending",
             card_amount=split.card,
-            psp_amount=split.acquirer,
-            captured_before=position.captured.acquirer,
+            psp_amount=split.provider,
+            captured_before=position.captured.provider,
             final=command.final,
             request=request,
             due_at=ours_until,
@@ -225,7 +225,8 @@ def _request(command: Command) -> dict[str, Any]:
 async def _split(
     ctx: Backend, db: AsyncSession, transaction: Transaction, position: Position, command: Command
 ) -> Split:
-    """What the command takes from the card and from the acquirer; RuleBroken where it may not."""
+    """Return what the command takes from the card and from the provider; RuleBroken if it may
+    not."""
     status = Status(transaction.status)
     if command.kind is OperationKind.UPDATE:
         return await check_update(ctx, db, transaction, command.amount)
@@ -237,10 +238,10 @@ async def _split(
         if command.amount is None:
             return position.capturable
         split = rules.split_capture(position, amount)
-        left = position.capturable.acquirer - split.acquirer
-        if split.acquirer and left and not command.final and not transaction.multi_capture:
+        left = position.capturable.provider - split.provider
+        if split.provider and left and not command.final and not transaction.multi_capture:
             raise RuleBroken(
-                "this payment can be captured only once at the acquirer: capture all that is left,"
+                "this payment can be captured only once at the provider: capture all that is left,"
                 " or set final_capture to release the rest"
             )
         return split
@@ -250,7 +251,7 @@ async def _split(
     if status is Status.ON_HOLD:
         return await asked_for(db, transaction)
     after = False
-    if position.captured.acquirer:
+    if position.captured.provider:
         connector = await connector_of(ctx, transaction, db)
         after = connector.capabilities.void_after_partial_capture
     rules.check_void(status, position, after_partial_capture=after)
@@ -258,7 +259,7 @@ async def _split(
 
 
 async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
-    """What the try to pay asked for, card and acquirer."""
+    """Return what the attempt to pay asked for, card and provider."""
     query = select(Operation).where(
         Operation.transaction_id == transaction.id, Operation.kind == OperationKind.AUTHORIZE.value
     )
@@ -327,7 +328,7 @@ async def _end(
             conclude.end(operation, "refused", now, error)
             await record_event(db, transaction, operation, event_of(operation), now, error=error)
             return operation
-        await done(db, transaction, operation, now, landing)
+        await apply_success(db, transaction, operation, now, landing)
         await monitor_refund(ctx, db, transaction, operation, now)
         await db.flush()
         crash_points.point(f"{operation.kind}.storing")

@@ -1,7 +1,7 @@
-"""Refunds that an acquirer confirmed and takes back later, because the payer's card is closed, say.
+"""Refunds that a provider confirmed and takes back later, because the payer's card is closed, say.
 
 Its notification, or one of a few looks within a month, causes a read, and the read decides. Then
-the acquirer's part is refundable anew, and an event with the documented `correction` tells of it.
+the provider's part is refundable again, and an event with the documented `correction` tells of it.
 What the gift card got of the refund stays there. Nothing is sent: whether and how the payer gets
 the money is the merchant's to say.
 
@@ -35,7 +35,7 @@ from backend.payments.store import (
     position_of,
     record,
 )
-from backend.payments.tables import Operation, RefundWatch, Transaction, TransactionEvent
+from backend.payments.tables import MonitoredRefund, Operation, Transaction, TransactionEvent
 from backend.psp.protocol import Connector, OperationKind, OperationQuery, Outcome, Result
 from backend.psp.registry import NotConnected
 from backend.rules import transaction as rules
@@ -51,14 +51,14 @@ CREATED_BY = "acquirer"
 async def monitor_refund(
     ctx: Backend, db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
 ) -> None:
-    """In the unit of work that ends a refund; nothing where its acquirer never takes one back."""
+    """In the unit of work that ends a refund; nothing if its provider never takes one back."""
     if operation.kind != OperationKind.REFUND or operation.psp_amount == 0:
         return
     with contextlib.suppress(NotConnected):
         connector = await connector_of(ctx, transaction, db)
         if connector.capabilities.refund_may_fail_later:
             db.add(
-                RefundWatch(
+                MonitoredRefund(
                     operation_id=operation.id, transaction_id=transaction.id, due_at=now + LOOKS[0]
                 )
             )
@@ -68,15 +68,15 @@ async def look_due(ctx: Backend) -> int:
     """Claim a fair share and read each; return how many. Any number of processes may do this at
     once."""
     under_way = UnderWay(SHARE, log)
-    started = await begin_due(ctx, under_way)
+    started = await start_due(ctx, under_way)
     await under_way.finish()
     return started
 
 
-async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
+async def start_due(ctx: Backend, under_way: UnderWay) -> int:
     """As `look_due`, beside what is under way already, and without waiting for the end."""
     until = ctx.clock.now() + timedelta(seconds=ctx.settings.operation_grace)
-    claimed = await claim_due(ctx, under_way, RefundWatch, ("due",), until)
+    claimed = await claim_due(ctx, under_way, MonitoredRefund, ("due",), until)
     for due, row in claimed:
         called = f"refund {row.operation_id} of {row.transaction_id}"
         under_way.start(due, _look(ctx, row), called)
@@ -84,17 +84,17 @@ async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
 
 
 async def recheck(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
-    """The acquirer has told something of this payment."""
+    """The provider has told something of this payment."""
     async with ctx.db.reading() as db:
-        query = select(RefundWatch).where(
-            RefundWatch.transaction_id == transaction.id, RefundWatch.state == "due"
+        query = select(MonitoredRefund).where(
+            MonitoredRefund.transaction_id == transaction.id, MonitoredRefund.state == "due"
         )
         rows = list(await db.exec(query))
     for row in rows:
         await _read(ctx, transaction, connector, row)
 
 
-async def _look(ctx: Backend, row: RefundWatch) -> None:
+async def _look(ctx: Backend, row: MonitoredRefund) -> None:
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, row.transaction_id)
     assert transaction is not None  # a foreign key holds it
@@ -103,7 +103,7 @@ async def _look(ctx: Backend, row: RefundWatch) -> None:
         async with asyncio.timeout(ctx.settings.operation_grace):
             await _read(ctx, transaction, connector, row)
     async with ctx.db.unit_of_work() as db:
-        kept = await db.get(RefundWatch, row.operation_id, with_for_update=True)
+        kept = await db.get(MonitoredRefund, row.operation_id, with_for_update=True)
         operation = await db.get(Operation, row.operation_id)
         assert kept is not None and operation is not None
         kept.claimed_until = None
@@ -115,7 +115,7 @@ async def _look(ctx: Backend, row: RefundWatch) -> None:
 
 
 async def _read(
-    ctx: Backend, transaction: Transaction, connector: Connector, row: RefundWatch
+    ctx: Backend, transaction: Transaction, connector: Connector, row: MonitoredRefund
 ) -> None:
     async with ctx.db.reading() as db:
         operation = await db.get(Operation, row.operation_id)
@@ -130,10 +130,10 @@ async def _read(
     )
     # Any other refusal says that the refund was not found, which a read may say wrongly.
     if result.outcome is Outcome.REFUSED and result.code == "declined":
-        await _take_back(ctx, operation, result)
+        await _reverse(ctx, operation, result)
 
 
-async def _take_back(ctx: Backend, seen: Operation, result: Result) -> None:
+async def _reverse(ctx: Backend, seen: Operation, result: Result) -> None:
     """Once, however often it is told."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -148,10 +148,10 @@ async def _take_back(ctx: Backend, seen: Operation, result: Result) -> None:
             transaction.status = rules.correct(Status(transaction.status), status)
         error = {
             "code": "refund_returned",
-            "message": result.message or "the acquirer took the refund back",
+            "message": result.message or "the provider took the refund back",
         }
         conclude.end(operation, "returned", now, error)
-        kept = await db.get(RefundWatch, operation.id, with_for_update=True)
+        kept = await db.get(MonitoredRefund, operation.id, with_for_update=True)
         assert kept is not None
         kept.state = "done"
         happened = NewEvent(

@@ -9,7 +9,7 @@ from backend.rules.money import Money
 async def release(connector: Connector, reference: str, key: str, payment: Payment) -> Result:
     """Give the money that is held for a payment back to its payer. `key` is the same each time.
 
-    The outcome is DONE where nothing is held any more, else UNKNOWN: also after a refusal, since
+    The outcome is DONE if nothing is held any more, else UNKNOWN: also after a refusal, since
     the next read tells why.
     """
     if payment.outcome is not Outcome.DONE:

@@ -17,7 +17,7 @@ from backend.sessions.tables import CheckoutSession
 
 
 async def cancel_session(ctx: Backend, account_id: str, session_id: str, cancelled_by: str) -> None:
-    """Cancel, and void what was authorized. InvalidRequest where the transaction is in any other
+    """Cancel, and void what was authorized. InvalidRequest if the transaction is in any other
     state; PaymentInProgress while a provider has not decided. Cancelling twice changes nothing."""
     session = await _mine(ctx, account_id, session_id)
     if session.state == SessionState.PAYING:

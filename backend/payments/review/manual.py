@@ -17,8 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.context import Backend
 from backend.core.errors import Conflict, NotFound
-from backend.payments import conclude as settle
-from backend.payments import provider_calls
+from backend.payments import conclude, provider_calls
 from backend.payments.attempts import direct_capture, late_authorization
 from backend.payments.attempts import resolve as attempts
 from backend.payments.attempts.at_provider import create_at_provider
@@ -117,7 +116,7 @@ async def _on_hold(db: AsyncSession, transaction: Transaction) -> Unresolved:
         why=_why(event.error if event else None, "on hold"),
         currency=transaction.currency,
         card_amount=asked.card,
-        psp_amount=asked.acquirer,
+        psp_amount=asked.provider,
         payment_product_type=transaction.payment_product_type,
         psp_reference=transaction.psp_reference,
         tries=0,
@@ -182,9 +181,9 @@ async def _end(
     word: str | None,
 ) -> str:
     if claimed.kind == OperationKind.AUTHORIZE:
-        return await _end_try(ctx, transaction, claimed, said, word)
+        return await _end_attempt(ctx, transaction, claimed, said, word)
     if claimed.kind == late_authorization.LATE:
-        return await _end_late(ctx, claimed, said, word)
+        return await _end_late_authorization(ctx, claimed, said, word)
     return await _end_operation(ctx, transaction, claimed, word)
 
 
@@ -197,7 +196,7 @@ async def _let_go(ctx: Backend, operation: Operation) -> None:
 
 
 async def _claim(ctx: Backend, operation: Operation, said: OperatorDecision) -> Operation:
-    """The operation as ours, with who and why in what its event will say."""
+    """Return the operation as ours, with who and why in what its event will say."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         locked = await lock_operation(db, operation.id)
@@ -217,7 +216,7 @@ async def _end_hold(
     async with ctx.db.reading() as db:
         asked = await operations.asked_for(db, transaction)
     taken = payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
-    if taken and payment.amount == money(transaction, asked.acquirer) and word != "void":
+    if taken and payment.amount == money(transaction, asked.provider) and word != "void":
         await _authorize(ctx, transaction, payment, said)
         return "authorized: the provider has what was asked for"
     if word != "void" and payment.state is not PaymentState.FAILED:
@@ -226,7 +225,7 @@ async def _end_hold(
             if payment.amount
             else (f"the provider cannot be read ({payment.message or payment.code})")
         )
-        raise WordNeeded(f"{has}, asked for was {asked.acquirer}: say void to give it back")
+        raise WordNeeded(f"{has}, asked for was {asked.provider}: say void to give it back")
     command = Command(
         account_id=transaction.account_id,
         transaction_id=transaction.id,
@@ -258,7 +257,7 @@ async def _authorize(
             Operation.kind == OperationKind.AUTHORIZE.value,
         )
         operation = (await db.exec(query)).one()
-        await settle.authorize(
+        await conclude.authorize(
             db,
             session,
             locked,
@@ -273,7 +272,7 @@ async def _authorize(
 
 
 async def _read(ctx: Backend, transaction: Transaction) -> Payment:
-    """As the provider tells it now; UNKNOWN where it cannot be asked at all."""
+    """As the provider tells it now; UNKNOWN if it cannot be asked at all."""
     if transaction.psp_reference is None:
         return Payment(Outcome.UNKNOWN, message="its reference is not known")
     try:
@@ -283,7 +282,7 @@ async def _read(ctx: Backend, transaction: Transaction) -> Payment:
     return await connector.fetch(transaction.psp_reference)
 
 
-async def _end_try(
+async def _end_attempt(
     ctx: Backend,
     transaction: Transaction,
     operation: Operation,
@@ -319,7 +318,7 @@ async def _end_try(
         ours = await lock_operation(db, operation.id)
         if ours.state not in OPEN_STATES:
             raise Conflict("this payment has ended in the meantime")
-        await settle.mark_unknown(db, session, locked, ours, now, said)
+        await conclude.mark_unknown(db, session, locked, ours, now, said)
     return "unknown for good: the gift card's part is free, the session is cancelled"
 
 
@@ -337,7 +336,7 @@ async def _end_operation(
     return f"{ended.kind} {ended.state}, {decided}"
 
 
-async def _end_late(
+async def _end_late_authorization(
     ctx: Backend, operation: Operation, said: OperatorDecision, word: str | None
 ) -> str:
     """Money that came too late: given back now, or, by `done`, otherwise than by us."""
@@ -351,7 +350,7 @@ async def _end_late(
         if locked.state not in OPEN_STATES:
             return "given back at the provider"
         if word == "done":
-            settle.end(locked, "done", now)
+            conclude.end(locked, "done", now)
             happened = NewEvent(
                 "VOID", locked.psp_amount, created_by=said.who, metadata=dict(said.metadata)
             )

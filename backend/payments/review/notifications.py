@@ -66,9 +66,9 @@ async def read_now(
     connector: Connector,
     told: Mapping[str, str] | None = None,
 ) -> None:
-    """Read a try that has not ended, and do what the read says. One that has failed is read too:
-    what was authorized too late is given back. Of one that is paid the refunds are read, where they
-    may come back. `told`: what the provider said with it."""
+    """Read an attempt that has not ended, and do what the read says. One that has failed is read
+    too: what was authorized too late is given back. Of one that is paid the refunds are read, where
+    they may come back. `told`: what the provider said with it."""
     reference = transaction.psp_reference
     if reference is None:
         return

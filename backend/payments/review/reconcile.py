@@ -1,5 +1,5 @@
-"""Look again at what has not ended: tries that nobody came back from, operations whose answer was
-lost, work that a killed process left behind.
+"""Look again at what has not ended: attempts that nobody came back from, operations whose answer
+was lost, work that a killed process left behind.
 
 Everything due is a row; any number of processes may do this at once. Source:
 `docs/architecture.md#one-payment`.
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 async def reconcile_due(ctx: Backend) -> int:
     """Claim a fair share of the due operations and go on with each; return how many."""
     under_way = UnderWay(SHARE, log)
-    started = await begin_due(ctx, under_way)
+    started = await start_due(ctx, under_way)
     await under_way.finish()
     return started
 
 
-async def begin_due(ctx: Backend, under_way: UnderWay) -> int:
+async def start_due(ctx: Backend, under_way: UnderWay) -> int:
     """As `reconcile_due`, beside what is under way already, and without waiting for the end."""
     until = ctx.clock.now() + timedelta(seconds=ctx.settings.operation_grace)
     claimed = await claim_due(ctx, under_way, Operation, OPEN_STATES, until)

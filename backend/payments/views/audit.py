@@ -65,7 +65,7 @@ async def audit_transactions(db: AsyncSession) -> AsyncIterator[Difference]:
 
 
 async def _expected_hold(db: AsyncSession, transaction: Transaction) -> int:
-    """What the transaction's state says should be held for it."""
+    """Return what the transaction's state says should be held for it."""
     if transaction.status in _BEFORE_THE_END:
         query = select(Operation.card_amount).where(
             Operation.transaction_id == transaction.id, Operation.kind == "authorize"

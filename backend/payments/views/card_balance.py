@@ -1,8 +1,9 @@
 """A payer looks at a gift card: what is on it, what of it is held and by what, what moved.
 
 Whoever has number and PIN may: as in a checkout, an unknown number and a wrong PIN are one answer
-in one duration, and the budgets of wrong tries are the same. There is no session here, and anything
-else that a browser could choose anew would be no limit. Source: `docs/architecture.md#strangers`.
+in one duration, and the budgets of wrong attempts are the same. There is no session here, and
+anything else that a browser could choose again would be no limit. Source:
+`docs/architecture.md#strangers`.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class HeldView:
     by: HeldBy
     since: datetime
     until: datetime | None
-    """When an unfinished payment is given up; None where that is not known, or has passed and the
+    """When an unfinished payment is given up; None if that is not known, or has passed and the
     provider has not answered."""
 
 
@@ -98,7 +99,7 @@ class BalanceView:
 async def read_shop(
     ctx: Backend, account_id: str, profile_id: str, return_url: str | None = None
 ) -> ShopView:
-    """NotFound where there is no such account or profile."""
+    """NotFound if there is no such account or profile."""
     async with ctx.db.reading() as db:
         profile = await find_profile(db, account_id, profile_id)
         account = await db.get(Account, account_id)
@@ -117,9 +118,10 @@ async def read_shop(
 async def read_balance(
     ctx: Backend, account_id: str, number: str, pin: str, source: str
 ) -> BalanceView | None:
-    """The card of number (or temporary token) and PIN; None for whatever does not match.
-    TooManyTries where nothing was checked. `source` is the payer's address. A card without a PIN is
-    never shown."""
+    """Return the card of this number (or temporary token) and PIN, or None if they do not match.
+
+    TooManyAttempts if a budget is spent, so that nothing was checked. `source` is the payer's
+    address. A card without a PIN is never shown."""
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
     if not number or not pin:
         return None
@@ -178,7 +180,8 @@ async def _held(ctx: Backend, db: AsyncSession, card: Card) -> tuple[HeldView, .
 
 
 async def _movements(db: AsyncSession, card: Card) -> tuple[MovementView, ...]:
-    """What came and went. Reserving and giving back moves nothing: that is shown while it lasts."""
+    """Return what came and went. Reserving and giving back moves nothing: that is shown while it
+    lasts."""
     moved = or_(
         col(WalletTransaction.type).in_(("fund", "pending_capture", "transfer")),
         (col(WalletTransaction.type) == "drawdown") & col(WalletTransaction.pending).is_(False),

@@ -55,7 +55,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TransactionFilter:
     """`any_of`: by parameter name, the values of which one must match; an empty list asks for
     nothing. `amount` in minor units."""
 
@@ -69,18 +69,20 @@ class Wanted:
     starting_after: str | None = None
 
 
-async def list_transactions(db: AsyncSession, account_id: str, wanted: Wanted) -> list[Transaction]:
-    """InvalidRequest where `starting_after` is no transaction of this account."""
+async def list_transactions(
+    db: AsyncSession, account_id: str, sought: TransactionFilter
+) -> list[Transaction]:
+    """InvalidRequest if `starting_after` is no transaction of this account."""
     query = select(Transaction).where(Transaction.account_id == account_id)
-    query = query.where(*_conditions(account_id, wanted))
-    if wanted.starting_after is not None:
-        query = query.where(await _after(db, account_id, wanted.starting_after))
-    return list(await db.exec(query.order_by(*newest_first(Transaction)).limit(wanted.limit)))
+    query = query.where(*_conditions(account_id, sought))
+    if sought.starting_after is not None:
+        query = query.where(await _after(db, account_id, sought.starting_after))
+    return list(await db.exec(query.order_by(*newest_first(Transaction)).limit(sought.limit)))
 
 
-def _conditions(account_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _conditions(account_id: str, sought: TransactionFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    for name, values in wanted.any_of.items():
+    for name, values in sought.any_of.items():
         if not values:
             continue
         if name in _NEVER:
@@ -91,16 +93,16 @@ def _conditions(account_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
             found.append(col(Transaction.card_brand).in_([v.lower() for v in values]))
         else:
             found.append(col(_COLUMNS[name]).in_(values))
-    found += wanted.amount.of(col(Transaction.amount))
-    found += wanted.created_at.of(col(Transaction.created_at))
-    found += _happened("CAPTURE", wanted.captured_at)
-    found += _happened("REFUND", wanted.refunded_at)
-    if wanted.search is not None:
+    found += sought.amount.of(col(Transaction.amount))
+    found += sought.created_at.of(col(Transaction.created_at))
+    found += _happened("CAPTURE", sought.captured_at)
+    found += _happened("REFUND", sought.refunded_at)
+    if sought.search is not None:
         found.append(
             exists().where(
                 col(TransactionTerm.transaction_id) == col(Transaction.id),
                 col(TransactionTerm.account_id) == account_id,
-                col(TransactionTerm.term) == normal(wanted.search),
+                col(TransactionTerm.term) == normal(sought.search),
             )
         )
     return found

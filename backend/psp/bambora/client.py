@@ -155,8 +155,8 @@ class Wire:
 
 
 def told_amount(answer: Answer) -> Answer:
-    """A refused payment request whose message names the amount. The provider documents no code for
-    it; this only decides what the payer is told, not whether anything was made."""
+    """Return a refused payment request whose message names the amount. The provider documents no
+    code for it; this only decides what the payer is told, not whether anything was made."""
     named = "amount" in (answer.message or "").lower()
     if answer.outcome is not Outcome.REFUSED or answer.code == "configuration" or not named:
         return answer
@@ -175,7 +175,7 @@ def callback_hash(pairs: Sequence[tuple[str, str]], md5_key: str) -> str:
 
 
 def verified_query(query: str, md5_key: str) -> dict[str, str]:
-    """What a callback says before its hash; NotificationRefused where the hash is wrong."""
+    """Return what a callback says before its hash; NotificationRefused if the hash is wrong."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=100)
     except ValueError as error:

@@ -52,7 +52,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
-from backend.psp.reading import settled
+from backend.psp.reading import final_refusal
 from backend.rules.money import Money
 
 # What the payment window is asked to show alone, by product.
@@ -205,7 +205,7 @@ class Bambora:
             return Payment(Outcome.UNKNOWN, reference=reference, message="another order's")
         payment = to_payment(reference, answer)
         if payment.declined and before is not None:
-            # That try failed; another one may follow for as long as the request is open.
+            # That attempt failed; another one may follow for as long as the request is open.
             return replace(before, declined=payment.declined)
         return payment
 
@@ -256,7 +256,8 @@ class Bambora:
         return await self._change(reference, transaction_id, "credit", OperationKind.REFUND, amount)
 
     async def _to_change(self, reference: str, amount: Money | None) -> tuple[str, Totals] | Result:
-        """The transaction to write to with its sums, or the end of a write that was not sent."""
+        """Return the transaction to write to with its sums, or the end of a write that was not
+        sent."""
         if amount is not None and amount.amount <= 0:
             return _refused(reference, "amount", "an amount of nothing")
         transaction_id = await self._transaction_id(reference)
@@ -274,7 +275,7 @@ class Bambora:
         return transaction_id, totals
 
     async def _transaction_id(self, reference: str) -> str | Answer | None:
-        """The payment's transaction, None where none is known; or the read that failed."""
+        """Return the payment's transaction, None if none is known; or the read that failed."""
         named = parse_reference(reference)
         if named is None:
             return Answer(Outcome.REFUSED, code="invalid", message="no reference of ours")
@@ -303,7 +304,7 @@ class Bambora:
         return change_result(reference, made, operations, kind, amount)
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads only.
+        """Return whether an earlier write took effect, by reads only.
 
         AUTHORIZE with a reference: as `fetch` says. Without one the answer of `create_payment` was
         lost: its page was shown to nobody, so nobody can pay it, and it counts as not made.
@@ -314,7 +315,7 @@ class Bambora:
             if query.reference:
                 return authorize_by_read(await self.fetch(query.reference))
             never = _refused("", "invalid", "nobody was given a page")
-            return settled(never, query, self._clock(), self._settle_time)
+            return final_refusal(never, query, self._clock(), self._settle_time)
         transaction_id = await self._transaction_id(query.reference)
         if transaction_id is None or isinstance(transaction_id, Answer):
             return Result(Outcome.UNKNOWN, query.reference, message="the payment cannot be read")
@@ -329,7 +330,7 @@ class Bambora:
             if whole.outcome is Outcome.DONE and totals is not None and totals.released:
                 # By nobody's call: it has lapsed.
                 return Result(Outcome.DONE, query.reference, raw=whole.raw)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """A GET: all is in the query, which is signed up to its hash."""

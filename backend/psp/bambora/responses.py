@@ -61,12 +61,14 @@ def parse_reference(reference: str) -> Reference | None:
 
 
 def order_id_of(key: str) -> str:
-    """Our operation key as an order id: 20 letters and digits, its 100 bits as good as unique."""
+    """Return our operation key as an order id: 20 letters and digits, its 100 bits as good as
+    unique."""
     return base64.b32encode(hashlib.sha256(key.encode()).digest()).decode()[:20]
 
 
 def created_result(order_id: str, answer: Answer) -> Result:
-    """A payment request just made. Its amount is not told: the read before settling tells it."""
+    """Return a payment request just made. Its amount is not told: the read before settling tells
+    it."""
     request_id, url = text(answer.body.get("id")), text(answer.body.get("url"))
     reference = parse_reference(f"{order_id}.{request_id}")
     if reference is None or not url or not url.startswith(("https://", "http://")):
@@ -75,7 +77,7 @@ def created_result(order_id: str, answer: Answer) -> Result:
 
 
 def transactions_of(request: Mapping[str, Any]) -> list[str]:
-    """The transactions made with a payment request, oldest first, where it tells them."""
+    """Return the transactions made with a payment request, oldest first, where it tells them."""
     rows = request.get("transactions")
     if not isinstance(rows, list):
         return []
@@ -84,7 +86,7 @@ def transactions_of(request: Mapping[str, Any]) -> list[str]:
 
 
 def unpaid(reference: str, answer: Answer) -> Payment:
-    """A payment request that no transaction is known of."""
+    """Return a payment request that no transaction is known of."""
     order = mapping(mapping(answer.body.get("parameters")).get("order"))
     amount = _money(_amount(order.get("amount")), order.get("currency"))
     status = text(answer.body.get("status"))
@@ -125,7 +127,7 @@ def currency_of(transaction: Mapping[str, Any]) -> str:
 
 
 def totals_of(transaction: Mapping[str, Any]) -> Totals | None:
-    """None where a sum that money depends on is missing."""
+    """None if a sum that money depends on is missing."""
     total, available = mapping(transaction.get("total")), mapping(transaction.get("available"))
     fee = max(number(total.get("feeamount")), 0)
     totals = Totals(
@@ -143,7 +145,7 @@ def totals_of(transaction: Mapping[str, Any]) -> Totals | None:
 
 
 def to_payment(reference: str, answer: Answer) -> Payment:
-    """A transaction as a Payment; UNKNOWN where unreadable."""
+    """Return a transaction as a Payment; UNKNOWN if unreadable."""
     transaction = transaction_of(answer)
     totals = totals_of(transaction)
     amount = None if totals is None else _money(totals.authorized, currency_of(transaction))
@@ -167,7 +169,7 @@ def to_payment(reference: str, answer: Answer) -> Payment:
 
 
 def authorize_by_read(payment: Payment) -> Result:
-    """Whether the payer's payment took effect."""
+    """Return whether the payer's payment took effect."""
     outcome = {
         PaymentState.AUTHORIZED: Outcome.DONE,
         PaymentState.CAPTURED: Outcome.DONE,
@@ -190,8 +192,8 @@ def operations_in(answer: Answer) -> Iterator[Mapping[str, Any]]:
 def change_result(
     reference: str, made: Answer, operations: Answer, kind: OperationKind, amount: Money | None
 ) -> Result:
-    """The end of a write that was answered with the ids of its operations: DONE only where one of
-    them is what we asked for. `amount` None: of all there is."""
+    """Return the end of a write that was answered with the ids of its operations: DONE only where
+    one of them is what we asked for. `amount` None: of all there is."""
     ids = {text(row.get("id")) for row in operations_in(made)} - {None}
     for row in operations_in(operations):
         if text(row.get("id")) not in ids:
@@ -251,7 +253,7 @@ def _money(amount: int, currency: Any) -> Money | None:
 
 
 def _card(information: Mapping[str, Any]) -> PaymentCard | None:
-    """Of a card: its expiry is not told, and a wallet's has no number to show."""
+    """Return of a card: its expiry is not told, and a wallet's has no number to show."""
     numbers, types = information.get("primaryaccountnumbers"), information.get("paymenttypes")
     first = mapping(numbers[0]) if isinstance(numbers, list) and numbers else {}
     last4 = (text(first.get("number")) or "")[-4:]

@@ -10,7 +10,7 @@ from typing import Any
 
 from backend.psp.http import Answer, number
 from backend.psp.klarna.client import Wire, order_path
-from backend.psp.klarna.requests import MOST, order_lines
+from backend.psp.klarna.requests import MAX_AMOUNT, order_lines
 from backend.psp.klarna.responses import money_of, rows
 from backend.psp.protocol import (
     AuthorizationUpdate,
@@ -28,7 +28,7 @@ async def ask_for(
 ) -> Answer:
     """Send an update once. An update that Klarna would refuse anyway is not sent."""
     amount, captured = update.amount.amount, number(order.get("captured_amount"))
-    if not 0 < amount <= MOST or amount < captured:
+    if not 0 < amount <= MAX_AMOUNT or amount < captured:
         message = f"{captured} is captured, the authorization cannot be {amount}"
         return Answer(Outcome.REFUSED, code="amount", message=message)
     body: dict[str, Any] = {
@@ -55,8 +55,8 @@ def updated_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
 
 
 def _has_lines(query: OperationQuery, order: Mapping[str, Any]) -> bool:
-    """Whether the order has the lines that were asked for. If none were asked for, there is nothing
-    to compare, and the answer is yes."""
+    """Return whether the order has the lines that were asked for. If none were asked for, there is
+    nothing to compare, and the answer is yes."""
     if not query.lines:
         return True
     asked = order_lines(query.lines, query.amount.amount, _NAME)

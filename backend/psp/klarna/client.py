@@ -88,7 +88,7 @@ class Wire:
         return await self._send("DELETE", path)
 
     def token(self, transaction_id: str) -> str:
-        """What makes an address for notifications ours: they are not signed."""
+        """Return what makes an address for notifications ours: they are not signed."""
         message = f"notifications of {transaction_id}".encode()
         return hmac.new(self._password.encode(), message, hashlib.sha256).hexdigest()
 
@@ -175,6 +175,6 @@ def too_much(answer: Answer, amount: int, left: int) -> Answer:
 
 
 def is_safe(url: str) -> bool:
-    """An address to send a browser to: https, or this machine's."""
+    """Return an address to send a browser to: https, or this machine's."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and is_local(parts.hostname or ""))

@@ -19,7 +19,7 @@ from backend.psp.http import Answer, number, text
 from backend.psp.klarna.authorization import ask_for, updated_by_read
 from backend.psp.klarna.client import ORDERS, Wire, is_safe, order_path, too_much
 from backend.psp.klarna.push import notification_url, read_push
-from backend.psp.klarna.requests import MOST, described, page_body, session_body
+from backend.psp.klarna.requests import MAX_AMOUNT, described, page_body, session_body
 from backend.psp.klarna.responses import (
     FINAL,
     Reading,
@@ -49,7 +49,7 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
-from backend.psp.reading import authorize_by_read, settled
+from backend.psp.reading import authorize_by_read, final_refusal
 from backend.rules.money import Money
 
 _SESSIONS = "/payments/v1/sessions"
@@ -103,7 +103,7 @@ class Klarna:
         is REFUSED `amount`, and no page is made for it. Where Klarna does not keep keys for these
         calls, the same key makes another page: harmless, for only a page we return is ever shown.
         """
-        if not 0 < request.amount.amount <= MOST:
+        if not 0 < request.amount.amount <= MAX_AMOUNT:
             return Result(Outcome.REFUSED, code="amount", message="not an amount to pay here")
         notify = notification_url(self._wire.token, request)
         body = session_body(request, notify)
@@ -181,7 +181,7 @@ class Klarna:
         return to_payment(reading, self._clock())
 
     async def _read(self, reference: str) -> Reading | Answer:
-        """What is known of a payment, or the answer of the read that failed."""
+        """Return what is known of a payment, or the answer of the read that failed."""
         ids = split_reference(reference)
         if ids is None:
             return Answer(Outcome.REFUSED, code="invalid", message="no such reference")
@@ -211,7 +211,7 @@ class Klarna:
         REFUSED `unreachable` says that *this* call sent nothing; it says nothing of an earlier
         call with the same key. A capture of nothing is never sent (`amount`).
         """
-        if not 0 < amount.amount <= MOST:
+        if not 0 < amount.amount <= MAX_AMOUNT:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to capture")
         reading = await self._order_for(reference, amount)
         if isinstance(reading, Result):
@@ -237,7 +237,8 @@ class Klarna:
         return _carried_out(await self._captured(query, await self._read(reference)))
 
     async def _captured(self, query: OperationQuery, reading: Reading | Answer) -> Result:
-        """How a capture ended, by a read; what it was to release is released, with its own key."""
+        """Return how a capture ended, by a read; what it was to release is released, with its own
+        key."""
         if isinstance(reading, Answer):
             return Result(
                 Outcome.UNKNOWN, query.reference, message=reading.message, raw=reading.raw
@@ -276,7 +277,7 @@ class Klarna:
         return answer.as_result(reference)
 
     async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
-        if not 0 < amount.amount <= MOST:
+        if not 0 < amount.amount <= MAX_AMOUNT:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to refund")
         reading = await self._order_for(reference, amount)
         if isinstance(reading, Result):
@@ -331,7 +332,7 @@ class Klarna:
         return (await self._wire.post(path, None, f"{key}:extend")).as_result(reference)
 
     async def _order_for(self, reference: str, amount: Money | None) -> Reading | Result:
-        """The order to write to, or the end of a write that was never sent."""
+        """Return the order to write to, or the end of a write that was never sent."""
         reading = await self._read(reference)
         if isinstance(reading, Answer):
             if reading.outcome is Outcome.REFUSED:
@@ -348,7 +349,7 @@ class Klarna:
         return reading
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads.
+        """Return whether an earlier write took effect, by reads.
 
         AUTHORIZE with a reference: as `fetch` says. Without one, the page's address was lost with
         the answer, so nobody can have paid: REFUSED. CAPTURE and REFUND: by our key in the order's
@@ -359,7 +360,7 @@ class Klarna:
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
             never = Result(Outcome.REFUSED, code="invalid", message="no page was ever shown")
-            return settled(never, query, self._clock(), self._settle_time)
+            return final_refusal(never, query, self._clock(), self._settle_time)
         if query.kind is OperationKind.EXTEND:
             again = await self.extend_authorization(query.reference, query.key)
             return again if again.code != "unreachable" else _unsure(again)
@@ -381,14 +382,15 @@ class Klarna:
             result = updated_by_read(query, reading.order)
         else:
             result = refund_by_read(query, reading.order)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         return read_push(self._wire.token, headers.get(":path", ""), body)
 
 
 def _carried_out(result: Result) -> Result:
-    """The end of a write that Klarna has confirmed: a read that does not show it may be early."""
+    """Return the end of a write that Klarna has confirmed: a read that does not show it may be
+    early."""
     return result if result.outcome is not Outcome.REFUSED else _unsure(result)
 
 

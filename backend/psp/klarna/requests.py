@@ -11,9 +11,9 @@ from typing import Any
 from backend.psp.order_lines import common_rate, rate_of, tax_of, whole_units
 from backend.psp.protocol import OrderLine, PaymentRequest
 
-MOST = 200_000_000
+MAX_AMOUNT = 200_000_000
 """The largest amount of an order, capture or refund, in minor units."""
-_MOST_LINES = 1000
+_MAX_LINES = 1000
 _TYPES = {
     "goods": "physical",
     "shipping": "shipping_fee",
@@ -71,8 +71,8 @@ _EURO_BY_LANGUAGE = {
 
 
 def session_body(request: PaymentRequest, notification_url: str) -> dict[str, Any]:
-    """Return the body of a payment session for the remainder. It is the same for every try with one
-    key."""
+    """Return the body of a payment session for the remainder. It is the same for every attempt with
+    one key."""
     country = purchase_country(request)
     name = request.description or request.merchant_reference
     lines = order_lines(request.lines, request.amount.amount, name)
@@ -103,7 +103,7 @@ def session_body(request: PaymentRequest, notification_url: str) -> dict[str, An
 def page_body(
     request: PaymentRequest, payment_session_url: str, notification_url: str
 ) -> dict[str, Any]:
-    """The hosted page around a payment session.
+    """Return the hosted page around a payment session.
 
     `PLACE_ORDER`: Klarna makes the order when the payer approves, and a read of the page tells its
     id. Were it ours to make, an answer lost then would leave an order of unknown id, for the call
@@ -165,7 +165,7 @@ def described(lines: Sequence[OrderLine], amount: int) -> dict[str, Any]:
 
 
 def _fit(lines: Sequence[OrderLine], amount: int) -> bool:
-    fits = 0 < len(lines) <= _MOST_LINES and all(abs(line.amount) <= MOST for line in lines)
+    fits = 0 < len(lines) <= _MAX_LINES and all(abs(line.amount) <= MAX_AMOUNT for line in lines)
     return fits and sum(line.amount for line in lines) == amount
 
 

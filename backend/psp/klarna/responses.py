@@ -46,14 +46,15 @@ def rows(value: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def money_of(body: Mapping[str, Any]) -> Money | None:
-    """The amount of an order or a session; None where it cannot be read."""
+    """Return the amount of an order or a session; None if it cannot be read."""
     amount, currency = number(body.get("order_amount")), text(body.get("purchase_currency")) or ""
     known = is_currency(currency)
     return Money(amount, currency.upper()) if known and amount >= 0 else None
 
 
 def reference_of(page_id: str, session_id: str) -> str:
-    """Our `reference`: the page, by which the order is found, and the session it stands around."""
+    """Return our `reference`: the page, by which the order is found, and the session it stands
+    around."""
     return f"{page_id}.{session_id}"
 
 
@@ -64,7 +65,7 @@ def split_reference(reference: str) -> tuple[str, str] | None:
 
 
 def to_payment(reading: Reading, now: datetime) -> Payment:
-    """UNKNOWN where what was read cannot be understood."""
+    """UNKNOWN if what was read cannot be understood."""
     made = _of_order(reading) if reading.order else _of_page(reading, now)
     if made is None:
         return Payment(
@@ -181,7 +182,7 @@ def refund_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
 
 
 def void_by_read(reference: str, order: Mapping[str, Any]) -> Result:
-    """DONE where nothing more can be captured and not all was."""
+    """DONE if nothing more can be captured and not all was."""
     captured, amount = number(order.get("captured_amount")), number(order.get("order_amount"))
     gone = order.get("status") in _OVER or remaining(order) == 0
     if order_state(order) is None and not gone:
@@ -208,7 +209,7 @@ def refund_with(refunds: Sequence[Mapping[str, Any]], key: str) -> Mapping[str, 
 def _nameless(
     found: Sequence[Mapping[str, Any]], name: str, amount: int
 ) -> Mapping[str, Any] | None:
-    """The last one of this amount that nobody put a reference on."""
+    """Return the last one of this amount that nobody put a reference on."""
     for row in found[::-1]:
         if not row.get("reference") and number(row.get(name)) == amount:
             return row

@@ -1,6 +1,6 @@
 """The card acquirer behind payment type `dintero_psp.creditcard`: Stripe's wire protocol.
 
-The payer pays on the acquirer's hosted page (a Checkout Session); the money is a PaymentIntent
+The payer pays on the provider's hosted page (a Checkout Session); the money is a PaymentIntent
 with manual capture. Our `reference` is the checkout session's id for every verb: the intent, which
 exists only once the payer has submitted a card, is found by a read each time.
 
@@ -31,7 +31,7 @@ from backend.psp.protocol import (
     PaymentRequest,
     Result,
 )
-from backend.psp.reading import settled
+from backend.psp.reading import final_refusal
 from backend.psp.stripe.client import Wire, verify_signature
 from backend.psp.stripe.responses import (
     abort_by_read,
@@ -49,7 +49,7 @@ from backend.rules.money import Money
 
 _SESSIONS = "/v1/checkout/sessions"
 _PAGE = 100  # the longest list the provider gives at once
-_MOST_PAGES = 50
+_MAX_PAGES = 50
 # The provider wants 30 min to 24 h from *its* now: a margin for clock skew and the way there.
 _SHORTEST = 31 * 60
 _LONGEST = 24 * 3600 - 5 * 60
@@ -261,7 +261,7 @@ class CardGateway:
         return refund_result(reference, answer.body, amount, answer.raw)
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads only.
+        """Return whether an earlier write took effect, by reads only.
 
         AUTHORIZE with a reference: as `fetch` says (authorized or captured is DONE, failed is
         REFUSED, else UNKNOWN). Without one, the answer of `create_payment` was lost: the page is
@@ -273,7 +273,7 @@ class CardGateway:
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
             found = await self._find_created(query.key, query.amount)
-            return settled(found, query, self._clock(), self._settle_time)
+            return final_refusal(found, query, self._clock(), self._settle_time)
         answer = await self._read(query.reference)
         if answer.outcome is not Outcome.DONE:
             # A failed read says nothing of the write.
@@ -287,13 +287,13 @@ class CardGateway:
             result = void_by_read(query, intent, answer.raw)
         else:
             result = await self._refund_by_read(query, intent)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     async def _refund_by_read(self, query: OperationQuery, intent: Mapping[str, Any]) -> Result:
         if not intent.get("id"):
             return Result(Outcome.REFUSED, query.reference, code="not_allowed")
         after: str | None = None
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             params = {"payment_intent": str(intent["id"]), "limit": str(_PAGE)}
             if after:
                 params["starting_after"] = after
@@ -311,10 +311,11 @@ class CardGateway:
         return Result(Outcome.UNKNOWN, query.reference, message="the refunds cannot be read")
 
     async def _find_created(self, key: str, amount: Money) -> Result:
-        """The page made with this key, among those made lately: a key is forgotten after a day."""
+        """Return the page made with this key, among those made lately: a key is forgotten after a
+        day."""
         after: str | None = None
         oldest = (self._clock() - timedelta(hours=25)).timestamp()
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             params = {"limit": str(_PAGE)} | ({"starting_after": after} if after else {})
             answer = await self._wire.get(_SESSIONS, params)
             rows = answer.body.get("data")
@@ -338,7 +339,7 @@ class CardGateway:
         )
 
     async def _intent_for(self, reference: str, amount: Money | None) -> Mapping[str, Any] | Result:
-        """The intent to write to, or the end of a write that was never sent."""
+        """Return the intent to write to, or the end of a write that was never sent."""
         answer = await self._read(reference)
         if answer.outcome is Outcome.UNKNOWN:
             return Result(

@@ -33,7 +33,7 @@ _DECLINED = {
 
 
 def intent_of(session: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The expanded intent; empty where the payer has not submitted anything yet."""
+    """Return the expanded intent; empty if the payer has not submitted anything yet."""
     return mapping(session.get("payment_intent"))
 
 
@@ -42,7 +42,7 @@ def captured_amount(intent: Mapping[str, Any]) -> int:
 
 
 def to_payment(reference: str, session: Mapping[str, Any], raw: Mapping[str, Any]) -> Payment:
-    """A session with expanded intent and charge as a Payment; UNKNOWN where unreadable."""
+    """Return a session with expanded intent and charge as a Payment; UNKNOWN if unreadable."""
     intent = intent_of(session)
     amount = number(intent.get("amount") if intent else session.get("amount_total"))
     currency = ((text(intent.get("currency")) or text(session.get("currency"))) or "").upper()
@@ -97,7 +97,7 @@ def _state(session: Mapping[str, Any], intent: Mapping[str, Any]) -> PaymentStat
 
 
 def declined_reason(error: Mapping[str, Any]) -> str | None:
-    """Why the payer's last try failed, in the protocol's codes; None where none failed.
+    """Return why the payer's last attempt failed, in the protocol's codes; None if none failed.
 
     Lost, stolen and suspected fraud are told as a plain decline.
     """
@@ -112,7 +112,7 @@ def declined_reason(error: Mapping[str, Any]) -> str | None:
 def refund_result(
     reference: str, refund: Mapping[str, Any], amount: Money, raw: Mapping[str, Any]
 ) -> Result:
-    """A refund object as the end of a refund of `amount`."""
+    """Return a refund object as the end of a refund of `amount`."""
     if number(refund.get("amount")) != amount.amount:
         return Result(Outcome.UNKNOWN, reference, message="another amount", raw=raw)
     status = refund.get("status")
@@ -139,7 +139,7 @@ def _card(details: Mapping[str, Any]) -> PaymentCard | None:
 
 
 def created_result(session: Mapping[str, Any], raw: Mapping[str, Any], amount: Money) -> Result:
-    """A session object as the end of a create of `amount`."""
+    """Return a session object as the end of a create of `amount`."""
     reference, url = text(session.get("id")), text(session.get("url"))
     currency = (text(session.get("currency")) or "").upper()
     if not reference:
@@ -157,7 +157,7 @@ def created_result(session: Mapping[str, Any], raw: Mapping[str, Any], amount: M
 
 
 def abort_by_read(reference: str, payment: Payment, answer: Answer) -> Result:
-    """The end of an expiry that was refused with `answer`, by a read made after it."""
+    """Return the end of an expiry that was refused with `answer`, by a read made after it."""
     if payment.outcome is not Outcome.DONE:
         return Result(Outcome.UNKNOWN, reference, message=payment.message, raw=payment.raw)
     if payment.state is PaymentState.FAILED:
@@ -168,7 +168,7 @@ def abort_by_read(reference: str, payment: Payment, answer: Answer) -> Result:
 
 
 def authorize_by_read(payment: Payment) -> Result:
-    """Whether the payer's payment took effect."""
+    """Return whether the payer's payment took effect."""
     outcome = {
         PaymentState.AUTHORIZED: Outcome.DONE,
         PaymentState.CAPTURED: Outcome.DONE,

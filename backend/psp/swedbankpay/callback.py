@@ -14,7 +14,7 @@ from backend.psp.swedbankpay.responses import is_reference
 
 
 def read_callback(transaction_id: str, body: bytes) -> Notification:
-    """NotificationRefused where the body names no payment order."""
+    """NotificationRefused if the body names no payment order."""
     try:
         event = json.loads(body)
     except (ValueError, UnicodeDecodeError, RecursionError) as error:

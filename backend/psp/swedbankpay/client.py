@@ -81,7 +81,8 @@ class Wire:
         self._cleaner = Cleaner((access_token,), _DROPPED)
 
     def path_of(self, href: str) -> str | None:
-        """The path of an operation's address below our base URL; None where it leads elsewhere."""
+        """Return the path of an operation's address below our base URL; None if it leads
+        elsewhere."""
         if href.startswith("/") and not href.startswith("//"):
             return href
         base = self._transport.base_url

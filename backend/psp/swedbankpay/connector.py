@@ -33,7 +33,7 @@ from backend.psp.protocol import (
     PaymentRequest,
     Result,
 )
-from backend.psp.reading import authorize_by_read, settled
+from backend.psp.reading import authorize_by_read, final_refusal
 from backend.psp.swedbankpay.callback import read_callback
 from backend.psp.swedbankpay.client import Wire
 from backend.psp.swedbankpay.requests import Move, described, language
@@ -61,7 +61,7 @@ DIRECT_CAPTURE = frozenset({"swish"})
 _ORDERS = "/psp/paymentorders"
 _EXPAND = "?$expand=paid,financialTransactions,failed,failedAttempts"
 # A reference that is taken belongs to an order whose page nobody was given: another one is made.
-_MOST_ORDERS = 5
+_MAX_ORDERS = 5
 _FINAL = "Final capture"
 
 
@@ -83,7 +83,8 @@ _VERBS = {
 
 
 def payee_reference(key: str, what: str, number: int = 0) -> str:
-    """Our key as the provider wants its references: 30 letters and digits, for one operation."""
+    """Return our key as the provider wants its references: 30 letters and digits, for one
+    operation."""
     return hashlib.sha256(f"{what}:{number}:{key}".encode()).hexdigest()[:30]
 
 
@@ -143,7 +144,7 @@ class SwedbankPay:
         if request.amount.amount <= 0:
             return Result(Outcome.REFUSED, code="amount", message="nothing to pay here")
         answer = Answer(Outcome.UNKNOWN)
-        for number_ in range(_MOST_ORDERS):
+        for number_ in range(_MAX_ORDERS):
             reference = payee_reference(request.key, "create", number_)
             body = {"paymentorder": self._order(request, reference)}
             answer = await self._wire.write("POST", _ORDERS, body)
@@ -206,7 +207,7 @@ class SwedbankPay:
         return await self.fetch(reference)
 
     async def fetch(self, reference: str) -> Payment:
-        """Read the order with its transactions and failed tries."""
+        """Read the order with its transactions and failed attempts."""
         answer = await self._read(reference)
         if answer.outcome is not Outcome.DONE:
             return Payment(
@@ -236,7 +237,7 @@ class SwedbankPay:
         return result
 
     async def void(self, reference: str, key: str) -> Result:
-        """Release what is not captured. DONE where nothing is authorized any more."""
+        """Release what is not captured. DONE if nothing is authorized any more."""
         return await self._move(reference, Move(OperationKind.VOID, None, key, "Void"))
 
     async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
@@ -282,8 +283,8 @@ class SwedbankPay:
     async def _confirmed(
         self, answer: Answer, before: Order, kind: OperationKind, amount: Money | None, key: str
     ) -> Result:
-        """The end of a write that was answered. The answer tells what is left, and no movement;
-        where that is not what we asked for, the list of movements decides."""
+        """Return the end of a write that was answered. The answer tells what is left, and no
+        movement; where that is not what we asked for, the list of movements decides."""
         after, left = read_order(answer.body), _VERBS[kind].left
         if answer.status == 202 or after is None:
             message = "the provider still works on it"
@@ -297,7 +298,7 @@ class SwedbankPay:
         return result
 
     async def _released(self, captured: Result, reference: str, key: str) -> Result:
-        """`captured`, once what the capture left is given up; UNKNOWN where that is not sure."""
+        """`captured`, once what the capture left is given up; UNKNOWN if that is not sure."""
         order = await self._order_for(reference)
         if isinstance(order, Result):
             message = f"captured; the rest may not be released: {order.message}"
@@ -313,7 +314,7 @@ class SwedbankPay:
         return captured
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by a read: by our reference in the order's
+        """Return whether an earlier write took effect, by a read: by our reference in the order's
         list of movements. A release that a final capture still owes is made up for, with its own
         reference.
 
@@ -328,7 +329,7 @@ class SwedbankPay:
         else:
             amount = None if query.kind is OperationKind.VOID else query.amount
             result = await self._by_read(query.kind, query.reference, amount, query.key)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     async def _by_read(
         self, kind: OperationKind, reference: str, amount: Money | None, key: str
@@ -357,7 +358,7 @@ class SwedbankPay:
         return await self._wire.read(reference + _EXPAND)
 
     async def _order_for(self, reference: str) -> Order | Result:
-        """The order to write to, or the end of a write that was never sent."""
+        """Return the order to write to, or the end of a write that was never sent."""
         answer = await self._read(reference)
         if answer.outcome is Outcome.REFUSED:
             return answer.as_result(reference)

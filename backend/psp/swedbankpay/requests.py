@@ -33,7 +33,7 @@ _TYPES = {
     "adjustment": ("OTHER", "Adjustment"),
 }
 """Type and class, by kind of line."""
-_MOST_LINES = 1000
+_MAX_LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def described(lines: Sequence[OrderLine], amount: int, name: str) -> dict[str, A
     vat = sum(int(line["vatAmount"]) for line in made)
     sums = sum(line.amount for line in lines) == amount
     whole = not any(line.kind == "tender" for line in lines)
-    if not (sums and whole and 0 <= vat <= amount and len(lines) <= _MOST_LINES):
+    if not (sums and whole and 0 <= vat <= amount and len(lines) <= _MAX_LINES):
         made, vat = [_line(1, OrderLine(name, amount))], 0
     return {"vatAmount": vat, "orderItems": made}
 

@@ -58,7 +58,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A payment order with its operations. Amounts in minor units. `movements` is None where the
+    """A payment order with its operations. Amounts in minor units. `movements` is None if the
     answer does not list them (it was not expanded)."""
 
     reference: str
@@ -79,20 +79,22 @@ class Order:
     def may_be_refunding(self) -> bool:
         """A refund that takes days is listed nowhere meanwhile; but no other is offered, though
         there is money to refund."""
-        left = self.moved("Capture", "Sale") - self.moved("Reversal")
+        left = self.total_of("Capture", "Sale") - self.total_of("Reversal")
         return left > 0 and "reversal" not in self.operations
 
     @property
     def is_released(self) -> bool:
         """Nothing is authorized any more, and not all of it was captured: cancelled by whomever, or
-        lapsed at the acquirer, after which the order still says that it is paid."""
+        lapsed at the provider, after which the order still says that it is paid."""
         if self.status == "Cancelled":
             return True
         offered = {"capture", "cancel"} & self.operations.keys()
         left = self.left["capture"] + self.left["cancel"]
-        return not offered and left == 0 and self.moved("Authorization") > self.moved("Capture")
+        return (
+            not offered and left == 0 and self.total_of("Authorization") > self.total_of("Capture")
+        )
 
-    def moved(self, *kinds: str) -> int:
+    def total_of(self, *kinds: str) -> int:
         return sum(one.amount for one in self.movements or () if one.kind in kinds)
 
 
@@ -101,7 +103,8 @@ def is_reference(value: str) -> bool:
 
 
 def read_order(body: Mapping[str, Any]) -> Order | None:
-    """The order of an answer; None where it cannot be read. The root is spelled in two ways."""
+    """Return the order of an answer; None if it cannot be read. The root is spelled in two
+    ways."""
     roots = [value for name, value in body.items() if name.lower() == "paymentorder"]
     found = mapping(roots[0]) if roots else {}
     reference, status = text(found.get("id")), text(found.get("status"))
@@ -153,7 +156,7 @@ def _movements(order: Mapping[str, Any]) -> tuple[Movement, ...] | None:
 
 
 def _declined(order: Mapping[str, Any]) -> str | None:
-    """Why the payer's last try failed, in the protocol's codes; None where none failed.
+    """Return why the payer's last attempt failed, in the protocol's codes; None if none failed.
 
     Stolen, blocked and suspected fraud are told as a plain decline.
     """
@@ -172,7 +175,7 @@ def _code(problem: Mapping[str, Any]) -> str:
 
 
 def to_payment(order: Order, raw: Mapping[str, Any]) -> Payment:
-    """The order as a Payment; UNKNOWN where its state or its transactions are not told."""
+    """Return the order as a Payment; UNKNOWN if its state or its transactions are not told."""
     state = _state(order)
     if state is None:
         return Payment(
@@ -187,10 +190,10 @@ def to_payment(order: Order, raw: Mapping[str, Any]) -> Payment:
         state=state,
         reference=order.reference,
         amount=amount,
-        captured=order.moved("Capture", "Sale"),
-        refunded=order.moved("Reversal"),
+        captured=order.total_of("Capture", "Sale"),
+        refunded=order.total_of("Reversal"),
         capturable=order.left["capture"] if state is PaymentState.AUTHORIZED else 0,
-        multi_capture=state is PaymentState.AUTHORIZED and not order.moved("Sale"),
+        multi_capture=state is PaymentState.AUTHORIZED and not order.total_of("Sale"),
         declined=None if held else order.declined,
         card=_card(mapping(order.paid.get("details"))) if held else None,
         raw=raw,
@@ -204,14 +207,14 @@ def _state(order: Order) -> PaymentState | None:
         return PaymentState.FAILED
     if order.status not in ("Paid", "Reversed") or order.movements is None:
         return None
-    captured = order.moved("Capture", "Sale")
+    captured = order.total_of("Capture", "Sale")
     if order.left["capture"] > 0:
         return PaymentState.AUTHORIZED
     if captured > 0:
         return PaymentState.CAPTURED
     if order.paid.get("transactionType") == "Authorization":
         # Nothing taken and nothing left to take: released.
-        return PaymentState.FAILED if order.moved("Cancellation") else None
+        return PaymentState.FAILED if order.total_of("Cancellation") else None
     return None
 
 
@@ -228,7 +231,7 @@ def _card(details: Mapping[str, Any]) -> PaymentCard | None:
 
 
 def created_result(order: Order | None, raw: Mapping[str, Any], amount: Money) -> Result:
-    """A fresh order as the end of a create of `amount`."""
+    """Return a fresh order as the end of a create of `amount`."""
     if order is None:
         return Result(Outcome.UNKNOWN, message="unreadable answer", raw=raw)
     if order.amount != amount:
@@ -244,8 +247,8 @@ def created_result(order: Order | None, raw: Mapping[str, Any], amount: Money) -
 def movement_result(
     order: Order, movement: Movement, amount: Money | None, raw: Mapping[str, Any]
 ) -> Result:
-    """A financial transaction of ours as the end of the write that asked for `amount` (None: all
-    there is)."""
+    """Return a financial transaction of ours as the end of the write that asked for `amount` (None:
+    all there is)."""
     if amount is not None and movement.amount != amount.amount:
         return Result(Outcome.UNKNOWN, order.reference, message="another amount", raw=raw)
     return Result(Outcome.DONE, order.reference, raw=raw)

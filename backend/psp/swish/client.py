@@ -27,7 +27,7 @@ TAKEN = "RP09"
 UNDECIDED = "DS24"
 """Swish itself does not know what the banks did."""
 TIMED_OUT = "TM01"
-"""Over before any bank was asked: safe to try anew."""
+"""Over before any bank was asked: safe to try again."""
 REFUSALS: Mapping[str, str] = {
     TAKEN: "conflict",
     TIMED_OUT: "unreachable",
@@ -137,7 +137,7 @@ class Wire:
 
 
 def _read(response: httpx.Response) -> Any:
-    """The JSON body with its fractions as text; None where it is none."""
+    """Return the JSON body with its fractions as text; None if it is none."""
     try:
         return json.loads(response.content, parse_float=str, parse_constant=str)
     except (ValueError, UnicodeDecodeError, RecursionError):

@@ -34,12 +34,12 @@ from backend.psp.protocol import (
     PaymentState,
     Result,
 )
-from backend.psp.reading import authorize_by_read, settled
+from backend.psp.reading import authorize_by_read, final_refusal
 from backend.psp.swish.client import TAKEN, Wire
 from backend.psp.swish.responses import (
     CURRENCY,
-    LEAST,
-    MOST,
+    MAX_AMOUNT,
+    MIN_AMOUNT,
     instruction_uuid,
     is_reference,
     message_of,
@@ -58,7 +58,7 @@ _MAKE_REFUND = "/api/v2/refunds"
 _REFUNDS = "/api/v1/refunds"
 _CANCELLED = ({"op": "replace", "path": "/status", "value": "cancelled"},)
 # A number that is taken belongs to a token that nobody was given: another request is made.
-_MOST_REQUESTS = 5
+_MAX_REQUESTS = 5
 # No push to this payer: the token does it as well.
 _NOT_PUSHED_TO = ("ACMT03", "BE18", "RP06")
 
@@ -108,15 +108,15 @@ class Swish:
         """Make the payment request. DONE has `reference`, and `redirect_url` with `app_code` unless
         the payer's app was told.
 
-        Swish gives a token once. Where that answer was lost nobody can open the request, so the
+        Swish gives a token once. If that answer was lost nobody can open the request, so the
         same key again makes another one; a push whose answer was lost is found again by a read.
         """
         amount = request.amount
-        if amount.currency != CURRENCY or not LEAST <= amount.amount <= MOST:
+        if amount.currency != CURRENCY or not MIN_AMOUNT <= amount.amount <= MAX_AMOUNT:
             return Result(Outcome.REFUSED, code="amount", message="not an amount to pay here")
         pushed_to = payer_alias(request.push_to)
         answer = Answer(Outcome.UNKNOWN)
-        for number in range(_MOST_REQUESTS):
+        for number in range(_MAX_REQUESTS):
             uuid = instruction_uuid(request.key, "create", number)
             answer = await self._wire.put(
                 f"{_MAKE_PAYMENT}/{uuid}", self._payment(request, pushed_to)
@@ -156,7 +156,7 @@ class Swish:
         return Result(Outcome.DONE, uuid, redirect_url=link, app_code=code, raw=answer.raw)
 
     async def _pushed_before(self, uuid: str, amount: Money) -> Result | None:
-        """The end of a push that was sent before; None where there was none."""
+        """Return the end of a push that was sent before; None if there was none."""
         payment = await self.fetch(uuid)
         if payment.outcome is Outcome.REFUSED and payment.code == "invalid":
             return None
@@ -262,7 +262,7 @@ class Swish:
         return Result(Outcome.UNKNOWN, reference, message=answer.message, raw=answer.raw)
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads.
+        """Return whether an earlier write took effect, by reads.
 
         AUTHORIZE without a reference: a push is found by our number; a token whose answer was lost
         can have been opened by nobody, which is REFUSED. A write that may still be on its way
@@ -277,7 +277,7 @@ class Swish:
                 return result
         else:
             return Result(Outcome.REFUSED, query.reference, code="not_allowed", message="one phase")
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     async def _authorized(self, query: OperationQuery) -> Result:
         if query.reference:

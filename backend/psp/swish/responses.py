@@ -20,8 +20,8 @@ from backend.psp.swish.client import REFUSALS, TIMED_OUT, UNDECIDED
 from backend.rules.money import Money
 
 CURRENCY = "SEK"
-LEAST = 100
-MOST = 99_999_999_999_999
+MIN_AMOUNT = 100
+MAX_AMOUNT = 99_999_999_999_999
 """Minor units: 1.00 to 999999999999.99."""
 _UUID = re.compile(r"[0-9A-F]{32}")
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
@@ -39,7 +39,8 @@ _DECLINED = {
 
 
 def instruction_uuid(key: str, what: str, number: int = 0) -> str:
-    """Our key as the provider wants its handles: 32 upper-case hex digits, for one instruction."""
+    """Return our key as the provider wants its handles: 32 upper-case hex digits, for one
+    instruction."""
     return hashlib.sha256(f"{what}:{number}:{key}".encode()).hexdigest()[:32].upper()
 
 
@@ -79,7 +80,7 @@ def payer_alias(phone_number: str | None) -> str | None:
 
 
 def message_of(description: str) -> str:
-    """Of the signs that the app can show."""
+    """Return of the signs that the app can show."""
     shown = " ".join(_NOT_IN_A_MESSAGE.sub(" ", description).split())
     return shown[:_LONGEST_MESSAGE].strip() or "Order"
 
@@ -90,7 +91,7 @@ def own_reference(transaction_id: str) -> str:
 
 
 def to_payment(reference: str, body: Mapping[str, Any], raw: Mapping[str, Any]) -> Payment:
-    """The payment request as a Payment; UNKNOWN where it cannot be read.
+    """Return the payment request as a Payment; UNKNOWN if it cannot be read.
 
     What was refunded is not told: each refund is a thing of its own.
     """
@@ -134,7 +135,7 @@ def _declined(status: str, error: str | None) -> str | None:
 def refund_result(
     reference: str, body: Mapping[str, Any], amount: Money, raw: Mapping[str, Any]
 ) -> Result:
-    """A refund as it was read, as the end of the write that asked for `amount`."""
+    """Return a refund as it was read, as the end of the write that asked for `amount`."""
     status = text(body.get("status"))
     if status is None or money_of(body) != amount:
         message = "another amount" if status else "unreadable answer"

@@ -154,7 +154,8 @@ class Wire:
         return await self._transport.send(method, path, headers=allowed, content=content)
 
     async def _token(self, *, renew: bool) -> str | Answer:
-        """A token that is good for a while yet, or the answer of a call that was never sent."""
+        """Return a token that is good for a while yet, or the answer of a call that was never
+        sent."""
         now = self._clock()
         known = None if renew else self._known.get(self._account)
         if known is not None and known.until > now:
@@ -204,7 +205,7 @@ class Wire:
 
 
 def wire_key(key: str) -> str:
-    """The provider's idempotency key (at most 50 characters) of one of ours."""
+    """Return the provider's idempotency key (at most 50 characters) of one of ours."""
     return str(uuid.uuid5(_KEYS, key))
 
 

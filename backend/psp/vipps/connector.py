@@ -33,7 +33,7 @@ from backend.psp.protocol import (
     Result,
     Webhook,
 )
-from backend.psp.reading import authorize_by_read, settled
+from backend.psp.reading import authorize_by_read, final_refusal
 from backend.psp.vipps.client import Account, Wire, verify_signature, wire_key
 from backend.psp.vipps.requests import FITS, amount_body, payment_body, reference_of
 from backend.psp.vipps.responses import (
@@ -124,7 +124,7 @@ class Vipps:
         return Result(Outcome.DONE, reference, redirect_url=None if pushed else url, raw=answer.raw)
 
     async def _made(self, reference: str, amount: Money) -> Result:
-        """A payment whose first answer was lost, by a read."""
+        """Return a payment whose first answer was lost, by a read."""
         answer = await self._wire.get(_path(reference))
         if answer.outcome is Outcome.REFUSED and answer.status == 404:
             return Result(Outcome.REFUSED, code="invalid", message="no such payment was made")
@@ -173,7 +173,7 @@ class Vipps:
         return to_payment(reading)
 
     async def _read(self, reference: str, *, with_log: bool = False) -> Reading | Answer:
-        """What is known of a payment, or the answer of the read that failed."""
+        """Return what is known of a payment, or the answer of the read that failed."""
         if not FITS.fullmatch(reference):
             return Answer(Outcome.REFUSED, code="invalid", message="no such reference")
         answer = await self._wire.get(_path(reference))
@@ -223,8 +223,8 @@ class Vipps:
         return _carried_out(await self._moved(query, after))
 
     async def _moved(self, query: OperationQuery, reading: Reading | Answer) -> Result:
-        """How a capture or refund ended, by a read; what a final capture was to release is released
-        with its own key."""
+        """Return how a capture or refund ended, by a read; what a final capture was to release is
+        released with its own key."""
         if isinstance(reading, Answer):
             return Result(
                 Outcome.UNKNOWN, query.reference, message=reading.message, raw=reading.raw
@@ -266,7 +266,8 @@ class Vipps:
         return _carried_out(void_by_read(reference, after))
 
     async def _paid(self, reference: str, amount: Money | None) -> Reading | Result:
-        """The payment to write to, with its log, or the end of a write that was never sent."""
+        """Return the payment to write to, with its log, or the end of a write that was never
+        sent."""
         reading = await self._read(reference, with_log=True)
         if isinstance(reading, Answer):
             if reading.outcome is Outcome.REFUSED:
@@ -283,7 +284,7 @@ class Vipps:
         return reading
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Whether an earlier write took effect, by reads.
+        """Return whether an earlier write took effect, by reads.
 
         AUTHORIZE with a reference: as `fetch` says. Without one, the answer of `create_payment` was
         lost: the reference is made of the key, and the payment is there or it is not. CAPTURE and
@@ -293,7 +294,7 @@ class Vipps:
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:
             found = await self._made(reference_of(query.key), query.amount)
-            return settled(found, query, self._clock(), self._settle_time)
+            return final_refusal(found, query, self._clock(), self._settle_time)
         with_log = query.kind in (OperationKind.CAPTURE, OperationKind.REFUND)
         reading = await self._read(query.reference, with_log=with_log)
         if isinstance(reading, Answer):
@@ -307,11 +308,11 @@ class Vipps:
             result = void_by_read(query.reference, reading)
         else:
             result = await self._moved(query, reading)
-        return settled(result, query, self._clock(), self._settle_time)
+        return final_refusal(result, query, self._clock(), self._settle_time)
 
     async def register_webhook(self, url: str) -> Webhook | None:
         """Have the provider tell `url` of every payment. What was registered for it before is taken
-        away: its secret was shown once. None where the provider did not answer, or would not."""
+        away: its secret was shown once. None if the provider did not answer, or would not."""
         listed = await self._wire.get(_WEBHOOKS)
         if listed.outcome is not Outcome.DONE:
             return None
@@ -384,13 +385,13 @@ def _why(answer: Answer, kind: OperationKind, amount: Money, sums: Aggregate) ->
 
 
 def _carried_out(result: Result) -> Result:
-    """The end of a write that was confirmed: a read that does not show it may be early."""
+    """Return the end of a write that was confirmed: a read that does not show it may be early."""
     if result.outcome is not Outcome.REFUSED:
         return result
     return Result(Outcome.UNKNOWN, result.reference, message=result.message, raw=result.raw)
 
 
 def _safe(url: str) -> bool:
-    """An address to send a browser to: https, or this machine's."""
+    """Return an address to send a browser to: https, or this machine's."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and is_local(parts.hostname or ""))

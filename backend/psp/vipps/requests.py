@@ -18,7 +18,7 @@ _REFERENCES = uuid.uuid5(uuid.NAMESPACE_URL, "urn:gavekort:vipps-reference")
 
 
 def reference_of(key: str) -> str:
-    """The payment's reference at the provider: our operation's key, which is one already."""
+    """Return the payment's reference at the provider: our operation's key, which is one already."""
     return key if FITS.fullmatch(key) else str(uuid.uuid5(_REFERENCES, key))
 
 

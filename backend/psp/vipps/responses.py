@@ -54,7 +54,7 @@ class Reading:
 
 
 def money_of(value: Any) -> Money | None:
-    """An amount of theirs: `{"currency", "value"}`."""
+    """Return an amount of theirs: `{"currency", "value"}`."""
     body = mapping(value)
     amount, currency = number(body.get("value")), text(body.get("currency")) or ""
     known = is_currency(currency)
@@ -62,7 +62,7 @@ def money_of(value: Any) -> Money | None:
 
 
 def aggregate_of(payment: Mapping[str, Any]) -> Aggregate | None:
-    """None where it cannot be read, or is not in the payment's own currency."""
+    """None if it cannot be read, or is not in the payment's own currency."""
     whole, sums = money_of(payment.get("amount")), mapping(payment.get("aggregate"))
     names = ("authorizedAmount", "capturedAmount", "cancelledAmount", "refundedAmount")
     parts = [money_of(sums.get(name)) for name in names]
@@ -72,7 +72,7 @@ def aggregate_of(payment: Mapping[str, Any]) -> Aggregate | None:
 
 
 def to_payment(reading: Reading) -> Payment:
-    """UNKNOWN where what was read cannot be understood."""
+    """UNKNOWN if what was read cannot be understood."""
     payment, sums = reading.payment, reading.aggregate
     state, amount = text(payment.get("state")) or "", money_of(payment.get("amount"))
     if amount is None or (sums is None and state == "AUTHORIZED"):
@@ -117,7 +117,8 @@ def _unreadable(reading: Reading) -> Payment:
 
 
 def entry_with(log: Sequence[Mapping[str, Any]], name: str, keys: Sequence[str]) -> Any:
-    """The log's entry that one of these idempotency keys made and that took effect, or None."""
+    """Return the log's entry that one of these idempotency keys made and that took effect, or
+    None."""
     for row in _successes(log, name):
         if row.get("idempotencyKey") in keys:
             return row
@@ -127,8 +128,8 @@ def entry_with(log: Sequence[Mapping[str, Any]], name: str, keys: Sequence[str])
 def moved_by_read(
     query: OperationQuery, reading: Reading, name: str, keys: Sequence[str]
 ) -> Result:
-    """Whether a capture or a refund took effect: by our key in the log. An entry that names no key
-    leaves the sums: they say it where nothing else was moved since."""
+    """Return whether a capture or a refund took effect: by our key in the log. An entry that names
+    no key leaves the sums: they say it where nothing else was moved since."""
     sums = reading.aggregate
     if sums is None:
         return Result(Outcome.UNKNOWN, query.reference, message="unreadable answer")
@@ -151,7 +152,7 @@ def moved_by_read(
 
 
 def void_by_read(reference: str, reading: Reading) -> Result:
-    """DONE where nothing more can be captured and not all was."""
+    """DONE if nothing more can be captured and not all was."""
     if text(reading.payment.get("state")) in _OVER:
         return Result(Outcome.DONE, reference)
     sums = reading.aggregate

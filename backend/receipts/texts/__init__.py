@@ -31,5 +31,5 @@ def text(language: str, key: str, **values: str) -> str:
 
 
 def known(language: str) -> str:
-    """The language of a BCP 47 tag (`no`, `nb-NO`), or the one that stands in for it."""
+    """Return the language of a BCP 47 tag (`no`, `nb-NO`), or the one that stands in for it."""
     return phrases.language_of(language) or DEFAULT

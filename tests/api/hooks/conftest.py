@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, close_merchant, open_merchant
 from tests.support.receiver import Receiver
 
@@ -19,11 +19,11 @@ def shop() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-async def told(database_url: str, acquirer: Acquirer) -> AsyncIterator[Merchant]:
+async def told(database_url: str, card_gateway: CardGatewaySandbox) -> AsyncIterator[Merchant]:
     """A merchant whose server may be on this machine."""
     merchant = await open_merchant(
         database_url,
-        acquirer.base_url,
+        card_gateway.base_url,
         f"sk_test_{uuid.uuid4().hex}",
         allow_insecure_addresses=True,
     )

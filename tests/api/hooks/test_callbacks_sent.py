@@ -13,7 +13,7 @@ from backend.outbox.deliver import deliver_due
 from backend.outbox.request import gap
 from backend.outbox.sign import callback_signature
 from backend.payments.attempts.resolve import abandon
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, sign_in
 from tests.support.hooks import (
     ALL,
@@ -28,9 +28,9 @@ from tests.support.receiver import Receiver
 
 
 async def test_a_callback_is_a_get_with_the_documented_query(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
-    transaction_id = await told.paid(acquirer, url=callback_to(shop, "?own=1&method=GET"))
+    transaction_id = await told.paid(card_gateway, url=callback_to(shop, "?own=1&method=GET"))
     assert await deliver(told) == 1
     (got,) = shop.got
     assert (got.method, got.body) == ("GET", b"")
@@ -51,12 +51,14 @@ async def test_a_callback_is_a_get_with_the_documented_query(
     assert await deliver(told) == 0
 
 
-async def test_every_steering_parameter(told: Merchant, acquirer: Acquirer, shop: Receiver) -> None:
+async def test_every_steering_parameter(
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
+) -> None:
     query = (
         "?method=POST&sid_parameter_name=sid&includes=session&delay_callback=120"
         "&report_event=CAPTURE&report_event=REFUND"
     )
-    transaction_id = await told.paid(acquirer, url=callback_to(shop, query))
+    transaction_id = await told.paid(card_gateway, url=callback_to(shop, query))
     # A delay is capped at 60 s.
     assert await deliver(told) == 0
     told.clock.ahead = timedelta(seconds=50)
@@ -84,9 +86,9 @@ async def test_every_steering_parameter(told: Merchant, acquirer: Acquirer, shop
 
 
 async def test_only_what_is_asked_for_is_told(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
-    transaction_id = await told.paid(acquirer, url=callback_to(shop, "?report_event=REFUND"))
+    transaction_id = await told.paid(card_gateway, url=callback_to(shop, "?report_event=REFUND"))
     await told.post(f"/v1/transactions/{transaction_id}/void")
     quiet = await told.ready(url=callback_to(shop))
     await abandon(told.ctx, quiet)
@@ -99,13 +101,13 @@ async def test_only_what_is_asked_for_is_told(
 
 
 async def test_callbacks_are_signed_anew_at_every_try(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
     await told.get("/v1/admin/signature", expect=404)
     made = await told.post("/v1/admin/signature")
     assert (await told.get("/v1/admin/signature")) == made
     shop.replies = [500, 503]
-    await told.paid(acquirer, url=callback_to(shop, "?b=2&a=%C3%A6%20%2B"))
+    await told.paid(card_gateway, url=callback_to(shop, "?b=2&a=%C3%A6%20%2B"))
     await deliver(told)
     told.clock.ahead = timedelta(seconds=10)
     await deliver(told)
@@ -137,7 +139,7 @@ async def test_a_secret_is_encrypted_at_rest(told: Merchant) -> None:
 
 
 async def test_a_callback_is_tried_twenty_times_after_growing_gaps(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
     shop.replies = [500] * 30
     session_id = await told.ready(1000, await told.card(1000), url=callback_to(shop))
@@ -215,9 +217,9 @@ async def test_a_server_that_lets_us_wait(told: Merchant, shop: Receiver) -> Non
 
 
 async def test_private_addresses_are_not_sent_to(
-    merchant: Merchant, acquirer: Acquirer, shop: Receiver
+    merchant: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
-    await merchant.paid(acquirer, url=callback_to(shop))
+    await merchant.paid(card_gateway, url=callback_to(shop))
     merchant.ctx.settings.allow_insecure_addresses = False
     await deliver_due(merchant.ctx)
     (one,) = (await merchant.get(DELIVERIES))["deliveries"]

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from backend.outbox.deliver import deliver_due
 from backend.outbox.tables import Delivery
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant
 from tests.support.hooks import callback_to, deliver, subscribe
 from tests.support.receiver import Receiver
@@ -16,9 +16,11 @@ from tests.support.receiver import Receiver
 REPORTED = "?report_event=CAPTURE&report_event=REFUND"
 
 
-async def captured_and_refunded(told: Merchant, acquirer: Acquirer, shop: Receiver) -> str:
+async def captured_and_refunded(
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
+) -> str:
     """With three callbacks to be sent: authorized, captured, refunded."""
-    transaction_id = await told.paid(acquirer, url=callback_to(shop, REPORTED))
+    transaction_id = await told.paid(card_gateway, url=callback_to(shop, REPORTED))
     await told.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 15000})
     await told.post(f"/v1/transactions/{transaction_id}/refund", {"amount": 5000})
     return transaction_id
@@ -29,9 +31,9 @@ def told_of(shop: Receiver) -> list[str | None]:
 
 
 async def test_each_after_the_answer_to_the_one_before(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
-    await captured_and_refunded(told, acquirer, shop)
+    await captured_and_refunded(told, card_gateway, shop)
     for event in (None, "CAPTURE", "REFUND"):
         assert await deliver_due(told.ctx) == 1
         assert shop.got[-1].query.get("event") == event
@@ -39,9 +41,9 @@ async def test_each_after_the_answer_to_the_one_before(
 
 
 async def test_one_that_another_process_is_sending_is_waited_for(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
-    transaction_id = await captured_and_refunded(told, acquirer, shop)
+    transaction_id = await captured_and_refunded(told, card_gateway, shop)
     async with told.ctx.db.unit_of_work() as db:
         of_it = select(Delivery).where(Delivery.subject == transaction_id)
         first = (await db.exec(of_it.order_by(col(Delivery.created_at)))).first()
@@ -54,8 +56,10 @@ async def test_one_that_another_process_is_sending_is_waited_for(
     assert told_of(shop) == [None, "CAPTURE", "REFUND"]
 
 
-async def test_one_that_fails_is_passed(told: Merchant, acquirer: Acquirer, shop: Receiver) -> None:
-    transaction_id = await told.paid(acquirer, url=callback_to(shop, REPORTED))
+async def test_one_that_fails_is_passed(
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
+) -> None:
+    transaction_id = await told.paid(card_gateway, url=callback_to(shop, REPORTED))
     shop.replies = [500] * 5
     for _ in range(5):
         told.clock.ahead += timedelta(seconds=90)
@@ -71,12 +75,12 @@ async def test_one_that_fails_is_passed(told: Merchant, acquirer: Acquirer, shop
 
 
 async def test_others_are_not_waited_for(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
     """Another transaction, another addressee, another kind."""
     await subscribe(told, shop, ["checkout_authorization"])
     await subscribe(told, shop, ["checkout_authorization"])
     await deliver(told)  # the pings
     for _ in range(2):
-        await told.paid(acquirer, url=callback_to(shop))
+        await told.paid(card_gateway, url=callback_to(shop))
     assert await deliver_due(told.ctx) == 2 * (1 + 2)

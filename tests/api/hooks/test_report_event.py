@@ -9,7 +9,7 @@ import pytest
 
 from backend.outbox.deliver import deliver_due
 from tests.api.test_swedbankpay import SWISH, Payer, SwedbankPaySandbox, _provider, provider
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant
 from tests.support.hooks import DELIVERIES, callback_to, deliver, until_quiet
 from tests.support.receiver import Receiver
@@ -47,9 +47,9 @@ async def captured_and_refunded(told: Merchant, path: str) -> None:
     ],
 )
 async def test_each_event_is_told(
-    told: Merchant, acquirer: Acquirer, shop: Receiver, query: str
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver, query: str
 ) -> None:
-    first = await told.paid(acquirer, url=callback_to(shop, query))
+    first = await told.paid(card_gateway, url=callback_to(shop, query))
     await captured_and_refunded(told, f"/v1/transactions/{first}")
     await until_quiet(told)
     assert told_of(shop) == ALL
@@ -59,9 +59,9 @@ async def test_each_event_is_told(
         *(one["id"] for one in events if one["event"] in ("CAPTURE", "REFUND")),
     ]
     shop.got.clear()
-    second = await told.paid(acquirer, url=callback_to(shop, query))
+    second = await told.paid(card_gateway, url=callback_to(shop, query))
     await told.post(f"/v1/transactions/{second}/void")
-    third = await told.paid(acquirer, url=callback_to(shop, query))
+    third = await told.paid(card_gateway, url=callback_to(shop, query))
     session_id = (await told.transaction(third))["session_id"]
     await told.post(f"/v1/sessions/{session_id}/cancel")
     await until_quiet(told)
@@ -76,10 +76,10 @@ async def test_each_event_is_told(
 
 @pytest.mark.parametrize("method", ["", "&method=POST"])
 async def test_a_shop_without_its_order_at_first_ends_informed(
-    told: Merchant, acquirer: Acquirer, shop: Receiver, method: str
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver, method: str
 ) -> None:
     """It answers 500 until its order exists, and then 200, to each of the callbacks."""
-    transaction_id = await told.paid(acquirer, url=callback_to(shop, PLUGIN + method))
+    transaction_id = await told.paid(card_gateway, url=callback_to(shop, PLUGIN + method))
     await captured_and_refunded(told, f"/v1/transactions/{transaction_id}")
     shop.replies = [500] * 8
     sent = await until_quiet(told)
@@ -95,10 +95,10 @@ async def test_a_shop_without_its_order_at_first_ends_informed(
 
 
 async def test_the_delay_is_counted_from_the_authorization(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
     """It gives the shop time to make its order, which it has long done when it captures later."""
-    transaction_id = await told.paid(acquirer, url=callback_to(shop, PLUGIN))
+    transaction_id = await told.paid(card_gateway, url=callback_to(shop, PLUGIN))
     path = f"/v1/transactions/{transaction_id}"
     await told.post(f"{path}/capture", {"amount": 10000})
     assert await deliver(told) == 0
@@ -126,10 +126,10 @@ async def test_what_happens_with_the_authorization_is_told_after_it(
 
 
 async def test_what_is_not_asked_for_is_not_told(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
     for query in ("", "?report_event=", "?report_event=SETTLEMENT&xreport_event=CAPTURE"):
-        transaction_id = await told.paid(acquirer, url=callback_to(shop, query))
+        transaction_id = await told.paid(card_gateway, url=callback_to(shop, query))
         await captured_and_refunded(told, f"/v1/transactions/{transaction_id}")
     await until_quiet(told)
     assert told_of(shop) == [None] * 3

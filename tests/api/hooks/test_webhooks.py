@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.accounts.clients import create_client
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, sign_in
 from tests.support.hooks import (
     ALL,
@@ -45,13 +45,15 @@ async def test_a_new_subscription_is_pinged(told: Merchant, shop: Receiver) -> N
 
 
 async def test_a_payment_as_webhooks_tell_it(
-    told: Merchant, acquirer: Acquirer, shop: Receiver
+    told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
     await subscribe(told, shop, ALL)
     await deliver(told)
     shop.got.clear()
     card = await told.card(10000)
-    transaction_id = await told.paid(acquirer, 40000, card, url=callback_to(shop, "?method=POST"))
+    transaction_id = await told.paid(
+        card_gateway, 40000, card, url=callback_to(shop, "?method=POST")
+    )
     path = f"/v1/transactions/{transaction_id}"
     await told.post(f"{path}/capture", {"amount": 40000})
     await told.post(f"{path}/refund", {"amount": 12000})
@@ -180,7 +182,7 @@ async def test_a_hook_that_keeps_failing_is_deleted(told: Merchant, shop: Receiv
     for _ in range(9):
         await told.post(f"{path}/ping")
         await until_quiet(told)
-    # One that arrives, and the count begins anew.
+    # One that arrives, and the count begins again.
     await told.post(f"{path}/ping")
     await until_quiet(told)
     shop.replies = [500] * 1000

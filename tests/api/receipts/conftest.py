@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, close_merchant, open_merchant
 from tests.support.mail import MailServer
 from tests.support.receiver import Receiver
@@ -27,11 +27,11 @@ def gateway() -> Iterator[Receiver]:
 
 @pytest.fixture
 async def shop(
-    database_url: str, acquirer: Acquirer, post: MailServer, gateway: Receiver
+    database_url: str, card_gateway: CardGatewaySandbox, post: MailServer, gateway: Receiver
 ) -> AsyncIterator[Merchant]:
     merchant = await open_merchant(
         database_url,
-        acquirer.base_url,
+        card_gateway.base_url,
         f"sk_test_{uuid.uuid4().hex}",
         smtp_url=post.url,
         smtp_tls="none",

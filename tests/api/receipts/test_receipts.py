@@ -19,7 +19,7 @@ from backend.sessions import payer
 from backend.sessions.load import lock_session
 from backend.sessions.publish import note_delivered
 from backend.sessions.view import PageState
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import (
     ACCOUNT,
     BASE_URL,
@@ -65,7 +65,7 @@ async def receipt_of(merchant: Merchant, transaction_id: str) -> Any:
     return view.receipt
 
 
-async def test_what_it_states(shop: Merchant, acquirer: Acquirer) -> None:
+async def test_what_it_states(shop: Merchant, card_gateway: CardGatewaySandbox) -> None:
     expires = "2030-06-01T00:00:00.000Z"
     # A PIN of four figures might be those of the amount, or the last ones of the number.
     long = {"format": {"length": 12, "characters": True}}
@@ -90,7 +90,7 @@ async def test_what_it_states(shop: Merchant, acquirer: Acquirer) -> None:
             "operator": "Posten",
         },
     }
-    paid = await shop.paid(acquirer, card=card, order=order, **wants())
+    paid = await shop.paid(card_gateway, card=card, order=order, **wants())
     facts = (await receipt_of(shop, paid)).facts
     assert (facts.merchant, facts.reference, facts.transaction_id) == (
         "Fjord & Form",
@@ -109,10 +109,10 @@ async def test_what_it_states(shop: Merchant, acquirer: Acquirer) -> None:
 
 
 async def test_later_captures_and_refunds_do_not_change_it(
-    shop: Merchant, acquirer: Acquirer
+    shop: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card = await shop.card(10000)
-    paid = await shop.paid(acquirer, card=card, **wants())
+    paid = await shop.paid(card_gateway, card=card, **wants())
     before = await receipt_of(shop, paid)
     assert (before.later.refunded, before.later.cancelled) == (0, False)
     await shop.post(f"/v1/transactions/{paid}/capture", {"amount": 40000})
@@ -120,23 +120,23 @@ async def test_later_captures_and_refunds_do_not_change_it(
     after = await receipt_of(shop, paid)
     assert after.facts == before.facts
     assert (after.later.refunded, after.later.cancelled) == (12000, False)
-    voided = await shop.paid(acquirer, **wants())
+    voided = await shop.paid(card_gateway, **wants())
     await shop.post(f"/v1/transactions/{voided}/void", {})
     assert (await receipt_of(shop, voided)).later.cancelled
     # The database itself refuses to change it.
     for statement in ("UPDATE receipt SET language = 'x'", "DELETE FROM receipt_message"):
         if statement.startswith("DELETE"):
-            await shop.paid(acquirer, **wants(email=True))
+            await shop.paid(card_gateway, **wants(email=True))
         with pytest.raises(DBAPIError):
             async with shop.ctx.db.unit_of_work() as db:
                 await (await db.connection()).execute(text(statement))
 
 
 async def test_by_mail_in_the_payers_language(
-    shop: Merchant, acquirer: Acquirer, post: MailServer
+    shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
     card = await shop.card(10000)
-    paid = await shop.paid(acquirer, card=card, **wants(email=True))
+    paid = await shop.paid(card_gateway, card=card, **wants(email=True))
     assert post.got == []  # the row first, the message after
     session_id = (await shop.transaction(paid))["session_id"]
     assert await deliver(shop) == 1
@@ -172,8 +172,8 @@ async def test_by_mail_in_the_payers_language(
     assert await deliver(shop) == 0
 
 
-async def test_by_sms(shop: Merchant, acquirer: Acquirer, gateway: Receiver) -> None:
-    paid = await shop.paid(acquirer, **wants(sms=True))
+async def test_by_sms(shop: Merchant, card_gateway: CardGatewaySandbox, gateway: Receiver) -> None:
+    paid = await shop.paid(card_gateway, **wants(sms=True))
     await deliver(shop)
     (got,) = gateway.got
     session_id = (await shop.transaction(paid))["session_id"]
@@ -186,9 +186,9 @@ async def test_by_sms(shop: Merchant, acquirer: Acquirer, gateway: Receiver) -> 
 
 
 async def test_one_of_each_channel_with_workers_beside_each_other(
-    shop: Merchant, acquirer: Acquirer, post: MailServer, gateway: Receiver
+    shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer, gateway: Receiver
 ) -> None:
-    paid = await shop.paid(acquirer, **wants(email=True, sms=True))
+    paid = await shop.paid(card_gateway, **wants(email=True, sms=True))
     await asyncio.gather(*(deliver(shop) for _ in range(6)))
     assert (len(post.got), len(gateway.got)) == (1, 1)
     kept = await rows(shop, "SELECT channel, why FROM receipt_message ORDER BY channel")
@@ -197,12 +197,12 @@ async def test_one_of_each_channel_with_workers_beside_each_other(
 
 
 async def test_whose_payment_is_seen_twice_gets_one(
-    shop: Merchant, acquirer: Acquirer, post: MailServer
+    shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
     session_id = await shop.ready(**wants(email=True))
     result = await shop.press_pay(session_id)
     assert result.url is not None
-    back = acquirer.pay(result.url).headers["location"]
+    back = card_gateway.pay(result.url).headers["location"]
     await asyncio.gather(*(shop.come_back(back) for _ in range(4)))
     await deliver(shop)
     await deliver(shop)
@@ -210,10 +210,10 @@ async def test_whose_payment_is_seen_twice_gets_one(
 
 
 async def test_the_card_pays_all_and_an_order_of_nothing(
-    shop: Merchant, acquirer: Acquirer, post: MailServer
+    shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
     card = await shop.card(50000)
-    paid = await shop.paid(acquirer, card=card, **wants(email=True))
+    paid = await shop.paid(card_gateway, card=card, **wants(email=True))
     facts = (await receipt_of(shop, paid)).facts
     assert facts.other is None
     assert facts.gift_card == GiftCardPart(card["number"][-4:], 40000, 10000, None)
@@ -222,10 +222,10 @@ async def test_the_card_pays_all_and_an_order_of_nothing(
 
 
 async def test_none_is_sent_unless_asked_for_and_none_before_the_payment(
-    shop: Merchant, acquirer: Acquirer, post: MailServer
+    shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
-    await shop.paid(acquirer, **wants())
-    await shop.paid(acquirer, **wants(email=False, sms=False, show=True))
+    await shop.paid(card_gateway, **wants())
+    await shop.paid(card_gateway, **wants(email=False, sms=False, show=True))
     session_id = await shop.ready(**wants(email=True))
     await shop.press_pay(session_id)
     assert await deliver(shop) == 0
@@ -234,13 +234,13 @@ async def test_none_is_sent_unless_asked_for_and_none_before_the_payment(
 
 
 async def test_the_profile_says_and_the_request_has_the_last_word(
-    shop: Merchant, acquirer: Acquirer, post: MailServer
+    shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
     path = "/v1/admin/session/profiles/default"
     answer = await shop.api.put(path, json={"configuration": {"receipt": {"email": True}}})
     assert answer.status_code == 200, answer.text
-    silent = await shop.paid(acquirer, **wants(email=False))
-    loud = await shop.paid(acquirer, **wants(show=True))
+    silent = await shop.paid(card_gateway, **wants(email=False))
+    loud = await shop.paid(card_gateway, **wants(show=True))
     await deliver(shop)
     assert [str(mail.message["Message-ID"]) for mail in post.got] == [
         f"<receipt.{loud}@checkout.example>"
@@ -251,7 +251,9 @@ async def test_the_profile_says_and_the_request_has_the_last_word(
         assert answer.status_code == 400, wrong
 
 
-async def test_nobody_to_send_it_to(shop: Merchant, acquirer: Acquirer, post: MailServer) -> None:
+async def test_nobody_to_send_it_to(
+    shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer
+) -> None:
     """A session whose details are the shop's, and hold no address that is one."""
     session_id = await shop.ready(**wants(email=True, sms=True))
     async with shop.ctx.db.unit_of_work() as db:
@@ -263,7 +265,7 @@ async def test_nobody_to_send_it_to(shop: Merchant, acquirer: Acquirer, post: Ma
         }
     result = await shop.press_pay(session_id)
     assert result.url is not None
-    await shop.come_back(acquirer.pay(result.url).headers["location"])
+    await shop.come_back(card_gateway.pay(result.url).headers["location"])
     assert await deliver(shop) == 0
     kept = await rows(
         shop, "SELECT channel, why, delivery_id FROM receipt_message ORDER BY channel"
@@ -275,9 +277,9 @@ async def test_nobody_to_send_it_to(shop: Merchant, acquirer: Acquirer, post: Ma
 
 
 async def test_the_merchant_sees_it_and_sends_it_again(
-    shop: Merchant, acquirer: Acquirer, post: MailServer
+    shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
-    paid = await shop.paid(acquirer, **wants(email=True, sms=True))
+    paid = await shop.paid(card_gateway, **wants(email=True, sms=True))
     await deliver(shop)
     found = (await shop.get(f"{DELIVERIES}?subject={paid}"))["deliveries"]
     assert {(one["kind"], one["event"], one["state"]) for one in found} == {
@@ -300,7 +302,7 @@ async def test_the_merchant_sees_it_and_sends_it_again(
 
 
 async def test_another_language_and_zone(
-    shop: Merchant, acquirer: Acquirer, post: MailServer
+    shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
     switches = wants(email=True, time_zone="America/New_York")
     session_id = await shop.ready(40000, await shop.card(40000), **switches)
@@ -322,12 +324,14 @@ async def test_a_session_of_before_has_no_receipt(shop: Merchant) -> None:
     assert (await read_view(shop.ctx, session_id)).receipt is None
 
 
-async def test_no_language_keeps_a_payment_from_ending(shop: Merchant, acquirer: Acquirer) -> None:
+async def test_no_language_keeps_a_payment_from_ending(
+    shop: Merchant, card_gateway: CardGatewaySandbox
+) -> None:
     """The longest that the API takes is longer than what a receipt keeps of it."""
     session_id = await shop.ready(40000, await shop.card(10000), url=QUIET)
     path = f"/v1/sessions/{session_id}/pay?language=nb-NO-x-abcdefghijkl"
     begun = await shop.post(path, {"payment_product_type": OPTION})
-    await shop.come_back(acquirer.pay(begun["redirect_url"]).headers["location"])
+    await shop.come_back(card_gateway.pay(begun["redirect_url"]).headers["location"])
     view = await read_view(shop.ctx, session_id)
     assert (view.state, view.receipt is not None) == (PageState.PAID, True)
     (kept,) = await rows(shop, "SELECT language FROM receipt")

@@ -19,7 +19,7 @@ from backend.outbox.deliver import deliver_due
 from backend.sessions import payer
 from backend.sessions.publish import note_delivered
 from tests.api.receipts.test_receipts import DELIVERIES, wants
-from tests.support.card_gateway import Acquirer
+from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import (
     DETAILS,
     Merchant,
@@ -46,7 +46,7 @@ async def deliver(shop: Merchant) -> int:
 
 
 async def told(shop: Merchant) -> dict[str, Any]:
-    """The one delivery, with its tries."""
+    """The one delivery, with its attempts."""
     shop.api.headers["authorization"] = f"Bearer {await sign_in(shop)}"
     (one,) = (await shop.get(f"{DELIVERIES}?kind=email"))["deliveries"]
     found: dict[str, Any] = await shop.get(f"{DELIVERIES}/{one['id']}")
@@ -54,10 +54,12 @@ async def told(shop: Merchant) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def checkout(sqlite_url: str, acquirer: Acquirer, **settings: Any) -> AsyncIterator[Merchant]:
+async def checkout(
+    sqlite_url: str, card_gateway: CardGatewaySandbox, **settings: Any
+) -> AsyncIterator[Merchant]:
     defaults = {"smtp_sender": "kvittering@checkout.example"}
     key = f"sk_test_{uuid.uuid4().hex}"
-    shop = await open_merchant(sqlite_url, acquirer.base_url, key, **defaults | settings)
+    shop = await open_merchant(sqlite_url, card_gateway.base_url, key, **defaults | settings)
     try:
         yield shop
     finally:
@@ -100,11 +102,11 @@ async def test_a_lost_answer_means_the_same_message_again(shop: Merchant, post: 
     assert len({str(mail.message["Message-ID"]) for mail in post.got}) == 1
 
 
-async def test_a_server_that_is_away(sqlite_url: str, acquirer: Acquirer) -> None:
+async def test_a_server_that_is_away(sqlite_url: str, card_gateway: CardGatewaySandbox) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"smtp://127.0.0.1:{nobody.getsockname()[1]}"
-        async with checkout(sqlite_url, acquirer, smtp_url=url, smtp_tls="none") as shop:
+        async with checkout(sqlite_url, card_gateway, smtp_url=url, smtp_tls="none") as shop:
             await paid(shop)
             await deliver(shop)
             one = await told(shop)
@@ -112,13 +114,15 @@ async def test_a_server_that_is_away(sqlite_url: str, acquirer: Acquirer) -> Non
     assert "refused" in one["tries"][0]["error"].lower()
 
 
-async def test_a_server_that_says_nothing(sqlite_url: str, acquirer: Acquirer) -> None:
+async def test_a_server_that_says_nothing(
+    sqlite_url: str, card_gateway: CardGatewaySandbox
+) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
         settings = {"smtp_url": url, "smtp_tls": "none", "smtp_timeout": 1.0}
-        async with checkout(sqlite_url, acquirer, **settings) as shop:
+        async with checkout(sqlite_url, card_gateway, **settings) as shop:
             await paid(shop)
             await deliver(shop)
             one = await told(shop)
@@ -127,14 +131,14 @@ async def test_a_server_that_says_nothing(sqlite_url: str, acquirer: Acquirer) -
 
 
 async def test_without_a_mail_server_it_is_seen_and_sent_once_there_is_one(
-    sqlite_url: str, acquirer: Acquirer, post: MailServer
+    sqlite_url: str, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
-    async with checkout(sqlite_url, acquirer) as shop:
+    async with checkout(sqlite_url, card_gateway) as shop:
         await paid(shop)
         await deliver(shop)
         one = await told(shop)
         assert (one["state"], one["tries"][0]["error"]) == ("failed", "no mail server is set up")
-    async with checkout(sqlite_url, acquirer, smtp_url=post.url, smtp_tls="none") as shop:
+    async with checkout(sqlite_url, card_gateway, smtp_url=post.url, smtp_tls="none") as shop:
         await shop.post(f"{DELIVERIES}/{one['id']}/redeliver")
         await deliver(shop)
         assert (await told(shop))["state"] == "delivered"
@@ -144,7 +148,7 @@ async def test_without_a_mail_server_it_is_seen_and_sent_once_there_is_one(
 @pytest.mark.parametrize("implicit", [False, True])
 async def test_encrypted_and_signed_in(
     sqlite_url: str,
-    acquirer: Acquirer,
+    card_gateway: CardGatewaySandbox,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     implicit: bool,
@@ -153,7 +157,7 @@ async def test_encrypted_and_signed_in(
     scheme = "smtps" if implicit else "smtp"
     with MailServer(tls, implicit, password="pass/word").running() as server:
         url = f"{scheme}://gavekort:pass%2Fword@127.0.0.1:{server.port}"
-        async with checkout(sqlite_url, acquirer, smtp_url=url) as shop:
+        async with checkout(sqlite_url, card_gateway, smtp_url=url) as shop:
             await paid(shop)
             await deliver(shop)
             # Whose certificate nobody vouches for is not spoken to.
@@ -169,10 +173,10 @@ async def test_encrypted_and_signed_in(
 
 
 async def test_no_secret_goes_out_unencrypted(
-    sqlite_url: str, acquirer: Acquirer, post: MailServer
+    sqlite_url: str, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
     url = post.url.replace("//", "//user:secret@")
-    async with checkout(sqlite_url, acquirer, smtp_url=url) as shop:
+    async with checkout(sqlite_url, card_gateway, smtp_url=url) as shop:
         await paid(shop)
         await deliver(shop)
         one = await told(shop)
@@ -182,13 +186,16 @@ async def test_no_secret_goes_out_unencrypted(
 
 
 async def test_a_wrong_password_may_be_put_right(
-    sqlite_url: str, acquirer: Acquirer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str,
+    card_gateway: CardGatewaySandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tls, trusted = certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
     with MailServer(tls, password="right").running() as server:
         url = f"smtp://gavekort:wrong@127.0.0.1:{server.port}"
-        async with checkout(sqlite_url, acquirer, smtp_url=url) as shop:
+        async with checkout(sqlite_url, card_gateway, smtp_url=url) as shop:
             await paid(shop)
             await deliver(shop)
             one = await told(shop)

@@ -62,7 +62,7 @@ async def test_the_first_refusals_come_at_once_and_a_flood_is_slowed_down(
 
 
 async def test_only_so_many_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pacing, "MOST_LATE", 3)
+    monkeypatch.setattr(pacing, "MAX_LATE", 3)
     waiting, go = 0, asyncio.Event()
 
     async def sleep(_seconds: float) -> None:
@@ -87,7 +87,7 @@ async def test_only_so_many_wait_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_what_is_kept_of_sources_is_bounded(
     monkeypatch: pytest.MonkeyPatch, slept: list[float]
 ) -> None:
-    monkeypatch.setattr(pacing, "MOST_SOURCES", 50)
+    monkeypatch.setattr(pacing, "MAX_SOURCES", 50)
     pace = Pace()
     for number in range(500):
         await pace.wait(f"source {number}")

@@ -28,7 +28,7 @@ GIFT = GiftCardView(
     left=5000,
     preset=False,
     expires_at=None,
-    most=10000,
+    maximum=10000,
     wanted=None,
     ending=None,
     adjustable=True,
@@ -50,14 +50,14 @@ def plain(text: str) -> str:
     ("shown", "note"),
     [
         (view(), ""),
-        (view(to_pay=1000, order=16000, amount=15000, left=0, most=15000),
+        (view(to_pay=1000, order=16000, amount=15000, left=0, maximum=15000),
          "The gift card does not cover the whole order. You pay the remaining NOK 10.00 below."),
         (view(to_pay=9000, amount=1000, wanted=1000), "You pay the remaining NOK 90.00 below."),
-        (view(to_pay=9000, amount=1000, most=1000, wanted=7000),
+        (view(to_pay=9000, amount=1000, maximum=1000, wanted=7000),
          "You chose NOK 70.00, but only NOK 10.00 of it can be used now."),
-        (view(to_pay=10000, amount=0, most=0),
+        (view(to_pay=10000, amount=0, maximum=0),
          "This gift card can no longer pay. Remove it to pay another way."),
-        (view(order=0, amount=0, most=0), ""),
+        (view(order=0, amount=0, maximum=0), ""),
     ],
 )  # fmt: skip
 def test_the_note(shown: CheckoutView, note: str) -> None:

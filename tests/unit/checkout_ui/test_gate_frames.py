@@ -1,4 +1,4 @@
-"""What passes the gate is what a page of ours sends, written anew; all else is refused."""
+"""What passes the gate is what a page of ours sends, written again; all else is refused."""
 
 from __future__ import annotations
 

@@ -12,12 +12,12 @@ from tests.unit.checkout_ui.test_card_view import plain, view
 @pytest.mark.parametrize("language", texts.languages())
 def test_every_language_says_what_holds_it(language: str) -> None:
     whole = card_view.card(
-        view(to_pay=10000, amount=0, left=0, most=0, held=6000, reclaimable=True), language
+        view(to_pay=10000, amount=0, left=0, maximum=0, held=6000, reclaimable=True), language
     )
     assert whole.held == texts.text(language, "used.held")
     assert whole.reclaim == texts.text(language, "used.reclaim")
     assert whole.note == ""
-    part = card_view.card(view(to_pay=6000, amount=4000, left=0, most=4000, held=6000), language)
+    part = card_view.card(view(to_pay=6000, amount=4000, left=0, maximum=4000, held=6000), language)
     assert "60" in part.held and part.held != whole.held
     assert (part.reclaim, part.note) == ("", "")
     free = card_view.card(view(), language)
@@ -25,7 +25,7 @@ def test_every_language_says_what_holds_it(language: str) -> None:
 
 
 def test_in_english() -> None:
-    part = card_view.card(view(to_pay=6000, amount=4000, left=0, most=4000, held=6000), "en")
+    part = card_view.card(view(to_pay=6000, amount=4000, left=0, maximum=4000, held=6000), "en")
     assert plain(part.held) == (
         "NOK 60.00 of the gift card is tied up in a payment left open elsewhere. "
         "It is used here automatically as soon as that payment has ended."

@@ -16,9 +16,11 @@ from checkout_ui.presenters.remainder_view import Rest, rest
 CARD, VIPPS = "dintero_psp.creditcard", "payex.vipps"
 
 
-def view(order: int, part: int, most: int, minimums: dict[str, int], **more: Any) -> CheckoutView:
+def view(
+    order: int, part: int, maximum: int, minimums: dict[str, int], **more: Any
+) -> CheckoutView:
     unknown = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
-    judged = judge(Sums(order, part, most), minimums)
+    judged = judge(Sums(order, part, maximum), minimums)
     known = {
         "state": PageState.OPEN,
         "currency": "NOK",
@@ -27,8 +29,8 @@ def view(order: int, part: int, most: int, minimums: dict[str, int], **more: Any
         "gift_card_offered": True,
         "remainder": judged,
         "options": tuple(
-            OptionView(option, minimum=least, payable=option in judged.able)
-            for option, least in minimums.items()
+            OptionView(option, minimum=minimum, payable=option in judged.able)
+            for option, minimum in minimums.items()
         ),
     }
     return CheckoutView(**unknown | known | more)

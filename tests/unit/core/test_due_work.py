@@ -66,7 +66,7 @@ async def test_tenants_take_turns(ctx: Backend) -> None:
     await due(ctx, BIG, "two", 300, since=800)
     await due(ctx, SMALL, "three", 4, since=60)
     await due(ctx, LATE, "four", 1, since=1)
-    first = await chosen(ctx, UnderWay(Share(most=6, tenant=10, addressee=5), log))
+    first = await chosen(ctx, UnderWay(Share(maximum=6, tenant=10, addressee=5), log))
     assert [(one.tenant, one.addressee) for one in first] == [
         (BIG, "one"),
         (SMALL, "three"),
@@ -83,7 +83,7 @@ async def test_nobody_has_more_than_a_share(ctx: Backend) -> None:
     await due(ctx, BIG, "one", 300, since=900)
     await due(ctx, BIG, "two", 300, since=800)
     await due(ctx, SMALL, "one", 9, since=60)
-    under_way = UnderWay(Share(most=100, tenant=7, addressee=4), log)
+    under_way = UnderWay(Share(maximum=100, tenant=7, addressee=4), log)
     answered = asyncio.Event()
 
     async def silent() -> None:

@@ -66,12 +66,12 @@ async def test_a_pin_that_is_kept_as_a_slow_hash_is_still_good() -> None:
 
 async def test_only_two_slow_hashes_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each takes 64 MiB and a processor."""
-    running, most = 0, 0
+    running, maximum = 0, 0
 
     async def slow(_work: object, *_arguments: object) -> bool:
-        nonlocal running, most
+        nonlocal running, maximum
         running += 1
-        most = max(most, running)
+        maximum = max(maximum, running)
         for _ in range(20):
             await asyncio.sleep(0)
         running -= 1
@@ -80,7 +80,7 @@ async def test_only_two_slow_hashes_are_computed_at_once(monkeypatch: pytest.Mon
     monkeypatch.setattr("backend.core.vault.asyncio.to_thread", slow)
     vault = Vault("m" * 40)
     assert await asyncio.gather(*(vault.old_pin_fits("1234", "x") for _ in range(9))) == [False] * 9
-    assert most == 2
+    assert maximum == 2
 
 
 def test_a_number_is_found_as_it_is_typed_in_its_own_account_alone() -> None:

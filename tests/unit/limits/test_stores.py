@@ -119,9 +119,9 @@ async def test_more_than_one_at_once_and_what_is_given_back(kept: tuple[Backend,
     assert await refused(ctx, rule, "a", count=3) == 10
     assert await refused(ctx, rule, "a", count=2) == 0
     assert await refused(ctx, rule, "a") == 10
-    await limits.give_back(ctx, rule, "a", count=2)
+    await limits.restore(ctx, rule, "a", count=2)
     assert [await refused(ctx, rule, "a") for _ in range(3)] == [0, 0, 10]
-    await limits.give_back(ctx, rule, "never seen")
+    await limits.restore(ctx, rule, "never seen")
     # More than the whole amount is the whole amount.
     assert await refused(ctx, rule, "c", count=99) == 0
     assert await refused(ctx, rule, "c") == 10
@@ -201,7 +201,7 @@ async def test_without_redis_the_process_counts_by_itself(
     ctx = make(sqlite_url, clock, redis_url=f"redis://127.0.0.1:{nobody}/0")
     with caplog.at_level(logging.WARNING):
         assert [await refused(ctx, FAST, "a") for _ in range(6)] == [0, 0, 0, 0, 0, 10]
-        await limits.give_back(ctx, FAST, "a")
+        await limits.restore(ctx, FAST, "a")
         assert await refused(ctx, FAST, "a") == 0
     assert len(caplog.records) == 1
     clock.advance(timedelta(seconds=11))
@@ -232,7 +232,7 @@ async def test_redis_that_comes_back_is_asked_again(sqlite_url: str, clock: Step
 
 
 async def test_memory_is_bounded_and_keeps_who_used_most() -> None:
-    store = MemoryStore(most=100)
+    store = MemoryStore(maximum=100)
 
     def ask(key: str, now: float = 1000.0) -> Ask:
         return Ask(key, now, gap=10.0, window=50.0, count=1)

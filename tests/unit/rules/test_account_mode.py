@@ -29,7 +29,7 @@ GATEWAY, KLARNA, BAMBORA = "dintero_psp.creditcard", "klarna.klarna", "bambora.c
     (GATEWAY, {"base_url": "http://localhost:9000"}, "base_url"),
     (GATEWAY, {"base_url": "https://[::1]:9000"}, "base_url"),
     (GATEWAY, {"base_url": "https://10.0.0.4"}, "base_url"),
-    (GATEWAY, {"base_url": "https://acquirer.test"}, "base_url"),
+    (GATEWAY, {"base_url": "https://provider.test"}, "base_url"),
 ])  # fmt: skip
 def test_an_account_for_real_money_refuses_test_money(
     option: str, credentials: dict[str, str], field: str

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.rules.gift_card import LEAST, CardFacts, Ending, Refusal, ending, refusal, share
+from backend.rules.gift_card import MIN_AMOUNT, CardFacts, Ending, Refusal, ending, refusal, share
 from backend.rules.money import CurrencyMismatch, Money
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_share_of_another_currency_is_none() -> None:
 
 
 AMOUNT = st.integers(min_value=0, max_value=10**12)
-WANTED = st.none() | st.integers(min_value=LEAST, max_value=10**12)
+WANTED = st.none() | st.integers(min_value=MIN_AMOUNT, max_value=10**12)
 
 
 @given(AMOUNT, AMOUNT, WANTED)

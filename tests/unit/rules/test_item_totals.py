@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from backend.rules.item_totals import (
     ItemAmount,
     ItemTotals,
+    add_up,
     capture_advice,
-    moved,
     refund_advice,
     update_advice,
     vat_within,
@@ -31,7 +31,7 @@ def vat_of(rates: dict[str, object], items: list[ItemAmount]) -> int | None:
 
 
 def test_moved_folds_items_and_what_named_none() -> None:
-    folded = moved(
+    folded = add_up(
         [
             (500, [ItemAmount("1", 300), ItemAmount("2", 200)]),
             (100, []),

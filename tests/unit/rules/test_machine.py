@@ -31,15 +31,15 @@ AMOUNTS = st.one_of(st.integers(1, 8), st.integers(min_value=-5, max_value=60))
 class TransactionMachine(RuleBasedStateMachine):
     """A model in plain counters beside the rules."""
 
-    @initialize(card=st.integers(0, 20), acquirer=st.integers(0, 20))
-    def authorize(self, card: int, acquirer: int) -> None:
-        card = card if card + acquirer else 1
-        self.authorized = (card, acquirer)
+    @initialize(card=st.integers(0, 20), card_gateway=st.integers(0, 20))
+    def authorize(self, card: int, card_gateway: int) -> None:
+        card = card if card + card_gateway else 1
+        self.authorized = (card, card_gateway)
         self.captured = [0, 0]
         self.refunded = [0, 0]
         self.closed = False
         self.steps = 0
-        self.position = Position(authorized=Split(card, acquirer))
+        self.position = Position(authorized=Split(card, card_gateway))
         self.status = Status.AUTHORIZED
 
     def _after(self, position: Position) -> None:
@@ -64,7 +64,7 @@ class TransactionMachine(RuleBasedStateMachine):
         assert split == Split(min(left[0], amount), amount - min(left[0], amount))
         self._after(captured(self.position, split, final=final))
         self.captured[0] += split.card
-        self.captured[1] += split.acquirer
+        self.captured[1] += split.provider
         self.closed = self.closed or final
 
     @rule(amount=AMOUNTS)
@@ -82,7 +82,7 @@ class TransactionMachine(RuleBasedStateMachine):
         assert split == Split(min(left[0], amount), amount - min(left[0], amount))
         self._after(refunded(self.position, split))
         self.refunded[0] += split.card
-        self.refunded[1] += split.acquirer
+        self.refunded[1] += split.provider
 
     @precondition(lambda self: self.refunded[1] > 0)
     @rule(amount=st.integers(1, 60))

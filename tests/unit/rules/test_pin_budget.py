@@ -21,8 +21,8 @@ from backend.rules.pin_budget import (
     Scope,
     count,
     decide,
-    give_back,
     reached,
+    restore,
     wait_after,
 )
 
@@ -49,7 +49,8 @@ def made(tries: int, life: int) -> Counter:
 
 
 class Guessing(RuleBasedStateMachine):
-    """Every try that is let through is recorded; the invariants are about what was looked at."""
+    """Every attempt that is let through is recorded; the invariants are about what was looked
+    at."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,7 +81,7 @@ class Guessing(RuleBasedStateMachine):
         if decide(before, LIMITS, self.now) != GO:
             return
         counted = count(before, LIMITS, self.now)
-        after = give_back(counted, before, counted, LIMITS, self.now)
+        after = restore(counted, before, counted, LIMITS, self.now)
         for scope in before:
             if scope.kind not in (Kind.PAIR, Kind.CARD):
                 assert after[scope] == before[scope], "nothing but this card's tries comes back"
@@ -208,7 +209,7 @@ def test_what_the_merchant_is_told(
 
 
 def test_two_slow_strangers_do_not_add_up_from_day_to_day() -> None:
-    """Each makes his tries every day, half a day apart: at no time were there more than twenty
+    """Each makes his attempts every day, half a day apart: at no time were there more than twenty
     within a day, and so the owner is never locked out."""
     limits, now = Limits(life=10_000), BEGIN
     known: dict[Scope, Counter] = {}

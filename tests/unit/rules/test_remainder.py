@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.rules.gift_card import LEAST, share
+from backend.rules.gift_card import MIN_AMOUNT, share
 from backend.rules.money import Money
-from backend.rules.remainder import LEAST_SHARE, Sums, Verdict, judge
+from backend.rules.remainder import MIN_SHARE, Sums, Verdict, judge
 
 CARD, KLARNA, VIPPS = "dintero_psp.creditcard", "klarna.klarna", "payex.vipps"
 
 
 def test_the_smallest_share_is_the_gift_cards() -> None:
-    assert LEAST_SHARE == LEAST
+    assert MIN_SHARE == MIN_AMOUNT
 
 
-@pytest.mark.parametrize(("order", "part", "most", "minimums", "verdict", "usable"), [
+@pytest.mark.parametrize(("order", "part", "maximum", "minimums", "verdict", "usable"), [
     # A card of 100.00 for an order of 100.01.
     (10001, 10000, 10000, {CARD: 300}, Verdict.USE_LESS, 9701),
     (10001, 10000, 10000, {CARD: 300, KLARNA: 1}, Verdict.PAYABLE, None),
@@ -44,12 +44,12 @@ def test_the_smallest_share_is_the_gift_cards() -> None:
 def test_verdicts(
     order: int,
     part: int,
-    most: int,
+    maximum: int,
     minimums: dict[str, int],
     verdict: Verdict,
     usable: int | None,
 ) -> None:
-    judged = judge(Sums(order, part, most), minimums)
+    judged = judge(Sums(order, part, maximum), minimums)
     assert (judged.verdict, judged.usable, judged.to_pay) == (verdict, usable, order - part)
 
 
@@ -76,21 +76,21 @@ def test_no_dead_end_is_left_untold(
     order: int, balance: int, wanted: int | None, minimums: dict[str, int]
 ) -> None:
     """Whoever follows the advice can pay; where nothing helps, that is what is said."""
-    most = min(balance, order)
-    part = share(Money(most, "NOK"), Money(order, "NOK"), wanted).amount if most else 0
-    judged = judge(Sums(order, part, most), minimums)
+    maximum = min(balance, order)
+    part = share(Money(maximum, "NOK"), Money(order, "NOK"), wanted).amount if maximum else 0
+    judged = judge(Sums(order, part, maximum), minimums)
     to_pay = order - part
     assert judged.to_pay == to_pay
-    takes = [option for option, least in minimums.items() if to_pay >= least]
+    takes = [option for option, minimum in minimums.items() if to_pay >= minimum]
     assert judged.is_payable == (to_pay == 0 or bool(takes))
     if judged.is_payable and to_pay:
         assert list(judged.able) == takes
         assert judged.usable is None
 
     def payable(chosen: int) -> bool:
-        return judge(Sums(order, chosen, most), minimums).is_payable
+        return judge(Sums(order, chosen, maximum), minimums).is_payable
 
-    ways = [chosen for chosen in range(most + 1) if payable(chosen)]
+    ways = [chosen for chosen in range(maximum + 1) if payable(chosen)]
     if judged.usable is not None:
         assert judged.usable in ways
         assert judged.usable != part

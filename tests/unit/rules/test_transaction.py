@@ -191,8 +191,8 @@ def test_who_may_capture_refund_and_void() -> None:
                 check_void(status, AUTHORIZED, after_partial_capture=True)
 
 
-def test_void_after_a_part_capture_is_about_the_acquirer_alone() -> None:
-    """Nothing was captured at the acquirer yet: its authorization can be cancelled as a whole."""
+def test_void_after_a_part_capture_is_about_the_provider_alone() -> None:
+    """Nothing was captured at the provider yet: its authorization can be cancelled as a whole."""
     card_only = captured(AUTHORIZED, Split(10000, 0))
     check_void(S.PARTIALLY_CAPTURED, card_only, after_partial_capture=False)
     both = captured(AUTHORIZED, Split(10000, 1))

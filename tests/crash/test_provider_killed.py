@@ -1,4 +1,4 @@
-"""The acquirer dies between the effect of a call and its answer, or is away when it is asked again.
+"""The provider dies between the effect of a call and its answer, or is away when it is asked again.
 It keeps what it did; we may neither do it twice nor forget it."""
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ pytestmark = pytest.mark.crash
 def _ask_while_it_dies(
     checkout: Checkout, verb: str, method: str, path: str, body: object = None
 ) -> httpx.Response:
-    """The acquirer does what it is asked for, keeps the answer back, dies, and is started again."""
-    checkout.acquirer.fault(verb, "late", seconds=30)
+    """The provider does what it is asked for, keeps the answer back, dies, and is started again."""
+    checkout.card_gateway.fault(verb, "late", seconds=30)
     answers: list[httpx.Response] = []
     asking = threading.Thread(
         target=lambda: answers.append(checkout.ask(method, path, None, json=body))
     )
     asking.start()
     deadline = time.monotonic() + 25
-    while checkout.acquirer.faults_left():
-        assert time.monotonic() < deadline, "the acquirer was not asked"
+    while checkout.card_gateway.faults_left():
+        assert time.monotonic() < deadline, "the provider was not asked"
         time.sleep(0.01)
-    checkout.acquirer.kill()
+    checkout.card_gateway.kill()
     asking.join(30)
-    checkout.acquirer.start()
+    checkout.card_gateway.start()
     (answer,) = answers
     return answer
 
@@ -46,7 +46,7 @@ def test_dies_after_the_page_is_made(checkout: Checkout) -> None:
     assert checkout.balance(card) == (0, 10000, 0)
     page = checkout.press_pay(session)
     assert page is not None
-    checkout.come_back(checkout.pay_at_acquirer(page))
+    checkout.come_back(checkout.pay_at_provider(page))
     checkout.settle()
     checkout.check(session)
     assert len(checkout.pages(session)) == 1
@@ -96,13 +96,13 @@ def test_away_when_a_lost_payment_is_asked_for_again(checkout: Checkout) -> None
     checkout.arm("pay.created_at_provider")
     with pytest.raises(Died):
         checkout.press_pay(session)
-    checkout.acquirer.kill()
+    checkout.card_gateway.kill()
     checkout.restart()
     checkout.set_clock(10)
     assert checkout.press_pay(session) is None
     assert checkout.session_state(session) == "paying"
     assert checkout.balance(card) == (0, 10000, 0)
-    checkout.acquirer.start()
+    checkout.card_gateway.start()
     checkout.settle(jump=1900)
     checkout.check(session)
     assert checkout.session_state(session) == "open"
@@ -114,12 +114,12 @@ def test_away_when_the_payer_comes_back(checkout: Checkout) -> None:
     session = checkout.session(card)
     page = checkout.press_pay(session)
     assert page is not None
-    back = checkout.pay_at_acquirer(page)
-    checkout.acquirer.kill()
+    back = checkout.pay_at_provider(page)
+    checkout.card_gateway.kill()
     # To the page, which waits; not to the shop, which would think it unpaid.
     assert checkout.come_back(back).endswith(f"/v1/view/{session}")
     assert checkout.session_state(session) == "paying"
-    checkout.acquirer.start()
+    checkout.card_gateway.start()
     checkout.settle()
     checkout.check(session)
     assert checkout.session_state(session) == "paid"

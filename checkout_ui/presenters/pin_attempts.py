@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from backend.core.errors import TooManyTries
+from backend.core.errors import TooManyAttempts
 from checkout_ui import texts
 from checkout_ui.presenters import formats
 
 
-def sentence(error: TooManyTries, language: str) -> str:
+def sentence(error: TooManyAttempts, language: str) -> str:
     """Return when to try again, or that the shop can help. It is the same for a card that is locked
     and for a number that does not exist."""
     if error.reason != "wait":
