@@ -23,8 +23,9 @@ from backend.sessions.tables import CheckoutSession
 
 log = logging.getLogger(__name__)
 
-SLOW_LOOK = 5.0
-"""Seconds between two looks at all sessions that are followed."""
+LEAST_LOOK = 1.0
+"""Seconds between two slow looks at all followed sessions, at least. Mostly they are as far apart
+as the worker's (`worker_interval`)."""
 GATHER = 0.05
 """Seconds between two statements: what is signalled in between is read together."""
 RETRY = 1.0
@@ -149,7 +150,8 @@ class Watcher:
             while self._followed and not self.ctx.signals.is_closed:
                 if not self._woken.is_set():
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._woken.wait(), SLOW_LOOK)
+                        seconds = max(LEAST_LOOK, self.ctx.settings.worker_interval)
+                        await asyncio.wait_for(self._woken.wait(), seconds)
                         continue
                     self._stale.update(self._followed)  # the slow look
                 self._woken.clear()

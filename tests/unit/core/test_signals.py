@@ -38,6 +38,16 @@ async def two(database_url: str) -> AsyncIterator[tuple[Backend, Backend]]:
     await other.close()
 
 
+@pytest.fixture
+async def two_on_postgresql(postgresql_url: str) -> AsyncIterator[tuple[Backend, Backend]]:
+    """For what only PostgreSQL has: SQLite carries no messages."""
+    one, other = make(postgresql_url), make(postgresql_url)
+    await create_account(one, ACCOUNT, ACCOUNT)
+    yield one, other
+    await one.close()
+    await other.close()
+
+
 def delivery(name: str, **more: object) -> Delivery:
     given = {
         "id": name,
@@ -152,10 +162,10 @@ async def test_what_is_written_at_the_end_of_a_process_is_told(
     assert one.signals.is_closed is False
 
 
-async def test_rows_by_the_thousand_are_told_as_any_row(two: tuple[Backend, Backend]) -> None:
-    one, other = two
-    if one.db.is_sqlite:
-        pytest.skip("SQLite carries no messages")
+async def test_rows_by_the_thousand_are_told_as_any_row(
+    two_on_postgresql: tuple[Backend, Backend],
+) -> None:
+    one, other = two_on_postgresql
     heard: list[Signal] = []
     await listening(other, heard, "checkout_session")
     few = {Signal("checkout_session", key_of(str(number))) for number in range(MOST_KEYS)}
@@ -170,14 +180,12 @@ async def test_rows_by_the_thousand_are_told_as_any_row(two: tuple[Backend, Back
 
 
 async def test_whoever_restarts_the_connection_is_heard_again(
-    two: tuple[Backend, Backend], database_url: str
+    two_on_postgresql: tuple[Backend, Backend], postgresql_url: str
 ) -> None:
-    one, other = two
-    if one.db.is_sqlite:
-        pytest.skip("SQLite carries no messages")
+    one, other = two_on_postgresql
     heard: list[Signal] = []
     await listening(other, heard, topic_of("callback"))
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as admin:
+    async with await psycopg.AsyncConnection.connect(postgresql_url, autocommit=True) as admin:
         await admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -212,14 +220,12 @@ async def test_whoever_restarts_the_connection_is_heard_again(
     ],
 )
 async def test_what_a_stranger_tells_is_dropped_and_the_next_is_heard(
-    two: tuple[Backend, Backend], database_url: str, message: str
+    two_on_postgresql: tuple[Backend, Backend], postgresql_url: str, message: str
 ) -> None:
-    one, other = two
-    if one.db.is_sqlite:
-        pytest.skip("SQLite carries no messages")
+    one, other = two_on_postgresql
     heard: list[Signal] = []
     await listening(other, heard, topic_of("callback"))
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as stranger:
+    async with await psycopg.AsyncConnection.connect(postgresql_url, autocommit=True) as stranger:
         await stranger.execute("SELECT pg_notify('gavekort', %s)", (message,))
     await write(one, delivery("a"))
     await until(lambda: heard)
