@@ -153,7 +153,7 @@ def retired_of(ctx: Backend, profile: Profile) -> Connections:
 
 
 def credentials_of(ctx: Backend, profile: Profile, option: str) -> dict[str, Any] | None:
-    """Return of an option that is connected, or was; None if it never was."""
+    """Return the credentials of an option that is connected, or was. None if it never was."""
     found = connections_of(ctx, profile).get(option)
     return found if found is not None else retired_of(ctx, profile).get(option)
 

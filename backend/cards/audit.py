@@ -15,7 +15,7 @@ from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
 
 ACCOUNTS = ("funds", "available", "held", "drawn")
 PORTION = 500
-"""So many rows are in memory at once."""
+"""How many rows are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Difference:
 
 
 async def audit_cards(db: AsyncSession) -> AsyncIterator[Difference]:
-    """Every card whose row, holds or entries disagree."""
+    """Yield every card whose row, holds and entries disagree."""
     folded = await _fold(db)
     holds = await _pending_holds(db)
     foreign = await _foreign_currencies(db)
@@ -58,7 +58,8 @@ async def audit_cards(db: AsyncSession) -> AsyncIterator[Difference]:
 
 
 async def _audit_transfers(db: AsyncSession) -> AsyncIterator[Difference]:
-    """What left one card has arrived on another, and nothing arrived that did not leave one."""
+    """Yield money that left one card and did not arrive on another, or that arrived without leaving
+    one."""
     moved = select(
         LedgerEntry.wallet_transaction_id, LedgerEntry.amount, WalletTransaction.parent_id
     ).join(WalletTransaction, col(WalletTransaction.id) == col(LedgerEntry.wallet_transaction_id))
@@ -81,7 +82,7 @@ async def _fold(db: AsyncSession) -> dict[str, dict[str, int]]:
             col(LedgerEntry.card), col(side)
         )
         for card, account, total in await db.exec(query):
-            # The contra account `funds` grows by debits.
+            # The contra account `funds` grows with debits.
             sums[card][account] += int(total) * (-sign if account == "funds" else sign)
     return dict(sums)
 

@@ -8,7 +8,7 @@ import io
 from barcode import Code128
 from barcode.writer import ImageWriter
 
-# Two pixels a module, ten modules of quiet on either side (ISO/IEC 15417), no text below.
+# Two pixels a module, a quiet zone of ten modules on either side (ISO/IEC 15417), no text below.
 _OPTIONS = {"module_width": 0.339, "module_height": 12.0, "quiet_zone": 3.5, "dpi": 150,
             "write_text": False}  # fmt: skip
 
@@ -25,12 +25,12 @@ class _Code128(Code128):  # type: ignore[misc]
 
 
 def can_be_barcode(value: str) -> bool:
-    """Code 128 knows ASCII."""
+    """Return whether Code 128 can show the value: it knows only ASCII."""
     return value.isascii() and value.isprintable()
 
 
 def barcode_128(value: str) -> str:
-    """Code 128 as a PNG, in a data URI. `value` is printable ASCII."""
+    """Return the value as Code 128: a PNG in a data URI. `value` is printable ASCII."""
     image = io.BytesIO()
     _Code128(value, writer=ImageWriter()).write(image, options=dict(_OPTIONS))
     return "data:image/png;base64," + base64.b64encode(image.getvalue()).decode()

@@ -1,7 +1,7 @@
 """How often a code by SMS may be tried: counted in the database, before the attempt.
 
-Parallel attempts cannot outrun it, and a restart forgets nothing. What is past its window counts
-for nothing any more, and the worker deletes it.
+Parallel attempts cannot outrun the budget, and a restart forgets nothing. Attempts that are older
+than the window do not count any more, and the worker deletes them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from backend.core.due_work import purge
 
 
 async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window: timedelta) -> bool:
-    """Count one attempt; whether it was within the budget. A spent budget's window is not extended,
-    or anybody could keep a card locked for ever."""
+    """Count one attempt, and return whether it was within the budget. The window of a spent budget
+    is not extended, or anybody could keep a card locked for ever."""
     dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
     tries, last = col(CodeBudget.tries), col(CodeBudget.last_try_at)
     fresh = last <= now - window
@@ -37,6 +37,6 @@ async def count(db: AsyncSession, scope: str, limit: int, now: datetime, window:
 
 
 async def purge_old_attempts(ctx: Backend) -> int:
-    """Delete budgets that are whole again, one batch; return how many."""
+    """Delete one batch of budgets that are whole again. Return their number."""
     window = timedelta(seconds=ctx.settings.scc_window)
     return await purge(ctx.db, CodeBudget, col(CodeBudget.last_try_at) <= ctx.clock.now() - window)

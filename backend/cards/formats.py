@@ -15,14 +15,14 @@ MIN_PIN_LENGTH = 4
 MIN_NUMBER_LENGTH = 8
 MAX_LENGTH = 64
 DEFAULT_PREFIX = "DINCARD:"
-# What people mistake for one another is left out.
+# These leave out signs that people mistake for one another.
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _SYMBOLS = "!#%+=?"
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`length` counts without the prefix."""
+    """How a number or PIN is made. `length` does not count the prefix."""
 
     length: int
     prefix: str = ""
@@ -51,8 +51,8 @@ def make(form: Format) -> str:
 
 
 def make_number(form: Format | None) -> tuple[str, dict[str, Any]]:
-    """Return a number, and its format as it is shown; without a format a UUID with Dintero's
-    prefix."""
+    """Return a number, and its format as answers show it. Without a format it is a UUID with
+    Dintero's prefix."""
     if form is None:
         return f"{DEFAULT_PREFIX}{uuid.uuid4()}", {"length": 36, "prefix": DEFAULT_PREFIX}
     return make(form), form.shown()
@@ -63,7 +63,8 @@ def last4(number: str) -> str:
 
 
 def mask(number: str, prefix: str) -> str:
-    """Return all but the prefix, the last four and the punctuation as `*`."""
+    """Return the number with `*` for all signs but the prefix, the last four and the
+    punctuation."""
     body = number[len(prefix) :] if number.startswith(prefix) else number
     kept = len(body) - 4
     hidden = "".join("*" if i < kept and c.isalnum() else c for i, c in enumerate(body))
@@ -71,5 +72,5 @@ def mask(number: str, prefix: str) -> str:
 
 
 def payer_mask(last_four: str) -> str:
-    """As the page shows it."""
+    """Return the number as the page shows it."""
     return f"•••• •••• •••• {last_four}"

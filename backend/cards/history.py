@@ -43,8 +43,8 @@ def note(
 async def list_card_events(
     db: AsyncSession, account_id: str, card_id: str, limit: int, starting_after: str | None
 ) -> list[CardEvent]:
-    """Newest first, of a deleted card too. NotFound; InvalidRequest if `starting_after` is no
-    event of this card."""
+    """List a card's events, newest first, even if it is deleted. NotFound; InvalidRequest if
+    `starting_after` is no event of this card."""
     wanted = select(Card.id).where(Card.account_id == account_id, Card.card_id == card_id)
     card = (await db.exec(wanted)).one_or_none()
     if card is None:

@@ -1,5 +1,5 @@
-"""Issue gift cards: their numbers, their PINs, their first money. A batch is made inactive, without
-money, for cards that are printed before they are sold.
+"""Issue gift cards: their numbers, their PINs, their first money. The cards of a batch are inactive
+and without money, because they are printed before they are sold.
 
 Source: `docs/reference/dintero-api.md#creating-a-card`, `#batch-and-activation`.
 """
@@ -27,9 +27,10 @@ from backend.core.ids import new_uuid
 
 @dataclass(frozen=True, slots=True)
 class CardOrder:
-    """What a card is to be. `amount` in minor units. `number_format` None: Dintero's default;
-    `pin_format` None: a card without a PIN, which only its merchant can use. `number_expires_in`
-    (seconds) and `number_single_use` are of its number, not of the card."""
+    """What a card is to be. `amount` is in minor units. If `number_format` is None, the number has
+    Dintero's default format; if `pin_format` is None, the card has no PIN, and only its merchant
+    can use it. `number_expires_in` (seconds) and `number_single_use` concern the number, not the
+    card."""
 
     account_id: str
     card_id: str
@@ -53,7 +54,7 @@ class CardOrder:
 
 @dataclass(frozen=True, slots=True)
 class IssuedCard:
-    """The only time when number and PIN are known."""
+    """A new card with its number and PIN. They are never known again."""
 
     card: Card
     token: CardToken
@@ -68,7 +69,7 @@ async def issue_card(ctx: Backend, order: CardOrder) -> IssuedCard:
 
 
 async def issue_batch(ctx: Backend, orders: Sequence[CardOrder]) -> list[IssuedCard]:
-    """Make all of them, or none. Conflict names the first `card_id` that exists already."""
+    """Make all of these cards, or none. Conflict names the first `card_id` that exists already."""
     twice = [card_id for card_id, n in Counter(o.card_id for o in orders).items() if n > 1]
     if twice:
         raise InvalidRequest(f"card_id {twice[0]!r} stands there twice")
@@ -87,8 +88,8 @@ async def issue_batch(ctx: Backend, orders: Sequence[CardOrder]) -> list[IssuedC
 async def store_card(
     db: AsyncSession, ctx: Backend, order: CardOrder, pin: str | None
 ) -> tuple[Card, CardToken, str]:
-    """In the caller's unit of work: the card, funded where it is active, its token and number.
-    Conflict if the account has this `card_id` already."""
+    """Store the card in the caller's unit of work, with its token and number; fund it if it is
+    active. Conflict if the account has this `card_id` already."""
     query = select(Card.id).where(
         Card.account_id == order.account_id, Card.card_id == order.card_id
     )
@@ -150,7 +151,8 @@ async def store_card(
 def set_behaviour(
     token: CardToken, expires_in: int | None, single_use: bool, now: datetime
 ) -> None:
-    """How long a card's own number is good, in seconds from now, and whether it pays only once."""
+    """Set how long a card's own number is valid, in seconds from now, and whether it pays only
+    once."""
     token.expires_in = expires_in
     token.expires_at = now + timedelta(seconds=expires_in) if expires_in is not None else None
     token.single_use = single_use

@@ -80,23 +80,23 @@ async def fund(db: AsyncSession, card: Card, amount: int, cause: EntryContext) -
 
 
 async def draw(db: AsyncSession, card: Card, amount: int, cause: EntryContext) -> WalletTransaction:
-    """A drawdown at once. InsufficientFunds where `available` is smaller."""
+    """Draw `amount` at once. InsufficientFunds if `available` is smaller."""
     return await _once(db, card, "draw", "drawdown", amount, cause)
 
 
 async def refund(
     db: AsyncSession, card: Card, amount: int, cause: EntryContext, parent_id: str | None
 ) -> WalletTransaction:
-    """Money back to the card: shown as `fund` with the drawdown as parent."""
+    """Put money back on the card. Answers show it as `fund`, with the drawdown as parent."""
     return await _once(db, card, "refund", "fund", amount, cause, parent_id=parent_id)
 
 
 async def transfer(
     db: AsyncSession, source: Card, target: Card, amount: int, cause: EntryContext
 ) -> tuple[WalletTransaction, WalletTransaction]:
-    """Move money from one card to another, both locked by the caller: `transfer` on the one, `fund`
-    with that as its parent on the other. InsufficientFunds where less is available on `source`;
-    Conflict for two currencies, or one card."""
+    """Move money from one card to another. The caller has locked both. It is a `transfer` on the
+    one, and a `fund` with that as its parent on the other. InsufficientFunds if less is available
+    on `source`; Conflict for two currencies, or for one card."""
     if source.id == target.id or source.currency != target.currency:
         raise Conflict("money moves between two cards of one currency alone")
     said = cause.metadata or {}
@@ -110,7 +110,7 @@ async def transfer(
 async def hold(
     db: AsyncSession, card: Card, amount: int, cause: EntryContext, purpose: str
 ) -> tuple[WalletTransaction, Hold]:
-    """Set `amount` aside. InsufficientFunds where `available` is smaller."""
+    """Hold `amount`. InsufficientFunds if `available` is smaller."""
     made = await _once(db, card, "hold", "drawdown", amount, cause, pending=True)
     first: Hold | None = None
     if not cause.fresh:
@@ -141,8 +141,8 @@ async def lock_hold(db: AsyncSession, hold_id: str) -> Hold:
 async def post(
     db: AsyncSession, held: Hold, amount: int, cause: EntryContext, *, keep_rest: bool
 ) -> tuple[WalletTransaction, Hold | None]:
-    """Resolve a hold by taking `amount` of it. The rest becomes a new hold with `keep_rest`, else
-    available again. HoldResolved where it was resolved before."""
+    """Resolve a hold by taking `amount` of it. With `keep_rest` the rest becomes a new hold, else
+    it is available again. HoldResolved if the hold was resolved before."""
     card = await lock_card(db, held.card)
     if not 0 < amount <= held.amount:
         raise InsufficientFunds(f"{held.amount} is held, not {amount}")
@@ -199,8 +199,7 @@ async def _once(
     parent_id: str | None = None,
     pending: bool = False,
 ) -> WalletTransaction:
-    """Return the wallet transaction of `cause.ref_id`: made now, or, where it exists, given
-    back."""
+    """Return the wallet transaction of `cause.ref_id`, which is made now unless it exists."""
     before = None if cause.fresh else await _made_before(db, card, cause)
     if before is not None:
         if (before.type, before.amount, before.pending) != (type_, amount, pending):
@@ -247,17 +246,17 @@ async def _announce(db: AsyncSession, card: Card, made: WalletTransaction, now: 
 async def _move(
     db: AsyncSession, card: Card, movement: str, amount: int, made_id: str, now: datetime
 ) -> None:
-    """One ledger entry and the sums that follow from it; refused where an account would go
-    negative."""
+    """Write one ledger entry and the sums that follow from it. It is refused if an account would
+    become negative."""
     debit, credit = _ACCOUNTS[movement]
-    # `funds` is the contra account: it grows with a debit, the others with a credit.
+    # `funds` is the contra account: it grows with a debit, and the others with a credit.
     source = None if debit == "funds" else col(getattr(Card, debit))
     grow = {debit: col(getattr(Card, debit)) + (amount if source is None else -amount)}
     grow[credit] = col(getattr(Card, credit)) + (-amount if credit == "funds" else amount)
     change = update(Card).where(col(Card.id) == card.id)
     if source is not None:
         change = change.where(source >= amount)
-    # The row comes back with its new sums, into the `card` that the caller holds.
+    # The row comes back with its new sums, in the `card` that the caller holds.
     changed = change.values(**grow).returning(Card)
     options: dict[str, Any] = {"synchronize_session": False, "populate_existing": True}
     options[OPTION] = (changed_card(card.id),)

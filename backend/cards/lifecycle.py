@@ -1,6 +1,5 @@
-"""What becomes of a card besides its money: activated, its PIN made again, deleted. Each is one
-unit of work with the card's row locked. Source: `docs/reference/dintero-api.md#wallets-api`.
-"""
+"""What happens to a card besides moving its money: activation, a new PIN, deletion. Each is one
+unit of work with the card's row locked. Source: `docs/reference/dintero-api.md#wallets-api`."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 
 MAX_USES = 50
-"""An answer names at most so many uses of a card; its sums count all of them."""
+"""How many uses of a card an answer lists at most. Its sums count all of them."""
 
 
 class AlreadyActivated(Conflict):
@@ -30,15 +29,15 @@ class AlreadyActivated(Conflict):
 
 
 class CardInUse(Conflict):
-    """The card is needed: money of it is held, or may be refunded to it."""
+    """The card is still needed: money of it is held, or may be refunded to it."""
 
     code = "CARD_IN_USE"
 
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """`amount` in minor units. What is None stays as the card was made. `ref_id` makes a repeat
-    safe; without one a second activation is always refused."""
+    """How to activate a card. `amount` is in minor units. None leaves a value as the card was made.
+    `ref_id` makes a repeat safe; without it a second activation is always refused."""
 
     account_id: str
     card_id: str
@@ -57,7 +56,7 @@ class Activation:
 
 
 async def lock_by_card_id(db: AsyncSession, account_id: str, card_id: str) -> Card:
-    """By the merchant's `card_id`, deleted ones too."""
+    """Return the card with the merchant's `card_id`, locked. Deleted cards are found too."""
     query = select(Card).where(Card.account_id == account_id, Card.card_id == card_id)
     query = query.with_for_update().execution_options(populate_existing=True)
     card = (await db.exec(query)).one_or_none()
@@ -67,8 +66,8 @@ async def lock_by_card_id(db: AsyncSession, account_id: str, card_id: str) -> Ca
 
 
 async def activate(ctx: Backend, activation: Activation) -> Card:
-    """`inactive` becomes `unused`, with its first money. AlreadyActivated where it is: a card that
-    was sold is not sold again, whatever the amount."""
+    """Make an `inactive` card `unused`, and put its first money on it. AlreadyActivated if it is
+    active: a card is not sold twice, whatever the amount."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         card = await lock_by_card_id(db, activation.account_id, activation.card_id)
@@ -123,9 +122,9 @@ def _activated_before(card: Card, activation: Activation) -> Card:
 async def rotate_pin(
     ctx: Backend, account_id: str, card_id: str, form: Format | None, by: str
 ) -> tuple[Card, str]:
-    """A new PIN, of the card's format where `form` is None; the old one ends at once, with the
-    guesses that were counted against it, so that a locked card is unlocked. Whoever added the card
-    to a checkout with the old one has to show the new."""
+    """Give the card a new PIN. If `form` is None, it has the card's format. The old PIN ends at
+    once, with the attempts that were counted against it, so a locked card is unlocked. Whoever
+    added the card to a checkout with the old PIN has to show the new one."""
     async with ctx.db.reading() as db:
         card = await lookup.get_card(db, account_id, card_id)
     form = form or (Format(**card.pin_format) if card.pin_format else None)
@@ -133,7 +132,7 @@ async def rotate_pin(
     pin = formats.make(form)
     made = ctx.vault.pin_mac(card.id, pin)
     async with ctx.db.unit_of_work() as db:
-        # Before the card's row is locked: attempts lock in this order too.
+        # This comes before the card's row is locked, because attempts lock in this order too.
         await pin_lock.make_whole(ctx, db, card, by, "a new PIN")
         card = await lock_by_card_id(db, account_id, card_id)
         if card.deleted_at is not None:
@@ -146,9 +145,9 @@ async def rotate_pin(
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a card is still needed for. `amount` in minor units; `kind`: `held` by a payment or a
-    pending drawdown, `refundable` where a payment took it and may give it back. `name` says what
-    `id` is the id of: `transaction_id` or `wallet_transaction_id`."""
+    """What a card is still needed for. `amount` is in minor units. `kind` is `held` (by a payment
+    or a pending drawdown) or `refundable` (a payment took it and may give it back). `name` says
+    what `id` identifies: `transaction_id` or `wallet_transaction_id`."""
 
     kind: str
     amount: int
@@ -158,7 +157,8 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """`by`: who deletes. With `force` the card is deleted whatever it is needed for."""
+    """A request to delete a card. `by`: who deletes. With `force` the card is deleted even if it is
+    still needed."""
 
     account_id: str
     card_id: str
@@ -175,8 +175,8 @@ async def delete(
     """Delete a card. Nothing can be paid with it any more, and its ledger stays. Deleting it again
     changes nothing.
 
-    CardInUse where it is still needed (`uses_of` is asked with the card locked), with each use in
-    `errors`. With `force` it is deleted anyway. The card's history keeps who did it and why.
+    CardInUse if it is still needed (`uses_of` is asked with the card locked), with each use in
+    `errors`. With `force` it is deleted anyway. The card's history records who did it and why.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:

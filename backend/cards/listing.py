@@ -16,7 +16,8 @@ from backend.core.paging import after, newest_first
 
 @dataclass(frozen=True, slots=True)
 class CardFilter:
-    """`available_*` in minor units; `starting_after` is the `id` of the last card seen."""
+    """Which cards to list. `available_*` are in minor units. `starting_after` is the `id` of the
+    last card seen."""
 
     account_id: str
     limit: int
@@ -27,11 +28,11 @@ class CardFilter:
     include_deleted: bool = False
     customer_id: str | None = None
     usable_at: datetime | None = None
-    """Only active cards that have not expired by then."""
+    """Only active cards that have not expired at this time."""
 
 
 async def list_cards(db: AsyncSession, wanted: CardFilter) -> list[Card]:
-    """Newest first. InvalidRequest if `starting_after` is no card of the account."""
+    """List cards, newest first. InvalidRequest if `starting_after` is no card of the account."""
     query = select(Card).where(Card.account_id == wanted.account_id)
     if wanted.available is not None:
         query = query.where(Card.available == wanted.available)
@@ -60,7 +61,7 @@ async def list_cards(db: AsyncSession, wanted: CardFilter) -> list[Card]:
 async def customer_card(
     db: AsyncSession, account_id: str, customer_id: str, card_id: str, now: datetime
 ) -> Card:
-    """One of a customer's active cards; NotFound for anybody else's."""
+    """Return one of a customer's active cards. NotFound for anybody else's card."""
     card = await get_card(db, account_id, card_id)
     expired = card.expires_at is not None and card.expires_at <= now
     if card.customer_id != customer_id or not card.active or expired:

@@ -1,4 +1,4 @@
-"""Find a card: by the merchant's own id, or by its number. With a PIN: `cards.pin_check`."""
+"""Find a card by the merchant's own id, or by its number. With a PIN: `cards.pin_check`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from backend.rules.gift_card import CardFacts
 
 
 async def get_card(db: AsyncSession, account_id: str, card_id: str) -> Card:
-    """By the merchant's own `card_id`. NotFound for another account's card too."""
+    """Return the card with the merchant's own `card_id`. NotFound for another account's card
+    too."""
     query = select(Card).where(Card.account_id == account_id, Card.card_id == card_id)
     card = (await db.exec(query)).one_or_none()
     if card is None or card.deleted_at is not None:
@@ -34,8 +35,8 @@ class Match:
 async def find_number(
     ctx: Backend, db: AsyncSession, account_id: str, number: str, *, expired_too: bool = False
 ) -> Match | None:
-    """By a number or temporary token; None if it is unknown or, without `expired_too`, has
-    expired."""
+    """Find a card by its number or a temporary token. Return None if it is unknown or has expired.
+    With `expired_too`, expired ones are found."""
     query = (
         select(Card, CardToken)
         .join(CardToken, col(CardToken.card) == col(Card.id))
@@ -50,13 +51,14 @@ async def find_number(
 
 
 async def match_of(db: AsyncSession, card: Card) -> Match:
-    """Return a card that is known already, by its own number, which may have expired."""
+    """Return the match for a card that is known already, by its own number, even if that has
+    expired."""
     query = select(CardToken).where(CardToken.card == card.id, col(CardToken.ref_id).is_(None))
     return Match(card, (await db.exec(query)).one())
 
 
 async def get_by_number(ctx: Backend, db: AsyncSession, account_id: str, number: str) -> Card:
-    """By its number alone: for the merchant's API, never for a payer."""
+    """Return a card by its number alone. This is for the merchant's API, never for a payer."""
     match = await find_number(ctx, db, account_id, number)
     if match is None:
         raise NotFound("no such card")
@@ -64,7 +66,7 @@ async def get_by_number(ctx: Backend, db: AsyncSession, account_id: str, number:
 
 
 def facts(card: Card) -> CardFacts:
-    """Return a row as the rules see it."""
+    """Return a row as the rules need it."""
     return CardFacts(
         available=card.available,
         currency=card.currency,

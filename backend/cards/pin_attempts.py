@@ -29,13 +29,13 @@ from backend.rules import pin_budget
 from backend.rules.pin_budget import Answer, Burst, Counter, Counters, Kind, Limits, Scope, Verdict
 
 PAIR_WIDTHS = (1, 2, 3)
-"""For a /64, /56 and /48. Even somebody with a whole /48 cannot use up a card's day alone."""
+"""For a /64, /56 and /48. Nobody can use up a card's day alone, not even with a whole /48."""
 SOURCE_WIDTHS = (1, 4, 16)
-"""More payers share a wide network."""
+"""A wide network is shared by more payers."""
 MERCHANT_WIDTH = 3
-"""A shop's own server asks for many payers, and must leave something of a card's day to others."""
+"""A shop's own server asks for many payers, and must leave a part of a card's day to others."""
 UNKNOWN_KEPT = timedelta(days=400)
-"""How long an unknown number's attempts count towards its life, where they were many. Otherwise a
+"""How long the attempts at an unknown number count towards its life, if they were many. Otherwise a
 card that needs to be unlocked would answer differently from a number that does not exist."""
 
 
@@ -43,7 +43,7 @@ card that needs to be unlocked would answer differently from a number that does 
 class Asker:
     """Who tries a PIN. `networks` are hashes, the narrowest first. `session` is None on the balance
     page, where a browser could invent a new one each time. The merchant has no score of mistakes,
-    since it needs no PIN at all."""
+    since the merchant needs no PIN at all."""
 
     networks: tuple[str, ...]
     session: str | None = None
@@ -51,13 +51,14 @@ class Asker:
 
 
 def payer(ctx: Backend, session_id: str | None, source: str) -> Asker:
-    """Return a payer in a checkout, or on the balance page. `source` is their address."""
+    """Return the asker for a payer in a checkout, or on the balance page. `source` is their
+    address."""
     hashes = tuple(ctx.vault.source_hash(network) for network in networks_of(source))
     return Asker(hashes, session_id)
 
 
 def customer(ctx: Backend, account_id: str, customer_id: str) -> Asker:
-    """Return a customer of the merchant's, with a token of their own."""
+    """Return the asker for a merchant's customer, who has a token of their own."""
     who = ctx.vault.source_hash(f"{account_id}\n{customer_id}")
     return Asker((who,), who)
 
@@ -103,7 +104,7 @@ def scopes_of(asker: Asker, card: str) -> list[Scope]:
 
 
 def refuse_again(ctx: Backend, account_id: str, asker: Asker, number: str) -> None:
-    """Raise TooManyAttempts if this process has refused the same a moment ago. It reads no
+    """Raise TooManyAttempts if this process has refused the same a moment ago. It does not read the
     database."""
     now = ctx.clock.now()
     for key in _keys(ctx, account_id, asker, number).values():
@@ -154,8 +155,8 @@ async def read(db: AsyncSession, scopes: Iterable[Scope]) -> dict[Scope, Counter
 
 
 async def lock(db: AsyncSession, scopes: Iterable[Scope], now: datetime) -> dict[Scope, Counter]:
-    """Return the counters; nobody else changes them until the unit of work ends. Rows that are
-    missing are made, since what is not there cannot be locked."""
+    """Return the counters, locked until the unit of work ends. Missing rows are made, since they
+    could not be locked otherwise."""
     wanted = sorted(scopes, key=lambda scope: scope.name)
     rows = [_row(scope, Counter(), now) for scope in wanted]
     insert = _dialect(db).insert(PinBudget).values(rows)
@@ -186,7 +187,7 @@ def kept_until(
     counters: Counters, limits: Limits, now: datetime, *, known: bool
 ) -> dict[Scope, datetime | None]:
     """Return when each row can be deleted. A card's own row stays while the card has wrong
-    tries."""
+    attempts."""
     soon = now + max(limits.window, pin_budget.HOUR)
     kept: dict[Scope, datetime | None] = dict.fromkeys(counters, soon)
     for scope, counter in counters.items():
@@ -218,7 +219,7 @@ async def forget_card(db: AsyncSession, card: Card, now: datetime) -> Counter:
 
 
 async def purge_attempts(ctx: Backend) -> int:
-    """Delete one batch of rows that are not needed any more, and return how many."""
+    """Delete one batch of rows that are not needed any more. Return their number."""
     return await purge(ctx.db, PinBudget, col(PinBudget.forget_at) <= ctx.clock.now())
 
 

@@ -29,9 +29,9 @@ from backend.rules.pin_budget import Counter, Kind, Limits, Scope
 
 OLD_PIN_SECONDS = 0.5
 """How long every wrong answer takes while an account has PINs that are kept as Argon2 hashes. The
-check of such a hash takes 0.1 s or more, and this would tell that the number exists."""
+check of such a hash takes 0.1 s or more, which would show that the number exists."""
 SLOWEST_FADES = 0.9
-"""How much of the slowest check counts after the next one."""
+"""How much of the slowest check still counts after the next one."""
 OLD_PINS_LOOKED_FOR = 600
 """After how many seconds a process looks again whether an account still has them."""
 
@@ -55,7 +55,7 @@ class _PinAttempt:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """The counters before and after an attempt was counted; `fits` says what its MAC said."""
+    """The counters before and after an attempt was counted. `fits` says whether the MAC fits."""
 
     before: dict[Scope, Counter]
     after: dict[Scope, Counter]
@@ -67,14 +67,14 @@ async def match_number_and_pin(
 ) -> Match | None:
     """Return the card of this number, or temporary token, if this is its PIN.
 
-    None for an unknown number and for a wrong PIN, which are not told apart. TooManyAttempts where
-    nothing was checked because a budget is spent.
+    None for an unknown number and for a wrong PIN, so that nobody can tell them apart.
+    TooManyAttempts if a budget is spent, so that nothing was checked.
     """
     begun = asyncio.get_running_loop().time()
     pin_attempts.refuse_again(ctx, account_id, asker, number)
     async with ctx.db.reading() as db:
         match = await find_number(ctx, db, account_id, number, expired_too=expired_too)
-    # Of a known card, however many tokens it has, the attempts are counted together.
+    # All attempts at a known card are counted together, however many tokens it has.
     key = match.card.id if match else ctx.vault.number_hash(account_id, number)
     scopes = tuple(pin_attempts.scopes_of(asker, key))
     tried = _PinAttempt(account_id, asker, number, pin, match, scopes, ctx.clock.now())
@@ -82,8 +82,8 @@ async def match_number_and_pin(
 
 
 async def match_pin(ctx: Backend, known: Match, pin: str, *, asker: Asker) -> Match | None:
-    """As `match_number_and_pin`, for a card that the asker need not name: only its PIN is asked
-    for, and its attempts count in the same budgets."""
+    """Like `match_number_and_pin`, for a card that the asker does not name: only its PIN is
+    checked. The attempts count in the same budgets."""
     begun = asyncio.get_running_loop().time()
     card = known.card
     named = f"card {card.id}"  # no number looks like this
@@ -99,7 +99,7 @@ async def _check(ctx: Backend, tried: _PinAttempt, begun: float) -> Match | None
     async with ctx.db.reading() as db:
         counters = await pin_attempts.read(db, tried.scopes)
         old = await _has_old_pins(ctx, db, tried.account_id)
-    # Most attempts on a budget that is used up are refused here, without a lock.
+    # Most attempts on a spent budget are refused here, without a lock.
     verdict = pin_budget.decide(counters, limits, tried.now)
     pin_attempts.refuse(ctx, tried.account_id, tried.asker, tried.number, verdict)
     counted = await _count_and_check(ctx, tried, limits)
@@ -114,8 +114,8 @@ async def _check(ctx: Backend, tried: _PinAttempt, begun: float) -> Match | None
 
 
 async def _count_and_check(ctx: Backend, tried: _PinAttempt, limits: Limits) -> _Counted:
-    """Count the attempt, then look at the PIN, in one unit of work. It stands apart: a counted
-    attempt stays counted where the request comes to nothing."""
+    """Count the attempt, then check the PIN, in one unit of work of its own. A counted attempt
+    stays counted if the request fails."""
     card, now = tried.card, tried.now
     async with ctx.db.unit_of_work(independent=True) as db:
         before = await pin_attempts.lock(db, tried.scopes, now)
@@ -137,8 +137,8 @@ async def _count_and_check(ctx: Backend, tried: _PinAttempt, limits: Limits) -> 
 
 
 async def _fits_old(ctx: Backend, tried: _PinAttempt, counted: _Counted, limits: Limits) -> bool:
-    """Check a PIN that is kept as an Argon2 hash, outside any unit of work. The right one is kept
-    as a MAC from then on, and its attempts are given back."""
+    """Check a PIN that is kept as an Argon2 hash, outside any unit of work. A right PIN is kept as
+    a MAC from then on, and its attempts are restored."""
     card, now = tried.card, tried.now
     if card is None or card.pin_hash is None or card.pin_key is not None:
         return False
@@ -159,7 +159,7 @@ async def _fits_old(ctx: Backend, tried: _PinAttempt, counted: _Counted, limits:
 
 
 async def _renew(ctx: Backend, db: AsyncSession, card: Card, pin: str) -> None:
-    """Keep the PIN under the newest key, unless it was made again in the meantime."""
+    """Keep the PIN under the newest key, unless it was replaced in the meantime."""
     if card.pin_key == ctx.vault.newest_pin_key:
         return
     made = ctx.vault.pin_mac(card.id, pin)

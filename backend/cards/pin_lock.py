@@ -26,7 +26,7 @@ from backend.rules.pin_budget import Counter, Kind, Limits, Scope
 HALF_OF_DAY, HALF_OF_LIFE, LOCKED = "PIN_HALF_OF_DAY", "PIN_HALF_OF_LIFE", "PIN_LOCKED"
 UNLOCKED = "PIN_UNLOCKED"
 NOBODY = "checkout"
-"""`created_by` of the events that wrong attempts of payers cause."""
+"""`created_by` of the events that payers' wrong attempts cause."""
 LONGEST_REASON = 255
 
 
@@ -45,8 +45,8 @@ class Attempts:
 async def attempts_of(
     ctx: Backend, db: AsyncSession, cards: Sequence[Card]
 ) -> dict[str, dict[str, Any] | None]:
-    """Return what each card's answer says of wrong attempts, by the card's primary key. None for a
-    card without a PIN."""
+    """Return what each card's answer says about wrong attempts, by the card's primary key. None for
+    a card without a PIN."""
     limits, now = pin_attempts.limits_of(ctx.settings), ctx.clock.now()
     with_pin = [Scope(Kind.CARD, card.id) for card in cards if card.pin_hash is not None]
     counters = await pin_attempts.read(db, with_pin) if with_pin else {}
@@ -62,7 +62,8 @@ def _seen(counter: Counter, limits: Limits, now: datetime) -> Attempts:
 async def tell_merchant(
     ctx: Backend, db: AsyncSession, card: Card, before: Counter, after: Counter
 ) -> None:
-    """Write down, and announce, what this wrong attempt has reached. The budget's row is locked."""
+    """Record and announce which budget this wrong attempt has used up. The caller has locked the
+    budget's row."""
     limits, now = pin_attempts.limits_of(ctx.settings), ctx.clock.now()
     for name in pin_budget.reached(pin_budget.live(before, limits, now), after, limits):
         if await _told(db, card, name, limits, now):
@@ -78,7 +79,7 @@ async def tell_merchant(
 
 
 async def _told(db: AsyncSession, card: Card, name: str, limits: Limits, now: datetime) -> bool:
-    """Return whether the merchant knows already: since the last unlock and, for a day, today."""
+    """Return whether the merchant was told before: since the last unlock and, for a day, today."""
     query = select(CardEvent.name).where(
         CardEvent.card == card.id, col(CardEvent.name).in_((name, UNLOCKED))
     )
@@ -93,7 +94,7 @@ async def unlock(
 ) -> Card:
     """Forget all wrong attempts at this card. NotFound.
 
-    It may be repeated: where nobody has tried a wrong PIN, nothing changes and nothing is recorded.
+    It may be repeated. If there are no wrong attempts, nothing changes and nothing is recorded.
     """
     if reason is not None and len(reason) > LONGEST_REASON:
         raise InvalidRequest(f"a reason has at most {LONGEST_REASON} characters")
@@ -110,8 +111,8 @@ async def unlock(
 async def make_whole(
     ctx: Backend, db: AsyncSession, card: Card, by: str, reason: str | None
 ) -> None:
-    """Forget the attempts at a card, and write down who wanted it and why. The card's row is not
-    locked yet: the budgets come first."""
+    """Forget the attempts at a card, and record who asked for it and why. The card's row is not
+    locked yet, because the budgets are locked first."""
     now = ctx.clock.now()
     before = await pin_attempts.forget_card(db, card, now)
     if before.life:

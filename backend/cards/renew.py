@@ -1,6 +1,5 @@
-"""Make a card usable again: extend it, restore it, give it another number and PIN, or make another
-card in its place. The card's history keeps who did it.
-"""
+"""Make a card usable again: extend it, restore it, give it another number and PIN, or replace it by
+another card. The card's history records who did it."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
 
 
 class NotLater(Conflict):
-    """A card is extended, never shortened."""
+    """The new last moment is not later. A card can be extended, but not shortened."""
 
     code = "NOT_LATER"
 
@@ -41,9 +40,9 @@ class Change:
 
 
 async def extend(ctx: Backend, change: Change, expires_at: datetime | None) -> Card:
-    """Give a card a later last moment, or none (None), whether it has expired or not. The same
-    again changes nothing. NotLater where it would end earlier; InvalidRequest for a moment that has
-    passed; NotFound for a deleted card."""
+    """Give a card a later last moment, or no last moment (None), whether it has expired or not. The
+    same moment again changes nothing. NotLater if it would end earlier; InvalidRequest for a moment
+    in the past; NotFound for a deleted card."""
     now = ctx.clock.now()
     if expires_at is not None and expires_at <= now:
         text = "expires_at must be in the future"
@@ -62,8 +61,8 @@ async def extend(ctx: Backend, change: Change, expires_at: datetime | None) -> C
 
 
 async def restore(ctx: Backend, change: Change) -> Card:
-    """Take a deletion back: number, PIN and balance are as they were. A card that is not deleted
-    does not change. NotFound."""
+    """Undo a deletion: number, PIN and balance are as they were. A card that is not deleted does
+    not change. NotFound."""
     async with ctx.db.unit_of_work() as db:
         card = await lock_by_card_id(db, change.account_id, change.card_id)
         if card.deleted_at is not None:
@@ -76,16 +75,16 @@ async def restore(ctx: Backend, change: Change) -> Card:
 async def reissue(
     ctx: Backend, change: Change, number: Format | None = None, pin: Format | None = None
 ) -> IssuedCard:
-    """Another number, and another PIN where the card has one or `pin` asks for one; the balance
-    stays. The old number, the PIN and the temporary tokens end at once. Formats that are None are
-    the card's own. NotFound."""
+    """Give the card another number, and another PIN if it has one or if `pin` asks for one. The
+    balance stays. The old number, the PIN and the temporary tokens end at once. Formats that are
+    None are the card's own. NotFound."""
     async with ctx.db.reading() as db:
         known = await lookup.get_card(db, change.account_id, change.card_id)
     form = pin or (Format(**known.pin_format) if known.pin_format else None)
     new_pin = formats.make(form) if form else None
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
-        # Before the card's row is locked: attempts lock in this order too.
+        # This comes before the card's row is locked, because attempts lock in this order too.
         await pin_lock.make_whole(ctx, db, known, change.by, change.reason)
         card = await _lock(db, change)
         token = await own_token(db, card)
@@ -122,7 +121,7 @@ async def own_token(db: AsyncSession, card: Card) -> CardToken:
 
 
 def format_of(shown: dict[str, Any]) -> Format | None:
-    """Return a number's format as it is kept; None is Dintero's default, which names no kinds of
+    """Return a number's format as it is stored. None is Dintero's default, which names no kinds of
     signs."""
     return Format(**shown) if "numbers" in shown else None
 
@@ -140,15 +139,15 @@ async def _end_tokens(db: AsyncSession, card: Card, now: datetime) -> None:
 
 
 def pin_for(card: Card) -> str | None:
-    """Make a PIN for a card in place of this one; None for a card without one."""
+    """Make a PIN for the card that replaces this one; None for a card without a PIN."""
     return formats.make(Format(**card.pin_format)) if card.pin_format is not None else None
 
 
 async def replace_card(
     ctx: Backend, db: AsyncSession, card: Card, card_id: str, pin: str | None, change: Change
 ) -> IssuedCard:
-    """Make an empty card like `card`, which the caller has locked, under `card_id`; each names the
-    other. It has no last day."""
+    """Make an empty card like `card`, under `card_id`. The caller has locked `card`. Each card
+    names the other. The new card has no last day."""
     token = await own_token(db, card)
     order = CardOrder(
         account_id=card.account_id,

@@ -1,8 +1,9 @@
-"""Cards and wallet transactions in Dintero's shape.
+"""Turn cards and wallet transactions into Dintero's JSON.
 
-Source: `docs/reference/dintero-api.md#card-object`, `#card-look-up-and-wallet-transactions`. What
-it leaves open: `amount_pending` is what payments and pending drawdowns hold, `amount_reserved` is
-0; `status` is `inactive`, `unused`, `partially_used`, `used`, `expired` or `deleted`.
+Source: `docs/reference/dintero-api.md#card-object`, `#card-look-up-and-wallet-transactions`. The
+documentation leaves three things open: here `amount_pending` is what payments and pending drawdowns
+hold, `amount_reserved` is 0, and `status` is `inactive`, `unused`, `partially_used`, `used`,
+`expired` or `deleted`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def card_status(card: Card, now: datetime) -> str:
 
 
 _ONCE = ("card_token",)
-"""In the answer to a new card alone."""
+"""Only the answer to a new card has these."""
 
 
 def serialize_card(
@@ -38,11 +39,11 @@ def serialize_card(
     tokens: Sequence[CardToken],
     pin_attempts: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Without number and PIN, which are given once, when the card is made. `tokens`: its number
-    and the temporary ones, see `cards.tokens.tokens_of`. `pin_attempts` is for the merchant alone,
-    see `cards.pin_lock.attempts_of`.
+    """Return the card without number and PIN, which are shown only once, when the card is made.
+    `tokens` are its number and the temporary ones, see `cards.tokens.tokens_of`. `pin_attempts` is
+    for the merchant alone, see `cards.pin_lock.attempts_of`.
 
-    A request's unknown fields are given back, but for names of ours, also where we say nothing.
+    The answer also has the request's unknown fields, except those with names of ours.
     """
     own = _own(card, now, tokens) | {"pin_attempts": pin_attempts}
     extra = {k: v for k, v in card.extra.items() if k not in own and k not in _ONCE}
@@ -52,7 +53,7 @@ def serialize_card(
 def serialize_customer_card(
     card: Card, now: datetime, tokens: Sequence[CardToken]
 ) -> dict[str, Any]:
-    """Return the card as its owner sees it: nothing of what the merchant notes beside it."""
+    """Return the card as its owner sees it, without the merchant's own notes."""
     hidden = ("metadata", "originated_by", "created_by")
     shape = _said(_own(card, now, tokens))
     return {key: value for key, value in shape.items() if key not in hidden}
@@ -63,7 +64,7 @@ def _said(own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _own(card: Card, now: datetime, tokens: Sequence[CardToken]) -> dict[str, Any]:
-    """Return all that we say of a card; None if we have nothing to say."""
+    """Return our own fields of a card. A field is None if we have nothing to say."""
     return {
         "id": card.id,
         "card_id": card.card_id,
@@ -120,7 +121,7 @@ def serialize_token(token: CardToken, value: str) -> dict[str, Any]:
 
 
 def serialize_secret(value: str, form: dict[str, Any]) -> dict[str, str]:
-    """Return a number, token or PIN, with its bar code where the format asks for one."""
+    """Return a number, token or PIN, with its bar code if the format asks for one."""
     shape = {"value": value}
     if form.get("barcode"):
         shape["barcode_128"] = barcode_128(value)

@@ -1,4 +1,5 @@
-"""Gift cards, their ledger, holds and try budgets. Amounts: minor units of the card's currency."""
+"""Gift cards, their ledger, holds and budgets of attempts. Amounts are minor units of the card's
+currency."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from backend.core.written import Signal, Signalling, key_of
 
 _OLD_PIN = text("pin_hash IS NOT NULL AND pin_key IS NULL")
 NO_CURRENCY = "XXX"
-"""ISO 4217's code for none: of a card that is not activated yet."""
+"""ISO 4217's code for no currency: the currency of a card that is not activated yet."""
 
 
 class Card(Signalling, SQLModel, table=True):
@@ -29,7 +30,7 @@ class Card(Signalling, SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account_id", "card_id", name="card_account_card_id"),
         Index("card_listed", "account_id", "created_at", "id"),
-        # Cards whose PIN is still kept as it was before keyed MACs: fewer every day.
+        # Cards whose PIN is still kept as it was before keyed MACs. Their number shrinks.
         Index(
             "card_old_pin",
             "account_id",
@@ -54,28 +55,28 @@ class Card(Signalling, SQLModel, table=True):
         sa_type=JsonColumn, sa_column_kwargs={"name": "metadata"}, default_factory=dict
     )
     extra: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
-    """Request fields that the schema does not know, kept and given back."""
+    """Request fields that the schema does not know. Answers have them too."""
     initial_amount: int = Field(sa_type=BigInteger)
     active: bool
     active_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     activation_ref: str | None = None
-    """`ref_id` of the activation, where the card was made inactive."""
+    """The `ref_id` of the activation, if the card was made inactive."""
     number_last4: str = Field(max_length=4)
     number_mask: str
-    """Of the card's own number; the number itself is a `CardToken`."""
+    """The mask of the card's own number. The number itself is a `CardToken`."""
     pin_hash: str | None = None
-    """Salt and MAC of the PIN (`Vault.pin_mac`); an Argon2 hash where `pin_key` is None."""
+    """Salt and MAC of the PIN (`Vault.pin_mac`); an Argon2 hash if `pin_key` is None."""
     pin_key: str | None = Field(default=None, max_length=16)
     """The id of the key of the MAC."""
     pin_version: int = 0
-    """Grows when the PIN is made again: whoever used an older one has to show the new."""
+    """Grows with each new PIN: whoever used an older one has to show the new one."""
     pin_format: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     replaces: str | None = Field(default=None, max_length=255)
-    """`card_id` of the card in whose place this one was made, for money refunded to that."""
+    """`card_id` of the card that this one replaces, for money that is refunded to it."""
     replaced_by: str | None = Field(default=None, max_length=255)
-    """`card_id` of the card that was made in place of this one."""
+    """`card_id` of the card that replaces this one."""
     funds: int = Field(sa_type=BigInteger)
     available: int = Field(sa_type=BigInteger)
     held: int = Field(sa_type=BigInteger)
@@ -93,10 +94,10 @@ def changed_card(card_pk: str) -> Signal:
 
 
 class CardToken(SQLModel, table=True):
-    """What can be given in place of the card: its own number, and temporary ones.
+    """What can be given in place of the card: its own number, and temporary tokens.
 
-    Each is found by a keyed hash. `sealed` keeps a temporary one encrypted, so that a repeated
-    request gets the same; the card's own number is kept nowhere.
+    Each is found by a keyed hash. `sealed` holds a temporary token encrypted, so that a repeated
+    request gets the same one. The card's own number is stored nowhere.
     """
 
     __tablename__ = "card_token"
@@ -118,7 +119,7 @@ class CardToken(SQLModel, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     single_use: bool = False
     used_by: str | None = Field(default=None, foreign_key="wallet_transaction.id", index=True)
-    """The transaction that used a single-use one up."""
+    """The transaction that used up a single-use token."""
     metadata_: dict[str, Any] = Field(
         sa_type=JsonColumn, sa_column_kwargs={"name": "metadata"}, default_factory=dict
     )
@@ -156,8 +157,8 @@ class WalletTransaction(SQLModel, table=True):
 class Hold(SQLModel, table=True):
     """A two-phase transfer: pending -> posted (all or part) | voided, once.
 
-    A part capture posts a part and carries the rest into a new hold (`carried_to`), so that each
-    row resolves once.
+    A partial capture posts a part and moves the rest to a new hold (`carried_to`), so that each row
+    resolves once.
     """
 
     __tablename__ = "hold"
@@ -166,7 +167,7 @@ class Hold(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=36)
     card: str = Field(foreign_key="card.id", index=True)
     wallet_transaction_id: str = Field(foreign_key="wallet_transaction.id", index=True)
-    """The pending drawdown that first made it."""
+    """The pending drawdown that made the first of these holds."""
     amount: int = Field(sa_type=BigInteger)
     state: str = Field(default="pending", max_length=8, index=True)
     posted: int = Field(default=0, sa_type=BigInteger)
@@ -203,9 +204,8 @@ class LedgerEntry(SQLModel, table=True):
 
 class CardEvent(SQLModel, table=True):
     """What was done to a card besides moving its money, by whom and why. Append only: triggers
-    forbid any change. `name`: `DELETED`, `RESTORED`, `EXTENDED`, `REISSUED`, `REPLACED`, and of
-    wrong attempts at its PIN `PIN_HALF_OF_DAY`, `PIN_HALF_OF_LIFE`, `PIN_LOCKED`,
-    `PIN_UNLOCKED`."""
+    forbid any change. `name`: `DELETED`, `RESTORED`, `EXTENDED`, `REISSUED`, `REPLACED`, and for
+    wrong PIN attempts `PIN_HALF_OF_DAY`, `PIN_HALF_OF_LIFE`, `PIN_LOCKED`, `PIN_UNLOCKED`."""
 
     __tablename__ = "card_event"
     __table_args__ = (Index("card_event_listed", "card", "created_at", "id"),)
@@ -218,7 +218,7 @@ class CardEvent(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     created_by: str
     request_id: str | None = Field(default=None, max_length=36)
-    """Of the request that did it; its answer carried it too. None if nobody asked for it."""
+    """The id of the request that did it, as its answer showed it. None if no request did."""
 
 
 class CodeBudget(SQLModel, table=True):
@@ -229,7 +229,7 @@ class CodeBudget(SQLModel, table=True):
     scope: str = Field(primary_key=True, max_length=96)
     tries: int
     last_try_at: datetime = Field(sa_type=UtcDateTime, index=True)
-    """Looked for by the worker, which deletes what is past its window."""
+    """The worker deletes rows that are older than their window."""
 
 
 class PinBudget(SQLModel, table=True):
@@ -243,12 +243,13 @@ class PinBudget(SQLModel, table=True):
 
     scope: str = Field(primary_key=True, max_length=96)
     tries: int = 0
-    """Those in `recent`, when the row was last written."""
+    """The number of attempts in `recent`, when the row was last written."""
     recent: list[list[float]] = Field(sa_type=JsonColumn, default_factory=list)
-    """The attempts of the day, in bursts: first and last in seconds since 1970, and how many."""
+    """The attempts of the day, in bursts: first and last in seconds since 1970, and their
+    number."""
     life: int = 0
-    """Of a card: all attempts since it was last unlocked."""
+    """For a card: all attempts since it was last unlocked."""
     score: float = 0.0
     last_try_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     forget_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
-    """When the worker deletes it. A card that was guessed at keeps its row: None."""
+    """When the worker deletes the row. None for a card that was guessed at: its row stays."""

@@ -1,7 +1,7 @@
 """What stands for a card: its own number, and temporary tokens ("card codes").
 
-A token takes the place of the number and never of the PIN. It is looked up until it expires; a
-single-use one pays once. Source:
+A token takes the place of the number, but never of the PIN. It is found until it expires, and a
+single-use token pays once. Source:
 `docs/reference/dintero-api.md#card-look-up-and-wallet-transactions`.
 """
 
@@ -24,7 +24,7 @@ from backend.core.errors import Conflict, GavekortError, NotFound
 from backend.core.ids import new_uuid
 
 _DRAWS = 20
-"""How often a number is drawn before its format is called full."""
+"""How often a number is drawn before we say that its format is full."""
 
 
 class TokenRefused(GavekortError):
@@ -35,8 +35,8 @@ class TokenRefused(GavekortError):
 
 @dataclass(frozen=True, slots=True)
 class TokenOrder:
-    """`card_id` is the merchant's own; `expires_in` in seconds; the same `ref_id` again gives the
-    same token."""
+    """Which token to make. `card_id` is the merchant's own; `expires_in` is in seconds; the same
+    `ref_id` again gives the same token."""
 
     account_id: str
     card_id: str
@@ -49,8 +49,8 @@ class TokenOrder:
 
 
 async def create_token(ctx: Backend, order: TokenOrder) -> tuple[CardToken, str]:
-    """A temporary token and its value. NotFound for an unknown card; Conflict if the `ref_id`
-    was used for another token."""
+    """Make a temporary token, and return it with its value. NotFound for an unknown card; Conflict
+    if the `ref_id` was used for another token."""
     try:
         async with ctx.db.unit_of_work() as db:
             token, value = await _create(ctx, db, order)
@@ -99,8 +99,8 @@ async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[Ca
 async def fresh_number(
     ctx: Backend, db: AsyncSession, account_id: str, form: Format | None
 ) -> tuple[str, dict[str, Any]]:
-    """Return a number that the account has not given out yet, and its format. Conflict if the
-    format has hardly any left."""
+    """Return a number that the account has not used yet, and its format. Conflict if the format has
+    hardly any numbers left."""
     for _ in range(_DRAWS):
         value, shown = formats.make_number(form)
         hashed = ctx.vault.number_hash(account_id, value)
@@ -113,7 +113,8 @@ async def fresh_number(
 async def tokens_of(
     db: AsyncSession, cards: list[Card], now: datetime
 ) -> dict[str, list[CardToken]]:
-    """By card: its own number, then the temporary ones that have not expired."""
+    """Return the tokens of each card: its own number, then the temporary ones that have not
+    expired."""
     found: dict[str, list[CardToken]] = {card.id: [] for card in cards}
     if not cards:
         return found
@@ -129,14 +130,14 @@ def is_expired(token: CardToken, now: datetime) -> bool:
 
 
 async def get_token(db: AsyncSession, token_id: str) -> CardToken:
-    """As it stands now: whoever spends it has locked its card."""
+    """Return the token as it is now. Whoever spends it has locked its card."""
     token = await db.get(CardToken, token_id, populate_existing=True)
     assert token is not None  # tokens are never deleted
     return token
 
 
 def check_usable(token: CardToken, now: datetime) -> None:
-    """TokenRefused if no transaction can be made with it any more."""
+    """Raise TokenRefused if no transaction can be made with the token any more."""
     if token.single_use and token.used_by is not None:
         raise TokenRefused("this token was for one transaction, and was used")
     if is_expired(token, now):
@@ -144,12 +145,12 @@ def check_usable(token: CardToken, now: datetime) -> None:
 
 
 def spend(token: CardToken, wallet_transaction_id: str) -> None:
-    """A single-use token is used up by this transaction. The card is locked by the caller."""
+    """Mark a single-use token as used up by this transaction. The caller has locked the card."""
     if token.single_use:
         token.used_by = wallet_transaction_id
 
 
 async def release_token(db: AsyncSession, wallet_transaction_id: str) -> None:
-    """Nothing came of the transaction that used a token up: it can be used again."""
+    """Make a token usable again, because the transaction that used it up came to nothing."""
     change = update(CardToken).where(col(CardToken.used_by) == wallet_transaction_id)
     await db.exec(change.values(used_by=None))

@@ -1,6 +1,6 @@
-"""Drawdowns and funding by API. Each is one unit of work; the same `ref_id` again gives what the
-first call did. Source: `docs/reference/dintero-api.md#card-look-up-and-wallet-transactions`.
-"""
+"""Drawdowns and funding by API. Each is one unit of work, and a repeat with the same `ref_id`
+returns what the first call did. Source:
+`docs/reference/dintero-api.md#card-look-up-and-wallet-transactions`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class CardRefused(InvalidRequest):
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """`type`: `drawdown` or `fund`; `pending` locks the value until captured or voided; `token_id`
-    where the card was given by a number or temporary token."""
+    """What to move. `type`: `drawdown` or `fund`. `pending` holds the value until it is captured or
+    voided. `token_id` is set if the card was given by a number or temporary token."""
 
     account_id: str
     card_pk: str
@@ -46,7 +46,7 @@ class Movement:
 
 
 async def move(ctx: Backend, movement: Movement) -> WalletTransaction:
-    """Draw from, or fund, a card. InsufficientFunds, CardRefused, TokenRefused, or Conflict for a
+    """Draw from a card, or fund it. InsufficientFunds, CardRefused, TokenRefused, or Conflict for a
     `ref_id` that was used for something else."""
     async with ctx.db.unit_of_work() as db:
         card = await ledger.lock_card(db, movement.card_pk)
@@ -78,7 +78,7 @@ async def _move(db: AsyncSession, card: Card, movement: Movement) -> WalletTrans
 
 def _check(ctx: Backend, card: Card, movement: Movement) -> None:
     reason = refusal(lookup.facts(card), movement.currency, ctx.clock.now())
-    # Funding is allowed before `active_from`, and on an empty card.
+    # A card may be funded before `active_from`, and when it is empty.
     allowed = (Refusal.EMPTY, Refusal.NOT_ACTIVE_YET) if movement.type == "fund" else ()
     if reason is Refusal.EMPTY and movement.type != "fund":
         raise InsufficientFunds("nothing is left on this card")
@@ -100,8 +100,8 @@ async def _by_ref(db: AsyncSession, card_pk: str, ref_id: str) -> WalletTransact
 async def _pending(
     db: AsyncSession, account_id: str, transaction_id: str
 ) -> tuple[WalletTransaction, Hold]:
-    """Return a pending drawdown made by API, its card locked before its hold is. One that a
-    checkout payment made is the checkout's to resolve."""
+    """Return a pending drawdown that was made by API. Its card is locked before its hold. A
+    drawdown of a checkout payment can only be resolved by the checkout."""
     made = await db.get(WalletTransaction, transaction_id)
     if made is None or made.account_id != account_id:
         raise NotFound("there is no such wallet transaction")
@@ -120,7 +120,7 @@ async def _pending(
 async def capture(
     ctx: Backend, account_id: str, transaction_id: str, amount: int | None, cause: EntryContext
 ) -> WalletTransaction:
-    """Post a pending drawdown, all of it or `amount`; the rest is available again."""
+    """Post a pending drawdown, all of it or `amount`. The rest is available again."""
     async with ctx.db.unit_of_work() as db:
         made, held = await _pending(db, account_id, transaction_id)
         wanted = made.amount if amount is None else amount
@@ -136,7 +136,7 @@ async def capture(
 async def void(
     ctx: Backend, account_id: str, transaction_id: str, cause: EntryContext
 ) -> WalletTransaction:
-    """Give a pending drawdown's value back."""
+    """Make a pending drawdown's value available again."""
     async with ctx.db.unit_of_work() as db:
         made, held = await _pending(db, account_id, transaction_id)
         again = await _by_ref(db, held.card, cause.ref_id)

@@ -151,7 +151,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _database_url(directory: Path | None = None) -> str:
-    """Return of the demo in `directory`, else of the environment; no secret is needed for it."""
+    """Return the URL of the demo's database in `directory`, else the one in the environment. It
+    needs no secret."""
     if directory is not None:
         return f"sqlite:///{directory.resolve() / 'gavekort.db'}"
     default: str = Settings.model_fields["database_url"].default

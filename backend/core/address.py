@@ -26,7 +26,7 @@ class AddressRefused(ValueError):
 
 
 class AddressUnknown(OSError):
-    """The name could not be resolved; it may be later."""
+    """The name could not be resolved now. It may be resolved later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class Target:
 
 
 def check(url: str, *, allow_insecure: bool) -> tuple[str, int]:
-    """Host name and port of `url`; AddressRefused for what can be told from the text alone."""
+    """Return host name and port of `url`. AddressRefused for whatever its text alone shows to be
+    wrong."""
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -68,7 +69,8 @@ def is_private_host(name: str) -> bool:
 
 
 def _is_private_number(name: str) -> bool:
-    """Resolvers also read `127.1`, `0x7f000001` and `2130706433` as IPv4 addresses."""
+    """Return whether a resolver would read the name as a private IPv4 address. Resolvers also read
+    `127.1`, `0x7f000001` and `2130706433` as IPv4 addresses."""
     try:
         return not is_public(socket.inet_ntoa(socket.inet_aton(name)))
     except OSError:
@@ -76,7 +78,7 @@ def _is_private_number(name: str) -> bool:
 
 
 def _ascii(name: str) -> str:
-    """As names are asked for, sent and certified: `bøker.no` is `xn--bker-gra.no`."""
+    """Return a name as it is resolved, sent and certified: `bøker.no` is `xn--bker-gra.no`."""
     if name.isascii():
         return name
     try:
@@ -109,16 +111,16 @@ async def look_up(name: str, port: int, *, allow_insecure: bool) -> list[str]:
 
 
 def _host(name: str, port: int | None) -> str:
-    """Return the Host header: with the port where the address names one."""
+    """Return the value of the Host header. It has the port if the address names one."""
     bare = f"[{name}]" if ":" in name else name
     return bare if port is None else f"{bare}:{port}"
 
 
 def is_public(address: str) -> bool:
-    """ValueError for what is no IP address."""
+    """Return whether an IP address is public. ValueError if it is no IP address."""
     parsed = ipaddress.ip_address(address.split("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
-        # An IPv4 address in disguise is judged as what it leads to.
+        # An IPv4 address inside an IPv6 address is judged as the IPv4 address.
         inside = [parsed.ipv4_mapped, parsed.sixtofour, *(parsed.teredo or ())]
         if any(parsed in network for network in _TRANSLATED):
             inside.append(ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF))

@@ -31,10 +31,10 @@ class Backend:
     db: Database
     vault: Vault
     http: httpx.AsyncClient
-    """For providers, whose addresses a merchant sets: guarded. It follows no redirect."""
+    """For providers, whose addresses a merchant sets. It is guarded and follows no redirect."""
     callbacks_http: httpx.AsyncClient
-    """For merchants' callbacks: guarded. Nothing is kept alive: a connection is pinned to the
-    address that one name resolved to, and must not serve another name."""
+    """For merchants' callbacks. It is guarded and keeps no connection alive: a connection is pinned
+    to the address of one name, and must not serve another name."""
     operator_http: httpx.AsyncClient
     """For what the operator sets up, such as the SMS gateway, which may be in a private network."""
     limiter: Limiter
@@ -44,12 +44,12 @@ class Backend:
     wheel: Wheel = field(init=False)
     """The timer for moments of `clock`."""
     pin_refusals: Refusals = field(default_factory=Refusals)
-    """Whose attempts of PINs this process has just refused."""
+    """The payers and cards whose PIN attempts this process has just refused."""
     old_pins: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
     """By account: when this process last looked for PINs that are no MACs yet, and whether there
     were any."""
     old_pin_seconds: float = 0.0
-    """How long the slowest check of a PIN that is no MAC took recently, in this process."""
+    """How long (seconds) the slowest recent check of a PIN that is no MAC took in this process."""
     _certified: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,7 +59,8 @@ class Backend:
         self.db.tell = self.signals.tell
 
     def http_with(self, name: str, make: Callable[[], ssl.SSLContext]) -> httpx.AsyncClient:
-        """As `http`, with a merchant's own TLS context: `make` makes it once for each `name`."""
+        """Return a client like `http`, with a merchant's own TLS context. `make` makes the context
+        once for each `name`."""
         if name not in self._certified:
             self._certified[name] = _guarded(self.settings, verify=make())
         return self._certified[name]
@@ -78,7 +79,8 @@ class Backend:
 
 @cache
 def _trusted() -> ssl.SSLContext:
-    """As httpx makes it for each client, made once: reading the authorities takes its time."""
+    """Return the TLS context that httpx makes for each client. It is made once, because reading the
+    authorities takes long."""
     return httpx.create_ssl_context()
 
 
@@ -106,7 +108,7 @@ _current: Backend | None = None
 
 
 def start(settings: Settings | None = None) -> Backend:
-    """Make this process' context, once. Settings come from the environment where none are given."""
+    """Make this process's context, once. Without `settings` they come from the environment."""
     global _current
     if _current is None:
         _current = create(settings or Settings())
@@ -114,7 +116,7 @@ def start(settings: Settings | None = None) -> Backend:
 
 
 def current() -> Backend:
-    """Return the context that `start` made; RuntimeError before it."""
+    """Return the context that `start` made. RuntimeError before it is made."""
     if _current is None:
         raise RuntimeError("the backend is not started")
     return _current

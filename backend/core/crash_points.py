@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-# `*ing`: inside a unit of work that is not committed yet, so none of it may be seen afterwards.
+# Points that end in `ing` are inside a unit of work that is not committed yet. Nothing of it may be
+# seen afterwards.
 POINTS = (
     "pay.writing",
     "pay.written",
@@ -59,11 +60,11 @@ _reached: Callable[[str], None] = _nothing
 
 
 def point(name: str) -> None:
-    """Note that this step is reached. Nothing happens, unless a test has built something in."""
+    """Note that this step is reached. Nothing happens, unless a test has set an action."""
     _reached(name)
 
 
 def build_in(reached: Callable[[str], None]) -> None:
-    """For tests alone: what happens at every point from now on, in this process."""
+    """Set what happens at every point from now on, in this process. Only tests call this."""
     global _reached
     _reached = reached

@@ -23,7 +23,7 @@ _READ_ONLY = frozenset({"alembic_version"})
 
 
 class WrongRoles(ValueError):
-    """The two addresses of the database do not belong together; the text says why."""
+    """The two addresses of the database do not belong together. The text says why."""
 
 
 def check_addresses(migrating: str, serving: str) -> None:
@@ -78,7 +78,7 @@ def _grant(connection: Connection, role: str) -> None:
 
 
 def why_too_mighty(url: str) -> str | None:
-    """Return why the role of `url` should not serve, or None if it is fit to. Blocking.
+    """Return why the role of `url` should not serve, or None if it may. Blocking.
 
     A role that owns the ledger, or that is a superuser, could drop the triggers that protect it.
     """

@@ -36,11 +36,12 @@ from backend.core.written import NotingSession, Signal, signals_of
 
 SQLITE_BUSY_SECONDS = 30
 NO_BEGIN = "NONE"
-"""The mode of a connection on which no transaction is begun."""
+"""The isolation level of a connection that begins no transaction."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Takes and gives aware UTC, even if the database does not store the zone."""
+    """A column that takes and gives aware times in UTC, even if the database does not store the
+    zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -121,7 +122,8 @@ _shared: ContextVar[SharedTransaction | None] = ContextVar("shared_transaction",
 
 
 class Database:
-    """One engine of one process. `unit_of_work()` writes; `reading()`, `snapshot()` only read."""
+    """One engine of one process. `unit_of_work()` writes; `reading()` and `snapshot()` only
+    read."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -130,7 +132,8 @@ class Database:
         # Writers of this process queue here, in order, instead of polling SQLite's lock.
         self._writers: asyncio.Lock | None = asyncio.Lock() if self.is_sqlite else None
         self._writing = self.engine.execution_options(gavekort_begin="IMMEDIATE")
-        # Each read stands alone: a BEGIN and a ROLLBACK around it are two round trips for nothing.
+        # Each read is on its own: a BEGIN and a ROLLBACK around it would be two round trips for
+        # nothing.
         alone = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
         self._reading = self.engine.execution_options(gavekort_begin=NO_BEGIN, **alone)
         self.tell: Callable[[Collection[Signal]], None] = lambda _signals: None
@@ -192,11 +195,11 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Only read. Each statement sees what is committed when it runs, as with PostgreSQL's READ
-        COMMITTED. What has to be of the same moment is read by one statement, or in a
-        `snapshot`."""
+        COMMITTED. Use one statement, or a `snapshot`, for values that must be of the same
+        moment."""
         work = _shared.get()
         if work is not None and work.session is not None:
-            # Only this transaction sees yet what the request has written.
+            # What the request has written is visible only to its own transaction yet.
             yield work.session
             return
         async with AsyncSession(self._reading, expire_on_commit=False, autoflush=False) as session:
@@ -207,7 +210,7 @@ class Database:
         """Only read. All statements see the same moment."""
         async with AsyncSession(self.engine, expire_on_commit=False, autoflush=False) as session:
             if not self.is_sqlite:
-                # SQLite reads one moment in every transaction.
+                # On SQLite, every transaction reads one moment.
                 await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
@@ -216,7 +219,7 @@ class Database:
 
 
 def _create_engine(url: str, is_sqlite: bool) -> AsyncEngine:
-    # What is written is a payer's, and an error with its statement's values ends in a log.
+    # The statement's values may be personal data, and an error with its values ends in a log.
     hidden: dict[str, Any] = {"hide_parameters": True}
     if not is_sqlite:
         engine = create_async_engine(async_url(url), pool_size=10, max_overflow=20, **hidden)
@@ -241,7 +244,7 @@ def _without_values(context: ExceptionContext) -> None:
 
 
 def _on_sqlite_connect(dbapi_connection: Any, _record: Any) -> None:
-    # The driver's own BEGIN would come at the first write, too late for IMMEDIATE.
+    # The driver's own BEGIN would come at the first write, which is too late for IMMEDIATE.
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
     # Without recursive triggers, INSERT OR REPLACE would delete an append-only row unseen.
@@ -286,13 +289,13 @@ def make_private_file(url: str) -> None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError:
-        return  # SQLite itself says what is wrong, or the file is for reading only.
+        return  # SQLite itself reports what is wrong, or the file can only be read.
     try:
         for opened in (path, *(Path(f"{path}{ending}") for ending in ("-wal", "-shm"))):
             if opened.exists() and opened.stat().st_mode & 0o077:
                 opened.chmod(0o600)
     except PermissionError:
-        pass  # The file is another user's, who decides about its mode.
+        pass  # The file belongs to another user, who decides about its mode.
     finally:
         os.close(descriptor)
 

@@ -1,5 +1,4 @@
-"""What the worker's loops have in common: many rows are due, and any number of processes may come
-to them at once."""
+"""What the worker's loops share: many rows are due, and several processes may take them at once."""
 
 from __future__ import annotations
 
@@ -21,14 +20,14 @@ from backend.core.db import Database
 
 FORGOTTEN_AT_ONCE = 500
 LOOKED_AT = 200
-"""Rows that one look takes into account."""
+"""How many rows one look takes into account."""
 Columns = tuple[Mapped[str], Mapped[str], Mapped[str], Mapped[datetime]]
-"""Key, tenant, addressee, and when it is due."""
+"""The columns of the key, the tenant, the addressee, and the due time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A row that is due. `tenant` is the account that it is for, `addressee` the server that is
+    """A row that is due. `tenant` is the account that it belongs to, `addressee` the server that is
     asked."""
 
     key: str
@@ -128,8 +127,8 @@ class UnderWay:
         return chosen
 
     def start(self, due: Due, work: Coroutine[Any, Any, None], called: str) -> None:
-        """Begin a piece of work. If it fails, it is logged under the name `called`, and it is due
-        again after its claim."""
+        """Start a piece of work. A failure is logged under the name `called`, and the row becomes
+        due again when its claim ends."""
         task = asyncio.create_task(self._guarded(work, called))
         self._tasks[task] = due
         task.add_done_callback(self._end)
@@ -145,20 +144,20 @@ class UnderWay:
             self._log.error("%s", called, exc_info=error)
 
     async def wait(self, seconds: float) -> bool:
-        """Wait until a piece has ended, or so many seconds; return at once, and False, where
-        nothing is under way."""
+        """Wait until a piece has ended, at most so many seconds. Return False at once if nothing is
+        under way."""
         tasks = list(self._tasks)
         if tasks:
             await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         return bool(tasks)
 
     def cancel(self) -> None:
-        """Give up everything that is under way. It is due again after its claim."""
+        """Give up everything that is under way. It becomes due again when its claim ends."""
         for task in list(self._tasks):
             task.cancel()
 
     async def finish(self) -> None:
-        """Wait for all that is under way; where that is cancelled, cancel it too."""
+        """Wait for all that is under way. If the wait is cancelled, cancel the work too."""
         tasks = list(self._tasks)
         try:
             await asyncio.gather(*tasks)
@@ -169,10 +168,10 @@ class UnderWay:
 
 
 async def purge(db: Database, table: type[SQLModel], over: ColumnElement[bool]) -> int:
-    """Delete the rows of which `over` holds, one batch; how many."""
+    """Delete one batch of the rows for which `over` holds. Return their number."""
     (key,) = inspect(table).primary_key
     due = select(key).where(over)
-    # A look without a lock first: most of the time nothing is due.
+    # Look without a lock first, because usually nothing is due.
     async with db.reading() as reading:
         if (await reading.exec(due.limit(1))).first() is None:
             return 0

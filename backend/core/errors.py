@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field. `field` is its dotted path, `code` stable, for the page.
-    `more`: values of it that a program reads, such as an `amount` in minor units."""
+    """What is wrong with one field. `field` is its dotted path, and `code` is stable, for the page.
+    `more` has values for programs, such as an `amount` in minor units."""
 
     field: str
     description: str
@@ -21,12 +21,12 @@ class FieldError:
 
 
 class GavekortError(Exception):
-    """Base of everything a caller may be told."""
+    """The base of every error that a caller is told."""
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "BAD_REQUEST"
     retry_after: int | None = None
-    """Seconds after which the same call goes through, where that is known: the answer has them as
+    """Seconds after which the same call will be accepted, if known. The answer has them as
     `Retry-After`."""
 
     def __init__(
@@ -35,7 +35,7 @@ class GavekortError(Exception):
         errors: tuple[FieldError, ...] = (),
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """`details` is what a program needs to go on; the answer shows it as `error.details`."""
+        """`details` is what a program needs to continue. The answer shows it as `error.details`."""
         super().__init__(message)
         self.message = message
         self.errors = errors
@@ -43,7 +43,7 @@ class GavekortError(Exception):
 
 
 class InvalidRequest(GavekortError):
-    """The request's body or parameters are not acceptable. `errors` name the fields."""
+    """The request's body or parameters are not acceptable. `errors` names the fields."""
 
     code = "INVALID_REQUEST_PARAMETER"
 
@@ -64,7 +64,7 @@ class NotFound(GavekortError):
 
 
 class Conflict(GavekortError):
-    """The thing exists already, or something else is going on with it."""
+    """The thing exists already, or something else is changing it."""
 
     status = 409
     code = "CONFLICT"
@@ -88,14 +88,14 @@ class TooManyRequests(GavekortError):
 
 
 class TooManyChanges(GavekortError):
-    """The session has been changed as often as a session may be. Waiting does not help."""
+    """The session has been changed as often as it may be. Waiting does not help."""
 
     status = 429
     code = "TOO_MANY_REQUESTS"
 
 
 class Unavailable(GavekortError):
-    """An outside part did not answer; nothing was lost, the same call may be made again."""
+    """An outside part did not answer. Nothing was lost, and the same call may be made again."""
 
     status = 503
     code = "UNAVAILABLE"
@@ -109,27 +109,28 @@ class SessionNotFound(NotFound):
 
 
 class SessionClosed(GavekortError):
-    """The session is paid, cancelled or expired: nothing of it can change any more."""
+    """The session is paid, cancelled or expired, so it cannot change any more."""
 
     code = "SESSION_CLOSED"
 
 
 class SessionLocked(Conflict):
-    """The merchant is changing the session: the payer's page waits."""
+    """The merchant is changing the session. The payer's page waits."""
 
     code = "SESSION_LOCKED"
 
 
 class SessionChanged(Conflict):
-    """Somebody else has changed the session since it was read, and the change was computed from the
-    session as it was then. It has no effect: read the session again, and ask again."""
+    """Somebody else has changed the session since it was read, and the change was computed from
+    what was read. The change has no effect. Read the session again, and repeat the request."""
 
     code = "SESSION_CHANGED"
 
 
 class ShippingUnavailable(GavekortError):
-    """The shop's callback failed, or cannot ship to this address. `reason`: `callback_failed`,
-    `cannot_ship`. The session stays usable: another address, or the same again."""
+    """The shop's callback failed, or the shop cannot ship to this address. `reason`:
+    `callback_failed`, `cannot_ship`. The session stays usable, with another address or with the
+    same one again."""
 
     code = "SHIPPING_UNAVAILABLE"
 
@@ -139,7 +140,8 @@ class ShippingUnavailable(GavekortError):
 
 
 class DiscountRefused(GavekortError):
-    """`reason`: `callback_failed`, `not_offered`, `too_many`."""
+    """The shop did not accept a discount code. `reason`: `callback_failed`, `not_offered`,
+    `too_many`."""
 
     code = "DISCOUNT_REFUSED"
 
@@ -149,14 +151,14 @@ class DiscountRefused(GavekortError):
 
 
 class PaymentInProgress(Conflict):
-    """A payment of this session is under way; `payments.attempts.reopen` first."""
+    """A payment of this session is under way. Call `payments.attempts.resolve.reopen` first."""
 
     code = "PAYMENT_IN_PROGRESS"
 
 
 class DetailsInvalid(InvalidRequest):
-    """`errors`: field is `email`, `phone_number`, or `shipping_address.<name>` /
-    `billing_address.<name>`; code is `required` or `invalid`."""
+    """The payer's details are not complete. In `errors`, the field is `email`, `phone_number`, or
+    `shipping_address.<name>` / `billing_address.<name>`; the code is `required` or `invalid`."""
 
 
 class DetailsMissing(InvalidRequest):
@@ -164,13 +166,14 @@ class DetailsMissing(InvalidRequest):
 
 
 class ConsentMissing(InvalidRequest):
-    """A required checkbox of the session is not ticked. `errors`: field is `checkboxes.<id>`."""
+    """A required checkbox of the session is not ticked. In `errors`, the field is
+    `checkboxes.<id>`."""
 
     code = "CONSENT_MISSING"
 
 
 class SplitChanged(Conflict):
-    """The card's balance, or the order, is not what the payer saw: show again, ask again."""
+    """The card's balance or the order is not what the payer saw. Show it again, and ask again."""
 
     code = "SPLIT_CHANGED"
 
@@ -180,17 +183,17 @@ class PaymentOptionNotAllowed(InvalidRequest):
 
 
 class RemainderTooSmall(Conflict):
-    """What is left to pay is less than a payment option takes. `details` (minor units): `amount` is
-    what is left, `minimum` the smallest that can be paid, `gift_card_amount` the share of the gift
-    card with which it can be paid, or null if no share does; `reason` is a verdict of
-    `backend.rules.remainder`."""
+    """What is left to pay is less than any payment option takes. `details` (minor units): `amount`
+    is what is left, `minimum` the smallest amount that can be paid, `gift_card_amount` the share of
+    the gift card with which the order can be paid, or null if there is no such share. `reason` is a
+    verdict of `backend.rules.remainder`."""
 
     code = "REMAINDER_BELOW_MINIMUM"
 
 
 class GiftCardAmountRefused(RemainderTooSmall):
-    """As RemainderTooSmall, for an amount of the gift card that the caller asks for: the request
-    itself is wrong, and nothing is changed."""
+    """Like RemainderTooSmall, for an amount of the gift card that the caller asks for. The request
+    itself is wrong, and nothing has changed."""
 
     status = 400
 
@@ -202,11 +205,11 @@ class PushNotAllowed(InvalidRequest):
 
 
 class PhoneInvalid(InvalidRequest):
-    """What was given to push to is no phone number."""
+    """The text to send a push to is no phone number."""
 
 
 class GiftCardTurnsOn(PaymentInProgress):
-    """As PaymentInProgress, for a change after which a gift card could be used. The push of
+    """Like PaymentInProgress, for a change after which a gift card could be used. The push of
     `transaction_id` is under way, and has to end before the change is made."""
 
     def __init__(self, transaction_id: str) -> None:
@@ -219,13 +222,14 @@ class NotLockable(InvalidRequest):
 
 
 class CodeRefused(InvalidRequest):
-    """The code is wrong, used, too old, or there was none: never told apart."""
+    """The code is wrong, used, too old, or was never sent. The answer is the same for all of
+    these."""
 
     code = "CODE_REFUSED"
 
 
 class CodeNotSent(GavekortError):
-    """`reason`: `no_number`, `not_offered`, `too_many`."""
+    """No code was sent. `reason`: `no_number`, `not_offered`, `too_many`."""
 
     code = "CODE_NOT_SENT"
 
@@ -245,10 +249,11 @@ class TooManyCodes(CodeNotSent):
 
 
 class GiftCardRefused(GavekortError):
-    """`reason`: not_matched (unknown number or wrong PIN, never told apart), empty, expired,
-    not_active_yet, inactive, other_currency, already_added, not_offered, held_elsewhere (by a
-    payment left open in another session; `payments.takeback.take_back`), still_held. A preset card
-    may also be `not_found`. `field` is the field that named the card."""
+    """The gift card cannot be used. `reason`: not_matched (unknown number or wrong PIN, which get
+    the same answer), empty, expired, not_active_yet, inactive, other_currency, already_added,
+    not_offered, held_elsewhere (by a payment that was left open in another session;
+    `payments.attempts.reclaim_card`), still_held. A preset card may also be `not_found`. `field` is
+    the field that named the card."""
 
     code = "GIFT_CARD_REFUSED"
 
@@ -258,9 +263,9 @@ class GiftCardRefused(GavekortError):
 
 
 class TooManyAttempts(TooManyRequests):
-    """Wrong PINs were tried too often, so nothing was checked. `reason` is `wait` where a new
-    attempt may be made after `retry_after` seconds, a few minutes at most, and `too_many_tries`
-    where a budget is used up. The answer is the same for a number that does not exist."""
+    """Too many wrong PINs were tried, so nothing was checked. `reason` is `wait` if a new attempt
+    may be made after `retry_after` seconds (a few minutes at most), and `too_many_tries` if a
+    budget is used up. The answer is the same for a number that does not exist."""
 
     def __init__(self, reason: str, retry_after: int) -> None:
         super().__init__("card.pin", retry_after)

@@ -25,7 +25,7 @@ KEEP_ALIVE_SECONDS = 5.0
 
 
 class _GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Open sockets to checked addresses only."""
+    """Opens sockets to checked addresses only."""
 
     def __init__(self, insecure: Callable[[], bool]) -> None:
         self._insecure = insecure
@@ -72,8 +72,8 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
 
 
 class GuardedTransport(httpx.AsyncHTTPTransport):
-    """As httpx's own, over guarded connections. A request to an address that may not be sent to
-    raises AddressRefused before anything is sent."""
+    """The transport of httpx, with guarded connections. A request to a forbidden address raises
+    AddressRefused before anything is sent."""
 
     def __init__(
         self, insecure: Callable[[], bool], verify: ssl.SSLContext, *, keep_alive: bool

@@ -1,4 +1,4 @@
-"""Identifiers. A session's or transaction's id is the payer's key: 122 random bits."""
+"""Identifiers. The id of a session or a transaction is the payer's key: 122 random bits."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ def new_uuid() -> str:
 
 
 def short_id() -> str:
-    """22 letters and digits, so that no command takes one for an option."""
+    """Return 22 letters and digits. It never begins with a hyphen, so that no command takes it for
+    an option."""
     return str(shortuuid.encode(uuid.uuid4()))
 
 
 def scoped_id(account_id: str) -> str:
-    """`{account id}.{22 characters}`, as `T12345678.55Q4CC1WuVJdgCssZfrf5a`."""
+    """Return `{account id}.{22 characters}`, for example `T12345678.55Q4CC1WuVJdgCssZfrf5a`."""
     return f"{account_id}.{short_id()}"

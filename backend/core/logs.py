@@ -189,8 +189,8 @@ the event socket counts what matters of that."""
 
 
 class _Seldom(logging.Filter):
-    """It lets a place, and all places together, log so many lines in a window. The next line that
-    it lets through says how many were left out."""
+    """A filter that lets a place, and all places together, log so many lines in a window. The next
+    line that passes says how many were left out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -233,7 +233,7 @@ def _was_logged(record: logging.LogRecord) -> bool:
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """The one handler, which writes to standard error."""
+    """The only handler. It writes to standard error."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -247,14 +247,14 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._follows:
-            # Standard error may be another one by now, and the earlier one closed.
+            # Standard error may have been replaced by now, and the earlier one closed.
             self.stream = sys.stderr
         if left_out := getattr(record, "left_out", 0):
             self.emit(_note(f"{left_out} lines like earlier ones were left out"))
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Say so without the record, which logging would print in full."""
+        """Report the failure without the record, which logging would print in full."""
         self.stream.write(f"a log line of {record.name} could not be written\n")
 
 
@@ -268,7 +268,7 @@ _SOCKETS = ("engineio", "socketio", "engineio.server", "socketio.server")
 
 
 def install(level: int = logging.INFO) -> None:
-    """Let the whole process log in this way, by one handler. May be called again."""
+    """Make the whole process log in this way, by one handler. It may be called again."""
     global _hash_key
     _hash_key = _key() if os.environ.get(_KEY_FROM) else _hash_key
     root = logging.getLogger()

@@ -1,4 +1,4 @@
-"""Lists that page by the last one seen (`starting_after`), newest first."""
+"""Lists that are paged by the last row seen (`starting_after`), newest first."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Dated(Protocol):
 
 
 def newest_first(table: type[Dated]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Return what to order by; the id settles what was made at one moment."""
+    """Return the columns to order by. The id decides between rows of the same moment."""
     return col(table.created_at).desc(), col(table.id).desc()
 
 
 def after(table: type[Dated], last: Dated) -> ColumnElement[bool]:
-    """Return what comes after `last` in that order."""
+    """Return the condition for rows that come after `last` in that order."""
     made, key = col(table.created_at), col(table.id)
     return or_(made < last.created_at, and_(made == last.created_at, key < last.id))

@@ -1,6 +1,6 @@
 """What the back end itself says to a payer: in an SMS, and on a provider's page or statement.
 
-One file of language to phrases; every language has the same ones
+There is one file of phrases for each language, and every file has the same names
 (`tests/unit/core/test_phrases.py`). The page has texts of its own (`checkout_ui/texts`), which the
 back end does not know.
 """
@@ -17,7 +17,7 @@ _ALIASES = {"no": "nb"}
 
 @cache
 def known() -> dict[str, dict[str, str]]:
-    """Language (BCP 47) to name to phrase."""
+    """Return all phrases: language (BCP 47) to name to phrase."""
     text = Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
     phrases: dict[str, dict[str, str]] = json.loads(text)
     return phrases
@@ -31,5 +31,5 @@ def language_of(tag: str | None) -> str | None:
 
 
 def say(tag: str | None, name: str, **values: str) -> str:
-    """One phrase, in English where the tag is none of ours."""
+    """Return one phrase, in English if we lack the language."""
     return known()[language_of(tag) or DEFAULT][name].format(**values)

@@ -1,8 +1,7 @@
 """What was refused a moment ago, kept in the memory of one process.
 
 A repeated attempt on a budget that is used up gets the same answer without a look into the
-database. The database stays the truth: only what it has refused within the last seconds is refused
-here.
+database. The database stays the truth: this memory lasts only some seconds.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LONGEST = timedelta(seconds=5)
-"""So that an unlock in another process is seen soon."""
+"""How long a refusal is remembered. It is short, so that an unlock in another process is seen
+soon."""
 MAX_KEYS = 10_000
 
 
@@ -25,7 +25,7 @@ class Refusal:
 
 
 class Refusals:
-    """By a key that the caller makes. Past `MAX_KEYS` keys the oldest are forgotten."""
+    """Refusals by a key that the caller makes. Beyond `MAX_KEYS` keys the oldest are forgotten."""
 
     def __init__(self) -> None:
         self._known: dict[str, Refusal] = {}

@@ -1,4 +1,4 @@
-"""Whether a database is one that this program can work with, before anything is asked of it."""
+"""Checks whether the program can work with a database, before it asks the database for anything."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ WRONG_URL = "GAVEKORT_DATABASE_URL is neither sqlite:///path nor postgresql://ho
 
 
 def why_not(url: str) -> str | None:
-    """Return what has to be done first, or None. Nothing is made or changed. Blocking.
+    """Return what has to be done first, or None. Nothing is created or changed. Blocking.
 
-    A schema newer than this program's is no reason: while several processes are replaced one after
+    A schema newer than this program's is accepted: while several processes are replaced one after
     the other, the last of the old ones may have to start again.
     """
     try:

@@ -1,4 +1,4 @@
-"""Settings, from the environment (`GAVEKORT_…`). Times in seconds."""
+"""Settings from the environment (`GAVEKORT_…`). Times are in seconds."""
 
 from __future__ import annotations
 
@@ -21,60 +21,61 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GAVEKORT_", extra="ignore", allow_inf_nan=False)
 
     secret_key: SecretStr
-    """At least 32 characters; every other key is derived from it. Losing it makes card numbers,
-    PINs, client secrets and provider credentials unreadable."""
+    """At least 32 characters. Every other key is derived from it. Without it, card numbers, PINs,
+    client secrets and provider credentials cannot be read any more."""
     database_url: str = "sqlite:///.gavekort/gavekort.db"
     """`sqlite:///path` or `postgresql://user@host:port/name`."""
     base_url: str = "http://127.0.0.1:8000"
     """Where payers and merchants reach us, without a trailing slash."""
     allow_insecure_redis: bool = False
-    """Redis on another machine without TLS or without a password. For a network of your own only,
-    that nobody else can reach."""
+    """Allow Redis on another machine without TLS or without a password. Only for a network that
+    nobody else can reach."""
     redis_url: str | None = None
-    """`rediss://user:password@host:port/0`, or `redis://` on this machine. Whoever writes to it
-    runs code here, because the page's states in it are pickles."""
+    """`rediss://user:password@host:port/0`, or `redis://` on this machine. Whoever can write to it
+    can run code here, because it holds the page's states as pickles."""
 
     session_lifetime: int = Field(default=24 * 3600, gt=0)
-    """Of a session without `expires_at`. Dintero's own default is not documented."""
+    """The lifetime of a session without `expires_at`. Dintero's own default is not documented."""
     pay_lock_lifetime: int = Field(default=300, ge=1)
-    """After this a merchant's lock on a session no longer binds: its server never came back."""
+    """After so many seconds a merchant's lock on a session no longer binds, because its server may
+    never come back."""
     token_lifetime: int = Field(default=14400, ge=1200)
     payment_lifetime: int = Field(default=1800, ge=1)
     """How long a payer may stay at the provider before the payment is given up."""
     operation_grace: int = Field(default=120, ge=1)
     """How long one call to a provider may last or still take effect. Before that nobody else takes
-    its operation over, and a read that does not show it says nothing. The connectors' own time-outs
-    stay below it."""
+    the operation over, and a read that does not show it proves nothing. The connectors' own
+    time-outs are shorter."""
 
     allow_insecure_addresses: bool = False
-    """Send to http and to private addresses too: callbacks, webhooks and providers. For development
-    only."""
+    """Whether we also send callbacks, webhooks and provider calls to http and private addresses.
+    Only for development."""
     allow_insecure_callbacks: bool = False
-    """The earlier name of `allow_insecure_addresses`. Either of them switches it on."""
+    """The earlier name of `allow_insecure_addresses`. Either of the two allows it."""
     callback_timeout: float = Field(default=10.0, gt=0)
     express_callback_timeout: float = Field(default=60.0, gt=0)
     callback_attempts: int = Field(default=20, ge=1)
     webhook_timeout: float = Field(default=60.0, gt=0, le=100)
     webhook_attempts: int = Field(default=5, ge=1)
     webhook_failures: int = Field(default=10, ge=1)
-    """A webhook subscription is deleted after so many deliveries, one after the other, that were
-    given up."""
+    """A webhook subscription is deleted after so many deliveries in a row were given up."""
 
     sms_url: str | None = None
-    """If the SMS gateway takes messages (POST of JSON, docs/publish.md); None: none are sent."""
+    """The address of the SMS gateway, which takes messages by POST of JSON (docs/publish.md). None:
+    no messages are sent."""
     sms_token: SecretStr | None = None
-    """Sent to it as a Bearer token."""
+    """The Bearer token for the SMS gateway."""
     sms_sender: str = Field(default="Gavekort", max_length=16)
     sms_timeout: float = Field(default=5.0, gt=0, le=60)
     sms_attempts: int = Field(default=5, ge=1)
 
     smtp_url: SecretStr | None = None
     """The mail server that takes receipts: `smtp://user:password@host:587` (STARTTLS) or
-    `smtps://…:465`; None: none are sent."""
+    `smtps://…:465`. None: no receipts are sent by mail."""
     smtp_tls: Literal["required", "none"] = "required"
     """`none`: without STARTTLS, for a server on this machine. `smtps` is encrypted anyway."""
     smtp_sender: str = "receipts@localhost"
-    """The address that receipts come from; the name beside it is the merchant's."""
+    """The address that receipts come from. The name beside it is the merchant's."""
     smtp_timeout: float = Field(default=10.0, gt=0, le=25)
     smtp_attempts: int = Field(default=20, ge=1)
 
@@ -82,16 +83,17 @@ class Settings(BaseSettings):
     """How long the link to continue on a phone can be opened."""
 
     pin_tries_per_card_and_source: int = Field(default=10, ge=1)
-    """Wrong attempts of a card's PIN from one address (an IPv6 /64; its /56 has twice as many, its
-    /48 three times as many) within `pin_tries_window`."""
+    """How many wrong PIN attempts one address may make at one card within `pin_tries_window`. An
+    address is an IPv4 address or an IPv6 /64; a /56 may make twice as many, a /48 three times as
+    many."""
     pin_tries_per_session: int = Field(default=10, ge=1)
     pin_tries_per_card: int = Field(default=50, ge=1)
-    """Wrong attempts of a card's PIN from everywhere within `pin_tries_window`."""
+    """How many wrong PIN attempts all addresses together may make at one card within
+    `pin_tries_window`."""
     pin_tries_per_card_life: int = Field(default=200, ge=1)
-    """Wrong attempts of a card's PIN after which it has to be unlocked."""
+    """After so many wrong PIN attempts in all, the card has to be unlocked."""
     pin_tries_window: int = Field(default=24 * 3600, ge=60)
-    """A wrong attempt counts for so many seconds in these budgets, except in that of a card's
-    life."""
+    """How long a wrong attempt counts in these budgets, except in the budget of a card's life."""
     pin_first_mistakes_per_source: int = Field(default=100, ge=1)
     """These are the first two wrong attempts of each payer and at each card. After so many of them
     within an hour, all attempts from this address have to wait."""
@@ -102,9 +104,9 @@ class Settings(BaseSettings):
     """The waits are 2, 4, 8 … seconds, and never more than this."""
 
     remember_lifetime: int = Field(default=365 * 24 * 3600, ge=60)
-    """How long a payer who wanted it is remembered after the last time they said so."""
+    """How long a payer who asked for it is remembered. The time begins again with each visit."""
     scc_lifetime: int = Field(default=600, ge=30, le=3600)
-    """Of a confirmation code by SMS."""
+    """The lifetime of a confirmation code that is sent by SMS."""
     scc_sends_per_session: int = Field(default=3, ge=1)
     scc_sends_per_phone: int = Field(default=5, ge=1)
     scc_sends_per_source: int = Field(default=20, ge=1)
@@ -112,20 +114,20 @@ class Settings(BaseSettings):
     scc_tries_per_phone: int = Field(default=10, ge=1)
     scc_tries_per_source: int = Field(default=60, ge=1)
     scc_window: int = Field(default=24 * 3600, ge=60)
-    """After this many seconds without a code asked for, or tried, its budget is whole."""
+    """So many seconds after the last code was asked for or tried, its budget is full again."""
 
     security_contact: str | None = None
-    """Where somebody who found a hole writes to: `mailto:…` or `https://…`. With it,
+    """Where to report a security hole: `mailto:…` or `https://…`. If it is set,
     `/.well-known/security.txt` is served (RFC 9116)."""
     security_policy: str | None = None
     """An https address that says how such reports are handled."""
     sockets: int = Field(default=4000, ge=1)
-    """Open pages that one process serves at the same time."""
+    """How many open pages one process serves at the same time."""
     sockets_per_source: int = Field(default=200, ge=1)
     socket_messages_per_second: float = Field(default=20, gt=0)
-    """Of one page. We read more slowly from a page that sends more."""
+    """For one page. We read more slowly from a page that sends more."""
     socket_messages_per_second_and_source: float = Field(default=200, gt=0)
-    """Of all pages of one source together. A page that loads counts as ten messages."""
+    """For all pages of one source together. Loading a page counts as ten messages."""
     socket_idle: float = Field(default=30, gt=0)
     """After so many seconds we close a socket whose page shows no session and no shop."""
     socket_log_interval: float = Field(default=60, gt=0)
@@ -134,7 +136,8 @@ class Settings(BaseSettings):
     trusted_proxy_hops: int = Field(default=0, ge=0)
     """How many proxies in front of us append to `trusted_proxy_header`."""
     trusted_proxy_header: Literal["x-forwarded-for", "forwarded"] = "x-forwarded-for"
-    """Which header they append to. We never read the other one, since anybody can send it."""
+    """The header that the proxies append to. We never read the other header, since anybody can send
+    it."""
     limits: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     """Other limits than the defaults, by name or by `name:key`: `{"sessions.client": "9000/60"}`
     is 9000 within 60 seconds. See docs/limits.md."""
@@ -142,20 +145,20 @@ class Settings(BaseSettings):
     """The countries to which messages are sent: ISO 3166 codes with commas between them; `*` is
     everywhere. A profile that lists countries of its own uses those instead."""
     allowed_hosts: str = ""
-    """Further host names that requests may be addressed to, beside the one in `base_url`, with
-    blanks or commas between them. Addresses in digits and `localhost` are always answered."""
+    """Further host names that requests may be addressed to, besides the one in `base_url`,
+    separated by blanks or commas. Numeric addresses and `localhost` are always answered."""
     header_timeout: float = Field(default=10.0, gt=0)
     """How long a client may take to send the whole head of a request."""
     body_timeout: float = Field(default=10.0, gt=0)
     """How long a body may take before it has to arrive with at least `slowest_rate`. The same holds
-    for the client that reads our answer."""
+    for a client that reads our answer."""
     slowest_rate: int = Field(default=2000, ge=1)
-    """Bytes a second."""
+    """Bytes per second."""
     connections: int = Field(default=8192, ge=64)
-    """How many connections one process holds at most, as far as the system's hard limit of file
-    descriptors allows it."""
+    """How many connections one process holds at most. The system's limit on file descriptors may
+    lower it."""
     connections_per_source: int = Field(default=500, ge=8)
-    """How many of them may come from one address. Behind a trusted proxy this is not used."""
+    """How many of them may come from one address. It has no effect behind a trusted proxy."""
     worker_interval: float = Field(default=5.0, gt=0)
     """Seconds between two looks for due work that nobody has told us of. This is a safety net:
     whoever writes something due wakes the loop that does it."""
@@ -163,7 +166,7 @@ class Settings(BaseSettings):
     @field_validator("*")
     @classmethod
     def _not_endless(cls, value: Any) -> Any:
-        """More seconds than this end after the last year that a date can have."""
+        """Refuse numbers of seconds that would end after the last year that a date can have."""
         if isinstance(value, int | float) and value > LARGEST:
             raise ValueError(f"must be at most {LARGEST}")
         return value
@@ -246,7 +249,7 @@ class Settings(BaseSettings):
     @field_validator("base_url")
     @classmethod
     def _whole_address(cls, value: str) -> str:
-        """Without a slash at its end."""
+        """Return the address without a slash at its end."""
         wrong = "must be http://host or https://host, with a port where it has one"
         try:
             parts = urlsplit(value)
@@ -272,7 +275,7 @@ class Settings(BaseSettings):
 
     @property
     def insecure_addresses(self) -> bool:
-        """Whether http and private addresses are sent to."""
+        """Return whether we send to http and private addresses."""
         return self.allow_insecure_addresses or self.allow_insecure_callbacks
 
     def sqlite_path(self) -> Path | None:

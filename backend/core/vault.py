@@ -1,7 +1,7 @@
-"""Keys and what is done with them: look-up hashes, MACs of PINs, encryption at rest.
+"""Keys and what is done with them: look-up hashes, MACs of PINs, encryption of stored data.
 
-Every key is derived from the one master secret by HKDF with a purpose of its own.
-Source: `docs/architecture.md#strangers`.
+Every key is derived from the one master secret by HKDF, with a purpose of its own. Source:
+`docs/architecture.md#strangers`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 PIN_KEYS = ("1",)
-"""The ids of the keys of PINs, each derived from the master secret; the last makes new MACs. To
-rotate, add one: PINs under an older key go over to it when they are next used."""
+"""The ids of the PIN keys, each derived from the master secret. The last one makes new MACs. To
+rotate, add one: a PIN under an older key gets a MAC under the newest key when it is next used."""
 OLD_PINS_AT_ONCE = 2
 _SALT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class PinMac:
-    """What is kept of a PIN: the id of the key, and `<salt>:<MAC>`, both in hex."""
+    """What we store of a PIN: the id of the key, and `<salt>:<MAC>`, both in hex."""
 
     key_id: str
     text: str
@@ -43,7 +43,7 @@ class Vault:
         self._master = master.encode()
         self._number_key = self._derive("gift card number")
         self._pin_key = self._derive("gift card pin")
-        """Of codes by SMS, and of PINs that are still kept as Argon2 hashes."""
+        """For codes by SMS, and for PINs that are still stored as Argon2 hashes."""
         self._pin_keys = {key_id: self._derive(f"pin:{key_id}") for key_id in PIN_KEYS}
         self._secret_key = self._derive("client secret")
         self.token_key = self._derive("access token")
@@ -53,7 +53,7 @@ class Vault:
         """For hashes of what is counted: phone numbers, addresses."""
         self._cookie_key = self._derive("cookie")
         self._fernet = Fernet(urlsafe_b64encode(self._derive("encryption at rest")))
-        # As the old hashes were made: 64 MiB, three passes. No new ones are.
+        # These are the parameters of the old hashes: 64 MiB, three passes. No new hashes are made.
         self._hasher = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
         self._old_pins_at_once = asyncio.Semaphore(OLD_PINS_AT_ONCE)
         self._decoy = PinMac(PIN_KEYS[-1], f"{'0' * 2 * _SALT_BYTES}:{'0' * 64}")
@@ -63,35 +63,37 @@ class Vault:
         return kdf.derive(self._master)
 
     def number_hash(self, account_id: str, number: str) -> str:
-        """Keyed hash under which a card's number is found; hex."""
+        """Return the keyed hash under which a card's number is found, in hex."""
         text = f"{account_id}\n{normalise_number(number)}".encode()
         return hmac.new(self._number_key, text, hashlib.sha256).hexdigest()
 
     def secret_hash(self, secret: str) -> str:
-        """Return of an API client's secret: 256 random bits need no slow hash."""
+        """Return the hash of an API client's secret. 256 random bits need no slow hash."""
         return hmac.new(self._secret_key, secret.encode(), hashlib.sha256).hexdigest()
 
     def source_hash(self, source: str) -> str:
-        """Return a payer's address as the attempt budgets keep it: not readable back."""
+        """Return the keyed hash of a payer's address, for the attempt budgets. The address cannot
+        be read from it."""
         return hmac.new(self._secret_key, b"source\n" + source.encode(), hashlib.sha256).hexdigest()
 
     def phone_hash(self, account_id: str, number: str) -> str:
-        """Keyed hash under which a payer who comes back is found by phone number (E.164); hex."""
+        """Return the keyed hash under which a returning payer is found by phone number (E.164), in
+        hex."""
         text = f"phone\n{account_id}\n{number}".encode()
         return hmac.new(self._number_key, text, hashlib.sha256).hexdigest()
 
     def code_hash(self, session_id: str, code: str) -> str:
-        """Return of a confirmation code sent for this session. Six digits: worth nothing without a
-        key."""
+        """Return the keyed hash of a confirmation code that was sent for this session. Six digits
+        without a key would be easy to guess."""
         text = f"code\n{session_id}\n{code}".encode()
         return hmac.new(self._pin_key, text, hashlib.sha256).hexdigest()
 
     def sign(self, text: str) -> str:
-        """`text` and what shows that it is ours. URL-safe where `text` is."""
+        """Return `text` with a proof that it is ours. It is safe in a URL if `text` is."""
         return f"{text}.{self._signature(text)}"
 
     def signed(self, value: str) -> str | None:
-        """Return what `sign` was given; None if it was changed, or not ours."""
+        """Return what `sign` was given, or None if it was changed or is not ours."""
         text, _, given = value.rpartition(".")
         right = hmac.compare_digest(given.encode(), self._signature(text).encode())
         return text if text and right else None
@@ -109,7 +111,7 @@ class Vault:
         return PinMac(key_id, f"{salt}:{self._mac_of(key_id, salt, card, pin)}")
 
     def pin_fits(self, card: str, pin: str, kept: PinMac | None) -> bool:
-        """Return whether this is the card's PIN. It takes the same time where there is none."""
+        """Return whether this is the card's PIN. It takes the same time if there is none."""
         checked = kept if kept is not None and kept.key_id in self._pin_keys else self._decoy
         salt, _, mac = checked.text.partition(":")
         made = self._mac_of(checked.key_id, salt, card, pin)
@@ -122,8 +124,8 @@ class Vault:
         return hmac.new(self._pin_keys[key_id], text, hashlib.sha256).hexdigest()
 
     async def old_pin_fits(self, pin: str, pin_hash: str) -> bool:
-        """Check a PIN that is still kept as an Argon2 hash. Each takes 64 MiB and a core for a
-        tenth of a second: only a few are computed at once, the others wait."""
+        """Check a PIN that is still stored as an Argon2 hash. Each check takes 64 MiB and a core
+        for a tenth of a second. So only a few run at once, and the others wait."""
         async with self._old_pins_at_once:
             return await asyncio.to_thread(self._verify, pin, pin_hash)
 
@@ -154,7 +156,7 @@ class Vault:
 
 
 def normalise_number(number: str) -> str:
-    """Without the blanks and, where only digits are left, the hyphens that people type."""
+    """Return the number without blanks and, if only digits are left, without hyphens."""
     bare = "".join(number.split())
     digits = bare.replace("-", "")
     return digits if digits.isdigit() else bare

@@ -1,8 +1,8 @@
-"""Payers who wanted to be remembered: what is kept of them, and how they are recognised.
+"""Payers who asked to be remembered: what is kept of them, and how they are recognised.
 
-Kept only when the payer says so, per account, encrypted, and for a while. The browser is given a
-signed cookie that names what was kept and says nothing of it; it lets its payer ask for a code by
-SMS (`backend.customers.sms_verification`), and nothing else. Source:
+We keep their details only if the payer asks for it: for one account, encrypted, and for a limited
+time. The browser gets a signed cookie that names what was kept and contains none of it. It lets the
+payer ask for a code by SMS (`backend.customers.sms_verification`), and nothing else. Source:
 `docs/reference/dintero-api.md#pay`, `#the-payers-page`.
 """
 
@@ -54,7 +54,7 @@ def _named(ctx: Backend, account_id: str, cookie: str | None) -> str | None:
 async def customer_of(
     ctx: Backend, db: AsyncSession, account_id: str, cookie: str | None
 ) -> ReturningCustomer | None:
-    """Whom the cookie names, while they are remembered."""
+    """Return the customer whom the cookie names, while they are remembered."""
     named = _named(ctx, account_id, cookie)
     customer = await db.get(ReturningCustomer, named) if named else None
     known = customer is not None and customer.account_id == account_id
@@ -67,9 +67,9 @@ def is_over(ctx: Backend, customer: ReturningCustomer | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the page may offer. `possible`: to remember the payer, which needs codes by SMS.
-    `masked`: the number a code would go to, its last two digits alone; empty if there is none.
-    `recognised`: this browser was here before."""
+    """What the page may offer. `possible`: whether the payer can be remembered, which needs codes
+    by SMS. `masked`: the last two digits of the number that a code would go to; empty if there is
+    none. `recognised`: whether this browser was here before."""
 
     possible: bool = False
     masked: str = ""
@@ -77,7 +77,8 @@ class Offer:
 
 
 async def offer(ctx: Backend, session_id: str, cookie: str | None) -> Offer:
-    """By the cookie, else the number that the session has. Not whether that one is known."""
+    """Return what to offer, by the cookie, else by the number in the session. It does not say
+    whether that number is known."""
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         if not session.express or ctx.settings.sms_url is None:
@@ -127,8 +128,8 @@ async def remember(ctx: Backend, session_id: str, cookie: str | None) -> Returni
 async def _own(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, phone: str, cookie: str | None
 ) -> ReturningCustomer | None:
-    """Return what may be written over: confirmed in this session; or this browser's, never
-    confirmed."""
+    """Return the record that may be overwritten: the one that was confirmed in this session, or
+    this browser's if it was never confirmed."""
     code = await db.get(ConfirmationCode, session.id)
     if code is not None and code.used_at is not None and code.customer_id is not None:
         customer = await db.get(ReturningCustomer, code.customer_id, with_for_update=True)
@@ -147,7 +148,7 @@ def _details(session: CheckoutSession, number: str) -> dict[str, Any]:
 
 
 async def remembered_in(ctx: Backend, session_id: str) -> ReturningCustomer | None:
-    """Whom this session has remembered."""
+    """Return the customer whom this session has remembered."""
     async with ctx.db.reading() as db:
         query = select(ReturningCustomer).where(ReturningCustomer.session_id == session_id)
         customer = (await db.exec(query.order_by(col(ReturningCustomer.updated_at).desc()))).first()
@@ -164,6 +165,6 @@ async def forget(ctx: Backend, session_id: str, cookie: str | None) -> None:
 
 
 async def purge_expired(ctx: Backend) -> int:
-    """Delete whom we remembered long enough, one batch; how many."""
+    """Delete one batch of customers who were remembered long enough. Return their number."""
     over = col(ReturningCustomer.expires_at) <= ctx.clock.now()
     return await due_work.purge(ctx.db, ReturningCustomer, over)

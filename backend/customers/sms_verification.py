@@ -1,10 +1,11 @@
-"""A code by SMS, by which a payer who comes back shows that the remembered details are theirs.
+"""A code by SMS, with which a returning payer proves that the remembered details are theirs.
 
-Known and unknown numbers get one answer, in one duration, and leave the session as it was; to an
-unknown one no message goes. Codes are six digits, single-use, and good for minutes; sends and tries
-have budgets per session, phone number and source, counted before anything is looked up. A right
-code fills in e-mail, phone and addresses of that session, and nothing else. The message holds no
-link: one that is pressed unread would fill in a stranger's session.
+Known and unknown numbers get the same answer after the same time, and the session stays as it was.
+Only a known number gets a message. Codes have six digits, work once, and are valid for minutes.
+Sends and attempts have budgets per session, phone number and source, which are counted before
+anything is looked up. A right code fills in e-mail, phone and addresses of that session, and
+nothing else. The message holds no link: a payer might press it unread, and fill in a stranger's
+session.
 
 Source: `docs/reference/dintero-api.md#session-endpoints` (`publish/scc`), `#session-object` (the
 event).
@@ -54,16 +55,15 @@ from backend.sessions.tables import CheckoutSession
 DIGITS = 6
 LONGEST_CODE = 32
 SLOWEST = 0.3
-"""Seconds that every answer takes, whatever is known."""
+"""How long (seconds) every answer takes, whether the number is known or not."""
 
 
 async def send_code(
     ctx: Backend, session_id: str, number: str | None, cookie: str | None, source: str
 ) -> bool:
-    """Send a code to `number`, else to whom the cookie names, else to the session's number; whether
-    one was asked for in this session before. CodeNotSent where there is no number, no gateway, or
-    too many were asked for.
-    """
+    """Send a code to `number`, else to the number of the customer whom the cookie names, else to
+    the session's number. Return whether a code was asked for in this session before. CodeNotSent if
+    there is no number or no gateway, or if too many codes were asked for."""
     ends = asyncio.get_running_loop().time() + SLOWEST
     try:
         return await _send(ctx, session_id, number, cookie, source)
@@ -114,7 +114,7 @@ async def _send(
             )
         )
         if customer is not None:
-            # Too many to this phone: none is sent, and the answer says no more than ever.
+            # Too many messages went to this phone. None is sent, and the answer is the usual one.
             with contextlib.suppress(TooManyRequests):
                 await spend_sms(ctx, db, sms_to(session, to))
                 await _enqueue(ctx, db, session, to, code, now, until)
@@ -136,7 +136,7 @@ async def _number(
 async def _known(
     ctx: Backend, db: AsyncSession, account_id: str, phone: str, cookie: str | None
 ) -> ReturningCustomer | None:
-    """This browser's, else the one that the phone number has confirmed."""
+    """Return this browser's customer, else the one that the phone number has confirmed."""
     own = await customer_of(ctx, db, account_id, cookie)
     query = select(ReturningCustomer).where(
         ReturningCustomer.account_id == account_id,
@@ -184,7 +184,7 @@ async def _enqueue(
 async def _count(
     ctx: Backend, verb: str, session_id: str, phone: str, source: str, now: datetime
 ) -> bool:
-    """Count one send or try; whether it is within every budget."""
+    """Count one send or attempt. Return whether it is within every budget."""
     settings, network = ctx.settings, networks_of(source)[0]
     sends = verb == "send"
     limits = {
@@ -199,7 +199,7 @@ async def _count(
         else settings.scc_tries_per_source,
     }
     window = timedelta(seconds=settings.scc_window)
-    # Apart: what is counted stays counted where the request comes to nothing.
+    # This is a unit of work of its own: what is counted stays counted if the request fails.
     async with ctx.db.unit_of_work(independent=True) as db:
         counted = [
             await budgets.count(db, scope, limit, now, window) for scope, limit in limits.items()
@@ -208,8 +208,8 @@ async def _count(
 
 
 async def confirm_code(ctx: Backend, session_id: str, code: str, source: str) -> Details:
-    """Fill in what is remembered, by its code; the details, not yet checked against what this
-    session allows. CodeRefused."""
+    """Fill in the remembered details if the code is right. Return the details, which are not yet
+    checked against what this session allows. CodeRefused."""
     ends = asyncio.get_running_loop().time() + SLOWEST
     try:
         return await _confirm(ctx, session_id, code, source)
@@ -238,7 +238,7 @@ async def _confirm(ctx: Backend, session_id: str, code: str, source: str) -> Det
         known = ctx.vault.unseal(customer.sealed)
         filled = _filled(session.body, known)
         if filled["order"].get("shipping_address") != session.body["order"].get("shipping_address"):
-            # What the shop has told of another address does not hold for this one.
+            # What the shop's callback said about another address does not hold for this one.
             session.details_done = False
         session.body = filled
         touch(session, now)
@@ -258,7 +258,7 @@ async def _of_code(
 
 
 async def _confirmed(db: AsyncSession, customer: ReturningCustomer) -> None:
-    """This is what its phone number is known with now; what it was known with before goes."""
+    """Make this the one record that its phone number is known by. An earlier one is deleted."""
     if customer.confirmed:
         return
     before = delete(ReturningCustomer).where(

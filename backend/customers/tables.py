@@ -1,4 +1,4 @@
-"""Payers who wanted to be remembered, and the codes by which they show who they are."""
+"""Payers who asked to be remembered, and the codes with which they prove who they are."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from backend.core.db import UtcDateTime
 
 
 class ReturningCustomer(SQLModel, table=True):
-    """Details that a payer wanted an account's checkouts to remember. `sealed` is encrypted:
-    `{email, phone_number, shipping_address, billing_address}`; the phone number is found by a keyed
+    """Details that a payer asked an account's checkouts to remember. `sealed` is encrypted:
+    `{email, phone_number, shipping_address, billing_address}`. The phone number is found by a keyed
     hash.
 
-    `confirmed`: whoever has that phone has shown it by a code. Until then it is known by the
-    cookie of the browser it was made in alone, so that nobody can leave details for a number that
-    is not theirs.
+    `confirmed`: a code has shown that the payer has this phone. Until then only the cookie of the
+    browser that made the record finds it, so that nobody can leave details for a number that is not
+    theirs.
     """
 
     __tablename__ = "returning_customer"
@@ -38,14 +38,14 @@ class ReturningCustomer(SQLModel, table=True):
     sealed: str
     confirmed: bool = False
     session_id: str = Field(index=True, max_length=40)
-    """In which they said so last."""
+    """The session in which they last asked for it."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
 
 
 class ConfirmationCode(SQLModel, table=True):
-    """The last code of a session. `customer_id` None if the number is not remembered: then no
+    """The last code of a session. `customer_id` is None if the number is not remembered. Then no
     message was sent, and no code is right."""
 
     __tablename__ = "confirmation_code"

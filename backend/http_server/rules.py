@@ -33,7 +33,7 @@ class Rules:
 
 @cache
 def rules() -> Rules:
-    """Return of this process. Read once, at its first connection."""
+    """Return the rules of this process. They are read once, at its first connection."""
     settings = Settings()
     own = urlsplit(settings.base_url)
     names = {host_name(name) for name in (own.hostname or "", *names_in(settings.allowed_hosts))}

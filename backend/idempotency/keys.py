@@ -1,8 +1,8 @@
 """Idempotency keys: the same key and body get the same answer, and have one effect.
 
-The record is written in the effect's own unit of work, before the effect: where it is there
-already, the unit of work is given up. If an outside call stands between two units of work, the
-record names the operation instead, and a repeat goes on with that. See `docs/idempotency.md`.
+The record is written in the effect's own unit of work, before the effect. If the record exists
+already, the unit of work is undone. If an outside call stands between two units of work, the record
+names the operation instead, and a repeat continues it. See `docs/idempotency.md`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class KeyReused(Conflict):
 
 
 class Repeated(Exception):
-    """Another request with this key came first; nothing of this one took effect."""
+    """Another request with this key came first, so nothing of this one took effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ class Earlier:
 
 
 def fingerprint(ctx: Backend, query: str, body: bytes) -> str:
-    """Return of a request: the order of a JSON object's keys, and blanks, make no difference."""
+    """Return the fingerprint of a request. Blanks and the order of a JSON object's keys make no
+    difference."""
     try:
         text = json.dumps(json.loads(body), sort_keys=True)
     except (ValueError, RecursionError):
@@ -81,7 +82,7 @@ def fingerprint(ctx: Backend, query: str, body: bytes) -> str:
 
 
 async def find(ctx: Backend, claim: Claim) -> Earlier | None:
-    """Return what came before under this key. KeyReused where that was another request."""
+    """Return what an earlier request under this key left. KeyReused if it was another request."""
     async with ctx.db.reading() as db:
         return await _find(ctx, db, claim)
 
@@ -101,8 +102,9 @@ async def _find(ctx: Backend, db: AsyncSession, claim: Claim) -> Earlier | None:
 
 
 def be_first(ctx: Backend, claim: Claim) -> Callable[[AsyncSession], Awaitable[None]]:
-    """Writes the record at the beginning of a unit of work, or raises Repeated. On PostgreSQL it
-    waits for a unit of work that has written the same one and is not over."""
+    """Return a function that writes the record at the beginning of a unit of work, or raises
+    Repeated. On PostgreSQL it waits for a unit of work that has written the same record and has not
+    ended."""
 
     async def write(db: AsyncSession) -> None:
         now = ctx.clock.now()
@@ -151,7 +153,7 @@ async def keep_answer(ctx: Backend, db: AsyncSession, claim: Claim, answer: Answ
 
 
 async def purge_due(ctx: Backend) -> int:
-    """Delete what was kept long enough, one batch; how many."""
+    """Delete one batch of what was kept long enough. Return the number of rows."""
     over = col(IdempotencyRecord.forget_at) <= ctx.clock.now()
     return await purge(ctx.db, IdempotencyRecord, over)
 
@@ -171,7 +173,8 @@ _under_way: ContextVar[_UnderWay | None] = ContextVar("idempotency_key", default
 
 @contextmanager
 def under_way(claim: Claim, operation_id: str | None) -> Iterator[None]:
-    """While a request under a key is worked on; `operation_id` where an earlier one began it."""
+    """Mark the request under a key as being worked on. `operation_id` is the operation that an
+    earlier one began."""
     token = _under_way.set(_UnderWay(claim, operation_id))
     try:
         yield
@@ -180,7 +183,7 @@ def under_way(claim: Claim, operation_id: str | None) -> Iterator[None]:
 
 
 def begun_operation() -> str | None:
-    """Return the operation that an earlier request under this one's key began."""
+    """Return the operation that an earlier request under the same key began."""
     current = _under_way.get()
     return current.operation_id if current is not None else None
 
@@ -194,7 +197,8 @@ def note_only_answer() -> None:
 
 
 async def note_operation(db: AsyncSession, operation_id: str) -> None:
-    """In the operation's own unit of work: a repeat goes on with it and begins no second one."""
+    """Note the operation in its own unit of work, so that a repeat continues it and begins no
+    second one."""
     current = _under_way.get()
     if current is None:
         return

@@ -24,7 +24,7 @@ class IdempotencyRecord(SQLModel, table=True):
     fingerprint: str = Field(max_length=64)
     """Keyed hash of query and body."""
     operation_id: str | None = Field(default=None, max_length=36)
-    """Of the capture, refund or void that it began."""
+    """The capture, refund or void that the request began."""
     status: int | None = None
     answer: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -41,7 +41,7 @@ class Limiter:
         self._redis = RedisStore(redis_url, self._memory) if redis_url else None
         self.fast: Store = self._redis or self._memory
         self.allowed: Counter[str] = Counter()
-        """By the rule's name, since this process began."""
+        """Allowed requests by the rule's name, since this process began."""
         self.refused: Counter[str] = Counter()
 
     def rule_for(self, rule: Rule, key: tuple[str, ...]) -> Rule:
@@ -80,8 +80,8 @@ async def spend(ctx: Guarded, rule: Rule, *key: str, count: int = 1) -> None:
 
 
 async def spend_source(ctx: Guarded, rule: Rule, source: str, *more: str, count: int = 1) -> None:
-    """As `spend`, for all networks of an address, one after the other: first its own, then the
-    wider ones. TooManyRequests; what the narrower ones have counted then stays counted."""
+    """Like `spend`, for all networks of an address, one after the other: first its own, then the
+    wider ones. After TooManyRequests, what the narrower ones have counted stays counted."""
     for network, times in zip(networks_of(source), WIDER, strict=False):
         await _spend(ctx, rule, (network, *more), count, times)
 

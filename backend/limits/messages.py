@@ -25,7 +25,7 @@ class Sms:
 
 
 def country_of(number: str) -> str:
-    """Return the ISO 3166 code of an E.164 number's country; `ZZ` where it has none."""
+    """Return the ISO 3166 code of an E.164 number's country; `ZZ` if it has none."""
     try:
         parsed = phonenumbers.parse(number, None)
     except phonenumbers.NumberParseException:
@@ -34,7 +34,7 @@ def country_of(number: str) -> str:
 
 
 def listed(countries: str) -> tuple[str, ...]:
-    """Read `GAVEKORT_SMS_COUNTRIES`: codes with commas between."""
+    """Read `GAVEKORT_SMS_COUNTRIES`: codes separated by commas."""
     return tuple(code.strip().upper() for code in countries.split(",") if code.strip())
 
 

@@ -20,7 +20,7 @@ class Kept(StrEnum):
     """In Redis if there is one, else in the process. While Redis does not answer, each process
     counts alone and allows the whole amount."""
     EXACT = "exact"
-    """In the database: exact over all processes and restarts, also where Redis was emptied."""
+    """In the database: exact over all processes and restarts, even if Redis was emptied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ RETURNS = Rule(
 RULES: tuple[Rule, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Rule)
 )
-"""All of them, in the order of the documentation."""
+"""All rules, in the order of the documentation."""
 
 
 def overridden(settings: Mapping[str, str]) -> dict[str, Rule]:

@@ -1,4 +1,4 @@
-"""If a request comes from, and which networks that address belongs to.
+"""Where a request comes from, and which networks that address belongs to.
 
 The HTTP server, the API, the page's events and its socket all ask this module, so that they agree.
 A text that a client can choose freely never becomes a key of its own. It counts as the direct peer,
@@ -66,7 +66,7 @@ def read_address(text: str) -> Address | None:
         return parsed.ipv4_mapped
     if parsed in _NAT64:
         return ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
-    # Without a zone id, which is a name that the peer's own machine gave to an interface.
+    # Remove the zone id, which is a name that the peer's own machine gave to an interface.
     return ipaddress.IPv6Address(int(parsed))
 
 

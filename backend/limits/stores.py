@@ -58,12 +58,12 @@ class Ask:
         return self.now + 2 * self.window + CLOCK_SLACK
 
     def after(self, whole_at: float) -> float:
-        """Return when the amount is whole once these are taken."""
+        """Return when the amount will be whole after these are taken."""
         used = whole_at if whole_at <= self.latest else 0.0
         return max(used, self.now) + self.count * self.gap
 
     def wait(self, whole_at: float) -> float:
-        """Return the seconds until they can be taken; 0 or less where they can be now."""
+        """Return the seconds until they can be taken; 0 or less if they can be taken now."""
         # Without this thousandth of a second, rounding would refuse the last of an amount.
         return self.after(whole_at) - self.now - self.window - 0.001
 
@@ -77,7 +77,7 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """The counts in this process. Past `MAX_KEYS` keys it forgets those that have used the
+    """The counts in this process. Beyond `MAX_KEYS` keys it forgets those that have used the
     least."""
 
     def __init__(self, maximum: int = MAX_KEYS) -> None:
@@ -205,7 +205,7 @@ async def take_in(db: AsyncSession, ask: Ask) -> float:
     if (await db.exec(query)).first() is not None:
         return 0.0
     before = (await db.exec(select(LimitUse.whole_at).where(LimitUse.key == ask.key))).one_or_none()
-    # Between the two statements the row may have been deleted, or given back.
+    # Between the two statements the row may have been deleted, or its count restored.
     return max(ask.wait(before if before is not None else 0.0), 1.0)
 
 

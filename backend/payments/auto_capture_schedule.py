@@ -1,7 +1,7 @@
-"""Which transactions are to be captured automatically: rows that fall due.
+"""Which transactions are captured automatically. Each is a row that becomes due.
 
-Source: `docs/reference/dintero-api.md#configuration` (tried again for 48 hours, until a capture by
-hand).
+Source: `docs/reference/dintero-api.md#configuration` (tried again for 48 hours, until somebody
+captures by hand).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ GIVE_UP_AFTER = timedelta(hours=48)
 
 
 async def is_requested(db: AsyncSession, session: CheckoutSession) -> bool:
-    """Return whether a payment of this session is captured automatically: the request's word, else
-    the profile's."""
+    """Return whether a payment of this session is captured automatically. The request decides, else
+    the profile."""
     asked = (session.body.get("configuration") or {}).get("auto_capture")
     if asked is None:
         profile, _ = await seller_of(db, session.account_id, session.profile_id)
@@ -32,7 +32,7 @@ async def is_requested(db: AsyncSession, session: CheckoutSession) -> bool:
 
 
 def schedule(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
-    """In the unit of work of the authorization: due at once."""
+    """Schedule the capture in the unit of work of the authorization. It is due at once."""
     db.add(AutoCapture(transaction_id=transaction.id, due_at=now, give_up_at=now + GIVE_UP_AFTER))
 
 
@@ -42,7 +42,8 @@ async def is_due(db: AsyncSession, transaction_id: str) -> bool:
 
 
 async def stop(db: AsyncSession, transaction_id: str) -> None:
-    """The merchant has taken it into their own hands. If there is none, nothing changes."""
+    """Stop the automatic capture, because the merchant captures or voids. It does nothing if none
+    is scheduled."""
     change = update(AutoCapture).where(
         col(AutoCapture.transaction_id) == transaction_id, col(AutoCapture.state) == "due"
     )

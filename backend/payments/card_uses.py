@@ -1,7 +1,7 @@
 """What a gift card is still needed for. The room `cards` knows holds, but no payments.
 
 A card that took part in a payment may get money back as long as the payment can be refunded, so it
-is not deleted by mistake.
+must not be deleted by mistake.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from backend.payments.tables import Transaction
 
 _PREFIX = "transaction:"
 _PORTION = 500
-"""At most so many ids stand in one query."""
+"""How many ids one query names at most."""
 
 
 async def delete_card(ctx: Backend, deletion: Deletion) -> Card:
-    """As `cards.lifecycle.delete`, asked with what payments and drawdowns need the card for."""
+    """Delete a card as `cards.lifecycle.delete` does, unless payments or drawdowns need it."""
     return await lifecycle.delete(ctx, deletion, uses_of)
 
 
 async def uses_of(db: AsyncSession, card: Card) -> Sequence[Use]:
-    """Holds that are pending, and payments whose card part can be refunded; the caller has the card
-    locked, so that neither becomes more meanwhile."""
+    """Return pending holds, and payments whose card part can be refunded. The caller has locked the
+    card, so that there cannot be more of them in the meantime."""
     holds = list(await db.exec(select(Hold).where(Hold.card == card.id).order_by(col(Hold.id))))
     uses = [_held(hold) for hold in holds if hold.state == "pending"]
     paid = sorted({hold.purpose.removeprefix(_PREFIX) for hold in holds if hold.posted})

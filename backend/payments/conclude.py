@@ -1,7 +1,6 @@
-"""How an attempt to pay ends: AUTHORIZED, or not, with everything given back. Each inside the
-caller's unit of work, with session and transaction locked. Source:
-`docs/architecture.md#one-payment`.
-"""
+"""How an attempt to pay ends: AUTHORIZED, or else with everything released. Each function works in
+the caller's unit of work, with session and transaction locked. Source:
+`docs/architecture.md#one-payment`."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
 
 EXPIRED = "expired"
-"""The payer never came back."""
+"""The code of an attempt whose payer never came back."""
 
 
 async def authorize(
@@ -40,8 +39,8 @@ async def authorize(
     multi_capture: bool = False,
     said: OperatorDecision | None = None,
 ) -> None:
-    """The money is authorized: the card's part is held, the provider's is confirmed by a read.
-    `said`: an operator asked for that read."""
+    """Authorize the payment: the card's part is held, and a read has confirmed the provider's part.
+    `said` is set if an operator asked for that read."""
     split = Split(operation.card_amount, operation.psp_amount)
     transaction.status = rules.advance(Status(transaction.status), Status.AUTHORIZED)
     keep_position(transaction, Position(authorized=split), now)
@@ -64,7 +63,7 @@ async def authorize(
         ),
         now,
     )
-    # After the flush of `record`, so that the session's row is written once.
+    # This follows the flush of `record`, so that the session's row is written once.
     session.state = advance_session(SessionState(session.state), SessionState.PAID)
     session.redirect_url = session.app_code = None
     session.pushed_to = session.pushed_with = None
@@ -89,9 +88,10 @@ async def fail(
     code: str,
     message: str | None = None,
 ) -> None:
-    """No money will move, by the provider's own word or because nothing was ever sent: the hold is
-    given back and the session is open again for another attempt. DECLINED if the payer wanted it
-    so, FAILED if anybody else did, or time (`code` EXPIRED)."""
+    """Fail the attempt: no money will move, because the provider says so or because nothing was
+    ever sent. The hold is released, and the session is open for another attempt. The status is
+    DECLINED if the payer declined, and FAILED if anybody else did or time ran out (`code`
+    EXPIRED)."""
     was_on_hold = transaction.status == Status.ON_HOLD
     by_choice = notice in (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
     declined = by_choice and code != EXPIRED and not was_on_hold
@@ -120,7 +120,8 @@ async def fail(
     names = ("DECLINED",) if declined else ("PAY_FAILED", "FAILED")
     await events.record_all(db, session, [(name, details) for name in names], now)
     reported = "cancelled" if by_choice else "failed"
-    # Who was told that it is on hold is told that it is not any more, asked for or not.
+    # A merchant who was told that it is on hold is told that it is not any more, whether asked for
+    # or not.
     await tell_merchant(db, session, transaction, now, error=reported, always=was_on_hold)
 
 
@@ -139,7 +140,7 @@ def _open_again(
 async def _void_hold(
     db: AsyncSession, transaction: Transaction, cause: ledger.EntryContext
 ) -> str | None:
-    """Return the wallet transaction that gave the card's part back, where there was one."""
+    """Return the wallet transaction that released the card's part, if there is one."""
     if transaction.hold_id is None:
         return None
     held = await ledger.lock_hold(db, transaction.hold_id)
@@ -153,8 +154,9 @@ async def release(
     operation: Operation,
     now: datetime,
 ) -> str | None:
-    """A payment ON_HOLD was voided, and nothing is held at the provider any more: FAILED, and the
-    session open for another attempt. The caller records the event; the wallet transaction's id."""
+    """Fail a payment that was ON_HOLD and voided, after which the provider holds nothing any more.
+    The session is open for another attempt. Return the wallet transaction's id. The caller records
+    the event."""
     transaction.status = rules.advance(Status(transaction.status), Status.FAILED)
     cause = ledger.EntryContext(f"void:{operation.key}", now, operation.created_by)
     moved = await _void_hold(db, transaction, cause)
@@ -166,7 +168,7 @@ async def release(
 
 @dataclass(frozen=True, slots=True)
 class OperatorDecision:
-    """An operator's word: who, and why."""
+    """What an operator decided: who, and why."""
 
     by: str
     why: str
@@ -188,8 +190,9 @@ async def mark_unknown(
     now: datetime,
     said: OperatorDecision,
 ) -> None:
-    """Nobody can tell any more whether the provider has the payer's money: UNKNOWN. The card's part
-    was never taken, and is given back; the session is cancelled, so that nobody pays it twice."""
+    """Mark the payment UNKNOWN, because nobody can tell whether the provider has the payer's money.
+    The card's part was never taken, and is released. The session is cancelled, so that nobody pays
+    it twice."""
     transaction.status = rules.advance(Status(transaction.status), Status.UNKNOWN)
     transaction.updated_at = now
     error = {"code": "unknown", "message": said.why}
@@ -226,8 +229,8 @@ async def put_on_hold(
     now: datetime,
     why: str,
 ) -> None:
-    """The provider authorized something else than we asked for: a person has to look. The hold
-    stays, nothing is captured, nobody pays twice."""
+    """Put the payment on hold, because the provider authorized something else than we asked for. A
+    person has to look. The hold stays, nothing is captured, and nobody pays twice."""
     first = _hold_on(session, transaction, now)
     error = {"code": "amount_mismatch", "message": why}
     end(operation, "refused", now, error)
@@ -255,8 +258,9 @@ async def place_under_review(
     operation: Operation,
     now: datetime,
 ) -> None:
-    """The provider looks into the payment, and may take days: the payer is through, the card's part
-    stays held, the attempt stays open to be read again. The merchant is told once."""
+    """Put the payment under review, because the provider may need days to decide. The payer is
+    done, the card's part stays held, and the attempt stays open to be read again. The merchant is
+    told once."""
     if not _hold_on(session, transaction, now):
         return
     await record(
@@ -276,7 +280,7 @@ async def place_under_review(
 
 
 def _hold_on(session: CheckoutSession, transaction: Transaction, now: datetime) -> bool:
-    """Return whether it was not on hold before."""
+    """Put the session on hold. Return whether it was not on hold before."""
     if transaction.status == Status.ON_HOLD:
         return False
     transaction.status = rules.advance(Status(transaction.status), Status.ON_HOLD)
@@ -290,7 +294,7 @@ def _hold_on(session: CheckoutSession, transaction: Transaction, now: datetime) 
 def end(
     operation: Operation, state: str, now: datetime, error: dict[str, str] | None = None
 ) -> None:
-    """The operation is over, one way or the other."""
+    """End the operation, with success or without."""
     operation.state = state
     operation.error = error
     operation.claimed_until = None

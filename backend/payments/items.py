@@ -20,7 +20,7 @@ from backend.rules.items import Advice
 STRICT_ITEMS = "strict_items"
 """The switch in the configuration of a profile or session that refuses items that do not fit."""
 MAX_WARNINGS = 50
-"""An answer has at most so many warnings. More would tell a shop nothing new."""
+"""How many warnings an answer has at most. More would tell a shop nothing new."""
 
 
 @dataclass(frozen=True, slots=True)

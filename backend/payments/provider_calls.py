@@ -1,4 +1,4 @@
-"""An operation's part at the provider: ask for it, and ask again where its answer was lost."""
+"""The provider's part of an operation: ask for it, and ask again if the answer was lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def _verb(transaction: Transaction, operation: Operation) -> OperationKind | Non
 
 
 async def ask_provider(ctx: Backend, operation_id: str) -> Result:
-    """Ask for the provider's part of an operation. DONE, without a call, where it has none."""
+    """Ask for the provider's part of an operation. The result is DONE, without a call, if there is
+    no such part."""
     async with ctx.db.reading() as db:
         operation = await db.get(Operation, operation_id)
         assert operation is not None
@@ -108,7 +109,8 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
         return Result(Outcome.UNKNOWN, code="configuration", message="not connected")
     assert transaction.psp_reference is not None
     if transaction.status == Status.ON_HOLD:
-        # Whatever it is there, nothing of it may be left: a read and what it asks for, each time.
+        # Nothing of a late authorization may remain. So each time the payment is read, and released
+        # if needed.
         return await _send(ctx, connector, verb, transaction, operation)
     result = await connector.fetch_operation(
         OperationQuery(
@@ -117,7 +119,7 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
             key=operation.key,
             amount=money(transaction, operation.psp_amount),
             captured_before=operation.captured_before,
-            # At most one operation is under way: this one is not among them yet.
+            # At most one operation is under way. It is not among the refunds yet.
             refunded_before=position_of(transaction).refunded.provider,
             sent_at=operation.updated_at,
             authorized_before=position_of(transaction).authorized.provider,
@@ -127,7 +129,7 @@ async def ask_again(ctx: Backend, transaction: Transaction, operation: Operation
     crash_points.point("reconcile.read")
     sent_once = operation.updated_at == operation.created_at
     forgotten = operation.created_at + connector.capabilities.key_lifetime <= ctx.clock.now()
-    # `declined` is the provider's own no, not something that the read did not find.
+    # `declined` is the provider's own refusal, and not something that the read did not find.
     if result.outcome is not Outcome.REFUSED or result.code == "declined":
         return result
     if not sent_once or forgotten:

@@ -43,7 +43,7 @@ def operation_lines(transaction: Transaction, operation: Operation) -> tuple[Ord
         if "amount" in item:
             line = dict(names.line(item))
             if item["amount"] != line.get("amount"):
-                # The quantity of the whole line is not true of a part of it.
+                # The quantity of the whole line is wrong for a part of it.
                 line.pop("quantity", None)
             items.append({**line, **item})
     return _whole(transaction, operation, items)
@@ -111,7 +111,7 @@ def _vat_rate(item: Mapping[str, Any], amount: int) -> int:
 
 def _kind(item_type: str, amount: int) -> str:
     if item_type == "gift_card" and amount < 0:
-        # The merchant's own gift card, settled before the order came to us.
+        # The merchant's own gift card paid this before the order came to us.
         return "tender"
     if item_type == "shipping":
         return "shipping"

@@ -1,12 +1,13 @@
-"""Providers that tell nobody of a payment before an address is registered: ours is, once a profile.
+"""Register our address with providers that send no notifications before. It happens once for each
+profile.
 
-Before the first payment, and again where the address or the sales unit is another one. Whoever
-claims it first registers; any number of processes may come to it at once. What a killed one had
-registered is taken away by the next, since its secret was shown once and is lost. Payments never
-wait for it: without notifications they are read as often as ever.
+We register before the first payment, and again if the address or the sales unit has changed. The
+process that claims it first registers; any number of processes may try at once. The next process
+removes what a killed process had registered, since its secret was shown once and is lost. Payments
+never wait for it: without notifications they are read as often as ever.
 
-The secret stands encrypted with the profile's credentials, under names of our own that no request
-can say and no answer shows. Source: `docs/reference/psp/vipps.md#webhook`.
+The secret is kept encrypted with the profile's credentials, under names of our own that no request
+can set and no answer shows. Source: `docs/reference/psp/vipps.md#webhook`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from backend.psp.registry import CREDENTIALS
 
 log = logging.getLogger(__name__)
 LONGEST_SECONDS = 15
-"""Of a payer's first press; the next one comes to it again after `CLAIM`."""
+"""How long a payer's first press may wait for it. After `CLAIM`, the next press tries again."""
 CLAIM = timedelta(seconds=60)
 SECRET, ADDRESS, FOR, CLAIMED = (
     "_webhook_secret", "_webhook_url", "_webhook_for", "_webhook_claimed_until",
@@ -35,8 +36,8 @@ SECRET, ADDRESS, FOR, CLAIMED = (
 
 
 def notification_url(ctx: Backend, transaction: Transaction) -> str:
-    """Return where the provider tells us of this payment: an address for each option of each
-    profile."""
+    """Return the address for notifications about this payment. Each option of each profile has its
+    own."""
     return (
         f"{ctx.settings.base_url}/v1/psp/{transaction.account_id}/{transaction.profile_id}/"
         f"{transaction.payment_product_type}/notifications"
@@ -44,8 +45,8 @@ def notification_url(ctx: Backend, transaction: Transaction) -> str:
 
 
 async def ensure_registered(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
-    """Register our address, where this provider wants that and it is not. Never raises for what the
-    provider does."""
+    """Register our address if this provider needs it and it is not registered. It never raises an
+    error because of what the provider does."""
     if not isinstance(connector, Registers):
         return
     url = notification_url(ctx, transaction)
@@ -65,7 +66,7 @@ async def ensure_registered(ctx: Backend, transaction: Transaction, connector: C
 
 
 async def _claim(ctx: Backend, transaction: Transaction, url: str) -> str | None:
-    """Return what it is registered for, where it is ours to do now."""
+    """Return what the address is to be registered for, if it is our turn to do it now."""
     option, now = transaction.payment_product_type, ctx.clock.now()
     async with ctx.db.reading() as db:
         profile = await profile_of(db, transaction.account_id, transaction.profile_id)
@@ -73,7 +74,7 @@ async def _claim(ctx: Backend, transaction: Transaction, url: str) -> str | None
         return None
     async with ctx.db.unit_of_work(independent=True) as db:
         locked = await db.get(Profile, (profile.account_id, profile.id), with_for_update=True)
-        assert locked is not None  # profiles are never taken out
+        assert locked is not None  # profiles are never removed
         await db.refresh(locked)
         credentials = _credentials(ctx, locked, option)
         if credentials is None or not _is_due(credentials, option, url, now):
@@ -85,12 +86,12 @@ async def _claim(ctx: Backend, transaction: Transaction, url: str) -> str | None
 async def _keep(
     ctx: Backend, transaction: Transaction, url: str, wanted: str, made: Webhook
 ) -> None:
-    """Nothing is kept where the merchant has put in other credentials in the meantime."""
+    """Keep the secret, unless the merchant has entered other credentials in the meantime."""
     option = transaction.payment_product_type
     async with ctx.db.unit_of_work(independent=True) as db:
         key = (transaction.account_id, transaction.profile_id)
         locked = await db.get(Profile, key, with_for_update=True)
-        assert locked is not None  # profiles are never taken out
+        assert locked is not None  # profiles are never removed
         await db.refresh(locked)
         credentials = _credentials(ctx, locked, option)
         if credentials is None or _for(credentials, option, url) != wanted:
@@ -107,7 +108,7 @@ def _is_due(credentials: dict[str, Any] | None, option: str, url: str, now: date
 
 
 def _for(credentials: dict[str, Any], option: str, url: str) -> str:
-    """Address and sales unit, as a digest."""
+    """Return a digest of address and sales unit."""
     parts = [url, *(str(credentials.get(name)) for name in CREDENTIALS[option])]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

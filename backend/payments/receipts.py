@@ -1,8 +1,9 @@
-"""The receipt of a payment: written with the authorization, in its unit of work, and once.
+"""The receipt of a payment. It is written once, in the unit of work of the authorization.
 
-Its facts are kept as they were then. The merchant's switches (`configuration.receipt`, docs/
-profiles.md) say whether it is sent, by e-mail or SMS: a row here and a delivery each, in the same
-unit of work, so that whatever is killed afterwards there is one of each or none.
+Its facts stay as they were then. The merchant's switches (`configuration.receipt`,
+docs/profiles.md) say whether it is sent, by e-mail or SMS. Each message is a row here and a
+delivery, in the same unit of work. So there is exactly one message or none, even if a process is
+killed afterwards.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _ZONES = {
     "EUR": "Europe/Brussels", "GBP": "Europe/London", "ISK": "Atlantic/Reykjavik",
     "CHF": "Europe/Zurich", "PLN": "Europe/Warsaw",
 }  # fmt: skip
-"""Where a currency's shops are; elsewhere it is UTC, and `time_zone` says otherwise."""
+"""The time zone of a currency's shops. It is UTC for others, unless `time_zone` says otherwise."""
 
 
 async def write_receipt(
@@ -51,7 +52,8 @@ async def write_receipt(
     operation: Operation,
     now: datetime,
 ) -> None:
-    """In the unit of work of the authorization, with session and transaction locked."""
+    """Write the receipt in the unit of work of the authorization, with session and transaction
+    locked."""
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     switches = receipt_switches(profile.configuration, session.body)
     await db.flush()
@@ -60,7 +62,7 @@ async def write_receipt(
     facts = replace(facts, merchant=mail.one_line(str(names.get("name") or account.name)))
     if zone := switches.get("time_zone"):
         facts = replace(facts, time_zone=str(zone))
-    # The page's is one of ours; by API it is what somebody wrote, and a payment must end.
+    # The page sends one of our languages. By API it may be any text, which must not stop a payment.
     language = str(transaction.snapshot.get("language") or "")[:MAX_LANGUAGE]
     db.add(
         ReceiptKept(
@@ -119,7 +121,7 @@ async def _gift_card(db: AsyncSession, transaction: Transaction, part: int) -> G
     if transaction.gift_card is None or not part:
         return None
     card = await db.get(Card, transaction.gift_card, populate_existing=True)
-    assert card is not None  # a foreign key holds it
+    assert card is not None  # a foreign key guarantees it
     return GiftCardPart(
         last4=card.number_last4,
         amount=part,
@@ -129,7 +131,7 @@ async def _gift_card(db: AsyncSession, transaction: Transaction, part: int) -> G
 
 
 def _bank_card(card: Mapping[str, Any] | None) -> str | None:
-    """Brand and last four, e.g. `Visa •••• 0002`."""
+    """Return brand and last four, for example `Visa •••• 0002`."""
     if not card:
         return None
     digits = "".join(c for c in str(card.get("masked_pan") or "") if c.isdigit())[-4:]
@@ -202,7 +204,7 @@ async def _send(
 
 
 async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
-    """Return what the page shows of a session, its receipt with it once it is paid.
+    """Return what the page shows of a session. If it is paid, the receipt is included.
     SessionNotFound."""
     view = await read_session(ctx, session_id)
     if view.state is not PageState.PAID or view.transaction_id is None:
@@ -211,7 +213,7 @@ async def read_view(ctx: Backend, session_id: str) -> CheckoutView:
         kept = await db.get(ReceiptKept, view.transaction_id)
         transaction = await db.get(Transaction, view.transaction_id)
     if kept is None or transaction is None:
-        # Paid before there were receipts.
+        # It was paid before there were receipts.
         return view
     later = Later(
         refunded=transaction.card_refunded + transaction.psp_refunded,

@@ -31,19 +31,19 @@ from backend.rules import transaction as rules
 from backend.rules.transaction import Position, RuleBroken, Split
 
 SETTING = "refund_to_unusable_gift_card"
-"""In the configuration of the session or its profile: `refuse` or `new_card`."""
+"""The setting in the configuration of the session or its profile: `refuse` or `new_card`."""
 _UNUSABLE = ("deleted", "inactive", "expired")
 
 
 class To(StrEnum):
     CARD = "card"  # another card that exists
-    NEW_CARD = "new_card"  # one that is made for it
-    PROVIDER = "provider"  # nothing to a card: the provider's part is refunded first
+    NEW_CARD = "new_card"  # a card that is made for it
+    PROVIDER = "provider"  # no card: the provider's part is refunded first
 
 
 @dataclass(frozen=True, slots=True)
 class RefundTo:
-    """What the merchant asks for; `card_id` is the merchant's own, of `To.CARD`."""
+    """What the merchant asks for. `card_id` is the merchant's own, and belongs to `To.CARD`."""
 
     to: To
     card_id: str | None = None
@@ -86,7 +86,7 @@ async def decide(
             )
         return None
     card = await db.get(Card, transaction.gift_card, populate_existing=True)
-    assert card is not None  # a foreign key holds it
+    assert card is not None  # a foreign key guarantees it
     status = card_status(card, ctx.clock.now())
     if wanted is not None and wanted.to is To.CARD:
         target = await _target(ctx, db, card, str(wanted.card_id))
@@ -217,7 +217,7 @@ async def _known_target(
     if asked is not None:
         return str(asked)
     card = await db.get(Card, card_pk, populate_existing=True)
-    assert card is not None  # a foreign key holds it
+    assert card is not None  # a foreign key guarantees it
     query = select(Card).where(Card.account_id == card.account_id, Card.card_id == card.replaced_by)
     before = (await db.exec(query)).one_or_none()
     return None if before is None or _is_unusable(before, now) else before.id

@@ -1,4 +1,5 @@
-"""What a transaction is found by. Source: `docs/reference/dintero-api.md#transaction-endpoints`."""
+"""The terms by which a transaction is found. Source:
+`docs/reference/dintero-api.md#transaction-endpoints`."""
 
 from __future__ import annotations
 
@@ -18,14 +19,15 @@ _FIELDS = ("customer", "shipping_address", "billing_address")
 
 
 def normal(text: str) -> str:
-    """Lower case, one blank between words; a phone number as its digits alone."""
+    """Return the text in lower case with one blank between words. A phone number becomes its
+    digits."""
     if _PHONE.match(text.strip()):
         return re.sub(r"\D", "", text)[:MAX_TERM]
     return " ".join(text.lower().split())[:MAX_TERM]
 
 
 def reference(transaction: Transaction) -> str | None:
-    """`merchant_reference_2`, as it was set last."""
+    """Return `merchant_reference_2` as it was set last."""
     if transaction.merchant_reference_2 is not None:
         return transaction.merchant_reference_2
     value = transaction.snapshot.get("merchant_reference_2")
@@ -42,7 +44,7 @@ def _terms(transaction: Transaction) -> Iterator[str]:
 
 
 def make_findable(transaction: Transaction) -> None:
-    """Set the columns that filters ask for, before the row is written. `add_terms` follows."""
+    """Set the columns that filters use, before the row is written. `add_terms` follows."""
     t, snapshot = transaction, transaction.snapshot
     store: dict[str, Any] = snapshot.get("store") or {}
     t.merchant_reference_2 = reference(t)
@@ -58,7 +60,7 @@ def _text(value: object) -> str | None:
 
 
 def add_terms(db: AsyncSession, transaction: Transaction) -> None:
-    """In the unit of work that has written the row."""
+    """Add the search terms, in the unit of work that has written the row."""
     for term in {normal(text) for text in _terms(transaction)} - {""}:
         db.add(
             TransactionTerm(
@@ -68,7 +70,7 @@ def add_terms(db: AsyncSession, transaction: Transaction) -> None:
 
 
 async def find_anew(db: AsyncSession, transaction: Transaction) -> None:
-    """After a change of what it is found by."""
+    """Replace the search terms after they have changed."""
     gone = delete(TransactionTerm).where(col(TransactionTerm.transaction_id) == transaction.id)
     await db.exec(gone)
     add_terms(db, transaction)

@@ -1,5 +1,5 @@
-"""A transaction in Dintero's shape. Source: `docs/reference/dintero-api.md#transaction-object`,
-`#transaction-events`."""
+"""Turn a transaction into Dintero's JSON. Source:
+`docs/reference/dintero-api.md#transaction-object`, `#transaction-events`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ INCLUDES = (
     "session", "session.events.latest", "events.success.true", "events.request_headers",
     "initiating_system_request_headers", "card.payment_token", "card.recurrence_token",
 )  # fmt: skip
-"""What may be asked for besides. Tokens: we make none, so these two add nothing; `session…` is
-added by who can read sessions."""
+"""What a caller may ask for in addition. We make no tokens, so those two add nothing. The caller of
+this module adds what begins with `session`."""
 
 
 def serialize_transaction(
@@ -31,7 +31,8 @@ def serialize_transaction(
     events: Sequence[TransactionEvent],
     includes: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
-    """As `GET /v1/transactions/{id}` answers it. Fields that are not known are left out."""
+    """Return the transaction as `GET /v1/transactions/{id}` answers it. Unknown fields are left
+    out."""
     t = transaction
     shape: dict[str, Any] = {
         "id": t.id,
@@ -43,7 +44,7 @@ def serialize_transaction(
         "payment_product_type": t.payment_product_type,
         "payment_operation": t.payment_operation,
         "merchant_reference": t.merchant_reference,
-        # What was paid out is known to the provider alone.
+        # Only the provider knows what was paid out.
         "settlement_status": "NOT_SETTLED",
         "created_at": iso(t.created_at),
         "updated_at": iso(t.updated_at),

@@ -142,11 +142,11 @@ def keep_position(transaction: Transaction, position: Position, now: datetime) -
 async def connector_of(
     ctx: Backend, transaction: Transaction, db: AsyncSession | None = None
 ) -> Connector:
-    """Return the connector with the credentials of the transaction's profile, deleted or not;
-    NotConnected without.
+    """Return the connector with the credentials of the transaction's profile, even if it is
+    deleted. NotConnected if there are none.
 
-    Inside a unit of work give its `db`: one that waits for a second connection while it keeps its
-    own can wait for ever.
+    Inside a unit of work pass its `db`: a task that waits for a second connection while it keeps
+    its own can wait for ever.
     """
     if db is None:
         async with ctx.db.reading() as reading:
@@ -157,7 +157,7 @@ async def connector_of(
 
 
 def connector_with(ctx: Backend, transaction: Transaction, profile: Profile) -> Connector:
-    """As `connector_of`, for a caller who has read the profile."""
+    """Do what `connector_of` does, for a caller who has read the profile."""
     option = transaction.payment_product_type
     return connect(ctx, option, credentials_of(ctx, profile, option))
 
@@ -185,8 +185,8 @@ async def claim_due(
     open_states: Sequence[str],
     until: datetime,
 ) -> list[tuple[Due, Claimed]]:
-    """Rows whose time has come, as ours until then: a fair share for every account and every
-    provider of it, the longest due first. Any number of processes may claim at once."""
+    """Claim due rows: a fair share for every account and every provider of it, the longest due
+    first. They are ours until the claim ends. Any number of processes may claim at once."""
     if under_way.free <= 0:
         return []
     now = ctx.clock.now()
@@ -229,7 +229,7 @@ def money(transaction: Transaction, amount: int) -> Money:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to append. Amounts in minor units; `card_amount` is the gift card's part."""
+    """An event to append. Amounts are in minor units; `card_amount` is the gift card's part."""
 
     event: str
     amount: int
@@ -237,13 +237,13 @@ class NewEvent:
     card_amount: int = 0
     wallet_transaction_id: str | None = None
     gift_card_shown: dict[str, Any] | None = None
-    """Of another card than the transaction's, where that one took the money."""
+    """The card that took the money, if it is another one than the transaction's."""
     reference: str | None = None
     items: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None
     correction: dict[str, Any] | None = None
-    """Of what was told as done before and is not: announced though `success` is false."""
+    """What was reported as done before and is not. It is announced although `success` is false."""
     created_by: str = "checkout"
     request_id: str = field(default_factory=request_id)
     correlation_request_id: str | None = None
@@ -254,8 +254,8 @@ class NewEvent:
 async def record(
     db: AsyncSession, transaction: Transaction, happened: NewEvent, now: datetime
 ) -> TransactionEvent:
-    """Append an event with the status as it is after it. The transaction's row is locked by the
-    caller, so `seq` has no gaps and no twins: the database numbers it while it writes it."""
+    """Append an event with the status that follows it. The caller has locked the transaction's row,
+    so `seq` has no gaps and no duplicates: the database numbers it while it writes it."""
     last = select(func.coalesce(func.max(TransactionEvent.seq), 0)).where(
         col(TransactionEvent.transaction_id) == transaction.id
     )

@@ -19,7 +19,7 @@ LIVE = "status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')"
 
 
 class Transaction(SQLModel, table=True):
-    """One attempt to pay a session. Of each session at most one has not failed.
+    """One attempt to pay a session. Of a session's transactions at most one has not failed.
 
     The money is the gift card's part (`card_*`) and the provider's (`psp_*`), each authorized,
     captured, refunded, released. `snapshot` keeps the order, addresses and more as they were when
@@ -63,14 +63,14 @@ class Transaction(SQLModel, table=True):
     payment_card: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     gift_card: str | None = Field(default=None, foreign_key="card.id")
     gift_card_shown: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
-    """`{card_id, masked_card_token}` as it was at pay."""
+    """`{card_id, masked_card_token}` as it was when the payer pressed Pay."""
     hold_id: str | None = Field(default=None, foreign_key="hold.id")
     psp_reference: str | None = Field(default=None, index=True)
     redirect_url: str | None = None
     app_code: str | None = None
-    """`redirect_url` opens the payer's app; this is what a QR code says to it."""
+    """`redirect_url` opens the payer's app. This is the content of a QR code for it."""
     return_ref: str = Field(max_length=36)
-    """In the address the provider sends the payer back to."""
+    """A part of the address to which the provider sends the payer back."""
     multi_capture: bool = False
     psp_authorized: int = Field(default=0, sa_type=BigInteger)
     psp_captured: int = Field(default=0, sa_type=BigInteger)
@@ -85,7 +85,7 @@ class Transaction(SQLModel, table=True):
 
 
 class TransactionTerm(SQLModel, table=True):
-    """What a transaction is found by with `search`: ids, references, phone, e-mail, name, in lower
+    """A term by which `search` finds a transaction: ids, references, phone, e-mail, name, in lower
     case."""
 
     __tablename__ = "transaction_term"
@@ -97,8 +97,8 @@ class TransactionTerm(SQLModel, table=True):
 
 
 class AutoCapture(Signalling, SQLModel, table=True):
-    """A transaction that is to be captured without being asked. `state`: `due`; `done`; `stopped`,
-    because the merchant captured or voided it; `given_up`, after 48 hours."""
+    """A transaction that is captured automatically. `state`: `due`; `done`; `stopped`, because the
+    merchant captured or voided it; `given_up`, after 48 hours."""
 
     __tablename__ = "auto_capture"
     __table_args__ = (Index("auto_capture_due", "state", "due_at"),)
@@ -116,8 +116,8 @@ class AutoCapture(Signalling, SQLModel, table=True):
 
 
 class MonitoredRefund(Signalling, SQLModel, table=True):
-    """A refund that its provider may still take back. `state`: `due`; `done`, because it came back
-    or because enough time has passed."""
+    """A refund that its provider may still take back. `state`: `due`; or `done`, because it was
+    taken back or because enough time has passed."""
 
     __tablename__ = "refund_watch"
     __table_args__ = (Index("refund_watch_due", "state", "due_at"),)
@@ -137,10 +137,10 @@ class MonitoredRefund(Signalling, SQLModel, table=True):
 class Operation(Signalling, SQLModel, table=True):
     """One outside effect on a transaction, written before it is asked for.
 
-    `key` is what the provider's idempotency reference is made of: the same on every attempt.
-    `state`: `pending` (asked, or about to be), `unknown` (asked; the answer was lost), `done`,
-    `refused`, `returned` (a refund that was done and came back). While it is one of the first two,
-    it is looked at again when `due_at` has come.
+    The provider's idempotency reference is made of `key`, which is the same on every attempt.
+    `state`: `pending` (asked, or about to be), `unknown` (asked, but the answer was lost), `done`,
+    `refused`, `returned` (a refund that was done and taken back). A pending or unknown operation is
+    looked at again when `due_at` has come.
     """
 
     __tablename__ = "operation"
@@ -181,7 +181,7 @@ class Operation(Signalling, SQLModel, table=True):
 
 
 class TransactionEvent(SQLModel, table=True):
-    """A transaction's history as the API shows it, in the order of `seq`."""
+    """An entry of a transaction's history as the API shows it, in the order of `seq`."""
 
     __tablename__ = "transaction_event"
     __table_args__ = (UniqueConstraint("transaction_id", "seq", name="transaction_event_order"),)
@@ -196,7 +196,7 @@ class TransactionEvent(SQLModel, table=True):
     card_amount: int = Field(default=0, sa_type=BigInteger)
     wallet_transaction_id: str | None = None
     gift_card_shown: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
-    """`{card_id, masked_card_token}` where it is another card than the transaction's."""
+    """`{card_id, masked_card_token}` if it is another card than the transaction's."""
     event_reference: str | None = None
     items: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)
     metadata_: dict[str, Any] = Field(
@@ -204,10 +204,10 @@ class TransactionEvent(SQLModel, table=True):
     )
     error: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     correction: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
-    """As the API shows it: the events that this one takes back, and what is left since."""
+    """As the API shows it: the events that this one takes back, and what is left since then."""
     request_id: str = Field(max_length=36)
     correlation_request_id: str | None = Field(default=None, max_length=36)
-    """Of the request that began it, where the answer to that was 202."""
+    """The id of the request that began it, if that request was answered with 202."""
     request_headers: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
     calculated_vat_amount: int | None = Field(default=None, sa_type=BigInteger)
     created_by: str
@@ -215,8 +215,8 @@ class TransactionEvent(SQLModel, table=True):
 
 
 class ReceiptKept(SQLModel, table=True):
-    """What the receipt of a transaction states. Written once, never changed: later captures and
-    refunds do not touch it. `language`: the payer's at Pay."""
+    """What the receipt of a transaction states. It is written once and never changed: later
+    captures and refunds do not touch it. `language` is the payer's when they pressed Pay."""
 
     __tablename__ = "receipt"
 
@@ -227,8 +227,9 @@ class ReceiptKept(SQLModel, table=True):
 
 
 class ReceiptMessage(SQLModel, table=True):
-    """A receipt by one channel, `email` or `sms`: one at most, whatever is killed and whoever works
-    beside. Written once. Without a delivery there was nobody to send it to: `why` says so."""
+    """A receipt sent by one channel, `email` or `sms`. There is at most one for each channel, even
+    if processes are killed or work at the same time. It is written once. If there was nobody to
+    send it to, there is no delivery, and `why` says so."""
 
     __tablename__ = "receipt_message"
 

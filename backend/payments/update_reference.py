@@ -13,7 +13,7 @@ from backend.payments.store import get_transaction, lock_transaction
 async def set_merchant_reference_2(
     ctx: Backend, account_id: str, transaction_id: str, value: str
 ) -> None:
-    """NotFound for another account's transaction too."""
+    """Set a transaction's second reference. NotFound for another account's transaction too."""
     async with ctx.db.unit_of_work() as db:
         await get_transaction(db, account_id, transaction_id)
         transaction = await lock_transaction(db, transaction_id)

@@ -1,7 +1,6 @@
-"""Notification addresses that prove themselves: for providers that sign nothing.
+"""Notification addresses that prove themselves, for providers that sign nothing.
 
-The address was given to the provider, and nobody else was told of it. What a notification says
-only causes a read.
+We give the address to the provider and to nobody else. What a notification says only causes a read.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from backend.psp.protocol import NotificationRefused, PaymentRequest
 
 class OwnAddress:
     """Makes and checks such addresses. After a change of the secret, notifications to older
-    addresses are refused, and reads alone tell how those payments ended."""
+    addresses are refused. Then only reads tell how those payments ended."""
 
     def __init__(self, secret: str) -> None:
         self._key = hashlib.sha256(f"callback:{secret}".encode()).digest()
@@ -27,7 +26,7 @@ class OwnAddress:
         return f"{url}{'&' if urlsplit(url).query else '?'}{query}"
 
     def transaction_of(self, path: str) -> str:
-        """Return whose address this is; `path` with its query, as it was asked for.
+        """Return the transaction of this address. `path` includes the query, as it was asked for.
         NotificationRefused if the proof is wrong."""
         query = parse_qs(urlsplit(path).query)
         transaction_id, proof = query.get("payment", [""])[0], query.get("proof", [""])[0]

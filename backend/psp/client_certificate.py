@@ -27,19 +27,21 @@ from cryptography.hazmat.primitives.serialization import (
 from backend.core.context import Backend
 
 FIELDS = ("certificate", "key", "passphrase", "ca")
-"""`certificate`: PEM with its chain, or PKCS #12; `key`: PEM, where it is not in the first;
-`passphrase` of either; `ca`: PEM of whom the provider's own certificate is trusted by (none: the
-machine's). Each as it is, or in base64."""
+"""The credentials of a client certificate, each as it is or in base64. `certificate` is PEM with
+its chain, or PKCS #12. `key` is PEM, if it is not in the first. `passphrase` belongs to either.
+`ca` is the PEM of the authority that signs the provider's own certificate (without it, the
+machine's authorities are used)."""
 _PEM = b"-----BEGIN "
 
 
 class CertificateUnusable(ValueError):
-    """It cannot be read, or key and certificate do not belong together. Says nothing of either."""
+    """The certificate cannot be read, or key and certificate do not belong together. The text
+    repeats nothing of either."""
 
 
 def client_with(ctx: Backend, credentials: Mapping[str, Any]) -> httpx.AsyncClient:
-    """Return the HTTP client that bears a profile's certificate: one for each, kept with its
-    connections. The common one where there is none. CertificateUnusable."""
+    """Return the HTTP client with a profile's certificate. There is one for each certificate, kept
+    with its connections. Without a certificate it is the common client. CertificateUnusable."""
     given = {name: str(credentials.get(name) or "") for name in FIELDS}
     if not (given["certificate"] or given["ca"]):
         return ctx.http
@@ -50,11 +52,13 @@ def client_with(ctx: Backend, credentials: Mapping[str, Any]) -> httpx.AsyncClie
 def tls_context(
     certificate: str = "", key: str = "", passphrase: str = "", ca: str = ""
 ) -> ssl.SSLContext:
-    """For calls to a provider that asks who we are. CertificateUnusable."""
+    """Return the TLS context for calls to a provider that asks for our certificate.
+    CertificateUnusable."""
     try:
         context = ssl.create_default_context(cadata=_bytes(ca).decode() if ca else None)
-        # In 1.3 a certificate is refused only after the request was written, and often by nothing
-        # but a closed connection: a payment that was never asked for would look like a lost one.
+        # With TLS 1.3 a certificate is refused only after the request was written, and often only
+        # by closing the connection. A payment that was never asked for would then look like a lost
+        # one.
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         if certificate:
             _bear(context, *_pair(_bytes(certificate), _bytes(key), passphrase.encode() or None))
@@ -66,7 +70,7 @@ def tls_context(
 
 
 def _bytes(given: str) -> bytes:
-    """PEM as it is; else what base64 stands for."""
+    """Return PEM as it is, and anything else decoded from base64."""
     raw = given.strip().encode()
     if not raw or raw.startswith(_PEM):
         return raw
@@ -77,7 +81,7 @@ def _bytes(given: str) -> bytes:
 
 
 def _pair(certificate: bytes, key: bytes, passphrase: bytes | None) -> tuple[bytes, bytes, bytes]:
-    """Chain, key and passphrase; both are PEM, and the key is under a passphrase of this moment,
+    """Return chain, key and passphrase. Both are PEM. The key is encrypted under a new passphrase,
     since it goes through a file."""
     once = secrets.token_hex(32).encode()
     if _PEM in certificate:
@@ -95,7 +99,8 @@ def _pair(certificate: bytes, key: bytes, passphrase: bytes | None) -> tuple[byt
 
 
 def _bear(context: ssl.SSLContext, chain: bytes, key: bytes, passphrase: bytes) -> None:
-    """OpenSSL reads files alone: they last for this call, and the key in them is encrypted."""
+    """Load the certificate. OpenSSL reads only files. They exist only for this call, and the key in
+    them is encrypted."""
     with tempfile.TemporaryDirectory(prefix="gavekort-") as folder:
         chain_file, key_file = Path(folder, "chain.pem"), Path(folder, "key.pem")
         chain_file.write_bytes(chain)

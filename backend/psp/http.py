@@ -1,7 +1,8 @@
-"""One HTTP call to a provider: sent or not, answered or not, and what of it may be kept.
+"""One HTTP call to a provider: whether it was sent and answered, and what of the answer may be
+kept.
 
-The one classification all connectors share. Never sent: REFUSED `unreachable`. Sent and not
-answered readably: UNKNOWN. What an answer means is the provider's own wire's to say.
+All connectors share this classification. A call that was never sent is REFUSED `unreachable`. A
+call without a readable answer is UNKNOWN. Each connector decides what an answer means.
 
 Source: `backend/psp/protocol.py`; `docs/reference/psp/`.
 """
@@ -21,7 +22,8 @@ import httpx
 from backend.core.address import AddressRefused
 from backend.psp.protocol import Outcome, Result
 
-# Raised before a byte of the request left us. Everything else may have had its effect.
+# These are raised before a byte of the request has left us. Any other error may come after an
+# effect.
 _NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -40,12 +42,12 @@ _NO_GOOD_CERTIFICATE = (
     "UNKNOWN_CA",
     "UNSUPPORTED_CERTIFICATE",
 )
-"""Ends of the alerts that are about who calls."""
+"""The endings of TLS alerts that concern the caller's certificate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One classified answer: `body` where `outcome` is DONE, `code` and `message` elsewhere."""
+    """One classified answer. `body` is set if `outcome` is DONE, `code` and `message` otherwise."""
 
     outcome: Outcome
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -53,13 +55,13 @@ class Answer:
     code: str | None = None
     message: str | None = None
     kind: str | None = None
-    """The provider's own name of the error."""
+    """The provider's own name for the error."""
     replayed: bool = False
-    """An answer kept for this key, not one of this call."""
+    """True if the provider kept this answer for the key, and did not carry the call out again."""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     def as_result(self, reference: str | None = None) -> Result:
-        """This answer as the end of a write."""
+        """Return this answer as the end of a write."""
         return Result(
             self.outcome,
             reference=reference,
@@ -72,7 +74,7 @@ class Answer:
 class Transport:
     """Calls to one provider, below one base URL. Safe for concurrent use. Timeouts in seconds.
 
-    ValueError for a base URL that would carry the credentials in the clear over a network.
+    ValueError for a base URL that would send the credentials unencrypted over a network.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class Transport:
         self.base_url = checked_base_url(base_url)
         self._http = http
         self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
-        # A server that drips a byte now and then would never meet the read timeout.
+        # A server that sends a byte now and then would never reach the read timeout.
         self._deadline = connect_timeout + 2 * read_timeout
 
     async def send(
@@ -99,8 +101,8 @@ class Transport:
         form: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response | Answer:
-        """Return the response; an Answer where there is none. Redirects are not followed. An
-        address that the guard refuses is a wrong `configuration`: nothing was sent."""
+        """Return the response, or an Answer if there is none. Redirects are not followed. If the
+        guard refuses the address, the `configuration` is wrong, and nothing was sent."""
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._http.request(
@@ -124,8 +126,8 @@ class Transport:
 
 
 def _turned_away(error: BaseException) -> str | None:
-    """Return how a provider refused our client certificate in the handshake: by an alert, or as
-    many servers do, by hanging up."""
+    """Return how a provider refused our client certificate in the handshake. It sends an alert or,
+    like many servers, closes the connection."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLError):
@@ -138,7 +140,8 @@ def _turned_away(error: BaseException) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Cleaner:
-    """Takes out of an answer what may not be kept: fields by name, secrets wherever they stand."""
+    """Removes from an answer what may not be kept: some fields by name, and secrets wherever they
+    are."""
 
     secrets: Collection[str] = field(repr=False)
     dropped: Collection[str]
@@ -161,7 +164,8 @@ class Cleaner:
 
 
 def checked_base_url(base_url: str) -> str:
-    """Without its last slash; ValueError if it is not https, or http on this machine."""
+    """Return the URL without its last slash. ValueError if it is not https, or http on this
+    machine."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     if not host or parts.username or parts.query or parts.fragment:
@@ -181,7 +185,7 @@ def is_local(host: str) -> bool:
 
 
 def json_object(response: httpx.Response) -> dict[str, Any] | None:
-    """Return the body where it is a JSON object."""
+    """Return the body if it is a JSON object."""
     try:
         body = response.json()
     except (ValueError, UnicodeDecodeError, RecursionError):
@@ -198,5 +202,5 @@ def text(value: Any) -> str | None:
 
 
 def number(value: Any) -> int:
-    """Return the integer, or -1: no amount of a provider's is negative."""
+    """Return the integer, or -1. No provider sends a negative amount."""
     return value if isinstance(value, int) and not isinstance(value, bool) else -1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SMALLEST = 1
-"""Of a provider, or a currency, that is not named here."""
+"""The minimum of a provider or a currency that is not listed here."""
 
 CARD_GATEWAY: Mapping[str, int] = {
     "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250,
@@ -23,9 +23,9 @@ SWISH: Mapping[str, int] = {"SEK": 100}
 """`docs/reference/psp/swish.md#base-and-access`: 1.00 kr at least."""
 
 APPS: Mapping[str, Mapping[str, int]] = {"swish": SWISH, "vipps": VIPPS, "mobilepay": VIPPS}
-"""Of an app, whoever it is reached through."""
+"""The minimums of an app, whichever provider it is reached through."""
 NONE: Mapping[str, int] = {}
 APP_CURRENCIES: Mapping[str, tuple[str, ...]] = {
     app: tuple(sorted(by_currency)) for app, by_currency in APPS.items()
 }
-"""An app takes these currencies alone, whoever it is reached through."""
+"""The only currencies that an app takes, whichever provider it is reached through."""

@@ -1,4 +1,4 @@
-"""What the registry has to know about a payment option. The folder of its provider says it."""
+"""What the registry has to know about a payment option. The folder of each provider defines it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NotConnected(Unavailable):
 
 
 class Tools(TypedDict):
-    """What every connector is given beside a profile's credentials."""
+    """What every connector gets besides a profile's credentials."""
 
     http: httpx.AsyncClient
     clock: Callable[[], datetime]

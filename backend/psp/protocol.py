@@ -1,8 +1,9 @@
-"""What every payment service provider's connector is to us.
+"""The interface of every connector to a payment service provider.
 
 A connector speaks one provider's wire protocol and knows nothing of sessions, databases or gift
-cards: a verb goes in, a normalised result comes out. It never retries by itself and never raises
-for what a provider or a network does; what it cannot tell is `Outcome.UNKNOWN`.
+cards: it takes a verb and returns a normalised result. It never retries a call, and never raises an
+error because of what a provider or a network does. If it cannot tell the outcome, it returns
+`Outcome.UNKNOWN`.
 
 Source: `docs/architecture.md#one-payment`; `docs/reference/psp/`.
 """
@@ -21,9 +22,9 @@ from backend.rules.money import Money
 class Outcome(StrEnum):
     """How an outside call ended.
 
-    DONE: the provider says it took effect. REFUSED: it did not, and will not: the provider said
-    so, or nothing was ever sent. UNKNOWN: sent, and no readable answer; only a read, or the same
-    call with the same key, may follow.
+    DONE: the provider says that it took effect. REFUSED: it did not, and will not, because the
+    provider said so or because nothing was ever sent. UNKNOWN: it was sent, and there is no
+    readable answer. Only a read, or the same call with the same key, may follow.
     """
 
     DONE = "done"
@@ -32,13 +33,13 @@ class Outcome(StrEnum):
 
 
 class PaymentState(StrEnum):
-    """A payment as its provider tells it, in words shared by all providers."""
+    """A payment as its provider reports it, in words that all providers share."""
 
     OPEN = "open"  # the payer can still pay
-    PENDING = "pending"  # the payer has acted, the provider has not decided
-    ON_HOLD = "on_hold"  # the provider, or a bank, looks into it: hours or days
+    PENDING = "pending"  # the payer has acted, and the provider has not decided
+    ON_HOLD = "on_hold"  # the provider or a bank reviews it, for hours or days
     AUTHORIZED = "authorized"
-    CAPTURED = "captured"  # all or part, nothing left to capture
+    CAPTURED = "captured"  # captured wholly or in part, and nothing is left to capture
     FAILED = "failed"  # final: no money will move (voided, expired, declined for good)
 
 
@@ -48,41 +49,43 @@ class OperationKind(StrEnum):
     REFUND = "refund"
     VOID = "void"
     UPDATE = "update"
-    """Another amount, and other lines, of what is authorized."""
+    """Change the authorized amount and the lines."""
     EXTEND = "extend"
-    """More time for what is authorized."""
+    """Extend the time of the authorization."""
 
 
 CHANGES_AUTHORIZATION = (OperationKind.UPDATE, OperationKind.EXTEND)
-"""What an `AuthorizationUpdater` is asked for."""
+"""The operations of an `AuthorizationUpdater`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What may be asked of this provider; checked before anything is sent."""
+    """What this provider can do. It is checked before anything is sent."""
 
     void_after_partial_capture: bool
-    """A void may release the rest after a part was captured."""
+    """Whether a void may release the rest after a partial capture."""
     key_lifetime: timedelta
-    """How long the provider remembers an idempotency key; older unknowns are only read."""
+    """How long the provider remembers an idempotency key. Older operations with an unknown outcome
+    are only read."""
     direct_capture: bool = False
-    """The payer's yes moves the money: a payment comes back CAPTURED with `captured` its whole
-    amount. `capture` and `void` are refused unsent; only `refund` is left."""
+    """The money moves when the payer approves: a payment comes back CAPTURED, with its whole amount
+    in `captured`. `capture` and `void` are refused without a call; only `refund` is possible."""
     refund_may_fail_later: bool = False
-    """A refund that was DONE may be taken back days later: a read of it is REFUSED `declined` from
-    then on, and what it gave back is the merchant's again."""
+    """The provider may take a refund back days after it was DONE. From then on, a read of it is
+    REFUSED `declined`, and the merchant has the money again."""
     update_authorization: bool = False
-    """What is authorized may be changed: the connector is an `AuthorizationUpdater` too."""
+    """The authorization can be changed: the connector is an `AuthorizationUpdater` too."""
     minimums: Mapping[str, int] = field(default_factory=dict)
-    """The smallest amount (minor units) that the provider takes, by currency; 1 of a currency that
-    is not named. A profile may say otherwise, see docs/profiles.md."""
+    """The smallest amount (minor units) that the provider takes, by currency. It is 1 for a
+    currency that is not named. A profile may set another, see docs/profiles.md."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
     """A line of the order, for providers that want lines.
 
-    `amount` (minor units) is the line's total with VAT; below zero for what lowers the sum.
+    `amount` (minor units) is the line's total with VAT. It is below zero if the line lowers the
+    sum.
     """
 
     name: str
@@ -91,8 +94,8 @@ class OrderLine:
     vat_rate: int = 0
     """Hundredths of a percent: 2500 is 25 %."""
     kind: str = "goods"
-    """`goods`, `shipping`, `discount`, `adjustment`: what the others leave of the amount, or
-    `tender`: paid by other means beforehand."""
+    """`goods`, `shipping`, `discount`, `adjustment` (the difference between the other lines and the
+    amount), or `tender` (what was paid by other means before)."""
     reference: str = ""
 
 
@@ -103,8 +106,8 @@ Lines = tuple[OrderLine, ...]
 class PaymentRequest:
     """The remainder after the gift card, to be paid at the provider.
 
-    `key` is our operation key: the same on every retry, from which the provider's idempotency
-    reference is derived.
+    `key` is our operation key. It is the same on every retry, and the provider's idempotency
+    reference is derived from it.
     """
 
     key: str
@@ -117,29 +120,30 @@ class PaymentRequest:
     cancel_url: str
     notification_url: str
     language: str
-    """BCP 47 language of the page, e.g. `nb`, `en`."""
+    """The BCP 47 language of the page, for example `nb` or `en`."""
     expires_at: datetime
-    """After this the payment is not wanted any more (UTC)."""
+    """The payment must not be made after this time (UTC)."""
     email: str | None = None
     lines: tuple[OrderLine, ...] = ()
-    """They sum to `amount`, or there are none: then a connector makes one of `description`."""
+    """They sum to `amount`. If there are none, a connector makes one line from `description`."""
     country: str | None = None
     """The country where the payer lives (ISO 3166-1 alpha-2), if we know it."""
     push_to: str | None = None
-    """Ask the payer in the wallet's app on this phone (E.164) and give no page; None: no push. Only
-    for options of `rules.payment_option.PUSHES`; never while a gift card can be used."""
+    """Ask the payer in the wallet's app on this phone (E.164) instead of giving a page. None: no
+    push. It is only for options of `rules.payment_option.PUSHES`, and never set while a gift card
+    can be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """The end of one write at a provider.
 
-    `code` on REFUSED is one of: `declined`, `not_allowed` (wrong state), `amount`,
-    `configuration` (credentials), `invalid`, `unreachable` (nothing was sent by this call, or
-    it was turned away unread; says nothing of an earlier call with the same key), `conflict`.
-    `app_code`: `redirect_url` is no page but opens the payer's app on this device; this is what a
-    QR code says to the app on another one.
-    `raw` is the provider's answer without secrets, for support.
+    If it is REFUSED, `code` is one of: `declined`, `not_allowed` (wrong state), `amount`,
+    `configuration` (credentials), `invalid`, `unreachable` (this call sent nothing, or was turned
+    away unread; an earlier call with the same key may still have had an effect), `conflict`.
+    `app_code` is set if `redirect_url` is no page but opens the payer's app on this device: it is
+    the content of a QR code that opens the app on another device. `raw` is the provider's answer
+    without secrets, for support.
     """
 
     outcome: Outcome
@@ -165,14 +169,14 @@ class PaymentCard:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A read of a payment. Amounts only where `outcome` is DONE.
+    """A read of a payment. It has amounts only if `outcome` is DONE.
 
-    `declined` is the reason of the payer's last failed attempt where there was one, as a stable
-    code: `declined`, `insufficient_funds`, `expired_card`, `incorrect_cvc`,
-    `authentication_failed`, `processing_error`. Lost, stolen and suspected fraud read `declined`.
-    `code` is `expired` where FAILED because the payer did nothing in time. `refunded` is 0 from a
-    provider whose reads do not tell it. `multi_capture`: a capture may leave the rest authorized.
-    `reference` is asked with from now on: some providers name the payment only once it is made.
+    `declined` is the reason of the payer's last failed attempt, if there was one, as a stable code:
+    `declined`, `insufficient_funds`, `expired_card`, `incorrect_cvc`, `authentication_failed`,
+    `processing_error`. Lost, stolen and suspected fraud become `declined`. `code` is `expired` for
+    a FAILED payment whose payer did nothing in time. `refunded` is 0 if the provider's reads do not
+    tell it. `multi_capture`: a capture may leave the rest authorized. Ask with `reference` from now
+    on, because some providers name the payment only once it is made.
     """
 
     outcome: Outcome
@@ -192,7 +196,7 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class OperationQuery:
-    """Which earlier write is asked about: `key` as it was sent, `captured_before` (minor units)
+    """The earlier write to ask about. `key` is as it was sent. `captured_before` (minor units) is
     what had been captured when it was sent."""
 
     kind: OperationKind
@@ -201,46 +205,47 @@ class OperationQuery:
     amount: Money
     captured_before: int = 0
     refunded_before: int = 0
-    """What had been refunded when it was sent, for providers whose refunds carry no key of ours."""
+    """What had been refunded when it was sent, for providers whose refunds have no key of ours."""
     sent_at: datetime | None = None
-    """When it was last sent (UTC). A read right after finds nothing although the write may still
-    arrive: with this, a connector answers UNKNOWN until that is over."""
+    """When it was last sent (UTC). An early read finds nothing although the write may still arrive.
+    So a connector answers UNKNOWN until enough time has passed."""
     authorized_before: int = 0
     """What had been authorized (minor units) when an UPDATE to `amount` was sent."""
     lines: tuple[OrderLine, ...] = ()
-    """Those an UPDATE asked for."""
+    """The lines that an UPDATE asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A verified notification: it only says which payment to read."""
+    """A verified notification. It only says which payment to read."""
 
     event_id: str
     event_type: str
     reference: str | None
     """The provider's payment reference, as `Result.reference` of `create_payment` gave it."""
     transaction_id: str | None
-    """Ours, where the provider gives it back."""
+    """Our transaction's id, if the provider returns it."""
     told: Mapping[str, str] = field(default_factory=dict)
-    """What the read it causes cannot do without: handed to `complete_return` unread."""
+    """What the read needs from the notification. It is passed to `complete_return` as it came."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Webhook:
-    """An address as a provider registered it: its id there, and the secret that signs."""
+    """An address that a provider has registered: the provider's id for it, and the secret that
+    signs notifications."""
 
     id: str
     secret: str
 
 
 class NotificationRefused(ValueError):
-    """The signature is wrong or too old, or the body cannot be read. Changes nothing."""
+    """The signature is wrong or too old, or the body cannot be read. Nothing changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationUpdate:
-    """What an authorization is to be from now on: `amount` in all, captured parts included.
-    `lines` sum to it, or there are none."""
+    """The new authorization: `amount` is its total, including captured parts. `lines` sum to it, or
+    there are none."""
 
     amount: Money
     lines: tuple[OrderLine, ...] = ()
@@ -254,35 +259,37 @@ class Connector(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     async def create_payment(self, request: PaymentRequest) -> Result:
-        """DONE has `reference` and `redirect_url`; where the payer is asked in an app (`push_to`)
-        there is no address. The same `key` again gives the same payment."""
+        """Make the payment. DONE has `reference` and `redirect_url`, but no address if the payer is
+        asked in an app (`push_to`). The same `key` again gives the same payment."""
 
     async def abort(self, reference: str, key: str) -> Result:
-        """Give a payment up that is not paid yet. DONE only when it can no longer be paid."""
+        """End a payment that is not paid yet. DONE only if it can no longer be paid."""
 
     async def complete_return(self, reference: str, query: Mapping[str, str]) -> Payment:
-        """The payer came back with this query: whatever it says, a read decides."""
+        """Read the payment after the payer came back with this query. The read decides, whatever
+        the query says."""
 
     async def fetch(self, reference: str) -> Payment: ...
 
     async def capture(
         self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
     ) -> Result:
-        """`final` False keeps the rest authorized; only where the read said `multi_capture`.
-        `lines` describe the amount for a provider that takes lines: they sum to it, or there are
-        none. They are the same on every attempt with one key."""
+        """Capture `amount`. If `final` is False, the rest stays authorized, which is possible only
+        if a read said `multi_capture`. `lines` describe the amount for a provider that takes lines:
+        they sum to it, or there are none. They are the same on every attempt with one key."""
 
     async def void(self, reference: str, key: str) -> Result: ...
 
     async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
-        """`lines` as of a capture."""
+        """Refund `amount`. `lines` are as for a capture."""
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
         """Read whether an earlier write took effect: DONE, REFUSED (it did not), or UNKNOWN."""
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
-        """Raises NotificationRefused. `headers` keys are lower case; `:path` is what was asked for
-        with its query, as in HTTP/2: some providers sign nothing and tell all in the address."""
+        """Read a notification. NotificationRefused. The keys of `headers` are lower case. `:path`
+        is the path with its query, as in HTTP/2, because some providers sign nothing and put
+        everything into the address."""
 
 
 @runtime_checkable
@@ -292,17 +299,18 @@ class AuthorizationUpdater(Protocol):
     async def update_authorization(
         self, reference: str, update: AuthorizationUpdate, key: str
     ) -> Result:
-        """REFUSED `amount` where it would go below what was captured, or the provider will not
-        have so much; `fetch_operation` tells of it as of every other write."""
+        """Change the authorized amount. REFUSED `amount` if it would be less than what was
+        captured, or if the provider refuses so much. `fetch_operation` reads its outcome, as for
+        every other write."""
 
     async def extend_authorization(self, reference: str, key: str) -> Result:
-        """Keep what is authorized for longer. Once more does no harm, so that `fetch_operation` may
-        ask again with the same key."""
+        """Extend the authorization. Repeating it does no harm, so `fetch_operation` may ask again
+        with the same key."""
 
 
 @runtime_checkable
 class Registers(Protocol):
-    """A connector whose provider tells nobody of a payment before an address is registered."""
+    """A connector whose provider sends no notification before an address is registered."""
 
     async def register_webhook(self, url: str) -> Webhook | None:
-        """Registers `url` again; None if that could not be made sure of."""
+        """Register `url` again. None if it is not certain that this was done."""

@@ -1,5 +1,5 @@
-"""How answers are read, the same for every provider: what a read says of a write that was sent
-before it, and whether a text is a currency's code."""
+"""How answers are read, in the same way for every provider: what a read shows about an earlier
+write, and whether a text is a currency's code."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def is_currency(code: str) -> bool:
 
 
 def authorize_by_read(payment: Payment) -> Result:
-    """Return whether the payer's payment took effect. `raw` is the read's."""
+    """Find out from a read whether the payer's payment took effect. `raw` is the read's."""
     if payment.outcome is not Outcome.DONE:
-        # A failed read says nothing of the write.
+        # A failed read does not show whether the write took effect.
         return Result(Outcome.UNKNOWN, payment.reference, message=payment.message, raw=payment.raw)
     outcome = {
         PaymentState.AUTHORIZED: Outcome.DONE,

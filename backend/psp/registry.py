@@ -25,11 +25,11 @@ OPTIONS: Mapping[str, Option] = {
 CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     name: option.credentials for name, option in OPTIONS.items()
 }
-"""What a profile has to know for each option that there is a connector for."""
+"""The credentials that a profile needs for each option that has a connector."""
 OPTIONAL_CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     name: option.optional for name, option in OPTIONS.items() if option.optional
 }
-"""What a profile may know besides, for each option."""
+"""The further credentials that a profile may have, for each option."""
 CURRENCIES: Mapping[str, tuple[str, ...]] = {
     name: option.currencies for name, option in OPTIONS.items() if option.currencies
 }

@@ -21,7 +21,7 @@ TEST_HOSTS = (
     "mss.cpc.getswish.net",
     "staging.getswish.pub.tds.tieto.com",
 )
-"""Also every host below them."""
+"""The hosts below them count too."""
 LIVE_HOSTS = (
     "api.klarna.com", "api-na.klarna.com", "api-oc.klarna.com", "api.payex.com", "api.vipps.no",
     "cpc.getswish.net",

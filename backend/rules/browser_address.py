@@ -22,7 +22,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 
 
 def scheme_of(address: str) -> str:
-    """In lower case; empty if the address has none."""
+    """Return the scheme in lower case; empty if the address has none."""
     head, colon, _ = address.partition(":")
     return head.lower() if colon and _SCHEME.fullmatch(head.lower()) else ""
 
@@ -33,8 +33,8 @@ def is_app_scheme(scheme: str) -> bool:
 
 
 def what_is_wrong(address: str) -> str | None:
-    """Return why no browser may be sent there, or None. It does not check whether a profile allows
-    the scheme."""
+    """Return why no browser may be sent to the address, or None. It does not check whether a
+    profile allows the scheme."""
     if not address.isprintable() or " " in address:
         return "must not contain blanks or control characters"
     if "\\" in address:

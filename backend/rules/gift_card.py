@@ -10,7 +10,8 @@ from backend.rules.money import Money
 
 
 class Refusal(StrEnum):
-    """Why a card cannot be used. Unknown number and wrong PIN are one (`NOT_MATCHED`)."""
+    """Why a card cannot be used. An unknown number and a wrong PIN give the same reason
+    (`NOT_MATCHED`)."""
 
     NOT_MATCHED = "not_matched"
     EMPTY = "empty"
@@ -51,8 +52,8 @@ def refusal(card: CardFacts, currency: str, now: datetime) -> Refusal | None:
 
 
 MIN_AMOUNT = 1
-"""Minor units that a payer may choose to use of a card. Nothing of it is no choice: the card is
-removed instead."""
+"""The smallest amount (minor units) that a payer may choose to use of a card. To use nothing, the
+payer removes the card."""
 
 SOON = timedelta(days=30)
 REFUNDABLE = timedelta(days=60)
@@ -65,13 +66,14 @@ class Ending(StrEnum):
     """What a payer should know of a card's last day."""
 
     SOON = "soon"
-    BEFORE_REFUND = "before_refund"  # what is refunded to the card might come after it
+    BEFORE_REFUND = "before_refund"  # a refund to the card may come after its last day
 
 
 def share(available: Money, order: Money, wanted: int | None = None) -> Money:
     """Return the card's part of an order: min(wanted, available, order amount).
 
-    `wanted` in minor units, at least `MIN_AMOUNT` (ValueError); None is all that there is.
+    `wanted` is in minor units, at least `MIN_AMOUNT` (else ValueError). None means all that is
+    available.
     """
     maximum = available.smaller_of(order)
     if wanted is None:
@@ -82,7 +84,8 @@ def share(available: Money, order: Money, wanted: int | None = None) -> Money:
 
 
 def ending(expires_at: datetime | None, now: datetime) -> Ending | None:
-    """None for a card that lasts long enough, for ever, or no more."""
+    """Return what to tell the payer about the card's last day. None if the card is valid long
+    enough, for ever, or no longer."""
     if expires_at is None or expires_at <= now:
         return None
     if expires_at - now < SOON:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 class CurrencyMismatch(ValueError):
-    """Two amounts of different currencies were put together."""
+    """The amounts are of different currencies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +40,5 @@ class Money:
         return self.amount <= self._same(other)
 
     def smaller_of(self, other: Money) -> Money:
-        """Return the smaller of the two; of the same currency, or CurrencyMismatch."""
+        """Return the smaller of two amounts. CurrencyMismatch if their currencies differ."""
         return self if self <= other else other

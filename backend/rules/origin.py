@@ -29,7 +29,8 @@ def allows(origins: Iterable[str], url: str, *, insecure: bool = False) -> bool:
 
 
 def _parts(url: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port; None for what is no plain address, one with a name in it too."""
+    """Return scheme, host and port. None if it is no plain address, for example if it contains a
+    user's name."""
     if len(url) > _LONGEST or not _ADDRESS.fullmatch(url):
         return None
     try:

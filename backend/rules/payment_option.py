@@ -41,19 +41,21 @@ _OPTIONS_WITH_GIFT_CARD = ("dintero_psp.creditcard", "klarna.klarna")
 
 
 def works_with_gift_card(option: str) -> bool:
-    """`payex` and `bambora` whole, else two named options."""
+    """Return whether the option can stand beside a gift card: all of `payex` and `bambora`, and two
+    named options."""
     return option.split(".")[0] in _TYPES_WITH_GIFT_CARD or option in _OPTIONS_WITH_GIFT_CARD
 
 
 def may_push(option: str | None, *, gift_card: bool) -> bool:
-    """Return whether the payer may be asked in the wallet's app. Never while a gift card can be
-    used: the card comes first, and that is done on the checkout's page."""
+    """Return whether the payer may be asked in the wallet's app. The answer is no while a gift card
+    can be used: the payer adds the card first, on the checkout's page."""
     return option in PUSHES and not gift_card
 
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """What one `configuration` says: each option named, on or off; and the two of Dintero's own."""
+    """What one `configuration` switches on or off: each option that it names, and Dintero's own two
+    switches."""
 
     all_active: bool | None
     named: tuple[tuple[str, bool], ...]
@@ -61,13 +63,13 @@ class Switches:
     zero: bool | None
 
     def is_on(self, option: str) -> bool | None:
-        """None if the configuration does not name the option."""
+        """Return whether the option is on. None if the configuration does not name it."""
         return dict(self.named).get(option)
 
 
 def read_switches(configuration: Mapping[str, Any]) -> Switches:
-    """Return the switches of a configuration; what it does not say is None. Unknown keys are no
-    option."""
+    """Return the switches of a configuration. None stands for a switch that it does not name.
+    Unknown keys are ignored."""
     named: list[tuple[str, bool]] = []
     for name in STANDALONE:
         enabled = _enabled(configuration.get(name))
@@ -99,13 +101,14 @@ def _enabled(value: object) -> bool | None:
 
 
 def unsupported_with_gift_card(named: Iterable[tuple[str, bool]]) -> tuple[str, ...]:
-    """Return the options a request switched on by name that cannot stand beside a gift card."""
+    """Return the options that the request switches on by name although they cannot stand beside a
+    gift card."""
     return tuple(name for name, on in named if on and not works_with_gift_card(name))
 
 
 def takes(option: str, currency: str, currencies: Mapping[str, Collection[str]]) -> bool:
-    """Return whether an option can be paid with in a currency; `currencies` by option, and one that
-    is not in it takes any."""
+    """Return whether an option takes a currency. `currencies` is by option; an option that is not
+    in it takes any currency."""
     return option not in currencies or currency in currencies[option]
 
 
@@ -120,10 +123,10 @@ def offered(
 ) -> tuple[str, ...]:
     """Return the options of a session, in the order in which the profile connected them.
 
-    The request overrides the profile name by name. `active_payment_types` switches on all that
-    are connected. What is not connected cannot be paid with, nor what does not take the order's
-    currency (`currencies` as for `takes`), whoever names it. While a gift card can be used, what
-    does not go with one is left out.
+    The request overrides the profile, name by name. `active_payment_types` switches on all options
+    that are connected. An option that is not connected, or that does not take the order's currency
+    (`currencies` as for `takes`), is never offered. While a gift card can be used, options that
+    cannot stand beside one are left out.
     """
     every = request.all_active if request.all_active is not None else bool(profile.all_active)
     options = []

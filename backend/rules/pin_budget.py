@@ -119,13 +119,13 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an attempt may be made. `seconds`: after how many it may be, where it may not be
-    now."""
+    """Whether an attempt may be made. If not, `seconds` says after how many seconds it may be
+    made."""
 
     answer: Answer
     seconds: int = 0
     holds_back: Kind = Kind.PAIR
-    """Which other tries would be refused as well: all at this card, all at this card from this
+    """The attempts that would be refused as well: all at this card, all at this card from this
     source, all in this session, or all from this source (`FIRSTS`)."""
 
 
@@ -168,7 +168,7 @@ def _repeated(counters: Counters, limits: Limits, now: datetime) -> Kind | None:
 
 
 def count(counters: Counters, limits: Limits, now: datetime) -> dict[Scope, Counter]:
-    """Return the counters after one more try."""
+    """Return the counters after one more attempt."""
     fed = Kind.FIRSTS if is_first(counters, limits, now) else Kind.REPEATS
     after: dict[Scope, Counter] = {}
     for scope, counter in counters.items():
@@ -228,7 +228,7 @@ def _added(recent: tuple[Burst, ...], limits: Limits, now: datetime) -> tuple[Bu
 
 
 def _taken(recent: tuple[Burst, ...], tries: int) -> tuple[Burst, ...]:
-    """Return what is left without so many of the newest tries."""
+    """Return what is left without so many of the newest attempts."""
     left: list[Burst] = []
     for burst in reversed(recent):
         taken = min(tries, burst.tries)
@@ -272,9 +272,9 @@ def reached(before: Counter, after: Counter, limits: Limits) -> list[str]:
 
 
 def _spent(scope: Scope, counter: Counter, limits: Limits, now: datetime) -> timedelta:
-    """Return for how long this scope allows nothing more."""
+    """Return for how long this scope refuses every attempt."""
     if scope.kind is Kind.CARD and is_locked(counter, limits):
-        # It ends with an unlock. The answer is that of any card whose attempts are used up.
+        # Only an unlock ends it. The answer is that of any card whose attempts are used up.
         return limits.window
     recent = live(counter, limits, now).recent
     over = sum(burst.tries for burst in recent) - limits.tries(scope)
@@ -289,5 +289,5 @@ def _wait(scope: Scope, counter: Counter, limits: Limits, now: datetime) -> time
     if counter.last is None:
         return timedelta()
     wait = wait_after(scope, counter.score, limits)
-    # Never longer than that, also where another process' clock is ahead of ours.
+    # It is never longer than that, even if another process's clock is ahead of ours.
     return min(wait, counter.last + wait - now)

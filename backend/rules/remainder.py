@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MIN_SHARE = 1
-"""The smallest share of a card that is used at all, as `gift_card.MIN_AMOUNT`."""
+"""The smallest share of a card that is used at all, the same as `gift_card.MIN_AMOUNT`."""
 
 
 class Verdict(StrEnum):
@@ -37,7 +37,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """`order` and `share` as they are now; `maximum` is what the card could pay of the order."""
+    """`order` and `share` are the amounts as they are now. `maximum` is what the card could pay of
+    the order."""
 
     order: int
     share: int = 0
@@ -46,10 +47,10 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """`able` and `unable`: the options that take `to_pay`, and those that do not. `minimum` is the
-    smallest amount that any option takes, None if there is no option. `usable` is a share of the
-    card with which the order can be paid, where the verdict is that another one is needed. With
-    `covers` the card could pay the whole order."""
+    """`able` and `unable` are the options that take `to_pay`, and those that do not. `minimum` is
+    the smallest amount that any option takes, or None if there is no option. If the order needs
+    another share of the card, `usable` is a share with which it can be paid. With `covers` the card
+    could pay the whole order."""
 
     to_pay: int
     verdict: Verdict
@@ -65,7 +66,7 @@ class Remainder:
 
     @property
     def too_small(self) -> bool:
-        """There are options, and none takes so little."""
+        """Return whether there are options, but none takes so little."""
         return self.verdict not in (Verdict.PAYABLE, Verdict.NO_OPTION)
 
 

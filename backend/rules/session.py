@@ -1,4 +1,4 @@
-"""What a session allows, and where it is in its life.
+"""What a session allows, and the states of its life.
 
 Source: `docs/reference/gift-cards.md`; `docs/reference/dintero-api.md#gift-cards-in-checkout`,
 `#amounts-and-validation`.
@@ -14,11 +14,11 @@ from typing import Any
 
 
 class SessionState(StrEnum):
-    """Kept in the session's row. Expiry is no state: it follows from the time."""
+    """The state in the session's row. Being expired is not a state: it follows from the time."""
 
     OPEN = "open"
     PAYING = "paying"
-    ON_HOLD = "on_hold"  # the payer is through, the provider or a person has to decide
+    ON_HOLD = "on_hold"  # the payer is done, and the provider or a person has to decide
     PAID = "paid"
     CANCELLED = "cancelled"
 
@@ -27,9 +27,11 @@ _ALLOWED: Mapping[SessionState, frozenset[SessionState]] = {
     SessionState.OPEN: frozenset({SessionState.PAYING, SessionState.PAID, SessionState.CANCELLED}),
     SessionState.PAYING: frozenset(
         {SessionState.OPEN, SessionState.ON_HOLD, SessionState.PAID, SessionState.CANCELLED}
-    ),  # cancelled where nobody can tell whether it was paid: it is not paid again
+    ),  # cancelled because nobody can tell whether it was paid, so that it is not paid twice
     SessionState.ON_HOLD: frozenset({SessionState.OPEN, SessionState.PAID, SessionState.CANCELLED}),
-    SessionState.PAID: frozenset({SessionState.CANCELLED}),  # an authorization voided by cancel
+    SessionState.PAID: frozenset(
+        {SessionState.CANCELLED}
+    ),  # a cancellation voids the authorization
     SessionState.CANCELLED: frozenset(),
 }
 
@@ -39,7 +41,7 @@ class TransitionRefused(ValueError):
 
 
 def advance(state: SessionState, to: SessionState) -> SessionState:
-    """Return the next state, or TransitionRefused."""
+    """Return the next state, or raise TransitionRefused."""
     if to not in _ALLOWED[state]:
         raise TransitionRefused(f"session: {state} -> {to}")
     return to
@@ -51,7 +53,7 @@ class GiftCardUse(StrEnum):
 
 
 class GiftCardRuleBroken(ValueError):
-    """A request asked for gift cards where the documentation does not allow them."""
+    """A request asks for gift cards where the documentation does not allow them."""
 
     def __init__(self, field: str, description: str) -> None:
         super().__init__(description)
@@ -64,9 +66,9 @@ def gift_card_use(
 ) -> GiftCardUse:
     """Return whether a gift card can be used in a session.
 
-    `requested` is the request's own `dintero.wallets` switch, None if it says nothing;
-    `by_profile` the profile's. Asked for where it cannot be: GiftCardRuleBroken. Switched on by
-    the profile alone: not offered.
+    `requested` is the request's own `dintero.wallets` switch, or None if the request does not name
+    it. `by_profile` is the profile's switch. If the request asks for gift cards in a session that
+    allows none, GiftCardRuleBroken is raised. If only the profile does, gift cards are not offered.
     """
     if requested is False or (requested is None and not by_profile):
         return GiftCardUse.NOT_OFFERED
@@ -102,7 +104,7 @@ class Amounts:
 
 
 def sum_rule_broken(amounts: Amounts, *, partial_payment: bool) -> str | None:
-    """Return why `order.amount` does not fit its items and shipping option; None if it does."""
+    """Return why `order.amount` does not fit its items and shipping option, or None if it does."""
     total = amounts.items + amounts.shipping
     if partial_payment and amounts.order <= total:
         return None

@@ -28,7 +28,7 @@ class Status(StrEnum):
     """The payer declined during processing."""
     FAILED = "FAILED"
     UNKNOWN = "UNKNOWN"
-    """Nobody can tell any more what became of it at the provider: an operator has said so."""
+    """Nobody can tell how the payment ended at the provider. An operator has recorded this."""
 
 
 _S = Status
@@ -51,7 +51,8 @@ _ALLOWED: Mapping[Status, frozenset[Status]] = {
     _S.UNKNOWN: frozenset(),
 }
 UNPAID = frozenset({_S.DECLINED, _S.FAILED, _S.UNKNOWN})
-"""Ended, and nothing is authorized by our books. Of each session at most one is in none of them."""
+"""Terminal statuses without an authorization. A session has at most one transaction outside this
+set."""
 
 
 class RuleBroken(ValueError):
@@ -76,7 +77,7 @@ def correct(status: Status, to: Status) -> Status:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Minor units: the gift card's part and the provider's."""
+    """Amounts in minor units: the gift card's part and the provider's part."""
 
     card: int
     provider: int
@@ -97,8 +98,8 @@ NOTHING = Split(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a transaction's money is. `released`: authorized, and given up by a void or by a final
-    capture."""
+    """The amounts of a transaction by what became of them. `released` was authorized, and then
+    given up by a void or by a final capture."""
 
     authorized: Split
     captured: Split = NOTHING
@@ -114,23 +115,23 @@ class Position:
         return self.captured - self.refunded
 
     def check(self) -> None:
-        """refunded <= captured <= authorized, for the card and for the provider."""
+        """Check refunded <= captured <= authorized, for the card and for the provider."""
         for part in (self.capturable, self.refundable, self.refunded, self.released):
             if part.card < 0 or part.provider < 0:
                 raise RuleBroken(f"impossible position: {self}")
 
 
 def split_capture(position: Position, amount: int) -> Split:
-    """Return how a capture of `amount` divides: gift card first. RuleBroken if too much is
-    asked, or nothing, unless the order is one of nothing."""
+    """Return how a capture of `amount` divides: the gift card's part comes first. RuleBroken if it
+    is more than can be captured, or nothing (unless the order itself is of nothing)."""
     if amount == 0 and position.authorized.total == 0:
         return NOTHING
     return _card_first(position.capturable, amount, "capture")
 
 
 def split_refund(position: Position, amount: int) -> Split:
-    """Return how a refund of `amount` divides: gift card first, never more than it was captured
-    for."""
+    """Return how a refund of `amount` divides: the gift card's part comes first, and is never more
+    than was captured from the card."""
     return _card_first(position.refundable, amount, "refund")
 
 
@@ -144,7 +145,7 @@ def _card_first(left: Split, amount: int, verb: str) -> Split:
 
 
 def captured(position: Position, split: Split, *, final: bool = False) -> Position:
-    """After a capture; a final one releases what is left."""
+    """Return the position after a capture. A final capture releases what is left."""
     after = replace(position, captured=position.captured + split)
     if final:
         after = replace(after, released=after.released + after.capturable)
@@ -168,9 +169,9 @@ def reverse_refund(position: Position, provider: int) -> Position:
 
 
 def split_update(position: Position, amount: int) -> Split:
-    """Return what is authorized once the authorization is one of `amount`: the gift card's part
-    stays as it is held, the provider is asked for the rest. RuleBroken if nothing would be left
-    for the provider, or less than it has captured."""
+    """Return the split of an authorization that is updated to `amount`. The gift card's part stays
+    as it is held, and the provider is asked for the rest. RuleBroken if that would leave the
+    provider nothing, or less than it has captured."""
     card = position.authorized.card
     provider = amount - card
     if provider <= 0:
@@ -183,14 +184,14 @@ def split_update(position: Position, amount: int) -> Split:
 
 
 def updated(position: Position, split: Split) -> Position:
-    """After an update of the authorization to `split`."""
+    """Return the position after an update of the authorization to `split`."""
     after = replace(position, authorized=split)
     after.check()
     return after
 
 
 def voided(position: Position) -> Position:
-    """After a void: all that was not captured is released."""
+    """Return the position after a void. All that was not captured is released."""
     return replace(position, released=position.released + position.capturable)
 
 
@@ -210,7 +211,7 @@ def status_of(position: Position) -> Status:
 
 
 def check_capture(status: Status) -> None:
-    """Whether a transaction in this status can be captured."""
+    """Raise RuleBroken unless a transaction in this status can be captured."""
     if status not in (
         Status.AUTHORIZED,
         Status.PARTIALLY_CAPTURED,
@@ -230,20 +231,21 @@ def check_refund(status: Status) -> None:
 
 
 def check_void(status: Status, position: Position, *, after_partial_capture: bool) -> None:
-    """`after_partial_capture`: whether the provider can release the rest of a part capture."""
+    """Raise RuleBroken unless the transaction can be voided. `after_partial_capture`: whether the
+    provider can release the rest after a partial capture."""
     if status in (Status.AUTHORIZED, Status.ON_HOLD):
         return
     partly = status in (Status.PARTIALLY_CAPTURED, Status.PARTIALLY_CAPTURED_REFUNDED)
     if not partly:
         raise RuleBroken(f"a transaction that is {status} cannot be voided")
-    # What was captured from the gift card alone is no capture at the provider.
+    # A capture from the gift card alone is no capture at the provider.
     if position.captured.provider > 0 and not after_partial_capture:
         raise RuleBroken("this payment type cannot be voided after a part of it was captured")
 
 
 def product_type(order_amount: int, to_pay: int, option: str | None) -> str:
-    """`dintero.zero` for an order of nothing, `dintero.wallets` where the card covers all, else
-    the option that pays the rest (with `gift_cards` filled)."""
+    """Return the product type: `dintero.zero` for an order of nothing, `dintero.wallets` if the
+    card covers all, else the option that pays the rest (then `gift_cards` is filled)."""
     if order_amount == 0:
         return ZERO
     if to_pay == 0:

@@ -51,7 +51,7 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Strict:
-    """What `Dintero-Feature-Toggles` asks to be refused: `amounts` that do not sum up, a preset
+    """What `Dintero-Feature-Toggles` asks us to refuse: `amounts` that do not sum up, or a preset
     `gift_card` that cannot be used."""
 
     amounts: bool = False
@@ -73,8 +73,8 @@ async def create_session(
     *,
     strict: Strict = LENIENT,
 ) -> str:
-    """Make the session and give its id. InvalidRequest names the field that a rule forbids;
-    GiftCardRefused if `strict` is about the preset card, and it cannot be used."""
+    """Create the session and return its id. InvalidRequest names the field that a rule forbids;
+    GiftCardRefused if `strict` covers the preset card and it cannot be used."""
     now = ctx.clock.now()
     body = request.as_body()
     check_size(body)
@@ -133,8 +133,8 @@ def _check_return_url(profile: Profile, address: str) -> None:
 def _check_countries(
     profile: Profile, body: Mapping[str, Any], currency: str, *, express: bool
 ) -> None:
-    """InvalidRequest if the payer is asked for an address and no country is allowed in it: such
-    a session could never be paid."""
+    """Raise InvalidRequest if the payer is asked for an address and no country is allowed in it.
+    Such a session could never be paid."""
     if not (express and shipping.is_required(body)):
         return
     configuration = configuration_of(profile, body)
@@ -144,8 +144,8 @@ def _check_countries(
 
 
 def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
-    """Apply the rules of gift cards and options to a request; InvalidRequest if it asks for
-    what they forbid."""
+    """Apply the rules for gift cards and options to a request. InvalidRequest if it asks for what
+    they forbid."""
     asked = payment_option.read_switches(body.get("configuration") or {})
     given = payment_option.read_switches(profile.configuration)
     express = profile.express or body.get("express") is not None
@@ -182,8 +182,8 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
 
 
 def _fitting(ctx: Backend, profile: Profile) -> list[str]:
-    """Return the options that are connected. An account for real money has none that is for test
-    money, also where a profile from before that rule says so: nobody would pay for the order."""
+    """Return the options that are connected. An account for real money has none for test money,
+    even if an older profile connects one: nobody would pay for the order."""
     connected = connections_of(ctx, profile)
     if not takes_real_money(profile.account_id):
         return list(connected)
@@ -191,15 +191,16 @@ def _fitting(ctx: Backend, profile: Profile) -> list[str]:
 
 
 def minimums_of(profile: Profile, options: Iterable[str], currency: str) -> dict[str, int]:
-    """Return the smallest amount that each option takes, minor units of `currency`: as the profile
-    says (`minimum_amounts`), else as its provider publishes it."""
+    """Return the smallest amount (minor units of `currency`) that each option takes: the profile's
+    (`minimum_amounts`), else the one that its provider publishes."""
     said = profile.extra.get("minimum_amounts")
     own = said if isinstance(said, Mapping) else {}
     return {option: _minimum(own.get(option), option, currency) for option in options}
 
 
 def _minimum(said: object, option: str, currency: str) -> int:
-    """A profile from before `minimum_amounts` was ours may have anything under that name."""
+    """Return the smallest amount of one option. A profile that is older than `minimum_amounts` may
+    have anything under that name."""
     amount = said.get(currency) if isinstance(said, Mapping) else None
     if isinstance(amount, int) and not isinstance(amount, bool) and amount > 0:
         return amount
@@ -207,7 +208,7 @@ def _minimum(said: object, option: str, currency: str) -> int:
 
 
 def is_divided(body: Mapping[str, Any]) -> bool:
-    """Return whether there are splits: in the order, or in a shipping option that can be chosen."""
+    """Return whether there are splits, in the order or in a shipping option that can be chosen."""
     return rules.has_splits(body["order"]) or any(
         rules.has_splits({"shipping_option": option})
         for option in (body.get("express") or {}).get("shipping_options") or []
@@ -217,7 +218,7 @@ def is_divided(body: Mapping[str, Any]) -> bool:
 async def decide_anew(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, body: Mapping[str, Any]
 ) -> None:
-    """As `decide`, for the session with this body from now on."""
+    """Do what `decide` does, for the session with this body from now on."""
     profile = await profile_of(db, session.account_id, session.profile_id)
     allowed = decide(ctx, profile, body)
     session.gift_card_use, session.options = allowed.gift_card, list(allowed.options)
@@ -225,7 +226,7 @@ async def decide_anew(
 
 
 def check_lines(order: Mapping[str, Any]) -> None:
-    """InvalidRequest if two items bear one `line_id`."""
+    """Raise InvalidRequest if two items have the same `line_id`."""
     lines = [i["line_id"] for i in order.get("items") or [] if i.get("line_id") is not None]
     if len(lines) != len(set(lines)):
         raise refuse("order.items", "line_id must be unique among the items")

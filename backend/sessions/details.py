@@ -35,7 +35,7 @@ class Details:
     billing_more: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of the addresses, which only the API knows (`business_name`, `comment`, …)."""
     keep_billing: bool = False
-    """Without `billing`, the billing address that was given before stays."""
+    """Keep the billing address that was given before if `billing` is None."""
 
 
 @cache

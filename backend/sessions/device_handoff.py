@@ -1,10 +1,10 @@
 """Continue on a phone: a link that opens the same session there, for a few minutes.
 
 The link is not the session's own address, which is the payer's key for as long as the session
-lasts: a code on a screen is photographed, and a text message is kept. It is 128 random bits of
-which only a hash is stored, it opens this one session's page and nothing else, and a new one ends
-the one before. It is good for more than one opening, since programs that preview a message open it
-first. Whoever opens it holds the session as the payer's browser does; no more, and no longer.
+lasts: somebody may photograph a code on a screen, and a text message is kept. The link is 128
+random bits, of which only a hash is stored. It opens only this session's page, and a new link ends
+the one before. It can be opened more than once, since programs that preview a message open it
+first. Whoever opens it can do what the payer's browser can do, and no more.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from backend.sessions.publish import MAX_NAME, phone_number
 from backend.sessions.tables import CheckoutSession, DeviceHandoff
 
 MAX_MESSAGES = 3
-"""By SMS, for each session: the number is what a payer has typed."""
+"""How many SMS each session sends, because the payer types the number."""
 ARRIVED = "CONTINUED_ON_PHONE"
 HANDOVER = "handover"
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`number`: the last digits of the phone it can be sent to, empty if it cannot. `sent`:
-    whether it was."""
+    """A new link. `number` has the last digits of the phone that it can be sent to; it is empty if
+    it cannot be sent. `sent` says whether it was sent."""
 
     url: str
     minutes: int
@@ -51,16 +51,16 @@ class Link:
 
 
 def _hash(token: str) -> str:
-    # The token itself is random enough: a plain hash is not turned back.
+    # The token itself is random enough, so a plain hash cannot be reversed.
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 async def make_link(
     ctx: Backend, session_id: str, language: str, *, by_sms: bool = False, source: str = UNKNOWN
 ) -> Link:
-    """Return a new link, which ends the one before; `by_sms` sends it to the payer's number as
-    well, where that is possible. SessionClosed, PaymentInProgress if there is nothing to go on
-    with; TooManyRequests if too many were made or sent: the one before stays good."""
+    """Make a new link, which ends the one before. `by_sms` also sends it to the payer's number if
+    that is possible. SessionClosed or PaymentInProgress if there is nothing to continue;
+    TooManyRequests if too many were made or sent. Then the link before stays valid."""
     await limits.spend(ctx, rules.HANDOVER, session_id)
     if by_sms:
         await limits.spend_source(ctx, rules.SMS_SOURCE, source)
@@ -113,7 +113,7 @@ async def _enqueue(
 ) -> None:
     profile = await db.get(Profile, (session.account_id, session.profile_id))
     account = await db.get(Account, session.account_id)
-    assert profile is not None and account is not None  # foreign keys hold them
+    assert profile is not None and account is not None  # foreign keys guarantee them
     names = {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}
     merchant = " ".join(str(names["name"]).split())[:MAX_NAME]
     text = phrases.say(language, "continue_here", merchant=merchant, link=url)
@@ -132,8 +132,8 @@ async def _enqueue(
 
 
 async def open_link(ctx: Backend, token: str) -> str:
-    """Return the address of the session's page, in the language of who made the link. NotFound
-    if it is too old, or none at all."""
+    """Return the address of the session's page, in the language of the page that made the link.
+    NotFound if the link is too old or unknown."""
     async with ctx.db.reading() as db:
         query = select(DeviceHandoff).where(DeviceHandoff.token_hash == _hash(token))
         kept = (await db.exec(query)).one_or_none()
@@ -143,7 +143,8 @@ async def open_link(ctx: Backend, token: str) -> str:
 
 
 async def arrived(ctx: Backend, session_id: str) -> None:
-    """The session's page lives on the phone: whoever follows it elsewhere is told, once."""
+    """Record that the phone has opened the session's page. Whoever follows it elsewhere is told
+    once."""
     async with ctx.db.reading() as db:
         await get_session(db, session_id)
         kept = await db.get(DeviceHandoff, session_id)

@@ -48,8 +48,8 @@ async def count(
 
 
 async def restore(ctx: Backend, guesses: Guesses, taken: Sequence[str]) -> Guesses:
-    """Count the new ones among the codes that the shop has taken as right guesses. Return the
-    guesses that are still counted as wrong, so that none is given back twice."""
+    """Count the new codes that the shop has accepted as right guesses. Return the guesses that
+    still count as wrong, so that none is restored twice."""
     right = min(len({*taken} - guesses.before), guesses.new)
     if right:
         back, source, profile = right * (WRONG - 1), guesses.source, guesses.profile

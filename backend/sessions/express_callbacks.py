@@ -107,10 +107,10 @@ class _Question(Protocol):
 
 
 async def ask_for_shipping(ctx: Backend, session_id: str, *, by_payer: bool = True) -> Asked:
-    """Ask the shop what it can send to the address that is kept, and offer that.
+    """Ask the shop what it can send to the stored address, and offer that.
 
-    ShippingUnavailable if it fails, answers nonsense or cannot ship there; the session is as it
-    was, and the details can be given again. SessionChanged as for `set_discount_codes`.
+    ShippingUnavailable if the shop fails, answers nonsense or cannot ship there. The session is as
+    it was, and the details can be given again. SessionChanged as for `set_discount_codes`.
     """
     question = _Shipping(by_payer)
     asked = await _ask_until_unchanged(ctx, session_id, question)
@@ -151,7 +151,8 @@ async def _ask_until_unchanged(ctx: Backend, session_id: str, question: _Questio
         sent = await _as_sent(ctx, session_id, question)
         first = sent.order if first is None else first
         if turn == 1:
-            # What we ask about again because somebody else changed the order is no new question.
+            # A question that is repeated because somebody else changed the order does not count
+            # again.
             await question.count(ctx, sent.row)
         answer = await _answer_of(ctx, sent, question)
         await question.restore(ctx, answer)
@@ -302,7 +303,7 @@ class _Discount:
     async def apply(
         self, ctx: Backend, db: AsyncSession, session: CheckoutSession, answer: Answer
     ) -> bool:
-        assert answer.order is not None  # is_answered has seen it
+        assert answer.order is not None  # is_answered has checked it
         taken = answer.order.discount_codes or []
         body = copy.deepcopy(session.body)
         await _apply(ctx, db, session, body, answer)
@@ -328,7 +329,7 @@ def _known(session: CheckoutSession) -> dict[str, Any]:
 
 
 async def _ask(ctx: Backend, url: str, session: dict[str, Any]) -> Answer:
-    """POST the session; CallbackFailed for everything but a 200 with a body of the right form."""
+    """POST the session. CallbackFailed for everything but a 200 with a body of the right form."""
     timeout = ctx.settings.express_callback_timeout
     try:
         target = await resolve(url, allow_insecure=ctx.settings.insecure_addresses)
@@ -371,10 +372,10 @@ def _check_currency(answer: Answer, session: dict[str, Any]) -> None:
 async def _apply(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, body: dict[str, Any], answer: Answer
 ) -> None:
-    """InvalidRequest for splits in a session that asked for gift cards."""
+    """Apply the answer. InvalidRequest for splits in a session that asked for gift cards."""
     if answer.order is not None:
         given = answer.order.model_dump(mode="json", exclude_unset=True)
-        # A null says nothing; these are not the answer's to change.
+        # A null says nothing, and the answer may not change these fields.
         given = {k: v for k, v in given.items() if v is not None and k not in _NOT_FROM_HERE}
         put_order(body["order"], given)
     if answer.shipping_options is not None:

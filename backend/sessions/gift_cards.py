@@ -1,4 +1,4 @@
-"""The gift card of a session: put it there, record it, and find what holds it elsewhere."""
+"""The gift card of a session: add it, record it, and find what holds it elsewhere."""
 
 from __future__ import annotations
 
@@ -71,9 +71,8 @@ async def put_gift_card(
     wanted: int | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a card that may be used, as the caller has checked. Nothing is reserved before Pay.
-    `wanted` is how much of it to use (minor units), None for as much as possible. `more` is added
-    to the event."""
+    """Add a card that the caller has checked. Nothing is held before Pay. `wanted` is how much of
+    it to use (minor units), None for as much as possible. `more` is added to the event."""
     session.preset_refused = None
     kept = {
         "card": card.id,
@@ -84,7 +83,7 @@ async def put_gift_card(
         "added_at": now,
     }
     dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
-    # One that does not count any more may still be there; it is replaced.
+    # A card that does not count any more may still be in the row. It is replaced.
     write = dialect.insert(SessionGiftCard).values(session_id=session.id, **kept)
     write = write.on_conflict_do_update(index_elements=["session_id"], set_=kept)
     with db.no_autoflush:
@@ -100,7 +99,7 @@ async def put_gift_card(
 async def record_gift_card(
     db: AsyncSession, session: CheckoutSession, added: SessionGiftCard, card: Card, now: datetime
 ) -> None:
-    """Record that another amount of the card was chosen, or that the card was taken back."""
+    """Record that another amount of the card was chosen, or that the card was reclaimed."""
     details = gift_card_details(session, added, card, now)
     await events.record(db, session, "SET_GIFT_CARD", now, details)
 

@@ -1,7 +1,7 @@
 """Which of a shop's pictures the payer's page shows: the logo, and those of the items.
 
-They are loaded by the payer's browser from the shop's own address, which the page's policy then
-names (docs/looks.md says why), so what is no plain https address is no picture.
+The payer's browser loads them from the shop's own address, which the page's policy then names
+(docs/looks.md says why). So only a plain https address counts as a picture.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ _MAX_LENGTH = 2048
 
 
 def shown_image(url: object, base_url: str) -> str | None:
-    """`url` where the page may show it, else None.
+    """Return `url` if the page may show it, else None.
 
-    Only https, as the page itself; plain http too where we are on http ourselves (development).
+    Only https is allowed, as for the page itself. Plain http is allowed if we are on http ourselves
+    (development).
     """
     if not isinstance(url, str) or not url.isprintable() or len(url) > _MAX_LENGTH:
         return None
@@ -28,7 +29,7 @@ def shown_image(url: object, base_url: str) -> str | None:
 
 
 def origin_of(url: str) -> str | None:
-    """`scheme://host[:port]` as it may stand in a policy; None if it is none of the web's."""
+    """Return `scheme://host[:port]` as a policy needs it. None if it is no web address."""
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").encode("idna").decode(), parts.port

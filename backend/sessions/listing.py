@@ -19,7 +19,8 @@ from backend.sessions.tables import CheckoutSession
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """`search` looks at ids, the merchant's reference, e-mail and phone number."""
+    """Which sessions to list. `search` looks at ids, the merchant's reference, e-mail and phone
+    number."""
 
     search: str | None = None
     transaction_id: tuple[str, ...] = ()
@@ -32,7 +33,7 @@ class SessionFilter:
 async def list_sessions(
     ctx: Backend, account_id: str, wanted: SessionFilter
 ) -> list[dict[str, Any]]:
-    """Whole sessions, as `read_session` shows one. InvalidRequest for an unknown
+    """List whole sessions, as `read_session` shows one. InvalidRequest for an unknown
     `starting_after`."""
     created = col(CheckoutSession.created_at)
     query = select(CheckoutSession.id).where(CheckoutSession.account_id == account_id)

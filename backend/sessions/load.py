@@ -63,7 +63,7 @@ async def lock_session(db: AsyncSession, session_id: str) -> CheckoutSession:
 
 
 def its_profile() -> ColumnElement[bool]:
-    """Joins a session with its profile."""
+    """Join a session with its profile."""
     return and_(
         col(Profile.account_id) == col(CheckoutSession.account_id),
         col(Profile.id) == col(CheckoutSession.profile_id),
@@ -134,7 +134,8 @@ async def lock_for_payer(
     now: datetime,
     unmodified_since: str | None = None,
 ) -> CheckoutSession:
-    """As `lock_open`, for the payer: SessionLocked while the merchant changes the session."""
+    """Do what `lock_open` does, for the payer. SessionLocked while the merchant changes the
+    session."""
     session = await lock_open(db, session_id, now, unmodified_since)
     check_not_locked(ctx, session, now)
     return session
@@ -149,12 +150,12 @@ async def lock_as_seen(
     by_payer: bool = True,
     unmodified_since: str | None = None,
 ) -> CheckoutSession:
-    """As `lock_for_payer`, for a change that was computed from the session at `version` and has
-    waited since then, for another server, a person or a lock.
+    """Do what `lock_for_payer` does, for a change that was computed from the session at `version`
+    and has waited since then, for another server, a person or a lock.
 
-    SessionChanged if the session has changed since: the caller computes the change again, or gives
-    it up. Every change of a session increases its version. Without `by_payer` the merchant's own
-    lock does not matter.
+    SessionChanged if the session has changed since then: the caller computes the change again, or
+    gives it up. Every change of a session increases its version. Without `by_payer` the merchant's
+    own lock does not matter.
     """
     now = ctx.clock.now()
     session = await lock_open(db, session_id, now, unmodified_since)
@@ -268,9 +269,9 @@ async def _gift_card_with_token(
 def _still_counts(
     session: CheckoutSession, added: SessionGiftCard, card: Card, token: CardToken | None
 ) -> bool:
-    """Until Pay is pressed, what the payer showed must still be good: not with a PIN that was made
-    again since, nor with a token that paid for something else; and gift cards must still be
-    allowed: an order that was divided since has none."""
+    """Return whether the gift card still counts. Until Pay is pressed, what the payer showed must
+    still be valid: the PIN has not been replaced, and the token has not paid for something else.
+    Gift cards must still be allowed too, which they are not in an order that was divided since."""
     if session.state != SessionState.OPEN:
         return True
     if not session.gift_card_use:
@@ -285,8 +286,8 @@ def _still_counts(
 def share_of(
     session: CheckoutSession, added: SessionGiftCard | None, card: Card | None, now: datetime
 ) -> int:
-    """Return what the card pays of the order as it stands now, minor units: the most that it can,
-    or as much as was chosen of it."""
+    """Return what the card pays of the order as it is now (minor units): as much as possible, or
+    the amount that was chosen."""
     wanted = added.wanted if added is not None else None
     return _share(session, card, now, wanted)
 
@@ -301,8 +302,8 @@ def remainder_of(
 def judge_share(
     session: CheckoutSession, card: Card | None, now: datetime, wanted: int | None
 ) -> Remainder:
-    """As `remainder_of`, if `wanted` of the card were used (minor units; None: as much as
-    possible)."""
+    """Do what `remainder_of` does, as if `wanted` of the card were used (minor units; None: as much
+    as possible)."""
     share, maximum = _share(session, card, now, wanted), _share(session, card, now, None)
     return judge(Sums(session.amount, share, maximum), minimums_of_session(session))
 
@@ -317,8 +318,8 @@ def minimums_of_session(session: CheckoutSession) -> dict[str, int]:
 
 
 def maximum_of(session: CheckoutSession, card: Card | None, now: datetime) -> int:
-    """Return what the card could pay of the order now, minor units, whatever was chosen; 0 where it
-    cannot be used any more."""
+    """Return what the card could pay of the order now (minor units), whatever was chosen. It is 0
+    if the card cannot be used any more."""
     return _share(session, card, now, None)
 
 

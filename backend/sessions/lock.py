@@ -1,7 +1,7 @@
-"""The merchant's lock: while it is on, the payer neither changes the session nor pays.
+"""The merchant's lock. While it is on, the payer can neither change the session nor pay.
 
-The page takes it when the shop asks (the Web SDK's LockSession); the shop's server then updates the
-session, which takes it off. Source: `docs/reference/dintero-api.md#updating-a-session`,
+The page locks when the shop asks (the Web SDK's LockSession). The shop's server then updates the
+session, which unlocks it. Source: `docs/reference/dintero-api.md#updating-a-session`,
 `#messages-from-the-sdk`.
 """
 
@@ -20,8 +20,8 @@ from backend.sessions.tables import CheckoutSession
 
 
 async def lock(ctx: Backend, session_id: str, unmodified_since: str | None = None) -> str:
-    """Lock the session; the lock's id, the same while it is on. PreconditionFailed if the
-    session is paid or being paid, NotLockable where it is not Express."""
+    """Lock the session. Return the lock's id, which stays the same while it is on.
+    PreconditionFailed if the session is paid or being paid; NotLockable if it is not Express."""
     now = ctx.clock.now()
     try:
         async with ctx.db.unit_of_work() as db:
@@ -39,17 +39,17 @@ async def lock(ctx: Backend, session_id: str, unmodified_since: str | None = Non
 
 
 async def unlock(db: AsyncSession, session: CheckoutSession, now: datetime) -> None:
-    """Take the lock off, where there is one; the session's row is locked by the caller."""
+    """Remove the lock if there is one. The caller has locked the session's row."""
     if session.pay_lock_id is not None:
         session.pay_lock_id = session.pay_locked_at = None
-        # Open pages follow the lock itself. An update that changes nothing but takes it off is no
-        # new version of the session.
+        # Open pages follow the lock itself. An update that only removes the lock makes no new
+        # version of the session.
         await events.record(db, session, "PAY_LOCK_END", now, visible=False)
 
 
 async def release(ctx: Backend, session_id: str, pay_lock_id: str) -> None:
-    """Take off a lock that the page took itself, where it is still that one: the shop's server may
-    have taken it off, and somebody locked again."""
+    """Remove a lock that the page made, if it is still the same. The shop's server may have removed
+    it in the meantime, and somebody may have locked again."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)

@@ -1,4 +1,4 @@
-"""Who sells: the account, what its profile says of it, and what the session's request says."""
+"""The seller: the account, what its profile says about it, and what the session's request says."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from backend.sessions.tables import CheckoutSession
 
 
 async def merchant_of(db: AsyncSession, session: CheckoutSession) -> dict[str, Any]:
-    """`name` always, and what else is known: `logo_url`, `country`, …"""
+    """Return what is known about the merchant: always `name`, and maybe `logo_url`, `country`, and
+    more."""
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     return {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}

@@ -1,4 +1,4 @@
-"""Changes of an order that more than one verb makes. The caller holds the session's row locked."""
+"""Changes of an order that more than one verb makes. The caller has locked the session's row."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def offer_shipping(
 
 
 def check_size(body: Mapping[str, Any]) -> None:
-    """InvalidRequest for a session that has become too large. Every change may add to it."""
+    """Raise InvalidRequest for a session that has become too large. Every change may add to it."""
     if len(json.dumps(body)) > MAX_BODY:
         raise InvalidRequest(f"the session is too large: at most {MAX_BODY} characters of JSON")
 

@@ -53,7 +53,7 @@ class OwnOfConfiguration(TypedDict, total=False):
 
 
 class OwnOfProduct(TypedDict, total=False):
-    """Of a payment product in `configuration`."""
+    """Fields of a payment product in `configuration`."""
 
     payability: str
 
@@ -69,11 +69,11 @@ OwnMetadata = TypedDict(
     },
     total=False,
 )
-"""Of the metadata of a session and of its transaction."""
+"""Fields of the metadata of a session and of its transaction."""
 
 NAMES = frozenset(
     {*OwnFields.__annotations__, *OwnToPayers.__annotations__, *OwnOfCreated.__annotations__}
-    # The lock is shown as `pay_lock` alone.
+    # Answers show the lock only as `pay_lock`.
     | {"pay_lock_id"}
 )
 _PARTS: Mapping[str, frozenset[str]] = {

@@ -1,7 +1,7 @@
 """What a payer may change in a session. Each verb is one unit of work and may be repeated.
 
-The page and the payer-side API call the same verbs. While a payment is under way each raises
-PaymentInProgress; on a paid, cancelled or expired session SessionClosed.
+The page and the payer-side API call the same verbs. Each raises PaymentInProgress while a payment
+is under way, and SessionClosed if the session is paid, cancelled or expired.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ async def visit(ctx: Backend, session_id: str, address: str = "", user_agent: st
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
         if visitor:
-            # This is no change of the session: its version and `updated_at` stay.
+            # This is no change of the session, so its version and `updated_at` stay.
             session.visitor = visitor
         if not session.visited:
             session.visited = True
@@ -94,12 +94,12 @@ async def set_details(
 ) -> Asked:
     """Keep the payer's contact details and addresses. DetailsInvalid names every bad field.
 
-    A function makes them of the session's body as it is when nobody else changes it any more.
+    `given` may be a function. It makes them of the session's body, after the row is locked.
 
-    If the shop calculates shipping by callback, it is asked after the address is kept;
-    ShippingUnavailable if that fails, and the details are not done until it succeeds. Without
-    `ask_shop` it has been asked already, by the page that embeds ours (`shop_address`). Returns
-    what came of asking the shop.
+    If the shop calculates shipping by callback, it is asked after the address is kept.
+    ShippingUnavailable if that fails; then the details are not complete until it succeeds. Without
+    `ask_shop`, the page that embeds ours has asked the shop before (`shop_address`). Return what
+    came of asking the shop.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -112,8 +112,8 @@ async def set_details(
 
 
 async def check_details(db: AsyncSession, session: CheckoutSession, details: Details) -> Details:
-    """Return the details in their stored form. DetailsInvalid; InvalidRequest if the session's
-    details are not the payer's to give."""
+    """Return the details as they are stored. DetailsInvalid; InvalidRequest if the payer may not
+    give this session's details."""
     if not session.express:
         raise InvalidRequest("this session's details are the shop's")
     profile, _ = await seller_of(db, session.account_id, session.profile_id)
@@ -142,7 +142,8 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
 async def _keep_details(
     db: AsyncSession, session: CheckoutSession, details: Details, now: datetime, *, ask_shop: bool
 ) -> bool:
-    """Check and keep; whether the shop has to be asked for shipping options now."""
+    """Check and keep the details. Return whether the shop has to be asked for shipping options
+    now."""
     checked = await check_details(db, session, details)
     body = copy.deepcopy(session.body)
     express = body.get("express") or {}
@@ -161,7 +162,7 @@ async def _keep_details(
     session.details_done = not ask
     choices = express.get("shipping_options") or []
     if shipping.is_missing(body, session.chosen_shipping) and not ask:
-        # The first is chosen, so that the total is never shown without shipping.
+        # The first option is chosen, so that the total is never shown without shipping.
         await choose_shipping(db, session, shipping.key_of(0, choices[0]), now)
     return ask
 
@@ -172,14 +173,14 @@ async def set_shipping_option(
     wanted: str | Mapping[str, Any],
     unmodified_since: str | None = None,
 ) -> None:
-    """Choose one of the session's shipping options, by its key or its description; the order's
-    amount follows. InvalidRequest if there is no such one."""
+    """Choose one of the session's shipping options, by its key or its description. The order's
+    amount follows. InvalidRequest if it is not offered."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
         key: str | None = wanted if isinstance(wanted, str) else None
         if not isinstance(wanted, str):
-            # Among those that are offered now: the shop may have changed them since they were read.
+            # It must be among those that are offered now, because the shop may have changed them.
             options = (session.body.get("express") or {}).get("shipping_options") or []
             key = shipping.find_key(options, wanted)
             stands = session.body["order"].get("shipping_option") or {}
@@ -200,21 +201,22 @@ async def add_gift_card(
     unmodified_since: str | None = None,
     wanted: int | None = None,
 ) -> None:
-    """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyAttempts if
-    a budget is spent, so that nothing was checked.
+    """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyAttempts if a
+    budget is spent, so that nothing was checked.
 
     `source` is the payer's address, for the budgets of wrong attempts. `wanted` (minor units) is
-    how much of the card is to be used; without it, as much as can be. Of a card that is added
-    already only `wanted` changes.
+    how much of the card to use; None means as much as possible. If the card was added before, only
+    `wanted` changes.
     """
     _check_wanted(wanted)
     asker = pin_attempts.payer(ctx, session_id, source)
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
-    # Whoever knocks on a spent budget costs no look into the database: the account is in the id.
+    # A repeated call on a spent budget needs no look into the database, because the account is in
+    # the id.
     pin_attempts.refuse_again(ctx, session_id.partition(".")[0], asker, number)
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
-        # What cannot be changed anyway costs no try.
+        # If nothing can be changed anyway, no attempt is counted.
         check_open(session, ctx.clock.now(), unmodified_since)
         check_not_locked(ctx, session, ctx.clock.now())
         _check_offered(session)
@@ -249,7 +251,7 @@ async def _add(
         if added is not None:
             raise refused(Refusal.ALREADY_ADDED)
         if card.pin_version != match.card.pin_version:
-            # Made again while we checked the old one.
+            # The card got a new PIN while we checked the old one.
             raise refused(Refusal.NOT_MATCHED)
         if token.single_use and token.used_by is not None:
             raise refused(Refusal.EXPIRED)
@@ -266,12 +268,12 @@ async def _add(
 async def set_gift_card_amount(
     ctx: Backend, session_id: str, wanted: int | None, unmodified_since: str | None = None
 ) -> None:
-    """Choose how much of the card in use pays (minor units); None: as much as can be.
+    """Choose how much of the card in use pays (minor units). None means as much as possible.
 
-    More than the card or the order has is kept as chosen, and shown as what can be: whichever
-    shrinks, the chosen amount is never exceeded. GiftCardAmountRefused if it would leave less to
-    pay than any option takes. InvalidRequest for less than 1 minor unit (to use
-    nothing of a card is to remove it), and where no card is in use.
+    If it is more than the card or the order has, the choice is kept, and the largest possible
+    amount is shown. If either changes, the chosen amount is never exceeded. GiftCardAmountRefused
+    if it would leave less to pay than any option takes. InvalidRequest for less than 1 minor unit
+    (to use nothing of a card, remove it), and if no card is in use.
     """
     _check_wanted(wanted)
     now = ctx.clock.now()
@@ -302,9 +304,9 @@ async def _choose(
 
 
 def check_wanted(session: CheckoutSession, card: Card, wanted: int | None, now: datetime) -> None:
-    """GiftCardAmountRefused if an amount that is asked for leaves less to pay than any option
-    takes. Without an amount nothing is refused: the card pays as much as it can, as documented, and
-    the session says what follows (`remainder`)."""
+    """Raise GiftCardAmountRefused if the requested amount leaves less to pay than any option takes.
+    Without an amount nothing is refused: the card pays as much as it can, as documented, and the
+    session says what follows (`remainder`)."""
     if wanted is None:
         return
     judged = judge_share(session, card, now, wanted)
@@ -325,7 +327,8 @@ def _check_wanted(wanted: int | None) -> None:
 async def remove_gift_card(
     ctx: Backend, session_id: str, unmodified_since: str | None = None
 ) -> None:
-    """Take the card off the session. To come back it needs number and PIN, a preset one too."""
+    """Remove the card from the session. To add it again, the payer needs number and PIN, even for a
+    preset card."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)

@@ -20,7 +20,7 @@ _SEVERAL = {
     "NOK": "NO", "DKK": "DK", "EUR": "FI", "GBP": "GB", "USD": "US", "CHF": "CH", "AUD": "AU",
     "NZD": "NZ",
 }  # fmt: skip
-"""Several countries use these currencies; this is the one that is meant."""
+"""Several countries use these currencies. This is the country that is meant."""
 _SHOWN = 2
 
 

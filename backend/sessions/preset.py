@@ -61,7 +61,7 @@ class PresetWarning:
 
     @property
     def refuses(self) -> bool:
-        """Whether the strict mode refuses the request: it does if nothing of the card can be
+        """Return whether the strict mode refuses the request. It does if nothing of the card can be
         used."""
         return self.code != PARTLY_HELD
 
@@ -142,7 +142,7 @@ async def preset_warnings(
     if not session.gift_card_use:
         return [PresetWarning(Refusal.NOT_OFFERED.value)]
     card = await db.get(Card, added.card)
-    assert card is not None  # a foreign key holds it
+    assert card is not None  # a foreign key guarantees it
     code = await _issue_of(db, session, card, now, added.wanted)
     return [PresetWarning(code)] if code else []
 
@@ -154,14 +154,14 @@ async def warned(db: AsyncSession, session: CheckoutSession, now: datetime) -> d
 
 
 async def read_warnings(ctx: Backend, session_id: str) -> dict[str, Any]:
-    """As `warned`, for a session that is read again."""
+    """Do what `warned` does, for a session that is read again."""
     async with ctx.db.reading() as db:
         session = await db.get(CheckoutSession, session_id)
         return {} if session is None else await warned(db, session, ctx.clock.now())
 
 
 def refuse_strictly(found: list[PresetWarning]) -> None:
-    """GiftCardRefused for the first warning that the strict mode does not let pass."""
+    """Raise GiftCardRefused for the first warning that the strict mode refuses."""
     for warning in found:
         if warning.refuses:
             raise GiftCardRefused(warning.code, warning.message, CARD_FIELD)

@@ -33,9 +33,8 @@ _OPERATIONS = (
 
 
 async def read_public_session(ctx: Backend, session_id: str) -> dict[str, Any]:
-    """Return the session, its lock and the operations that the payer has. Callback addresses,
-    metadata, events and what identifies a visitor stay out, and so does what the schema does not
-    know."""
+    """Return the session, its lock and the payer's operations. Callback addresses, metadata,
+    events, what identifies a visitor, and fields that the schema does not know are left out."""
     async with ctx.db.reading() as db:
         read = await get_whole(db, session_id)
         whole = await serialize_loaded(db, read, ctx.clock.now(), with_events=False)

@@ -1,8 +1,8 @@
-"""Send the payer the checkout's link by SMS when the session is made.
+"""Send the payer the checkout's link by SMS when the session is created.
 
 A push to a wallet app is not sent while a gift card can be used: the payer has to use the card
-first, and an SMS with the link goes out in its place. Without a gift card the payment is begun by
-`payments.push`, where nothing has to be asked of the payer first. Source:
+first, so an SMS with the link is sent instead. Without a gift card, `payments.push` starts the
+payment if nothing has to be asked of the payer first. Source:
 `docs/reference/dintero-api.md#configuration`, `#gift-card-rules`; see docs/publish.md.
 """
 
@@ -32,16 +32,16 @@ from backend.sessions.tables import CheckoutSession
 EVENT = "PUSH_NOTIFICATION_SENT"
 CODE_EVENT = "SECRET_CONFIRMATION_CODE_SENT"
 _SPOKEN = {47: "nb", 46: "sv", 45: "da", 358: "fi", 49: "de", 43: "de"}
-"""By the number's country code, where the shop has said no language."""
+"""Language by the number's country code, if the shop has not chosen a language."""
 RECEIPT_SENT = "RECEIPT_SENT"
-"""Ours: Dintero's sessions know no receipts."""
+"""An event of our own: Dintero's sessions know no receipts."""
 MAX_NAME = 40
 
 
 async def publish(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, merchant: str, now: datetime
 ) -> None:
-    """Decide on each wanted channel, and write the message down in this unit of work."""
+    """Decide on each requested channel, and write the messages in this unit of work."""
     wanted = (session.body.get("configuration") or {}).get("publish") or []
     number = phone_number(session)
     entries: list[dict[str, Any]] = []
@@ -67,7 +67,7 @@ async def _may_send(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, number: phonenumbers.PhoneNumber
 ) -> bool:
     """Count the message. Return False if the number is not valid, if no messages are sent to its
-    country, or if there were too many. The session is made all the same."""
+    country, or if there were too many. The session is created all the same."""
     to = e164(number)
     if to is None or not await gets_messages(ctx, db, session, to):
         return False
@@ -84,12 +84,13 @@ def _push(
     number: phonenumbers.PhoneNumber | None,
     entries: list[dict[str, Any]],
 ) -> dict[str, str]:
-    """`{push_to, option}` of a payment to begin, else `{status}`. One push a session."""
+    """Return `{push_to, option}` of a payment to start, else `{status}`. A session has one push at
+    most."""
     minimums = session.minimums or {}
     takers = [o for o in session.options if session.amount >= minimums.get(o, 1)]
     option = next((o for o in takers if may_push(o, gift_card=False)), None)
     choices = (session.body.get("express") or {}).get("shipping_options")
-    # What has to be accepted can only be accepted on the page.
+    # The payer can accept checkboxes only on the page.
     asks = any(box.get("required") for box in session.body.get("checkboxes") or [])
     ready = session.details_done and not choices and not asks and session.amount > 0
     again = any("push_to" in before for before in entries)
@@ -102,7 +103,7 @@ def _push(
 
 
 def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
-    """Return the customer's, else an address's; None if there is none at all."""
+    """Return the customer's phone number, else an address's, else None."""
     order = session.body["order"]
     for part in (
         session.body.get("customer"),
@@ -156,8 +157,9 @@ def spoken(session: CheckoutSession, number: phonenumbers.PhoneNumber) -> str | 
 
 
 async def shown_publish(db: AsyncSession, session: CheckoutSession) -> list[dict[str, Any]]:
-    """`{id, channel, type, status}` each. `sent`: handed on, or on its way; `failed` where the
-    gateway would not have it; `skipped` where there was nothing to send, or no way to."""
+    """Return `{id, channel, type, status}` for each message. `sent`: the gateway has it, or it is
+    on its way. `failed`: the gateway refused it. `skipped`: there was nothing to send, or no way to
+    send it."""
     ids = [entry["delivery_id"] for entry in session.publish if "delivery_id" in entry]
     states: Mapping[str, str] = {}
     if ids:
@@ -175,7 +177,7 @@ async def shown_publish(db: AsyncSession, session: CheckoutSession) -> list[dict
 
 
 def push_begun(session: CheckoutSession, push_to: str, transaction_id: str) -> None:
-    """The published push has its payment."""
+    """Record that the published push has its payment."""
     session.publish = [
         {**entry, "transaction_id": transaction_id} if entry.get("push_to") == push_to else entry
         for entry in session.publish
@@ -183,7 +185,7 @@ def push_begun(session: CheckoutSession, push_to: str, transaction_id: str) -> N
 
 
 def push_failed(session: CheckoutSession, transaction_id: str) -> None:
-    """The provider would not have it, where it was a published one."""
+    """Record that the provider refused the push, if it was a published one."""
     session.publish = [
         {**entry, "status": "failed"} if entry.get("transaction_id") == transaction_id else entry
         for entry in session.publish
@@ -193,7 +195,8 @@ def push_failed(session: CheckoutSession, transaction_id: str) -> None:
 async def note_pushed(
     db: AsyncSession, session: CheckoutSession, transaction_id: str, now: datetime
 ) -> None:
-    """The provider has taken a push, published or pressed for: the session's events say so."""
+    """Record in the session's events that the provider has accepted a push, whether published or
+    pressed for."""
     entry = next((e for e in session.publish if e.get("transaction_id") == transaction_id), None)
     details = {"channel": "push", "type": "app"} | ({"id": entry["id"]} if entry else {})
     await events.record(db, session, EVENT, now, details)
@@ -206,7 +209,7 @@ async def read_publish(ctx: Backend, session_id: str) -> list[dict[str, Any]]:
 
 
 async def note_delivered(db: AsyncSession, delivery: Delivery, now: datetime) -> None:
-    """A message about a session has arrived: its events say so."""
+    """Record in the session's events that a message has arrived."""
     if delivery.session_id is None or delivery.session_event is None:
         return
     query = select(CheckoutSession).where(CheckoutSession.id == delivery.session_id)
@@ -215,7 +218,7 @@ async def note_delivered(db: AsyncSession, delivery: Delivery, now: datetime) ->
         return
     details = {}
     if delivery.session_event == CODE_EVENT:
-        # Whether a number is known would show in what the payer's side sees of the session.
+        # Otherwise the payer's side of the session would show whether a number is known.
         await events.record(db, session, CODE_EVENT, now, visible=False)
         return
     if delivery.session_event == RECEIPT_SENT:

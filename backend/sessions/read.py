@@ -55,7 +55,8 @@ from backend.sessions.view import (
 )
 
 _THROUGH = (PageState.PAID, PageState.ON_HOLD)
-"""The payer has nothing left to do: back to the shop with the transaction's id."""
+"""States in which the payer has nothing left to do and goes back to the shop with the transaction's
+id."""
 MARKS_AT_ONCE = 500
 _MARKED: tuple[Any, ...] = (
     CheckoutSession.id,
@@ -70,14 +71,14 @@ _THEME_KEYS = ("primary", "backdrop", "cardRadius", "buttonRadius")
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What tells a page that its session is another one than it shows."""
+    """The values that show an open page that its session has changed."""
 
     version: int
     state: PageState
     locked: bool
     on_hold: int = 0
-    """Minor units that payments hold of the gift card of an open session: it may be held by a
-    payment elsewhere, and that it is free again changes no version of this session."""
+    """How much (minor units) payments hold of the gift card of an open session. A payment elsewhere
+    may hold it, and its end changes no version of this session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ class Marked:
 
 
 async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Marked]:
-    """Return the marks of those sessions that exist, as they are now: one statement for each of
-    MARKS_AT_ONCE."""
+    """Return the marks of those sessions that exist, as they are now. It takes one statement for
+    each MARKS_AT_ONCE sessions."""
     marks: dict[str, Marked] = {}
     for start in range(0, len(session_ids), MARKS_AT_ONCE):
         wanted = col(CheckoutSession.id).in_(session_ids[start : start + MARKS_AT_ONCE])
@@ -238,7 +239,7 @@ def _remainder(session: CheckoutSession, card: GiftCardView | None) -> Remainder
 def _options(
     session: CheckoutSession, configuration: Mapping[str, Any], judged: Remainder
 ) -> tuple[OptionView, ...]:
-    """Return the one that is chosen when the page loads first; one that is not offered is passed
+    """Return the option that is chosen when the page loads. One that is not offered is passed
     over."""
     wanted = configuration.get("default_payment_type")
     ordered = sorted(session.options, key=lambda option: option != wanted)
@@ -257,15 +258,15 @@ def _options(
 def receipt_switches(
     configuration: Mapping[str, Any], body: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """`receipt` of the profile's configuration, each switch as the session's request has it where
-    it has it: `show`, `email`, `sms`, `time_zone`. See docs/profiles.md."""
+    """Return `receipt` of the profile's configuration, with the session's switches in place of the
+    profile's: `show`, `email`, `sms`, `time_zone`. See docs/profiles.md."""
     asked = (body.get("configuration") or {}).get("receipt") or {}
     said = {name: value for name, value in asked.items() if value is not None}
     return {**(configuration.get("receipt") or {}), **said}
 
 
 def stays(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Return whether a payment seen live leaves the payer on the receipt."""
+    """Return whether a payer who sees the payment succeed stays on the receipt."""
     return receipt_switches(configuration, body).get("show") is True
 
 
@@ -285,7 +286,7 @@ def _payable(session: CheckoutSession, state: PageState, judged: Remainder) -> b
 
 
 def leave_url(session: CheckoutSession, state: PageState) -> str:
-    """Return where the payer goes from here: paid, or away without paying."""
+    """Return the address to which the payer leaves: after paying, or without paying."""
     through = state in _THROUGH
     error = None if through else _why_unpaid(session, state)
     transaction = session.transaction_id if through else None
@@ -295,13 +296,13 @@ def leave_url(session: CheckoutSession, state: PageState) -> str:
 
 
 def _why_unpaid(session: CheckoutSession, state: PageState) -> str:
-    """`failed` where the payer gave up after a payment that was declined, else `cancelled`."""
+    """Return `failed` if the payer gave up after a declined payment, else `cancelled`."""
     gave_up = state is PageState.CANCELLED and session.cancelled_by == "payer"
     return "failed" if gave_up and session.notice == Notice.DECLINED else "cancelled"
 
 
 def theme_of(*configurations: Mapping[str, Any]) -> dict[str, str]:
-    """Return the profile's, and what the session says instead of it, key by key."""
+    """Return the profile's theme, with the session's values in place of the profile's."""
     theme: dict[str, str] = {}
     for configuration in configurations:
         said = configuration.get("theme")
@@ -355,7 +356,7 @@ def _gift_card(
         amount, maximum = share_of(session, added, card, now), maximum_of(session, card, now)
         left = card.available - amount
     else:
-        # From Pay on, what was set aside counts, not what the card could pay now.
+        # After Pay, the amount that was held counts, and not what the card could pay now.
         amount = maximum = session.gift_card_amount
         left = card.available
     ends = gift_card.ending(card.expires_at, now)
@@ -369,7 +370,8 @@ def _gift_card(
         maximum=maximum,
         wanted=added.wanted,
         ending=ends.value if ends else None,
-        # Where nothing else can pay the rest, choosing less would be a dead end; undoing it is not.
+        # If nothing else can pay the rest, choosing less would be a dead end. Undoing such a choice
+        # is allowed.
         adjustable=maximum > gift_card.MIN_AMOUNT
         and (bool(session.options) or added.wanted is not None),
         held=held,
@@ -387,7 +389,8 @@ def _missed(
     now: datetime,
     elsewhere: tuple[OpenPayment, ...],
 ) -> int:
-    """Return what is held elsewhere of a card that would otherwise pay more here, minor units."""
+    """Return how much (minor units) is held elsewhere of a card that would pay more here without
+    that."""
     held = sum(payment.amount for payment in elsewhere)
     facts = replace(lookup.facts(card), available=card.available + held)
     if not held or gift_card.refusal(facts, session.currency, now) is not None:

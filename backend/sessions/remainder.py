@@ -1,4 +1,4 @@
-"""What is told of a remainder that no payment option takes: for programs, and in words.
+"""How a remainder that no payment option takes is reported: for programs, and in words.
 
 See `backend.rules.remainder`. All amounts are minor units of the session's currency.
 """
@@ -19,8 +19,8 @@ _WAY_ON = {
 
 
 def serialize_remainder(judged: Remainder) -> dict[str, Any]:
-    """`reason`: a verdict of `backend.rules.remainder`; `gift_card_amount`: a share of the gift
-    card with which the order can be paid, or null."""
+    """Return the verdict for programs. `reason` is a verdict of `backend.rules.remainder`.
+    `gift_card_amount` is a share of the gift card with which the order can be paid, or null."""
     return {
         "reason": judged.verdict.value,
         "amount": judged.to_pay,
@@ -30,7 +30,8 @@ def serialize_remainder(judged: Remainder) -> dict[str, Any]:
 
 
 def remainder_text(judged: Remainder, minimum: int | None = None) -> str:
-    """In English, for a developer. `minimum`: of one option; else of all."""
+    """Return the verdict in English, for a developer. `minimum` is that of one option, else of
+    all."""
     smallest = judged.minimum if minimum is None else minimum
     said = (
         f"{judged.to_pay} is left to pay, less than the smallest amount that is taken, {smallest}"

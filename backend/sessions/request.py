@@ -1,5 +1,5 @@
-"""The bodies of session requests. Unknown fields of merchants are kept and given back; names that
-are ours (`own_names`) are dropped, and so is what says nothing (`reading`).
+"""The bodies of session requests. Unknown fields of merchants are kept, and answers have them too.
+Names that are ours (`own_names`) are dropped, and so are values that say nothing (`reading`).
 
 Source: `docs/reference/dintero-api.md#checkout-sessions`. Amounts are minor units.
 """
@@ -130,7 +130,7 @@ class Configuration(Loose):
 
     @model_validator(mode="after")
     def _switches(self) -> Configuration:
-        """Return of the payment types that are known; what else stands here is kept as it came."""
+        """Return the switches of the known payment types. Other values stay as they came."""
         given = self.model_extra or {}
         _check_switch("active_payment_types", self.active_payment_types)
         for name in STANDALONE:
@@ -223,6 +223,6 @@ class SessionRequest(Loose):
         return self
 
     def as_body(self) -> dict[str, Any]:
-        """Return what was sent, with amounts as ints; fields that were not sent are not there, nor
-        what only our answers say."""
+        """Return what was sent, with amounts as integers. Fields that were not sent are absent, and
+        so are names that only our answers use."""
         return without_ours(self.model_dump(mode="json", by_alias=True, exclude_unset=True))

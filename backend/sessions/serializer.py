@@ -1,4 +1,4 @@
-"""A session in Dintero's shape, as its merchant sees it.
+"""Turn a session into Dintero's JSON, as its merchant sees it.
 
 Source: `docs/reference/dintero-api.md#session-object`, `#gift-card-fields`.
 """
@@ -38,8 +38,8 @@ async def read_session(
     *,
     with_events: bool = True,
 ) -> dict[str, Any]:
-    """Return the whole session. SessionNotFound for another account's too. `with_events`: whether
-    its events, which can be many, are read and shown."""
+    """Return the whole session. SessionNotFound for another account's session too. `with_events`
+    says whether its events, of which there can be many, are read and shown."""
     async with ctx.db.reading() as db:
         found = await get_whole(db, session_id)
         if found.session.account_id != account_id:
@@ -61,7 +61,7 @@ def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]
 async def serialize_session(
     db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:
-    """As it is within this unit of work."""
+    """Return the session as it is within this unit of work."""
     return await serialize_loaded(db, Whole(session, *await gift_card_of(db, session.id)), now)
 
 
@@ -77,7 +77,7 @@ async def serialize_loaded(
     session, added, card = found.session, found.added, found.card
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
-    # Rows that are older than the rule may still hold what their request said of our names.
+    # Rows that are older than this rule may still have a request's values under our names.
     shape = as_read(session, without_ours(session.body))
     own: OwnFields = {
         "id": session.id,
@@ -122,8 +122,8 @@ async def serialize_loaded(
 
 
 def _may_warn(session: CheckoutSession, added: SessionGiftCard | None) -> bool:
-    """Return whether there can be a warning about a preset card. Where gift cards can be used, a
-    preset card that is in the session is the one that is shown."""
+    """Return whether there can be a warning about a preset card. If gift cards can be used, the
+    answer shows the preset card that is in the session."""
     if added is not None:
         return added.preset
     return session.preset_refused is not None or not session.gift_card_use
@@ -149,21 +149,22 @@ def _show_gift_card(
     chosen = {} if added.wanted is None else {"amount": added.wanted}
     customer["gift_cards"] = {"dintero.wallets": [masked | chosen]}
     if amount:
-        # A card that pays nothing as it stands now is named by `customer.gift_cards` alone.
+        # Only `customer.gift_cards` names a card that pays nothing as it is now.
         shape["order"]["gift_cards"] = [{"type": "dintero.wallets", **masked, "amount": amount}]
 
 
 def _configuration(
     session: CheckoutSession, profile: Profile, account: Account, unable: Collection[str]
 ) -> dict[str, Any]:
-    """Return the request's configuration over the profile's, each option with what became of it.
-    `unable`: those that take no amount as small as what is left to pay."""
+    """Return the request's configuration over the profile's, with the state of each option.
+    `unable` are the options that do not take an amount as small as what is left to pay."""
     body = session.body
     shown: dict[str, Any] = exact.exact(configuration_of(profile, body))
     named = dict(read_switches(shown).named)
     for option in [*named, *session.options]:
         on = option in session.options
-        # Named and switched on, but not connected, or it does not go with a gift card.
+        # The option is named and switched on, but it is not connected, or cannot stand beside a
+        # gift card.
         payability = "payable" if on else "disabled_by_gateway"
         if option in unable:
             payability = "disabled_by_order_amount"

@@ -1,5 +1,5 @@
 """The page that embeds ours is asked what the shop can send to an address, instead of the shop's
-server by callback. It changes the session itself, and the address is kept after that.
+server by callback. It changes the session itself, and then the address is kept.
 
 Source: `docs/reference/dintero-api.md#messages-to-the-sdk` (AddressCallback), `#express-callbacks`.
 """
@@ -21,7 +21,7 @@ from backend.sessions.public import read_public_session
 async def with_address(ctx: Backend, session_id: str, details: Details) -> dict[str, Any]:
     """Return the public session as it will be with these details, which are not kept yet.
 
-    DetailsInvalid names every bad field; errors of a session that takes no details otherwise.
+    DetailsInvalid names every bad field. Also raises the errors of a session that takes no details.
     """
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
@@ -38,7 +38,7 @@ async def with_address(ctx: Backend, session_id: str, details: Details) -> dict[
 async def keep_address(ctx: Backend, session_id: str, details: Details) -> None:
     """Keep what `with_address` showed, after the shop has changed the session.
 
-    ShippingUnavailable if it left no shipping option: nothing is kept then.
+    ShippingUnavailable if the shop left no shipping option. Then nothing is kept.
     """
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)

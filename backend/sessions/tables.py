@@ -14,8 +14,8 @@ from backend.core.written import Signal, Signalling, key_of
 
 
 class CheckoutSession(Signalling, SQLModel, table=True):
-    """A session. `body` holds the request as it stands now, unknown fields included; the columns
-    beside it are what the rules and the queries need. Amounts in minor units of `currency`."""
+    """A session. `body` holds the request as it is now, including unknown fields. The other columns
+    are what the rules and the queries need. Amounts are in minor units of `currency`."""
 
     __tablename__ = "checkout_session"
 
@@ -27,42 +27,43 @@ class CheckoutSession(Signalling, SQLModel, table=True):
     body: dict[str, Any] = Field(sa_type=JsonColumn)
     currency: str = Field(max_length=3)
     amount: int = Field(sa_type=BigInteger)
-    """Of the order as it is now, the chosen shipping option included."""
+    """The amount of the order as it is now, including the chosen shipping option."""
     express: bool
     gift_card_use: bool
     options: list[str] = Field(sa_type=JsonColumn)
     minimums: dict[str, int] | None = Field(default=None, sa_type=JsonColumn)
-    """The smallest amount (minor units) that each option takes; None of a session from before they
-    were kept: then what the providers publish."""
+    """The smallest amount (minor units) that each option takes. None for a session that is older
+    than this column: then the providers' published minimums count."""
     zero_allowed: bool
     merchant_reference: str
     details_done: bool = False
     chosen_shipping: str | None = None
-    """Key of the payer's choice among `express.shipping_options`."""
+    """The key of the payer's choice among `express.shipping_options`."""
     notice: str | None = None
     visited: bool = False
     pay_lock_id: str | None = Field(default=None, max_length=36)
     pay_locked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """While the merchant changes the session: the payer neither changes it nor pays."""
+    """Set while the merchant changes the session. The payer can neither change it nor pay."""
     transaction_id: str | None = Field(default=None, index=True)
-    """Of the payment that is under way or succeeded."""
+    """The payment that is under way or succeeded."""
     redirect_url: str | None = None
-    """While a payment is under way: the provider's page."""
+    """The provider's page while a payment is under way."""
     app_code: str | None = None
-    """As the transaction's: `redirect_url` opens an app."""
+    """A copy of the transaction's `app_code`: `redirect_url` opens an app."""
     pushed_to: str | None = Field(default=None, max_length=20)
-    """While a payment is under way: the phone (E.164) whose wallet app was asked, where one was."""
+    """While a payment is under way: the phone (E.164) whose wallet app was asked, if one was
+    asked."""
     pushed_with: str | None = Field(default=None, max_length=64)
-    """By which option."""
+    """The payment option of that push."""
     gift_card_amount: int = Field(default=0, sa_type=BigInteger)
-    """From Pay on: what was set aside on the gift card."""
+    """How much of the gift card is held, from Pay on."""
     preset_refused: str | None = Field(default=None, max_length=20)
     """Why the card that the merchant preset is not in the session: a code of `sessions.preset`."""
     publish: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)
     """One entry for each message: `{id, channel, type, status?, delivery_id?}`."""
     initiating_headers: dict[str, Any] = Field(sa_type=JsonColumn)
     visitor: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
-    """Who opened the page last: `{customer_ip, user_agent}`. For the merchant alone."""
+    """Who opened the page last: `{customer_ip, user_agent}`. Only the merchant sees it."""
     created_at: datetime = Field(sa_type=UtcDateTime, index=True)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
@@ -75,7 +76,7 @@ class CheckoutSession(Signalling, SQLModel, table=True):
 
 
 class SessionGiftCard(SQLModel, table=True):
-    """The one gift card of a session: its primary key allows no second."""
+    """The one gift card of a session. Its primary key allows no second one."""
 
     __tablename__ = "session_gift_card"
     __table_args__ = (CheckConstraint("wanted > 0", name="session_gift_card_wanted_positive"),)
@@ -84,11 +85,11 @@ class SessionGiftCard(SQLModel, table=True):
     card: str = Field(foreign_key="card.id", index=True)
     preset: bool
     pin_version: int = 0
-    """Of the PIN with which the payer added it."""
+    """The version of the PIN with which the payer added it."""
     token_id: str | None = Field(default=None, foreign_key="card_token.id")
-    """By which number or temporary token; None for a preset card."""
+    """The number or temporary token by which it was added. None for a preset card."""
     wanted: int | None = Field(default=None, sa_type=BigInteger)
-    """How much of it is to be used, minor units, at least 1; None: as much as can be."""
+    """How much of it to use (minor units, at least 1). None means as much as possible."""
     added_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -109,8 +110,8 @@ class SessionEvent(SQLModel, table=True):
 
 
 class DeviceHandoff(SQLModel, table=True):
-    """The link by which a session goes on on a phone: one at a time, of which only a hash is kept.
-    `arrived_at`: when a phone had first opened it."""
+    """The link by which a session continues on a phone. A session has one at a time, and only a
+    hash of it is kept. `arrived_at` is when a phone first opened it."""
 
     __tablename__ = "handover"
 

@@ -95,8 +95,8 @@ async def update_session(
 async def _check_push(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, request: SessionUpdate, now: datetime
 ) -> None:
-    """GiftCardTurnsOn if a push is under way that could not be sent after this change. A change
-    that is not allowed is refused before that, because no push is to be ended for it."""
+    """Raise GiftCardTurnsOn if a push is under way that could not be sent after this change. A
+    change that is not allowed is refused before that, so that no push is ended for it."""
     if session.state != rules.SessionState.PAYING or session.pushed_to is None:
         return
     if rules.is_expired(session.expires_at, now):
@@ -225,7 +225,7 @@ def _chosen_among(
     """Return the option that the order has once the shop offers `options`. An option that the shop
     has chosen itself stays, although others are offered."""
     if shipping.is_fixed(body, session.chosen_shipping):
-        assert option is not None  # else it would not be fixed
+        assert option is not None  # otherwise it would not be fixed
         session.chosen_shipping = shipping.find_key(options, option)
         return shipping.by_key(options, session.chosen_shipping) or option
     first = session.details_done

@@ -1,7 +1,7 @@
-"""The payer's view of a session: what the page shows, and nothing of the merchant's.
+"""The payer's view of a session: what the page shows, without the merchant's data.
 
-All amounts are minor units of `CheckoutView.currency`. Nothing here is kept by the page: it is
-read again at every event.
+All amounts are minor units of `CheckoutView.currency`. The page keeps none of this, and reads it
+again at every event.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from backend.rules.remainder import NOTHING_LEFT, Remainder
 class PageState(StrEnum):
     OPEN = "open"
     PAYING = "paying"  # a payment is under way at a provider, or its outcome is unknown
-    ON_HOLD = "on_hold"  # the payer is through; the provider, or a person, has to decide
+    ON_HOLD = "on_hold"  # the payer is done; the provider or a person has to decide
     PAID = "paid"
     CANCELLED = "cancelled"
     EXPIRED = "expired"
 
 
 CLOSED = (PageState.PAID, PageState.CANCELLED, PageState.EXPIRED)
-"""Nothing more can be done in these."""
+"""States in which nothing more can be done."""
 
 
 class Notice(StrEnum):
@@ -34,7 +34,9 @@ class Notice(StrEnum):
     PAYMENT_CANCELLED = "payment_cancelled"  # the payer came back from the provider without paying
     PROVIDER_DOWN = "provider_down"
     AMOUNT_REFUSED = "amount_refused"  # the provider does not take this amount
-    GIFT_CARD_TAKEN_BACK = "gift_card_taken_back"  # by whoever holds it, in another session
+    GIFT_CARD_TAKEN_BACK = (
+        "gift_card_taken_back"  # somebody with its number and PIN reclaimed it in another session
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,16 @@ class LineView:
     quantity: str
     amount: int
     vat: str | None
-    """Percent as text, e.g. "25"."""
+    """The percentage as text, for example "25"."""
     thumbnail_url: str | None
-    """As `backend.sessions.images` lets through; likewise the logo."""
+    """The picture's address, if `backend.sessions.images` allows it. The same holds for the
+    logo."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShippingOptionView:
     key: str
-    """What `set_shipping_option` takes; unique in the session."""
+    """What `set_shipping_option` takes. It is unique in the session."""
     title: str
     description: str
     operator: str
@@ -63,37 +66,40 @@ class ShippingOptionView:
 @dataclass(frozen=True, slots=True)
 class GiftCardView:
     masked_number: str
-    """E.g. `•••• •••• •••• 1234`."""
+    """For example `•••• •••• •••• 1234`."""
     amount: int
-    """What it pays of this order."""
+    """How much it pays of this order."""
     left: int
-    """What will be left on it afterwards."""
+    """How much will be left on it afterwards."""
     preset: bool
     expires_at: str | None
     """ISO 8601 date-time."""
     maximum: int
-    """What it could pay of this order; 0 where it cannot be used any more."""
+    """How much it could pay of this order. 0 if it cannot be used any more."""
     wanted: int | None
-    """What was chosen of it; more than `amount` where the card or the order became smaller. None:
-    as much as can be."""
+    """How much of it was chosen. It is more than `amount` if the card or the order became smaller.
+    None means as much as possible."""
     ending: str | None
-    """`soon` or `before_refund` where its last day is near, `backend.rules.gift_card.Ending`."""
+    """`soon` or `before_refund` if its last day is near, see `backend.rules.gift_card.Ending`."""
     adjustable: bool
     """Whether the page offers to choose how much of it is used."""
     held: int = 0
-    """What payments left open elsewhere hold of it, where it would pay more here without them."""
+    """How much payments that were left open elsewhere hold of it, if it would pay more here without
+    them."""
     on_hold: int = 0
-    """What all payments hold of it, minor units: the page notices by it that one has ended."""
+    """How much (minor units) all payments hold of it. By this the page notices that one has
+    ended."""
     reclaimable: bool = False
-    """Whether its PIN ends those payments, `backend.payments.attempts.reclaim_card.reclaim`."""
+    """Whether its PIN can end those payments, see
+    `backend.payments.attempts.reclaim_card.reclaim`."""
 
 
 @dataclass(frozen=True, slots=True)
 class OptionView:
     type: str
-    """E.g. `dintero_psp.creditcard`."""
+    """For example `dintero_psp.creditcard`."""
     pushes: bool = False
-    """The payer may be asked in the app on their phone instead of going to a page."""
+    """Whether the payer may be asked in the app on their phone instead of going to a page."""
     minimum: int = 1
     """The smallest amount that it takes."""
     payable: bool = True
@@ -123,7 +129,7 @@ class CheckboxView:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
-    """As it was when it was paid, and what became of it since."""
+    """The receipt as it was when the order was paid, and what has changed since then."""
 
     facts: Receipt
     later: Later
@@ -134,7 +140,7 @@ class CheckoutView:
     session_id: str
     state: PageState
     version: int
-    """Grows with every change of the session: a poll compares it."""
+    """Grows with every change of the session. The page compares it."""
     merchant_name: str
     merchant_logo_url: str | None
     merchant_terms_url: str | None
@@ -142,7 +148,7 @@ class CheckoutView:
     test_mode: bool
     currency: str
     order_amount: int
-    """Of the order, shipping included, before the gift card."""
+    """The amount of the order, including shipping, before the gift card."""
     vat_amount: int | None
     shipping_amount: int | None
     shipping_title: str | None
@@ -155,11 +161,11 @@ class CheckoutView:
     details_done: bool
     email: str
     phone_number: str
-    """E.164 where valid, else as the merchant gave it."""
+    """In E.164 if it is valid, else as the merchant gave it."""
     shipping_address: AddressView
     billing_address: AddressView | None
     countries: tuple[str, ...]
-    """ISO alpha-2, in the order of their code; the preferred one is `preferred_country`."""
+    """ISO alpha-2, ordered by code. `preferred_country` is the preselected one."""
     preferred_country: str
     shipping_options: tuple[ShippingOptionView, ...]
     gift_card_offered: bool
@@ -169,35 +175,38 @@ class CheckoutView:
     options: tuple[OptionView, ...]
     """Empty when nothing is left to pay."""
     payable: bool
-    """Whether Pay may be pressed: details done, an option that takes what is left, or nothing left
-    to pay."""
+    """Whether Pay may be pressed: the details are complete, and an option takes what is left, or
+    nothing is left to pay."""
     notice: Notice | None
     redirect_url: str | None
-    """While PAYING: the provider's page, when it is known."""
+    """The provider's page while PAYING, if it is known."""
     app_code: str | None
-    """`redirect_url` is no page but opens an app; this is what a QR code says to that app."""
+    """Set if `redirect_url` opens an app and is no page: the content of a QR code for that app."""
     transaction_id: str | None
-    """Where PAID or ON_HOLD."""
+    """Set if PAID or ON_HOLD."""
     leave_url: str
-    """The merchant's return_url with its query, when the session is paid, cancelled or expired."""
+    """The merchant's return_url with its query, if the session is paid, cancelled or expired."""
     allowed_frame_ancestors: tuple[str, ...]
-    """Origins that may frame the page; empty: any https origin may (the Web SDK embeds)."""
+    """Origins that may frame the page. If it is empty, any https origin may (the Web SDK
+    embeds)."""
     remainder: Remainder = NOTHING_LEFT
-    """Whether any option takes what is left, and what the payer can do where none does."""
+    """Whether any option takes what is left, and what the payer can do if none does."""
     checkboxes: tuple[CheckboxView, ...] = ()
     language: str | None = None
-    """What the shop speaks with this payer (`configuration.language`), a BCP 47 tag."""
+    """The language that the shop uses with this payer (`configuration.language`), a BCP 47 tag."""
     locked: bool = False
     """The shop is changing the session: nothing can be edited or paid until it is done."""
     discounts_offered: bool = False
     discount_codes: tuple[str, ...] = ()
     pushed_to: str | None = None
-    """While PAYING: the phone whose wallet app was asked, masked: `+47 ••• •• •66`."""
+    """While PAYING: the masked phone number whose wallet app was asked, such as `+47 ••• ••
+    •66`."""
     pushed_with: str | None = None
-    """By which option."""
+    """The payment option of that push."""
     receipt: ReceiptView | None = None
-    """Of a paid session, where `backend.payments.receipts` reads it."""
+    """The receipt of a paid session, if `backend.payments.receipts` reads it."""
     stays: bool = False
-    """A payment seen live leaves the payer on the receipt, not at the shop."""
+    """Whether a payer who sees the payment succeed stays on the receipt instead of going to the
+    shop."""
     handed_over: bool = False
     """A phone has taken the session over from a desktop."""

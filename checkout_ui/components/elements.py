@@ -118,8 +118,8 @@ def field(
 
 
 def _select(choices: rx.Var[str], props: dict[str, Any]) -> rx.Component:
-    """If the choices come again, assets/checkout.js keeps what was chosen, else what the select
-    began with."""
+    """Return a select. If its choices are replaced, assets/checkout.js keeps the chosen one, else
+    the one that the select began with."""
     attributes = {
         **props.pop("custom_attrs"),
         "data-value": props["default_value"],

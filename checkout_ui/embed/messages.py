@@ -49,7 +49,8 @@ def content_of(session: dict[str, Any]) -> str:
 
 
 def not_found() -> Message:
-    """Return of an expired session too: the SDK has no other message for it."""
+    """Return the message for a session that is not found or has expired. The SDK has no other
+    message for an expired one."""
     return {"type": "SessionNotFound"}
 
 

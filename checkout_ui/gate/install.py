@@ -20,13 +20,13 @@ from checkout_ui.gate.doors import Doors, Limits
 
 @cache
 def counts() -> Counts:
-    """Return of this process."""
+    """Return the counts of this process."""
     return Counts(context.current().settings.socket_log_interval)
 
 
 @cache
 def doors() -> Doors:
-    """Return of this process."""
+    """Return the doors of this process."""
     settings = context.current().settings
     return Doors(
         Limits(

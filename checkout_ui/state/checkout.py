@@ -217,7 +217,7 @@ class Checkout(PageActions, rx.State):
             await asyncio.sleep(WATCH_PAUSE)
 
     def _mark(self) -> read.Mark | None:
-        """Return of the session as it is shown."""
+        """Return the mark of the session as it is shown."""
         try:
             return read.Mark(self.version, PageState(self.stage), self.locked, self._on_hold)
         except ValueError:

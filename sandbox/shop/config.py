@@ -32,7 +32,7 @@ class GiftCardToTry:
 
 @dataclass(frozen=True, slots=True)
 class ShopConfig:
-    """If the checkout is, who we are there, and where we are ourselves. No trailing slashes."""
+    """Where the checkout is, who we are there, and where we are ourselves. No trailing slashes."""
 
     base_url: str
     account_id: str

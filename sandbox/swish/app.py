@@ -33,7 +33,7 @@ def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
         return JSONResponse({"pushes": [shown(one) for one in payments.pushes(world)]})
 
     async def refunds(request: Request) -> Response:
-        """Return of one payment request, which the provider's own API has no list of."""
+        """List the refunds of one payment request. The provider's own API has no such list."""
         wanted = request.query_params.get("payment", "")
         found = [one for one in world.everything("refund") if one["_payment"] == wanted]
         return JSONResponse({"refunds": [shown(one) for one in found]})

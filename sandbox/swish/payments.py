@@ -22,7 +22,7 @@ REFUND_DAYS = 396
 
 
 def ore(value: object) -> int:
-    """Return of a decimal text of kronor. SwishError if it is none."""
+    """Return a decimal text of kronor in øre. SwishError if it is no such text."""
     if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
         raise SwishError("PA02")
     return int(Decimal(value) * 100)

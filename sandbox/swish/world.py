@@ -82,7 +82,7 @@ class World(common.World):
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def everything(self, kind: str) -> list[Json]:
-        """Return of all merchants, oldest first."""
+        """Return the requests of all merchants, oldest first."""
         return [body for _, body in self.storage.all(kind)]
 
     def paid_with(self, payment_reference: str) -> Json | None:

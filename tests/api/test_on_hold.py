@@ -41,7 +41,7 @@ def shop() -> Iterator[Receiver]:
 
 
 async def on_hold(payer: KlarnaPayer, **more: Any) -> str:
-    """If the payer is sent who has paid at Klarna, and Klarna has not decided."""
+    """Return where a payer is sent who has paid at Klarna before Klarna has decided."""
     return await payer.merchant.come_back(payer.klarna.pay(await payer.begin(**more), PENDING))
 
 

@@ -15,7 +15,8 @@ PRINTS = {
     "page": ("first paint", "form works", "JavaScript"),
     "slow-clients": ("usable, alone", "usable, beside them", "ratio"),
     "sessions": ("1 at once", "32 at once"),
-    "payments": ("1 at once", "8 at once"),
+    "payments": ("32 at once", "whole payment", "statements a payment", "commits a payment"),
+    "page-events": ("1 at once", "8 at once"),
     "card-check": ("alone", "beside the flood", "beside the flood / alone, p50"),
 }
 

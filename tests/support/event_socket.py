@@ -168,7 +168,7 @@ def _wait_for(process: subprocess.Popen[bytes], base_url: str, log: Path) -> Non
 
 
 def address(path: str, **query: str) -> dict[str, Any]:
-    """If a page is, as it says it in each message."""
+    """Return where a page is, as it says in each message."""
     return {"pathname": path, "asPath": path, "query": query}
 
 

@@ -29,19 +29,17 @@ SUPERUSER = "postgres"
 START_SECONDS = 90
 _PR_SET_PDEATHSIG = 1
 
-# Durability is for data that outlives the test run.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
     "max_connections": "300",
     "shared_buffers": "64MB",
     "timezone": "UTC",
     # Each line says which database it is about: `asked_of_postgres` counts the statements of one.
     "log_line_prefix": "[%d] ",
 }
+# Durability is for data that outlives the test run.
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +105,16 @@ class StoppableServer:
 
 
 @contextmanager
-def running_server() -> Iterator[PostgresServer]:
-    with stoppable_server() as server:
+def running_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """`durable`: what is committed is on the disk, as in production."""
+    with stoppable_server(durable=durable) as server:
         yield server.start()
 
 
 @contextmanager
-def stoppable_server() -> Iterator[StoppableServer]:
+def stoppable_server(*, durable: bool = False) -> Iterator[StoppableServer]:
     """Not started yet."""
+    settings = _SETTINGS if durable else _SETTINGS | _NOT_DURABLE
     binaries = find_binaries()
     account = _account()
     # Not pytest's own temporary directory: only we may enter that one.
@@ -131,7 +131,8 @@ def stoppable_server() -> Iterator[StoppableServer]:
 
         def start() -> subprocess.Popen[bytes]:
             with log.open("ab") as output:
-                return _start(binaries, data, port, account, output.fileno())
+                command = _command(binaries, data, port, settings)
+                return _start(command, data.parent, account, output.fileno())
 
         server = StoppableServer(start, port, log)
         try:
@@ -171,15 +172,19 @@ def _initialize(binaries: Path, data: Path, account: pwd.struct_passwd | None) -
         raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
 
 
-def _start(
-    binaries: Path, data: Path, port: int, account: pwd.struct_passwd | None, output: int
-) -> subprocess.Popen[bytes]:
+def _command(binaries: Path, data: Path, port: int, settings: dict[str, str]) -> list[str]:
     command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
-    for name, value in _SETTINGS.items():
+    for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
+    return command
+
+
+def _start(
+    command: list[str], folder: Path, account: pwd.struct_passwd | None, output: int
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
-        cwd=data.parent,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

@@ -1,4 +1,5 @@
-"""Ask a provider for a payment and keep its answer: one key, one payment, however often asked.
+"""Ask a provider for a payment and keep its answer. One key makes one payment, however often we
+ask.
 
 Source: `docs/architecture.md#one-payment`.
 """
@@ -43,12 +44,13 @@ from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
 
 FIRST_LOOK = timedelta(seconds=30)
-"""When the reconciler looks at an attempt that nobody came back from."""
+"""After this time the reconciler looks at an attempt whose payer has not come back."""
 FIRST_CALL = timedelta(seconds=5)
-"""How long the press that began an attempt has the provider to itself."""
+"""How long only the press that began an attempt may call the provider."""
 SLOWEST_RETRY = 30
 PUSH_LOOK = timedelta(seconds=5)
-"""How often a payment is looked at whose payer is asked in an app: nobody comes back from it."""
+"""How often to look at a payment whose payer is asked in an app. The payer does not come back from
+an app."""
 LONGEST_LIFETIME = 23 * 3600
 """Seconds. No provider keeps a page open for longer than a day."""
 _NOTICES = {"declined": Notice.DECLINED, "amount": Notice.AMOUNT_REFUSED}
@@ -57,10 +59,16 @@ _SAYS_NOTHING_OF_OTHER_CALLS = ("unreachable", "configuration")
 
 @dataclass(frozen=True, slots=True)
 class PayResult:
-    """`state`: `redirect` (to the provider, `url`), `pushed` (the payer is asked in an app), `app`
-    (the payer goes on in an app: `url` opens it on this device, and `app_code` is what a QR code
-    says to it on another), `paid` (to the shop, `url`), `unknown` (wait: the provider has not
-    answered), `refused` (the session is open again, with a notice, which `reason` repeats)."""
+    """What a press of Pay leads to. `state` is one of these:
+
+    - `redirect`: the payer goes to the provider, at `url`.
+    - `pushed`: the payer is asked in an app.
+    - `app`: the payer continues in an app. `url` opens it on this device, and `app_code` is the
+      content of a QR code that opens it on another device.
+    - `paid`: the payer goes to the shop, at `url`.
+    - `unknown`: the provider has not answered, and the payer has to wait.
+    - `refused`: the session is open again, with a notice that `reason` repeats.
+    """
 
     state: str
     url: str | None = None
@@ -81,9 +89,9 @@ class JustBegun:
 async def create_at_provider(
     ctx: Backend, transaction_id: str, *, first: JustBegun | None = None
 ) -> PayResult:
-    """Ask the provider for the payment, and keep its answer. One key, one payment.
+    """Ask the provider for the payment, and keep its answer. One key makes one payment.
 
-    `first` for the press that began the attempt: only then nobody has asked before.
+    `first` is true for the press that began the attempt, because only then nobody has asked before.
     """
     found = first or await _begun_before(ctx, transaction_id)
     if found is None:
@@ -92,7 +100,7 @@ async def create_at_provider(
     if transaction.psp_reference is not None:
         return known_page(transaction)
     now = ctx.clock.now()
-    # A press has its own call under way; what was published has nobody but the worker.
+    # A press has its own call under way. For a published payment only the worker calls.
     pressed = first is None and not operation.request.get("published")
     if pressed and operation.tries == 0 and now < operation.created_at + FIRST_CALL:
         return PayResult("unknown")
@@ -103,7 +111,8 @@ async def create_at_provider(
         if is_push(transaction) and not may_push(
             transaction.payment_product_type, gift_card=session.gift_card_use
         ):
-            # Refused when it was begun already; nothing shall ever leave us by another way.
+            # It was refused when it was begun. This check makes sure that no push leaves us in
+            # another way.
             result = Result(Outcome.REFUSED, code="not_allowed", message="no push here")
         else:
             connector = connector_with(ctx, transaction, found.profile)
@@ -117,14 +126,14 @@ async def create_at_provider(
     answer = await _keep_created(ctx, transaction, operation.id, result, sent=send)
     crash_points.point("pay.redirect_stored")
     if result.reference is not None and answer.state in ("over", "refused"):
-        # A page that the payer is never sent to: nobody can pay it, and nobody shall.
+        # The payer is never sent to this page, and nobody may pay there.
         assert connector is not None
         await connector.abort(result.reference, f"{transaction.return_ref}:abort")
     return PayResult("unknown") if answer.state == "over" else answer
 
 
 async def _begun_before(ctx: Backend, transaction_id: str) -> JustBegun | None:
-    """Return the attempt as it is now; None if it is over."""
+    """Return the attempt as it is now, or None if it has ended."""
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, transaction_id)
         operation = await open_operation(db, transaction_id)
@@ -136,7 +145,7 @@ async def _begun_before(ctx: Backend, transaction_id: str) -> JustBegun | None:
 
 
 def known_page(transaction: Transaction) -> PayResult:
-    """Return what a payer gets whose try has been answered: its page, where it can still be
+    """Return what a payer gets whose attempt has been answered: its page, if it can still be
     paid."""
     if transaction.app_code is not None:
         return PayResult("app", transaction.redirect_url, transaction.app_code)
@@ -153,8 +162,8 @@ def is_push(transaction: Transaction) -> bool:
 
 
 def _says_nothing(result: Result, *, first: bool) -> bool:
-    """Return a refusal that leaves open what an earlier call with the same key did. A `conflict` is
-    one always: the provider knows the key already."""
+    """Return whether a refusal leaves open what an earlier call with the same key did. A `conflict`
+    always does: the provider knows the key already."""
     if result.outcome is not Outcome.REFUSED:
         return False
     return result.code == "conflict" or (not first and result.code in _SAYS_NOTHING_OF_OTHER_CALLS)
@@ -168,8 +177,8 @@ async def _ask(
     *,
     send: bool,
 ) -> Result:
-    """Send the payment, with the same key as ever; or, once nobody waits for its page any more,
-    only read whether it was made."""
+    """Send the payment with its key. If nobody waits for its page any more, only read whether it
+    was made."""
     try:
         async with asyncio.timeout(ctx.settings.operation_grace):
             if send:
@@ -190,7 +199,8 @@ async def _ask(
 def _payment_request(
     ctx: Backend, transaction: Transaction, operation: Operation
 ) -> PaymentRequest:
-    """The same for every attempt with one key: a provider compares the bodies."""
+    """Return the request. It is the same for every attempt with one key, because a provider
+    compares the bodies."""
     base = ctx.settings.base_url
     back = f"{base}/v1/sessions/{transaction.session_id}/redirect/{transaction.return_ref}"
     lifetime = min(max(ctx.settings.payment_lifetime, 3600), LONGEST_LIFETIME)
@@ -235,8 +245,9 @@ def _first_look(transaction: Transaction, result: Result) -> timedelta:
 async def _keep_created(
     ctx: Backend, transaction: Transaction, operation_id: str, result: Result, *, sent: bool
 ) -> PayResult:
-    """`over` where the attempt has ended in the meantime. What another call was told first stays: a
-    try whose page is known ends by a read of that page alone."""
+    """Keep the provider's answer. Return the state `over` if the attempt has ended in the meantime.
+    An answer that another call got first stays: an attempt whose page is known ends only by a read
+    of that page."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work(independent=True) as db:
         tried = await lock_attempt(db, transaction, col(Operation.id) == operation_id)
@@ -263,7 +274,7 @@ async def _keep_created(
             touch(session, now)
             pushed = is_push(transaction) and result.app_code is None
             if result.app_code is not None:
-                # No app answers at that number: the payer goes on from the page.
+                # No app answers at that number, so the payer continues from the page.
                 session.pushed_to = session.pushed_with = None
             if pushed and result.outcome is Outcome.DONE:
                 await note_pushed(db, session, transaction.id, now)

@@ -1,8 +1,9 @@
-"""A payment whose provider takes the money at the payer's yes: there is nothing left to capture.
+"""A payment whose provider takes the money when the payer approves. Nothing is left to capture.
 
-The whole order is captured with it, the gift card's part too: a capture of our own, written and
-done in the unit of work of the authorization. What remains is to refund. Source:
-`backend/psp/protocol.py`, `Capabilities.direct_capture`; `docs/architecture.md#one-payment`.
+The whole order is captured at the same time, including the gift card's part. This is a capture of
+our own, which is written and done in the unit of work of the authorization. Only a refund can
+follow. Source: `backend/psp/protocol.py`, `Capabilities.direct_capture`;
+`docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ def is_captured(payment: Payment) -> bool:
 
 
 async def capture_all(db: AsyncSession, transaction: Transaction, now: datetime) -> None:
-    """Right after the authorization, with session and transaction locked."""
-    await db.flush()  # the authorization has ended: one operation at a time
+    """Capture everything right after the authorization. The caller has locked session and
+    transaction."""
+    await db.flush()  # the authorization has ended: only one operation at a time is open
     left, key = position_of(transaction).capturable, new_uuid()
     operation = Operation(
         id=key,

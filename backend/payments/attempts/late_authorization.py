@@ -1,9 +1,11 @@
-"""A payment authorized too late: after it was given up. It is cancelled at its provider.
+"""A payment that was authorized too late, after we had given it up. It is cancelled at its
+provider.
 
-Something is heard of an attempt that has failed: its payer comes back, or the provider tells of it.
-A read decides. Where money is held for us after all, the order may long be paid otherwise, so it is
-given back: an operation of its own, `late`, written before the provider is asked and looked at
-again until nothing is held any more. Source: `docs/architecture.md#one-payment`.
+The payer of a failed attempt may come back, or the provider may report a change. Then we read the
+payment. If money is held for us after all, the order may already be paid in another way, so we
+release the money. The release is an operation of its own, `late`. It is written before the provider
+is asked, and it is repeated until nothing is held any more. Source:
+`docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from backend.rules.transaction import UNPAID
 from backend.sessions.tables import CheckoutSession
 
 LATE = "late"
-"""The kind of the operation; no merchant asks for it."""
+"""The kind of the operation. No merchant asks for it."""
 SLOWEST_LOOK = 300
 _REASON = "authorized after the payment was given up"
 
@@ -44,7 +46,7 @@ async def recheck(
     connector: Connector,
     told: Mapping[str, str] | None = None,
 ) -> None:
-    """Read an attempt that has failed, and give back what is held for it. Repeating it is
+    """Read an attempt that has failed, and release what is held for it. Repeating it is
     harmless."""
     reference = transaction.psp_reference
     assert reference is not None
@@ -54,7 +56,7 @@ async def recheck(
         await (connector.complete_return(reference, told) if told else connector.fetch(reference)),
     )
     if payment.code == "invalid" or payment.state is PaymentState.FAILED:
-        # Not known there, or no money will move.
+        # The provider does not know it, or no money will move.
         return
     if payment.state is PaymentState.CAPTURED and payment.captured == payment.refunded:
         return
@@ -64,7 +66,8 @@ async def recheck(
 
 
 async def _as_refunded(ctx: Backend, transaction: Transaction, payment: Payment) -> Payment:
-    """`payment` with what we have given back of it: not every provider's read tells."""
+    """Return `payment` with what we have refunded of it, because not every provider's read shows
+    that."""
     async with ctx.db.reading() as db:
         events = await events_of(db, transaction.id)
     ours = sum(one.amount for one in events if one.event == "REFUND" and one.success)
@@ -72,7 +75,7 @@ async def _as_refunded(ctx: Backend, transaction: Transaction, payment: Payment)
 
 
 async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Operation | None:
-    """Return the operation, claimed by this process; None if there is one already."""
+    """Return the operation, claimed by this process. None if there is one already."""
     now = ctx.clock.now()
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
     async with ctx.db.unit_of_work() as db:
@@ -101,7 +104,8 @@ async def _write(ctx: Backend, transaction: Transaction, payment: Payment) -> Op
 
 
 async def pursue(ctx: Backend, operation: Operation) -> None:
-    """One step: read, give back what is held, keep how it went. The caller has claimed it."""
+    """Do one step: read, release what is held, and keep the result. The caller has claimed the
+    operation."""
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, operation.transaction_id)
     assert transaction is not None
@@ -135,5 +139,5 @@ async def _keep(ctx: Backend, operation: Operation, payment: Payment, result: Re
         happened = NewEvent(name, locked.psp_amount, metadata={"reason": _REASON, **said})
         event = await record(db, transaction, happened, now)
         session = await db.get(CheckoutSession, transaction.session_id)
-        assert session is not None  # a foreign key holds it
+        assert session is not None  # a foreign key guarantees it
         await tell_merchant(db, session, transaction, now, event=event)

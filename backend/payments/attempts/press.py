@@ -1,4 +1,4 @@
-"""What a payer asks for by pressing Pay, and whether it goes with a payment that is under way.
+"""What a payer asks for by pressing Pay, and whether it fits a payment that is under way.
 
 The page, the payer's API and a published push use the same rules. Source:
 `docs/architecture.md#money`, `#one-payment`.
@@ -61,7 +61,8 @@ class OtherOptionUnderWay(PaymentInProgress):
 
 
 def check_consents(session: CheckoutSession, accepted: Iterable[str]) -> None:
-    """ConsentMissing names every required checkbox of the session that is not among `accepted`."""
+    """Raise ConsentMissing with every required checkbox of the session that is not among
+    `accepted`."""
     missing = required_consents(session) - set(accepted)
     if missing:
         text = (
@@ -88,8 +89,8 @@ def as_ticked(session: CheckoutSession, accepted: Iterable[str]) -> list[dict[st
 def check_under_way(
     ctx: Backend, session: CheckoutSession, transaction: Transaction, press: Press, now: datetime
 ) -> None:
-    """Return if this press continues the payment that is under way: the same press again, from a
-    second click, a second tab, or after the back button.
+    """Return if this press continues the payment that is under way. It is then the same press
+    again: from a second click, from a second tab, or after the back button.
 
     OtherOptionUnderWay if it asks for another option, or for another phone to ask on, and a payment
     with that could begin. All other errors leave the payment under way as it is.

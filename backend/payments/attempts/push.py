@@ -1,4 +1,5 @@
-"""Ask the payer in their wallet's app, without a page: published with a session, ended for a card.
+"""Ask the payer in their wallet's app, without a page. A push is published with a session, and
+ended when a gift card can be used.
 
 A push is refused while a gift card can be used (`rules.payment_option.may_push`): here, in `pay`,
 and once more right before anything leaves us. Source: `docs/reference/gift-cards.md`;
@@ -33,8 +34,8 @@ async def create_and_push(
     *,
     strict: Strict = LENIENT,
 ) -> str:
-    """As `create_session`; the payment of a published push is begun with it, and the worker sends
-    it at once."""
+    """Create a session, as `create_session` does, and start the payment of a published push with
+    it. The worker sends the push at once."""
     session_id = await create_session(ctx, principal, request, origin, strict=strict)
     if request.configuration is not None and request.configuration.publish:
         await _begin_published(ctx, session_id)
@@ -68,8 +69,9 @@ async def update_and_end_push(
     force_shipping_callback: bool = False,
     strict: Strict = LENIENT,
 ) -> None:
-    """As `update_session`. If a gift card could be used from now on, a push that is under way is
-    ended at its provider first; PaymentInProgress if that has not decided."""
+    """Update a session, as `update_session` does. If a gift card could be used from now on, a push
+    that is under way is ended at its provider first. PaymentInProgress if the provider has not
+    decided."""
     for last in (False, True):
         try:
             await update_session(
@@ -92,8 +94,8 @@ async def update_and_end_push(
 async def phone_to_push_to(
     ctx: Backend, session_id: str, option: str | None, phone_number: str | None
 ) -> str | None:
-    """E.164 where this option asks in an app, None for the others. PhoneInvalid for what is no
-    phone number."""
+    """Return the phone number (E.164) if this option asks in an app, else None. PhoneInvalid if the
+    text is no phone number."""
     if option not in PUSHES or not phone_number:
         return None
     async with ctx.db.reading() as db:

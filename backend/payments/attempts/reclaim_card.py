@@ -1,9 +1,10 @@
-"""Take a gift card back from a payment that was left open elsewhere.
+"""Reclaim a gift card from a payment that was left open elsewhere.
 
-Pressing Pay holds the card's share. A payer who closes the provider's page, or loses the phone on
-which it stands, would meet an empty card in the next session until the payment's time is over. Who
-has number and PIN may end that payment instead: it is aborted at its provider first, and only a
-confirmed "not paid" frees the card. Its own page then says why.
+Pressing Pay holds the card's share. A payer who closes the provider's page, or loses the phone that
+shows it, would find the card empty in the next session until the time of that payment is over.
+Whoever has number and PIN may end that payment instead. It is aborted at its provider first, and
+the card is free only after the provider has confirmed that nothing was paid. The page of that
+payment then says why it ended.
 
 Source: `docs/architecture.md#money`, `#one-payment`.
 """
@@ -38,13 +39,13 @@ async def add_gift_card(
     unmodified_since: str | None = None,
     wanted: int | None = None,
 ) -> None:
-    """As `payer.add_gift_card`; a card that is only empty because payments left open elsewhere
-    hold it is refused as `held_elsewhere`, or as `still_held` where their payers cannot end them:
-    the provider looks into them."""
+    """Add the card, as `payer.add_gift_card` does. If the card is only empty because payments that
+    were left open elsewhere hold it, it is refused as `held_elsewhere`, or as `still_held` if their
+    payers cannot end them because the provider reviews them."""
     try:
         await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
     except GiftCardRefused as refusal:
-        # Empty is said only to who has shown number and PIN.
+        # Only somebody who has shown number and PIN learns that the card is empty.
         if refusal.reason != Refusal.EMPTY:
             raise
         held = await _open_elsewhere(ctx, session_id, await _card_of(ctx, session_id, number))
@@ -63,10 +64,10 @@ async def reclaim_and_add(
     unmodified_since: str | None = None,
     wanted: int | None = None,
 ) -> None:
-    """End the payments left open elsewhere that hold the card, then add it here.
+    """End the payments that were left open elsewhere and hold the card, then add it here.
 
-    GiftCardRefused as for adding it: `empty` where it was paid with in the meantime, or before;
-    `still_held` where a provider has not decided or does not answer: then nothing is freed.
+    GiftCardRefused as for adding it: `empty` if it was used up before or in the meantime;
+    `still_held` if a provider has not decided or does not answer. Then nothing is freed.
     """
     refused: GiftCardRefused | None = None
     try:
@@ -83,11 +84,12 @@ async def reclaim_and_add(
 async def reclaim(
     ctx: Backend, session_id: str, pin: str, source: str, unmodified_since: str | None = None
 ) -> None:
-    """End the payments left open elsewhere that hold the session's card. Only its PIN is needed,
-    since the session knows the card. The card pays here as soon as it is free, also a preset one.
+    """End the payments that were left open elsewhere and hold the session's card. Only its PIN is
+    needed, since the session knows the card. The card pays here as soon as it is free, even a
+    preset one.
 
-    GiftCardRefused: `not_matched` for a wrong PIN, and for a card without one; `empty` where it was
-    paid with in the meantime, `still_held` where a provider has not decided or does not answer.
+    GiftCardRefused: `not_matched` for a wrong PIN, and for a card without one; `empty` if it was
+    used up in the meantime; `still_held` if a provider has not decided or does not answer.
     InvalidRequest if no card is in use; TooManyAttempts if the PIN was not checked.
     """
     now = ctx.clock.now()

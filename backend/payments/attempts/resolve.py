@@ -1,8 +1,9 @@
-"""What becomes of an attempt to pay: the payer returns, gives up, never comes back; the provider
+"""How an attempt to pay ends: the payer returns, gives up or never comes back, or the provider
 calls.
 
-Whatever comes first only causes a read at the provider, and the read decides. The hold goes back
-only on the provider's word that no money will move. Source: `docs/architecture.md#one-payment`.
+Each of these only causes a read at the provider, and the read decides. The hold is released only
+after the provider has confirmed that no money will move. Source:
+`docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from backend.sessions.view import Notice, PageState
 
 SLOWEST_LOOK = 60
 SLOWEST_REVIEW = 900
-"""Between two looks at a payment that the provider looks into for days."""
+"""The longest time between two looks at a payment that the provider reviews for days."""
 UNDECIDED = (Status.INITIATED, Status.ON_HOLD)
 
 
@@ -53,18 +54,19 @@ async def reopen(
     *,
     only: str | None = None,
 ) -> None:
-    """The payer is back and wants to go on here: end the payment that is under way. `notice` is
-    what the session's page says afterwards. `only`: the transaction that is to be ended; one that
-    was begun since is left alone.
+    """End the payment that is under way, because the payer is back and wants to continue here.
+    `notice` is what the session's page says afterwards. `only` is the transaction to end; one that
+    began since is left alone.
 
-    Afterwards the session is OPEN (nothing was paid), PAID, or still PAYING: the provider has not
-    decided, or did not answer.
+    Afterwards the session is OPEN (nothing was paid), PAID, or still PAYING, because the provider
+    has not decided or did not answer.
     """
     transaction = await _live(ctx, session_id, only)
     if transaction is None:
         return
     if transaction.psp_reference is None:
-        # The provider may know the payment though we do not know its reference: the same key tells.
+        # The provider may know the payment although we do not know its reference. Asking with the
+        # same key tells.
         await create_at_provider(ctx, transaction.id)
         crash_points.point("reopen.created_at_provider")
         transaction = await _live(ctx, session_id, transaction.id)
@@ -74,7 +76,7 @@ async def reopen(
 
 
 async def _live(ctx: Backend, session_id: str, only: str | None) -> Transaction | None:
-    """Return the transaction of a session that is PAYING; None if it is another than `only`."""
+    """Return the transaction of a session that is PAYING; None if it is not `only`."""
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         if session.state != SessionState.PAYING or session.transaction_id is None:
@@ -91,9 +93,8 @@ async def give_up(
     *,
     expired: bool = False,
 ) -> None:
-    """End an attempt that the provider knows: read it, and where it can still be paid, abort it
-    there first. Only a confirmed abort gives the hold back. `expired`: nobody wants that, the payer
-    never came back."""
+    """End an attempt that the provider knows: read it and, if it can still be paid, abort it there
+    first. Only a confirmed abort releases the hold. `expired`: the payer never came back."""
     connector = await connector_of(ctx, transaction)
     reference = transaction.psp_reference
     assert reference is not None
@@ -105,15 +106,15 @@ async def give_up(
     crash_points.point("abort.read")
     if payment.declined is not None and notice is Notice.PAYMENT_CANCELLED:
         notice = Notice.DECLINED
-    # A key of its own each time: closing a page twice is closing it once, and a provider that keeps
-    # a failed answer for a key would never let it be closed.
+    # Each call has a key of its own. Closing a page twice does no harm, and a provider that keeps a
+    # failed answer for a key would never let us close the page.
     result = await connector.abort(reference, new_uuid())
     crash_points.point("abort.done_at_provider")
     if result.outcome is Outcome.DONE:
         code = payment.declined or (EXPIRED if expired else notice.value)
         await _fail(ctx, transaction, notice, code)
     else:
-        # It may have been paid in the meantime, which is why it could not be aborted.
+        # It may have been paid in the meantime, so that it could not be aborted.
         payment = await connector.fetch(reference)
         await apply_read(ctx, transaction, payment, expired=expired)
 
@@ -132,7 +133,7 @@ async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: st
 async def apply_read(
     ctx: Backend, transaction: Transaction, payment: Payment, *, expired: bool = False
 ) -> bool:
-    """Do what a read at the provider says; whether the attempt has ended. Repeating it is
+    """Apply what a read at the provider says. Return whether the attempt has ended. Repeating it is
     harmless."""
     crash_points.point("authorize.read")
     now = ctx.clock.now()
@@ -142,7 +143,8 @@ async def apply_read(
         if locked.status not in UNDECIDED or operation is None:
             return True
         if operation.kind != OperationKind.AUTHORIZE:
-            # What is ON_HOLD is being voided: the attempt has ended, and this read ends no void.
+            # An ON_HOLD payment is being voided: the attempt has ended, and this read does not end
+            # the void.
             return True
         operation.tries += 1
         operation.due_at = now + _next_look(locked, operation.tries)
@@ -188,7 +190,7 @@ async def apply_read(
 
 
 def _why(payment: Payment) -> Notice:
-    """Return a failed payment, as its payer is told of it."""
+    """Return the notice for the payer of a failed payment."""
     if payment.declined:
         return Notice.DECLINED
     expired = payment.code == "expired"
@@ -199,14 +201,14 @@ def _next_look(transaction: Transaction, tries: int) -> timedelta:
     if transaction.status == Status.INITIATED and is_push(transaction):
         return PUSH_LOOK
     slowest = SLOWEST_LOOK if transaction.status == Status.INITIATED else SLOWEST_REVIEW
-    # An exponent of days would be no number of seconds.
+    # Without this limit, the exponent of days would be too large for a number of seconds.
     return timedelta(seconds=min(2 * 2 ** min(tries, 20), slowest))
 
 
 def _offer_page(
     session: CheckoutSession, transaction: Transaction, payment: Payment, now: datetime
 ) -> None:
-    """The provider's page is offered as long as the payer can do something there."""
+    """Offer the provider's page for as long as the payer can do something there."""
     if session.state != SessionState.PAYING:
         return
     pending = payment.state is PaymentState.PENDING
@@ -219,8 +221,8 @@ def _offer_page(
 async def conclude_return(
     ctx: Backend, session_id: str, return_ref: str, query: Mapping[str, str]
 ) -> str:
-    """The payer comes back from the provider; where to send them on. NotFound for an address that
-    we never gave out."""
+    """Conclude the attempt of a payer who comes back from the provider. Return where to send them
+    next. NotFound for an address that we never gave out."""
     async with ctx.db.reading() as db:
         statement = select(Transaction).where(
             Transaction.session_id == session_id, Transaction.return_ref == return_ref
@@ -251,8 +253,8 @@ async def conclude_return(
 
 
 async def abandon(ctx: Backend, session_id: str) -> str:
-    """The payer cancels the session; the way back to the shop, with `error=cancelled`, or
-    `error=failed` where the last payment was declined.
+    """Cancel the session for the payer. Return the way back to the shop, with `error=cancelled`, or
+    with `error=failed` if the last payment was declined.
 
     SessionClosed if it is paid; PaymentInProgress while a provider has not decided.
     """

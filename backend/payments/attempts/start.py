@@ -1,7 +1,7 @@
-"""Pay: hold the card's share, write the attempt down, then go to the provider.
+"""Pay: hold the card's share, write the attempt, then go to the provider.
 
-One attempt has one key, the same however often the provider is asked. A hold is made here and not
-when the card is added: an abandoned page strands nothing. Source: `docs/architecture.md#money`,
+One attempt has one key, however often the provider is asked. The hold is made here, and not when
+the card is added, so that an abandoned page locks no money. Source: `docs/architecture.md#money`,
 `#one-payment`.
 """
 
@@ -88,8 +88,8 @@ async def pay(
     expected_order: int | None = None,
     accepted: Collection[str] = (),
 ) -> PayResult:
-    """As `go_on`, with the parts of a `Press` one by one: `expected_to_pay` and `expected_order`
-    (minor units) are what the payer was shown."""
+    """Do what `go_on` does, with the parts of a `Press` as arguments. `expected_to_pay` and
+    `expected_order` (minor units) are what the payer was shown."""
     wanted = Press(
         payment_product_type,
         expected_to_pay,
@@ -104,7 +104,8 @@ async def pay(
 
 
 async def pay_otherwise(ctx: Backend, session_id: str, press: Press) -> PayResult:
-    """As `go_on`, but end a payment that is under way with another option first, at its provider.
+    """Do what `go_on` does, but first end a payment with another option that is under way, at its
+    provider.
 
     Only another option ends it, and only if nothing else is wrong with this press. Any other
     conflict raises its error and leaves the payment under way as it is. PaymentInProgress if the
@@ -158,7 +159,7 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
     crash_points.point("pay.written")
     if known is not None and known.state == "paid":
         return known
-    # A second press asks once more, where the first one's answer never came.
+    # A second press asks once more if the first one's answer never came.
     return await create_at_provider(ctx, begun, first=made)
 
 
@@ -181,7 +182,7 @@ async def start_attempt(
     db: AsyncSession, session: CheckoutSession, press: Press, now: datetime
 ) -> tuple[Transaction, Operation]:
     """Write the transaction INITIATED and the attempt with its key, and hold the card's share. The
-    caller has the open session's row locked."""
+    caller has locked the open session's row."""
     if not session.details_done or is_missing(session.body, session.chosen_shipping):
         raise DetailsMissing("the payer's details are not complete")
     added, card, token = await lock_gift_card(db, session.id)
@@ -242,7 +243,7 @@ async def start_attempt(
 
 
 def _check_minimum(session: CheckoutSession, judged: Remainder, option: str | None) -> None:
-    """RemainderTooSmall if the option takes no amount that small. Nothing is held yet."""
+    """Raise RemainderTooSmall if the option takes no amount that small. Nothing is held yet."""
     if option not in judged.unable:
         return
     minimum = minimums_of_session(session)[str(option)]

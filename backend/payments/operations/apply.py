@@ -1,7 +1,6 @@
 """How a capture, refund or void ends in our books: the card's part, the transaction's position and
-status, its event, the merchant's callback. Each inside the caller's unit of work, with the
-transaction locked. Source: `docs/architecture.md#one-payment`.
-"""
+status, its event, the merchant's callback. Each function works in the caller's unit of work, with
+the transaction locked. Source: `docs/architecture.md#one-payment`."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ async def apply_success(
     now: datetime,
     landing: Landing | None = None,
 ) -> None:
-    """Move the card's part, and the transaction with it. `landing`: of a refund that goes to
+    """Move the card's part, and update the transaction. `landing` is set for a refund that goes to
     another card than the one that paid."""
     if transaction.status == Status.ON_HOLD:
         await _released(db, transaction, operation, now)
@@ -58,7 +57,7 @@ async def apply_success(
     keep_position(transaction, position, now)
     status = rules.status_of(position)
     if position.authorized.total == 0:
-        # Nothing to see in the amounts of an order of nothing.
+        # The amounts of an order of nothing do not show the status.
         capture = operation.kind == OperationKind.CAPTURE
         status = Status.CAPTURED if capture else Status.AUTHORIZATION_VOIDED
     if status != transaction.status:
@@ -82,7 +81,7 @@ async def apply_success(
 async def _released(
     db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
 ) -> None:
-    """A void of what is ON_HOLD: it was never authorized, so nothing is left of it."""
+    """Apply the void of a payment ON_HOLD. It was never authorized, so nothing of it remains."""
     session = await lock_session(db, transaction.session_id)
     moved = await conclude.release(db, session, transaction, operation, now)
     conclude.end(operation, "done", now)
@@ -106,7 +105,7 @@ def _cause(operation: Operation, now: datetime, verb: str) -> ledger.EntryContex
 async def _post_card(
     db: AsyncSession, transaction: Transaction, operation: Operation, amount: int, now: datetime
 ) -> str | None:
-    """Post the card's part; with a final capture the rest of the hold goes back."""
+    """Post the card's part. After a final capture the rest of the hold is released."""
     if transaction.hold_id is None:
         return None
     held = await ledger.lock_hold(db, transaction.hold_id)
@@ -149,7 +148,7 @@ async def record_event(
     metadata = dict(request["metadata"] or {})
     if request.get("reason"):
         metadata["reason"] = request["reason"]
-    # What a 202 spoke of is told again by the event that ends it.
+    # A 202 answer spoke of this operation. The event that ends it is announced too.
     initiated = event.startswith("INITIATE_")
     was_unresolved = operation.tries > 1 and not initiated
     happened = NewEvent(

@@ -1,7 +1,7 @@
-"""Capture what is due to be captured automatically, and try again after growing gaps, for 48 hours.
+"""Capture what is to be captured automatically, and try again after growing gaps, for 48 hours.
 
-An attempt is a capture like any other: a failed one is an event with `success` false, one whose
-answer was lost stays unresolved, and the reconciler ends it. What a killed process left is due
+An attempt is a capture like any other. A failed one is an event with `success` false. One whose
+answer was lost stays unresolved, and the reconciler ends it. What a killed process left becomes due
 again.
 """
 
@@ -31,8 +31,8 @@ def gap(tries: int) -> timedelta:
 
 
 async def capture_due(ctx: Backend) -> int:
-    """Claim a fair share and try each; return how many. Any number of processes may do this at
-    once."""
+    """Claim a fair share of the due rows and capture each. Return their number. Any number of
+    processes may do this at once."""
     under_way = UnderWay(SHARE, log)
     started = await start_due(ctx, under_way)
     await under_way.finish()
@@ -40,7 +40,8 @@ async def capture_due(ctx: Backend) -> int:
 
 
 async def start_due(ctx: Backend, under_way: UnderWay) -> int:
-    """As `capture_due`, beside what is under way already, and without waiting for the end."""
+    """Do what `capture_due` does, beside what is under way already, and without waiting for the
+    end."""
     grace = timedelta(seconds=ctx.settings.operation_grace)
     claimed = await claim_due(ctx, under_way, AutoCapture, ("due",), ctx.clock.now() + 2 * grace)
     for due, row in claimed:
@@ -52,9 +53,9 @@ async def _try(ctx: Backend, row: AutoCapture) -> None:
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, row.transaction_id)
         waits = await open_operation(db, row.transaction_id) is not None
-    assert transaction is not None  # a foreign key holds it
+    assert transaction is not None  # a foreign key guarantees it
     if waits:
-        # An earlier try, or a refund, whose answer was lost: the reconciler ends it first.
+        # An earlier attempt, or a refund, has lost its answer. The reconciler ends it first.
         await _keep(ctx, row, "due", tried=False)
         return
     try:
@@ -68,18 +69,19 @@ async def _try(ctx: Backend, row: AutoCapture) -> None:
         kind=OperationKind.CAPTURE,
         created_by=CREATED_BY,
         automatic=True,
-        # All there is when the capture is written: the authorization may be updated until then.
+        # The amount is all there is when the capture is written, because the authorization may be
+        # updated until then.
         amount=None,
     )
     try:
         operation = await operate(ctx, command)
     except Conflict:
-        # Something else came in between; the row may be stopped by now.
+        # Something else came in between. The row may be stopped by now.
         await _keep(ctx, row, "due", tried=False)
     except (InvalidRequest, Unavailable) as error:
-        # The rules or the provider refused it, or nothing is connected: we try again while it is
-        # due. Any other error is not a business conflict: `UnderWay` logs it, and the row is due
-        # again after its claim.
+        # The rules or the provider refused it, or nothing is connected. We try again while it is
+        # due. Any other error is no business conflict: `UnderWay` logs it, and the row is due again
+        # after its claim.
         log.warning("auto-capture of %s: %s", transaction.id, error.message)
         await _keep(ctx, row, "due")
     else:

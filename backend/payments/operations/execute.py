@@ -1,5 +1,5 @@
-"""Capture, refund and void. An operation is written down with its key and split, then the provider
-does its part, then the card's part follows, which cannot fail because it is held. Source:
+"""Capture, refund and void. An operation is written with its key and split. Then the provider does
+its part. The card's part follows, which cannot fail because it is held. Source:
 `docs/architecture.md#one-payment`.
 
 At most one operation of a transaction is under way. If its answer was lost it is `unknown`, and the
@@ -86,12 +86,13 @@ class Command:
     metadata: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
     description: str | None = None
-    """Text of an update that is sent to the provider."""
+    """The text of an update that is sent to the provider."""
     final: bool = False
     refund_to: RefundTo | None = None
-    """If the gift card's part of a refund goes, if it does not go to the card that paid."""
+    """Where the gift card's part of a refund goes, if not to the card that paid."""
     automatic: bool = False
-    """We ask ourselves. This is done only while the transaction's auto-capture is due."""
+    """The worker asks, not the merchant. It is carried out only while the transaction's
+    auto-capture is due."""
     request_id: str = field(default_factory=new_uuid)
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -142,7 +143,8 @@ async def _begin(ctx: Backend, command: Command) -> Ended:
 
 
 async def _wait_for(ctx: Backend, operation_id: str) -> Ended:
-    """An operation that another request began: as it ended, or as it stands after a while."""
+    """Wait for an operation that another request began. Return it as it ended, or as it is after a
+    while."""
     waited = 0.0
     while True:
         async with ctx.db.reading() as db:
@@ -155,7 +157,8 @@ async def _wait_for(ctx: Backend, operation_id: str) -> Ended:
 
 
 async def _write(ctx: Backend, command: Command) -> Operation:
-    """Return the operation, claimed by this process for as long as a provider may take."""
+    """Write the operation, and return it claimed by this process for as long as a provider may
+    take."""
     now = ctx.clock.now()
     ours_until = now + timedelta(seconds=ctx.settings.operation_grace)
     async with ctx.db.unit_of_work(commit_early=True) as db:
@@ -202,7 +205,8 @@ async def _write(ctx: Backend, command: Command) -> Operation:
 
 
 async def _check_auto_capture(db: AsyncSession, command: Command) -> None:
-    """A merchant's capture or void stops the automatic one, whatever becomes of it."""
+    """Stop the automatic capture, because the merchant captures or voids, whatever comes of
+    that."""
     if command.automatic:
         if not await is_due(db, command.transaction_id):
             raise Conflict("this transaction is not captured automatically any more")
@@ -259,7 +263,7 @@ async def _split(
 
 
 async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
-    """Return what the attempt to pay asked for, card and provider."""
+    """Return what the attempt to pay asked for, from the card and from the provider."""
     query = select(Operation).where(
         Operation.transaction_id == transaction.id, Operation.kind == OperationKind.AUTHORIZE.value
     )
@@ -270,14 +274,14 @@ async def asked_for(db: AsyncSession, transaction: Transaction) -> Split:
 async def finish(
     ctx: Backend, operation_id: str, result: Result, claim: datetime | None
 ) -> Operation:
-    """As `end`; return only the operation, without a new card's number and PIN."""
+    """Do what `end` does, and return only the operation, without a new card's number and PIN."""
     return (await end(ctx, operation_id, result, claim)).operation
 
 
 async def end(ctx: Backend, operation_id: str, result: Result, claim: datetime | None) -> Ended:
-    """Keep the provider's answer, and with DONE the card's part with it. Repeating it is harmless:
-    an operation ends once. `claim` is the caller's `claimed_until`: who has lost the operation to
-    another process may still tell that it was done, but not that it was not."""
+    """Keep the provider's answer and, with DONE, apply the card's part. Repeating it is harmless,
+    because an operation ends once. `claim` is the caller's `claimed_until`. A caller who has lost
+    the operation to another process may still report that it was done, but not that it was not."""
     async with ctx.db.reading() as db:
         seen = await db.get(Operation, operation_id)
         assert seen is not None
@@ -299,7 +303,7 @@ async def _end(
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         if seen.kind == OperationKind.VOID:
-            # What is ON_HOLD goes back to its session, whose row is always the first.
+            # A payment ON_HOLD goes back to its session. The session's row is always locked first.
             await lock_session(db, paid.session_id)
         transaction = await lock_transaction(db, seen.transaction_id)
         operation = await lock_operation(db, seen.id)
@@ -316,7 +320,7 @@ async def _end(
             operation.state = "unknown"
             operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_READ))
             if operation.tries == 1 and operation.kind not in CHANGES_AUTHORIZATION:
-                # The documented events know no beginning of these.
+                # The documented events have none for the beginning of these operations.
                 initiated = f"INITIATE_{operation.kind.upper()}"
                 await record_event(db, transaction, operation, initiated, now)
             return operation

@@ -1,9 +1,10 @@
-"""Refunds that a provider confirmed and takes back later, because the payer's card is closed, say.
+"""Refunds that a provider confirmed and takes back later, for example because the payer's card is
+closed.
 
-Its notification, or one of a few looks within a month, causes a read, and the read decides. Then
-the provider's part is refundable again, and an event with the documented `correction` tells of it.
-What the gift card got of the refund stays there. Nothing is sent: whether and how the payer gets
-the money is the merchant's to say.
+A notification, or one of a few looks within a month, causes a read, and the read decides. After a
+reversal the provider's part is refundable again, and an event with the documented `correction`
+reports it. The gift card keeps what it got of the refund. Nothing is sent to the provider: the
+merchant decides whether and how the payer gets the money.
 
 Source: `docs/reference/psp/stripe.md#payment-intent`,
 `docs/reference/dintero-api.md#transaction-events`.
@@ -44,14 +45,15 @@ from backend.sessions.load import get_session
 
 log = logging.getLogger(__name__)
 LOOKS = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30))
-"""After a refund, should no notification come."""
+"""When we look after a refund, in case no notification comes."""
 CREATED_BY = "acquirer"
 
 
 async def monitor_refund(
     ctx: Backend, db: AsyncSession, transaction: Transaction, operation: Operation, now: datetime
 ) -> None:
-    """In the unit of work that ends a refund; nothing if its provider never takes one back."""
+    """Monitor the refund, in the unit of work that ends it. It does nothing if the provider never
+    takes a refund back."""
     if operation.kind != OperationKind.REFUND or operation.psp_amount == 0:
         return
     with contextlib.suppress(NotConnected):
@@ -65,8 +67,8 @@ async def monitor_refund(
 
 
 async def look_due(ctx: Backend) -> int:
-    """Claim a fair share and read each; return how many. Any number of processes may do this at
-    once."""
+    """Claim a fair share of the due rows and read each. Return their number. Any number of
+    processes may do this at once."""
     under_way = UnderWay(SHARE, log)
     started = await start_due(ctx, under_way)
     await under_way.finish()
@@ -74,7 +76,8 @@ async def look_due(ctx: Backend) -> int:
 
 
 async def start_due(ctx: Backend, under_way: UnderWay) -> int:
-    """As `look_due`, beside what is under way already, and without waiting for the end."""
+    """Do what `look_due` does, beside what is under way already, and without waiting for the
+    end."""
     until = ctx.clock.now() + timedelta(seconds=ctx.settings.operation_grace)
     claimed = await claim_due(ctx, under_way, MonitoredRefund, ("due",), until)
     for due, row in claimed:
@@ -84,7 +87,7 @@ async def start_due(ctx: Backend, under_way: UnderWay) -> int:
 
 
 async def recheck(ctx: Backend, transaction: Transaction, connector: Connector) -> None:
-    """The provider has told something of this payment."""
+    """Read the refunds of this payment, because the provider has reported something about it."""
     async with ctx.db.reading() as db:
         query = select(MonitoredRefund).where(
             MonitoredRefund.transaction_id == transaction.id, MonitoredRefund.state == "due"
@@ -97,7 +100,7 @@ async def recheck(ctx: Backend, transaction: Transaction, connector: Connector) 
 async def _look(ctx: Backend, row: MonitoredRefund) -> None:
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, row.transaction_id)
-    assert transaction is not None  # a foreign key holds it
+    assert transaction is not None  # a foreign key guarantees it
     with contextlib.suppress(NotConnected):
         connector = await connector_of(ctx, transaction)
         async with asyncio.timeout(ctx.settings.operation_grace):
@@ -134,7 +137,7 @@ async def _read(
 
 
 async def _reverse(ctx: Backend, seen: Operation, result: Result) -> None:
-    """Once, however often it is told."""
+    """Reverse the refund once, however often the provider reports it."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         transaction = await lock_transaction(db, seen.transaction_id)

@@ -7,10 +7,10 @@ from backend.rules.money import Money
 
 
 async def release(connector: Connector, reference: str, key: str, payment: Payment) -> Result:
-    """Give the money that is held for a payment back to its payer. `key` is the same each time.
+    """Release the money that is held for a payment, or refund it. `key` is the same each time.
 
-    The outcome is DONE if nothing is held any more, else UNKNOWN: also after a refusal, since
-    the next read tells why.
+    The outcome is DONE if nothing is held any more, else UNKNOWN. It is UNKNOWN after a refusal
+    too, since the next read tells why.
     """
     if payment.outcome is not Outcome.DONE:
         return Result(Outcome.UNKNOWN, reference, message=payment.message, raw=payment.raw)
@@ -19,7 +19,7 @@ async def release(connector: Connector, reference: str, key: str, payment: Payme
     elif payment.state is PaymentState.AUTHORIZED:
         result = await connector.void(reference, key)
     elif payment.state is PaymentState.CAPTURED and payment.amount is not None:
-        # Direct capture: the payer's yes has moved the money, so it is refunded.
+        # Direct capture has moved the money already, so it is refunded.
         left = Money(payment.captured - payment.refunded, payment.amount.currency)
         if left.amount == 0:
             return Result(Outcome.DONE, reference, raw=payment.raw)

@@ -1,7 +1,7 @@
-"""What an update or an extension of an authorization must satisfy, and what a transaction is after
-an update.
+"""What an update or an extension of an authorization must satisfy, and how a transaction changes
+with an update.
 
-The gift card's part stays as it is held; the provider is asked for the new amount less that part.
+The gift card's part stays as it is held. The provider is asked for the new amount less that part.
 Source: `docs/reference/dintero-api.md#transaction-endpoints`.
 """
 
@@ -64,7 +64,7 @@ def amount_of(transaction: Transaction, amount: int | None) -> int:
 
 
 def apply_update(transaction: Transaction, operation: Operation, split: Split) -> Position:
-    """Keep the new amount and lines; the position that follows."""
+    """Keep the new amount and lines. Return the position that follows."""
     position = rules.updated(position_of(transaction), split)
     transaction.amount = split.total
     if operation.request["items"]:

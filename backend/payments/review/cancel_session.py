@@ -17,8 +17,9 @@ from backend.sessions.tables import CheckoutSession
 
 
 async def cancel_session(ctx: Backend, account_id: str, session_id: str, cancelled_by: str) -> None:
-    """Cancel, and void what was authorized. InvalidRequest if the transaction is in any other
-    state; PaymentInProgress while a provider has not decided. Cancelling twice changes nothing."""
+    """Cancel the session, and void what was authorized. InvalidRequest if the transaction is in any
+    other state; PaymentInProgress while a provider has not decided. Cancelling twice changes
+    nothing."""
     session = await _mine(ctx, account_id, session_id)
     if session.state == SessionState.PAYING:
         await reopen(ctx, session_id)
@@ -50,7 +51,7 @@ async def _mine(ctx: Backend, account_id: str, session_id: str) -> CheckoutSessi
 
 
 async def _void(ctx: Backend, session: CheckoutSession, cancelled_by: str) -> None:
-    """Void the session's authorization; done before is done."""
+    """Void the session's authorization. If it was voided before, nothing changes."""
     assert session.transaction_id is not None  # a paid session has one
     async with ctx.db.reading() as db:
         transaction = await db.get(Transaction, session.transaction_id)

@@ -1,8 +1,8 @@
-"""What waits for a person: payments ON_HOLD, and operations that nobody can tell the end of.
+"""Manual review: payments ON_HOLD, and operations whose outcome nobody knows.
 
-The reconciler goes on reading both kinds; here they are listed, and ended one by one. A read at the
-provider always comes first, and where it tells, it decides: an operator's word counts only where
-the provider says nothing. Source: `docs/architecture.md#one-payment`.
+The reconciler continues to read both kinds. Here they are listed, and ended one by one. A read at
+the provider always comes first. If the read is clear, it decides: an operator's word counts only if
+the provider cannot confirm an outcome. Source: `docs/architecture.md#one-payment`.
 """
 
 from __future__ import annotations
@@ -42,28 +42,31 @@ from backend.sessions.load import lock_session
 
 ON_HOLD = "on_hold"
 _REVIEW = timedelta(days=1)
-"""How long a provider may look into a payment before a person hears of it."""
+"""How long a provider may review a payment before a person is told."""
 WORDS = ("void", "done", "refused", "unknown")
-"""What an operator may say: `void` gives a payment ON_HOLD back, `done` and `refused` end an
-operation, `unknown` a payment that nobody can tell of."""
+"""What an operator may say. `void` releases a payment ON_HOLD. `done` and `refused` end an
+operation. `unknown` ends a payment that nobody can tell the outcome of."""
 
 
 class WordNeeded(Conflict):
-    """The provider does not tell how it ended, or what is to be done: an operator must."""
+    """The provider cannot confirm how it ended, or somebody has to decide what to do. An operator
+    must."""
 
     code = "WORD_NEEDED"
 
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """One that waits. Amounts in minor units, `card_amount` the gift card's part."""
+    """A payment or operation that waits for a person. Amounts are in minor units; `card_amount` is
+    the gift card's part."""
 
     id: str
     transaction_id: str
     account_id: str
     merchant_reference: str
     kind: str
-    """`on_hold`, `authorize`, `capture`, `refund`, `void`, `update`, or `late`: given back."""
+    """`on_hold`, `authorize`, `capture`, `refund`, `void`, `update`, or `late` (a late
+    authorization)."""
     since: datetime
     why: str
     currency: str
@@ -77,8 +80,9 @@ class Unresolved:
 async def list_unresolved(
     db: AsyncSession, now: datetime, older_than: timedelta, payment_lifetime: timedelta
 ) -> list[Unresolved]:
-    """Oldest first. Operations count once they have been open for `older_than`, payments for their
-    lifetime besides; what is ON_HOLD for a person counts at once, for its provider after a day."""
+    """List them, oldest first. An operation is listed when it has been open for `older_than`, and a
+    payment after its lifetime besides. A payment ON_HOLD for a person is listed at once, and one
+    that its provider reviews after a day."""
     held = select(Transaction).where(Transaction.status == Status.ON_HOLD.value)
     found = [
         await _on_hold(db, transaction)
@@ -149,11 +153,11 @@ def _why(error: Mapping[str, object] | None, otherwise: str) -> str:
 
 
 async def resolve(ctx: Backend, found_id: str, said: OperatorDecision, word: str | None) -> str:
-    """End what waits for a review, by its own id or its transaction's. Return in a few words how it
-    ended.
+    """End what waits for a review, by its own id or by its transaction's. Return in a few words how
+    it ended.
 
-    WordNeeded where the read at the provider leaves it open and `word` does not say; Conflict where
-    another process is at it just now; NotFound.
+    WordNeeded if the read at the provider leaves it open and `word` does not say it either;
+    Conflict while another process works on it; NotFound.
     """
     async with ctx.db.reading() as db:
         operation = await db.get(Operation, found_id)
@@ -188,7 +192,7 @@ async def _end(
 
 
 async def _let_go(ctx: Backend, operation: Operation) -> None:
-    """So that it can be asked for again at once."""
+    """Give up the claim, so that the operation can be asked for again at once."""
     async with ctx.db.unit_of_work() as db:
         locked = await lock_operation(db, operation.id)
         if locked.claimed_until == operation.claimed_until:
@@ -196,7 +200,7 @@ async def _let_go(ctx: Backend, operation: Operation) -> None:
 
 
 async def _claim(ctx: Backend, operation: Operation, said: OperatorDecision) -> Operation:
-    """Return the operation as ours, with who and why in what its event will say."""
+    """Claim the operation. Return it with who and why in the request, for its event."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         locked = await lock_operation(db, operation.id)
@@ -211,7 +215,8 @@ async def _claim(ctx: Backend, operation: Operation, said: OperatorDecision) -> 
 async def _end_hold(
     ctx: Backend, transaction: Transaction, said: OperatorDecision, word: str | None
 ) -> str:
-    """Authorized where the provider has by now what was asked for; else given back by `void`."""
+    """End a payment ON_HOLD: authorize it if the provider has by now what was asked for, else
+    release it by `void`."""
     payment = await _read(ctx, transaction)
     async with ctx.db.reading() as db:
         asked = await operations.asked_for(db, transaction)
@@ -250,7 +255,7 @@ async def _authorize(
         if locked.status != Status.ON_HOLD:
             raise Conflict("this payment is not on hold any more")
         if await open_operation(db, locked.id) is not None:
-            # Begun while the provider was read: it may be giving back what the read saw.
+            # A void that began while the provider was read may be releasing what the read saw.
             raise Conflict("this payment is being voided; try again in a few minutes")
         query = select(Operation).where(
             Operation.transaction_id == locked.id,
@@ -272,7 +277,8 @@ async def _authorize(
 
 
 async def _read(ctx: Backend, transaction: Transaction) -> Payment:
-    """As the provider tells it now; UNKNOWN if it cannot be asked at all."""
+    """Return the payment as the provider reports it now. It is UNKNOWN if the provider cannot be
+    asked at all."""
     if transaction.psp_reference is None:
         return Payment(Outcome.UNKNOWN, message="its reference is not known")
     try:
@@ -289,9 +295,9 @@ async def _end_attempt(
     said: OperatorDecision,
     word: str | None,
 ) -> str:
-    """A payment that has not ended: by the provider's word, else given up there; `unknown` only
-    where nobody can be asked."""
-    # Not connected any more: then the word counts.
+    """End a payment that is still open: by the provider's word, else by giving it up there.
+    `unknown` is accepted only if nobody can be asked."""
+    # The provider is not connected any more, so the operator's word counts.
     with contextlib.suppress(NotConnected):
         if transaction.psp_reference is None:
             await create_at_provider(ctx, transaction.id)
@@ -339,8 +345,8 @@ async def _end_operation(
 async def _end_late_authorization(
     ctx: Backend, operation: Operation, said: OperatorDecision, word: str | None
 ) -> str:
-    """Money that came too late: given back now, or, by `done`, otherwise than by us."""
-    # Not connected any more: then the word counts.
+    """End a late authorization: release it now or, with `done`, record that somebody else has."""
+    # The provider is not connected any more, so the operator's word counts.
     with contextlib.suppress(NotConnected):
         await late_authorization.pursue(ctx, operation)
     now = ctx.clock.now()

@@ -1,4 +1,4 @@
-"""What a provider tells us by itself: verify it, then read the payment that it names.
+"""Notifications from a provider: verify each, then read the payment that it names.
 
 A notification only causes a read, and the read decides. Source: `docs/architecture.md#one-payment`.
 """
@@ -31,8 +31,8 @@ async def notified(
     headers: Mapping[str, str],
     body: bytes,
 ) -> None:
-    """A provider's notification: verified, then the payment it names is read. Unauthorized where
-    the signature is wrong; what names no payment of ours changes nothing."""
+    """Verify a provider's notification, then read the payment that it names. Unauthorized if the
+    signature is wrong. A notification about no payment of ours changes nothing."""
     async with ctx.db.reading() as db:
         profile = await profile_of(db, account_id, profile_id)
     try:
@@ -66,9 +66,9 @@ async def read_now(
     connector: Connector,
     told: Mapping[str, str] | None = None,
 ) -> None:
-    """Read an attempt that has not ended, and do what the read says. One that has failed is read
-    too: what was authorized too late is given back. Of one that is paid the refunds are read, where
-    they may come back. `told`: what the provider said with it."""
+    """Read a payment, and do what the read says. An attempt that has failed is read too: a late
+    authorization is released. Of a paid one the refunds are read, if its provider may reverse them.
+    `told` is what the provider said with the notification."""
     reference = transaction.psp_reference
     if reference is None:
         return

@@ -1,7 +1,7 @@
-"""Look again at what has not ended: attempts that nobody came back from, operations whose answer
-was lost, work that a killed process left behind.
+"""Look again at what has not ended: attempts whose payers did not come back, operations whose
+answer was lost, work that a killed process left.
 
-Everything due is a row; any number of processes may do this at once. Source:
+Everything due is a row, and any number of processes may do this at once. Source:
 `docs/architecture.md#one-payment`.
 """
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 async def reconcile_due(ctx: Backend) -> int:
-    """Claim a fair share of the due operations and go on with each; return how many."""
+    """Claim a fair share of the due operations and continue each. Return their number."""
     under_way = UnderWay(SHARE, log)
     started = await start_due(ctx, under_way)
     await under_way.finish()
@@ -37,7 +37,8 @@ async def reconcile_due(ctx: Backend) -> int:
 
 
 async def start_due(ctx: Backend, under_way: UnderWay) -> int:
-    """As `reconcile_due`, beside what is under way already, and without waiting for the end."""
+    """Do what `reconcile_due` does, beside what is under way already, and without waiting for the
+    end."""
     until = ctx.clock.now() + timedelta(seconds=ctx.settings.operation_grace)
     claimed = await claim_due(ctx, under_way, Operation, OPEN_STATES, until)
     if claimed:
@@ -63,7 +64,7 @@ async def _go_on(ctx: Backend, operation: Operation) -> None:
 
 
 async def _go_on_paying(ctx: Backend, transaction: Transaction, operation: Operation) -> None:
-    """By the provider's word, then by our time limit."""
+    """Continue an attempt: by the provider's word, then by our time limit."""
     if transaction.psp_reference is None:
         await create_at_provider(ctx, transaction.id)
         return

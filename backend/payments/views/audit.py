@@ -1,6 +1,7 @@
-"""Prove that transactions and ledger tell one story.
+"""Prove that transactions and ledger agree.
 
-Rows are read in portions, and of each what is compared: years of payments fit in no memory.
+Rows are read in portions, and only with the columns that are compared, because years of payments do
+not fit into memory.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _POSITION: tuple[Any, ...] = (
 
 
 async def audit_transactions(db: AsyncSession) -> AsyncIterator[Difference]:
-    """Every transaction whose amounts are impossible, or whose card part is not what the ledger
-    moved for it."""
+    """Yield every transaction whose amounts are impossible, or whose card part is not what the
+    ledger moved for it."""
     posted = await _posted(db)
     returned = await _returned(db)
     pending = await _pending(db)
@@ -91,7 +92,8 @@ async def _pending(db: AsyncSession) -> dict[str, int]:
 
 
 async def _returned(db: AsyncSession) -> dict[str, int]:
-    """Refunds by the ledger, traced to their transaction by the drawdown they came from."""
+    """Return the refunds by the ledger, traced to their transaction by the drawdown they came
+    from."""
     query = (
         select(Hold.purpose, func.sum(LedgerEntry.amount))
         .select_from(LedgerEntry)
@@ -99,7 +101,8 @@ async def _returned(db: AsyncSession) -> dict[str, int]:
             WalletTransaction,
             col(WalletTransaction.id) == col(LedgerEntry.wallet_transaction_id),
         )
-        # The first hold of a drawdown bears its id; carried ones do not, so none counts twice.
+        # The first hold of a drawdown has its id. Later holds of the same do not, so none counts
+        # twice.
         .join(Hold, col(Hold.id) == col(WalletTransaction.parent_id))
         .where(LedgerEntry.movement == "refund")
         .group_by(col(Hold.purpose))
@@ -109,8 +112,8 @@ async def _returned(db: AsyncSession) -> dict[str, int]:
 
 
 async def _audit_sessions(db: AsyncSession) -> AsyncIterator[Difference]:
-    """A session that is paying, on hold or paid has its transaction; an ended operation leaves none
-    open."""
+    """Check that a session that is paying, on hold or paid has its transaction, and that an ended
+    operation leaves none open."""
     query = (
         select(CheckoutSession.id, CheckoutSession.state, Transaction.id, Transaction.status)
         .outerjoin(
@@ -135,7 +138,7 @@ async def _audit_sessions(db: AsyncSession) -> AsyncIterator[Difference]:
 
 
 async def audit_everything(database: Database) -> list[Difference]:
-    """Cards and transactions, of one moment. Empty where no money was lost."""
+    """Audit cards and transactions as of one moment. The list is empty if no money was lost."""
     async with database.snapshot() as db:
         cards = [difference async for difference in audit_cards(db)]
         return cards + [difference async for difference in audit_transactions(db)]

@@ -1,8 +1,8 @@
-"""A payer looks at a gift card: what is on it, what of it is held and by what, what moved.
+"""What a payer sees of a gift card: its balance, what of it is held and why, and its movements.
 
-Whoever has number and PIN may: as in a checkout, an unknown number and a wrong PIN are one answer
-in one duration, and the budgets of wrong attempts are the same. There is no session here, and
-anything else that a browser could choose again would be no limit. Source:
+Whoever has number and PIN may see it. As in a checkout, an unknown number and a wrong PIN get the
+same answer after the same time, and the budgets of wrong attempts are the same. There is no session
+here, and a value that a browser could choose again would be no limit. Source:
 `docs/architecture.md#strangers`.
 """
 
@@ -35,7 +35,7 @@ SHOWN_MOVEMENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class ShopView:
-    """Whose page it is. `return_url` only where it is of an origin that the profile names."""
+    """The shop of the page. `return_url` is set only if the profile names its origin."""
 
     merchant_name: str
     theme: dict[str, str]
@@ -52,8 +52,8 @@ class CardState(StrEnum):
 
 
 class HeldBy(StrEnum):
-    PAYMENT = "payment"  # one that has not been finished
-    ORDER = "order"  # one that was, until it is captured or cancelled
+    PAYMENT = "payment"  # a payment that has not been finished
+    ORDER = "order"  # a finished payment, until it is captured or cancelled
     SHOP = "shop"  # a pending drawdown by API
 
 
@@ -63,14 +63,14 @@ class HeldView:
     by: HeldBy
     since: datetime
     until: datetime | None
-    """When an unfinished payment is given up; None if that is not known, or has passed and the
-    provider has not answered."""
+    """When an unfinished payment is given up. None if that is not known, or if it has passed and
+    the provider has not answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class MovementView:
-    """`kind`: `loaded`, `paid`, `refunded` or `moved` to another card; `amount` is negative for
-    what was paid or moved."""
+    """A movement on the card. `kind`: `loaded`, `paid`, `refunded` or `moved` to another card.
+    `amount` is negative for what was paid or moved."""
 
     at: datetime
     kind: str
@@ -79,7 +79,8 @@ class MovementView:
 
 @dataclass(frozen=True, slots=True)
 class BalanceView:
-    """Minor units of `currency`. `available` + the held ones are the sum of all movements."""
+    """Amounts in minor units of `currency`. `available` plus the held amounts is the sum of all
+    movements."""
 
     masked_number: str
     state: CardState
@@ -89,7 +90,7 @@ class BalanceView:
     active_from: datetime | None
     expires_at: datetime | None
     movements: tuple[MovementView, ...]
-    """The latest, newest first."""
+    """The latest movements, newest first."""
 
     @property
     def balance(self) -> int:
@@ -99,11 +100,11 @@ class BalanceView:
 async def read_shop(
     ctx: Backend, account_id: str, profile_id: str, return_url: str | None = None
 ) -> ShopView:
-    """NotFound if there is no such account or profile."""
+    """Return the shop of the page. NotFound if there is no such account or profile."""
     async with ctx.db.reading() as db:
         profile = await find_profile(db, account_id, profile_id)
         account = await db.get(Account, account_id)
-    assert account is not None  # a foreign key holds it
+    assert account is not None  # a foreign key guarantees it
     insecure = not ctx.settings.base_url.startswith("https://")
     fits = return_url and allows(profile.frame_ancestors, return_url, insecure=insecure)
     return ShopView(
@@ -131,7 +132,7 @@ async def read_balance(
         return None
     async with ctx.db.reading() as db:
         card = await db.get(Card, match.card.id, populate_existing=True)
-        # Deleted, or with a new PIN, while we checked the old one.
+        # The card was deleted, or got a new PIN, while we checked the old one.
         if card is None or card.deleted_at or card.pin_version != match.card.pin_version:
             return None
         held, movements = await _held(ctx, db, card), await _movements(db, card)
@@ -158,7 +159,8 @@ def _state(card: Card, now: datetime) -> CardState:
 
 
 async def _held(ctx: Backend, db: AsyncSession, card: Card) -> tuple[HeldView, ...]:
-    """Oldest first. What is left of a hold after a part capture is as old as the first of it."""
+    """Return what is held, oldest first. The rest of a hold after a partial capture is as old as
+    the first hold."""
     query = (
         select(Hold, WalletTransaction, Transaction)
         .join(WalletTransaction, col(WalletTransaction.id) == col(Hold.wallet_transaction_id))
@@ -180,8 +182,7 @@ async def _held(ctx: Backend, db: AsyncSession, card: Card) -> tuple[HeldView, .
 
 
 async def _movements(db: AsyncSession, card: Card) -> tuple[MovementView, ...]:
-    """Return what came and went. Reserving and giving back moves nothing: that is shown while it
-    lasts."""
+    """Return the movements. Holding and releasing moves nothing, and is shown while it lasts."""
     moved = or_(
         col(WalletTransaction.type).in_(("fund", "pending_capture", "transfer")),
         (col(WalletTransaction.type) == "drawdown") & col(WalletTransaction.pending).is_(False),

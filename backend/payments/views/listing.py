@@ -35,12 +35,12 @@ _COLUMNS = {
     "channel": Transaction.channel,
 }
 _NEVER = ("token_id", "payout_correlation_id")
-"""What no transaction of ours has: card tokens and payouts are the provider's."""
+"""Filters that no transaction of ours can match: card tokens and payouts are the provider's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Both ends count; None is open."""
+    """A range. Both ends are included; None leaves an end open."""
 
     at_least: Any = None
     at_most: Any = None
@@ -56,8 +56,8 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class TransactionFilter:
-    """`any_of`: by parameter name, the values of which one must match; an empty list asks for
-    nothing. `amount` in minor units."""
+    """Which transactions to list. `any_of` has the values of which one must match, by parameter
+    name; an empty list sets no condition. `amount` is in minor units."""
 
     any_of: dict[str, Sequence[str]] = field(default_factory=dict)
     amount: Range = Range()
@@ -72,7 +72,8 @@ class TransactionFilter:
 async def list_transactions(
     db: AsyncSession, account_id: str, sought: TransactionFilter
 ) -> list[Transaction]:
-    """InvalidRequest if `starting_after` is no transaction of this account."""
+    """List transactions, newest first. InvalidRequest if `starting_after` is no transaction of this
+    account."""
     query = select(Transaction).where(Transaction.account_id == account_id)
     query = query.where(*_conditions(account_id, sought))
     if sought.starting_after is not None:
@@ -114,7 +115,7 @@ def _product(values: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _happened(event: str, when: Range) -> list[ColumnElement[bool]]:
-    """Transactions with a successful event of this kind in the range."""
+    """Return the condition for transactions with a successful event of this kind in the range."""
     within = when.of(col(TransactionEvent.created_at))
     if not within:
         return []

@@ -1,7 +1,8 @@
-"""Bambora Europe's wire: one HTTP call in, one classified answer out; and the hash of a callback.
+"""Bambora Europe's wire protocol: one HTTP call in, one classified answer out; and the hash of a
+callback.
 
-Four services at four hosts, one credential. A business refusal is HTTP 200 with `meta.result`
-false. There is no idempotency key.
+There are four services at four hosts, with one credential. A business refusal is HTTP 200 with
+`meta.result` false. There is no idempotency key.
 
 Source: `docs/reference/psp/bambora.md`.
 """
@@ -22,7 +23,7 @@ import httpx
 from backend.psp.http import Answer, Cleaner, Transport, json_object, mapping, text
 from backend.psp.protocol import NotificationRefused, Outcome
 
-# Never kept: what opens a page, what names the payer, and card numbers, masked or not.
+# These are never kept: what opens a page, what names the payer, and card numbers, masked or not.
 _DROPPED = frozenset(
     {
         "billingaddress",
@@ -41,7 +42,7 @@ _HASH = "hash"
 class Account:
     """One merchant number with its API key, and the services' addresses, which differ by service.
 
-    `md5_key` is set in the provider's own administration; without one no callback is believed.
+    `md5_key` is set in the provider's own administration. Without it no callback is accepted.
     """
 
     checkout_api_url: str
@@ -56,7 +57,7 @@ class Account:
 class Wire:
     """Sends calls for one account. Safe for concurrent use.
 
-    ValueError for a base URL that would carry the key in the clear over a network.
+    ValueError for a base URL that would send the key unencrypted over a network.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Wire:
         return await self._send(self._merchant, "GET", path, None, "invalid")
 
     async def change(self, transaction_id: str, verb: str, body: Mapping[str, Any]) -> Answer:
-        """`verb` is `capture`, `credit` or `delete`."""
+        """Send a change. `verb` is `capture`, `credit` or `delete`."""
         path = f"/transactions/{transaction_id}/{verb}"
         return await self._send(self._transaction, "POST", path, body, "declined")
 
@@ -126,8 +127,8 @@ class Wire:
         return self._classify(response, refusal)
 
     def _classify(self, response: httpx.Response, refusal: str) -> Answer:
-        """`refusal`: what the provider's no means here. Its own codes are in no document, so they
-        are kept for support and nothing is decided by them."""
+        """Classify an answer. `refusal` is what the provider's refusal means here. Its own codes
+        are in no document, so they are kept for support, and no decision depends on them."""
         body = json_object(response) or {}
         status = response.status_code
         raw: dict[str, Any] = {"status": status, **self._cleaner.cleaned(body)}
@@ -155,8 +156,9 @@ class Wire:
 
 
 def told_amount(answer: Answer) -> Answer:
-    """Return a refused payment request whose message names the amount. The provider documents no
-    code for it; this only decides what the payer is told, not whether anything was made."""
+    """Return a refused payment request whose message names the amount, with the code `amount`. The
+    provider documents no code for it. This only decides what the payer is told, not whether
+    anything was made."""
     named = "amount" in (answer.message or "").lower()
     if answer.outcome is not Outcome.REFUSED or answer.code == "configuration" or not named:
         return answer
@@ -164,8 +166,8 @@ def told_amount(answer: Answer) -> Answer:
 
 
 def callback_hash(pairs: Sequence[tuple[str, str]], md5_key: str) -> str:
-    """MD5 over the values, in order, up to the parameter `hash`, and the key. The provider's
-    choice: weak, so what it signs only causes a read."""
+    """Return the MD5 over the values, in order, up to the parameter `hash`, and the key. The
+    provider has chosen this weak hash, so what it signs only causes a read."""
     values = ""
     for name, value in pairs:
         if name == _HASH:
@@ -188,6 +190,6 @@ def verified_query(query: str, md5_key: str) -> dict[str, str]:
     if not hmac.compare_digest(callback_hash(signed, md5_key).encode(), given.encode()):
         raise NotificationRefused("the hash is wrong")
     if len({name for name, _ in signed}) != len(signed):
-        # Which of two is meant is anybody's guess.
+        # Nobody can know which of two values is meant.
         raise NotificationRefused("a parameter is given twice")
     return dict(signed)

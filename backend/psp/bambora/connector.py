@@ -1,11 +1,11 @@
 """Bambora Europe (Worldline Online Checkout), behind the payment types `bambora.*`.
 
-The payer pays in the provider's payment window, opened by a *payment request*: of the ways to open
-it the only one that can be read, and withdrawn before the payer has paid. (The merchant's account
+The payer pays in the provider's payment window, which a *payment request* opens. Of the ways to
+open it, only this one can be read, and withdrawn before the payer has paid. (The merchant's account
 needs the permission "payment requests".) The money is a transaction, which the payer's return and
-the callback name; until then a read finds it by its payment request, where that tells it.
+the callback name. Until then a read finds the transaction by its payment request, if that names it.
 
-No call has an idempotency key, so every write reads first, is never repeated by us, and is checked
+No call has an idempotency key. So every write reads first, is never repeated by us, and is checked
 against the transaction's operations afterwards.
 
 Source: `docs/reference/psp/bambora.md`.
@@ -55,7 +55,7 @@ from backend.psp.protocol import (
 from backend.psp.reading import final_refusal
 from backend.rules.money import Money
 
-# What the payment window is asked to show alone, by product.
+# The only method that the payment window is asked to show, by product.
 METHODS = {
     "creditcard": "paymentcard",
     "vipps": "vipps",
@@ -73,7 +73,7 @@ _LANGUAGES = {
     "de": "de-DE",
 }
 _OURS = "transaction"
-"""Our transaction's name in the callback address. The provider signs what stands there too."""
+"""The name of our transaction in the callback address. The provider signs this value too."""
 
 
 class Bambora:
@@ -103,7 +103,7 @@ class Bambora:
 
     @property
     def capabilities(self) -> Capabilities:
-        # Nothing is remembered for a key: what was sent once is only read from then on.
+        # The provider remembers no key, so what was sent once is only read from then on.
         return Capabilities(
             void_after_partial_capture=False,
             key_lifetime=timedelta(0),
@@ -113,8 +113,8 @@ class Bambora:
     async def create_payment(self, request: PaymentRequest) -> Result:
         """Make the payment request. DONE has `reference` and `redirect_url`.
 
-        The same key again makes another page for the same order id: only one that we were told of
-        can be shown to anybody, and an order id is paid once.
+        The same key again makes another page for the same order id. Only the page that we know can
+        be shown to anybody, and an order id can be paid only once.
         """
         if request.amount.amount <= 0:
             return Result(Outcome.REFUSED, code="amount", message="nothing to pay here")
@@ -153,14 +153,14 @@ class Bambora:
         return {"reference": order_id, "description": description[:150], "parameters": parameters}
 
     async def abort(self, reference: str, key: str) -> Result:
-        """Withdraw the payment request. REFUSED `not_allowed` when the payer was faster."""
+        """Withdraw the payment request. REFUSED `not_allowed` if the payer was faster."""
         named = parse_reference(reference)
         if named is None:
             return _not_ours(reference)
         answer = await self._wire.delete_request(named.request_id)
         if answer.outcome is not Outcome.REFUSED or answer.code != "not_allowed":
             return answer.as_result(reference)
-        # Withdrawn by an earlier call, or paid: only a read tells.
+        # An earlier call has withdrawn it, or it was paid. Only a read tells which.
         payment = await self.fetch(reference)
         if payment.outcome is not Outcome.DONE:
             return Result(Outcome.UNKNOWN, reference, message=payment.message, raw=payment.raw)
@@ -169,8 +169,8 @@ class Bambora:
         return answer.as_result(reference)
 
     async def complete_return(self, reference: str, query: Mapping[str, str]) -> Payment:
-        """Read the transaction that the query names, where it is one of this order. The answer's
-        `reference` has its id from then on. Whatever else the query says is not looked at."""
+        """Read the transaction that the query names, if it is one of this order. From then on the
+        answer's `reference` has its id. The rest of the query is ignored."""
         named, told = parse_reference(reference), query.get("txnid", "")
         found = named and parse_reference(f"{named.order_id}.{named.request_id}.{told}")
         if named is None or named.transaction_id or not found or not found.transaction_id:
@@ -183,7 +183,7 @@ class Bambora:
         return await self.fetch(reference)
 
     async def fetch(self, reference: str) -> Payment:
-        """Read the transaction, by way of the payment request where its id is not known yet."""
+        """Read the transaction. If its id is not known yet, read the payment request first."""
         named = parse_reference(reference)
         if named is None:
             return Payment(Outcome.REFUSED, reference=reference, code="invalid", message="unknown")
@@ -205,16 +205,16 @@ class Bambora:
             return Payment(Outcome.UNKNOWN, reference=reference, message="another order's")
         payment = to_payment(reference, answer)
         if payment.declined and before is not None:
-            # That attempt failed; another one may follow for as long as the request is open.
+            # That attempt failed. Another may follow for as long as the request is open.
             return replace(before, declined=payment.declined)
         return payment
 
     async def capture(
         self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
     ) -> Result:
-        """Capture `amount`, once: the rest lapses, and nothing more can be captured.
+        """Capture `amount`, once. The rest lapses, and nothing more can be captured.
 
-        With this one capture made already, of the same amount, DONE: it was this one.
+        If this one capture was made already, with the same amount, the outcome is DONE.
         """
         found = await self._to_change(reference, amount)
         if isinstance(found, Result):
@@ -244,7 +244,7 @@ class Bambora:
         return await self._change(reference, transaction_id, "delete", OperationKind.VOID, None)
 
     async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
-        """Refund `amount`. Not safe to repeat: two refunds of one amount are two."""
+        """Refund `amount`. It is not safe to repeat: two refunds of one amount are two refunds."""
         found = await self._to_change(reference, amount)
         if isinstance(found, Result):
             return found
@@ -275,7 +275,8 @@ class Bambora:
         return transaction_id, totals
 
     async def _transaction_id(self, reference: str) -> str | Answer | None:
-        """Return the payment's transaction, None if none is known; or the read that failed."""
+        """Return the payment's transaction, None if none is known, or the answer of the read that
+        failed."""
         named = parse_reference(reference)
         if named is None:
             return Answer(Outcome.REFUSED, code="invalid", message="no reference of ours")
@@ -295,7 +296,8 @@ class Bambora:
         kind: OperationKind,
         amount: Money | None,
     ) -> Result:
-        """Send it, and see in the transaction's operations that it is what we asked for."""
+        """Send the change, and check in the transaction's operations that it is what we asked
+        for."""
         body = {} if amount is None else {"amount": amount.amount, "currency": amount.currency}
         made = await self._wire.change(transaction_id, verb, body)
         if made.outcome is not Outcome.DONE:
@@ -304,7 +306,7 @@ class Bambora:
         return change_result(reference, made, operations, kind, amount)
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Return whether an earlier write took effect, by reads only.
+        """Find out whether an earlier write took effect, by reads only.
 
         AUTHORIZE with a reference: as `fetch` says. Without one the answer of `create_payment` was
         lost: its page was shown to nobody, so nobody can pay it, and it counts as not made.
@@ -321,19 +323,20 @@ class Bambora:
             return Result(Outcome.UNKNOWN, query.reference, message="the payment cannot be read")
         answer = await self._wire.read_operations(transaction_id)
         if answer.outcome is not Outcome.DONE:
-            # A failed read says nothing of the write.
+            # A failed read does not show whether the write took effect.
             return Result(Outcome.UNKNOWN, query.reference, message=answer.message, raw=answer.raw)
         result = operation_by_read(query, answer)
         if query.kind is OperationKind.VOID and result.outcome is Outcome.REFUSED:
             whole = await self._wire.read_transaction(transaction_id)
             totals = totals_of(transaction_of(whole))
             if whole.outcome is Outcome.DONE and totals is not None and totals.released:
-                # By nobody's call: it has lapsed.
+                # No call of anybody did this: the authorization has lapsed.
                 return Result(Outcome.DONE, query.reference, raw=whole.raw)
         return final_refusal(result, query, self._clock(), self._settle_time)
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
-        """A GET: all is in the query, which is signed up to its hash."""
+        """Read a notification. It is a GET, so everything is in the query, which is signed up to
+        its hash."""
         told = verified_query(urlsplit(headers.get(":path", "")).query, self._md5_key)
         transaction_id, ours = told.get("txnid", ""), told.get(_OURS, "")
         if body or not transaction_id.isdigit() or not ours:
@@ -370,7 +373,7 @@ def _unread(reference: str, answer: Answer) -> Payment:
 
 
 def _unsent(reference: str, answer: Answer) -> Result:
-    """Not sent, because the payment could not be read."""
+    """Return the result of a write that was not sent, because the payment could not be read."""
     if answer.outcome is Outcome.REFUSED:
         return answer.as_result(reference)
     return replace(

@@ -1,6 +1,6 @@
-"""Bambora's objects in our words: pure, no I/O.
+"""Bambora's objects, read into our types. Pure: no I/O.
 
-Anything may be missing in what a provider answers: nothing here raises for that.
+Any field may be missing in a provider's answer. Nothing here raises an error for that.
 
 Source: `docs/reference/psp/bambora.md#creating-a-session`, `#reading-a-transaction`,
 `#operations-after-the-payment`.
@@ -35,7 +35,8 @@ _ACTIONS = {
     OperationKind.REFUND: "credit",
     OperationKind.VOID: "delete",
 }
-# "approved or not": these are not, any other word may become approved yet.
+# The provider documents only "approved or not". These words are not approved. Any other word may
+# still become approved.
 _NOT_APPROVED = ("declined", "failed", "rejected", "error")
 
 
@@ -61,14 +62,14 @@ def parse_reference(reference: str) -> Reference | None:
 
 
 def order_id_of(key: str) -> str:
-    """Return our operation key as an order id: 20 letters and digits, its 100 bits as good as
+    """Return our operation key as an order id: 20 letters and digits. Its 100 bits are as good as
     unique."""
     return base64.b32encode(hashlib.sha256(key.encode()).digest()).decode()[:20]
 
 
 def created_result(order_id: str, answer: Answer) -> Result:
-    """Return a payment request just made. Its amount is not told: the read before settling tells
-    it."""
+    """Return the result for a new payment request. The provider does not repeat its amount; the
+    read before the attempt is concluded tells it."""
     request_id, url = text(answer.body.get("id")), text(answer.body.get("url"))
     reference = parse_reference(f"{order_id}.{request_id}")
     if reference is None or not url or not url.startswith(("https://", "http://")):
@@ -77,7 +78,7 @@ def created_result(order_id: str, answer: Answer) -> Result:
 
 
 def transactions_of(request: Mapping[str, Any]) -> list[str]:
-    """Return the transactions made with a payment request, oldest first, where it tells them."""
+    """Return the transactions made with a payment request, oldest first, if it lists them."""
     rows = request.get("transactions")
     if not isinstance(rows, list):
         return []
@@ -92,7 +93,8 @@ def unpaid(reference: str, answer: Answer) -> Payment:
     status = text(answer.body.get("status"))
     if amount is None or status is None:
         return Payment(Outcome.UNKNOWN, reference=reference, message="unreadable", raw=answer.raw)
-    # Any other word: it may be paid. The callback, or the payer who returns, names the transaction.
+    # After any other word it may be paid. The callback, or the payer who returns, names the
+    # transaction.
     state = {"open": PaymentState.OPEN, "deleted": PaymentState.FAILED}.get(
         status.lower(), PaymentState.PENDING
     )
@@ -101,7 +103,7 @@ def unpaid(reference: str, answer: Answer) -> Payment:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A transaction's sums, in minor units; -1 where one cannot be read."""
+    """A transaction's sums, in minor units; -1 if one cannot be read."""
 
     authorized: int
     captured: int
@@ -113,7 +115,8 @@ class Totals:
 
     @property
     def released(self) -> bool:
-        """Authorized, never captured, and nothing left of it: deleted or lapsed."""
+        """Return whether it was authorized and never captured, and nothing is left of it: it was
+        deleted or has lapsed."""
         gone = self.declined > 0 or (self.capturable == 0 and not self.deletable)
         return self.authorized > 0 and self.captured == 0 and gone
 
@@ -131,7 +134,7 @@ def totals_of(transaction: Mapping[str, Any]) -> Totals | None:
     total, available = mapping(transaction.get("total")), mapping(transaction.get("available"))
     fee = max(number(total.get("feeamount")), 0)
     totals = Totals(
-        # A fee is the payer's, on top of what we asked for.
+        # A fee is paid by the payer, on top of what we asked for.
         authorized=number(total.get("authorized")) - fee,
         captured=number(total.get("captured")),
         credited=number(total.get("credited")),
@@ -158,7 +161,7 @@ def to_payment(reference: str, answer: Answer) -> Payment:
         return replace(payment, state=PaymentState.FAILED)
     held = replace(payment, card=_card(mapping(transaction.get("information"))))
     if totals.captured > 0:
-        # One capture is all that is promised: what it left lapses at the issuer.
+        # Only one capture is promised. What it left lapses at the issuer.
         return replace(
             held,
             state=PaymentState.CAPTURED,
@@ -169,7 +172,7 @@ def to_payment(reference: str, answer: Answer) -> Payment:
 
 
 def authorize_by_read(payment: Payment) -> Result:
-    """Return whether the payer's payment took effect."""
+    """Find out whether the payer's payment took effect."""
     outcome = {
         PaymentState.AUTHORIZED: Outcome.DONE,
         PaymentState.CAPTURED: Outcome.DONE,
@@ -180,7 +183,7 @@ def authorize_by_read(payment: Payment) -> Result:
 
 
 def operations_in(answer: Answer) -> Iterator[Mapping[str, Any]]:
-    """Every operation of the tree, children after their parent."""
+    """Yield every operation of the tree, children after their parent."""
     waiting: list[Any] = [answer.body.get("transactionoperations")]
     while waiting:
         rows = waiting.pop()
@@ -192,8 +195,8 @@ def operations_in(answer: Answer) -> Iterator[Mapping[str, Any]]:
 def change_result(
     reference: str, made: Answer, operations: Answer, kind: OperationKind, amount: Money | None
 ) -> Result:
-    """Return the end of a write that was answered with the ids of its operations: DONE only where
-    one of them is what we asked for. `amount` None: of all there is."""
+    """Return the end of a write that was answered with the ids of its operations. It is DONE only
+    if one of them is what we asked for. `amount` None means all there is."""
     ids = {text(row.get("id")) for row in operations_in(made)} - {None}
     for row in operations_in(operations):
         if text(row.get("id")) not in ids:
@@ -207,8 +210,9 @@ def change_result(
 
 
 def operation_by_read(query: OperationQuery, operations: Answer) -> Result:
-    """By the transaction's operations. No key of ours is in them, but at most one operation is
-    under way: what is there beyond what was there before is ours. Another amount stays UNKNOWN."""
+    """Find out by the transaction's operations whether a write took effect. They have no key of
+    ours, but at most one operation is under way. So what was not there before is ours. Another
+    amount stays UNKNOWN."""
     rows = [row for row in operations_in(operations) if _is(row, query.kind)]
     approved = [number(row.get("amount")) for row in rows if _approved(row)]
     undecided = any(not _approved(row) and not _declined(row) for row in rows)
@@ -240,7 +244,7 @@ def _declined(row: Mapping[str, Any]) -> bool:
 
 
 def _amount(value: Any) -> int:
-    """An order's amount comes as a number, and as text."""
+    """Return an order's amount. It comes as a number or as text."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
         return int(value)
     return number(value)
@@ -253,7 +257,8 @@ def _money(amount: int, currency: Any) -> Money | None:
 
 
 def _card(information: Mapping[str, Any]) -> PaymentCard | None:
-    """Return of a card: its expiry is not told, and a wallet's has no number to show."""
+    """Return what is known of the card. Its expiry is not told, and a wallet's card has no number
+    to show."""
     numbers, types = information.get("primaryaccountnumbers"), information.get("paymenttypes")
     first = mapping(numbers[0]) if isinstance(numbers, list) and numbers else {}
     last4 = (text(first.get("number")) or "")[-4:]

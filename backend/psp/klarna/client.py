@@ -1,6 +1,6 @@
-"""Klarna's wire: one HTTP call in, one classified answer out.
+"""Klarna's wire protocol: one HTTP call in, one classified answer out.
 
-Knows JSON, idempotency and errors; nothing of what a payment is.
+Knows JSON, idempotency and errors, and nothing about payments.
 
 Source: `docs/reference/psp/klarna.md#interfaces-and-access`, `#idempotency-and-limits`, `#errors`.
 """
@@ -21,7 +21,8 @@ import httpx
 from backend.psp.http import Answer, Cleaner, Transport, is_local, json_object, text
 from backend.psp.protocol import Outcome
 
-# Never kept: what opens a page or a payment, what names the payer, and addresses with our token.
+# These are never kept: what opens a page or a payment, what names the payer, and addresses with our
+# token.
 _DROPPED = frozenset(
     {
         "authorization_token",
@@ -48,7 +49,7 @@ _KEYS = uuid.uuid5(uuid.NAMESPACE_URL, "urn:gavekort:klarna-idempotency-key")
 class Wire:
     """Sends calls for one API credential. Safe for concurrent use.
 
-    ValueError for a base URL that would carry the password in the clear over a network.
+    ValueError for a base URL that would send the password unencrypted over a network.
     """
 
     def __init__(
@@ -77,18 +78,19 @@ class Wire:
         return await self._send("GET", path)
 
     async def post(self, path: str, body: Mapping[str, Any] | None, key: str) -> Answer:
-        """`key` is ours; the provider wants a UUID, so one is derived from it."""
+        """Send a POST. `key` is ours. The provider wants a UUID, so one is derived from it."""
         return await self._send("POST", path, body=body, key=key)
 
     async def patch(self, path: str, body: Mapping[str, Any], key: str) -> Answer:
-        """As `post`."""
+        """Send a PATCH. `key` is as for `post`."""
         return await self._send("PATCH", path, body=body, key=key)
 
     async def delete(self, path: str) -> Answer:
         return await self._send("DELETE", path)
 
     def token(self, transaction_id: str) -> str:
-        """Return what makes an address for notifications ours: they are not signed."""
+        """Return the token that proves that a notification address is ours, because notifications
+        are not signed."""
         message = f"notifications of {transaction_id}".encode()
         return hmac.new(self._password.encode(), message, hashlib.sha256).hexdigest()
 
@@ -115,7 +117,7 @@ class Wire:
         return response if isinstance(response, Answer) else self._classify(response)
 
     def _classify(self, response: httpx.Response) -> Answer:
-        # Created and done are told with no body at all.
+        # "Created" and "done" come without a body.
         body = json_object(response) if response.content else {}
         status = response.status_code
         raw: dict[str, Any] = {"status": status, **self._cleaner.cleaned(body or {})}
@@ -126,7 +128,7 @@ class Wire:
                 return Answer(Outcome.UNKNOWN, status=status, message="unreadable answer", raw=raw)
             return Answer(Outcome.DONE, body=body, status=status, raw=raw)
         error = text((body or {}).get("error_code"))
-        # 408 and 409: the first run may be at work still. Other 4xx had no effect.
+        # After 408 and 409 the first call may still be running. Any other 4xx had no effect.
         sure = 400 <= status < 500 and status not in (408, 409)
         return Answer(
             Outcome.REFUSED if sure else Outcome.UNKNOWN,
@@ -139,9 +141,9 @@ class Wire:
 
 
 def _refusal(status: int, error: str | None, message: str | None) -> str:
-    """403 is three things: an action the state does not allow, a wrong path or region, and wrong
-    credentials; only the first has a code of that form. One code says that a value is bad; its
-    message names the field."""
+    """Return the code of a refusal. A 403 has three meanings: the state does not allow the action,
+    the path or region is wrong, or the credentials are wrong. Only the first has a code of that
+    form. One code means that a value is bad; its message names the field."""
     if status == 400 and error == "BAD_VALUE" and "order_amount" in (message or ""):
         return "amount"
     if status == 403 and error is not None and error.endswith("NOT_ALLOWED"):
@@ -152,7 +154,8 @@ def _refusal(status: int, error: str | None, message: str | None) -> str:
 
 
 def _message(body: Mapping[str, Any]) -> str | None:
-    """Both envelopes: `error_messages` of the older services, `error_message` of the newer."""
+    """Return the message. `error_messages` is from the older services, `error_message` from the
+    newer ones."""
     messages = body.get("error_messages")
     if isinstance(messages, list):
         joined = "; ".join(str(one) for one in messages[:5])
@@ -165,8 +168,8 @@ def order_path(order: Mapping[str, Any]) -> str:
 
 
 def too_much(answer: Answer, amount: int, left: int) -> Answer:
-    """Klarna has one code for a wrong state and for too much: what was left before tells them
-    apart."""
+    """Tell apart a wrong state and an amount that is too large, for which Klarna has one code. What
+    was left before decides."""
     if answer.code != "not_allowed" or not 0 < left < amount:
         return answer
     return Answer(
@@ -175,6 +178,6 @@ def too_much(answer: Answer, amount: int, left: int) -> Answer:
 
 
 def is_safe(url: str) -> bool:
-    """Return an address to send a browser to: https, or this machine's."""
+    """Return whether a browser may be sent to the address: https, or this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and is_local(parts.hostname or ""))

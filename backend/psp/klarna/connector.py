@@ -1,8 +1,8 @@
 """Klarna behind payment type `klarna.klarna`: a payment session on Klarna's hosted page, then order
 management.
 
-Our `reference` is page and session; the order, which exists only once the payer has approved, is
-found by a read of the page each time. Klarna makes it by itself (`klarna_order.page_body`).
+Our `reference` names page and session. The order exists only after the payer has approved, and each
+read of the page finds it. Klarna makes it automatically (`requests.page_body`).
 
 Source: `docs/reference/psp/klarna.md`.
 """
@@ -89,7 +89,7 @@ class Klarna:
 
     @property
     def capabilities(self) -> Capabilities:
-        # 24 h are promised; the last hour is left out, so that no retry arrives after them.
+        # The provider promises 24 h. We leave out the last hour, so that no retry arrives too late.
         return Capabilities(
             void_after_partial_capture=True,
             key_lifetime=timedelta(hours=23),
@@ -99,9 +99,10 @@ class Klarna:
     async def create_payment(self, request: PaymentRequest) -> Result:
         """Make a session and the hosted page around it. DONE has `reference` and `redirect_url`.
 
-        Klarna compares keys only, never bodies, so the session is read back: one for another amount
-        is REFUSED `amount`, and no page is made for it. Where Klarna does not keep keys for these
-        calls, the same key makes another page: harmless, for only a page we return is ever shown.
+        Klarna compares only keys, never bodies, so the session is read back. A session with another
+        amount is REFUSED `amount`, and gets no page. If Klarna does not keep keys for these calls,
+        the same key makes another page. That does no harm, because only a page that we return is
+        ever shown.
         """
         if not 0 < request.amount.amount <= MAX_AMOUNT:
             return Result(Outcome.REFUSED, code="amount", message="not an amount to pay here")
@@ -125,7 +126,7 @@ class Klarna:
 
     async def _create_page(self, request: PaymentRequest, session_id: str, notify: str) -> Result:
         url = f"{self._wire.base_url}{_SESSIONS}/{quote(session_id, safe='')}"
-        # With the page's id, which only the notification tells, it makes our reference.
+        # Together with the page's id, which only the notification tells, it makes our reference.
         notify += f"&{urlencode({'session': session_id})}"
         body = page_body(request, url, notify)
         answer = await self._wire.post(_PAGES, body, f"{request.key}:page")
@@ -139,9 +140,9 @@ class Klarna:
         return Result(Outcome.DONE, reference, redirect_url=redirect_url, raw=answer.raw)
 
     async def abort(self, reference: str, key: str) -> Result:
-        """Close the page. REFUSED `not_allowed` when the payer was faster: then `fetch`.
+        """Close the page. REFUSED `not_allowed` if the payer was faster; call `fetch` then.
 
-        An approval that no order was made of is given back too.
+        An approval from which no order was made is cancelled too.
         """
         ids = split_reference(reference)
         if ids is None:
@@ -149,7 +150,7 @@ class Klarna:
         answer = await self._wire.delete(f"{_PAGES}/{ids[0]}")
         if answer.outcome is Outcome.UNKNOWN or answer.code in ("unreachable", "configuration"):
             return answer.as_result(reference)
-        # Closed, or not: what holds is what is read afterwards.
+        # Whether it was closed or not, the read afterwards decides.
         reading = await self._read(reference)
         if isinstance(reading, Answer):
             return Result(Outcome.UNKNOWN, reference, message=reading.message, raw=reading.raw)
@@ -168,7 +169,7 @@ class Klarna:
         return await self.fetch(reference)
 
     async def fetch(self, reference: str) -> Payment:
-        """Read the page, then the order it led to, or the session where there is none yet."""
+        """Read the page, then the order that it led to, or the session if there is no order yet."""
         reading = await self._read(reference)
         if isinstance(reading, Answer):
             return Payment(
@@ -194,7 +195,7 @@ class Klarna:
                 # The order exists, whatever this answer says.
                 return Answer(Outcome.UNKNOWN, message=order.message, raw=order.raw)
             raw = {"page": page.raw, "order": order.raw}
-            # An order is named by the answer we asked for it: its own id is not needed twice.
+            # We name an order by the address that we asked, so its own id is not needed.
             body = {**order.body, "order_id": order_id}
             return Reading(reference, page.body, order=body, raw=raw)
         session = await self._wire.get(f"{_SESSIONS}/{ids[1]}")
@@ -237,8 +238,8 @@ class Klarna:
         return _carried_out(await self._captured(query, await self._read(reference)))
 
     async def _captured(self, query: OperationQuery, reading: Reading | Answer) -> Result:
-        """Return how a capture ended, by a read; what it was to release is released, with its own
-        key."""
+        """Return how a capture ended, by a read. The rest that it should release is released, with
+        a key of its own."""
         if isinstance(reading, Answer):
             return Result(
                 Outcome.UNKNOWN, query.reference, message=reading.message, raw=reading.raw
@@ -254,7 +255,7 @@ class Klarna:
             None,
             f"{query.key}:release",
         )
-        # A refusal leaves nothing to do: the capture stands, and the rest ends by itself.
+        # A refusal needs no action: the capture stands, and the rest lapses.
         if released.outcome is Outcome.UNKNOWN or released.code == "unreachable":
             return Result(
                 Outcome.UNKNOWN, query.reference, message=released.message, raw=released.raw
@@ -262,8 +263,8 @@ class Klarna:
         return result
 
     async def void(self, reference: str, key: str) -> Result:
-        """Cancel the order, or after a capture release the rest. REFUSED `not_allowed` where there
-        is nothing to release."""
+        """Cancel the order, or release the rest after a capture. REFUSED `not_allowed` if there is
+        nothing to release."""
         reading = await self._order_for(reference, None)
         if isinstance(reading, Result):
             return reading
@@ -324,7 +325,8 @@ class Klarna:
         return _carried_out(updated_by_read(query, after.order))
 
     async def extend_authorization(self, reference: str, key: str) -> Result:
-        """As long again as a new order has. REFUSED `not_allowed` where nothing is left of it."""
+        """Extend the authorization by the time that a new order has. REFUSED `not_allowed` if
+        nothing is left of it."""
         reading = await self._order_for(reference, None)
         if isinstance(reading, Result):
             return reading
@@ -349,7 +351,7 @@ class Klarna:
         return reading
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Return whether an earlier write took effect, by reads.
+        """Find out whether an earlier write took effect, by reads.
 
         AUTHORIZE with a reference: as `fetch` says. Without one, the page's address was lost with
         the answer, so nobody can have paid: REFUSED. CAPTURE and REFUND: by our key in the order's
@@ -366,7 +368,7 @@ class Klarna:
             return again if again.code != "unreachable" else _unsure(again)
         reading = await self._read(query.reference)
         if isinstance(reading, Answer):
-            # A failed read says nothing of the write.
+            # A failed read does not show whether the write took effect.
             return Result(
                 Outcome.UNKNOWN, query.reference, message=reading.message, raw=reading.raw
             )
@@ -389,7 +391,7 @@ class Klarna:
 
 
 def _carried_out(result: Result) -> Result:
-    """Return the end of a write that Klarna has confirmed: a read that does not show it may be
+    """Return the end of a write that Klarna has confirmed. A read that does not show it may be too
     early."""
     return result if result.outcome is not Outcome.REFUSED else _unsure(result)
 

@@ -1,4 +1,4 @@
-"""What Klarna tells us by itself: at addresses that we sign, since Klarna signs nothing.
+"""What Klarna tells us, at addresses that we sign, because Klarna signs nothing.
 
 Source: `docs/reference/psp/klarna.md#hosted-page`.
 """
@@ -16,7 +16,7 @@ from backend.psp.klarna.responses import reference_of, split_reference
 from backend.psp.protocol import Notification, NotificationRefused, PaymentRequest
 
 Token = Callable[[str], str]
-"""The token of a transaction's address: of the password's making."""
+"""Returns the token of a transaction's address, which is made with the password."""
 
 
 def notification_url(token: Token, request: PaymentRequest) -> str:
@@ -29,8 +29,9 @@ def notification_url(token: Token, request: PaymentRequest) -> str:
 
 
 def read_push(token: Token, path: str, body: bytes) -> Notification:
-    """By the token in the address alone. Which payment to read stands there too; a decision on a
-    risk names only the order, so there is no `reference` then. NotificationRefused."""
+    """Read a notification, which only the token in the address proves. The body names the payment
+    to read. A decision about risk names only the order, so there is no `reference` then.
+    NotificationRefused."""
     query = dict(parse_qsl(urlsplit(path).query))
     transaction_id = query.get("transaction_id", "")
     expected, given = token(transaction_id).encode(), query.get("token", "").encode()

@@ -21,8 +21,8 @@ _TYPES = {
     "tender": "gift_card",
 }
 _ADJUSTMENTS = ("surcharge", "discount")
-"""Of an adjustment above zero, and below."""
-# Klarna sells in a country's own currency only.
+"""The kinds of an adjustment above zero and below zero."""
+# Klarna sells only in a country's own currency.
 _HOME: dict[str, str] = {
     "NOK": "NO",
     "SEK": "SE",
@@ -39,7 +39,7 @@ _HOME: dict[str, str] = {
     "NZD": "NZ",
 }
 CURRENCIES = (*_HOME, "EUR")
-"""What Klarna can be paid in, in one country or another."""
+"""The currencies that Klarna takes, in one country or another."""
 _LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "NO": ("nb",),
     "SE": ("sv",),
@@ -93,7 +93,7 @@ def session_body(request: PaymentRequest, notification_url: str) -> dict[str, An
     }
     tax = sum(int(line["total_tax_amount"]) for line in lines)
     if tax >= 0:
-        # With a gift card this may be more than the remainder: tender changes no VAT.
+        # With a gift card this may be more than the remainder, because tender changes no VAT.
         body["order_tax_amount"] = tax
     if request.email:
         body["billing_address"] = {"email": request.email}
@@ -103,12 +103,12 @@ def session_body(request: PaymentRequest, notification_url: str) -> dict[str, An
 def page_body(
     request: PaymentRequest, payment_session_url: str, notification_url: str
 ) -> dict[str, Any]:
-    """Return the hosted page around a payment session.
+    """Return the body of the hosted page around a payment session.
 
     `PLACE_ORDER`: Klarna makes the order when the payer approves, and a read of the page tells its
-    id. Were it ours to make, an answer lost then would leave an order of unknown id, for the call
-    is not idempotent. That the gift card is still held needs no check at that moment: its hold is
-    not given back while this page can be paid.
+    id. If we had to make it, a lost answer would leave an order with an unknown id, because the
+    call is not idempotent. Nobody has to check at that moment that the gift card is still held,
+    because its hold is not released while this page can be paid.
     """
     return {
         "payment_session_url": payment_session_url,
@@ -116,7 +116,7 @@ def page_body(
             "success": request.return_url,
             "cancel": request.cancel_url,
             "back": request.cancel_url,
-            # Back to the choice of another way to pay.
+            # It leads back to the choice of another way to pay.
             "failure": request.cancel_url,
             "error": request.cancel_url,
             "status_update": notification_url,

@@ -1,6 +1,6 @@
-"""Klarna's pages, sessions and orders in our words: pure, no I/O.
+"""Klarna's pages, sessions and orders, read into our types. Pure: no I/O.
 
-Anything may be missing in what a provider answers: nothing here raises for that.
+Any field may be missing in a provider's answer. Nothing here raises an error for that.
 
 Source: `docs/reference/psp/klarna.md`.
 """
@@ -19,7 +19,7 @@ from backend.psp.reading import is_currency
 from backend.rules.money import Money
 
 FINAL = ":final"
-"""Ends the reference of a capture after which the rest is released."""
+"""The end of the reference of a capture after which the rest is released."""
 _PART = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _OPEN = frozenset({"WAITING", "IN_PROGRESS", "BACK", "FAILED", "ERROR", "MANUAL_ID_CHECK"})
 _CLOSED = frozenset({"CANCELLED", "DISABLED", "TIMEOUT"})
@@ -32,7 +32,7 @@ _CLOCKS_DIFFER = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read of one payment: the page always, then its order, or else its session."""
+    """What was read of one payment: always the page, and its order or else its session."""
 
     reference: str
     page: Mapping[str, Any]
@@ -53,8 +53,8 @@ def money_of(body: Mapping[str, Any]) -> Money | None:
 
 
 def reference_of(page_id: str, session_id: str) -> str:
-    """Return our `reference`: the page, by which the order is found, and the session it stands
-    around."""
+    """Return our `reference`: the page, by which the order is found, and the session that the page
+    is for."""
     return f"{page_id}.{session_id}"
 
 
@@ -65,7 +65,7 @@ def split_reference(reference: str) -> tuple[str, str] | None:
 
 
 def to_payment(reading: Reading, now: datetime) -> Payment:
-    """UNKNOWN if what was read cannot be understood."""
+    """Return the payment. It is UNKNOWN if what was read cannot be understood."""
     made = _of_order(reading) if reading.order else _of_page(reading, now)
     if made is None:
         return Payment(
@@ -78,7 +78,8 @@ def to_payment(reading: Reading, now: datetime) -> Payment:
 
 
 def _of_page(reading: Reading, now: datetime) -> Payment | None:
-    """No order is known: the payer has not approved, or the order is just being made."""
+    """Return the payment if no order is known: the payer has not approved, or the order is being
+    made."""
     status = text(reading.page.get("status")) or ""
     if status not in _OPEN | _CLOSED | {"COMPLETED"}:
         return None
@@ -130,7 +131,8 @@ def _of_order(reading: Reading) -> Payment | None:
 
 
 def order_state(order: Mapping[str, Any]) -> PaymentState | None:
-    """By amounts first: a released rest is told as CLOSED or as CAPTURED. None: unreadable."""
+    """Return the order's state. The amounts decide first, because a released rest is reported as
+    CLOSED or as CAPTURED. None if it cannot be read."""
     status, fraud = order.get("status"), order.get("fraud_status")
     captured, left = (
         number(order.get("captured_amount")),
@@ -141,7 +143,7 @@ def order_state(order: Mapping[str, Any]) -> PaymentState | None:
     if captured == 0 and (status in _OVER or fraud in _NEVER):
         return PaymentState.FAILED
     if fraud == "PENDING":
-        # Klarna looks into it: it may not be captured, and may still be refused.
+        # Klarna reviews it: it may not be captured, and may still be refused.
         return PaymentState.ON_HOLD
     if left > 0 and status in _LIVE and fraud not in _NEVER:
         return PaymentState.AUTHORIZED
@@ -153,7 +155,8 @@ def remaining(order: Mapping[str, Any]) -> int:
 
 
 def capture_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
-    """By our key in the captures' `reference`; where the provider gives none back, by amounts."""
+    """Find a capture by our key in the captures' `reference`, or by amounts if Klarna does not
+    return references."""
     captures = rows(order.get("captures"))
     found = capture_with(captures, query.key)
     total = number(order.get("captured_amount"))
@@ -169,7 +172,7 @@ def capture_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
 
 
 def refund_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
-    """By our key in the refunds' `reference`."""
+    """Find a refund by our key in the refunds' `reference`."""
     refunds = rows(order.get("refunds"))
     found = refund_with(refunds, query.key)
     if found is None:
@@ -182,7 +185,7 @@ def refund_by_read(query: OperationQuery, order: Mapping[str, Any]) -> Result:
 
 
 def void_by_read(reference: str, order: Mapping[str, Any]) -> Result:
-    """DONE if nothing more can be captured and not all was."""
+    """Return DONE if nothing more can be captured, and not all was captured."""
     captured, amount = number(order.get("captured_amount")), number(order.get("order_amount"))
     gone = order.get("status") in _OVER or remaining(order) == 0
     if order_state(order) is None and not gone:
@@ -209,7 +212,7 @@ def refund_with(refunds: Sequence[Mapping[str, Any]], key: str) -> Mapping[str, 
 def _nameless(
     found: Sequence[Mapping[str, Any]], name: str, amount: int
 ) -> Mapping[str, Any] | None:
-    """Return the last one of this amount that nobody put a reference on."""
+    """Return the last one of this amount that has no reference."""
     for row in found[::-1]:
         if not row.get("reference") and number(row.get(name)) == amount:
             return row

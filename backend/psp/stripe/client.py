@@ -1,6 +1,6 @@
-"""The card acquirer's wire: one HTTP call in, one classified answer out.
+"""The card gateway's wire protocol: one HTTP call in, one classified answer out.
 
-Knows HTTP, form encoding, idempotency and errors; nothing of what a payment is.
+It knows HTTP, form encoding, idempotency and errors, and nothing about payments.
 
 Source: `docs/reference/psp/stripe.md`.
 """
@@ -20,7 +20,7 @@ from backend.psp.protocol import NotificationRefused, Outcome
 API_VERSION = "2026-06-24.dahlia"
 SIGNATURE_TOLERANCE_SECONDS = 300
 
-# Never kept: what opens a page or a payment, and what names the payer.
+# These are never kept: what opens a page or a payment, and what names the payer.
 _DROPPED = frozenset(
     {
         "billing_details",
@@ -48,7 +48,7 @@ _AMOUNT = frozenset({"amount_too_large", "amount_too_small", "invalid_charge_amo
 class Wire:
     """Sends calls for one secret key. Safe for concurrent use.
 
-    ValueError for a base URL that would carry the key in the clear over a network.
+    ValueError for a base URL that would send the key unencrypted over a network.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Wire:
             error = {}
         code = text(error.get("code"))
         message = self._cleaner.masked(text(error.get("message")) or f"HTTP {status}")
-        # 408 and 409: the first run may be at work still. Other 4xx had no effect.
+        # After 408 and 409 the first call may still be running. Any other 4xx had no effect.
         sure = 400 <= status < 500 and status not in (408, 409)
         return Answer(
             Outcome.REFUSED if sure else Outcome.UNKNOWN,
@@ -122,9 +122,10 @@ class Wire:
 
 
 def verify_signature(header: str | None, body: bytes, secret: str, now: datetime) -> None:
-    """Check a `Stripe-Signature` header over the raw body; NotificationRefused when it fails.
+    """Check a `Stripe-Signature` header over the raw body. NotificationRefused if it fails.
 
-    Several `v1` are there while a secret is rolled: any may match. Other schemes are ignored.
+    There are several `v1` while a secret is rolled, and any of them may match. Other schemes are
+    ignored.
     """
     moment: int | None = None
     signatures: list[str] = []
@@ -138,7 +139,7 @@ def verify_signature(header: str | None, body: bytes, secret: str, now: datetime
         raise NotificationRefused("the signature header cannot be read")
     signed = str(moment).encode() + b"." + body
     expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest().encode()
-    # A list, not a generator: every signature is compared, whichever matches.
+    # This is a list and no generator, so that every signature is compared, whichever matches.
     matches = [hmac.compare_digest(expected, given.encode()) for given in signatures]
     if not any(matches):
         raise NotificationRefused("no signature matches")
@@ -152,7 +153,7 @@ def _refusal(status: int, kind: str | None, code: str | None) -> str:
     if status == 402 or kind == "card_error":
         return "declined"
     if status == 429:
-        # Not carried out; `rate_limit` and `lock_timeout` both mean "later".
+        # It was not carried out: `rate_limit` and `lock_timeout` both mean "later".
         return "conflict" if code == "lock_timeout" else "unreachable"
     if code == "rate_limit":
         return "unreachable"

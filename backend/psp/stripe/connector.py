@@ -1,8 +1,8 @@
-"""The card acquirer behind payment type `dintero_psp.creditcard`: Stripe's wire protocol.
+"""The card gateway behind payment type `dintero_psp.creditcard`: Stripe's wire protocol.
 
-The payer pays on the provider's hosted page (a Checkout Session); the money is a PaymentIntent
-with manual capture. Our `reference` is the checkout session's id for every verb: the intent, which
-exists only once the payer has submitted a card, is found by a read each time.
+The payer pays on the provider's hosted page (a Checkout Session). The money is a PaymentIntent with
+manual capture. Our `reference` is the checkout session's id for every verb. The intent exists only
+once the payer has submitted a card, and each read finds it.
 
 Source: `docs/reference/psp/stripe.md`.
 """
@@ -50,7 +50,8 @@ from backend.rules.money import Money
 _SESSIONS = "/v1/checkout/sessions"
 _PAGE = 100  # the longest list the provider gives at once
 _MAX_PAGES = 50
-# The provider wants 30 min to 24 h from *its* now: a margin for clock skew and the way there.
+# The provider wants 30 min to 24 h from its own time. The margin covers clock skew and the time of
+# the call.
 _SHORTEST = 31 * 60
 _LONGEST = 24 * 3600 - 5 * 60
 _STEP = 10 * 60
@@ -98,7 +99,7 @@ class CardGateway:
 
     @property
     def capabilities(self) -> Capabilities:
-        # 24 h are promised; the last hour is left out, so that no retry arrives after them.
+        # The provider promises 24 h. We leave out the last hour, so that no retry arrives too late.
         return Capabilities(
             void_after_partial_capture=False,
             key_lifetime=timedelta(hours=23),
@@ -109,8 +110,8 @@ class CardGateway:
     async def create_payment(self, request: PaymentRequest) -> Result:
         """Make the hosted page. DONE has `reference` and `redirect_url`.
 
-        An answer for another amount than asked is REFUSED `amount`: its page is never shown, so
-        nobody can pay it. One key, one page, also where the provider keeps a 500 for the key.
+        An answer for another amount is REFUSED `amount`: its page is never shown, so nobody can pay
+        it. One key makes one page, even if the provider keeps a 500 for the key.
         """
         if request.amount.amount <= 0:
             return Result(Outcome.REFUSED, code="amount", message="nothing to pay here")
@@ -118,8 +119,9 @@ class CardGateway:
         answer = await self._wire.post(_SESSIONS, form, f"{request.key}:create")
         if answer.outcome is Outcome.DONE:
             return created_result(answer.body, answer.raw, request.amount)
-        # A kept 5xx is all that the key will ever give, and the key with another body (the clamped
-        # expiry moves) gives a conflict: but the page that was made carries our key.
+        # If a 5xx is kept for the key, the key will never give anything else, and with another body
+        # (the clamped expiry moves) it gives a conflict. But the page that was made carries our
+        # key.
         lost = answer.status is not None and answer.status >= 500
         if not lost and answer.kind != "idempotency_error":
             return answer.as_result()
@@ -130,7 +132,7 @@ class CardGateway:
 
     def _create_form(self, request: PaymentRequest) -> dict[str, str]:
         now = int(self._clock().timestamp())
-        # In steps, so that a retry soon after sends the same body for its key.
+        # The time moves in steps, so that a retry soon after sends the same body for its key.
         earliest = -(-(now + _SHORTEST) // _STEP) * _STEP
         latest = (now + _LONGEST) // _STEP * _STEP
         expires_at = min(max(int(request.expires_at.timestamp()), earliest), latest)
@@ -142,7 +144,8 @@ class CardGateway:
             "expires_at": str(expires_at),
             "locale": _LANGUAGES.get(request.language.lower().split("-")[0], "auto"),
             "payment_method_types[0]": "card",
-            # Asked for, not promised: the charge says whether later captures are possible.
+            # It is asked for, but not promised. The charge says whether later captures are
+            # possible.
             "payment_method_options[card][request_multicapture]": "if_available",
             "line_items[0][quantity]": "1",
             "line_items[0][price_data][currency]": request.amount.currency.lower(),
@@ -163,7 +166,7 @@ class CardGateway:
         return form
 
     async def abort(self, reference: str, key: str) -> Result:
-        """Expire the page. REFUSED `not_allowed` when the payer was faster: then `fetch`."""
+        """Expire the page. REFUSED `not_allowed` if the payer was faster; call `fetch` then."""
         answer = await self._wire.post(
             f"{_SESSIONS}/{quote(reference, safe='')}/expire", {}, f"{key}:expire"
         )
@@ -172,7 +175,7 @@ class CardGateway:
                 return answer.as_result(reference)
             return Result(Outcome.UNKNOWN, reference, message="not expired", raw=answer.raw)
         if answer.outcome is Outcome.REFUSED and answer.status == 400:
-            # Expired by itself, by an earlier call, or paid: only a read tells.
+            # It has expired, alone or by an earlier call, or it was paid. Only a read tells which.
             payment = await self.fetch(reference)
             return abort_by_read(reference, payment, answer)
         return answer.as_result(reference)
@@ -181,7 +184,7 @@ class CardGateway:
         return await self.fetch(reference)
 
     async def fetch(self, reference: str) -> Payment:
-        """Read the session with its intent and charge. Decided on the intent's status alone."""
+        """Read the session with its intent and charge. Only the intent's status decides."""
         answer = await self._read(reference)
         if answer.outcome is not Outcome.DONE:
             return Payment(
@@ -218,7 +221,8 @@ class CardGateway:
             return answer.as_result(reference)
         status, received = answer.body.get("status"), captured_amount(answer.body)
         before = captured_amount(found)
-        # `found` was read just before: on a replay it shows this capture, or later ones, already.
+        # `found` was read just before. After a replay it already shows this capture, and maybe
+        # later ones.
         right = received == before + amount.amount or amount.amount <= received <= before
         if status == "processing" or not right:
             return Result(Outcome.UNKNOWN, reference, message="another amount", raw=answer.raw)
@@ -241,7 +245,8 @@ class CardGateway:
         return answer.as_result(reference)
 
     async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
-        """Refund `amount`. A refund the provider still works on is UNKNOWN: read it again."""
+        """Refund `amount`. A refund that the provider still works on is UNKNOWN and has to be read
+        again."""
         if amount.amount <= 0:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to refund")
         found = await self._intent_for(reference, amount)
@@ -261,7 +266,7 @@ class CardGateway:
         return refund_result(reference, answer.body, amount, answer.raw)
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Return whether an earlier write took effect, by reads only.
+        """Find out whether an earlier write took effect, by reads only.
 
         AUTHORIZE with a reference: as `fetch` says (authorized or captured is DONE, failed is
         REFUSED, else UNKNOWN). Without one, the answer of `create_payment` was lost: the page is
@@ -276,7 +281,7 @@ class CardGateway:
             return final_refusal(found, query, self._clock(), self._settle_time)
         answer = await self._read(query.reference)
         if answer.outcome is not Outcome.DONE:
-            # A failed read says nothing of the write.
+            # A failed read does not show whether the write took effect.
             return Result(Outcome.UNKNOWN, query.reference, message=answer.message, raw=answer.raw)
         intent = intent_of(answer.body)
         if query.kind is OperationKind.AUTHORIZE:
@@ -360,7 +365,8 @@ class CardGateway:
         return intent
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
-        """`reference` only on `checkout.session.*`; the others give our transaction id."""
+        """Read a notification. Only `checkout.session.*` has a `reference`; the others give our
+        transaction id."""
         verify_signature(headers.get("stripe-signature"), body, self._webhook_secret, self._clock())
         try:
             event = json.loads(body)

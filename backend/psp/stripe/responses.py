@@ -1,6 +1,6 @@
-"""The card acquirer's objects in our words: pure, no I/O.
+"""The card gateway's objects, read into our types. Pure: no I/O.
 
-Anything may be missing in what a provider answers: nothing here raises for that.
+Any field may be missing in a provider's answer. Nothing here raises an error for that.
 
 Source: `docs/reference/psp/stripe.md#checkout-session`, `#payment-intent`, `#errors`.
 """
@@ -61,7 +61,7 @@ def to_payment(reference: str, session: Mapping[str, Any], raw: Mapping[str, Any
         reference=reference,
         amount=Money(amount, currency),
         captured=captured_amount(intent),
-        # A released hold reads as refunded at the provider: no more than was captured counts.
+        # The provider reports a released hold as refunded. Only what was captured counts.
         refunded=min(max(number(charge.get("amount_refunded")), 0), captured_amount(intent)),
         capturable=max(capturable, 0),
         multi_capture=mapping(details.get("multicapture")).get("status") == "available",
@@ -83,7 +83,7 @@ def _state(session: Mapping[str, Any], intent: Mapping[str, Any]) -> PaymentStat
         # Another card can be tried only while the page is open.
         return PaymentState.OPEN if page == "open" else PaymentState.FAILED
     if status == "requires_action":
-        # A challenge that waits for the payer: it can be finished, and it can be aborted.
+        # A challenge waits for the payer. It can be finished, and it can be aborted.
         return {"open": PaymentState.OPEN, "expired": PaymentState.FAILED}.get(
             page, PaymentState.PENDING
         )
@@ -149,7 +149,7 @@ def created_result(session: Mapping[str, Any], raw: Mapping[str, Any], amount: M
     if not url and session.get("status") == "expired":
         return Result(Outcome.REFUSED, reference, code="not_allowed", message="closed", raw=raw)
     if not url and session.get("status") == "complete":
-        # Found again after it was paid: nothing to show, a read decides.
+        # It was found again after it was paid. There is nothing to show, and a read decides.
         return Result(Outcome.DONE, reference, raw=raw)
     if not url or not url.startswith(("https://", "http://")):
         return Result(Outcome.UNKNOWN, reference, message="unreadable address", raw=raw)
@@ -181,7 +181,8 @@ def authorize_by_read(payment: Payment) -> Result:
 def capture_by_read(
     query: OperationQuery, intent: Mapping[str, Any], raw: Mapping[str, Any]
 ) -> Result:
-    """By what was captured since; another amount than asked stays UNKNOWN."""
+    """Find out a capture's end by what was captured since. Another amount than asked stays
+    UNKNOWN."""
     since = captured_amount(intent) - query.captured_before
     if since >= query.amount.amount:
         return Result(Outcome.DONE, query.reference, raw=raw)
@@ -193,7 +194,7 @@ def capture_by_read(
 def void_by_read(
     query: OperationQuery, intent: Mapping[str, Any], raw: Mapping[str, Any]
 ) -> Result:
-    """By the intent's status alone."""
+    """Find out a void's end by the intent's status."""
     status = intent.get("status")
     if status == "canceled":
         return Result(Outcome.DONE, query.reference, raw=raw)
@@ -203,8 +204,8 @@ def void_by_read(
 
 
 def over_refund(answer: Answer) -> Answer:
-    """An over-refund has no code of its own, only a message: no other field of ours can be wrong
-    in an amount's way, so a refusal that names `amount` is one."""
+    """Recognize a refund that is too large. It has no code of its own, only a message. No other
+    field of ours can be wrong because of an amount, so a refusal that names `amount` is one."""
     error = mapping(answer.raw.get("error"))
     if answer.code != "invalid" or (
         error.get("param") != "amount" and "greater than unrefunded" not in (answer.message or "")

@@ -14,7 +14,7 @@ from backend.psp.swedbankpay.responses import is_reference
 
 
 def read_callback(transaction_id: str, body: bytes) -> Notification:
-    """NotificationRefused if the body names no payment order."""
+    """Read a callback. NotificationRefused if the body names no payment order."""
     try:
         event = json.loads(body)
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
@@ -23,7 +23,7 @@ def read_callback(transaction_id: str, body: bytes) -> Notification:
     reference = text(order.get("id"))
     if reference is None or not is_reference(reference):
         raise NotificationRefused("the body names no payment order")
-    # An older shape names the transaction, the newer one has a number.
+    # An older form names the transaction, the newer one has a number.
     moved = text(mapping(mapping(event).get("transaction")).get("id"))
     return Notification(
         event_id=moved or f"{reference}/{max(number(order.get('number')), 0)}",

@@ -1,6 +1,6 @@
-"""Swedbank Pay's wire: one HTTP call in, one classified answer out.
+"""Swedbank Pay's wire protocol: one HTTP call in, one classified answer out.
 
-Knows JSON, the media type's version and problem bodies; nothing of what a payment is.
+Knows JSON, the media type's version and problem bodies, and nothing about payments.
 
 Source: `docs/reference/psp/swedbankpay.md#transport`, `#errors`.
 """
@@ -17,7 +17,8 @@ from backend.psp.http import Answer, Cleaner, Transport, json_object, mapping, t
 from backend.psp.protocol import Outcome
 
 _MEDIA = "application/json;version=3.1"
-# Never kept: what opens a page or pays again, what names the payer or a card, our own addresses.
+# These are never kept: what opens a page or pays again, what names the payer or a card, our own
+# addresses.
 _DROPPED = frozenset(
     {
         "bin",
@@ -110,7 +111,7 @@ class Wire:
             return Answer(Outcome.DONE, body=body, status=status, raw=raw)
         problem = body or {}
         kind = (text(problem.get("type")) or "").rstrip("/").rsplit("/", 1)[-1].lower()
-        # 408, 409: an earlier call may be at work still. Other 4xx had no effect.
+        # After 408 and 409 an earlier call may still be running. Any other 4xx had no effect.
         sure = 400 <= status < 500 and status not in (408, 409)
         message = text(problem.get("detail")) or text(problem.get("title")) or f"HTTP {status}"
         return Answer(

@@ -1,9 +1,9 @@
 """Swedbank Pay behind payment type `payex.*`: payment orders v3.1 in instrument mode, by redirect.
 
-One order, one instrument. Our `reference` is the order's id, a path. There is no idempotency key:
-`payeeReference` is unique per operation, so each is derived from our key; the provider refuses it
-the second time, and a read tells what the first one did. What may be done next is only what the
-order lists.
+One order has one instrument. Our `reference` is the order's id, a path. There is no idempotency
+key. Instead `payeeReference` is unique for each operation, so each one is derived from our key. The
+provider refuses it the second time, and a read tells what the first call did. Only the operations
+that the order lists can follow.
 
 Source: `docs/reference/psp/swedbankpay.md`.
 """
@@ -56,19 +56,19 @@ INSTRUMENTS = {
     "googlepay": "GooglePay",
     "clicktopay": "ClickToPay",
 }
-"""By the product of `payex.<product>`."""
+"""The instrument, by the product of `payex.<product>`."""
 DIRECT_CAPTURE = frozenset({"swish"})
 _ORDERS = "/psp/paymentorders"
 _EXPAND = "?$expand=paid,financialTransactions,failed,failedAttempts"
-# A reference that is taken belongs to an order whose page nobody was given: another one is made.
+# A reference that exists belongs to an order whose page nobody got, so another order is made.
 _MAX_ORDERS = 5
 _FINAL = "Final capture"
 
 
 @dataclass(frozen=True, slots=True)
 class _Verb:
-    """A write after the payment: the operation's `rel`, and the name of what the order has left
-    for it."""
+    """A write after the payment: the operation's `rel`, and the name of what the order has left for
+    it."""
 
     kind: OperationKind
     rel: str
@@ -128,7 +128,7 @@ class SwedbankPay:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             void_after_partial_capture=not self._direct_capture,
-            # References are never forgotten; a year is longer than any authorization.
+            # References are never forgotten. A year is longer than any authorization.
             key_lifetime=timedelta(days=365),
             direct_capture=self._direct_capture,
             minimums=self._minimums,
@@ -137,9 +137,9 @@ class SwedbankPay:
     async def create_payment(self, request: PaymentRequest) -> Result:
         """Make the order. DONE has `reference` and `redirect_url`.
 
-        The provider has no way to find an order whose answer was lost. Nobody was given its page,
-        so nobody can pay it: the same key again makes another order, and only the one whose page
-        was stored is ever shown. An order for another amount than asked is REFUSED `amount`.
+        The provider cannot find an order whose answer was lost. Nobody got its page, so nobody can
+        pay it. The same key again makes another order, and only the order whose page was stored is
+        ever shown. An order for another amount is REFUSED `amount`.
         """
         if request.amount.amount <= 0:
             return Result(Outcome.REFUSED, code="amount", message="nothing to pay here")
@@ -188,7 +188,7 @@ class SwedbankPay:
         return order
 
     async def abort(self, reference: str, key: str) -> Result:
-        """REFUSED `not_allowed` when the payer was faster: then `fetch`."""
+        """Abort the order. REFUSED `not_allowed` if the payer was faster; call `fetch` then."""
         found = await self._order_for(reference)
         if isinstance(found, Result):
             return found
@@ -227,8 +227,9 @@ class SwedbankPay:
     async def capture(
         self, reference: str, amount: Money, key: str, *, final: bool, lines: Lines = ()
     ) -> Result:
-        """`final` releases the rest, by a cancellation of its own after the capture; DONE says that
-        both happened. The capture's description tells a later read that a release is owed."""
+        """Capture `amount`. `final` releases the rest, by a cancellation of its own after the
+        capture. DONE says that both happened. The capture's description tells a later read that a
+        release is owed."""
         description = _FINAL if final else "Capture"
         move = Move(OperationKind.CAPTURE, amount, key, description, lines)
         result = await self._move(reference, move)
@@ -241,12 +242,13 @@ class SwedbankPay:
         return await self._move(reference, Move(OperationKind.VOID, None, key, "Void"))
 
     async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
-        """A refund the provider still works on is UNKNOWN: read it again."""
+        """Refund `amount`. A refund that the provider still works on is UNKNOWN and has to be read
+        again."""
         return await self._move(reference, Move(OperationKind.REFUND, amount, key, "Refund", lines))
 
     async def _move(self, reference: str, move: Move) -> Result:
-        """Once per key: what the order already shows is not sent again. Five refusals in a row
-        lock a payment at the provider, so what must fail is not sent at all."""
+        """Send a move once for each key: what the order already shows is not sent again. Five
+        refusals in a row lock a payment at the provider, so what would fail is not sent at all."""
         kind, amount, key = move.kind, move.amount, move.key
         if self._direct_capture and kind is not OperationKind.REFUND:
             return Result(Outcome.REFUSED, reference, code="not_allowed", message="one phase")
@@ -269,12 +271,12 @@ class SwedbankPay:
                 return Result(Outcome.REFUSED, reference, code="amount", message=message)
         transaction: dict[str, Any] = {"description": move.description, "payeeReference": ours}
         if amount is not None:
-            # Lines that were told with the order are told with what is taken of it, too.
+            # If the order was made with lines, its operations need lines too.
             lines = described(move.lines, amount.amount, move.description)
             transaction |= {"amount": amount.amount, **lines}
         answer = await self._perform(order, verb.rel, {"transaction": transaction})
         if answer.outcome is Outcome.REFUSED and answer.code == "conflict":
-            # The same key at the same moment, or a call that we believed lost.
+            # The same key is used at the same moment, or by a call that we believed lost.
             return await self._by_read(kind, reference, amount, key)
         if answer.outcome is not Outcome.DONE:
             return answer.as_result(reference)
@@ -283,8 +285,8 @@ class SwedbankPay:
     async def _confirmed(
         self, answer: Answer, before: Order, kind: OperationKind, amount: Money | None, key: str
     ) -> Result:
-        """Return the end of a write that was answered. The answer tells what is left, and no
-        movement; where that is not what we asked for, the list of movements decides."""
+        """Return the end of a write that was answered. The answer tells what is left, but no
+        movement. If it is not what we asked for, the list of movements decides."""
         after, left = read_order(answer.body), _VERBS[kind].left
         if answer.status == 202 or after is None:
             message = "the provider still works on it"
@@ -298,7 +300,8 @@ class SwedbankPay:
         return result
 
     async def _released(self, captured: Result, reference: str, key: str) -> Result:
-        """`captured`, once what the capture left is given up; UNKNOWN if that is not sure."""
+        """Return `captured` after what the capture left is released. UNKNOWN if that is not
+        certain."""
         order = await self._order_for(reference)
         if isinstance(order, Result):
             message = f"captured; the rest may not be released: {order.message}"
@@ -314,7 +317,7 @@ class SwedbankPay:
         return captured
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Return whether an earlier write took effect, by a read: by our reference in the order's
+        """Find out whether an earlier write took effect, by a read: by our reference in the order's
         list of movements. A release that a final capture still owes is made up for, with its own
         reference.
 
@@ -337,7 +340,7 @@ class SwedbankPay:
         answer = await self._read(reference)
         order = read_order(answer.body) if answer.outcome is Outcome.DONE else None
         if order is None or (order.movements is None and order.status != "Cancelled"):
-            # A failed read says nothing of the write.
+            # A failed read does not show whether the write took effect.
             return Result(Outcome.UNKNOWN, reference, message=answer.message, raw=answer.raw)
         found = order.movement(payee_reference(key, kind.value))
         if found is not None:
@@ -371,7 +374,8 @@ class SwedbankPay:
         return order
 
     async def _perform(self, order: Order, rel: str, body: Mapping[str, Any]) -> Answer:
-        """Follow an operation of the order's; REFUSED `not_allowed` where it has none."""
+        """Follow one of the order's operations. REFUSED `not_allowed` if the order does not list
+        it."""
         operation = order.operations.get(rel)
         if operation is None:
             message = f"{rel} is not possible while {order.status}"
@@ -381,7 +385,7 @@ class SwedbankPay:
             return Answer(Outcome.REFUSED, code="invalid", message="it leads to another host")
         answer = await self._wire.write(operation.method, path, body)
         if answer.outcome is Outcome.REFUSED and answer.status == 404:
-            # Offered a moment ago: somebody else was faster.
+            # It was offered a moment ago, so somebody else was faster.
             return Answer(
                 answer.outcome,
                 status=404,
@@ -392,5 +396,6 @@ class SwedbankPay:
         return answer
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
-        """Unsigned: believed where it came to the address that we made for that payment."""
+        """Read a notification. It is not signed, and accepted if it came to the address that we
+        made for that payment."""
         return read_callback(self._address.transaction_of(headers.get(":path", "")), body)

@@ -32,7 +32,7 @@ _TYPES = {
     "discount": ("DISCOUNT", "Discount"),
     "adjustment": ("OTHER", "Adjustment"),
 }
-"""Type and class, by kind of line."""
+"""The type and class of a line, by its kind."""
 _MAX_LINES = 1000
 
 

@@ -1,6 +1,6 @@
-"""Swedbank Pay's payment orders in our words: pure, no I/O.
+"""Swedbank Pay's payment orders, read into our types. Pure: no I/O.
 
-Anything may be missing in what a provider answers: nothing here raises for that.
+Any field may be missing in a provider's answer. Nothing here raises an error for that.
 
 Source: `docs/reference/psp/swedbankpay.md`.
 """
@@ -39,7 +39,7 @@ _FINAL = ("Failed", "Aborted", "Cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What may be done next: only what the order lists can be."""
+    """An operation that the order lists. No other operation is possible."""
 
     method: str
     href: str
@@ -68,7 +68,7 @@ class Order:
     movements: tuple[Movement, ...] | None
     paid: Mapping[str, Any]
     left: Mapping[str, int]
-    """What is left for `capture`, `cancel`, `reversal`: absent means nothing."""
+    """What is left for `capture`, `cancel`, `reversal`. If one is absent, nothing is left."""
     declined: str | None
 
     def movement(self, payee_reference: str) -> Movement | None:
@@ -77,15 +77,16 @@ class Order:
 
     @property
     def may_be_refunding(self) -> bool:
-        """A refund that takes days is listed nowhere meanwhile; but no other is offered, though
-        there is money to refund."""
+        """Return whether a refund may be under way. A refund that takes days is not listed
+        meanwhile, but no other refund is offered, although there is money to refund."""
         left = self.total_of("Capture", "Sale") - self.total_of("Reversal")
         return left > 0 and "reversal" not in self.operations
 
     @property
     def is_released(self) -> bool:
-        """Nothing is authorized any more, and not all of it was captured: cancelled by whomever, or
-        lapsed at the provider, after which the order still says that it is paid."""
+        """Return whether nothing is authorized any more, and not all of it was captured. It was
+        cancelled by somebody, or has lapsed at the provider; the order then still says that it is
+        paid."""
         if self.status == "Cancelled":
             return True
         offered = {"capture", "cancel"} & self.operations.keys()
@@ -103,8 +104,7 @@ def is_reference(value: str) -> bool:
 
 
 def read_order(body: Mapping[str, Any]) -> Order | None:
-    """Return the order of an answer; None if it cannot be read. The root is spelled in two
-    ways."""
+    """Return the order of an answer; None if it cannot be read. The root has two spellings."""
     roots = [value for name, value in body.items() if name.lower() == "paymentorder"]
     found = mapping(roots[0]) if roots else {}
     reference, status = text(found.get("id")), text(found.get("status"))
@@ -182,7 +182,7 @@ def to_payment(order: Order, raw: Mapping[str, Any]) -> Payment:
             Outcome.UNKNOWN, reference=order.reference, message="unreadable answer", raw=raw
         )
     held = state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
-    # What was paid is what counts, should it differ from what was asked for.
+    # What was paid counts, even if it differs from what was asked for.
     paid = number(order.paid.get("amount"))
     amount = Money(paid, order.amount.currency) if held and paid >= 0 else order.amount
     return Payment(
@@ -213,7 +213,7 @@ def _state(order: Order) -> PaymentState | None:
     if captured > 0:
         return PaymentState.CAPTURED
     if order.paid.get("transactionType") == "Authorization":
-        # Nothing taken and nothing left to take: released.
+        # Nothing was taken and nothing is left to take, so it was released.
         return PaymentState.FAILED if order.total_of("Cancellation") else None
     return None
 

@@ -1,7 +1,7 @@
-"""Swish's wire: one HTTP call in, one classified answer out.
+"""Swish's wire protocol: one HTTP call in, one classified answer out.
 
-Knows JSON, headers and error codes; nothing of what a payment is. Amounts stay text: a fraction is
-never read as a float.
+It knows JSON, headers and error codes, and nothing about payments. Amounts stay text, so that a
+fraction is never read as a float.
 
 Source: `docs/reference/psp/swish.md#calls`, `#errors`.
 """
@@ -17,17 +17,17 @@ import httpx
 from backend.psp.http import Answer, Cleaner, Transport, mapping, text
 from backend.psp.protocol import Outcome
 
-# Never kept: who the payer is (of a refund the payee), what opens the payment in an app, and the
-# address with our proof.
+# These are never kept: who the payer is (of a refund the payee), what opens the payment in an app,
+# and the address with our proof.
 _DROPPED = frozenset(
     {"callbackUrl", "payeeAlias", "payerAge", "payerAlias", "payerName", "payerSSN", "token"}
 )
 TAKEN = "RP09"
-"""The instruction's number is taken: what was sent with it before, arrived."""
+"""The instruction's number exists already: what was sent with it before has arrived."""
 UNDECIDED = "DS24"
 """Swish itself does not know what the banks did."""
 TIMED_OUT = "TM01"
-"""Over before any bank was asked: safe to try again."""
+"""The time was over before any bank was asked. It is safe to try again."""
 REFUSALS: Mapping[str, str] = {
     TAKEN: "conflict",
     TIMED_OUT: "unreachable",
@@ -55,13 +55,13 @@ REFUSALS: Mapping[str, str] = {
     "RP03": "configuration",
     "RP06": "conflict",
 }
-"""Swish's error codes in the protocol's words."""
+"""Swish's error codes, and the codes of the connectors' protocol."""
 
 
 class Wire:
     """Sends calls for one merchant number. Safe for concurrent use.
 
-    `http` bears the client certificate: there is no other proof of who calls. ValueError for a base
+    `http` has the client certificate, which is the only proof of who calls. ValueError for a base
     URL that is neither https nor on this machine.
     """
 
@@ -82,7 +82,7 @@ class Wire:
         return await self._send("GET", path)
 
     async def put(self, path: str, body: Mapping[str, Any]) -> Answer:
-        """Make something. DONE has `token` in its body, where the provider gave one."""
+        """Make something. DONE has `token` in its body, if the provider gave one."""
         return await self._send("PUT", path, body)
 
     async def patch(self, path: str, changes: Sequence[Mapping[str, Any]]) -> Answer:
@@ -102,7 +102,7 @@ class Wire:
         return self._created(response) if method == "PUT" else self._classify(response)
 
     def _created(self, response: httpx.Response) -> Answer:
-        """What was made is told in headers alone."""
+        """Read the answer to a creation, which is in the headers alone."""
         if response.status_code != 201:
             answer = self._classify(response)
             if answer.outcome is not Outcome.DONE:
@@ -124,7 +124,7 @@ class Wire:
             return Answer(Outcome.DONE, body=body, status=status, raw=raw)
         error = _first_error(body)
         code = text(error.get("errorCode"))
-        # 408, 409: an earlier call may be at work still. Other 4xx had no effect.
+        # After 408 and 409 an earlier call may still be running. Any other 4xx had no effect.
         sure = 400 <= status < 500 and status not in (408, 409) and code != UNDECIDED
         return Answer(
             Outcome.REFUSED if sure else Outcome.UNKNOWN,
@@ -145,7 +145,8 @@ def _read(response: httpx.Response) -> Any:
 
 
 def _first_error(body: Any) -> Mapping[str, Any]:
-    """Errors come as a list. One that leaves the outcome open counts before all others."""
+    """Return the first error of the list. An error that leaves the outcome open comes before all
+    others."""
     rows = [mapping(row) for row in body] if isinstance(body, list) else [mapping(body)]
     open_ = [row for row in rows if row.get("errorCode") == UNDECIDED]
     return next(iter([*open_, *rows]), {})

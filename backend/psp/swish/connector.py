@@ -1,9 +1,10 @@
 """Swish behind payment type `swish.swish`: payment requests over mutual TLS.
 
-The payer's yes moves the money, so there are no captures and no voids. Our `reference` is the
+The payer's approval moves the money, so there are no captures and no voids. Our `reference` is the
 payment request's own: the 32 hex digits under which we make it, which are its idempotency handle
-too. Without the payer's number (m-commerce) the answer has a token: whoever opens it in the app can
-pay, and only a token that we return is ever shown. With it (e-commerce) the app is told by Swish.
+too. Without the payer's number (m-commerce) the answer has a token. Whoever opens it in the app can
+pay, and only a token that we return is ever shown. With the number (e-commerce) Swish tells the
+app.
 
 Source: `docs/reference/psp/swish.md`.
 """
@@ -57,19 +58,18 @@ _PAYMENTS = "/api/v1/paymentrequests"
 _MAKE_REFUND = "/api/v2/refunds"
 _REFUNDS = "/api/v1/refunds"
 _CANCELLED = ({"op": "replace", "path": "/status", "value": "cancelled"},)
-# A number that is taken belongs to a token that nobody was given: another request is made.
+# A number that exists belongs to a token that nobody got, so another request is made.
 _MAX_REQUESTS = 5
-# No push to this payer: the token does it as well.
+# This payer cannot get a push. The token works as well.
 _NOT_PUSHED_TO = ("ACMT03", "BE18", "RP06")
 
 
 class Swish:
     """A `Connector` for one merchant number. Timeouts in seconds.
 
-    `http` bears the merchant's client certificate. `address_secret` proves the addresses that
-    callbacks come to. `app_url` opens the payer's app; another one than Swish's own stands for the
-    app in a sandbox. `settle_time`: how long a write that was sent and not answered may still take
-    effect.
+    `http` has the merchant's client certificate. `address_secret` proves the addresses that
+    callbacks come to. `app_url` opens the payer's app; in a sandbox a page stands for the app.
+    `settle_time`: how long a write that was sent and not answered may still take effect.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Swish:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             void_after_partial_capture=False,
-            # Numbers are never given twice; refunds are taken for thirteen months.
+            # Numbers are never used twice. Refunds are accepted for thirteen months.
             key_lifetime=timedelta(days=365),
             direct_capture=True,
             minimums=minimums.SWISH,
@@ -106,10 +106,10 @@ class Swish:
 
     async def create_payment(self, request: PaymentRequest) -> Result:
         """Make the payment request. DONE has `reference`, and `redirect_url` with `app_code` unless
-        the payer's app was told.
+        Swish told the payer's app.
 
-        Swish gives a token once. If that answer was lost nobody can open the request, so the
-        same key again makes another one; a push whose answer was lost is found again by a read.
+        Swish gives a token once. If that answer was lost, nobody can open the request, so the same
+        key again makes another one. A push whose answer was lost is found by a read.
         """
         amount = request.amount
         if amount.currency != CURRENCY or not MIN_AMOUNT <= amount.amount <= MAX_AMOUNT:
@@ -151,7 +151,7 @@ class Swish:
             return Result(Outcome.UNKNOWN, message="no token to open it with", raw=answer.raw)
         query = urlencode({"token": token, "callbackurl": request.return_url})
         link = f"{self._app_url}?{query}"
-        # The app's own reader knows a token by this letter; a sandbox's app is a page.
+        # The app's own reader recognizes a token by this letter. In a sandbox the app is a page.
         code = f"D{token}" if self._app_url == APP else link
         return Result(Outcome.DONE, uuid, redirect_url=link, app_code=code, raw=answer.raw)
 
@@ -168,14 +168,14 @@ class Swish:
         return Result(Outcome.DONE, uuid, raw=payment.raw)
 
     async def abort(self, reference: str, key: str) -> Result:
-        """REFUSED `not_allowed` when the payer was faster: then `fetch`."""
+        """Cancel the request. REFUSED `not_allowed` if the payer was faster; call `fetch` then."""
         if not is_reference(reference):
             return Result(Outcome.REFUSED, reference, code="invalid", message="no such reference")
         answer = await self._wire.patch(f"{_PAYMENTS}/{reference}", _CANCELLED)
         unsure = answer.outcome is Outcome.UNKNOWN
         if unsure or answer.code in ("unreachable", "configuration"):
             return answer.as_result(reference)
-        # Cancelled, or not: what holds is what is read afterwards.
+        # Whether it was cancelled or not, the read afterwards decides.
         payment = await self.fetch(reference)
         if payment.outcome is not Outcome.DONE or payment.state is PaymentState.OPEN:
             return Result(Outcome.UNKNOWN, reference, message="not cancelled", raw=payment.raw)
@@ -212,7 +212,8 @@ class Swish:
         return Result(Outcome.REFUSED, reference, code="not_allowed", message="one phase")
 
     async def refund(self, reference: str, amount: Money, key: str, *, lines: Lines = ()) -> Result:
-        """DONE once Swish has paid it back; UNKNOWN while it works on it: read it again."""
+        """Refund `amount`. DONE once Swish has paid it back. UNKNOWN while Swish works on it: read
+        it again."""
         if amount.amount <= 0:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to refund")
         answer = await self._read(reference)
@@ -237,7 +238,7 @@ class Swish:
             return made.as_result(reference)
         result = await self._refunded(reference, amount, key)
         if result.code == "invalid":
-            # It was made just now, or before: a read that does not show it may be early.
+            # It was made just now, or before. A read that does not show it may be too early.
             return Result(Outcome.UNKNOWN, reference, message=result.message, raw=result.raw)
         return result
 
@@ -253,7 +254,7 @@ class Swish:
         }
 
     async def _refunded(self, reference: str, amount: Money, key: str) -> Result:
-        """By a read of the refund; REFUSED `invalid` where there is none."""
+        """Find out a refund's end by a read. REFUSED `invalid` if there is no such refund."""
         answer = await self._wire.get(f"{_REFUNDS}/{_refund_uuid(reference, key)}")
         if answer.outcome is Outcome.DONE:
             return refund_result(reference, answer.body, amount, answer.raw)
@@ -262,7 +263,7 @@ class Swish:
         return Result(Outcome.UNKNOWN, reference, message=answer.message, raw=answer.raw)
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Return whether an earlier write took effect, by reads.
+        """Find out whether an earlier write took effect, by reads.
 
         AUTHORIZE without a reference: a push is found by our number; a token whose answer was lost
         can have been opened by nobody, which is REFUSED. A write that may still be on its way
@@ -273,7 +274,7 @@ class Swish:
         elif query.kind is OperationKind.REFUND:
             result = await self._refunded(query.reference, query.amount, query.key)
             if result.code != "invalid":
-                # It is there, with its end or without: not on its way any more.
+                # It is there, whether it has ended or not. So it is not on its way any more.
                 return result
         else:
             return Result(Outcome.REFUSED, query.reference, code="not_allowed", message="one phase")
@@ -295,8 +296,8 @@ class Swish:
         return authorize_by_read(payment)
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
-        """By the proof in the address alone: Swish signs nothing. One of a refund names the payment
-        by Swish's own number of it, which is none of ours."""
+        """Read a notification, which only the address proves, because Swish signs nothing. A
+        notification about a refund names the payment by Swish's own number, and not by ours."""
         transaction_id = self._address.transaction_of(headers.get(":path", ""))
         try:
             event = mapping(json.loads(body, parse_float=str))
@@ -315,7 +316,8 @@ class Swish:
 
 
 def checked_app_url(url: str) -> str:
-    """ValueError for an address that is neither Swish's nor a page to send a browser to."""
+    """Return the address. ValueError if it is neither Swish's nor a page to which a browser may be
+    sent."""
     parts = urlsplit(url)
     page = parts.scheme == "https" or (parts.scheme == "http" and is_local(parts.hostname or ""))
     if parts.query or parts.fragment or not (url == APP or page):

@@ -15,7 +15,8 @@ from backend.psp.swish.connector import APP, Swish, checked_app_url
 
 
 def from_credentials(ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
-    """NotConnected without a certificate, except towards a sandbox on this machine."""
+    """Return the connector. NotConnected without a certificate, except for a sandbox on this
+    machine."""
     base_url = str(credentials["base_url"])
     if base_url.startswith("https:") and not credentials.get("certificate"):
         raise NotConnected("swish.swish needs a client certificate")

@@ -1,6 +1,6 @@
-"""Swish's payment requests and refunds in our words: pure, no I/O.
+"""Swish's payment requests and refunds, read into our types. Pure: no I/O.
 
-Anything may be missing in what a provider answers: nothing here raises for that.
+Any field may be missing in a provider's answer. Nothing here raises an error for that.
 
 Source: `docs/reference/psp/swish.md`.
 """
@@ -22,7 +22,7 @@ from backend.rules.money import Money
 CURRENCY = "SEK"
 MIN_AMOUNT = 100
 MAX_AMOUNT = 99_999_999_999_999
-"""Minor units: 1.00 to 999999999999.99."""
+"""Minor units: amounts go from 1.00 to 999999999999.99."""
 _UUID = re.compile(r"[0-9A-F]{32}")
 _AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 _PHONE = re.compile(r"46[1-9][0-9]{6,12}")
@@ -49,12 +49,13 @@ def is_reference(value: str) -> bool:
 
 
 def to_swish(money: Money) -> str:
-    """Kronor with two decimals, e.g. `300.00`; the only provider that does not count in öre."""
+    """Return kronor with two decimals, for example `300.00`. Only this provider does not count in
+    öre."""
     return f"{money.amount // 100}.{money.amount % 100:02d}"
 
 
 def from_swish(value: Any) -> int | None:
-    """Öre of an amount as it is told: text, or a number that was read as text."""
+    """Return an amount in öre. It comes as text, or as a number that was read as text."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     written = str(value)
@@ -74,19 +75,20 @@ def money_of(body: Mapping[str, Any]) -> Money | None:
 
 
 def payer_alias(phone_number: str | None) -> str | None:
-    """E.164 as Swish writes it; None for a number that is not Swedish: no app answers there."""
+    """Return an E.164 number as Swish writes it. None for a number that is not Swedish, because no
+    app answers there."""
     alias = (phone_number or "").removeprefix("+")
     return alias if _PHONE.fullmatch(alias) else None
 
 
 def message_of(description: str) -> str:
-    """Return of the signs that the app can show."""
+    """Return the description with only those signs that the app can show."""
     shown = " ".join(_NOT_IN_A_MESSAGE.sub(" ", description).split())
     return shown[:_LONGEST_MESSAGE].strip() or "Order"
 
 
 def own_reference(transaction_id: str) -> str:
-    """`payeePaymentReference`: letters and digits alone."""
+    """Return `payeePaymentReference`, which has only letters and digits."""
     return re.sub("[^A-Za-z0-9]", "", transaction_id)[:35]
 
 
@@ -118,9 +120,9 @@ def _state(status: str, error: str | None) -> PaymentState:
     if status == "PAID":
         return PaymentState.CAPTURED
     if status == "ERROR" and error == UNDECIDED:
-        # The banks were asked, and nobody knows what they did: never given up by ourselves.
+        # The banks were asked, and nobody knows what they did. We never give such a payment up.
         return PaymentState.ON_HOLD
-    # Any word that is not known may still become a payment.
+    # A word that we do not know may still become a payment.
     return PaymentState.FAILED if status in _OVER else PaymentState.OPEN
 
 
@@ -146,7 +148,7 @@ def refund_result(
     if status in _OVER and error != UNDECIDED:
         code = REFUSALS.get(error or "", "declined")
         message = text(body.get("errorMessage")) or error or status
-        # `unreachable` would say that nothing was sent: this one was, and came to nothing.
+        # `unreachable` would say that nothing was sent. This one was sent, and came to nothing.
         code = "declined" if code == "unreachable" else code
         return Result(Outcome.REFUSED, reference, code=code, message=message, raw=raw)
     message = "the provider still works on it" if status in _WORKING else status

@@ -1,6 +1,7 @@
-"""Vipps MobilePay's wire: access tokens, one HTTP call in, one classified answer out, signatures.
+"""Vipps MobilePay's wire protocol: access tokens, one HTTP call in, one classified answer out,
+signatures.
 
-Knows JSON, tokens, idempotency and errors; nothing of what a payment is.
+It knows JSON, tokens, idempotency and errors, and nothing about payments.
 
 Source: `docs/reference/psp/vipps.md`.
 """
@@ -29,7 +30,7 @@ from backend.psp.protocol import NotificationRefused, Outcome
 SIGNATURE_TOLERANCE = timedelta(minutes=5)
 _SIGNED_HEADERS = "x-ms-date;host;x-ms-content-sha256"
 _SCHEME = "HMAC-SHA256 "
-# Never kept: what opens a page, and what names the payer.
+# These are never kept: what opens a page, and what names the payer.
 _DROPPED = frozenset(
     {
         "access_token",
@@ -79,14 +80,14 @@ class _Token:
     until: datetime
 
 
-# As long as the connections they travel on. Two that ask at once each get a good one.
+# It lives as long as the connections of its calls. If two tasks ask at once, each gets a valid one.
 _tokens: WeakKeyDictionary[httpx.AsyncClient, dict[Account, _Token]] = WeakKeyDictionary()
 
 
 class Wire:
     """Sends calls for one sales unit. Safe for concurrent use.
 
-    ValueError for a base URL that would carry the secrets in the clear over a network.
+    ValueError for a base URL that would send the secrets unencrypted over a network.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Wire:
         return await self._send("GET", path)
 
     async def post(self, path: str, body: Mapping[str, Any] | None, key: str) -> Answer:
-        """`key` is what `wire_key` made."""
+        """Send a POST. `key` is what `wire_key` made."""
         return await self._send("POST", path, body=body, key=key)
 
     async def delete(self, path: str) -> Answer:
@@ -134,7 +135,7 @@ class Wire:
             headers["Idempotency-Key"] = key
         response = await self._try(method, path, headers, content, renew=False)
         if isinstance(response, httpx.Response) and response.status_code == 401:
-            # Turned away unread: the token was withdrawn before its time.
+            # The call was turned away unread, because the token was withdrawn before its time.
             response = await self._try(method, path, headers, content, renew=True)
         return response if isinstance(response, Answer) else self._classify(response)
 
@@ -154,7 +155,7 @@ class Wire:
         return await self._transport.send(method, path, headers=allowed, content=content)
 
     async def _token(self, *, renew: bool) -> str | Answer:
-        """Return a token that is good for a while yet, or the answer of a call that was never
+        """Return a token that is valid for a while yet, or the answer of a call that was never
         sent."""
         now = self._clock()
         known = None if renew else self._known.get(self._account)
@@ -183,7 +184,7 @@ class Wire:
         except (ValueError, UnicodeDecodeError, RecursionError):
             body = None
         if isinstance(body, list):
-            # The log of a payment, and the list of webhooks, stand alone.
+            # The log of a payment and the list of webhooks are bare lists.
             body = {"rows": body}
         status = response.status_code
         readable = body if isinstance(body, dict) else {}
@@ -192,7 +193,7 @@ class Wire:
             if not isinstance(body, dict):
                 return Answer(Outcome.UNKNOWN, status=status, message="unreadable answer", raw=raw)
             return Answer(Outcome.DONE, body=body, status=status, raw=raw)
-        # 408 and 409: the first run may be at work still. Other 4xx had no effect.
+        # After 408 and 409 the first call may still be running. Any other 4xx had no effect.
         sure = 400 <= status < 500 and status not in (408, 409)
         return Answer(
             Outcome.REFUSED if sure else Outcome.UNKNOWN,
@@ -210,7 +211,7 @@ def wire_key(key: str) -> str:
 
 
 def _lifetime(body: Mapping[str, Any]) -> timedelta:
-    """`expires_in` in seconds, a number or a text of one."""
+    """Return `expires_in` (seconds), which is a number or a text with one."""
     told = body.get("expires_in")
     try:
         seconds = int(float(str(told)))
@@ -234,7 +235,8 @@ def _details(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _message(body: Mapping[str, Any]) -> str | None:
-    """Both shapes: RFC 7807 of the API, `message` of the gateway in front of it."""
+    """Return the message. The API answers with RFC 7807, and the gateway in front of it with
+    `message`."""
     told = [text(body.get(name)) for name in ("title", "detail", "message")]
     told += [f"{one.get('name')}: {one.get('reason')}" for one in _details(body)[:5]]
     return "; ".join(part for part in told if part)[:500] or None
@@ -243,8 +245,8 @@ def _message(body: Mapping[str, Any]) -> str | None:
 def verify_signature(
     headers: Mapping[str, str], body: bytes, *, url: str, secret: str, now: datetime
 ) -> None:
-    """Check a webhook's signature; NotificationRefused when it fails. `url` is the address that was
-    registered: behind a proxy our own host and path are others than those that were signed."""
+    """Check a webhook's signature. NotificationRefused if it fails. `url` is the address that was
+    registered, because behind a proxy our own host and path differ from those that were signed."""
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
     if not hmac.compare_digest(digest.encode(), headers.get("x-ms-content-sha256", "").encode()):
         raise NotificationRefused("the body's digest is wrong")

@@ -48,7 +48,7 @@ from backend.psp.vipps.responses import (
 from backend.rules.money import Money
 
 CURRENCIES = frozenset({"NOK", "DKK", "EUR", "SEK"})
-"""Of the markets: which of them a sales unit has is the provider's to say."""
+"""The currencies of the markets. The provider decides which of them a sales unit has."""
 EVENTS = tuple(
     f"epayments.payment.{name}.v1"
     for name in (
@@ -61,7 +61,7 @@ EVENTS = tuple(
         "terminated",
     )
 )
-"""Told of to us: that a payment was made we know ourselves."""
+"""We need no notification that a payment was made, because we know that ourselves."""
 _PAYMENTS = "/epayment/v1/payments"
 _WEBHOOKS = "/webhooks/v1/webhooks"
 _CAPTURED, _REFUNDED = "CAPTURED", "REFUNDED"
@@ -70,7 +70,7 @@ _CAPTURED, _REFUNDED = "CAPTURED", "REFUNDED"
 class Vipps:
     """A `Connector` over HTTP. Timeouts in seconds.
 
-    `webhook_secret` and `webhook_url`: of the address that is registered for this sales unit.
+    `webhook_secret` and `webhook_url` belong to the address that is registered for this sales unit.
     `settle_time`: how long a write that was sent and not answered may still take effect. Before
     that, a read that finds nothing is UNKNOWN and not REFUSED.
     """
@@ -97,7 +97,7 @@ class Vipps:
 
     @property
     def capabilities(self) -> Capabilities:
-        # Nothing is promised: after an hour only reads follow.
+        # The provider promises nothing, so only reads follow after an hour.
         return Capabilities(
             void_after_partial_capture=True,
             key_lifetime=timedelta(hours=1),
@@ -112,7 +112,8 @@ class Vipps:
         body = payment_body(request, reference)
         answer = await self._wire.post(_PAYMENTS, body, wire_key(f"{request.key}:create"))
         if answer.status == 409:
-            # The reference is taken, or its first call is at work: by ourselves, in both cases.
+            # The reference exists, or its first call is at work. In both cases we have sent it
+            # ourselves.
             made = await self._made(reference, request.amount)
             return _carried_out(made) if made.code == "invalid" else made
         if answer.outcome is not Outcome.DONE:
@@ -141,10 +142,10 @@ class Vipps:
         )
 
     async def abort(self, reference: str, key: str) -> Result:
-        """Cancel, then read. REFUSED `not_allowed` when the payer was faster: then `fetch`."""
+        """Cancel, then read. REFUSED `not_allowed` if the payer was faster; call `fetch` then."""
         if not FITS.fullmatch(reference):
             return Result(Outcome.REFUSED, reference, code="invalid", message="no such reference")
-        # What the payer has just approved stays: its void is another decision.
+        # A payment that the payer has just approved stays. Voiding it is another decision.
         answer = await self._wire.post(
             f"{_path(reference)}/cancel", {"cancelTransactionOnly": True}, wire_key(f"{key}:abort")
         )
@@ -200,8 +201,9 @@ class Vipps:
     async def _move(
         self, kind: OperationKind, reference: str, amount: Money, key: str, *, final: bool
     ) -> Result:
-        """REFUSED `unreachable` says that *this* call sent nothing; it says nothing of an earlier
-        call with the same key. Nothing is never sent (`amount`)."""
+        """Capture or refund. REFUSED `unreachable` says that *this* call sent nothing; an earlier
+        call with the same key may still have had an effect. An amount of nothing is never sent
+        (`amount`)."""
         if amount.amount <= 0:
             return Result(Outcome.REFUSED, reference, code="amount", message="nothing to move")
         reading = await self._paid(reference, amount)
@@ -223,8 +225,8 @@ class Vipps:
         return _carried_out(await self._moved(query, after))
 
     async def _moved(self, query: OperationQuery, reading: Reading | Answer) -> Result:
-        """Return how a capture or refund ended, by a read; what a final capture was to release is
-        released with its own key."""
+        """Return how a capture or refund ended, by a read. What a final capture should release is
+        released with a key of its own."""
         if isinstance(reading, Answer):
             return Result(
                 Outcome.UNKNOWN, query.reference, message=reading.message, raw=reading.raw
@@ -238,7 +240,7 @@ class Vipps:
         released = await self._wire.post(
             f"{_path(query.reference)}/cancel", None, wire_key(f"{query.key}:release")
         )
-        # A refusal leaves nothing to do: the capture stands, and the rest ends by itself.
+        # A refusal needs no action: the capture stands, and the rest lapses.
         if released.outcome is Outcome.UNKNOWN or released.code == "unreachable":
             return Result(
                 Outcome.UNKNOWN, query.reference, message=released.message, raw=released.raw
@@ -246,8 +248,8 @@ class Vipps:
         return result
 
     async def void(self, reference: str, key: str) -> Result:
-        """Cancel the authorization, or after a capture the rest. REFUSED `not_allowed` where there
-        is nothing to release."""
+        """Cancel the authorization, or the rest after a capture. REFUSED `not_allowed` if there is
+        nothing to release."""
         reading = await self._paid(reference, None)
         if isinstance(reading, Result):
             return reading
@@ -284,7 +286,7 @@ class Vipps:
         return reading
 
     async def fetch_operation(self, query: OperationQuery) -> Result:
-        """Return whether an earlier write took effect, by reads.
+        """Find out whether an earlier write took effect, by reads.
 
         AUTHORIZE with a reference: as `fetch` says. Without one, the answer of `create_payment` was
         lost: the reference is made of the key, and the payment is there or it is not. CAPTURE and
@@ -298,7 +300,7 @@ class Vipps:
         with_log = query.kind in (OperationKind.CAPTURE, OperationKind.REFUND)
         reading = await self._read(query.reference, with_log=with_log)
         if isinstance(reading, Answer):
-            # A failed read says nothing of the write.
+            # A failed read does not show whether the write took effect.
             return Result(
                 Outcome.UNKNOWN, query.reference, message=reading.message, raw=reading.raw
             )
@@ -311,8 +313,9 @@ class Vipps:
         return final_refusal(result, query, self._clock(), self._settle_time)
 
     async def register_webhook(self, url: str) -> Webhook | None:
-        """Have the provider tell `url` of every payment. What was registered for it before is taken
-        away: its secret was shown once. None if the provider did not answer, or would not."""
+        """Make the provider notify `url` of every payment. What was registered for it before is
+        removed, because its secret was shown once. None if the provider did not answer, or
+        refused."""
         listed = await self._wire.get(_WEBHOOKS)
         if listed.outcome is not Outcome.DONE:
             return None
@@ -364,7 +367,8 @@ def _entry_name(kind: OperationKind) -> str:
 
 
 def _move_key(query: OperationQuery, *, final: bool) -> str:
-    """A final capture has a key of its own kind: the log then tells that a release is owed."""
+    """Return the key of a capture or refund. A final capture has a key of its own kind, so that the
+    log tells that a release is owed."""
     return wire_key(f"{query.key}:{query.kind.value}{':final' if final else ''}")
 
 
@@ -373,8 +377,8 @@ def _keys_of(query: OperationQuery) -> tuple[str, str]:
 
 
 def _why(answer: Answer, kind: OperationKind, amount: Money, sums: Aggregate) -> Answer:
-    """The provider says 400 for a wrong state and for too much: what was left before tells them
-    apart."""
+    """Tell apart a wrong state and an amount that is too large, for which the provider says 400.
+    What was left before decides."""
     if answer.status != 400:
         return answer
     left = sums.capturable if kind is OperationKind.CAPTURE else sums.refundable
@@ -385,13 +389,14 @@ def _why(answer: Answer, kind: OperationKind, amount: Money, sums: Aggregate) ->
 
 
 def _carried_out(result: Result) -> Result:
-    """Return the end of a write that was confirmed: a read that does not show it may be early."""
+    """Return the end of a write that was confirmed. A read that does not show it may be too
+    early."""
     if result.outcome is not Outcome.REFUSED:
         return result
     return Result(Outcome.UNKNOWN, result.reference, message=result.message, raw=result.raw)
 
 
 def _safe(url: str) -> bool:
-    """Return an address to send a browser to: https, or this machine's."""
+    """Return whether a browser may be sent to the address: https, or this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and is_local(parts.hostname or ""))

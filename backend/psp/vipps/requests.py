@@ -1,4 +1,4 @@
-"""What Vipps MobilePay is asked for: pure, no I/O.
+"""What we send to Vipps MobilePay. Pure: no I/O.
 
 Source: `docs/reference/psp/vipps.md#payments`.
 """
@@ -13,17 +13,18 @@ from backend.psp.protocol import PaymentRequest
 from backend.rules.money import Money
 
 FITS = re.compile(r"[a-zA-Z0-9-]{8,50}")
-"""A reference of theirs."""
+"""What the provider accepts as a reference."""
 _REFERENCES = uuid.uuid5(uuid.NAMESPACE_URL, "urn:gavekort:vipps-reference")
 
 
 def reference_of(key: str) -> str:
-    """Return the payment's reference at the provider: our operation's key, which is one already."""
+    """Return the payment's reference at the provider. It is our operation's key as it is."""
     return key if FITS.fullmatch(key) else str(uuid.uuid5(_REFERENCES, key))
 
 
 def payment_body(request: PaymentRequest, reference: str) -> dict[str, Any]:
-    """With `push_to` a question in the payer's app, else a page."""
+    """Return the body of a payment. With `push_to` the payer is asked in the app, else on a
+    page."""
     body: dict[str, Any] = {
         "amount": amount_body(request.amount),
         "paymentMethod": {"type": "WALLET"},
@@ -38,11 +39,11 @@ def payment_body(request: PaymentRequest, reference: str) -> dict[str, Any]:
 
 
 def _description(request: PaymentRequest) -> str:
-    """3 to 100 characters; the app shows it."""
+    """Return the description that the app shows, 3 to 100 characters."""
     written = " ".join(request.description.split())[:100]
     return written if len(written) >= 3 else f"{written} #{reference_of(request.key)[:8]}"
 
 
 def amount_body(money: Money) -> dict[str, Any]:
-    """Minor units, as ours."""
+    """Return the amount as the provider writes it, in minor units like ours."""
     return {"currency": money.currency, "value": money.amount}

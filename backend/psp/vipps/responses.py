@@ -1,7 +1,7 @@
-"""Vipps MobilePay's payments and their logs in our words: pure, no I/O.
+"""Vipps MobilePay's payments and their logs, read into our types. Pure: no I/O.
 
-`state` stays AUTHORIZED through captures, refunds and cancels: the aggregate alone tells of those.
-Anything may be missing in what a provider answers: nothing here raises for that.
+`state` stays AUTHORIZED through captures, refunds and cancels, and only the aggregate tells of
+those. Any field may be missing in a provider's answer. Nothing here raises an error for that.
 
 Source: `docs/reference/psp/vipps.md#payments`.
 """
@@ -18,12 +18,12 @@ from backend.psp.reading import is_currency
 from backend.rules.money import Money
 
 _OVER = {"ABORTED": "declined", "EXPIRED": None, "TERMINATED": None}
-"""States in which no money moves; whether the payer said no."""
+"""States in which no money moves, and whether the payer declined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """What became of a payment, in minor units."""
+    """The sums of a payment, in minor units."""
 
     authorized: int
     captured: int
@@ -41,7 +41,7 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A payment, with its log where that was read too."""
+    """A payment, with its log if that was read too."""
 
     reference: str
     payment: Mapping[str, Any]
@@ -54,7 +54,7 @@ class Reading:
 
 
 def money_of(value: Any) -> Money | None:
-    """Return an amount of theirs: `{"currency", "value"}`."""
+    """Return an amount of the provider's: `{"currency", "value"}`."""
     body = mapping(value)
     amount, currency = number(body.get("value")), text(body.get("currency")) or ""
     known = is_currency(currency)
@@ -62,7 +62,7 @@ def money_of(value: Any) -> Money | None:
 
 
 def aggregate_of(payment: Mapping[str, Any]) -> Aggregate | None:
-    """None if it cannot be read, or is not in the payment's own currency."""
+    """Return the sums. None if they cannot be read, or are not in the payment's own currency."""
     whole, sums = money_of(payment.get("amount")), mapping(payment.get("aggregate"))
     names = ("authorizedAmount", "capturedAmount", "cancelledAmount", "refundedAmount")
     parts = [money_of(sums.get(name)) for name in names]
@@ -72,7 +72,7 @@ def aggregate_of(payment: Mapping[str, Any]) -> Aggregate | None:
 
 
 def to_payment(reading: Reading) -> Payment:
-    """UNKNOWN if what was read cannot be understood."""
+    """Return the payment. It is UNKNOWN if what was read cannot be understood."""
     payment, sums = reading.payment, reading.aggregate
     state, amount = text(payment.get("state")) or "", money_of(payment.get("amount"))
     if amount is None or (sums is None and state == "AUTHORIZED"):
@@ -128,8 +128,8 @@ def entry_with(log: Sequence[Mapping[str, Any]], name: str, keys: Sequence[str])
 def moved_by_read(
     query: OperationQuery, reading: Reading, name: str, keys: Sequence[str]
 ) -> Result:
-    """Return whether a capture or a refund took effect: by our key in the log. An entry that names
-    no key leaves the sums: they say it where nothing else was moved since."""
+    """Find out whether a capture or a refund took effect, by our key in the log. If an entry names
+    no key, the sums decide, provided that nothing else has moved since."""
     sums = reading.aggregate
     if sums is None:
         return Result(Outcome.UNKNOWN, query.reference, message="unreadable answer")
@@ -152,7 +152,7 @@ def moved_by_read(
 
 
 def void_by_read(reference: str, reading: Reading) -> Result:
-    """DONE if nothing more can be captured and not all was."""
+    """Return DONE if nothing more can be captured, and not all was captured."""
     if text(reading.payment.get("state")) in _OVER:
         return Result(Outcome.DONE, reference)
     sums = reading.aggregate
