@@ -14,13 +14,14 @@ from typing import Any
 from tests.bench import api, by_api
 from tests.bench.card_check import card_check
 from tests.bench.figures import heading, line
+from tests.bench.idle import idle_figures
 from tests.bench.merchant import Merchant
 from tests.bench.page import page_figures
 from tests.bench.running import running_demo
 from tests.bench.size import Size
 from tests.bench.slow_clients import slow_client_figures
 
-PARTS = ("page", "slow-clients", "sessions", "payments", "page-events", "card-check")
+PARTS = ("page", "slow-clients", "sessions", "payments", "page-events", "card-check", "idle")
 
 
 def main() -> None:
@@ -37,7 +38,9 @@ def main() -> None:
     line("load before", f"{os.getloadavg()[0]:.2f}")
     if options.only in (None, "payments"):
         by_api.payments(size=size)
-    if options.only == "payments":
+    if options.only in (None, "idle"):
+        idle_figures(size=size)
+    if options.only in ("payments", "idle"):
         return
     with running_demo() as facts:
         rates: dict[str, float] = {}

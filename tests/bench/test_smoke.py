@@ -17,6 +17,7 @@ PRINTS = {
     "sessions": ("1 at once", "32 at once"),
     "payments": ("32 at once", "whole payment", "statements a payment", "commits a payment"),
     "page-events": ("1 at once", "8 at once"),
+    "idle": ("at rest", "3 open pages", "  until a change is shown"),
     "card-check": ("alone", "beside the flood", "beside the flood / alone, p50"),
 }
 
