@@ -63,6 +63,7 @@ def test_a_process_at_rest_and_its_pages_ask_almost_nothing(
     with serve(repository, postgresql_url, log, **rate) as served:
         till = ProviderHarness(served, credentials)
         sessions = [till.session() for _ in range(PAGES)]
+        till.http.close()
         alone = _counted(asked)
         with open_pages(served.socket_url, sessions):
             with_pages = _counted(asked)
@@ -97,7 +98,9 @@ def served(
     credentials = asyncio.run(new_client(database_url))
     log = tmp_path / "served.log"
     with serve(repository, database_url, log, **slow_looks_far_apart) as running:
-        yield running, ProviderHarness(running, credentials)
+        till = ProviderHarness(running, credentials)
+        yield running, till
+        till.http.close()
 
 
 @pytest.mark.timeout(300)
