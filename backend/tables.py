@@ -1,4 +1,4 @@
-"""Every table, imported in one place: the migrations' and the tests' view of the schema."""
+"""All tables, imported in one place for migrations and tests."""
 
 from __future__ import annotations
 

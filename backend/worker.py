@@ -35,6 +35,7 @@ from backend.payments.operations import auto_capture, refund_reversals
 from backend.payments.review import reconcile
 from backend.payments.store import OPEN_STATES, SHARE, earliest
 from backend.payments.tables import AutoCapture, MonitoredRefund, Operation
+from backend.rules.backoff import Backoff
 from backend.sessions.publish import note_delivered
 
 log = logging.getLogger(__name__)
@@ -45,11 +46,10 @@ LEAST_PAUSE = 0.02
 """Seconds between two looks of one loop, however often it is woken."""
 FORGET_PAUSE = timedelta(minutes=10)
 """Between two looks for old rows, since nothing waits for them to be deleted."""
-MAX_DOUBLINGS = 10
 
 
 Start = Callable[[Backend, UnderWay], Awaitable[int]]
-"""Claims what is due and begins it, beside what is under way; returns how many."""
+"""Claims due rows and starts work on them, beside what is under way. Returns their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _jobs() -> list[Job]:
             SHARE,
             lambda now: earliest(MonitoredRefund, ("due",), now),
         ),
-        # Each kind by itself: a webhook that lets us wait holds up no callback and no SMS.
+        # Each kind has a loop of its own, so that a slow webhook delays no callback and no SMS.
         *(_delivery(kind, share) for kind, share in deliver.SHARES.items()),
     ]
 
@@ -157,7 +157,7 @@ class Worker:
         ]
 
     async def stop(self, timeout: float = 3.0) -> None:
-        """Ask the loops to end; what takes longer is cancelled, and due again elsewhere."""
+        """Ask the loops to end. What takes longer is cancelled, and becomes due again elsewhere."""
         self._stopping.set()
         self._unsubscribe()
         for alarm in (*self._alarms.values(), self._slow_look, self._forgetting):
@@ -176,7 +176,7 @@ class Worker:
             self._alarms[signal.topic].at(moment)
 
     async def _roll(self, job: Job) -> None:
-        """A loop that does not wait for the slowest of what it has begun."""
+        """Run a loop that does not wait for the slowest piece of work that it has started."""
         alarm = self._alarms[job.topic]
         under_way = UnderWay(job.share, log, alarm.ring)
 
@@ -232,9 +232,11 @@ class Worker:
     async def _loop(
         self, name: str, alarm: Alarm, work: Callable[[], Awaitable[float | None]]
     ) -> None:
-        """Do `work` whenever the alarm rings, and after the seconds that it returns; None is not
-        before the alarm."""
-        least = min(LEAST_PAUSE, self._ctx.settings.worker_interval)
+        """Do `work` whenever the alarm rings, and after the seconds that it returns. If it returns
+        None, only the alarm counts."""
+        interval = self._ctx.settings.worker_interval
+        least, first = min(LEAST_PAUSE, interval), 2 * min(RETRY, interval)
+        pauses = Backoff(first=first, longest=max(first, LONGEST_PAUSE))
         failures = 0
         while not self._stopping.is_set():
             alarm.reset()
@@ -245,21 +247,17 @@ class Worker:
             except Exception:
                 # The loop continues after any error, since what it looks after stays due.
                 log.exception("%s", name)
-                failures = min(failures + 1, MAX_DOUBLINGS)
-                await self._pause_after(failures)
+                failures += 1
+                with contextlib.suppress(TimeoutError):
+                    seconds = pauses.after(failures).total_seconds()
+                    await asyncio.wait_for(self._stopping.wait(), seconds)
                 continue
             if pause != 0:
                 await alarm.wait(pause)
             if (early := begun + least - time.monotonic()) > 0:
                 await asyncio.sleep(early)
 
-    async def _pause_after(self, failures: int) -> None:
-        pause = min(RETRY, self._ctx.settings.worker_interval)
-        with contextlib.suppress(TimeoutError):
-            seconds = min(pause * 2**failures, max(pause, LONGEST_PAUSE))
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-
 
 def start(ctx: Backend) -> Worker:
-    """Start; needs a running event loop."""
+    """Start the worker. It needs a running event loop."""
     return Worker(ctx)

@@ -1,1 +1,1 @@
-"""What the payer sees."""
+"""The payer's pages."""

@@ -36,13 +36,15 @@ log = logging.getLogger(__name__)
 
 
 def _log_only(exception: Exception) -> None:
-    """Reflex's own handler sends a toast, which needs `eval` and says nothing a payer can use."""
+    """Only log the error. Reflex's own handler sends a toast, which needs `eval` and tells a payer
+    nothing useful."""
     log.error("a page event failed", exc_info=exception)
 
 
 def _may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
-    """Only our own pages open the event socket: the origin is the host that was called, whatever
-    its port, or the one that merchants know us by. (No browser, no origin.)"""
+    """Return whether a page may open the event socket. Its origin must be the host that was called,
+    with any port, or the one that merchants know us by. A request without an origin comes from no
+    browser."""
     if not origin:
         return True
     if urlsplit(origin).netloc == environ.get("HTTP_HOST"):
@@ -71,7 +73,8 @@ async def _backend() -> AsyncIterator[None]:
 
 
 def _beside_the_pages(reflex_app: ASGIApp) -> ASGIApp:
-    """Reflex's `api_transformer`: it is called when the server starts, and all pages are known."""
+    """Return the application with our pages before Reflex's. This is Reflex's `api_transformer`: it
+    is called when the server starts, and all pages are known."""
     guarded = install.guard(app, reflex_app)
     return rooms.beside_the_api(guarded, hosted_balance.create_page())
 
@@ -88,27 +91,29 @@ def _make() -> rx.App:
             rx.el.meta(name="robots", content="noindex, nofollow"),
             rx.el.meta(name="color-scheme", content="light dark"),
             rx.el.meta(name="format-detection", content="telephone=no"),
-            # Inline, as it has to run before the scripts of Reflex; the policy has its hash.
+            # It is inline, because it has to run before the scripts of Reflex. The policy has its
+            # hash.
             rx.el.script((ASSETS / "first.js").read_text(encoding="utf-8")),
             rx.el.script(
                 src=versioned("checkout.js"),
                 defer=True,
                 custom_attrs={"data-embed": versioned("embed.js")},
             ),
-            # For paper alone, so that nothing waits for it.
+            # This style sheet is only for paper, so that nothing waits for it.
             rx.el.link(rel="stylesheet", href=versioned("print.css"), media="print"),
         ],
         backend_exception_handler=_log_only,
         frontend_exception_handler=install.count_report,
         api_transformer=_beside_the_pages,
     )
-    # Reflex's connection overlay: it shows addresses to the payer and breaks a strict CSP.
+    # This removes Reflex's connection overlay, which shows addresses to the payer and breaks a
+    # strict CSP.
     made.app_wraps.pop((5, "Overlay"), None)
-    # And its page for a component that fails: it shows a stack trace.
+    # It also removes Reflex's page for a component that fails, which shows a stack trace.
     made.app_wraps[(55, "ErrorBoundary")] = lambda _stateful: crashed.boundary()
     if made.sio is not None:
         made.sio.eio.cors_allowed_origins = _may_connect
-    # This is the first one, so that events past a limit cost nothing more.
+    # This comes first, so that an event beyond a limit costs nothing more.
     made.add_middleware(LimitedEvents())
     made.add_middleware(RebuildFirst())
     made.add_middleware(BalanceFirst())
@@ -134,5 +139,6 @@ app = _make()
 
 
 def served() -> ASGIApp:
-    """The application with what every answer carries, the framework's own answers too."""
+    """Return the application with the headers of every answer, including the framework's own
+    answers."""
     return EveryAnswer(app())

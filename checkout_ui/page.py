@@ -1,4 +1,4 @@
-"""The page itself: what stands around the steps, and which of them stand on it."""
+"""The page itself: what is around the steps, and which steps are shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from checkout_ui.steps import (
 )
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
-"""On what `hosted_page` writes into the prerendered HTML: React keeps it until the state comes."""
+"""For elements whose text `hosted_page` writes into the prerendered HTML. React keeps it until the
+state comes."""
 
 
 @in_own_elements
@@ -34,8 +35,8 @@ def page() -> rx.Component:
         _lost_connection(),
         rx.el.div(
             _header(),
-            # `hosted_page` writes `no_script.content` here. An element, not a text: React leaves
-            # elements within it alone.
+            # `hosted_page` writes `no_script.content` here. It is an element and no text, because
+            # React leaves elements within it alone.
             rx.el.noscript(rx.el.span("…")),
             rx.el.main(
                 rx.match(
@@ -88,8 +89,9 @@ def _header() -> rx.Component:
 
 
 def _logo() -> rx.Component:
-    """Always there, so that the served HTML can have the shop's own; without one it takes no room.
-    Its height is fixed and it has a line of its own: nothing moves when it arrives."""
+    """Return the logo. It is always there, so that the served HTML can have the shop's own. Without
+    one it takes no room. Its height is fixed and it has a line of its own, so that nothing moves
+    when it arrives."""
     return rx.el.img(
         src=Checkout.logo_url,
         alt=Checkout.merchant_name,
@@ -102,8 +104,9 @@ def _logo() -> rx.Component:
 
 
 def _loading() -> rx.Component:
-    """Of about the size of what comes, so that little moves. If nothing comes (a script that is
-    blocked or lost) the style sheet shows, after a while, what the payer can do."""
+    """Return what is shown first. It has about the size of what comes, so that little moves. If
+    nothing comes (a script is blocked or lost), the style sheet shows after a while what the payer
+    can do."""
     return rx.el.div(
         order_summary.order_summary(),
         rx.el.div(
@@ -111,7 +114,7 @@ def _loading() -> rx.Component:
             *[rx.el.div(class_name="bone", aria_hidden="true") for _ in range(5)],
             rx.el.div(
                 rx.el.p("…", id="first-slow", custom_attrs=_SERVED_TEXT),
-                # Where it leads is known to what serves the page alone.
+                # Only `hosted_page` knows where it leads.
                 rx.el.a(
                     "…",
                     id="first-back",
@@ -179,8 +182,9 @@ def _footer() -> rx.Component:
 
 
 def _languages() -> rx.Component:
-    """A list of the browser's own: every phone, keyboard and screen reader knows it. Its value
-    follows the state, so that it is right too where the page around us has switched."""
+    """Return a select of the browser's own, which every phone, keyboard and screen reader knows.
+    Its value follows the state, so that it is right too if the page around us has changed the
+    language."""
     return rx.el.div(
         rx.el.label(icon("globe"), rx.el.span(words("head.language")), html_for="language"),
         rx.el.select(
@@ -200,8 +204,9 @@ def _language(language: rx.Var[Language]) -> rx.Component:
 
 
 def _lost_connection() -> rx.Component:
-    """Reflex's own banner shows the payer the address of the websocket. The browser knows sooner
-    than the socket that it is offline: assets/checkout.js follows that."""
+    """Return our banner for a lost connection, because Reflex's own shows the payer the address of
+    the websocket. The browser knows sooner than the socket that it is offline, and
+    assets/checkout.js follows that."""
     return rx.el.div(
         rx.cond(
             Checkout.stage != "loading",
@@ -218,7 +223,8 @@ def _lost_connection() -> rx.Component:
 
 
 def _page_actions() -> rx.Component:
-    """What assets/checkout.js acts on: without `eval`, which a strict CSP forbids."""
+    """Return the elements that assets/checkout.js acts on. They need no `eval`, which a strict CSP
+    forbids."""
     return rx.el.div(
         id="bridge",
         hidden=True,

@@ -40,7 +40,7 @@ _SLASHES = re.compile(r"/{2,}")
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls the API. `customer_id`: in whose name, where the token is a customer's."""
+    """Who calls the API. `customer_id` is set for a customer's token, in whose name it calls."""
 
     account_id: str
     client_id: str
@@ -48,18 +48,19 @@ class Principal:
     customer_id: str | None = None
 
     def require(self, *scopes: str) -> None:
-        """Forbidden unless one of `scopes` was granted."""
+        """Raise Forbidden unless one of `scopes` was granted."""
         if self.scopes.isdisjoint(scopes):
             raise Forbidden(f"this needs one of the scopes {', '.join(scopes)}")
 
     def require_customer(self, customer_id: str, *scopes: str) -> None:
-        """Forbidden unless one of `scopes` was granted, or `user:wallets` to this very customer."""
+        """Raise Forbidden unless one of `scopes` was granted, or `user:wallets` to this very
+        customer."""
         own = self.customer_id == customer_id and USER_SCOPE in self.scopes
         if not own:
             self.require(*scopes)
 
     def require_account(self, account_id: str) -> None:
-        """Another account's things are not shown, nor named."""
+        """Raise an error for another account, whose things are neither shown nor named."""
         if account_id != self.account_id:
             raise Forbidden("this token is of another account")
 
@@ -71,7 +72,8 @@ class NewClient:
 
 
 async def create_account(ctx: Backend, account_id: str, name: str) -> None:
-    """Nothing changes where it is there already. InvalidRequest for what is no account id."""
+    """Create the account. Nothing changes if it exists already. InvalidRequest for a text that is
+    no account id."""
     if not ACCOUNT_ID.match(account_id):
         raise InvalidRequest("an account id is T (test) or P (production) and eight digits")
     async with ctx.db.unit_of_work() as db:
@@ -80,7 +82,7 @@ async def create_account(ctx: Backend, account_id: str, name: str) -> None:
 
 
 async def create_client(ctx: Backend, account_id: str, scopes: frozenset[str]) -> NewClient:
-    """A client with a fresh secret, which is kept nowhere."""
+    """Create a client with a new secret, which we do not store."""
     check_scopes(scopes)
     made = NewClient(short_id(), secrets.token_urlsafe(32))
     async with ctx.db.unit_of_work() as db:
@@ -106,7 +108,8 @@ async def list_clients(ctx: Backend, account_id: str) -> list[ApiClient]:
 
 
 async def revoke_client(ctx: Backend, client_id: str) -> datetime:
-    """The client's secret and its tokens are good for nothing from now on; since when. NotFound."""
+    """Revoke the client, its secret and its tokens at once. Return since when it is revoked.
+    NotFound."""
     async with ctx.db.unit_of_work() as db:
         client = await db.get(ApiClient, client_id, with_for_update=True)
         if client is None:
@@ -130,7 +133,7 @@ async def set_client_scopes(ctx: Backend, client_id: str, scopes: frozenset[str]
 
 
 def check_scopes(scopes: frozenset[str]) -> None:
-    """InvalidRequest if one of `scopes` is unknown."""
+    """Raise InvalidRequest if one of `scopes` is unknown."""
     unknown = scopes - SCOPES
     if unknown:
         raise InvalidRequest(f"unknown scopes: {', '.join(sorted(unknown))}")
@@ -149,7 +152,7 @@ async def known_client(ctx: Backend, principal: Principal) -> Principal:
         raise Unauthorized("this token is of another account than its client")
     held = frozenset(client.scopes)
     if principal.customer_id is not None:
-        # A customer's token is good for as long as its client may create one.
+        # A customer's token is valid for as long as its client may create one.
         held = frozenset({USER_SCOPE} if CUSTOMER_TOKENS in held else ())
     return replace(principal, scopes=held)
 
@@ -157,7 +160,7 @@ async def known_client(ctx: Backend, principal: Principal) -> Principal:
 async def authenticate(
     ctx: Backend, db: AsyncSession, account_id: str, client_id: str, client_secret: str
 ) -> ApiClient:
-    """The client these credentials are of; Unauthorized, without saying what was wrong."""
+    """Return the client with these credentials. Unauthorized, which does not say what was wrong."""
     client = await db.get(ApiClient, client_id)
     expected = client.secret_hash if client is not None else ctx.vault.secret_hash("")
     right = hmac.compare_digest(expected, ctx.vault.secret_hash(client_secret))
@@ -167,7 +170,7 @@ async def authenticate(
 
 
 def check_audience(ctx: Backend, audience: str, account_id: str, own_host: str) -> None:
-    """Forbidden unless `is_audience` says that the audience is ours and this account's."""
+    """Raise Forbidden unless `is_audience` says that the audience is ours and this account's."""
     if not is_audience(ctx, audience, account_id, own_host):
         raise Forbidden("this audience is not granted to this client")
 
@@ -190,14 +193,14 @@ def is_audience(ctx: Backend, audience: str, account_id: str, own_host: str) -> 
     }
     host = parts.netloc.rsplit("@", 1)[-1]
     user = parts.username
-    # A base address that ends with a slash makes a doubled one.
+    # If our base address ends with a slash, clients make a doubled one.
     path = _SLASHES.sub("/", parts.path).rstrip("/")
     right = host in hosts and path == f"/v1/accounts/{account_id}"
     return right and user in (None, account_id)
 
 
 def issue_token(ctx: Backend, client: ApiClient, audience: str) -> str:
-    """Return a signed JWT, good for `settings.token_lifetime` seconds."""
+    """Return a signed JWT that is valid for `settings.token_lifetime` seconds."""
     return _signed(ctx, client, audience, {})
 
 
@@ -224,11 +227,10 @@ def issue_user_token(ctx: Backend, client: ApiClient, audience: str, customer_id
 
 
 def read_token(ctx: Backend, token: str, own_host: str) -> Principal:
-    """Return who a token was issued to, without scopes: `known_client` adds what the client may do
-    now.
+    """Return who a token was issued to, without scopes, which `known_client` adds.
 
-    Raises Unauthorized where the token is forged, too old, or issued for another audience.
-    `own_host` is the request's `Host`.
+    Raises Unauthorized if the token is forged, too old, or issued for another audience. `own_host`
+    is the request's `Host`.
     """
     try:
         claims = jwt.decode(

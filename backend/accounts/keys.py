@@ -1,7 +1,7 @@
-"""Admin keys (`x-api-key`): the alternative to a token, for what runs unattended.
+"""Admin keys (`x-api-key`): an alternative to a token, for programs that run unattended.
 
-Source: `docs/reference/dintero-api.md#using-the-token`. A key is `{id}.{secret}`; the secret is
-kept nowhere.
+Source: `docs/reference/dintero-api.md#using-the-token`. A key is `{id}.{secret}`, and we do not
+store the secret.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ DEFAULT_SCOPES = frozenset({"admin:checkout"})
 async def create_key(
     ctx: Backend, account_id: str, scopes: frozenset[str] = DEFAULT_SCOPES, name: str = ""
 ) -> str:
-    """A new key, shown this once. NotFound for an unknown account, InvalidRequest for a scope."""
+    """Create a key, which is shown only now. NotFound for an unknown account, InvalidRequest for an
+    unknown scope."""
     check_scopes(scopes)
     key_id, secret = f"key_{secrets.token_hex(8)}", secrets.token_urlsafe(32)
     async with ctx.db.unit_of_work() as db:
@@ -50,7 +51,7 @@ async def list_keys(ctx: Backend, account_id: str) -> list[AdminKey]:
 
 
 async def revoke_key(ctx: Backend, key_id: str) -> datetime:
-    """The key is good for nothing from now on; since when. NotFound."""
+    """Revoke the key at once. Return since when it is revoked. NotFound."""
     async with ctx.db.unit_of_work() as db:
         key = await db.get(AdminKey, key_id, with_for_update=True)
         if key is None:
@@ -61,7 +62,7 @@ async def revoke_key(ctx: Backend, key_id: str) -> datetime:
 
 
 async def read_key(ctx: Backend, key: str) -> Principal:
-    """Return who a key was given to; Unauthorized, without saying what is wrong with it."""
+    """Return who a key was given to. Unauthorized, which does not say what is wrong with it."""
     key_id, _, secret = key.strip().partition(".")
     async with ctx.db.reading() as db:
         known = await db.get(AdminKey, key_id)

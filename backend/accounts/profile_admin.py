@@ -1,7 +1,6 @@
-"""Profiles by API: list, make, change, delete. Source:
+"""Profiles by API: list, create, change, delete. Source:
 `docs/reference/dintero-api.md#session-endpoints` and `#configuration`; the credentials are ours,
-see `docs/profiles.md`.
-"""
+see `docs/profiles.md`."""
 
 from __future__ import annotations
 
@@ -27,15 +26,16 @@ from backend.core.ids import scoped_id
 from backend.rules.account_mode import wrong_mode
 
 MASK = "********"
-"""What stands in place of a credential. Sent back, it means: as it is."""
+"""What answers show in place of a credential. A request that sends it leaves the credential as it
+is."""
 MAX_PROFILE = 256 * 1024
 """Characters of JSON that a profile may have, without its credentials."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileChange:
-    """`said`: the parts of a profile that a request names, by `ProfileSetup`'s names; the others
-    stay. `connections`: credentials by option, None takes an option away."""
+    """What changes. `said` has the parts of a profile that a request names, by `ProfileSetup`'s
+    names; the other parts stay. `connections` has credentials by option; None removes an option."""
 
     said: dict[str, Any] = field(default_factory=dict)
     connections: dict[str, dict[str, str] | None] = field(default_factory=dict)
@@ -62,7 +62,7 @@ async def list_profiles(
 
 
 async def find_profile(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
-    """NotFound for a deleted one too."""
+    """Return the profile. NotFound for a deleted one too."""
     profile = await db.get(Profile, (account_id, profile_id))
     if profile is None or profile.deleted_at is not None:
         raise NotFound("there is no such profile")
@@ -76,7 +76,7 @@ async def _lock(db: AsyncSession, account_id: str, profile_id: str) -> Profile |
 async def create_profile(
     ctx: Backend, account_id: str, profile_id: str | None, change: ProfileChange
 ) -> Profile:
-    """Conflict if the account has a profile of this id."""
+    """Create the profile. Conflict if the account has a profile with this id."""
     async with ctx.db.unit_of_work() as db:
         wanted = profile_id or scoped_id(account_id)
         profile = await _lock(db, account_id, wanted)
@@ -89,7 +89,7 @@ async def create_profile(
 async def update_profile(
     ctx: Backend, account_id: str, profile_id: str, change: ProfileChange
 ) -> Profile:
-    """What the change does not name stays. NotFound."""
+    """Change the profile. Parts that the change does not name stay. NotFound."""
     async with ctx.db.unit_of_work() as db:
         profile = await _lock(db, account_id, profile_id)
         if profile is None or profile.deleted_at is not None:
@@ -100,7 +100,8 @@ async def update_profile(
 async def _store(
     ctx: Backend, db: AsyncSession, profile: Profile | None, setup: ProfileSetup
 ) -> Profile:
-    """Credentials of options that are no longer connected are kept for what they began."""
+    """Store the profile. Credentials of options that are no longer connected are kept for payments
+    that began with them."""
     _check_mode(setup)
     before = {} if profile is None else retired_of(ctx, profile) | connections_of(ctx, profile)
     stored = await store_profile(ctx, db, profile, setup)
@@ -110,7 +111,8 @@ async def _store(
 
 
 async def delete_profile(ctx: Backend, account_id: str, profile_id: str) -> Profile:
-    """No new session can have it; those that do keep it, with captures and refunds. NotFound."""
+    """Delete the profile. New sessions cannot use it. Sessions that have it keep it, for captures
+    and refunds. NotFound."""
     async with ctx.db.unit_of_work() as db:
         profile = await _lock(db, account_id, profile_id)
         if profile is None or profile.deleted_at is not None:
@@ -149,17 +151,17 @@ def _changed(setup: ProfileSetup, change: ProfileChange) -> ProfileSetup:
 
 
 def _check_size(setup: ProfileSetup) -> None:
-    """InvalidRequest for a profile that has become too large. Every change may add to it, and every
-    session reads it."""
+    """Raise InvalidRequest for a profile that has become too large. Every change may add to it, and
+    every session reads it."""
     kept = (setup.configuration, setup.merchant, setup.checkboxes, setup.extra)
     if len(json.dumps(kept)) > MAX_PROFILE:
         raise InvalidRequest(f"the profile is too large: at most {MAX_PROFILE} characters of JSON")
 
 
 def _unmasked(option: str, given: dict[str, str], known: dict[str, Any]) -> dict[str, Any]:
-    """Return the credentials as they are from now on. InvalidRequest for a mask of a credential
-    that is not there, and for a masked secret beside a changed address: somebody who changes the
-    address that a secret is sent to must know the secret."""
+    """Return the new credentials. InvalidRequest for the mask of a credential that does not exist,
+    and for a masked secret beside a changed address: whoever changes the address that a secret is
+    sent to must know the secret."""
     moved = _changed_address(given, known)
     # What the provider has told us belongs to the old address, and stays only with that.
     learnt = {name: value for name, value in known.items() if name.startswith("_")}
@@ -196,7 +198,7 @@ def _refused(option: str, name: str, text: str) -> InvalidRequest:
 
 
 def _check_mode(setup: ProfileSetup) -> None:
-    """InvalidRequest if a connection is for another kind of money than the account."""
+    """Raise InvalidRequest if a connection is for another kind of money than the account."""
     for option, credentials in setup.connections.items():
         wrong = wrong_mode(setup.account_id, option, credentials)
         if wrong is not None:
@@ -204,7 +206,7 @@ def _check_mode(setup: ProfileSetup) -> None:
 
 
 def serialize_profile(ctx: Backend, profile: Profile) -> dict[str, Any]:
-    """Without any credential: which there are, and no more."""
+    """Return the profile. It names the credentials that exist, and shows none of them."""
     connected = connections_of(ctx, profile)
     return {
         **profile.extra,

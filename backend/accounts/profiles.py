@@ -17,6 +17,8 @@ from backend.accounts.tables import Account, Profile
 from backend.core.context import Backend
 from backend.core.errors import InvalidRequest
 from backend.rules.browser_address import is_app_scheme
+from backend.rules.order import SessionConfiguration
+from backend.rules.session_body import SessionBody
 
 RETURN_SCHEMES = "return_url_schemes"
 Connections = dict[str, dict[str, Any]]
@@ -24,7 +26,8 @@ Connections = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class ProfileSetup:
-    """`connections`: provider credentials by option name; stored encrypted."""
+    """How a profile is set up. `connections` are provider credentials by option name, stored
+    encrypted."""
 
     account_id: str
     profile_id: str
@@ -40,7 +43,7 @@ class ProfileSetup:
 
 
 async def save_profile(ctx: Backend, setup: ProfileSetup) -> None:
-    """Make the profile, or bring it to this set-up."""
+    """Create the profile, or change it to this set-up."""
     async with ctx.db.unit_of_work() as db:
         profile = await db.get(Profile, (setup.account_id, setup.profile_id), with_for_update=True)
         await store_profile(ctx, db, profile, setup)
@@ -49,7 +52,8 @@ async def save_profile(ctx: Backend, setup: ProfileSetup) -> None:
 async def store_profile(
     ctx: Backend, db: AsyncSession, profile: Profile | None, setup: ProfileSetup
 ) -> Profile:
-    """In the caller's unit of work: make the row, or bring it, deleted or not, to this set-up."""
+    """Create the row in the caller's unit of work, or change it to this set-up, even if it is
+    deleted."""
     now = ctx.clock.now()
     if profile is None:
         profile = Profile(
@@ -80,7 +84,8 @@ async def store_profile(
 
 
 async def get_profile(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
-    """For a new session: `profile_id` as a request gives it, `default`, or `{aid}.{short uuid}`."""
+    """Return the profile for a new session. `profile_id` is as a request gives it: `default`, or
+    `{aid}.{short uuid}`."""
     profile, _ = await seller_of(db, account_id, profile_id)
     if profile.deleted_at is not None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
@@ -88,7 +93,7 @@ async def get_profile(db: AsyncSession, account_id: str, profile_id: str) -> Pro
 
 
 async def profile_of(db: AsyncSession, account_id: str, profile_id: str) -> Profile:
-    """For what was begun with it, also after it was deleted."""
+    """Return the profile of something that began with it, even if it is deleted now."""
     profile = await db.get(Profile, (account_id, profile_id))
     if profile is None:
         raise InvalidRequest(f"there is no profile {profile_id!r}")
@@ -116,13 +121,13 @@ def keep_seller(db: AsyncSession, profile: Profile, account: Account) -> None:
     db.info[(Profile, profile.account_id, profile.id)] = profile, account
 
 
-def configuration_of(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
+def configuration_of(profile: Profile, body: SessionBody) -> SessionConfiguration:
     """Return the configuration of a session's request over its profile's."""
-    return {**profile.configuration, **(body.get("configuration") or {})}
+    return body.configuration.over(SessionConfiguration.read(profile.configuration))
 
 
 def with_defaults(profile: Profile, body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a session's request with what the profile says where the request says nothing."""
+    """Return a session's request, completed from the profile."""
     filled = dict(body)
     if profile.checkboxes and not body.get("checkboxes"):
         filled["checkboxes"] = profile.checkboxes
@@ -148,7 +153,7 @@ def connections_of(ctx: Backend, profile: Profile) -> Connections:
 
 
 def retired_of(ctx: Backend, profile: Profile) -> Connections:
-    """Providers that were taken away: they still serve what was paid with them."""
+    """Return providers that were disconnected. They still serve what was paid with them."""
     return ctx.vault.unseal(profile.retired) if profile.retired else {}
 
 
@@ -159,8 +164,8 @@ def credentials_of(ctx: Backend, profile: Profile, option: str) -> dict[str, Any
 
 
 async def key_fits(ctx: Backend) -> bool:
-    """Return whether the installation's master secret is the one its profiles were written under;
-    True if there is none yet."""
+    """Return whether the profiles were written under the installation's present master secret. True
+    if there are no profiles yet."""
     async with ctx.db.reading() as db:
         sealed = (await db.exec(select(Profile.connections).limit(1))).first()
     return sealed is None or ctx.vault.opens(sealed)

@@ -21,7 +21,7 @@ class Account(SQLModel, table=True):
 
 
 class ApiClient(SQLModel, table=True):
-    """Credentials of a merchant's program. The secret itself is kept nowhere."""
+    """Credentials of a merchant's program. The secret itself is not stored."""
 
     __tablename__ = "api_client"
 
@@ -34,7 +34,7 @@ class ApiClient(SQLModel, table=True):
 
 
 class AdminKey(SQLModel, table=True):
-    """An `x-api-key` of an account. The secret itself is kept nowhere."""
+    """An `x-api-key` of an account. The secret itself is not stored."""
 
     __tablename__ = "admin_key"
 
@@ -61,15 +61,17 @@ class Profile(SQLModel, table=True):
     frame_ancestors: list[str] = Field(sa_type=JsonColumn)
     description: str = ""
     customer_types: list[str] = Field(sa_type=JsonColumn, default_factory=list)
-    """`b2c`, `b2b`: who may buy, where an Express request does not say; empty: both."""
+    """Who may buy, if an Express request does not say it: `b2c`, `b2b`. If it is empty, both
+    may."""
     checkboxes: list[dict[str, Any]] = Field(sa_type=JsonColumn, default_factory=list)
-    """Of sessions whose request has none."""
+    """The checkboxes of sessions whose request has none."""
     extra: dict[str, Any] = Field(sa_type=JsonColumn, default_factory=dict)
-    """What a request said besides."""
+    """Further fields of the request."""
     connections: str
     retired: str | None = None
-    """As `connections`: options that were taken away, for what was paid with them before."""
+    """Like `connections`: options that were disconnected, for what was paid with them before."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """A deleted profile serves what it began: captures and refunds come years later."""
+    """A deleted profile still serves what began with it, because captures and refunds may come
+    years later."""

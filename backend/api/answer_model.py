@@ -15,8 +15,8 @@ Uri = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 
 
 class Open(BaseModel):
-    """An object that may have more fields than are named, since unknown fields of a request are
-    given back."""
+    """An object that may have more fields than are named here, because answers have the unknown
+    fields of requests too."""
 
     model_config = ConfigDict(extra="allow")
     nullable: ClassVar[frozenset[str]] = frozenset()

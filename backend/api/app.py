@@ -1,4 +1,5 @@
-"""The merchant API: one FastAPI, one router a resource, mounted beside the page."""
+"""The merchant API: one FastAPI application with one router for each resource, mounted beside the
+page."""
 
 from __future__ import annotations
 
@@ -36,8 +37,9 @@ __all__ = ["Limited", "OneAddress", "create_api", "refuse_in_json"]
 
 
 def create_api() -> FastAPI:
-    """All JSON routes under `/v1`. The context is `backend.core.context.current()` when a request
-    comes, not when this is called. Content types are not looked at: clients forget them."""
+    """Return the application with all JSON routes under `/v1`. It uses
+    `backend.core.context.current()` when a request comes, and not when this is called. Content
+    types are ignored, because clients forget them."""
     app = FastAPI(
         title="Gavekort",
         docs_url=None,
@@ -62,7 +64,7 @@ def create_api() -> FastAPI:
 
 
 def _methods(path: str, routers: Sequence[APIRouter]) -> set[str]:
-    """Return all the methods that a path has; what is written out goes before a pattern."""
+    """Return all the methods of a path. A route without parameters comes before a pattern."""
     routes = [r for router in routers for r in router.routes if isinstance(r, Route)]
     found = [r for r in routes if r.path_regex.match(path)]
     minimum = min((len(route.param_convertors) for route in found), default=0)

@@ -1,6 +1,5 @@
-"""Bodies and paths before anything else reads them: what no database column can hold, and what no
-JSON answer can say, is refused here, for every route.
-"""
+"""Check bodies and paths before anything else reads them. What no database column can hold, and
+what no JSON answer can contain, is refused here, for every route."""
 
 from __future__ import annotations
 
@@ -87,7 +86,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _TooLarge(Exception):
-    """A number is too large. `path` says where it stands, from the inside to the outside."""
+    """A number is too large. `path` says where it is, from the inside to the outside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,7 +113,7 @@ def _check(value: Any, depth: int) -> None:
 
 
 def check_text(text: str) -> None:
-    """InvalidRequest for NUL and for half of a surrogate pair."""
+    """Raise InvalidRequest for NUL and for half of a surrogate pair."""
     if "\x00" in text:
         raise InvalidRequest("text cannot contain NUL")
     try:
@@ -129,7 +128,7 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
-        # Payers have no name under which a key could be kept; what they do is safe to repeat.
+        # Payers have no name under which a key could be kept. Their requests are safe to repeat.
         once = any(needed.call is principal for needed in self.dependant.dependencies)
         queries = bool(self.dependant.query_params)
 
@@ -138,7 +137,8 @@ class StrictRoute(APIRoute):
             query = request.query_params.multi_items()
             for part in (*request.path_params.values(), *(text for pair in query for text in pair)):
                 check_text(str(part))
-            # Every body is JSON, whatever a client calls it: without a name it is read as that.
+            # Every body is JSON, whatever a client calls it. So a body without a content type is
+            # read as JSON.
             headers = [(k, v) for k, v in request.scope["headers"] if k != b"content-type"]
             scope = {**request.scope, "headers": headers}
             if queries:

@@ -41,7 +41,8 @@ class FormatRequest(Loose):
     barcode: Flag = False
 
     def as_format(self, default_length: int, minimum: int = formats.MIN_PIN_LENGTH) -> Format:
-        """InvalidRequest for what is too short, or cannot be written as a bar code."""
+        """Return the format. InvalidRequest if it is too short, or cannot be written as a bar
+        code."""
         length = self.length or default_length
         if length < minimum:
             text = f"at least {minimum} characters are needed"
@@ -68,7 +69,8 @@ class PinRequest(Loose):
 
 
 class Behaviour(Loose):
-    """How long a card's number is good (seconds), and whether for one transaction."""
+    """How long a card's number is valid (seconds), and whether it can be used for one transaction
+    only."""
 
     expires_in: ExpiresIn | None = None
     expires_after_transaction: Flag = False
@@ -79,7 +81,7 @@ class TokenFormatRequest(Behaviour):
 
 
 class Described(Loose):
-    """What can be said of a card when it is made, and when it is activated."""
+    """What a request may say about a card, when it is issued and when it is activated."""
 
     customer_id: Text | None = None
     name: Text | None = None
@@ -116,7 +118,7 @@ class BatchCard(Described):
     card_id: CardId
     type: CardType = "gift_card"
     currency: CardCurrency | None = None
-    """Where it is known: the card can then be activated in no other."""
+    """The card's currency, if it is known. The card can then only be activated in this currency."""
 
 
 class BatchOptions(Loose):
@@ -146,7 +148,7 @@ class BatchRequest(Loose):
 
 
 class ActivateRequest(Described):
-    """What is not given stays as the card was made. `ref_id` makes a repeat safe."""
+    """Fields that are not given stay as the card was issued. `ref_id` makes a repeat safe."""
 
     amount: Amount
     currency: CardCurrency
@@ -168,7 +170,7 @@ class UnlockRequest(Loose):
 
 
 class ExtendRequest(Loose):
-    """`expires_at`: the later last moment; null for none."""
+    """`expires_at` is the later last moment; null means none."""
 
     expires_at: Moment | None
     reason: Reason | None = None
@@ -179,7 +181,7 @@ class RestoreRequest(Loose):
 
 
 class ReissueRequest(Loose):
-    """Formats of the new number and PIN; the card's own where they are not given."""
+    """Formats of the new number and PIN. Without them, the card's own formats are used."""
 
     pin: PinRequest | None = None
     card_token: TokenFormatRequest | None = None

@@ -1,4 +1,5 @@
-"""The one cookie that a payer's browser is given: which remembered customer it is, signed."""
+"""The one cookie that a payer's browser gets. It says which remembered customer it is, and is
+signed."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from backend.customers.tables import ReturningCustomer
 
 
 async def customer_cookie(ctx: Backend, request: Request, session_id: str) -> str | None:
-    """As the browser sent it, unread. SessionNotFound."""
+    """Return the cookie as the browser sent it, without checking it. SessionNotFound."""
     account_id = await returning.account_of(ctx, session_id)
     return request.cookies.get(returning.cookie_name(account_id))
 
@@ -25,8 +26,8 @@ def clear_customer(ctx: Backend, response: Response, account_id: str) -> None:
 
 
 def _set(ctx: Backend, response: Response, account_id: str, value: str, age: int) -> None:
-    """The page may stand in a shop's iframe: there a browser keeps a cookie for that shop alone
-    (`Partitioned`), and only of an https page."""
+    """Set the cookie. The page may be in a shop's iframe. There a browser keeps a cookie only for
+    that shop (`Partitioned`), and only if the page is https."""
     name = returning.cookie_name(account_id)
     parts = [f"{name}={value}", "Path=/", f"Max-Age={age}", "HttpOnly"]
     if ctx.settings.base_url.startswith("https://"):

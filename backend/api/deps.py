@@ -1,4 +1,4 @@
-"""What a route needs of its request: the context, the caller, the headers that are kept."""
+"""What a route needs from its request: the context, the caller, the headers that are kept."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _CALLER = "gavekort.caller"
 
 
 async def principal(request: Request, ctx: Context) -> Principal:
-    """Return who a Bearer token, or an `x-api-key`, is of; Unauthorized without a valid one. The
-    caller's limit is spent once a request, or TooManyRequests."""
+    """Return the caller of a Bearer token or an `x-api-key`. Unauthorized without a valid one. The
+    caller's limit is spent once for each request, or else TooManyRequests."""
     known: Principal | None = request.scope.get(_CALLER)
     if known is None:
         try:
@@ -49,7 +49,7 @@ async def principal(request: Request, ctx: Context) -> Principal:
             await limits.spend_source(ctx, rules.STRANGERS, source_of(ctx, request))
             raise
         if known.customer_id is not None:
-            # A customer's token is in a browser: what is done with it costs the shop nothing.
+            # A customer's token is in a browser, so its calls must not use up the shop's limit.
             await limits.spend(ctx, rules.CUSTOMER, known.account_id, known.customer_id)
         else:
             await limits.spend(ctx, rules.MERCHANT, known.client_id)
@@ -74,7 +74,7 @@ Caller = Annotated[Principal, Depends(principal)]
 
 
 def basic_credentials(request: Request) -> tuple[str, str]:
-    """Client id and secret of a Basic authorization; Unauthorized where it is none."""
+    """Return client id and secret of a Basic authorization. Unauthorized if there is none."""
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         raise Unauthorized("Basic client credentials are needed")
@@ -82,7 +82,7 @@ def basic_credentials(request: Request) -> tuple[str, str]:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Unauthorized("the Basic credentials cannot be read") from error
-    if "\x00" in text:  # which no database knows
+    if "\x00" in text:  # which no database can store
         raise Unauthorized("the Basic credentials cannot be read")
     client_id, _, secret = text.partition(":")
     return client_id, secret

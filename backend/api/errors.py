@@ -1,7 +1,8 @@
-"""Every failure as
-`{"error": {"code", "message", "errors": [{"description", "message", "field", "code"}]}}`.
+"""The form of every failure: `{"error": {"code", "message", "errors": [{"description", "message",
+"field", "code"}]}}`.
 
-No answer of this API has FastAPI's own shapes. Source: `docs/reference/dintero-api.md#errors`.
+No answer of this API has FastAPI's own forms of errors. Source:
+`docs/reference/dintero-api.md#errors`.
 """
 
 from __future__ import annotations
@@ -91,19 +92,19 @@ def install(app: FastAPI, allowed: Callable[[str], set[str]]) -> None:
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, GavekortError):
-            # FastAPI wraps what goes wrong while it reads a body.
+            # FastAPI wraps errors that happen while it reads a body.
             return render(error.__cause__)
         code = _CODES.get(error.status_code, "BAD_REQUEST")
         headers = dict(error.headers) if error.headers else None
         if error.status_code == 405:
-            # The router names the methods of the first route that has the path.
+            # The router names only the methods of the first route that has the path.
             headers = {"Allow": ", ".join(sorted(allowed(request.url.path)))}
         message = _MESSAGES.get(error.status_code, str(error.detail))
         return envelope(error.status_code, code, message, headers=headers)
 
     @app.exception_handler(Exception)
     async def _crash(request: Request, error: Exception) -> JSONResponse:
-        # The path itself is not logged: it holds a payer's key, or whatever a stranger wrote.
+        # The path itself is not logged, because it has a payer's key, or whatever a stranger wrote.
         route = getattr(request.scope.get("route"), "path", "no route")
         about = " ".join(logs.short(str(value)) for value in request.path_params.values())
         log.error("%s %s %s", request.method, route, about, exc_info=error)

@@ -22,14 +22,14 @@ Inner = Callable[[], Awaitable[Response]]
 
 
 async def answer_once(request: Request, inner: Inner) -> Response:
-    """Answer a request under its key: from what was kept, else by `inner`, whose effect and answer
-    are written together. An answer that had no effect is not kept: the same call may succeed later.
-    """
+    """Answer a request under its key: with the answer that was kept, else by `inner`, whose effect
+    and answer are written together. An answer without an effect is not kept, because the same call
+    may succeed later."""
     ctx = current()
     try:
         caller = await principal(request, ctx)
     except Unauthorized:
-        # The route says so itself, where it wants to know who calls.
+        # The route itself refuses unknown callers, if it needs to know who calls.
         return await inner()
     claim = await _claim(ctx, caller, request)
     for _ in range(2):
@@ -64,7 +64,7 @@ async def _claim(ctx: Backend, caller: Principal, request: Request) -> Claim:
 
 
 async def _work(ctx: Backend, claim: Claim, earlier: Earlier | None, inner: Inner) -> Response:
-    """Do it, or go on with what an earlier request began; Repeated where another one was first."""
+    """Do it, or continue what an earlier request began. Repeated if another request was first."""
     operation_id = earlier.operation_id if earlier is not None else None
     first = _nothing if earlier is not None else keys.be_first(ctx, claim)
     with keys.under_way(claim, operation_id):
@@ -72,7 +72,7 @@ async def _work(ctx: Backend, claim: Claim, earlier: Earlier | None, inner: Inne
             try:
                 response = await inner()
             except GavekortError as error:
-                # Only an operation that was written down can have come to a bad end.
+                # Only an operation that was written down can have failed at the provider.
                 began = work.commit_early or earlier is not None
                 if not began or error.status != _REFUSED:
                     raise
@@ -80,7 +80,7 @@ async def _work(ctx: Backend, claim: Claim, earlier: Earlier | None, inner: Inne
             if work.session is None and not work.commit_early and earlier is None:
                 return response
             if response.status_code == _ACCEPTED or response.status_code >= 500:
-                # Not the end yet: a repeat asks the operation again.
+                # This is not the end yet, so a repeat asks the operation again.
                 return response
             answer = Answer(response.status_code, bytes(response.body).decode())
             async with ctx.db.unit_of_work() as db:
@@ -89,7 +89,7 @@ async def _work(ctx: Backend, claim: Claim, earlier: Earlier | None, inner: Inne
 
 
 async def _nothing(_db: object) -> None:
-    """The record is there already."""
+    """Write nothing, because the record exists already."""
 
 
 def _replayed(answer: Answer) -> Response:

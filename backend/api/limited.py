@@ -36,7 +36,7 @@ def refuse_in_json(_request: Request, error: TooManyRequests) -> Response:
 
 
 class Limited:
-    """Count a request before the application sees it; `refuse` answers a request past a limit. If
+    """Count a request before the application sees it. `refuse` answers a request beyond a limit. If
     one of these is inside another, a request counts once."""
 
     def __init__(self, app: ASGIApp, refuse: Refuse = refuse_in_json) -> None:

@@ -157,7 +157,8 @@ class CheckboxAnswer(Open):
 
 
 class SessionEvent(Open):
-    """`own_name` is there if only we have such an event. `name` is then one that clients expect."""
+    """`own_name` is present if only we have such an event. `name` is then one that clients
+    expect."""
 
     id: str
     name: SessionEventName
@@ -239,7 +240,7 @@ class PayerOperation(Open):
 
 
 class PublicSession(Open):
-    """Without the merchant's secrets and without events."""
+    """A session without the merchant's secrets and without events."""
 
     id: str
     created_at: Moment
@@ -302,7 +303,8 @@ class TransactionEvent(Open):
 
 
 class CardAnswer(Open):
-    """The payer's bank card, as its provider tells. `country` has three letters, such as NOR."""
+    """The payer's bank card, as its provider reports it. `country` has three letters, such as
+    NOR."""
 
     brand: str | None = None
     masked_pan: str | None = None

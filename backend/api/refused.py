@@ -78,8 +78,8 @@ def invalid(problems: Sequence[Any]) -> InvalidRequest:
 
 
 def _names(place: Sequence[Any]) -> list[str]:
-    """Return the names of the fields on the way to a problem. Pydantic also names the type that was
-    tried, where a field may be of several; no request has such a field."""
+    """Return the names of the fields on the way to a problem. If a field may have several types,
+    Pydantic also names the type that was tried, which no request has as a field."""
     names = [str(part) for part in place if part != "body"]
     if names and (names[-1] in _TRIED or names[-1].startswith("literal[")):
         names.pop()
@@ -91,7 +91,7 @@ def _names(place: Sequence[Any]) -> list[str]:
 
 
 def _either(one: FieldError, other: FieldError) -> FieldError:
-    """Make one error of two about the same field: either would do."""
+    """Make one error of two about the same field, if either type would be accepted."""
     sent = one.more.get("sent")
     ending = "" if sent is None else f"; {sent} was sent"
     first, second = (error.description.removesuffix(ending) for error in (one, other))

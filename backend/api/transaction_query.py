@@ -34,13 +34,13 @@ Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 
 
 def included(includes: Iterable[str]) -> frozenset[str]:
-    """Return the names, which may be repeated or stand in one parameter, with commas."""
+    """Return the names. They may be repeated parameters, or one parameter with commas."""
     return frozenset(name.strip() for one in includes for name in one.split(","))
 
 
 class TransactionQuery(BaseModel):
-    """Arrays are repeated parameters, `payout_correlation_id` is comma-separated. A time without
-    a zone is UTC; amounts are minor units."""
+    """Arrays are repeated parameters, and `payout_correlation_id` is separated by commas. A time
+    without a zone is UTC. Amounts are minor units."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cards.lookup import get_card
+from backend.cards.lookup import facts, get_card, valid_rows
 from backend.cards.tables import Card
 from backend.core.errors import FieldError, InvalidRequest, NotFound
 from backend.core.paging import after, newest_first
+from backend.rules import gift_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,7 @@ async def list_cards(db: AsyncSession, wanted: CardFilter) -> list[Card]:
     if not wanted.include_deleted:
         query = query.where(col(Card.deleted_at).is_(None))
     if wanted.usable_at is not None:
-        ends = col(Card.expires_at)
-        query = query.where(
-            col(Card.active).is_(True), or_(ends.is_(None), ends > wanted.usable_at)
-        )
+        query = query.where(valid_rows(wanted.usable_at))
     if wanted.starting_after is not None:
         last = await db.get(Card, wanted.starting_after)
         if last is None or last.account_id != wanted.account_id:
@@ -63,7 +61,6 @@ async def customer_card(
 ) -> Card:
     """Return one of a customer's active cards. NotFound for anybody else's card."""
     card = await get_card(db, account_id, card_id)
-    expired = card.expires_at is not None and card.expires_at <= now
-    if card.customer_id != customer_id or not card.active or expired:
+    if card.customer_id != customer_id or not gift_card.is_valid(facts(card), now):
         raise NotFound("no such card")
     return card

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement
+from sqlmodel import and_, col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.tables import Card, CardToken
@@ -70,7 +72,21 @@ def facts(card: Card) -> CardFacts:
     return CardFacts(
         available=card.available,
         currency=card.currency,
-        active=card.active and card.deleted_at is None,
+        active=card.active,
         active_from=card.active_from,
         expires_at=card.expires_at,
+        deleted=card.deleted_at is not None,
+        held=card.held,
+        drawn=card.drawn,
+    )
+
+
+def valid_rows(now: datetime) -> ColumnElement[bool]:
+    """Select the cards whose money can be used at `now` or later, as `rules.gift_card.is_valid`
+    says."""
+    ends = col(Card.expires_at)
+    return and_(
+        col(Card.deleted_at).is_(None),
+        col(Card.active).is_(True),
+        or_(ends.is_(None), ends > now),
     )

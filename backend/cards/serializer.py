@@ -12,21 +12,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from backend.cards import lookup
 from backend.cards.barcodes import barcode_128
 from backend.cards.tables import NO_CURRENCY, Card, CardToken, WalletTransaction
 from backend.core.clock import iso
+from backend.rules import gift_card
 
 
 def card_status(card: Card, now: datetime) -> str:
-    if card.deleted_at is not None:
-        return "deleted"
-    if not card.active:
-        return "inactive"
-    if card.expires_at is not None and card.expires_at <= now:
-        return "expired"
-    if card.drawn == 0 and card.held == 0:
-        return "unused"
-    return "used" if card.available + card.held == 0 else "partially_used"
+    return gift_card.status(lookup.facts(card), now).value
 
 
 _ONCE = ("card_token",)

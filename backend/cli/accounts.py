@@ -1,6 +1,6 @@
-"""`gavekort account …` and `gavekort client …`: what an operator sets a real installation up with.
+"""`gavekort account …` and `gavekort client …`, with which an operator sets up a real installation.
 
-A secret is printed once, on standard output, and kept nowhere.
+A secret is printed once, on standard output, and not stored.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _scopes(parser: argparse.ArgumentParser, default: frozenset[str] | None) -> 
 
 
 def run_with_backend(act: Act, options: argparse.Namespace) -> int:
-    """Print what `act` says; the exit status, 2 where it is refused."""
+    """Print what `act` says. Return the exit status, which is 2 if it is refused."""
     try:
         settings = Settings()
     except ValidationError as error:
@@ -100,7 +100,7 @@ def run_with_backend(act: Act, options: argparse.Namespace) -> int:
 
 
 def what_is_wrong(error: ValidationError) -> str:
-    """Return which settings, without what they were."""
+    """Return which settings are wrong, without their values."""
     return "; ".join(
         f"GAVEKORT_{'_'.join(str(part) for part in entry['loc']).upper()}: {entry['msg']}"
         for entry in error.errors(include_input=False)
@@ -108,10 +108,9 @@ def what_is_wrong(error: ValidationError) -> str:
 
 
 def cannot_begin(settings: Settings) -> str | None:
-    """Return what has to be put right first: the database, or the key to it. Under another key no
-    number, PIN or credential would be known, and what is written meanwhile would be lost with the
-    mistake.
-    """
+    """Return what has to be put right first: the database, or the key to it. Under a wrong key no
+    number, PIN or credential would be recognised, and what is written meanwhile could not be read
+    later."""
     return why_not(settings.database_url) or asyncio.run(_wrong_key(settings))
 
 
@@ -125,7 +124,7 @@ async def _wrong_key(settings: Settings) -> str | None:
 
 
 def refuse(text: object) -> int:
-    """Say why on standard error; the exit status."""
+    """Print the reason on standard error. Return the exit status."""
     print(f"gavekort: {text}", file=sys.stderr)
     return _REFUSED
 

@@ -1,4 +1,4 @@
-"""`gavekort card …`: what an operator does with one gift card."""
+"""`gavekort card …`: what an operator can do with one gift card."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _NO_SANDBOX = "the sandbox is not installed: run this in a clone of the reposito
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; its exit status."""
+    """Run one subcommand. Return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and given[0] in ("demo", "sandbox", "shop") and find_spec("sandbox") is None:
         return refuse(_NO_SANDBOX)
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--workers", type=int, default=1, help="processes; more need Redis")
     serve.set_defaults(run=_serve)
 
-    # Listed for --help; `main` hands their arguments on unread.
+    # These are listed for --help. `main` passes their arguments on unread.
     commands.add_parser("sandbox", help="the sandbox provider alone", add_help=False)
     commands.add_parser("shop", help="the demo shop alone", add_help=False)
 
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _other_program(module: str, arguments: list[str]) -> int:
-    """Become another program: the sandbox shares no process and no import with the checkout."""
+    """Become another program. The sandbox shares no process and no import with the checkout."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606
 
@@ -136,7 +136,8 @@ def _serve(options: argparse.Namespace) -> int:
             print(f"gavekort: WARNING: {warning}", file=sys.stderr, flush=True)
     path = settings.sqlite_path()
     if path is not None:
-        # Meant from where we were called; Reflex finds its build from the project's root only.
+        # The path is relative to the directory of the call, but Reflex finds its build only from
+        # the project's root.
         os.environ["GAVEKORT_DATABASE_URL"] = f"sqlite:///{path.resolve()}"
     os.chdir(ROOT)
     # Reflex serves the built page itself and compiles nothing (docs/reference/reflex.md#running).
@@ -187,7 +188,7 @@ def _audit(options: argparse.Namespace) -> int:
 
     url = _database_url(options.data_dir)
     wrong = why_not(url)
-    # Its own status: 1 says that money differs.
+    # It has a status of its own, because 1 says that money differs.
     return asyncio.run(_audit_all(url)) if wrong is None else refuse(wrong)
 
 

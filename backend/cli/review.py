@@ -1,4 +1,4 @@
-"""`gavekort review`: what waits for a person, and how one of them is ended."""
+"""`gavekort review`: list what waits for a person, and end one of them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _OLDER_THAN = 900
 
 
 def register(commands: Any, database_url: Callable[[Path | None], str]) -> None:
-    """Add the command to the subparsers of `gavekort`. `database_url`: of the demo in a directory,
-    else of the environment; no secret is needed to list."""
+    """Add the command to the subparsers of `gavekort`. `database_url` returns the URL of the demo's
+    database in a directory, else the one in the environment. Listing needs no secret."""
     review = commands.add_parser(
         "review",
         aliases=["parked"],  # its name before version 0.2

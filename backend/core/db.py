@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -20,11 +20,11 @@ from contextlib import (
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import JSON, Dialect, event
+from sqlalchemy import JSON, Dialect, event, inspect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -305,3 +305,27 @@ def alembic_config(url: str) -> Config:
     config.set_main_option("script_location", str(BACKEND / "migrations"))
     config.set_main_option("sqlalchemy.url", sync_url(url).replace("%", "%%"))
     return config
+
+
+class FromJson(Protocol):
+    """A typed value that is read from JSON, and keeps it as `raw`."""
+
+    @property
+    def raw(self) -> Mapping[str, object]: ...
+
+    @classmethod
+    def read(cls, raw: Mapping[str, object]) -> Self: ...
+
+
+Read = TypeVar("Read", bound=FromJson)
+
+
+def read_once(row: object, raw: Mapping[str, object], kind: type[Read]) -> Read:
+    """Return a column's JSON as a typed value. It is read again only after another JSON has taken
+    its place, so a JSON is never changed where it stands: it is replaced, as SQLAlchemy wants it
+    too."""
+    info = inspect(row).info
+    known = info.get(kind)
+    if not isinstance(known, kind) or known.raw is not raw:
+        known = info[kind] = kind.read(raw)
+    return known

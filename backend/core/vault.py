@@ -21,6 +21,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from backend.rules.card_number import canonical
+
 PIN_KEYS = ("1",)
 """The ids of the PIN keys, each derived from the master secret. The last one makes new MACs. To
 rotate, add one: a PIN under an older key gets a MAC under the newest key when it is next used."""
@@ -64,7 +66,7 @@ class Vault:
 
     def number_hash(self, account_id: str, number: str) -> str:
         """Return the keyed hash under which a card's number is found, in hex."""
-        text = f"{account_id}\n{normalise_number(number)}".encode()
+        text = f"{account_id}\n{canonical(number)}".encode()
         return hmac.new(self._number_key, text, hashlib.sha256).hexdigest()
 
     def secret_hash(self, secret: str) -> str:
@@ -153,10 +155,3 @@ class Vault:
         except InvalidToken:
             return False
         return True
-
-
-def normalise_number(number: str) -> str:
-    """Return the number without blanks and, if only digits are left, without hyphens."""
-    bare = "".join(number.split())
-    digits = bare.replace("-", "")
-    return digits if digits.isdigit() else bare

@@ -141,10 +141,9 @@ async def _own(
 
 
 def _details(session: CheckoutSession, number: str) -> dict[str, Any]:
-    order = session.body["order"]
-    email = (session.body.get("customer") or {}).get("email")
+    order = session.content.order.raw
     kept = {name: order[name] for name in _KEPT if order.get(name)}
-    return {"email": email, "phone_number": number, **kept}
+    return {"email": session.content.customer.email or None, "phone_number": number, **kept}
 
 
 async def remembered_in(ctx: Backend, session_id: str) -> ReturningCustomer | None:

@@ -158,12 +158,12 @@ async def _enqueue(
     now: datetime,
     until: datetime,
 ) -> None:
-    merchant = await merchant_of(db, session)
+    merchant = (await merchant_of(db, session)).name
     text = phrases.say(
         spoken(session, phonenumbers.parse(to)),
         "code",
         code=code,
-        merchant=" ".join(str(merchant["name"]).split())[:MAX_NAME],
+        merchant=" ".join(merchant.split())[:MAX_NAME],
         minutes=str(ctx.settings.scc_lifetime // 60 or 1),
     )
     message = Message(

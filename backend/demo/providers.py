@@ -1,7 +1,7 @@
-"""The sandbox providers that the demo runs beside the one for cards: one row each.
+"""The sandbox providers that the demo runs beside the card gateway: one row each.
 
-A row is all that the demo needs to know: which program, on which port, behind which options, with
-which credentials. Each has one secret of the demo's own, kept in `seed.json`.
+A row has all that the demo needs: which program, on which port, behind which options, with which
+credentials. Each provider has one secret that belongs to the demo, and is kept in `seed.json`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from backend.psp.swedbankpay.connector import INSTRUMENTS
 Credentials = dict[str, str]
 DEFAULT = "default"
 WALLETS = "wallets"
-"""A profile without gift cards: what cannot be combined with one is offered there alone."""
+"""A profile without gift cards. Options that cannot stand beside a gift card are offered only
+there."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoProvider:
-    """`name` is the module's in `sandbox`, and its folder's in the demo's directory;
-    `offset` is added to the checkout's port; `credentials` takes base URL and secret. `register`:
-    where under the program's address they have to be made known first. `profiles`: those of the
-    demo's that are connected to it."""
+    """A provider of the demo. `name` is the name of its module in `sandbox`, and of its folder in
+    the demo's directory. `offset` is added to the checkout's port. `credentials` takes base URL and
+    secret. `register` is the path where the credentials have to be registered first. `profiles` are
+    the demo's profiles that are connected to it."""
 
     name: str
     label: str
@@ -64,7 +65,7 @@ def _swish(base_url: str, secret: str) -> Credentials:
     return {
         "base_url": f"{base_url}/swish-cpcapi",
         "swish_number": "1231181189",
-        # Stands for the app, which no desktop has.
+        # This page stands for the app, which no desktop has.
         "app_url": f"{base_url}/app",
     }
 
@@ -79,7 +80,7 @@ def _vipps(base_url: str, secret: str) -> Credentials:
     }
 
 
-# In the order in which a payer sees what they offer.
+# They are in the order in which a payer sees their options.
 PROVIDERS = (
     DemoProvider("klarna", "Klarna", 12, ("klarna.klarna",), _klarna),
     DemoProvider(
@@ -103,14 +104,14 @@ PROVIDERS = (
 
 
 def new_secrets(known: Mapping[str, str]) -> dict[str, str]:
-    """Return a secret for each provider that has none yet, beside those that are known."""
+    """Return a secret for each provider. Known secrets stay, and missing ones are made."""
     return {one.name: known.get(one.name) or secrets.token_hex(24) for one in PROVIDERS}
 
 
 def connections(
     urls: Mapping[str, str], kept: Mapping[str, str], profile: str = DEFAULT
 ) -> dict[str, Credentials]:
-    """Option to credentials, for a profile; both arguments by the provider's name."""
+    """Return option to credentials, for a profile. Both arguments are by the provider's name."""
     return {
         option: one.credentials(urls[one.name], kept[one.name])
         for one in PROVIDERS
@@ -120,7 +121,7 @@ def connections(
 
 
 def configuration(profile: str = DEFAULT) -> dict[str, object]:
-    """Return what a profile's configuration says to have all of its own switched on."""
+    """Return the configuration that switches on all options of a profile."""
     on = {"type": "payment_product_type", "enabled": True}
     types: dict[str, dict[str, object]] = {}
     wanted = (one for one in PROVIDERS if profile in one.profiles)

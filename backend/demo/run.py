@@ -80,20 +80,21 @@ class DemoPorts:
 
     @property
     def sms_url(self) -> str:
-        """The page that shows the text messages, in the shop's program."""
+        """Return the page that shows the text messages, which is in the shop's program."""
         return f"{self.shop_url}/sms"
 
     @property
     def mail_url(self) -> str:
-        """The page that shows the e-mails, in the shop's program; they come in at port `mail`."""
+        """Return the page that shows the e-mails, which is in the shop's program. They arrive at
+        the port `mail`."""
         return f"{self.shop_url}/mail"
 
 
 def run_demo(port: int, directory: Path) -> None:
-    """Run until stopped. `port` 0 takes three free ports. Raises StopRequested at the end, and
+    """Run until stopped. `port` 0 means any free ports. Raises StopRequested at the end, and
     DemoRefused, PortTaken, ChildFailed or FrontendBuildFailed if something is wrong."""
     places = _places(port, directory.resolve())
-    os.umask(0o077)  # for the children as well: what they write is ours alone
+    os.umask(0o077)  # for the children as well: only this user can read what they write
     with stop_signals(), _only_demo_in(places.directory), Supervisor() as children:
         summary = places.directory / "demo.json"
         summary.unlink(missing_ok=True)
@@ -107,7 +108,7 @@ def run_demo(port: int, directory: Path) -> None:
 
 
 def _start(places: DemoPorts, children: Supervisor) -> dict[str, Any]:
-    """Start all, each as early as it can be, and wait until all answer."""
+    """Start all programs, each as early as possible, and wait until all answer."""
     providers = [_card_gateway(places), *_more_providers(places)]
     for provider in providers:
         children.start(provider)
@@ -163,7 +164,7 @@ def _only_demo_in(directory: Path) -> Iterator[None]:
 
 
 def _lock_file(directory: Path) -> IO[str]:
-    # Not inherited by the children: with us, the lock is gone.
+    # The children do not inherit it, so the lock ends with this process.
     return (directory / "demo.lock").open("w", encoding="utf-8")
 
 
@@ -182,7 +183,8 @@ def _others_environment() -> dict[str, str]:
 
 
 def _checkout_environment(places: DemoPorts) -> dict[str, str]:
-    """A database, Redis and limits set outside are kept, so that the demo runs on them too."""
+    """Return the checkout's environment. A database, Redis and limits that are set outside are
+    kept, so that the demo runs on them too."""
     return {
         "GAVEKORT_DATABASE_URL": f"sqlite:///{places.directory / 'gavekort.db'}",
         **os.environ,
@@ -251,7 +253,7 @@ def _shop(places: DemoPorts) -> Program:
 
 
 def _seed(places: DemoPorts, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return what `demo.json` says, after the database says the same."""
+    """Return the content of `demo.json`, after the database has been brought to it."""
     path = places.directory / "seed.json"
     seed = load_seed(path)
     seed.provider_secrets = new_secrets(seed.provider_secrets)
@@ -309,7 +311,7 @@ def _register_webhook(places: DemoPorts, seed: Seed) -> None:
 
 
 def _register_merchants(places: DemoPorts, others: Mapping[str, Mapping[str, str]]) -> None:
-    """What one types into a provider's own administration."""
+    """Enter what one types into a provider's own administration."""
     for one in PROVIDERS:
         if one.register is not None:
             url = places.more_urls[one.name] + one.register

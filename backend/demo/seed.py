@@ -1,7 +1,7 @@
 """What the demo needs in the database: a merchant, its API client, a profile, gift cards to try.
 
-Client secret, numbers and PINs can be read from nowhere later, so they stand in `DIR/seed.json`
-(mode 0600). A second run keeps all that still is what the file says, and makes again what is not.
+Client secret, numbers and PINs cannot be read later, so they are kept in `DIR/seed.json` (mode
+0600). A second run keeps everything that is still as the file says, and makes the rest again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from backend.demo.providers import WALLETS, configuration
 ACCOUNT_ID = "T12345678"
 PROFILE_ID = "default"
 OPTION = "dintero_psp.creditcard"
-"""The payment option that the sandbox provider stands behind."""
+"""The payment option of the sandbox card gateway."""
 MERCHANT_NAME = "Fjord & Form"
 _CREATED_BY = "gavekort demo"
 _ALWAYS = {"type": "payment_product_type", "enabled": True}
@@ -37,7 +37,7 @@ _ALWAYS = {"type": "payment_product_type", "enabled": True}
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The demo's credentials at the card acquirer."""
+    """The demo's credentials at the card gateway."""
 
     base_url: str
     secret_key: str
@@ -46,8 +46,8 @@ class Gateway:
 
 @dataclass(slots=True)
 class Seed:
-    """What `seed.json` holds. A gift card is `{card_id, number, pin, amount, currency, note}`,
-    `amount` being what it was issued with, in minor units."""
+    """The content of `seed.json`. A gift card is `{card_id, number, pin, amount, currency, note}`,
+    where `amount` (minor units) is what it was issued with."""
 
     client_id: str = ""
     client_secret: str = ""
@@ -80,7 +80,7 @@ _DEMO_CARDS = (
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file only we can read, all of it or nothing: it appears by renaming."""
+    """Write a file that only this user can read. It appears as a whole, by renaming."""
     temporary = path.with_name(path.name + ".new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -114,15 +114,15 @@ async def seed_demo(
     *,
     wallets: Mapping[str, Any] | None = None,
 ) -> None:
-    """Bring the database to what the demo needs. `others`: credentials by option, beside the card
-    provider's; `wallets`: of the profile without gift cards. `keep` is called whenever `seed` has
-    learnt something that cannot be read again."""
+    """Bring the database to what the demo needs. `others` has credentials by option, beside the
+    card gateway's. `wallets` has those of the profile without gift cards. `keep` is called whenever
+    `seed` has got something that cannot be read again."""
     ctx = context.create(settings)
     try:
         await create_account(ctx, ACCOUNT_ID, MERCHANT_NAME)
         if not await _client_works(ctx, seed):
-            # One client for everything keeps the demo short. A shop of one's own had better ask
-            # for two: the one that sells needs no right to issue cards.
+            # One client for everything keeps the demo short. A real shop should have two, because
+            # the one that sells needs no right to issue cards.
             made = await create_client(ctx, ACCOUNT_ID, SCOPES)
             seed.client_id, seed.client_secret = made.client_id, made.client_secret
             keep(seed)
@@ -151,14 +151,15 @@ def _profile(gateway: Gateway, others: Mapping[str, Any], shop_url: str) -> Prof
             "receipt": {"email": True},
         },
         merchant={"name": MERCHANT_NAME, "logo_url": f"{shop_url}/static/logo.svg"},
-        # Either name of this machine may stand in the visitor's address bar.
+        # The visitor's address bar may show either name of this machine.
         frame_ancestors=(shop_url, shop_url.replace("127.0.0.1", "localhost")),
         connections={OPTION: asdict(gateway), **others},
     )
 
 
 def _wallets_profile(gateway: Gateway, others: Mapping[str, Any], shop_url: str) -> ProfileSetup:
-    """Not Express and without gift cards: the payer is asked for nothing but the payment."""
+    """Return a profile that is not Express and has no gift cards. The payer is asked only to
+    pay."""
     with_cards = _profile(gateway, others, shop_url)
     return replace(
         with_cards,
@@ -182,7 +183,7 @@ async def _client_works(ctx: Backend, seed: Seed) -> bool:
 
 
 async def _card_works(ctx: Backend, seed: Seed, wanted: _DemoCard) -> bool:
-    """Known by the number we know; what is not is forgotten."""
+    """Return whether a card is known by the number that we have. What is not known is forgotten."""
     for known in seed.gift_cards:
         if known["note"] == wanted.note:
             try:
@@ -213,7 +214,7 @@ async def _issue(ctx: Backend, wanted: _DemoCard) -> dict[str, Any]:
     try:
         issued = await issue_card(ctx, order)
     except Conflict:
-        # A card of that id is there and nobody knows its number any more: the file was deleted.
+        # A card with that id exists, and nobody knows its number, because the file was deleted.
         another = f"{wanted.card_id}-{secrets.token_hex(3)}"
         issued = await issue_card(ctx, replace(order, card_id=another))
     return {

@@ -1,6 +1,6 @@
-"""Child programs that live and die together: started, waited for, watched, stopped.
+"""Child programs that are started, awaited, watched and stopped together.
 
-A stop is a SIGTERM to each, `GRACE_SECONDS` to follow it, then SIGKILL.
+To stop them, each gets a SIGTERM and `GRACE_SECONDS` to end, then a SIGKILL.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ _PR_SET_PDEATHSIG = 1
 
 
 class StopRequested(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM. A KeyboardInterrupt, because asyncio hands on no other from within."""
+    """Ctrl-C or SIGTERM. It is a KeyboardInterrupt, because asyncio passes on no other
+    exception."""
 
 
 class ChildFailed(RuntimeError):
-    """A child ended, or did not answer in time; the text says which and how."""
+    """A child ended, or did not answer in time. The text says which, and how."""
 
 
 class PortTaken(RuntimeError):
-    """Somebody else listens where a child was to."""
+    """Another program listens on the port that a child needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`name` is how it is called in messages; `answers_at` an address that answers once it is
-    ready."""
+    """A program to run. `name` is for messages. `answers_at` is an address that answers once the
+    program is ready."""
 
     name: str
     command: Sequence[str]
@@ -48,7 +49,8 @@ class Program:
 
 @contextmanager
 def stop_signals() -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM raise StopRequested, once: what follows is the stop."""
+    """Make SIGINT and SIGTERM raise StopRequested within this context, once, because the stop
+    follows."""
 
     def request_stop(number: int, _: FrameType | None) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -64,9 +66,9 @@ def stop_signals() -> Iterator[None]:
 
 
 def check_port(host: str, port: int, wanted_by: str) -> None:
-    """Raises PortTaken when `wanted_by` could not listen there."""
+    """Raise PortTaken if `wanted_by` could not listen there."""
     with socket.socket() as probe:
-        # As the servers do: a port whose last connections are still closing is free.
+        # This does what the servers do: a port whose last connections are still closing is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -75,7 +77,7 @@ def check_port(host: str, port: int, wanted_by: str) -> None:
 
 
 def free_ports(host: str, count: int) -> list[int]:
-    """Ports that nobody listened on a moment ago."""
+    """Return ports on which nobody listened a moment ago."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:
@@ -99,8 +101,9 @@ class Supervisor:
         self.stop()
 
     def start(self, program: Program) -> None:
-        """Start it. In a session of its own: Ctrl-C in a terminal goes to all of a session at
-        once, and the order of a stop is ours. Call it while this process has one thread only."""
+        """Start a program, in a session of its own: Ctrl-C in a terminal goes to all of a session
+        at once, and we choose the order of the stop. Call it while this process has only one
+        thread."""
         self._children[program.name] = subprocess.Popen(
             list(program.command),
             env=dict(program.environment),
@@ -110,7 +113,7 @@ class Supervisor:
         )
 
     def wait_ready(self, program: Program, seconds: float) -> None:
-        """Until it answers over HTTP with no server error. Raises ChildFailed."""
+        """Wait until the program answers over HTTP without a server error. Raises ChildFailed."""
         deadline = time.monotonic() + seconds
         with httpx.Client(timeout=2.0) as http:
             while time.monotonic() < deadline:
@@ -124,7 +127,7 @@ class Supervisor:
         raise ChildFailed(f"{program.name} did not answer within {seconds:.0f} s")
 
     def check(self) -> None:
-        """Raises ChildFailed when one of them has ended."""
+        """Raise ChildFailed if one of them has ended."""
         for name, child in self._children.items():
             status = child.poll()
             if status is not None:
@@ -155,7 +158,8 @@ def _ending(status: int) -> str:
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """Even when we are killed outright, no child stays behind and keeps its port (Linux)."""
+    """Return what makes a child end with this process, even if this one is killed, so that no child
+    stays and keeps its port (Linux)."""
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None)

@@ -31,7 +31,7 @@ NO_ROOM = Refusal(503, "NO_ROOM", "too many connections are open; try again in a
 
 
 def told(code: str, message: str) -> dict[str, Any]:
-    """An error as the API tells it, where no part of the API does."""
+    """Return an error in the form of the API, for answers that no part of the API makes."""
     one = {"description": message, "message": message, "field": "", "code": code.lower()}
     return {"error": {"code": code, "message": message, "errors": [one]}}
 

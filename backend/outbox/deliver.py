@@ -1,13 +1,15 @@
-"""Send what is due. A message may arrive twice, never not at all: it is marked after the answer.
+"""Send what is due. A message may arrive twice, but it is never lost: it is marked as sent after
+the answer.
 
-What is due for one addressee about one thing goes out in the order of its causes, each after the
-answer to the one before: a shop should not hear of the refund before the capture. One that fails
-holds back none: they pass it until it is tried again.
+Messages to one addressee about one thing are sent in the order of their causes, each after the
+answer to the one before: a shop should not hear of the refund before the capture. A failed message
+does not hold back the others, which pass it until it is tried again.
 
 Every merchant and every addressee has a share of what is under way at once, and they take turns. So
 a server that does not answer delays only its own messages.
 
-2xx is delivered. What is tried again, how often, after which gaps: `backend.outbox.request`.
+2xx means delivered. `backend.outbox.request` says what is tried again, how often, and after which
+gaps.
 """
 
 from __future__ import annotations
@@ -36,13 +38,13 @@ log = logging.getLogger(__name__)
 SHARES = {
     "callback": Share(maximum=100, tenant=25, addressee=8),
     "webhook": Share(maximum=100, tenant=25, addressee=8),
-    # One gateway and one mail server for all, which are asked a few things at once.
+    # There is one gateway and one mail server for all, and each is asked for few things at once.
     "sms": Share(maximum=20, tenant=10, addressee=10),
     "email": Share(maximum=4, tenant=4, addressee=4),
 }
-"""By kind, for one process."""
+"""Shares by kind, for one process."""
 LEASE = timedelta(seconds=120)
-"""Longer than any time-out."""
+"""It is longer than any time-out."""
 KINDS = ("callback", "webhook", "sms", "email")
 
 Delivered = Callable[[AsyncSession, Delivery, datetime], Awaitable[None]]
@@ -56,8 +58,8 @@ async def _nothing(db: AsyncSession, delivery: Delivery, now: datetime) -> None:
 async def deliver_due(
     ctx: Backend, kinds: Sequence[str] = KINDS, delivered: Delivered = _nothing
 ) -> int:
-    """Claim a fair share of what is due and send it; return how many. Any number of processes may
-    do this at once."""
+    """Claim a fair share of the due messages and send them. Return their number. Any number of
+    processes may do this at once."""
     under_way = UnderWay(SHARES["callback"], log)
     started = await start_due(ctx, under_way, kinds, delivered)
     await under_way.finish()
@@ -67,7 +69,8 @@ async def deliver_due(
 async def start_due(
     ctx: Backend, under_way: UnderWay, kinds: Sequence[str], delivered: Delivered = _nothing
 ) -> int:
-    """As `deliver_due`, beside what is under way already, and without waiting for the answers."""
+    """Do what `deliver_due` does, beside what is under way already, and without waiting for the
+    answers."""
     claimed = await _claim(ctx, under_way, kinds) if under_way.free > 0 else []
     if claimed:
         crash_points.point("callback.claimed")
@@ -163,7 +166,7 @@ async def _record(
             )
         )
         if delivery.state != "delivered":
-            # Else another process was told yes while we waited for an answer.
+            # Otherwise another process got a yes while we waited for an answer.
             await _conclude(ctx, db, delivery, outcome, now, delivered)
         crash_points.point("callback.storing")
 
@@ -196,13 +199,14 @@ async def _conclude(
 async def _count_hook(
     ctx: Backend, db: AsyncSession, delivery: Delivery, now: datetime, *, failed: bool
 ) -> None:
-    """A hook whose deliveries are given up one after the other is deleted."""
+    """Count the failure. A hook is deleted after several deliveries in a row were given up."""
     if delivery.subscription_id is None:
         return
-    # Without its key: whoever enqueues for this hook meanwhile does not wait for us.
+    # The row is locked without its key, so that whoever enqueues for this hook meanwhile does not
+    # wait.
     lock = {"key_share": True}
     hook = await db.get(HookSubscription, delivery.subscription_id, with_for_update=lock)
-    assert hook is not None  # a foreign key holds it
+    assert hook is not None  # a foreign key guarantees it
     hook.failures = hook.failures + 1 if failed else 0
     if hook.failures >= ctx.settings.webhook_failures and hook.deleted_at is None:
         hook.deleted_at, hook.deleted_by = now, "gavekort: its deliveries keep failing"

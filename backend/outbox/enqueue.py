@@ -1,4 +1,4 @@
-"""Write down what is to be sent; the worker sends it after the unit of work is committed."""
+"""Write down what is to be sent. The worker sends it after the unit of work is committed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CARD_PIN_ATTEMPTS = "wallet_card_pin_attempts"
 """Half of a card's budget of wrong PINs is used up, or the card needs to be unlocked."""
 PING = "ping"
 RECEIPT = "receipt"
-"""Of an e-mail or SMS to the payer."""
+"""The event of an e-mail or SMS to the payer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`subject`: the id of what it speaks of. `body` None for a GET. With `session_event` that
-    event is appended to the session's once the message is delivered."""
+    """A message to send. `subject` is the id of what it is about. `body` is None for a GET.
+    `session_event` is an event that the session gets once the message is delivered."""
 
     account_id: str
     subject: str
@@ -43,7 +43,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`body` is what an event's payload holds beside `account_id`, `event`, `event_delivery`."""
+    """An event to announce. `body` is the event's payload without `account_id`, `event` and
+    `event_delivery`."""
 
     account_id: str
     name: str
@@ -52,7 +53,8 @@ class Event:
 
 
 def addressee_of(url: str) -> str:
-    """Return host and port, without user and password; the scheme alone of what has no host."""
+    """Return host and port, without user and password. Return only the scheme of a URL without a
+    host."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or parts.scheme
@@ -83,7 +85,8 @@ def enqueue(db: AsyncSession, message: Message, now: datetime, due_at: datetime)
 
 
 async def subscribed(db: AsyncSession, account_id: str, event: str) -> Sequence[HookSubscription]:
-    """Whom to tell. Asked first, since most payloads are for nobody; once in a unit of work."""
+    """Return the subscriptions to tell. This is asked first, since most events have none, and once
+    in a unit of work."""
     known: Sequence[HookSubscription] | None = db.info.get((HookSubscription, account_id))
     if known is None:
         query = select(HookSubscription).where(
@@ -96,7 +99,8 @@ async def subscribed(db: AsyncSession, account_id: str, event: str) -> Sequence[
 def announce(
     db: AsyncSession, hooks: Sequence[HookSubscription], event: Event, now: datetime
 ) -> None:
-    """One delivery for each hook, in the caller's unit of work: it is told if it happened."""
+    """Write one delivery for each hook, in the caller's unit of work. So it is told only if it
+    happened."""
     for hook in hooks:
         delivery_id = new_uuid()
         body = {

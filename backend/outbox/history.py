@@ -1,7 +1,6 @@
-"""What was sent to a merchant, try by try, and how it is sent again; receipts to payers as well,
-since the merchant asked for them. Links to a checkout by SMS are not shown here: they are the
-payer's. The endpoints are ours; see docs/webhooks.md.
-"""
+"""What was sent to a merchant, attempt by attempt, and how it is sent again. Receipts to payers are
+included, since the merchant asked for them. Links to a checkout by SMS are not shown: they belong
+to the payer. The endpoints are ours; see docs/webhooks.md."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ SHOWN = ("callback", "webhook", "email")
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Whose deliveries, and which of them the caller may see: those of `wallets`, of `checkout`."""
+    """Whose deliveries the caller may see, and which of them: those of `wallets`, of `checkout`."""
 
     account_id: str
     checkout: bool
@@ -37,7 +36,8 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """`subject`: the transaction, session or wallet transaction it speaks of."""
+    """Which deliveries to list. `subject` is the transaction, session or wallet transaction that it
+    is about."""
 
     limit: int
     starting_after: str | None = None
@@ -48,7 +48,7 @@ class DeliveryFilter:
 
 
 async def list_deliveries(db: AsyncSession, sight: Sight, wanted: DeliveryFilter) -> list[Delivery]:
-    """Newest first."""
+    """List deliveries, newest first."""
     query = select(Delivery).where(
         Delivery.account_id == sight.account_id,
         or_(col(Delivery.kind).in_(SHOWN), Delivery.event == RECEIPT),
@@ -89,8 +89,8 @@ async def attempts_of(db: AsyncSession, delivery_id: str) -> list[DeliveryAttemp
 
 
 async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
-    """Due now, with all its attempts again, whatever became of it before: the same message, signed
-    again. Conflict if its subscription is deleted."""
+    """Make the same message due now, with its full number of attempts, whatever became of it
+    before. It is signed again. Conflict if its subscription is deleted."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         await get_delivery(db, sight, delivery_id)
@@ -101,7 +101,7 @@ async def redeliver(ctx: Backend, sight: Sight, delivery_id: str) -> Delivery:
             if hook is None or hook.deleted_at is not None:
                 raise Conflict("the subscription of this delivery is deleted")
         if delivery.state == "delivered":
-            # What its arrival was to note is noted.
+            # The session's event for its arrival exists already.
             delivery.session_event = None
         delivery.state = "pending"
         delivery.due_at = now

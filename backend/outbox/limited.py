@@ -1,6 +1,6 @@
-"""Receipts are counted when they are sent: a payment never fails for one.
+"""Count receipts when they are sent, so that a payment never fails because of one.
 
-Other messages are counted where they are asked for, whose answer says that there were too many.
+Other messages are counted when they are asked for, and that answer says that there were too many.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from backend.limits.messages import Sms, spend_mail, spend_sms
 from backend.outbox.enqueue import RECEIPT
 from backend.outbox.outcome import Outcome
 from backend.outbox.tables import Delivery
-
-_HOMES = {"NOK": "NO", "SEK": "SE", "DKK": "DK", "EUR": "FI"}
-"""The country of a shop, by the currency of what it sold."""
+from backend.rules.countries import country_of_currency
 
 
 async def too_many(ctx: Backend, delivery: Delivery) -> Outcome | None:
@@ -28,7 +26,7 @@ async def too_many(ctx: Backend, delivery: Delivery) -> Outcome | None:
     try:
         async with ctx.db.unit_of_work() as db:
             if delivery.kind == "sms":
-                home = _HOMES.get(str((body.get("receipt") or {}).get("currency")))
+                home = country_of_currency(str((body.get("receipt") or {}).get("currency")))
                 await spend_sms(ctx, db, Sms(delivery.account_id, to, home))
             else:
                 await spend_mail(ctx, db, delivery.account_id, to)

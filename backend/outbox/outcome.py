@@ -1,4 +1,4 @@
-"""What came of one attempt to send."""
+"""How one attempt to send ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Outcome:
-    """A status with the head of the answer, or why there is none. `final`: later neither."""
+    """The status and the beginning of the answer, or why there is no answer. `final` says that
+    another attempt would not succeed either."""
 
     method: str
     url: str

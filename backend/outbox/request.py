@@ -1,12 +1,12 @@
-"""What one attempt sends, by the kind of message: address, bytes, headers, and how patient we are.
+"""What one attempt sends, by the kind of message: address, bytes, headers, and time-outs.
 
-| kind     | tries | gaps            | given up at once | time-out |
-| callback | 20    | 5 s .. 4 h      | 3xx, 4xx         | 10 s     |
-| webhook  | 5     | 2 min .. 16 min | never            | 60 s     |
-| sms      | 5     | 5 s .. 40 s     | 4xx but 408, 429 | 5 s      |
-| email    | 20    | 5 s .. 4 h      | 5xx              | 10 s     |
+| kind     | attempts | gaps            | given up at once | time-out |
+| callback | 20       | 5 s .. 4 h      | 3xx, 4xx         | 10 s     |
+| webhook  | 5        | 2 min .. 16 min | never            | 60 s     |
+| sms      | 5        | 5 s .. 40 s     | 4xx but 408, 429 | 5 s      |
+| email    | 20       | 5 s .. 4 h      | 5xx              | 10 s     |
 
-Source: `docs/reference/dintero-api.md#callback`, `#webhooks`; what they leave open is ours.
+Source: `docs/reference/dintero-api.md#callback`, `#webhooks`. We decided what these leave open.
 """
 
 from __future__ import annotations
@@ -26,14 +26,16 @@ from backend.outbox.smtp import receipt_link
 from backend.outbox.tables import Delivery, HookSubscription, SigningSecret
 from backend.receipts.facts import Receipt
 from backend.receipts.written import sms_text
+from backend.rules.backoff import Backoff
 
 USER_AGENT = "gavekort"
-LONGEST_GAP = 4 * 3600
+_GAPS = Backoff(first=5, longest=4 * 3600)
+_WEBHOOK_GAPS = Backoff(first=120, longest=4 * 3600)
 _RETRIED_BY_SMS = (408, 429)
 
 
 class Unsendable(Exception):
-    """There is nothing to send to. `final`: later neither."""
+    """There is no address to send to. `final` says that there will not be one later either."""
 
     def __init__(self, why: str, *, final: bool) -> None:
         super().__init__(why)
@@ -42,8 +44,8 @@ class Unsendable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """`headers` go out; `kept` is what of them may be read later. `url` is where it goes, `shown`
-    how it is called."""
+    """A request to send. `headers` are sent, and `kept` is the part of them that may be read later.
+    `url` is the address, and `shown` is what we call it."""
 
     client: httpx.AsyncClient
     method: str
@@ -67,12 +69,11 @@ def attempts(ctx: Backend, delivery: Delivery) -> int:
 
 def gap(kind: str, tries: int) -> timedelta:
     """Return the wait after the `tries`-th attempt: doubling, up to 4 h."""
-    first = 120 if kind == "webhook" else 5
-    return timedelta(seconds=min(first * 2 ** (tries - 1), LONGEST_GAP))
+    return (_WEBHOOK_GAPS if kind == "webhook" else _GAPS).after(tries)
 
 
 def is_final(kind: str, status: int) -> bool:
-    """Return whether this refusal is for good."""
+    """Return whether this refusal is final."""
     if kind == "webhook":
         return False
     if kind == "email":
@@ -83,7 +84,7 @@ def is_final(kind: str, status: int) -> bool:
 
 
 async def prepare(ctx: Backend, delivery: Delivery) -> Outgoing:
-    """Return everything of one attempt. Unsendable."""
+    """Return everything that one attempt sends. Unsendable."""
     now = ctx.clock.now()
     if delivery.useless_after is not None and delivery.useless_after <= now:
         raise Unsendable("too late: it would be of no use any more", final=True)
@@ -106,7 +107,7 @@ async def prepare(ctx: Backend, delivery: Delivery) -> Outgoing:
 async def signature_header(
     ctx: Backend, account_id: str, method: str, url: str, now: datetime
 ) -> dict[str, str]:
-    """`Dintero-Signature`, where the account has a secret; else nothing."""
+    """Return `Dintero-Signature` if the account has a secret, else nothing."""
     async with ctx.db.reading() as db:
         kept = await db.get(SigningSecret, account_id)
     if kept is None:
@@ -132,7 +133,8 @@ async def _outgoing(
     extra: dict[str, str],
     timeout: float,
 ) -> Outgoing:
-    """To a merchant's address: pinned, and never private unless that is allowed."""
+    """Return a request to a merchant's address. It is pinned, and never private unless that is
+    allowed."""
     try:
         async with asyncio.timeout(timeout):
             target = await resolve(url, allow_insecure=ctx.settings.insecure_addresses)
@@ -160,13 +162,13 @@ async def _outgoing(
 
 
 def _sms(ctx: Backend, delivery: Delivery) -> Outgoing:
-    """To the operator's own gateway: `{"to", "from", "text", "reference"}`."""
+    """Return a request to the operator's own gateway: `{"to", "from", "text", "reference"}`."""
     settings = ctx.settings
     if settings.sms_url is None:
         raise Unsendable("no SMS gateway is set up", final=True)
     body = dict(delivery.body or {})
     if sealed := body.pop("sealed", None):
-        # A code that opens something stands in no row as it is.
+        # A code that opens something is never stored as it is.
         body |= ctx.vault.unseal(sealed)
     text = body["text"] if "text" in body else _receipt_text(settings.base_url, body)
     message = {
@@ -178,7 +180,7 @@ def _sms(ctx: Backend, delivery: Delivery) -> Outgoing:
     kept = {
         "user-agent": USER_AGENT,
         "content-type": "application/json",
-        # The same on every attempt: a gateway that knows it sends one message.
+        # It is the same on every attempt, so that a gateway that knows it sends one message.
         "idempotency-key": delivery.id,
     }
     headers = dict(kept)

@@ -22,8 +22,8 @@ TYPE = "v0-hmac-sha256"
 
 
 async def make_secret(ctx: Backend, account_id: str, created_by: str) -> dict[str, Any]:
-    """A new secret. It replaces the one before at once: every attempt from now on is signed with
-    it."""
+    """Make a new secret. It replaces the one before at once: every attempt from now on is signed
+    with it."""
     now = ctx.clock.now()
     value = secrets.token_urlsafe(32)
     kept = SigningSecret(
@@ -42,7 +42,7 @@ async def make_secret(ctx: Backend, account_id: str, created_by: str) -> dict[st
 
 
 async def read_secret(ctx: Backend, account_id: str) -> dict[str, Any]:
-    """NotFound if none was made: callbacks are not signed then."""
+    """Return the secret. NotFound if none was made; then callbacks are not signed."""
     async with ctx.db.reading() as db:
         kept = await db.get(SigningSecret, account_id)
     if kept is None:

@@ -1,4 +1,4 @@
-"""One attempt, over HTTP unless it is a mail: bounded in time and in what is read."""
+"""One attempt, over HTTP unless it is a mail. Its time and the size of the answer are limited."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEPT_BYTES = 2048
 
 
 async def send(ctx: Backend, delivery: Delivery) -> Outcome:
-    """Try once. Never raises for what the other side does."""
+    """Send once. It never raises an error because of what the other side does."""
     if delivery.kind == "email":
         return await send_mail(ctx, delivery)
     try:
@@ -47,11 +47,11 @@ async def _exchange(outgoing: Outgoing, outcome: Outcome) -> None:
         timeout=outgoing.timeout,
         follow_redirects=False,
     ) as answer:
-        # The status decides; the body is for whoever looks into it later.
+        # Only the status decides. The body is kept for whoever looks into it later.
         outcome.status = answer.status_code
         received = bytearray()
         try:
-            # As it comes: unpacking could make much of little.
+            # The body is read as it comes, because unpacking could make much of little.
             async for chunk in answer.aiter_raw():
                 received += chunk
                 if len(received) >= KEPT_BYTES:

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 
 def callback_signature(secret: str, account_id: str, method: str, url: str, moment: int) -> str:
-    """`Dintero-Signature`. `moment` in seconds since 1970; the body is not signed."""
+    """Return the value of `Dintero-Signature`. `moment` is in seconds since 1970. The body is not
+    signed."""
     parts = urlsplit(url)
     text = "\n".join(
         (
@@ -30,8 +31,8 @@ def callback_signature(secret: str, account_id: str, method: str, url: str, mome
 
 
 def _sorted_query(query: str) -> str:
-    """As the documentation's verifier (a browser's `URLSearchParams`) writes it: sorted by name
-    alone, equal names in their order."""
+    """Return the query as the documentation's verifier (a browser's `URLSearchParams`) writes it:
+    sorted by name alone, with equal names in their order."""
     pairs = sorted(parse_qsl(query, keep_blank_values=True), key=lambda pair: pair[0])
     return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
 
@@ -41,7 +42,7 @@ def _quoted(text: str) -> str:
 
 
 def hook_signature(secret: str, body: bytes) -> str:
-    """`event-signature`: hex HMAC-SHA1 of the raw body."""
+    """Return the value of `event-signature`: the hex HMAC-SHA1 of the raw body."""
     return hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
 
 

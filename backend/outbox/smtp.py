@@ -1,9 +1,9 @@
-"""One attempt to hand a receipt to the operator's mail server: bounded in time, encrypted unless a
-setting says otherwise.
+"""One attempt to hand a receipt to the operator's mail server. Its time is limited, and it is
+encrypted unless a setting says otherwise.
 
-A server's 5xx to this message is for good, its 4xx is tried again (RFC 5321 section 4.2.1).
-Whatever goes wrong before (no connection, no TLS, a refused password or sender) is our own set-up,
-which may be put right: tried again too.
+A server's 5xx for this message is final, and a 4xx is tried again (RFC 5321 section 4.2.1). An
+earlier failure (no connection, no TLS, a refused password or sender) concerns our own set-up, which
+may be corrected, so it is tried again too.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from backend.receipts.facts import Receipt
 
 _PORTS = {"smtp": 587, "smtps": 465}
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="smtp")
-"""Our own: a slow mail server holds up nothing else that runs in threads."""
+"""These threads are only for mail, so that a slow mail server delays nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`GAVEKORT_SMTP_URL`, read. `implicit`: TLS from the first byte; else STARTTLS where `tls`."""
+    """`GAVEKORT_SMTP_URL` as it was read. `implicit`: TLS from the first byte. Otherwise STARTTLS
+    if `tls`."""
 
     host: str
     port: int
@@ -41,7 +42,8 @@ class Server:
 
 
 def server_of(url: str, *, tls: bool, timeout: float) -> Server:
-    """`smtp://[user:password@]host[:587]` or `smtps://…[:465]`. ValueError for anything else."""
+    """Read `smtp://[user:password@]host[:587]` or `smtps://…[:465]`. ValueError for anything
+    else."""
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError("must be smtp://host or smtps://host")
@@ -62,11 +64,12 @@ def receipt_link(base_url: str, session_id: str, language: str) -> str:
 
 
 async def send_mail(ctx: Backend, delivery: Delivery) -> Outcome:
-    """Try once. Never raises for what the other side does."""
+    """Send once. It never raises an error because of what the other side does."""
     settings = ctx.settings
     outcome = Outcome(delivery.method, delivery.url)
     if settings.smtp_url is None:
-        # The merchant wants it: it is seen that it went nowhere, and can be sent again.
+        # The merchant asked for it. The history shows that it was not sent, and it can be sent
+        # again.
         outcome.error, outcome.final = "no mail server is set up", True
         return outcome
     url, tls = settings.smtp_url.get_secret_value(), settings.smtp_tls == "required"
@@ -98,7 +101,7 @@ def compose(ctx: Backend, delivery: Delivery) -> EmailMessage:
 
 
 def _hand_over(server: Server, message: EmailMessage, outcome: Outcome) -> None:
-    """In a thread. What came of it is written into `outcome`."""
+    """Send the message, in a thread, and write the result into `outcome`."""
     try:
         with _connect(server) as smtp:
             _offer(smtp, message, outcome)
@@ -106,7 +109,7 @@ def _hand_over(server: Server, message: EmailMessage, outcome: Outcome) -> None:
         if outcome.status is None:
             outcome.error = f"no answer within {server.timeout:g} s"
     except (smtplib.SMTPException, OSError) as failed:
-        # After its yes the message is the server's, whatever happens to the connection.
+        # After the server's yes the message is the server's, whatever happens to the connection.
         if outcome.status is None:
             outcome.error = f"{type(failed).__name__}: {failed}"[:255]
 
@@ -142,7 +145,7 @@ def _offer(smtp: smtplib.SMTP, message: EmailMessage, outcome: Outcome) -> None:
     except smtplib.SMTPResponseException as refused:
         outcome.status, outcome.body = refused.smtp_code, _as_text(refused.smtp_error)
     except smtplib.SMTPNotSupportedError as refused:
-        # An address that this server cannot write to.
+        # This server cannot write to such an address.
         outcome.error, outcome.final = str(refused), True
 
 

@@ -21,12 +21,12 @@ from backend.outbox.enqueue import PING, Event, announce
 from backend.outbox.tables import HookSubscription
 
 MAX_SUBSCRIPTIONS = 20
-"""Of one account: every event is told to each."""
+"""The largest number for one account, since every event is told to each."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionSettings:
-    """`secret` None: deliveries are not signed."""
+    """What a subscription asks for. If `secret` is None, deliveries are not signed."""
 
     url: str
     events: tuple[str, ...]
@@ -36,7 +36,8 @@ class SubscriptionSettings:
 async def subscribe(
     ctx: Backend, account_id: str, settings: SubscriptionSettings, created_by: str
 ) -> HookSubscription:
-    """Make a subscription and send it a ping. InvalidRequest for an address we never send to."""
+    """Create a subscription and send it a ping. InvalidRequest for an address to which we never
+    send."""
     _check(ctx, settings)
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -66,7 +67,7 @@ async def change(
     *,
     keep_secret: bool,
 ) -> HookSubscription:
-    """Another address, other events, another secret; the count of failures begins again."""
+    """Change address, events and secret. The count of failures begins again."""
     _check(ctx, settings)
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
@@ -84,7 +85,7 @@ async def change(
 async def unsubscribe(
     ctx: Backend, account_id: str, hook_id: str, deleted_by: str
 ) -> HookSubscription:
-    """What was not delivered yet is not delivered any more."""
+    """Delete a subscription. Messages that were not delivered yet are not sent any more."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         hook = await get_subscription(db, account_id, hook_id)
@@ -101,7 +102,7 @@ async def ping(ctx: Backend, account_id: str, hook_id: str) -> HookSubscription:
 
 
 async def get_subscription(db: AsyncSession, account_id: str, hook_id: str) -> HookSubscription:
-    """NotFound for a deleted one, and for another account's."""
+    """Return a subscription. NotFound for a deleted one, and for another account's."""
     hook = await db.get(HookSubscription, hook_id)
     if hook is None or hook.account_id != account_id or hook.deleted_at is not None:
         raise NotFound("there is no such subscription")
@@ -142,7 +143,7 @@ def _sealed(ctx: Backend, secret: str | None) -> str | None:
 
 
 def serialize_subscription(hook: HookSubscription) -> dict[str, Any]:
-    """The secret is never shown again, only that there is one."""
+    """Return the subscription. It shows that there is a secret, and never the secret itself."""
     config: dict[str, Any] = {
         "url": hook.url,
         "content_type": "application/json",

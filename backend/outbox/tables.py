@@ -1,4 +1,5 @@
-"""What has to be told outside: a row in the same unit of work as its cause, sent after."""
+"""Messages to others. Each is a row in the same unit of work as its cause, and is sent
+afterwards."""
 
 from __future__ import annotations
 
@@ -17,8 +18,7 @@ class Delivery(Signalling, SQLModel, table=True):
     """One message to one address. `state`: pending | delivered | failed.
 
     `kind`: `callback` (a session's `callback_url`), `webhook` (a subscription), `sms` and `email`
-    (the SMS gateway and the mail server, whose addresses and keys are settings and stand in no
-    row).
+    (the SMS gateway and the mail server, whose addresses and keys are settings and are in no row).
     """
 
     __tablename__ = "delivery"
@@ -32,20 +32,20 @@ class Delivery(Signalling, SQLModel, table=True):
     kind: str = Field(default="callback", max_length=8)
     event: str | None = Field(default=None, max_length=64)
     subject: str = Field(max_length=64, index=True)
-    """The transaction's, session's or wallet transaction's id it speaks of."""
+    """The id of the transaction, session or wallet transaction that it is about."""
     subscription_id: str | None = Field(default=None, foreign_key="hook_subscription.id")
     session_id: str | None = Field(default=None, max_length=40)
     session_event: str | None = Field(default=None, max_length=40)
-    """What to append to the session's events once it is delivered."""
+    """An event that the session gets once the message is delivered."""
     method: str = Field(max_length=4)
     url: str
     addressee: str = Field(default="", max_length=300)
-    """Host and port of `url`: whose silence delays nobody else."""
+    """Host and port of `url`. A silent addressee delays nobody else."""
     body: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     state: str = Field(default="pending", max_length=9)
     tries: int = 0
     tries_before: int = 0
-    """How many there were when it was last asked for again."""
+    """How many attempts there were when it was last asked for again."""
     due_at: datetime = Field(sa_type=UtcDateTime)
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     useless_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -63,8 +63,8 @@ def topic_of(kind: str) -> str:
 
 
 class DeliveryAttempt(SQLModel, table=True):
-    """One attempt: what was sent (the body is the delivery's; no secrets), and what came back, or
-    why nothing did. Written once, never changed."""
+    """One attempt: what was sent (the delivery has the body; secrets are left out), and what came
+    back, or why nothing did. It is written once and never changed."""
 
     __tablename__ = "delivery_try"
 
@@ -75,14 +75,14 @@ class DeliveryAttempt(SQLModel, table=True):
     request_headers: dict[str, Any] = Field(sa_type=JsonColumn)
     status_code: int | None = None
     response_body: str | None = None
-    """The first 2 KB, as text."""
+    """The first 2 KB of the answer, as text."""
     error: str | None = None
     started_at: datetime = Field(sa_type=UtcDateTime)
     duration_ms: int
 
 
 class HookSubscription(SQLModel, table=True):
-    """Who wants to be told of an account's events. `secret` is encrypted."""
+    """A subscription to an account's events. `secret` is encrypted."""
 
     __tablename__ = "hook_subscription"
 
@@ -92,7 +92,7 @@ class HookSubscription(SQLModel, table=True):
     events: list[str] = Field(sa_type=JsonColumn)
     secret: str | None = None
     failures: int = 0
-    """Deliveries given up one after the other."""
+    """How many deliveries in a row were given up."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     created_by: str
     updated_at: datetime = Field(sa_type=UtcDateTime)
@@ -101,7 +101,8 @@ class HookSubscription(SQLModel, table=True):
 
 
 class SigningSecret(SQLModel, table=True):
-    """What an account's callbacks are signed with; encrypted, since we need it itself."""
+    """The secret that an account's callbacks are signed with. It is encrypted and not hashed, since
+    we need it ourselves."""
 
     __tablename__ = "signing_secret"
 

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import seller_of
+from backend.accounts.profiles import configuration_of, seller_of
 from backend.core.written import OPTION
 from backend.payments.tables import AutoCapture, Transaction
 from backend.sessions.tables import CheckoutSession
@@ -24,11 +24,8 @@ GIVE_UP_AFTER = timedelta(hours=48)
 async def is_requested(db: AsyncSession, session: CheckoutSession) -> bool:
     """Return whether a payment of this session is captured automatically. The request decides, else
     the profile."""
-    asked = (session.body.get("configuration") or {}).get("auto_capture")
-    if asked is None:
-        profile, _ = await seller_of(db, session.account_id, session.profile_id)
-        asked = profile.configuration.get("auto_capture")
-    return bool(asked)
+    profile, _ = await seller_of(db, session.account_id, session.profile_id)
+    return configuration_of(profile, session.content).auto_capture is True
 
 
 def schedule(db: AsyncSession, transaction: Transaction, now: datetime) -> None:

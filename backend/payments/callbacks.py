@@ -52,7 +52,7 @@ async def tell_merchant(
     authorized = transaction is not None and event is None and error is None
     if authorized and transaction is not None:
         await _announce_authorization(db, transaction, now)
-    url = session.body["url"].get("callback_url")
+    url = session.content.urls.callback_url
     if not url:
         return
     steering = _steering(url)

@@ -17,10 +17,11 @@ from backend.payments.store import NewEvent, keep_position, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import PaymentCard
 from backend.rules import transaction as rules
+from backend.rules.payment_attempt import unpaid_status
 from backend.rules.session import SessionState
-from backend.rules.session import advance as advance_session
 from backend.rules.transaction import Position, Split, Status
 from backend.sessions import events
+from backend.sessions.paying import payment_over
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
 
@@ -48,7 +49,7 @@ async def authorize(
     transaction.card_brand = card.brand.lower() if card is not None else None
     transaction.multi_capture = multi_capture
     end(operation, "done", now)
-    if transaction.snapshot.get("auto_capture"):
+    if transaction.purchase.auto_capture:
         schedule(db, transaction, now)
     await record(
         db,
@@ -64,10 +65,7 @@ async def authorize(
         now,
     )
     # This follows the flush of `record`, so that the session's row is written once.
-    session.state = advance_session(SessionState(session.state), SessionState.PAID)
-    session.redirect_url = session.app_code = None
-    session.pushed_to = session.pushed_with = None
-    session.notice = None
+    payment_over(session, SessionState.PAID)
     details = {
         "payment_product_type": transaction.payment_product_type,
         "amount": transaction.amount,
@@ -94,8 +92,7 @@ async def fail(
     EXPIRED)."""
     was_on_hold = transaction.status == Status.ON_HOLD
     by_choice = notice in (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
-    declined = by_choice and code != EXPIRED and not was_on_hold
-    to = Status.DECLINED if declined else Status.FAILED
+    to = unpaid_status(by_payer=by_choice, timed_out=code == EXPIRED, was_on_hold=was_on_hold)
     transaction.status = rules.advance(Status(transaction.status), to)
     error = {"code": code, "message": message or code}
     end(operation, "refused", now, error)
@@ -111,30 +108,19 @@ async def fail(
             success=False,
             error=error,
             created_by=operation.created_by,
-            metadata=operation.request.get("metadata") or {},
+            metadata=dict(operation.asked.metadata),
         ),
         now,
     )
-    _open_again(session, transaction, notice, now)
+    transaction.updated_at = now
+    payment_over(session, SessionState.OPEN, notice)
     details = {"error": code, "payment_product_type": transaction.payment_product_type}
-    names = ("DECLINED",) if declined else ("PAY_FAILED", "FAILED")
+    names = ("DECLINED",) if to is Status.DECLINED else ("PAY_FAILED", "FAILED")
     await events.record_all(db, session, [(name, details) for name in names], now)
     reported = "cancelled" if by_choice else "failed"
     # A merchant who was told that it is on hold is told that it is not any more, whether asked for
     # or not.
     await tell_merchant(db, session, transaction, now, error=reported, always=was_on_hold)
-
-
-def _open_again(
-    session: CheckoutSession, transaction: Transaction, notice: Notice, now: datetime
-) -> None:
-    transaction.updated_at = now
-    session.state = advance_session(SessionState(session.state), SessionState.OPEN)
-    session.transaction_id = None
-    session.redirect_url = session.app_code = None
-    session.pushed_to = session.pushed_with = None
-    session.gift_card_amount = 0
-    session.notice = notice.value
 
 
 async def _void_hold(
@@ -160,7 +146,8 @@ async def release(
     transaction.status = rules.advance(Status(transaction.status), Status.FAILED)
     cause = ledger.EntryContext(f"void:{operation.key}", now, operation.created_by)
     moved = await _void_hold(db, transaction, cause)
-    _open_again(session, transaction, Notice.PAYMENT_CANCELLED, now)
+    transaction.updated_at = now
+    payment_over(session, SessionState.OPEN, Notice.PAYMENT_CANCELLED)
     await events.record(db, session, "FAILED", now, {"error": "ON_HOLD"})
     await tell_merchant(db, session, transaction, now, error="failed", always=True)
     return moved
@@ -211,11 +198,8 @@ async def mark_unknown(
         ),
         now,
     )
-    session.state = advance_session(SessionState(session.state), SessionState.CANCELLED)
+    payment_over(session, SessionState.CANCELLED)
     session.cancelled_at, session.cancelled_by = now, said.who
-    session.transaction_id = session.redirect_url = session.app_code = None
-    session.pushed_to = session.pushed_with = None
-    session.gift_card_amount = 0
     details = {"error": "unknown", "payment_product_type": transaction.payment_product_type}
     await events.record_all(db, session, (("UNKNOWN", details), ("CANCELLED", details)), now)
     await tell_merchant(db, session, transaction, now, error="failed")
@@ -285,9 +269,7 @@ def _hold_on(session: CheckoutSession, transaction: Transaction, now: datetime) 
         return False
     transaction.status = rules.advance(Status(transaction.status), Status.ON_HOLD)
     transaction.updated_at = now
-    session.state = advance_session(SessionState(session.state), SessionState.ON_HOLD)
-    session.redirect_url = session.app_code = session.notice = None
-    session.pushed_to = session.pushed_with = None
+    payment_over(session, SessionState.ON_HOLD)
     return True
 
 

@@ -81,7 +81,7 @@ async def _send(
             if isinstance(connector, AuthorizationUpdater) and verb is OperationKind.EXTEND:
                 return await connector.extend_authorization(reference, operation.key)
             if isinstance(connector, AuthorizationUpdater) and verb is OperationKind.UPDATE:
-                said = operation.request.get("description") or ""
+                said = operation.asked.description or ""
                 update = AuthorizationUpdate(amount, order_lines(transaction, operation), said)
                 return await connector.update_authorization(reference, update, operation.key)
             if transaction.status == Status.ON_HOLD:

@@ -9,10 +9,9 @@ Source: `docs/architecture.md#money`; `docs/reference/psp/klarna.md#payment-sess
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 from backend.core import phrases
 from backend.payments.items import items_after, line_names
@@ -20,6 +19,7 @@ from backend.payments.tables import Operation, Transaction
 from backend.psp.order_lines import with_adjustment
 from backend.psp.protocol import OperationKind, OrderLine
 from backend.rules.item_totals import rate_of
+from backend.rules.order import Item
 
 
 def order_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLine, ...]:
@@ -28,9 +28,9 @@ def order_lines(transaction: Transaction, operation: Operation) -> tuple[OrderLi
     They are those of the order when the payer pressed Pay, or of the update of its authorization.
     So a repeated request sends the same lines.
     """
-    items = transaction.snapshot.get("items") or []
-    if operation.kind == OperationKind.UPDATE and operation.request["items"]:
-        items = items_after(transaction, operation.request["items"])
+    items = transaction.purchase.items
+    if operation.kind == OperationKind.UPDATE and operation.asked.items:
+        items = items_after(transaction, operation.asked.items)
     return _whole(transaction, operation, items)
 
 
@@ -39,20 +39,22 @@ def operation_lines(transaction: Transaction, operation: Operation) -> tuple[Ord
     none. A repeated request sends the same lines."""
     names = line_names(transaction)
     items = []
-    for item in operation.request["items"] or []:
-        if "amount" in item:
-            line = dict(names.line(item))
-            if item["amount"] != line.get("amount"):
-                # The quantity of the whole line is wrong for a part of it.
-                line.pop("quantity", None)
-            items.append({**line, **item})
+    for item in operation.asked.items:
+        if "amount" not in item.raw:
+            continue
+        line = names.line(item)
+        known = dict(line.raw) if line is not None else {}
+        if line is not None and item.amount != line.amount:
+            # The quantity of the whole line is wrong for a part of it.
+            known.pop("quantity", None)
+        items.append(Item.read({**known, **item.raw}))
     return _whole(transaction, operation, items)
 
 
 def _whole(
-    transaction: Transaction, operation: Operation, items: Iterable[Mapping[str, Any]]
+    transaction: Transaction, operation: Operation, items: Iterable[Item]
 ) -> tuple[OrderLine, ...]:
-    lines: tuple[OrderLine, ...] = tuple(_line(item) for item in items)
+    lines: tuple[OrderLine, ...] = tuple(map(_line, items))
     if not lines:
         return ()
     language = payers_language(transaction)
@@ -66,45 +68,44 @@ def _whole(
 
 def payers_language(transaction: Transaction) -> str:
     """Return the language (a BCP 47 tag) of the page on which the payer pressed Pay."""
-    return str(transaction.snapshot.get("language") or "en")
+    return transaction.purchase.language or "en"
 
 
 def payers_country(transaction: Transaction) -> str | None:
     """Return the country (ISO 3166-1 alpha-2) of the billing address, or else of the shipping
     address."""
-    for name in ("billing_address", "shipping_address"):
-        country = (transaction.snapshot.get(name) or {}).get("country")
-        if isinstance(country, str) and len(country) == 2:
-            return country.upper()
+    bought = transaction.purchase
+    for address in (bought.billing_address, bought.shipping_address):
+        if len(address.country) == 2:
+            return address.country.upper()
     return None
 
 
-def _line(item: Mapping[str, Any]) -> OrderLine:
-    amount = int(item.get("amount") or 0)
-    name = str(item.get("description") or item.get("id") or item.get("line_id") or "")
-    count = Decimal(str(item.get("quantity") or 1))
+def _line(item: Item) -> OrderLine:
+    name = item.name or item.line_id or ""
+    count = Decimal(str(item.quantity or 1))
     quantity = int(count)
     if quantity != count or quantity < 1:
         # Providers take whole quantities only, and a shop may sell 1.5 m of cloth.
         name, quantity = f"{count} × {name}", 1
     return OrderLine(
         name=name,
-        amount=amount,
+        amount=item.amount,
         quantity=quantity,
-        vat_rate=_vat_rate(item, amount),
-        kind=_kind(str(item.get("type") or ""), amount),
-        reference=str(item.get("id") or item.get("line_id") or ""),
+        vat_rate=_vat_rate(item),
+        kind=_kind(item.type or "", item.amount),
+        reference=item.id or item.line_id or "",
     )
 
 
-def _vat_rate(item: Mapping[str, Any], amount: int) -> int:
+def _vat_rate(item: Item) -> int:
     """Return the rate in hundredths of a percent: the item's own, or else the one that follows from
     its `vat_amount`; 0 if neither is known."""
-    said = rate_of(item.get("vat"))
+    said = rate_of(item.vat)
     if said is not None:
         return int(said * 100)
-    vat = item.get("vat_amount")
-    if not isinstance(vat, int) or vat * amount <= 0 or abs(vat) > abs(amount) / 2:
+    vat, amount = item.vat_amount, item.amount
+    if vat is None or vat * amount <= 0 or abs(vat) > abs(amount) / 2:
         return 0
     return round(Fraction(vat * 10_000, amount - vat))
 

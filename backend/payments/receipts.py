@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import seller_of
+from backend.accounts.profiles import configuration_of, seller_of
 from backend.cards.tables import Card
 from backend.core.clock import iso
 from backend.core.context import Backend
@@ -29,11 +29,11 @@ from backend.payments.tables import (
 )
 from backend.receipts import mail
 from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt
+from backend.rules.order import Item, Merchant
 from backend.rules.transaction import Status
 from backend.sessions.phones import e164
 from backend.sessions.publish import RECEIPT_SENT, phone_number
 from backend.sessions.read import read_view as read_session
-from backend.sessions.read import receipt_switches
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import CheckoutView, PageState, ReceiptView
 
@@ -55,23 +55,26 @@ async def write_receipt(
     """Write the receipt in the unit of work of the authorization, with session and transaction
     locked."""
     profile, account = await seller_of(db, session.account_id, session.profile_id)
-    switches = receipt_switches(profile.configuration, session.body)
+    switches = configuration_of(profile, session.content).receipt
     await db.flush()
     facts = await _facts(db, session, transaction, operation, now)
-    names = {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}
-    facts = replace(facts, merchant=mail.one_line(str(names.get("name") or account.name)))
-    if zone := switches.get("time_zone"):
-        facts = replace(facts, time_zone=str(zone))
+    merchant = Merchant.of(account.name, profile.merchant, session.content.merchant)
+    facts = replace(facts, merchant=mail.one_line(merchant.name))
+    if switches.time_zone is not None:
+        facts = replace(facts, time_zone=switches.time_zone)
     # The page sends one of our languages. By API it may be any text, which must not stop a payment.
-    language = str(transaction.snapshot.get("language") or "")[:MAX_LANGUAGE]
+    language = transaction.purchase.language[:MAX_LANGUAGE]
     db.add(
         ReceiptKept(
             transaction_id=transaction.id, facts=facts.as_json(), language=language, created_at=now
         )
     )
     await db.flush()
-    for channel, find in (("email", _mail_address), ("sms", _sms_number)):
-        if switches.get(channel) is True:
+    for channel, wanted, find in (
+        ("email", switches.email, _mail_address),
+        ("sms", switches.sms, _sms_number),
+    ):
+        if wanted:
             await _send(db, session, facts, language, channel, find(session), now)
 
 
@@ -82,8 +85,8 @@ async def _facts(
     operation: Operation,
     now: datetime,
 ) -> Receipt:
-    order = session.body["order"]
-    shipping = order.get("shipping_option") or {}
+    order = session.content.order
+    shipping = order.shipping_option
     other = None
     if operation.psp_amount:
         shown = _bank_card(transaction.payment_card)
@@ -96,10 +99,10 @@ async def _facts(
         reference=mail.one_line(transaction.merchant_reference),
         currency=transaction.currency,
         amount=transaction.amount,
-        vat_amount=order.get("vat_amount"),
-        shipping_amount=shipping.get("amount"),
-        shipping_title=mail.one_line(str(shipping["title"])) if shipping.get("title") else None,
-        lines=tuple(_line(item) for item in order.get("items") or []),
+        vat_amount=order.vat_amount,
+        shipping_amount=shipping.amount if shipping else None,
+        shipping_title=mail.one_line(shipping.title) if shipping and shipping.title else None,
+        lines=tuple(map(_line, order.items)),
         gift_card=await _gift_card(db, transaction, operation.card_amount),
         other=other,
         paid_at=iso(now),
@@ -107,13 +110,12 @@ async def _facts(
     )
 
 
-def _line(item: Mapping[str, Any]) -> Line:
-    quantity, vat = item.get("quantity"), item.get("vat")
+def _line(item: Item) -> Line:
     return Line(
-        description=mail.one_line(str(item.get("description") or item.get("id") or "")),
-        quantity="1" if quantity is None else f"{quantity:g}",
-        amount=int(item.get("amount") or 0),
-        vat=None if vat is None else f"{vat:g}",
+        description=mail.one_line(item.name),
+        quantity=item.shown_quantity,
+        amount=item.amount,
+        vat=item.shown_vat,
     )
 
 
@@ -144,16 +146,11 @@ def _bank_card(card: Mapping[str, Any] | None) -> str | None:
 
 
 def _mail_address(session: CheckoutSession) -> tuple[str | None, str]:
-    order = session.body["order"]
-    for part in (
-        session.body.get("customer"),
-        order.get("billing_address"),
-        order.get("shipping_address"),
-    ):
-        if written := (part or {}).get("email"):
-            found = mail.address(str(written))
-            return found, "" if found else "not an e-mail address"
-    return None, "no e-mail address is known"
+    written = session.content.email
+    if written is None:
+        return None, "no e-mail address is known"
+    found = mail.address(written)
+    return found, "" if found else "not an e-mail address"
 
 
 def _sms_number(session: CheckoutSession) -> tuple[str | None, str]:

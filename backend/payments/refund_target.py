@@ -20,19 +20,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cards import ledger, lookup, renew
 from backend.cards.issue import IssuedCard
 from backend.cards.renew import Change
-from backend.cards.serializer import card_status
 from backend.cards.tables import Card, Hold, WalletTransaction
 from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
-from backend.payments.store import setting_of
+from backend.payments.store import configuration_for
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
+from backend.rules import gift_card
 from backend.rules import transaction as rules
+from backend.rules.gift_card import CardStatus
 from backend.rules.transaction import Position, RuleBroken, Split
-
-SETTING = "refund_to_unusable_gift_card"
-"""The setting in the configuration of the session or its profile: `refuse` or `new_card`."""
-_UNUSABLE = ("deleted", "inactive", "expired")
 
 
 class To(StrEnum):
@@ -87,17 +84,19 @@ async def decide(
         return None
     card = await db.get(Card, transaction.gift_card, populate_existing=True)
     assert card is not None  # a foreign key guarantees it
-    status = card_status(card, ctx.clock.now())
+    status = gift_card.status(lookup.facts(card), ctx.clock.now())
     if wanted is not None and wanted.to is To.CARD:
         target = await _target(ctx, db, card, str(wanted.card_id))
         if target.id != card.id:
             return {"to": To.CARD.value, "card": target.id}
     elif wanted is not None:
         return {"to": To.NEW_CARD.value}
-    if status not in _UNUSABLE:
+    if status not in gift_card.INVALID:
         return None
-    if wanted is None and await setting_of(db, transaction, SETTING) == To.NEW_CARD:
-        return {"to": To.NEW_CARD.value}
+    if wanted is None:
+        configuration = await configuration_for(db, transaction)
+        if configuration.refund_to_unusable_gift_card == To.NEW_CARD:
+            return {"to": To.NEW_CARD.value}
     raise _unusable(transaction, card, status, split)
 
 
@@ -107,15 +106,11 @@ async def _target(ctx: Backend, db: AsyncSession, card: Card, card_id: str) -> C
         target = await lookup.get_card(db, card.account_id, card_id)
     except NotFound as error:
         raise _wrong(field, "there is no such gift card") from error
-    if target.id != card.id and _is_unusable(target, ctx.clock.now()):
+    if target.id != card.id and not gift_card.is_valid(lookup.facts(target), ctx.clock.now()):
         raise _wrong(field, "this gift card cannot take money: it is inactive, or has expired")
     if target.currency != card.currency:
         raise _wrong(field, f"this gift card is in another currency than {card.currency}")
     return target
-
-
-def _is_unusable(card: Card, now: datetime) -> bool:
-    return card_status(card, now) in _UNUSABLE
 
 
 def _wrong(field: str, text: str) -> InvalidRequest:
@@ -123,16 +118,16 @@ def _wrong(field: str, text: str) -> InvalidRequest:
 
 
 def _unusable(
-    transaction: Transaction, card: Card, status: str, split: Split
+    transaction: Transaction, card: Card, status: CardStatus, split: Split
 ) -> RefundCardUnusable:
     """Return the error with everything that can be done, each under a stable code."""
     path = f"POST /v1/accounts/{card.account_id}/wallets/cards/{card.card_id}"
     todo = [FieldError("refund_to", "refund_to=new_card makes a new card for it", "new_card")]
-    if status == "expired":
+    if status is CardStatus.EXPIRED:
         todo.insert(
             0, FieldError("card_id", f"{path}/extend gives it a later expiry date", "extend")
         )
-    if status == "deleted":
+    if status is CardStatus.DELETED:
         todo.insert(0, FieldError("card_id", f"{path}/restore brings it back", "restore"))
     if split.total <= transaction.psp_captured - transaction.psp_refunded:
         text = "refund_to=provider refunds it by the provider, and leaves the gift card's part"
@@ -141,7 +136,7 @@ def _unusable(
     why = FieldError(
         "gift_cards.0.card_id",
         text,
-        status,
+        status.value,
         {"card_id": card.card_id, "amount": split.card, "currency": card.currency},
     )
     return RefundCardUnusable(text, (why, *todo))
@@ -171,8 +166,10 @@ class Landed:
 def prepare(ctx: Backend, operation: Operation) -> Landing | None:
     """Prepare the end of a refund, before its unit of work. None if it goes to the card that
     paid."""
-    to = (operation.request.get("refund_to") or {}).get("to")
-    if operation.kind != OperationKind.REFUND or to not in (To.CARD, To.NEW_CARD):
+    if operation.kind != OperationKind.REFUND or operation.asked.refund_to not in (
+        To.CARD,
+        To.NEW_CARD,
+    ):
         return None
     return Landing(ctx)
 
@@ -213,14 +210,15 @@ async def _known_target(
 ) -> str | None:
     """Return the card that takes the money, if it exists already: the one that was asked for, or
     the one that an earlier refund made in place of this card."""
-    asked = (operation.request.get("refund_to") or {}).get("card")
-    if asked is not None:
-        return str(asked)
+    if operation.asked.refund_card is not None:
+        return operation.asked.refund_card
     card = await db.get(Card, card_pk, populate_existing=True)
     assert card is not None  # a foreign key guarantees it
     query = select(Card).where(Card.account_id == card.account_id, Card.card_id == card.replaced_by)
     before = (await db.exec(query)).one_or_none()
-    return None if before is None or _is_unusable(before, now) else before.id
+    if before is None or not gift_card.is_valid(lookup.facts(before), now):
+        return None
+    return before.id
 
 
 async def _make(db: AsyncSession, card: Card, operation: Operation, landing: Landing) -> Card:

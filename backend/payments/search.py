@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from sqlalchemy import delete
 from sqlmodel import col
@@ -15,7 +14,6 @@ from backend.payments.tables import Transaction, TransactionTerm
 
 MAX_TERM = 255
 _PHONE = re.compile(r"^\+?[\d\s().-]{5,}$")
-_FIELDS = ("customer", "shipping_address", "billing_address")
 
 
 def normal(text: str) -> str:
@@ -30,33 +28,27 @@ def reference(transaction: Transaction) -> str | None:
     """Return `merchant_reference_2` as it was set last."""
     if transaction.merchant_reference_2 is not None:
         return transaction.merchant_reference_2
-    value = transaction.snapshot.get("merchant_reference_2")
-    return None if value is None else str(value)
+    return transaction.purchase.merchant_reference_2
 
 
 def _terms(transaction: Transaction) -> Iterator[str]:
     yield from (transaction.id, transaction.session_id, transaction.merchant_reference)
     yield reference(transaction) or ""
-    for name in _FIELDS:
-        part: dict[str, Any] = transaction.snapshot.get(name) or {}
-        yield from (str(part.get("email") or ""), str(part.get("phone_number") or ""))
-        yield f"{part.get('first_name') or ''} {part.get('last_name') or ''}"
+    bought = transaction.purchase
+    yield from (bought.customer.email, bought.customer.phone_number)
+    for address in (bought.shipping_address, bought.billing_address):
+        yield from (address.email, address.phone_number)
+        yield f"{address.first_name} {address.last_name}"
 
 
 def make_findable(transaction: Transaction) -> None:
     """Set the columns that filters use, before the row is written. `add_terms` follows."""
-    t, snapshot = transaction, transaction.snapshot
-    store: dict[str, Any] = snapshot.get("store") or {}
+    t, bought = transaction, transaction.purchase
     t.merchant_reference_2 = reference(t)
-    t.channel = snapshot.get("channel")
-    t.customer_id = (snapshot.get("customer") or {}).get("customer_id")
-    t.store_id = _text(store.get("id"))
-    t.terminal_id = _text(store.get("terminal_id"))
-    t.payout_destination_id = _text(snapshot.get("payout_destination_id"))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    t.channel = bought.channel
+    t.customer_id = bought.customer.customer_id or None
+    t.store_id, t.terminal_id = bought.store_id, bought.terminal_id
+    t.payout_destination_id = bought.payout_destination_id
 
 
 def add_terms(db: AsyncSession, transaction: Transaction) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.profiles import credentials_of, keep_seller, profile_of
+from backend.accounts.profiles import configuration_of, credentials_of, keep_seller, profile_of
 from backend.accounts.tables import Account, Profile
 from backend.core.clock import iso
 from backend.core.context import Backend
@@ -32,6 +32,7 @@ from backend.payments.tables import (
 from backend.psp.protocol import Connector
 from backend.psp.registry import connect
 from backend.rules.money import Money
+from backend.rules.order import SessionConfiguration
 from backend.rules.transaction import Position, Split
 from backend.sessions.events import request_id
 from backend.sessions.load import get_session, its_profile, lock_session
@@ -213,14 +214,12 @@ async def claim_due(
     return [(due, found[key]) for key, due in chosen.items() if key in found]
 
 
-async def setting_of(db: AsyncSession, transaction: Transaction, name: str) -> object:
-    """Return a setting of `configuration`. The session has the last word over its profile."""
+async def configuration_for(db: AsyncSession, transaction: Transaction) -> SessionConfiguration:
+    """Return the configuration of a transaction's session. The session has the last word over its
+    profile."""
     session = await get_session(db, transaction.session_id)
-    asked = (session.body.get("configuration") or {}).get(name)
-    if asked is not None:
-        return asked
     profile = await profile_of(db, transaction.account_id, transaction.profile_id)
-    return profile.configuration.get(name)
+    return configuration_of(profile, session.content)
 
 
 def money(transaction: Transaction, amount: int) -> Money:

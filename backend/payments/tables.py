@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime, read_once
 from backend.core.written import Signal, Signalling, due_signal
+from backend.rules.purchase import OperationRequest, Purchase
 
 MAX_LANGUAGE = 16
 OPEN_STATES = ("pending", "unknown")
@@ -82,6 +83,11 @@ class Transaction(SQLModel, table=True):
     card_released: int = Field(default=0, sa_type=BigInteger)
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+    @property
+    def purchase(self) -> Purchase:
+        """`snapshot` as typed values, read once."""
+        return read_once(self, self.snapshot, Purchase)
 
 
 class TransactionTerm(SQLModel, table=True):
@@ -174,6 +180,11 @@ class Operation(Signalling, SQLModel, table=True):
     created_by: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+    @property
+    def asked(self) -> OperationRequest:
+        """`request` as typed values, read once."""
+        return read_once(self, self.request, OperationRequest)
 
     def signals(self, *, new: bool) -> Iterable[Signal]:
         if self.state in OPEN_STATES:

@@ -17,6 +17,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from backend.rules.money import Money
+from backend.rules.payment_attempt import PaymentState as PaymentState
 
 
 class Outcome(StrEnum):
@@ -30,17 +31,6 @@ class Outcome(StrEnum):
     DONE = "done"
     REFUSED = "refused"
     UNKNOWN = "unknown"
-
-
-class PaymentState(StrEnum):
-    """A payment as its provider reports it, in words that all providers share."""
-
-    OPEN = "open"  # the payer can still pay
-    PENDING = "pending"  # the payer has acted, and the provider has not decided
-    ON_HOLD = "on_hold"  # the provider or a bank reviews it, for hours or days
-    AUTHORIZED = "authorized"
-    CAPTURED = "captured"  # captured wholly or in part, and nothing is left to capture
-    FAILED = "failed"  # final: no money will move (voided, expired, declined for good)
 
 
 class OperationKind(StrEnum):

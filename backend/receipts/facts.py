@@ -1,7 +1,7 @@
 """What a receipt states: the order and its payment as they were when it was authorized.
 
-Kept as JSON and never changed. Amounts in minor units of `currency`. Of a card, a gift card's or a
-bank's, there are never more than the last four digits.
+It is kept as JSON and never changed. Amounts are minor units of `currency`. Of a gift card or a
+bank card it never has more than the last four digits.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, Self
 class Line:
     description: str
     quantity: str
-    """`1`, `2.5`: as text, without needless zeros."""
+    """A number as text without needless zeros: `1`, `2.5`."""
     amount: int
     vat: str | None
-    """Percent as text, e.g. `25`."""
+    """The percentage as text, for example `25`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,15 @@ class GiftCardPart:
     last4: str
     amount: int
     left: int
-    """What could still be used of the card once this was paid."""
+    """How much could still be used of the card after this payment."""
     expires_at: str | None
     """ISO 8601 date-time."""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherPart:
-    """What was paid otherwise. `option` as in `payment_product_type`; `card`: brand and last four,
-    where it was a bank card and the provider told."""
+    """What was paid in another way. `option` is as in `payment_product_type`. `card` has brand and
+    last four, if it was a bank card and the provider told them."""
 
     option: str
     amount: int
@@ -50,7 +50,7 @@ class Receipt:
     reference: str
     currency: str
     amount: int
-    """Of the whole order, shipping included."""
+    """The amount of the whole order, including shipping."""
     vat_amount: int | None
     shipping_amount: int | None
     shipping_title: str | None
@@ -60,7 +60,7 @@ class Receipt:
     paid_at: str
     """ISO 8601 date-time, UTC."""
     time_zone: str
-    """IANA name of the zone in which `paid_at` is written."""
+    """The IANA name of the time zone in which `paid_at` is written."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -80,13 +80,14 @@ class Receipt:
 
     @property
     def is_test(self) -> bool:
-        """No real money moved."""
+        """Return whether it was a test, in which no real money moved."""
         return self.account_id.startswith("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """What became of the payment since, in minor units. The receipt itself does not change."""
+    """What has happened to the payment since, in minor units. The receipt itself does not
+    change."""
 
     refunded: int = 0
     cancelled: bool = False

@@ -1,8 +1,8 @@
-"""A receipt as an e-mail: plain text, and the same as HTML that mail clients show as it is meant
+"""A receipt as an e-mail: plain text, and the same as HTML that mail clients show correctly
 (tables, styles on the elements, nothing fetched from anywhere).
 
 Nothing of a merchant's can become a header: addresses are checked, texts lose every line break
-before they come here, and the standard library's policy refuses what is left.
+before they come here, and the standard library's policy refuses the rest.
 """
 
 from __future__ import annotations
@@ -39,24 +39,26 @@ def compose(
     message["Subject"] = one_line(written.subject)[:MAX_SUBJECT]
     message["Date"] = format_datetime(datetime.fromisoformat(receipt.paid_at).astimezone(UTC))
     message["Message-ID"] = message_id
-    # Nobody is to answer it by an absence note.
+    # No absence note must answer it.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(_as_text(written, link), cte="quoted-printable")
     page = _template().render(r=written, link=link, language=texts.known(language))
     message.add_alternative(page, subtype="html", cte="quoted-printable")
-    # Last: content that is set takes every header of an earlier one away.
+    # This comes last, because setting the content removes the headers of an earlier content.
     message["Content-Language"] = texts.known(language)
     return message
 
 
 def message_id(transaction_id: str, sender: str) -> str:
-    """One for each receipt, however often it is sent: a mail program shows it once."""
+    """Return the id of a receipt's message. It is the same however often it is sent, so that a mail
+    program shows it once."""
     return f"<receipt.{transaction_id}@{sender.rpartition('@')[2]}>"
 
 
 def address(text: str) -> str | None:
-    """As mail servers take it, or None if it is none. Names no network."""
+    """Return the address as mail servers take it, or None if it is none. It does not ask the
+    network."""
     try:
         found = validate_email(text.strip(), check_deliverability=False)
     except EmailNotValidError:
@@ -65,7 +67,7 @@ def address(text: str) -> str | None:
 
 
 def one_line(text: str) -> str:
-    """Without control characters, and with one blank between words."""
+    """Return the text without control characters, and with one blank between words."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 

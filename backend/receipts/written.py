@@ -1,4 +1,4 @@
-"""A receipt in a language: every amount, date and label as it is read, for page and mail alike."""
+"""A receipt in a language: every amount, date and label as people read it, for page and mail."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MASK = "•••• {}"
 
 @dataclass(frozen=True)
 class Row:
-    """A label with its value; `note` in small beneath the label, `spoken` in its place for a
-    screen reader. Empty where there is none."""
+    """A label with its value. `note` is in small print below the label. `spoken` replaces the label
+    for a screen reader. Both may be empty."""
 
     label: str
     value: str
@@ -37,9 +37,9 @@ class Written:
     intro: str = ""
     merchant: str = ""
     test: str = ""
-    """Said of a payment without real money; else empty."""
+    """A note for a payment without real money, else empty."""
     became: str = ""
-    """What became of it since; else empty."""
+    """What happened to it since, else empty."""
     facts: tuple[Row, ...] = ()
     lines_heading: str = ""
     lines: tuple[Row, ...] = ()
@@ -151,13 +151,13 @@ def _left(card: GiftCardPart | None, currency: str, language: str) -> Row:
 
 
 def option_name(other: OtherPart, language: str) -> str:
-    """`payex.vipps` is Vipps, whoever stands behind it."""
+    """Return the name of the option. `payex.vipps` is Vipps, whichever provider serves it."""
     known = texts.catalogue(language)
     return known.get(f"option.{other.option.rpartition('.')[2]}", known["option.other"])
 
 
 def sms_text(receipt: Receipt, language: str, link: str) -> str:
-    """One message, with nothing in it but the merchant, the order, the amount and the link."""
+    """Return one message. It has only the merchant, the order, the amount and the link."""
     return texts.text(
         language,
         "sms",
@@ -176,21 +176,22 @@ def _locale(language: str) -> str:
 
 
 def money(amount: int, currency: str, language: str) -> str:
-    """As the receipt's language writes it; minor units."""
+    """Return an amount (minor units) as the receipt's language writes it."""
     return written_amount(amount, currency, _locale(language))
 
 
 def written_amount(amount: int, currency: str, locale: str) -> str:
-    """Minor units, e.g. `300,00 kr` (nb_NO) or `NOK 300.00` (en), with spaces that do not break."""
+    """Return an amount (minor units), for example `300,00 kr` (nb_NO) or `NOK 300.00` (en), with
+    spaces that do not break."""
     major = Decimal(amount).scaleb(-get_currency_precision(currency))
     written = format_currency(major, currency, locale=locale)
-    # Babel leaves CLDR's space between a currency's letters and the digits out; a hyphen is not
-    # a minus.
+    # Babel leaves out CLDR's space between a currency's letters and the digits. A hyphen is not a
+    # minus sign.
     return _LETTER_BEFORE_DIGIT.sub("\u00a0", written).replace("-", "\u2212")
 
 
 def moment(at: str, time_zone: str, language: str) -> str:
-    """Day, time and zone, e.g. `25. november 2026, 20:10:56 CET`."""
+    """Return day, time and zone, for example `25. november 2026, 20:10:56 CET`."""
     return str(
         format_datetime(
             datetime.fromisoformat(at), "long", tzinfo=zone(time_zone), locale=_locale(language)
@@ -203,7 +204,7 @@ def day(at: str, language: str) -> str:
 
 
 def zone(name: str) -> tzinfo:
-    """UTC where the machine does not know the zone."""
+    """Return the time zone; UTC if the machine does not know it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

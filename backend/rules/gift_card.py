@@ -25,25 +25,69 @@ class Refusal(StrEnum):
     STILL_HELD = "still_held"
 
 
+class CardStatus(StrEnum):
+    """What becomes of a card, as its merchant sees it."""
+
+    DELETED = "deleted"
+    INACTIVE = "inactive"
+    EXPIRED = "expired"
+    UNUSED = "unused"
+    USED = "used"
+    PARTIALLY_USED = "partially_used"
+
+
+INVALID = frozenset({CardStatus.DELETED, CardStatus.INACTIVE, CardStatus.EXPIRED})
+"""Nobody can use money on a card in one of these statuses."""
+
+
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """A card as the rules see it; `available` in minor units of `currency`."""
+    """A card as the rules see it; amounts in minor units of `currency`. `held` is what payments
+    hold of it, `drawn` what was ever taken from it."""
 
     available: int
     currency: str
     active: bool
     active_from: datetime | None = None
     expires_at: datetime | None = None
+    deleted: bool = False
+    held: int = 0
+    drawn: int = 0
+
+
+def status(card: CardFacts, now: datetime) -> CardStatus:
+    """Return the status of a card at `now`."""
+    if card.deleted:
+        return CardStatus.DELETED
+    if not card.active:
+        return CardStatus.INACTIVE
+    if card.expires_at is not None and card.expires_at <= now:
+        return CardStatus.EXPIRED
+    if card.drawn == 0 and card.held == 0:
+        return CardStatus.UNUSED
+    return CardStatus.USED if card.available + card.held == 0 else CardStatus.PARTIALLY_USED
+
+
+def is_valid(card: CardFacts, now: datetime) -> bool:
+    """Return whether money on this card can be used, now or later. `valid_rows` of
+    `backend.cards.lookup` says the same of rows."""
+    return status(card, now) not in INVALID
+
+
+def unusable(card: CardFacts, now: datetime) -> Refusal | None:
+    """Return why this card can pay for nothing at `now`, whatever it holds; None if it can."""
+    if not is_valid(card, now):
+        return Refusal.EXPIRED if status(card, now) is CardStatus.EXPIRED else Refusal.INACTIVE
+    if card.active_from is not None and card.active_from > now:
+        return Refusal.NOT_ACTIVE_YET
+    return None
 
 
 def refusal(card: CardFacts, currency: str, now: datetime) -> Refusal | None:
-    """Return why this card cannot pay in `currency` at `now`, or None if it can."""
-    if not card.active:
-        return Refusal.INACTIVE
-    if card.expires_at is not None and card.expires_at <= now:
-        return Refusal.EXPIRED
-    if card.active_from is not None and card.active_from > now:
-        return Refusal.NOT_ACTIVE_YET
+    """Return why this card cannot pay in `currency` at `now`; None if it can."""
+    reason = unusable(card, now)
+    if reason is not None:
+        return reason
     if card.currency != currency:
         return Refusal.OTHER_CURRENCY
     if card.available <= 0:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-MAXIMUM = 10**12
-"""The largest amount (minor units), count or percentage that an item may have."""
+from backend.rules.numbers import MAXIMUM, has_fraction, nearest
+
 _WHOLE = ("amount", "vat_amount", "gross_amount")
 _LISTS = ("discount_lines", "splits")
 """What an item lists, each with amounts of its own."""
@@ -112,8 +112,8 @@ def _read_number(field: str, name: str, row: dict[str, Any], advice: list[Advice
         advice.append(Advice("unreadable", field, f"{name} must be a number"))
         return
     if name in _WHOLE:
-        whole = int(number.quantize(Decimal(1), ROUND_HALF_UP))
-        if abs(number - whole) > Decimal("1e-6"):
+        whole = nearest(number)
+        if has_fraction(number):
             advice.append(Advice("amount_rounded", field, f"{number} is kept as {whole}"))
         row[name] = whole
     elif isinstance(value, str):

@@ -36,6 +36,9 @@ ZERO = "dintero.zero"
 PUSHES = frozenset({"vipps", "swish.swish"})
 """Options whose provider can ask the payer in the app on their phone, without a page of ours."""
 
+UPDATABLE_OPTIONS = frozenset({"klarna.klarna", "klarna.billie"})
+"""Options whose authorization can be changed to another amount, or extended."""
+
 _TYPES_WITH_GIFT_CARD = ("payex", "bambora")
 _OPTIONS_WITH_GIFT_CARD = ("dintero_psp.creditcard", "klarna.klarna")
 

@@ -27,6 +27,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from backend.rules.backoff import Backoff
+
 HOUR = timedelta(hours=1)
 BURSTS = 48
 """A day is divided into at most so many parts, so that we know how old its attempts are."""
@@ -252,7 +254,7 @@ def wait_after(scope: Scope, score: float, limits: Limits) -> timedelta:
     over = score - limits.free(scope)
     if over <= 0:
         return timedelta()
-    return timedelta(seconds=min(limits.longest_wait, 2.0**over))
+    return Backoff(first=2, longest=limits.longest_wait).after(over)
 
 
 def is_locked(counter: Counter, limits: Limits) -> bool:

@@ -12,6 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from backend.rules.order import Item, Order
+from backend.rules.remainder import Remainder
+
 
 class SessionState(StrEnum):
     """The state in the session's row. Being expired is not a state: it follows from the time."""
@@ -84,38 +87,79 @@ def gift_card_use(
     return GiftCardUse.OFFERED
 
 
-def has_splits(order: Mapping[str, Any]) -> bool:
-    """Return whether an item or the shipping option is divided between payout destinations."""
-    parts: list[object] = list(order.get("items") or [])
-    parts.append(order.get("shipping_option") or {})
-    return any(
-        isinstance(part, Mapping) and (part.get("splits") or part.get("fee_split"))
-        for part in parts
-    )
+def gift_card_offered(*, allowed: bool, amount: int) -> bool:
+    """Return whether the payer is offered to use a gift card: the session allows one, and the order
+    costs something (`amount` in minor units)."""
+    return allowed and amount > 0
+
+
+class Obstacle(StrEnum):
+    """Why a session cannot be paid as it stands."""
+
+    CLOSED = "closed"
+    DETAILS = "details"  # the payer's details, or the choice of a shipping option, are missing
+    NOTHING_TO_PAY = "nothing_to_pay"  # and orders of nothing are not allowed
+    REMAINDER = "remainder"  # no option takes what is left to pay
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
-    """An order's amounts in minor units: `items` is their sum, `shipping` the option's amount."""
+class PayFacts:
+    """A session as it must be to be paid. `amount` is the order's, in minor units; `remainder` is
+    what the gift card leaves of it. An expired session is not open."""
 
-    order: int
-    items: int
-    shipping: int
+    is_open: bool
+    details_done: bool
+    shipping_missing: bool
+    amount: int
+    zero_allowed: bool
+    remainder: Remainder
 
 
-def sum_rule_broken(amounts: Amounts, *, partial_payment: bool) -> str | None:
-    """Return why `order.amount` does not fit its items and shipping option, or None if it does."""
-    total = amounts.items + amounts.shipping
-    if partial_payment and amounts.order <= total:
+def obstacle(facts: PayFacts) -> Obstacle | None:
+    """Return the first reason why the session cannot be paid; None if it can."""
+    if not facts.is_open:
+        return Obstacle.CLOSED
+    if not facts.details_done or facts.shipping_missing:
+        return Obstacle.DETAILS
+    if facts.amount == 0 and not facts.zero_allowed:
+        return Obstacle.NOTHING_TO_PAY
+    return None if facts.remainder.is_payable else Obstacle.REMAINDER
+
+
+def sum_rule_broken(order: Order) -> str | None:
+    """Return why `order.amount` does not fit its items and shipping option; None if it does. With
+    `partial_payment` it may be less than their sum."""
+    total = order.items_amount + order.shipping_amount
+    if order.partial_payment and order.amount <= total:
         return None
-    if amounts.order == total:
+    if order.amount == total:
         return None
-    return f"order.amount is {amounts.order}, the items and the shipping option sum to {total}"
-
-
-def items_sum(items: Iterable[Mapping[str, Any]]) -> int:
-    return sum(int(item.get("amount") or 0) for item in items)
+    return f"order.amount is {order.amount}, the items and the shipping option sum to {total}"
 
 
 def is_expired(expires_at: datetime, now: datetime) -> bool:
     return expires_at <= now
+
+
+_CORRECTION = "correction"
+
+
+def with_correction(items: Iterable[Mapping[str, Any]], amount: int) -> list[dict[str, Any]]:
+    """Return the items with one more that makes up the difference to `amount` (minor units), if
+    there is a difference. An earlier correction is dropped. An order without items needs none.
+
+    Source: `docs/reference/dintero-api.md#amounts-and-validation`.
+    """
+    kept = [dict(item) for item in items if item.get("type") != _CORRECTION]
+    difference = amount - sum(Item.read(item).amount for item in kept)
+    if not kept or not difference:
+        return kept
+    correction = {
+        "id": _CORRECTION,
+        "line_id": _CORRECTION,
+        "type": _CORRECTION,
+        "quantity": 1,
+        "description": "Correction",
+        "amount": difference,
+    }
+    return [*kept, correction]

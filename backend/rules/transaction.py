@@ -210,6 +210,18 @@ def status_of(position: Position) -> Status:
     return Status.AUTHORIZED
 
 
+def status_after(position: Position, *, capture: bool) -> Status:
+    """Return the status after an operation. The amounts of an order of nothing show nothing, so
+    for that the status follows from the operation: `capture`, or else a void."""
+    if position.authorized.total > 0:
+        return status_of(position)
+    return Status.CAPTURED if capture else Status.AUTHORIZATION_VOIDED
+
+
+UPDATABLE = frozenset({Status.AUTHORIZED, Status.PARTIALLY_CAPTURED})
+"""The amount and the lines that are authorized can be changed in these."""
+
+
 def check_capture(status: Status) -> None:
     """Raise RuleBroken unless a transaction in this status can be captured."""
     if status not in (
@@ -218,6 +230,19 @@ def check_capture(status: Status) -> None:
         Status.PARTIALLY_CAPTURED_REFUNDED,
     ):
         raise RuleBroken(f"a transaction that is {status} cannot be captured")
+
+
+def check_only_capture(
+    position: Position, split: Split, *, final: bool, multi_capture: bool
+) -> None:
+    """RuleBroken if a capture would leave something to capture at a provider that captures only
+    once, as most do. A `final` capture releases what is left."""
+    left = position.capturable.provider - split.provider
+    if split.provider and left and not final and not multi_capture:
+        raise RuleBroken(
+            "this payment can be captured only once at the provider: capture all that is left,"
+            " or set final_capture to release the rest"
+        )
 
 
 def check_refund(status: Status) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,7 +15,6 @@ from backend.accounts.profiles import (
     connections_of,
     get_profile,
     profile_of,
-    seller_of,
     with_defaults,
 )
 from backend.accounts.tables import Profile
@@ -27,8 +25,11 @@ from backend.psp.registry import CURRENCIES, minimum_of
 from backend.rules import browser_address, payment_option
 from backend.rules import session as rules
 from backend.rules.account_mode import takes_real_money, wrong_mode
+from backend.rules.order import Order
+from backend.rules.session_body import SessionBody
 from backend.sessions import events, shipping
 from backend.sessions.details import countries_of
+from backend.sessions.merchant import merchant_of
 from backend.sessions.order_changes import check_size
 from backend.sessions.preset import preset_gift_card
 from backend.sessions.publish import publish
@@ -78,7 +79,7 @@ async def create_session(
     now = ctx.clock.now()
     body = request.as_body()
     check_size(body)
-    _check_order(body["order"], body.get("express") or {}, strict_amounts=strict.amounts)
+    _check_order(Order.read(body["order"]), strict_amounts=strict.amounts)
     lifetime = timedelta(seconds=ctx.settings.session_lifetime)
     expires_at = request.expires_at or now + lifetime
     if expires_at <= now:
@@ -86,13 +87,12 @@ async def create_session(
     async with ctx.db.unit_of_work() as db:
         profile_id = request.profile_id or DEFAULT_PROFILE
         profile = await get_profile(db, principal.account_id, profile_id)
-        _, account = await seller_of(db, principal.account_id, profile_id)
         _check_return_url(profile, request.url.return_url)
         body = with_defaults(profile, body)
-        allowed = decide(ctx, profile, body)
-        _check_countries(profile, body, request.order.currency, express=allowed.express)
-        option = body["order"].get("shipping_option")
-        offered = (body.get("express") or {}).get("shipping_options") or []
+        content = SessionBody.read(body)
+        allowed = decide(ctx, profile, content)
+        _check_countries(profile, content, express=allowed.express)
+        option = content.order.shipping_option
         session = CheckoutSession(
             id=scoped_id(principal.account_id),
             account_id=principal.account_id,
@@ -106,7 +106,9 @@ async def create_session(
             minimums=allowed.minimums,
             zero_allowed=allowed.zero,
             merchant_reference=request.order.merchant_reference,
-            chosen_shipping=shipping.find_key(offered, option) if option else None,
+            chosen_shipping=(
+                shipping.find_key(content.express.shipping_options, option) if option else None
+            ),
             details_done=not allowed.express,
             initiating_headers=dict(origin.headers),
             created_at=now,
@@ -118,8 +120,7 @@ async def create_session(
         await db.flush()
         await events.record(db, session, "INITIATED", now, request=origin, visible=False)
         await preset_gift_card(db, session, now, origin, strict=strict.gift_card)
-        merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
-        await publish(ctx, db, session, str(merchant["name"]), now)
+        await publish(ctx, db, session, (await merchant_of(db, session)).name, now)
     return session.id
 
 
@@ -130,29 +131,27 @@ def _check_return_url(profile: Profile, address: str) -> None:
         raise refuse("url.return_url", text)
 
 
-def _check_countries(
-    profile: Profile, body: Mapping[str, Any], currency: str, *, express: bool
-) -> None:
+def _check_countries(profile: Profile, body: SessionBody, *, express: bool) -> None:
     """Raise InvalidRequest if the payer is asked for an address and no country is allowed in it.
     Such a session could never be paid."""
-    if not (express and shipping.is_required(body)):
+    if not (express and body.express.shipping_required):
         return
     configuration = configuration_of(profile, body)
-    if not countries_of(configuration, currency, {})[0]:
+    if not countries_of(configuration, body.order.currency, None)[0]:
         text = "no country is left: name at least one whose addresses are known, such as NO"
         raise refuse("configuration.countries", text)
 
 
-def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
+def decide(ctx: Backend, profile: Profile, body: SessionBody) -> Allowed:
     """Apply the rules for gift cards and options to a request. InvalidRequest if it asks for what
     they forbid."""
-    asked = payment_option.read_switches(body.get("configuration") or {})
+    asked = body.configuration.switches
     given = payment_option.read_switches(profile.configuration)
-    express = profile.express or body.get("express") is not None
+    express = profile.express or body.express.given
     try:
         use = rules.gift_card_use(
             express=express,
-            splits=is_divided(body),
+            splits=body.is_divided,
             requested=asked.wallets,
             by_profile=bool(given.wallets),
         )
@@ -173,11 +172,11 @@ def decide(ctx: Backend, profile: Profile, body: Mapping[str, Any]) -> Allowed:
         given,
         _fitting(ctx, profile),
         gift_card=offered,
-        currency=body["order"]["currency"],
+        currency=body.order.currency,
         currencies=CURRENCIES,
     )
     zero = asked.zero if asked.zero is not None else bool(given.zero)
-    minimums = minimums_of(profile, options, body["order"]["currency"])
+    minimums = minimums_of(profile, options, body.order.currency)
     return Allowed(express, offered, options, minimums, zero)
 
 
@@ -207,16 +206,8 @@ def _minimum(said: object, option: str, currency: str) -> int:
     return minimum_of(option, currency)
 
 
-def is_divided(body: Mapping[str, Any]) -> bool:
-    """Return whether there are splits, in the order or in a shipping option that can be chosen."""
-    return rules.has_splits(body["order"]) or any(
-        rules.has_splits({"shipping_option": option})
-        for option in (body.get("express") or {}).get("shipping_options") or []
-    )
-
-
 async def decide_anew(
-    ctx: Backend, db: AsyncSession, session: CheckoutSession, body: Mapping[str, Any]
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, body: SessionBody
 ) -> None:
     """Do what `decide` does, for the session with this body from now on."""
     profile = await profile_of(db, session.account_id, session.profile_id)
@@ -225,25 +216,17 @@ async def decide_anew(
     session.minimums = allowed.minimums
 
 
-def check_lines(order: Mapping[str, Any]) -> None:
+def check_lines(order: Order) -> None:
     """Raise InvalidRequest if two items have the same `line_id`."""
-    lines = [i["line_id"] for i in order.get("items") or [] if i.get("line_id") is not None]
+    lines = [item.line_id for item in order.items if item.line_id is not None]
     if len(lines) != len(set(lines)):
         raise refuse("order.items", "line_id must be unique among the items")
 
 
-def _check_order(
-    order: dict[str, Any], express: Mapping[str, Any], *, strict_amounts: bool
-) -> None:
-    items = order.get("items") or []
+def _check_order(order: Order, *, strict_amounts: bool) -> None:
     check_lines(order)
-    option = order.get("shipping_option")
-    if strict_amounts:
-        amounts = rules.Amounts(
-            order["amount"], rules.items_sum(items), int(option["amount"]) if option else 0
-        )
-        broken = rules.sum_rule_broken(amounts, partial_payment=bool(order.get("partial_payment")))
-        if broken:
-            raise refuse("order.amount", broken)
-    if option and int(option["amount"]) > order["amount"]:
+    broken = rules.sum_rule_broken(order) if strict_amounts else None
+    if broken:
+        raise refuse("order.amount", broken)
+    if order.shipping_amount > order.amount:
         raise refuse("order.shipping_option.amount", "the shipping option exceeds order.amount")

@@ -17,10 +17,12 @@ from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
 from backend.core.errors import DetailsInvalid, FieldError
+from backend.rules.order import Address, Merchant, SessionConfiguration
 from backend.sessions.phones import home_country, read_phone
 from backend.sessions.view import AddressView
 
 MAX_LENGTH = 255
+_SHOWN = tuple(AddressView.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,10 @@ def all_countries() -> tuple[str, ...]:
 
 
 def countries_of(
-    configuration: Mapping[str, Any], currency: str, merchant: Mapping[str, Any]
+    configuration: SessionConfiguration, currency: str, merchant: Merchant | None
 ) -> tuple[tuple[str, ...], str]:
     """Return the countries (ISO alpha-2) that a session allows, and the one that is preselected."""
-    rules = configuration.get("countries") or {}
-    allowed, denied = rules.get("allow_countries") or (), rules.get("deny_countries") or ()
+    allowed, denied = configuration.countries.allowed, configuration.countries.denied
     countries = tuple(
         c for c in all_countries() if (not allowed or c in allowed) and c not in denied
     )
@@ -167,17 +168,21 @@ def _clean(value: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in value).split())
 
 
-def address_from(part: dict[str, Any] | None) -> AddressView:
+def address_view(address: Address | None) -> AddressView:
     """Return an order's address as the page shows it."""
-    part = part or {}
-    names = AddressView.__dataclass_fields__
-    return AddressView(**{name: str(part.get(name) or "") for name in names})
+    if address is None:
+        return AddressView()
+    return AddressView(**{name: getattr(address, name) for name in _SHOWN})
+
+
+def address_from(part: Mapping[str, Any] | None) -> AddressView:
+    """As `address_view`, of an address that somebody gives."""
+    return address_view(Address.read(part))
 
 
 def address_to(address: AddressView, email: str, phone: str) -> dict[str, str]:
     """Return an address as an order keeps it, without empty fields."""
-    names = AddressView.__dataclass_fields__
-    kept = {name: getattr(address, name) for name in names if getattr(address, name)}
+    kept = {name: getattr(address, name) for name in _SHOWN if getattr(address, name)}
     return {**kept, "email": email, "phone_number": phone}
 
 
@@ -206,15 +211,6 @@ def keep(body: dict[str, Any], details: Details) -> None:
 
 
 _CONTACT = ("email", "phone_number")
-
-
-def billing_allowed(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Return whether the payer may give a billing address that differs from the shipping address.
-    `configuration` is the profile's, with the session's values in place of its own."""
-    types = (body.get("express") or {}).get("customer_types") or ["b2c", "b2b"]
-    default = configuration.get("default_customer_type") or "b2c"
-    kind = default if default in types else types[0]
-    return kind in (configuration.get("allow_different_billing_shipping_address") or [])
 
 
 def drop_same_billing(body: dict[str, Any]) -> None:

@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts.tables import Account, Profile
 from backend.core import phrases
 from backend.core.context import Backend
 from backend.core.errors import NotFound
@@ -29,6 +28,7 @@ from backend.outbox.enqueue import Message, enqueue
 from backend.sessions import events
 from backend.sessions.links import page_link, phone_link
 from backend.sessions.load import check_open, get_session, lock_session
+from backend.sessions.merchant import merchant_of
 from backend.sessions.phones import e164, gets_messages, sms_to
 from backend.sessions.publish import MAX_NAME, phone_number
 from backend.sessions.tables import CheckoutSession, DeviceHandoff
@@ -111,11 +111,7 @@ async def _enqueue(
     now: datetime,
     expires_at: datetime,
 ) -> None:
-    profile = await db.get(Profile, (session.account_id, session.profile_id))
-    account = await db.get(Account, session.account_id)
-    assert profile is not None and account is not None  # foreign keys guarantee them
-    names = {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}
-    merchant = " ".join(str(names["name"]).split())[:MAX_NAME]
+    merchant = " ".join((await merchant_of(db, session)).name.split())[:MAX_NAME]
     text = phrases.say(language, "continue_here", merchant=merchant, link=url)
     message = Message(
         account_id=session.account_id,

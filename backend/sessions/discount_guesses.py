@@ -36,7 +36,7 @@ async def count(
     ctx: Backend, session: CheckoutSession, codes: Sequence[str], source: str
 ) -> Guesses:
     """Count the codes that are new as wrong guesses. TooManyRequests: the shop is not asked."""
-    before = frozenset(str(code) for code in session.body["order"].get("discount_codes") or [])
+    before = frozenset(session.content.order.discount_codes)
     profile = (session.account_id, session.profile_id)
     guesses = Guesses(session.id, profile, source, len({*codes} - before), before)
     if guesses.new:

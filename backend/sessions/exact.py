@@ -10,12 +10,9 @@ Source: `docs/reference/dintero-api.md#order`, `#configuration`, `#express`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
-from babel.core import get_global
-
-from backend.sessions.fields import FLOAT_NOISE
+from backend.rules import countries, numbers
 
 _AMOUNTS = frozenset({"amount", "vat_amount", "gross_amount"})
 _TOKENS: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -68,8 +65,8 @@ def _field(name: str, value: Any) -> Any:
     if name == "metadata" and isinstance(value, Mapping):
         # These are the merchant's own names: an `amount` there may be no amount.
         return {key: part for key, part in value.items() if part is not None}
-    if name in _AMOUNTS and isinstance(value, float) and abs(value - round(value)) < FLOAT_NOISE:
-        return round(value)
+    if name in _AMOUNTS and isinstance(value, float) and not numbers.has_fraction(value):
+        return numbers.nearest(value)
     return exact(value)
 
 
@@ -134,19 +131,4 @@ def _country(code: object) -> str | None:
     """Return a country as its code of three letters (ISO 3166-1), such as NOR."""
     if not isinstance(code, str) or not code.strip():
         return None
-    written = code.strip().upper()
-    return _of_three_letters().get(written, written)
-
-
-_PAST = frozenset({"BUR", "DDR", "FXX", "TMP", "YMD", "ZAR"})
-"""Codes of countries that no longer exist. The table of aliases leads them to their successors."""
-
-
-@cache
-def _of_three_letters() -> Mapping[str, str]:
-    aliases: Mapping[str, list[str]] = get_global("territory_aliases")
-    return {
-        now[0]: code
-        for code, now in aliases.items()
-        if len(code) == 3 and code.isalpha() and len(now) == 1 and code not in _PAST
-    } | {"XK": "XKX"}
+    return countries.three_letters(code.strip().upper())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -29,8 +29,10 @@ from backend.core.errors import (
 )
 from backend.limits.source import UNKNOWN
 from backend.outbox.request import signature_header
+from backend.rules.order import ShippingOption
+from backend.rules.session_body import SessionBody
 from backend.sessions import discount_guesses, events
-from backend.sessions.create import decide_anew, is_divided
+from backend.sessions.create import decide_anew
 from backend.sessions.load import check_not_locked, check_open, get_session, lock_as_seen
 from backend.sessions.order_changes import (
     check_size,
@@ -40,7 +42,8 @@ from backend.sessions.order_changes import (
     same_content,
 )
 from backend.sessions.preset import warned
-from backend.sessions.request import Amount, Currency, Loose, OrderParts, ShippingOption
+from backend.sessions.request import Amount, Currency, Loose, OrderParts
+from backend.sessions.request import ShippingOption as OfferedOption
 from backend.sessions.serializer import serialize_session
 from backend.sessions.tables import CheckoutSession
 
@@ -61,7 +64,7 @@ class OrderAnswer(OrderParts):
 
 
 class Answer(Loose):
-    shipping_options: Annotated[list[ShippingOption], Field(max_length=100)] | None = None
+    shipping_options: Annotated[list[OfferedOption], Field(max_length=100)] | None = None
     order: OrderAnswer | None = None
 
 
@@ -81,7 +84,7 @@ class _Question(Protocol):
     by_payer: bool
     unmodified_since: str | None
 
-    def url(self, body: Mapping[str, Any]) -> str:
+    def url(self, body: SessionBody) -> str:
         """Return the address to ask about a session with this body. It raises one of our errors if
         there is nothing to ask about."""
 
@@ -196,7 +199,7 @@ async def _as_sent(ctx: Backend, session_id: str, question: _Question) -> _Sent:
         check_open(found, now, question.unmodified_since)
         if question.by_payer:
             check_not_locked(ctx, found, now)
-        url = question.url(found.body)
+        url = question.url(found.content)
         # This is read after the row, so it can be newer than the version but never older.
         session = await serialize_session(db, found, now)
         question.complete(session)
@@ -221,13 +224,13 @@ class _Shipping:
         self.by_payer = by_payer
         self.ships = True
 
-    def url(self, body: Mapping[str, Any]) -> str:
-        url = (body.get("express") or {}).get("shipping_address_callback_url")
-        if not url or not body["order"].get("shipping_address"):
+    def url(self, body: SessionBody) -> str:
+        url = body.express.shipping_callback_url
+        if url is None or body.order.shipping_address is None:
             raise SessionChanged(
                 "this session has no shipping address to ask the shop about any more"
             )
-        return str(url)
+        return url
 
     def complete(self, session: dict[str, Any]) -> None:
         """The address is in it."""
@@ -272,15 +275,14 @@ class _Discount:
         self._guesses: discount_guesses.Guesses | None = None
         self.unmodified_since = unmodified_since
 
-    def url(self, body: Mapping[str, Any]) -> str:
-        offered = (body.get("express") or {}).get("discount_codes") or {}
-        if not offered.get("callback_url"):
+    def url(self, body: SessionBody) -> str:
+        url = body.express.discount_callback_url
+        if url is None:
             raise DiscountRefused("not_offered", "discount codes cannot be used in this session")
-        in_use = tuple(str(code) for code in body["order"].get("discount_codes") or ())
-        self._codes = list(self._choose(in_use))
-        if len(self._codes) > int(offered.get("max_count") or 1):
+        self._codes = list(self._choose(body.order.discount_codes))
+        if len(self._codes) > body.express.most_discount_codes:
             raise DiscountRefused("too_many", "too many discount codes")
-        return str(offered["callback_url"])
+        return url
 
     def complete(self, session: dict[str, Any]) -> None:
         session["order"]["discount_codes"] = self._codes
@@ -380,7 +382,8 @@ async def _apply(
         put_order(body["order"], given)
     if answer.shipping_options is not None:
         options = [o.model_dump(mode="json", exclude_unset=True) for o in answer.shipping_options]
-        offer_shipping(session, body, options)
+        offer_shipping(session, body, [ShippingOption.read(option) for option in options])
     check_size(body)
-    if is_divided(body) != is_divided(session.body):
-        await decide_anew(ctx, db, session, body)
+    changed = SessionBody.read(body)
+    if changed.is_divided != session.content.is_divided:
+        await decide_anew(ctx, db, session, changed)

@@ -14,40 +14,30 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from babel.core import get_global
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
-from backend.rules import browser_address
+from backend.rules import browser_address, countries, numbers
 from backend.sessions.reading import without_nothing, without_nulls
 
-MAX_AMOUNT = 10**12
-FLOAT_NOISE = 1e-6
+MAX_AMOUNT = numbers.MAXIMUM
 _BLANK_ZONE = re.compile(r" (?=\d\d:?\d\d$)")
 _PHONE = re.compile(r"\+?[0-9]{5,15}")
 _BETWEEN_DIGITS = re.compile(r"[\s()./\u2010-\u2015\u2212-]")
 _TRUNK = re.compile(r"^(\+\d{1,3}\s*)\(0\)")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_MORE_COUNTRIES = {"XKX": "XK"}
 
 
 def whole_number(value: object) -> object:
-    """Return a JSON number without a fraction as an int.
-
-    Some clients multiply by 100 in floats: `299.90 * 100` is 29989.999999999996 and means 29990.
-    """
+    """Return a JSON number without a fraction as an int. The noise of a float is no fraction."""
     number = _finite(value)
-    if isinstance(number, float):
-        nearest = round(number)
-        if abs(number - nearest) > FLOAT_NOISE:
-            raise ValueError("must be an integer of minor units, without a fraction")
-        return nearest
-    return number
+    if numbers.has_fraction(number):
+        raise ValueError("must be an integer of minor units, without a fraction")
+    return numbers.nearest(number)
 
 
 def rounded(value: object) -> object:
     """Return the nearest integer. It is for amounts that are only shown, such as a share of VAT."""
-    number = _finite(value)
-    return round(number) if isinstance(number, float) else number
+    return numbers.nearest(_finite(value))
 
 
 def _finite(value: object) -> int | float:
@@ -94,9 +84,7 @@ def as_country(value: object) -> object:
     number are accepted too."""
     if not isinstance(value, str):
         return value
-    code = value.strip().upper()
-    named = get_global("territory_aliases").get(code) or []
-    code = _MORE_COUNTRIES.get(code) or (named[0] if len(named) == 1 else code)
+    code = countries.two_letters(value.strip().upper())
     if not _COUNTRY.fullmatch(code):
         raise ValueError("must be a country's code of two letters (ISO 3166-1), such as NO")
     return code
@@ -106,7 +94,7 @@ def _as_currency(value: object) -> object:
     if not isinstance(value, str):
         return value
     code = value.strip().upper()
-    if code not in get_global("all_currencies"):
+    if not countries.is_currency(code):
         raise ValueError("must be an ISO 4217 currency code, such as NOK")
     return code
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import seller_of
+from backend.rules.order import Merchant
 from backend.sessions.tables import CheckoutSession
 
 
-async def merchant_of(db: AsyncSession, session: CheckoutSession) -> dict[str, Any]:
-    """Return what is known about the merchant: always `name`, and maybe `logo_url`, `country`, and
-    more."""
+async def merchant_of(db: AsyncSession, session: CheckoutSession) -> Merchant:
     profile, account = await seller_of(db, session.account_id, session.profile_id)
-    return {"name": account.name, **profile.merchant, **(session.body.get("merchant") or {})}
+    return Merchant.of(account.name, profile.merchant, session.content.merchant)

@@ -11,7 +11,8 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.errors import InvalidRequest
-from backend.rules.session import items_sum
+from backend.rules.order import Order, ShippingOption
+from backend.rules.session import with_correction
 from backend.sessions import events, shipping
 from backend.sessions.tables import CheckoutSession
 
@@ -23,27 +24,30 @@ async def choose_shipping(
     db: AsyncSession, session: CheckoutSession, key: str, now: datetime
 ) -> None:
     """Choose an offered shipping option. InvalidRequest if it is not offered."""
-    body = copy.deepcopy(session.body)
-    choices = (body.get("express") or {}).get("shipping_options") or []
-    chosen = shipping.by_key(choices, key)
+    chosen = shipping.by_key(session.content.express.shipping_options, key)
     if chosen is None:
         raise InvalidRequest("there is no such shipping option")
+    body = copy.deepcopy(session.body)
     shipping.put_option(body["order"], chosen)
     session.body = body
     session.amount = body["order"]["amount"]
     session.chosen_shipping = key
-    await events.record(db, session, "SET_SHIPPING_OPTION", now, {"shipping_option": chosen})
+    await events.record(
+        db, session, "SET_SHIPPING_OPTION", now, {"shipping_option": dict(chosen.raw)}
+    )
 
 
 def offer_shipping(
-    session: CheckoutSession, body: dict[str, Any], options: Sequence[Mapping[str, Any]]
+    session: CheckoutSession, body: dict[str, Any], options: Sequence[ShippingOption]
 ) -> None:
     """Replace the offered options in `body`. The payer's choice stays if it is still offered, at
     its new price. Otherwise the first option is chosen."""
     order = body["order"]
-    body["express"] = {**(body.get("express") or {}), "shipping_options": list(options)}
-    before = order.get("shipping_option")
-    key = shipping.pick_key(options, before, first=True)
+    body["express"] = {
+        **(body.get("express") or {}),
+        "shipping_options": [dict(o.raw) for o in options],
+    }
+    key = shipping.pick_key(options, Order.read(order).shipping_option, first=True)
     shipping.put_option(order, shipping.by_key(options, key))
     session.chosen_shipping = key
 
@@ -77,21 +81,10 @@ def put_order(order: dict[str, Any], answer: Mapping[str, Any]) -> None:
 
     Source: `docs/reference/dintero-api.md#amounts-and-validation`.
     """
-    option = order.pop("shipping_option", None)
+    option = Order.read(order).shipping_option
+    order.pop("shipping_option", None)
     order.update({key: value for key, value in answer.items() if key != "shipping_option"})
-    items = [item for item in order.get("items") or [] if item.get("type") != "correction"]
-    difference = int(order["amount"]) - items_sum(items)
-    if difference and items:
-        items.append(
-            {
-                "id": "correction",
-                "line_id": "correction",
-                "type": "correction",
-                "quantity": 1,
-                "description": "Correction",
-                "amount": difference,
-            }
-        )
+    items = with_correction(order.get("items") or [], int(order["amount"]))
     if items:
         order["items"] = items
     shipping.put_option(order, option)

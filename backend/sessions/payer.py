@@ -7,7 +7,7 @@ is under way, and SessionClosed if the session is paid, cancelled or expired.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,8 @@ from backend.core.context import Backend
 from backend.core.errors import FieldError, GiftCardAmountRefused, GiftCardRefused, InvalidRequest
 from backend.rules import gift_card
 from backend.rules.gift_card import Refusal
+from backend.rules.order import Address, Merchant, ShippingOption
+from backend.rules.session import gift_card_offered
 from backend.sessions import details as contact
 from backend.sessions import events, express_callbacks, shipping
 from backend.sessions.details import Details
@@ -117,25 +119,25 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
     if not session.express:
         raise InvalidRequest("this session's details are the shop's")
     profile, _ = await seller_of(db, session.account_id, session.profile_id)
-    body = session.body
+    body = session.content
     configuration = configuration_of(profile, body)
-    merchant = {**profile.merchant, **(body.get("merchant") or {})}
+    merchant = Merchant.of("", profile.merchant, body.merchant)
     countries, _ = contact.countries_of(configuration, session.currency, merchant)
-    required = shipping.is_required(body)
-    known = body["order"].get("shipping_address") or {}
+    required = body.express.shipping_required
+    known = body.order.shipping_address or Address()
     if not required and details.shipping == AddressView(country=details.shipping.country):
         # The page asked for no address, so the addresses that the shop has given stay.
-        asked = details.billing is not None or contact.billing_allowed(configuration, body)
+        asked = details.billing is not None or body.separate_billing(configuration)
         details = replace(
             details,
-            shipping_more={**known, **details.shipping_more},
+            shipping_more={**known.raw, **details.shipping_more},
             keep_billing=details.keep_billing or not asked,
         )
     return contact.check_details(
         details,
         countries,
         shipping_required=required,
-        home=known.get("country") or home_of(session, profile),
+        home=known.country or home_of(session, profile),
     )
 
 
@@ -145,9 +147,7 @@ async def _keep_details(
     """Check and keep the details. Return whether the shop has to be asked for shipping options
     now."""
     checked = await check_details(db, session, details)
-    body = copy.deepcopy(session.body)
-    express = body.get("express") or {}
-    required = shipping.is_required(body)
+    body, express = copy.deepcopy(session.body), session.content.express
     contact.keep(body, checked)
     if body == session.body and session.details_done:
         return False
@@ -158,19 +158,19 @@ async def _keep_details(
     await events.record(db, session, "SET_SHIPPING_ADDRESS", now, shown)
     if checked.billing is not None:
         await events.record(db, session, "SET_BILLING_ADDRESS", now)
-    ask = ask_shop and required and bool(express.get("shipping_address_callback_url"))
+    ask = ask_shop and express.shipping_required and express.shipping_callback_url is not None
     session.details_done = not ask
-    choices = express.get("shipping_options") or []
-    if shipping.is_missing(body, session.chosen_shipping) and not ask:
+    if session.content.is_shipping_missing(session.chosen_shipping) and not ask:
         # The first option is chosen, so that the total is never shown without shipping.
-        await choose_shipping(db, session, shipping.key_of(0, choices[0]), now)
+        first = shipping.key_of(0, express.shipping_options[0])
+        await choose_shipping(db, session, first, now)
     return ask
 
 
 async def set_shipping_option(
     ctx: Backend,
     session_id: str,
-    wanted: str | Mapping[str, Any],
+    wanted: str | ShippingOption,
     unmodified_since: str | None = None,
 ) -> None:
     """Choose one of the session's shipping options, by its key or its description. The order's
@@ -181,10 +181,9 @@ async def set_shipping_option(
         key: str | None = wanted if isinstance(wanted, str) else None
         if not isinstance(wanted, str):
             # It must be among those that are offered now, because the shop may have changed them.
-            options = (session.body.get("express") or {}).get("shipping_options") or []
-            key = shipping.find_key(options, wanted)
-            stands = session.body["order"].get("shipping_option") or {}
-            if key is None and shipping.same(stands, wanted):
+            key = shipping.find_key(session.content.express.shipping_options, wanted)
+            stands = session.content.order.shipping_option
+            if key is None and stands is not None and stands.is_same(wanted):
                 return  # the shop has chosen this option itself
         if key is None:
             raise InvalidRequest("there is no such shipping option")
@@ -230,7 +229,7 @@ async def add_gift_card(
 
 
 def _check_offered(session: CheckoutSession) -> None:
-    if not session.gift_card_use or session.amount == 0:
+    if not gift_card_offered(allowed=session.gift_card_use, amount=session.amount):
         raise refused(Refusal.NOT_OFFERED)
 
 

@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
-from typing import Any
-
 import phonenumbers
-from babel.core import get_global
-from babel.numbers import get_territory_currencies
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.accounts.profiles import configuration_of
 from backend.accounts.tables import Profile
 from backend.core.context import Backend
 from backend.limits.messages import Sms, country_of, goes_to, listed
+from backend.rules.countries import country_of_currency
+from backend.rules.order import Merchant, SessionConfiguration
 from backend.sessions.tables import CheckoutSession
 
-_SEVERAL = {
-    "NOK": "NO", "DKK": "DK", "EUR": "FI", "GBP": "GB", "USD": "US", "CHF": "CH", "AUD": "AU",
-    "NZD": "NZ",
-}  # fmt: skip
-"""Several countries use these currencies. This is the country that is meant."""
 _SHOWN = 2
 
 
-@cache
-def country_of_currency(currency: str) -> str | None:
-    """Return the country (ISO alpha-2) of a currency. None if several countries use it and none of
-    them is usual here."""
-    if currency in _SEVERAL:
-        return _SEVERAL[currency]
-    known = get_global("territory_currencies")
-    using = [c for c in known if len(c) == 2 and currency in get_territory_currencies(c)]
-    return using[0] if len(using) == 1 else None
-
-
 def home_country(
-    currency: str, configuration: Mapping[str, Any], merchant: Mapping[str, Any]
+    currency: str, configuration: SessionConfiguration, merchant: Merchant | None
 ) -> str | None:
     """Return the country (ISO alpha-2) of a phone number that has no country code, if no address
     tells it. It is the first that is known of: the configuration's preferred country, the only
     country that the configuration allows, the merchant's country, the currency's country."""
-    rules = configuration.get("countries") or {}
-    allowed = list(rules.get("allow_countries") or ())
-    only = allowed[0] if len(allowed) == 1 else None
-    for country in (rules.get("preferred_country"), only, merchant.get("country")):
-        if isinstance(country, str) and country.upper() in phonenumbers.SUPPORTED_REGIONS:
+    countries = configuration.countries
+    only = countries.allowed[0] if len(countries.allowed) == 1 else None
+    for country in (countries.preferred, only, merchant.country if merchant else None):
+        if country is not None and country.upper() in phonenumbers.SUPPORTED_REGIONS:
             return country.upper()
     return country_of_currency(currency)
 
@@ -53,14 +33,12 @@ def home_country(
 def home_of(session: CheckoutSession, profile: Profile | None = None) -> str | None:
     """Return the home country of a session, as `home_country` does. Without the profile, only the
     session's own configuration and merchant are asked."""
-    configuration = {
-        **(profile.configuration if profile is not None else {}),
-        **(session.body.get("configuration") or {}),
-    }
-    merchant = {
-        **(profile.merchant if profile is not None else {}),
-        **(session.body.get("merchant") or {}),
-    }
+    asked = session.content
+    if profile is None:
+        configuration, merchant = asked.configuration, Merchant.read(asked.merchant)
+    else:
+        configuration = configuration_of(profile, asked)
+        merchant = Merchant.of("", profile.merchant, asked.merchant)
     return home_country(session.currency, configuration, merchant)
 
 
@@ -88,12 +66,10 @@ async def gets_messages(
     countries in which the session, or else its profile, allows addresses. If neither names any, the
     settings do."""
     profile = await db.get(Profile, (session.account_id, session.profile_id))
-    own = (profile.configuration if profile is not None else {}).get("countries") or {}
-    asked = (session.body.get("configuration") or {}).get("countries") or {}
-    named = asked.get("allow_countries") or own.get("allow_countries")
-    denied = {*(asked.get("deny_countries") or ()), *(own.get("deny_countries") or ())}
-    allowed = named or listed(ctx.settings.sms_countries)
-    return goes_to(number, allowed) and country_of(number) not in denied
+    own = SessionConfiguration.read(profile.configuration if profile else None).countries
+    asked = session.content.configuration.countries
+    allowed = asked.allowed or own.allowed or listed(ctx.settings.sms_countries)
+    return goes_to(number, allowed) and country_of(number) not in {*asked.denied, *own.denied}
 
 
 def sms_to(session: CheckoutSession, number: str) -> Sms:

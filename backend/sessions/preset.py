@@ -80,14 +80,13 @@ async def preset_gift_card(
     on, or the order is divided, as documented. With `strict` GiftCardRefused if the card cannot
     be used now.
     """
-    wanted = ((session.body.get("customer") or {}).get("gift_cards") or {}).get("dintero.wallets")
-    if not wanted:
+    wanted = session.content.customer.preset_card
+    if wanted is None:
         return
     if not session.gift_card_use:
         text = "a preset gift card needs dintero.wallets enabled"
         raise InvalidRequest(text, (FieldError(FIELD, text),))
-    card = await _find(db, session, wanted[0]["card_id"])
-    amount = wanted[0].get("amount")
+    card, amount = await _find(db, session, wanted.card_id), wanted.amount
     code = await _issue_of(db, session, card, now, amount) if card is not None else NOT_FOUND
     warning = PresetWarning(code) if code else None
     if strict and warning is not None:

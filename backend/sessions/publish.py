@@ -23,7 +23,7 @@ from backend.core.ids import new_uuid
 from backend.limits.messages import spend_sms
 from backend.outbox.enqueue import Message, enqueue
 from backend.outbox.tables import Delivery
-from backend.rules.payment_option import may_push
+from backend.rules.publish import PushFacts, Way, push_option, way_of
 from backend.sessions import events
 from backend.sessions.links import view_link
 from backend.sessions.phones import e164, gets_messages, home_of, sms_to
@@ -42,18 +42,18 @@ async def publish(
     ctx: Backend, db: AsyncSession, session: CheckoutSession, merchant: str, now: datetime
 ) -> None:
     """Decide on each requested channel, and write the messages in this unit of work."""
-    wanted = (session.body.get("configuration") or {}).get("publish") or []
+    wanted = session.content.configuration.publish
     number = phone_number(session)
     entries: list[dict[str, Any]] = []
     for one in wanted:
-        entry: dict[str, Any] = {"id": new_uuid(), "channel": one["channel"], "type": one["type"]}
-        by_sms = one["type"] != "terminal" and (one["channel"] == "sms" or session.gift_card_use)
-        if by_sms:
+        entry: dict[str, Any] = {"id": new_uuid(), "channel": one.channel, "type": one.kind}
+        way = way_of(one.channel, one.kind, gift_card=session.gift_card_use)
+        if way is Way.SMS:
             entry |= {"channel": "sms", "type": "checkout-link"}
         again = any("delivery_id" in before for before in entries)
-        if one["channel"] == "push" and not by_sms:
-            entry |= _push(session, one["type"], number, entries)
-        elif not by_sms or number is None or again or ctx.settings.sms_url is None:
+        if way is Way.PUSH:
+            entry |= _push(session, number, entries)
+        elif way is Way.NONE or number is None or again or ctx.settings.sms_url is None:
             entry["status"] = "skipped"
         elif not await _may_send(ctx, db, session, number):
             entry["status"] = "failed"
@@ -80,21 +80,22 @@ async def _may_send(
 
 def _push(
     session: CheckoutSession,
-    kind: str,
     number: phonenumbers.PhoneNumber | None,
     entries: list[dict[str, Any]],
 ) -> dict[str, str]:
     """Return `{push_to, option}` of a payment to start, else `{status}`. A session has one push at
     most."""
-    minimums = session.minimums or {}
-    takers = [o for o in session.options if session.amount >= minimums.get(o, 1)]
-    option = next((o for o in takers if may_push(o, gift_card=False)), None)
-    choices = (session.body.get("express") or {}).get("shipping_options")
-    # The payer can accept checkboxes only on the page.
-    asks = any(box.get("required") for box in session.body.get("checkboxes") or [])
-    ready = session.details_done and not choices and not asks and session.amount > 0
+    facts = PushFacts(
+        amount=session.amount,
+        details_done=session.details_done,
+        offers_shipping=bool(session.content.express.shipping_options),
+        requires_consent=bool(session.content.required_consents),
+        options=session.options,
+        minimums=session.minimums or {},
+    )
+    option = push_option(facts)
     again = any("push_to" in before for before in entries)
-    if kind != "app" or option is None or number is None or not ready or again:
+    if option is None or number is None or again:
         return {"status": "skipped"}
     to = e164(number)
     if to is None:
@@ -104,19 +105,13 @@ def _push(
 
 def phone_number(session: CheckoutSession) -> phonenumbers.PhoneNumber | None:
     """Return the customer's phone number, else an address's, else None."""
-    order = session.body["order"]
-    for part in (
-        session.body.get("customer"),
-        order.get("shipping_address"),
-        order.get("billing_address"),
-    ):
-        written = (part or {}).get("phone_number")
-        if written:
-            try:
-                return phonenumbers.parse(written, home_of(session))
-            except phonenumbers.NumberParseException:
-                return phonenumbers.PhoneNumber()
-    return None
+    written = session.content.phone_number
+    if written is None:
+        return None
+    try:
+        return phonenumbers.parse(written, home_of(session))
+    except phonenumbers.NumberParseException:
+        return phonenumbers.PhoneNumber()
 
 
 def _enqueue(
@@ -152,7 +147,7 @@ def _enqueue(
 
 def spoken(session: CheckoutSession, number: phonenumbers.PhoneNumber) -> str | None:
     """Return the language of a message to this number."""
-    hint = (session.body.get("configuration") or {}).get("language")
+    hint = session.content.configuration.language
     return phrases.language_of(hint) or _SPOKEN.get(number.country_code or 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,12 +19,13 @@ from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.rules import gift_card
 from backend.rules.money import Money
+from backend.rules.order import Address, Item, Merchant, SessionConfiguration
 from backend.rules.payment_option import may_push
 from backend.rules.remainder import Remainder, Sums, judge
-from backend.rules.session import SessionState, is_expired
+from backend.rules.session import SessionState, gift_card_offered, is_expired
+from backend.rules.session_body import Checkbox, Express, SessionBody
 from backend.sessions.details import (
-    address_from,
-    billing_allowed,
+    address_view,
     countries_of,
     has_own_billing,
 )
@@ -39,8 +40,9 @@ from backend.sessions.load import (
     minimums_of_session,
     share_of,
 )
+from backend.sessions.paying import obstacle_to_pay
 from backend.sessions.phones import payer_phone
-from backend.sessions.shipping import is_fixed, is_missing, is_required, key_of
+from backend.sessions.shipping import key_of
 from backend.sessions.tables import CheckoutSession, DeviceHandoff, SessionGiftCard
 from backend.sessions.view import (
     AddressView,
@@ -66,7 +68,6 @@ _MARKED: tuple[Any, ...] = (
     CheckoutSession.pay_lock_id,
     CheckoutSession.pay_locked_at,
 )
-_THEME_KEYS = ("primary", "backdrop", "cardRadius", "buttonRadius")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,56 +155,53 @@ def _view(
     account: Account,
     handover: DeviceHandoff | None,
 ) -> CheckoutView:
-    body, order = session.body, session.body["order"]
+    body = session.content
+    order, express, customer = body.order, body.express, body.customer
     configuration = configuration_of(profile, body)
-    merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
-    express = body.get("express") or {}
-    customer = body.get("customer") or {}
-    address = order.get("shipping_address") or order.get("billing_address") or {}
+    merchant = Merchant.of(account.name, profile.merchant, body.merchant)
+    address = next(iter(order.addresses), Address())
     countries, preferred = countries_of(configuration, session.currency, merchant)
     state = page_state(ctx, session)
     to_pay = session.amount - (shown_card.amount if shown_card else 0)
     judged = _remainder(session, shown_card)
     options = _options(session, configuration, judged) if to_pay > 0 else ()
-    shipping = order.get("shipping_option") or {}
+    shipping = order.shipping_option
     # If the shop has chosen an option itself, the payer has no choice.
-    fixed = is_fixed(body, session.chosen_shipping)
+    fixed = body.is_shipping_fixed(session.chosen_shipping)
     choices = () if fixed else _shipping_options(session, express)
     return CheckoutView(
         session_id=session.id,
         state=state,
         version=session.version,
-        merchant_name=str(merchant.get("name") or account.name),
-        merchant_logo_url=shown_image(merchant.get("logo_url"), ctx.settings.base_url),
-        merchant_terms_url=body["url"].get("merchant_terms_url"),
-        theme=theme_of(profile.configuration, body.get("configuration") or {}),
-        language=configuration.get("language"),
+        merchant_name=merchant.name,
+        merchant_logo_url=shown_image(merchant.logo_url, ctx.settings.base_url),
+        merchant_terms_url=body.urls.merchant_terms_url,
+        theme=dict(configuration.theme),
+        language=configuration.language,
         test_mode=session.account_id.startswith("T"),
         currency=session.currency,
         order_amount=session.amount,
-        vat_amount=order.get("vat_amount"),
-        shipping_amount=shipping.get("amount"),
-        shipping_title=shipping.get("title"),
-        lines=tuple(
-            _line(i, item, ctx.settings.base_url) for i, item in enumerate(order.get("items") or [])
-        ),
+        vat_amount=order.vat_amount,
+        shipping_amount=shipping.amount if shipping else None,
+        shipping_title=shipping.title if shipping else None,
+        lines=tuple(_line(i, item, ctx.settings.base_url) for i, item in enumerate(order.items)),
         express=session.express,
-        shipping_required=is_required(body),
-        billing_allowed=billing_allowed(configuration, body),
+        shipping_required=express.shipping_required,
+        billing_allowed=body.separate_billing(configuration),
         details_done=session.details_done,
-        email=str(customer.get("email") or address.get("email") or ""),
-        phone_number=str(customer.get("phone_number") or address.get("phone_number") or ""),
-        shipping_address=address_from(address),
+        email=customer.email or address.email,
+        phone_number=customer.phone_number or address.phone_number,
+        shipping_address=address_view(address),
         billing_address=_own_billing(body),
         countries=countries,
         preferred_country=preferred,
         shipping_options=choices,
-        gift_card_offered=session.gift_card_use and session.amount > 0,
+        gift_card_offered=gift_card_offered(allowed=session.gift_card_use, amount=session.amount),
         gift_card=shown_card,
         remainder=judged,
         to_pay=to_pay,
         options=options,
-        payable=_payable(session, state, judged),
+        payable=obstacle_to_pay(session, judged, is_open=state is PageState.OPEN) is None,
         notice=Notice(session.notice) if session.notice else None,
         redirect_url=session.redirect_url if state is PageState.PAYING else None,
         app_code=session.app_code if state is PageState.PAYING else None,
@@ -211,21 +209,20 @@ def _view(
         leave_url=leave_url(session, state),
         allowed_frame_ancestors=tuple(profile.frame_ancestors),
         locked=is_locked(ctx, session, ctx.clock.now()),
-        discounts_offered=bool(_discounts(express).get("callback_url")),
-        discount_codes=tuple(str(c) for c in order.get("discount_codes") or ()),
+        discounts_offered=express.discount_callback_url is not None,
+        discount_codes=order.discount_codes,
         pushed_to=payer_phone(session.pushed_to) if session.pushed_to else None,
         pushed_with=session.pushed_with,
-        checkboxes=tuple(_checkbox(box) for box in body.get("checkboxes") or []),
-        stays=stays(profile.configuration, body),
+        checkboxes=tuple(map(_checkbox, body.checkboxes)),
+        stays=stays(configuration),
         handed_over=handover is not None and handover.arrived_at is not None,
     )
 
 
-def _own_billing(body: Mapping[str, Any]) -> AddressView | None:
+def _own_billing(body: SessionBody) -> AddressView | None:
     """Return the billing address if it differs from the shipping address."""
-    order = body["order"]
-    if has_own_billing(body) and order.get("shipping_address"):
-        return address_from(order.get("billing_address"))
+    if body.order.shipping_address is not None and has_own_billing(body.raw):
+        return address_view(body.order.billing_address)
     return None
 
 
@@ -237,11 +234,11 @@ def _remainder(session: CheckoutSession, card: GiftCardView | None) -> Remainder
 
 
 def _options(
-    session: CheckoutSession, configuration: Mapping[str, Any], judged: Remainder
+    session: CheckoutSession, configuration: SessionConfiguration, judged: Remainder
 ) -> tuple[OptionView, ...]:
     """Return the option that is chosen when the page loads. One that is not offered is passed
     over."""
-    wanted = configuration.get("default_payment_type")
+    wanted = configuration.default_payment_type
     ordered = sorted(session.options, key=lambda option: option != wanted)
     minimums = minimums_of_session(session)
     return tuple(
@@ -255,34 +252,10 @@ def _options(
     )
 
 
-def receipt_switches(
-    configuration: Mapping[str, Any], body: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Return `receipt` of the profile's configuration, with the session's switches in place of the
-    profile's: `show`, `email`, `sms`, `time_zone`. See docs/profiles.md."""
-    asked = (body.get("configuration") or {}).get("receipt") or {}
-    said = {name: value for name, value in asked.items() if value is not None}
-    return {**(configuration.get("receipt") or {}), **said}
-
-
-def stays(configuration: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-    """Return whether a payer who sees the payment succeed stays on the receipt."""
-    return receipt_switches(configuration, body).get("show") is True
-
-
-def _discounts(express: Mapping[str, Any]) -> Mapping[str, Any]:
-    discounts = express.get("discount_codes")
-    return discounts if isinstance(discounts, Mapping) else {}
-
-
-def _payable(session: CheckoutSession, state: PageState, judged: Remainder) -> bool:
-    if state is not PageState.OPEN or not session.details_done:
-        return False
-    if is_missing(session.body, session.chosen_shipping):
-        return False
-    if session.amount == 0:
-        return session.zero_allowed
-    return judged.is_payable
+def stays(configuration: SessionConfiguration) -> bool:
+    """Return whether a payer who sees the payment succeed stays on the receipt. See
+    docs/profiles.md."""
+    return configuration.receipt.show is True
 
 
 def leave_url(session: CheckoutSession, state: PageState) -> str:
@@ -291,7 +264,7 @@ def leave_url(session: CheckoutSession, state: PageState) -> str:
     error = None if through else _why_unpaid(session, state)
     transaction = session.transaction_id if through else None
     return return_link(
-        session.body["url"]["return_url"], session.merchant_reference, transaction, error
+        session.content.urls.return_url, session.merchant_reference, transaction, error
     )
 
 
@@ -301,44 +274,28 @@ def _why_unpaid(session: CheckoutSession, state: PageState) -> str:
     return "failed" if gave_up and session.notice == Notice.DECLINED else "cancelled"
 
 
-def theme_of(*configurations: Mapping[str, Any]) -> dict[str, str]:
-    """Return the profile's theme, with the session's values in place of the profile's."""
-    theme: dict[str, str] = {}
-    for configuration in configurations:
-        said = configuration.get("theme")
-        if not isinstance(said, Mapping):
-            continue
-        for key in _THEME_KEYS:
-            if isinstance(said.get(key), str | int | float):
-                theme[key] = str(said[key])
-    return theme
-
-
-def _line(index: int, item: Mapping[str, Any], base_url: str) -> LineView:
-    quantity, vat = item.get("quantity"), item.get("vat")
+def _line(index: int, item: Item, base_url: str) -> LineView:
     return LineView(
-        line_id=str(item.get("line_id") or index),
-        description=str(item.get("description") or item.get("id") or ""),
-        quantity="1" if quantity is None else f"{quantity:g}",
-        amount=int(item.get("amount") or 0),
-        vat=None if vat is None else f"{vat:g}",
-        thumbnail_url=shown_image(item.get("thumbnail_url"), base_url),
+        line_id=item.line_id or str(index),
+        description=item.name,
+        quantity=item.shown_quantity,
+        amount=item.amount,
+        vat=item.shown_vat,
+        thumbnail_url=shown_image(item.thumbnail_url, base_url),
     )
 
 
-def _shipping_options(
-    session: CheckoutSession, express: Mapping[str, Any]
-) -> tuple[ShippingOptionView, ...]:
+def _shipping_options(session: CheckoutSession, express: Express) -> tuple[ShippingOptionView, ...]:
     return tuple(
         ShippingOptionView(
             key=key_of(index, option),
-            title=option["title"],
-            description=str(option.get("description") or ""),
-            operator=option["operator"],
-            amount=int(option["amount"]),
+            title=option.title,
+            description=option.description,
+            operator=option.operator or "",
+            amount=option.amount,
             selected=key_of(index, option) == session.chosen_shipping,
         )
-        for index, option in enumerate(express.get("shipping_options") or [])
+        for index, option in enumerate(express.shipping_options)
     )
 
 
@@ -400,13 +357,12 @@ def _missed(
     return held if could_pay.amount > share_of(session, added, card, now) else 0
 
 
-def _checkbox(box: Mapping[str, Any]) -> CheckboxView:
-    link = box.get("link") or {}
+def _checkbox(box: Checkbox) -> CheckboxView:
     return CheckboxView(
-        id=box["id"],
-        label=box["label"],
-        required=bool(box.get("required")),
-        checked=bool(box.get("checked")),
-        link_url=link.get("url"),
-        link_text=link.get("text"),
+        id=box.id,
+        label=box.label,
+        required=box.required,
+        checked=box.checked,
+        link_url=box.link_url,
+        link_text=box.link_text,
     )

@@ -18,6 +18,7 @@ from backend.cards.tables import Card
 from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.errors import SessionNotFound
+from backend.rules.order import Merchant
 from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
 from backend.sessions import exact
@@ -158,8 +159,7 @@ def _configuration(
 ) -> dict[str, Any]:
     """Return the request's configuration over the profile's, with the state of each option.
     `unable` are the options that do not take an amount as small as what is left to pay."""
-    body = session.body
-    shown: dict[str, Any] = exact.exact(configuration_of(profile, body))
+    shown: dict[str, Any] = exact.exact(configuration_of(profile, session.content).raw)
     named = dict(read_switches(shown).named)
     for option in [*named, *session.options]:
         on = option in session.options
@@ -180,10 +180,11 @@ def _configuration(
     if isinstance(own, dict) and isinstance(own.get("zero"), dict):
         payable = "payable" if session.amount == 0 else "disabled_by_order_amount"
         own["zero"] = {**own["zero"], "payability": payable}
-    merchant = {"name": account.name, **profile.merchant, **(body.get("merchant") or {})}
+    merchant = Merchant.of(account.name, profile.merchant, session.content.merchant)
+    said = {"name": merchant.name, "logo_url": merchant.logo_url, "country": merchant.country}
     shown["merchant"] = {
         "id": session.account_id,
-        **{key: merchant[key] for key in ("name", "logo_url", "country") if merchant.get(key)},
+        **{key: value for key, value in said.items() if value},
     }
     return exact.configuration(shown)
 

@@ -12,7 +12,7 @@ from typing import Any
 from backend.core.context import Backend
 from backend.core.errors import ShippingUnavailable
 from backend.sessions import details as contact
-from backend.sessions import payer, shipping
+from backend.sessions import payer
 from backend.sessions.details import Details
 from backend.sessions.load import check_not_locked, check_open, get_session
 from backend.sessions.public import read_public_session
@@ -42,8 +42,8 @@ async def keep_address(ctx: Backend, session_id: str, details: Details) -> None:
     """
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
-        express, order = session.body.get("express") or {}, session.body["order"]
-    offered = express.get("shipping_options") != [] or bool(order.get("shipping_option"))
-    if shipping.is_required(session.body) and not offered:
+    order, express = session.content.order, session.content.express
+    offered = not express.offers_nothing or order.shipping_option is not None
+    if express.shipping_required and not offered:
         raise ShippingUnavailable("cannot_ship", "the shop does not ship to this address")
     await payer.set_details(ctx, session_id, details, ask_shop=False)

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime, read_once
 from backend.core.written import Signal, Signalling, key_of
+from backend.rules.session_body import SessionBody
 
 
 class CheckoutSession(Signalling, SQLModel, table=True):
@@ -69,6 +70,11 @@ class CheckoutSession(Signalling, SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancelled_by: str | None = None
+
+    @property
+    def content(self) -> SessionBody:
+        """`body` as typed values, read once."""
+        return read_once(self, self.body, SessionBody)
 
     def signals(self, *, new: bool) -> Iterable[Signal]:
         if not new:

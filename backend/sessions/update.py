@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +15,8 @@ from backend.accounts.profiles import profile_of
 from backend.core.context import Backend
 from backend.core.errors import GiftCardTurnsOn, InvalidRequest, SessionNotFound, TooManyChanges
 from backend.rules import session as rules
+from backend.rules.order import Order, ShippingOption
+from backend.rules.session_body import SessionBody
 from backend.sessions import events, shipping
 from backend.sessions.create import LENIENT, Strict, check_lines, decide, decide_anew, refuse
 from backend.sessions.details import drop_same_billing
@@ -103,10 +104,11 @@ async def _check_push(
         return
     body = copy.deepcopy(session.body)
     _merge(session, body, request)
-    check_lines(body["order"])
-    _check_amounts(body["order"])
+    changed = SessionBody.read(body)
+    check_lines(changed.order)
+    _check_amounts(changed.order)
     profile = await profile_of(db, session.account_id, session.profile_id)
-    if decide(ctx, profile, body).gift_card and not session.gift_card_use:
+    if decide(ctx, profile, changed).gift_card and not session.gift_card_use:
         assert session.transaction_id is not None  # a session that is PAYING has one
         raise GiftCardTurnsOn(session.transaction_id)
 
@@ -129,16 +131,16 @@ async def _change(
     before, known = session.body, _known(session)
     body = copy.deepcopy(before)
     _merge(session, body, request)
-    check_lines(body["order"])
+    check_lines(Order.read(body["order"]))
     if session.express:
         drop_same_billing(body)
     changed = not same_content(as_read(session, before), as_read(session, body))
     if changed:
-        _check_amounts(body["order"])
+        _check_amounts(Order.read(body["order"]))
         keep_body(session, body)
     else:
         body = before
-    await decide_anew(ctx, db, session, body)
+    await decide_anew(ctx, db, session, session.content)
     changed = changed or _known(session) != known
     details: dict[str, Any] = {
         "previous_order": before["order"],
@@ -181,19 +183,18 @@ def _change_order(
         raise refuse("order.currency", f"the currency of this session stays {session.currency}")
     if express:
         body["express"] = {**(body.get("express") or {}), **express}
-    options = (body.get("express") or {}).get("shipping_options") or []
-    option: Mapping[str, Any] | None = order.get("shipping_option")
+    now = SessionBody.read(body)
+    option = now.order.shipping_option
     if given.get("shipping_option") is not None:
-        option = _chosen_by_shop(session, order, given["shipping_option"], options)
+        option = _chosen_by_shop(session, now, ShippingOption.read(given["shipping_option"]))
     elif "shipping_options" in express:
-        option = _chosen_among(session, body, option, options)
+        option = _chosen_among(session, now)
     # The amount of an order includes its shipping option. So the option is taken out, the rest is
     # changed, and the option is put in again.
     shipping.put_option(order, None)
     order.update({key: value for key, value in given.items() if key not in _NOT_FROM_HERE})
     if given.get("amount") is not None:
-        cost = int((option or {}).get("amount") or 0)
-        order["amount"] = _items_amount(order, given["amount"], cost)
+        order["amount"] = _items_amount(order, given["amount"], option.amount if option else 0)
     vat = given.get("vat_amount")
     shipping.put_option(order, option)
     if vat is not None:
@@ -201,30 +202,23 @@ def _change_order(
 
 
 def _chosen_by_shop(
-    session: CheckoutSession,
-    order: Mapping[str, Any],
-    option: Mapping[str, Any],
-    options: Sequence[Mapping[str, Any]],
-) -> Mapping[str, Any]:
+    session: CheckoutSession, body: SessionBody, option: ShippingOption
+) -> ShippingOption:
     """Return the option that the shop names. It has to be one of those that are offered, or the one
     that the shop has chosen before. InvalidRequest if it is neither."""
-    before = order.get("shipping_option")
-    stands = session.chosen_shipping is None and before and shipping.same(before, option)
+    options, before = body.express.shipping_options, body.order.shipping_option
+    stands = session.chosen_shipping is None and before is not None and before.is_same(option)
     session.chosen_shipping = shipping.find_key(options, option)
     if options and session.chosen_shipping is None and not stands:
         raise refuse("order.shipping_option", "it is not one of express.shipping_options")
     return option
 
 
-def _chosen_among(
-    session: CheckoutSession,
-    body: Mapping[str, Any],
-    option: Mapping[str, Any] | None,
-    options: Sequence[Mapping[str, Any]],
-) -> Mapping[str, Any] | None:
-    """Return the option that the order has once the shop offers `options`. An option that the shop
-    has chosen itself stays, although others are offered."""
-    if shipping.is_fixed(body, session.chosen_shipping):
+def _chosen_among(session: CheckoutSession, body: SessionBody) -> ShippingOption | None:
+    """Return the option that the order has once the shop offers others. An option that the shop has
+    chosen itself stays, although it is none of these."""
+    options, option = body.express.shipping_options, body.order.shipping_option
+    if body.is_shipping_fixed(session.chosen_shipping):
         assert option is not None  # otherwise it would not be fixed
         session.chosen_shipping = shipping.find_key(options, option)
         return shipping.by_key(options, session.chosen_shipping) or option
@@ -236,29 +230,23 @@ def _chosen_among(
 def _items_amount(order: dict[str, Any], amount: int, option: int) -> int:
     """Return the order's amount without shipping (minor units). In an Express session a client may
     send the amount with or without the chosen option. The sum of the items tells which it is."""
-    if amount == rules.items_sum(order.get("items") or []):
+    if amount == Order.read(order).items_amount:
         return amount
     return amount - option
 
 
-def _check_amounts(order: dict[str, Any]) -> None:
-    if not order.get("items"):
+def _check_amounts(order: Order) -> None:
+    if not order.items:
         # Without items there is no sum that the amount could differ from.
         return
-    option = order.get("shipping_option") or {}
-    amounts = rules.Amounts(
-        order["amount"], rules.items_sum(order.get("items") or []), int(option.get("amount") or 0)
-    )
-    broken = rules.sum_rule_broken(amounts, partial_payment=bool(order.get("partial_payment")))
-    if broken or order["amount"] < 0:
+    broken = rules.sum_rule_broken(order)
+    if broken or order.amount < 0:
         raise refuse("order.amount", broken or "order.amount must not be negative")
 
 
 def _asks_for_shipping(session: CheckoutSession, request: SessionUpdate, *, force: bool) -> bool:
-    express = session.body.get("express") or {}
-    if not express.get("shipping_address_callback_url"):
-        return False
-    if not session.body["order"].get("shipping_address"):
+    body = session.content
+    if body.express.shipping_callback_url is None or body.order.shipping_address is None:
         return False
     given = request.express is not None and request.express.shipping_options is not None
     return force or not given

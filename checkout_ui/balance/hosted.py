@@ -52,7 +52,8 @@ async def _posted(request: Request) -> Response:
 
 
 def _with_first_texts(text: str, shop: ShopView | None, language: str) -> str:
-    """Text for text only, as on the checkout's page."""
+    """Put the first texts into the page. They only replace other texts, as on the checkout's
+    page."""
     known = texts.catalogue(language)
     first = {
         "first-heading": known["balance.heading"] if shop else "\u00a0",

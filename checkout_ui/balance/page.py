@@ -1,4 +1,4 @@
-"""The balance page: number and PIN in, what is on the card out."""
+"""The balance page: the payer enters number and PIN, and sees what is on the card."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from checkout_ui.components.elements import AS_IS, LONGEST_PIN, button, field, i
 from checkout_ui.components.own_texts import in_own_elements
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
-"""On what `hosted_balance` writes into the prerendered HTML."""
+"""For elements whose text `balance.hosted` writes into the prerendered HTML."""
 
 DESCRIPTION = texts.text(texts.DEFAULT, "balance.description")
 
@@ -295,7 +295,8 @@ def _footer() -> rx.Component:
 
 
 def _language(language: rx.Var[Language]) -> rx.Component:
-    """A page load: what is shown of a card goes with it."""
+    """Return the links to other languages. Each loads the page again, without the card that was
+    shown."""
     return rx.el.a(
         language.name,
         href=language.href,

@@ -1,4 +1,4 @@
-"""What the balance page shows, worked out from the card's view. Pure, as all presenters are."""
+"""What the balance page shows, computed from the card's view. Pure, as all presenters are."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Card:
-    """Amounts as written; empty if there is none to show."""
+    """Amounts as they are written. A text is empty if there is nothing to show."""
 
     masked: str = ""
     spoken: str = ""
-    """The same for a screen reader."""
+    """The same text for a screen reader."""
     available: str = ""
-    """What can be paid with now."""
+    """How much can be used to pay now."""
     balance: str = ""
-    """With what is held; empty if nothing is."""
+    """The balance including what is held. Empty if nothing is held."""
     held: str = ""
     expires: str = ""
     note: str = ""
@@ -70,7 +70,8 @@ class Language:
 
 
 def languages(query: str, current: str) -> list[Language]:
-    """Links to this page in each language; `query` is the address' own, which is kept."""
+    """Return links to this page in each language. `query` is the address's own query, which is
+    kept."""
     kept = [(name, value) for name, value in parse_qsl(query) if name != "language"]
     found = [
         Language(
@@ -137,7 +138,8 @@ def holds(view: BalanceView, language: str, now: datetime) -> list[Held]:
 
 
 def _why(held: HeldView, language: str, now: datetime) -> str:
-    """Return how long ago and how long yet: the payer's clock may be in another zone than ours."""
+    """Return how long ago it began and how long it may last. These are no clock times, because the
+    payer may be in another time zone."""
     since = formats.ago(held.since - now, language)
     if held.by is HeldBy.PAYMENT and held.until is None:
         return texts.text(language, "balance.held_unknown", since=since)

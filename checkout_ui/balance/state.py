@@ -1,5 +1,5 @@
-"""What the balance page stands on. Neither number nor PIN is ever kept: they go through `look` and
-are gone. The helpers begin with an underscore: every other method is a public endpoint."""
+"""The state of the balance page. It never keeps number or PIN: they are used in `look` and dropped.
+The helpers begin with an underscore, because every other method is a public endpoint."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def account_of(path: str) -> str:
 
 
 async def shop_of(path: str, query: dict[str, str]) -> ShopView | None:
-    """Return whose page it is; None if there is no such account or profile."""
+    """Return the shop of the page. None if there is no such account or profile."""
     account, profile = account_of(path), query.get("profile") or DEFAULT_PROFILE
     if not account or not _PROFILE.fullmatch(profile):
         return None
@@ -83,7 +83,7 @@ class Balance(LocalizedPage, rx.State):
 
     @rx.event
     async def look(self, form_data: dict[str, Any]):
-        """Show the card of number and PIN."""
+        """Show the card with this number and PIN."""
         try:
             form = _Form.model_validate(form_data)
         except ValidationError:
@@ -109,7 +109,7 @@ class Balance(LocalizedPage, rx.State):
         except TooManyRequests as error:
             self._tell_wait(error.retry_after)
         except Exception:
-            # Without the exception's text: it may hold what was typed.
+            # The exception's text is left out, because it may have what was typed.
             log.error("a balance could not be read")
             self._refuse({NUMBER: "balance.failed"})
         else:
@@ -127,8 +127,8 @@ class Balance(LocalizedPage, rx.State):
         self._move_focus(NUMBER)
 
     async def _rebuild(self, *, opened: bool) -> None:
-        """All that is shown, from the address alone. `opened` is false for a page that was here
-        before the connection was lost: what it shows stays, where it is still known."""
+        """Build all that is shown, from the address alone. `opened` is false for a page that was
+        here before the connection was lost. What it shows then stays, if it is still known."""
         url = self.router.url
         query = dict(url.query_parameters)
         accepted = self.router.headers.accept_language
@@ -182,7 +182,7 @@ class Balance(LocalizedPage, rx.State):
 
 
 class BalanceFirst(Middleware):
-    """As `RebuildFirst` does for a checkout: what is shown is there before the state is sent."""
+    """Rebuilds what is shown before the state is sent, as `RebuildFirst` does for a checkout."""
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> None:
         if not account_of(state.router.url.path):

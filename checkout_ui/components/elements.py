@@ -1,4 +1,4 @@
-"""Small pieces that several steps are made of: plain elements, no component library."""
+"""Small elements that several steps use. They are plain HTML, without a component library."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _ICONS = {
 }
 
 LONGEST_TYPED, LONGEST_PIN = 200, 100
-"""Characters of a field. What is longer would be refused where it arrives, and the payer would not
-hear of it, so the browser takes no more."""
+"""How many characters a field takes. A longer text would be refused where it arrives, and the payer
+would not be told. So the browser takes no more."""
 
 
 def words(key: str) -> rx.Var[str]:
-    """The text of a catalogue key, in the payer's language."""
+    """Return the text of a catalogue key, in the payer's language."""
     return Checkout.t[key]
 
 
 AS_IS = {"translate": "no"}
-"""On what no browser may translate: names, numbers, addresses, codes and the shop's own words. What
-has one of the classes in `own_texts.NUMBERS` has it by itself."""
+"""The attribute of elements that no browser may translate: names, numbers, addresses, codes and the
+shop's own words. Elements with a class of `own_texts.NUMBERS` get it automatically."""
 
 
 def as_is(text: rx.Var[str], **props: Any) -> rx.Component:
-    """A text that no browser may translate."""
+    """Return a text that no browser may translate."""
     return rx.el.span(text, custom_attrs={**AS_IS, **props.pop("custom_attrs", {})}, **props)
 
 
@@ -59,7 +59,7 @@ def step(
     aside: rx.Component | None = None,
     class_name: str = "",
 ) -> rx.Component:
-    """A section with its heading, and something beside the heading where there is."""
+    """Return a section with its heading, and maybe something beside the heading."""
     return rx.el.section(
         rx.el.div(
             rx.el.h2(heading, id=f"{element_id}-heading", tab_index=-1),
@@ -85,12 +85,12 @@ def field(
     required: bool = True,
     **props: Any,
 ) -> rx.Component:
-    """A labelled, uncontrolled input (or a select of `choices`, which is HTML) with its error
-    beneath.
+    """Return a labelled, uncontrolled input (or a select of `choices`, which is HTML) with its
+    error beneath.
 
     What the payer types is never in the state: `value` is only what the field begins with. The
     browser takes no more than LONGEST_TYPED characters, unless `max_length` says otherwise.
-    `required` is said to screen readers; what is optional says so in its label.
+    `required` is told to screen readers; the label of an optional field says that it is optional.
     Without `error_beneath` the caller places `problem(errors, name, f"{field_id(name)}-error")`.
     """
     element_id = field_id(name)
@@ -129,7 +129,7 @@ def _select(choices: rx.Var[str], props: dict[str, Any]) -> rx.Component:
 
 
 def problem(errors: rx.Var[dict[str, str]], name: str, element_id: str) -> rx.Component:
-    """The error of one field, where it has one."""
+    """Return the error of one field, if it has one."""
     return rx.cond(
         errors.contains(name),
         rx.el.p(errors[name], id=element_id, class_name="error"),
@@ -137,12 +137,13 @@ def problem(errors: rx.Var[dict[str, str]], name: str, element_id: str) -> rx.Co
 
 
 def field_id(name: str) -> str:
-    """`shipping_address.country` is the name; a dot in an id would need escaping in CSS."""
+    """Return the id of a field. A name is for example `shipping_address.country`, and a dot in an
+    id would need escaping in CSS."""
     return name.replace(".", "-")
 
 
 def notice() -> rx.Component:
-    """What the payer has to know before anything else; it takes the focus."""
+    """Return what the payer has to know before anything else. It takes the focus."""
     return rx.cond(
         Checkout.notice != "",
         rx.el.div(
@@ -156,9 +157,9 @@ def notice() -> rx.Component:
 
 
 def locked() -> rx.Component:
-    """Says that the shop is changing the order, and goes by itself; afterwards, what has changed.
-    The region is always there, so that a screen reader hears of it; both stay in sight wherever the
-    payer is on the page."""
+    """Return the notice that the shop is changing the order. It disappears when the shop is done,
+    and then shows what has changed. The region is always there, so that a screen reader notices it.
+    Both stay in sight wherever the payer is on the page."""
     return rx.el.div(
         rx.el.div(
             rx.cond(
@@ -178,7 +179,7 @@ def locked() -> rx.Component:
 
 
 def _changed() -> rx.Component:
-    """What is said aloud of it goes through the announcer, with the remaining total."""
+    """Return the notice of a change. The announcer says it aloud, with the remaining total."""
     return rx.el.div(
         rx.el.p(Checkout.changed, class_name="grow"),
         rx.el.button(
@@ -203,11 +204,11 @@ def button(
     waits: rx.Var[bool] | None = None,
     **props: Any,
 ) -> rx.Component:
-    """A button that says what it is doing, and takes no second click while it does, nor one while
-    another does something (`waits`, the checkout's unless told otherwise): one thing at a time.
+    """Return a button that says what it is doing. It takes no second click while it works, nor one
+    while another action works (`waits`, which is the checkout's by default).
 
-    One that `edits` the session takes none either while the shop has it locked. It is not
-    `disabled` then: that would take the focus away from under the payer.
+    A button that `edits` the session takes no click while the shop has the session locked either.
+    It is not `disabled` then, because that would take the focus away from the payer.
     """
     if busy is None:
         return rx.el.button(label, **props)

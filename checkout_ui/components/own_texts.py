@@ -51,7 +51,8 @@ def in_own_elements(page: Callable[[], rx.Component]) -> Callable[[], rx.Compone
 
 
 def _walk(component: BaseComponent, *, whole: bool) -> None:
-    """`whole` says that an ancestor is compiled in one piece already, as inside `rx.foreach`."""
+    """Check a component. `whole` says that an ancestor is compiled in one piece already, as inside
+    `rx.foreach`."""
     if isinstance(component, Element) and _words(component.class_name) & NUMBERS:
         component.custom_attrs = {"translate": "no", **component.custom_attrs}
     texts = [child for child in component.children if isinstance(child, Bare)]

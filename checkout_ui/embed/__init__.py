@@ -1,6 +1,7 @@
-"""The page inside another: Dintero's Web SDK and its protocol of messages, apart from the steps.
+"""The page inside another page: Dintero's Web SDK and its protocol of messages, apart from the
+steps.
 
-`messages` are the shapes, `state` what is answered, `view` what stands on the page for it, `result`
-the page that the SDK puts in the frame at the end. assets/embed.js is the half in the browser.
-Source: `docs/reference/dintero-api.md#the-web-sdk-protocol`.
+`messages` are their forms, `state` is what is answered, `view` has the elements for it, and
+`result` is the page that the SDK puts into the frame at the end. assets/embed.js is the part in the
+browser. Source: `docs/reference/dintero-api.md#the-web-sdk-protocol`.
 """

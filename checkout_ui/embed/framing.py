@@ -1,4 +1,4 @@
-"""How a page is served that stands in another page's frame or was opened by one."""
+"""How a page is served that is in another page's frame, or that another page has opened."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _POP_OUT_SECONDS = 3600
 
 
 def mark(text: str, query: Mapping[str, str]) -> str:
-    """Say on `<html>` what the address asks for, so that it shows from the first paint: React lets
-    an attribute stand that it does not know."""
+    """Write on `<html>` what the address asks for, so that it shows from the first paint. React
+    keeps an attribute that it does not know."""
     marks = []
     if query.get("role") in (LAUNCHER, POP_OUT):
         marks.append(f'data-role="{query["role"]}"')
@@ -34,7 +34,8 @@ def mark(text: str, query: Mapping[str, str]) -> str:
 
 
 def prepare(request: Request, answer: Response, text: str, view: CheckoutView | None) -> None:
-    """The headers of such a page: its script on the way early, and the pop-out's way back."""
+    """Set the headers of such a page: an early hint for its script, and the cookie for the
+    pop-out's way back."""
     query = request.query_params
     script = _EMBED.search(text)
     wanted = request.headers.get("sec-fetch-dest") == "iframe" or query.get("role") == POP_OUT

@@ -1,8 +1,8 @@
-"""The messages between the page and the one that embeds it: what goes out, what may come in.
+"""The messages between the page and the one that embeds it, in both directions.
 
-Pure. Going out, a message is a dict without `sid`, which assets/embed.js adds, as it adds `mid`.
-Coming in, everything is from a stranger. Source:
-`docs/reference/dintero-api.md#messages-to-the-sdk`, `#messages-from-the-sdk`.
+Pure. An outgoing message is a dict without `sid` and `mid`, which assets/embed.js adds. All
+incoming messages come from a stranger. Source: `docs/reference/dintero-api.md#messages-to-the-sdk`,
+`#messages-from-the-sdk`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from backend.sessions.view import CheckoutView, PageState
 
 MAX_HEARD = 20_000
-"""Characters of one message from the browser; a details form is far less."""
+"""How many characters one message from the browser may have. A form of details is far shorter."""
 
 Message = dict[str, Any]
 
@@ -67,17 +67,17 @@ def validate(session: dict[str, Any]) -> Message:
 
 
 def address_callback(session: dict[str, Any]) -> Message:
-    """`session` has the address that is not kept yet."""
+    """Return the question for shipping options. `session` has the address that is not kept yet."""
     return {"type": "AddressCallback", "session": session}
 
 
 def has_ended(view: CheckoutView) -> bool:
-    """Return whether there is nothing more to do here for the payer: `final` says how it ended."""
+    """Return whether the payer can do nothing more here. `final` says how it ended."""
     return view.state in _ENDED
 
 
 def final(view: CheckoutView) -> Message:
-    """Return the message after which the host goes on; `href` is the complete return URL."""
+    """Return the message after which the host continues. `href` is the complete return URL."""
     href = view.leave_url
     if view.state in (PageState.PAID, PageState.ON_HOLD):
         paid = view.state is PageState.PAID
@@ -96,21 +96,22 @@ def final(view: CheckoutView) -> Message:
 
 
 def error_of(view: CheckoutView) -> str:
-    """Return why a session that was given up is not paid: `cancelled`, or what its payment came
-    to."""
+    """Return why a session that was given up is not paid: `cancelled`, or the result of its
+    payment."""
     return _added(view.leave_url, "error") or "cancelled"
 
 
 def _added(href: str, name: str) -> str:
-    """Return what we wrote there: behind what the shop's own address says by the same name."""
+    """Return the value that we added to the address. The shop's own address may have one by the
+    same name, which comes before it."""
     return parse_qs(urlsplit(href).query).get(name, [""])[-1]
 
 
 def target(asked: str, view: CheckoutView | None, *, secure: bool) -> str:
-    """Return the one origin that messages go to and are taken from; empty if the page that
-    embeds us may not. As the Content-Security-Policy says it (`served`), and for a pop-out's
-    opener, which no policy binds, all there is. Without an origin (`no-referrer`) the profile's
-    only one."""
+    """Return the one origin that messages go to and are accepted from. It is empty if the page that
+    embeds us may not do so. It follows the Content-Security-Policy (`served`). A pop-out's opener
+    is bound by no policy, so this check is the only one. If the request names no origin
+    (`no-referrer`), it is the profile's only one."""
     allowed = view.allowed_frame_ancestors if view is not None else ()
     if not asked and len(allowed) == 1 and _ORIGIN.fullmatch(allowed[0]):
         return allowed[0]
@@ -122,7 +123,8 @@ def target(asked: str, view: CheckoutView | None, *, secure: bool) -> str:
 
 
 def _is_one_of(origin: str, entry: str) -> bool:
-    """`https://*.shop.example` is any name under it, as in the policy."""
+    """Return whether the entry allows the origin. `https://*.shop.example` is any name under it, as
+    in the policy."""
     scheme, _, rest = entry.partition("://*.")
     return origin == entry or bool(
         rest and origin.startswith(f"{scheme}://") and origin.endswith(f".{rest}")
@@ -140,7 +142,7 @@ class _Heard(BaseModel):
 
 
 class Hello(_Heard):
-    """The script is there; `page` is new with every load of it."""
+    """The script is there. `page` is new with every load of it."""
 
     kind: Literal["hello"]
     page: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{4,40}$")]
@@ -148,19 +150,19 @@ class Hello(_Heard):
 
 
 class Changed(_Heard):
-    """What the page shows has changed."""
+    """The content of the page has changed."""
 
     kind: Literal["changed"]
 
 
 class Look(_Heard):
-    """Show what is true now, and say nothing."""
+    """Show the present state, and send no message."""
 
     kind: Literal["look"]
 
 
 class Speak(_Heard):
-    """Another language; one that there is no catalogue of changes nothing."""
+    """Change the language. A language without a catalogue changes nothing."""
 
     kind: Literal["speak"]
     language: Annotated[str, Field(max_length=40)]
@@ -171,7 +173,7 @@ class Lock(_Heard):
 
 
 class Unlock(_Heard):
-    """The page was loaded again while the host was changing the session, and is still locked."""
+    """The page was loaded again while the host was changing the session, and it is still locked."""
 
     kind: Literal["unlock"]
 
@@ -181,21 +183,21 @@ class Refresh(_Heard):
 
 
 class Validate(_Heard):
-    """Pay was pressed, and the host wants to be asked first."""
+    """The payer pressed Pay, and the host wants to be asked first."""
 
     kind: Literal["validate"]
     form: Annotated[_Form, Field(max_length=40)]
 
 
 class AskAddress(_Heard):
-    """The details were sent, and the host is asked for shipping options."""
+    """The payer sent the details, and the host is asked for shipping options."""
 
     kind: Literal["address"]
     form: Annotated[_Form, Field(max_length=40)]
 
 
 class Answer(_Heard):
-    """The host's answer to the one or the other; `late`: none came in time."""
+    """The host's answer to one of these two questions. `late`: no answer came in time."""
 
     kind: Literal["answer"]
     to: Literal["validate", "address"]

@@ -1,8 +1,7 @@
-"""`/embedResult/`: what the Web SDK puts in the frame when the host has taken over.
+"""`/embedResult/`: the page that the Web SDK puts into the frame when the host has taken over.
 
-The address is put together by the host's page and believed in nothing: what the session says counts
-before it. Only a text is shown, nothing of the order. Source:
-`docs/reference/dintero-api.md#sdk-addresses`.
+The host's page makes the address, so we do not trust it: the session decides. The page shows only a
+text, and nothing of the order. Source: `docs/reference/dintero-api.md#sdk-addresses`.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ _SHOWN = {
 
 
 async def serve(request: Request) -> Response:
-    """200 with how it ended; 404 where there is no such session."""
+    """Answer 200 with how it ended, or 404 if there is no such session."""
     language = language_of(request)
     session_id = request.query_params.get("sid", "")
     view: CheckoutView | None = None
@@ -68,8 +67,8 @@ async def serve(request: Request) -> Response:
 
 
 def how_it_ended(view: CheckoutView | None, error: str) -> str:
-    """paid, on_hold, cancelled, error or missing. A payment is complete only where the session says
-    so; an address alone can say that it was cancelled or failed, of one that is not paid."""
+    """Return paid, on_hold, cancelled, error or missing. A payment is complete only if the session
+    says so. For a session that is not paid, the address may say that it was cancelled or failed."""
     if view is None:
         return "missing"
     if view.state is PageState.PAID:

@@ -1,7 +1,8 @@
 """What the page that embeds us asks for, and what it is told.
 
-assets/embed.js sends everything through one hidden form, and posts what stands in `outbox`. The
-parent's origin is decided here, once a page: where it may not embed us, nothing is ever put out.
+assets/embed.js sends everything through one hidden form, and posts what is in `outbox`. The
+parent's origin is decided here, once for each page. If the parent may not embed us, the outbox
+stays empty.
 """
 
 from __future__ import annotations
@@ -28,19 +29,21 @@ from checkout_ui.steps.details_form import read_form
 from checkout_ui.steps.payment import PaymentState
 
 _KEPT = 12
-"""Messages in the outbox: the script takes them within a frame, and knows which it has had."""
+"""How many messages the outbox keeps. The script takes them within a frame, and knows which it has
+had."""
 _LONGEST_TOLD = 300
 
 
 class EmbedState(Checkout):
     outbox: str = ""
-    """JSON: `page` whose script these are for, `origin` to post to, `messages`."""
+    """JSON: `page` says for which script these are, `origin` where to post them, and `messages` has
+    them."""
 
     _page: str = ""
     _origin: str = ""
     _messages: list[dict[str, Any]] = []
     _told: str = ""
-    """`messages.content_of` the session that the host was told of last."""
+    """The `messages.content_of` the session that the host was told last."""
     _told_version: int = -1
     """The version of the session that was compared last."""
     _ended: bool = False
@@ -85,7 +88,7 @@ class EmbedState(Checkout):
     # --- telling ----------------------------------------------------------------------------
 
     async def _hello(self, hello: messages.Hello) -> None:
-        """A page that begins: what an earlier one was told or asked is over."""
+        """Begin a page. What an earlier page was told or asked is over."""
         self._messages, self._told, self._told_version = [], "", -1
         self._ended, self._asked = False, ""
         if self._lock_id:
@@ -106,8 +109,8 @@ class EmbedState(Checkout):
         await self._tell_session(updated=True)
 
     async def _tell_session(self, *, updated: bool) -> None:
-        """Tell the host the session as it is now, or that it is gone, or how it ended. The host is
-        not told again what it knows already."""
+        """Tell the host how the session is now, that it is gone, or how it ended. The host is not
+        told again what it knows already."""
         view = await self._refresh()
         if view is None:
             self._tell_host(messages.not_found())
@@ -128,7 +131,7 @@ class EmbedState(Checkout):
         try:
             lock_id = await lock(context.current(), self._session_id())
         except GavekortError:
-            # Whatever the reason, nothing is locked, and the host is told just that.
+            # Whatever the reason is, nothing is locked, and this is all that the host is told.
             self._tell_host(messages.lock_failed())
         else:
             self._host_lock = lock_id
@@ -153,7 +156,7 @@ class EmbedState(Checkout):
     # --- asking -----------------------------------------------------------------------------
 
     async def _validate(self, form: dict[str, str]) -> None:
-        """Pay was pressed: lock, ask the host, and wait for `_answered`."""
+        """Lock the session after Pay was pressed, ask the host, and wait for `_answered`."""
         payment = await self.get_state(PaymentState)
         if not self._begin("pay"):
             return
@@ -182,8 +185,8 @@ class EmbedState(Checkout):
         await self._ask("address", session)
 
     async def _ask(self, what: str, session: dict[str, Any] | None = None) -> None:
-        """With the session locked, where it can be: the host's server changes it meanwhile. A
-        session that is not Express is nothing that a server changes."""
+        """Ask the host, with the session locked if possible, because the host's server changes it
+        meanwhile. No server changes a session that is not Express."""
         now, session_id = context.current(), self._session_id()
         self._lock_id = ""
         try:
@@ -194,7 +197,7 @@ class EmbedState(Checkout):
             if not view.locked:
                 self._lock_id = await lock(now, session_id)
                 await self._refresh()
-            # Otherwise the host is changing the session. Its own lock must stay.
+            # Otherwise the host is changing the session, and its own lock must stay.
         except NotLockable:
             # Nothing of it changes while the host is asked.
             pass
@@ -211,7 +214,7 @@ class EmbedState(Checkout):
         )
 
     async def _answered(self, answer: messages.Answer):
-        """Go on with what was under way, or say why not."""
+        """Continue what was under way, or say why not."""
         self._asked = ""
         try:
             if self._lock_id:
@@ -225,7 +228,8 @@ class EmbedState(Checkout):
         if not answer.success:
             self._refused(answer)
         elif answer.to == "validate":
-            # With the amount that stood there when Pay was pressed: another one is shown first.
+            # Pay takes the amount that was shown when Pay was pressed. Another amount is shown
+            # first.
             return PaymentState.press_pay(form)
         elif details is not None:
             await self._keep(details)

@@ -1,4 +1,4 @@
-"""What stands on the page for the one that embeds it: the two ends of the script's line, and what
+"""The elements on the page for the one that embeds it: the two ends of the script's line, and what
 the frame shows while the payer pays in a window of its own (pop-out)."""
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from checkout_ui.steps.total import total
 
 
 def line() -> rx.Component:
-    """`data-out` is what is posted, the form what comes in (`docs/reference/reflex.md#security`: no
-    eval). The session's `version` tells the script that something has changed."""
+    """Return the line. `data-out` has what is posted, and the form takes what comes in
+    (`docs/reference/reflex.md#security`: no eval). The session's `version` tells the script that
+    something has changed."""
     return rx.el.form(
         rx.el.input(type="hidden", name="message"),
         id="embed",
@@ -29,8 +30,8 @@ def line() -> rx.Component:
 
 
 def launcher() -> rx.Component:
-    """Instead of the steps, where the host wants the payment in a window of its own. The host's
-    script draws the button: it lies on `#pop-out-place`, which has its size and its look."""
+    """Return what is shown instead of the steps, if the host wants the payment in a window of its
+    own. The host's script draws the button on `#pop-out-place`, which has its size and its look."""
     return rx.el.section(
         rx.el.div(
             rx.el.h2(words("embed.heading"), id="pop-out-heading", tab_index=-1),

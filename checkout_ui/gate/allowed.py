@@ -59,7 +59,7 @@ class Allowed:
     loads: frozenset[str] = frozenset()
     """The page asks for all that it shows."""
     reports: frozenset[str] = frozenset()
-    """With these Reflex's script reports errors. We only count them."""
+    """With these events Reflex's script reports errors. We only count them."""
 
 
 @dataclass

@@ -66,7 +66,7 @@ def text(value: object, characters: int, reason: str = "argument") -> str:
 class Text:
     characters: int = LONGEST_TEXT
     only: frozenset[str] | None = None
-    """The values of which the page always sends one; None if it may send any text."""
+    """The values of which the page always sends one. None if it may send any text."""
 
     def check(self, value: object) -> str:
         checked = text(value, self.characters)
@@ -85,7 +85,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A whole number, or any finite one where `whole` is false."""
+    """A whole number, or any finite one if `whole` is false."""
 
     whole: bool = True
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 _BURST_SECONDS = 3
 """A bucket holds as much as comes in so many seconds."""
 LONGEST_WAIT = 20.0
-"""Seconds. A socket that would have to wait longer is closed; nothing is taken for it then."""
+"""Seconds. A socket that would have to wait longer is closed, and nothing is taken for it."""
 CONNECTING, _LONGEST_TO_CONNECT = 2.0, 5.0
 """What a new socket takes from its source's bucket, and how many seconds it may have to wait
 for that before it is refused."""
 SILENT_SECONDS = 5.0
-"""Seconds. Only a socket that has said nothing for so long gives its place to another."""
+"""Seconds. Only a socket that has been silent for so long gives its place to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Connection:
 class _Source:
     bucket: Bucket
     open: dict[Connection, None] = field(default_factory=dict)
-    """In the order in which they came."""
+    """The connections in the order in which they came."""
 
 
 class Doors:
@@ -107,7 +107,7 @@ class Doors:
         return connection
 
     def leave(self, connection: Connection) -> None:
-        """Give the place back. May be called again."""
+        """Return the place. It may be called again."""
         known = self._sources.get(connection.source)
         if known is not None and connection in known.open:
             del known.open[connection]

@@ -17,7 +17,7 @@ _MAX_WAITING = 256 * 1024
 """Characters or bytes of the messages that wait. One message may be a quarter of this."""
 _MAX_MESSAGES = 256
 _MAX_PIECES = 64
-"""Of one message."""
+"""The largest number of pieces of one message."""
 _MAX_UNSENT = 1024 * 1024
 """Bytes that the client has not taken."""
 _LAST_SECONDS = 3.0
@@ -31,7 +31,7 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        # The whole head is here already: who has not begun by then waits for what never comes.
+        # The whole head is here already. A client that has not begun by then would never begin.
         self.loop.call_later(_LAST_SECONDS, self._end_unless_begun)
 
     def _end_unless_begun(self) -> None:

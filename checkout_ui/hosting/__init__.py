@@ -1,1 +1,1 @@
-"""What stands between the server and the rooms of the application."""
+"""The layers between the server and the rooms of the application."""

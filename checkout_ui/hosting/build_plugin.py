@@ -1,7 +1,7 @@
-"""What the build does beyond Reflex's own: prerendered pages, and one bundle for every host.
+"""What our build does in addition to Reflex's: prerendered pages, and one bundle for every host.
 
-Both rest on Reflex 0.10.1's public hooks but on unpublished details of its output
-(`docs/reference/reflex.md#build`); `tests/unit/test_reflex_internals.py` watches them.
+It uses Reflex 0.10.1's public hooks, but depends on unpublished details of its output
+(`docs/reference/reflex.md#build`), which `tests/unit/test_reflex_internals.py` checks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import reflex as rx
 
 PLACEHOLDER_SESSION_ID = "_"
-"""Stands for the session id, or the account's, in a prerendered page; never a real id."""
+"""It stands for the session id, or the account's, in a prerendered page. No real id is like it."""
 
 CHECKOUT_ROUTES = ("/", f"/v1/view/{PLACEHOLDER_SESSION_ID}")
 BALANCE_ROUTE = f"/balance/{PLACEHOLDER_SESSION_ID}"
@@ -36,16 +36,16 @@ class HostedPage(rx.plugins.Plugin):
     the browser's tasks short."""
 
     def pre_compile(self, **context: Any) -> None:
-        """React Router would prerender static routes only: name the dynamic ones as well."""
+        """Name the dynamic routes too, because React Router would prerender only static routes."""
         context["add_modify_task"](_ROUTER_CONFIG, add_prerendered_routes)
         context["add_modify_task"](_BUNDLER_CONFIG, react_dom_apart)
         context["add_modify_task"](_ROOT, with_last_resort)
 
     def post_build(self, **context: Any) -> None:
-        """Replace the baked-in back-end address in the built chunk, before it is compressed, and
-        have each chunk evaluated by itself.
+        """Replace the back-end address that is fixed in the built chunk, before it is compressed,
+        and make the browser evaluate each chunk on its own.
 
-        Raises RuntimeError if Reflex's output is not what it was: a page that talks to
+        Raises RuntimeError if Reflex's output is not as expected, because a page that talks to
         localhost must never be served.
         """
         chunks = list(Path(context["static_dir"]).glob(_ENV_CHUNKS))
@@ -89,8 +89,9 @@ def with_last_resort(source: str) -> str:
 
 
 def one_task_each(page: str) -> str:
-    """A prerendered page whose chunks are scripts of their own: otherwise the browser evaluates all
-    of them in one go, as what the page's own script imports. That one still starts React."""
+    """Return a prerendered page whose chunks are scripts of their own. Otherwise the browser would
+    evaluate all of them at once, as imports of the page's own script. That script still starts
+    React."""
     scripts = "".join(
         f'<script type="module" async="" src="{chunk}"></script>'
         for chunk in dict.fromkeys(_PRELOADED.findall(page))
@@ -101,7 +102,7 @@ def one_task_each(page: str) -> str:
 
 
 def to_own_origin(source: str) -> str:
-    """`"ws://localhost:8000/_event"` becomes an expression on the page's own `location`."""
+    """Make `"ws://localhost:8000/_event"` an expression on the page's own `location`."""
 
     def expression(match: re.Match[str]) -> str:
         scheme, path = match[1], match[2] or ""

@@ -61,14 +61,14 @@ class EveryAnswer:
         except Exception as error:
             if started:
                 raise
-            # The path is not logged: a session's id in it is its payer's key.
+            # The path is not logged, because a session's id in it is its payer's key.
             log.error("a request failed before anything answered it", exc_info=error)
             await _fail(scope, send)
 
 
 def _one_range(scope: Scope) -> Scope:
-    """Leave a header out that asks for several ranges of a file, so that the whole file is sent
-    (RFC 9110, section 14.2 allows it)."""
+    """Remove a header that asks for several ranges of a file, so that the whole file is sent (RFC
+    9110, section 14.2 allows it)."""
     headers = [
         (name, value)
         for name, value in scope["headers"]

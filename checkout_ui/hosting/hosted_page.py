@@ -1,5 +1,5 @@
 """The page as it is served: one prerendered file for every session, with a real status, the
-session's language and first texts, and the headers that keep it the payer's own.
+session's language and first texts, and the headers that keep it private.
 
 Source: `docs/reference/reflex.md#prerendered-page` (what may be replaced in prerendered HTML),
 `docs/architecture.md#the-page`.
@@ -49,12 +49,12 @@ _BACK = re.compile(r"<a\b[^>]*\bid=\"first-back\"[^>]*>")
 _HREF, _HIDDEN = re.compile(r' href="[^"]*"'), re.compile(r' hidden(="[^"]*")?')
 _SRC, _ALT = (re.compile(rf' {name}="[^"]*"') for name in ("src", "alt"))
 _BEGUN = (PageState.PAYING, PageState.ON_HOLD, PageState.PAID)
-"""Money moves, or has moved: nobody is told that nothing was paid."""
+"""Money moves, or has moved, so nobody is told that nothing was paid."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A prerendered file and the CSP sources of the scripts that stand in it."""
+    """A prerendered file, and the CSP sources of the scripts in it."""
 
     text: str
     script_hashes: str
@@ -74,7 +74,7 @@ def template_of(route: str) -> Template:
 def create_pages() -> FastAPI:
     """Return the routes of the page. What a form posts here before its script runs is never
     read."""
-    # A redirect to the same path with a slash would be made of the Host header.
+    # A redirect to the same path with a slash would use the Host header.
     pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     for path in ("/embedResult/", "/embedResult"):
         pages.add_api_route(path, result.serve, methods=["GET", "HEAD"], response_class=Response)
@@ -123,7 +123,7 @@ async def _posted(request: Request) -> Response:
 
 
 def without_script(request: Request, lead: str, back_key: str) -> Response:
-    """A form was sent without our script: nothing is read, nothing is given back."""
+    """Answer a form that was sent without our script. Nothing of it is read or repeated."""
     back = request.url.path + (f"?{query}" if (query := request.url.query) else "")
     language, address = language_of(request), html.escape(back, quote=True)
     known = html.escape(texts.text(language, back_key))
@@ -132,12 +132,13 @@ def without_script(request: Request, lead: str, back_key: str) -> Response:
 
 
 async def _phone(request: Request) -> Response:
-    """Return the link by which a phone goes on: to the session's page, as long as it is young."""
+    """Follow the link by which a payer continues on a phone. It leads to the session's page while
+    it is valid."""
     try:
         page = await device_handoff.open_link(context.current(), request.path_params["token"][:200])
     except NotFound:
         return message(request, 410, "hosted.phone_heading", "hosted.phone_lead")
-    # The link itself is nobody's business where the payer goes from there.
+    # The site to which the payer goes from there must not learn the link.
     headers = {"Cache-Control": NO_STORE, "Referrer-Policy": "no-referrer"}
     return RedirectResponse(page, 303, headers)
 
@@ -164,7 +165,7 @@ def _message(request: Request, status: int, said: str, why: str, link: str = "")
 
 
 def too_many(request: Request, error: TooManyRequests) -> Response:
-    """A page where a browser has opened the address, which says when to try again."""
+    """Return a page if a browser has opened the address. It says when to try again."""
     if "text/html" not in request.headers.get("accept", ""):
         return refuse_in_json(request, error)
     language = language_of(request)
@@ -175,15 +176,16 @@ def too_many(request: Request, error: TooManyRequests) -> Response:
 
 
 def _status(view: CheckoutView | None) -> int:
-    """Gone for what can no longer be paid; a paid session's page is a good answer."""
+    """Return 410 for a session that can no longer be paid. A paid session's page is a good
+    answer."""
     if view is None:
         return 404
     return 410 if view.state in (PageState.CANCELLED, PageState.EXPIRED) else 200
 
 
 def _with_first_texts(text: str, view: CheckoutView | None, language: str) -> str:
-    """Text for text only: another element, or text where there was none, would make React throw
-    the prerendered page away."""
+    """Put the first texts into the page. They only replace other texts: with another element, or
+    with a text where there was none, React would discard the prerendered page."""
     known = texts.catalogue(language)
     first = {
         "first-heading": known["head.checkout"] if view else "\u00a0",
@@ -218,9 +220,9 @@ def with_style(text: str, style: str) -> str:
 
 
 def _with_looks(text: str, view: CheckoutView | None, style: str) -> str:
-    """Return the shop's colours and logo in the HTML itself: they are there at the first paint, for
-    no request more. React leaves a style at the end of the head where it is, and an attribute that
-    differs as it is served."""
+    """Put the shop's colours and logo into the HTML itself, so that they show at the first paint
+    without another request. React keeps a style at the end of the head, and an attribute that
+    differs, as they are served."""
     text = with_style(text, style)
     if view is not None and view.merchant_logo_url:
         logo = _attribute("src", view.merchant_logo_url)
@@ -230,15 +232,15 @@ def _with_looks(text: str, view: CheckoutView | None, style: str) -> str:
 
 
 def _way_back(view: CheckoutView | None) -> str:
-    """Return the address of the shop, empty if there is no session to leave. Not while a payment
-    is under way: that address says that it was cancelled."""
+    """Return the address of the shop. It is empty if there is no session to leave, or if a payment
+    is under way, because that address says that it was cancelled."""
     if view is None or view.state is PageState.PAYING:
         return ""
     return view.leave_url if view.leave_url.startswith(("https://", "http://")) else ""
 
 
 def _with_way_back(text: str, back: str) -> str:
-    """To the shop from what is said where no script comes."""
+    """Put the way to the shop into what is shown if no script comes."""
     if not back:
         return text
     href = _attribute("href", back)

@@ -27,7 +27,7 @@ class ErrorsInJson:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The event socket's own refusals are for browsers' consoles, and say what it speaks.
+        # The event socket's own refusals are for browsers' consoles, and have a form of their own.
         if scope["type"] != "http" or scope["path"].startswith("/_event") or not _wants_json(scope):
             await self._inner(scope, receive, send)
             return

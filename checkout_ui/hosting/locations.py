@@ -1,4 +1,4 @@
-"""Which session a page is of, by its address."""
+"""Find a page's session by its address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a payer without JavaScript gets: where things stand, the order, and the way back."""
+"""What a payer without JavaScript gets: the state of the session, the order, and the way back."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _KEYS = {
     PageState.CANCELLED: "cancelled",
     PageState.EXPIRED: "expired",
 }
-"""What begins the texts of a session at which a payer has nothing more to do."""
+"""The beginning of the text keys for a session in which a payer can do nothing more."""
 
 
 def content(view: CheckoutView | None, language: str) -> str:
-    """HTML for within `<noscript>`. A browser that runs scripts takes it for text, and React leaves
-    it alone."""
+    """Return the HTML inside `<noscript>`. A browser that runs scripts takes it for text, and React
+    leaves it alone."""
     if view is None:
         return _panel(
             _written(language, "missing.heading"), f"<p>{_written(language, 'missing.lead')}</p>"

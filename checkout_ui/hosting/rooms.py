@@ -17,14 +17,15 @@ _PAGES = re.compile(r"/v1/(view|phone)/[^/]+/?")
 _BALANCE = re.compile(r"/balance/[^/]+/?")
 _OURS = ("/", "/embedResult/", "/embedResult")
 _METHODS = ("GET", "HEAD", "POST")
-"""Any other is an API client's mistake, and is told so in the API's own shape."""
+"""Any other method is an API client's mistake, and the answer has the API's own form."""
 _DOCUMENTS = ("/docs", "/openapi.json")
 _FRAMEWORK = ("/_event", "/ping", "/_health")
 _BUILT = re.compile(r"/assets/[A-Za-z0-9_.\-~$]+")
 
 
 def beside_the_api(reflex_app: ASGIApp, balance: ASGIApp) -> ASGIApp:
-    """Our pages and API first, Reflex's socket and files after. `balance`: the balance page."""
+    """Return the application with our pages and the API first, and Reflex's socket and files after
+    them. `balance` is the balance page."""
     rooms = _Rooms(create_pages(), balance, create_api(), reflex_app)
     return StillChecking(OneAddress(ErrorsInJson(Limited(rooms, too_many))))
 
@@ -49,7 +50,7 @@ class _Rooms:
             return self._balance
         if path.startswith(("/v1/", "/docs/", "/.well-known/")) or path in _DOCUMENTS:
             return self._api
-        # Whatever stands below the event socket's address is refused by the gate.
+        # The gate refuses everything below the event socket's address.
         is_socket = path.startswith("/_event/")
         if is_socket or path in _FRAMEWORK or path in self._files or _BUILT.fullmatch(path):
             return self._reflex

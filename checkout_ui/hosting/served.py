@@ -1,4 +1,4 @@
-"""What every page we serve has in common: its language, its policy, its headers."""
+"""What all our served pages share: language, policy, headers."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from checkout_ui.presenters import checkout_page
 
 NO_STORE = "no-store"
 _MAX_ORIGINS = 8
-"""A header has its limits; a shop's pictures lie on one origin or two."""
+"""A header has a limited length. A shop's pictures have one origin or two."""
 
 
 def language_of(request: Request, view: CheckoutView | None = None) -> str:
-    """As `Checkout` chooses: what is served first is what the page goes on in."""
+    """Return the language as `Checkout` chooses it, so that the page continues in the language in
+    which it is served."""
     wanted, accepted = request.query_params.get("language"), request.headers.get("accept-language")
     return checkout_page.language(wanted, accepted, view)
 
 
 def policy_hash(text: str) -> str:
-    """As a policy's source (CSP 3, section 2.3.1)."""
+    """Return the hash as a source of a policy (CSP 3, section 2.3.1)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def content_security_policy(
     script_hashes: str, ancestors: tuple[str, ...] = (), *, images: str = "", style: str = ""
 ) -> str:
-    """`ancestors`: the origins that the profile names, see `_frame_ancestors`; `images`: more
-    sources of pictures; `style`: the text of the style in the page's head."""
+    """Return the policy. `ancestors` are the origins that the profile names, see
+    `_frame_ancestors`. `images` are more sources of pictures. `style` is the text of the style in
+    the page's head."""
     styles = f" {policy_hash(style)}" if style else ""
     return "; ".join(
         (
@@ -61,8 +63,8 @@ def images_of(view: CheckoutView | None) -> str:
 
 
 def _frame_ancestors(ancestors: tuple[str, ...]) -> str:
-    """Return the profile's origins; where it names none any shop may embed us (the Web SDK does),
-    which over plain http, as in development, includes plain http."""
+    """Return the profile's origins. If it names none, any shop may embed us, as the Web SDK does.
+    Over plain http, as in development, this includes plain http."""
     if ancestors:
         return " ".join(filter(is_origin, ancestors)) or "'none'"
     secure = context.current().settings.base_url.startswith("https://")
@@ -70,7 +72,7 @@ def _frame_ancestors(ancestors: tuple[str, ...]) -> str:
 
 
 def is_origin(text: str) -> bool:
-    """Only what may stand in a header as a source of a policy."""
+    """Return whether the text may be in a header as a source of a policy."""
     return re.fullmatch(r"https?://[A-Za-z0-9*.\-\[\]:]+", text) is not None
 
 
@@ -80,7 +82,7 @@ def html_answer(request: Request, text: str, status: int, language: str, policy:
         "Cache-Control": NO_STORE,
         "Content-Language": language,
         "Content-Security-Policy": policy,
-        # For scanning a gift card; in a frame only where the shop allows it as well.
+        # This is for scanning a gift card. In a frame it works only if the shop allows it as well.
         "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
         "Vary": "Accept-Language, Accept-Encoding",
     }

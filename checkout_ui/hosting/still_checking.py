@@ -45,7 +45,7 @@ _ABANDON = re.compile(r"/v1/view/([^/]+)/session/abandon/?")
 _COUNTED = re.compile(rb"(?:^|&)still_checking=([0-9]{1,3})(?=&|$)")
 _GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _FIRST_WAIT, _GROWTH, _LONGEST_WAIT = 2.0, 1.6, 30.0
-"""Seconds, and the growth from one wait to the next, as assets/checking.js has them."""
+"""Seconds, and the growth from one wait to the next, as in assets/checking.js."""
 
 _late: set[asyncio.Task[None]] = set()
 """Requests that continue after their payer was answered. Python may drop a task that nobody
@@ -53,7 +53,7 @@ holds."""
 
 
 class StillChecking:
-    """Around everything that answers requests."""
+    """Wraps everything that answers requests."""
 
     def __init__(self, inner: ASGIApp) -> None:
         self._inner = inner
@@ -72,7 +72,7 @@ class StillChecking:
                 raise failure
             return
         if failure is not None and _PAGES.fullmatch(scope["path"]):
-            # The API logs its own errors. The address is a payer's key, so it stays out of the log.
+            # The API logs its own errors. The address is a payer's key, so it is not logged.
             log.error("a page could not be served", exc_info=failure)
         answer = _instead(Request(scope), held, int(counted[1]) if counted else 0)
         if answer is None:
@@ -104,7 +104,7 @@ class StillChecking:
 
 
 class _Held:
-    """It passes an answer on as it comes. It keeps back an answer that is an error."""
+    """Passes an answer on as it comes, but keeps back an answer that is an error."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -114,7 +114,7 @@ class _Held:
 
     @property
     def status(self) -> int:
-        """503 where there was no answer at all."""
+        """Return the status. It is 503 if there was no answer at all."""
         return int(self._kept[0]["status"]) if self._kept else HTTPStatus.SERVICE_UNAVAILABLE
 
     @property
@@ -129,7 +129,7 @@ class _Held:
         return int(given) if given.isdigit() else 0
 
     def give_up(self) -> None:
-        """Ignore whatever comes from now on: it comes too late."""
+        """Ignore whatever comes from now on, because it comes too late."""
         self._given_up = True
 
     async def send(self, message: Message) -> None:
@@ -170,13 +170,13 @@ def _instead(request: Request, held: _Held, tries: int) -> Response | None:
         return None
     session = _RETURN.fullmatch(request.url.path) or _ABANDON.fullmatch(request.url.path)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        # A page says itself when to try again. Who is on the way back has paid, and only waits.
+        # A page says itself when to try again. A payer on the way back has paid, and only waits.
         return _page(request, status, tries, held.retry_after) if session else None
     if status in _GONE:
         return _missing(request, status)
     if session is None:
         return None
-    # After a conflict the session's page shows how it stands.
+    # After a conflict the session's page shows the present state.
     headers = {"Cache-Control": NO_STORE, "Referrer-Policy": "no-referrer"}
     return RedirectResponse(f"/v1/view/{session[1]}", HTTPStatus.SEE_OTHER, headers)
 

@@ -1,4 +1,5 @@
-"""The addresses of our own files: of their content, so that a browser may keep them for good."""
+"""The addresses of our own files. They depend on the content, so that a browser may keep them for
+good."""
 
 from __future__ import annotations
 
@@ -10,6 +11,6 @@ ASSETS = ROOT / "assets"
 
 
 def versioned(name: str) -> str:
-    """E.g. `/checkout.js?v=0123456789ab` of a file in assets/."""
+    """Return for example `/checkout.js?v=0123456789ab` for a file in assets/."""
     digest = hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()
     return f"/{name}?v={digest[:12]}"

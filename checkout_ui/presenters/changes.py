@@ -1,7 +1,7 @@
-"""What has changed in an order under the payer's eyes, in words. Pure.
+"""What has changed in an order while the payer was looking at it, in words. Pure.
 
-Somebody else changed it: the shop, or the payer in another tab. Only what the order is and costs
-counts: a gift card that another tab has added changes nothing of it.
+Somebody else changed it: the shop, or the payer in another tab. Only the content and the price of
+the order count. A gift card that another tab has added is no such change.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Order:
     total: str
     lines: tuple[Line, ...]
     shipping: str
-    """Title and amount of what is chosen."""
+    """Title and amount of the chosen option."""
     choices: tuple[tuple[str, str, str], ...]
-    """Of each shipping option: key, title, amount."""
+    """Key, title and amount of each shipping option."""
     options: tuple[str, ...]
 
 
@@ -39,15 +39,16 @@ def order(
 
 
 def told(before: Order, after: Order, language: str) -> str:
-    """One or more sentences; empty if nothing of it is another."""
+    """Return one or more sentences. The text is empty if nothing has changed."""
     parts = []
     if before.lines != after.lines:
         parts.append("page.told.items")
-    # Options that come with the first address are no change, nor is the first one's choice.
+    # Options that come with the first address are no change, and neither is the choice of the first
+    # one.
     chosen = before.shipping not in ("", after.shipping)
     if chosen or (before.choices and before.choices != after.choices):
         parts.append("page.told.delivery")
-    # With nothing left to pay there are none to choose from.
+    # If nothing is left to pay, there are no options to choose from.
     if before.options and after.options and before.options != after.options:
         parts.append("page.told.options")
     another = before.total != after.total

@@ -1,6 +1,5 @@
-"""What the page shows, worked out from the payer's view: texts in the payer's language, amounts
-as they are written. Pure: a view and a language in, frozen dataclasses out.
-"""
+"""What the page shows, computed from the payer's view: texts in the payer's language, amounts as
+they are written. Pure: it takes a view and a language, and returns frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -28,16 +27,16 @@ class Line:
     key: str
     description: str
     quantity: str
-    """Empty for one."""
+    """Empty for a quantity of one."""
     amount: str
     vat: str
     thumbnail: str
-    """Address of a picture; empty if there is none."""
+    """The address of a picture; empty if there is none."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Amounts as written; empty if there is none."""
+    """Amounts as they are written; empty if there is none."""
 
     order: str = "…"
     shipping_title: str = ""
@@ -50,20 +49,21 @@ class Sums:
 
 @dataclass(frozen=True)
 class PayLabel:
-    """What the button says: the amount by itself, since no browser may translate it."""
+    """What the button says. The amount is apart from the words, since no browser may translate
+    it."""
 
     before: str = ""
     amount: str = ""
-    """Empty where nothing is left to pay."""
+    """Empty if nothing is left to pay."""
     after: str = ""
 
 
 @dataclass(frozen=True)
 class Address:
     country: str = ""
-    """Of the form, which is one of the allowed ones even where the address names none."""
+    """The country of the form. It is one of the allowed ones, even if the address names none."""
     summary: str = ""
-    """In one line, for the folded step; empty if nothing is known."""
+    """One line for the folded step; empty if nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ class Shipping:
 
 @dataclass(frozen=True)
 class Phone:
-    """The link to go on on a phone; empty until it is asked for."""
+    """The link to continue on a phone; empty until it is asked for."""
 
     link: str = ""
     qr: str = ""
-    """An image of it, as a `data:` address."""
+    """An image of the link, as a `data:` address."""
     lifetime: str = ""
     sms: str = ""
-    """What the button to send it says; empty if it cannot be sent."""
+    """The text of the button that sends it; empty if it cannot be sent."""
     sent: str = ""
 
 
@@ -125,7 +125,8 @@ def lines(view: CheckoutView, language: str) -> list[Line]:
 
 
 def items(view: CheckoutView, language: str) -> str:
-    """E.g. `2 varer`; empty for an order without lines. A metre of cloth is one thing."""
+    """Return the number of things, for example `2 varer`; empty for an order without lines. A metre
+    of cloth is one thing."""
     quantities = [Decimal(line.quantity) for line in view.lines if line.amount >= 0]
     whole = [int(q) if q == int(q) and q > 0 else 1 for q in quantities]
     return texts.count(language, "count.items", sum(whole)) if whole else ""
@@ -153,14 +154,15 @@ def sums(view: CheckoutView, language: str) -> Sums:
 
 
 def address_forms(view: CheckoutView, chosen: Mapping[str, str], language: str) -> dict[str, Any]:
-    """`shipping_address`, `shipping_fields` and the same for `billing`. `chosen` is the country by
-    address where the payer has chosen another in the form than the session has; the preferred one
-    stands in where the address names none, but not in its summary. A session that is closed shows
-    no form, so that its page's state holds no address either."""
+    """Return `shipping_address`, `shipping_fields` and the same for `billing`. `chosen` has, by
+    address, the country that the payer has chosen in the form, if it differs from the session's. If
+    the address names no country, the form shows the preferred one, and the summary shows none. A
+    closed session shows no form, so that its page's state holds no address either."""
     made: dict[str, Any] = {}
     for kind, given in (("shipping", view.shipping_address), ("billing", view.billing_address)):
         known = AddressView() if view.state in CLOSED else given or AddressView()
-        # Of those that can be chosen: another could not be saved, and nobody would see why.
+        # Only a country that can be chosen is shown. Another could not be saved, and nobody would
+        # see why.
         shut_out = view.countries and known.country not in view.countries
         begins = "" if shut_out else known.country
         country = chosen.get(f"{kind}_address") or begins or view.preferred_country
@@ -171,8 +173,8 @@ def address_forms(view: CheckoutView, chosen: Mapping[str, str], language: str) 
 
 
 def contact(view: CheckoutView) -> Contact:
-    """Return what the form of details begins with. Once the session is closed it is nothing: the
-    state keeps nothing personal that the page does not show."""
+    """Return the first content of the details' form. It is empty once the session is closed,
+    because the state keeps nothing personal that the page does not show."""
     if view.state in CLOSED:
         return Contact()
     name = f"{view.shipping_address.first_name} {view.shipping_address.last_name}".strip()
@@ -180,9 +182,9 @@ def contact(view: CheckoutView) -> Contact:
 
 
 def country_choices(view: CheckoutView, language: str, *, chosen_only: bool = False) -> str:
-    """Return the options of the country's select, as HTML: by name, the preferred one first. Empty
-    where no address is asked for, or where there is nothing to choose. With `chosen_only` no more
-    of them than what the selects show before anybody opens them."""
+    """Return the options of the country's select, as HTML: by name, with the preferred one first.
+    It is empty if no address is asked for, or if there is no choice. With `chosen_only` it has only
+    what the selects show before anybody opens them."""
     if not (view.shipping_required or view.billing_allowed) or len(view.countries) < 2:
         return ""
     options = _options(view.countries, view.preferred_country, language)
@@ -203,8 +205,8 @@ def _all_options(countries: tuple[str, ...], preferred: str, language: str) -> s
 
 @lru_cache(maxsize=64)
 def _options(countries: tuple[str, ...], preferred: str, language: str) -> Mapping[str, str]:
-    """Code to option, in order. Kept: it is wanted at every event, and sorting 250 names by an
-    alphabet takes about a millisecond."""
+    """Return code to option, in order. The result is cached: it is needed at every event, and
+    sorting 250 names by an alphabet takes about a millisecond."""
     named = [(formats.country(code, language), code) for code in countries]
     named.sort(
         key=lambda known: (known[1] != preferred, formats.alphabetical(known[0], language)),
@@ -261,7 +263,8 @@ _WITH_CARD = {
 
 
 def notice(view: CheckoutView) -> str:
-    """Return the key of what `view.notice` says; of a gift card it speaks where there is one."""
+    """Return the key of the text for `view.notice`. The text mentions the gift card if there is
+    one."""
     if view.gift_card is not None and view.notice in _WITH_CARD:
         return _WITH_CARD[view.notice]
     return f"notice.{view.notice.value}" if view.notice is not None else ""
@@ -273,7 +276,7 @@ def paid_lead(view: CheckoutView, language: str) -> str:
 
 
 def phone_again(shown: Phone, before: str, language: str) -> Phone:
-    """Return the same link, said in another language."""
+    """Return the same link, described in another language."""
     return replace(
         shown,
         lifetime=texts.again(shown.lifetime, before, language),
@@ -283,7 +286,7 @@ def phone_again(shown: Phone, before: str, language: str) -> Phone:
 
 
 def receipt(view: CheckoutView, language: str) -> Written:
-    """Without a heading where there is none."""
+    """Return the receipt. It has no heading if there is none."""
     if view.receipt is None:
         return Written()
     return write(view.receipt.facts, language, view.receipt.later)
@@ -293,11 +296,11 @@ def receipt(view: CheckoutView, language: str) -> Written:
 class Language:
     code: str
     name: str
-    """In the language itself."""
+    """The name in the language itself."""
 
 
 def language(wanted: str | None, accepted: str | None, view: CheckoutView | None) -> str:
-    """Return the payer's: by the address and the browser (Accept-Language), and what the shop
+    """Return the payer's language, by the address, the browser (Accept-Language) and what the shop
     knows."""
     if view is None:
         return texts.choose(wanted, accepted)
@@ -306,6 +309,6 @@ def language(wanted: str | None, accepted: str | None, view: CheckoutView | None
 
 
 def languages() -> list[Language]:
-    """All there are, by their names."""
+    """Return all languages, by their names."""
     named = [Language(code, texts.catalogue(code)["_name"]) for code in texts.languages()]
     return sorted(named, key=lambda one: one.name.casefold())

@@ -14,11 +14,12 @@ from checkout_ui import texts
 
 _AFTER_Z = {"da": "æøå", "nb": "æøå", "nn": "æøå", "fi": "åäö", "sv": "åäö"}
 _BEHIND = 0x110000
-"""More than any letter's number."""
+"""A number larger than that of any letter."""
 
 
 def money(amount: int, currency: str, language: str) -> str:
-    """E.g. `300,00 kr` (nb) or `NOK 300.00` (en), with spaces that do not break."""
+    """Return an amount, for example `300,00 kr` (nb) or `NOK 300.00` (en), with spaces that do not
+    break."""
     return written_amount(amount, currency, texts.locale(language))
 
 
@@ -33,7 +34,7 @@ def date(moment: str, language: str) -> str:
 
 
 def ago(delta: timedelta, language: str) -> str:
-    """`for 5 minutter siden` of what is past, `om 5 minutter` of what comes."""
+    """Return `for 5 minutter siden` for a past time, `om 5 minutter` for a future one."""
     return format_timedelta(delta, add_direction=True, locale=texts.locale(language))
 
 
@@ -60,7 +61,7 @@ def alphabetical(name: str, language: str) -> tuple[list[int], str]:
 
 
 def percent(value: str, language: str) -> str:
-    """`12.5` with the language's decimal sign."""
+    """Return `12.5` with the language's decimal sign."""
     return value.replace(
         ".", Locale.parse(texts.locale(language)).number_symbols["latn"]["decimal"]
     )

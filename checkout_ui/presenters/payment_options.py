@@ -16,9 +16,9 @@ from checkout_ui.hosting.versions import versioned
 from checkout_ui.presenters import formats
 
 MANY = 7
-"""Up to so many options stand on the page as they are."""
+"""Up to so many options are all shown."""
 FIRST = 6
-"""Of more than that, so many stand there at first: one of each kind, in the merchant's order."""
+"""If there are more, so many are shown first: one of each kind, in the merchant's order."""
 
 _MARKS = {"creditcard": ("visa", "mastercard"), "klarna": ("klarna",)}
 _DRAWN = ("vipps", "mobilepay", "swish", "applepay", "googlepay", "clicktopay")
@@ -30,25 +30,26 @@ class Option:
     title: str
     note: str
     next: str
-    """What happens when it is chosen and Pay is pressed."""
+    """What happens after it is chosen and Pay is pressed."""
     marks: list[str]
-    """Addresses of drawings in the sprite."""
+    """The addresses of drawings in the sprite."""
     pushes: bool = False
-    """The payer may have it sent to the app on their phone."""
+    """Whether the payer may have it sent to the app on their phone."""
     is_name: bool = False
-    """The title is a provider's name, the same in every language."""
+    """Whether the title is a provider's name, which is the same in every language."""
 
 
 def shown(offered: tuple[OptionView, ...], language: str) -> dict[str, Any]:
-    """`options` that stand on the page, and `more_options` behind `more_label`. Those that do not
-    take what is left to pay are left out; `shown_remainder` says which."""
+    """Return the `options` that are shown, and the `more_options` behind `more_label`. Those that
+    do not take what is left to pay are left out, and `remainder_view` names them."""
     view = [option for option in offered if option.payable]
     kinds = [_kind(option.type) for option in view]
     first: Sequence[int] = range(len(view))
     alone = {place for place in first if kinds.count(kinds[place]) == 1}
     if len(view) > MANY:
         first = [place for place in first if kinds.index(kinds[place]) == place][:FIRST]
-        # Who provides it is said of those behind them, which is enough to tell them apart.
+        # The ones behind the first of a kind name their provider, which is enough to tell them
+        # apart.
         alone.update(first)
     all_of_them = [_option(one, language, alone=place in alone) for place, one in enumerate(view)]
     more = [option for place, option in enumerate(all_of_them) if place not in first]
@@ -60,7 +61,8 @@ def shown(offered: tuple[OptionView, ...], language: str) -> dict[str, Any]:
 
 
 def push(view: CheckoutView, language: str) -> tuple[str, str]:
-    """Heading and text of the wait for an answer in the payer's app; empty if there is none."""
+    """Return heading and text of the wait for an answer in the payer's app; empty if there is
+    none."""
     if view.pushed_to is None:
         return "", ""
     known = texts.catalogue(language)
@@ -72,12 +74,13 @@ def push(view: CheckoutView, language: str) -> tuple[str, str]:
 
 
 def _kind(option: str) -> str:
-    """`vipps` of `payex.vipps` and of `vipps`: what a payer calls it, whoever provides it."""
+    """Return what a payer calls the option, whoever provides it: `vipps` for `payex.vipps` and for
+    `vipps`."""
     return option.rpartition(".")[2]
 
 
 def title(option: str, language: str) -> str:
-    """Return what a payer calls it."""
+    """Return the name that a payer knows."""
     known = texts.catalogue(language)
     return known.get(f"option.{_kind(option)}", known["option.other"])
 
@@ -107,5 +110,6 @@ def _marks(kind: str) -> tuple[str, ...]:
 
 @cache
 def sprite() -> str:
-    """Return its address, with the content's hash: a browser may keep it for good."""
+    """Return the sprite's address with the content's hash, so that a browser may keep it for
+    good."""
     return versioned("marks.svg")

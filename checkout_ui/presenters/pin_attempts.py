@@ -1,4 +1,4 @@
-"""What a payer reads who has tried a PIN too often."""
+"""The sentence for a payer who has tried a PIN too often."""
 
 from __future__ import annotations
 

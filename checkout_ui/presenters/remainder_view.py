@@ -1,6 +1,6 @@
-"""What the page says where no payment option takes what is left to pay, or only some do.
+"""What the page says if no payment option takes what is left to pay, or only some do.
 
-Pure, as `shown` is.
+Pure, as all presenters are.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _WHY = {
 
 @dataclass(frozen=True)
 class Rest:
-    """Empty where there is nothing to say."""
+    """Texts. Each is empty if there is nothing to say."""
 
     why: str = ""
-    """Why it cannot be paid as it stands, and how to go on."""
+    """Why it cannot be paid as it is, and how to continue."""
     use_less: str = ""
-    """What the button says that uses a little less of the gift card."""
+    """The text of the button that uses a little less of the gift card."""
     use_all: str = ""
-    """What the button says that uses all of it."""
+    """The text of the button that uses all of it."""
     unable: str = ""
     """Which options are left out, since they do not take so little."""
 

@@ -1,6 +1,6 @@
 """What the page shows of a session as it is: the variables of `state.Checkout`, by their names.
 
-Pure, as `shown` is.
+Pure, as all presenters are.
 """
 
 from __future__ import annotations

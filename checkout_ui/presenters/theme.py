@@ -1,8 +1,9 @@
 """The merchant's colours and corners as a style sheet, light and dark, that can always be read.
 
-A merchant chooses a brand, not a contrast: what is drawn with its colours is moved as far towards
-black or white as WCAG 2.2 AA asks for (1.4.3: 4.5 for text; 1.4.11: 3 for edges and the focus),
-and no further. Pure: what a theme says in, CSS out. Source: `dintero-api.md#27-configuration`.
+A merchant chooses a brand, not a contrast. What is drawn with its colours is moved towards black or
+white as far as WCAG 2.2 AA requires (1.4.3: 4.5 for text; 1.4.11: 3 for edges and the focus), and
+no further. Pure: it takes a theme and returns CSS. Source:
+`docs/reference/dintero-api.md#configuration`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 TEXT, EDGE = 4.5, 3.0
-"""The least contrast of text, and of what has to be told apart."""
+"""The lowest contrast of text, and of shapes that have to be distinguished."""
 
 Colour = tuple[int, int, int]
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
@@ -23,15 +24,16 @@ _RGB = re.compile(
 )
 _LENGTH = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)(px|rem|em)?")
 MAX_ROUND = {"cardRadius": 24.0, "buttonRadius": 28.0}
-"""Pixels. A button of 54 px is a pill at 27; a card any rounder cuts its own text."""
+"""Pixels. A button of 54 px is a pill at 27, and a rounder card would cut its own text."""
 _ROUNDEST_FIELD = 14.0
 _DARKEST = 0.009
-"""Luminance of a backdrop in the dark scheme, at most: darker than the cards on it."""
+"""The largest luminance of a backdrop in the dark scheme: darker than the cards on it."""
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """The colours of assets/checkout.css that ours meet; `test_theme` compares the two."""
+    """The colours of assets/checkout.css that the merchant's colours meet. `test_theme` compares
+    the two."""
 
     surface: Colour
     sunken: Colour
@@ -40,7 +42,8 @@ class Scheme:
     line_strong: Colour
     focus: Colour
     toward: Colour
-    """Away from the surface: where a colour goes that cannot be told from it."""
+    """Away from the surface: the direction in which a colour is moved that cannot be distinguished
+    from it."""
 
 
 LIGHT = Scheme(
@@ -64,21 +67,21 @@ DARK = Scheme(
 
 
 def stylesheet(theme: Mapping[str, str]) -> str:
-    """CSS for a session's theme; empty if it says nothing that can be used.
+    """Return CSS for a session's theme. It is empty if the theme has nothing that can be used.
 
-    `html:root` outweighs `:root` in the style sheet, wherever the two stand.
+    `html:root` outweighs `:root` in the style sheet, wherever the two are.
     """
     light, dark = properties(theme, LIGHT), properties(theme, DARK)
     page_light, page_dark = on_page(theme, LIGHT), on_page(theme, DARK)
     rules = _rule("html:root", {**_corners(theme), **light})
-    # Where another page embeds this one, the backdrop is its own.
+    # If another page embeds this one, the backdrop is that page's.
     rules += _rule("html:root:not(.embedded)", page_light)
     inner = _rule("html:root", dark) + _rule("html:root:not(.embedded)", page_dark)
     return rules + (f"@media (prefers-color-scheme:dark){{{inner}}}" if inner else "")
 
 
 def properties(theme: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
-    """Return what is drawn in the merchant's primary colour, by custom property."""
+    """Return the colours of what is drawn in the merchant's primary colour, by custom property."""
     accent = read(theme.get("primary"), scheme.surface)
     if accent is None:
         return {}
@@ -86,14 +89,14 @@ def properties(theme: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
     return {
         "--accent": written(accent),
         "--on-accent": written(text),
-        # Towards the text's opposite, so that its contrast grows.
+        # The colour moves away from the text's, so that the contrast grows.
         "--accent-hover": written(mix(accent, _BLACK if text == _WHITE else _WHITE, 0.14)),
         "--accent-edge": written(apart(accent, (scheme.surface, scheme.sunken), scheme.toward)),
     }
 
 
 def on_page(theme: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
-    """Return the backdrop, and what stands on it beside the cards."""
+    """Return the colours of the backdrop, and of what is on it beside the cards."""
     backdrop = read(theme.get("backdrop"), scheme.surface)
     if backdrop is None:
         return {}
@@ -120,7 +123,7 @@ def _corners(theme: Mapping[str, str]) -> dict[str, str]:
 
 
 def _pixels(theme: Mapping[str, str], key: str) -> float | None:
-    """Return a number, or a length in px, em or rem."""
+    """Return a number, or a length in px, em or rem, in pixels."""
     match = _LENGTH.fullmatch(theme.get(key, "").strip().lower())
     if match is None:
         return None
@@ -136,7 +139,8 @@ def _rule(selector: str, properties: Mapping[str, str]) -> str:
 
 
 def read(colour: str | None, behind: Colour) -> Colour | None:
-    """Hex, rgb() or rgba(); what is translucent as it looks on `behind`. None if unknown."""
+    """Read hex, rgb() or rgba(). A translucent colour is read as it looks on `behind`. None if it
+    is unknown."""
     said = (colour or "").strip().lower()
     if match := _HEX.fullmatch(said):
         digits = "".join(digit * 2 for digit in match[1]) if match[1] else match[2]
@@ -157,13 +161,13 @@ def written(colour: Colour) -> str:
 
 
 def mix(one: Colour, other: Colour, part: float) -> Colour:
-    """`part` of the other, 0 to 1."""
+    """Mix two colours. `part` is the share of the other, from 0 to 1."""
     red, green, blue = (round(a + (b - a) * part) for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
 def luminance(colour: Colour) -> float:
-    """Relative luminance, WCAG 2.2."""
+    """Return the relative luminance, WCAG 2.2."""
 
     def linear(channel: int) -> float:
         part = channel / 255
@@ -187,7 +191,7 @@ def best(behind: Colour, choices: tuple[Colour, ...], enough: float | None = Non
 
 
 def apart(colour: Colour, behind: Iterable[Colour], toward: Colour) -> Colour:
-    """`colour`, moved as little as makes it an edge on each of `behind`."""
+    """Return `colour`, moved as little as possible so that it is an edge on each of `behind`."""
     steps = (mix(colour, toward, step / 20) for step in range(21))
     return next(c for c in steps if all(contrast(c, b) >= EDGE for b in behind))
 

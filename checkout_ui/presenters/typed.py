@@ -1,27 +1,11 @@
-"""What payers type and paste for a number and a PIN, made plain. Pure.
+"""What payers type and paste for a number and a PIN, in a plain form.
 
-Signs of another width (a Japanese keyboard's), spaces that do not break and dashes of every kind
-come with what is copied from an e-mail or a PDF. assets/checkout.js does the same for the eye; this
-is what counts.
+assets/checkout.js does the same for display, but only the rule counts.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from backend.rules.card_number import plain
+from backend.rules.card_number import typed as number
 
-_DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe58]")
-_UNSEEN = re.compile(r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]+")
-_GROUPED_DIGITS = re.compile(r"[0-9.\-]+")
-
-
-def plain(text: str) -> str:
-    """Compatibility forms (NFKC), one kind of hyphen, no spaces, nothing invisible."""
-    return _DASHES.sub("-", _UNSEEN.sub("", unicodedata.normalize("NFKC", text)))
-
-
-def number(text: str) -> str:
-    """Without what was put in for reading. In a number with letters a hyphen may mean something:
-    Dintero's default numbers are UUIDs."""
-    bare = plain(text)
-    return re.sub(r"[.\-]", "", bare) if _GROUPED_DIGITS.fullmatch(bare) else bare
+__all__ = ["number", "plain"]

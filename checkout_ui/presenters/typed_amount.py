@@ -1,4 +1,4 @@
-"""An amount as people type it, in their own language's way or another's. Pure."""
+"""An amount as people type it, in their own language's form or another's. Pure."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 
 
 def read(typed: str, currency: str, language: str) -> int | None:
-    """Minor units of `currency`, or None if it is not clear what is meant.
+    """Return minor units of `currency`, or None if it is not clear what is meant.
 
     `1 234,50`, `1,234.50`, `1.234,50`, `1234.5`, `kr 1234,-` are all understood. A single comma or
-    point before three digits parts thousands, unless the language takes it for the decimal sign:
-    then nobody can tell, and it is refused.
+    point before three digits separates thousands, unless it is the language's decimal sign: then
+    nobody can tell, and the text is refused.
     """
     if len(typed) > LONGEST:
         return None
@@ -40,7 +40,7 @@ def read(typed: str, currency: str, language: str) -> int | None:
 
 
 def written(amount: int, currency: str, language: str) -> str:
-    """Minor units as one would type them: without currency and grouping."""
+    """Return minor units as one would type them, without currency and grouping."""
     precision = get_currency_precision(currency)
     if precision == 0:
         return str(amount)
@@ -54,14 +54,14 @@ def _decimal_sign(language: str) -> str:
 
 
 def _parts(text: str, precision: int, decimal: str) -> tuple[str, str] | None:
-    """Return the digits before and after the decimal sign, grouping taken out."""
+    """Return the digits before and after the decimal sign, without grouping."""
     signs = [sign for sign in text if sign in ".,"]
     if not signs:
         return text, ""
     last = signs[-1]
     head, _, tail = text.rpartition(last)
     if len(set(signs)) == 2:
-        # The last sign is the decimal one, and stands once.
+        # The last sign is the decimal sign, if it occurs once.
         if signs.count(last) != 1 or not _GROUPED.fullmatch(head):
             return None
         return _bare(head), tail

@@ -1,8 +1,8 @@
-"""What every step of the page stands on: which session this is, and what is shown of it.
+"""The base of every step of the page: which session this is, and what is shown of it.
 
 The state holds what the payer sees and nothing more. Every public method of a state class can be
-called by any client with any arguments, so each checks them and reads the session again; helpers
-begin with an underscore, which keeps them out of reach (`docs/reference/reflex.md#security`).
+called by any client with any arguments, so each checks them and reads the session again. Helpers
+begin with an underscore, so that no client can call them (`docs/reference/reflex.md#security`).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from checkout_ui.state.page_actions import PageActions
 log = logging.getLogger(__name__)
 
 WATCH_LONGEST = get_config().redis_token_expiration
-"""After that a page is as it was last seen, until its payer does something. As long as its state is
-kept when nothing happens: watching is something."""
+"""After so many seconds a page stays as it is, until its payer does something. This is how long its
+state is kept when nothing happens, and watching counts as something."""
 
 WATCH_PAUSE = 1.0
 """Seconds after which a page tries again to show what has changed elsewhere."""
@@ -61,26 +61,26 @@ class Checkout(PageActions, rx.State):
     logo_url: str = NO_LOGO
     leave_url: str = ""
     provider_url: str = ""
-    """While paying: the provider's page, where it is known."""
+    """The provider's page while paying, if it is known."""
     app_qr: str = ""
-    """While paying, where that goes on in an app: the image of its QR code (`data:` URI). Then
-    `provider_url` opens the app on this device."""
+    """The image of a QR code (`data:` URI), if the payer pays in an app. Then `provider_url` opens
+    the app on this device."""
     push_heading: str = ""
     push_lead: str = ""
-    """While paying: the payer is asked in the app on their phone."""
+    """Set while the payer is asked in the app on their phone."""
     transaction_id: str = ""
     paid_lead: str = ""
     receipt: Written = Written()
-    """Of a paid session; without a heading there is none."""
+    """The receipt of a paid session. Without a heading there is none."""
     offers_phone: bool = False
     on_phone: bool = False
-    """This page went on here from a desktop, which goes to the shop."""
+    """Set if this page continues a session from a desktop. The desktop then goes to the shop."""
     handed_over: bool = False
     phone: checkout_page.Phone = checkout_page.Phone()
 
     lines: list[checkout_page.Line] = []
     items: str = ""
-    """How many things there are, e.g. `2 varer`."""
+    """How many things there are, for example `2 varer`."""
     sums: checkout_page.Sums = checkout_page.Sums()
 
     asks_details: bool = False
@@ -93,20 +93,21 @@ class Checkout(PageActions, rx.State):
     billing_address: checkout_page.Address = checkout_page.Address()
     shipping_fields: list[addresses.Field] = []
     billing_fields: list[addresses.Field] = []
-    """Of the country that is chosen in the form."""
+    """The fields for the country that is chosen in the form."""
     country_choices: str = ""
-    """HTML, which is cheaper than as many elements of React's as there are countries."""
+    """HTML, which is cheaper than as many React elements as there are countries."""
     shipping_options: list[checkout_page.Shipping] = []
 
     card_offered: bool = False
     has_card: bool = False
     card: card_view.Card = card_view.Card()
     held_elsewhere: bool = False
-    """A payment left open elsewhere holds the card: the button ends that one first."""
+    """Set if a payment that was left open elsewhere holds the card. The button ends that payment
+    first."""
 
     discounts_offered: bool = False
     discount_codes: list[str] = []
-    """Those the shop has taken."""
+    """The codes that the shop has accepted."""
 
     options: list[payment_options.Option] = []
     more_options: list[payment_options.Option] = []
@@ -117,29 +118,32 @@ class Checkout(PageActions, rx.State):
     pay_label: checkout_page.PayLabel = checkout_page.PayLabel()
 
     locked: bool = False
-    """The shop is changing the session: nothing can be edited or paid until it is done."""
+    """Set while the shop is changing the session. Nothing can be edited or paid then."""
     open_details: str = rx.SessionStorage("", name="checkout-open-details")
-    """The session whose details are `editing`. Kept by the browser too, so that a server that was
-    restarted does not close them over what is typed."""
+    """The session whose details are `editing`. The browser keeps it too, so that a restarted server
+    does not close the details while the payer is typing."""
     version: int = -1
-    """Of the session as shown: assets/embed.js tells the page that embeds us of a new one."""
+    """The version of the session as shown. assets/embed.js reports a new one to the page that
+    embeds us."""
 
     _form_countries: dict[str, str] = {}
-    """By `shipping_address` and `billing_address`: chosen in the form, and not saved yet."""
+    """The country chosen in the form and not saved yet, by `shipping_address` and
+    `billing_address`."""
     _on_hold: int = 0
-    """As in `read.Mark`, of the session as it is shown."""
+    """As in `read.Mark`, for the session as it is shown."""
     _watch: str = ""
-    """Whose turn it is: one follower a page, however often `watch` is called."""
+    """Which follower is current. There is one follower for each page, however often `watch` is
+    called."""
 
     @rx.var(deps=["open_details"], auto_deps=False)
     def editing(self) -> bool:
-        """The details are open though they are saved."""
+        """Whether the details are open although they are saved."""
         return bool(self.open_details) and self.open_details == self._session_id()
 
     @rx.event
     async def load(self):
-        """The page is there (`_rebuild` has been): the rest of what is shown, count the visit, and
-        follow the session."""
+        """Complete the page after `_rebuild`: show the rest, count the visit, and follow the
+        session."""
         if self.stage in ("loading", "missing") or await self._refresh() is None:
             return None
         await payer.visit(
@@ -154,8 +158,8 @@ class Checkout(PageActions, rx.State):
 
     @rx.event
     async def set_language(self, tag: str) -> None:
-        """Another language at once, by the payer's own switch or by the page that embeds us: a
-        BCP 47 tag, no-op where it is unknown. What is typed stays where it is."""
+        """Change the language at once, by the payer's own switch or for the page that embeds us.
+        `tag` is a BCP 47 tag; an unknown one changes nothing. What is typed stays."""
         before = self._language
         language = texts.known(tag[:40]) if isinstance(tag, str) else None
         if language is None or language == before:
@@ -172,9 +176,9 @@ class Checkout(PageActions, rx.State):
     @rx.event(background=True)
     async def watch(self):
         """Follow the session while the page is open: it may be paid, changed or cancelled in
-        another tab or by the merchant, or expire. Ends with the connection (Reflex cancels what
-        `load` started), when another follows, when the session is closed, or after
-        WATCH_LONGEST."""
+        another tab or by the merchant, or it may expire. This ends with the connection (Reflex
+        cancels what `load` started), when another follower starts, when the session is closed, or
+        after WATCH_LONGEST."""
         mine = secrets.token_hex(4)
         async with self:
             self._watch = mine
@@ -224,9 +228,9 @@ class Checkout(PageActions, rx.State):
             return None
 
     async def _rebuild(self, *, opened: bool, loads: bool) -> None:
-        """All that is shown, from the address alone. `opened` is false for a page that was here
-        before the connection was lost: what its payer is in the middle of stays. Where `load`
-        follows, the countries to choose from are left to it: they are most of the page."""
+        """Build all that is shown, from the address alone. `opened` is false for a page that was
+        here before the connection was lost; then everything that its payer is doing stays. If
+        `load` follows, it adds the countries to choose from, because they are most of the page."""
         query = self.router.url.query_parameters
         on_phone = query.get("on") == "phone"
         self._set(
@@ -264,14 +268,15 @@ class Checkout(PageActions, rx.State):
 
     @rx.event
     def seen_change(self) -> None:
-        """The payer has read what was changed."""
+        """Note that the payer has read what was changed."""
         self._set(changed="")
         self._move_focus("pay-heading")
 
     # --- for the steps ----------------------------------------------------------------------
 
     def _session_id(self) -> str:
-        """From the address, which comes with every event: the state itself may be a lost one."""
+        """Return the session's id from the address. The address comes with every event, while the
+        state itself may be lost."""
         url = self.router.url
         return session_id_of(url.path, dict(url.query_parameters))
 
@@ -282,7 +287,7 @@ class Checkout(PageActions, rx.State):
             return None
 
     async def _read(self) -> CheckoutView | None:
-        """Return the session as it is now; where there is none the page says so."""
+        """Return the session as it is now. If there is none, the page says so."""
         view = await self._found()
         if view is None:
             self._show_missing()
@@ -295,7 +300,7 @@ class Checkout(PageActions, rx.State):
         return view
 
     async def _fail(self, error: Exception) -> None:
-        """An action did not go through: show what is true now, and why where it is not plain."""
+        """Show the present state after an action has failed, and say why if that is not clear."""
         if not isinstance(error, GavekortError):
             log.error("a page event failed", exc_info=error)
         before = self._order()
@@ -306,7 +311,7 @@ class Checkout(PageActions, rx.State):
         if isinstance(error, SessionChanged):
             self._tell_changed(before)
         if isinstance(error, SessionLocked):
-            # While it is locked the page says so by itself.
+            # While it is locked, the page says so automatically.
             if not self.locked:
                 self._tell("notice.was_locked")
         elif isinstance(error, TooManyRequests):
@@ -329,7 +334,7 @@ class Checkout(PageActions, rx.State):
     def _show(self, view: CheckoutView) -> None:
         before = self.stage
         if before != view.state.value:
-            # What was under way has ended, or the page has other buttons now.
+            # The action under way has ended, or the page has other buttons now.
             self._end()
         self._on_hold = following.mark_of(view).on_hold
         self._set(**shown_session.fields(view, self._language))
@@ -344,18 +349,20 @@ class Checkout(PageActions, rx.State):
             self._leave(view)
 
     def _leave(self, view: CheckoutView) -> None:
-        """The session was closed before the payer's eyes: a paid one goes on to the merchant, where
-        the receipt is not shown first and no desktop goes on there."""
+        """Leave the page after the session was closed while the payer watched. A paid one continues
+        to the merchant, unless the receipt is shown first, or a desktop goes there."""
         if view.state is PageState.PAID and not view.stays and not self.on_phone:
             self._send_to(view.leave_url)
         else:
             self._move_focus("result")
 
     def _show_from_elsewhere(self, view: CheckoutView) -> None:
-        """What the page did not do itself; said aloud where it changes the amount or the stage."""
+        """Show a change that the page did not make itself. It is said aloud if it changes the
+        amount or the stage."""
         known = (self.version, self.stage, self.locked)
         same = known == (view.version, view.state.value, view.locked) and not self._freed(view)
-        # An older one was read while the payer's own step went on, which shows a newer one by now.
+        # An older one was read while the payer's own action continued, which shows a newer one by
+        # now.
         if same or view.version < self.version:
             return
         before, stage, locked = self.sums.to_pay, self.stage, self.locked

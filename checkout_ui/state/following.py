@@ -15,7 +15,7 @@ from backend.sessions.view import CheckoutView, PageState
 from backend.sessions.watcher import Watch, Watcher
 
 LOCK_PATIENCE = 15.0
-"""How long what the payer has asked for waits for the shop to take its lock off, in seconds."""
+"""How many seconds an action of the payer's waits for the shop to unlock the session."""
 
 LOCK_PAUSE = 0.1
 """Seconds between two tries where the lock is not known to the watcher yet."""
@@ -42,7 +42,8 @@ async def when_unlocked(session_id: str, action: Callable[[], Awaitable[_Done]])
     """Do what the payer has asked for, as soon as the shop does not change the session. A shop that
     answers every change with one of its own often has it locked for a moment.
 
-    SessionLocked if that takes longer than LOCK_PATIENCE; whatever else `action` raises."""
+    SessionLocked if that takes longer than LOCK_PATIENCE. Also raises the errors of `action`.
+    """
     until = time.monotonic() + LOCK_PATIENCE
     while True:
         try:

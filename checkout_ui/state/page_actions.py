@@ -1,5 +1,6 @@
-"""What the states of the pages can do at once: speak the payer's language, tell and announce, move
-the focus, send the payer on. assets/checkout.js does its half in the browser."""
+"""What the states of the pages can do at once: speak the payer's language, show and announce
+messages, move the focus, send the payer to another page. assets/checkout.js does its part in the
+browser."""
 
 from __future__ import annotations
 
@@ -18,10 +19,11 @@ CONNECTED = (".hydrate_and_load", ".hydrate")
 
 
 class LocalizedPage(rx.State, mixin=True):
-    """For any page."""
+    """A page in the payer's language."""
 
     errors: dict[str, str] = {}
-    """By the field's name: `shipping_address.postal_code`, `gift_card_pin`, `consent.terms`."""
+    """Errors by the field's name: `shipping_address.postal_code`, `gift_card_pin`,
+    `consent.terms`."""
     announcement: str = ""
     focus: str = ""
     """`{nonce} {id}`: assets/checkout.js moves the focus there once for each nonce."""
@@ -29,7 +31,7 @@ class LocalizedPage(rx.State, mixin=True):
     _language: str = texts.DEFAULT
 
     def _set(self, **values: Any) -> None:
-        """Only what differs: Reflex sends every variable that is assigned."""
+        """Set only what differs, because Reflex sends every variable that is assigned."""
         for name, value in values.items():
             if getattr(self, name) != value:
                 setattr(self, name, value)
@@ -46,26 +48,28 @@ class LocalizedPage(rx.State, mixin=True):
 
 
 class PageActions(LocalizedPage, mixin=True):
-    """For the checkout."""
+    """What the checkout's page can do at once."""
 
     t: dict[str, str] = {"order.heading": "…"}
     """The catalogue of the payer's language."""
     language: str = texts.DEFAULT
-    """The payer's language, as a BCP 47 code. assets/checkout.js brings the document along."""
+    """The payer's language, as a BCP 47 code. assets/checkout.js sets the document's language to
+    it."""
     languages: list[checkout_page.Language] = []
 
     busy: str = ""
-    """What the payer has asked for and is under way: save, add, remove, reclaim, amount, less, all,
-    pay, ask, leave, code, fill, discount, or `discount {code}` while that one is taken away."""
+    """The action under way: save, add, remove, reclaim, amount, less, all, pay, ask, leave, code,
+    fill, discount, or `discount {code}` while that code is being removed."""
     notice: str = ""
     notice_calm: bool = False
-    """It is what the payer chose, nothing that went wrong."""
+    """Set if the notice is about the payer's own choice, and nothing went wrong."""
     changed: str = ""
-    """What somebody else has changed in the order, until the payer does the next thing."""
+    """What somebody else has changed in the order, until the payer's next action."""
     go_to: str = ""
-    """`{nonce} {url}`: likewise, the payer is sent there."""
+    """`{nonce} {url}`: assets/checkout.js sends the payer there, once for each nonce."""
     remember: str = ""
-    """`{nonce} {path}`: likewise, the browser asks there for the cookie of a remembered payer."""
+    """`{nonce} {path}`: the browser asks there for the cookie of a remembered payer, once for each
+    nonce."""
 
     _sent_to: str = ""
 
@@ -76,7 +80,7 @@ class PageActions(LocalizedPage, mixin=True):
         )
 
     def _tell(self, key: str, *, calm: bool = False, **values: str) -> None:
-        """Say it at the top of the page, and move the focus there."""
+        """Show a message at the top of the page, and move the focus there."""
         self._set(notice=self._text(key, **values), notice_calm=calm)
         self._move_focus("notice")
 
@@ -87,14 +91,15 @@ class PageActions(LocalizedPage, mixin=True):
         self._move_focus("notice")
 
     def _tell_split_changed(self, view: CheckoutView) -> None:
-        """What is to be paid is not what the payer has seen: what it is now."""
+        """Show what is to be paid now, because it is not what the payer has seen."""
         covered = view.gift_card is not None and view.to_pay == 0
         key = "notice.split_covered" if covered else "notice.split_changed"
         amount = view.order_amount if covered else view.to_pay
         self._tell(key, amount=formats.money(amount, view.currency, self._language))
 
     def _announce(self, key: str, **values: str) -> None:
-        """For a screen reader. A no-break space more or less makes the same words new ones."""
+        """Announce a text to a screen reader. A no-break space more or less makes the same words
+        new."""
         said = self._text(key, **values)
         self.announcement = said + "\u00a0" if self.announcement == said else said
 
@@ -104,7 +109,8 @@ class PageActions(LocalizedPage, mixin=True):
             self._announce("announced.total", amount=amount)
 
     def _send_to(self, url: str) -> None:
-        """Once to each address: the page may still be here when the session says the same."""
+        """Send the payer to an address, once for each address: the page may still be here when the
+        session says the same."""
         if url != self._sent_to:
             self._sent_to = url
             self.go_to = f"{secrets.token_hex(4)} {url}"
@@ -114,7 +120,8 @@ class PageActions(LocalizedPage, mixin=True):
             self.remember = f"{secrets.token_hex(4)} {path}"
 
     def _begin(self, action: str) -> bool:
-        """False while something is under way: a click comes twice after a reconnect."""
+        """Begin an action. Return False while another is under way, because a click comes twice
+        after a reconnect."""
         if self.busy:
             return False
         self._set(busy=action, notice="", changed="", errors={})

@@ -1,4 +1,4 @@
-"""What is shown is there before the state is sent."""
+"""Rebuild what is shown before the state is sent."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from checkout_ui.state.page_actions import CONNECTED
 class RebuildFirst(Middleware):
     """Shows the session before Reflex sends the state to a page that has just connected.
 
-    Without it a page that finds its server again would first be sent the defaults: React would
-    take the steps away and put empty ones in their place, and what was typed would be gone. An
-    event of a page whose state was forgotten (`docs/reference/reflex.md#expired-state`) is covered
-    as well.
+    Without it a page that finds its server again would first get the defaults: React would replace
+    the steps by empty ones, and everything that was typed would be gone. An event of a page whose
+    state was forgotten (`docs/reference/reflex.md#expired-state`) is covered as well.
     """
 
     async def preprocess(self, app: rx.App, state: BaseState, event: Event) -> None:

@@ -1,4 +1,5 @@
-"""Where the events of an open page come from: as `backend.limits.source` reads it for the API."""
+"""Where the events of an open page come from, read by the rules of `backend.limits.source`, as for
+the API."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from backend.core import context
 from backend.limits.source import client_address
 
 _PEER = "asgi-scope-client"
-"""Under this name Reflex keeps the other end of the socket, whatever a client sent as that."""
+"""Reflex keeps the other end of the socket under this name, whatever a client sends under it."""
 
 
 def source_of(router: RouterData) -> str:

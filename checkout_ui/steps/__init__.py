@@ -1,1 +1,1 @@
-"""The steps of the page, one file each: its view, and its state class where it has one."""
+"""The steps of the page, one file each: its view, and its state class if it has one."""

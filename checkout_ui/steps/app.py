@@ -1,4 +1,4 @@
-"""A payment that goes on in an app: opened on this device, or by a QR code on another one."""
+"""A payment that continues in an app, opened on this device, or by a QR code on another one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from checkout_ui.steps.result import panel
 
 
 def go_on() -> rx.Component:
-    """The style sheet shows a device with a mouse the code first, and one that is touched the
-    button. The page goes on by itself: it follows the session (`Checkout.watch`)."""
+    """Return the ways to the app. The style sheet shows the code first on a device with a mouse,
+    and the button first on a touch device. The page continues automatically, because it follows the
+    session (`Checkout.watch`)."""
     return panel(
         rx.el.span(class_name="spinner big", aria_hidden="true"),
         words("app.heading"),

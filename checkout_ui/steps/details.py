@@ -1,4 +1,5 @@
-"""Who the payer is and where the order goes; afterwards folded to a summary with Edit."""
+"""The payer's details and the address for the order. Once saved, they are folded to a summary with
+Edit."""
 
 from __future__ import annotations
 
@@ -33,14 +34,14 @@ from checkout_ui.steps.details_form import Form
 from checkout_ui.steps.returning import ReturningState
 
 _UNAVAILABLE = "shipping"
-"""In `errors`: why nothing can be delivered, which is about no single field."""
+"""The key in `errors` for why nothing can be delivered, which belongs to no single field."""
 _PROBLEM = "details-problem"
 
 
 class DetailsState(Checkout):
     @rx.event(background=True)
     async def save(self, form_data: dict[str, Any]):
-        """In the background: the shop may be asked what it can deliver, which takes its time."""
+        """Save the details, in the background: asking the shop what it can deliver takes time."""
         try:
             form = Form.read(form_data)
         except ValidationError:
@@ -68,7 +69,8 @@ class DetailsState(Checkout):
                 await self._not_saved(problem)
 
     async def _saved(self, *, changed: bool = False) -> None:
-        """`changed`: while the shop was asked, somebody else changed the order."""
+        """Show that the details are saved. `changed`: while the shop was asked, somebody else
+        changed the order."""
         self._set(open_details="")
         self._form_countries = {}
         before = self._order()
@@ -82,7 +84,8 @@ class DetailsState(Checkout):
         if isinstance(error, DetailsInvalid):
             self._show_errors(error.errors)
         elif isinstance(error, ShippingUnavailable):
-            # The details are kept; only that the shop can deliver there is not known, or not so.
+            # The details are kept. Only whether the shop can deliver there is not known, or the
+            # answer is no.
             await self._refresh()
             self._set(errors={_UNAVAILABLE: self._text(f"error.shipping.{error.reason}")})
             self._move_focus(_PROBLEM)
@@ -107,8 +110,8 @@ class DetailsState(Checkout):
 
     @rx.event
     async def choose_country(self, kind: str, country: str):
-        """The form follows the country: order and names of its fields. Nothing is saved yet, and
-        what was typed stays in the fields that stay."""
+        """Make the form follow the country: order and names of its fields. Nothing is saved yet.
+        What was typed stays in the fields that stay."""
         view = await self._read()
         if kind not in ("shipping_address", "billing_address") or view is None:
             return
@@ -124,7 +127,7 @@ class DetailsState(Checkout):
         try:
             await payer.set_shipping_option(context.current(), self._session_id(), key)
         except Exception as error:
-            # The browser has marked what was clicked: what is true is marked again.
+            # The browser has marked what was clicked. The page marks the true state again.
             self.shipping_options = [replace(o, selected=False) for o in self.shipping_options]
             yield
             await self._fail(error)
@@ -133,8 +136,9 @@ class DetailsState(Checkout):
             self._announce_total(view, before)
 
     def _show_errors(self, errors: tuple[FieldError, ...]) -> None:
-        """Each at its field, and the focus in the first of them as they stand on the page. What is
-        about a field that the page does not show is said at the top, by its name."""
+        """Show each error at its field, and set the focus to the first of them in the order of the
+        page. An error at a field that the page does not show is told at the top, with the field's
+        name."""
         self.errors = {error.field: self._message(error) for error in errors}
         asked = self._asked_for()
         first = next((name for name in asked if name in self.errors), None)
@@ -155,13 +159,13 @@ class DetailsState(Checkout):
             ("billing_address", self.billing_fields, self.billing_allowed),
         ):
             if shown:
-                # Where there is but one country, its field is hidden.
+                # If there is only one country, its field is hidden.
                 country = [f"{kind}.country"] if self.country_choices else []
                 names += [*country, *(f"{kind}.{part.name}" for part in parts)]
         return names
 
     def _message(self, error: FieldError, *, named: bool = False) -> str:
-        """Return what is wrong; `named`: so that it is understood away from its field."""
+        """Return what is wrong. `named`: the text is understood away from its field."""
         name = error.field.rpartition(".")[2]
         known = texts.catalogue(self._language)
         said = known.get(f"error.{name}.{error.code}")
@@ -295,7 +299,8 @@ def _form() -> rx.Component:
 
 
 def _billing() -> rx.Component:
-    """The checkbox discloses the address by CSS alone: it works on the worst line."""
+    """Return the billing address. Its checkbox unfolds it by CSS alone, so that it works on a bad
+    line."""
     return rx.el.div(
         rx.el.label(
             rx.el.input(
@@ -317,8 +322,9 @@ def _billing() -> rx.Component:
 
 
 def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
-    """`section` is the autofill section of HTML: shipping or billing. The country comes first:
-    the other fields are as it writes an address. If there is but one, nobody has to choose."""
+    """Return an address form. `section` is HTML's autofill section: shipping or billing. The
+    country comes first, because the other fields follow it. If there is only one, nobody has to
+    choose."""
     name = f"{kind}.country"
     fields = Checkout.shipping_fields if section == "shipping" else Checkout.billing_fields
     return rx.el.div(
@@ -341,7 +347,8 @@ def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
 
 
 def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
-    """Keyed by its name: a field that moves keeps what was typed in it."""
+    """Return a field with its name as key, so that a field that moves keeps what was typed in
+    it."""
     errors = Checkout.errors
     name, element_id = f"{kind}.{part.name}", f"{kind}-{part.name}"
     error_id = f"{kind}-{part.name}-error"

@@ -23,7 +23,7 @@ _ADDRESS_FIELDS = (
 
 
 class Form(BaseModel):
-    """The form as the browser sends it; every field of it comes from a stranger."""
+    """The form as the browser sends it. Every field of it comes from a stranger."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -34,7 +34,7 @@ class Form(BaseModel):
 
     @classmethod
     def read(cls, form_data: object) -> Form:
-        """Raises ValidationError."""
+        """Read the form. ValidationError if it cannot be read."""
         given: dict[str, Any] = form_data if isinstance(form_data, dict) else {}
         addresses = {
             kind: {name: given.get(f"{kind}.{name}") or "" for name in _ADDRESS_FIELDS}
@@ -58,5 +58,5 @@ class Form(BaseModel):
 
 
 def read_form(form_data: object, *, billing_allowed: bool) -> Details:
-    """Return the details as typed. ValidationError if the form is none of ours."""
+    """Return the details as they were typed. ValidationError if the form is not one of ours."""
     return Form.read(form_data).details(billing_allowed=billing_allowed)

@@ -1,7 +1,8 @@
-"""Discount codes: those the shop has taken, and behind a disclosure a field for another one.
+"""Discount codes: those that the shop has accepted, and a field for another one behind a
+disclosure.
 
 The shop is asked what a code does to the order (`backend.sessions.express_callbacks`), which takes
-its time: the events run in the background.
+time, so the events run in the background.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class DiscountState(Checkout):
             return
         after, shown = answer
         async with self:
-            # Its own spelling of the code is the shop's to choose.
+            # The shop may spell the code in its own way.
             if any(_same(code, known) for known in after) or set(after) - set(before):
                 self._announce("announced.discount_added", amount=self.sums.to_pay)
                 self._move_focus(_CODE)
@@ -88,9 +89,9 @@ class DiscountState(Checkout):
                 self._tell_changed(shown, "")
 
     async def _ask(self, codes: ChooseCodes) -> tuple[list[str], changes.Order | None] | None:
-        """The codes in use after the shop was asked, and, where somebody else changed the order in
-        the meantime, the order as it was shown before. None if the shop was not to be had, which
-        the page says. What was asked for is over then."""
+        """Return the codes in use after the shop was asked and, if somebody else changed the order
+        in the meantime, the order as it was shown before. None if the shop could not be asked,
+        which the page says. Then the action is over."""
         failed: Exception | None = None
         asked = Asked()
         try:
@@ -123,7 +124,8 @@ def _same(one: str, other: str) -> bool:
 
 
 def discount() -> rx.Component:
-    """Where the shop takes codes. Those in use stay in sight when the field is folded away."""
+    """Return the discount codes, if the shop accepts any. Those in use stay in sight when the field
+    is folded."""
     errors = Checkout.errors
     return rx.cond(
         Checkout.discounts_offered,
@@ -144,7 +146,7 @@ def discount() -> rx.Component:
                 _form(),
                 id="discount",
             ),
-            # Outside what folds: taking a code away may fail as well.
+            # It is outside of what folds, because removing a code may fail as well.
             problem(errors, _CODE, f"{_CODE}-error"),
             class_name="step discount",
             custom_attrs={"aria-label": words("discount.heading")},
@@ -172,7 +174,8 @@ def _in_use(code: rx.Var[str]) -> rx.Component:
 def _form() -> rx.Component:
     return rx.el.form(
         rx.el.div(
-            # Another element once the codes have changed: what was typed is in use now.
+            # This is another element once the codes have changed, because what was typed is in use
+            # now.
             rx.el.div(
                 field(
                     _CODE,

@@ -1,4 +1,4 @@
-"""The gift card: number and PIN in, or the card that is in use with what it pays."""
+"""The gift card: a form for number and PIN, or the card that is in use with what it pays."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Form(BaseModel):
 
 
 class GiftCardState(Checkout):
-    """Neither number nor PIN is ever kept here: they go through `add` and are gone."""
+    """The gift card's step. It never keeps number or PIN: they are used in `add` and dropped."""
 
     @rx.event
     async def add(self, form_data: dict[str, Any]):
@@ -71,7 +71,7 @@ class GiftCardState(Checkout):
 
     @rx.event
     async def reclaim(self, form_data: dict[str, Any]):
-        """Free the card in use from a payment left open elsewhere, by its PIN."""
+        """Reclaim the card in use from a payment that was left open elsewhere, by its PIN."""
         try:
             pin = typed.plain(_Form.model_validate(form_data).gift_card_pin)
         except ValidationError:
@@ -105,7 +105,7 @@ class GiftCardState(Checkout):
         if view is not None and view.gift_card is not None and view.gift_card.reclaimable:
             self._refuse("wrong_pin" if reason == "not_matched" else reason, _PIN)
             return
-        # There is no field any more: it was paid with there in the meantime.
+        # There is no field any more: the payment there succeeded in the meantime.
         self._announce(f"refused.{reason}")
         self._move_focus("card-remove")
 
@@ -153,7 +153,8 @@ class GiftCardState(Checkout):
 
 
 def gift_card() -> rx.Component:
-    """Offered after the details, and only where the rules allow it; a card in use is shown."""
+    """Return the step. It comes after the details, and only if the rules allow a gift card. A card
+    in use is shown."""
     return rx.cond(
         Checkout.has_card | Checkout.card_offered,
         step(
@@ -249,7 +250,8 @@ def _pin_field() -> rx.Component:
 
 
 def _reclaim() -> rx.Component:
-    """The card is known: its PIN alone ends the payment that holds it."""
+    """Return the form for the PIN. The card is known, so its PIN alone ends the payment that holds
+    it."""
     errors = Checkout.errors
     return rx.el.form(
         rx.el.p(Checkout.card.reclaim, id="card-reclaim-lead", class_name="small"),
@@ -294,7 +296,7 @@ def _form() -> rx.Component:
             _pin_field(),
             class_name="fields",
         ),
-        # Across both fields: the commonest message is about the two together.
+        # It goes across both fields, because the most common message is about both.
         problem(errors, _NUMBER, f"{_NUMBER}-error"),
         problem(errors, _PIN, f"{_PIN}-error"),
         rx.el.div(

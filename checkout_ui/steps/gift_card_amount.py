@@ -1,4 +1,4 @@
-"""How much of the gift card to use: behind a disclosure, since most payers use all of it."""
+"""How much of the gift card to use. It is behind a disclosure, since most payers use all of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Form(BaseModel):
 class GiftCardAmountState(Checkout):
     @rx.event
     async def set_amount(self, form_data: dict[str, Any]):
-        """Use the amount that was typed, in whatever way it was."""
+        """Use the amount that was typed, in whatever form."""
         try:
             typed = _Form.model_validate(form_data).gift_card_amount
         except ValidationError:
@@ -52,7 +52,7 @@ class GiftCardAmountState(Checkout):
             elif wanted < MIN_AMOUNT:
                 self._refuse("too_small", amount=self._money(MIN_AMOUNT, view.currency))
             elif maximum is not None and wanted > maximum:
-                # Before it is refused, the page shows what it is refused by.
+                # The page first shows the amounts because of which it is refused.
                 self._show(view)
                 self._refuse("too_much", amount=self._money(maximum, view.currency))
             else:
@@ -72,8 +72,8 @@ class GiftCardAmountState(Checkout):
 
     @rx.event
     async def use_less(self):
-        """Use as much less of the card as leaves exactly what can be paid. How much that is, the
-        session says as it is now, not the page."""
+        """Use less of the card, so that exactly the smallest amount is left to pay. The session as
+        it is now says how much that is, not the page."""
         if not self._begin("less"):
             return
         yield
@@ -115,7 +115,7 @@ class GiftCardAmountState(Checkout):
         self._move_focus(focus)
 
     async def _refuse_remainder(self, error: GiftCardAmountRefused, wanted: int | None) -> None:
-        """What would be left is less than anything takes: say what would do, beside the field."""
+        """Say beside the field what would work, because no option takes what would be left."""
         view = await self._refresh()
         if view is None:
             return
@@ -141,7 +141,8 @@ class GiftCardAmountState(Checkout):
 
 
 def amount() -> rx.Component:
-    """Another element once the amount has changed: folded again, and what was typed is in use."""
+    """Return the amount's form. It is another element once the amount has changed: it is folded
+    again, and what was typed is in use."""
     card = Checkout.card
     return rx.el.details(
         rx.el.summary(

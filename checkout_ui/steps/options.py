@@ -99,7 +99,7 @@ def _push(option: rx.Var[Option]) -> rx.Component:
 
 
 def _mark(address: rx.Var[str]) -> rx.Component:
-    """A provider's sign, drawn in assets/marks.svg; its name stands beside it."""
+    """Return a provider's sign, drawn in assets/marks.svg. Its name is beside it."""
     return rx.el.svg(
         rx.el.svg.use(href=address),
         view_box="0 0 48 32",

@@ -1,4 +1,4 @@
-"""What is bought: folded on a phone, open beside the steps where there is room."""
+"""The order: folded on a phone, open beside the steps if there is room."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from checkout_ui.state.checkout import Checkout
 
 
 def order_summary() -> rx.Component:
-    """The total is in the HTML as it is served (`hosted_page`), hence its suppressed warning."""
+    """Return the summary. The total is in the served HTML (`hosted_page`), so its warning is
+    suppressed."""
     return rx.el.aside(
         rx.el.details(
             rx.el.summary(
@@ -51,7 +52,7 @@ def _line(line: rx.Var[Line]) -> rx.Component:
             line.thumbnail != "",
             rx.el.img(
                 src=line.thumbnail,
-                # The description stands beside it.
+                # The description is beside it.
                 alt="",
                 loading="lazy",
                 decoding="async",
@@ -90,7 +91,7 @@ def _sums() -> rx.Component:
             rx.el.dd(
                 sums.order,
                 class_name="amount",
-                # A browser may have translated it by the time React looks at it.
+                # A browser may have translated it before React looks at it.
                 custom_attrs={**ORDER, "suppressHydrationWarning": True},
             ),
             class_name="grand",

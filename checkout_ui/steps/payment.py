@@ -1,6 +1,6 @@
 """How the rest is paid, the one button, and the way back to the shop.
 
-What waits for a provider runs in the background: the page stays alive, and no lock is held.
+What waits for a provider runs in the background: the page stays responsive, and no lock is held.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ class _Form(BaseModel):
 
     payment_product_type: Annotated[str, StringConstraints(max_length=80)] = ""
     seen: Seen
-    """The remaining total that stood on the page (minor units); None if it cannot be read."""
+    """The remaining total that the page showed (minor units); None if it cannot be read."""
     seen_order: Seen
-    """The order's total likewise: when a gift card pays all of it, nothing remains at any price."""
+    """The order's total that the page showed. It matters when a gift card pays all, because nothing
+    remains then at any price."""
 
 
 def _ticked(form_data: dict[str, Any]) -> frozenset[str]:
-    """Return the ids of the checkboxes that are ticked: a browser sends no others."""
+    """Return the ids of the checkboxes that are ticked, since a browser sends no others."""
     return frozenset(
         name.removeprefix(_CONSENT)
         for name, value in form_data.items()
@@ -101,7 +102,7 @@ class PaymentState(Checkout):
         except Exception as error:
             if isinstance(error, SplitChanged):
                 async with self:
-                    # Draw the amounts again, since the payer may see other ones than we sent.
+                    # Draw the amounts again, since the payer may see others than we sent.
                     self._set(sums=Sums(), pay_label=PayLabel())
             async with self:
                 await self._not_paid(error)
@@ -113,7 +114,7 @@ class PaymentState(Checkout):
 
     @rx.event(background=True)
     async def change(self):
-        """Back from the waiting page: the provider says whether anything can still change."""
+        """Go back from the waiting page. The provider says whether anything can still change."""
         async with self:
             if not self._begin("ask"):
                 return
@@ -138,7 +139,7 @@ class PaymentState(Checkout):
 
     @rx.event(background=True)
     async def cancel(self):
-        """Give the order up and go back to the shop."""
+        """Give the order up, and go back to the shop."""
         async with self:
             if not self._begin("leave"):
                 return
@@ -156,7 +157,7 @@ class PaymentState(Checkout):
             self._send_to(url)
 
     async def _push_to(self, option: str | None, form_data: dict[str, Any]) -> str | None:
-        """Return the phone to ask on, where that was ticked beside the chosen option."""
+        """Return the phone to ask on, if that was ticked beside the chosen option."""
         if not form_data.get(f"{PUSH}{option}"):
             return None
         given = form_data.get(f"{NUMBER}{option}")
@@ -165,7 +166,8 @@ class PaymentState(Checkout):
         return await phone_to_push_to(context.current(), self._session_id(), option, number or "-")
 
     async def _consents_given(self, form_data: dict[str, Any]) -> bool:
-        """Return whether every required checkbox is ticked; where not, each says so."""
+        """Return whether every required checkbox is ticked. If one is not, a message at it says
+        so."""
         view = await self._read()
         if view is None:
             return False
@@ -183,7 +185,7 @@ class PaymentState(Checkout):
 
     async def _remembered(self, form_data: dict[str, Any], result: PayResult) -> str:
         """Return the address that tells the browser who its payer is, or nothing. A payment never
-        fails for it."""
+        fails because of it."""
         if not returning.wants(form_data) or result.state == "refused":
             return ""
         async with self:
@@ -195,8 +197,9 @@ class PaymentState(Checkout):
             return ""
 
     async def _go_on(self, result: PayResult) -> None:
-        """`redirect` and `paid` leave the page, still busy: the button takes no click while the
-        browser is on its way. The others stay, and the page follows."""
+        """Continue after Pay. With `redirect` and `paid` the browser leaves the page, which stays
+        busy, so that the button takes no click meanwhile. With the others the page stays, and
+        follows the session."""
         if result.state == "redirect" and result.url:
             self._send_to(result.url)
             return
@@ -216,7 +219,7 @@ class PaymentState(Checkout):
             if view is not None:
                 self._tell_split_changed(view)
         elif isinstance(error, RemainderTooSmall):
-            # The page offers no such option: the order or the card has become another one.
+            # The page offers no such option, so the order or the card has changed.
             view = await self._refresh()
             if view is not None and view.remainder.too_small:
                 self._move_focus("pay-heading")
@@ -334,7 +337,8 @@ def _consent(box: rx.Var[Consent]) -> rx.Component:
 
 
 def cancel() -> rx.Component:
-    """Two clicks without a dialog: the first unfolds what the second will do."""
+    """Return the way to cancel. It takes two clicks without a dialog: the first unfolds what the
+    second will do."""
     return rx.el.details(
         rx.el.summary(words("pay.cancel")),
         rx.el.p(words("pay.cancel_sure")),

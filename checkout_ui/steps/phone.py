@@ -1,7 +1,8 @@
-"""Go on on a phone: a code to scan, and a desktop that follows what is done there.
+"""Continue on a phone: a code to scan, and a desktop that follows what is done there.
 
-The desktop goes on to the shop when the session is paid, since the shop's tab is its own; the phone
-stays on the receipt. Offered where there is a mouse and room, which only the style sheet knows.
+The desktop continues to the shop when the session is paid, since the shop's tab is on it; the phone
+stays on the receipt. It is offered only if there is a mouse and room, which only the style sheet
+knows.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class PhoneState(Checkout):
         self._move_focus("phone-show")
 
     async def _make(self, *, by_sms: bool) -> None:
-        """Each time a new link: the one before is known to nobody here any more."""
+        """Make a new link each time, because nobody here knows the earlier one any more."""
         if not self._begin("phone"):
             return
         try:
@@ -197,7 +198,7 @@ def _following() -> rx.Component:
 
 
 def followed_steps() -> rx.Component:
-    """What is done on the phone so far; the page around shows it as well."""
+    """Return what is done on the phone so far. The rest of the page shows it as well."""
     details_done = ~Checkout.asks_details | Checkout.details_done
     return rx.el.ol(
         rx.cond(Checkout.asks_details, _step("phone.step_details", details_done)),

@@ -1,4 +1,5 @@
-"""The receipt of a paid session: the words of the e-mail, and a page of paper when printed."""
+"""The receipt of a paid session: the words of the e-mail, and one page of paper when it is
+printed."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ def receipt() -> rx.Component:
 
 
 def print_button() -> rx.Component:
-    """assets/checkout.js prints: the page's own script needs no policy that allows `eval`."""
+    """Return the button. assets/checkout.js prints, because the page's own script would need a
+    policy that allows `eval`."""
     return rx.cond(
         Checkout.receipt.heading != "",
         rx.el.button(
@@ -71,7 +73,7 @@ def _fact(row: rx.Var[Row]) -> rx.Component:
 
 
 def _line(row: rx.Var[Row], place: rx.Var[int]) -> rx.Component:
-    """What was bought is called as the shop calls it."""
+    """Return a line. What was bought has the shop's own name."""
     return rx.el.div(*_label_and_value(row, custom_attrs=AS_IS), key=place)
 
 

@@ -1,4 +1,4 @@
-"""What is shown instead of the steps: waiting for a payment, and every way a session ends."""
+"""What is shown instead of the steps: the wait for a payment, and every way a session ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from checkout_ui.steps.receipt import print_button, receipt
 
 
 def waiting() -> rx.Component:
-    """Goes on by itself: the page follows the session (`Checkout.watch`)."""
+    """Return the wait for a payment. It continues automatically, because the page follows the
+    session (`Checkout.watch`)."""
     at_provider = Checkout.provider_url != ""
     elsewhere = Checkout.handed_over & at_provider
     pushed = Checkout.push_heading != ""
@@ -65,7 +66,8 @@ def waiting() -> rx.Component:
 
 
 def paid() -> rx.Component:
-    """With the receipt. A page that is left at once for the shop shows it on a later visit."""
+    """Return the page of a paid session, with the receipt. If the payer leaves it at once for the
+    shop, a later visit shows it."""
     return rx.el.div(
         panel(
             rx.el.span(icon("check"), class_name="badge good"),
@@ -84,7 +86,8 @@ def paid() -> rx.Component:
 
 
 def on_hold() -> rx.Component:
-    """The payer is through; the page goes on by itself once it is decided (`Checkout.watch`)."""
+    """Return the page of a payment that is on hold. The payer is done. The page continues
+    automatically once it is decided (`Checkout.watch`)."""
     return panel(
         rx.el.span(icon("clock"), class_name="badge"),
         words("hold.heading"),

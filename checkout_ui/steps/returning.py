@@ -1,7 +1,7 @@
-"""Payers who come back: a code by SMS fills in their details. And the offer to remember them, which
-is theirs to take.
+"""Returning payers: a code by SMS fills in their details. It also offers to remember a payer, who
+may decline.
 
-Nothing is said of whether a number is known (`backend.customers.sms_verification`).
+Nothing shows whether a number is known (`backend.customers.sms_verification`).
 """
 
 from __future__ import annotations
@@ -33,16 +33,17 @@ class _Form(BaseModel):
 class ReturningState(Checkout):
     can_remember: bool = False
     recognised: bool = False
-    """This browser was here before."""
+    """Whether this browser was here before."""
     masked: str = ""
-    """The number a code would go to; empty if none is known."""
+    """The number that a code would go to; empty if none is known."""
     code_sent: bool = False
     filled: int = 0
-    """Grows when details were filled in: the form is another one then."""
+    """Grows when details were filled in, because the form is another one then."""
 
     @rx.event(background=True)
     async def arrive(self):
-        """With the page: what may be offered, and a code that came with the address (`scc`)."""
+        """Show with the page what may be offered, and use a code that came with the address
+        (`scc`)."""
         async with self:
             if self.stage != "open" or not self.asks_details:
                 return
@@ -92,7 +93,7 @@ class ReturningState(Checkout):
 
     @rx.event
     async def forget(self) -> None:
-        """This browser is not recognised any more, and what it was known with is deleted."""
+        """Forget this browser, and delete what it was known with."""
         await returning.forget(context.current(), self._session_id(), self._cookie())
         self._set(recognised=False, masked="", code_sent=False)
         self._announce("returning.forgotten")
@@ -144,7 +145,7 @@ class ReturningState(Checkout):
 
 
 def cookie_of(header: str, session_id: str) -> str | None:
-    """Ours, of the connection's own request: no script can read it."""
+    """Return our cookie from the connection's own request, since no script can read it."""
     try:
         cookies = SimpleCookie(header)
     except CookieError:
@@ -159,14 +160,14 @@ def wants(form_data: dict[str, Any]) -> bool:
 
 
 async def keep(session_id: str, cookie: str | None) -> str:
-    """Remember the payer; the address that gives their browser its cookie, empty if there was
-    nothing to keep."""
+    """Remember the payer. Return the address that gives their browser its cookie; empty if there
+    was nothing to keep."""
     customer = await returning.remember(context.current(), session_id, cookie)
     return f"/v1/view/{session_id}/session/remember" if customer is not None else ""
 
 
 def remember() -> rx.Component:
-    """Never ticked beforehand."""
+    """Return the checkbox, which is never ticked beforehand."""
     return rx.cond(
         Checkout.asks_details & ReturningState.can_remember,
         rx.el.div(
@@ -187,8 +188,8 @@ def remember() -> rx.Component:
 
 
 def welcome() -> rx.Component:
-    """Before the details: for a browser that was here before, or folded, for a number that the
-    shop has given."""
+    """Return the welcome before the details, for a browser that was here before. For a number that
+    the shop has given it is folded."""
     return rx.cond(
         Checkout.asks_details & ~Checkout.details_done & (ReturningState.masked != ""),
         rx.el.section(
@@ -255,7 +256,7 @@ def _offer() -> rx.Component:
 
 
 def _with_number(before: rx.Var[str], after: rx.Var[str] | str = "") -> rx.Component:
-    """A sentence that ends with the number, and what follows it."""
+    """Return a sentence that ends with the number, and what follows it."""
     return rx.el.p(
         rx.el.span(before + " "),
         rx.el.span(ReturningState.masked, class_name="strong digits"),

@@ -1,7 +1,7 @@
-"""The gift card's number by camera: a button where the browser can do it, and its dialog.
+"""Read the gift card's number by camera: a button if the browser can do it, and its dialog.
 
-assets/checkout.js shows the button and fetches assets/scan.js when it is pressed; without either
-there is nothing to see. No picture leaves the browser.
+assets/checkout.js shows the button, and fetches assets/scan.js when it is pressed. Without the
+scripts nothing is shown. No picture leaves the browser.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def scan() -> rx.Component:
 
 
 def _dialog() -> rx.Component:
-    """Native: modal, closed by Escape, and the focus goes back by itself. What it says is put into
-    `#scan-told` by the script, from the texts that stand in its attributes."""
+    """Return the browser's own dialog: it is modal, Escape closes it, and the focus returns
+    automatically. The script puts its messages into `#scan-told`, from the texts in the dialog's
+    attributes."""
     return rx.el.dialog(
         rx.el.h2(words("page.scan_heading"), id="scan-heading"),
         rx.el.p(words("page.scan_lead"), id="scan-lead", class_name="muted"),

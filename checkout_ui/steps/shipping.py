@@ -1,4 +1,4 @@
-"""How the order comes: a choice of the shop's options."""
+"""How the order is delivered: a choice of the shop's options."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from checkout_ui.steps.details import DetailsState
 
 
 def shipping() -> rx.Component:
-    """Only where there is a choice; a single option stands in the order summary."""
+    """Return the choice, if there is one. The order summary shows a single option."""
     return rx.cond(
         (Checkout.shipping_options.length() > 1) & (Checkout.details_done | ~Checkout.asks_details),
         step(
@@ -35,7 +35,7 @@ def _shipping_option(option: rx.Var[Shipping]) -> rx.Component:
             value=option.key,
             default_checked=option.selected,
             on_change=lambda _value: DetailsState.choose_shipping(option.key),
-            # Another tab may choose as well: assets/checkout.js follows this.
+            # Another tab may choose as well, and assets/checkout.js follows this value.
             custom_attrs={"data-checked": rx.cond(option.selected, "true", "false")},
         ),
         rx.el.span(

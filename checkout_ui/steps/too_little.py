@@ -1,4 +1,4 @@
-"""Where no payment option takes what is left to pay: why, and the way on in one press."""
+"""If no payment option takes what is left to pay: why, and one button to continue."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def too_little() -> rx.Component:
 
 
 def unable() -> rx.Component:
-    """Which options are left out, where others take what is left."""
+    """Return which options are left out, if others take what is left."""
     rest = Checkout.rest
     return rx.cond(
         rest.unable != "", rx.el.p(rest.unable, id="pay-unable", class_name="muted small")

@@ -1,4 +1,4 @@
-"""Remaining total: the order less the gift card is what is left to pay."""
+"""The remaining total: the order less the gift card is what is left to pay."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from checkout_ui.state.checkout import Checkout
 
 
 def total(element_id: str = "total", *, seen: bool = True) -> rx.Component:
-    """The sums, also where they stand a second time under another id; `seen` when Pay is pressed
-    beneath them."""
+    """Return the sums. They may be shown a second time under another id. `seen`: they count as seen
+    when Pay is pressed below them."""
     sums = Checkout.sums
     return rx.el.dl(
         rx.cond(

@@ -1,9 +1,9 @@
-"""The page's texts: one catalogue a language, and the choice of the language.
+"""The page's texts: one catalogue for each language, and the choice of the language.
 
-A catalogue is a JSON object of key to text; `{name}` stands for a value. A text that counts is an
-object of plural category (CLDR: `one`, `other`, …) to text. Keys beginning with `_` say something
-about the language itself. To add a language, add its file: every catalogue has the
-same keys (`tests/unit/checkout_ui/test_texts.py`).
+A catalogue is a JSON object of key to text, in which `{name}` stands for a value. A text that
+counts is an object of plural category (CLDR: `one`, `other`, …) to text. Keys that begin with `_`
+describe the language itself. To add a language, add its file: every catalogue has the same keys
+(`tests/unit/checkout_ui/test_texts.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OF_COUNTRY = {
     "NO": "nb", "SJ": "nb", "SE": "sv", "AX": "sv", "DK": "da", "GL": "da", "FO": "da",
     "FI": "fi", "DE": "de", "AT": "de", "LI": "de",
 }  # fmt: skip
-"""For a browser that speaks none of ours: what is spoken where the order goes."""
+"""For a browser with none of our languages: the language of the country where the order goes."""
 _ONLY_ON_THE_SERVER = (
     "_",
     "title.",
@@ -49,7 +49,7 @@ _VALUE = re.compile(r"\\{(\w+)\\}")
 
 @cache
 def languages() -> tuple[str, ...]:
-    """The languages there is a catalogue for, as BCP 47 codes."""
+    """Return the languages that have a catalogue, as BCP 47 codes."""
     return tuple(sorted(path.stem for path in _HERE.glob("*.json")))
 
 
@@ -72,14 +72,15 @@ def catalogue(language: str) -> dict[str, str]:
 
 @cache
 def counted(language: str) -> dict[str, dict[str, str]]:
-    """Return those that count something: a form for each plural category of the language (CLDR)."""
+    """Return the texts that count something: a form for each plural category of the language
+    (CLDR)."""
     return {key: forms for key, forms in _loaded(language).items() if isinstance(forms, dict)}
 
 
 @cache
 def page_texts(language: str) -> dict[str, str]:
-    """Return those that the checkout needs in the browser: the others are put together on the
-    server, or are the balance page's."""
+    """Return the texts that the checkout needs in the browser. The server puts the others together,
+    or they are the balance page's."""
     return {
         key: text
         for key, text in catalogue(language).items()
@@ -89,7 +90,7 @@ def page_texts(language: str) -> dict[str, str]:
 
 @cache
 def balance_texts(language: str) -> dict[str, str]:
-    """Return those that the balance page needs in the browser."""
+    """Return the texts that the balance page needs in the browser."""
     return {
         key: text
         for key, text in catalogue(language).items()
@@ -98,7 +99,7 @@ def balance_texts(language: str) -> dict[str, str]:
 
 
 def text(language: str, key: str, **values: str) -> str:
-    """One text with its values filled in."""
+    """Return one text with its values filled in."""
     return catalogue(language)[key].format(**values)
 
 
@@ -119,9 +120,10 @@ def wait(language: str, seconds: int) -> str:
 
 
 def again(said: str, before: str, now: str) -> str:
-    """Return what was said in one language, in another: a payer who switches loses no message.
+    """Return in another language what was said in one, so that a payer who switches loses no
+    message.
 
-    `said` as it is where it is none of the catalogue's texts.
+    `said` is returned as it is if it is none of the catalogue's texts.
     """
     for key, form, template in _templates(before):
         if found := template.fullmatch(said):
@@ -132,7 +134,8 @@ def again(said: str, before: str, now: str) -> str:
 
 @cache
 def _templates(language: str) -> tuple[tuple[str, str, re.Pattern[str]], ...]:
-    """Key, plural category (or nothing) and what a filled-in text looks like; the fixed first."""
+    """Return key, plural category (or nothing) and the pattern of a filled-in text. Fixed texts
+    come first."""
     written = [(key, "", text) for key, text in catalogue(language).items()]
     for key, forms in counted(language).items():
         written += [(key, form, text) for form, text in forms.items()]
@@ -144,7 +147,7 @@ def _templates(language: str) -> tuple[tuple[str, str, re.Pattern[str]], ...]:
 
 
 def locale(language: str) -> str:
-    """Return the locale whose way of writing amounts and dates goes with the language."""
+    """Return the locale that writes amounts and dates for the language."""
     return catalogue(language)["_locale"]
 
 
@@ -152,7 +155,7 @@ def choose(
     wanted: str | None, accepted: str | None, *, hint: str | None = None, country: str = ""
 ) -> str:
     """Return the language of a page: `?language=`, else the shop's `hint` for this session, else
-    the Accept-Language header, else what is spoken in the order's `country`."""
+    the Accept-Language header, else the language of the order's `country`."""
     for tag in (wanted or "", hint or "", *_by_preference(accepted or "")):
         if spoken := known(tag):
             return spoken
@@ -168,7 +171,7 @@ def known(tag: str) -> str | None:
 
 
 def _by_preference(header: str) -> Iterator[str]:
-    """The tags of an Accept-Language header (RFC 9110 section 12.5.4), best first."""
+    """Yield the tags of an Accept-Language header (RFC 9110 section 12.5.4), best first."""
     weighted = []
     for place, part in enumerate(header[:1000].split(",")):
         tag, _, parameter = part.partition(";")

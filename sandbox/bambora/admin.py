@@ -1,4 +1,4 @@
-"""The tester's hand on what only this provider has: its merchants. Under `/_admin/`."""
+"""Controls for the tester of what only this provider has: its merchants. Under `/_admin/`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class BamboraAdmin:
         return admin_routes((("merchants", "POST", self._register),))
 
     async def _register(self, request: Request) -> Response:
-        """`{"merchant_number": "T…", "access_token", "secret_token", "md5_key"}`: what one types
-        into the provider's own administration. Again with the same number replaces it."""
+        """Register `{"merchant_number": "T…", "access_token", "secret_token", "md5_key"}`, which
+        one types into the provider's own administration. The same number again replaces the
+        entry."""
         try:
             return JSONResponse(register(self._world, await json_body(request)))
         except ValueError as error:

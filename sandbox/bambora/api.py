@@ -82,7 +82,7 @@ class Api:
             except Refused as refused:
                 return JSONResponse(refused.body, refused.status)
             except asyncio.CancelledError:
-                # Stopped while an answer was kept waiting on purpose: no fault of the program.
+                # The program stops while an answer is late on purpose. This is no error.
                 return Broken()
 
         return endpoint
@@ -130,7 +130,7 @@ def _failed() -> Response:
 
 
 def _distort(body: Json, kind: str) -> None:
-    """A call about another amount or currency than was asked."""
+    """Make a call be about another amount or currency than was asked."""
     orders = [body, body.get("order"), (body.get("parameters") or {}).get("order")]
     for order in orders:
         if not isinstance(order, dict) or "amount" not in order:

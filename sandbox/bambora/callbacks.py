@@ -14,13 +14,13 @@ from sandbox.bambora.world import World, digits
 from sandbox.common.deliveries import Retry, Sending
 from sandbox.common.storage import Delivery, Json
 
-# How often and for how long the provider tries is in no document we have.
+# No document of ours says how often and for how long the provider tries.
 RETRY = Retry(gaps=(1, 2, 5, 15, 60, 300, 1800, 3600, 10800), tries=30)
 
 
 def parameters(world: World, window: Json, transaction: Json | None) -> dict[str, str]:
     """Return what the payer's return and the callback say, in this order. Without a transaction (a
-    callback that comes too early) it is of one that nobody made."""
+    callback that comes too early) it is about one that nobody made."""
     now = datetime.fromtimestamp(world.now(), UTC)
     found = transaction or {}
     information = found.get("information") or {}
@@ -46,7 +46,8 @@ def parameters(world: World, window: Json, transaction: Json | None) -> dict[str
 
 
 def address(url: str, said: dict[str, str], md5_key: str) -> str:
-    """`url` with all that is said in its query, after what stands there already: hashed with it."""
+    """Return `url` with these parameters in its query, after those that it has, and the hash over
+    all."""
     parts = urlsplit(url)
     pairs = [*parse_qsl(parts.query, keep_blank_values=True), *said.items()]
     if md5_key:
@@ -62,7 +63,7 @@ def md5_key_of(world: World, merchant: str) -> str:
 
 
 def tell(world: World, merchant: str, window: Json, transaction: Json | None) -> None:
-    """Write the callbacks down, in the same transaction as what they tell of."""
+    """Write the callbacks, in the same transaction as what they report."""
     event: Json = {
         "id": secrets.token_hex(12),
         "object": "callback",

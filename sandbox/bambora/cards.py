@@ -1,7 +1,7 @@
-"""The test cards: the provider's own of 2017, which are approved, and ours for the rest.
+"""The test cards: the provider's own of 2017, which are approved, and ours for other outcomes.
 
-Source: `docs/reference/psp/bambora.md#test-cards`. What its cards of today decline is in no
-document we have, so those that do are the sandbox's own, and its page says so.
+Source: `docs/reference/psp/bambora.md#test-cards`. No document of ours says which of its present
+cards are declined. So those that are declined are the sandbox's own, and its page says so.
 """
 
 from __future__ import annotations
@@ -42,5 +42,6 @@ CARDS = {card.number: card for card in _CARDS}
 
 
 def card_for(number: str) -> Card:
-    """Return the card of this number; one that is in no table is declined: it may be a real one."""
+    """Return the card of this number. A card that is in no table is declined, because it may be a
+    real one."""
     return CARDS.get(number) or Card(number, code="live")

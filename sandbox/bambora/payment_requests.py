@@ -1,4 +1,4 @@
-"""The payment window's order, by a payment request or by a bare session: the same page.
+"""The payment window's order, made by a payment request or by a bare session. The page is the same.
 
 A session (`/sessions`, `/checkout`) can be neither read nor withdrawn; a payment request can.
 
@@ -27,13 +27,14 @@ def create(world: World, call: Call, body: Json, path: Json) -> Json:
     window |= {"reference": body.get("reference"), "_request": True}
     world.storage.put(call.merchant, window)
     if world.faults.take("early"):
-        # As if the payer had paid: a page that nobody has seen yet.
+        # This looks as if the payer had paid, on a page that nobody has seen yet.
         callbacks.tell(world, call.merchant, window, None)
     return {"id": window["id"], "url": window["url"]}
 
 
 def create_session(world: World, call: Call, body: Json, path: Json) -> Json:
-    """Both older forms: `order.amount` with `url.cancel`, `order.total` with `url.decline`."""
+    """Create a session from either of the older forms: `order.amount` with `url.cancel`, or
+    `order.total` with `url.decline`."""
     window = _open(world, call, body, "")
     world.storage.put(call.merchant, window)
     return {"token": window["id"], "url": window["url"]}
@@ -81,7 +82,7 @@ def _wrong(name: str) -> Refused:
 
 
 def _amount(order: Json) -> int:
-    """As a number, and as text, both seen in use."""
+    """Return the amount, which is a number or a text. Both are in use."""
     value: Any = order.get("amount", order.get("total"))
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value):
         value = int(value)
@@ -111,7 +112,7 @@ def _language(parameters: Json) -> str:
 
 
 def _method(parameters: Json) -> str:
-    """Return the one that is shown: of those included, else a card."""
+    """Return the method that is shown: one of those included, else a card."""
     window = parameters.get("paymentwindow")
     given = window.get("paymentmethods") if isinstance(window, dict) else None
     for one in given if isinstance(given, list) else []:
@@ -146,7 +147,7 @@ def _told(world: World, window: Json) -> Json:
 
 
 def withdraw(world: World, call: Call, body: Json, path: Json) -> Json:
-    """Only while it is open: then nobody can pay it any more."""
+    """Withdraw an open request, so that nobody can pay it any more."""
     window = load(world, call, path)
     if window["status"] != "open":
         raise Refused("21", f"This payment request is {window['status']}.")

@@ -1,7 +1,7 @@
-"""The payment window: plain forms and redirects, no script, nothing of the provider's own art.
+"""The payment window: plain forms and redirects, no script, none of the provider's own artwork.
 
-A form sent twice is harmless: what it may do is decided by the window's status, in one transaction,
-so the second one only follows the first one's redirect.
+A form that is sent twice is harmless: the window's status decides what it may do, in one
+transaction, so the second one only follows the first one's redirect.
 
 Source: `docs/reference/psp/bambora.md#payment-window`, `#callback`.
 """
@@ -78,7 +78,7 @@ class PaymentWindow:
             return self._wallet(request, window)
         chosen = CARDS.get(request.query_params.get("card", ""))
         values = values_of(chosen.number, self._today()) if chosen else empty_values()
-        # A card just chosen is a new attempt: the last one's error is not about it.
+        # Choosing a card begins a new attempt, so the error of the last one does not apply.
         error = None if chosen else window.get("_declined")
         return self._form(request, window, values, {}, error, chosen)
 
@@ -134,7 +134,7 @@ class PaymentWindow:
         return self._onward(window)
 
     def _onward(self, window: Json) -> Response:
-        """Return where the payer goes after a form, whichever of several it was."""
+        """Return where the payer goes after any of the forms."""
         if window["status"] == "closed":
             return to(self._accept(window))
         if window["status"] == "open" and window["_card"]:
@@ -142,7 +142,7 @@ class PaymentWindow:
         return to(f"/{window['id']}")
 
     def _accept(self, window: Json) -> str:
-        """With the same parameters as the callback."""
+        """Return the address of success, with the same parameters as the callback."""
         found = self._world.storage.find("window", window["id"])
         key = callbacks.md5_key_of(self._world, found[0]) if found else ""
         return callbacks.address(window["_accept"], window["_said"], key)

@@ -1,4 +1,4 @@
-"""What the payment window says beyond what all hosted pages do."""
+"""The payment window's texts beyond those of all hosted pages."""
 
 from __future__ import annotations
 

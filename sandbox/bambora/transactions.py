@@ -1,4 +1,5 @@
-"""Transactions: authorize in the window, then capture, credit, delete; sums always kept true.
+"""Transactions: authorized in the window, then captured, credited, deleted. Their sums are always
+right.
 
 Source: `docs/reference/psp/bambora.md#reading-a-transaction`, `#operations-after-the-payment`.
 """
@@ -172,7 +173,7 @@ def _asked(transaction: Json, body: Json, available: str) -> int:
 
 
 def capture(world: World, call: Call, body: Json, path: Json) -> Json:
-    """Once: after a part nothing more can be captured, and the rest lapses."""
+    """Capture, once. After a part nothing more can be captured, and the rest lapses."""
     transaction = load(world, call, path)
     amount = _asked(transaction, body, "capture")
     whole = amount == transaction["total"]["authorized"]
@@ -190,7 +191,7 @@ def _captured(world: World, transaction: Json, amount: int, kind: str) -> Json:
 
 
 def _change_currency(transaction: Json, body: Json) -> None:
-    """On demand: what was just done is told of in another currency."""
+    """Report what was just done in another currency, if a fault asks for it."""
     if body.get("_currency"):
         made = transaction["_operations"][0]["transactionoperations"][-1]
         made["currency"]["code"] = body["_currency"]
@@ -221,14 +222,14 @@ def delete(world: World, call: Call, body: Json, path: Json) -> Json:
 
 
 def _release(transaction: Json) -> None:
-    """A deleted authorization is seen among the declined."""
+    """Release the authorization. A deleted one is listed among the declined."""
     transaction["candelete"] = False
     transaction["available"]["capture"] = 0
     transaction["total"]["declined"] = transaction["total"]["authorized"]
 
 
 def pass_time(world: World) -> None:
-    """What the clock does: authorizations lapse."""
+    """Do what is due by the clock: authorizations lapse."""
     for merchant, transaction in world.storage.due(world.now()):
         with world.storage.transaction():
             _release(transaction)

@@ -1,4 +1,4 @@
-"""What every verb of the sandbox works on, and how the provider says yes and no.
+"""What every verb of the sandbox uses, and how the provider accepts and refuses.
 
 Source: `docs/reference/psp/bambora.md#hosts-and-authentication`, `#creating-a-session`,
 `#errors-and-repetition`.
@@ -26,7 +26,7 @@ VERBS = (
     "read_request",
 )
 DEFAULTS: dict[str, Any] = {
-    # Whether a payment request names its transactions is in no document we have.
+    # No document of ours says whether a payment request names its transactions.
     "tells_transactions": True,
     "authorization_seconds": 7 * 24 * 3600,
 }
@@ -42,8 +42,8 @@ class Call:
 
 
 class Refused(Exception):
-    """The provider's no: HTTP 200 and `meta.result` false, unless it says another status. The codes
-    are ours: the provider's own table was never seen."""
+    """The provider's refusal: HTTP 200 with `meta.result` false, unless it has another status. The
+    codes are ours, because we have never seen the provider's own table."""
 
     def __init__(self, code: str, merchant: str, enduser: str | None = None, status: int = 200):
         super().__init__(merchant)
@@ -58,7 +58,7 @@ class World(common.World):
 
 
 def meta(code: str = "0", merchant: str | None = None, enduser: str | None = None) -> Json:
-    """`merchant` must not be shown to a payer, `enduser` may."""
+    """Return `meta`. `merchant` must not be shown to a payer, `enduser` may."""
     good = code == "0"
     return {
         "result": good,
@@ -73,7 +73,8 @@ def meta(code: str = "0", merchant: str | None = None, enduser: str | None = Non
 
 
 def register(world: World, wanted: Json) -> Json:
-    """A test merchant, as its administration would know it. ValueError for what is none."""
+    """Register a test merchant, as the provider's administration would. ValueError if the data are
+    no merchant."""
     names = ("merchant_number", "access_token", "secret_token")
     texts = {name: wanted.get(name) for name in names}
     if not all(isinstance(value, str) and value for value in texts.values()):

@@ -1,4 +1,4 @@
-"""A card acquirer to test against: Stripe's wire protocol, a hosted card page, its own storage.
+"""A card payment provider to test against: Stripe's protocol, a hosted card page, its own storage.
 
-A program of its own (`python -m sandbox.card_gateway`); the checkout reaches it over HTTP.
+It is a program of its own (`python -m sandbox.card_gateway`), which the checkout reaches over HTTP.
 """

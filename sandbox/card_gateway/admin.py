@@ -1,4 +1,4 @@
-"""The tester's hand on what only this provider has: late banks, events. Under `/_admin/`."""
+"""Controls for the tester of what only this provider has: late banks, events. Under `/_admin/`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class CardAdmin:
         )
 
     async def _settle(self, request: Request) -> Response:
-        """The bank answers a payment that is `processing`: `{"outcome": "authorized"|"failed"}`."""
+        """Let the bank answer a payment that is `processing`: `{"outcome":
+        "authorized"|"failed"}`."""
         outcome = (await json_body(request)).get("outcome")
         found = self._world.storage.find("payment_intent", request.path_params["id"])
         if found is None or outcome not in ("authorized", "failed"):

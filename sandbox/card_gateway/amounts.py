@@ -1,4 +1,4 @@
-"""Which amounts are taken. Source: the provider's "Minimum and maximum charge amounts"."""
+"""Which amounts are accepted. Source: the provider's "Minimum and maximum charge amounts"."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from sandbox.card_gateway.world import World
 
 
 def check_amount(world: World, amount: int, currency: str, param: str) -> None:
-    """ApiError 400 for what is less or more than is taken; minor units of `currency`."""
+    """Raise ApiError 400 for an amount (minor units of `currency`) that is too small or too
+    large."""
     minimum = world.minimum(currency)
     if amount < minimum:
         message = f"Amount must convert to at least {_written(minimum, currency)}."

@@ -92,7 +92,7 @@ VERBS = (
 
 
 class Api:
-    """All verbs over one world; `public_url` is where payers reach the pages, or None for the
+    """All verbs over one world. `public_url` is where payers reach the pages. None means the
     address by which the merchant called."""
 
     def __init__(self, world: World, public_url: str | None) -> None:
@@ -118,7 +118,7 @@ class Api:
             except ApiError as error:
                 response = _json(error.status, json.dumps(public(error.body)))
             except asyncio.CancelledError:
-                # Stopped while an answer was kept waiting on purpose: no fault of the program.
+                # The program stops while an answer is late on purpose. This is no error.
                 return Broken()
             response.headers.update(headers)
             return response
@@ -182,7 +182,8 @@ class Api:
         return _json(status, body)
 
     async def _wait(self, call: Call, seconds: float) -> None:
-        """Done, but not told: another attempt with the same key is answered at once."""
+        """Wait before the answer, after the effect. Another attempt with the same key is answered
+        at once."""
         if call.idempotency_key:
             self._running.discard((call.merchant, call.idempotency_key))
         await asyncio.sleep(seconds)
@@ -196,7 +197,7 @@ class Api:
         fingerprint: str | None,
         fault: Fault | None,
     ) -> tuple[int, str]:
-        """Carry it out and remember the answer, all in one transaction."""
+        """Carry the call out and remember the answer, in one transaction."""
         kind = fault.kind if fault else ""
         wrong = kind in ("wrong_amount", "wrong_currency")
         if wrong:
@@ -208,7 +209,7 @@ class Api:
             try:
                 found = verb.handler(self._world, call, params, dict(request.path_params))
                 if verb.handler is checkout_sessions.create and self._world.faults.take("early"):
-                    # As if the payer had paid: a page that nobody has seen yet.
+                    # This looks as if the payer had paid, on a page that nobody has seen yet.
                     self._world.emit(call, "checkout.session.completed", found)
                 expanded = self._expanded(call, found, _expanded(params))
                 status = 200
@@ -236,7 +237,8 @@ class Api:
             self._world.storage.remember(call.merchant, call.idempotency_key, answer, now)
 
     def _expanded(self, call: Call, found: Json, paths: list[list[str]]) -> Json:
-        """`found` with the objects in place of the ids; also in each row of a list (`data.`)."""
+        """Return `found` with the objects in place of the ids, and in each row of a list too
+        (`data.`)."""
         result = dict(found)
         for path in paths:
             if path[0] == "data" and isinstance(result.get("data"), list):

@@ -1,5 +1,5 @@
-"""The test cards. Two public tables in one; where they differ, the checkout's own product wins:
-4000 0000 0000 0002 is approved.
+"""The test cards. They combine two public tables. If these differ, the checkout's own product has
+precedence: 4000 0000 0000 0002 is approved.
 
 Sources: `docs/reference/dintero-api.md#test-data`, `docs/reference/psp/stripe.md#test-cards`.
 """
@@ -13,16 +13,16 @@ from enum import StrEnum
 class Behaviour(StrEnum):
     APPROVE = "approve"
     CHALLENGE = "challenge"
-    ATTEMPT = "attempt"  # no challenge, the issuer has no 3-D Secure: proof of attempt
+    ATTEMPT = "attempt"  # no challenge, because the issuer has no 3-D Secure: proof of attempt
     DECLINE = "decline"
     TIMEOUT = "timeout"  # the issuer does not answer; settled later
 
 
 @dataclass(frozen=True, slots=True)
 class TestCard:
-    """`late` names the verbs that take effect and are then not answered in time; `refunds` what
-    becomes of a refund after its answer: `pending` first and then `succeeded`, or `succeeded` first
-    and then `failed`."""
+    """A test card. `late` names the verbs that take effect and are then not answered in time.
+    `refunds` is the state of a refund after its answer: `pending` first and then `succeeded`, or
+    `succeeded` first and then `failed`."""
 
     __test__ = False  # no test class for pytest
 
@@ -132,6 +132,7 @@ PAYMENT_METHODS = {
 
 
 def card_for(number: str) -> TestCard:
-    """Return the card of this number; one that is in no table is declined: it may be a real one."""
+    """Return the card of this number. A card that is in no table is declined, because it may be a
+    real one."""
     found = CARDS.get(number)
     return found if found is not None else _declined(number, "test_mode_live_card")

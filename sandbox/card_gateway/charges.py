@@ -1,4 +1,4 @@
-"""Charges: what an intent has tried of a card, and how it went.
+"""Charges: the attempts of an intent with a card, and how each ended.
 
 Source: `docs/reference/psp/stripe.md#payment-intent`.
 """
@@ -20,7 +20,7 @@ def of(world: World, call: Call, intent: Json) -> Json:
 
 
 def new(world: World, intent: Json, card: TestCard, secure: Json) -> Json:
-    """Return a charge that succeeded, not kept yet. `secure`: `{result, flow}` of the
+    """Return a charge that succeeded, which is not stored yet. `secure` is `{result, flow}` of the
     authentication."""
     month, year = intent["_expiry"]
     available = "available" if world.setting("multicapture") else "unavailable"
@@ -65,7 +65,7 @@ def new(world: World, intent: Json, card: TestCard, secure: Json) -> Json:
 
 
 def fail(charge: Json, why: TestCard) -> Json:
-    """Make it one that failed; the error as its intent shows it."""
+    """Make the charge a failed one. Return the error as its intent shows it."""
     charge |= {
         "status": "failed",
         "paid": False,

@@ -1,4 +1,4 @@
-"""Checkout sessions: the hosted page's order. Source:
+"""Checkout sessions, the orders of the hosted page. Source:
 `docs/reference/psp/stripe.md#checkout-session`."""
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def save(world: World, call: Call, session: Json) -> None:
 
 
 def create(world: World, call: Call, params: Json, path: Json) -> Json:
-    """A page for one payment. `_base_url` in `params` is where the page will stand."""
+    """Create a page for one payment. `_base_url` in `params` is the address of the pages."""
     base_url = params.pop("_base_url")
     only(params, _CREATE)
     if string(params, "mode") != "payment":
@@ -83,7 +83,7 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
         "locale": params.get("locale"),
         "metadata": metadata(params),
         "mode": "payment",
-        # Made when the payer submits a card, as the provider does.
+        # The intent is made when the payer submits a card, as at the provider.
         "payment_intent": None,
         "payment_method_types": ["card"],
         "payment_status": "unpaid",
@@ -165,7 +165,7 @@ def read(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def expire(world: World, call: Call, params: Json, path: Json) -> Json:
-    """Close the page; only while it is open and no bank is thinking about a card."""
+    """Close the page, if it is open and no bank is deciding about a card."""
     only(params, ())
     session = load(world, call, path["id"])
     if session["status"] != "open":
@@ -179,7 +179,7 @@ def expire(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def close(world: World, call: Call, session: Json) -> None:
-    """Expired, by the merchant or by time; an unfinished intent goes with it."""
+    """Expire the session, for the merchant or by time. An unfinished intent ends with it."""
     session |= {"status": "expired", "url": None}
     if session["payment_intent"]:
         intent = payment_intents.load(world, call, session["payment_intent"])
@@ -190,7 +190,8 @@ def close(world: World, call: Call, session: Json) -> None:
 
 
 def complete(world: World, call: Call, session: Json, intent: Json) -> None:
-    """The payer is through. With manual capture `payment_status` stays unpaid."""
+    """Complete the session after the payer has paid. With manual capture `payment_status` stays
+    unpaid."""
     session |= {
         "status": "complete",
         "url": None,
@@ -201,7 +202,7 @@ def complete(world: World, call: Call, session: Json, intent: Json) -> None:
 
 
 def settled(world: World, call: Call, intent: Json) -> None:
-    """Tell of the late end of a payment whose session was complete already."""
+    """Report the late end of a payment whose session was complete before."""
     if not intent.get("_session"):
         return
     session = load(world, call, intent["_session"])
@@ -210,7 +211,7 @@ def settled(world: World, call: Call, intent: Json) -> None:
 
 
 def intent_for(world: World, call: Call, session: Json) -> Json:
-    """Return the session's intent, made at the first submitted card."""
+    """Return the session's intent, which is made at the first submitted card."""
     if session["payment_intent"]:
         return payment_intents.load(world, call, session["payment_intent"])
     more = dict(session["_intent"])

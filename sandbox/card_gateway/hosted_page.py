@@ -1,7 +1,7 @@
 """The hosted card page: plain forms and redirects, no script.
 
-A form sent twice is harmless: what a form may do is decided by the session's and the intent's
-state, in one transaction, so the second one only follows the first one's redirect.
+A form that is sent twice is harmless: the state of session and intent decides what it may do, in
+one transaction, so the second one only follows the first one's redirect.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class HostedPage:
         values = empty_values()
         if chosen is not None:
             values = values_of(chosen.number, self._today())
-        # A card just chosen is a new attempt: the last one's error is not about it.
+        # Choosing a card begins a new attempt, so the error of the last one does not apply.
         error = None if chosen is not None else intent["last_payment_error"]
         return self._form(request, session, values, {}, error, chosen.number if chosen else None)
 
@@ -134,8 +134,8 @@ class HostedPage:
         return self._page(request, session, "waiting.html", onward=_success(session))
 
     def _found(self, request: Request) -> tuple[Call, Json, Json] | None:
-        """Merchant, session and intent of the address, as of now; an intent that is not made yet
-        waits for a card."""
+        """Return merchant, session and intent of the address, as of now. An intent that is not made
+        yet waits for a card."""
         pass_time(self._world)
         found = self._world.storage.find("checkout.session", request.path_params["id"])
         if found is None:
@@ -226,7 +226,7 @@ def _success(session: Json) -> str:
 
 
 def _onward(session: Json, intent: Json) -> Response:
-    """Return where the payer goes after a form, whichever of several it was."""
+    """Return where the payer goes after any of the forms."""
     if session["status"] == "complete" and intent["status"] == "processing":
         return to(f"{_path(session)}/waiting")
     if session["status"] == "complete":

@@ -52,7 +52,7 @@ _CAPTURE = ["amount_to_capture", "final_capture", "metadata", "statement_descrip
 
 
 def load(world: World, call: Call, intent_id: str) -> Json:
-    """ApiError 404 where this merchant has no such intent."""
+    """Return the intent. ApiError 404 if this merchant has no such intent."""
     intent = world.storage.get(call.merchant, "payment_intent", intent_id)
     if intent is None:
         raise missing("payment_intent", intent_id, "intent")
@@ -60,7 +60,7 @@ def load(world: World, call: Call, intent_id: str) -> Json:
 
 
 def save(world: World, call: Call, intent: Json) -> None:
-    """Keep it, with the moment at which the clock must look at it again."""
+    """Store the intent, with the time at which the clock must look at it again."""
     due = {
         "processing": intent.get("_settle_at"),
         "requires_capture": intent.get("_capture_before"),
@@ -134,7 +134,7 @@ def create(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def confirm(world: World, call: Call, params: Json, path: Json) -> Json:
-    """Try the payment method; a decline is a 402 whose traces stay."""
+    """Try the payment method. A decline is a 402, and what it changed stays."""
     only(params, ("payment_method", "return_url", "off_session", "capture_method"))
     intent = load(world, call, path["id"])
     if intent["status"] not in ("requires_payment_method", "requires_confirmation"):
@@ -159,7 +159,7 @@ def confirm(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def attempt(world: World, call: Call, intent: Json, card: TestCard, expiry: Expiry) -> None:
-    """The payer's attempt with a card; how it ended stands in the intent."""
+    """Record the payer's attempt with a card. The intent shows how it ended."""
     intent["last_payment_error"] = None
     intent["_card"] = card.number
     intent["_expiry"] = [expiry.month, expiry.year]
@@ -181,7 +181,7 @@ def attempt(world: World, call: Call, intent: Json, card: TestCard, expiry: Expi
 
 
 def authenticate(world: World, call: Call, intent: Json, *, passed: bool) -> None:
-    """The end of a 3-D Secure challenge."""
+    """End a 3-D Secure challenge."""
     if intent["status"] != "requires_action":
         raise _unexpected(intent, "authenticated")
     card = card_for(intent["_card"])
@@ -193,7 +193,7 @@ def authenticate(world: World, call: Call, intent: Json, *, passed: bool) -> Non
 
 
 def settle(world: World, call: Call, intent: Json, *, authorized: bool) -> None:
-    """The issuer's late answer to an authorization that timed out."""
+    """Record the issuer's late answer to an authorization that timed out."""
     if intent["status"] != "processing":
         raise _unexpected(intent, "settled")
     if authorized:
@@ -251,7 +251,8 @@ def capture(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def cancel(world: World, call: Call, params: Json, path: Json) -> Json:
-    """Release the whole hold: not after any capture, not before a page's payer has paid."""
+    """Release the whole hold. This is refused after any capture, and before a page's payer has
+    paid."""
     only(params, ("cancellation_reason",))
     intent = load(world, call, path["id"])
     reason = params.get("cancellation_reason")
@@ -268,7 +269,7 @@ def cancel(world: World, call: Call, params: Json, path: Json) -> Json:
 
 
 def close(world: World, call: Call, intent: Json, reason: str | None) -> None:
-    """Cancel without questions; what was held is given back."""
+    """Cancel without any check. What was held is released."""
     intent |= {
         "status": "canceled",
         "amount_capturable": 0,
@@ -278,7 +279,7 @@ def close(world: World, call: Call, intent: Json, reason: str | None) -> None:
     }
     charge = world.storage.get(call.merchant, "charge", intent["latest_charge"] or "")
     if charge is not None and charge["status"] == "succeeded":
-        # As the provider does: a released hold reads as refunded.
+        # This is what the provider does: a released hold reads as refunded.
         charge |= {"refunded": True, "amount_refunded": charge["amount"]}
         world.storage.put(call.merchant, charge, parent=intent["id"])
     save(world, call, intent)
@@ -286,7 +287,8 @@ def close(world: World, call: Call, intent: Json, reason: str | None) -> None:
 
 
 def lapse(world: World, call: Call, intent: Json) -> None:
-    """The hold is over: nothing captured → canceled; a part captured → the rest is released."""
+    """End the hold. If nothing was captured, the intent is canceled; otherwise the rest is
+    released."""
     charge = charges.of(world, call, intent)
     world.emit(call, "charge.expired", charge)
     if intent["amount_received"] == 0:

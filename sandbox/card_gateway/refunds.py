@@ -1,4 +1,4 @@
-"""Refunds. One may end later than its answer: what succeeded may still fail.
+"""Refunds. One may end later than its answer, and one that succeeded may still fail.
 
 Source: `docs/reference/psp/stripe.md#payment-intent`.
 """
@@ -17,7 +17,7 @@ _REASONS = ("duplicate", "fraudulent", "requested_by_customer", None)
 
 
 def create(world: World, call: Call, params: Json, path: Json) -> Json:
-    """Give back all or part of what was captured."""
+    """Refund all or part of what was captured."""
     only(params, _CREATE)
     if params.get("reason") not in _REASONS:
         raise ApiError(400, "Invalid reason", param="reason")
@@ -66,7 +66,7 @@ def _add_to_refunded(charge: Json, amount: int) -> None:
 
 
 def settle(world: World, call: Call, refund: Json) -> None:
-    """What becomes of it: one that was pending arrives, one that succeeded comes back."""
+    """End a refund: a pending one arrives, or one that succeeded is reversed."""
     if refund["status"] == "pending":
         refund = {**refund, "status": "succeeded", "pending_reason": None}
         kinds = ["refund.updated"]

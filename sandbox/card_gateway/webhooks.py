@@ -23,7 +23,7 @@ _CREATE = ["api_version", "description", "enabled_events", "metadata", "url"]
 
 
 def create(world: World, call: Call, params: Json, path: Json) -> Json:
-    """Register an address. Only this answer carries the `secret`."""
+    """Register an address. Only this answer has the `secret`."""
     only(params, _CREATE)
     url = string(params, "url")
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
@@ -85,7 +85,8 @@ def prepare(world: World, delivery: Delivery) -> Sending | None:
 
 
 def pass_time(world: World) -> None:
-    """What the clock does: sessions expire, holds lapse, late issuers answer, refunds end."""
+    """Do what is due by the clock: sessions expire, holds lapse, late issuers answer, refunds
+    end."""
     for merchant, subject in world.storage.due(world.now()):
         call = Call(merchant)
         with world.storage.transaction():
@@ -106,7 +107,8 @@ def _session_over(world: World, call: Call, session: Json) -> None:
 
 
 def resend(world: World, event_id: str) -> int:
-    """Deliver an event once more to every endpoint of its merchant; how many those are."""
+    """Deliver an event once more to every endpoint of its merchant. Return the number of
+    endpoints."""
     found = world.storage.find("event", event_id)
     if found is None:
         raise missing("event", event_id)

@@ -1,4 +1,4 @@
-"""The wire's small parts: bracket forms, the error envelope, expansion, lists.
+"""The small parts of the wire protocol: bracket forms, the error envelope, expansion, lists.
 
 Source: `docs/reference/psp/stripe.md#transport`, `#errors`, `#sandbox-duties`.
 """
@@ -17,7 +17,7 @@ _DEEPEST = 8
 
 
 class ApiError(Exception):
-    """An error answer; `keep` when what the call did before it failed shall stand."""
+    """An error answer. With `keep`, what the call did before it failed stays."""
 
     def __init__(
         self,
@@ -39,7 +39,8 @@ class ApiError(Exception):
 
 
 def parse_form(encoded: str) -> Json:
-    """`a[b]=c`, `a[0][b]=c`, `a[]=c`, brackets raw or percent-encoded, as nested dicts and lists.
+    """Read `a[b]=c`, `a[0][b]=c`, `a[]=c`, with raw or percent-encoded brackets, as nested dicts
+    and lists.
 
     ApiError 400 for what cannot be nested.
     """
@@ -73,7 +74,7 @@ def _listed(value: Any) -> Any:
 
 
 def only(params: Json, allowed: Iterable[str]) -> None:
-    """ApiError `parameter_unknown` for a top-level name that the call does not know."""
+    """Raise ApiError `parameter_unknown` for a top-level name that the call does not know."""
     for name in params:
         if name not in allowed and name != "expand":
             message = f"Received unknown parameter: {name}"
@@ -81,7 +82,7 @@ def only(params: Json, allowed: Iterable[str]) -> None:
 
 
 def integer(params: Json, name: str, default: int | None = None, *, param: str = "") -> int:
-    """Return the integer parameter; ApiError when it is missing without a default, or not one."""
+    """Return the integer parameter. ApiError if it is no integer, or missing without a default."""
     value, param = params.get(name), param or name
     if value is None or value == "":
         if default is not None:

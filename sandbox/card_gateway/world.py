@@ -1,4 +1,4 @@
-"""What every verb of the test provider works on: storage, clock, settings, events."""
+"""What every verb of the card gateway uses: storage, clock, settings, events."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ VERBS = ("create", "capture", "refund", "cancel", "expire", "read", "confirm")
 CHOICES = {"settle_outcome": ("failed", "authorized")}
 DEFAULTS: dict[str, Any] = {
     "multicapture": True,
-    # Longer than any sensible client waits.
+    # It is longer than any sensible client waits.
     "late_seconds": 30,
-    # A card whose authorization times out is decided after this, in this way.
+    # When and how a card is decided whose authorization times out.
     "settle_seconds": 60,
     "settle_outcome": "failed",
-    # What becomes of a refund that does not end at once, is known after this.
+    # When the end of a refund is known that does not end at once.
     "refund_seconds": 10,
 }
 
 
 @dataclass(slots=True)
 class Call:
-    """Who calls; `late` is set by a verb whose answer shall come too late."""
+    """Who calls. `late` is set by a verb whose answer should come too late."""
 
     merchant: str
     request_id: str | None = None
@@ -50,7 +50,7 @@ class World(common.World):
         super().__init__(storage, faults, DEFAULTS, CHOICES)
 
     def emit(self, call: Call, kind: str, subject: Json) -> None:
-        """Write an event and its deliveries, in the same transaction as what it tells of."""
+        """Write an event and its deliveries, in the same transaction as what they report."""
         event: Json = {
             "id": new_id("evt"),
             "object": "event",
@@ -75,5 +75,5 @@ class World(common.World):
 
 
 def merchant_of(secret_key: str) -> str:
-    """One key, one merchant. The key itself is not stored."""
+    """Return the merchant of a key. Each key is a merchant. The key itself is not stored."""
     return hashlib.sha256(secret_key.encode()).hexdigest()[:32]

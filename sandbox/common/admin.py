@@ -1,6 +1,7 @@
-"""The tester's hand on any sandbox provider: faults, the test clock, settings. Under `/_admin/`.
+"""Controls for the tester of any sandbox provider: faults, the test clock, settings. Under
+`/_admin/`.
 
-No authentication: these programs handle test money only and are meant for one machine.
+There is no authentication: these programs handle only test money, and are meant for one machine.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sandbox.common.wire import json_body
 from sandbox.common.world import World
 
 Table = Sequence[tuple[str, str, Callable[[Request], object]]]
-"""Path below `/_admin/`, method, endpoint."""
+"""The path below `/_admin/`, the method, and the endpoint."""
 
 
 def admin_routes(table: Table) -> list[Route]:
@@ -27,7 +28,7 @@ def admin_routes(table: Table) -> list[Route]:
 
 
 class Admin:
-    """`pass_time` does what the new time makes due."""
+    """The common controls. `pass_time` does what is due at the new time."""
 
     def __init__(self, world: World, pass_time: Callable[[], None]) -> None:
         self._world = world
@@ -54,7 +55,8 @@ class Admin:
         return JSONResponse({"faults": self._world.faults.waiting()})
 
     async def _add_faults(self, request: Request) -> Response:
-        """One fault, e.g. `{"verb": "capture", "kind": "late", "times": 1, "seconds": 30}`."""
+        """Add one fault, for example `{"verb": "capture", "kind": "late", "times": 1, "seconds":
+        30}`."""
         try:
             self._world.faults.add(await json_body(request))
         except (TypeError, ValueError) as error:
@@ -69,7 +71,8 @@ class Admin:
         return JSONResponse({"now": self._world.now()})
 
     async def _set_clock(self, request: Request) -> Response:
-        """`{"advance": seconds}`, `{"now": unix}` or `{}` for the machine's time again."""
+        """Set the clock: `{"advance": seconds}`, `{"now": unix}`, or `{}` for the machine's time
+        again."""
         wanted = await json_body(request)
         offset = 0
         try:

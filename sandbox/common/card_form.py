@@ -18,8 +18,8 @@ class Expiry:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form as it came: `values` to show again (never number or code), `errors` a text key per
-    wrong field."""
+    """A form as it came. `values` are shown again (never number or code). `errors` has a text key
+    for each wrong field."""
 
     number: str
     expiry: Expiry | None
@@ -28,11 +28,12 @@ class Filled:
 
 
 def read_form(given: Mapping[str, str], known: Container[str], today: datetime) -> Filled:
-    """`known`: test numbers that are valid though their check digit is wrong."""
+    """Read the form. `known` are test numbers that are valid although their check digit is
+    wrong."""
     values = {name: given.get(name, "").strip()[:100] for name in FIELDS}
     number = re.sub(r"[\s-]", "", values["number"])
     expiry, errors = _checked(values, number, known, today)
-    # A card number or code is never sent back into a page.
+    # A card number or code is never sent back in a page.
     return Filled(number, expiry, values | {"number": "", "cvc": ""}, errors)
 
 
@@ -71,7 +72,8 @@ def _checked(
 
 
 def valid_number(number: str, known: Container[str]) -> bool:
-    """12 to 19 digits with a right check digit (Luhn), or one of `known`."""
+    """Return whether the number has 12 to 19 digits with a right check digit (Luhn), or is one of
+    `known`."""
     if number in known:
         return True
     if not (number.isascii() and number.isdigit() and 12 <= len(number) <= 19):

@@ -1,4 +1,4 @@
-"""Notifications on their way: sent when due, tried again until a 2xx, in any order."""
+"""Notifications that are sent when they are due, tried again until a 2xx, in any order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """One request to the merchant, made at the moment of sending."""
+    """One request to the merchant, made when it is sent."""
 
     url: str
     body: bytes
@@ -30,18 +30,19 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """`gaps`: seconds until the next attempt; the last one repeats until `tries` were made."""
+    """`gaps` are the seconds until the next attempt. The last one repeats until `tries` attempts
+    were made."""
 
     gaps: tuple[int, ...]
     tries: int
 
 
 Prepare = Callable[[Delivery], Sending | None]
-"""None if the target or the event is gone: then it is never tried again."""
+"""Returns None if the target or the event is gone. Then it is never tried again."""
 
 
 class Held(Exception):
-    """Not yet: it waits for another one that has failed. Counts as no try."""
+    """It is not sent yet, because it waits for another one that has failed. This is no attempt."""
 
 
 class Postman:
@@ -55,7 +56,7 @@ class Postman:
         self._under_way: set[int] = set()
 
     async def deliver_for_ever(self) -> None:
-        """Deliver what is due and let time pass for what has a deadline, until cancelled."""
+        """Deliver what is due, and do what has a deadline, until cancelled."""
         tasks: set[asyncio.Task[None]] = set()
         async with httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as http:
             while True:

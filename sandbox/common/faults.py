@@ -53,8 +53,8 @@ class Fault:
 
 
 class Faults:
-    """Oldest first, each used up after its `times`. Gone with the process. `verbs`: the
-    provider's own, beside `notify` and `early`."""
+    """Faults, the oldest first. Each is used up after its `times`. They end with the process.
+    `verbs` are the provider's own, in addition to `notify` and `early`."""
 
     def __init__(self, verbs: Sequence[str], *, status: int = 402, code: str = "") -> None:
         self._verbs = (*verbs, "notify", "early")
@@ -63,7 +63,7 @@ class Faults:
         self._waiting: list[Fault] = []
 
     def add(self, wanted: Json) -> Fault:
-        """ValueError for what is not in the table."""
+        """Add a fault. ValueError if it is not in the table."""
         fault = Fault(
             verb=str(wanted.get("verb", "")),
             kind=str(wanted.get("kind", "")),

@@ -1,4 +1,4 @@
-"""The shell of every hosted page: one look, no script, nothing from anywhere else."""
+"""The frame of every hosted page: one look, no script, nothing from another host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from starlette.routing import Route
 
 _STYLE = Path(__file__).with_name("page.css")
 _HEADERS = {
-    # Any http(s) target: the chain of redirects after the form ends at the merchant's own shop.
+    # Any http(s) target is allowed, because the redirects after the form end at the merchant's own
+    # shop.
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:;"
     " form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "same-origin",
@@ -21,7 +22,7 @@ _HEADERS = {
 
 
 class Pages:
-    """Templates of `package` first, then those of this room. Each wants `t`: its texts."""
+    """Renders templates of `package`, or else of this room. Each needs `t`, its texts."""
 
     def __init__(self, package: str | None = None) -> None:
         own = [PackageLoader(package)] if package else []
@@ -40,11 +41,11 @@ class Pages:
         return FileResponse(_STYLE, media_type="text/css", headers={"Cache-Control": "max-age=300"})
 
     def render(self, template: str, status: int = 200, **values: object) -> Response:
-        # The provider's colour, where it has one of its own, is a class of the one style sheet.
+        # If the provider has a colour of its own, it is a class of the one style sheet.
         html = self._templates.get_template(template).render({"look": "", **values})
         return HTMLResponse(html, status, headers=_HEADERS)
 
 
 def to(url: str) -> Response:
-    """After a form: see other."""
+    """Redirect after a form (303)."""
     return RedirectResponse(url, 303, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""A sandbox provider as a program: its command line, its application, its life."""
+"""A sandbox provider as a program: its command line, its application, its start and end."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def sandbox_app(
 def run_program(
     name: str, description: str, port: int, create_app: Callable[[Path, str | None], Starlette]
 ) -> None:
-    """`python -m sandbox.<name> --port … --data-dir …` until stopped."""
+    """Run `python -m sandbox.<name> --port … --data-dir …` until stopped."""
     parser = argparse.ArgumentParser(prog=f"python -m sandbox.{name}", description=description)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=port)
@@ -78,6 +78,6 @@ def run_program(
         ssl_keyfile=options.tls_key,
         ssl_ca_certs=str(options.tls_clients) if options.tls_clients else None,
         ssl_cert_reqs=ssl.CERT_REQUIRED if options.tls_clients else ssl.CERT_NONE,
-        # Answers that come too late on purpose shall not hold up a stop.
+        # Answers that are late on purpose must not delay a stop.
         timeout_graceful_shutdown=1,
     )

@@ -1,4 +1,4 @@
-"""What a sandbox provider remembers: one SQLite file, objects as JSON."""
+"""The storage of a sandbox provider: one SQLite file, objects as JSON."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event on its way to one endpoint; `forged` where its signature shall be wrong."""
+    """One event for one endpoint. With `forged` its signature is wrong on purpose."""
 
     seq: int
     endpoint: str
@@ -70,14 +70,15 @@ class Delivery:
 
 
 class Storage:
-    """Used from one thread, the event loop's; every call is short."""
+    """Storage that only the event loop's thread uses. Every call is short."""
 
     def __init__(self, data_dir: Path, name: str) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
         path = data_dir / f"{name}.sqlite3"
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
-        # Test money: a killed process loses nothing, a power cut may lose the last moments.
+        # It is test money: a killed process loses nothing, but a power cut may lose the last
+        # moments.
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(_SCHEMA)
 
@@ -86,7 +87,7 @@ class Storage:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. Not nested, and never across an await."""
+        """Make a transaction. It is not nested, and never lasts across an await."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -98,7 +99,8 @@ class Storage:
     def put(
         self, merchant: str, body: Json, *, parent: str | None = None, due_at: int | None = None
     ) -> None:
-        """Insert or replace; `due_at` (Unix seconds) is when the clock must look at it."""
+        """Insert or replace an object. `due_at` (Unix seconds) is when the clock must look at
+        it."""
         self._db.execute(
             "INSERT INTO objects (id, merchant, kind, parent, due_at, body)"
             " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
@@ -115,15 +117,16 @@ class Storage:
         return None if row is None else json.loads(row[0])
 
     def find(self, kind: str, object_id: str) -> tuple[str, Json] | None:
-        """(merchant, object) of any merchant: for the hosted page, whose address is the key."""
+        """Return (merchant, object) of any merchant, for the hosted page, whose address is the
+        key."""
         row = self._db.execute(
             "SELECT merchant, body FROM objects WHERE id = ? AND kind = ?", (object_id, kind)
         ).fetchone()
         return None if row is None else (row[0], json.loads(row[1]))
 
     def find_child(self, kind: str, parent: str) -> tuple[str, Json] | None:
-        """Return the one of this parent: for a page whose address is another key than the object's
-        id."""
+        """Return the object with this parent, for a page whose address is another key than the
+        object's id."""
         row = self._db.execute(
             "SELECT merchant, body FROM objects WHERE parent = ? AND kind = ? LIMIT 1",
             (parent, kind),
@@ -136,7 +139,7 @@ class Storage:
     def newest(
         self, merchant: str, kind: str, *, parent: str | None, after: str | None, limit: int
     ) -> list[Json]:
-        """Newest first, from the one after `after`."""
+        """List objects, newest first, from the one after `after`."""
         rows = self._db.execute(
             "SELECT body FROM objects WHERE kind = ? AND merchant = ?"
             " AND (? IS NULL OR parent = ?)"
@@ -147,7 +150,7 @@ class Storage:
         return [json.loads(row[0]) for row in rows]
 
     def all(self, kind: str) -> list[tuple[str, Json]]:
-        """(merchant, object) of every merchant, oldest first."""
+        """List (merchant, object) of every merchant, oldest first."""
         rows = self._db.execute(
             "SELECT merchant, body FROM objects WHERE kind = ? ORDER BY seq", (kind,)
         ).fetchall()
@@ -178,7 +181,7 @@ class Storage:
     def schedule(
         self, endpoint: str, event: str, due_at: float, *, forged: bool = False, held: bool = False
     ) -> None:
-        """`held`: until `due_at`, or until a later one has been tried."""
+        """Schedule a delivery. `held` waits until `due_at`, or until a later one has been tried."""
         self._db.execute(
             "INSERT INTO sendings (endpoint, event, due_at, forged, held) VALUES (?, ?, ?, ?, ?)",
             (endpoint, event, due_at, forged, held),

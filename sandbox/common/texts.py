@@ -1,4 +1,5 @@
-"""What all hosted pages say, one catalogue a language, and amounts as people write them."""
+"""The texts of all hosted pages, one catalogue for each language, and amounts as people write
+them."""
 
 from __future__ import annotations
 
@@ -136,8 +137,9 @@ NB = {
 def catalogue(
     own: Mapping[str, Mapping[str, str]], locale: str | None, accept_language: str
 ) -> dict[str, str]:
-    """Return the texts of the payment's locale; where that is `auto` or none, of the browser.
-    `own`: the provider's texts by language (`en`, `nb`), over those here."""
+    """Return the texts of the payment's locale. If that is `auto` or missing, the browser's
+    language decides. `own` has the provider's texts by language (`en`, `nb`), which replace those
+    here."""
     wanted = locale if locale and locale != "auto" else accept_language.split(",")[0].strip()
     if wanted.lower().split("-")[0] in ("nb", "no", "nn"):
         return {**NB, **own["nb"]}
@@ -145,7 +147,8 @@ def catalogue(
 
 
 def money(amount: int, currency: str, language: str) -> str:
-    """`amount` in minor units, e.g. `300,00 kr` in bokmål and `NOK 300.00` in English."""
+    """Return `amount` (minor units), for example `300,00 kr` in Norwegian and `NOK 300.00` in
+    English."""
     currency = currency.lower()
     places = 0 if currency in _ZERO_DECIMAL else 2
     whole, rest = divmod(amount, 10**places)

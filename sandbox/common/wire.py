@@ -1,4 +1,4 @@
-"""What the providers' wires have in common."""
+"""What the providers' wire protocols share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.common.storage import Json
 
 
 class Broken(Response):
-    """Half an answer and then nothing: the client sees its connection break."""
+    """Sends half an answer and then nothing, so that the client's connection breaks."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"4096")]
@@ -28,10 +28,10 @@ def new_id(prefix: str, length: int = 24) -> str:
 
 
 def public(value: Any) -> Any:
-    """Without what is ours alone (names with a leading underscore)."""
+    """Return the value without our own names, which have a leading underscore."""
     if isinstance(value, dict):
         return {
-            # Metadata is the merchant's: its names are theirs.
+            # Metadata is the merchant's, so its names stay.
             name: below if name == "metadata" else public(below)
             for name, below in value.items()
             if not name.startswith("_")
@@ -42,7 +42,7 @@ def public(value: Any) -> Any:
 
 
 async def json_body(request: Request) -> Json:
-    """Return the body as an object; empty for what is none."""
+    """Return the body as an object; empty if it is none."""
     try:
         given = json.loads(await request.body() or b"{}")
     except (ValueError, RecursionError):

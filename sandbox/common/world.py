@@ -1,4 +1,4 @@
-"""What every verb of a sandbox provider works on: storage, clock, settings, notifications."""
+"""What every verb of a sandbox provider uses: storage, clock, settings, notifications."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any
 from sandbox.common.faults import REPEATS, Faults
 from sandbox.common.storage import Storage
 
-# Until the next notification goes out, which it then follows; or until a tester's patience ends.
+# A notification is held until the next one is sent, or at most so long.
 _HELD_BACK_SECONDS = 60.0
 
 
 class World:
-    """`defaults` names every setting a tester may change, with its value and type; `choices` the
-    only values of some."""
+    """`defaults` names every setting that a tester may change, with its value and type. `choices`
+    has the only values of some."""
 
     published: Mapping[str, int] = {}
-    """The smallest amounts that the provider publishes, minor units by currency; 1 elsewhere."""
+    """The smallest amounts that the provider publishes, in minor units by currency. It is 1 for
+    others."""
 
     def __init__(
         self,
@@ -31,15 +32,15 @@ class World:
         self.storage = storage
         self.faults = faults
         self.choices = choices or {}
-        # `retry_gap`: seconds between two attempts of a notification; 0: as the provider does.
-        # `minimum`, `maximum`: minor units of any currency that this merchant agreed on; 0: what
-        # the provider publishes, and no largest amount.
+        # `retry_gap`: seconds between two attempts of a notification; 0 means as the provider does.
+        # `minimum`, `maximum`: minor units of any currency that this merchant agreed on; 0 means
+        # what the provider publishes, and no largest amount.
         common = {"clock_offset": 0, "retry_gap": 0, "minimum": 0, "maximum": 0}
         self.defaults: dict[str, Any] = {**common, **defaults}
         self.woken = asyncio.Event()
 
     def now(self) -> int:
-        """Return the provider's time, Unix seconds: the machine's, moved by the test clock."""
+        """Return the provider's time in Unix seconds: the machine's, moved by the test clock."""
         return int(time.time()) + int(self.setting("clock_offset"))
 
     def setting(self, name: str) -> Any:
@@ -47,11 +48,11 @@ class World:
         return self.defaults[name] if stored is None else stored
 
     def minimum(self, currency: str) -> int:
-        """Return the smallest amount that is taken, minor units of `currency` (any case)."""
+        """Return the smallest amount that is accepted, in minor units of `currency` (any case)."""
         return int(self.setting("minimum")) or self.published.get(currency.upper(), 1)
 
     def maximum(self) -> int | None:
-        """Return the largest amount that is taken, minor units, where there is one."""
+        """Return the largest amount that is accepted, in minor units, if there is one."""
         return int(self.setting("maximum")) or None
 
     def is_too_large(self, amount: int) -> bool:
@@ -59,8 +60,8 @@ class World:
         return maximum is not None and amount > maximum
 
     def notify(self, targets: Sequence[str], event_id: str) -> None:
-        """Write one event's deliveries, in the same transaction as what it tells of. Deliveries
-        live in real time: the test clock moves the money, not the network."""
+        """Write one event's deliveries, in the same transaction as what they report. Deliveries use
+        real time: the test clock moves the money, not the network."""
         fault = self.faults.take("notify") if targets else None
         kind = fault.kind if fault else None
         copies = {"drop": 0, "repeat": REPEATS}.get(kind or "", 1)

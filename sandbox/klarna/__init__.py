@@ -1,1 +1,1 @@
-"""Klarna's wire protocol to test against: payments sessions, a hosted page, order management."""
+"""Klarna's wire protocol to test against: payment sessions, a hosted page, order management."""

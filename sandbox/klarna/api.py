@@ -23,7 +23,7 @@ from sandbox.klarna import orders, pages, payment_sessions, pushes
 from sandbox.klarna.world import ApiError, Call, World, merchant_of, new_uuid
 
 Handler = Callable[[World, Call, Json, Json], Any]
-"""Gives an object, a (header, id), or None for an answer without a body."""
+"""Returns an object, a pair of header and id, or None for an answer without a body."""
 _WRITES = ("POST", "PATCH")
 _KEEP_KEYS_SECONDS = 24 * 3600
 _CONFLICT = ApiError(409, "CONFLICT", "A call with this key is being carried out.")
@@ -68,7 +68,7 @@ class _Answer:
 
 
 class Api:
-    """All verbs over one world; `public_url` is where payers reach the pages, or None for the
+    """All verbs over one world. `public_url` is where payers reach the pages. None means the
     address by which the merchant called."""
 
     def __init__(self, world: World, public_url: str | None) -> None:
@@ -92,7 +92,7 @@ class Api:
             except ApiError as error:
                 response = _render(_refusal(error, correlation_id))
             except asyncio.CancelledError:
-                # Stopped while an answer was kept waiting on purpose: no fault of the program.
+                # The program stops while an answer is late on purpose. This is no error.
                 return Broken()
             response.headers["Klarna-Correlation-Id"] = correlation_id
             return response
@@ -146,7 +146,7 @@ class Api:
             return _render(_failed())
         answer = self._effect(verb, request, call, body, key, fault)
         if fault and kind == "late":
-            # Done, but not told: another attempt with the same key is answered at once.
+            # It is done, but not answered: another attempt with the same key is answered at once.
             self._running.discard((call.merchant, key or ""))
             await asyncio.sleep(fault.seconds)
         if kind == "drop_after":
@@ -164,7 +164,7 @@ class Api:
         key: str | None,
         fault: Fault | None,
     ) -> _Answer:
-        """Carry it out and remember the answer, all in one transaction."""
+        """Carry the call out and remember the answer, in one transaction."""
         kind = fault.kind if fault else ""
         if verb.method in _WRITES:
             _distort(body, kind)
@@ -184,7 +184,7 @@ class Api:
 
 def _made(verb: Verb, request: Request, made: Any, kind: str) -> _Answer:
     if isinstance(made, tuple):
-        # Created, and told of in the headers alone.
+        # The answer to a creation is in the headers alone.
         return _Answer(verb.status, "", made)
     if made is None:
         return _Answer(verb.status)
@@ -203,7 +203,7 @@ def _code(verb: Verb) -> str:
 
 
 def _failed() -> _Answer:
-    """Not kept for its key: the same key again tells how it went."""
+    """Answer without keeping it for the key, so that the same key again tells how it went."""
     return _refusal(ApiError(500, "INTERNAL_ERROR", "Something went wrong."), new_uuid())
 
 
@@ -222,7 +222,7 @@ def _render(answer: _Answer) -> Response:
 
 
 def _authenticate(request: Request) -> str:
-    """Return the merchant of the API credential; ApiError 401. A live one is no good here."""
+    """Return the merchant of the API credential. ApiError 401, for a live one too."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     try:
         pair = base64.b64decode(given, validate=True).decode() if scheme.lower() == "basic" else ""

@@ -23,12 +23,12 @@ from sandbox.klarna.world import CHOICES, Call, World, new_uuid
 def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
     """Return the provider with its storage in `data_dir`.
 
-    `public_url` is where payers' browsers reach it; None: the address a merchant calls it by.
+    `public_url` is where payers' browsers reach it. None means the address of the merchant's call.
     """
     world = World(Storage(data_dir, "klarna"))
 
     async def decide(request: Request) -> Response:
-        """The risk of an order is decided now: `{"outcome": "ACCEPTED"|"REJECTED"|"STOPPED"}`."""
+        """Decide the risk of an order now: `{"outcome": "ACCEPTED"|"REJECTED"|"STOPPED"}`."""
         outcome = (await json_body(request)).get("outcome")
         found = world.storage.find("order", request.path_params["id"])
         if found is None or outcome not in CHOICES["fraud_outcome"]:

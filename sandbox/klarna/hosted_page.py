@@ -1,7 +1,7 @@
-"""The hosted page: plain forms and redirects, no script, and nothing of the provider's own art.
+"""The hosted page: plain forms and redirects, no script, and none of the provider's own artwork.
 
-A form sent twice is harmless: what a form may do is decided by the page's status, in one
-transaction, so the second one only follows the first one's redirect.
+A form that is sent twice is harmless: the page's status decides what it may do, in one transaction,
+so the second one only follows the first one's redirect.
 
 Source: `docs/reference/psp/klarna.md#hosted-page`, `#test-data`.
 """
@@ -111,7 +111,7 @@ class HostedPage:
         return self._onward(page)
 
     def _decide(self, call: Call, page: Json, session: Json) -> None:
-        """What the customer's address says becomes of it."""
+        """End the page as the customer's address says."""
         world, email = self._world, str(page["_email"])
         if "+denied@" in email or "+error@" in email:
             status = "FAILED" if "+denied@" in email else "ERROR"
@@ -147,7 +147,7 @@ class HostedPage:
         return self._onward(page)
 
     def _found(self, request: Request) -> tuple[Call, Json, Json] | None:
-        """Merchant, page and payment session of the address, as of now."""
+        """Return merchant, page and payment session of the address, as of now."""
         pushes.pass_time(self._world)
         found = self._world.storage.find("page", request.path_params["id"])
         if found is None:
@@ -178,7 +178,7 @@ class HostedPage:
             page,
             session,
             "choose.html",
-            # Another customer just chosen is a new attempt: the last one's end is not about it.
+            # Choosing a customer begins a new attempt, so the end of the last one does not apply.
             alert=text[alert] if alert and not filled else None,
             filled=text["filled"].format(label=text[filled]) if filled else None,
             error=text[error] if error else None,
@@ -231,7 +231,7 @@ class HostedPage:
         )
 
     def _onward(self, page: Json) -> Response:
-        """Return where the payer goes after a form, whichever of several it was."""
+        """Return where the payer goes after any of the forms."""
         name = _URLS.get(page["status"])
         if page["status"] == "COMPLETED":
             name = "success"
@@ -253,7 +253,7 @@ def _path(page: Json) -> str:
 
 
 def _filled(page: Json, url: str | None) -> str | None:
-    """Klarna's placeholders have two braces here."""
+    """Fill in Klarna's placeholders, which have two braces."""
     if url is None:
         return None
     for name in ("order_id", "authorization_token"):

@@ -44,7 +44,7 @@ _FAR = 200_000_000
 
 
 def checked_order(world: World, body: Json) -> Json:
-    """Return the part of a request that says what is bought; ApiError `BAD_VALUE` naming what is
+    """Return the part of a request that says what is bought. ApiError `BAD_VALUE` names what is
     wrong."""
     country = body.get("purchase_country")
     if country not in _CURRENCIES:
@@ -64,7 +64,7 @@ def checked_order(world: World, body: Json) -> Json:
 
 
 def checked_lines(body: Json) -> None:
-    """`BAD_VALUE` unless the lines are whole and sum to `order_amount`."""
+    """Raise `BAD_VALUE` unless the lines are complete and sum to `order_amount`."""
     amount = whole(body, "order_amount", 0)
     lines = body.get("order_lines")
     if not isinstance(lines, list) or not 1 <= len(lines) <= 1000:
@@ -106,7 +106,7 @@ def _check_line(line: object, where: str) -> None:
         raise bad_value(f"{where}.total_amount")
     rate = _part(line, "tax_rate", where, minimum=0, maximum=10_000, default=0)
     tax = _part(line, "total_tax_amount", where, default=0)
-    # Within one minor unit, checked without a fraction.
+    # Within one minor unit, calculated without a fraction.
     if abs(tax * (10_000 + rate) - total * rate) > 10_000 + rate:
         raise bad_value(f"{where}.total_tax_amount")
 

@@ -16,7 +16,7 @@ _LIVE = ("AUTHORIZED", "PART_CAPTURED")
 
 
 def make(world: World, call: Call, session: Json, fraud: str) -> Json:
-    """Return an order of what a session says. `fraud`: ACCEPTED or PENDING."""
+    """Make an order from a session. `fraud`: ACCEPTED or PENDING."""
     kept = (
         "purchase_country",
         "purchase_currency",
@@ -74,7 +74,7 @@ def read(world: World, call: Call, body: Json, path: Json) -> Json:
 
 
 def capture(world: World, call: Call, body: Json, path: Json) -> tuple[str, str]:
-    """(header, id) of the capture made."""
+    """Capture. Return (header, id) of the capture."""
     order = load(world, call, path["id"])
     amount = whole(body, "captured_amount", 1)
     _check_lines(body, amount)
@@ -102,7 +102,7 @@ def capture(world: World, call: Call, body: Json, path: Json) -> tuple[str, str]
 
 
 def refund(world: World, call: Call, body: Json, path: Json) -> tuple[str, str]:
-    """(header, id) of the refund made."""
+    """Refund. Return (header, id) of the refund."""
     order = load(world, call, path["id"])
     amount = whole(body, "refunded_amount", 1)
     _check_lines(body, amount)
@@ -165,8 +165,8 @@ def release(world: World, call: Call, body: Json, path: Json) -> None:
 
 
 def update(world: World, call: Call, body: Json, path: Json) -> None:
-    """Another amount, with its lines: not below what is captured, and not beyond what Klarna gives
-    this payer."""
+    """Change the amount, with its lines. It is not below what is captured, and not beyond what
+    Klarna allows this payer."""
     order = load(world, call, path["id"])
     checked_lines(body)
     amount = body["order_amount"]
@@ -201,7 +201,8 @@ def extend(world: World, call: Call, body: Json, path: Json) -> None:
 
 
 def decide(world: World, call: Call, order: Json, outcome: str) -> None:
-    """Klarna has looked at the risk: ACCEPTED, REJECTED or STOPPED. The merchant is told."""
+    """Record Klarna's decision about the risk: ACCEPTED, REJECTED or STOPPED. The merchant is
+    told."""
     order |= {"fraud_status": outcome, "_decided": None}
     if outcome != "ACCEPTED" and order["captured_amount"] == 0:
         order |= {"status": "CANCELLED", "remaining_authorized_amount": 0}
@@ -211,7 +212,7 @@ def decide(world: World, call: Call, order: Json, outcome: str) -> None:
 
 
 def lapse(world: World, call: Call, order: Json) -> None:
-    """What was not captured in time is not authorized any more."""
+    """End the authorization of what was not captured in time."""
     order["status"] = "CLOSED" if order["captured_amount"] else "EXPIRED"
     order["remaining_authorized_amount"] = 0
     save(world, call, order)

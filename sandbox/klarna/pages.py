@@ -45,7 +45,7 @@ def create(world: World, call: Call, body: Json, path: Json) -> Json:
     }
     world.storage.put(call.merchant, page)
     if world.faults.take("early"):
-        # As if the payer had paid: a page that nobody has seen yet.
+        # This looks as if the payer had paid, on a page that nobody has seen yet.
         tell(world, call, page | {"status": "COMPLETED"})
     link = f"{call.base_url}/c/pay/{page_id}"
     return {
@@ -77,7 +77,7 @@ def disable(world: World, call: Call, body: Json, path: Json) -> None:
 
 
 def become(world: World, call: Call, page: Json, status: str, **more: Any) -> None:
-    """Another status; the merchant is told, once of each."""
+    """Change the status. The merchant is told once about each status."""
     if page["status"] == status and not more:
         return
     page |= {"status": status, "_updated": world.now(), **more}

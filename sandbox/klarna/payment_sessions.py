@@ -23,7 +23,7 @@ _MATCHED = ("purchase_country", "purchase_currency", "order_amount", "order_line
 
 
 def load(world: World, call: Call, session_id: str) -> Json:
-    """Gone after its lifetime, as if it had never been."""
+    """Return the session. After its lifetime it is gone, as if it had never existed."""
     session = world.storage.get(call.merchant, "session", session_id)
     if session is None or session["_expires"] <= world.now():
         raise ApiError(404, "NOT_FOUND", "Not found")
@@ -67,7 +67,7 @@ def read(world: World, call: Call, body: Json, path: Json) -> Json:
 
 
 def update(world: World, call: Call, body: Json, path: Json) -> None:
-    """Only before an order was made of it."""
+    """Change the session, until an order was made from it."""
     session = load(world, call, path["id"])
     if session["status"] != "incomplete":
         raise ApiError(409, "CONFLICT", "The session is complete")
@@ -101,7 +101,7 @@ def _address(body: Json, name: str) -> Json:
 
 
 def authorize(world: World, call: Call, session: Json) -> str:
-    """The payer has approved; the token an order can be made with for an hour."""
+    """Approve for the payer. Return the token with which an order can be made for an hour."""
     token: Json = {
         "id": new_uuid(),
         "object": "authorization",
@@ -117,7 +117,7 @@ def authorize(world: World, call: Call, session: Json) -> str:
 
 
 def place(world: World, call: Call, body: Json, path: Json) -> Json:
-    """Make an order of an authorization: once, within the hour, of the same goods."""
+    """Make an order of an authorization: once, within the hour, with the same goods."""
     token = world.storage.get(call.merchant, "authorization", path["token"])
     if token is None or token["_expires"] <= world.now():
         raise ApiError(404, "NOT_FOUND", "Invalid authorization token")
@@ -144,7 +144,7 @@ def place_order(world: World, call: Call, session: Json, fraud: str) -> Json:
 
 
 def release(world: World, call: Call, body: Json, path: Json) -> None:
-    """Give an approval back that no order was made of."""
+    """Cancel an approval from which no order was made."""
     token = world.storage.get(call.merchant, "authorization", path["token"])
     if token is None or token["_expires"] <= world.now():
         raise ApiError(404, "NOT_FOUND", "Invalid authorization token")

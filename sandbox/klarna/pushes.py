@@ -1,5 +1,4 @@
-"""Callbacks on their way, and what the clock does. Source:
-`docs/reference/psp/klarna.md#hosted-page`."""
+"""Callbacks, and what is due by the clock. Source: `docs/reference/psp/klarna.md#hosted-page`."""
 
 from __future__ import annotations
 
@@ -10,13 +9,13 @@ from sandbox.common.storage import Delivery
 from sandbox.klarna import orders
 from sandbox.klarna.world import Call, World
 
-# Four calls in all, then silence.
+# There are four calls in all.
 RETRY = Retry(gaps=(1, 2, 4), tries=4)
 
 
 def prepare(world: World, delivery: Delivery) -> Sending | None:
-    """Unsigned: what the merchant put into the address is all there is to know it by, and a forged
-    one does not have that."""
+    """Return the call. It is not signed: only what the merchant put into the address proves it, and
+    a forged one does not have that."""
     event = world.storage.find("event", delivery.event)
     if event is None:
         return None
@@ -26,7 +25,7 @@ def prepare(world: World, delivery: Delivery) -> Sending | None:
 
 
 def pass_time(world: World) -> None:
-    """Risks are decided, authorizations lapse."""
+    """Do what is due by the clock: risks are decided, authorizations lapse."""
     for merchant, order in world.storage.due(world.now()):
         call = Call(merchant)
         with world.storage.transaction():

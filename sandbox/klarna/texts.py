@@ -1,4 +1,4 @@
-"""What the hosted page says beyond what all hosted pages do."""
+"""The hosted page's texts beyond those of all hosted pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every verb of the Klarna sandbox works on, and what it refuses with.
+"""What every verb of the Klarna sandbox uses, and how it refuses.
 
 Source: `docs/reference/psp/klarna.md#idempotency-and-limits`, `#errors`.
 """
@@ -31,16 +31,16 @@ VERBS = (
 )
 CHOICES = {"fraud_outcome": ("ACCEPTED", "REJECTED", "STOPPED")}
 DEFAULTS: dict[str, Any] = {
-    # What is offered to the payer; nothing at all where this is off.
+    # The methods that the payer is offered. If this is off, there is none.
     "offer": True,
-    # Documented for order management only; newer pages say everywhere.
+    # It is documented for order management only; newer pages say that it holds everywhere.
     "keep_all_keys": False,
-    # An approval that is on its way when the page is closed comes through all the same.
+    # An approval that is on its way when the page is closed arrives nevertheless.
     "late_approvals": False,
-    # An order whose risk is looked at is decided after this, in this way.
+    # When and how an order is decided whose risk is reviewed.
     "fraud_seconds": 60,
     "fraud_outcome": "ACCEPTED",
-    # The largest amount that an authorization is raised to.
+    # The largest amount to which an authorization can be raised.
     "max_authorized": 10_000_000,
 }
 
@@ -68,8 +68,8 @@ class World(common.World):
         super().__init__(storage, faults, DEFAULTS, CHOICES)
 
     def push(self, merchant: str, url: str | None, body: Json) -> None:
-        """Write a callback and its deliveries, in the same transaction as what it tells of. The
-        target is the address itself: nothing is signed, and nobody registers anywhere."""
+        """Write a callback and its deliveries, in the same transaction as what they report. The
+        target is the address itself: nothing is signed, and nobody registers."""
         if not url:
             return
         event: Json = {"id": new_uuid(), "object": "event", "told": body}
@@ -89,7 +89,8 @@ def iso(unix: int) -> str:
 
 
 def merchant_of(username: str, password: str) -> str:
-    """One API credential, one merchant. The password itself is not stored."""
+    """Return the merchant of a credential. Each API credential is a merchant. The password itself
+    is not stored."""
     return hashlib.sha256(f"{username}:{password}".encode()).hexdigest()[:32]
 
 

@@ -1,1 +1,1 @@
-"""A mail server and mailbox for the demo: what is sent arrives here, and goes nowhere else."""
+"""A mail server and mailbox for the demo. What is sent arrives here, and goes nowhere else."""

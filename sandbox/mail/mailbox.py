@@ -1,4 +1,4 @@
-"""What has arrived: kept in a file, shown as a mail program would, and as JSON."""
+"""Mail that has arrived. It is kept in a file, and shown as in a mail program, and as JSON."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
-"""Of a message's own HTML: it runs nothing and fetches nothing."""
+"""The policy of a message's own HTML: it runs nothing and fetches nothing."""
 
 
 class Mailbox:
-    """A line of JSON each, so that a restart loses none."""
+    """Messages, each a line of JSON in a file, so that a restart loses none."""
 
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ class Mailbox:
             file.write(json.dumps(kept, ensure_ascii=False) + "\n")
 
     def all(self) -> list[dict[str, Any]]:
-        """Newest first; `number` names a message for good."""
+        """List messages, newest first. `number` is a message's permanent name."""
         if not self._file.exists():
             return []
         lines = self._file.read_text(encoding="utf-8").splitlines()

@@ -1,7 +1,7 @@
-"""The SMTP side of the mailbox: RFC 5321 as far as one client needs it to hand messages over.
+"""The SMTP side of the mailbox: as much of RFC 5321 as one client needs.
 
-Recipients steer it: `nobody@…` is refused for good (550), `busy@…` for now (451), `gone@…` makes it
-hang up before it answers. Everybody else's mail is kept.
+The recipient decides the answer: `nobody@…` is refused permanently (550), `busy@…` temporarily
+(451), and for `gone@…` it hangs up without an answer. Any other mail is kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ IDLE_SECONDS = 60
 _PATH = re.compile(r"(?:FROM|TO):\s*<([^<>\s]*)>", re.IGNORECASE)
 
 Keep = Callable[[str, list[str], bytes], None]
-"""Called with the sender, the recipients and the message's bytes before it is said to be taken."""
+"""Called with the sender, the recipients and the message's bytes, before the client is told that it
+was accepted."""
 
 
 @dataclass(slots=True)
@@ -30,8 +31,8 @@ class _Envelope:
 
 
 class SmtpServer:
-    """Listens on one port. With `tls` it offers STARTTLS, and with `implicit` speaks TLS at once.
-    `password` is what AUTH PLAIN has to bring, where there is one."""
+    """Listens on one port. With `tls` it offers STARTTLS, and with `implicit` it speaks TLS at
+    once. `password` is what AUTH PLAIN has to send, if it is set."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class SmtpServer:
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """The port it listens on; 0 takes a free one."""
+        """Start to listen. Return the port; 0 takes a free one."""
         self._server = await asyncio.start_server(
             self._serve, host, port, limit=MAX_LINE, ssl=self._tls if self._implicit else None
         )
@@ -171,7 +172,7 @@ class _Conversation:
         await self._say("250 taken")
 
     async def _message(self) -> bytes | None:
-        """Up to the lone dot; None if it is too large."""
+        """Return the message up to the lone dot. None if it is too large."""
         kept, size = bytearray(), 0
         while True:
             async with asyncio.timeout(IDLE_SECONDS):

@@ -14,7 +14,7 @@ from sandbox.shop.config import ConfigRefused, load_config
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the shop until it is told to stop; 2 when its configuration cannot be used."""
+    """Run the shop until it is told to stop. Return 2 if its configuration cannot be used."""
     parser = argparse.ArgumentParser(prog="gavekort shop", description="The demo shop.")
     parser.add_argument("--port", type=int, default=8020)
     parser.add_argument("--host", default="127.0.0.1")

@@ -1,4 +1,4 @@
-"""Amounts as people type and read them, and as the API wants them. No float anywhere."""
+"""Amounts as people type and read them, and as the API needs them. There is no float anywhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class AmountRefused(ValueError):
 
 
 def to_minor_units(typed: str) -> int:
-    """`400`, `400.5`, `1 000,00` → minor units, exactly. Raises AmountRefused, also for zero."""
+    """Return `400`, `400.5`, `1 000,00` in minor units, exactly. AmountRefused for anything else,
+    and for zero."""
     text = re.sub(r"\s", "", typed)
     if not _TYPED.fullmatch(text):
         raise AmountRefused(f"“{typed.strip()[:40]}” is not an amount such as 150.00")
@@ -27,12 +28,12 @@ def to_minor_units(typed: str) -> int:
 
 
 def plain(minor: int) -> str:
-    """`15000` → `150.00`: for an input field."""
+    """Return `15000` as `150.00`, for an input field."""
     sign, whole, rest = ("-" if minor < 0 else ""), abs(minor) // 100, abs(minor) % 100
     return f"{sign}{whole}.{rest:02d}"
 
 
 def shown(minor: int, currency: str) -> str:
-    """`100000`, `NOK` → `1 000.00 NOK`, the spaces not breaking."""
+    """Return `100000`, `NOK` as `1 000.00 NOK`, with spaces that do not break."""
     sign, number = ("−" if minor < 0 else ""), f"{abs(minor) // 100:,}".replace(",", _SPACE)
     return f"{sign}{number}.{abs(minor) % 100:02d}{_SPACE}{currency}"

@@ -1,4 +1,4 @@
-"""The shop's pages: what it sells, its orders, and the address the checkout calls back."""
+"""The shop's pages: its goods, its orders, and the address for the checkout's callbacks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _SEE_OTHER = 303
 _LATEST_ORDERS = 10
 _UNGUARDED = frozenset({"/callback", "/sms/messages"})
 
-# What a merchant's page says to the payer for each `error`
+# What a merchant's page tells the payer for each `error`
 # (docs/reference/dintero-api.md#return-address).
 _RETURN_ERRORS = {
     "cancelled": "The payment was cancelled. Nothing was charged, and no gift card was used.",
@@ -57,7 +57,7 @@ _RETURN_ERRORS = {
 
 
 class Shop:
-    """One running shop: its configuration, its books, its client of the checkout."""
+    """One running shop: its configuration, its books, and its client for the checkout."""
 
     def __init__(self, config: ShopConfig, data_dir: Path) -> None:
         self.config = config
@@ -79,8 +79,8 @@ class Shop:
         return self.page(request, "problem.html", status, text=text)
 
     def start(self, choices: Choices) -> str:
-        """Open an order, ask for its session; the address to send the visitor to. What the API
-        refused stands on the order's page."""
+        """Open an order and ask for its session. Return the address for the visitor. If the API
+        refuses, the order's page shows why."""
         product = catalog.find_product(choices.product)
         if product is None:
             raise KeyError(choices.product)
@@ -102,13 +102,14 @@ class Shop:
         return url if choices.display == "page" else f"/orders/{order.reference}/pay"
 
     def transaction_of(self, order: Order, told: str | None = None) -> dict[str, Any] | None:
-        """Return the order's transaction, read from the checkout; None if there is none yet.
+        """Return the order's transaction, read from the checkout. None if there is none yet.
 
-        `told` is the transaction id of the return address: a visitor may write anything there,
-        so it counts only when the checkout says it is of this order. Raises ApiError."""
+        `told` is the transaction id of the return address. A visitor may write anything there, so
+        it counts only if the checkout says that it belongs to this order. Raises ApiError.
+        """
         transaction_id = order.transaction_id or told
         if transaction_id is None and order.session_id is not None:
-            # The payer paid and never came back: the session knows.
+            # The payer paid and never came back, but the session knows it.
             transaction_id = self.api.session(order.session_id).get("transaction_id")
         if not transaction_id:
             return None
@@ -116,14 +117,14 @@ class Shop:
         if order.transaction_id is None:
             if transaction.get("merchant_reference") != order.reference:
                 return None
-            # A failed attempt is not kept: another one may follow it, under another id.
+            # A failed attempt is not kept, because another one may follow under another id.
             if split_of(transaction).was_authorized:
                 self.orders.keep_transaction(order.reference, transaction_id)
         return transaction
 
     def operate(self, order: Order, verb: str, amount: int | None) -> None:
-        """Capture, refund or void at the checkout; how it went stands on the order's page.
-        `amount` in minor units, None for a void."""
+        """Capture, refund or void at the checkout. The order's page shows the result. `amount` is
+        in minor units, None for a void."""
         try:
             if order.transaction_id is None:
                 raise ApiError(0, "There is no payment on this order yet")
@@ -157,7 +158,7 @@ def create_app(config: ShopConfig, data_dir: Path) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
     _add_sdk(app)
-    # Not the shop's: the demo's SMS gateway and mailbox live at its address, to save a program.
+    # The demo's SMS gateway and mailbox use the shop's address, to save a program.
     app.mount("/sms", sms.create_app(data_dir / "sms"), name="sms")
     app.mount("/mail", create_mailbox(mailbox), name="mail")
     _add_window(app, shop)
@@ -169,7 +170,7 @@ def create_app(config: ShopConfig, data_dir: Path) -> FastAPI:
 
 
 def _add_sdk(app: FastAPI) -> None:
-    """Dintero's Web SDK, unmodified, from where npm has put it (`gavekort build`)."""
+    """Serve Dintero's Web SDK, unmodified, from where npm has put it (`gavekort build`)."""
 
     @app.get(f"/npm/{_SDK.name}")
     def sdk() -> Response:
@@ -264,7 +265,7 @@ def _add_orders(app: FastAPI, shop: Shop) -> None:
 
     @app.post("/orders/{reference}/show")
     def show(reference: str, display: Annotated[str, Form()]) -> Response:
-        """Return the same session, shown elsewhere."""
+        """Show the same session in another way."""
         order = found(reference)
         if display not in DISPLAYS or order.checkout_url is None:
             return RedirectResponse(f"/orders/{reference}", _SEE_OTHER)
@@ -307,7 +308,7 @@ def _order_context(
 ) -> dict[str, Any]:
     split: Split | None = None if transaction is None else split_of(transaction)
     paid = split is not None and split.was_authorized
-    # The words of the address count only as long as nothing better is known.
+    # The words of the address count only until something better is known.
     said = "" if paid or not error else _RETURN_ERRORS.get(error, _RETURN_ERRORS["failed"])
     return {
         "order": order,
@@ -323,7 +324,7 @@ def _order_context(
 
 
 def _add_callback(app: FastAPI, shop: Shop) -> None:
-    # What a callback says is only shown, never believed: the order's page reads the transaction.
+    # What a callback says is only shown, and not trusted: the order's page reads the transaction.
     @app.get("/callback")
     @app.post("/callback")
     def callback(request: Request) -> Response:

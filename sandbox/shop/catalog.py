@@ -1,4 +1,4 @@
-"""What the shop sells, and the order and session requests it makes of it."""
+"""The shop's goods, and the order and session requests for them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ LANGUAGES = {"nb": "Norsk (bokmål)", "en": "English"}
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """`amount` and `vat_amount` in minor units for the whole line; `vat` in percent."""
+    """A product. `amount` and `vat_amount` are in minor units for the whole line; `vat` is in
+    percent."""
 
     slug: str
     item_id: str
@@ -40,7 +41,7 @@ PRODUCTS: tuple[Product, ...] = (
         "A throw of Norwegian lambswool, woven in Røros. 130 × 180 cm.",
         40000,
     ),
-    # The order of the gift-card documentation, figures as they stand there
+    # This is the order of the gift-card documentation, with its figures
     # (docs/reference/gift-cards.md, both example requests).
     Product(
         "forsvinnignspoelse",
@@ -123,8 +124,8 @@ def session_request(
     with_shipping: bool,
 ) -> dict[str, Any]:
     """Return the body of POST /v1/sessions-profile, after the two documented examples
-    (docs/reference/gift-cards.md). `zero` is asked for where the rest may be nothing: with a preset
-    card, and for an order of nothing. Amounts in minor units."""
+    (docs/reference/gift-cards.md). `zero` is asked for if the rest may be nothing: with a preset
+    card, and for an order of nothing. Amounts are in minor units."""
     dintero: dict[str, Any] = {
         "type": "payment_type",
         "wallets": {"type": "payment_product_type", "enabled": True},

@@ -72,8 +72,8 @@ class CheckoutApi:
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         response = self._send(method, path, body, self._bearer())
         if response.status_code == _TOKEN_REFUSED:
-            # The checkout may have got new keys since; one fresh token, then its word is final.
-            # Nothing took effect, so the call may be made again.
+            # The checkout may have new keys, so we try once with a fresh token. Nothing took
+            # effect, so the call may be made again.
             response = self._send(method, path, body, self._bearer(fresh=True))
         return _answer_of(response)
 
@@ -113,7 +113,7 @@ class CheckoutApi:
         token, lifetime = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(token, str) or not isinstance(lifetime, int | float):
             raise ApiError(200, "The checkout's answer has no access token")
-        # At half its life, as Dintero's own clients do.
+        # The token is renewed at half its life, as Dintero's own clients do.
         self._token, self._refresh_at = token, time.monotonic() + lifetime / 2
 
 
@@ -133,7 +133,7 @@ def _answer_of(response: httpx.Response) -> dict[str, Any]:
     raise ApiError(
         response.status_code,
         message,
-        # One error alone is often told twice.
+        # One error is often told twice.
         tuple(text for text in details if not text.endswith(message)),
         error.get("code") if isinstance(error.get("code"), str) else None,
     )

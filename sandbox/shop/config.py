@@ -1,4 +1,4 @@
-"""What the shop is told when it starts: a JSON file with the keys of the demo's `demo.json`."""
+"""The shop's configuration: a JSON file with the keys of the demo's `demo.json`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 
 class ConfigRefused(ValueError):
-    """The configuration file cannot be used; the text says what is wrong with it."""
+    """The configuration file cannot be used. The text says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class GiftCardToTry:
 
     @property
     def grouped_number(self) -> str:
-        """The number in fours, as a card shows it."""
+        """Return the number in groups of four, as a card shows it."""
         return " ".join(self.number[i : i + 4] for i in range(0, len(self.number), 4))
 
 
@@ -42,7 +42,7 @@ class ShopConfig:
     shop_url: str
     gift_cards: tuple[GiftCardToTry, ...]
     smtp_port: int | None = None
-    """Where the demo's mail server listens; None: there is none."""
+    """The port of the demo's mail server; None if there is none."""
 
     @property
     def checkout_origin(self) -> str:
@@ -50,13 +50,14 @@ class ShopConfig:
 
     @property
     def balance_url(self) -> str:
-        """The checkout's page where a visitor looks at a gift card, with the way back here."""
+        """Return the checkout's page on which a visitor looks at a gift card, with the way back to
+        the shop."""
         query = urlencode({"profile": self.profile_id, "return": f"{self.shop_url}/"})
         return f"{self.base_url}/balance/{quote(self.account_id, safe='')}?{query}"
 
 
 def origin_of(url: str) -> str:
-    """`scheme://host[:port]` as a browser writes an origin. Raises ConfigRefused."""
+    """Return `scheme://host[:port]` as a browser writes an origin. Raises ConfigRefused."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigRefused(f"not an http(s) address: {url!r}")
@@ -67,7 +68,7 @@ def origin_of(url: str) -> str:
 
 
 def load_config(path: Path) -> ShopConfig:
-    """Read and check the file. Raises ConfigRefused, whose text never holds the secret."""
+    """Read and check the file. Raises ConfigRefused, whose text never has the secret."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

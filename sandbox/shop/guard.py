@@ -14,12 +14,13 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class BrowserGuard:
-    """ASGI middleware. `unguarded` paths take a POST from anywhere: the checkout's callback."""
+    """ASGI middleware. `unguarded` paths accept a POST from anywhere, for the checkout's
+    callback."""
 
     def __init__(self, app: ASGIApp, config: ShopConfig, unguarded: frozenset[str]) -> None:
         self._app = app
         self._unguarded = unguarded
-        # A name of somebody else's that resolves to this machine is not this shop.
+        # Another name that resolves to this machine is not this shop.
         self._hosts = {urlsplit(config.shop_url).hostname, "localhost", "127.0.0.1", "::1"}
         self._policy, self._paying_policy = _policy(config), _policy(config, paying=True)
         self._headers = {
@@ -66,7 +67,8 @@ def _name_of(host: str) -> str | None:
 
 
 def _from_our_own_page(headers: Headers) -> bool:
-    """By Sec-Fetch-Site where the browser sends it, else by Origin; neither is a refusal."""
+    """Return whether a form comes from our own page: by Sec-Fetch-Site if the browser sends it,
+    else by Origin. Without either it is refused."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
@@ -74,8 +76,9 @@ def _from_our_own_page(headers: Headers) -> bool:
 
 
 def _policy(config: ShopConfig, *, paying: bool = False) -> str:
-    """Form targets hold the checkout too: browsers check the redirect after a form as well. The
-    Web SDK, on the page where one pays, sets its frame's and its button's style in place."""
+    """Return the policy. Form targets include the checkout, because browsers check the redirect
+    after a form as well. The Web SDK, on the page where one pays, sets the style of its frame and
+    its button in place."""
     styles = "'self' 'unsafe-inline'" if paying else "'self'"
     return "; ".join(
         (

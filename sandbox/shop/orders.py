@@ -1,6 +1,7 @@
-"""The shop's own books: orders, what was last done to them, and the callbacks it was sent.
+"""The shop's own books: orders, the last action on each, and the callbacks that arrived.
 
-SQLite in one file, a short connection for each piece of work. Times are ISO 8601 in UTC.
+They are in one SQLite file, with a short connection for each piece of work. Times are ISO 8601 in
+UTC.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ CREATE TABLE IF NOT EXISTS forms (
 
 
 DISPLAYS = ("page", "here", "window")
-"""On a page of its own, in a frame on the shop's page, or in a window that the frame opens. In the
-books as its place in this row."""
+"""On a page of its own, in a frame on the shop's page, or in a window that the frame opens. The
+books store the position in this tuple."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ class Choices:
     with_shipping: bool
     language: str
     display: str
-    """Where the checkout is shown: one of DISPLAYS."""
+    """How the checkout is shown: one of DISPLAYS."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """The last thing tried on an order; `error` is empty when it worked. `amount`: minor units."""
+    """The last action on an order. `error` is empty if it worked. `amount` is in minor units."""
 
     name: str
     amount: int | None
@@ -87,7 +88,8 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """`parameters` in the order they came, repeated ones too; `times` above 1 for a repetition."""
+    """A callback. `parameters` are in the order in which they came, including repeated ones.
+    `times` above 1 means that it was repeated."""
 
     merchant_reference: str
     method: str
@@ -111,7 +113,8 @@ class Orders:
             db.executescript(_SCHEMA)
 
     def open(self, choices: Choices) -> Order:
-        """A new order, under a reference that cannot be guessed: its page has no other lock."""
+        """Open a new order, under a reference that cannot be guessed, because its page has no other
+        lock."""
         reference = f"FF-{secrets.token_hex(6).upper()}"
         with self._work() as db:
             db.execute(
@@ -186,7 +189,8 @@ class Orders:
             )
 
     def use_form(self, form_id: str) -> bool:
-        """True the first time a form's id comes: a double click must not capture twice."""
+        """Return True the first time that a form's id comes. A double click must not capture
+        twice."""
         with self._work() as db:
             cursor = db.execute(
                 "INSERT INTO forms (form_id, used_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -195,7 +199,7 @@ class Orders:
             return cursor.rowcount == 1
 
     def keep_callback(self, method: str, parameters: Sequence[tuple[str, str]]) -> None:
-        """The same notice again is only counted."""
+        """Keep a callback. A repeated one is only counted."""
         with self._work() as db:
             db.execute(
                 "INSERT INTO callbacks (key, merchant_reference, method, parameters, first_at,"
@@ -211,7 +215,7 @@ class Orders:
             )
 
     def callbacks(self, merchant_reference: str) -> list[Callback]:
-        """Oldest first."""
+        """List the callbacks, oldest first."""
         with self._work() as db:
             rows = db.execute(
                 "SELECT * FROM callbacks WHERE merchant_reference = ? ORDER BY first_at, rowid",
@@ -240,8 +244,8 @@ class Orders:
 
 
 def _callback_key(parameters: Sequence[tuple[str, str]]) -> str:
-    """Return what makes a notice the same notice. `time` tells events apart only when they have no
-    id: a retry may carry a time of its own."""
+    """Return what identifies a callback. `time` tells events apart only if they have no id, because
+    a repeat may have another time."""
     given = dict(parameters)
     names = ["transaction_id", "session_id", "sid", "merchant_reference", "error", "event"]
     names.append("event_id" if "event_id" in given or "event" not in given else "time")

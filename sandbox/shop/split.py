@@ -25,7 +25,7 @@ _AFTER_AUTHORIZATION = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Minor units."""
+    """Amounts in minor units."""
 
     total: int
     gift_card: int
@@ -37,7 +37,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """`parts` is empty for an event that moves no amount, e.g. a void without one."""
+    """An event. `parts` is empty for an event that moves no amount, such as a void without one."""
 
     event: str
     created_at: str
@@ -49,7 +49,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """`capturable` is nothing once the rest was voided. `was_authorized` tells an order of
+    """`capturable` is nothing once the rest was voided. `was_authorized` distinguishes an order of
     nothing that is paid from one that is not."""
 
     was_authorized: bool
@@ -105,7 +105,7 @@ def _row(event: dict[str, Any]) -> EventRow:
         created_at=str(event.get("created_at", "")),
         success=event.get("success") is True,
         status=str(event.get("transaction_status", "")),
-        # Who pays is decided at AUTHORIZE: before it there is no split to show.
+        # AUTHORIZE decides who pays, so before it there is no split to show.
         parts=Parts(amount, _gift_cards(event)) if moves and "amount" in event else None,
         error=str(error.get("message", "")) if isinstance(error, dict) else "",
     )

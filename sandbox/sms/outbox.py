@@ -1,7 +1,8 @@
-"""`POST /messages` takes a message, `GET /` shows them all, `GET /messages` as JSON.
+"""`POST /messages` takes a message, `GET /` shows them all, and `GET /messages` returns them as
+JSON.
 
-A message is `{"to": "+47…", "from", "text", "reference"}`; the header `Idempotency-Key` makes a
-repeat the same message. A number that ends in 000 is refused with 422, as one that nobody has.
+A message is `{"to": "+47…", "from", "text", "reference"}`. With the same header `Idempotency-Key` a
+repeat is the same message. A number that ends in 000 is refused with 422, like one that nobody has.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _LINK = re.compile(r"https?://\S+")
 
 
 class Messages:
-    """Kept in a file, a line each, so that a restart loses none."""
+    """Messages, each a line in a file, so that a restart loses none."""
 
     def __init__(self, data_dir: Path) -> None:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -35,14 +36,15 @@ class Messages:
         self._lock = threading.Lock()
 
     def all(self) -> list[dict[str, Any]]:
-        """Newest first."""
+        """List messages, newest first."""
         if not self._file.exists():
             return []
         lines = self._file.read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in reversed(lines)]
 
     def keep(self, message: dict[str, Any], key: str) -> dict[str, Any]:
-        """The message as it is kept; one of the same key before it is the one."""
+        """Store the message, and return it. If one with the same key exists, that one is
+        returned."""
         with self._lock:
             known = [m for m in self.all() if key and m["key"] == key]
             if known:
@@ -103,7 +105,7 @@ def _checked(message: object) -> dict[str, Any]:
 
 
 def with_links(text: str) -> Markup:
-    """Return the text, with its addresses to press on as a phone shows them."""
+    """Return the text with its addresses as links, as a phone shows them."""
     parts, end = [], 0
     for link in _LINK.finditer(text):
         parts += [escape(text[end : link.start()]), Markup('<a href="{0}">{0}</a>').format(link[0])]

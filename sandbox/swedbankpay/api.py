@@ -88,7 +88,7 @@ VERBS = (
 
 
 class Api:
-    """All verbs over one world; `public_url` is where payers reach the pages, or None for the
+    """All verbs over one world. `public_url` is where payers reach the pages. None means the
     address by which the merchant called."""
 
     def __init__(self, world: World, public_url: str | None) -> None:
@@ -108,7 +108,7 @@ class Api:
             except Problem as refused:
                 return _json(refused.status, refused.body)
             except asyncio.CancelledError:
-                # Stopped while an answer was kept waiting on purpose: no fault of the program.
+                # The program stops while an answer is late on purpose. This is no error.
                 return Broken()
 
         return endpoint

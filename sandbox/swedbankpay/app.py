@@ -24,7 +24,7 @@ from sandbox.swedbankpay.world import RETRY, World
 def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
     """Return the provider with its storage in `data_dir`.
 
-    `public_url` is where payers' browsers reach it; None: the address a merchant calls it by.
+    `public_url` is where payers' browsers reach it. None means the address of the merchant's call.
     """
     world = World(Storage(data_dir, "swedbankpay"))
     return sandbox_app(

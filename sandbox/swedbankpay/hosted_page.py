@@ -251,7 +251,7 @@ def _path(order: Json) -> str:
 
 
 def _onward(order: Json) -> Response:
-    """Return where the payer goes after a form, whichever of several it was."""
+    """Return where the payer goes after any of the forms."""
     if order["status"] in ("Paid", "Reversed", "Cancelled"):
         return to(order["urls"]["completeUrl"])
     if order["_card"]:

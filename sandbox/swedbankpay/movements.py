@@ -1,4 +1,4 @@
-"""After the payment: captures, reversals, cancellations, and what is left for each.
+"""Operations after the payment: captures, reversals, cancellations, and what is left for each.
 
 Source: `docs/reference/psp/swedbankpay.md#operations-after-the-payment`.
 """
@@ -106,7 +106,8 @@ def _transaction(body: Json) -> Json:
 
 
 def pass_time(world: World) -> None:
-    """Slow refunds arrive; an authorization that nobody captured lapses."""
+    """Do what is due by the clock: slow refunds arrive, and an authorization that nobody captured
+    lapses."""
     for merchant, order in world.storage.due(world.now()):
         with world.storage.transaction():
             now = world.now()

@@ -28,7 +28,7 @@ INSTRUMENTS = (
     "ClickToPay",
 )
 SALES = ("Swish",)
-"""Paid at once: nothing to capture, nothing to cancel."""
+"""These are paid at once: there is nothing to capture, and nothing to cancel."""
 HOLD_SECONDS = 180 * 24 * 3600
 _LANGUAGES = (
     "da-DK", "de-DE", "et-EE", "en-US", "es-ES", "fi-FI", "fr-FR", "lt-LT", "lv-LV", "nb-NO",
@@ -37,11 +37,11 @@ _LANGUAGES = (
 _FOREVER = 0
 _APPS = ("Swish", "Vipps", "MobilePay")
 _APP_MINIMUM = 100
-"""Minor units: what the apps themselves take at least."""
+"""Minor units: the smallest amount that the apps themselves accept."""
 
 
 def moment(world: World) -> str:
-    """Now, with seven fractional digits, as the provider writes it."""
+    """Return the time with seven fractional digits, as the provider writes it."""
     return datetime.fromtimestamp(world.now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
 
 
@@ -62,7 +62,7 @@ def save(world: World, merchant: str, order: Json) -> None:
 
 
 def use_reference(world: World, merchant: str, given: Json) -> str:
-    """Return the operation's `payeeReference`, used up. Problem where it is bad or was used
+    """Use up the operation's `payeeReference`, and return it. Problem if it is bad or was used
     before."""
     reference = given.get("payeeReference")
     if not isinstance(reference, str) or not re.fullmatch(r"[A-Za-z0-9]{1,30}", reference):
@@ -125,7 +125,7 @@ def create(world: World, merchant: str, body: Json, base_url: str) -> Json:
         "metadata": given.get("metadata") or {},
         "_guid": guid,
         "_base_url": base_url,
-        # The page's address is the payer's key; the order's id is the merchant's.
+        # The page's address is the payer's key, and the order's id is the merchant's.
         "_token": secrets.token_hex(32),
         "_number": 10_000_000 + secrets.randbelow(90_000_000),
         "_lines": lines,
@@ -143,7 +143,7 @@ def create(world: World, merchant: str, body: Json, base_url: str) -> Json:
 
 
 def _root(body: Json) -> Json:
-    """Return the root node, spelled in either way."""
+    """Return the root node, which has two spellings."""
     found = [value for name, value in body.items() if name.lower() == "paymentorder"]
     if not found or not isinstance(found[0], dict):
         raise wrong("PaymentOrder", "required")
@@ -189,7 +189,7 @@ def _urls(given: Json) -> Json:
 
 
 def update(world: World, merchant: str, order: Json, body: Json) -> Json:
-    """PATCH: another amount, or the end."""
+    """Change the order (PATCH): another amount, or its end."""
     given = _root(body)
     if order["status"] != "Initialized":
         raise missing()
@@ -219,7 +219,7 @@ def cancelled_by_payer(world: World, merchant: str, order: Json) -> None:
 
 
 def failed(world: World, merchant: str, order: Json, failure: Failure) -> None:
-    """An attempt that came to nothing; the payer may try again."""
+    """Record a failed attempt. The payer may try again."""
     order["_card"] = None
     attempt = {
         "created": moment(world),
@@ -234,7 +234,7 @@ def failed(world: World, merchant: str, order: Json, failure: Failure) -> None:
 
 
 def paid(world: World, merchant: str, order: Json, details: Json) -> None:
-    """The payer is through: authorized, or sold at once."""
+    """Record the payment: the order is authorized, or sold at once."""
     kind = "Sale" if order["instrument"] in SALES else "Authorization"
     order["status"] = "Paid"
     order["_card"] = None
@@ -260,7 +260,7 @@ def paid(world: World, merchant: str, order: Json, details: Json) -> None:
 def moved(
     world: World, order: Json, kind: str, amount: int, payee_reference: str, description: str = ""
 ) -> None:
-    """One more financial transaction."""
+    """Add a financial transaction."""
     number = order["_number"] + len(order["_movements"]) + 1
     order["_movements"].append(
         {

@@ -1,4 +1,4 @@
-"""Refusals as the provider writes them: RFC 7807, told apart by `type` alone.
+"""Refusals as the provider writes them: RFC 7807, distinguished by `type` alone.
 
 Source: `docs/reference/psp/swedbankpay.md#errors`.
 """
@@ -21,7 +21,7 @@ _TITLES = {
 
 
 class Problem(Exception):
-    """An error answer; `keep` when what the call did before it failed shall stand."""
+    """An error answer. With `keep`, what the call did before it failed stays."""
 
     def __init__(
         self, status: int, code: str, detail: str, *, name: str | None = None, keep: bool = False
@@ -33,7 +33,8 @@ class Problem(Exception):
 
 
 def problem(status: int, code: str, detail: str, name: str | None = None) -> Json:
-    """`name`: the field that is wrong, or where a provider's own text came from."""
+    """Return a problem. `name` is the field that is wrong, or the source of a provider's own
+    text."""
     return {
         "type": f"{_TYPES}/{code}",
         "title": _TITLES.get(status, "Error"),

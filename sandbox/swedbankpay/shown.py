@@ -31,7 +31,7 @@ _NODES = (
 
 
 def answer(order: Json, expand: Collection[str] = ()) -> Json:
-    """`{"paymentOrder": …, "operations": […]}`."""
+    """Return `{"paymentOrder": …, "operations": […]}`."""
     shown = public({name: value for name, value in order.items() if name not in _NODES})
     del shown["object"]
     for name, amount in zip(
@@ -64,7 +64,7 @@ def _node(order: Json, name: str) -> Json:
 
 
 def operations(order: Json) -> list[Json]:
-    """Only what can be done now. Addresses are the provider's to make."""
+    """Return only what can be done now. The provider makes the addresses."""
     address = f"{order['_base_url']}{order['id']}"
     rows: list[tuple[str, str, str]] = []
     if order["status"] == "Initialized":
@@ -75,7 +75,7 @@ def operations(order: Json) -> list[Json]:
             ("PATCH", address, "abort"),
             ("PATCH", address, "abort-paymentattempt"),
         ]
-    # While a refund is on its way nothing else is offered.
+    # While a refund is on its way, no other operation is offered.
     amounts = left(order) if not order["_pending"] else dict.fromkeys(left(order), 0)
     after = (("capture", "captures"), ("cancel", "cancellations"), ("reversal", "reversals"))
     rows += [("POST", f"{address}/{path}", rel) for rel, path in after if amounts[rel]]

@@ -1,4 +1,4 @@
-"""What the provider's pages say beyond what all hosted pages do."""
+"""The provider's texts beyond those of all hosted pages."""
 
 from __future__ import annotations
 

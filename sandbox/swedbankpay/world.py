@@ -13,12 +13,12 @@ from sandbox.common.storage import Json, Storage
 
 VERBS = ("create", "read", "update", "abort", "capture", "reversal", "cancel")
 DEFAULTS: dict[str, Any] = {
-    # Consecutive refusals of one kind after which a payment is locked.
+    # After so many refusals of one kind in a row a payment is locked.
     "failures_until_locked": 5,
-    # A refund that takes days, as from a bank: 202, and done when the clock says so.
+    # A refund that takes days, as from a bank: it is answered with 202, and the clock ends it.
     "slow_reversals": False,
     "reversal_seconds": 3 * 24 * 3600,
-    # An approval that was on its way when the order was aborted arrives all the same.
+    # An approval that was on its way when the order was aborted arrives nevertheless.
     "late_approvals": False,
 }
 # Attempts at about 30, 60, 360, 432, 864 and 1265 seconds; eight in all.
@@ -32,7 +32,7 @@ class World(common.World):
         )
 
     def call_back(self, merchant: str, order: Json) -> None:
-        """Tell the merchant to look, in the same transaction as what there is to see."""
+        """Tell the merchant to read the order, in the same transaction as its change."""
         url = order["urls"].get("callbackUrl")
         if not url:
             return
@@ -55,5 +55,5 @@ class World(common.World):
 
 
 def merchant_of(token: str) -> str:
-    """One token, one merchant. The token itself is not stored."""
+    """Return the merchant of a token. Each token is a merchant. The token itself is not stored."""
     return hashlib.sha256(token.encode()).hexdigest()[:32]

@@ -49,7 +49,7 @@ def _create(world: World, call: Call, fault: Fault | None) -> Response:
     _keep_wrong(payment, fault)
     payments.save(world, payment)
     if world.faults.take("early"):
-        # As if the payer had done something: a request that nobody has opened yet.
+        # This looks as if the payer had done something, for a request that nobody has opened yet.
         world.call_back(payment["payeeAlias"], payment)
     headers = {"Location": f"{call.base_url}{ROOT}/api/v1/paymentrequests/{call.uuid}"}
     if not payment["_pushed"]:
@@ -80,7 +80,7 @@ def _read(kind: str) -> Handler:
 
 
 def _keep_wrong(thing: Json, fault: Fault | None) -> None:
-    """Make it be of another amount, or currency, than it is."""
+    """Change its amount or currency, as the fault says."""
     if fault and fault.kind == "wrong_amount":
         thing["amount"] = payments.kronor(payments.ore(thing["amount"]) - WRONG_BY)
     elif fault and fault.kind == "wrong_currency":
@@ -115,7 +115,7 @@ class Api:
             except SwishError as refused:
                 return JSONResponse(refused.body, refused.status)
             except asyncio.CancelledError:
-                # Stopped while an answer was kept waiting on purpose: no fault of the program.
+                # The program stops while an answer is late on purpose. This is no error.
                 return Broken()
 
         return endpoint

@@ -24,12 +24,13 @@ from sandbox.swish.world import RETRY, World, shown
 def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
     """Return the provider with its storage in `data_dir`.
 
-    `public_url` is where payers' browsers reach it; None: the address a merchant calls it by.
+    `public_url` is where payers' browsers reach it. None means the address of the merchant's call.
     """
     world = World(Storage(data_dir, "swish"))
 
     async def pushes(request: Request) -> Response:
-        """Return every request that named a payer's number: what a test proves was never sent."""
+        """Return every request that named a payer's number. A test can prove with it that none was
+        sent."""
         return JSONResponse({"pushes": [shown(one) for one in payments.pushes(world)]})
 
     async def refunds(request: Request) -> Response:
@@ -53,8 +54,8 @@ def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
 
 
 def _prepare(world: World, delivery: Delivery) -> Sending | None:
-    """Callbacks bear no signature. A forged one comes from somebody who knows the merchant's
-    address, and not the secret part of it that the request was given."""
+    """Return the callback, which has no signature. A forged one comes from somebody who knows the
+    merchant's address, but not the secret part of the request's address."""
     found = world.storage.find("callback", delivery.event)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Payment requests: made, read, cancelled, paid, refused, over; and their refunds.
+"""Payment requests: created, read, cancelled, paid, refused or expired; and their refunds.
 
 Source: `docs/reference/psp/swish.md#calls`, `#state-and-callback`.
 """
@@ -33,7 +33,7 @@ def kronor(amount: int) -> str:
 
 
 def create(world: World, uuid: str, body: Json) -> Json:
-    """A new request: with a token, or told to the payer's app at once."""
+    """Create a request, with a token, or sent to the payer's app at once."""
     if world.storage.find("payment", uuid) is not None:
         raise SwishError("RP09")
     if not _REFERENCE.fullmatch(str(body.get("payeePaymentReference", ""))):
@@ -86,7 +86,8 @@ def create(world: World, uuid: str, body: Json) -> Json:
 
 
 def _safe(url: object) -> bool:
-    """https; plain http on this machine alone, since this is a sandbox."""
+    """Return whether the address is https, or plain http on this machine, since this is a
+    sandbox."""
     parts = urlsplit(url) if isinstance(url, str) else None
     if parts is None:
         return False
@@ -133,7 +134,8 @@ def cancel(world: World, uuid: str, changes: object) -> Json:
 
 
 def answered(world: World, payment: Json, result: str) -> None:
-    """What the payer did in the app: `approve`, `decline`, or what then goes wrong by its code."""
+    """Record the payer's action in the app: `approve`, `decline`, or the code of what goes
+    wrong."""
     late = payment["status"] == "CANCELLED" and world.setting("late_approvals")
     if payment["status"] != "CREATED" and not late:
         return
@@ -217,7 +219,7 @@ def _pay_back(world: World, made: Json) -> None:
 
 
 def pass_time(world: World) -> None:
-    """What the clock does: payers run out of time, banks pay back."""
+    """Do what is due by the clock: payers run out of time, banks pay back."""
     for _, thing in world.storage.due(world.now()):
         with world.storage.transaction():
             if thing["object"] == "refund":

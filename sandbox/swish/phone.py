@@ -1,7 +1,7 @@
-"""What stands for the app on the payer's phone: a page for a token, and one for what was pushed.
+"""Pages that stand for the app on the payer's phone: one for a token, and one for pushes.
 
-Plain forms and redirects, no script. A form sent twice is harmless: what it may do is decided by
-the request's state, in one transaction.
+They have plain forms and redirects, and no script. A form that is sent twice is harmless: the
+request's state decides what it may do, in one transaction.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _address(request: Request) -> str:
 
 
 def _onward(request: Request) -> str | None:
-    """Return where the app opens the browser: a web address alone, since this is a browser
+    """Return where the app opens the browser. It is always a web address, since this is a browser
     itself."""
     url = request.query_params.get("callbackurl", "")
     return url if urlsplit(url).scheme in ("http", "https") else None

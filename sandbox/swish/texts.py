@@ -1,4 +1,4 @@
-"""What the app's pages say beyond what all hosted pages do."""
+"""The app's texts beyond those of all hosted pages."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from sandbox.common.wire import public
 
 VERBS = ("create", "read", "cancel", "refund")
 DEFAULTS: dict[str, Any] = {
-    # How long a payer may take: with a push, and with a token.
+    # How long a payer may take, with a push and with a token.
     "push_seconds": 180,
     "token_seconds": 300,
-    # A refund that the bank works on: paid when the clock says so.
+    # A refund that the bank works on is paid when the clock says so.
     "refund_seconds": 0,
-    # An approval that was on its way when the request was cancelled arrives all the same.
+    # An approval that was on its way when the request was cancelled arrives nevertheless.
     "late_approvals": False,
 }
 RETRY = Retry(gaps=(5, 10, 30, 60, 120, 300, 600), tries=10)
@@ -58,11 +58,11 @@ ERRORS: Mapping[str, str] = {
 AFTER_THE_PAYER = frozenset(
     {"BANKIDCL", "BANKIDONGOING", "BANKIDUNKN", "DS24", "FF10", "RF07", "TM01"}
 )
-"""What a request comes to, other than being refused at once."""
+"""How a request can end, other than by being refused at once."""
 
 
 class SwishError(Exception):
-    """A refusal: an array of one, with 422 unless it says otherwise."""
+    """A refusal: a list with one error, with 422 unless it has another status."""
 
     def __init__(self, code: str, *, status: int = 422) -> None:
         super().__init__(code)
@@ -86,14 +86,14 @@ class World(common.World):
         return [body for _, body in self.storage.all(kind)]
 
     def paid_with(self, payment_reference: str) -> Json | None:
-        """Return the payment that bears the provider's own number."""
+        """Return the payment with the provider's own number."""
         for payment in self.everything("payment"):
             if payment["paymentReference"] == payment_reference:
                 return payment
         return None
 
     def call_back(self, merchant: str, told: Json) -> None:
-        """Tell the merchant how something stands, in the same transaction as that it does."""
+        """Tell the merchant the state of a request, in the same transaction as its change."""
         callback: Json = {
             "id": uuid.uuid4().hex,
             "object": "callback",
@@ -111,7 +111,7 @@ def shown(thing: Json) -> Json:
 
 
 def error_in(message: str, *, after: bool) -> str | None:
-    """Return the code that the message asks for, as with the provider's own simulator."""
+    """Return the code that the message asks for, as in the provider's own simulator."""
     for word in message.replace(",", " ").replace(".", " ").split():
         if word in ERRORS and (word in AFTER_THE_PAYER) is after:
             return word

@@ -1,4 +1,4 @@
-"""Who calls: sales units, by whatever keys they first came with, and their access tokens.
+"""Who calls: sales units, known by the keys that they first used, and their access tokens.
 
 Source: `docs/reference/psp/vipps.md#base-and-access`.
 """
@@ -16,8 +16,8 @@ _GATEWAY = "Access denied due to missing or invalid subscription key."
 
 
 def give_token(world: World, headers: Mapping[str, str]) -> Json:
-    """A new access token. A `client_id` that nobody knows is a new sales unit's; with another
-    secret or key than before it is refused."""
+    """Return a new access token. An unknown `client_id` makes a new sales unit. With another secret
+    or key than before it is refused."""
     client_id, secret = headers.get("client_id", ""), headers.get("client_secret", "")
     key, number = _key_and_number(headers)
     if not client_id or not secret or not number:
@@ -66,8 +66,8 @@ def give_token(world: World, headers: Mapping[str, str]) -> Json:
 
 
 def merchant_of(world: World, headers: Mapping[str, str]) -> tuple[str, str]:
-    """Return the sales unit of a call, and its number; GatewayError or ApiError if it does not
-    say who it is."""
+    """Return the sales unit of a call, and its number. GatewayError or ApiError if the call does
+    not say who it is."""
     key, number = _key_and_number(headers)
     scheme, _, token = headers.get("authorization", "").partition(" ")
     found = world.storage.find("token", _digest("token", token)) if scheme == "Bearer" else None
@@ -89,5 +89,5 @@ def _key_and_number(headers: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _digest(*parts: str) -> str:
-    """Nothing that opens anything is stored as it is."""
+    """Return a digest. No secret is stored as it is."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -61,7 +61,7 @@ class _Answer:
 
 
 class Api:
-    """All verbs over one world; `public_url` is where payers reach the pages, or None for the
+    """All verbs over one world. `public_url` is where payers reach the pages. None means the
     address by which the merchant called."""
 
     def __init__(self, world: World, public_url: str | None) -> None:
@@ -102,7 +102,7 @@ class Api:
             except (ApiError, GatewayError) as error:
                 return _render(_refusal(error))
             except asyncio.CancelledError:
-                # Stopped while an answer was kept waiting on purpose: no fault of the program.
+                # The program stops while an answer is late on purpose. This is no error.
                 return Broken()
 
         return endpoint
@@ -111,7 +111,7 @@ class Api:
         body = await json_body(request)
         pushes.pass_time(self._world)
         if verb.fault == "create":
-            # Whatever becomes of it: that it was asked for at all is what a test wants to know.
+            # A test wants to know that it was asked for at all, whatever comes of it.
             pushes.record(self._world, call, body)
         if verb.method != "POST" or verb.fault in _KEYLESS:
             return await self._run(verb, request, call, body, None)
@@ -154,7 +154,7 @@ class Api:
             raise _failed()
         answer = self._effect(verb, request, call, body, key, fault)
         if fault and kind == "late":
-            # Done, but not told: another attempt with the same key is answered at once.
+            # It is done, but not answered: another attempt with the same key is answered at once.
             self._running.discard((call.merchant, key or ""))
             await asyncio.sleep(fault.seconds)
         if kind == "drop_after":
@@ -172,7 +172,7 @@ class Api:
         key: str | None,
         fault: Fault | None,
     ) -> _Answer:
-        """Carry it out and remember the answer, all in one transaction."""
+        """Carry the call out and remember the answer, in one transaction."""
         fingerprint = _fingerprint(request, body)
         call.fault = fault.kind if fault else ""
         _distort(body, call.fault)
@@ -201,7 +201,8 @@ def _made(verb: Verb, made: Any, kind: str) -> _Answer:
 
 
 def _distort(body: Json, kind: str) -> None:
-    """What is asked of a payment is carried out wrongly; what asks for one, `payments.create`."""
+    """Carry out wrongly what is asked of a payment. What asks for a payment is in
+    `payments.create`."""
     amount = body.get("modificationAmount")
     if not isinstance(amount, dict):
         return
@@ -217,7 +218,8 @@ def _fingerprint(request: Request, body: Json) -> str:
 
 
 def _failed() -> ApiError:
-    """Not kept for its key: the same key again tells how it went."""
+    """Return an error that is not kept for its key, so that the same key again tells how it
+    went."""
     return ApiError(500, "Internal Server Error", "Something went wrong.")
 
 

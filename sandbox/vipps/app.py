@@ -22,7 +22,7 @@ from sandbox.vipps.world import ApiError, World
 def create_app(data_dir: Path, public_url: str | None = None) -> Starlette:
     """Return the provider with its storage in `data_dir`.
 
-    `public_url` is where payers' browsers reach it; None: the address a merchant calls it by.
+    `public_url` is where payers' browsers reach it. None means the address of the merchant's call.
     """
     world = World(Storage(data_dir, "vipps"))
 
@@ -54,7 +54,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if request.url.path.startswith("/c/"):
         return PlainTextResponse("Not found" if status == 404 else "Not allowed", status)
-    # What the gateway in front does not know it answers in its own shape.
+    # What the gateway in front does not know, it answers in a form of its own.
     return JSONResponse({"statusCode": status, "message": "Resource not found"}, status)
 
 

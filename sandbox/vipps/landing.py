@@ -1,6 +1,6 @@
 """The landing page and the app's page: plain forms and redirects, no script.
 
-A form sent twice is harmless: what it may do is decided by the payment's state, in one
+A form that is sent twice is harmless: the payment's state decides what it may do, in one
 transaction, so the second one only follows the first one's redirect.
 """
 
@@ -61,7 +61,7 @@ class LandingPage:
         )
 
     async def _answer(self, request: Request) -> Response:
-        # First: while it is waited for, the merchant may take the payment back.
+        # This comes first: while we wait for it, the merchant may cancel the payment.
         result = (await _form_of(request)).get("result", "")
         found = self._found(request)
         if found is None:
@@ -104,7 +104,7 @@ class LandingPage:
                 payments.reject(self._world, call, payment)
 
     def _found(self, request: Request) -> tuple[Call, Json] | None:
-        """Merchant and payment of the address, as of now."""
+        """Return merchant and payment of the address, as of now."""
         pushes.pass_time(self._world)
         found = self._world.storage.find_child("payment", request.path_params["token"])
         return None if found is None else (Call(found[0]), found[1])

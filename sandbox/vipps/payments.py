@@ -1,6 +1,6 @@
-"""Payments: create, approve or not, capture, refund, cancel, and the log of it all.
+"""Payments: create, approve or not, capture, refund, cancel, and their log.
 
-`state` never changes after AUTHORIZED; what became of the money stands in `aggregate`.
+`state` never changes after AUTHORIZED. `aggregate` shows what became of the money.
 
 Source: `docs/reference/psp/vipps.md#payments`, `#time-and-repetition`.
 """
@@ -72,14 +72,14 @@ def create(world: World, call: Call, body: Json, path: Json) -> Json:
         payment["redirectUrl"] = page
     _note(world, call, payment, "CREATED", payment["amount"])
     if world.faults.take("early"):
-        # As if the payer had approved: nobody has been asked yet.
+        # This looks as if the payer had approved, although nobody has been asked yet.
         early = _entry(world, call, payment, "AUTHORIZED", payment["amount"])
         webhooks.tell(world, call, payment, early)
     return {"reference": reference, **({"redirectUrl": page} if page else {})}
 
 
 def distort(payment: Json, kind: str) -> None:
-    """As the fault says, and told as if it were right."""
+    """Distort the payment as the fault says, and report it as if it were right."""
     sums = payment.get("aggregate", {})
     if kind == "wrong_amount":
         for amount in (payment["amount"], sums.get("authorizedAmount")):
@@ -99,7 +99,7 @@ def _amount(world: World, body: Json) -> Json:
 
 
 def _checked(world: World, body: Json) -> Json:
-    """Return what of a request is kept. Every field has its rule."""
+    """Return what is kept of a request. Every field has its rule."""
     reference, flow = body.get("reference"), body.get("userFlow")
     if not isinstance(reference, str) or not re.fullmatch(r"[a-zA-Z0-9-]{8,50}", reference):
         raise bad_value("reference", "must match [a-zA-Z0-9-]{8,50}")
@@ -184,7 +184,7 @@ def refund(world: World, call: Call, body: Json, path: Json) -> Json:
 
 
 def cancel(world: World, call: Call, body: Json, path: Json) -> Json:
-    """Before the payer's yes the whole is over; after it what is left is released."""
+    """Cancel. Before the payer's approval the whole payment ends; after it the rest is released."""
     payment = load(world, call, path["reference"])
     if payment["state"] == "CREATED":
         payment["state"] = "TERMINATED"
@@ -223,7 +223,7 @@ def _modify(world: World, call: Call, payment: Json, name: str, counted: str, am
 
 
 def approve(world: World, call: Call, payment: Json) -> None:
-    """The payer says yes in the app."""
+    """Approve for the payer in the app."""
     payment["state"] = "AUTHORIZED"
     payment["aggregate"]["authorizedAmount"]["value"] = payment["amount"]["value"]
     payment["aggregate"]["cancelledAmount"]["value"] = 0
@@ -236,7 +236,7 @@ def reject(world: World, call: Call, payment: Json) -> None:
 
 
 def expire(world: World, call: Call, payment: Json) -> None:
-    """The payer did nothing."""
+    """Expire the payment, because the payer did nothing."""
     payment["state"] = "EXPIRED"
     _note(world, call, payment, "EXPIRED", payment["amount"])
 
@@ -248,7 +248,7 @@ def can_answer(world: World, payment: Json) -> bool:
 
 
 def _note(world: World, call: Call, payment: Json, name: str, amount: Json) -> None:
-    """Keep the payment, its log with it, and tell the merchant."""
+    """Keep the payment and its log, and tell the merchant."""
     entry = _entry(world, call, payment, name, amount)
     payment["_log"].append(entry)
     due = payment["_expires"] if payment["state"] == "CREATED" else None

@@ -1,4 +1,4 @@
-"""Pushes to the app: every one that was asked for is on record, and what the clock does."""
+"""Pushes to the app. Every one that was asked for is recorded. And what is due by the clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sandbox.vipps.world import ApiError, Call, World, new_uuid
 
 
 def record(world: World, call: Call, body: Json) -> None:
-    """Keep that a push was asked for, carried out or not."""
+    """Record that a push was asked for, whether it was carried out or not."""
     if body.get("userFlow") != "PUSH_MESSAGE":
         return
     customer = body.get("customer")
@@ -25,7 +25,7 @@ def record(world: World, call: Call, body: Json) -> None:
 
 
 def recorded(world: World) -> list[Json]:
-    """All there ever were, newest first; `state` of those that made a payment."""
+    """List all pushes, newest first, with the `state` of those that made a payment."""
     found = [one for _, one in world.storage.all("push")][::-1]
     for one in found:
         payment = world.storage.find("payment", f"{one['merchant']}.{one['reference']}")
@@ -43,7 +43,7 @@ def waiting(world: World) -> list[Json]:
 
 
 def force(world: World, call: Call, body: Json, path: Json) -> None:
-    """As if the payer approved: the provider's own call, for tests alone."""
+    """Approve for the payer. This is the provider's own call, for tests alone."""
     payment = payments.load(world, call, path["reference"])
     if not payments.can_answer(world, payment):
         raise ApiError(400, "Bad Request", "The payment cannot be approved any more.")
@@ -52,7 +52,7 @@ def force(world: World, call: Call, body: Json, path: Json) -> None:
 
 
 def pass_time(world: World) -> None:
-    """Payments that nobody answered expire."""
+    """Do what is due by the clock: payments that nobody answered expire."""
     for merchant, payment in world.storage.due(world.now()):
         with world.storage.transaction():
             payments.expire(world, Call(merchant), payment)

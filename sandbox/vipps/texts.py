@@ -1,4 +1,4 @@
-"""What the landing page and the app's page say beyond what all hosted pages do."""
+"""The texts of the landing page and the app's page beyond those of all hosted pages."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def create(world: World, call: Call, body: Json, path: Json) -> Json:
-    """Register an address. Only this answer carries the `secret`."""
+    """Register an address. Only this answer has the `secret`."""
     url, events = body.get("url"), body.get("events")
     parts = urlsplit(url) if isinstance(url, str) else None
     secure = parts is not None and parts.scheme == "https" and parts.hostname
@@ -73,7 +73,7 @@ def _shown(webhook: Json) -> Json:
 
 
 def tell(world: World, call: Call, payment: Json, entry: Json) -> None:
-    """Write an event and its deliveries, in the same transaction as what it tells of."""
+    """Write an event and its deliveries, in the same transaction as what they report."""
     kind = f"epayments.payment.{entry['name'].lower()}.v1"
     event: Json = {
         "id": new_uuid(),
@@ -86,8 +86,8 @@ def tell(world: World, call: Call, payment: Json, entry: Json) -> None:
 
 
 def prepare(world: World, delivery: Delivery) -> Sending | None:
-    """Return the event for its webhook, signed now. Held while an earlier one of the payment has
-    failed and has not arrived since."""
+    """Return the event for its webhook, signed now. It is held while an earlier one of the payment
+    has failed and has not arrived since."""
     webhook = world.storage.find("webhook", delivery.endpoint)
     event = world.storage.find("event", delivery.event)
     if webhook is None or event is None:

@@ -1,4 +1,4 @@
-"""What every verb of the Vipps MobilePay sandbox works on, and what it refuses with.
+"""What every verb of the Vipps MobilePay sandbox uses, and how it refuses.
 
 Source: `docs/reference/psp/vipps.md#base-and-access`, `#errors`.
 """
@@ -25,10 +25,10 @@ VERBS = (
     "webhook",
 )
 DEFAULTS: dict[str, Any] = {
-    # Numbers come as texts; a client has to take both.
+    # Numbers come as text. A client has to accept both.
     "numbers_as_text": True,
     "token_seconds": 3600,
-    # An approval that is on its way when the merchant cancels comes through all the same.
+    # An approval that is on its way when the merchant cancels arrives nevertheless.
     "late_approvals": False,
     # An entry of the log that a modification made names its key.
     "log_keys": True,
@@ -50,7 +50,7 @@ class Call:
 
 
 class ApiError(Exception):
-    """A refusal as RFC 7807 has it."""
+    """A refusal in the form of RFC 7807."""
 
     def __init__(self, status: int, title: str, detail: str, *reasons: tuple[str, str]) -> None:
         super().__init__(title, detail)
@@ -67,7 +67,7 @@ class ApiError(Exception):
 
 
 class GatewayError(Exception):
-    """A refusal of the gateway in front, in a shape of its own."""
+    """A refusal of the gateway in front, in a form of its own."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -98,7 +98,7 @@ def bad_value(name: str, reason: str) -> ApiError:
 
 
 def amount_of(value: Any, name: str, minimum: int = 1) -> Json:
-    """`{currency, value}` as it was given, or a refusal."""
+    """Return `{currency, value}` as it was given, or refuse it."""
     if not isinstance(value, dict):
         raise bad_value(name, "is required")
     if value.get("currency") not in CURRENCIES:

@@ -1,4 +1,4 @@
-"""What the card acquirer says by itself only causes a read, and only where it can prove itself."""
+"""What the card gateway says on its own only causes a read, and only where it can prove itself."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from tests.support.checkout import ACCOUNT, OPTION, WEBHOOK_SECRET, session_body
 
 AT_ONCE = (1, 8, 32)
 ORDER, CARD = 40000, 10000
-"""Minor units. The card pays its whole balance, the acquirer the rest."""
+"""Minor units. The card pays its whole balance, the provider the rest."""
 _NOTIFICATIONS = f"/v1/psp/{ACCOUNT}/default/{OPTION}/notifications"
 _ADDRESS = {
     "first_name": "Kari",
@@ -37,7 +37,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Shop:
-    """The merchant's program, the payer and the acquirer's sender, by one HTTP client."""
+    """The merchant's program, the payer and the provider's sender, by one HTTP client."""
 
     http: httpx.AsyncClient
     took: dict[str, list[float]] = field(default_factory=dict)

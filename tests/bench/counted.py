@@ -1,4 +1,4 @@
-"""A checkout of the bench's own over a database of its own, and an acquirer that costs little."""
+"""A checkout of the bench's own over a database of its own, and a provider that costs little."""
 
 from __future__ import annotations
 

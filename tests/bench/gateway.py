@@ -1,4 +1,4 @@
-"""A card acquirer in memory that costs little: hosted pages that are paid as soon as they exist.
+"""A card gateway in memory that costs little: hosted pages that are paid as soon as they exist.
 
 python -m tests.bench.gateway PORT
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.crash_facts import Died
 from tests.support.crash_providers import ProviderCheckout
 
-_OTHERS = ("klarna", "swedbankpay", "bambora", "vipps")  # the card acquirer: test_points.py
+_OTHERS = ("klarna", "swedbankpay", "bambora", "vipps")  # the card gateway: test_points.py
 
 pytestmark = [
     pytest.mark.crash,

@@ -1,4 +1,4 @@
-"""The sandbox card acquirer, and a payer who uses its page without a browser."""
+"""The sandbox card gateway, and a payer who uses its page without a browser."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Demo:
         return self._directory
 
     def gateway(self) -> dict[str, str]:
-        """The demo's credentials at its card acquirer, for a profile of a test's own."""
+        """The demo's credentials at its card gateway, for a profile of a test's own."""
         seed = json.loads((self._directory / "seed.json").read_text(encoding="utf-8"))
         return {
             "base_url": self.card_gateway_url,

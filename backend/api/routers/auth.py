@@ -29,7 +29,7 @@ CLIENT, CUSTOMER = "client_credentials", "account_user_token"
 
 
 class TokenRequest(BaseModel):
-    """`customer_id` with the grant `account_user_token` alone."""
+    """`customer_id` is only for the grant `account_user_token`."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -42,8 +42,8 @@ class TokenRequest(BaseModel):
 async def create_token(
     account_id: str, body: TokenRequest, request: Request, ctx: Context
 ) -> dict[str, Any]:
-    """An access token for client credentials; `expires_in` in seconds. With the grant
-    `account_user_token` it is a customer's, good for that customer's own cards."""
+    """Return an access token for client credentials; `expires_in` is in seconds. With the grant
+    `account_user_token` it is a customer's token, valid for that customer's own cards."""
     client_id, secret = basic_credentials(request)
     if body.grant_type not in (CLIENT, CUSTOMER):
         text = f"only {CLIENT} and {CUSTOMER} are granted here"
@@ -62,8 +62,8 @@ async def create_token(
 async def _authenticated(
     ctx: Backend, account_id: str, client_id: str, secret: str, source: str
 ) -> ApiClient:
-    """Return the client, within its limit. Wrong credentials are counted before they are looked at,
-    and with the source: nobody else's mistakes refuse the client."""
+    """Return the client, within its limit. Wrong credentials are counted before they are checked,
+    together with the source, so that nobody else's mistakes refuse the client."""
     await limits.spend_source(ctx, rules.TOKEN_WRONG_SOURCE, source)
     await limits.spend_source(ctx, rules.TOKEN_WRONG, source, client_id)
     async with ctx.db.reading() as db:

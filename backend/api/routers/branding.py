@@ -1,4 +1,4 @@
-"""Images of the ways to pay, for shops' own pages. Anybody may ask for them, and keep them.
+"""Images of the ways to pay, for shops' own pages. Anybody may ask for them, and may cache them.
 
 Source: `docs/reference/dintero-api.md#the-payers-page`; `docs/branding.md`.
 """
@@ -45,7 +45,7 @@ async def logos_image(
     request: Request,
     ctx: Context,
 ) -> Response:
-    """An image of the ways to pay that `logos` lists, with `_` between them."""
+    """Return an image of the ways to pay that `logos` lists, separated by `_`."""
     path = f"logos/{logos}/variant/{variant}/color/{color}/width/{width}/{template}"
     return await _answer(ctx, request, path)
 
@@ -60,7 +60,7 @@ async def profile_image(
     request: Request,
     ctx: Context,
 ) -> Response:
-    """An image of the ways to pay that a profile offers."""
+    """Return an image of the ways to pay that a profile offers."""
     path = f"profiles/{profile_id}/variant/{variant}/color/{color}/width/{width}/{template}"
     return await _answer(ctx, request, path)
 
@@ -80,7 +80,7 @@ async def account_profile_image(
     request: Request,
     ctx: Context,
 ) -> Response:
-    """An image of the ways to pay that a profile of this account offers."""
+    """Return an image of the ways to pay that a profile of this account offers."""
     head = f"accounts/{account_id}/profiles/{profile_id}"
     path = f"{head}/variant/{variant}/color/{color}/width/{width}/{template}"
     return await _answer(ctx, request, path)

@@ -52,11 +52,11 @@ Includes = Annotated[list[str] | None, Query()]
 
 
 AmountFilter = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
-"""What a column of amounts can hold."""
+"""The values that a column of amounts can hold."""
 
 
 class CardQuery(BaseModel):
-    """`amount_available` exactly, or from `.gte` to `.lte`; minor units."""
+    """`amount_available` is an exact amount, or a range with `.gte` and `.lte`, in minor units."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -110,7 +110,8 @@ def _pin(card: Card, pin: str) -> dict[str, Any]:
 async def list_(
     account_id: str, wanted: Annotated[CardQuery, Query()], ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Newest first; the answer's `starting_after` pages on, and is missing on the last page."""
+    """List cards, newest first. The answer's `starting_after` gives the next page, and is missing
+    on the last page."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     query = CardFilter(
@@ -140,7 +141,8 @@ async def list_(
 async def get(
     account_id: str, card_id: str, ctx: Context, caller: Caller, includes: Includes = None
 ) -> dict[str, Any]:
-    """`includes` is accepted; what it asks for (the formats of PIN and tokens) is always there."""
+    """Return a card. `includes` is accepted, but what it asks for (the formats of PIN and tokens)
+    is always present."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     async with ctx.db.reading() as db:
@@ -165,8 +167,8 @@ async def delete(
     force: bool = False,
     reason: Reason | None = None,
 ) -> dict[str, Any]:
-    """Nothing can be paid with it from now on. 409 while a payment or drawdown holds money of it,
-    or may be refunded to it; `force` deletes it all the same."""
+    """Delete a card. Nothing can be paid with it from now on. 409 while a payment or drawdown holds
+    money of it, or while money may be refunded to it; `force` deletes it nevertheless."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     deletion = Deletion(account_id, card_id, caller.client_id, force, reason)
@@ -177,7 +179,7 @@ async def delete(
 async def activate(
     account_id: str, card_id: str, body: ActivateRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """`inactive` becomes `unused`, with its first money."""
+    """Make an `inactive` card `unused`, with its first money."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     number = body.card_token
@@ -204,7 +206,7 @@ async def activate(
 async def rotate_pin(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: RotateRequest | None = None
 ) -> dict[str, Any]:
-    """A new PIN, shown this once; the old one ends at once."""
+    """Give the card a new PIN, which is shown only in this answer. The old one ends at once."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     form = body.pin.format.as_format(4) if body is not None and body.pin is not None else None
@@ -217,7 +219,7 @@ async def unlock(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: UnlockRequest | None = None
 ) -> dict[str, Any]:
     """Forget the wrong attempts at a card's PIN, so that its owner can use it again. It may be
-    repeated; who did it and `reason` are kept."""
+    repeated. The card's history keeps who did it, and `reason`."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     reason = body.reason if body is not None else None
@@ -230,7 +232,8 @@ async def unlock(
 async def make_token(
     account_id: str, card_id: str, body: TokenRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """A temporary token in place of the number; the same `ref_id` gives the same token."""
+    """Make a temporary token that can be used in place of the number. The same `ref_id` gives the
+    same token."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     order = TokenOrder(
@@ -250,7 +253,7 @@ async def make_token(
 async def extend(
     account_id: str, card_id: str, body: ExtendRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """A later last day, of an expired card too; the same again changes nothing."""
+    """Give a card a later last day, even if it has expired. The same day again changes nothing."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     change = Change(account_id, card_id, caller.client_id, body.reason)
@@ -261,7 +264,7 @@ async def extend(
 async def restore(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: RestoreRequest | None = None
 ) -> dict[str, Any]:
-    """Take a deletion back; of a card that is not deleted nothing changes."""
+    """Undo a deletion. A card that is not deleted does not change."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     change = Change(account_id, card_id, caller.client_id, body.reason if body else None)
@@ -272,7 +275,8 @@ async def restore(
 async def reissue(
     account_id: str, card_id: str, ctx: Context, caller: Caller, body: ReissueRequest | None = None
 ) -> dict[str, Any]:
-    """Another number and PIN, shown this once; the old ones end at once, and the balance stays."""
+    """Give a card another number and PIN, which are shown only in this answer. The old ones end at
+    once, and the balance stays."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     body = body or ReissueRequest()
@@ -293,7 +297,8 @@ async def events(
     limit: Limit = 10,
     starting_after: str | None = None,
 ) -> dict[str, Any]:
-    """What was done to a card, by whom and why, newest first; of a deleted card too."""
+    """List what was done to a card, by whom and why, newest first. It works for a deleted card
+    too."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     async with ctx.db.reading() as db:
@@ -313,7 +318,7 @@ async def transactions(
     limit: Limit = 10,
     starting_after: str | None = None,
 ) -> dict[str, Any]:
-    """A card's movements, newest first; `starting_after` pages on."""
+    """List a card's movements, newest first. `starting_after` gives the next page."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS)
     async with ctx.db.reading() as db:
@@ -334,7 +339,7 @@ async def customers_cards(
     limit: Limit = 10,
     starting_after: str | None = None,
 ) -> list[dict[str, Any]]:
-    """A customer's active cards, newest first; also with that customer's own token."""
+    """List a customer's active cards, newest first. That customer's own token may call this too."""
     caller.require_account(account_id)
     caller.require_customer(customer_id, *READ_WALLETS)
     now = ctx.clock.now()

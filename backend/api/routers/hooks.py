@@ -1,6 +1,5 @@
-"""Webhook subscriptions, and what was sent. Source: `docs/reference/dintero-api.md#webhooks`;
-docs/webhooks.md.
-"""
+"""Webhook subscriptions, and messages that were sent. Source:
+`docs/reference/dintero-api.md#webhooks`; docs/webhooks.md."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ Secret = Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class SecretObject(Loose):
-    """As the answers show it, with the secret itself beside the type."""
+    """The secret as answers show it, beside its type."""
 
     type: Literal["HMAC-SHA1"] = "HMAC-SHA1"
     secret: Secret | None = None
@@ -76,7 +75,7 @@ class DeliveryQuery(BaseModel):
 
 
 def _require(caller: Principal, account_id: str, events: list[str]) -> None:
-    """Whoever is told of gift cards must be allowed to see them, and the same for payments."""
+    """Check that whoever is told about gift cards may see them, and the same for payments."""
     caller.require_account(account_id)
     if not WALLETS.isdisjoint(events):
         caller.require(*WRITE_WALLETS)
@@ -100,7 +99,7 @@ async def _require_own(ctx: Context, caller: Principal, account_id: str, hook_id
 async def create(
     account_id: str, body: SubscriptionRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Subscribe; a `ping` follows."""
+    """Create a subscription. A `ping` follows."""
     _require(caller, account_id, body.events)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
     settings = body.settings()
@@ -111,7 +110,7 @@ async def create(
 
 @router.get(HOOKS)
 async def list_(account_id: str, ctx: Context, caller: Caller) -> list[dict[str, Any]]:
-    """Oldest first; at most 20."""
+    """List the subscriptions, oldest first. There are at most 20."""
     _require_any(caller, account_id)
     found = await subscriptions.list_subscriptions(ctx, account_id)
     return [serialize_subscription(hook) for hook in found]
@@ -128,14 +127,14 @@ async def get(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> di
 async def change(
     account_id: str, hook_id: str, body: SubscriptionRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Replace address and events. The secret stays unless `config.secret` is sent; null ends
+    """Replace address and events. The secret stays unless `config.secret` is sent; null ends the
     signing."""
     await _require_own(ctx, caller, account_id, hook_id)
     _require(caller, account_id, body.events)
     await limits.spend(ctx, rules.HOOK_TESTS, account_id)
     sent = "secret" in body.config.model_fields_set
     secret = body.config.secret
-    # The object of the answers, sent back as it came, holds no secret.
+    # The object from an answer, if it is sent back as it came, has no secret.
     keep = not sent or (isinstance(secret, SecretObject) and secret.secret is None)
     hook = await subscriptions.change(ctx, account_id, hook_id, body.settings(), keep_secret=keep)
     return serialize_subscription(hook)
@@ -143,7 +142,7 @@ async def change(
 
 @router.delete(f"{HOOKS}/{{hook_id}}")
 async def delete(account_id: str, hook_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
-    """What was not delivered yet is not delivered any more."""
+    """Delete the subscription. Messages that were not delivered yet are not sent any more."""
     await _require_own(ctx, caller, account_id, hook_id)
     hook = await subscriptions.unsubscribe(ctx, account_id, hook_id, caller.client_id)
     return serialize_subscription(hook)
@@ -174,7 +173,7 @@ def _sight(
 async def deliveries(
     account_id: str, asked: Annotated[DeliveryQuery, Query()], ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Callbacks, webhooks and receipts, newest first. `subject` is the id of a transaction, a
+    """List callbacks, webhooks and receipts, newest first. `subject` is the id of a transaction, a
     session, a wallet transaction or a subscription."""
     sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
     query = DeliveryFilter(
@@ -198,7 +197,7 @@ async def deliveries(
 async def delivery(
     account_id: str, delivery_id: str, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """One message with every attempt: what was sent, and what came back."""
+    """Return one message with every attempt: what was sent, and what came back."""
     sight = _sight(caller, account_id, READ_CHECKOUT, READ_WALLETS)
     async with ctx.db.reading() as db:
         found = await history.get_delivery(db, sight, delivery_id)

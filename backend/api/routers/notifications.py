@@ -1,4 +1,5 @@
-"""Where providers notify us: each profile's option has its own address and secret."""
+"""The addresses at which providers notify us. Each option of each profile has its own address and
+secret."""
 
 from __future__ import annotations
 
@@ -20,16 +21,19 @@ router = strict_router()
 async def receive(
     account_id: str, profile_id: str, option: str, request: Request, ctx: Context
 ) -> dict[str, bool]:
-    """Verified, then a read at the provider decides; the body itself is believed in nothing.
+    """Take a notification. It is verified, and then a read at the provider decides; nothing in the
+    body is trusted.
 
-    Some providers notify by GET and say it all in the query."""
+    Some providers notify by GET, with everything in the query.
+    """
     headers = {name.lower(): value for name, value in request.headers.items()}
-    # By the name HTTP/2 has for it: no header a client sends can be called so.
+    # This is the name that HTTP/2 has for it. No header that a client sends can have that name.
     headers[":path"] = f"{request.url.path}?{request.url.query}"
     try:
         await notified(ctx, account_id, profile_id, option, headers, await request.body())
     except (Unauthorized, NotFound, InvalidRequest):
-        # Only what is not signed as it should be counts: no stranger keeps the provider's own out.
+        # Only notifications with a wrong signature count, so that no stranger can keep the
+        # provider's own out.
         await limits.spend_source(ctx, rules.NOTIFICATIONS_WRONG, source_of(ctx, request))
         raise
     return {"received": True}

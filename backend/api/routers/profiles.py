@@ -1,6 +1,5 @@
 """Session profiles. Source: `docs/reference/dintero-api.md#session-endpoints`, `#authentication`;
-what is ours alone (credentials, frame origins) is in `docs/profiles.md`.
-"""
+`docs/profiles.md` describes what only we have (credentials, frame origins)."""
 
 from __future__ import annotations
 
@@ -48,7 +47,8 @@ MinimumAmounts = dict[
 
 
 def _exact_origin(value: str) -> str:
-    """`scheme://host[:port]` as a browser writes an origin: nothing after it, no wildcard."""
+    """Check that the text is `scheme://host[:port]`, as a browser writes an origin: nothing after
+    it, no wildcard."""
     head, colon, port = value.rpartition(":")
     numbered = bool(colon) and port.isdigit()
     host = head if numbered else value
@@ -89,7 +89,7 @@ class Express(Loose):
 
 
 class ProfileUpdate(Loose):
-    """Every part that is named replaces the one that was; in `connections`, every option."""
+    """Every part that is named replaces the present one; in `connections`, every option does."""
 
     description: Text | None = None
     configuration: ProfileConfiguration | None = None
@@ -100,8 +100,8 @@ class ProfileUpdate(Loose):
     return_url_schemes: Annotated[list[Scheme], Field(max_length=20)] | None = None
     connections: dict[str, Credentials | None] | None = None
     minimum_amounts: MinimumAmounts | None = None
-    """The smallest amount (minor units) that an option takes, by option and currency, where it is
-    not what the provider publishes."""
+    """The smallest amount (minor units) that an option takes, by option and currency, if it is not
+    the one that the provider publishes."""
 
     @field_validator("minimum_amounts")
     @classmethod
@@ -147,7 +147,7 @@ async def list_(
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
     starting_after: Annotated[str, Query(max_length=64)] | None = None,
 ) -> list[dict[str, Any]]:
-    """Newest first."""
+    """List profiles, newest first."""
     caller.require(*READ_PROFILES)
     async with ctx.db.reading() as db:
         found = await profile_admin.list_profiles(db, caller.account_id, limit, starting_after)
@@ -184,14 +184,16 @@ async def update(
 
 @router.delete("/admin/session/profiles/{profile_id}")
 async def delete(profile_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
-    """No new session can have it; what was begun with it goes on, years later too."""
+    """Delete a profile. New sessions cannot use it. Sessions that began with it continue, even
+    years later."""
     caller.require(*WRITE_PROFILES)
     deleted = await profile_admin.delete_profile(ctx, caller.account_id, profile_id)
     return serialize_profile(ctx, deleted)
 
 
 def _check_connections(ctx: Backend, body: ProfileUpdate) -> None:
-    """Only options that we have a connector for, with all that it needs, and over https."""
+    """Accept only options that have a connector, with all the credentials that it needs, and over
+    https."""
     for option, given in (body.connections or {}).items():
         if option not in CREDENTIALS:
             raise _wrong(f"connections.{option}", f"there is no connector for {option!r}")
@@ -216,8 +218,8 @@ def _check_credentials(ctx: Backend, option: str, given: Mapping[str, str]) -> N
 
 
 def _check_certificate(field: str, given: Mapping[str, str]) -> None:
-    """One that cannot be used is found out here, not when a payer wants to pay. What is partly
-    masked is left to the call that uses it."""
+    """Refuse a certificate that cannot be used here, and not when a payer wants to pay. If a part
+    of it is masked, the call that uses it finds out."""
     parts = {name: given[name] for name in FIELDS if given.get(name)}
     if MASK in parts.values():
         return
@@ -228,13 +230,14 @@ def _check_certificate(field: str, given: Mapping[str, str]) -> None:
 
 
 def _address_problem(ctx: Backend, url: str) -> str | None:
-    """As far as the text alone tells it; what a name resolves to is checked at every call."""
+    """Return what is wrong with an address, as far as its text shows it. What the name resolves to
+    is checked at every call."""
     try:
         name, _ = check(url, allow_insecure=ctx.settings.insecure_addresses)
     except AddressRefused as refused:
         return str(refused)
     if url.startswith("http:") and not is_local(name):
-        # Even in development no credentials go over a network in the clear.
+        # Not even in development are credentials sent over a network unencrypted.
         return "only https is sent to"
     return None
 

@@ -1,4 +1,4 @@
-"""Payers who come back: the code by SMS, and the cookie by which their browser is recognised.
+"""Returning payers: the code by SMS, and the cookie by which their browser is recognised.
 
 Source: `docs/reference/dintero-api.md#session-endpoints` (`publish/scc`), `#pay` (`remember_me`).
 """
@@ -25,8 +25,8 @@ router = open_router()
 
 
 class CodeRequest(Known):
-    """`phone_number`: to which; without it the one this browser is known with, else the
-    session's."""
+    """`phone_number` gets the code. Without it, the code goes to the number that this browser is
+    known with, else to the session's."""
 
     phone_number: Annotated[str, Field(max_length=32)] | None = None
 
@@ -43,8 +43,8 @@ async def send(
     response: Response,
     body: CodeRequest | None = None,
 ) -> dict[str, Any]:
-    """200 sent, 202 sent again; the same whether the number is remembered or not, and to one that
-    is not no message goes."""
+    """Send a code. The answer is 200, or 202 if a code was sent before. It is the same whether the
+    number is remembered or not, but only a remembered number gets a message."""
     number = body.phone_number if body else None
     cookie = await customer_cookie(ctx, request, session_id)
     again = await sms_verification.send_code(
@@ -59,12 +59,12 @@ async def send(
 async def use(
     session_id: str, body: Code, request: Request, ctx: Context, response: Response
 ) -> dict[str, Any]:
-    """Fill in what is remembered. What this session does not allow of it stays to be changed:
-    `details_done` of the page, not an error."""
+    """Fill in the remembered details. If this session does not allow all of them, this is no error:
+    the page shows the details as open (`details_done`), and the payer can change them."""
     details = await sms_verification.confirm_code(
         ctx, session_id, body.scc, source_of(ctx, request)
     )
-    # They are filled in all the same, for the payer to complete.
+    # They are filled in nevertheless, for the payer to complete.
     with contextlib.suppress(DetailsInvalid, ShippingUnavailable):
         await payer.set_details(ctx, session_id, details)
     response.headers["Cache-Control"] = "no-store"
@@ -73,7 +73,8 @@ async def use(
 
 @router.post("/view/{session_id}/session/remember")
 async def recognise(session_id: str, ctx: Context, response: Response) -> dict[str, Any]:
-    """The cookie of what this session has remembered, for a page that cannot set one itself."""
+    """Set the cookie for what this session has remembered, for a page that cannot set one
+    itself."""
     customer = await returning.remembered_in(ctx, session_id)
     if customer is not None:
         set_customer(ctx, response, customer)

@@ -97,8 +97,8 @@ async def _create(
 
 
 def _strict(toggles: str) -> Strict:
-    """Return what the header `Dintero-Feature-Toggles` asks to be refused; unknown names say
-    nothing."""
+    """Return what the header `Dintero-Feature-Toggles` asks to be refused. Unknown names are
+    ignored."""
     named = {toggle.strip() for toggle in toggles.split(",")}
     return Strict(amounts="strict-session-amounts" in named, gift_card="strict-gift-cards" in named)
 
@@ -107,7 +107,7 @@ def _strict(toggles: str) -> Strict:
 async def list_(
     ctx: Context, caller: Caller, wanted: Annotated[SessionQuery, Query()]
 ) -> list[dict[str, Any]]:
-    """Newest first; `starting_after` pages on."""
+    """List sessions, newest first. `starting_after` gives the next page."""
     caller.require(*READ_CHECKOUT)
     query = SessionFilter(
         search=wanted.search,
@@ -142,7 +142,7 @@ async def update(
     force_shipping_address_callback: bool = False,
     toggles: Toggles = "",
 ) -> dict[str, Any]:
-    """Take the merchant's changes, and the lock off with them."""
+    """Apply the merchant's changes, and remove the lock with them."""
     caller.require(*WRITE_CHECKOUT, "read:checkout")
     await update_and_end_push(
         ctx,
@@ -159,7 +159,7 @@ async def update(
 
 @router.post("/sessions/{session_id}/cancel")
 async def cancel(session_id: str, ctx: Context, caller: Caller) -> dict[str, Any]:
-    """Takes no body. Voids what was authorized."""
+    """Cancel the session, and void what was authorized. It takes no body."""
     caller.require(*WRITE_CHECKOUT)
     await cancel_session(ctx, caller.account_id, session_id, caller.client_id)
     return await read_session(ctx, caller.account_id, session_id)
@@ -169,13 +169,13 @@ async def cancel(session_id: str, ctx: Context, caller: Caller) -> dict[str, Any
 async def come_back(
     session_id: str, redirect_ref: str, request: Request, ctx: Context
 ) -> RedirectResponse:
-    """The payer is back from the provider: on to the shop, or to the page. In a window of its own
-    to the page in any case, which tells the shop's page."""
+    """Send the payer on who comes back from the provider: to the shop, or to the page. A payer in a
+    window of its own always goes to the page, which tells the shop's page."""
     try:
         await limits.spend(ctx, rules.RETURNS, session_id)
         url = await conclude_return(ctx, session_id, redirect_ref, dict(request.query_params))
     except TooManyRequests:
-        # The page shows how the payment stands, and follows it; the provider is not asked again.
+        # The page shows the state of the payment and follows it. The provider is not asked again.
         url = view_link(ctx.settings.base_url, session_id)
     pop_out = request.cookies.get(POP_OUT_COOKIE)
     if pop_out is not None:

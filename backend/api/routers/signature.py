@@ -14,13 +14,13 @@ router = strict_router()
 
 @router.get("/admin/signature")
 async def get(ctx: Context, caller: Caller) -> dict[str, Any]:
-    """The secret in use; 404 where none was made."""
+    """Return the secret in use. 404 if there is none."""
     caller.require(*READ_CHECKOUT)
     return await read_secret(ctx, caller.account_id)
 
 
 @router.post("/admin/signature")
 async def create(ctx: Context, caller: Caller) -> dict[str, Any]:
-    """Make a secret. One that was there before ends at once."""
+    """Make a secret. An earlier one ends at once."""
     caller.require(*WRITE_CHECKOUT)
     return await make_secret(ctx, caller.account_id, caller.client_id)

@@ -138,14 +138,14 @@ async def _operate(ctx: Backend, caller: Principal, command: Command) -> JSONRes
     ended = await carry_out(ctx, command)
     operation = ended.operation
     shape = await _serialize(ctx, caller, command.transaction_id, _BY_DEFAULT)
-    if warnings := operation.request.get("warnings"):
-        shape["warnings"] = warnings
+    if warnings := operation.asked.warnings:
+        shape["warnings"] = list(warnings)
     if ended.issued is not None:
         note_only_answer()
         shape["new_gift_card"] = _new_card(ctx, caller, ended.issued)
     if operation.state == "done":
         return JSONResponse(shape)
-    headers = {"event-request-id": str(operation.request["request_id"])}
+    headers = {"event-request-id": operation.asked.request_id}
     return JSONResponse(shape, status_code=202, headers=headers)
 
 

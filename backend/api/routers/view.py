@@ -1,6 +1,5 @@
 """The payer's side of a session, without a token: its id is the key. The page calls the same
-services. Source: `docs/reference/dintero-api.md#session-endpoints`, `#pay`.
-"""
+services. Source: `docs/reference/dintero-api.md#session-endpoints`, `#pay`."""
 
 from __future__ import annotations
 
@@ -21,6 +20,7 @@ from backend.payments.attempts import reclaim_card
 from backend.payments.attempts.push import phone_to_push_to
 from backend.payments.attempts.resolve import abandon
 from backend.payments.attempts.start import Press, pay_otherwise
+from backend.rules.order import ShippingOption
 from backend.sessions import payer
 from backend.sessions.details import Details, address_from
 from backend.sessions.express_callbacks import set_discount_codes
@@ -47,12 +47,13 @@ class AddressesRequest(Known):
 
 
 class GiftCardRequest(Known):
-    """The card's number and PIN, as the payer has them. `take_back`: also from a payment that was
-    left open in another session (error `held_elsewhere` without it); with the PIN alone, the card
-    that is in use, which may be a preset one.
+    """The card's number and PIN, as the payer has them. `take_back` reclaims it from a payment that
+    was left open in another session (without it the error is `held_elsewhere`). With the PIN alone,
+    this is about the card that is in use, which may be a preset one.
 
-    `amount`: how much of the card is to be used, minor units; without it, or null, as much as can
-    be. Alone, without number and PIN, it is for the card that is in use."""
+    `amount` is how much of the card to use (minor units). Without it, or with null, as much as
+    possible is used. Alone, without number and PIN, it is for the card that is in use.
+    """
 
     token: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     pin: Annotated[str, Field(min_length=1, max_length=64)] | None = None
@@ -61,7 +62,8 @@ class GiftCardRequest(Known):
 
 
 class ShippingChoice(Known):
-    """One of the session's options, as the session shows it. Only what tells them apart counts."""
+    """One of the session's options, as the session shows it. Only the fields that distinguish
+    options count."""
 
     id: Text
     line_id: Text | None = None
@@ -92,7 +94,8 @@ class PayRequest(Known):
     phone_number: Text | None = None
     remember_me: Flag | None = None
     amount: Amount | None = None
-    """What the payer was shown (minor units); without it, whatever is left to pay."""
+    """What the payer was shown (minor units). Without it, the payment takes whatever is left to
+    pay."""
     checkboxes: Ticks | None = None
 
 
@@ -118,7 +121,8 @@ async def put_addresses(
     response: Response,
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:
-    """An address that is not given stays as it is; `billing_address: null` takes it away."""
+    """Set the addresses. One that is not given stays as it is; `billing_address: null` removes
+    it."""
     keep = "billing_address" not in body.model_fields_set
     await _set_addresses(
         ctx, session_id, body.shipping_address, body.billing_address, unmodified_since, keep
@@ -146,7 +150,8 @@ async def _set_addresses(
     unmodified_since: str | None,
     keep_billing: bool,
 ) -> None:
-    """Both are checked as the page's are; e-mail and phone may stand in either, or be known."""
+    """Set both addresses. They are checked as on the page. E-mail and phone may be in either, or
+    known before."""
     if shipping is None and billing is None:
         text = "an address is needed"
         raise InvalidRequest(text, (FieldError("shipping_address", text),))
@@ -164,7 +169,7 @@ def _details(
     billing: PayerAddress | None,
     keep_billing: bool,
 ) -> Details:
-    """Return what is asked for and is not among the addresses, from what the session's body has."""
+    """Return the contact details that are not among the addresses, from the session's body."""
     other = billing.model_dump(mode="json", exclude_none=True) if billing else None
     if shipping is not None:
         wanted = shipping.model_dump(mode="json", exclude_none=True)
@@ -195,7 +200,8 @@ async def put_shipping_option(
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:
     wanted = body.model_dump(mode="json", exclude_unset=True)
-    await payer.set_shipping_option(ctx, session_id, wanted, unmodified_since)
+    option = ShippingOption.read(wanted)
+    await payer.set_shipping_option(ctx, session_id, option, unmodified_since)
     return await _shown(ctx, session_id, response)
 
 
@@ -208,7 +214,8 @@ async def put_discount_codes(
     response: Response,
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any] | Response:
-    """200 with the session, or 204 where the codes give no discount."""
+    """Set the discount codes. The answer is 200 with the session, or 204 if the codes give no
+    discount."""
     asked = await set_discount_codes(
         ctx, session_id, body.discount_codes, unmodified_since, source=source_of(ctx, request)
     )
@@ -260,7 +267,7 @@ async def lock_session(
 
 @router.post("/view/{session_id}/session/abandon")
 async def abandon_session(session_id: str, ctx: Context) -> RedirectResponse:
-    """The payer cancels: back to the shop."""
+    """Cancel the session for the payer, and send them back to the shop."""
     url = await abandon(ctx, session_id)
     return RedirectResponse(url, status_code=302, headers={"Cache-Control": "no-store"})
 
@@ -274,8 +281,8 @@ async def payment_operations(
     unmodified_since: Unmodified = None,
     body: OperationsRequest | None = None,
 ) -> dict[str, Any]:
-    """Start to pay: where the payer goes now. The body is only needed for what has to be accepted
-    (`checkboxes`, as for `pay`)."""
+    """Start to pay. The answer says where the payer goes now. A body is only needed for what has to
+    be accepted (`checkboxes`, as for `pay`)."""
     press = Press(
         payment_product_type,
         None,
@@ -299,16 +306,18 @@ async def pay_session(
     language: Language = "en",
     unmodified_since: Unmodified = None,
 ) -> dict[str, Any]:
-    """200 with `redirect_url`, or without one where the payer is asked in the wallet's app: that is
-    what `phone_number` does for the options that can. `qr_code` (an image as a `data:` URI) where
-    `redirect_url` opens an app, for a payer whose app is on another device. 202 with `poll_url`
-    while the provider has not answered; a refusal is a 200 with `error` and `reason` (`declined`,
-    `amount_refused`, `provider_down`), since another option may be tried. `remember_me` sets or
-    clears the cookie by which this browser is recognised. `checkboxes` (`id`, `checked`) says which
-    of the session's checkboxes the payer has ticked: 400 where a required one is not among them.
+    """Pay. The answer is 200 with `redirect_url`, or without it if the payer is asked in the
+    wallet's app, which `phone_number` does for the options that can. `qr_code` (an image as a
+    `data:` URI) is present if `redirect_url` opens an app, for a payer whose app is on another
+    device. The answer is 202 with `poll_url` while the provider has not answered. A refusal is a
+    200 with `error` and `reason` (`declined`, `amount_refused`, `provider_down`), since the payer
+    may try another option. `remember_me` sets or clears the cookie by which this browser is
+    recognised. `checkboxes` (`id`, `checked`) says which of the session's checkboxes the payer has
+    ticked: 400 if a required one is not among them.
 
-    The same press again goes on with the payment under way; another option ends that one first. Any
-    other conflict is refused, and leaves it as it is."""
+    The same request again continues the payment that is under way. Another option ends that payment
+    first. Any other conflict is refused, and leaves the payment as it is.
+    """
     type_ = body.payment_product_type
     push_to = await phone_to_push_to(ctx, session_id, type_, body.phone_number)
     press = Press(

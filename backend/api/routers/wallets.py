@@ -63,8 +63,8 @@ class VoidRequest(Loose):
 
 @router.post("/accounts/{account_id}/wallets/info")
 async def info(account_id: str, body: InfoRequest, ctx: Context, caller: Caller) -> dict[str, Any]:
-    """The card of a number, with its PIN where it has one. Unknown number and wrong PIN are one
-    answer, and count against the budgets."""
+    """Return the card of a number, with its PIN if it has one. An unknown number and a wrong PIN
+    get the same answer, and both count against the budgets."""
     caller.require_account(account_id)
     caller.require(*READ_WALLETS, "write:wallets", "user:wallets")
     match = await _by_token(ctx, caller, body.token, body.pin)
@@ -78,7 +78,8 @@ async def info(account_id: str, body: InfoRequest, ctx: Context, caller: Caller)
 async def _by_token(
     ctx: Backend, caller: Principal, token: str, pin: str | None, *, expired_too: bool = False
 ) -> Match:
-    """A card with a PIN only with it; a customer always needs one, and has budgets of attempts."""
+    """Return the card of a number or token. If it has a PIN, the PIN is required. A customer always
+    needs a PIN, and has budgets of attempts."""
     if pin is None:
         if caller.customer_id is not None:
             raise NotFound(NO_MATCH)
@@ -100,7 +101,7 @@ async def _by_token(
 
 @router.post("/accounts/{account_id}/wallets/transactions")
 async def move(account_id: str, body: MoveRequest, ctx: Context, caller: Caller) -> dict[str, Any]:
-    """Draw from a card, or fund it. `amount` in minor units; `ref_id` makes a repeat safe."""
+    """Draw from a card, or fund it. `amount` is in minor units. `ref_id` makes a repeat safe."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     if body.pending and body.type == "fund":
@@ -120,8 +121,9 @@ async def move(account_id: str, body: MoveRequest, ctx: Context, caller: Caller)
 
 
 async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> tuple[Card, str | None]:
-    """By `card_id`, or by `token`; where both are given they must be of one card. A token that has
-    expired is found, so that a repeat of what it paid for is answered; it pays nothing more."""
+    """Return the card by `card_id`, or by `token`. If both are given, they must belong to one card.
+    A token that has expired is found, so that a repeat of its payment gets an answer, but it pays
+    nothing more."""
     if body.card_id is None and body.token is None:
         text = "one of card_id and token is needed"
         raise InvalidRequest(text, (FieldError("card_id", text),))
@@ -154,7 +156,7 @@ def _cause(
 async def capture(
     account_id: str, transaction_id: str, body: CaptureRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Take a pending drawdown, all of it or `amount`; the rest is available again."""
+    """Capture a pending drawdown, all of it or `amount`. The rest is available again."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     cause = _cause(ctx, caller, body.ref_id, body.metadata)
@@ -166,7 +168,7 @@ async def capture(
 async def void(
     account_id: str, transaction_id: str, body: VoidRequest, ctx: Context, caller: Caller
 ) -> dict[str, Any]:
-    """Give a pending drawdown's value back to the card."""
+    """Release a pending drawdown: its value goes back to the card."""
     caller.require_account(account_id)
     caller.require(*WRITE_WALLETS)
     cause = _cause(ctx, caller, body.ref_id, body.metadata)
@@ -176,5 +178,5 @@ async def void(
 async def _serialize(ctx: Backend, made: WalletTransaction) -> dict[str, Any]:
     async with ctx.db.reading() as db:
         card = await db.get(Card, made.card)
-    assert card is not None  # a foreign key holds it
+    assert card is not None  # a foreign key guarantees it
     return serialize_wallet_transaction(made, card)

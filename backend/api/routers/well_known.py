@@ -1,4 +1,4 @@
-"""`/.well-known/security.txt`: where somebody who found a hole in this installation writes to.
+"""`/.well-known/security.txt`: where to report a security hole in this installation.
 
 Source: RFC 9116.
 """
@@ -16,12 +16,12 @@ from backend.core.errors import NotFound
 
 router = strict_router()
 _GOOD_FOR = timedelta(days=180)
-"""What we answer is read from the settings at every request, so it is true for as long."""
+"""The answer is made from the settings at every request, so it stays true for so long."""
 
 
 @router.get("/.well-known/security.txt", response_class=Response, include_in_schema=False)
 async def security_txt(ctx: Context) -> Response:
-    """The operator's contact. NotFound if `GAVEKORT_SECURITY_CONTACT` is not set."""
+    """Return the operator's contact. NotFound if `GAVEKORT_SECURITY_CONTACT` is not set."""
     settings = ctx.settings
     if settings.security_contact is None:
         raise NotFound("this installation names no security contact")

@@ -36,9 +36,11 @@ from backend.psp.protocol import (
     Result,
 )
 from backend.psp.registry import NotConnected
+from backend.rules.backoff import Backoff
 from backend.rules.payment_option import may_push
 from backend.sessions.events import touch
 from backend.sessions.load import get_session
+from backend.sessions.paying import no_push
 from backend.sessions.publish import note_pushed, push_failed
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice
@@ -47,7 +49,7 @@ FIRST_LOOK = timedelta(seconds=30)
 """After this time the reconciler looks at an attempt whose payer has not come back."""
 FIRST_CALL = timedelta(seconds=5)
 """How long only the press that began an attempt may call the provider."""
-SLOWEST_RETRY = 30
+_RETRIES = Backoff(first=2, longest=30)
 PUSH_LOOK = timedelta(seconds=5)
 """How often to look at a payment whose payer is asked in an app. The payer does not come back from
 an app."""
@@ -101,7 +103,7 @@ async def create_at_provider(
         return known_page(transaction)
     now = ctx.clock.now()
     # A press has its own call under way. For a published payment only the worker calls.
-    pressed = first is None and not operation.request.get("published")
+    pressed = first is None and not operation.asked.published
     if pressed and operation.tries == 0 and now < operation.created_at + FIRST_CALL:
         return PayResult("unknown")
     grace = timedelta(seconds=ctx.settings.operation_grace)
@@ -158,7 +160,7 @@ def known_page(transaction: Transaction) -> PayResult:
 
 def is_push(transaction: Transaction) -> bool:
     """Return whether the payer is asked in an app, and not sent to a page."""
-    return transaction.snapshot.get("push_to") is not None
+    return transaction.purchase.push_to is not None
 
 
 def _says_nothing(result: Result, *, first: bool) -> bool:
@@ -204,7 +206,6 @@ def _payment_request(
     base = ctx.settings.base_url
     back = f"{base}/v1/sessions/{transaction.session_id}/redirect/{transaction.return_ref}"
     lifetime = min(max(ctx.settings.payment_lifetime, 3600), LONGEST_LIFETIME)
-    customer = transaction.snapshot.get("customer") or {}
     return PaymentRequest(
         key=operation.key,
         amount=money(transaction, operation.psp_amount),
@@ -217,10 +218,10 @@ def _payment_request(
         notification_url=notification_url(ctx, transaction),
         language=payers_language(transaction),
         expires_at=transaction.created_at + timedelta(seconds=lifetime),
-        email=customer.get("email"),
+        email=transaction.purchase.customer.email or None,
         lines=order_lines(transaction, operation),
         country=payers_country(transaction),
-        push_to=transaction.snapshot.get("push_to"),
+        push_to=transaction.purchase.push_to,
     )
 
 
@@ -275,7 +276,7 @@ async def _keep_created(
             pushed = is_push(transaction) and result.app_code is None
             if result.app_code is not None:
                 # No app answers at that number, so the payer continues from the page.
-                session.pushed_to = session.pushed_with = None
+                no_push(session)
             if pushed and result.outcome is Outcome.DONE:
                 await note_pushed(db, session, transaction.id, now)
             answer = known_page(transaction)
@@ -296,7 +297,7 @@ async def _keep_created(
             answer = PayResult("refused", reason=notice)
         else:
             operation.state = "unknown"
-            operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_RETRY))
+            operation.due_at = now + _RETRIES.after(operation.tries)
             answer = PayResult("unknown")
         await db.flush()
         crash_points.point("pay.storing")

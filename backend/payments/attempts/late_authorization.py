@@ -31,12 +31,14 @@ from backend.payments.store import (
 )
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import Connector, Outcome, Payment, PaymentState, Result
+from backend.rules.backoff import Backoff
+from backend.rules.payment_attempt import Release, release_of
 from backend.rules.transaction import UNPAID
 from backend.sessions.tables import CheckoutSession
 
 LATE = "late"
 """The kind of the operation. No merchant asks for it."""
-SLOWEST_LOOK = 300
+_LOOKS = Backoff(first=2, longest=300)
 _REASON = "authorized after the payment was given up"
 
 
@@ -55,10 +57,9 @@ async def recheck(
         transaction,
         await (connector.complete_return(reference, told) if told else connector.fetch(reference)),
     )
-    if payment.code == "invalid" or payment.state is PaymentState.FAILED:
-        # The provider does not know it, or no money will move.
-        return
-    if payment.state is PaymentState.CAPTURED and payment.captured == payment.refunded:
+    needs = release_of(payment.state, captured=payment.captured, refunded=payment.refunded)
+    if payment.code == "invalid" or needs is Release.NOTHING:
+        # The provider does not know it, or nothing is held.
         return
     operation = await _write(ctx, transaction, payment)
     if operation is not None:
@@ -128,15 +129,15 @@ async def _keep(ctx: Backend, operation: Operation, payment: Payment, result: Re
         locked.raw = dict(result.raw)
         if result.outcome is not Outcome.DONE:
             locked.state = "unknown"
-            locked.due_at = now + timedelta(seconds=min(2**locked.tries, SLOWEST_LOOK))
+            locked.due_at = now + _LOOKS.after(locked.tries)
             return
         conclude.end(locked, "done", now)
         moved = {PaymentState.AUTHORIZED: "VOID", PaymentState.CAPTURED: "REFUND"}
         name = moved.get(payment.state or PaymentState.FAILED)
         if name is None:
             return
-        said = locked.request.get("metadata") or {}
-        happened = NewEvent(name, locked.psp_amount, metadata={"reason": _REASON, **said})
+        metadata = {"reason": _REASON, **locked.asked.metadata}
+        happened = NewEvent(name, locked.psp_amount, metadata=metadata)
         event = await record(db, transaction, happened, now)
         session = await db.get(CheckoutSession, transaction.session_id)
         assert session is not None  # a foreign key guarantees it

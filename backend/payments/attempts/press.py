@@ -6,7 +6,7 @@ The page, the payer's API and a published push use the same rules. Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from backend.core.errors import (
     SessionClosed,
 )
 from backend.payments.tables import Transaction
+from backend.rules.order import Order
 from backend.rules.payment_option import may_push
 from backend.rules.session import is_expired
 from backend.sessions.load import check_not_locked, check_unmodified, minimums_of_session
@@ -46,7 +47,7 @@ class Press:
     on_phone: bool = False
     accepted: frozenset[str] = frozenset()
     unmodified_since: str | None = None
-    order: Mapping[str, Any] | None = None
+    order: Order | None = None
     """The order as it was read before a wait. SplitChanged if it is another one by now."""
 
 
@@ -54,7 +55,7 @@ class OtherOptionUnderWay(PaymentInProgress):
     """A payment with another option is under way, or the payer was asked on another phone. Nothing
     else is wrong with this press, so that payment may be ended for it."""
 
-    def __init__(self, transaction_id: str, order: Mapping[str, Any]) -> None:
+    def __init__(self, transaction_id: str, order: Order) -> None:
         super().__init__("a payment of this session is under way with another option")
         self.transaction_id = transaction_id
         self.order = order
@@ -63,7 +64,7 @@ class OtherOptionUnderWay(PaymentInProgress):
 def check_consents(session: CheckoutSession, accepted: Iterable[str]) -> None:
     """Raise ConsentMissing with every required checkbox of the session that is not among
     `accepted`."""
-    missing = required_consents(session) - set(accepted)
+    missing = session.content.required_consents - set(accepted)
     if missing:
         text = (
             "this checkbox must be ticked before the order is paid: send its id with checked=true"
@@ -74,16 +75,11 @@ def check_consents(session: CheckoutSession, accepted: Iterable[str]) -> None:
         )
 
 
-def required_consents(session: CheckoutSession) -> set[str]:
-    boxes = session.body.get("checkboxes") or []
-    return {str(box["id"]) for box in boxes if box.get("required")}
-
-
 def as_ticked(session: CheckoutSession, accepted: Iterable[str]) -> list[dict[str, Any]] | None:
     """Return the session's checkboxes as the payer has left them; None if there are none."""
     ticked = set(accepted)
-    boxes = session.body.get("checkboxes")
-    return [{**box, "checked": box["id"] in ticked} for box in boxes] if boxes else None
+    boxes = session.content.checkboxes
+    return [{**box.raw, "checked": box.id in ticked} for box in boxes] or None
 
 
 def check_under_way(
@@ -100,7 +96,7 @@ def check_under_way(
         raise PaymentInProgress("a payment of another amount is under way")
     # If no app answers at a number, the payment continues from the page, and `pushed_to` is empty.
     # Whoever sends the number again then means the same payment.
-    same_phone = press.push_to in (session.pushed_to, transaction.snapshot.get("push_to"))
+    same_phone = press.push_to in (session.pushed_to, transaction.purchase.push_to)
     if press.option == transaction.payment_product_type and same_phone:
         return
     check_unmodified(session, press.unmodified_since)
@@ -115,7 +111,7 @@ def check_under_way(
     if 0 < left < minimums_of_session(session)[str(press.option)]:
         text = "a payment of this session is under way, and this option takes no amount that small"
         raise PaymentInProgress(text)
-    raise OtherOptionUnderWay(transaction.id, session.body["order"])
+    raise OtherOptionUnderWay(transaction.id, session.content.order)
 
 
 def check_option(session: CheckoutSession, press: Press) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import select
 
-from backend.accounts.profiles import profile_of
+from backend.accounts.profiles import configuration_of, profile_of
 from backend.core import crash_points
 from backend.core.context import Backend
 from backend.core.errors import NotFound, PaymentInProgress, SessionClosed
@@ -31,6 +31,8 @@ from backend.psp.protocol import (
     Payment,
     PaymentState,
 )
+from backend.rules.backoff import Backoff
+from backend.rules.payment_attempt import PAID, amount_mismatch
 from backend.rules.session import SessionState, is_expired
 from backend.rules.session import advance as advance_session
 from backend.rules.transaction import UNPAID, Status
@@ -41,9 +43,9 @@ from backend.sessions.read import leave_url, stays
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import Notice, PageState
 
-SLOWEST_LOOK = 60
-SLOWEST_REVIEW = 900
-"""The longest time between two looks at a payment that the provider reviews for days."""
+_LOOKS = Backoff(first=4, longest=60)
+_REVIEWS = Backoff(first=4, longest=900)
+"""Looks at a payment that the provider reviews for days."""
 UNDECIDED = (Status.INITIATED, Status.ON_HOLD)
 
 
@@ -153,10 +155,9 @@ async def apply_read(
             return False
         operation.raw = dict(payment.raw)
         locked.psp_reference = payment.reference or locked.psp_reference
-        if payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED):
-            expected = money(locked, operation.psp_amount)
-            if payment.amount != expected:
-                why = f"asked for {expected}, the provider has {payment.amount}"
+        if payment.state in PAID:
+            why = amount_mismatch(money(locked, operation.psp_amount), payment.amount)
+            if why is not None:
                 await conclude.put_on_hold(db, session, locked, operation, now, why)
             else:
                 await conclude.authorize(
@@ -200,9 +201,8 @@ def _why(payment: Payment) -> Notice:
 def _next_look(transaction: Transaction, tries: int) -> timedelta:
     if transaction.status == Status.INITIATED and is_push(transaction):
         return PUSH_LOOK
-    slowest = SLOWEST_LOOK if transaction.status == Status.INITIATED else SLOWEST_REVIEW
-    # Without this limit, the exponent of days would be too large for a number of seconds.
-    return timedelta(seconds=min(2 * 2 ** min(tries, 20), slowest))
+    looks = _LOOKS if transaction.status == Status.INITIATED else _REVIEWS
+    return looks.after(tries)
 
 
 def _offer_page(
@@ -242,13 +242,12 @@ async def conclude_return(
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         profile = await profile_of(db, session.account_id, session.profile_id)
-    on_phone = transaction.snapshot.get("on_phone") is True
-    here = on_phone or stays(profile.configuration, session.body)
+    on_phone, language = transaction.purchase.on_phone, transaction.purchase.language
+    here = on_phone or stays(configuration_of(profile, session.content))
     if session.state in (SessionState.PAID, SessionState.ON_HOLD) and not here:
         return leave_url(session, PageState(session.state))
     if not here:
         return view_link(ctx.settings.base_url, session_id)
-    language = str(transaction.snapshot.get("language") or "")
     return page_link(ctx.settings.base_url, session_id, language, on_phone=on_phone)
 
 

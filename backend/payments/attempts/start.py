@@ -7,7 +7,7 @@ the card is added, so that an abandoned page locks no money. Source: `docs/archi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -50,8 +50,9 @@ from backend.payments.search import add_terms, make_findable
 from backend.payments.store import NewEvent, lock_transaction, record
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import OperationKind
+from backend.rules.order import Merchant
 from backend.rules.remainder import Remainder
-from backend.rules.session import SessionState, advance, is_expired
+from backend.rules.session import Obstacle, SessionState, advance, is_expired
 from backend.rules.transaction import Status, product_type
 from backend.sessions.details import show_billing
 from backend.sessions.events import touch
@@ -66,9 +67,9 @@ from backend.sessions.load import (
 )
 from backend.sessions.merchant import merchant_of
 from backend.sessions.own_names import OwnMetadata, without_our_metadata
+from backend.sessions.paying import obstacle_to_pay
 from backend.sessions.read import leave_url
 from backend.sessions.remainder import remainder_text, serialize_remainder
-from backend.sessions.shipping import is_missing
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
 
@@ -146,7 +147,7 @@ async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
             check_not_locked(ctx, session, now)
             if press.order_amount not in (None, session.amount):
                 raise SplitChanged("the order's amount has changed")
-            if press.order not in (None, session.body["order"]):
+            if press.order not in (None, session.content.order):
                 raise SplitChanged("the order has changed")
             transaction, operation = await start_attempt(db, session, press, now)
             begun = transaction.id
@@ -183,9 +184,11 @@ async def start_attempt(
 ) -> tuple[Transaction, Operation]:
     """Write the transaction INITIATED and the attempt with its key, and hold the card's share. The
     caller has locked the open session's row."""
-    if not session.details_done or is_missing(session.body, session.chosen_shipping):
-        raise DetailsMissing("the payer's details are not complete")
     added, card, token = await lock_gift_card(db, session.id)
+    judged = remainder_of(session, added, card, now)
+    hinders = obstacle_to_pay(session, judged, is_open=session.state == SessionState.OPEN)
+    if hinders is Obstacle.DETAILS:
+        raise DetailsMissing("the payer's details are not complete")
     share = share_of(session, added, card, now)
     to_pay = session.amount - share
     if press.to_pay not in (None, to_pay):
@@ -194,8 +197,8 @@ async def start_attempt(
     option, push_to = (press.option, press.push_to) if to_pay > 0 else (None, None)
     if to_pay > 0:
         check_option(session, press)
-        _check_minimum(session, remainder_of(session, added, card, now), option)
-    if session.amount == 0 and not session.zero_allowed:
+        _check_minimum(session, judged, option)
+    if hinders is Obstacle.NOTHING_TO_PAY:
         raise PaymentOptionNotAllowed("an order of nothing needs dintero.zero enabled")
     check_consents(session, press.accepted)
     used = card if share else None
@@ -280,49 +283,49 @@ def _authorize_operation(
     )
 
 
-def _snapshot(
-    session: CheckoutSession, merchant: Mapping[str, Any], press: Press
-) -> dict[str, Any]:
+def _snapshot(session: CheckoutSession, merchant: Merchant, press: Press) -> dict[str, Any]:
     """Return the order as it is when the payer presses Pay. The shipping option becomes an item, so
     that it can be captured as one (`docs/reference/dintero-api.md#transaction-object`)."""
-    order = {**session.body["order"]}
-    body = {**session.body, "order": order}
+    body = session.content
+    order, customer = body.order, body.customer
+    addresses = {**session.body, "order": dict(order.raw)}
     if session.express:
-        show_billing(body)
-    items = [dict(item) for item in order.get("items") or []]
-    option = order.get("shipping_option")
+        show_billing(addresses)
+    items = [dict(item.raw) for item in order.items]
+    option = order.shipping_option
     if option is not None:
         kept = ("id", "line_id", "amount", "vat_amount", "vat")
-        item = {key: option[key] for key in kept if key in option}
-        items.append({**item, "description": option["title"], "quantity": 1, "type": "shipping"})
-    customer = body.get("customer") or {}
-    theirs = without_our_metadata(body.get("metadata"))
-    own: OwnMetadata = {"session:profile_id": session.profile_id}
-    if merchant.get("name") is not None:
-        own["merchant_name"] = merchant["name"]
-    if merchant.get("country") is not None:
-        own["merchant_country"] = merchant["country"]
-    if order.get("event_reference") is not None:
-        own["event_reference"] = order["event_reference"]
-    shown = ("customer_id", "email", "phone_number")
+        item = {key: option.raw[key] for key in kept if key in option.raw}
+        items.append({**item, "description": option.title, "quantity": 1, "type": "shipping"})
+    theirs = without_our_metadata(body.metadata)
+    own: OwnMetadata = {"session:profile_id": session.profile_id, "merchant_name": merchant.name}
+    if merchant.country is not None:
+        own["merchant_country"] = merchant.country
+    if order.event_reference is not None:
+        own["event_reference"] = order.event_reference
+    known = {
+        "customer_id": customer.customer_id,
+        "email": customer.email,
+        "phone_number": customer.phone_number,
+    }
     return {
         **(session.visitor or {}),
-        "merchant_reference_2": order.get("merchant_reference_2"),
-        "channel": (body.get("configuration") or {}).get("channel") or "ecommerce",
-        "customer": {key: customer[key] for key in shown if customer.get(key)},
-        "shipping_address": order.get("shipping_address"),
-        "billing_address": order.get("billing_address"),
-        "shipping_option": option,
-        "store": order.get("store"),
+        "merchant_reference_2": order.merchant_reference_2,
+        "channel": body.configuration.channel or "ecommerce",
+        "customer": {key: value for key, value in known.items() if value},
+        "shipping_address": addresses["order"].get("shipping_address"),
+        "billing_address": addresses["order"].get("billing_address"),
+        "shipping_option": option.raw if option is not None else None,
+        "store": order.raw.get("store"),
         "items": items,
         "url": {
-            "redirect_url": body["url"]["return_url"],
-            "callback_url": body["url"].get("callback_url"),
+            "redirect_url": body.urls.return_url,
+            "callback_url": body.urls.callback_url,
         },
-        "payout_destination_id": order.get("payout_destination_id"),
+        "payout_destination_id": order.raw.get("payout_destination_id"),
         "checkboxes": as_ticked(session, press.accepted),
         "initiating_system_request_headers": session.initiating_headers or None,
-        "event_reference": order.get("event_reference"),
+        "event_reference": order.event_reference,
         "language": press.language,
         "metadata": {k: v for k, v in theirs.items() if v is not None} | own,
     }

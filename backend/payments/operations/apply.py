@@ -55,11 +55,7 @@ async def apply_success(
         moved = await _void_card(db, transaction, operation, now)
         position = rules.voided(position)
     keep_position(transaction, position, now)
-    status = rules.status_of(position)
-    if position.authorized.total == 0:
-        # The amounts of an order of nothing do not show the status.
-        capture = operation.kind == OperationKind.CAPTURE
-        status = Status.CAPTURED if capture else Status.AUTHORIZATION_VOIDED
+    status = rules.status_after(position, capture=operation.kind == OperationKind.CAPTURE)
     if status != transaction.status:
         transaction.status = rules.advance(Status(transaction.status), status)
     conclude.end(operation, "done", now)
@@ -143,11 +139,10 @@ async def record_event(
     error: dict[str, str] | None = None,
     gift_card_shown: dict[str, Any] | None = None,
 ) -> TransactionEvent:
-    request = operation.request
-    reference = request["reference"] or transaction.snapshot.get("event_reference")
-    metadata = dict(request["metadata"] or {})
-    if request.get("reason"):
-        metadata["reason"] = request["reason"]
+    asked = operation.asked
+    metadata = dict(asked.metadata)
+    if asked.reason is not None:
+        metadata["reason"] = asked.reason
     # A 202 answer spoke of this operation. The event that ends it is announced too.
     initiated = event.startswith("INITIATE_")
     was_unresolved = operation.tries > 1 and not initiated
@@ -158,14 +153,14 @@ async def record_event(
         card_amount=operation.card_amount,
         wallet_transaction_id=wallet_transaction_id,
         gift_card_shown=gift_card_shown,
-        reference=reference,
-        items=request["items"] or [],
+        reference=asked.reference or transaction.purchase.event_reference,
+        items=[dict(item.raw) for item in asked.items],
         metadata=metadata,
         error=dict(error) if error else None,
         created_by=operation.created_by,
-        request_id=request["request_id"],
-        correlation_request_id=request["request_id"] if was_unresolved else None,
-        request_headers=request.get("headers") or {},
-        calculated_vat_amount=vat_of_items(transaction, request["items"] or []),
+        request_id=asked.request_id,
+        correlation_request_id=asked.request_id if was_unresolved else None,
+        request_headers={name: str(value) for name, value in asked.headers.items()},
+        calculated_vat_amount=vat_of_items(transaction, asked.items),
     )
     return await record(db, transaction, happened, now)

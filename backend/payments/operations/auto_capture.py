@@ -17,17 +17,17 @@ from backend.payments.operations.execute import Command, operate
 from backend.payments.store import SHARE, claim_due, open_operation
 from backend.payments.tables import AutoCapture, Transaction
 from backend.psp.protocol import OperationKind
+from backend.rules.backoff import Backoff
 from backend.rules.transaction import RuleBroken, Status, check_capture
 
-FIRST_GAP = 60
-LONGEST_GAP = 4 * 3600
+_GAPS = Backoff(first=60, longest=4 * 3600)
 CREATED_BY = "auto_capture"
 log = logging.getLogger(__name__)
 
 
 def gap(tries: int) -> timedelta:
     """Return the wait after the `tries`-th attempt: a minute, doubling to 4 hours."""
-    return timedelta(seconds=min(FIRST_GAP * 2 ** (tries - 1), LONGEST_GAP))
+    return _GAPS.after(tries)
 
 
 async def capture_due(ctx: Backend) -> int:

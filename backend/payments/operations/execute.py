@@ -48,12 +48,13 @@ from backend.payments.store import (
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import CHANGES_AUTHORIZATION, OperationKind, Outcome, Result
 from backend.rules import transaction as rules
+from backend.rules.backoff import Backoff
 from backend.rules.items import Advice
 from backend.rules.transaction import Position, RuleBroken, Split, Status
 from backend.sessions.load import lock_session
 
 log = logging.getLogger(__name__)
-SLOWEST_READ = 300
+_READS = Backoff(first=2, longest=300)
 LOOK_EVERY = 0.1
 LONGEST_WAIT = 10.0
 
@@ -242,12 +243,9 @@ async def _split(
         if command.amount is None:
             return position.capturable
         split = rules.split_capture(position, amount)
-        left = position.capturable.provider - split.provider
-        if split.provider and left and not command.final and not transaction.multi_capture:
-            raise RuleBroken(
-                "this payment can be captured only once at the provider: capture all that is left,"
-                " or set final_capture to release the rest"
-            )
+        rules.check_only_capture(
+            position, split, final=command.final, multi_capture=transaction.multi_capture
+        )
         return split
     if command.kind is OperationKind.REFUND:
         rules.check_refund(status)
@@ -318,7 +316,7 @@ async def _end(
         operation.raw = dict(result.raw)
         if result.outcome is Outcome.UNKNOWN:
             operation.state = "unknown"
-            operation.due_at = now + timedelta(seconds=min(2**operation.tries, SLOWEST_READ))
+            operation.due_at = now + _READS.after(operation.tries)
             if operation.tries == 1 and operation.kind not in CHANGES_AUTHORIZATION:
                 # The documented events have none for the beginning of these operations.
                 initiated = f"INITIATE_{operation.kind.upper()}"

@@ -162,9 +162,9 @@ async def _reverse(ctx: Backend, seen: Operation, result: Result) -> None:
             operation.psp_amount,
             success=False,
             error=dict(error),
-            reference=operation.request["reference"],
+            reference=operation.asked.reference,
             created_by=CREATED_BY,
-            correlation_request_id=operation.request["request_id"],
+            correlation_request_id=operation.asked.request_id,
             correction=await _correction(db, transaction, operation, position),
         )
         event = await record(db, transaction, happened, now)
@@ -180,7 +180,7 @@ async def _correction(
         TransactionEvent.transaction_id == transaction.id,
         TransactionEvent.event == "REFUND",
         col(TransactionEvent.success).is_(True),
-        TransactionEvent.request_id == operation.request["request_id"],
+        TransactionEvent.request_id == operation.asked.request_id,
     )
     return {
         "event_ids": list(await db.exec(query)),

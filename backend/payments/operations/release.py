@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from backend.psp.protocol import Connector, Outcome, Payment, PaymentState, Result
+from backend.psp.protocol import Connector, Outcome, Payment, Result
 from backend.rules.money import Money
+from backend.rules.payment_attempt import Release, release_of
 
 
 async def release(connector: Connector, reference: str, key: str, payment: Payment) -> Result:
@@ -14,18 +15,17 @@ async def release(connector: Connector, reference: str, key: str, payment: Payme
     """
     if payment.outcome is not Outcome.DONE:
         return Result(Outcome.UNKNOWN, reference, message=payment.message, raw=payment.raw)
-    if payment.state is PaymentState.OPEN:
+    needs = release_of(payment.state, captured=payment.captured, refunded=payment.refunded)
+    if needs is Release.NOTHING:
+        return Result(Outcome.DONE, reference, raw=payment.raw)
+    if needs is Release.ABORT:
         result = await connector.abort(reference, f"{key}:abort")
-    elif payment.state is PaymentState.AUTHORIZED:
+    elif needs is Release.VOID:
         result = await connector.void(reference, key)
-    elif payment.state is PaymentState.CAPTURED and payment.amount is not None:
+    elif needs is Release.REFUND and payment.amount is not None:
         # Direct capture has moved the money already, so it is refunded.
         left = Money(payment.captured - payment.refunded, payment.amount.currency)
-        if left.amount == 0:
-            return Result(Outcome.DONE, reference, raw=payment.raw)
         result = await connector.refund(reference, left, f"{key}:{payment.refunded}")
-    elif payment.state is PaymentState.FAILED:
-        return Result(Outcome.DONE, reference, raw=payment.raw)
     else:
         # It is not decided yet, so it can neither be voided nor be left alone.
         return Result(Outcome.UNKNOWN, reference, raw=payment.raw)

@@ -17,10 +17,8 @@ from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import AuthorizationUpdater
 from backend.psp.registry import NotConnected
 from backend.rules import transaction as rules
-from backend.rules.transaction import Position, Split, Status
-
-_UPDATED_BY = ("klarna.klarna", "klarna.billie")
-_UPDATABLE = (Status.AUTHORIZED, Status.PARTIALLY_CAPTURED)
+from backend.rules.payment_option import UPDATABLE_OPTIONS
+from backend.rules.transaction import Position, Split
 
 
 async def check_update(
@@ -43,11 +41,11 @@ async def check_extension(ctx: Backend, db: AsyncSession, transaction: Transacti
 
 async def _check_updatable(ctx: Backend, db: AsyncSession, transaction: Transaction) -> None:
     option = transaction.payment_product_type
-    if option not in _UPDATED_BY:
+    if option not in UPDATABLE_OPTIONS:
         raise _wrong(
             "payment_product_type", f"the authorization of a {option} payment cannot be updated"
         )
-    if transaction.status not in _UPDATABLE:
+    if transaction.status not in rules.UPDATABLE:
         raise Conflict(f"a transaction that is {transaction.status} has no open authorization")
     try:
         connector = await connector_of(ctx, transaction, db)
@@ -67,8 +65,8 @@ def apply_update(transaction: Transaction, operation: Operation, split: Split) -
     """Keep the new amount and lines. Return the position that follows."""
     position = rules.updated(position_of(transaction), split)
     transaction.amount = split.total
-    if operation.request["items"]:
-        items = items_after(transaction, operation.request["items"])
+    if operation.asked.items:
+        items = [dict(item.raw) for item in items_after(transaction, operation.asked.items)]
         transaction.snapshot = {**transaction.snapshot, "items": items}
     return position
 

@@ -37,6 +37,7 @@ from backend.payments.store import (
 from backend.payments.tables import Operation, Transaction, TransactionEvent
 from backend.psp.protocol import OperationKind, Outcome, Payment, PaymentState, Result
 from backend.psp.registry import NotConnected
+from backend.rules.payment_attempt import PAID, amount_mismatch
 from backend.rules.transaction import Status
 from backend.sessions.load import lock_session
 
@@ -207,7 +208,7 @@ async def _claim(ctx: Backend, operation: Operation, said: OperatorDecision) -> 
         if locked.claimed_until is not None and locked.claimed_until > now:
             raise Conflict("another process is at it just now; try again in a few minutes")
         locked.claimed_until = now + timedelta(seconds=ctx.settings.operation_grace)
-        metadata = {**(locked.request.get("metadata") or {}), **said.metadata}
+        metadata = {**locked.asked.metadata, **said.metadata}
         locked.request = {**locked.request, "metadata": metadata}
         return locked
 
@@ -220,8 +221,8 @@ async def _end_hold(
     payment = await _read(ctx, transaction)
     async with ctx.db.reading() as db:
         asked = await operations.asked_for(db, transaction)
-    taken = payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
-    if taken and payment.amount == money(transaction, asked.provider) and word != "void":
+    mismatch = amount_mismatch(money(transaction, asked.provider), payment.amount)
+    if payment.state in PAID and mismatch is None and word != "void":
         await _authorize(ctx, transaction, payment, said)
         return "authorized: the provider has what was asked for"
     if word != "void" and payment.state is not PaymentState.FAILED:

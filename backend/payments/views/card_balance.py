@@ -18,17 +18,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profile_admin import find_profile
 from backend.accounts.tables import Account
-from backend.cards import pin_attempts
+from backend.cards import lookup, pin_attempts
 from backend.cards.formats import payer_mask
 from backend.cards.pin_check import match_number_and_pin
 from backend.cards.tables import NO_CURRENCY, Card, Hold, WalletTransaction
 from backend.core.context import Backend
 from backend.core.paging import newest_first
 from backend.payments.tables import Transaction
+from backend.rules import gift_card
+from backend.rules.order import Merchant, SessionConfiguration
 from backend.rules.origin import allows
 from backend.rules.transaction import Status
 from backend.sessions.payer import MAX_TYPED
-from backend.sessions.read import theme_of
 
 SHOWN_MOVEMENTS = 20
 
@@ -108,8 +109,8 @@ async def read_shop(
     insecure = not ctx.settings.base_url.startswith("https://")
     fits = return_url and allows(profile.frame_ancestors, return_url, insecure=insecure)
     return ShopView(
-        merchant_name=str(profile.merchant.get("name") or account.name),
-        theme=theme_of(profile.configuration),
+        merchant_name=Merchant.of(account.name, profile.merchant).name,
+        theme=dict(SessionConfiguration.read(profile.configuration).theme),
         test_mode=account_id.startswith("T"),
         return_url=return_url if fits else None,
         allowed_frame_ancestors=tuple(profile.frame_ancestors),
@@ -149,13 +150,8 @@ async def read_balance(
 
 
 def _state(card: Card, now: datetime) -> CardState:
-    if not card.active:
-        return CardState.INACTIVE
-    if card.expires_at is not None and card.expires_at <= now:
-        return CardState.EXPIRED
-    if card.active_from is not None and card.active_from > now:
-        return CardState.NOT_ACTIVE_YET
-    return CardState.GOOD
+    reason = gift_card.unusable(lookup.facts(card), now)
+    return CardState.GOOD if reason is None else CardState(reason.value)
 
 
 async def _held(ctx: Backend, db: AsyncSession, card: Card) -> tuple[HeldView, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.psp.order_lines import common_rate, rate_of, tax_of, whole_units
 from backend.psp.protocol import OrderLine, PaymentRequest
+from backend.rules.countries import country_of_currency
 
 MAX_AMOUNT = 200_000_000
 """The largest amount of an order, capture or refund, in minor units."""
@@ -22,23 +23,12 @@ _TYPES = {
 }
 _ADJUSTMENTS = ("surcharge", "discount")
 """The kinds of an adjustment above zero and below zero."""
-# Klarna sells only in a country's own currency.
-_HOME: dict[str, str] = {
-    "NOK": "NO",
-    "SEK": "SE",
-    "DKK": "DK",
-    "GBP": "GB",
-    "CHF": "CH",
-    "PLN": "PL",
-    "CZK": "CZ",
-    "RON": "RO",
-    "HUF": "HU",
-    "USD": "US",
-    "CAD": "CA",
-    "AUD": "AU",
-    "NZD": "NZ",
-}
-CURRENCIES = (*_HOME, "EUR")
+_OWN_CURRENCIES = (
+    "NOK", "SEK", "DKK", "GBP", "CHF", "PLN", "CZK", "RON", "HUF", "USD", "CAD", "AUD", "NZD",
+)  # fmt: skip
+"""Klarna sells only in a country's own currency. Each of these stands for one country."""
+_OWN_CURRENCY_COUNTRIES = frozenset(map(country_of_currency, _OWN_CURRENCIES))
+CURRENCIES = (*_OWN_CURRENCIES, "EUR")
 """The currencies that Klarna takes, in one country or another."""
 _LANGUAGES: Mapping[str, tuple[str, ...]] = {
     "NO": ("nb",),
@@ -128,10 +118,12 @@ def page_body(
 def purchase_country(request: PaymentRequest) -> str:
     """Return the country (ISO alpha-2) of the currency. For euros it is the payer's country, or
     else the one of the page's language."""
-    if home := _HOME.get(request.amount.currency):
+    currency = request.amount.currency
+    home = country_of_currency(currency) if currency in _OWN_CURRENCIES else None
+    if home is not None:
         return home
     country = (request.country or "").upper()
-    if len(country) == 2 and country.isalpha() and country not in _HOME.values():
+    if len(country) == 2 and country.isalpha() and country not in _OWN_CURRENCY_COUNTRIES:
         return country
     return _EURO_BY_LANGUAGE.get(_language(request.language), "DE")
 

@@ -1,6 +1,5 @@
-"""The words of receipts: one catalogue a language, as the page has them. English stands in for a
-language that has none.
-"""
+"""The words of receipts: one catalogue for each language, as for the page. English replaces a
+language that has none."""
 
 from __future__ import annotations
 

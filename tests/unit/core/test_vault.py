@@ -10,7 +10,8 @@ import pytest
 from argon2 import PasswordHasher
 from cryptography.fernet import InvalidToken
 
-from backend.core.vault import PinMac, Vault, normalise_number
+from backend.core.vault import PinMac, Vault
+from backend.rules.card_number import canonical
 
 VAULT = Vault("m" * 40)
 
@@ -90,7 +91,7 @@ def test_a_number_is_found_as_it_is_typed_in_its_own_account_alone() -> None:
     assert VAULT.number_hash("T87654321", "1234567812345678") != found
     assert VAULT.number_hash("T12345678", "1234567812345679") != found
     assert Vault("n" * 40).number_hash("T12345678", "1234567812345678") != found
-    assert normalise_number("DINCARD:12-34 ab") == "DINCARD:12-34ab"
+    assert canonical("DINCARD:12-34 ab") == "DINCARD:12-34ab"
 
 
 def test_what_is_sealed_opens_with_its_own_key_alone() -> None:

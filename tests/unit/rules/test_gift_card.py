@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.rules.gift_card import MIN_AMOUNT, CardFacts, Ending, Refusal, ending, refusal, share
+from backend.rules.gift_card import (
+    MIN_AMOUNT,
+    CardFacts,
+    CardStatus,
+    Ending,
+    Refusal,
+    ending,
+    is_valid,
+    refusal,
+    share,
+    status,
+    unusable,
+)
 from backend.rules.money import CurrencyMismatch, Money
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -34,12 +46,46 @@ GOOD = CardFacts(available=10000, currency="NOK", active=True)
         ({"active_from": NOW + SECOND}, Refusal.NOT_ACTIVE_YET),
         # One reason is told: the one that lasts longest.
         ({"active": False, "available": 0, "currency": "SEK"}, Refusal.INACTIVE),
+        ({"deleted": True, "expires_at": NOW}, Refusal.INACTIVE),
+        ({"active": False, "expires_at": NOW}, Refusal.INACTIVE),
         ({"expires_at": NOW, "available": 0}, Refusal.EXPIRED),
         ({"currency": "SEK", "available": 0}, Refusal.OTHER_CURRENCY),
     ],
 )
 def test_refusal(change: dict[str, Any], reason: Refusal | None) -> None:
     assert refusal(replace(GOOD, **change), "NOK", NOW) is reason
+
+
+@pytest.mark.parametrize(
+    ("change", "is_now", "valid", "reason"),
+    [
+        ({}, CardStatus.UNUSED, True, None),
+        ({"held": 10000, "available": 0}, CardStatus.PARTIALLY_USED, True, None),
+        ({"held": 1}, CardStatus.PARTIALLY_USED, True, None),
+        ({"drawn": 1}, CardStatus.PARTIALLY_USED, True, None),
+        ({"drawn": 1, "available": 0}, CardStatus.USED, True, None),
+        ({"drawn": 1, "available": 0, "held": 1}, CardStatus.PARTIALLY_USED, True, None),
+        ({"available": 0}, CardStatus.UNUSED, True, None),
+        ({"active_from": NOW + SECOND}, CardStatus.UNUSED, True, Refusal.NOT_ACTIVE_YET),
+        ({"expires_at": NOW + SECOND}, CardStatus.UNUSED, True, None),
+        ({"expires_at": NOW, "drawn": 1}, CardStatus.EXPIRED, False, Refusal.EXPIRED),
+        (
+            {"expires_at": NOW, "active_from": NOW + SECOND},
+            CardStatus.EXPIRED,
+            False,
+            Refusal.EXPIRED,
+        ),
+        ({"active": False, "expires_at": NOW}, CardStatus.INACTIVE, False, Refusal.INACTIVE),
+        ({"deleted": True, "active": False}, CardStatus.DELETED, False, Refusal.INACTIVE),
+    ],
+)
+def test_status(
+    change: dict[str, Any], is_now: CardStatus, valid: bool, reason: Refusal | None
+) -> None:
+    card = replace(GOOD, **change)
+    assert (status(card, NOW), is_valid(card, NOW)) == (is_now, valid)
+    # Whatever it holds, and in whatever currency.
+    assert unusable(replace(card, available=0, currency="SEK"), NOW) is reason
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from backend.rules.transaction import (
     NOTHING,
+    UPDATABLE,
     Position,
     RuleBroken,
     Split,
@@ -15,6 +16,7 @@ from backend.rules.transaction import (
     advance,
     captured,
     check_capture,
+    check_only_capture,
     check_refund,
     check_void,
     correct,
@@ -23,6 +25,7 @@ from backend.rules.transaction import (
     split_capture,
     split_refund,
     split_update,
+    status_after,
     status_of,
     updated,
     voided,
@@ -218,3 +221,44 @@ def test_an_update_leaves_the_cards_part() -> None:
     for position, amount in ((AUTHORIZED, 10000), (AUTHORIZED, 0), (part, 14999)):
         with pytest.raises(RuleBroken):
             split_update(position, amount)
+
+
+def test_an_order_of_nothing_is_captured_or_voided_by_what_was_done() -> None:
+    nothing = Position(authorized=NOTHING)
+    assert status_after(nothing, capture=True) is S.CAPTURED
+    assert status_after(nothing, capture=False) is S.AUTHORIZATION_VOIDED
+
+
+@pytest.mark.parametrize("capture", [True, False])
+def test_the_amounts_of_any_other_order_tell_its_status(capture: bool) -> None:
+    for position in (AUTHORIZED, voided(AUTHORIZED), captured(AUTHORIZED, Split(10000, 0))):
+        assert status_after(position, capture=capture) is status_of(position)
+    one = Position(authorized=Split(0, 1))
+    assert status_after(one, capture=capture) is S.AUTHORIZED
+
+
+@pytest.mark.parametrize(
+    ("split", "final", "multi", "allowed"),
+    [
+        (Split(10000, 0), False, False, True),  # of the gift card alone
+        (Split(0, 0), False, False, True),
+        (Split(10000, 1), False, False, False),
+        (Split(10000, 29999), False, False, False),
+        (Split(10000, 29999), True, False, True),
+        (Split(10000, 29999), False, True, True),
+        (Split(10000, 30000), False, False, True),
+        (Split(0, 30000), False, False, True),
+    ],
+)
+def test_most_providers_capture_only_once(
+    split: Split, final: bool, multi: bool, allowed: bool
+) -> None:
+    if allowed:
+        check_only_capture(AUTHORIZED, split, final=final, multi_capture=multi)
+    else:
+        with pytest.raises(RuleBroken, match="captured only once"):
+            check_only_capture(AUTHORIZED, split, final=final, multi_capture=multi)
+
+
+def test_an_authorization_is_updated_until_something_of_it_is_refunded() -> None:
+    assert {S.AUTHORIZED, S.PARTIALLY_CAPTURED} == UPDATABLE
