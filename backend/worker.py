@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 RETRY = 1.0
 """Seconds after which a loop looks again where something is due that it could not begin."""
 LONGEST_PAUSE = 30.0
+MAX_DOUBLINGS = 10
 LEAST_PAUSE = 0.02
 """Seconds between two looks of one loop, however often it is woken."""
 FORGET_PAUSE = timedelta(minutes=10)
@@ -236,7 +237,7 @@ class Worker:
         None, only the alarm counts."""
         interval = self._ctx.settings.worker_interval
         least, first = min(LEAST_PAUSE, interval), 2 * min(RETRY, interval)
-        pauses = Backoff(first=first, longest=max(first, LONGEST_PAUSE))
+        pauses = Backoff(first=first, longest=min(first * 2**MAX_DOUBLINGS, LONGEST_PAUSE))
         failures = 0
         while not self._stopping.is_set():
             alarm.reset()
