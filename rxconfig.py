@@ -6,6 +6,7 @@ import os
 from urllib.parse import urlsplit
 
 import reflex as rx
+from reflex.constants import StateManagerMode
 
 from checkout_ui.hosting.build_plugin import HostedPage
 
@@ -42,7 +43,7 @@ config = rx.Config(
     plugins=[HostedPage()],
     frontend_compression_formats=["brotli", "gzip"],
     cors_allowed_origins=own_origins(),
-    state_manager_mode="redis" if REDIS_URL else "memory",
+    state_manager_mode=StateManagerMode.REDIS if REDIS_URL else StateManagerMode.MEMORY,
     redis_url=REDIS_URL,
     # Whose tries with a gift card are counted: X-Forwarded-For is believed this far, else not.
     trusted_proxy_hops=int(os.environ.get("GAVEKORT_TRUSTED_PROXY_HOPS") or 0),

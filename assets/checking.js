@@ -10,7 +10,9 @@
     await new Promise((done) => setTimeout(done, wait));
     try {
       const answer = await fetch(link.href, {
-        redirect: "manual", cache: "no-store", headers: { accept: "text/html" },
+        redirect: "manual",
+        cache: "no-store",
+        headers: { accept: "text/html" },
       });
       if (answer.status < 500 && answer.status !== 429) return location.replace(link.href);
     } catch {

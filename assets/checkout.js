@@ -1,5 +1,5 @@
-// The little that the page does itself. All of it is an addition: without it the page still works,
-// except for leaving to the provider, for which there is a link as well.
+// The little that the page does itself. Without it the page still works, and a link leads to the
+// provider.
 (() => {
   "use strict";
   const own = document.currentScript;
@@ -14,7 +14,7 @@
 
   // Only digits: in a number with letters, other signs may belong to it.
   const grouped = (text, size) =>
-    text.replace(/\D/g, "").match(new RegExp(`.{1,${size}}`, "g"))?.join(" ") ?? "";
+    text.replace(/\D/g, "").replace(new RegExp(`.{${size}}(?=.)`, "g"), "$& ");
 
   const group = (field) => {
     const size = Number(field.dataset?.group);
@@ -258,7 +258,8 @@
     // Only an answer to the browser itself can set a cookie that no script reads.
     "data-remember": (value) => {
       const path = once("checkout-remember", value);
-      if (path?.startsWith("/v1/view/")) fetch(path, { method: "POST", keepalive: true }).catch(() => {});
+      if (path?.startsWith("/v1/view/"))
+        fetch(path, { method: "POST", keepalive: true }).catch(() => {});
     },
     "data-go": (value) => {
       const url = once("checkout-go", value);

@@ -28,6 +28,7 @@
   const LEFT = 10_000; // ms until the lock of a host's page that is gone is removed
   const ASIDE = 500; // for the host to take the window elsewhere, before we do
   const CLOSED = ["paid", "on_hold", "cancelled", "expired"];
+  const WATCHED = ["stage", "out", "version", "locked", "language", "open"].map((n) => `data-${n}`);
 
   const $ = (id) => document.getElementById(id);
   const text = (value, longest) =>
@@ -176,7 +177,7 @@
     tell({ type: "LanguageChanged", language }, { about: "language" });
   };
 
-  // --- The host is asked before we go on -----------------------------------------------------------
+  // --- The host is asked before we continue ----------------------------------------------------------
   const asks = {
     "pay-form": ["validate", framed && on("client_side_validation") && !launcher],
     "details-form": ["address", framed && on("client_side_address_callback")],
@@ -192,7 +193,9 @@
       event.preventDefault();
       event.stopImmediatePropagation();
       if (pending || !origin) return;
-      const fields = [...new FormData(event.target)].filter(([, value]) => typeof value === "string");
+      const fields = [...new FormData(event.target)].filter(
+        ([, value]) => typeof value === "string",
+      );
       ask(what, { form: Object.fromEntries(fields) });
     },
     true,
@@ -209,77 +212,19 @@
   };
 
   // --- The payment in a window of its own ----------------------------------------------------------
-  let popOut = "closed";
-  let shownButton = "";
-  const say = (words) => {
-    const status = $("pop-out-status");
-    if (status) status.textContent = words ?? "";
-  };
-  const popOutIs = (state, words) => {
-    if (!launcher) return;
-    const before = popOut;
-    popOut = state;
-    root.dataset.popOut = state;
-    const known = state === "closed" && before !== "opened" ? "" : $("pop-out-status")?.dataset[state];
-    if (state !== "closed" || before !== "refused") say(words ?? known);
-    const elsewhere = $("pop-out-own-page");
-    if (elsewhere) {
-      const address = new URLSearchParams({ language: speaks() });
-      elsewhere.href = `/v1/view/${encodeURIComponent(sid)}?${address}`;
-      elsewhere.hidden = state !== "blocked";
-    }
-    drawButton();
-  };
-  const look = (style, names) => Object.fromEntries(names.map((name) => [name, style[name]]));
-  const hideButton = () => {
-    shownButton = "";
-    tell({ type: "HidePopOutButton" }, { about: "button" });
-  };
-  const drawButton = () => {
-    if (!launcher || !origin || over) return;
-    const place = $("pop-out-place");
-    const rect = place?.getBoundingClientRect();
-    if (!rect?.width) {
-      if (shownButton) hideButton();
-      return;
-    }
-    const style = getComputedStyle(place);
-    const theme = getComputedStyle(root);
-    const message = {
-      type: "ShowPopOutButton",
-      openLabel: place.dataset.open,
-      focusLabel: place.dataset.focus,
-      closeLabel: place.dataset.close,
-      descriptionLabel: place.dataset.description,
-      top: String(rect.top + scrollY),
-      left: String(rect.left),
-      right: String(root.clientWidth - rect.right),
-      language: speaks(),
-      disabled: String($("embed").dataset.locked === "true" || popOut === "opened"),
-      styles: {
-        ...look(style, ["font", "color", "textAlign", "borderRadius", "fontWeight", "lineHeight"]),
-        height: `${rect.height}px`,
-        background: style.backgroundColor,
-        padding: style.padding,
-        margin: "0",
-        border: style.border,
-        cursor: "pointer",
-        transition: style.transition,
-        outline: "none",
-      },
-      stylesHover: { background: theme.getPropertyValue("--accent-hover").trim() },
-      stylesFocusVisible: {
-        outline: `3px solid ${theme.getPropertyValue("--focus").trim()}`,
-        outlineOffset: "2px",
-      },
+  // The button for it is another file's work, which no other frame loads (checkout_ui/embed/framing.py).
+  let popOut = null;
+  const loadPopOut = (wait) => {
+    const script = document.createElement("script");
+    const ready = () => {
+      popOut = window.popOutLauncher({ sid, speaks, tell, isReady: () => origin && !over });
+      popOut.draw();
     };
-    const now = JSON.stringify(message);
-    if (now === shownButton) return;
-    shownButton = now;
-    // Where nobody draws it, the payer is not left without a way to pay.
-    const never = () => shownButton === now && popOut === "closed" && popOutIs("blocked");
-    tell(message, { about: "button", never });
+    const again = () => setTimeout(loadPopOut, wait, wait * 2);
+    Object.assign(script, { src: root.dataset.launcher, onload: ready, onerror: again });
+    document.head.append(script);
   };
+  if (launcher && root.dataset.launcher) loadPopOut(1000);
 
   // The page was loaded again while the host was changing the session. The page that took the lock
   // is gone, so only the shop's server or this timer can remove the lock.
@@ -306,16 +251,17 @@
       if (tag) ask("speak", { language: tag });
     },
     ValidationResult: (data) => {
-      if (!launcher) answer("validate", { success: data.success, error: data.clientValidationError });
-      else if (data.success === true) popOutIs("opened");
-      else popOutIs("refused", text(data.clientValidationError, 300));
+      if (!launcher)
+        answer("validate", { success: data.success, error: data.clientValidationError });
+      else if (data.success === true) popOut?.is("opened");
+      else popOut?.is("refused", text(data.clientValidationError, 300));
     },
     AddressCallbackResult: (data) => answer("address", data),
-    ValidatingPopOut: () => popOutIs("validating"),
-    OpenedPopOut: () => popOutIs("opened"),
-    OpenPopOutFailed: () => popOutIs("blocked"),
+    ValidatingPopOut: () => popOut?.is("validating"),
+    OpenedPopOut: () => popOut?.is("opened"),
+    OpenPopOutFailed: () => popOut?.is("blocked"),
     ClosedPopOut: () => {
-      popOutIs("closed");
+      popOut?.is("closed");
       ask("look"); // it may have been paid there
     },
   };
@@ -339,11 +285,10 @@
     had.add(id);
     if (message.type === "ValidateSession") awaitAnswer("validate");
     if (message.type === "AddressCallback") awaitAnswer("address");
-    const isFinal = ["SessionCancel", "SessionPaymentOnHold", "SessionPaymentAuthorized",
-      "SessionPaymentError"].includes(message.type);
+    const isFinal = /^Session(Cancel|Payment(OnHold|Authorized|Error))$/.test(message.type);
     if (isFinal) {
       over = true;
-      if (launcher) hideButton();
+      popOut?.hide();
     }
     // A window that is still open after that was opened by nobody who listens.
     if (isFinal && !framed) setTimeout(() => location.replace(message.href), 5000);
@@ -353,7 +298,7 @@
       if (framed) freeLater();
       tellLanguage();
       tellActive();
-      drawButton();
+      popOut?.draw();
     }
   };
   const read = (out) => {
@@ -397,7 +342,7 @@
     stage = now;
     tellLanguage();
     tellActive();
-    drawButton();
+    popOut?.draw();
   };
 
   document.addEventListener("checkout:go", (event) => {
@@ -427,7 +372,11 @@
 
   const start = () => {
     if (framed && params.get("ui") !== "fullscreen") root.classList.add("embedded");
-    if (framed) new ResizeObserver(() => { measure(); drawButton(); }).observe(root);
+    if (framed)
+      new ResizeObserver(() => {
+        measure();
+        popOut?.draw();
+      }).observe(root);
     measure();
     if (resultPage) return;
     document.addEventListener("change", ({ target }) => {
@@ -440,9 +389,7 @@
       subtree: true,
       childList: true,
       attributes: true,
-      attributeFilter: [
-        "data-stage", "data-out", "data-version", "data-locked", "data-language", "data-open",
-      ],
+      attributeFilter: WATCHED,
     });
     changed();
   };

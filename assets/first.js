@@ -1,4 +1,4 @@
-// What has to be there before Reflex's own scripts: put into the document itself.
+// In the document itself, since it runs before Reflex's own scripts.
 
 // Where the payer has blocked storage (with all cookies, and in a frame with those of others) every
 // access throws, and Reflex's page with it.
@@ -13,13 +13,15 @@ for (const name of ["sessionStorage", "localStorage"]) {
       removeItem: (key) => void kept.delete(String(key)),
       clear: () => kept.clear(),
       key: (place) => [...kept.keys()][place] ?? null,
-      get length() { return kept.size; },
+      get length() {
+        return kept.size;
+      },
     };
     Object.defineProperty(window, name, { value: storage, configurable: true });
   }
 }
 
-// What the payer sees as they press Pay goes with it (checkout_ui/presenters/seen.py): read from the page, and
+// What the payer sees as they press Pay goes with it (checkout_ui/presenters/seen.py). We read it
 // before anything else hears of the press.
 addEventListener(
   "submit",

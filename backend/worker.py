@@ -43,6 +43,7 @@ RETRY = 1.0
 """Seconds after which a loop looks again where something is due that it could not begin."""
 LONGEST_PAUSE = 30.0
 MAX_DOUBLINGS = 10
+"""How often the pause after failures doubles at most, so that a short pause stays short."""
 LEAST_PAUSE = 0.02
 """Seconds between two looks of one loop, however often it is woken."""
 FORGET_PAUSE = timedelta(minutes=10)

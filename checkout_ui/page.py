@@ -199,7 +199,7 @@ def _languages() -> rx.Component:
     )
 
 
-def _language(language: rx.Var[Language]) -> rx.Component:
+def _language(language: Language) -> rx.Component:
     return rx.el.option(language.name, value=language.code, lang=language.code, key=language.code)
 
 

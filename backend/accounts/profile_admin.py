@@ -81,7 +81,7 @@ async def create_profile(
         wanted = profile_id or scoped_id(account_id)
         profile = await _lock(db, account_id, wanted)
         if profile is not None and profile.deleted_at is None:
-            raise Conflict(f"there is a profile {wanted!r} already")
+            raise Conflict(f"a profile {wanted!r} exists already")
         empty = ProfileSetup(account_id=account_id, profile_id=wanted, express=False)
         return await _store(ctx, db, profile, _changed(empty, change))
 

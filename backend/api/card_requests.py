@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -48,7 +49,7 @@ class FormatRequest(Loose):
             text = f"at least {minimum} characters are needed"
             raise InvalidRequest(text, (FieldError("format.length", text),))
         if self.barcode and not can_be_barcode(self.prefix):
-            text = "a bar code holds ASCII characters alone"
+            text = "a bar code can only hold ASCII characters"
             raise InvalidRequest(text, (FieldError("format.prefix", text),))
         any_ = self.numbers or self.characters or self.symbols
         return Format(
@@ -102,16 +103,8 @@ class CardRequest(Described):
     card_token: TokenFormatRequest | None = None
 
     def order(self, account_id: str, client_id: str) -> CardOrder:
-        return _order(
-            self,
-            account_id,
-            client_id,
-            self.pin,
-            self.card_token,
-            amount=self.amount,
-            currency=self.currency,
-            active=True,
-        )
+        order = _inactive(self, account_id, client_id, self.pin, self.card_token)
+        return replace(order, amount=self.amount, currency=self.currency, active=True)
 
 
 class BatchCard(Described):
@@ -133,16 +126,7 @@ class BatchRequest(Loose):
     def orders(self, account_id: str, client_id: str) -> list[CardOrder]:
         options = self.options
         return [
-            _order(
-                card,
-                account_id,
-                client_id,
-                options.pin,
-                options.card_token,
-                amount=0,
-                currency=card.currency or NO_CURRENCY,
-                active=False,
-            )
+            _inactive(card, account_id, client_id, options.pin, options.card_token)
             for card in self.cards
         ]
 
@@ -197,25 +181,22 @@ class TokenRequest(Behaviour):
     metadata: dict[str, Any] | None = None
 
 
-def _order(
+def _inactive(
     card: CardRequest | BatchCard,
     account_id: str,
     client_id: str,
     pin: PinRequest | None,
     token: TokenFormatRequest | None,
-    *,
-    amount: int,
-    currency: str,
-    active: bool,
 ) -> CardOrder:
+    """Return the order of a card that is empty until somebody activates it."""
     token = token or TokenFormatRequest()
     return CardOrder(
         account_id=account_id,
         card_id=card.card_id,
-        amount=amount,
-        currency=currency,
+        amount=0,
+        currency=card.currency or NO_CURRENCY,
         created_by=client_id,
-        active=active,
+        active=False,
         pin_format=pin.format.as_format(formats.MIN_PIN_LENGTH) if pin else None,
         number_format=token.format.as_number() if token.format else None,
         number_expires_in=token.expires_in,

@@ -249,7 +249,7 @@ _LINKS = {
 
 
 def _link(schema: dict[str, Any]) -> None:
-    """What an answer's ids are good for."""
+    """Describe what an answer's ids can be used for."""
     for (method, path), targets in _LINKS.items():
         source = schema["paths"].get(path, {}).get(method)
         if source is None:

@@ -48,7 +48,7 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image that is wanted. `marks` are names of `backend.branding.marks`, at least one, and
+    """A requested image. `marks` are names of `backend.branding.marks`, at least one, and
     `width` is within the limits."""
 
     marks: tuple[str, ...]
@@ -59,7 +59,7 @@ class Picture:
 
     @property
     def framed(self) -> bool:
-        """Whether there is a frame. Two variants have none, whatever the template."""
+        """Return whether there is a frame. Two variants have none, whatever the template."""
         frames = (Template.TOP_FRAME, Template.LEFT_FRAME)
         bare = (Variant.LOGOMARK, Variant.SMALLMARK)
         return self.template in frames and self.variant not in bare

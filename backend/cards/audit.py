@@ -1,14 +1,18 @@
-"""Prove that no money was lost: fold the ledger again and compare with what the rows say."""
+"""Prove that no money was lost: fold the ledger again and compare with what the rows say.
+
+The database folds, and the rows come one portion after the other: neither the entries nor the cards
+of years have to fit in memory.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func
-from sqlalchemy.orm import load_only
-from sqlmodel import col, select
+from sqlalchemy import ColumnElement, Select, Subquery, case, func, literal, union_all
+from sqlalchemy import select as select_rows
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
@@ -20,7 +24,8 @@ PORTION = 500
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`subject` is a card's or transaction's id; amounts in minor units."""
+    """A difference between rows and ledger. `subject` is a card's or transaction's id. Amounts are
+    in minor units."""
 
     subject: str
     what: str
@@ -30,71 +35,124 @@ class Difference:
 
 async def audit_cards(db: AsyncSession) -> AsyncIterator[Difference]:
     """Yield every card whose row, holds and entries disagree."""
-    folded = await _fold(db)
-    holds = await _pending_holds(db)
-    foreign = await _foreign_currencies(db)
-    some = load_only(*(getattr(Card, name) for name in ("id", *ACCOUNTS)))
-    rows = select(Card).options(some).execution_options(yield_per=PORTION)
-    async for card in await db.stream_scalars(rows):
-        sums = folded.pop(card.id, dict.fromkeys(ACCOUNTS, 0))
-        for account in ACCOUNTS:
-            if sums[account] != getattr(card, account):
-                yield Difference(card.id, account, sums[account], getattr(card, account))
-        debits = sums["funds"]
-        credits = sums["available"] + sums["held"] + sums["drawn"]
-        if debits != credits:
-            yield Difference(card.id, "debit = credit", debits, credits)
-        for account in ("available", "held", "drawn"):
-            if sums[account] < 0:
-                yield Difference(card.id, f"{account} is never negative", 0, sums[account])
-        if holds.get(card.id, 0) != sums["held"]:
-            yield Difference(card.id, "pending holds", holds.get(card.id, 0), sums["held"])
-        if foreign.get(card.id):
-            yield Difference(card.id, "entries of another currency", 0, foreign[card.id])
-    for orphan in folded:
+    async for id_, *numbers in in_portions(db, _cards()):
+        values = [int(number or 0) for number in numbers]
+        kept = dict(zip(ACCOUNTS, values[:4], strict=True))
+        sums = dict(zip(ACCOUNTS, values[4:8], strict=True))
+        foreign, pending = values[8:]
+        for difference in _differences(id_, kept, sums):
+            yield difference
+        if pending != sums["held"]:
+            yield Difference(id_, "pending holds", pending, sums["held"])
+        if foreign:
+            yield Difference(id_, "entries of another currency", 0, foreign)
+    async for orphan, _ in in_portions(db, _orphans()):
         yield Difference(orphan, "entries without a card", 0, 1)
-    async for difference in _audit_transfers(db):
-        yield difference
+    async for id_, gone, arrived in in_portions(db, _transfers()):
+        yield Difference(id_, "moved to another card", int(gone), int(arrived))
 
 
-async def _audit_transfers(db: AsyncSession) -> AsyncIterator[Difference]:
-    """Yield money that left one card and did not arrive on another, or that arrived without leaving
-    one."""
-    moved = select(
-        LedgerEntry.wallet_transaction_id, LedgerEntry.amount, WalletTransaction.parent_id
-    ).join(WalletTransaction, col(WalletTransaction.id) == col(LedgerEntry.wallet_transaction_id))
-    gone = {
-        id_: amount
-        for id_, amount, _ in await db.exec(moved.where(LedgerEntry.movement == "move_out"))
-    }
-    arrived: dict[str, int] = defaultdict(int)
-    for id_, amount, parent in await db.exec(moved.where(LedgerEntry.movement == "move_in")):
-        arrived[parent or id_] += amount
-    for id_ in sorted(gone.keys() | arrived.keys()):
-        if gone.get(id_, 0) != arrived.get(id_, 0):
-            yield Difference(id_, "moved to another card", gone.get(id_, 0), arrived.get(id_, 0))
+def _differences(id_: str, kept: dict[str, int], sums: dict[str, int]) -> list[Difference]:
+    """Compare a card's row with its entries, and the entries among themselves."""
+    found = [
+        Difference(id_, account, sums[account], kept[account])
+        for account in ACCOUNTS
+        if sums[account] != kept[account]
+    ]
+    debits, credits = sums["funds"], sums["available"] + sums["held"] + sums["drawn"]
+    if debits != credits:
+        found.append(Difference(id_, "debit = credit", debits, credits))
+    found += [
+        Difference(id_, f"{account} is never negative", 0, sums[account])
+        for account in ("available", "held", "drawn")
+        if sums[account] < 0
+    ]
+    return found
 
 
-async def _fold(db: AsyncSession) -> dict[str, dict[str, int]]:
-    sums: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(ACCOUNTS, 0))
-    for side, sign in ((LedgerEntry.debit, -1), (LedgerEntry.credit, 1)):
-        query = select(LedgerEntry.card, side, func.sum(LedgerEntry.amount)).group_by(
-            col(LedgerEntry.card), col(side)
+async def in_portions(db: AsyncSession, query: Select[Any]) -> AsyncIterator[Any]:
+    """Read the rows of a query without having all of them in memory at once."""
+    rows: Any = query.execution_options(yield_per=PORTION)
+    async for row in await db.stream(rows):
+        yield row
+
+
+def _cards() -> Select[Any]:
+    """Select for each card the sums of its row, the sums of its entries, the number of entries of
+    another currency, and the sum of its pending holds."""
+    folded, pending = _folded(), _pending()
+    return (
+        select_rows(
+            col(Card.id),
+            *(getattr(Card, account) for account in ACCOUNTS),
+            *(folded.c[account] for account in ACCOUNTS),
+            folded.c.foreign_entries,
+            pending.c.amount,
         )
-        for card, account, total in await db.exec(query):
-            # The contra account `funds` grows with debits.
-            sums[card][account] += int(total) * (-sign if account == "funds" else sign)
-    return dict(sums)
+        .outerjoin(folded, folded.c.card == col(Card.id))
+        .outerjoin(pending, pending.c.card == col(Card.id))
+    )
 
 
-async def _pending_holds(db: AsyncSession) -> dict[str, int]:
-    query = select(Hold.card, func.sum(Hold.amount)).where(Hold.state == "pending")
-    rows = await db.exec(query.group_by(col(Hold.card)))
-    return {card: int(total) for card, total in rows}
+def _folded() -> Subquery:
+    """Add up the entries of each card."""
+    other = case((col(LedgerEntry.currency) != col(Card.currency), 1), else_=0)
+    return (
+        select_rows(
+            col(LedgerEntry.card).label("card"),
+            *(func.sum(_share_of(account)).label(account) for account in ACCOUNTS),
+            func.sum(other).label("foreign_entries"),
+        )
+        .join(Card, col(Card.id) == col(LedgerEntry.card))
+        .group_by(col(LedgerEntry.card))
+        .subquery()
+    )
 
 
-async def _foreign_currencies(db: AsyncSession) -> dict[str, int]:
-    query = select(LedgerEntry.card, func.count()).join(Card, col(Card.id) == col(LedgerEntry.card))
-    query = query.where(col(LedgerEntry.currency) != col(Card.currency))
-    rows = await db.exec(query.group_by(col(LedgerEntry.card)))
-    return {card: int(count) for card, count in rows}
+def _share_of(account: str) -> ColumnElement[int]:
+    """Return what one entry adds to an account of its card."""
+    amount = col(LedgerEntry.amount)
+    debit, credit = col(LedgerEntry.debit) == account, col(LedgerEntry.credit) == account
+    # The contra account `funds` grows with debits, the others with credits.
+    grows, shrinks = (debit, credit) if account == "funds" else (credit, debit)
+    return case((grows, amount), (shrinks, -amount), else_=0)
+
+
+def _pending() -> Subquery:
+    return (
+        select_rows(col(Hold.card).label("card"), func.sum(Hold.amount).label("amount"))
+        .where(col(Hold.state) == "pending")
+        .group_by(col(Hold.card))
+        .subquery()
+    )
+
+
+def _orphans() -> Select[Any]:
+    card = col(LedgerEntry.card)
+    query: Any = select_rows(card, func.count()).outerjoin(Card, col(Card.id) == card)
+    orphans: Select[Any] = query.where(col(Card.id).is_(None)).group_by(card)
+    return orphans
+
+
+def _transfers() -> Select[Any]:
+    """Select the money that left one card and did not arrive on another, or that arrived without
+    leaving one."""
+    entry, nothing = col(LedgerEntry.wallet_transaction_id), literal(0)
+    gone: Any = select_rows(
+        entry.label("id"),
+        col(LedgerEntry.amount).label("gone"),
+        nothing.label("arrived"),
+    ).where(col(LedgerEntry.movement) == "move_out")
+    arrived = (
+        select_rows(
+            func.coalesce(col(WalletTransaction.parent_id), entry),
+            nothing,
+            col(LedgerEntry.amount),
+        )
+        .join(WalletTransaction, col(WalletTransaction.id) == entry)
+        .where(col(LedgerEntry.movement) == "move_in")
+    )
+    both = union_all(gone, arrived).subquery()
+    left, come = func.sum(both.c.gone), func.sum(both.c.arrived)
+    query = select_rows(both.c.id, left, come).group_by(both.c.id)
+    return query.having(left != come).order_by(both.c.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import string
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 MIN_PIN_LENGTH = 4
@@ -32,21 +32,30 @@ class Format:
     barcode: bool = False
 
     def shown(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the format as answers and rows have it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @property
+    def alphabet(self) -> str:
+        """Return the characters to choose from. They are digits if the format asks for none."""
+        parts = (
+            (string.digits, self.numbers),
+            (_LETTERS, self.characters),
+            (_SYMBOLS, self.symbols),
+        )
+        return "".join(part for part, wanted in parts if wanted) or string.digits
 
 
 def make(form: Format) -> str:
     """Return a random value of this format, from the system's generator."""
-    alphabet = "".join(
-        part
-        for part, wanted in (
-            (string.digits, form.numbers),
-            (_LETTERS, form.characters),
-            (_SYMBOLS, form.symbols),
-        )
-        if wanted
-    )
-    body = "".join(secrets.choice(alphabet or string.digits) for _ in range(form.length))
+    alphabet = form.alphabet
+    base = len(alphabet)
+    # This is one draw among all values of this format, each as likely as any other.
+    drawn = secrets.randbelow(base**form.length)
+    body = ""
+    for _ in range(form.length):
+        drawn, place = divmod(drawn, base)
+        body += alphabet[place]
     return form.prefix + body
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,25 +17,28 @@ from backend.core.logs import request_id
 from backend.core.paging import after, newest_first
 
 
-def note(
-    db: AsyncSession,
-    card: Card,
-    name: str,
-    by: str,
-    now: datetime,
-    details: dict[str, Any] | None = None,
-    reason: str | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class CardNote:
+    """What was done to a card. `name` is the event's, `by` who did it."""
+
+    name: str
+    by: str
+    now: datetime
+    details: dict[str, Any] | None = None
+    reason: str | None = None
+
+
+def note(db: AsyncSession, card: Card, done: CardNote) -> None:
     """Write down what was done, in the unit of work that does it."""
     db.add(
         CardEvent(
             id=new_uuid(),
             card=card.id,
-            name=name,
-            details=details or {},
-            reason=reason,
-            created_at=now,
-            created_by=by,
+            name=done.name,
+            details=done.details or {},
+            reason=done.reason,
+            created_at=done.now,
+            created_by=done.by,
             request_id=request_id(),
         )
     )

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import formats, ledger, lookup, pin_lock
 from backend.cards.formats import Format
-from backend.cards.history import note
+from backend.cards.history import CardNote, note
 from backend.cards.issue import set_behaviour
 from backend.cards.ledger import EntryContext
 from backend.cards.tables import NO_CURRENCY, Card, CardToken
@@ -58,7 +58,7 @@ class Activation:
 async def lock_by_card_id(db: AsyncSession, account_id: str, card_id: str) -> Card:
     """Return the card with the merchant's `card_id`, locked. Deleted cards are found too."""
     query = select(Card).where(Card.account_id == account_id, Card.card_id == card_id)
-    query = query.with_for_update().execution_options(populate_existing=True)
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     card = (await db.exec(query)).one_or_none()
     if card is None:
         raise NotFound("no such card")
@@ -190,7 +190,7 @@ async def delete(
         details: dict[str, Any] = {"forced": bool(uses)}
         if uses:
             details["in_use"] = [_shown(card, use) for use in uses[:MAX_USES]]
-        note(db, card, "DELETED", deletion.by, now, details, deletion.reason)
+        note(db, card, CardNote("DELETED", deletion.by, now, details, deletion.reason))
     return card
 
 

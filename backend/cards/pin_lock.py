@@ -15,7 +15,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import pin_attempts
-from backend.cards.history import note
+from backend.cards.history import CardNote, note
 from backend.cards.tables import Card, CardEvent
 from backend.core.context import Backend
 from backend.core.errors import InvalidRequest, NotFound
@@ -69,7 +69,7 @@ async def tell_merchant(
         if await _told(db, card, name, limits, now):
             continue
         attempts = _seen(after, limits, now)
-        note(db, card, name, NOBODY, now, attempts.shown())
+        note(db, card, CardNote(name, NOBODY, now, attempts.shown()))
         hooks = await subscribed(db, card.account_id, CARD_PIN_ATTEMPTS)
         body = {
             "reason": name.removeprefix("PIN_").lower(),
@@ -118,4 +118,4 @@ async def make_whole(
     if before.life:
         limits = pin_attempts.limits_of(ctx.settings)
         details = _seen(before, limits, now).shown()
-        note(db, card, UNLOCKED, by, now, details, reason)
+        note(db, card, CardNote(UNLOCKED, by, now, details, reason))

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import formats, lookup, pin_lock
 from backend.cards.formats import Format
-from backend.cards.history import note
+from backend.cards.history import CardNote, note
 from backend.cards.issue import CardOrder, IssuedCard, set_behaviour, store_card
 from backend.cards.lifecycle import lock_by_card_id
 from backend.cards.tables import Card, CardToken
@@ -56,7 +56,7 @@ async def extend(ctx: Backend, change: Change, expires_at: datetime | None) -> C
             raise NotLater("expires_at must be later than the card's present one, or null")
         card.expires_at = expires_at
         details = {"from": iso(before), "to": iso(expires_at) if expires_at else None}
-        note(db, card, "EXTENDED", change.by, now, details, change.reason)
+        note(db, card, CardNote("EXTENDED", change.by, now, details, change.reason))
     return card
 
 
@@ -68,7 +68,7 @@ async def restore(ctx: Backend, change: Change) -> Card:
         if card.deleted_at is not None:
             details = {"deleted_at": iso(card.deleted_at)}
             card.deleted_at = None
-            note(db, card, "RESTORED", change.by, ctx.clock.now(), details, change.reason)
+            note(db, card, CardNote("RESTORED", change.by, ctx.clock.now(), details, change.reason))
     return card
 
 
@@ -88,10 +88,9 @@ async def reissue(
         await pin_lock.make_whole(ctx, db, known, change.by, change.reason)
         card = await _lock(db, change)
         token = await own_token(db, card)
-        value, shown = await fresh_number(
-            ctx, db, card.account_id, number or format_of(token.format)
-        )
-        token.number_hash = ctx.vault.number_hash(card.account_id, value)
+        drawn = await fresh_number(ctx, db, card.account_id, number or format_of(token.format))
+        value, shown = drawn.value, drawn.shown
+        token.number_hash = drawn.hash
         token.mask, token.format = formats.mask(value, str(shown["prefix"])), shown
         token.used_by = None
         set_behaviour(token, token.expires_in, token.single_use, now)
@@ -102,7 +101,7 @@ async def reissue(
             card.pin_hash, card.pin_key, card.pin_format = made.text, made.key_id, form.shown()
         # A payer who added the card to a checkout with the old PIN has to show the new one.
         card.pin_version += 1
-        note(db, card, "REISSUED", change.by, now, None, change.reason)
+        note(db, card, CardNote("REISSUED", change.by, now, None, change.reason))
     ctx.pin_refusals.forget_all()
     return IssuedCard(card, token, value, new_pin)
 
@@ -156,15 +155,16 @@ async def replace_card(
         currency=card.currency,
         created_by=change.by,
         pin_format=Format(**card.pin_format) if card.pin_format else None,
+        pin=pin,
         number_format=format_of(token.format),
         customer_id=card.customer_id,
         name=card.name,
         type=card.type,
         originated_by=card.originated_by,
     )
-    made, own, number = await store_card(db, ctx, order, pin)
+    made, own, number, _ = await store_card(db, ctx, order)
     made.replaces, card.replaced_by = card.card_id, made.card_id
-    now = ctx.clock.now()
-    note(db, card, "REPLACED", change.by, now, {"replaced_by": made.card_id}, change.reason)
+    details = {"replaced_by": made.card_id}
+    note(db, card, CardNote("REPLACED", change.by, ctx.clock.now(), details, change.reason))
     await db.flush()
     return IssuedCard(made, own, number, pin)

@@ -122,11 +122,12 @@ def serialize_secret(value: str, form: dict[str, Any]) -> dict[str, str]:
     return shape
 
 
-def serialize_wallet_transaction(made: WalletTransaction, card: Card) -> dict[str, Any]:
+def serialize_wallet_transaction(made: WalletTransaction, card_id: str) -> dict[str, Any]:
+    """Return a movement as the API shows it. `card_id` is the merchant's own id of the card."""
     shape: dict[str, Any] = {
         "id": made.id,
         "ref_id": made.ref_id,
-        "card_id": card.card_id,
+        "card_id": card_id,
         "type": made.type,
         "pending": made.pending,
         "amount": made.amount,

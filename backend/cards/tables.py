@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime, found_by
 from backend.core.written import Signal, Signalling, key_of
 
+_NOT_DELETED = text("deleted_at IS NULL")
 _OLD_PIN = text("pin_hash IS NOT NULL AND pin_key IS NULL")
 NO_CURRENCY = "XXX"
 """ISO 4217's code for no currency: the currency of a card that is not activated yet."""
@@ -30,7 +31,17 @@ class Card(Signalling, SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account_id", "card_id", name="card_account_card_id"),
         Index("card_listed", "account_id", "created_at", "id"),
-        # Cards whose PIN is still kept as it was before keyed MACs. Their number shrinks.
+        Index(
+            "card_not_deleted",
+            "account_id",
+            "created_at",
+            "id",
+            sqlite_where=_NOT_DELETED,
+            postgresql_where=_NOT_DELETED,
+        ),
+        Index("card_available", "account_id", "available", "created_at", "id"),
+        found_by("card_customer", "account_id", "customer_id", "created_at", "id"),
+        # Cards whose PIN is still kept as it was before keyed MACs: fewer every day.
         Index(
             "card_old_pin",
             "account_id",
@@ -44,12 +55,12 @@ class Card(Signalling, SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True, max_length=36)
-    account_id: str = Field(foreign_key="account.id", index=True)
+    account_id: str = Field(foreign_key="account.id")
     card_id: str = Field(max_length=255)
     currency: str = Field(max_length=3)
     type: str = Field(default="gift_card", max_length=32)
     name: str | None = None
-    customer_id: str | None = Field(default=None, index=True, max_length=255)
+    customer_id: str | None = Field(default=None, max_length=255)
     originated_by: str | None = None
     metadata_: dict[str, Any] = Field(
         sa_type=JsonColumn, sa_column_kwargs={"name": "metadata"}, default_factory=dict
@@ -107,8 +118,8 @@ class CardToken(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True, max_length=36)
-    account_id: str = Field(foreign_key="account.id")
-    card: str = Field(foreign_key="card.id", index=True)
+    account_id: str = Field(foreign_key="account.id", index=True)
+    card: str = Field(foreign_key="card.id")
     ref_id: str | None = Field(default=None, max_length=255)
     """None for the card's own number."""
     number_hash: str = Field(max_length=64)
@@ -135,11 +146,15 @@ class WalletTransaction(SQLModel, table=True):
     """
 
     __tablename__ = "wallet_transaction"
-    __table_args__ = (UniqueConstraint("card", "ref_id", name="wallet_transaction_card_ref_id"),)
+    __table_args__ = (
+        UniqueConstraint("card", "ref_id", name="wallet_transaction_card_ref_id"),
+        Index("wallet_transaction_listed", "card", "created_at", "id"),
+        found_by("wallet_transaction_parent", "parent_id"),
+    )
 
     id: str = Field(primary_key=True, max_length=36)
-    account_id: str = Field(foreign_key="account.id")
-    card: str = Field(foreign_key="card.id", index=True)
+    account_id: str = Field(foreign_key="account.id", index=True)
+    card: str = Field(foreign_key="card.id")
     ref_id: str = Field(max_length=255)
     type: str = Field(max_length=16)
     pending: bool = False
@@ -162,14 +177,19 @@ class Hold(SQLModel, table=True):
     """
 
     __tablename__ = "hold"
-    __table_args__ = (CheckConstraint("amount > 0", name="hold_amount_positive"),)
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="hold_amount_positive"),
+        # A card that is used every day has thousands of holds, of which few are pending.
+        Index("hold_of_card", "card", "state"),
+        found_by("hold_carried_to", "carried_to"),
+    )
 
     id: str = Field(primary_key=True, max_length=36)
-    card: str = Field(foreign_key="card.id", index=True)
+    card: str = Field(foreign_key="card.id")
     wallet_transaction_id: str = Field(foreign_key="wallet_transaction.id", index=True)
     """The pending drawdown that made the first of these holds."""
     amount: int = Field(sa_type=BigInteger)
-    state: str = Field(default="pending", max_length=8, index=True)
+    state: str = Field(default="pending", max_length=8)
     posted: int = Field(default=0, sa_type=BigInteger)
     carried_to: str | None = Field(default=None, foreign_key="hold.id")
     purpose: str = Field(max_length=64)

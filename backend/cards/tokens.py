@@ -7,6 +7,7 @@ single-use token pays once. Source:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,7 +62,7 @@ async def create_token(ctx: Backend, order: TokenOrder) -> tuple[CardToken, str]
 
 async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[CardToken, str]:
     query = select(Card).where(Card.account_id == order.account_id, Card.card_id == order.card_id)
-    card = (await db.exec(query.with_for_update())).one_or_none()
+    card = (await db.exec(query.with_for_update(key_share=True))).one_or_none()
     if card is None or card.deleted_at is not None:
         raise NotFound("no such card")
     known = select(CardToken).where(CardToken.card == card.id, CardToken.ref_id == order.ref_id)
@@ -74,13 +75,14 @@ async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[Ca
         assert before.sealed is not None
         return before, str(ctx.vault.unseal(before.sealed)["value"])
     now = ctx.clock.now()
-    value, shown = await fresh_number(ctx, db, order.account_id, order.format)
+    number = await fresh_number(ctx, db, order.account_id, order.format)
+    value, shown = number.value, number.shown
     token = CardToken(
         id=new_uuid(),
         account_id=order.account_id,
         card=card.id,
         ref_id=order.ref_id,
-        number_hash=ctx.vault.number_hash(order.account_id, value),
+        number_hash=number.hash,
         mask=formats.mask(value, str(shown["prefix"])),
         format=shown,
         sealed=ctx.vault.seal({"value": value}),
@@ -96,18 +98,58 @@ async def _create(ctx: Backend, db: AsyncSession, order: TokenOrder) -> tuple[Ca
     return token, value
 
 
+@dataclass(frozen=True, slots=True)
+class FreshNumber:
+    """A number that no card has yet, the hash by which it is found, and its format as the API shows
+    it."""
+
+    value: str
+    hash: str
+    shown: dict[str, Any]
+
+
 async def fresh_number(
     ctx: Backend, db: AsyncSession, account_id: str, form: Format | None
-) -> tuple[str, dict[str, Any]]:
-    """Return a number that the account has not used yet, and its format. Conflict if the format has
-    hardly any numbers left."""
+) -> FreshNumber:
+    """Do the same as `fresh_numbers`, for one card."""
+    (number,) = await fresh_numbers(ctx, db, account_id, [form])
+    return number
+
+
+async def fresh_numbers(
+    ctx: Backend, db: AsyncSession, account_id: str, forms: Sequence[Format | None]
+) -> list[FreshNumber]:
+    """Draw one number of each format. They are all different, and the account has used none of them
+    yet. Conflict if a format has hardly any numbers left."""
+    found: dict[int, FreshNumber] = {}
     for _ in range(_DRAWS):
-        value, shown = formats.make_number(form)
-        hashed = ctx.vault.number_hash(account_id, value)
-        query = select(CardToken.id).where(CardToken.number_hash == hashed)
-        if (await db.exec(query)).first() is None:
-            return value, shown
+        missing = [place for place in range(len(forms)) if place not in found]
+        if not missing:
+            return [found[place] for place in range(len(forms))]
+        drawn = {place: _number(ctx, account_id, forms[place]) for place in missing}
+        hashes = [number.hash for number in drawn.values()]
+        query = select(CardToken.number_hash).where(col(CardToken.number_hash).in_(hashes))
+        taken = set(await db.exec(query)) | {number.hash for number in found.values()}
+        for place, number in drawn.items():
+            if number.hash not in taken:
+                taken.add(number.hash)
+                found[place] = number
+    if len(found) == len(forms):
+        return [found[place] for place in range(len(forms))]
     raise Conflict("hardly any number of this format is left: use a longer one")
+
+
+def _number(ctx: Backend, account_id: str, form: Format | None) -> FreshNumber:
+    value, shown = formats.make_number(form)
+    return FreshNumber(value, ctx.vault.number_hash(account_id, value), shown)
+
+
+async def given_out(ctx: Backend, account_id: str, numbers: Sequence[str]) -> set[str]:
+    """Return those of these numbers (some hundred at most) that belong to the account's cards."""
+    hashes = {ctx.vault.number_hash(account_id, number): number for number in numbers}
+    async with ctx.db.reading() as db:
+        query = select(CardToken.number_hash).where(col(CardToken.number_hash).in_(hashes))
+        return {hashes[found] for found in await db.exec(query)}
 
 
 async def tokens_of(
@@ -139,7 +181,7 @@ async def get_token(db: AsyncSession, token_id: str) -> CardToken:
 def check_usable(token: CardToken, now: datetime) -> None:
     """Raise TokenRefused if no transaction can be made with the token any more."""
     if token.single_use and token.used_by is not None:
-        raise TokenRefused("this token was for one transaction, and was used")
+        raise TokenRefused("this single-use token was used already")
     if is_expired(token, now):
         raise TokenRefused("this token has expired")
 

@@ -4,12 +4,14 @@ returns what the first call did. Source:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlmodel import col, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger, lookup
+from backend.cards.direct import move_directly
 from backend.cards.ledger import EntryContext, InsufficientFunds
 from backend.cards.tables import Card, Hold, WalletTransaction
 from backend.cards.tokens import check_usable, get_token, spend
@@ -48,6 +50,11 @@ class Movement:
 async def move(ctx: Backend, movement: Movement) -> WalletTransaction:
     """Draw from a card, or fund it. InsufficientFunds, CardRefused, TokenRefused, or Conflict for a
     `ref_id` that was used for something else."""
+    plain = movement.token_id is None and not movement.pending and movement.amount > 0
+    if plain and not ctx.db.is_sqlite:
+        made = await _move_directly(ctx, movement)
+        if made is not None:
+            return made
     async with ctx.db.unit_of_work() as db:
         card = await ledger.lock_card(db, movement.card_pk)
         again = await _by_ref(db, card.id, movement.cause.ref_id)
@@ -59,10 +66,24 @@ async def move(ctx: Backend, movement: Movement) -> WalletTransaction:
         token = await get_token(db, movement.token_id) if movement.token_id else None
         if token is not None:
             check_usable(token, ctx.clock.now())
-        made = await _move(db, card, movement)
+        # Nobody has used the `ref_id`, and the card is locked.
+        made = await _move(db, card, replace(movement, cause=replace(movement.cause, fresh=True)))
         if token is not None:
             spend(token, made.id)
         return made
+
+
+async def _move_directly(ctx: Backend, movement: Movement) -> WalletTransaction | None:
+    """Move the money without locking the card first, so that a card that many use at once is
+    locked briefly. Return None if that did not work: then the way with a lock finds out why, or
+    returns what the `ref_id` did before."""
+    kind = "fund" if movement.type == "fund" else "draw"
+    money = movement.amount, movement.currency
+    try:
+        async with ctx.db.unit_of_work() as db:
+            return await move_directly(db, movement.card_pk, kind, money, movement.cause)
+    except IntegrityError:
+        return None
 
 
 async def _move(db: AsyncSession, card: Card, movement: Movement) -> WalletTransaction:
@@ -107,11 +128,8 @@ async def _pending(
         raise NotFound("there is no such wallet transaction")
     if not made.pending:
         raise InvalidRequest("this wallet transaction is not pending")
-    query = select(Hold.id).where(Hold.wallet_transaction_id == made.id)
-    hold_id = (await db.exec(query.order_by(col(Hold.created_at)))).first()
-    if hold_id is None:
-        raise NotFound("there is no such wallet transaction")
-    held = await ledger.lock_hold(db, hold_id)
+    # The hold that the drawdown made has its id.
+    held = await ledger.lock_hold(db, made.id)
     if held.purpose != "wallets":
         raise Conflict("this wallet transaction belongs to a checkout payment")
     return made, held

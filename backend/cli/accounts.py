@@ -36,7 +36,7 @@ Act = Callable[[Backend, argparse.Namespace], Awaitable[list[str]]]
 
 def register(commands: Any) -> None:
     """Add both commands to the subparsers of `gavekort`."""
-    account = commands.add_parser("account", help="make accounts, and admin keys for them")
+    account = commands.add_parser("account", help="create accounts and their admin keys")
     verbs = account.add_subparsers(required=True, metavar="verb")
     _verb(
         verbs,
@@ -46,16 +46,16 @@ def register(commands: Any) -> None:
         "name",
         text="T (test money) or P (real money) and eight digits, and a name",
     )
-    keys = verbs.add_parser("key", help="admin keys (x-api-key)").add_subparsers(
+    keys = verbs.add_parser("key", help="manage admin keys (x-api-key)").add_subparsers(
         required=True, metavar="verb"
     )
     made = _verb(keys, "create", _create_key, "account", text="a key, printed this once")
-    made.add_argument("--name", default="", help="what it is for")
+    made.add_argument("--name", default="", help="what the key is for")
     _scopes(made, DEFAULT_SCOPES)
     _verb(keys, "list", _list_keys, "account", text="an account's keys")
     _verb(keys, "revoke", _revoke_key, "key_id", text="the key is good for nothing any more")
 
-    client = commands.add_parser("client", help="make and revoke API clients")
+    client = commands.add_parser("client", help="create and revoke API clients")
     verbs = client.add_subparsers(required=True, metavar="verb")
     made = _verb(verbs, "create", _create_client, "account", text="credentials, printed this once")
     _scopes(made, None)
@@ -78,7 +78,7 @@ def _scopes(parser: argparse.ArgumentParser, default: frozenset[str] | None) -> 
         "--scopes",
         default=",".join(sorted(default)) if default else None,
         required=default is None,
-        help=f"comma-separated, of: {', '.join(sorted(SCOPES))}",
+        help=f"scopes, separated by commas: {', '.join(sorted(SCOPES))}",
     )
 
 

@@ -47,27 +47,39 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    demo = commands.add_parser("demo", help="everything on this machine, with test money")
-    demo.add_argument("--port", type=int, default=8000, help="of the checkout (8000); 0: any free")
+    demo = commands.add_parser("demo", help="run everything on this machine, with test money")
     demo.add_argument(
-        "--data-dir", type=Path, default=DEFAULT_DIRECTORY, help="where all is kept (.gavekort)"
+        "--port",
+        type=int,
+        default=8000,
+        help="the port of the checkout (8000); 0 means any free port",
+    )
+    demo.add_argument(
+        "--data-dir",
+        type=Path,
+        default=DEFAULT_DIRECTORY,
+        help="the directory that everything is kept in (.gavekort)",
     )
     demo.set_defaults(run=_demo)
 
-    serve = commands.add_parser("serve", help="the checkout: the page and the API")
+    serve = commands.add_parser("serve", help="run the checkout: the page and the API")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
-    serve.add_argument("--workers", type=int, default=1, help="processes; more need Redis")
+    serve.add_argument(
+        "--workers", type=int, default=1, help="number of processes (1); more than one need Redis"
+    )
     serve.set_defaults(run=_serve)
 
     # These are listed for --help. `main` passes their arguments on unread.
-    commands.add_parser("sandbox", help="the sandbox provider alone", add_help=False)
-    commands.add_parser("shop", help="the demo shop alone", add_help=False)
+    commands.add_parser("sandbox", help="run only the sandbox card gateway", add_help=False)
+    commands.add_parser("shop", help="run only the demo shop", add_help=False)
 
     migrate = commands.add_parser("migrate", help="bring the database to the newest schema")
     migrate.set_defaults(run=_migrate)
 
-    audit = commands.add_parser("audit", help="prove that no money was lost; 1 where some was")
+    audit = commands.add_parser(
+        "audit", help="prove that no money was lost; exit status 1 if some was"
+    )
     audit.add_argument("--data-dir", type=Path, help="audit the demo in this directory")
     audit.set_defaults(run=_audit)
 
@@ -77,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser(
         "build",
-        help="build the page where its sources have changed, and fetch the demo shop's packages",
+        help="build the page if its sources have changed, and fetch the demo shop's packages",
     )
     build.set_defaults(run=_build)
     return parser

@@ -35,32 +35,34 @@ def register(commands: Any, database_url: Callable[[Path | None], str]) -> None:
     review = commands.add_parser(
         "review",
         aliases=["parked"],  # its name before version 0.2
-        help="payments and operations that wait for a person; 1 where there are any",
-        description="Without a verb: list them. A payment on hold is listed at once. An operation "
-        "without a known result is listed after a while; until then it is read again "
+        help="list payments and operations that wait for a person; exit status 1 if there are any",
+        description="Without a verb, the command lists them. A payment on hold is listed at once. "
+        "An operation without a known result is listed after a while; until then it is read again "
         "automatically.",
     )
-    review.add_argument("--json", action="store_true", help="one JSON array")
+    review.add_argument("--json", action="store_true", help="print one JSON array")
     review.add_argument(
         "--older-than",
         type=int,
         default=_OLDER_THAN,
         metavar="SECONDS",
-        help=f"operations that have been open for so long ({_OLDER_THAN})",
+        help=f"list operations that have been open for so long ({_OLDER_THAN})",
     )
-    review.add_argument("--data-dir", type=Path, help="of the demo in this directory")
+    review.add_argument(
+        "--data-dir", type=Path, help="use the database of the demo in this directory"
+    )
     review.set_defaults(run=lambda options: _list_all(database_url(options.data_dir), options))
     verbs = review.add_subparsers(metavar="verb")
     end = verbs.add_parser(
         "resolve",
-        help="read one at its provider and end it; who and why go into its events",
+        help="read one at its provider and end it; its events record who and why",
         description="The provider is asked first, and its answer decides. --outcome is the result "
         "to record when the provider cannot confirm one: done or refused for an operation, void "
-        "for a payment on hold, unknown for a payment that nobody can tell of.",
+        "for a payment on hold, unknown for a payment whose outcome nobody knows.",
     )
-    end.add_argument("id", help="as listed, or the transaction's")
+    end.add_argument("id", help="the id from the list, or the transaction's id")
     end.add_argument("--by", required=True, help="who ends it")
-    end.add_argument("--why", required=True, help="what is known of it, and from where")
+    end.add_argument("--why", required=True, help="what is known about it, and the source")
     end.add_argument(
         "--outcome",
         "--as",

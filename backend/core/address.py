@@ -50,7 +50,7 @@ def check(url: str, *, allow_insecure: bool) -> tuple[str, int]:
     if not name or parts.username is not None:
         raise AddressRefused("the address has no plain host name")
     if parts.scheme != "https" and not (allow_insecure and parts.scheme == "http"):
-        raise AddressRefused("only https is sent to")
+        raise AddressRefused("the address must be https")
     if not allow_insecure and is_private_host(name):
         raise AddressRefused(PRIVATE)
     return _ascii(name), port
@@ -84,7 +84,7 @@ def _ascii(name: str) -> str:
     try:
         return name.encode("idna").decode()
     except UnicodeError as error:
-        raise AddressRefused("the host name is none") from error
+        raise AddressRefused("the host name is not valid") from error
 
 
 async def resolve(url: str, *, allow_insecure: bool) -> Target:

@@ -35,7 +35,8 @@ class GavekortError(Exception):
         errors: tuple[FieldError, ...] = (),
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """`details` is what a program needs to continue. The answer shows it as `error.details`."""
+        """Make an error. `details` is what a program needs to continue. The answer shows it as
+        `error.details`."""
         super().__init__(message)
         self.message = message
         self.errors = errors
@@ -80,6 +81,7 @@ class TooManyRequests(GavekortError):
 
     status = 429
     code = "TOO_MANY_REQUESTS"
+    retry_after: int
 
     def __init__(self, limit: str, retry_after: int) -> None:
         super().__init__(f"too many requests; try again in {retry_after} s")
@@ -271,5 +273,5 @@ class TooManyAttempts(TooManyRequests):
         super().__init__("card.pin", retry_after)
         self.reason = reason
         if reason != "wait":
-            self.message = "too many wrong tries; the shop that issued the gift card can help"
+            self.message = "too many wrong attempts; the shop that issued the gift card can help"
         self.errors = (FieldError("gift_card", self.message, reason),)

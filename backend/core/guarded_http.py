@@ -3,7 +3,7 @@
 The guard works where the connection is made, so no caller can forget it. It resolves the name,
 checks every address of the name, and opens the socket to a checked address. A name that points
 elsewhere a moment later gains nothing. TLS still asks for the name. No proxy from the environment
-is used, because a proxy would resolve the name by itself.
+is used, because a proxy would resolve the name itself.
 
 Source: `docs/architecture.md#strangers`.
 """
@@ -65,7 +65,7 @@ class _GuardedNetwork(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
     ) -> httpcore.AsyncNetworkStream:
-        raise AddressRefused("a socket of this machine is not sent to")
+        raise AddressRefused("the address must not be a socket of this machine")
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -78,8 +78,8 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
     def __init__(
         self, insecure: Callable[[], bool], verify: ssl.SSLContext, *, keep_alive: bool
     ) -> None:
-        """Without `keep_alive` the number of connections has no limit here: the caller limits
-        it."""
+        """Make the transport. Without `keep_alive` the number of connections has no limit here, and
+        the caller limits it."""
         super().__init__(verify=verify, trust_env=False)
         self._insecure = insecure
         self._pool = httpcore.AsyncConnectionPool(

@@ -117,7 +117,8 @@ async def _send(
             # Too many messages went to this phone. None is sent, and the answer is the usual one.
             with contextlib.suppress(TooManyRequests):
                 await spend_sms(ctx, db, sms_to(session, to))
-                await _enqueue(ctx, db, session, to, code, now, until)
+                text = await _text(ctx, db, session, to, code)
+                enqueue(db, _message(ctx, session, to, text, until), now, now)
     return again is not None
 
 
@@ -149,24 +150,23 @@ async def _known(
     return None if is_over(ctx, confirmed) else confirmed
 
 
-async def _enqueue(
-    ctx: Backend,
-    db: AsyncSession,
-    session: CheckoutSession,
-    to: str,
-    code: str,
-    now: datetime,
-    until: datetime,
-) -> None:
+async def _text(
+    ctx: Backend, db: AsyncSession, session: CheckoutSession, to: str, code: str
+) -> str:
     merchant = (await merchant_of(db, session)).name
-    text = phrases.say(
+    return phrases.say(
         spoken(session, phonenumbers.parse(to)),
         "code",
         code=code,
         merchant=" ".join(merchant.split())[:MAX_NAME],
         minutes=str(ctx.settings.scc_lifetime // 60 or 1),
     )
-    message = Message(
+
+
+def _message(
+    ctx: Backend, session: CheckoutSession, to: str, text: str, useless_after: datetime
+) -> Message:
+    return Message(
         account_id=session.account_id,
         subject=session.id,
         method="POST",
@@ -176,9 +176,8 @@ async def _enqueue(
         event=CODE_EVENT,
         session_id=session.id,
         session_event=CODE_EVENT,
-        useless_after=until,
+        useless_after=useless_after,
     )
-    enqueue(db, message, now, now)
 
 
 async def _count(
@@ -232,7 +231,7 @@ async def _confirm(ctx: Backend, session_id: str, code: str, source: str) -> Det
         kept = await db.get(ConfirmationCode, session_id, populate_existing=True)
         customer = await _of_code(ctx, db, kept, typed, now) if within else None
         if kept is None or customer is None:
-            raise CodeRefused("this code is not right, or not good any more")
+            raise CodeRefused("the code is wrong, used or expired")
         kept.used_at = now
         await _confirmed(db, customer)
         known = ctx.vault.unseal(customer.sealed)

@@ -33,7 +33,7 @@ class ReturningCustomer(SQLModel, table=True):
     )
 
     id: str = Field(primary_key=True, max_length=36)
-    account_id: str = Field(foreign_key="account.id", max_length=9)
+    account_id: str = Field(foreign_key="account.id", index=True, max_length=9)
     phone_hash: str = Field(max_length=64)
     sealed: str
     confirmed: bool = False

@@ -28,6 +28,7 @@ from backend.demo.seed import (
     ACCOUNT_ID,
     OPTION,
     PROFILE_ID,
+    Connections,
     Gateway,
     Seed,
     load_seed,
@@ -272,11 +273,9 @@ def _seed(places: DemoPorts, environment: Mapping[str, str]) -> dict[str, Any]:
         seed_demo(
             settings,
             seed,
-            gateway,
-            others,
+            Connections(gateway, others, wallets),
             places.shop_url,
             lambda s: save_seed(path, s),
-            wallets=wallets,
         )
     )
     return {

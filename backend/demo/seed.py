@@ -104,20 +104,26 @@ def save_seed(path: Path, seed: Seed) -> None:
     write_private(path, json.dumps(asdict(seed), indent=2, ensure_ascii=False) + "\n")
 
 
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The credentials of the demo's profiles: of the card acquirer, of other options by their
+    names, and of the options of the profile without gift cards."""
+
+    gateway: Gateway
+    others: Mapping[str, Any] = field(default_factory=dict)
+    wallets: Mapping[str, Any] = field(default_factory=dict)
+
+
 async def seed_demo(
     settings: Settings,
     seed: Seed,
-    gateway: Gateway,
-    others: Mapping[str, Any],
+    connections: Connections,
     shop_url: str,
     keep: Callable[[Seed], None],
-    *,
-    wallets: Mapping[str, Any] | None = None,
 ) -> None:
-    """Bring the database to what the demo needs. `others` has credentials by option, beside the
-    card gateway's. `wallets` has those of the profile without gift cards. `keep` is called whenever
-    `seed` has got something that cannot be read again."""
-    ctx = context.create(settings)
+    """Bring the database to what the demo needs. `keep` is called whenever `seed` has got
+    something that cannot be read again."""
+    ctx, gateway = context.create(settings), connections.gateway
     try:
         await create_account(ctx, ACCOUNT_ID, MERCHANT_NAME)
         if not await _client_works(ctx, seed):
@@ -126,8 +132,8 @@ async def seed_demo(
             made = await create_client(ctx, ACCOUNT_ID, SCOPES)
             seed.client_id, seed.client_secret = made.client_id, made.client_secret
             keep(seed)
-        await save_profile(ctx, _profile(gateway, others, shop_url))
-        await save_profile(ctx, _wallets_profile(gateway, wallets or {}, shop_url))
+        await save_profile(ctx, _profile(gateway, connections.others, shop_url))
+        await save_profile(ctx, _wallets_profile(gateway, connections.wallets, shop_url))
         for wanted in _DEMO_CARDS:
             if not await _card_works(ctx, seed, wanted):
                 seed.gift_cards.append(await _issue(ctx, wanted))

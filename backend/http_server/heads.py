@@ -48,8 +48,9 @@ class Hosts:
     names: frozenset[str]
 
     def allow(self, name: str) -> bool:
-        """An address in digits is always allowed: health checks use it, and no stranger can make
-        a browser believe that it is theirs. So is this machine's own name."""
+        """Return whether requests may be addressed to the name. A numeric address is always
+        allowed, because health checks use it, and no stranger can make a browser believe that it is
+        theirs. So is this machine's own name."""
         name = name.lower().removesuffix(".")
         if "*" in self.names or name in self.names:
             return True

@@ -96,7 +96,7 @@ class GuardedProtocol(H11Protocol):
         """Log nothing, since a stranger could fill the log with these lines."""
 
     def pause_writing(self) -> None:
-        """The client does not take our answer as fast as we give it."""
+        """Note that the client does not take our answer as fast as we send it."""
         super().pause_writing()
         _cancel(self._taking)
         self._taking = None
@@ -188,7 +188,7 @@ class GuardedProtocol(H11Protocol):
     # --- endings -----------------------------------------------------------------------------
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer it, tell the application that the client is gone, and close."""
+        """Send the refusal, tell the application that the client is gone, and close."""
         self._leave()
         self._unset_keepalive_if_required()
         cycle = self.cycle

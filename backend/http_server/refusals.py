@@ -1,4 +1,4 @@
-"""Answers that the server gives by itself, before any part of the application sees a request."""
+"""Answers that the server gives alone, before any part of the application sees a request."""
 
 from __future__ import annotations
 

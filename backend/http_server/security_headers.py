@@ -7,7 +7,8 @@ NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancest
 
 
 def common_headers(*, https: bool) -> dict[str, str]:
-    """Names in lower case. A page that needs another policy sends its own instead."""
+    """Return the headers, with names in lower case. A page that needs another policy sends its own
+    instead."""
     headers = {
         "content-security-policy": NOTHING,
         "cross-origin-opener-policy": "same-origin",

@@ -57,7 +57,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` as it was sent."""
+    """An answer that is kept. `body` is as it was sent."""
 
     status: int
     body: str

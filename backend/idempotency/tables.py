@@ -17,7 +17,7 @@ class IdempotencyRecord(SQLModel, table=True):
 
     id: str = Field(primary_key=True, max_length=64)
     """Hash of account, client, method, path and key."""
-    account_id: str = Field(foreign_key="account.id")
+    account_id: str = Field(foreign_key="account.id", index=True)
     client_id: str = Field(max_length=64)
     method: str = Field(max_length=8)
     path: str

@@ -34,7 +34,7 @@ class Limiter:
     def __init__(
         self, key: bytes, redis_url: str | None = None, settings: Mapping[str, str] | None = None
     ) -> None:
-        """ValueError for wrong `settings` (`GAVEKORT_LIMITS`)."""
+        """Make the limiter. ValueError for wrong `settings` (`GAVEKORT_LIMITS`)."""
         self._key = key
         self._rules = overridden(settings or {})
         self._memory = MemoryStore()

@@ -6,7 +6,7 @@ to the second when to try again.
 
 We wrote this ourselves because the time has to come from the context's clock, and because the exact
 limits have to be in the SQL database that we already have. The library `limits` (5.8, MIT, well
-kept) reads the system's clock by itself, keeps a list of moments for each key, and has no SQL
+kept) reads the system's clock itself, keeps a list of moments for each key, and has no SQL
 storage.
 """
 
@@ -39,7 +39,7 @@ MAX_KEYS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked for. `now` is in seconds since 1970. After `gap` seconds one is given back, and
+    """What is asked for. `now` is in seconds since 1970. After `gap` seconds one is restored, and
     after `window` seconds the whole amount. `count` is how many are asked for."""
 
     key: str

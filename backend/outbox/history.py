@@ -7,13 +7,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import literal_column
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.clock import iso
 from backend.core.context import Backend
 from backend.core.errors import Conflict, FieldError, InvalidRequest, NotFound
-from backend.core.paging import after, newest_first
+from backend.core.paging import after, newest_first, newest_ids
 from backend.outbox.enqueue import RECEIPT, WALLET_TRANSACTION
 from backend.outbox.tables import Delivery, DeliveryAttempt, HookSubscription
 
@@ -49,30 +50,36 @@ class DeliveryFilter:
 
 async def list_deliveries(db: AsyncSession, sight: Sight, wanted: DeliveryFilter) -> list[Delivery]:
     """List deliveries, newest first."""
-    query = select(Delivery).where(
-        Delivery.account_id == sight.account_id,
-        or_(col(Delivery.kind).in_(SHOWN), Delivery.event == RECEIPT),
-    )
+    conditions = [col(Delivery.account_id) == sight.account_id]
     about_wallets = col(Delivery.event).is_not_distinct_from(WALLET_TRANSACTION)
     if not sight.wallets:
-        query = query.where(~about_wallets)
+        conditions.append(~about_wallets)
     if not sight.checkout:
-        query = query.where(about_wallets)
-    if wanted.subject is not None:
-        query = query.where(
-            or_(Delivery.subject == wanted.subject, Delivery.session_id == wanted.subject)
-        )
-    for name in ("subscription_id", "state", "kind"):
+        conditions.append(about_wallets)
+    if wanted.kind not in (*SHOWN, None):
+        conditions.append(col(Delivery.kind) == wanted.kind)
+    for name in ("subscription_id", "state"):
         value = getattr(wanted, name)
         if value is not None:
-            query = query.where(getattr(Delivery, name) == value)
+            conditions.append(getattr(Delivery, name) == value)
+    shown = [col(Delivery.kind) == kind for kind in SHOWN if wanted.kind in (kind, None)]
+    if wanted.kind not in SHOWN:
+        # In the text of the statement, so that the index of receipts is known to fit.
+        shown.append(col(Delivery.event) == literal_column(f"'{RECEIPT}'"))
+    alternatives = shown
+    if wanted.subject is not None:
+        conditions.append(or_(*shown))
+        subjects = (Delivery.subject, Delivery.session_id)
+        alternatives = [col(subject) == wanted.subject for subject in subjects]
     if wanted.starting_after is not None:
         last = await db.get(Delivery, wanted.starting_after)
         if last is None or not sight.sees(last):
             text = "there is no such delivery"
             raise InvalidRequest(text, (FieldError("starting_after", text),))
-        query = query.where(after(Delivery, last))
-    return list(await db.exec(query.order_by(*newest_first(Delivery)).limit(wanted.limit)))
+        conditions.append(after(Delivery, last))
+    newest = newest_ids(Delivery, conditions, alternatives, wanted.limit).subquery()
+    query = select(Delivery).join(newest, newest.c.id == col(Delivery.id))
+    return list(await db.exec(query.order_by(*newest_first(Delivery))))
 
 
 async def get_delivery(db: AsyncSession, sight: Sight, delivery_id: str) -> Delivery:

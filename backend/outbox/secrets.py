@@ -46,7 +46,7 @@ async def read_secret(ctx: Backend, account_id: str) -> dict[str, Any]:
     async with ctx.db.reading() as db:
         kept = await db.get(SigningSecret, account_id)
     if kept is None:
-        raise NotFound("no secret was made")
+        raise NotFound("this account has no secret for callbacks")
     return _serialize(kept, str(ctx.vault.unseal(kept.secret)["secret"]))
 
 

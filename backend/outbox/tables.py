@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime
+from backend.core.db import JsonColumn, UtcDateTime, found_by
 from backend.core.written import Signal, Signalling, due_signal
 
 
@@ -25,6 +25,18 @@ class Delivery(Signalling, SQLModel, table=True):
     __table_args__ = (
         Index("delivery_due", "state", "kind", "due_at"),
         Index("delivery_listed", "account_id", "created_at", "id"),
+        Index("delivery_state", "account_id", "state", "created_at", "id"),
+        Index("delivery_kind", "account_id", "kind", "created_at", "id"),
+        Index(
+            "delivery_receipt",
+            "account_id",
+            "created_at",
+            "id",
+            sqlite_where=text("event = 'receipt'"),
+            postgresql_where=text("event = 'receipt'"),
+        ),
+        found_by("delivery_subscription", "subscription_id", "created_at", "id"),
+        found_by("delivery_session", "session_id", "created_at", "id"),
     )
 
     id: str = Field(primary_key=True, max_length=36)

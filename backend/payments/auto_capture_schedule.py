@@ -6,7 +6,7 @@ captures by hand).
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
@@ -16,9 +16,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.accounts.profiles import configuration_of, seller_of
 from backend.core.written import OPTION
 from backend.payments.tables import AutoCapture, Transaction
+from backend.rules.auto_capture import GIVE_UP_AFTER
 from backend.sessions.tables import CheckoutSession
-
-GIVE_UP_AFTER = timedelta(hours=48)
 
 
 async def is_requested(db: AsyncSession, session: CheckoutSession) -> bool:

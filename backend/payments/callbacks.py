@@ -7,6 +7,7 @@ parameters that control the callback, and keeps them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlsplit
 
@@ -34,6 +35,15 @@ _SENT = {"AUTHORIZED": "AUTH_CALLBACK_SENT", "ON_HOLD": "ON_HOLD_CALLBACK_SENT"}
 """What the session's events say once the callback has arrived."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unpaid:
+    """How a payment ended without money: `error` is `cancelled` or `failed`. With `always` the
+    merchant is told even if the session's address does not ask for errors."""
+
+    error: str
+    always: bool = False
+
+
 async def tell_merchant(
     db: AsyncSession,
     session: CheckoutSession,
@@ -41,15 +51,14 @@ async def tell_merchant(
     now: datetime,
     *,
     event: TransactionEvent | None = None,
-    error: str | None = None,
-    always: bool = False,
+    unpaid: Unpaid | None = None,
 ) -> None:
-    """Write a callback in this unit of work if the session asks for it, or if `always` is set.
+    """Write a callback in this unit of work if the session asks for it.
 
-    `event` is a capture, refund or void. `error` (`cancelled` or `failed`) says how a payment ended
-    without money. Without both, the callback tells of an authorization or of a payment on hold.
+    `event` is a capture, refund or void, and `unpaid` the end of a payment without money. Without
+    both, the callback tells of an authorization or of a payment on hold.
     """
-    authorized = transaction is not None and event is None and error is None
+    authorized = transaction is not None and event is None and unpaid is None
     if authorized and transaction is not None:
         await _announce_authorization(db, transaction, now)
     url = session.content.urls.callback_url
@@ -58,7 +67,11 @@ async def tell_merchant(
     steering = _steering(url)
     if event is not None and event.event.lower() not in steering.get("report_event", ()):
         return
-    if error is not None and not always and not _YES & set(steering.get("report_error", ())):
+    if (
+        unpaid is not None
+        and not unpaid.always
+        and not _YES & set(steering.get("report_error", ()))
+    ):
         return
     name = "sid" if "sid" in steering.get("sid_parameter_name", ()) else "session_id"
     added = {}
@@ -67,8 +80,8 @@ async def tell_merchant(
     added[name] = session.id
     added["merchant_reference"] = session.merchant_reference
     added["time"] = iso(now)
-    if error is not None:
-        added["error"] = error
+    if unpaid is not None:
+        added["error"] = unpaid.error
     if event is not None:
         added["event"] = event.event
         added["event_id"] = event.id
@@ -87,7 +100,7 @@ async def tell_merchant(
         method=method,
         url=with_query(url, added),
         body=body,
-        event=error or _name(event),
+        event=unpaid.error if unpaid is not None else _name(event),
         session_id=session.id,
         session_event=_SENT.get(transaction.status) if authorized and transaction else None,
     )

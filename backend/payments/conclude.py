@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger
 from backend.payments.auto_capture_schedule import schedule
-from backend.payments.callbacks import tell_merchant
+from backend.payments.callbacks import Unpaid, tell_merchant
 from backend.payments.receipts import write_receipt
 from backend.payments.store import NewEvent, keep_position, record
 from backend.payments.tables import Operation, Transaction
@@ -29,25 +29,43 @@ EXPIRED = "expired"
 """The code of an attempt whose payer never came back."""
 
 
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What a read at the provider has confirmed. `said` is set if an operator asked for it."""
+
+    card: PaymentCard | None
+    multi_capture: bool
+    said: OperatorDecision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed. The payer reads `notice`; `code` and `message` are the provider's, or
+    `EXPIRED`."""
+
+    notice: Notice
+    code: str
+    message: str | None = None
+
+
 async def authorize(
     db: AsyncSession,
     session: CheckoutSession,
     transaction: Transaction,
     operation: Operation,
     now: datetime,
-    *,
-    card: PaymentCard | None = None,
-    multi_capture: bool = False,
-    said: OperatorDecision | None = None,
+    confirmed: Confirmed | None = None,
 ) -> None:
-    """Authorize the payment: the card's part is held, and a read has confirmed the provider's part.
-    `said` is set if an operator asked for that read."""
+    """Authorize the payment: the card's part is held, and a read has confirmed the provider's part,
+    if there is one."""
+    card = confirmed.card if confirmed else None
+    said = confirmed.said if confirmed else None
     split = Split(operation.card_amount, operation.psp_amount)
     transaction.status = rules.advance(Status(transaction.status), Status.AUTHORIZED)
     keep_position(transaction, Position(authorized=split), now)
     transaction.payment_card = asdict(card) if card is not None else None
     transaction.card_brand = card.brand.lower() if card is not None else None
-    transaction.multi_capture = multi_capture
+    transaction.multi_capture = confirmed.multi_capture if confirmed else False
     end(operation, "done", now)
     if transaction.purchase.auto_capture:
         schedule(db, transaction, now)
@@ -81,20 +99,18 @@ async def fail(
     transaction: Transaction,
     operation: Operation,
     now: datetime,
-    *,
-    notice: Notice,
-    code: str,
-    message: str | None = None,
+    failure: Failure,
 ) -> None:
     """Fail the attempt: no money will move, because the provider says so or because nothing was
     ever sent. The hold is released, and the session is open for another attempt. The status is
     DECLINED if the payer declined, and FAILED if anybody else did or time ran out (`code`
     EXPIRED)."""
+    notice, code = failure.notice, failure.code
     was_on_hold = transaction.status == Status.ON_HOLD
     by_choice = notice in (Notice.PAYMENT_CANCELLED, Notice.GIFT_CARD_TAKEN_BACK)
     to = unpaid_status(by_payer=by_choice, timed_out=code == EXPIRED, was_on_hold=was_on_hold)
     transaction.status = rules.advance(Status(transaction.status), to)
-    error = {"code": code, "message": message or code}
+    error = {"code": code, "message": failure.message or code}
     end(operation, "refused", now, error)
     await _void_hold(
         db, transaction, ledger.EntryContext(f"fail:{operation.key}", now, operation.created_by)
@@ -120,7 +136,7 @@ async def fail(
     reported = "cancelled" if by_choice else "failed"
     # A merchant who was told that it is on hold is told that it is not any more, whether asked for
     # or not.
-    await tell_merchant(db, session, transaction, now, error=reported, always=was_on_hold)
+    await tell_merchant(db, session, transaction, now, unpaid=Unpaid(reported, always=was_on_hold))
 
 
 async def _void_hold(
@@ -149,7 +165,7 @@ async def release(
     transaction.updated_at = now
     payment_over(session, SessionState.OPEN, Notice.PAYMENT_CANCELLED)
     await events.record(db, session, "FAILED", now, {"error": "ON_HOLD"})
-    await tell_merchant(db, session, transaction, now, error="failed", always=True)
+    await tell_merchant(db, session, transaction, now, unpaid=Unpaid("failed", always=True))
     return moved
 
 
@@ -202,7 +218,7 @@ async def mark_unknown(
     session.cancelled_at, session.cancelled_by = now, said.who
     details = {"error": "unknown", "payment_product_type": transaction.payment_product_type}
     await events.record_all(db, session, (("UNKNOWN", details), ("CANCELLED", details)), now)
-    await tell_merchant(db, session, transaction, now, error="failed")
+    await tell_merchant(db, session, transaction, now, unpaid=Unpaid("failed"))
 
 
 async def put_on_hold(

@@ -9,7 +9,7 @@ killed afterwards.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from backend.payments.tables import (
 )
 from backend.receipts import mail
 from backend.receipts.facts import GiftCardPart, Later, Line, OtherPart, Receipt
+from backend.rules.countries import zone_of_currency
 from backend.rules.order import Item, Merchant
 from backend.rules.transaction import Status
 from backend.sessions.phones import e164
@@ -36,13 +37,6 @@ from backend.sessions.publish import RECEIPT_SENT, phone_number
 from backend.sessions.read import read_view as read_session
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import CheckoutView, PageState, ReceiptView
-
-_ZONES = {
-    "NOK": "Europe/Oslo", "SEK": "Europe/Stockholm", "DKK": "Europe/Copenhagen",
-    "EUR": "Europe/Brussels", "GBP": "Europe/London", "ISK": "Atlantic/Reykjavik",
-    "CHF": "Europe/Zurich", "PLN": "Europe/Warsaw",
-}  # fmt: skip
-"""The time zone of a currency's shops. It is UTC for others, unless `time_zone` says otherwise."""
 
 
 async def write_receipt(
@@ -75,7 +69,7 @@ async def write_receipt(
         ("sms", switches.sms, _sms_number),
     ):
         if wanted:
-            await _send(db, session, facts, language, channel, find(session), now)
+            await _send(db, session, facts, language, _Recipient(channel, *find(session)), now)
 
 
 async def _facts(
@@ -106,7 +100,7 @@ async def _facts(
         gift_card=await _gift_card(db, transaction, operation.card_amount),
         other=other,
         paid_at=iso(now),
-        time_zone=_ZONES.get(transaction.currency, "UTC"),
+        time_zone=zone_of_currency(transaction.currency),
     )
 
 
@@ -161,16 +155,24 @@ def _sms_number(session: CheckoutSession) -> tuple[str | None, str]:
     return to, "" if to is not None else "not a phone number"
 
 
+@dataclass(frozen=True, slots=True)
+class _Recipient:
+    """Where a receipt goes by `channel`, and why it goes nowhere if it cannot."""
+
+    channel: str
+    to: str | None
+    why: str
+
+
 async def _send(
     db: AsyncSession,
     session: CheckoutSession,
     facts: Receipt,
     language: str,
-    channel: str,
-    found: tuple[str | None, str],
+    recipient: _Recipient,
     now: datetime,
 ) -> None:
-    to, why = found
+    channel, to = recipient.channel, recipient.to
     delivery_id = None
     if to is not None:
         message = Message(
@@ -191,7 +193,7 @@ async def _send(
             transaction_id=facts.transaction_id,
             channel=channel,
             delivery_id=delivery_id,
-            why=why or None,
+            why=recipient.why or None,
             created_at=now,
         )
     )

@@ -56,7 +56,10 @@ def add_terms(db: AsyncSession, transaction: Transaction) -> None:
     for term in {normal(text) for text in _terms(transaction)} - {""}:
         db.add(
             TransactionTerm(
-                transaction_id=transaction.id, term=term, account_id=transaction.account_id
+                transaction_id=transaction.id,
+                term=term,
+                account_id=transaction.account_id,
+                created_at=transaction.created_at,
             )
         )
 

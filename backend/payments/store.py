@@ -261,6 +261,7 @@ async def record(
     following: Any = last.scalar_subquery() + 1
     event = TransactionEvent(
         id=new_uuid(),
+        account_id=transaction.account_id,
         transaction_id=transaction.id,
         seq=following,
         event=happened.event,

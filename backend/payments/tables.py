@@ -9,14 +9,28 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime, read_once
+from backend.core.db import JsonColumn, UtcDateTime, found_by, read_once
 from backend.core.written import Signal, Signalling, due_signal
 from backend.rules.purchase import OperationRequest, Purchase
 
 MAX_LANGUAGE = 16
+USUAL_OPERATION = "unscheduled_purchase"
+UNUSUAL = f"payment_operation <> '{USUAL_OPERATION}'"
+MOVED = "event IN ('CAPTURE', 'REFUND')"
 OPEN_STATES = ("pending", "unknown")
 """Of an operation that has not ended."""
 LIVE = "status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')"
+
+
+_NEWEST = ("account_id", "created_at", "id")
+
+
+def _listed_by(column: str) -> Index:
+    return Index(f"transaction_{column}", "account_id", column, "created_at", "id")
+
+
+def _if_given(column: str) -> Index:
+    return found_by(f"transaction_{column}", "account_id", column, "created_at", "id")
 
 
 class Transaction(SQLModel, table=True):
@@ -36,11 +50,31 @@ class Transaction(SQLModel, table=True):
             sqlite_where=text(LIVE),
             postgresql_where=text(LIVE),
         ),
-        Index("transaction_newest", "account_id", "created_at", "id"),
-        Index("transaction_merchant_reference", "account_id", "merchant_reference"),
-        Index("transaction_merchant_reference_2", "account_id", "merchant_reference_2"),
-        Index("transaction_customer", "account_id", "customer_id"),
-        Index("transaction_store", "account_id", "store_id"),
+        Index("transaction_newest", *_NEWEST),
+        # One for each filter of the list, in the order of the list.
+        _listed_by("status"),
+        _listed_by("payment_product_type"),
+        Index(
+            "transaction_payment_operation",
+            "account_id",
+            "payment_operation",
+            "created_at",
+            "id",
+            sqlite_where=text(UNUSUAL),
+            postgresql_where=text(UNUSUAL),
+        ),
+        _listed_by("currency"),
+        _listed_by("amount"),
+        _listed_by("merchant_reference"),
+        _if_given("merchant_reference_2"),
+        _if_given("customer_id"),
+        _if_given("store_id"),
+        _if_given("terminal_id"),
+        _if_given("channel"),
+        _if_given("card_brand"),
+        _if_given("payout_destination_id"),
+        found_by("transaction_gift_card", "gift_card", "status"),
+        found_by("transaction_hold", "hold_id"),
     )
 
     id: str = Field(primary_key=True, max_length=40)
@@ -53,7 +87,7 @@ class Transaction(SQLModel, table=True):
     payment_product_type: str = Field(max_length=64)
     merchant_reference: str
     merchant_reference_2: str | None = None
-    payment_operation: str = Field(default="unscheduled_purchase", max_length=32)
+    payment_operation: str = Field(default=USUAL_OPERATION, max_length=32)
     channel: str | None = None
     customer_id: str | None = None
     store_id: str | None = None
@@ -86,20 +120,23 @@ class Transaction(SQLModel, table=True):
 
     @property
     def purchase(self) -> Purchase:
-        """`snapshot` as typed values, read once."""
+        """Return `snapshot` as typed values, which are read once."""
         return read_once(self, self.snapshot, Purchase)
 
 
 class TransactionTerm(SQLModel, table=True):
     """A term by which `search` finds a transaction: ids, references, phone, e-mail, name, in lower
-    case."""
+    case. `created_at` is the transaction's, so that a common term is read newest first."""
 
     __tablename__ = "transaction_term"
-    __table_args__ = (Index("transaction_term_search", "account_id", "term"),)
+    __table_args__ = (
+        Index("transaction_term_search", "account_id", "term", "created_at", "transaction_id"),
+    )
 
     transaction_id: str = Field(primary_key=True, foreign_key="transaction.id")
     term: str = Field(primary_key=True, max_length=255)
     account_id: str = Field(max_length=9)
+    created_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class AutoCapture(Signalling, SQLModel, table=True):
@@ -183,7 +220,7 @@ class Operation(Signalling, SQLModel, table=True):
 
     @property
     def asked(self) -> OperationRequest:
-        """`request` as typed values, read once."""
+        """Return `request` as typed values, which are read once."""
         return read_once(self, self.request, OperationRequest)
 
     def signals(self, *, new: bool) -> Iterable[Signal]:
@@ -195,10 +232,24 @@ class TransactionEvent(SQLModel, table=True):
     """An entry of a transaction's history as the API shows it, in the order of `seq`."""
 
     __tablename__ = "transaction_event"
-    __table_args__ = (UniqueConstraint("transaction_id", "seq", name="transaction_event_order"),)
+    __table_args__ = (
+        UniqueConstraint("transaction_id", "seq", name="transaction_event_order"),
+        # For the filters `captured_at` and `refunded_at`.
+        Index(
+            "transaction_event_moved",
+            "account_id",
+            "event",
+            "created_at",
+            "transaction_id",
+            sqlite_where=text(MOVED),
+            postgresql_where=text(MOVED),
+        ),
+    )
 
     id: str = Field(primary_key=True, max_length=36)
-    transaction_id: str = Field(foreign_key="transaction.id", index=True)
+    account_id: str = Field(max_length=9)
+    """The account of the transaction."""
+    transaction_id: str = Field(foreign_key="transaction.id")
     seq: int
     event: str = Field(max_length=20)
     transaction_status: str = Field(max_length=32)
@@ -246,6 +297,6 @@ class ReceiptMessage(SQLModel, table=True):
 
     transaction_id: str = Field(primary_key=True, foreign_key="receipt.transaction_id")
     channel: str = Field(primary_key=True, max_length=8)
-    delivery_id: str | None = Field(default=None, foreign_key="delivery.id")
+    delivery_id: str | None = Field(default=None, foreign_key="delivery.id", index=True)
     why: str | None = Field(default=None, max_length=40)
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -21,6 +21,7 @@ import httpx
 
 from backend.core.address import AddressRefused
 from backend.psp.protocol import Outcome, Result
+from backend.psp.tools import Tools
 
 # These are raised before a byte of the request has left us. Any other error may come after an
 # effect.
@@ -72,24 +73,18 @@ class Answer:
 
 
 class Transport:
-    """Calls to one provider, below one base URL. Safe for concurrent use. Timeouts in seconds.
+    """Calls to one provider, below one base URL. Safe for concurrent use.
 
     ValueError for a base URL that would send the credentials unencrypted over a network.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        http: httpx.AsyncClient,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
-    ) -> None:
+    def __init__(self, base_url: str, tools: Tools) -> None:
         self.base_url = checked_base_url(base_url)
-        self._http = http
-        self._timeout = httpx.Timeout(read_timeout, connect=connect_timeout, pool=connect_timeout)
+        self._http = tools.http
+        connecting, reading = tools.connect_timeout, tools.read_timeout
+        self._timeout = httpx.Timeout(reading, connect=connecting, pool=connecting)
         # A server that sends a byte now and then would never reach the read timeout.
-        self._deadline = connect_timeout + 2 * read_timeout
+        self._deadline = connecting + 2 * reading
 
     async def send(
         self,

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, TypedDict
-
-import httpx
+from datetime import timedelta
+from typing import Any
 
 from backend.core.context import Backend
 from backend.core.errors import Unavailable
 from backend.psp.protocol import Connector
+from backend.psp.tools import Tools
 
 
 class NotConnected(Unavailable):
     """The profile has no credentials for this option, or no connector speaks its protocol."""
 
 
-class Tools(TypedDict):
-    """What every connector gets besides a profile's credentials."""
-
-    http: httpx.AsyncClient
-    clock: Callable[[], datetime]
-    settle_time: timedelta
-
-
 def tools_of(ctx: Backend) -> Tools:
     settle_time = timedelta(seconds=ctx.settings.operation_grace)
-    return {"http": ctx.http, "clock": ctx.clock.now, "settle_time": settle_time}
+    return Tools(ctx.http, ctx.clock.now, settle_time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-_MOST_DOUBLINGS = 60
-"""Beyond this the exponent of a row that is years old would be no number of seconds."""
+_MAX_DOUBLINGS = 60
+"""Beyond this, the exponent of a row that is years old would give no valid number of seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +20,5 @@ class Backoff:
     def after(self, attempts: float) -> timedelta:
         """Return the wait after so many attempts have failed. A score may have a fraction: half an
         attempt more makes the wait 1.4 times as long."""
-        doublings = min(attempts - 1, _MOST_DOUBLINGS)
+        doublings = min(attempts - 1, _MAX_DOUBLINGS)
         return timedelta(seconds=min(self.first * 2**doublings, self.longest))

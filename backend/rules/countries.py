@@ -14,6 +14,13 @@ _MEANT = {
     "NZD": "NZ",
 }  # fmt: skip
 """Several countries use these currencies; this is the one that is meant."""
+_ZONES = {
+    "NOK": "Europe/Oslo", "SEK": "Europe/Stockholm", "DKK": "Europe/Copenhagen",
+    "EUR": "Europe/Brussels", "GBP": "Europe/London", "ISK": "Atlantic/Reykjavik",
+    "CHF": "Europe/Zurich", "PLN": "Europe/Warsaw",
+}  # fmt: skip
+_LANGUAGES = {47: "nb", 46: "sv", 45: "da", 358: "fi", 49: "de", 43: "de"}
+"""By the country code of a phone number."""
 _KOSOVO = ("XK", "XKX")
 """Its codes are in use, but no part of the standard, and so not in the table of aliases."""
 _PAST = frozenset({"BUR", "DDR", "FXX", "TMP", "YMD", "ZAR"})
@@ -29,6 +36,17 @@ def country_of_currency(currency: str) -> str | None:
     known = get_global("territory_currencies")
     using = [c for c in known if len(c) == 2 and currency in get_territory_currencies(c)]
     return using[0] if len(using) == 1 else None
+
+
+def zone_of_currency(currency: str) -> str:
+    """Return the time zone (IANA) of a currency's shops; UTC if none is usual here."""
+    return _ZONES.get(currency, "UTC")
+
+
+def language_of_calling_code(code: int | None) -> str | None:
+    """Return the language of the page (a BCP 47 tag) that a phone number's country speaks, by its
+    country code, such as 47; None if it is none of ours."""
+    return _LANGUAGES.get(code or 0)
 
 
 def is_currency(code: str) -> bool:

@@ -123,7 +123,7 @@ def share(available: Money, order: Money, wanted: int | None = None) -> Money:
     if wanted is None:
         return maximum
     if wanted < MIN_AMOUNT:
-        raise ValueError("a gift card is used for something, or removed")
+        raise ValueError("wanted must be at least the smallest amount of a gift card")
     return Money(wanted, maximum.currency).smaller_of(maximum)
 
 

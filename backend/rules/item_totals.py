@@ -80,7 +80,8 @@ def refund_advice(
     items: Sequence[ItemAmount],
     amount: int,
 ) -> list[Advice]:
-    """As `capture_advice`. Of a line, what was captured and not refunded is left."""
+    """Return advice as `capture_advice` does. What was captured of a line and not refunded is
+    left."""
     left = {
         name: left_to_refund(
             line,
@@ -103,7 +104,7 @@ def update_advice(captured: ItemTotals, items: Sequence[ItemAmount], amount: int
         if item.line_id is None:
             continue
         if item.line_id in seen:
-            text = f"line {item.line_id!r} is there twice"
+            text = f"duplicate line_id {item.line_id!r}"
             found.append(Advice("line_twice", f"items.{index}.line_id", text))
         seen.add(item.line_id)
         taken = captured.lines.get(item.line_id, 0)

@@ -83,17 +83,17 @@ class Item:
 
     @property
     def name(self) -> str:
-        """What it is called: by its description, or else by its id."""
+        """Return the item's description, or else its id."""
         return self.description or self.id or ""
 
     @property
     def shown_quantity(self) -> str:
-        """As text, such as `1` or `1.5`."""
+        """Return the quantity as text, such as `1` or `1.5`."""
         return "1" if self.quantity is None else f"{self.quantity:g}"
 
     @property
     def shown_vat(self) -> str | None:
-        """The percentage as text, such as `25`."""
+        """Return the percentage as text, such as `25`."""
         return None if self.vat is None else f"{self.vat:g}"
 
 
@@ -134,6 +134,12 @@ class ShippingOption:
         )  # fmt: skip
 
 
+def option_of(order: Json) -> ShippingOption | None:
+    """Return an order's shipping option; None if it has none."""
+    option = values.part(order.get("shipping_option"))
+    return ShippingOption.read(option) if option else None
+
+
 def _is_divided(raw: Json) -> bool:
     return bool(raw.get("splits") or raw.get("fee_split"))
 
@@ -159,7 +165,6 @@ class Order:
     @classmethod
     def read(cls, value: object) -> Order:
         raw = values.part(value)
-        option = values.part(raw.get("shipping_option"))
         return cls(
             amount=values.amount(raw.get("amount")) or 0,
             currency=values.text(raw.get("currency")) or "",
@@ -167,7 +172,7 @@ class Order:
             event_reference=values.text(raw.get("event_reference")),
             vat_amount=values.amount(raw.get("vat_amount")),
             items=tuple(map(Item.read, values.parts(raw.get("items")))),
-            shipping_option=ShippingOption.read(option) if option else None,
+            shipping_option=option_of(raw),
             shipping_address=_address(raw.get("shipping_address")),
             billing_address=_address(raw.get("billing_address")),
             discount_codes=values.texts(raw.get("discount_codes")),
@@ -177,12 +182,12 @@ class Order:
 
     @property
     def items_amount(self) -> int:
-        """The sum of the items (minor units), without shipping."""
+        """Return the sum of the items (minor units), without shipping."""
         return sum(item.amount for item in self.items)
 
     @property
     def shipping_amount(self) -> int:
-        """What the shipping option costs (minor units); 0 without an option."""
+        """Return what the shipping option costs (minor units); 0 without an option."""
         return self.shipping_option.amount if self.shipping_option else 0
 
     @property
@@ -193,7 +198,7 @@ class Order:
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """The shipping address, then the billing address: those that are given."""
+        """Return the shipping address, then the billing address, as far as they are given."""
         given = (self.shipping_address, self.billing_address)
         return tuple(address for address in given if address is not None)
 
@@ -222,7 +227,8 @@ class Countries:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptSwitches:
-    """Whether the receipt is shown and sent. None: nobody has said it."""
+    """Whether the receipt is shown and sent. None means that neither session nor profile says
+    so."""
 
     show: bool | None = None
     email: bool | None = None

@@ -8,7 +8,7 @@ somebody who could be guessing:
 | card and source | one stranger who knows a number | so many wrong attempts, then none for a day |
 | session | one page on which many numbers are typed | the same |
 | card | many strangers at once | the same with more attempts; and so many in the card's life |
-| source, repeated mistakes | going on at a number, or in a session | a wait that grows |
+| source, repeated mistakes | repeating at a number, or in a session | a wait that grows |
 | source, first mistakes | an attempt at each of many numbers | a wait after very many in an hour |
 
 A mistake is a *first* one while both the session and the pair of card and source have made fewer
@@ -191,7 +191,7 @@ def restore(
     """Return the counters after an attempt with the right PIN, which was counted like any other.
 
     `before` and `counted` are the counters around the counting of it, `current` is what they are by
-    now. The asker's earlier attempts at this card are given back as well. Of the session and of the
+    now. The asker's earlier attempts at this card are restored as well. Of the session and of the
     source only this one attempt is: they may have guessed at other cards, and whoever knows the PIN
     of a card of their own must not be able to wash that away.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from backend.rules import json_values as values
 from backend.rules.json_values import Json
-from backend.rules.order import Order, SessionConfiguration, ShippingOption
+from backend.rules.order import Address, Order, SessionConfiguration, ShippingOption
 
 _CUSTOMER_TYPES = ("b2c", "b2b")
 
@@ -150,19 +150,37 @@ class SessionBody:
 
     @property
     def phone_number(self) -> str | None:
-        """As it was written: the customer's, or else an address's."""
+        """Return the phone number as it was written: the customer's, or else an address's."""
         addresses = (address.phone_number for address in self.order.addresses)
         return next((number for number in (self.customer.phone_number, *addresses) if number), None)
 
     @property
     def email(self) -> str | None:
-        """As it was written: the customer's, or else an address's, the billing address first."""
+        """Return the e-mail address as it was written: the customer's, or else an address's, the
+        billing address first."""
         addresses = (address.email for address in reversed(self.order.addresses))
         return next((email for email in (self.customer.email, *addresses) if email), None)
 
     @property
+    def has_own_billing(self) -> bool:
+        """Return whether the order has a billing address that differs from its shipping address."""
+        shipping, billing = self.order.shipping_address, self.order.billing_address
+        known, own = _given(shipping), _given(billing)
+        if not own:
+            return False
+        for name, customers in (
+            ("email", self.customer.email),
+            ("phone_number", self.customer.phone_number),
+        ):
+            # An e-mail address or phone number makes a difference only if both are known.
+            ours, theirs = known.pop(name, None) or customers, own.pop(name, None)
+            if theirs and ours and theirs != ours:
+                return True
+        return own != known
+
+    @property
     def required_consents(self) -> frozenset[str]:
-        """The ids of the checkboxes that have to be ticked before the order is paid."""
+        """Return the ids of the checkboxes that have to be ticked before the order is paid."""
         return frozenset(box.id for box in self.checkboxes if box.required)
 
     @property
@@ -188,3 +206,9 @@ class SessionBody:
         default = configuration.default_customer_type or _CUSTOMER_TYPES[0]
         kind = default if default in types else types[0]
         return kind in configuration.separate_billing_for
+
+
+def _given(address: Address | None) -> dict[str, object]:
+    """Return the fields of an address that are not empty."""
+    raw = address.raw if address is not None else {}
+    return {name: value for name, value in raw.items() if value is not None and value != ""}

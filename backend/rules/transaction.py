@@ -235,8 +235,8 @@ def check_capture(status: Status) -> None:
 def check_only_capture(
     position: Position, split: Split, *, final: bool, multi_capture: bool
 ) -> None:
-    """RuleBroken if a capture would leave something to capture at a provider that captures only
-    once, as most do. A `final` capture releases what is left."""
+    """Raise RuleBroken if a capture would leave something to capture at a provider that captures
+    only once."""
     left = position.capturable.provider - split.provider
     if split.provider and left and not final and not multi_capture:
         raise RuleBroken(

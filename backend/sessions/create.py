@@ -118,7 +118,7 @@ async def create_session(
         db.add(session)
         events.touch(session, now)
         await db.flush()
-        await events.record(db, session, "INITIATED", now, request=origin, visible=False)
+        await events.record_unseen(db, session, "INITIATED", now, request=origin)
         await preset_gift_card(db, session, now, origin, strict=strict.gift_card)
         await publish(ctx, db, session, (await merchant_of(db, session)).name, now)
     return session.id

@@ -18,6 +18,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from backend.core.errors import DetailsInvalid, FieldError
 from backend.rules.order import Address, Merchant, SessionConfiguration
+from backend.rules.session_body import SessionBody
 from backend.sessions.phones import home_country, read_phone
 from backend.sessions.view import AddressView
 
@@ -176,7 +177,7 @@ def address_view(address: Address | None) -> AddressView:
 
 
 def address_from(part: Mapping[str, Any] | None) -> AddressView:
-    """As `address_view`, of an address that somebody gives."""
+    """Do what `address_view` does, for an address that somebody gives."""
     return address_view(Address.read(part))
 
 
@@ -216,23 +217,8 @@ _CONTACT = ("email", "phone_number")
 def drop_same_billing(body: dict[str, Any]) -> None:
     """Remove the order's billing address if it says nothing but what the shipping address says."""
     order = body["order"]
-    if order.get("billing_address") and not has_own_billing(body):
+    if order.get("billing_address") and not SessionBody.read(body).has_own_billing:
         del order["billing_address"]
-
-
-def has_own_billing(body: Mapping[str, Any]) -> bool:
-    """Return whether the order has a billing address that differs from its shipping address."""
-    order, customer = body["order"], body.get("customer") or {}
-    shipping, billing = _given(order.get("shipping_address")), _given(order.get("billing_address"))
-    if not billing:
-        return False
-    for name in _CONTACT:
-        # An e-mail address or phone number makes a difference only if both are known.
-        known = shipping.pop(name, None) or customer.get(name)
-        own = billing.pop(name, None)
-        if own and known and own != known:
-            return True
-    return billing != shipping
 
 
 def show_billing(body: dict[str, Any]) -> None:

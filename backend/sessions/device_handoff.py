@@ -88,7 +88,8 @@ async def make_link(
         sent = by_sms and to is not None
         if sent and to is not None:
             await spend_sms(ctx, db, sms_to(session, to))
-            await _enqueue(db, session, to, url, language, now, expires_at)
+            text = await _text(db, session, url, language)
+            enqueue(db, _message(session, to, text, expires_at), now, now)
             kept.messages += 1
         left = kept.messages < MAX_MESSAGES
     minutes = max(1, int((expires_at - now).total_seconds()) // 60)
@@ -102,18 +103,13 @@ async def _number(ctx: Backend, db: AsyncSession, session: CheckoutSession) -> s
     return to if to is not None and await gets_messages(ctx, db, session, to) else None
 
 
-async def _enqueue(
-    db: AsyncSession,
-    session: CheckoutSession,
-    to: str,
-    url: str,
-    language: str,
-    now: datetime,
-    expires_at: datetime,
-) -> None:
+async def _text(db: AsyncSession, session: CheckoutSession, url: str, language: str) -> str:
     merchant = " ".join((await merchant_of(db, session)).name.split())[:MAX_NAME]
-    text = phrases.say(language, "continue_here", merchant=merchant, link=url)
-    message = Message(
+    return phrases.say(language, "continue_here", merchant=merchant, link=url)
+
+
+def _message(session: CheckoutSession, to: str, text: str, useless_after: datetime) -> Message:
+    return Message(
         account_id=session.account_id,
         subject=session.id,
         method="POST",
@@ -122,9 +118,8 @@ async def _enqueue(
         kind="sms",
         event=HANDOVER,
         session_id=session.id,
-        useless_after=expires_at,
+        useless_after=useless_after,
     )
-    enqueue(db, message, now, now)
 
 
 async def open_link(ctx: Backend, token: str) -> str:

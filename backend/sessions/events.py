@@ -72,16 +72,24 @@ async def record(
     now: datetime,
     details: dict[str, Any] | None = None,
     request: Request | None = None,
-    *,
-    visible: bool = True,
 ) -> None:
     """Append an event, and make the change visible to every open page. The caller has locked the
-    session's row, so `seq` has no gaps and no duplicates. If not `visible`, the session's version
-    stays, and no page notices. TooManyChanges if the session has as many events of this name as
-    `MAX_TIMES` allows."""
+    session's row, so `seq` has no gaps and no duplicates. TooManyChanges if the session has as many
+    events of this name as `MAX_TIMES` allows."""
+    await record_unseen(db, session, name, now, details, request)
+    touch(session, now)
+
+
+async def record_unseen(
+    db: AsyncSession,
+    session: CheckoutSession,
+    name: str,
+    now: datetime,
+    details: dict[str, Any] | None = None,
+    request: Request | None = None,
+) -> None:
+    """Append an event, as `record` does. The session's version stays, so no page notices."""
     await _append(db, session, ((name, details or {}),), now, request)
-    if visible:
-        touch(session, now)
 
 
 async def record_all(

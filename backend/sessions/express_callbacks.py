@@ -233,13 +233,13 @@ class _Shipping:
         return url
 
     def complete(self, session: dict[str, Any]) -> None:
-        """The address is in it."""
+        """Add nothing, because the session has the address."""
 
     async def count(self, ctx: Backend, session: CheckoutSession) -> None:
-        """Addresses are no guesses."""
+        """Count nothing, because addresses are no guesses."""
 
     async def restore(self, ctx: Backend, answer: Answer) -> None:
-        """Nothing was counted."""
+        """Restore nothing, because nothing was counted."""
 
     def is_answered(self, answer: Answer) -> bool:
         return answer.shipping_options is not None
@@ -261,7 +261,8 @@ class _Shipping:
         details = {"shipping_option": body["order"].get("shipping_option")}
         details |= await warned(db, session, now)
         changed = not same_content(before, _known(session))
-        await events.record(db, session, "SET_SHIPPING_OPTION", now, details, visible=changed)
+        write = events.record if changed else events.record_unseen
+        await write(db, session, "SET_SHIPPING_OPTION", now, details)
         return False
 
 

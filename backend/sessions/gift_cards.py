@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -59,27 +59,33 @@ async def open_elsewhere(db: AsyncSession, card: Card, session_id: str) -> list[
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """How a card is added. `wanted` is how much of it to use (minor units), None for as much as
+    possible. `more` is added to the event."""
+
+    preset: bool
+    token_id: str | None = None
+    wanted: int | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
 async def put_gift_card(
     db: AsyncSession,
     session: CheckoutSession,
     card: Card,
-    *,
-    preset: bool,
+    addition: Addition,
     now: datetime,
     origin: events.Request | None = None,
-    token_id: str | None = None,
-    wanted: int | None = None,
-    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a card that the caller has checked. Nothing is held before Pay. `wanted` is how much of
-    it to use (minor units), None for as much as possible. `more` is added to the event."""
+    """Add a card that the caller has checked. Nothing is held before Pay."""
     session.preset_refused = None
     kept = {
         "card": card.id,
-        "preset": preset,
+        "preset": addition.preset,
         "pin_version": card.pin_version,
-        "token_id": token_id,
-        "wanted": wanted,
+        "token_id": addition.token_id,
+        "wanted": addition.wanted,
         "added_at": now,
     }
     dialect = postgresql if db.get_bind().dialect.name == "postgresql" else sqlite
@@ -92,7 +98,7 @@ async def put_gift_card(
                 write.returning(SessionGiftCard).execution_options(populate_existing=True)
             )
         ).scalar_one()
-    details = gift_card_details(session, added, card, now) | dict(more or {})
+    details = gift_card_details(session, added, card, now) | dict(addition.more)
     await events.record(db, session, "SET_GIFT_CARD", now, details, origin)
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, cast
-from sqlmodel import col, or_, select
+from sqlalchemy import ColumnElement, Select
+from sqlalchemy import select as select_rows
+from sqlmodel import col
 
 from backend.core.context import Backend
-from backend.core.paging import after, newest_first
+from backend.core.paging import after, newest_first, newest_ids
 from backend.sessions.create import refuse
-from backend.sessions.serializer import read_session
+from backend.sessions.serializer import serialize_many
 from backend.sessions.tables import CheckoutSession
 
 
@@ -36,30 +37,34 @@ async def list_sessions(
     """List whole sessions, as `read_session` shows one. InvalidRequest for an unknown
     `starting_after`."""
     created = col(CheckoutSession.created_at)
-    query = select(CheckoutSession.id).where(CheckoutSession.account_id == account_id)
+    conditions = [col(CheckoutSession.account_id) == account_id]
     if wanted.transaction_id:
-        query = query.where(col(CheckoutSession.transaction_id).in_(wanted.transaction_id))
+        conditions.append(col(CheckoutSession.transaction_id).in_(wanted.transaction_id))
     if wanted.created_from is not None:
-        query = query.where(created >= wanted.created_from)
+        conditions.append(created >= wanted.created_from)
     if wanted.created_to is not None:
-        query = query.where(created <= wanted.created_to)
-    if wanted.search:
-        customer = col(CheckoutSession.body)["customer"]
-        query = query.where(
-            or_(
-                col(CheckoutSession.id) == wanted.search,
-                col(CheckoutSession.transaction_id) == wanted.search,
-                col(CheckoutSession.merchant_reference) == wanted.search,
-                customer["email"].as_string() == wanted.search,
-                cast(customer["phone_number"].as_string(), String) == wanted.search,
-            )
-        )
+        conditions.append(created <= wanted.created_to)
     async with ctx.db.reading() as db:
         if wanted.starting_after is not None:
             last = await db.get(CheckoutSession, wanted.starting_after)
             if last is None or last.account_id != account_id:
                 raise refuse("starting_after", "there is no such session")
-            query = query.where(after(CheckoutSession, last))
-        order = newest_first(CheckoutSession)
-        found = list(await db.exec(query.order_by(*order).limit(wanted.limit)))
-    return [await read_session(ctx, account_id, session_id) for session_id in found]
+            conditions.append(after(CheckoutSession, last))
+        query: Any = _newest(conditions, wanted)
+        found = [row[0] for row in await db.exec(query)]
+        return await serialize_many(db, account_id, found, ctx.clock.now())
+
+
+def _newest(conditions: list[ColumnElement[bool]], wanted: SessionFilter) -> Select[Any]:
+    if not wanted.search:
+        query = select_rows(col(CheckoutSession.id)).where(*conditions)
+        return query.order_by(*newest_first(CheckoutSession)).limit(wanted.limit)
+    searched = (
+        CheckoutSession.id,
+        CheckoutSession.transaction_id,
+        CheckoutSession.merchant_reference,
+        CheckoutSession.customer_email,
+        CheckoutSession.customer_phone,
+    )
+    alternatives = [col(column) == wanted.search for column in searched]
+    return newest_ids(CheckoutSession, conditions, alternatives, wanted.limit)

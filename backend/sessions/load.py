@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -9,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_
 from sqlalchemy import select as select_rows
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -83,10 +85,47 @@ class Whole:
 async def get_whole(db: AsyncSession, session_id: str) -> Whole:
     """Return all that is shown of a session but its events, by one statement. SessionNotFound.
     Profile and account are read too, so that `seller_of` need not ask for them."""
-    query: Any = (
-        select_rows(CheckoutSession, Profile, Account, SessionGiftCard, Card, CardToken)
+    query = (
+        _with_gift_card()
+        .add_columns(Profile, Account)
         .join(Profile, its_profile())
         .join(Account, col(Account.id) == col(CheckoutSession.account_id))
+        .where(col(CheckoutSession.id) == session_id)
+    )
+    found = (await db.exec(query)).one_or_none()
+    if found is None:
+        raise SessionNotFound("there is no such session")
+    session, added, card, token, profile, account = found
+    keep_seller(db, profile, account)
+    return _whole(session, added, card, token)
+
+
+async def get_wholes(db: AsyncSession, account_id: str, session_ids: Sequence[str]) -> list[Whole]:
+    """Do what `get_whole` does, for many sessions of one account, by two statements. They come in
+    the order of their ids. What no list shows is not read."""
+    query = _with_gift_card().where(col(CheckoutSession.id).in_(session_ids)).options(*_UNLISTED)
+    rows = {row[0].id: _whole(*row) for row in await db.exec(query)}
+    found = [rows[session_id] for session_id in session_ids]
+    used = {one.session.profile_id for one in found}
+    sellers = select(Profile, Account).join(Account, col(Account.id) == col(Profile.account_id))
+    sellers = sellers.where(Profile.account_id == account_id, col(Profile.id).in_(used))
+    for profile, account in await db.exec(sellers):
+        keep_seller(db, profile, account)
+    return found
+
+
+_UNLISTED = (
+    defer(CheckoutSession.initiating_headers),  # type: ignore[arg-type]
+    *(defer(getattr(Card, name)) for name in ("metadata_", "extra", "pin_format")),
+    *(defer(getattr(CardToken, name)) for name in ("metadata_", "format")),
+)
+
+
+def _with_gift_card() -> Any:
+    """Select sessions, each with its gift card if it has one: how it was added, the card's row, and
+    the number or token."""
+    return (
+        select_rows(CheckoutSession, SessionGiftCard, Card, CardToken)
         .join(
             SessionGiftCard,
             col(SessionGiftCard.session_id) == col(CheckoutSession.id),
@@ -94,14 +133,16 @@ async def get_whole(db: AsyncSession, session_id: str) -> Whole:
         )
         .join(Card, col(Card.id) == col(SessionGiftCard.card), isouter=True)
         .join(CardToken, col(CardToken.id) == col(SessionGiftCard.token_id), isouter=True)
-        .where(col(CheckoutSession.id) == session_id)
         .execution_options(populate_existing=True)
     )
-    found = (await db.exec(query)).one_or_none()
-    if found is None:
-        raise SessionNotFound("there is no such session")
-    session, profile, account, added, card, token = found
-    keep_seller(db, profile, account)
+
+
+def _whole(
+    session: CheckoutSession,
+    added: SessionGiftCard | None,
+    card: Card | None,
+    token: CardToken | None,
+) -> Whole:
     if added is None or card is None or not _still_counts(session, added, card, token):
         return Whole(session, None, None)
     return Whole(session, added, card)
@@ -193,7 +234,9 @@ def check_unmodified(session: CheckoutSession, unmodified_since: str | None) -> 
         return
     given = _moment(unmodified_since)
     if given is None:
-        raise InvalidRequest("If-Unmodified-Since is not a date")
+        raise InvalidRequest(
+            "If-Unmodified-Since must be the session's updated_at, or an HTTP date"
+        )
     kept = session.updated_at
     if unmodified_since.lstrip()[:1].isalpha():
         kept = kept.replace(microsecond=0)
@@ -241,7 +284,11 @@ async def lock_gift_card(
     """Return what `gift_card_of` returns, and the number or token by which the card was added. The
     card's row is locked until the unit of work ends. The caller has locked the session's row."""
     of_session = select(SessionGiftCard.card).where(SessionGiftCard.session_id == session_id)
-    lock = select(Card.id).where(col(Card.id) == of_session.scalar_subquery()).with_for_update()
+    lock = (
+        select(Card.id)
+        .where(col(Card.id) == of_session.scalar_subquery())
+        .with_for_update(key_share=True)
+    )
     if (await db.exec(lock)).one_or_none() is None:
         return None, None, None
     return await _gift_card_with_token(db, session_id)

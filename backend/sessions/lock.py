@@ -27,7 +27,7 @@ async def lock(ctx: Backend, session_id: str, unmodified_since: str | None = Non
         async with ctx.db.unit_of_work() as db:
             session = await lock_open(db, session_id, now, unmodified_since)
             if not session.express:
-                raise NotLockable("only Express sessions are locked")
+                raise NotLockable("only Express sessions can be locked")
             started = session.pay_lock_id is None
             session.pay_lock_id = session.pay_lock_id or new_uuid()
             session.pay_locked_at = now
@@ -44,7 +44,7 @@ async def unlock(db: AsyncSession, session: CheckoutSession, now: datetime) -> N
         session.pay_lock_id = session.pay_locked_at = None
         # Open pages follow the lock itself. An update that only removes the lock makes no new
         # version of the session.
-        await events.record(db, session, "PAY_LOCK_END", now, visible=False)
+        await events.record_unseen(db, session, "PAY_LOCK_END", now)
 
 
 async def release(ctx: Backend, session_id: str, pay_lock_id: str) -> None:

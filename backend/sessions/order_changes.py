@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.errors import InvalidRequest
-from backend.rules.order import Order, ShippingOption
+from backend.rules.order import ShippingOption, option_of
 from backend.rules.session import with_correction
 from backend.sessions import events, shipping
 from backend.sessions.tables import CheckoutSession
@@ -47,7 +47,7 @@ def offer_shipping(
         **(body.get("express") or {}),
         "shipping_options": [dict(o.raw) for o in options],
     }
-    key = shipping.pick_key(options, Order.read(order).shipping_option, first=True)
+    key = shipping.pick_key(options, option_of(order), first=True)
     shipping.put_option(order, shipping.by_key(options, key))
     session.chosen_shipping = key
 
@@ -81,7 +81,7 @@ def put_order(order: dict[str, Any], answer: Mapping[str, Any]) -> None:
 
     Source: `docs/reference/dintero-api.md#amounts-and-validation`.
     """
-    option = Order.read(order).shipping_option
+    option = option_of(order)
     order.pop("shipping_option", None)
     order.update({key: value for key, value in answer.items() if key != "shipping_option"})
     items = with_correction(order.get("items") or [], int(order["amount"]))

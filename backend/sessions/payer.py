@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ from backend.sessions import details as contact
 from backend.sessions import events, express_callbacks, shipping
 from backend.sessions.details import Details
 from backend.sessions.express_callbacks import Asked
-from backend.sessions.gift_cards import put_gift_card, record_gift_card
+from backend.sessions.gift_cards import Addition, put_gift_card, record_gift_card
 from backend.sessions.load import (
     card_to_add,
     check_not_locked,
@@ -117,7 +117,7 @@ async def check_details(db: AsyncSession, session: CheckoutSession, details: Det
     """Return the details as they are stored. DetailsInvalid; InvalidRequest if the payer may not
     give this session's details."""
     if not session.express:
-        raise InvalidRequest("this session's details are the shop's")
+        raise InvalidRequest("the payer cannot change the details of this session")
     profile, _ = await seller_of(db, session.account_id, session.profile_id)
     body = session.content
     configuration = configuration_of(profile, body)
@@ -191,23 +191,31 @@ async def set_shipping_option(
             await choose_shipping(db, session, key, now)
 
 
+@dataclass(frozen=True, slots=True)
+class CardChoice:
+    """How much of a card to use (`wanted`, minor units; None for as much as possible), and the
+    header `If-Unmodified-Since` of the request."""
+
+    wanted: int | None = None
+    unmodified_since: str | None = None
+
+
 async def add_gift_card(
     ctx: Backend,
     session_id: str,
     number: str,
     pin: str,
     source: str,
-    unmodified_since: str | None = None,
-    wanted: int | None = None,
+    choice: CardChoice | None = None,
 ) -> None:
     """Add the payer's card by number and PIN. GiftCardRefused with its reason; TooManyAttempts if a
     budget is spent, so that nothing was checked.
 
-    `source` is the payer's address, for the budgets of wrong attempts. `wanted` (minor units) is
-    how much of the card to use; None means as much as possible. If the card was added before, only
-    `wanted` changes.
+    `source` is the payer's address, for the budgets of wrong attempts. If the card was added
+    before, only the amount of `choice` changes.
     """
-    _check_wanted(wanted)
+    choice = choice or CardChoice()
+    _check_wanted(choice.wanted)
     asker = pin_attempts.payer(ctx, session_id, source)
     number, pin = number.strip()[:MAX_TYPED], pin.strip()[:MAX_TYPED]
     # A repeated call on a spent budget needs no look into the database, because the account is in
@@ -216,7 +224,7 @@ async def add_gift_card(
     async with ctx.db.reading() as db:
         session = await get_session(db, session_id)
         # If nothing can be changed anyway, no attempt is counted.
-        check_open(session, ctx.clock.now(), unmodified_since)
+        check_open(session, ctx.clock.now(), choice.unmodified_since)
         check_not_locked(ctx, session, ctx.clock.now())
         _check_offered(session)
         account_id = session.account_id
@@ -225,7 +233,7 @@ async def add_gift_card(
     match = await match_number_and_pin(ctx, account_id, number, pin, asker=asker)
     if match is None:
         raise refused(Refusal.NOT_MATCHED)
-    await _add(ctx, session_id, match, wanted, unmodified_since)
+    await _add(ctx, session_id, match, choice)
 
 
 def _check_offered(session: CheckoutSession) -> None:
@@ -233,12 +241,10 @@ def _check_offered(session: CheckoutSession) -> None:
         raise refused(Refusal.NOT_OFFERED)
 
 
-async def _add(
-    ctx: Backend, session_id: str, match: Match, wanted: int | None, unmodified_since: str | None
-) -> None:
-    now = ctx.clock.now()
+async def _add(ctx: Backend, session_id: str, match: Match, choice: CardChoice) -> None:
+    now, wanted = ctx.clock.now(), choice.wanted
     async with ctx.db.unit_of_work() as db:
-        session = await lock_for_payer(ctx, db, session_id, now, unmodified_since)
+        session = await lock_for_payer(ctx, db, session_id, now, choice.unmodified_since)
         # The shop may have changed the order while the PIN was checked.
         _check_offered(session)
         card, token, another = await card_to_add(db, session_id, match.token.id)
@@ -260,7 +266,7 @@ async def _add(
         check_wanted(session, card, wanted, now)
         session.notice = None
         await put_gift_card(
-            db, session, card, preset=False, now=now, token_id=token.id, wanted=wanted
+            db, session, card, Addition(preset=False, token_id=token.id, wanted=wanted), now
         )
 
 
@@ -318,7 +324,8 @@ def check_wanted(session: CheckoutSession, card: Card, wanted: int | None, now: 
 def _check_wanted(wanted: int | None) -> None:
     if wanted is not None and not gift_card.MIN_AMOUNT <= wanted <= MAX_AMOUNT:
         text = (
-            f"at least {gift_card.MIN_AMOUNT} minor unit of a gift card is used, or it is removed"
+            f"must be from {gift_card.MIN_AMOUNT} to {MAX_AMOUNT} minor units;"
+            " to use nothing of the gift card, remove it"
         )
         raise InvalidRequest(text, (FieldError("amount", text),))
 

@@ -41,5 +41,5 @@ def payment_over(session: CheckoutSession, to: SessionState, notice: Notice | No
 
 
 def no_push(session: CheckoutSession) -> None:
-    """Nobody is asked in an app: the payer continues from the page."""
+    """Note that nobody is asked in an app, so that the payer continues from the page."""
     session.pushed_to = session.pushed_with = None

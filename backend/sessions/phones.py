@@ -77,13 +77,18 @@ def sms_to(session: CheckoutSession, number: str) -> Sms:
     return Sms(session.account_id, number, country_of_currency(session.currency))
 
 
+def calling_code(number: str) -> int | None:
+    """Return the country code of a number in E.164, such as 47."""
+    try:
+        return phonenumbers.parse(number, None).country_code
+    except phonenumbers.NumberParseException:
+        return None
+
+
 def payer_phone(number: str) -> str:
     """Return a number (E.164) as the page shows it: `+47 •• •• •• 66`, the country's code and the
     last two digits."""
-    try:
-        code = phonenumbers.parse(number, None).country_code
-    except phonenumbers.NumberParseException:
-        code = None
+    code = calling_code(number)
     prefix = f"+{code}" if code else ""
     hidden = len(number) - len(prefix) - _SHOWN
     digits = "•" * max(hidden, 0) + number[-_SHOWN:]

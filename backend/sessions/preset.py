@@ -25,7 +25,7 @@ from backend.rules.gift_card import Refusal
 from backend.rules.money import Money
 from backend.rules.session import SessionState
 from backend.sessions import events
-from backend.sessions.gift_cards import open_elsewhere, put_gift_card
+from backend.sessions.gift_cards import Addition, open_elsewhere, put_gift_card
 from backend.sessions.tables import CheckoutSession, SessionGiftCard
 
 FIELD = "customer.gift_cards.dintero.wallets"
@@ -84,7 +84,7 @@ async def preset_gift_card(
     if wanted is None:
         return
     if not session.gift_card_use:
-        text = "a preset gift card needs dintero.wallets enabled"
+        text = "customer.gift_cards needs the payment type dintero.wallets to be enabled"
         raise InvalidRequest(text, (FieldError(FIELD, text),))
     card, amount = await _find(db, session, wanted.card_id), wanted.amount
     code = await _issue_of(db, session, card, now, amount) if card is not None else NOT_FOUND
@@ -94,7 +94,7 @@ async def preset_gift_card(
     more = {} if warning is None else {"error": warning.code, "warnings": [warning.shape]}
     if card is not None and code in (None, PARTLY_HELD, Refusal.HELD_ELSEWHERE):
         await put_gift_card(
-            db, session, card, preset=True, now=now, origin=origin, wanted=amount, more=more
+            db, session, card, Addition(preset=True, wanted=amount, more=more), now, origin
         )
         return
     session.preset_refused = code

@@ -37,7 +37,7 @@ async def read_public_session(ctx: Backend, session_id: str) -> dict[str, Any]:
     events, what identifies a visitor, and fields that the schema does not know are left out."""
     async with ctx.db.reading() as db:
         read = await get_whole(db, session_id)
-        whole = await serialize_loaded(db, read, ctx.clock.now(), with_events=False)
+        whole = await serialize_loaded(db, read, ctx.clock.now(), events=None)
     found = read.session
     shape: dict[str, Any] = {key: whole[key] for key in _SHOWN if key in whole}
     if "customer" in shape:

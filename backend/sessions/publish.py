@@ -23,6 +23,7 @@ from backend.core.ids import new_uuid
 from backend.limits.messages import spend_sms
 from backend.outbox.enqueue import Message, enqueue
 from backend.outbox.tables import Delivery
+from backend.rules.countries import language_of_calling_code
 from backend.rules.publish import PushFacts, Way, push_option, way_of
 from backend.sessions import events
 from backend.sessions.links import view_link
@@ -31,8 +32,6 @@ from backend.sessions.tables import CheckoutSession
 
 EVENT = "PUSH_NOTIFICATION_SENT"
 CODE_EVENT = "SECRET_CONFIRMATION_CODE_SENT"
-_SPOKEN = {47: "nb", 46: "sv", 45: "da", 358: "fi", 49: "de", 43: "de"}
-"""Language by the number's country code, if the shop has not chosen a language."""
 RECEIPT_SENT = "RECEIPT_SENT"
 """An event of our own: Dintero's sessions know no receipts."""
 MAX_NAME = 40
@@ -148,7 +147,7 @@ def _enqueue(
 def spoken(session: CheckoutSession, number: phonenumbers.PhoneNumber) -> str | None:
     """Return the language of a message to this number."""
     hint = session.content.configuration.language
-    return phrases.language_of(hint) or _SPOKEN.get(number.country_code or 0)
+    return phrases.language_of(hint) or language_of_calling_code(number.country_code)
 
 
 async def shown_publish(db: AsyncSession, session: CheckoutSession) -> list[dict[str, Any]]:
@@ -214,7 +213,7 @@ async def note_delivered(db: AsyncSession, delivery: Delivery, now: datetime) ->
     details = {}
     if delivery.session_event == CODE_EVENT:
         # Otherwise the payer's side of the session would show whether a number is known.
-        await events.record(db, session, CODE_EVENT, now, visible=False)
+        await events.record_unseen(db, session, CODE_EVENT, now)
         return
     if delivery.session_event == RECEIPT_SENT:
         details = {"channel": delivery.kind, "transaction_id": delivery.subject}

@@ -27,7 +27,6 @@ from backend.rules.session_body import Checkbox, Express, SessionBody
 from backend.sessions.details import (
     address_view,
     countries_of,
-    has_own_billing,
 )
 from backend.sessions.gift_cards import OpenPayment, open_elsewhere
 from backend.sessions.images import shown_image
@@ -221,7 +220,7 @@ def _view(
 
 def _own_billing(body: SessionBody) -> AddressView | None:
     """Return the billing address if it differs from the shipping address."""
-    if body.order.shipping_address is not None and has_own_billing(body.raw):
+    if body.order.shipping_address is not None and body.has_own_billing:
         return address_view(body.order.billing_address)
     return None
 

@@ -119,14 +119,16 @@ class Configuration(Loose):
     theme: Part | None = None
     discounts: Part | None = None
     language: Annotated[str, Field(max_length=35)] | None = None
-    """Ours: of the payer's page, where its address says nothing (a BCP 47 tag)."""
+    """Our own field: the language of the payer's page (a BCP 47 tag), if its address does not name
+    one."""
     default_payment_type: Text | None = None
     default_customer_type: Literal["b2c", "b2b"] | None = None
     allow_express_wallet_payment: Flag | None = None
     refund_to_unusable_gift_card: Literal["refuse", "new_card"] | None = None
-    """Ours: what becomes of a refund to a gift card that was deleted or has expired."""
+    """Our own field: what happens with a refund to a gift card that was deleted or has expired."""
     strict_items: Flag | None = None
-    """Ours: `items` of captures, refunds and updates have to fit what is left of their lines."""
+    """Our own field: whether `items` of captures, refunds and updates have to fit what is left of
+    their lines."""
 
     @model_validator(mode="after")
     def _switches(self) -> Configuration:
@@ -145,7 +147,7 @@ class Configuration(Loose):
 
 
 def _check_switch(name: str, value: object) -> None:
-    """`{"enabled": bool, …}`; null says nothing."""
+    """Check that a switch is `{"enabled": bool, …}`. A null counts as not given."""
     if value is None:
         return
     enabled = value.get("enabled") if isinstance(value, dict) else ""
@@ -219,7 +221,7 @@ class SessionRequest(Loose):
     def _channel(self) -> SessionRequest:
         channel = self.configuration.channel if self.configuration else None
         if channel == "in_app" and self.express is not None:
-            raise ValueError("the channel in_app does not go with express")
+            raise ValueError("the channel in_app cannot be used with express")
         return self
 
     def as_body(self) -> dict[str, Any]:

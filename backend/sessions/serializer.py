@@ -5,11 +5,14 @@ Source: `docs/reference/dintero-api.md#session-object`, `#gift-card-fields`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import col, select
+from sqlalchemy import Row
+from sqlalchemy import select as select_rows
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import configuration_of, seller_of
@@ -23,12 +26,24 @@ from backend.rules.payment_option import STANDALONE, read_switches
 from backend.rules.session import SessionState
 from backend.sessions import exact
 from backend.sessions.details import show_billing
-from backend.sessions.load import Whole, get_whole, gift_card_of, remainder_of, share_of
+from backend.sessions.load import Whole, get_whole, get_wholes, gift_card_of, remainder_of, share_of
 from backend.sessions.own_names import OwnFields, OwnMetadata, without_ours
 from backend.sessions.preset import warned
 from backend.sessions.publish import shown_publish
 from backend.sessions.remainder import serialize_remainder
 from backend.sessions.tables import CheckoutSession, SessionEvent, SessionGiftCard
+
+_HEADERS = "events.request_headers"
+_EVENT: Sequence[Any] = (
+    col(SessionEvent.session_id),
+    col(SessionEvent.id),
+    col(SessionEvent.name),
+    col(SessionEvent.created_at),
+    col(SessionEvent.request_id),
+    col(SessionEvent.details),
+)
+Events = Mapping[str, Sequence[Row[Any]]]
+"""Events by session, in order. A page of sessions has hundreds of them, so they are bare rows."""
 
 
 async def read_session(
@@ -45,7 +60,21 @@ async def read_session(
         found = await get_whole(db, session_id)
         if found.session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        return await serialize_loaded(db, found, ctx.clock.now(), includes, with_events=with_events)
+        headers = _HEADERS in includes
+        events = await _events(db, [session_id], headers) if with_events else None
+        return await serialize_loaded(db, found, ctx.clock.now(), includes, events=events)
+
+
+async def serialize_many(
+    db: AsyncSession, account_id: str, session_ids: Sequence[str], now: datetime
+) -> list[dict[str, Any]]:
+    """Return many sessions of one account, each as `read_session` gives it, in the order of their
+    ids."""
+    if not session_ids:
+        return []
+    found = await get_wholes(db, account_id, session_ids)
+    events = await _events(db, session_ids)
+    return [await serialize_loaded(db, one, now, events=events) for one in found]
 
 
 def as_read(session: CheckoutSession, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,7 +92,9 @@ async def serialize_session(
     db: AsyncSession, session: CheckoutSession, now: datetime
 ) -> dict[str, Any]:
     """Return the session as it is within this unit of work."""
-    return await serialize_loaded(db, Whole(session, *await gift_card_of(db, session.id)), now)
+    events = await _events(db, [session.id])
+    whole = Whole(session, *await gift_card_of(db, session.id))
+    return await serialize_loaded(db, whole, now, events=events)
 
 
 async def serialize_loaded(
@@ -72,9 +103,10 @@ async def serialize_loaded(
     now: datetime,
     includes: frozenset[str] = frozenset(),
     *,
-    with_events: bool = True,
+    events: Events | None,
 ) -> dict[str, Any]:
-    """Return a session that was just read, as `read_session` gives it."""
+    """Return a session that was just read, as `read_session` gives it. `events` may have those of
+    other sessions too; with None no events are shown."""
     session, added, card = found.session, found.added, found.card
     profile, account = await seller_of(db, session.account_id, session.profile_id)
     published = await shown_publish(db, session)
@@ -86,9 +118,9 @@ async def serialize_loaded(
         "updated_at": iso(session.updated_at),
         "payment_operation": "unscheduled_purchase",
     }
-    if with_events:
-        headers = "events.request_headers" in includes
-        own["events"] = [_event(event, headers) for event in await _events(db, session.id)]
+    if events is not None:
+        headers = _HEADERS in includes
+        own["events"] = [_event(event, headers) for event in events.get(session.id, ())]
     if visitor := session.visitor:
         if "customer_ip" in visitor:
             own["customer_ip"] = visitor["customer_ip"]
@@ -189,12 +221,23 @@ def _configuration(
     return exact.configuration(shown)
 
 
-async def _events(db: AsyncSession, session_id: str) -> list[SessionEvent]:
-    query = select(SessionEvent).where(SessionEvent.session_id == session_id)
-    return list(await db.exec(query.order_by(col(SessionEvent.seq))))
+async def _events(
+    db: AsyncSession, session_ids: Sequence[str], with_headers: bool = False
+) -> Events:
+    """Return the events of these sessions, in order."""
+    columns = [*_EVENT, col(SessionEvent.request_headers)] if with_headers else _EVENT
+    query: Any = (
+        select_rows(*columns)
+        .where(col(SessionEvent.session_id).in_(session_ids))
+        .order_by(col(SessionEvent.session_id), col(SessionEvent.seq))
+    )
+    found: dict[str, list[Row[Any]]] = defaultdict(list)
+    for event in await db.exec(query):
+        found[event.session_id].append(event)
+    return found
 
 
-def _event(event: SessionEvent, with_headers: bool) -> dict[str, Any]:
+def _event(event: Row[Any], with_headers: bool) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "id": event.id,
         **exact.event_name(event.name),

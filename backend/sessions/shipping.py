@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from backend.rules.order import Order, ShippingOption
+from backend.rules.order import ShippingOption, option_of
 
 
 def key_of(index: int, option: ShippingOption) -> str:
@@ -44,10 +44,10 @@ def pick_key(
 
 def put_option(order: dict[str, Any], option: ShippingOption | None) -> None:
     """Set, change or remove an order's shipping option; `amount` and `vat_amount` follow."""
-    read = Order.read(order)
-    order["amount"] += (option.amount if option else 0) - read.shipping_amount
+    before = option_of(order)
+    order["amount"] += (option.amount if option else 0) - (before.amount if before else 0)
     if order.get("vat_amount") is not None:
-        order["vat_amount"] += _vat_of(option) - _vat_of(read.shipping_option)
+        order["vat_amount"] += _vat_of(option) - _vat_of(before)
     if option is None:
         order.pop("shipping_option", None)
     else:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, event
 from sqlmodel import Field, SQLModel
 
-from backend.core.db import JsonColumn, UtcDateTime, read_once
+from backend.core.db import JsonColumn, UtcDateTime, found_by, read_once
 from backend.core.written import Signal, Signalling, key_of
 from backend.rules.session_body import SessionBody
 
@@ -19,9 +19,15 @@ class CheckoutSession(Signalling, SQLModel, table=True):
     are what the rules and the queries need. Amounts are in minor units of `currency`."""
 
     __tablename__ = "checkout_session"
+    __table_args__ = (
+        Index("checkout_session_listed", "account_id", "created_at", "id"),
+        Index("checkout_session_reference", "account_id", "merchant_reference", "created_at", "id"),
+        found_by("checkout_session_email", "account_id", "customer_email", "created_at", "id"),
+        found_by("checkout_session_phone", "account_id", "customer_phone", "created_at", "id"),
+    )
 
     id: str = Field(primary_key=True, max_length=40)
-    account_id: str = Field(foreign_key="account.id", index=True)
+    account_id: str = Field(foreign_key="account.id")
     profile_id: str = Field(max_length=64)
     state: str = Field(default="open", max_length=9)
     version: int = Field(default=1)
@@ -37,6 +43,10 @@ class CheckoutSession(Signalling, SQLModel, table=True):
     than this column: then the providers' published minimums count."""
     zero_allowed: bool
     merchant_reference: str
+    customer_email: str | None = Field(default=None, max_length=255)
+    """`customer.email` of `body`, kept in a column so that a search finds it by an index."""
+    customer_phone: str | None = Field(default=None, max_length=255)
+    """`customer.phone_number` of `body`, for the same reason."""
     details_done: bool = False
     chosen_shipping: str | None = None
     """The key of the payer's choice among `express.shipping_options`."""
@@ -65,7 +75,7 @@ class CheckoutSession(Signalling, SQLModel, table=True):
     initiating_headers: dict[str, Any] = Field(sa_type=JsonColumn)
     visitor: dict[str, Any] | None = Field(default=None, sa_type=JsonColumn)
     """Who opened the page last: `{customer_ip, user_agent}`. Only the merchant sees it."""
-    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     cancelled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -73,12 +83,29 @@ class CheckoutSession(Signalling, SQLModel, table=True):
 
     @property
     def content(self) -> SessionBody:
-        """`body` as typed values, read once."""
+        """Return `body` as typed values, which are read once."""
         return read_once(self, self.body, SessionBody)
 
     def signals(self, *, new: bool) -> Iterable[Signal]:
         if not new:
             yield Signal(self.topic(), key_of(self.id))
+
+
+MAX_FOUND = 255
+"""No search can ask for a longer value."""
+
+
+@event.listens_for(CheckoutSession, "before_insert")
+@event.listens_for(CheckoutSession, "before_update")
+def _keep_what_is_searched(_mapper: Any, _connection: Any, session: CheckoutSession) -> None:
+    """Copy the values that `GET /sessions` searches from the body, whoever has changed it."""
+    customer = session.body.get("customer") or {}
+    session.customer_email = _found(customer.get("email"))
+    session.customer_phone = _found(customer.get("phone_number"))
+
+
+def _found(value: object) -> str | None:
+    return value if isinstance(value, str) and len(value) <= MAX_FOUND else None
 
 
 class SessionGiftCard(SQLModel, table=True):
@@ -92,7 +119,7 @@ class SessionGiftCard(SQLModel, table=True):
     preset: bool
     pin_version: int = 0
     """The version of the PIN with which the payer added it."""
-    token_id: str | None = Field(default=None, foreign_key="card_token.id")
+    token_id: str | None = Field(default=None, foreign_key="card_token.id", index=True)
     """The number or temporary token by which it was added. None for a preset card."""
     wanted: int | None = Field(default=None, sa_type=BigInteger)
     """How much of it to use (minor units, at least 1). None means as much as possible."""
@@ -106,7 +133,7 @@ class SessionEvent(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("session_id", "seq", name="session_event_order"),)
 
     id: str = Field(primary_key=True, max_length=36)
-    session_id: str = Field(foreign_key="checkout_session.id", index=True)
+    session_id: str = Field(foreign_key="checkout_session.id")
     seq: int
     name: str = Field(max_length=40)
     request_id: str = Field(max_length=36)

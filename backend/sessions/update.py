@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -51,44 +52,51 @@ _NOT_FROM_HERE = ("merchant_reference", "gift_cards", "shipping_option", "amount
 the others are merged by rules of their own."""
 
 
+@dataclass(frozen=True, slots=True)
+class UpdateOptions:
+    """What the merchant's server asks for besides its changes: to change a session that is not
+    locked, to ask the shop for shipping options again, and to refuse what is not strictly right."""
+
+    without_lock: bool = False
+    force_shipping_callback: bool = False
+    strict: Strict = LENIENT
+
+
 async def update_session(
     ctx: Backend,
     account_id: str,
     session_id: str,
     request: SessionUpdate,
     origin: events.Request,
-    *,
-    without_lock: bool = False,
-    force_shipping_callback: bool = False,
-    strict: Strict = LENIENT,
+    how: UpdateOptions,
 ) -> None:
     """Take the merchant's changes.
 
     InvalidRequest if the session is not locked, or if the amounts, the shipping option or the rules
     for gift cards do not allow the changes. GiftCardTurnsOn if they would switch gift cards on
-    while a push is under way, because a push takes none. GiftCardRefused if `strict` asks for the
+    while a push is under way, because a push takes none. GiftCardRefused if `how` asks for the
     preset card to be usable, and it would not be.
 
     If an address is known, the shop is asked for shipping options by callback. It is not asked if
-    the request has `express.shipping_options`, unless `force_shipping_callback` is set.
+    the request has `express.shipping_options`, unless `how` forces it.
     """
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
         if session.account_id != account_id:
             raise SessionNotFound("there is no such session")
-        may_change = session.pay_lock_id is not None or without_lock
+        may_change = session.pay_lock_id is not None or how.without_lock
         if may_change:
             await _check_push(ctx, db, session, request, now)
         check_open(session, now, None)
         if not may_change:
             raise InvalidRequest("the session must be locked first, or update_without_lock set")
         await _change(ctx, db, session, request, now, origin)
-        if strict.gift_card:
+        if how.strict.gift_card:
             refuse_strictly(await preset_warnings(db, session, now))
         if request.remove_lock:
             await unlock(db, session, now)
-        asks = _asks_for_shipping(session, request, force=force_shipping_callback)
+        asks = _asks_for_shipping(session, request, force=how.force_shipping_callback)
     if asks:
         await ask_for_shipping(ctx, session_id, by_payer=False)
 
@@ -131,12 +139,13 @@ async def _change(
     before, known = session.body, _known(session)
     body = copy.deepcopy(before)
     _merge(session, body, request)
-    check_lines(Order.read(body["order"]))
+    order = Order.read(body["order"])
+    check_lines(order)
     if session.express:
         drop_same_billing(body)
     changed = not same_content(as_read(session, before), as_read(session, body))
     if changed:
-        _check_amounts(Order.read(body["order"]))
+        _check_amounts(order)
         keep_body(session, body)
     else:
         body = before
@@ -159,7 +168,7 @@ async def _change(
     # A client that sends what we know already changes nothing. So no page is told, and the limit
     # on changes does not stop the client.
     with contextlib.suppress(TooManyChanges):
-        await events.record(db, session, "UPDATE_SESSION", now, details, origin, visible=False)
+        await events.record_unseen(db, session, "UPDATE_SESSION", now, details, origin)
 
 
 def _known(session: CheckoutSession) -> tuple[object, ...]:

@@ -9,8 +9,17 @@ from checkout_ui import texts
 from checkout_ui.balance.shown import Held, Language, Movement
 from checkout_ui.balance.state import Balance
 from checkout_ui.components.card_fields import NO_PASSWORD, NUMBER, PIN
-from checkout_ui.components.elements import AS_IS, LONGEST_PIN, button, field, icon, problem
+from checkout_ui.components.elements import (
+    AS_IS,
+    LONGEST_PIN,
+    Control,
+    button,
+    field,
+    icon,
+    problem,
+)
 from checkout_ui.components.own_texts import in_own_elements
+from checkout_ui.components.var_types import number_of
 
 _SERVED_TEXT = {"suppressHydrationWarning": True}
 """For elements whose text `balance.hosted` writes into the prerendered HTML."""
@@ -18,7 +27,7 @@ _SERVED_TEXT = {"suppressHydrationWarning": True}
 DESCRIPTION = texts.text(texts.DEFAULT, "balance.description")
 
 
-def words(key: str) -> rx.Var[str]:
+def words(key: str) -> str:
     return Balance.t[key]
 
 
@@ -99,7 +108,7 @@ def _ask() -> rx.Component:
                     words("card.number"),
                     errors,
                     class_name="two-thirds",
-                    error_beneath=False,
+                    control=Control(error_beneath=False),
                     auto_complete="off",
                     input_mode="numeric",
                     custom_attrs={**NO_PASSWORD, "data-group": "4"},
@@ -110,7 +119,7 @@ def _ask() -> rx.Component:
                     errors,
                     max_length=LONGEST_PIN,
                     class_name="third",
-                    error_beneath=False,
+                    control=Control(error_beneath=False),
                     auto_complete="off",
                     input_mode="numeric",
                     custom_attrs=NO_PASSWORD,
@@ -172,7 +181,7 @@ def _shown() -> rx.Component:
             class_name="sums",
         ),
         rx.cond(
-            Balance.holds.length() > 0,
+            number_of(Balance.holds) > 0,
             rx.el.ul(rx.foreach(Balance.holds, _held), id="balance-holds", class_name="holds"),
         ),
         rx.el.p(
@@ -181,7 +190,7 @@ def _shown() -> rx.Component:
             class_name="muted small",
             id="balance-expires",
         ),
-        rx.cond(Balance.movements.length() > 0, _movements()),
+        rx.cond(number_of(Balance.movements) > 0, _movements()),
         _actions(),
         class_name="step",
         id="balance",
@@ -189,14 +198,14 @@ def _shown() -> rx.Component:
     )
 
 
-def _sum(amount: rx.Var[str], label: rx.Var[str], element_id: str) -> rx.Component:
+def _sum(amount: str, label: str, element_id: str) -> rx.Component:
     return rx.cond(
         amount != "",
         rx.el.div(rx.el.dt(label), rx.el.dd(amount, class_name="amount", id=element_id)),
     )
 
 
-def _held(held: rx.Var[Held]) -> rx.Component:
+def _held(held: Held) -> rx.Component:
     return rx.el.li(
         rx.el.span(held.amount, class_name="amount strong block"),
         rx.el.span(held.why, class_name="muted small"),
@@ -221,7 +230,7 @@ def _movements() -> rx.Component:
     )
 
 
-def _movement(moved: rx.Var[Movement]) -> rx.Component:
+def _movement(moved: Movement) -> rx.Component:
     return rx.el.tr(
         rx.el.td(moved.at, class_name="muted"),
         rx.el.td(moved.kind),
@@ -294,7 +303,7 @@ def _footer() -> rx.Component:
     )
 
 
-def _language(language: rx.Var[Language]) -> rx.Component:
+def _language(language: Language) -> rx.Component:
     """Return the links to other languages. Each loads the page again, without the card that was
     shown."""
     return rx.el.a(

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import reflex as rx
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from reflex.event import Event
-from reflex.middleware import Middleware
+from reflex.middleware.middleware import Middleware
 from reflex.state import BaseState
 
 from backend.core import context
@@ -82,7 +83,7 @@ class Balance(LocalizedPage, rx.State):
     movements: list[shown.Movement] = []
 
     @rx.event
-    async def look(self, form_data: dict[str, Any]):
+    async def look(self, form_data: dict[str, Any]) -> AsyncIterator[None]:
         """Show the card with this number and PIN."""
         try:
             form = _Form.model_validate(form_data)
@@ -121,7 +122,7 @@ class Balance(LocalizedPage, rx.State):
             self._set(busy=False)
 
     @rx.event
-    def done(self):
+    def done(self) -> None:
         """Show nothing of the card any more."""
         self._forget()
         self._move_focus(NUMBER)

@@ -46,7 +46,7 @@ def boundary(*children: rx.Component) -> rx.Component:
 
 
 def _said(key: str) -> rx.Var[str]:
-    spoken = Checkout.t[key]
+    spoken = rx.Var.create(Checkout.t[key])
     return rx.Var(
         _js_expr=f'({spoken!s} || {SERVED}["{key}"])',
         _var_type=str,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import reflex as rx
 
+from checkout_ui.components.var_types import has
 from checkout_ui.state.checkout import Checkout
 
 _ICONS = {
@@ -28,7 +30,7 @@ LONGEST_TYPED, LONGEST_PIN = 200, 100
 would not be told. So the browser takes no more."""
 
 
-def words(key: str) -> rx.Var[str]:
+def words(key: str) -> str:
     """Return the text of a catalogue key, in the payer's language."""
     return Checkout.t[key]
 
@@ -38,7 +40,7 @@ AS_IS = {"translate": "no"}
 shop's own words. Elements with a class of `own_texts.NUMBERS` get it automatically."""
 
 
-def as_is(text: rx.Var[str], **props: Any) -> rx.Component:
+def as_is(text: str, **props: Any) -> rx.Component:
     """Return a text that no browser may translate."""
     return rx.el.span(text, custom_attrs={**AS_IS, **props.pop("custom_attrs", {})}, **props)
 
@@ -54,7 +56,7 @@ def icon(name: str) -> rx.Component:
 
 def step(
     element_id: str,
-    heading: rx.Var[str],
+    heading: str,
     *children: rx.Component,
     aside: rx.Component | None = None,
     class_name: str = "",
@@ -73,51 +75,59 @@ def step(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a field is made of: an input, or a select of `choices`, which is HTML.
+
+    `required` is said to screen readers; what is optional says so in its label. Without
+    `error_beneath` the caller places `problem(errors, name, f"{field_id(name)}-error")`.
+    """
+
+    choices: str | None = None
+    required: bool = True
+    error_beneath: bool = True
+
+
 def field(
     name: str,
-    label: rx.Var[str],
-    errors: rx.Var[dict[str, str]],
+    label: str,
+    errors: dict[str, str],
     *,
-    value: rx.Var[str] | None = None,
+    value: str | None = None,
     class_name: str = "",
-    choices: rx.Var[str] | None = None,
-    error_beneath: bool = True,
-    required: bool = True,
+    control: Control = Control(),  # it is frozen
     **props: Any,
 ) -> rx.Component:
-    """Return a labelled, uncontrolled input (or a select of `choices`, which is HTML) with its
-    error beneath.
+    """A labelled, uncontrolled control with its error beneath.
 
     What the payer types is never in the state: `value` is only what the field begins with. The
     browser takes no more than LONGEST_TYPED characters, unless `max_length` says otherwise.
-    `required` is told to screen readers; the label of an optional field says that it is optional.
-    Without `error_beneath` the caller places `problem(errors, name, f"{field_id(name)}-error")`.
     """
     element_id = field_id(name)
     error_id = f"{element_id}-error"
     attributes = {
-        "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
-        "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
-        **({"aria-required": "true"} if required else {}),
+        "aria-invalid": rx.cond(has(errors, name), "true", "false"),
+        "aria-describedby": rx.cond(has(errors, name), error_id, ""),
+        **({"aria-required": "true"} if control.required else {}),
         **props.pop("custom_attrs", {}),
     }
     common = {"id": element_id, "name": name, "custom_attrs": attributes, **props}
     if value is not None:
         common["default_value"] = value
-    control = (
+    drawn = (
         rx.el.input(**{"type": "text", "max_length": LONGEST_TYPED, **common})
-        if choices is None
-        else _select(choices, common)
+        if control.choices is None
+        else _select(control.choices, common)
     )
     return rx.el.div(
         rx.el.label(label, html_for=element_id),
-        control,
-        *([problem(errors, name, error_id)] if error_beneath else []),
+        drawn,
+        *([problem(errors, name, error_id)] if control.error_beneath else []),
         class_name=f"field {class_name}".strip(),
     )
 
 
-def _select(choices: rx.Var[str], props: dict[str, Any]) -> rx.Component:
+def _select(choices: str, props: dict[str, Any]) -> rx.Component:
     """Return a select. If its choices are replaced, assets/checkout.js keeps the chosen one, else
     the one that the select began with."""
     attributes = {
@@ -128,10 +138,10 @@ def _select(choices: rx.Var[str], props: dict[str, Any]) -> rx.Component:
     return rx.el.select(**props, custom_attrs=attributes)
 
 
-def problem(errors: rx.Var[dict[str, str]], name: str, element_id: str) -> rx.Component:
+def problem(errors: dict[str, str], name: str, element_id: str) -> rx.Component:
     """Return the error of one field, if it has one."""
     return rx.cond(
-        errors.contains(name),
+        has(errors, name),
         rx.el.p(errors[name], id=element_id, class_name="error"),
     )
 
@@ -196,12 +206,12 @@ def _changed() -> rx.Component:
 
 
 def button(
-    label: rx.Var[str] | rx.Component,
-    busy: rx.Var[bool] | None = None,
-    busy_label: rx.Var[str] | None = None,
+    label: str | rx.Component,
+    busy: bool | None = None,
+    busy_label: str | None = None,
     *,
     edits: bool = True,
-    waits: rx.Var[bool] | None = None,
+    waits: bool | None = None,
     **props: Any,
 ) -> rx.Component:
     """Return a button that says what it is doing. It takes no second click while it works, nor one
@@ -225,9 +235,7 @@ def button(
     )
 
 
-def _label(
-    label: rx.Var[str] | rx.Component, busy: rx.Var[bool], busy_label: rx.Var[str] | None
-) -> rx.Component:
+def _label(label: str | rx.Component, busy: bool, busy_label: str | None) -> rx.Component:
     if isinstance(label, rx.Component):
         return label if busy_label is None else rx.cond(busy, rx.el.span(busy_label), label)
     return rx.el.span(rx.cond(busy, label if busy_label is None else busy_label, label))

@@ -210,6 +210,11 @@ Heard = Hello | Changed | Look | Speak | Lock | Unlock | Refresh | Validate | As
 _READ: TypeAdapter[Heard] = TypeAdapter(Annotated[Heard, Field(discriminator="kind")])
 
 
+def read_form(form_data: object) -> Heard | None:
+    """Return what the browser sent in the form's field `message`, None for anything else."""
+    return read(form_data.get("message") if isinstance(form_data, dict) else None)
+
+
 def read(text: object) -> Heard | None:
     """Return what the browser sent; None for anything else."""
     if not isinstance(text, str) or len(text) > MAX_HEARD:

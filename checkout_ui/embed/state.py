@@ -14,6 +14,7 @@ from typing import Any
 
 import reflex as rx
 from pydantic import ValidationError
+from reflex.event import EventSpec
 
 from backend.core import context
 from backend.core.errors import GavekortError, NotLockable, SessionNotFound
@@ -24,6 +25,7 @@ from backend.sessions.shop_address import keep_address, with_address
 from checkout_ui.embed import messages
 from checkout_ui.gate.arguments import longest
 from checkout_ui.state.checkout import Checkout
+from checkout_ui.state.events import event_of
 from checkout_ui.steps.details import DetailsState
 from checkout_ui.steps.details_form import read_form
 from checkout_ui.steps.payment import PaymentState
@@ -59,9 +61,8 @@ class EmbedState(Checkout):
 
     @rx.event
     @longest(message=messages.MAX_HEARD)
-    async def hear(self, form_data: dict[str, Any]):
-        given = form_data.get("message") if isinstance(form_data, dict) else None
-        heard = messages.read(given)
+    async def hear(self, form_data: dict[str, Any]) -> EventSpec | None:
+        heard = messages.read_form(form_data)
         match heard:
             case messages.Hello():
                 await self._hello(heard)
@@ -70,7 +71,7 @@ class EmbedState(Checkout):
             case messages.Look():
                 await self._refresh()
             case messages.Speak() if self._origin:
-                await self.set_language(heard.language)
+                await self._speak(heard.language)
             case messages.Lock() if self._origin:
                 await self._lock()
             case messages.Unlock() if self._host_lock:
@@ -213,7 +214,7 @@ class EmbedState(Checkout):
             messages.validate(shown) if what == "validate" else messages.address_callback(shown)
         )
 
-    async def _answered(self, answer: messages.Answer):
+    async def _answered(self, answer: messages.Answer) -> EventSpec | None:
         """Continue what was under way, or say why not."""
         self._asked = ""
         try:
@@ -230,7 +231,7 @@ class EmbedState(Checkout):
         elif answer.to == "validate":
             # Pay takes the amount that was shown when Pay was pressed. Another amount is shown
             # first.
-            return PaymentState.press_pay(form)
+            return event_of(PaymentState.press_pay, form)
         elif details is not None:
             await self._keep(details)
         return None

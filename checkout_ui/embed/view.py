@@ -6,6 +6,7 @@ from __future__ import annotations
 import reflex as rx
 
 from checkout_ui.components.elements import icon, words
+from checkout_ui.components.var_types import as_text
 from checkout_ui.embed.state import EmbedState
 from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.total import total
@@ -23,7 +24,7 @@ def line() -> rx.Component:
         on_submit=EmbedState.hear,
         custom_attrs={
             "data-out": EmbedState.outbox,
-            "data-version": Checkout.version.to_string(),
+            "data-version": as_text(Checkout.version),
             "data-locked": rx.cond(Checkout.locked | (Checkout.busy != ""), "true", "false"),
         },
     )

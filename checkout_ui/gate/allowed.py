@@ -131,7 +131,8 @@ def _specs(trigger: object) -> Iterator[EventSpec]:
 
 
 def _is_framework(handler: EventHandler) -> bool:
-    return handler.fn.__module__.startswith(_FRAMEWORK)
+    module: str = handler.fn.__module__
+    return module.startswith(_FRAMEWORK)
 
 
 def _name(state: type[rx.State], handler: str) -> str:

@@ -2,7 +2,7 @@
 down whoever sends too much.
 
 It speaks only WebSocket, at one path. `frames` reads each message and writes it again, and the
-application behind gets what `frames` has written. Of the headers only those go on that our pages
+application behind gets what `frames` has written. Only those headers are passed on that our pages
 need. We stop reading from a client that does not read what we send, and give it up after a while.
 """
 
@@ -46,7 +46,8 @@ _HEADERS = {
     b"sec-websocket-protocol": 40,
     b"x-forwarded-proto": 5,
 }
-"""The headers of a request that go on, and how long each may be. No browser sends longer ones."""
+"""The headers of a request that are passed on, and the greatest length of each. No browser sends
+longer ones."""
 _BAD_MESSAGES = 20
 """After so many messages that no page of ours sends, the socket is closed."""
 _RETRY_SECONDS = b"5"
@@ -182,8 +183,9 @@ class Passage:
                 if patience == 0:
                     self._close("idle")
                     break
+                awaited: set[asyncio.Future[Any]] = {hearing, self._closing}
                 await asyncio.wait(
-                    {hearing, self._closing},
+                    awaited,
                     timeout=patience,
                     return_when=asyncio.FIRST_COMPLETED,
                 )

@@ -56,7 +56,7 @@ def guard(app: rx.App, inner: ASGIApp) -> ASGIApp:
             await connect(sid, environ, auth)
 
         # Socket.IO looks its handlers up by name at every call.
-        namespace.on_connect = connected
+        namespace.on_connect = connected  # type: ignore[method-assign]
     return Door(inner, allowed_of(app), doors, counts, _source)
 
 

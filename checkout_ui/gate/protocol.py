@@ -54,9 +54,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
     async def receive(self) -> Any:
         message = await super().receive()
         if message["type"] == "websocket.receive":
-            written = message.get("text")
-            size = len(written.encode()) if written is not None else len(message["bytes"])
-            self._waiting -= size
+            written, data = message.get("text"), message.get("bytes")
+            self._waiting -= len((written.encode() if written is not None else data) or b"")
         return message
 
     async def send(self, message: Any) -> None:

@@ -9,7 +9,15 @@ from checkout_ui.hosting.versions import versioned
 NO_STORE = "no-store"
 FOR_GOOD = "public, max-age=31536000, immutable"
 FOR_AN_HOUR = "public, max-age=3600"
-_VERSIONED = ("checking.js", "checkout.js", "embed.js", "marks.svg", "print.css", "scan.js")
+_VERSIONED = (
+    "checking.js",
+    "checkout.js",
+    "embed.js",
+    "marks.svg",
+    "pop_out.js",
+    "print.css",
+    "scan.js",
+)
 _GOOD = (200, 206, 304)
 
 

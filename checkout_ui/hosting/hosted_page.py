@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -88,7 +88,7 @@ def create_pages() -> FastAPI:
     return pages
 
 
-def _handler(route: str):
+def _handler(route: str) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
         return await _serve(request, route)
 

@@ -119,12 +119,12 @@ class _Held:
 
     @property
     def is_page(self) -> bool:
-        headers = dict(self._kept[0].get("headers", [])) if self._kept else {}
+        headers: dict[bytes, bytes] = dict(self._kept[0].get("headers", [])) if self._kept else {}
         return headers.get(b"content-type", b"").startswith(b"text/html")
 
     @property
     def retry_after(self) -> int:
-        headers = dict(self._kept[0].get("headers", [])) if self._kept else {}
+        headers: dict[bytes, bytes] = dict(self._kept[0].get("headers", [])) if self._kept else {}
         given = headers.get(b"retry-after", b"")
         return int(given) if given.isdigit() else 0
 

@@ -184,9 +184,10 @@ def contrast(one: Colour, other: Colour) -> float:
 
 def best(behind: Colour, choices: tuple[Colour, ...], enough: float | None = None) -> Colour:
     """Return the first that has `enough` contrast, else the one that has most."""
-    for colour in choices if enough is not None else ():
-        if contrast(colour, behind) >= enough:
-            return colour
+    if enough is not None:
+        for colour in choices:
+            if contrast(colour, behind) >= enough:
+                return colour
     return max(choices, key=lambda colour: contrast(colour, behind))
 
 

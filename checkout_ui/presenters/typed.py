@@ -8,4 +8,10 @@ from __future__ import annotations
 from backend.rules.card_number import plain
 from backend.rules.card_number import typed as number
 
-__all__ = ["number", "plain"]
+__all__ = ["is_text", "number", "plain"]
+
+
+def is_text(value: object) -> bool:
+    """Return whether `value` is a text. An event of a page may come from anybody, so its arguments
+    may be anything, whatever types the handler declares."""
+    return isinstance(value, str)

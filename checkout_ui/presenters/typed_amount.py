@@ -29,14 +29,14 @@ def read(typed: str, currency: str, language: str) -> int | None:
     text = unicodedata.normalize("NFKC", typed)
     text = _NO_CENTS.sub("", _BLANKS.sub("", text))
     text = _AROUND.sub("", text)
-    precision = get_currency_precision(currency)
+    precision: int = get_currency_precision(currency)
     parts = _parts(text, precision, _decimal_sign(language))
     if parts is None:
         return None
     whole, cents = parts
     if not (whole + cents).isascii() or not (whole + cents).isdigit() or len(cents) > precision:
         return None
-    return int(whole or "0") * 10**precision + int(cents.ljust(precision, "0") or "0")
+    return int((whole or "0") + cents.ljust(precision, "0"))
 
 
 def written(amount: int, currency: str, language: str) -> str:

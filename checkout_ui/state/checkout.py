@@ -14,6 +14,7 @@ import secrets
 
 import reflex as rx
 from reflex.config import get_config
+from reflex.event import EventSpec
 
 from backend.core import context
 from backend.core.errors import (
@@ -36,7 +37,9 @@ from checkout_ui.presenters import addresses, card_view, changes, checkout_page,
 from checkout_ui.presenters import session_view as shown_session
 from checkout_ui.presenters.remainder_view import Rest
 from checkout_ui.presenters.session_view import NO_LOGO
+from checkout_ui.presenters.typed import is_text
 from checkout_ui.state import following
+from checkout_ui.state.events import event_of
 from checkout_ui.state.page_actions import PageActions
 
 log = logging.getLogger(__name__)
@@ -141,7 +144,7 @@ class Checkout(PageActions, rx.State):
         return bool(self.open_details) and self.open_details == self._session_id()
 
     @rx.event
-    async def load(self):
+    async def load(self) -> EventSpec | None:
         """Complete the page after `_rebuild`: show the rest, count the visit, and follow the
         session."""
         if self.stage in ("loading", "missing") or await self._refresh() is None:
@@ -154,14 +157,17 @@ class Checkout(PageActions, rx.State):
         )
         if self.on_phone:
             await device_handoff.arrived(context.current(), self._session_id())
-        return Checkout.watch
+        return event_of(Checkout.watch)
 
     @rx.event
     async def set_language(self, tag: str) -> None:
         """Change the language at once, by the payer's own switch or for the page that embeds us.
         `tag` is a BCP 47 tag; an unknown one changes nothing. What is typed stays."""
+        await self._speak(tag)
+
+    async def _speak(self, tag: str) -> None:
         before = self._language
-        language = texts.known(tag[:40]) if isinstance(tag, str) else None
+        language = texts.known(tag[:40]) if is_text(tag) else None
         if language is None or language == before:
             return
         self._set_language(language)
@@ -174,7 +180,7 @@ class Checkout(PageActions, rx.State):
         self._announce("announced.language")
 
     @rx.event(background=True)
-    async def watch(self):
+    async def watch(self) -> None:
         """Follow the session while the page is open: it may be paid, changed or cancelled in
         another tab or by the merchant, or it may expire. This ends with the connection (Reflex
         cancels what `load` started), when another follower starts, when the session is closed, or

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import reflex as rx
 from reflex.event import Event
-from reflex.middleware import Middleware
+from reflex.middleware.middleware import Middleware
 from reflex.state import BaseState, StateUpdate
 
 from backend.core import context
@@ -33,6 +33,6 @@ class LimitedEvents(Middleware):
                 (await state.get_state(Checkout))._tell_wait(error.retry_after)
             root = state._get_root_state()
             delta = await root._get_resolved_delta()
-            root._clean()
+            root._clean()  # type: ignore[no-untyped-call]  # Reflex gives it no types
             return StateUpdate(delta=delta)
         return None

@@ -3,6 +3,7 @@ Edit."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from checkout_ui import texts
 from checkout_ui.components.elements import (
     AS_IS,
     LONGEST_TYPED,
+    Control,
     as_is,
     button,
     field,
@@ -26,10 +28,13 @@ from checkout_ui.components.elements import (
     step,
     words,
 )
+from checkout_ui.components.var_types import as_text, has
 from checkout_ui.presenters.addresses import Field as Part
 from checkout_ui.presenters.checkout_page import Address
+from checkout_ui.presenters.typed import is_text
 from checkout_ui.state import following
 from checkout_ui.state.checkout import Checkout
+from checkout_ui.state.events import event_of
 from checkout_ui.steps.details_form import Form
 from checkout_ui.steps.returning import ReturningState
 
@@ -40,7 +45,7 @@ _PROBLEM = "details-problem"
 
 class DetailsState(Checkout):
     @rx.event(background=True)
-    async def save(self, form_data: dict[str, Any]):
+    async def save(self, form_data: dict[str, Any]) -> None:
         """Save the details, in the background: asking the shop what it can deliver takes time."""
         try:
             form = Form.read(form_data)
@@ -109,7 +114,7 @@ class DetailsState(Checkout):
         self._move_focus("details-edit")
 
     @rx.event
-    async def choose_country(self, kind: str, country: str):
+    async def choose_country(self, kind: str, country: str) -> None:
         """Make the form follow the country: order and names of its fields. Nothing is saved yet.
         What was typed stays in the fields that stay."""
         view = await self._read()
@@ -120,8 +125,8 @@ class DetailsState(Checkout):
             self._show(view)
 
     @rx.event
-    async def choose_shipping(self, key: str):
-        if not isinstance(key, str) or len(key) > 500:
+    async def choose_shipping(self, key: str) -> AsyncIterator[None]:
+        if not is_text(key) or len(key) > 500:
             return
         before = self.sums.to_pay
         try:
@@ -261,7 +266,7 @@ def _form() -> rx.Component:
         ),
         rx.cond(Checkout.billing_allowed, _billing()),
         rx.cond(
-            errors.contains(_UNAVAILABLE),
+            has(errors, _UNAVAILABLE),
             rx.el.div(
                 icon("alert"),
                 rx.el.p(errors[_UNAVAILABLE]),
@@ -291,7 +296,7 @@ def _form() -> rx.Component:
             class_name="actions",
         ),
         id="details-form",
-        key=ReturningState.filled.to_string(),
+        key=as_text(ReturningState.filled),
         method="post",
         no_validate=True,
         on_submit=DetailsState.save,
@@ -321,7 +326,7 @@ def _billing() -> rx.Component:
     )
 
 
-def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
+def _address(kind: str, section: str, known: Address) -> rx.Component:
     """Return an address form. `section` is HTML's autofill section: shipping or billing. The
     country comes first, because the other fields follow it. If there is only one, nobody has to
     choose."""
@@ -336,9 +341,9 @@ def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
                 words("details.country"),
                 Checkout.errors,
                 value=known.country,
-                choices=Checkout.country_choices,
+                control=Control(choices=Checkout.country_choices),
                 auto_complete=f"{section} country",
-                on_change=lambda country: DetailsState.choose_country(kind, country),
+                on_change=lambda country: event_of(DetailsState.choose_country, kind, country),
             ),
         ),
         rx.foreach(fields, lambda part: _part(kind, section, part)),
@@ -346,7 +351,7 @@ def _address(kind: str, section: str, known: rx.Var[Address]) -> rx.Component:
     )
 
 
-def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
+def _part(kind: str, section: str, part: Part) -> rx.Component:
     """Return a field with its name as key, so that a field that moves keeps what was typed in
     it."""
     errors = Checkout.errors
@@ -362,8 +367,8 @@ def _part(kind: str, section: str, part: rx.Var[Part]) -> rx.Component:
             default_value=part.value,
             auto_complete=f"{section} {part.autofill}",
             custom_attrs={
-                "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
-                "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
+                "aria-invalid": rx.cond(has(errors, name), "true", "false"),
+                "aria-describedby": rx.cond(has(errors, name), error_id, ""),
                 "aria-required": rx.cond(part.name == "address_line_2", "false", "true"),
             },
         ),

@@ -15,9 +15,12 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from backend.core import context
 from backend.core.errors import DiscountRefused
 from backend.sessions.express_callbacks import Asked, ChooseCodes, set_discount_codes
-from checkout_ui.components.elements import as_is, button, field, icon, problem, words
+from checkout_ui.components.elements import Control, as_is, button, field, icon, problem, words
+from checkout_ui.components.var_types import as_text, number_of
 from checkout_ui.presenters import changes
+from checkout_ui.presenters.typed import is_text
 from checkout_ui.state.checkout import Checkout
+from checkout_ui.state.events import event_of
 
 _CODE = "discount_code"
 
@@ -35,7 +38,7 @@ class _Form(BaseModel):
 
 class DiscountState(Checkout):
     @rx.event(background=True)
-    async def apply(self, form_data: dict[str, Any]):
+    async def apply(self, form_data: dict[str, Any]) -> None:
         try:
             code = _Form.model_validate(form_data).discount_code
         except ValidationError:
@@ -69,8 +72,8 @@ class DiscountState(Checkout):
                 self._tell_changed(shown, "")
 
     @rx.event(background=True)
-    async def remove(self, code: str):
-        if not isinstance(code, str) or code not in self.discount_codes:
+    async def remove(self, code: str) -> None:
+        if not is_text(code) or code not in self.discount_codes:
             return
         async with self:
             if not self._begin(f"discount {code}"):
@@ -131,7 +134,7 @@ def discount() -> rx.Component:
         Checkout.discounts_offered,
         rx.el.section(
             rx.cond(
-                Checkout.discount_codes.length() > 0,
+                number_of(Checkout.discount_codes) > 0,
                 rx.el.ul(
                     rx.foreach(Checkout.discount_codes, _in_use),
                     id="discount-codes",
@@ -154,7 +157,7 @@ def discount() -> rx.Component:
     )
 
 
-def _in_use(code: rx.Var[str]) -> rx.Component:
+def _in_use(code: str) -> rx.Component:
     return rx.el.li(
         icon("check"),
         as_is(code, class_name="strong"),
@@ -164,7 +167,7 @@ def _in_use(code: rx.Var[str]) -> rx.Component:
             words("discount.removing"),
             type="button",
             class_name="quiet",
-            on_click=DiscountState.remove(code),
+            on_click=event_of(DiscountState.remove, code),
             aria_label=words("discount.remove") + " " + code,
         ),
         key=code,
@@ -181,13 +184,13 @@ def _form() -> rx.Component:
                     _CODE,
                     words("discount.code"),
                     Checkout.errors,
-                    error_beneath=False,
+                    control=Control(error_beneath=False),
                     max_length=_LONGEST,
                     auto_complete="off",
                     custom_attrs={"spellcheck": "false", "autocapitalize": "off"},
                 ),
                 class_name="grow",
-                key=Checkout.discount_codes.length().to_string(),
+                key=as_text(number_of(Checkout.discount_codes)),
             ),
             button(
                 words("discount.apply"),

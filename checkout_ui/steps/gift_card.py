@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import reflex as rx
@@ -14,7 +15,16 @@ from backend.sessions import payer
 from checkout_ui.components.card_fields import NO_PASSWORD as _NO_PASSWORD
 from checkout_ui.components.card_fields import NUMBER as _NUMBER
 from checkout_ui.components.card_fields import PIN as _PIN
-from checkout_ui.components.elements import LONGEST_PIN, button, field, icon, problem, step, words
+from checkout_ui.components.elements import (
+    LONGEST_PIN,
+    Control,
+    button,
+    field,
+    icon,
+    problem,
+    step,
+    words,
+)
 from checkout_ui.presenters import formats, pin_attempts, typed
 from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps.gift_card_amount import amount
@@ -32,7 +42,7 @@ class GiftCardState(Checkout):
     """The gift card's step. It never keeps number or PIN: they are used in `add` and dropped."""
 
     @rx.event
-    async def add(self, form_data: dict[str, Any]):
+    async def add(self, form_data: dict[str, Any]) -> AsyncIterator[None]:
         try:
             form = _Form.model_validate(form_data)
         except ValidationError:
@@ -70,7 +80,7 @@ class GiftCardState(Checkout):
             self._end()
 
     @rx.event
-    async def reclaim(self, form_data: dict[str, Any]):
+    async def reclaim(self, form_data: dict[str, Any]) -> AsyncIterator[None]:
         """Reclaim the card in use from a payment that was left open elsewhere, by its PIN."""
         try:
             pin = typed.plain(_Form.model_validate(form_data).gift_card_pin)
@@ -110,7 +120,7 @@ class GiftCardState(Checkout):
         self._move_focus("card-remove")
 
     @rx.event
-    async def remove(self):
+    async def remove(self) -> AsyncIterator[None]:
         if not self._begin("remove"):
             return
         yield
@@ -242,7 +252,7 @@ def _pin_field() -> rx.Component:
         Checkout.errors,
         max_length=LONGEST_PIN,
         class_name="third",
-        error_beneath=False,
+        control=Control(error_beneath=False),
         auto_complete="off",
         input_mode="numeric",
         custom_attrs=_NO_PASSWORD,
@@ -288,7 +298,7 @@ def _form() -> rx.Component:
                 words("card.number"),
                 errors,
                 class_name="two-thirds",
-                error_beneath=False,
+                control=Control(error_beneath=False),
                 auto_complete="off",
                 input_mode="numeric",
                 custom_attrs={**_NO_PASSWORD, "data-group": "4"},

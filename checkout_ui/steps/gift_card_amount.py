@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import reflex as rx
@@ -12,7 +13,8 @@ from backend.core.errors import GiftCardAmountRefused, InvalidRequest
 from backend.rules.gift_card import MIN_AMOUNT
 from backend.rules.remainder import Remainder, Verdict
 from backend.sessions import payer
-from checkout_ui.components.elements import button, field, problem, words
+from checkout_ui.components.elements import Control, button, field, problem, words
+from checkout_ui.components.var_types import has
 from checkout_ui.presenters import formats, remainder_view, typed_amount
 from checkout_ui.state.checkout import Checkout
 
@@ -28,7 +30,7 @@ class _Form(BaseModel):
 
 class GiftCardAmountState(Checkout):
     @rx.event
-    async def set_amount(self, form_data: dict[str, Any]):
+    async def set_amount(self, form_data: dict[str, Any]) -> AsyncIterator[None]:
         """Use the amount that was typed, in whatever form."""
         try:
             typed = _Form.model_validate(form_data).gift_card_amount
@@ -61,7 +63,7 @@ class GiftCardAmountState(Checkout):
             self._end()
 
     @rx.event
-    async def use_all(self):
+    async def use_all(self) -> AsyncIterator[None]:
         if not self._begin("all"):
             return
         yield
@@ -71,7 +73,7 @@ class GiftCardAmountState(Checkout):
             self._end()
 
     @rx.event
-    async def use_less(self):
+    async def use_less(self) -> AsyncIterator[None]:
         """Use less of the card, so that exactly the smallest amount is left to pay. The session as
         it is now says how much that is, not the page."""
         if not self._begin("less"):
@@ -160,14 +162,14 @@ def amount() -> rx.Component:
 def _form() -> rx.Component:
     card, errors = Checkout.card, Checkout.errors
     error_id = f"{_AMOUNT}-error"
-    described = rx.cond(errors.contains(_AMOUNT), f"{error_id} {_HINT}", _HINT)
+    described = rx.cond(has(errors, _AMOUNT), f"{error_id} {_HINT}", _HINT)
     return rx.el.form(
         field(
             _AMOUNT,
             words("use.field"),
             errors,
             value=card.typed,
-            error_beneath=False,
+            control=Control(error_beneath=False),
             auto_complete="off",
             input_mode="decimal",
             custom_attrs={"aria-describedby": described, "spellcheck": "false"},

@@ -7,6 +7,7 @@ from typing import Any
 import reflex as rx
 
 from checkout_ui.components.elements import icon, problem, words
+from checkout_ui.components.var_types import has, number_of
 from checkout_ui.presenters.payment_options import Option
 from checkout_ui.state.checkout import Checkout
 
@@ -18,15 +19,15 @@ MAX_NUMBER = 40
 
 
 def options() -> rx.Component:
-    """The options. Many of them would push the button out of sight, so some are one press away.
-    They stay visible once one of them is chosen."""
+    """Return the options. Many of them would push the button out of sight, so some are one press
+    away. They stay visible once one of them is chosen."""
     return rx.el.fieldset(
         rx.el.legend(words("pay.choose")),
         rx.foreach(
             Checkout.options, lambda option, place: _option(option, default_checked=place == 0)
         ),
         rx.cond(
-            Checkout.more_options.length() > 0,
+            number_of(Checkout.more_options) > 0,
             rx.el.details(
                 rx.el.summary(rx.el.span(Checkout.more_label), icon("chevron")),
                 rx.el.div(rx.foreach(Checkout.more_options, _option), class_name="choices"),
@@ -38,7 +39,7 @@ def options() -> rx.Component:
     )
 
 
-def _option(option: rx.Var[Option], **props: Any) -> rx.Component:
+def _option(option: Option, **props: Any) -> rx.Component:
     return rx.el.div(
         _choice(option, **props),
         rx.cond(option.pushes, _push(option)),
@@ -47,7 +48,7 @@ def _option(option: rx.Var[Option], **props: Any) -> rx.Component:
     )
 
 
-def _choice(option: rx.Var[Option], **props: Any) -> rx.Component:
+def _choice(option: Option, **props: Any) -> rx.Component:
     return rx.el.label(
         rx.el.input(type="radio", name="payment_product_type", value=option.type, **props),
         rx.el.span(
@@ -64,9 +65,9 @@ def _choice(option: rx.Var[Option], **props: Any) -> rx.Component:
     )
 
 
-def _push(option: rx.Var[Option]) -> rx.Component:
-    """A tick to be asked on the phone. It unfolds beneath the chosen option, and the number unfolds
-    beneath the tick. CSS alone does it."""
+def _push(option: Option) -> rx.Component:
+    """Return a tick to be asked on the phone. It unfolds below the chosen option, and the number
+    unfolds below the tick. CSS alone does it."""
     errors, tick, name = Checkout.errors, f"{PUSH}{option.type}", f"{NUMBER}{option.type}"
     error_id, hint_id = f"{name}-error", f"{name}-hint"
     return rx.el.div(
@@ -86,8 +87,8 @@ def _push(option: rx.Var[Option]) -> rx.Component:
                 auto_complete="tel",
                 max_length=MAX_NUMBER,
                 custom_attrs={
-                    "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
-                    "aria-describedby": rx.cond(errors.contains(name), error_id, hint_id),
+                    "aria-invalid": rx.cond(has(errors, name), "true", "false"),
+                    "aria-describedby": rx.cond(has(errors, name), error_id, hint_id),
                 },
             ),
             problem(errors, name, error_id),
@@ -98,7 +99,7 @@ def _push(option: rx.Var[Option]) -> rx.Component:
     )
 
 
-def _mark(address: rx.Var[str]) -> rx.Component:
+def _mark(address: str) -> rx.Component:
     """Return a provider's sign, drawn in assets/marks.svg. Its name is beside it."""
     return rx.el.svg(
         rx.el.svg.use(href=address),

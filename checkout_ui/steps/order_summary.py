@@ -46,7 +46,7 @@ def order_summary() -> rx.Component:
     )
 
 
-def _line(line: rx.Var[Line]) -> rx.Component:
+def _line(line: Line) -> rx.Component:
     return rx.el.li(
         rx.cond(
             line.thumbnail != "",

@@ -25,10 +25,12 @@ from backend.core.errors import (
 )
 from backend.payments.attempts import resolve
 from backend.payments.attempts.push import phone_to_push_to
-from backend.payments.attempts.start import PayResult, pay
+from backend.payments.attempts.start import PayResult, Press, pay
 from checkout_ui.components.elements import button, icon, problem, step, words
+from checkout_ui.components.var_types import has, number_of
 from checkout_ui.presenters.checkout_page import Consent, PayLabel, Sums
 from checkout_ui.presenters.seen import TO_PAY, Seen
+from checkout_ui.presenters.typed import is_text
 from checkout_ui.state import following
 from checkout_ui.state.checkout import Checkout
 from checkout_ui.steps import returning
@@ -57,13 +59,13 @@ def _ticked(form_data: dict[str, Any]) -> frozenset[str]:
     return frozenset(
         name.removeprefix(_CONSENT)
         for name, value in form_data.items()
-        if isinstance(name, str) and name.startswith(_CONSENT) and value
+        if is_text(name) and name.startswith(_CONSENT) and value
     )
 
 
 class PaymentState(Checkout):
     @rx.event(background=True)
-    async def press_pay(self, form_data: dict[str, Any]):
+    async def press_pay(self, form_data: dict[str, Any]) -> None:
         try:
             form = _Form.model_validate(form_data)
         except ValidationError:
@@ -80,18 +82,16 @@ class PaymentState(Checkout):
                     self._end()
                     return
             option, session_id = form.payment_product_type or None, self._session_id()
-            press = functools.partial(
-                pay,
-                context.current(),
-                session_id,
+            wanted = Press(
                 option,
                 form.seen,
                 language,
                 on_phone=on_phone,
-                expected_order=form.seen_order,
+                order_amount=form.seen_order,
                 accepted=_ticked(form_data),
                 push_to=await self._push_to(option, form_data),
             )
+            press = functools.partial(pay, context.current(), session_id, wanted)
             result = await following.when_unlocked(session_id, press)
         except PhoneInvalid:
             async with self:
@@ -113,7 +113,7 @@ class PaymentState(Checkout):
                 await self._go_on(result)
 
     @rx.event(background=True)
-    async def change(self):
+    async def change(self) -> None:
         """Go back from the waiting page. The provider says whether anything can still change."""
         async with self:
             if not self._begin("ask"):
@@ -138,7 +138,7 @@ class PaymentState(Checkout):
                 self._move_focus("notice" if self.notice else "pay-heading")
 
     @rx.event(background=True)
-    async def cancel(self):
+    async def cancel(self) -> None:
         """Give the order up, and go back to the shop."""
         async with self:
             if not self._begin("leave"):
@@ -265,7 +265,7 @@ def _form() -> rx.Component:
             rx.cond(
                 Checkout.rest.why != "",
                 too_little(),
-                rx.cond(Checkout.options.length() > 0, options(), rx.el.p(words("pay.none"))),
+                rx.cond(number_of(Checkout.options) > 0, options(), rx.el.p(words("pay.none"))),
             ),
         ),
         unable(),
@@ -307,7 +307,7 @@ def _pay_button() -> rx.Component:
     )
 
 
-def _consent(box: rx.Var[Consent]) -> rx.Component:
+def _consent(box: Consent) -> rx.Component:
     errors = Checkout.errors
     name = f"{_CONSENT}{box.id}"
     error_id = f"{name}-error"
@@ -319,8 +319,8 @@ def _consent(box: rx.Var[Consent]) -> rx.Component:
                 name=name,
                 default_checked=box.checked,
                 custom_attrs={
-                    "aria-invalid": rx.cond(errors.contains(name), "true", "false"),
-                    "aria-describedby": rx.cond(errors.contains(name), error_id, ""),
+                    "aria-invalid": rx.cond(has(errors, name), "true", "false"),
+                    "aria-describedby": rx.cond(has(errors, name), error_id, ""),
                 },
             ),
             rx.el.span(box.label),

@@ -13,21 +13,22 @@ from backend.core import context
 from backend.sessions import device_handoff
 from backend.sessions.qr_code import qr_code
 from checkout_ui.components.elements import button, icon, words
+from checkout_ui.components.var_types import opposite
 from checkout_ui.presenters import checkout_page
 from checkout_ui.state.checkout import Checkout
 
 
 class PhoneState(Checkout):
     @rx.event
-    async def show_code(self):
+    async def show_code(self) -> None:
         await self._make(by_sms=False)
 
     @rx.event
-    async def send_link(self):
+    async def send_link(self) -> None:
         await self._make(by_sms=True)
 
     @rx.event
-    async def hide_code(self):
+    async def hide_code(self) -> None:
         self._set(phone=checkout_page.Phone())
         self._move_focus("phone-show")
 
@@ -199,10 +200,10 @@ def _following() -> rx.Component:
 
 def followed_steps() -> rx.Component:
     """Return what is done on the phone so far. The rest of the page shows it as well."""
-    details_done = ~Checkout.asks_details | Checkout.details_done
+    details_done = opposite(Checkout.asks_details) | Checkout.details_done
     return rx.el.ol(
         rx.cond(Checkout.asks_details, _step("phone.step_details", details_done)),
-        rx.cond(Checkout.has_card, _step("phone.step_card", rx.Var.create(True))),
+        rx.cond(Checkout.has_card, _step("phone.step_card", True)),
         rx.el.li(
             icon("clock"),
             rx.el.span(words("phone.step_pay")),
@@ -219,7 +220,7 @@ def followed_steps() -> rx.Component:
     )
 
 
-def _step(key: str, done: rx.Var[bool]) -> rx.Component:
+def _step(key: str, done: bool) -> rx.Component:
     return rx.el.li(
         rx.cond(done, icon("check"), icon("clock")),
         rx.el.span(words(key)),

@@ -68,24 +68,24 @@ def print_button() -> rx.Component:
     )
 
 
-def _fact(row: rx.Var[Row]) -> rx.Component:
+def _fact(row: Row) -> rx.Component:
     return rx.el.div(rx.el.dt(row.label), rx.el.dd(row.value), key=row.label)
 
 
-def _line(row: rx.Var[Row], place: rx.Var[int]) -> rx.Component:
+def _line(row: Row, place: int) -> rx.Component:
     """Return a line. What was bought has the shop's own name."""
     return rx.el.div(*_label_and_value(row, custom_attrs=AS_IS), key=place)
 
 
-def _amount(row: rx.Var[Row], place: rx.Var[int]) -> rx.Component:
+def _amount(row: Row, place: int) -> rx.Component:
     return rx.el.div(*_label_and_value(row), key=place)
 
 
-def _sum(row: rx.Var[Row], class_name: str) -> rx.Component:
+def _sum(row: Row, class_name: str) -> rx.Component:
     return rx.el.div(*_label_and_value(row), class_name=class_name)
 
 
-def _label_and_value(row: rx.Var[Row], **props: Any) -> tuple[rx.Component, rx.Component]:
+def _label_and_value(row: Row, **props: Any) -> tuple[rx.Component, rx.Component]:
     return (
         rx.el.dt(
             rx.cond(

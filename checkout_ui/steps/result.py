@@ -123,7 +123,7 @@ def missing() -> rx.Component:
     )
 
 
-def panel(mark: rx.Component, heading: rx.Var[str], *children: rx.Component) -> rx.Component:
+def panel(mark: rx.Component, heading: str, *children: rx.Component) -> rx.Component:
     return rx.el.section(
         mark,
         rx.el.h2(heading, id="result", tab_index=-1),

@@ -41,7 +41,7 @@ class ReturningState(Checkout):
     """Grows when details were filled in, because the form is another one then."""
 
     @rx.event(background=True)
-    async def arrive(self):
+    async def arrive(self) -> None:
         """Show with the page what may be offered, and use a code that came with the address
         (`scc`)."""
         async with self:
@@ -60,7 +60,7 @@ class ReturningState(Checkout):
             await self._use(code)
 
     @rx.event(background=True)
-    async def ask(self):
+    async def ask(self) -> None:
         async with self:
             if not self._begin("code"):
                 return
@@ -84,7 +84,7 @@ class ReturningState(Checkout):
                 self._move_focus(_CODE)
 
     @rx.event(background=True)
-    async def use(self, form_data: dict[str, Any]):
+    async def use(self, form_data: dict[str, Any]) -> None:
         try:
             code = _Form.model_validate(form_data).scc
         except ValidationError:
@@ -255,7 +255,7 @@ def _offer() -> rx.Component:
     )
 
 
-def _with_number(before: rx.Var[str], after: rx.Var[str] | str = "") -> rx.Component:
+def _with_number(before: str, after: str = "") -> rx.Component:
     """Return a sentence that ends with the number, and what follows it."""
     return rx.el.p(
         rx.el.span(before + " "),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import reflex as rx
 
 from checkout_ui.components.elements import as_is, step, words
+from checkout_ui.components.var_types import number_of, opposite
 from checkout_ui.presenters.checkout_page import Shipping
 from checkout_ui.state.checkout import Checkout
+from checkout_ui.state.events import event_of
 from checkout_ui.steps.details import DetailsState
 
 
 def shipping() -> rx.Component:
     """Return the choice, if there is one. The order summary shows a single option."""
     return rx.cond(
-        (Checkout.shipping_options.length() > 1) & (Checkout.details_done | ~Checkout.asks_details),
+        (number_of(Checkout.shipping_options) > 1)
+        & (Checkout.details_done | opposite(Checkout.asks_details)),
         step(
             "shipping",
             words("shipping.heading"),
@@ -27,14 +30,14 @@ def shipping() -> rx.Component:
     )
 
 
-def _shipping_option(option: rx.Var[Shipping]) -> rx.Component:
+def _shipping_option(option: Shipping) -> rx.Component:
     return rx.el.label(
         rx.el.input(
             type="radio",
             name="shipping_option",
             value=option.key,
             default_checked=option.selected,
-            on_change=lambda _value: DetailsState.choose_shipping(option.key),
+            on_change=lambda _value: event_of(DetailsState.choose_shipping, option.key),
             # Another tab may choose as well, and assets/checkout.js follows this value.
             custom_attrs={"data-checked": rx.cond(option.selected, "true", "false")},
         ),

@@ -62,7 +62,7 @@ VERBS = (
 
 
 class Api:
-    """All verbs over one world; `public_url` is where payers reach the window, or None for the
+    """All verbs over one world. `public_url` is where payers reach the window. None means the
     address by which the merchant called."""
 
     def __init__(self, world: World, public_url: str | None) -> None:

@@ -57,14 +57,14 @@ AMOUNTS: Mapping[int, Failure] = {
     952400: Failure(403, "creditcard/acquirererrordonotretry", "REJECTED_BY_ACQUIRER_DO_NOT_RETRY"),
     952507: Failure(403, "creditcard/acquirererror", "REJECTED_BY_ACQUIRER_MODIFICATIONS_REQUIRED"),
 }
-"""By the amount sent, in minor units: what is left after the gift card."""
+"""Failures by the amount sent, in minor units. It is what is left after the gift card."""
 
 SWISH: Mapping[str, Failure] = {
     "RF07": Failure(403, "swish/rejected", "RF07: transaction declined"),
     "TM01": Failure(403, "swish/timeout", "TM01: Swish timed out"),
     "BANKIDCL": Failure(403, "swish/bankidcancelled", "BANKIDCL: the payer cancelled BankID"),
 }
-"""By a word in the description."""
+"""Failures by a word in the description."""
 CANCELLED_CHALLENGE = Failure(
     403, "creditcard/3dsecureusercancelled", "The payer cancelled the authentication"
 )

@@ -152,8 +152,8 @@ class HostedPage:
         return _onward(order)
 
     async def _cancel(self, request: Request) -> Response:
-        """The payer gives the order up, which the provider aborts. After a payment it leads where
-        the payment does."""
+        """Abort the order for the payer. After a payment it leads to the same address as the
+        payment."""
         found = self._found(request)
         if found is None:
             return self._closed(request, None, "missing", 404)

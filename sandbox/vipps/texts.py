@@ -12,7 +12,7 @@ EN = {
     "wait": "Do nothing",
     "cancel": "Cancel and go back to the shop",
     "waiting_title": "The payment is still waiting",
-    "waiting_text": "Nobody has answered. The shop is told nothing; the payment runs out by itself"
+    "waiting_text": "Nobody has answered. The shop is not told; the payment expires automatically"
     " ten minutes after it began.",
     "answer": "Answer after all",
     "app_title": "The app on the phone",

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from backend.payments.attempts.resolve import reopen
+from backend.payments.attempts.start import Press
 from backend.payments.attempts.start import pay as press_pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.sessions.view import PageState
@@ -82,14 +83,14 @@ async def test_the_page_is_made(payer: BamboraPayer, kind: str) -> None:
     payer.card = await merchant.card(10000)
     payer.session_id = await merchant.ready(40000, payer.card)
     payer.bambora.fault("create", kind)
-    result = await press_pay(merchant.ctx, payer.session_id, OPTION, 30000, "nb")
+    result = await press_pay(merchant.ctx, payer.session_id, Press(OPTION, 30000, "nb"))
     assert result.state == ("refused" if kind == "refuse" else "unknown")
     if kind != "refuse":
         assert await merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
-        result = await press_pay(merchant.ctx, payer.session_id, OPTION, 30000, "nb")
+        result = await press_pay(merchant.ctx, payer.session_id, Press(OPTION, 30000, "nb"))
     else:
         assert await merchant.balance(payer.card["card_id"]) == (10000, 0, 0)
-        result = await press_pay(merchant.ctx, payer.session_id, OPTION, 30000, "nb")
+        result = await press_pay(merchant.ctx, payer.session_id, Press(OPTION, 30000, "nb"))
     assert result.url is not None
     await merchant.come_back(pay(payer.bambora, result.url, APPROVED).headers["location"])
     assert await payer.state() is PageState.PAID
@@ -102,7 +103,7 @@ async def test_the_page_is_made_and_nobody_waits(payer: BamboraPayer, kind: str)
     payer.card = await merchant.card(10000)
     payer.session_id = await merchant.ready(40000, payer.card)
     payer.bambora.fault("create", kind, times=20)
-    await press_pay(merchant.ctx, payer.session_id, OPTION, 30000, "nb")
+    await press_pay(merchant.ctx, payer.session_id, Press(OPTION, 30000, "nb"))
     await _time_passes(payer)
     assert await payer.state() is PageState.OPEN
     assert await merchant.balance(payer.card["card_id"]) == (10000, 0, 0)

@@ -45,7 +45,12 @@ async def test_every_look(merchant: Merchant, variant: str, template: str, kind:
 
 
 async def test_the_ways_to_pay_of_a_profile(merchant: Merchant) -> None:
-    connected = {OPTION: {}, "vipps": {}, "swish.swish": {}, "klarna.klarna": {}}
+    connected: dict[str, dict[str, str]] = {
+        OPTION: {},
+        "vipps": {},
+        "swish.swish": {},
+        "klarna.klarna": {},
+    }
     off = {"swish": {"type": "payment_type", "swish": {"enabled": False}}}
     setup = profile("", "", connections=connected, configuration=off, profile_id=f"{ACCOUNT}.abc")
     await save_profile(merchant.ctx, setup)
@@ -56,7 +61,7 @@ async def test_the_ways_to_pay_of_a_profile(merchant: Merchant) -> None:
 
 async def test_a_profile_with_gift_cards_shows_what_goes_with_them(merchant: Merchant) -> None:
     wallets = {"dintero": {"type": "payment_type", "wallets": {"enabled": True}}}
-    connected = {"vipps": {}, OPTION: {}}
+    connected: dict[str, dict[str, str]] = {"vipps": {}, OPTION: {}}
     await save_profile(merchant.ctx, profile("", "", connections=connected, configuration=wallets))
     path = f"accounts/{ACCOUNT}/profiles/default/{LOOKS}"
     assert await title(merchant, path) == "Gift card, Visa, Mastercard"

@@ -205,19 +205,19 @@ async def test_a_cancelled_session_is_told_where_it_is_wanted(
 async def test_the_row_is_written_with_its_cause_or_not_at_all(
     merchant: Merchant, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backend.payments import conclude as settle
+    from backend.payments import conclude
+    from backend.payments.callbacks import tell_merchant as real
 
     card = await merchant.card(10000)
     url = {"return_url": "https://x.example", "callback_url": f"{shop.url}/"}
     session_id = await merchant.ready(3000, card, url=url)
-    real = settle.tell_merchant
 
     async def tell_and_crash(*args: Any, **more: Any) -> None:
         await real(*args, **more)
         raise RuntimeError("the unit of work ends here")
 
     with monkeypatch.context() as patch:
-        patch.setattr(settle, "tell_merchant", tell_and_crash)
+        patch.setattr(conclude, "tell_merchant", tell_and_crash)
         with pytest.raises(RuntimeError):
             await merchant.press_pay(session_id)
     assert await rows(merchant) == []
@@ -347,8 +347,8 @@ class TestInProduction:
             urls.append(f"https://n{number}.example:{shop.port}/")
         card = await merchant.card(100000)
         for url in urls:
-            address = {"return_url": "https://x.example", "callback_url": url}
-            session_id = await merchant.session(1000, url=address, express=None)
+            told = {"return_url": "https://x.example", "callback_url": url}
+            session_id = await merchant.session(1000, url=told, express=None)
             from backend.sessions import payer
             from tests.support.checkout import DETAILS
 

@@ -13,7 +13,7 @@ from sqlmodel import select
 from backend.cards.tables import Hold
 from backend.core.errors import InvalidRequest, PaymentInProgress, SessionClosed, SplitChanged
 from backend.payments.attempts.resolve import reopen
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.sessions import payer as payer_side
 from backend.sessions.view import PageState
 from tests.support.card_gateway import CardGatewaySandbox
@@ -247,7 +247,7 @@ async def test_another_spend_of_the_card_asks_for_confirmation(merchant: Merchan
     assert await shown(merchant, session_id) == (15000, 16000, 15000, 25000)
     await draw_elsewhere(merchant, card, 10000)
     with pytest.raises(SplitChanged):
-        await pay(merchant.ctx, session_id, OPTION, 25000, "nb")
+        await pay(merchant.ctx, session_id, Press(OPTION, 25000, "nb"))
     assert await holds(merchant) == []
     assert await shown(merchant, session_id) == (6000, 6000, 15000, 34000)
     assert (await merchant.press_pay(session_id)).state == "redirect"
@@ -263,7 +263,7 @@ async def test_two_sessions_use_one_card_in_parts(merchant: Merchant) -> None:
 
     async def press(session_id: str) -> str:
         try:
-            return (await pay(merchant.ctx, session_id, OPTION, 36000, "nb")).state
+            return (await pay(merchant.ctx, session_id, Press(OPTION, 36000, "nb"))).state
         except SplitChanged:
             return "split changed"
 
@@ -283,7 +283,7 @@ async def test_changing_the_amount_while_pay_is_pressed(merchant: Merchant) -> N
         await choose(merchant, session_id, 4000)
         before = await merchant.balance(card["card_id"])
         pressed, changed = await asyncio.gather(
-            pay(merchant.ctx, session_id, OPTION, 16000, "nb"),
+            pay(merchant.ctx, session_id, Press(OPTION, 16000, "nb")),
             choose(merchant, session_id, 9000 + turn),
             return_exceptions=True,
         )

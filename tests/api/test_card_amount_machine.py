@@ -30,7 +30,7 @@ from backend.core.errors import (
     SplitChanged,
 )
 from backend.payments.attempts.resolve import reopen
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.tables import Transaction
 from backend.sessions import payer
 from backend.sessions.view import PageState
@@ -62,8 +62,8 @@ def test_any_order_of_events_holds_what_was_shown(
     loop.run_until_complete(save_profile(merchant.ctx, setup))
     seen: set[str] = set()
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            lambda: AmountMachine(loop, merchant, card_gateway, key, seen),
+        run_state_machine_as_test(
+            lambda: AmountMachine(loop, merchant, card_gateway, key, seen),  # type: ignore[arg-type]  # a function will do
             settings=settings(
                 max_examples=40,
                 stateful_step_count=12,
@@ -184,7 +184,7 @@ class AmountMachine(RuleBasedStateMachine):
         if not stale and 0 < to_pay < MINIMUM:
             self.too_little(to_pay)
             return
-        work = pay(self.merchant.ctx, self.session_id, option, expected, "nb")
+        work = pay(self.merchant.ctx, self.session_id, Press(option, expected, "nb"))
         if stale:
             try:
                 self.do(work)
@@ -209,7 +209,7 @@ class AmountMachine(RuleBasedStateMachine):
     def too_little(self, to_pay: int) -> None:
         """Nothing is held, and whoever does what is said can pay."""
         with pytest.raises(RemainderTooSmall):
-            self.do(pay(self.merchant.ctx, self.session_id, OPTION, to_pay, "nb"))
+            self.do(pay(self.merchant.ctx, self.session_id, Press(OPTION, to_pay, "nb")))
         self.seen.add("too little")
         view = self.do(self.merchant.view(self.session_id))
         assert not view.payable

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from backend.core.errors import GavekortError
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.sessions import payer
 from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import OPTION, Merchant, sign_in
@@ -175,7 +175,7 @@ async def test_a_deleted_card_pays_nothing_in_an_open_checkout(merchant: Merchan
     session_id = await merchant.ready(40000, card)
     await merchant.api.delete(f"{CARDS}/{card['card_id']}")
     with pytest.raises(GavekortError) as refused:
-        await pay(merchant.ctx, session_id, OPTION, 30000, "nb")
+        await pay(merchant.ctx, session_id, Press(OPTION, 30000, "nb"))
     assert refused.value.code == "SPLIT_CHANGED"
     assert (await merchant.view(session_id)).to_pay == 40000
 
@@ -187,7 +187,7 @@ async def test_delete_and_pay_at_once(merchant: Merchant) -> None:
         session_id = await merchant.ready(40000, card)
         gone, paid = await asyncio.gather(
             merchant.api.delete(f"{CARDS}/{card['card_id']}"),
-            pay(merchant.ctx, session_id, OPTION, 30000, "nb"),
+            pay(merchant.ctx, session_id, Press(OPTION, 30000, "nb")),
             return_exceptions=True,
         )
         assert not isinstance(gone, BaseException)
@@ -225,7 +225,7 @@ async def test_whoever_knew_the_old_pin_is_out_of_an_open_checkout(merchant: Mer
     shown = await merchant.view(session_id)
     assert (shown.gift_card, shown.to_pay) == (None, 40000)
     with pytest.raises(GavekortError) as refused:
-        await pay(merchant.ctx, session_id, OPTION, 30000, "nb")
+        await pay(merchant.ctx, session_id, Press(OPTION, 30000, "nb"))
     assert refused.value.code == "SPLIT_CHANGED"
     pin = made["pin"]["pin"]["value"]
     await payer.add_gift_card(merchant.ctx, session_id, card["number"], pin, "1.2.3.4")

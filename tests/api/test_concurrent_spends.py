@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from backend.core.errors import SplitChanged
-from backend.payments.attempts.start import PayResult, pay
+from backend.payments.attempts.start import PayResult, Press, pay
 from backend.sessions import payer
 from tests.support.checkout import ACCOUNT, DETAILS, ON, Merchant
 
@@ -73,7 +73,7 @@ async def test_by_sessions_whose_payers_press_pay(merchant: Merchant) -> None:
 
     async def press(session_id: str) -> str:
         try:
-            return (await pay(merchant.ctx, session_id, None, 0, "nb")).state
+            return (await pay(merchant.ctx, session_id, Press(None, 0, "nb"))).state
         except SplitChanged:
             return "split changed"
 
@@ -97,7 +97,7 @@ async def test_ten_presses_on_one_session_are_one_payment(merchant: Merchant) ->
     session_id = await merchant.ready(3000, card)
 
     async def press() -> PayResult:
-        return await pay(merchant.ctx, session_id, None, 0, "nb")
+        return await pay(merchant.ctx, session_id, Press(None, 0, "nb"))
 
     results = await asyncio.gather(*(press() for _ in range(10)))
     assert {result.state for result in results} == {"paid"}

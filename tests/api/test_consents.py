@@ -9,7 +9,7 @@ import pytest
 
 from backend.accounts.profiles import save_profile
 from backend.core.errors import ConsentMissing
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from tests.api.paying import at_provider, holds, transactions_of
 from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import OPTION, WITHOUT_GIFT_CARDS, Merchant, profile, session_body
@@ -53,7 +53,7 @@ async def test_nothing_is_begun_without_a_consent(
             assert (entry["field"], entry["code"]) == ("checkboxes.terms", "required")
     assert (await merchant.api.post(operations)).json()["error"]["code"] == "CONSENT_MISSING"
     with pytest.raises(ConsentMissing):
-        await pay(merchant.ctx, session_id, OPTION, 30000, "nb")
+        await pay(merchant.ctx, session_id, Press(OPTION, 30000, "nb"))
     assert await transactions_of(merchant, session_id) == []
     assert await holds(merchant) == []
     assert await at_provider(merchant, card_gateway) == []

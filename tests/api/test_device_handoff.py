@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from backend.core.errors import NotFound, PaymentInProgress, SessionClosed
 from backend.payments.attempts.resolve import abandon
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.sessions.device_handoff import arrived, make_link, open_link
 from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import BASE_URL, OPTION, Merchant, close_merchant, open_merchant
@@ -160,7 +160,7 @@ async def test_who_goes_to_the_shop(
     session_id = await shop.ready(url={"return_url": SHOP}, configuration=configuration)
     shown = await shop.view(session_id)
     assert shown.stays is show
-    begun = await pay(shop.ctx, session_id, OPTION, shown.to_pay, "nb", on_phone=on_phone)
+    begun = await pay(shop.ctx, session_id, Press(OPTION, shown.to_pay, "nb", on_phone=on_phone))
     assert begun.url is not None
     at = await shop.come_back(card_gateway.pay(begun.url).headers["location"])
     page = f"{BASE_URL}/v1/view/{session_id}?language=nb"
@@ -176,11 +176,11 @@ async def test_both_press_pay_and_one_payment_is_made(
     shop: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     session_id = await shop.ready()
-    first = await pay(shop.ctx, session_id, OPTION, 40000, "nb", on_phone=True)
-    second = await pay(shop.ctx, session_id, OPTION, 40000, "nb")
+    first = await pay(shop.ctx, session_id, Press(OPTION, 40000, "nb", on_phone=True))
+    second = await pay(shop.ctx, session_id, Press(OPTION, 40000, "nb"))
     assert first.url == second.url is not None
     await shop.come_back(card_gateway.pay(first.url or "").headers["location"])
-    again = await pay(shop.ctx, session_id, OPTION, 40000, "nb")
+    again = await pay(shop.ctx, session_id, Press(OPTION, 40000, "nb"))
     assert again.state == "paid"
     found = await shop.get(f"/v1/transactions?session_id={session_id}")
     assert len(found["transactions"] if isinstance(found, dict) else found) == 1

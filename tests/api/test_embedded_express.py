@@ -10,7 +10,7 @@ import pytest
 
 from backend.accounts.profiles import save_profile
 from backend.core.errors import DetailsInvalid
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.sessions import payer
 from backend.sessions.shop_address import with_address
 from backend.sessions.view import CheckoutView
@@ -54,7 +54,9 @@ async def paid(merchant: Merchant, session_id: str) -> tuple[CheckoutView, dict[
     await payer.add_gift_card(merchant.ctx, session_id, card["number"], card["pin"], "1.2.3.4")
     shown = await merchant.view(session_id)
     assert (shown.payable, shown.to_pay) == (True, 0)
-    result = await pay(merchant.ctx, session_id, None, 0, "nb", expected_order=shown.order_amount)
+    result = await pay(
+        merchant.ctx, session_id, Press(None, 0, "nb", order_amount=shown.order_amount)
+    )
     assert result.state == "paid"
     done = await merchant.view(session_id)
     assert done.transaction_id is not None
@@ -235,12 +237,13 @@ async def test_what_the_shop_has_chosen_stays_in_an_update(merchant: Merchant) -
     """Until it says otherwise, whatever it offers besides."""
     cell = Cell("absent", "empty", "not in the list", "not given", "b2c")
     session_id = await merchant.session(**cell.request())
-    for change in (
+    changes: tuple[dict[str, object], ...] = (
         {"order": {}, "express": {"shipping_options": []}},
         {"order": {}, "express": {"shipping_options": [HOME, SHOP]}},
         {"order": {"shipping_option": OWN}},
         {"order": {"amount": 40000}},
-    ):
+    )
+    for change in changes:
         await lock(merchant, session_id)
         after = await put(merchant, session_id, change)
         assert after["order"]["shipping_option"] == OWN

@@ -102,6 +102,7 @@ async def test_a_payment_has_every_field(
 async def test_metadata_is_text_and_numbers_and_ours_stays_ours(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
+    wrong: object
     for wrong in ({"ext:a": True}, {"ext:a": []}, {"ext:a": {}}, [1], "x"):
         body = copy.deepcopy(SESSION) | {"metadata": wrong}
         await merchant.post("/v1/sessions-profile", body, expect=400)

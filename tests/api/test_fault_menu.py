@@ -16,14 +16,15 @@ from sqlmodel import col, select
 
 from backend.accounts.profiles import save_profile
 from backend.payments.attempts.resolve import reopen
-from backend.payments.attempts.start import PayResult, pay
+from backend.payments.attempts.start import PayResult, Press, pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.store import OPEN_STATES, connector_of
 from backend.payments.tables import Operation, Transaction
 from backend.psp.protocol import Outcome, PaymentState
 from backend.rules.payment_option import works_with_gift_card
 from backend.sessions.view import PageState
-from tests.psp.providers import PROVIDERS, Provider
+from tests.psp.provider import Provider
+from tests.psp.providers import PROVIDERS
 from tests.support.checkout import (
     WITHOUT_GIFT_CARDS,
     Merchant,
@@ -91,7 +92,7 @@ class Case:
 
     async def press_pay(self) -> PayResult:
         option = self.provider.option
-        return await pay(self.merchant.ctx, self.session_id, option, 30000, "nb")
+        return await pay(self.merchant.ctx, self.session_id, Press(option, 30000, "nb"))
 
     async def page(self) -> str:
         """Press Pay until there is a page, as a patient payer does."""

@@ -16,6 +16,7 @@ from backend.outbox.deliver import deliver_due
 from backend.outbox.tables import Delivery
 from backend.payments.attempts.resolve import reopen
 from backend.payments.operations.execute import finish
+from backend.payments.review import reconcile
 from backend.payments.review.notifications import read_now
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.store import connector_of
@@ -26,6 +27,7 @@ from tests.api.paying import is_asked
 from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, OPTION, Merchant
 from tests.support.patience import impatient
+from tests.support.waiting import until_async
 
 LATER = timedelta(seconds=130)
 
@@ -83,10 +85,9 @@ async def test_a_call_held_up_on_its_way_is_not_taken_for_one_that_failed(
     again = f"/v1/transactions/{transaction_id}/refund"
     await merchant.post(again, {"amount": 12000}, expect=409)
     assert await refunded_at_provider(merchant, transaction_id) == 0
-    for _ in range(300):
-        if await refunded_at_provider(merchant, transaction_id):
-            break
-        await asyncio.sleep(0.1)
+    await until_async(
+        lambda: refunded_at_provider(merchant, transaction_id), "the late refund takes effect"
+    )
     merchant.clock.ahead += LATER
     assert await reconcile_due(merchant.ctx) == 1
     assert (await operation_of(merchant, transaction_id, "refund")).state == "done"
@@ -285,7 +286,7 @@ async def test_a_worker_outlives_any_number_of_failures(
         raise ConnectionError("the database is away")
 
     merchant.ctx.settings.worker_interval = 1e-9
-    monkeypatch.setattr(worker.reconcile, "start_due", work)
+    monkeypatch.setattr(reconcile, "start_due", work)
     monkeypatch.setattr(worker.log, "exception", lambda *args: None)
     running = worker.start(merchant.ctx)
     await asyncio.wait_for(recovered.wait(), 120)

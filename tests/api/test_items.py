@@ -176,7 +176,12 @@ async def test_parts_with_and_without_items(paid: Paid, items: Any) -> None:
 async def test_other_fields_say_nothing_too(paid: Paid) -> None:
     """Null, an empty text and an empty list are `not given`; a number is a reference."""
     path = f"{paid.path}/capture"
-    empty = {"metadata": [], "items": {}, "final_capture": None, "capture_reference": ""}
+    empty: dict[str, object] = {
+        "metadata": [],
+        "items": {},
+        "final_capture": None,
+        "capture_reference": "",
+    }
     done = await paid.merchant.post(path, {"amount": 100} | empty)
     assert "event_reference" not in done["events"][-1]
     assert done["events"][-1]["metadata"] == {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.psp.klarna.connector import Klarna
 from tests.api.test_authorization_update import Paid as PaidAtKlarna
@@ -32,9 +32,8 @@ Line = tuple[str, str, int, int]
 
 def order(**more: Any) -> dict[str, Any]:
     """400.00, of which the lines are 395.00."""
-    return (
-        session_body(40000)["order"] | {"items": [LAMP, BOOK], "shipping_option": SHIPPING} | more
-    )
+    usual: dict[str, Any] = session_body(40000)["order"]
+    return usual | {"items": [LAMP, BOOK], "shipping_option": SHIPPING} | more
 
 
 def shown(lines: list[dict[str, Any]]) -> list[Line]:
@@ -230,7 +229,7 @@ def told(provider: SwedbankPaySandbox, reference: str | None) -> list[tuple[str,
 async def test_swedbank_pays_order(merchant: Merchant, provider: SwedbankPaySandbox) -> None:
     """Without a gift card each line is told, with one there is one line of what is left."""
     session_id = await merchant.ready(currency="SEK", order=order(currency="SEK"))
-    result = await pay(merchant.ctx, session_id, CARD, 40000, "nb")
+    result = await pay(merchant.ctx, session_id, Press(CARD, 40000, "nb"))
     assert result.url is not None
     await merchant.come_back(provider.by_card(result.url))
     view = await merchant.view(session_id)

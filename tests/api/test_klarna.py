@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from backend.payments.attempts.resolve import reopen
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import Notice, PageState
@@ -79,7 +79,7 @@ async def test_declined_then_the_payer_chooses_again(payer: Payer) -> None:
     assert await merchant.balance(payer.card["card_id"]) == (10000, 0, 0)
     # The page in the other tab is closed.
     assert "utløpt" in klarna.http.get(url, headers={"accept-language": "nb"}).text
-    again = await pay(merchant.ctx, payer.session_id, OPTION, 30000, "nb")
+    again = await pay(merchant.ctx, payer.session_id, Press(OPTION, 30000, "nb"))
     await merchant.come_back(klarna.pay(str(again.url)))
     assert (await merchant.view(payer.session_id)).state is PageState.PAID
     await merchant.audit()
@@ -180,7 +180,7 @@ async def test_a_late_approval_is_cancelled_when_klarna_tells_and_the_order_is_p
     base = listener.url.removesuffix("/notifications")
     monkeypatch.setattr(late.merchant.ctx.settings, "base_url", base)
     transaction = await late.given_up_then_approved()
-    again = await pay(late.merchant.ctx, late.session_id, OPTION, 30000, "nb")
+    again = await pay(late.merchant.ctx, late.session_id, Press(OPTION, 30000, "nb"))
     await late.merchant.come_back(late.klarna.pay(str(again.url)))
     assert (await late.merchant.view(late.session_id)).state is PageState.PAID
     told = [

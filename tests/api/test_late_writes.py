@@ -14,7 +14,7 @@ from backend.cards import pin_attempts
 from backend.cards.pin_check import match_number_and_pin
 from backend.core.errors import GiftCardRefused, SessionChanged, SplitChanged
 from backend.payments.attempts.resolve import reopen
-from backend.payments.attempts.start import Press, go_on
+from backend.payments.attempts.start import Press, pay
 from backend.payments.operations.execute import asked_for
 from backend.payments.tables import Transaction
 from backend.sessions import payer
@@ -59,7 +59,7 @@ async def test_the_order_is_divided_while_the_pin_is_checked(
     assert match is not None
     await put(merchant, session_id, order={"amount": 40000, "items": [{**ITEM, "splits": [SPLIT]}]})
     with pytest.raises(GiftCardRefused) as refused:
-        await payer._add(merchant.ctx, session_id, match, None, None)
+        await payer._add(merchant.ctx, session_id, match, payer.CardChoice())
     assert refused.value.reason == "not_offered"
     async with merchant.ctx.db.reading() as db:
         assert await db.get(SessionGiftCard, session_id) is None
@@ -79,7 +79,7 @@ async def test_a_card_that_was_taken_off_while_its_pin_was_checked_is_added(
     )
     assert match is not None
     await payer.remove_gift_card(merchant.ctx, session_id)
-    await payer._add(merchant.ctx, session_id, match, None, None)
+    await payer._add(merchant.ctx, session_id, match, payer.CardChoice())
     shown = await merchant.view(session_id)
     assert shown.gift_card is not None
     assert (shown.gift_card.amount, shown.to_pay) == (10000, 30000)
@@ -162,7 +162,7 @@ async def test_an_order_that_changed_while_the_first_payment_was_ended_is_not_pa
     )
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "SPLIT_CHANGED")
     with pytest.raises(SplitChanged):
-        await go_on(merchant.ctx, session_id, Press(OPTION, None, "nb", order=before))
+        await pay(merchant.ctx, session_id, Press(OPTION, None, "nb", order=before))
     assert await transactions_of(merchant, session_id) == []
     assert await at_provider(merchant, card_gateway) == []
 

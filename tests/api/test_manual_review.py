@@ -137,7 +137,7 @@ async def test_a_payment_on_hold_is_given_back(shop: Shop) -> None:
     shop.card_gateway.fault("read", "wrong_amount", times=20)
     with pytest.raises(WordNeeded):
         await shop.resolve()
-    assert (await shop.resolve("void")).startswith("given back")
+    assert (await shop.resolve("void")).startswith("released")
     shop.card_gateway.reset()
     shown = await shop.shown()
     assert shown["status"] == "FAILED"
@@ -313,7 +313,7 @@ async def test_the_command(
     status, answer = await run("resolve", shop.id, *said, "--outcome", "void")
     assert (status, answer) == (
         0,
-        "given back: nothing is held, and the session is open again\n",
+        "released: nothing is held, and the session is open again\n",
     )
     assert (await shop.shown())["events"][-1]["metadata"]["reason"] == "the bank says so"
     assert await run("--json") == (0, "[]\n")

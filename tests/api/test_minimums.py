@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from backend.accounts.profiles import connections_of, profile_of, save_profile
 from backend.core.errors import RemainderTooSmall
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.tables import Operation, Transaction
 from backend.sessions import payer
 from backend.sessions.view import Notice, PageState
@@ -73,7 +73,7 @@ async def test_a_card_that_leaves_too_little(
     assert refused["error"]["code"] == "REMAINDER_BELOW_MINIMUM"
     assert refused["error"]["details"] == TOO_LITTLE | {"payment_product_type": OPTION}
     with pytest.raises(RemainderTooSmall):
-        await pay(merchant.ctx, session, OPTION, 1, "nb")
+        await pay(merchant.ctx, session, Press(OPTION, 1, "nb"))
     await untouched(merchant, session, card, 10000)
 
     # The amount that is named works: exactly the minimum is left, and it is paid.

@@ -16,7 +16,7 @@ from backend.core.errors import PaymentInProgress, SessionClosed
 from backend.outbox.deliver import deliver_due
 from backend.outbox.tables import Delivery
 from backend.payments.attempts.resolve import abandon, reopen
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.sessions.publish import note_delivered
 from backend.sessions.view import Notice, PageState
@@ -92,7 +92,7 @@ async def test_nothing_can_be_done_with_it_meanwhile(payer: KlarnaPayer) -> None
     await merchant.post(f"{path}/refund", {"amount": 40000}, expect=409)
     await merchant.post(f"{path}/void", expect=409)
     with pytest.raises(SessionClosed):
-        await pay(merchant.ctx, payer.session_id, OPTION, 30000, "nb")
+        await pay(merchant.ctx, payer.session_id, Press(OPTION, 30000, "nb"))
     with pytest.raises(PaymentInProgress):
         await abandon(merchant.ctx, payer.session_id)
     await merchant.post(f"/v1/sessions/{payer.session_id}/cancel", expect=409)

@@ -54,6 +54,7 @@ async def test_what_is_refused_moves_nothing(
         assert answer["error"]["code"] == "INVALID_REQUEST_PARAMETER", answer
         assert await merchant.transaction(transaction_id) == before
 
+    amount: object
     for amount in (0, -1, 40001, 10**13, "1", 1.5, None, True, [], {}):
         await refused("capture", {"amount": amount})
     await refused("capture", {})
@@ -138,7 +139,7 @@ async def test_references_items_and_metadata_stand_in_the_event(
     await merchant.audit()
 
 
-async def test_an_acquirer_that_captures_once(
+async def test_a_provider_that_captures_once(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     card_gateway.admin("settings", multicapture=False)

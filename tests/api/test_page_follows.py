@@ -15,7 +15,7 @@ async def test_what_was_read_before_the_payers_step_is_not_shown_after_it(
     await payer.set_gift_card_amount(merchant.ctx, session_id, 15000)
     after = await merchant.view(session_id)
     assert (before.to_pay, after.to_pay) == (0, 25000)
-    page = Checkout(_reflex_internal_init=True)
+    page = Checkout(_reflex_internal_init=True)  # type: ignore[call-arg]  # Reflex's own switch
     page._show(after)
     page._show_from_elsewhere(before)
     shown = (page.version, page.sums.to_pay, page.announcement)

@@ -63,7 +63,7 @@ async def test_notifications_only_cause_a_read(
     assert (await merchant.view(session_id)).state is PageState.PAYING
 
     card_gateway.pay(result.url)
-    refused = (
+    refused: tuple[tuple[bytes, dict[str, str]], ...] = (
         (right, {}),
         (right, signed(right, "whsec_of_somebody_else")),
         (right, signed(right, age=330)),

@@ -15,7 +15,7 @@ from backend.core.errors import (
     SplitChanged,
 )
 from backend.payments.attempts.resolve import abandon, reopen
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.sessions import payer
 from backend.sessions.view import Notice, PageState
@@ -37,14 +37,14 @@ async def test_double_press_and_two_tabs(
     first, second = await asyncio.gather(
         merchant.press_pay(session_id), merchant.press_pay(session_id)
     )
-    third = await pay(merchant.ctx, session_id, OPTION, 30000, "en")
+    third = await pay(merchant.ctx, session_id, Press(OPTION, 30000, "en"))
     urls = {r.url for r in (first, second, third) if r.state == "redirect"}
     assert len(urls) == 1 and third.state == "redirect"
     assert {first.state, second.state} <= {"redirect", "unknown"}
     # The other tab has another option, or still shows the order without the card.
     for option, to_pay in (("klarna.klarna", 30000), (OPTION, 40000), (None, 0)):
         with pytest.raises(PaymentInProgress):
-            await pay(merchant.ctx, session_id, option, to_pay, "nb")
+            await pay(merchant.ctx, session_id, Press(option, to_pay, "nb"))
     for change in (
         payer.remove_gift_card(merchant.ctx, session_id),
         payer.add_gift_card(merchant.ctx, session_id, card["number"], card["pin"], "1.2.3.4"),
@@ -69,7 +69,7 @@ async def test_the_balance_shrank_between_view_and_pay(
         {"card_id": card["card_id"], "ref_id": "elsewhere", "amount": 6000, "currency": "NOK"},
     )
     with pytest.raises(SplitChanged):
-        await pay(merchant.ctx, session_id, OPTION, 30000, "nb")
+        await pay(merchant.ctx, session_id, Press(OPTION, 30000, "nb"))
     assert await holds(merchant) == []
     assert await transactions_of(merchant, session_id) == []
     assert await at_provider(merchant, card_gateway) == []
@@ -92,10 +92,10 @@ async def test_the_order_grew_between_view_and_pay(merchant: Merchant) -> None:
     path = f"/v1/sessions/{session_id}?update_without_lock=true"
     assert (await merchant.api.put(path, json=dearer)).status_code == 200
     with pytest.raises(SplitChanged):
-        await pay(merchant.ctx, session_id, None, 0, "nb", expected_order=10000)
+        await pay(merchant.ctx, session_id, Press(None, 0, "nb", order_amount=10000))
     assert await merchant.balance(card["card_id"]) == (50000, 0, 0)
     assert (await merchant.view(session_id)).state is PageState.OPEN
-    paid = await pay(merchant.ctx, session_id, None, 0, "nb", expected_order=40000)
+    paid = await pay(merchant.ctx, session_id, Press(None, 0, "nb", order_amount=40000))
     assert paid.state == "paid"
     assert await merchant.balance(card["card_id"]) == (10000, 40000, 0)
     await merchant.audit()
@@ -107,7 +107,7 @@ async def test_the_card_expired_meanwhile(merchant: Merchant) -> None:
     session_id = await merchant.ready(40000, card)
     merchant.clock.ahead = timedelta(hours=2)
     with pytest.raises(SplitChanged):
-        await pay(merchant.ctx, session_id, OPTION, 30000, "nb")
+        await pay(merchant.ctx, session_id, Press(OPTION, 30000, "nb"))
     assert await holds(merchant) == []
     assert (await merchant.view(session_id)).to_pay == 40000
     assert (await merchant.press_pay(session_id)).state == "redirect"
@@ -120,7 +120,7 @@ async def test_an_option_that_is_not_offered_is_refused(merchant: Merchant) -> N
     session_id = await merchant.ready(40000)
     for option in (None, "vipps", "klarna.klarna", "dintero.wallets", "dintero.zero", ""):
         with pytest.raises(PaymentOptionNotAllowed):
-            await pay(merchant.ctx, session_id, option, 40000, "nb")
+            await pay(merchant.ctx, session_id, Press(option, 40000, "nb"))
     assert await transactions_of(merchant, session_id) == []
 
 
@@ -242,7 +242,7 @@ async def test_an_expired_session_cannot_be_paid(
     merchant.clock.ahead = timedelta(hours=25)
     assert (await merchant.view(session_id)).state is PageState.EXPIRED
     for act in (
-        lambda: pay(merchant.ctx, session_id, OPTION, 30000, "nb"),
+        lambda: pay(merchant.ctx, session_id, Press(OPTION, 30000, "nb")),
         lambda: payer.remove_gift_card(merchant.ctx, session_id),
     ):
         with pytest.raises(SessionClosed):

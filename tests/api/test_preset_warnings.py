@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from backend.accounts.profiles import get_profile, save_profile
 from backend.core.errors import GiftCardRefused
 from backend.payments.attempts import reclaim_card
 from backend.payments.review.reconcile import reconcile_due
 from backend.sessions import payer
 from backend.sessions.view import Notice, PageState
 from tests.api.paying import ahead, at_provider
-from tests.support.callback_server import CallbackServer
 from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, CardGatewaySandbox
-from tests.support.checkout import ACCOUNT, DETAILS, ON, Merchant, profile, session_body, sign_in
+from tests.support.checkout import DETAILS, Merchant, session_body, sign_in
 from tests.support.wallets import CARDS, batch
 
 FIELD = "customer.gift_cards.dintero.wallets.0.card_id"
@@ -29,12 +26,6 @@ Make = Callable[[Merchant], Awaitable[str]]
 
 def preset(card_id: str, **more: Any) -> dict[str, Any]:
     return {"gift_cards": {"dintero.wallets": [{"card_id": card_id, **more}]}}
-
-
-def split_order(amount: int = 40000) -> dict[str, Any]:
-    order: dict[str, Any] = copy.deepcopy(session_body(amount)["order"])
-    order["items"][0]["splits"] = [{"payout_destination_id": "a", "amount": amount}]
-    return order
 
 
 async def _empty(merchant: Merchant) -> str:
@@ -366,79 +357,3 @@ async def test_what_becomes_of_a_preset_card_later(merchant: Merchant) -> None:
             assert [warning["code"] for warning in shown["warnings"]] == [expected]
             assert shown["order"]["gift_cards"] == []
         assert (await merchant.view(made["id"])).to_pay == 40000
-
-
-@pytest.fixture
-async def by_profile(merchant: Merchant) -> None:
-    """Gift cards are switched on by the profile alone."""
-    async with merchant.ctx.db.reading() as db:
-        kept = await get_profile(db, ACCOUNT, "default")
-    setup = profile(
-        "",
-        "",
-        configuration={
-            "active_payment_types": {"enabled": True},
-            "dintero": {"wallets": ON},
-        },
-        express=kept.express,
-        connections={},
-    )
-    await save_profile(merchant.ctx, setup)
-
-
-@pytest.mark.usefixtures("by_profile")
-async def test_an_update_that_divides_the_order(merchant: Merchant) -> None:
-    card = await merchant.card(10000)
-    made = await merchant.post(
-        "/v1/sessions-profile",
-        session_body(configuration={}, customer=preset(card["card_id"])),
-    )
-    assert (await merchant.view(made["id"])).to_pay == 30000
-    path = f"/v1/sessions/{made['id']}?update_without_lock=true"
-    update = {"order": {"items": split_order()["items"]}}
-    strict = await merchant.api.put(path, json=update, headers=STRICT)
-    assert strict.status_code == 400
-    assert strict.json()["error"]["errors"][0]["code"] == "not_offered"
-    assert (await merchant.view(made["id"])).to_pay == 30000
-    answer = await merchant.api.put(path, json=update)
-    assert answer.status_code == 200, answer.text
-    assert [warning["code"] for warning in answer.json()["warnings"]] == ["not_offered"]
-    last = answer.json()["events"][-1]
-    assert last["name"] == "UPDATE_SESSION"
-    assert [warning["code"] for warning in last["details"]["warnings"]] == ["not_offered"]
-    assert (await merchant.view(made["id"])).to_pay == 40000
-    # An order that is no longer divided has its card back.
-    answer = await merchant.api.put(
-        path, json={"order": {"items": session_body()["order"]["items"]}}
-    )
-    assert answer.status_code == 200, answer.text
-    assert "warnings" not in answer.json()
-    assert (await merchant.view(made["id"])).to_pay == 30000
-
-
-@pytest.mark.usefixtures("by_profile")
-async def test_a_callback_that_divides_the_order(merchant: Merchant) -> None:
-    """The shop's answer to an address has a delivery that is divided."""
-    merchant.ctx.settings.allow_insecure_callbacks = True
-    card = await merchant.card(10000)
-    option = {
-        "id": "home",
-        "line_id": "s1",
-        "amount": 0,
-        "operator": "Posten",
-        "title": "Home",
-        "splits": [{"payout_destination_id": "a", "amount": 0}],
-    }
-    with CallbackServer().running() as shop:
-        shop.answers({"shipping_options": [option]})
-        express = {"shipping_options": [], "shipping_address_callback_url": shop.url}
-        body = session_body(configuration={}, customer=preset(card["card_id"]), express=express)
-        made = await merchant.post("/v1/sessions-profile", body)
-        assert "warnings" not in made
-        await payer.set_details(merchant.ctx, made["id"], DETAILS)
-    whole = await merchant.get(f"/v1/sessions/{made['id']}")
-    assert [warning["code"] for warning in whole["warnings"]] == ["not_offered"]
-    last = whole["events"][-1]
-    assert last["name"] == "SET_SHIPPING_OPTION"
-    assert last["details"]["warnings"] == whole["warnings"]
-    assert (await merchant.view(made["id"])).to_pay == 40000

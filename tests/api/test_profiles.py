@@ -39,7 +39,7 @@ GATEWAY = {
     "webhook_secret": "whsec_secret",
 }
 SWISH = {"base_url": "https://swish.example/swish-cpcapi", "swish_number": "1231181189"}
-BODY = {
+BODY: dict[str, Any] = {
     "description": "Shop in Bergen",
     "configuration": {
         "active_payment_types": {"enabled": True},

@@ -9,7 +9,7 @@ import pytest
 
 from backend.core.errors import GiftCardRefused
 from backend.payments.attempts import reclaim_card
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.sessions.view import Notice, PageState
 from tests.support.card_gateway import AUTHORIZATION_TIMES_OUT, CardGatewaySandbox
 from tests.support.checkout import OPTION, Merchant
@@ -85,7 +85,7 @@ async def test_the_other_payment_is_aborted_first(
     # Whoever still sits at the other page cannot pay there any more.
     card_gateway.pay(held.url)
     assert (await held.merchant.view(held.left)).state is PageState.OPEN
-    result = await pay(held.merchant.ctx, held.here, OPTION, 15000, "nb")
+    result = await pay(held.merchant.ctx, held.here, Press(OPTION, 15000, "nb"))
     await held.merchant.come_back(card_gateway.pay(str(result.url)).headers["location"])
     assert (await held.merchant.view(held.here)).state is PageState.PAID
     assert await held.balance() == (0, 10000, 0)
@@ -180,7 +180,7 @@ async def test_two_take_it_back_at_once(held: Held) -> None:
     for session_id in (held.here, third):
         shown = await held.merchant.view(session_id)
         assert shown.to_pay == 15000
-    first = await pay(held.merchant.ctx, held.here, OPTION, 15000, "nb")
+    first = await pay(held.merchant.ctx, held.here, Press(OPTION, 15000, "nb"))
     assert first.state == "redirect"
     assert (await held.merchant.view(third)).to_pay == 25000
     await held.merchant.audit()

@@ -113,7 +113,10 @@ async def test_gift_cards_only_in_express_sessions(
         )
         await save_profile(merchant.ctx, setup)
         await refused(merchant, "configuration.dintero.wallets", profile_id="plain")
-        asked = {"profile_id": "plain", "configuration": {"active_payment_types": ALL_ON}}
+        asked: dict[str, Any] = {
+            "profile_id": "plain",
+            "configuration": {"active_payment_types": ALL_ON},
+        }
         by_profile = await merchant.session(**asked)
         assert (await merchant.view(by_profile)).gift_card_offered is False
         # The express object makes it one; null is no object.
@@ -262,6 +265,7 @@ async def test_whole_floats_are_amounts_and_others_are_not(merchant: Merchant) -
     shown = await merchant.get(f"/v1/sessions/{session_id}")
     assert json.dumps(shown["order"]["amount"]) == "29990"
     assert json.dumps(shown["order"]["items"][0]["amount"]) == "29990"
+    amount: object
     for amount in (29990.5, 0.1, -1, "29990", None, True, [], 10**12 + 1, 1e15):
         await refused(merchant, "order.amount", order=order | {"amount": amount})
     for amount in (1.5, "1", True):
@@ -276,13 +280,14 @@ async def test_what_a_session_needs(merchant: Merchant) -> None:
         answer = await merchant.post("/v1/sessions-profile", body, expect=400)
         assert missing in [e["field"] for e in answer["error"]["errors"]]
     order = session_body()["order"]
-    for change in (
+    changes: tuple[dict[str, object], ...] = (
         {"currency": "XXQ"},
         {"currency": "NO"},
         {"merchant_reference": "x" * 256},
         {"items": {}},
         {"items": [order["items"][0], order["items"][0]]},
-    ):
+    )
+    for change in changes:
         field = f"order.{next(iter(change))}"
         await refused(merchant, field, order=order | change)
     await refused(merchant, "expires_at", expires_at="2020-01-01T00:00:00Z")

@@ -82,7 +82,7 @@ async def _pay(merchant: Merchant, card_gateway: CardGatewaySandbox) -> dict[str
 
 def _table(asked: dict[str, Asked]) -> str:
     """Statements, begun, commits of each step, and of all of them."""
-    rows = {step: of.figures for step, of in asked.items()}
+    rows: dict[str, tuple[int, ...]] = {step: of.figures for step, of in asked.items()}
     rows["whole payment"] = tuple(map(sum, zip(*rows.values(), strict=True)))
     heads = f"\n{'step':14} {'statements':>10} {'begun':>6} {'commits':>8}"
     return heads + "".join(f"\n{k:14} {v[0]:10} {v[1]:6} {v[2]:8}" for k, v in rows.items())

@@ -15,7 +15,7 @@ from sqlmodel import select
 
 from backend.accounts.profiles import save_profile
 from backend.payments.attempts.resolve import reopen
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import Notice, PageState
@@ -93,7 +93,7 @@ class Payer:
         return await self.again(option)
 
     async def again(self, option: str = CARD) -> str:
-        result = await pay(self.merchant.ctx, self.session_id, option, 30000, "nb")
+        result = await pay(self.merchant.ctx, self.session_id, Press(option, 30000, "nb"))
         assert result.state == "redirect", result
         assert result.url is not None
         return result.url
@@ -253,7 +253,7 @@ async def test_a_lost_page_is_never_paid(payer: Payer, option: str, kind: str) -
     payer.card = await merchant.card(10000, currency="SEK")
     payer.session_id = await merchant.ready(40000, payer.card, currency="SEK")
     provider.fault("create", kind)
-    first = await pay(merchant.ctx, payer.session_id, option, 30000, "nb")
+    first = await pay(merchant.ctx, payer.session_id, Press(option, 30000, "nb"))
     assert first.state == "unknown"
     merchant.clock.ahead += timedelta(seconds=10)
     await reconcile_due(merchant.ctx)

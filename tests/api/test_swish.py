@@ -16,7 +16,7 @@ from sqlmodel import col, select
 from backend.accounts.profiles import save_profile
 from backend.core.errors import PaymentOptionNotAllowed
 from backend.payments.attempts.resolve import reopen
-from backend.payments.attempts.start import PayResult, pay
+from backend.payments.attempts.start import PayResult, Press, pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.sessions.view import Notice, PageState
@@ -73,7 +73,7 @@ class Payer:
         return result.url
 
     async def press(self, amount: int = 40000) -> PayResult:
-        return await pay(self.merchant.ctx, self.session_id, OPTION, amount, "nb")
+        return await pay(self.merchant.ctx, self.session_id, Press(OPTION, amount, "nb"))
 
     async def push(self, **more: Any) -> Any:
         """By the API, with the payer's phone number."""
@@ -365,7 +365,7 @@ async def test_no_push_while_a_gift_card_can_be_used(payer: Payer, with_card: bo
         answer = await merchant.api.post(f"/v1/sessions/{session_id}/pay", json=body)
         assert answer.status_code == 400, answer.text
     with pytest.raises(PaymentOptionNotAllowed):
-        await pay(merchant.ctx, session_id, OPTION, shown.to_pay, "nb")
+        await pay(merchant.ctx, session_id, Press(OPTION, shown.to_pay, "nb"))
     assert swish.pushes() == []
     assert (await merchant.view(session_id)).state is PageState.OPEN
     await merchant.audit()
@@ -385,7 +385,7 @@ async def test_other_kroner_are_not_taken(payer: Payer, named: bool) -> None:
     if named:
         assert shown["configuration"]["swish"]["swish"]["payability"] == "disabled_by_gateway"
     with pytest.raises(PaymentOptionNotAllowed):
-        await pay(merchant.ctx, session_id, OPTION, 40000, "nb")
+        await pay(merchant.ctx, session_id, Press(OPTION, 40000, "nb"))
     session_id = await merchant.session(
         40000, currency="SEK", configuration=WITHOUT_GIFT_CARDS | swish
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -22,7 +21,8 @@ async def found(merchant: Merchant, *query: tuple[str, Any]) -> list[str]:
 
 
 def order(amount: int, reference: str, **more: Any) -> dict[str, Any]:
-    return session_body(amount)["order"] | {"merchant_reference": reference} | more
+    usual: dict[str, Any] = session_body(amount)["order"]
+    return usual | {"merchant_reference": reference} | more
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def two(merchant: Merchant, card_gateway: CardGatewaySandbox) -> tuple[str
         customer={"customer_id": "c-1"},
     )
     await merchant.post(f"/v1/transactions/{first}/capture", {"amount": 40000})
-    await asyncio.sleep(0.01)
+    merchant.clock.ahead += timedelta(seconds=1)
     card = await merchant.card(90000)
     second = await merchant.paid(card_gateway, 60000, card, order=order(60000, "B-2"))
     await merchant.post(f"/v1/transactions/{second}/capture", {"amount": 60000})
@@ -190,7 +190,13 @@ async def test_merchant_reference_2_can_be_changed(
     assert await found(merchant, ("merchant_reference_2", "new")) == [two[0]]
     assert await found(merchant, ("search", "new")) == [two[0]]
     assert await found(merchant, ("search", "second")) == []
-    for refused in ({}, {"merchant_reference_2": None}, {"merchant_reference_2": ["5"]}, []):
+    nothings: tuple[object, ...] = (
+        {},
+        {"merchant_reference_2": None},
+        {"merchant_reference_2": ["5"]},
+        [],
+    )
+    for refused in nothings:
         answer = await merchant.api.put(path, json=refused)
         assert (answer.status_code, refused) == (400, refused)
     number = await merchant.api.put(path, json={"merchant_reference_2": 5})

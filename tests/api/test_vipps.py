@@ -16,7 +16,7 @@ from backend.accounts.profiles import connections_of, profile_of, save_profile
 from backend.core.errors import PushNotAllowed
 from backend.payments.attempts.at_provider import create_at_provider
 from backend.payments.attempts.resolve import reopen
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from backend.psp.registry import connect
@@ -219,7 +219,7 @@ async def test_never_pushed_while_a_gift_card_can_be_used(
     refused = await press(merchant, session_id, expect=400, phone_number=PHONE)
     assert refused["error"]["code"] == "PUSH_NOT_ALLOWED"
     with pytest.raises(PushNotAllowed):
-        await pay(merchant.ctx, session_id, OPTION, 30000, "nb", push_to=PHONE)
+        await pay(merchant.ctx, session_id, Press(OPTION, 30000, "nb", push_to=PHONE))
     body = session_body(
         configuration={"publish": [PUSH]}
         | WITHOUT_GIFT_CARDS
@@ -342,7 +342,7 @@ async def test_our_address_is_registered_once_and_believed(
         merchant.ctx.settings.base_url = listener.url.removesuffix("/notifications")
         own = f"{merchant.ctx.settings.base_url}/v1/psp/{ACCOUNT}/default/vipps/notifications"
         sessions = [await begin(merchant) for _ in range(4)]
-        presses = [pay(merchant.ctx, one, OPTION, 40000, "nb") for one in sessions]
+        presses = [pay(merchant.ctx, one, Press(OPTION, 40000, "nb")) for one in sessions]
         results = await asyncio.gather(*presses)
         assert {one.state for one in results} == {"redirect"}
         assert [one["url"] for one in vipps.webhooks()].count(own) == 1

@@ -263,8 +263,14 @@ async def test_a_pending_drawdown_is_captured_or_voided_once(merchant: Merchant)
     await merchant.post(f"{MOVES}/unknown/void", {"ref_id": "x"}, expect=404)
     plain = await move(merchant, card, ref_id="plain", amount=1)
     await merchant.post(f"{MOVES}/{plain['id']}/void", {"ref_id": "x"}, expect=400)
-    for body in ({}, {"ref_id": ""}, {"ref_id": None}, {"ref_id": "x" * 201}):
-        await merchant.post(f"{path}/void", body, expect=400)
+    wrong: tuple[dict[str, object], ...] = (
+        {},
+        {"ref_id": ""},
+        {"ref_id": None},
+        {"ref_id": "x" * 201},
+    )
+    for void in wrong:
+        await merchant.post(f"{path}/void", void, expect=400)
     await merchant.audit()
 
 
@@ -336,14 +342,15 @@ async def test_cards_that_cannot_pay(merchant: Merchant) -> None:
         assert code(await move(merchant, expiring, 400, ref_id=kind, type=kind)) == "CARD_REFUSED"
     shown = await merchant.get(f"{WALLETS}/cards/{expiring['card_id']}")
     assert (shown["status"], shown["amount_available"]) == ("expired", 7000)
-    for change in (
+    wrong: tuple[dict[str, object], ...] = (
         {"type": "fund", "pending": True},
         {"amount": -1},
         {"amount": 1.5},
         {"pending": True, "amount": 0},
         {"type": "x"},
         {"ref_id": ""},
-    ):
-        await move(merchant, coming, 400, **{"ref_id": "bad"} | change)
+    )
+    for bad in wrong:
+        await move(merchant, coming, 400, **{"ref_id": "bad"} | bad)
     await move(merchant, {"card_id": "unknown"}, 404)
     await merchant.audit()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.core.vault import PinMac, Vault
 from tests.api.conftest import *  # noqa: F403
 from tests.api.conftest import _card_gateway  # noqa: F401
 from tests.support.served import Served, serving
@@ -23,5 +24,21 @@ def served(
     quick |= {"connections_per_source": "200"}
     # What a session may grow to is met before how fast it may be changed.
     quick |= {"limits": '{"payer.changes": "100000/60"}'}
-    with serving(repository, folder, **quick) as running:
+    with serving(repository, folder, files=None, **quick) as running:
         yield running
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What each check of a card's MAC said; an unknown number has none."""
+    ran: list[bool] = []
+    real = Vault.pin_fits
+
+    def fits(self: Vault, card: str, pin: str, kept: PinMac | None) -> bool:
+        said = real(self, card, pin, kept)
+        if kept is not None:
+            ran.append(said)
+        return said
+
+    monkeypatch.setattr(Vault, "pin_fits", fits)
+    return ran

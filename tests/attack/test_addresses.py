@@ -16,6 +16,7 @@ from backend.core.address import AddressRefused
 from backend.psp.client_certificate import client_with
 from backend.psp.http import Answer, Transport
 from backend.psp.registry import CREDENTIALS, OPTIONAL_CREDENTIALS
+from backend.psp.tools import Tools
 from tests.support.certificates import Authority
 from tests.support.checkout import ACCOUNT, OPTION, Merchant, profile
 
@@ -255,9 +256,8 @@ async def test_a_client_with_a_certificate_is_guarded_too(
     http = client_with(merchant.ctx, {"certificate": pair.pem, "key": pair.key_pem()})
     assert http is not merchant.ctx.http
     merchant.ctx.settings.allow_insecure_addresses = False
-    transport = Transport(
-        f"https://127.0.0.1:{listener.port}", http, connect_timeout=1, read_timeout=1
-    )
+    tools = Tools(http, merchant.clock.now, connect_timeout=1, read_timeout=1)
+    transport = Transport(f"https://127.0.0.1:{listener.port}", tools)
     answer = await transport.send("GET", "/", headers={})
     assert isinstance(answer, Answer)
     assert (answer.outcome.value, answer.code) == ("refused", "configuration")

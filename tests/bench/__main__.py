@@ -12,8 +12,11 @@ import platform
 from typing import Any
 
 from tests.bench import api, by_api
+from tests.bench.batch import batch
 from tests.bench.card_check import card_check
 from tests.bench.figures import heading, line
+from tests.bench.growth import growth
+from tests.bench.hot_card import hot_card
 from tests.bench.idle import idle_figures
 from tests.bench.merchant import Merchant
 from tests.bench.page import page_figures
@@ -21,7 +24,15 @@ from tests.bench.running import running_demo
 from tests.bench.size import Size
 from tests.bench.slow_clients import slow_client_figures
 
-PARTS = ("page", "slow-clients", "sessions", "payments", "page-events", "card-check", "idle")
+_WITHOUT_A_DEMO = {
+    "payments": by_api.payments,
+    "growth": growth,
+    "batch": batch,
+    "hot-card": hot_card,
+    "idle": idle_figures,
+}
+"""These start what they need themselves."""
+PARTS = ("page", "slow-clients", "sessions", "page-events", "card-check", *_WITHOUT_A_DEMO)
 
 
 def main() -> None:
@@ -36,11 +47,10 @@ def main() -> None:
     line("processors, system", f"{os.cpu_count()}, {platform.system()} {platform.machine()}")
     line("Python", platform.python_version())
     line("load before", f"{os.getloadavg()[0]:.2f}")
-    if options.only in (None, "payments"):
-        by_api.payments(size=size)
-    if options.only in (None, "idle"):
-        idle_figures(size=size)
-    if options.only in ("payments", "idle"):
+    for name, part in _WITHOUT_A_DEMO.items():
+        if options.only in (None, name):
+            part(size=size)
+    if options.only in _WITHOUT_A_DEMO:
         return
     with running_demo() as facts:
         rates: dict[str, float] = {}

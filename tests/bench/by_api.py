@@ -79,7 +79,8 @@ class Shop:
         """One payment from the session to the read. RuntimeError where it is not authorized."""
         begun = time.perf_counter()
         customer = {"gift_cards": {"dintero.wallets": [{"card_id": card["card_id"]}]}}
-        body = session_body(ORDER, **({"customer": customer} if preset else {}))
+        more: dict[str, Any] = {"customer": customer} if preset else {}
+        body = session_body(ORDER, **more)
         body["order"]["merchant_reference"] = f"bench-{next(_numbers)}"
         made = await self._ask("session", "POST", "/v1/sessions-profile", json=body)
         order = f"/v1/view/{made['id']}/session/order"

@@ -17,6 +17,21 @@ PRINTS = {
     "sessions": ("1 at once", "32 at once"),
     "payments": ("32 at once", "whole payment", "statements a payment", "commits a payment"),
     "page-events": ("1 at once", "8 at once"),
+    "batch": ("cards a second",),
+    "hot-card": (
+        "plain transfers",
+        "drawdowns",
+        "drawdowns / plain transfers",
+        "drawdowns by API",
+        "answers by API",
+    ),
+    "growth": (
+        "sessions?limit=100",
+        "the payer's page",
+        "slowest p95",
+        "seconds per million entries",
+        "memory at most",
+    ),
     "idle": ("at rest", "3 open pages", "  until a change is shown"),
     "card-check": ("alone", "beside the flood", "beside the flood / alone, p50"),
 }

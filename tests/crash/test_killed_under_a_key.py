@@ -5,6 +5,7 @@ happens once, and the key's answer is what became of it.
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,10 @@ def test_the_repeat_finds_what_the_first_one_began(checkout: Checkout, step: str
     card = checkout.card()
     transaction = checkout.paid(checkout.session(card))
     path = f"/v1/transactions/{transaction}/capture"
-    asked = {"json": {"amount": 40000}, "headers": {"idempotency-key": f"k-{transaction}"}}
+    asked: dict[str, Any] = {
+        "json": {"amount": 40000},
+        "headers": {"idempotency-key": f"k-{transaction}"},
+    }
     checkout.arm(f"capture.{step}")
     with pytest.raises(Died):
         checkout.ask("POST", path, **asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import threading
-import time
+from functools import partial
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ import pytest
 from tests.support.card_gateway import APPROVED, DECLINED
 from tests.support.crash import Checkout
 from tests.support.crash_facts import AtProvider
+from tests.support.waiting import pause
 
 pytestmark = pytest.mark.crash
 
@@ -48,7 +49,7 @@ class Payer(threading.Thread):
                 self._buy()
             except httpx.TransportError:
                 # As a payer whose page does not answer: try something else a little later.
-                time.sleep(0.05)
+                pause(0.05, "a payer takes a moment before the next try")
             except Exception as error:  # told by the test
                 self.surprises.append(repr(error))
                 return
@@ -121,6 +122,11 @@ def _begun(payers: list[Payer]) -> int:
     return sum(len(payer.sessions) for payer in payers)
 
 
+def _has_begun(payers: list[Payer], sessions: int) -> bool:
+    """Return whether the payers have begun that many sessions."""
+    return _begun(payers) >= sessions
+
+
 def test_killed_at_any_moment(checkout: Checkout) -> None:
     rng = random.Random(SEED)
     card = checkout.card(100000)
@@ -131,8 +137,8 @@ def test_killed_at_any_moment(checkout: Checkout) -> None:
     for _ in range(KILLS):
         # A life is as long as it takes until something has begun in it, on a slow machine too.
         before = _begun(payers)
-        checkout.wait(lambda before=before: _begun(payers) >= before + 2, 10)
-        time.sleep(rng.uniform(0.0, 0.4))
+        checkout.wait(partial(_has_begun, payers, before + 2), 10)
+        pause(rng.uniform(0.0, 0.4), "the kill comes at any moment")
         checkout.kill()
         checkout.start()
     before = _begun(payers)

@@ -4,6 +4,8 @@ fresh card, or none. What its answer would have shown can be had again.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.checkout import ACCOUNT
@@ -23,7 +25,7 @@ def test_killed_in_a_refund_to_a_new_card(checkout: Checkout, step: str) -> None
     path = f"/v1/transactions/{checkout.paid(session)}"
     checkout.ask("POST", f"{path}/capture", json={"amount": 40000})
     body = {"amount": 12000, "refund_to": "new_card"}
-    asked = {"json": body, "headers": {"idempotency-key": f"k-{session}"}}
+    asked: dict[str, Any] = {"json": body, "headers": {"idempotency-key": f"k-{session}"}}
     checkout.arm(f"refund.{step}")
     with pytest.raises(Died):
         checkout.ask("POST", f"{path}/refund", **asked)

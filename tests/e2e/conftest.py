@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
+from tests.support.callback_server import CallbackServer
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.host import HostPage, HostServer, host_server, make_profile
 from tests.support.payer import Payer
+from tests.support.states import Scene
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 NewPayer = Callable[..., Payer]
 
@@ -106,6 +108,26 @@ def embeddable(demo: Demo, host: HostServer) -> str:
             return make_profile(demo, merchant, host.origin)
         finally:
             merchant.http.close()
+
+
+@pytest.fixture
+def callbacks() -> Iterator[CallbackServer]:
+    """The shop's server that says what it delivers."""
+    with CallbackServer().running() as server:
+        yield server
+
+
+NewScene = Callable[[Payer, str], Scene]
+
+
+@pytest.fixture
+def new_scene(demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer) -> NewScene:
+    """Makes what a state is made of, for a payer and the language of the page."""
+
+    def make(payer: Payer, language: str) -> Scene:
+        return Scene(payer, merchant, demo, shop, callbacks, language)
+
+    return make
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.callback_server import CallbackServer
-from tests.support.demo import Demo, Merchant, Shop
+from tests.e2e.conftest import NewScene
+from tests.support.demo import Merchant, Shop
 from tests.support.orders import RICH
 from tests.support.payer import Payer
-from tests.support.states import STATES, Scene
+from tests.support.states import STATES
 
 # Elements that are shown, with what they are called by and described with.
 _HEADINGS = """[...document.querySelectorAll("h1, h2, h3, h4")]
@@ -84,11 +84,8 @@ def test_roles_and_names(payer: Payer, merchant: Merchant) -> None:
     "state",
     ["open, details empty", "card added", "waiting at the provider", "paid", "missing"],
 )
-def test_landmarks_and_headings(
-    payer: Payer, demo: Demo, merchant: Merchant, shop: Shop, state: str
-) -> None:
-    with CallbackServer().running() as callbacks:
-        STATES[state](Scene(payer, merchant, demo, shop, callbacks, "en"))
+def test_landmarks_and_headings(payer: Payer, new_scene: NewScene, state: str) -> None:
+    STATES[state](new_scene(payer, "en"))
     levels = payer.page.evaluate(_HEADINGS)
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))

@@ -6,32 +6,23 @@ One load a state and language: the window and the colours are changed under it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.e2e.conftest import NewPayer, NewScene
 from tests.support.axe import ALL, COLOURS, violations
-from tests.support.callback_server import CallbackServer
-from tests.support.demo import Demo, Merchant, Shop
+from tests.support.demo import Demo, Merchant
 from tests.support.payer import Payer
-from tests.support.states import STATES, WITHOUT_SCRIPT, Scene, dumped
-
-NewPayer = Callable[..., Payer]
+from tests.support.states import STATES, WITHOUT_SCRIPT, dumped
 
 WIDTHS = (320, 390, 1280)
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LANGUAGES = ("nb", "en")
 
 # Reflex decides once, at load, what the browser's own controls look like.
 _FOLLOW = "scheme => { document.documentElement.style.colorScheme = scheme; }"
-
-
-@pytest.fixture
-def callbacks() -> Iterator[CallbackServer]:
-    with CallbackServer().running() as server:
-        yield server
 
 
 def everywhere(page: Page) -> dict[str, Any]:
@@ -53,16 +44,10 @@ def everywhere(page: Page) -> dict[str, Any]:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("state", STATES)
 def test_axe_finds_nothing(
-    new_payer: NewPayer,
-    demo: Demo,
-    merchant: Merchant,
-    shop: Shop,
-    callbacks: CallbackServer,
-    state: str,
-    language: str,
+    new_payer: NewPayer, new_scene: NewScene, state: str, language: str
 ) -> None:
     payer = new_payer(reduced_motion="reduce")
-    STATES[state](Scene(payer, merchant, demo, shop, callbacks, language))
+    STATES[state](new_scene(payer, language))
     found = everywhere(payer.page)
     assert found == {}, dumped(found)
     # Its scripts or its connection were taken away from it.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from dintero import Dintero
-from dintero.error import AuthError, InvalidRequestBody, UnexpectedError
+from dintero.error import AuthError, DinteroException, InvalidRequestBody, UnexpectedError
 
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import APPROVED, Payer
@@ -110,7 +110,7 @@ def test_each_error(client: Any, demo: Demo, merchant: Merchant) -> None:
     wrong = body(merchant, profile_id="default")
     # The client itself compares the sums, so both are wrong in the same way.
     wrong["order"] |= {"amount": 722.5, "items": [{**ITEM, "amount": 722.5}]}
-    calls: list[tuple[type[Exception], Callable[[], Any]]] = [
+    calls: list[tuple[type[DinteroException], Callable[[], Any]]] = [
         (InvalidRequestBody, lambda: client.create_session(wrong)),
         (InvalidRequestBody, lambda: client.create_session(body(merchant, profile_id="none"))),
         (UnexpectedError, lambda: client.get_session("T12345678.nope")),

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.callback_server import CallbackServer
-from tests.support.demo import Demo, Merchant, Shop
+from tests.e2e.conftest import NewPayer, NewScene
+from tests.support.demo import Merchant
 from tests.support.orders import RICH
-from tests.support.payer import Payer
-from tests.support.states import STATES, Scene
-
-NewPayer = Callable[..., Payer]
+from tests.support.states import STATES
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -36,12 +31,6 @@ SMALL = """[...document.querySelectorAll('button, input:not([type=hidden]), sele
 FULL = ["details with errors", "card added", "discount refused", "waiting, outcome unknown"]
 
 
-@pytest.fixture
-def callbacks() -> Iterator[CallbackServer]:
-    with CallbackServer().running() as server:
-        yield server
-
-
 @pytest.mark.parametrize("width", [320, 390, 768, 1440])
 def test_nothing_is_wider_than_the_window_and_every_target_is_large(
     new_payer: NewPayer, merchant: Merchant, width: int
@@ -62,15 +51,12 @@ def test_nothing_is_wider_than_the_window_and_every_target_is_large(
 @pytest.mark.parametrize("state", FULL)
 def test_twice_the_text_size(
     new_payer: NewPayer,
-    demo: Demo,
-    merchant: Merchant,
-    shop: Shop,
-    callbacks: CallbackServer,
+    new_scene: NewScene,
     state: str,
 ) -> None:
     """WCAG 1.4.4: zoomed to 200 %, and as a browser's large default type."""
     payer = new_payer(viewport={"width": 640, "height": 400}, device_scale_factor=2)
-    STATES[state](Scene(payer, merchant, demo, shop, callbacks, "nb"))
+    STATES[state](new_scene(payer, "nb"))
     assert payer.page.evaluate(WIDER) == 0
     payer.page.set_viewport_size({"width": 390, "height": 844})
     # The text alone, as the browser's setting makes it.
@@ -83,25 +69,22 @@ def test_twice_the_text_size(
 @pytest.mark.parametrize("state", FULL)
 def test_wider_spacing_cuts_nothing_off(
     new_payer: NewPayer,
-    demo: Demo,
-    merchant: Merchant,
-    shop: Shop,
-    callbacks: CallbackServer,
+    new_scene: NewScene,
     state: str,
     width: int,
 ) -> None:
     payer = new_payer(viewport={"width": width, "height": 800}, bypass_csp=True)
-    STATES[state](Scene(payer, merchant, demo, shop, callbacks, "nb"))
+    STATES[state](new_scene(payer, "nb"))
     payer.page.add_style_tag(content=SPACING)
     assert payer.page.evaluate(WIDER) == 0
     assert payer.page.evaluate(CUT) == []
 
 
 def test_nothing_moves_for_those_who_asked_for_less(
-    new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer
+    new_payer: NewPayer, new_scene: NewScene
 ) -> None:
     payer = new_payer(reduced_motion="reduce")
-    STATES["locked"](Scene(payer, merchant, demo, shop, callbacks, "nb"))
+    STATES["locked"](new_scene(payer, "nb"))
     moving = """document.getAnimations().map((a) => a.animationName ?? a.transitionProperty)"""
     assert payer.page.evaluate(moving) == []
     payer.page.emulate_media(reduced_motion="no-preference")

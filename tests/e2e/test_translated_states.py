@@ -6,19 +6,16 @@ it was in, the next one follows; otherwise the state is made again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Error, Page, expect
 
-from tests.support.callback_server import CallbackServer
-from tests.support.demo import Demo, Merchant, Shop
+from tests.e2e.conftest import NewPayer, NewScene
+from tests.support.demo import Demo
 from tests.support.payer import Payer
-from tests.support.states import STATES, Scene
+from tests.support.states import STATES
 from tests.support.translation import is_as_it_should, translate
-
-NewPayer = Callable[..., Payer]
 
 WITHOUT_REACT = {"loading", "a script failed to load", "form page"}
 """Nothing is there to press, and nothing to come apart."""
@@ -36,12 +33,6 @@ _LOOK = """() => [
   document.querySelector("main")?.dataset.stage,
   ...[...document.querySelectorAll("main [id]")].filter((one) => one.checkVisibility()),
 ].map((one) => one?.id ?? one).join(" ")"""
-
-
-@pytest.fixture
-def callbacks() -> Iterator[CallbackServer]:
-    with CallbackServer().running() as server:
-        yield server
 
 
 def press(page: Page, selector: str) -> None:
@@ -72,16 +63,14 @@ def after_a_press(payer: Payer, demo: Demo) -> None:
 @pytest.mark.parametrize("state", [name for name in STATES if name not in WITHOUT_REACT])
 def test_every_press_in_every_state(
     new_payer: NewPayer,
+    new_scene: NewScene,
     demo: Demo,
-    merchant: Merchant,
-    shop: Shop,
-    callbacks: CallbackServer,
     state: str,
 ) -> None:
     def reach() -> Payer:
         made = new_payer(reduced_motion="reduce")
         translate(made.page, harsh=True)
-        STATES[state](Scene(made, merchant, demo, shop, callbacks, "nb"))
+        STATES[state](new_scene(made, "nb"))
         is_as_it_should(made.page)
         return made
 

@@ -11,8 +11,10 @@ import httpx
 import pytest
 
 from backend.psp.stripe.connector import CardGateway
+from backend.psp.tools import Tools
 from tests.psp.klarna_shop import Shop
-from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider, Provider
+from tests.psp.provider import Provider
+from tests.psp.providers import PROVIDERS, BamboraProvider, KlarnaProvider
 from tests.psp.till import WRITES, ProviderHarness, verbs_of
 from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.patience import IMPATIENT_SECONDS
@@ -60,7 +62,7 @@ def gateway(
     card_gateway: CardGatewaySandbox, secret_key: str, http: httpx.AsyncClient
 ) -> CardGateway:
     return CardGateway(
-        card_gateway.base_url, secret_key, WEBHOOK_SECRET, http, lambda: datetime.now(UTC)
+        card_gateway.base_url, secret_key, WEBHOOK_SECRET, Tools(http, lambda: datetime.now(UTC))
     )
 
 
@@ -73,9 +75,7 @@ def impatient(
         card_gateway.base_url,
         secret_key,
         WEBHOOK_SECRET,
-        http,
-        lambda: datetime.now(UTC),
-        read_timeout=IMPATIENT_SECONDS,
+        Tools(http, lambda: datetime.now(UTC), read_timeout=IMPATIENT_SECONDS),
     )
 
 

@@ -6,7 +6,6 @@ import html
 import re
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -47,7 +46,7 @@ class Provider(ABC):
     """A read of the payment says how much of it was refunded; else `refunded` asks the sandbox."""
     opens_page: tuple[str, ...] = ()
     """What a page's address holds: in nothing that is kept."""
-    verbs: Mapping[str, str] = {
+    verbs: dict[str, str] = {
         "create": "create",
         "abort": "abort",
         "capture": "capture",

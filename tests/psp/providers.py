@@ -17,8 +17,10 @@ from backend.psp.bambora.connector import Bambora
 from backend.psp.klarna.connector import Klarna
 from backend.psp.protocol import Connector, Notification
 from backend.psp.stripe.connector import CardGateway
+from backend.psp.swedbankpay.client import Account as SwedbankPayAccount
 from backend.psp.swedbankpay.connector import SwedbankPay
 from backend.psp.swish.connector import Swish
+from backend.psp.tools import Tools
 from tests.psp.provider import PATIENT_SECONDS, Provider, now
 from tests.psp.vipps_provider import VippsProvider
 
@@ -41,12 +43,7 @@ class CardGatewayProvider(Provider):
         self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
         return CardGateway(
-            base_url,
-            self._key,
-            self._webhook_secret,
-            http,
-            now,
-            read_timeout=read_timeout,
+            base_url, self._key, self._webhook_secret, Tools(http, now, read_timeout=read_timeout)
         )
 
     @property
@@ -93,12 +90,7 @@ class KlarnaProvider(Provider):
         self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
         return Klarna(
-            base_url,
-            self._username,
-            self._password,
-            http,
-            now,
-            read_timeout=read_timeout,
+            base_url, self._username, self._password, Tools(http, now, read_timeout=read_timeout)
         )
 
     @property
@@ -147,12 +139,8 @@ class SwedbankPayProvider(Provider):
     ) -> Connector:
         return SwedbankPay(
             self.product,
-            base_url,
-            self._token,
-            "5cabf558-5283-482f-b252-4d58e06f6f3b",
-            http,
-            now,
-            read_timeout=read_timeout,
+            SwedbankPayAccount(base_url, self._token, "5cabf558-5283-482f-b252-4d58e06f6f3b"),
+            Tools(http, now, read_timeout=read_timeout),
         )
 
     @property
@@ -239,7 +227,7 @@ class BamboraProvider(Provider):
             transaction_api_url=f"{base_url}/transaction-api",
             **self.key,
         )
-        return Bambora(self.product, account, http, now, read_timeout=read_timeout)
+        return Bambora(self.product, account, Tools(http, now, read_timeout=read_timeout))
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -310,11 +298,9 @@ class SwishProvider(Provider):
         return Swish(
             f"{base_url}/swish-cpcapi",
             self.number,
-            http,
-            now,
+            Tools(http, now, read_timeout=read_timeout),
             address_secret=self.merchant,
             app_url=f"{self.sandbox.base_url}/app",
-            read_timeout=read_timeout,
         )
 
     @property

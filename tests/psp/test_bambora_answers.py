@@ -10,8 +10,12 @@ from backend.psp.bambora.connector import Bambora
 from backend.psp.protocol import (
     Outcome,
 )
+from backend.psp.tools import Tools
 from backend.rules.money import Money
-from tests.psp.providers import BamboraProvider, now
+from tests.psp.provider import now
+from tests.psp.providers import BamboraProvider
+
+HOST = "https://provider.example"
 
 
 @pytest.mark.parametrize(
@@ -36,9 +40,9 @@ async def test_sums_that_cannot_be_read(transaction: object) -> None:
         found = {**transaction, "orderid": order_id} if isinstance(transaction, dict) else None
         return httpx.Response(200, json={"meta": {"result": True}, "transaction": found})
 
-    account = Account(*["https://provider.example"] * 3, "T1", "a", "s", "m")
+    account = Account(HOST, HOST, HOST, "T1", "a", "s", "m")
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = Bambora("creditcard", account, http, now)
+        connector = Bambora("creditcard", account, Tools(http, now))
         payment = await connector.fetch(f"{order_id}.r.1")
         assert (payment.outcome, payment.amount) == (Outcome.UNKNOWN, None)
         result = await connector.capture(f"{order_id}.r.1", Money(100, "NOK"), "c", final=True)
@@ -54,14 +58,14 @@ async def test_statuses(bambora: BamboraProvider, status: int) -> None:
         404: "invalid",
         429: "unreachable",
     }
-    account = Account(*["https://provider.example"] * 3, "T1", "access", "secret-x", "m")
+    account = Account(HOST, HOST, HOST, "T1", "access", "secret-x", "m")
 
     def respond(request: httpx.Request) -> httpx.Response:
         said = {"merchant": "the secret-x is wrong", "enduser": None}
         return httpx.Response(status, json={"meta": {"result": False, "message": said}})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
-        connector = Bambora("creditcard", account, http, now)
+        connector = Bambora("creditcard", account, Tools(http, now))
         result = await connector.create_payment(bambora.request())
     assert result.code == expected.get(status)
     assert result.outcome is (Outcome.REFUSED if status in expected else Outcome.UNKNOWN)

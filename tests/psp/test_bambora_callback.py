@@ -10,11 +10,11 @@ import pytest
 
 from backend.psp.bambora.client import Account
 from backend.psp.bambora.connector import Bambora
-from backend.psp.protocol import (
-    NotificationRefused,
-)
-from tests.psp.providers import now
+from backend.psp.protocol import NotificationRefused
+from backend.psp.tools import Tools
+from tests.psp.provider import now
 
+HOST = "https://provider.example"
 _KEY = "md5-key"
 _SAID = [
     ("transaction", "T12345678.abc"),
@@ -27,8 +27,8 @@ _SAID = [
 
 
 def _receiver(md5_key: str = _KEY) -> Bambora:
-    account = Account(*["https://provider.example"] * 3, "T1", "a", "s", md5_key)
-    return Bambora("creditcard", account, httpx.AsyncClient(), now)
+    account = Account(HOST, HOST, HOST, "T1", "a", "s", md5_key)
+    return Bambora("creditcard", account, Tools(httpx.AsyncClient(), now))
 
 
 def _signed(said: list[tuple[str, str]], key: str = _KEY) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from backend.psp.protocol import (
     Result,
 )
 from backend.psp.stripe.connector import CardGateway
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 from tests.support.card_gateway import (
     APPROVED,
@@ -29,6 +29,7 @@ from tests.support.card_gateway import (
     CardGatewaySandbox,
     free_port,
 )
+from tests.support.waiting import until_async
 
 AMOUNT = Money(20000, "NOK")
 WHOLE = Money(30000, "NOK")
@@ -169,10 +170,11 @@ async def test_arrives_late(till: ProviderHarness, verb: str) -> None:
     assert (await till.ask(verb, sent_at=sent_at)).outcome is Outcome.UNKNOWN
     # The same key while the first run is under way.
     assert (await till.do(verb)).outcome is Outcome.UNKNOWN
-    for _ in range(600):
-        if (await till.ask(verb, sent_at=sent_at)).outcome is Outcome.DONE:
-            break
-        await asyncio.sleep(0.05)
+
+    async def arrived() -> bool:
+        return (await till.ask(verb, sent_at=sent_at)).outcome is Outcome.DONE
+
+    await until_async(arrived, "the call arrives")
     assert (await till.ask(verb)).outcome is Outcome.DONE
     assert await till.happened(verb)
 
@@ -295,7 +297,10 @@ async def test_reads(till: ProviderHarness) -> None:
 
 async def test_nobody_there(http: httpx.AsyncClient) -> None:
     gateway = CardGateway(
-        f"http://127.0.0.1:{free_port()}", "sk_test_1", "whsec", http, lambda: datetime.now(UTC)
+        f"http://127.0.0.1:{free_port()}",
+        "sk_test_1",
+        "whsec",
+        Tools(http, lambda: datetime.now(UTC)),
     )
     result = await gateway.create_payment(_REQUEST)
     assert (result.outcome, result.code) == (Outcome.REFUSED, "unreachable")
@@ -323,7 +328,7 @@ async def test_unreadable_answers(answer: httpx.Response) -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
         gateway = CardGateway(
-            "https://provider.example", "sk_test_1", "whsec", http, lambda: datetime.now(UTC)
+            "https://provider.example", "sk_test_1", "whsec", Tools(http, lambda: datetime.now(UTC))
         )
         assert (await gateway.create_payment(_REQUEST)).outcome is Outcome.UNKNOWN
         assert (await gateway.fetch("cs_1")).outcome is Outcome.UNKNOWN

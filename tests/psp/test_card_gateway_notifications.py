@@ -13,6 +13,7 @@ import pytest
 
 from backend.psp.protocol import NotificationRefused, PaymentRequest
 from backend.psp.stripe.connector import CardGateway
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 from tests.support.card_gateway import CardGatewaySandbox, Listener
 
@@ -47,7 +48,7 @@ def _header(body: bytes = BODY, moment: datetime = NOW, secret: str = SECRET) ->
 @pytest.fixture
 def receiver() -> CardGateway:
     return CardGateway(
-        "https://provider.example", "sk_test_1", SECRET, httpx.AsyncClient(), lambda: NOW
+        "https://provider.example", "sk_test_1", SECRET, Tools(httpx.AsyncClient(), lambda: NOW)
     )
 
 
@@ -118,7 +119,7 @@ def test_refused(receiver: CardGateway, headers: dict[str, str], body: bytes) ->
 
 def test_without_a_secret_nothing_is_believed() -> None:
     open_door = CardGateway(
-        "https://provider.example", "sk_test_1", "", httpx.AsyncClient(), lambda: NOW
+        "https://provider.example", "sk_test_1", "", Tools(httpx.AsyncClient(), lambda: NOW)
     )
     with pytest.raises(NotificationRefused):
         open_door.parse_notification(_header(secret=""), BODY)
@@ -138,8 +139,7 @@ async def create(
         card_gateway.base_url,
         secret_key,
         endpoint.json()["secret"],
-        http,
-        lambda: datetime.now(UTC),
+        Tools(http, lambda: datetime.now(UTC)),
     )
 
     async def create() -> tuple[CardGateway, str, str]:

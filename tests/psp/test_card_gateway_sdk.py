@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import urllib.parse
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 import stripe
+from stripe.params import PaymentIntentCaptureParams
 
 from tests.support.card_gateway import (
     APPROVED,
@@ -19,9 +21,41 @@ from tests.support.card_gateway import (
 )
 
 Session = stripe.checkout.Session
+PaymentIntent = stripe.PaymentIntent
 
 # The client's own use of httpx.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
+
+def page_of(session: Session) -> str:
+    """The address of the page where the payer pays."""
+    assert session.url is not None
+    return session.url
+
+
+def intent_of(session: Session) -> PaymentIntent:
+    """The intent of a session that was read with `expand`."""
+    assert isinstance(session.payment_intent, PaymentIntent)
+    return session.payment_intent
+
+
+def charge_of(intent: PaymentIntent) -> stripe.Charge:
+    """The charge of an intent that was read with `expand`."""
+    assert isinstance(intent.latest_charge, stripe.Charge)
+    return intent.latest_charge
+
+
+def card_of(intent: PaymentIntent) -> stripe.Charge.PaymentMethodDetails.Card:
+    details = charge_of(intent).payment_method_details
+    assert details is not None and details.card is not None
+    return details.card
+
+
+def part(amount: int, *, final: bool | None = None) -> PaymentIntentCaptureParams:
+    params: PaymentIntentCaptureParams = {"amount_to_capture": amount}
+    if final is not None:
+        params["final_capture"] = final
+    return params
 
 
 @pytest.fixture
@@ -33,36 +67,35 @@ def client(card_gateway: CardGatewaySandbox, secret_key: str) -> Iterator[stripe
         max_network_retries=0,
         http_client=transport,
     )
-    transport.close()
+    transport.close()  # type: ignore[no-untyped-call]  # the client gives it no types
 
 
 @pytest.fixture
 def create(client: stripe.StripeClient) -> Callable[..., Session]:
     def create(amount: int = 30000, **more: object) -> Session:
-        return client.v1.checkout.sessions.create(
-            {
-                "mode": "payment",
-                "success_url": "http://127.0.0.1:9/accept?cs={CHECKOUT_SESSION_ID}",
-                "cancel_url": "http://127.0.0.1:9/cancel",
-                "client_reference_id": "T1",
-                "metadata": {"transaction_id": "T1", "note": "æ & [b] = 1"},
-                "line_items": [
-                    {
-                        "quantity": 1,
-                        "price_data": {
-                            "currency": "nok",
-                            "unit_amount": amount,
-                            "product_data": {"name": "Order 1 (rest after gift card)"},
-                        },
-                    }
-                ],
-                "payment_intent_data": {
-                    "capture_method": "manual",
-                    "metadata": {"transaction_id": "T1"},
-                },
-                **more,
-            }
-        )
+        params: Any = {
+            "mode": "payment",
+            "success_url": "http://127.0.0.1:9/accept?cs={CHECKOUT_SESSION_ID}",
+            "cancel_url": "http://127.0.0.1:9/cancel",
+            "client_reference_id": "T1",
+            "metadata": {"transaction_id": "T1", "note": "æ & [b] = 1"},
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": "nok",
+                        "unit_amount": amount,
+                        "product_data": {"name": "Order 1 (rest after gift card)"},
+                    },
+                }
+            ],
+            "payment_intent_data": {
+                "capture_method": "manual",
+                "metadata": {"transaction_id": "T1"},
+            },
+            **more,
+        }
+        return client.v1.checkout.sessions.create(params)
 
     return create
 
@@ -70,14 +103,14 @@ def create(client: stripe.StripeClient) -> Callable[..., Session]:
 @pytest.fixture
 def pay(
     client: stripe.StripeClient, create: Callable[..., Session], card_gateway: CardGatewaySandbox
-) -> Callable[..., stripe.PaymentIntent]:
-    def pay(amount: int = 30000) -> stripe.PaymentIntent:
+) -> Callable[..., PaymentIntent]:
+    def pay(amount: int = 30000) -> PaymentIntent:
         session = create(amount)
-        card_gateway.pay(session.url, APPROVED)
+        card_gateway.pay(page_of(session), APPROVED)
         read = client.v1.checkout.sessions.retrieve(
             session.id, {"expand": ["payment_intent.latest_charge"]}
         )
-        return read.payment_intent
+        return intent_of(read)
 
     return pay
 
@@ -89,13 +122,13 @@ def test_page_to_authorization(
     assert session.id.startswith("cs_test_")
     assert (session.status, session.payment_status) == ("open", "unpaid")
     assert session.payment_intent is None
-    assert session.metadata["note"] == "æ & [b] = 1"
-    response = card_gateway.pay(session.url, APPROVED)
+    assert session.metadata is not None and session.metadata["note"] == "æ & [b] = 1"
+    response = card_gateway.pay(page_of(session), APPROVED)
     assert response.status_code == 303
     assert response.headers["location"] == f"http://127.0.0.1:9/accept?cs={session.id}"
     read = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
     assert (read.status, read.payment_status, read.url) == ("complete", "unpaid", None)
-    intent = read.payment_intent
+    intent = intent_of(read)
     assert (intent.status, intent.amount_capturable, intent.amount_received) == (
         "requires_capture",
         30000,
@@ -106,33 +139,32 @@ def test_page_to_authorization(
 
 
 def test_final_part_capture_releases_the_rest(
-    client: stripe.StripeClient, pay: Callable[..., stripe.PaymentIntent]
+    client: stripe.StripeClient, pay: Callable[..., PaymentIntent]
 ) -> None:
     intent = pay()
-    captured = client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 12000})
+    captured = client.v1.payment_intents.capture(intent.id, part(12000))
     assert (captured.status, captured.amount_received, captured.amount_capturable) == (
         "succeeded",
         12000,
         0,
     )
     with pytest.raises(stripe.InvalidRequestError) as again:
-        client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 1000})
+        client.v1.payment_intents.capture(intent.id, part(1000))
     assert again.value.code == "payment_intent_unexpected_state"
     assert again.value.http_status == 400
 
 
 def test_several_captures(
-    client: stripe.StripeClient,
-    pay: Callable[..., stripe.PaymentIntent],
-    card_gateway: CardGatewaySandbox,
+    client: stripe.StripeClient, pay: Callable[..., PaymentIntent], card_gateway: CardGatewaySandbox
 ) -> None:
     intent = pay()
-    assert intent.latest_charge.payment_method_details.card.multicapture.status == "available"
-    part = {"amount_to_capture": 10000, "final_capture": False}
-    first = client.v1.payment_intents.capture(intent.id, part)
+    multicapture = card_of(intent).multicapture
+    assert multicapture is not None and multicapture.status == "available"
+    first_part = part(10000, final=False)
+    first = client.v1.payment_intents.capture(intent.id, first_part)
     assert (first.status, first.amount_capturable) == ("requires_capture", 20000)
     with pytest.raises(stripe.InvalidRequestError) as over:
-        client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 20001})
+        client.v1.payment_intents.capture(intent.id, part(20001))
     assert over.value.code == "amount_too_large"
     with pytest.raises(stripe.InvalidRequestError) as void:
         client.v1.payment_intents.cancel(intent.id)
@@ -142,13 +174,13 @@ def test_several_captures(
     card_gateway.admin("settings", multicapture=False)
     other = pay()
     with pytest.raises(stripe.InvalidRequestError) as refused:
-        client.v1.payment_intents.capture(other.id, part)
+        client.v1.payment_intents.capture(other.id, first_part)
     assert refused.value.param == "final_capture"
     assert client.v1.payment_intents.retrieve(other.id).amount_received == 0
 
 
 def test_part_refunds_and_over_refund(
-    client: stripe.StripeClient, pay: Callable[..., stripe.PaymentIntent]
+    client: stripe.StripeClient, pay: Callable[..., PaymentIntent]
 ) -> None:
     intent = pay()
     with pytest.raises(stripe.InvalidRequestError):
@@ -168,14 +200,15 @@ def test_part_refunds_and_over_refund(
     listed = client.v1.refunds.list({"payment_intent": intent.id, "limit": 1})
     amounts = [one.amount for one in listed.auto_paging_iter()]
     assert amounts == [20000, 10000]
-    assert client.v1.refunds.retrieve(refund.id).metadata["key"] == "k1"
-    charge = client.v1.charges.retrieve(intent.latest_charge.id)
+    kept = client.v1.refunds.retrieve(refund.id)
+    assert kept.metadata is not None and kept.metadata["key"] == "k1"
+    charge = client.v1.charges.retrieve(charge_of(intent).id)
     assert (charge.amount_refunded, charge.refunded) == (30000, True)
 
 
 def test_cancel_and_expire(
     client: stripe.StripeClient,
-    pay: Callable[..., stripe.PaymentIntent],
+    pay: Callable[..., PaymentIntent],
     create: Callable[..., Session],
     card_gateway: CardGatewaySandbox,
 ) -> None:
@@ -187,7 +220,7 @@ def test_cancel_and_expire(
         0,
     )
     session = create()
-    url = session.url
+    url = page_of(session)
     assert client.v1.checkout.sessions.expire(session.id).status == "expired"
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.checkout.sessions.expire(session.id)
@@ -197,37 +230,39 @@ def test_cancel_and_expire(
 
 def test_card_error_leaves_its_traces(client: stripe.StripeClient) -> None:
     with pytest.raises(stripe.CardError) as declined:
-        client.v1.payment_intents.create(
-            {
-                "amount": 5000,
-                "currency": "nok",
-                "payment_method": "pm_card_visa_chargeDeclined",
-                "confirm": True,
-                "capture_method": "manual",
-                "payment_method_types": ["card"],
-            }
-        )
+        params: Any = {
+            "amount": 5000,
+            "currency": "nok",
+            "payment_method": "pm_card_visa_chargeDeclined",
+            "confirm": True,
+            "capture_method": "manual",
+            "payment_method_types": ["card"],
+        }
+        client.v1.payment_intents.create(params)
     assert declined.value.http_status == 402
     assert declined.value.code == "card_declined"
-    assert declined.value.error.decline_code == "generic_decline"
-    kept = client.v1.payment_intents.retrieve(declined.value.error.payment_intent.id)
+    told = declined.value.error
+    assert told is not None and told.decline_code == "generic_decline"
+    assert told.payment_intent is not None
+    kept = client.v1.payment_intents.retrieve(told.payment_intent.id)
     assert kept.status == "requires_payment_method"
+    assert kept.last_payment_error is not None
     assert kept.last_payment_error.code == "card_declined"
     confirmed = client.v1.payment_intents.confirm(kept.id, {"payment_method": "pm_card_visa"})
     assert confirmed.status == "requires_capture"
     assert confirmed.last_payment_error is None
 
 
-def test_idempotency(client: stripe.StripeClient, pay: Callable[..., stripe.PaymentIntent]) -> None:
+def test_idempotency(client: stripe.StripeClient, pay: Callable[..., PaymentIntent]) -> None:
     intent = pay()
     options: stripe.RequestOptions = {"idempotency_key": "k-1"}
-    part = {"amount_to_capture": 1000, "final_capture": False}
-    first = client.v1.payment_intents.capture(intent.id, part, options)
-    second = client.v1.payment_intents.capture(intent.id, part, options)
+    first = client.v1.payment_intents.capture(intent.id, part(1000, final=False), options)
+    second = client.v1.payment_intents.capture(intent.id, part(1000, final=False), options)
     assert second.amount_received == first.amount_received == 1000
+    assert second.last_response is not None
     assert second.last_response.headers["idempotent-replayed"] == "true"
     with pytest.raises(stripe.IdempotencyError) as other:
-        client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 2000}, options)
+        client.v1.payment_intents.capture(intent.id, part(2000), options)
     assert other.value.http_status == 400
     assert client.v1.payment_intents.retrieve(intent.id).amount_received == 1000
 
@@ -237,7 +272,8 @@ def test_errors(client: stripe.StripeClient, card_gateway: CardGatewaySandbox) -
         client.v1.payment_intents.retrieve("pi_none")
     assert (missing.value.http_status, missing.value.code) == (404, "resource_missing")
     with pytest.raises(stripe.InvalidRequestError) as unknown:
-        client.v1.refunds.create({"payment_intent": "pi_none", "wrong": 1})  # type: ignore[typeddict-unknown-key]
+        params: Any = {"payment_intent": "pi_none", "wrong": 1}
+        client.v1.refunds.create(params)
     assert unknown.value.code == "parameter_unknown"
     stranger = stripe.StripeClient(
         "sk_live_real", base_addresses={"api": card_gateway.base_url}, max_network_retries=0
@@ -247,7 +283,7 @@ def test_errors(client: stripe.StripeClient, card_gateway: CardGatewaySandbox) -
 
 
 def test_merchants_do_not_see_each_other(
-    card_gateway: CardGatewaySandbox, pay: Callable[..., stripe.PaymentIntent]
+    card_gateway: CardGatewaySandbox, pay: Callable[..., PaymentIntent]
 ) -> None:
     intent = pay()
     other = stripe.StripeClient("sk_test_other", base_addresses={"api": card_gateway.base_url})
@@ -263,13 +299,13 @@ def test_webhooks_verify_with_the_client(
     listener: Listener,
 ) -> None:
     endpoint = client.v1.webhook_endpoints.create({"url": listener.url, "enabled_events": ["*"]})
-    assert endpoint.secret.startswith("whsec_")
+    assert endpoint.secret is not None and endpoint.secret.startswith("whsec_")
     listed = client.v1.webhook_endpoints.list()
     assert [one.id for one in listed.data] == [endpoint.id]
     assert listed.data[0].to_dict().get("secret") is None
     listener.statuses = [500]
     session = create()
-    card_gateway.pay(session.url)
+    card_gateway.pay(page_of(session))
     seen = {}
     for kind in ("payment_intent.amount_capturable_updated", "checkout.session.completed"):
         delivery = listener.wait_for(1, f'"type": "{kind}"'.encode())[0]
@@ -295,24 +331,26 @@ def test_declined_then_challenge_on_one_page(
     client: stripe.StripeClient, create: Callable[..., Session], card_gateway: CardGatewaySandbox
 ) -> None:
     session = create()
-    assert card_gateway.pay(session.url, DECLINED).headers["location"] == f"/c/pay/{session.id}"
+    assert (
+        card_gateway.pay(page_of(session), DECLINED).headers["location"] == f"/c/pay/{session.id}"
+    )
     read = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
-    assert (read.status, read.payment_intent.status) == ("open", "requires_payment_method")
-    location = card_gateway.pay(session.url, CHALLENGE).headers["location"]
+    assert (read.status, intent_of(read).status) == ("open", "requires_payment_method")
+    location = card_gateway.pay(page_of(session), CHALLENGE).headers["location"]
     assert location == f"/c/pay/{session.id}/challenge"
-    done = card_gateway.answer_challenge(session.url, "complete")
+    done = card_gateway.answer_challenge(page_of(session), "complete")
     assert done.headers["location"].startswith("http://127.0.0.1:9/accept")
     read = client.v1.checkout.sessions.retrieve(
         session.id, {"expand": ["payment_intent.latest_charge"]}
     )
-    card = read.payment_intent.latest_charge.payment_method_details.card
-    assert card.three_d_secure.authentication_flow == "challenge"
+    three_d_secure = card_of(intent_of(read)).three_d_secure
+    assert three_d_secure is not None and three_d_secure.authentication_flow == "challenge"
 
 
 def test_clock(
     client: stripe.StripeClient,
     create: Callable[..., Session],
-    pay: Callable[..., stripe.PaymentIntent],
+    pay: Callable[..., PaymentIntent],
     card_gateway: CardGatewaySandbox,
 ) -> None:
     session, untouched, part = create(), pay(), pay()
@@ -332,7 +370,7 @@ def test_clock(
 def test_bracket_forms(
     card_gateway: CardGatewaySandbox,
     secret_key: str,
-    pay: Callable[..., stripe.PaymentIntent],
+    pay: Callable[..., PaymentIntent],
     brackets: str,
     index: str,
 ) -> None:

@@ -19,7 +19,7 @@ from backend.psp.protocol import (
     PaymentState,
 )
 from backend.rules.money import Money
-from tests.psp.providers import now
+from tests.psp.provider import now
 from tests.psp.till import EFFECT_NOT_TOLD, NO_EFFECT, ProviderHarness, Sent, verbs_of
 
 

@@ -14,7 +14,7 @@ from backend.psp.protocol import (
     Payment,
     Result,
 )
-from tests.psp.providers import Provider
+from tests.psp.provider import Provider
 from tests.psp.till import ProviderHarness, Sent
 
 

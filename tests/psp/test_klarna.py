@@ -17,9 +17,10 @@ from backend.psp.protocol import (
     Outcome,
     PaymentState,
 )
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 from tests.psp.klarna_shop import Shop
-from tests.psp.providers import now
+from tests.psp.provider import now
 
 WHOLE, PART = Money(30000, "NOK"), Money(20000, "NOK")
 SHIRTS = OrderLine("Skjorte", 59900, 2, 2500, reference="10")
@@ -125,7 +126,9 @@ async def test_the_payer_cancels_or_goes_back_or_fails(shop: Shop) -> None:
 async def test_a_page_ends_by_itself(shop: Shop) -> None:
     reference, url = await shop.created()
     later = timedelta(hours=48, minutes=11)
-    klarna = Klarna(shop.sandbox.base_url, *shop.auth, shop.provider.http, lambda: now() + later)
+    klarna = Klarna(
+        shop.sandbox.base_url, *shop.auth, Tools(shop.provider.http, lambda: now() + later)
+    )
     assert (await shop.klarna.fetch(reference)).state is PaymentState.OPEN
     shop.sandbox.admin("clock", advance=int(later.total_seconds()))
     payment = await klarna.fetch(reference)
@@ -305,6 +308,6 @@ async def test_a_token_is_good_for_one_transaction_and_one_merchant(shop: Shop) 
     with pytest.raises(NotificationRefused):
         shop.klarna.parse_notification({":path": other}, one.body)
     http = shop.provider.http
-    stranger = Klarna(shop.sandbox.base_url, shop.auth[0], "another password", http, now)
+    stranger = Klarna(shop.sandbox.base_url, shop.auth[0], "another password", Tools(http, now))
     with pytest.raises(NotificationRefused):
         stranger.parse_notification(one.headers, one.body)

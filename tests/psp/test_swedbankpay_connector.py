@@ -17,9 +17,12 @@ from backend.psp.protocol import (
     PaymentState,
 )
 from backend.psp.registry import CREDENTIALS
+from backend.psp.swedbankpay.client import Account
 from backend.psp.swedbankpay.connector import INSTRUMENTS, SwedbankPay, payee_reference
+from backend.psp.tools import Tools
 from backend.rules.money import Money
-from tests.psp.providers import SwedbankPayProvider, now
+from tests.psp.provider import now
+from tests.psp.providers import SwedbankPayProvider
 from tests.support.sandbox import Listener, Sandbox
 
 WHOLE = Money(30000, "SEK")
@@ -209,7 +212,7 @@ def _answering(answers: dict[str, object]) -> tuple[SwedbankPay, list[httpx.Requ
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(respond))
     url = "https://api.provider.example"
-    return SwedbankPay("creditcard", url, "token", "payee", http, now), seen
+    return SwedbankPay("creditcard", Account(url, "token", "payee"), Tools(http, now)), seen
 
 
 def _paid_order(href: str, root: str = "paymentOrder") -> dict[str, object]:
@@ -281,7 +284,11 @@ async def test_another_order_than_asked_for_is_not_believed() -> None:
 
 
 def test_the_older_callback_shape(provider: SwedbankPayProvider) -> None:
-    connector = SwedbankPay("creditcard", "https://x.example", "token", "payee", None, now)  # type: ignore[arg-type]
+    connector = SwedbankPay(
+        "creditcard",
+        Account("https://x.example", "token", "payee"),
+        Tools(httpx.AsyncClient(), now),
+    )
     address = connector._address.of(provider.request())
     path = address.partition("127.0.0.1")[2].partition("/")[2]
     older = {
@@ -299,7 +306,11 @@ def test_the_older_callback_shape(provider: SwedbankPayProvider) -> None:
 
 
 def test_an_address_proves_one_payment_alone(provider: SwedbankPayProvider) -> None:
-    connector = SwedbankPay("creditcard", "https://x.example", "token", "payee", None, now)  # type: ignore[arg-type]
+    connector = SwedbankPay(
+        "creditcard",
+        Account("https://x.example", "token", "payee"),
+        Tools(httpx.AsyncClient(), now),
+    )
     first = connector._address.of(provider.request(transaction_id="T1"))
     body = json.dumps({"paymentOrder": {"id": ORDER, "number": 1}}).encode()
     told = connector.parse_notification({":path": first.partition(":9")[2] or first}, body)

@@ -22,7 +22,9 @@ from backend.psp.client_certificate import CertificateUnusable, tls_context
 from backend.psp.protocol import Outcome
 from backend.psp.registry import NotConnected, connect
 from backend.psp.swish.connector import Swish
-from tests.psp.providers import SwishProvider, now
+from backend.psp.tools import Tools
+from tests.psp.provider import now
+from tests.psp.providers import SwishProvider
 from tests.support.certificates import Authority, Pair
 from tests.support.sandbox import Listener, Sandbox
 
@@ -139,7 +141,10 @@ async def test_none_is_refused_before_anything_is_sent(case: Case) -> None:
     # And by the provider itself, should it come to that.
     async with httpx.AsyncClient(verify=tls_context(ca=case.sandbox.authority.pem)) as http:
         swish = Swish(
-            f"{case.sandbox.base_url}/swish-cpcapi", "1231181189", http, now, address_secret="x"
+            f"{case.sandbox.base_url}/swish-cpcapi",
+            "1231181189",
+            Tools(http, now),
+            address_secret="x",
         )
         result = await swish.create_payment(case.provider.request(push_to="+46701234567"))
     assert (result.outcome, result.code) == (Outcome.REFUSED, "configuration"), result

@@ -23,12 +23,14 @@ from backend.psp.protocol import (
     Outcome,
     PaymentState,
 )
+from backend.psp.tools import Tools
 from backend.psp.vipps.client import Account
 from backend.psp.vipps.connector import CURRENCIES, Vipps
 from backend.psp.vipps.requests import reference_of
 from backend.rules.money import Money
-from tests.psp.providers import VippsProvider, now
+from tests.psp.provider import now
 from tests.psp.till import Sent
+from tests.psp.vipps_provider import VippsProvider
 from tests.support.sandbox import Listener, Sandbox
 
 WHOLE = Money(30000, "NOK")
@@ -63,12 +65,12 @@ async def test_one_token_for_many_calls_and_a_new_one_in_time(
     sent = Sent(provider.http)
     moment = now()
     account = Account(**provider.credentials)
-    connector = Vipps(account, provider.http, lambda: moment)
+    connector = Vipps(account, Tools(provider.http, lambda: moment))
     for _ in range(3):
         await connector.fetch("no-such-payment")
     assert sent.writes == ["POST /accesstoken/get"]
     # A minute before its end it is not trusted any more.
-    later = Vipps(account, provider.http, lambda: moment + timedelta(seconds=61))
+    later = Vipps(account, Tools(provider.http, lambda: moment + timedelta(seconds=61)))
     await later.fetch("no-such-payment")
     assert len(sent.writes) == 2
 
@@ -95,7 +97,7 @@ async def test_both_shapes_of_errors(
 ) -> None:
     await provider.connector().fetch("no-such-payment")
     account = Account(**(provider.credentials | changed))
-    result = await Vipps(account, provider.http, now).create_payment(provider.request())
+    result = await Vipps(account, Tools(provider.http, now)).create_payment(provider.request())
     assert (result.outcome, result.code) == (Outcome.REFUSED, "configuration")
     assert message in str(result.message)
 
@@ -260,7 +262,7 @@ EVENT = json.dumps(
 @pytest.fixture
 async def told(http: httpx.AsyncClient) -> Vipps:
     account = Account("https://provider.example", "c", "s", "k", "1")
-    return Vipps(account, http, now, webhook_secret=SECRET, webhook_url=URL)
+    return Vipps(account, Tools(http, now), webhook_secret=SECRET, webhook_url=URL)
 
 
 def test_the_signature_is_over_the_address_that_was_registered(told: Vipps) -> None:
@@ -306,6 +308,6 @@ def test_another_secret_or_address(told: Vipps, http: httpx.AsyncClient) -> None
         with pytest.raises(NotificationRefused):
             told.parse_notification(headers, EVENT)
     account = Account("https://provider.example", "c", "s", "k", "1")
-    unregistered = Vipps(account, http, now)
+    unregistered = Vipps(account, Tools(http, now))
     with pytest.raises(NotificationRefused):
         unregistered.parse_notification(signed(EVENT, now(), url="", secret=""), EVENT)

@@ -18,7 +18,7 @@ from backend.psp.protocol import (
     Result,
 )
 from backend.rules.money import Money
-from tests.psp.providers import Provider
+from tests.psp.provider import Provider
 from tests.support.patience import IMPATIENT_SECONDS
 
 EFFECT_NOT_TOLD = ("late", "drop_after", "error_after")

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from backend.psp.protocol import Connector
+from backend.psp.tools import Tools
 from backend.psp.vipps.client import Account as VippsAccount
 from backend.psp.vipps.connector import EVENTS, Vipps
 from tests.psp.provider import PATIENT_SECONDS, Provider, now
@@ -47,11 +48,9 @@ class VippsProvider(Provider):
     ) -> Connector:
         return Vipps(
             VippsAccount(**(self.credentials | {"base_url": base_url})),
-            http,
-            now,
+            Tools(http, now, read_timeout=read_timeout),
             webhook_secret=self._webhook_secret,
             webhook_url=self.listener.url,
-            read_timeout=read_timeout,
         )
 
     @property

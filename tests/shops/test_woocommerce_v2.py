@@ -146,7 +146,29 @@ async def test_a_whole_life(woo: Plugin) -> None:
     assert confirmed["billing_address"]["email"] == CONTACT["email"]
     assert confirmed["billing_address"]["phone_number"] == CONTACT["phone_number"]
 
-    # A fee was added to the order afterwards, and a discount was given: the lines say so.
+    await _captures_with_a_fee_and_a_discount(woo, transaction_id)
+
+    # A refund without a rounding line: the lines sum to more than the shop gives back.
+    refund = {
+        "refund_reference": "1742",
+        "amount": 30000,
+        "reason": "",
+        "items": [{**BLANKET, "quantity": 1, "amount": 29990}, shipped(20)],
+    }
+    refunded = await woo.asks("POST", f"transactions/{transaction_id}/refund", refund)
+    assert refunded["status"] == "PARTIALLY_REFUNDED"
+    event = last_event(refunded, "REFUND")
+    assert (event["amount"], event["event_reference"]) == (30000, "1742")
+    assert lines(event) == [(BLANKET["line_id"], 29990), ("flat_rate:3", 20)]
+    rest = {"refund_reference": "1742", "amount": 42381, "reason": "Angret", "items": []}
+    refunded = await woo.asks("POST", f"transactions/{transaction_id}/refund", rest)
+    assert refunded["status"] == "REFUNDED"
+    assert await woo.confirmed_callbacks() == ["", "", "", "CAPTURE", "REFUND", "REFUND"]
+    assert {got.query["merchant_reference"] for got in woo.server.got} == {REFERENCE}
+
+
+async def _captures_with_a_fee_and_a_discount(woo: Plugin, transaction_id: str) -> None:
+    """A fee was added to the order afterwards, and a discount was given: the lines say so."""
     added = {
         "id": "Montering",
         "line_id": "Montering",
@@ -177,24 +199,6 @@ async def test_a_whole_life(woo: Plugin) -> None:
         ("flat_rate:3", 9900),
         ("rounding-fee", 1),
     ]
-
-    # A refund without a rounding line: the lines sum to more than the shop gives back.
-    refund = {
-        "refund_reference": "1742",
-        "amount": 30000,
-        "reason": "",
-        "items": [{**BLANKET, "quantity": 1, "amount": 29990}, shipped(20)],
-    }
-    refunded = await woo.asks("POST", f"transactions/{transaction_id}/refund", refund)
-    assert refunded["status"] == "PARTIALLY_REFUNDED"
-    event = last_event(refunded, "REFUND")
-    assert (event["amount"], event["event_reference"]) == (30000, "1742")
-    assert lines(event) == [(BLANKET["line_id"], 29990), ("flat_rate:3", 20)]
-    rest = {"refund_reference": "1742", "amount": 42381, "reason": "Angret", "items": []}
-    refunded = await woo.asks("POST", f"transactions/{transaction_id}/refund", rest)
-    assert refunded["status"] == "REFUNDED"
-    assert await woo.confirmed_callbacks() == ["", "", "", "CAPTURE", "REFUND", "REFUND"]
-    assert {got.query["merchant_reference"] for got in woo.server.got} == {REFERENCE}
 
 
 async def test_an_order_that_is_cancelled(woo: Plugin) -> None:

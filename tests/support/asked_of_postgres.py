@@ -27,7 +27,7 @@ class AskedOfPostgres:
         from now on."""
         database = urlsplit(url).path[1:]
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"ALTER DATABASE {database} SET log_statement = 'all'")  # type: ignore[arg-type]
+            connection.execute(f"ALTER DATABASE {database} SET log_statement = 'all'")
         return cls(server, database)
 
     def place(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import select
 
+from backend.payments.attempts.start import Press
 from backend.payments.attempts.start import pay as press_pay
 from backend.payments.tables import Transaction
 from backend.sessions.view import PageState
@@ -32,7 +33,7 @@ class BamboraPayer:
         return await self.press()
 
     async def press(self) -> str:
-        result = await press_pay(self.merchant.ctx, self.session_id, OPTION, 30000, "nb")
+        result = await press_pay(self.merchant.ctx, self.session_id, Press(OPTION, 30000, "nb"))
         assert (result.state, bool(result.url)) == ("redirect", True), result
         return str(result.url)
 

@@ -63,7 +63,7 @@ def show(picture: Image.Image | None, file: Path) -> list[str]:
 def give_detector(context: BrowserContext) -> None:
     def read(data_uri: str, formats: list[str]) -> list[dict[str, Any]]:
         wanted = [_FORMATS[name] for name in formats]
-        found = zxingcpp.read_barcodes(code_128(data_uri), formats=wanted)
+        found = zxingcpp.read_barcodes(code_128(data_uri), formats=zxingcpp.BarcodeFormats(wanted))
         return [{"rawValue": code.text} for code in found]
 
     context.expose_function("readCodes", read)

@@ -18,7 +18,7 @@ from backend.core import context
 from backend.core.clock import Clock
 from backend.core.context import Backend
 from backend.core.settings import Settings
-from backend.payments.attempts.start import PayResult, pay
+from backend.payments.attempts.start import PayResult, Press, pay
 from backend.payments.views.audit import audit_everything
 from backend.rules.payment_option import PRODUCTS
 from backend.sessions import payer, read
@@ -105,8 +105,8 @@ class Merchant:
     async def press_pay(self, session_id: str) -> PayResult:
         shown = await self.view(session_id)
         option = OPTION if shown.to_pay else None
-        ticked = [box.id for box in shown.checkboxes]
-        return await pay(self.ctx, session_id, option, shown.to_pay, "nb", accepted=ticked)
+        ticked = frozenset(box.id for box in shown.checkboxes)
+        return await pay(self.ctx, session_id, Press(option, shown.to_pay, "nb", accepted=ticked))
 
     async def come_back(self, url: str) -> str:
         """Follow the provider's redirect to us; where we send the payer then."""
@@ -183,7 +183,7 @@ async def open_merchant(
 ) -> Merchant:
     """Start the process' context and sign in. `close_merchant` ends both."""
     clock = MovingClock()
-    defaults = {
+    defaults: dict[str, Any] = {
         "secret_key": "a master secret of the tests, long enough",
         "database_url": database_url,
         "base_url": BASE_URL,

@@ -67,7 +67,7 @@ def create_app(ahead: float, crash_at: str = "") -> FastAPI:
         clock.ahead = timedelta(seconds=ahead)
 
     @app.post("/_test/crash_at")
-    async def crash_at(point: str = Body(embed=True)) -> None:
+    async def arm(point: str = Body(embed=True)) -> None:
         armed.point = point
 
     @app.post("/_test/reopen/{session_id}")

@@ -21,10 +21,14 @@ FAST = {"id": "fast", "line_id": "s3", "amount": 19900, "operator": "Bring", "ti
 OWN = {"id": "own", "line_id": "s9", "amount": 4900, "operator": "Butikken", "title": "Med bud"}
 
 MODES = ("absent", "null", "shipping_required", "shipping_not_required")
-OPTIONS: dict[str, Any] = {
+OPTIONS: dict[str, list[dict[str, Any]] | None] = {
     "absent": None, "empty": [], "one": [HOME], "three": [FAST, HOME, SHOP],
 }  # fmt: skip
-CHOSEN: dict[str, Any] = {"absent": None, "in the list": HOME, "not in the list": OWN}
+CHOSEN: dict[str, dict[str, Any] | None] = {
+    "absent": None,
+    "in the list": HOME,
+    "not in the list": OWN,
+}
 ADDRESSES = ("given", "not given")
 TYPES = ("b2c", "b2b")
 
@@ -53,8 +57,8 @@ class Cell:
     @property
     def option(self) -> dict[str, Any] | None:
         """What is charged: what the shop has chosen, else the first that it offers."""
-        offered = OPTIONS[self.options] or [None]
-        return CHOSEN[self.chosen] or offered[0]
+        offered = OPTIONS[self.options]
+        return CHOSEN[self.chosen] or (offered[0] if offered else None)
 
     @property
     def amount(self) -> int:

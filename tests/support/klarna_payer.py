@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import select
 
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.tables import Transaction
 from tests.support.checkout import Merchant
 from tests.support.klarna import OPTION, KlarnaSandbox
@@ -27,7 +27,7 @@ class KlarnaPayer:
         self.session_id = await self.merchant.ready(40000, self.card, **more)
         shown = await self.merchant.view(self.session_id)
         assert [option.type for option in shown.options] == [OPTION]
-        result = await pay(self.merchant.ctx, self.session_id, OPTION, 30000, "nb")
+        result = await pay(self.merchant.ctx, self.session_id, Press(OPTION, 30000, "nb"))
         assert result.state == "redirect"
         assert result.url is not None
         return result.url

@@ -97,6 +97,11 @@ class _Page:
         return before != self.shown
 
 
+async def _all(events: Sequence[asyncio.Event]) -> None:
+    for one in events:
+        await one.wait()
+
+
 async def _run(url: str, sessions: list[str]) -> None:
     places, opened = asyncio.Semaphore(_AT_ONCE), [asyncio.Event() for _ in sessions]
     told = asyncio.Event()
@@ -104,17 +109,13 @@ async def _run(url: str, sessions: list[str]) -> None:
         asyncio.create_task(_Page(session_id).stay(url, places, one, told))
         for session_id, one in zip(sessions, opened, strict=True)
     ]
-    all_open = asyncio.gather(*(one.wait() for one in opened))
-    done, _ = await asyncio.wait([all_open, *pages], return_when=asyncio.FIRST_COMPLETED)
-    if all_open not in done:
-        for task in done:
-            await task  # says why a page did not open
+    all_open = asyncio.ensure_future(_all(opened))
+    await asyncio.wait([all_open, *pages], return_when=asyncio.FIRST_COMPLETED)
+    if not all_open.done():
+        await asyncio.gather(*pages)  # says why a page did not open
     print(f"{len(sessions)} open", flush=True)
     told.set()
-    await asyncio.wait(pages, return_when=asyncio.FIRST_EXCEPTION)
-    for page in pages:
-        if page.done():
-            await page
+    await asyncio.gather(*pages)
 
 
 if __name__ == "__main__":

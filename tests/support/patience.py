@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from backend.psp.protocol import Connector
+from backend.psp.tools import Tools
 
 IMPATIENT_SECONDS = 0.5
 
 
 @contextmanager
-def impatient(connector: type) -> Iterator[None]:
+def impatient(connector: type[Connector]) -> Iterator[None]:
     """In here this kind of connector waits half a second for an answer.
 
     Around what is not answered, and nothing else: on a busy machine any other answer may take
     longer, and would be taken for lost.
     """
-    real = connector.__init__
+    real = vars(connector)["__init__"]
 
-    def init(self: Any, *args: Any, **more: Any) -> None:
-        real(self, *args, **more, read_timeout=IMPATIENT_SECONDS)
+    def init(self: Connector, *args: Any, tools: Tools, **more: Any) -> None:
+        real(self, *args, tools=replace(tools, read_timeout=IMPATIENT_SECONDS), **more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connector, "__init__", init)

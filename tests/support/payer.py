@@ -33,7 +33,7 @@ class Payer:
     def _heard(self, message: ConsoleMessage) -> None:
         ours = (message.location or {}).get("url", "").startswith(self._base_url)
         # A browser writes this for every page whose status is 404 or 410.
-        expected = re.search(r"status of 4(04|10)", message.text)
+        expected = bool(re.search(r"status of 4(04|10)", message.text))
         expected = expected or any(re.search(known, message.text) for known in self._forgiven)
         if ours and message.type in ("error", "warning") and not expected:
             self.complaints.append(message.text)

@@ -70,10 +70,10 @@ class Plugin:
         """Ask `/v1/{path}` with a JSON body, or with the text `raw` as it is."""
         headers = {**self.headers, "authorization": self._bearer}
         headers.setdefault("content-type", "application/json")
-        content = {"content": raw.encode()} if raw is not None else {"json": body}
+        content: dict[str, Any] = {"content": raw.encode()} if raw is not None else {"json": body}
         if raw is None and body is None:
             content = {}
-        answer = await self.merchant.api.request(method, f"/v1/{path}", headers=headers, **content)  # type: ignore[arg-type]
+        answer = await self.merchant.api.request(method, f"/v1/{path}", headers=headers, **content)
         self.last = answer
         assert answer.status_code == expect, answer.text
         assert answer.headers["content-type"].startswith("application/json")
@@ -160,6 +160,7 @@ def read_typed(value: Any, form: Any, where: str = "") -> None:
     elif form is bool:
         assert type(value) is bool, f"{where} is {value!r}"
     elif form is datetime:
-        assert isinstance(value, str) and datetime.fromisoformat(value), f"{where} is {value!r}"
+        assert isinstance(value, str), f"{where} is {value!r}"
+        datetime.fromisoformat(value)  # raises where it is none
     else:
         assert value is None or isinstance(value, str), f"{where} is {value!r}"

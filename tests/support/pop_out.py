@@ -6,8 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.support.demo import ADDRESS
 from tests.support.host import HANDLERS, HostPage
-from tests.support.payer import ADDRESS
 
 BUTTON = "#dintero-checkout-sdk-launch-pop-out"
 BACKDROP = "#dintero-checkout-sdk-backdrop"

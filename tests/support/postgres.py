@@ -25,6 +25,8 @@ from pathlib import Path
 import psycopg
 from pytest_postgresql.janitor import DatabaseJanitor
 
+from tests.support.waiting import pause
+
 SUPERUSER = "postgres"
 START_SECONDS = 90
 _PR_SET_PDEATHSIG = 1
@@ -224,7 +226,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> in
         except psycopg.OperationalError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.05)
+            pause(0.05, "it is asked again")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

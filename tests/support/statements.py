@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +89,7 @@ def counted(db: Database) -> Iterator[Asked]:
     def rollback(connection: Connection) -> None:
         asked.rollbacks += in_transaction(connection)
 
-    heard = {
+    heard: dict[str, Callable[..., None]] = {
         "before_cursor_execute": statement,
         "begin": begin,
         "commit": commit,

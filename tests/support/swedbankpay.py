@@ -75,7 +75,7 @@ class Merchant:
 
     def move(self, order: dict[str, Any], rel: str, **fields: Any) -> httpx.Response:
         """Follow an operation of the order's."""
-        transaction = {"description": rel, "payeeReference": uuid.uuid4().hex[:30]}
+        transaction: dict[str, Any] = {"description": rel, "payeeReference": uuid.uuid4().hex[:30]}
         if rel != "cancel":
             transaction |= {"amount": 30000, "vatAmount": 0}
         return self.call("POST", href(order, rel), {"transaction": transaction | fields})

@@ -324,7 +324,9 @@ async def transactions(
     async with ctx.db.reading() as db:
         card = await get_card(db, account_id, card_id)
         found = await list_transactions(db, card, limit, starting_after)
-    shape: dict[str, Any] = {"transactions": [serialize_wallet_transaction(t, card) for t in found]}
+    shape: dict[str, Any] = {
+        "transactions": [serialize_wallet_transaction(t, card.card_id) for t in found]
+    }
     if len(found) == limit:
         shape["starting_after"] = found[-1].id
     return shape

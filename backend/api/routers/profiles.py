@@ -238,7 +238,7 @@ def _address_problem(ctx: Backend, url: str) -> str | None:
         return str(refused)
     if url.startswith("http:") and not is_local(name):
         # Not even in development are credentials sent over a network unencrypted.
-        return "only https is sent to"
+        return "the address must be https"
     return None
 
 

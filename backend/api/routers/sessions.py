@@ -28,7 +28,7 @@ from backend.sessions.preset import read_warnings
 from backend.sessions.publish import read_publish
 from backend.sessions.request import Moment, SessionRequest
 from backend.sessions.serializer import read_session
-from backend.sessions.update import SessionUpdate
+from backend.sessions.update import SessionUpdate, UpdateOptions
 
 router = strict_router()
 Toggles = Annotated[str, Header(alias="Dintero-Feature-Toggles")]
@@ -150,9 +150,11 @@ async def update(
         session_id,
         body,
         origin,
-        without_lock=update_without_lock,
-        force_shipping_callback=force_shipping_address_callback,
-        strict=_strict(toggles),
+        UpdateOptions(
+            without_lock=update_without_lock,
+            force_shipping_callback=force_shipping_address_callback,
+            strict=_strict(toggles),
+        ),
     )
     return await read_session(ctx, caller.account_id, session_id)
 

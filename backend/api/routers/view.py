@@ -246,7 +246,8 @@ async def put_gift_card(
         raise InvalidRequest(text, (FieldError(field, text, "required"),))
     source = source_of(ctx, request)
     add = reclaim_card.reclaim_and_add if body.take_back else reclaim_card.add_gift_card
-    await add(ctx, session_id, body.token, body.pin, source, unmodified_since, body.amount)
+    choice = payer.CardChoice(body.amount, unmodified_since)
+    await add(ctx, session_id, body.token, body.pin, source, choice)
     return await _shown(ctx, session_id, response)
 
 

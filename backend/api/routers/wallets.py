@@ -117,7 +117,7 @@ async def move(account_id: str, body: MoveRequest, ctx: Context, caller: Caller)
         cause=_cause(ctx, caller, body.ref_id, body.metadata, body.originated_by),
         token_id=token_id,
     )
-    return serialize_wallet_transaction(await wallets.move(ctx, movement), card)
+    return serialize_wallet_transaction(await wallets.move(ctx, movement), card.card_id)
 
 
 async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> tuple[Card, str | None]:
@@ -138,7 +138,7 @@ async def _card_of(ctx: Backend, caller: Principal, body: MoveRequest) -> tuple[
     if other is None:
         raise NotFound(NO_MATCH)
     if other.card.id != card.id:
-        raise InvalidRequest("card_id and token are of two cards")
+        raise InvalidRequest("card_id and token must name the same card")
     return card, other.token.id
 
 
@@ -178,5 +178,5 @@ async def void(
 async def _serialize(ctx: Backend, made: WalletTransaction) -> dict[str, Any]:
     async with ctx.db.reading() as db:
         card = await db.get(Card, made.card)
-    assert card is not None  # a foreign key guarantees it
-    return serialize_wallet_transaction(made, card)
+    assert card is not None  # a foreign key holds it
+    return serialize_wallet_transaction(made, card.card_id)

@@ -290,9 +290,7 @@ async def _keep_created(
                 transaction,
                 operation,
                 now,
-                notice=notice,
-                code=code,
-                message=result.message,
+                conclude.Failure(notice, code, result.message),
             )
             answer = PayResult("refused", reason=notice)
         else:

@@ -118,6 +118,6 @@ def check_option(session: CheckoutSession, press: Press) -> None:
     """Check that the option can be used in this session. PaymentOptionNotAllowed,
     PushNotAllowed."""
     if press.push_to is not None and not may_push(press.option, gift_card=session.gift_card_use):
-        raise PushNotAllowed("nothing can be pushed to a phone with this option in this session")
+        raise PushNotAllowed("this option cannot send a push to a phone in this session")
     if press.option not in session.options:
         raise PaymentOptionNotAllowed("this payment option is not offered in this session")

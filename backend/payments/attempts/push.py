@@ -14,16 +14,15 @@ from backend.core.context import Backend
 from backend.core.errors import FieldError, GiftCardTurnsOn, PhoneInvalid
 from backend.payments.attempts.resolve import reopen
 from backend.payments.attempts.start import Press, start_attempt
+from backend.rules.countries import language_of_calling_code
 from backend.rules.payment_option import PUSHES
 from backend.sessions import events
 from backend.sessions.create import LENIENT, Strict, create_session
 from backend.sessions.load import get_session, lock_session
-from backend.sessions.phones import home_of, read_phone
+from backend.sessions.phones import calling_code, home_of, read_phone
 from backend.sessions.publish import push_begun
 from backend.sessions.request import SessionRequest
-from backend.sessions.update import SessionUpdate, update_session
-
-_LANGUAGES = {"+47": "nb", "+46": "sv", "+45": "da", "+358": "fi"}
+from backend.sessions.update import SessionUpdate, UpdateOptions, update_session
 
 
 async def create_and_push(
@@ -50,7 +49,7 @@ async def _begin_published(ctx: Backend, session_id: str) -> None:
         if entry is None:
             return
         push_to = str(entry["push_to"])
-        language = next((of for code, of in _LANGUAGES.items() if push_to.startswith(code)), "en")
+        language = language_of_calling_code(calling_code(push_to)) or "en"
         press = Press(str(entry["option"]), session.amount, language, push_to=push_to)
         transaction, operation = await start_attempt(db, session, press, now)
         operation.request = {"published": True}
@@ -64,26 +63,14 @@ async def update_and_end_push(
     session_id: str,
     request: SessionUpdate,
     origin: events.Request,
-    *,
-    without_lock: bool = False,
-    force_shipping_callback: bool = False,
-    strict: Strict = LENIENT,
+    how: UpdateOptions,
 ) -> None:
     """Update a session, as `update_session` does. If a gift card could be used from now on, a push
     that is under way is ended at its provider first. PaymentInProgress if the provider has not
     decided."""
     for last in (False, True):
         try:
-            await update_session(
-                ctx,
-                account_id,
-                session_id,
-                request,
-                origin,
-                without_lock=without_lock,
-                force_shipping_callback=force_shipping_callback,
-                strict=strict,
-            )
+            await update_session(ctx, account_id, session_id, request, origin, how)
             return
         except GiftCardTurnsOn as push:
             if last:

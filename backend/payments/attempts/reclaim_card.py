@@ -36,14 +36,13 @@ async def add_gift_card(
     number: str,
     pin: str,
     source: str,
-    unmodified_since: str | None = None,
-    wanted: int | None = None,
+    choice: payer.CardChoice | None = None,
 ) -> None:
     """Add the card, as `payer.add_gift_card` does. If the card is only empty because payments that
     were left open elsewhere hold it, it is refused as `held_elsewhere`, or as `still_held` if their
     payers cannot end them because the provider reviews them."""
     try:
-        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
+        await payer.add_gift_card(ctx, session_id, number, pin, source, choice)
     except GiftCardRefused as refusal:
         # Only somebody who has shown number and PIN learns that the card is empty.
         if refusal.reason != Refusal.EMPTY:
@@ -61,8 +60,7 @@ async def reclaim_and_add(
     number: str,
     pin: str,
     source: str,
-    unmodified_since: str | None = None,
-    wanted: int | None = None,
+    choice: payer.CardChoice | None = None,
 ) -> None:
     """End the payments that were left open elsewhere and hold the card, then add it here.
 
@@ -71,14 +69,14 @@ async def reclaim_and_add(
     """
     refused: GiftCardRefused | None = None
     try:
-        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
+        await payer.add_gift_card(ctx, session_id, number, pin, source, choice)
     except GiftCardRefused as refusal:
         if refusal.reason != Refusal.EMPTY:
             raise
         refused = refusal
     await _free(ctx, session_id, await _card_of(ctx, session_id, number))
     if refused is not None:
-        await payer.add_gift_card(ctx, session_id, number, pin, source, unmodified_since, wanted)
+        await payer.add_gift_card(ctx, session_id, number, pin, source, choice)
 
 
 async def reclaim(

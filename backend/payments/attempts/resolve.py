@@ -21,7 +21,7 @@ from backend.core.ids import new_uuid
 from backend.payments import conclude
 from backend.payments.attempts import direct_capture, late_authorization
 from backend.payments.attempts.at_provider import PUSH_LOOK, create_at_provider, is_push
-from backend.payments.callbacks import tell_merchant
+from backend.payments.callbacks import Unpaid, tell_merchant
 from backend.payments.conclude import EXPIRED
 from backend.payments.store import connector_of, is_open, lock_attempt, money
 from backend.payments.tables import Transaction
@@ -127,7 +127,7 @@ async def _fail(ctx: Backend, transaction: Transaction, notice: Notice, code: st
         tried = await lock_attempt(db, transaction, is_open())
         session, locked, operation = tried.session, tried.transaction, tried.operation
         if locked.status == Status.INITIATED and operation is not None:
-            await conclude.fail(db, session, locked, operation, now, notice=notice, code=code)
+            await conclude.fail(db, session, locked, operation, now, conclude.Failure(notice, code))
         crash_points.point("abort.storing")
     crash_points.point("abort.stored")
 
@@ -166,8 +166,7 @@ async def apply_read(
                     locked,
                     operation,
                     now,
-                    card=payment.card,
-                    multi_capture=payment.multi_capture,
+                    conclude.Confirmed(payment.card, payment.multi_capture),
                 )
                 if direct_capture.is_captured(payment):
                     await direct_capture.capture_all(db, locked, now)
@@ -175,7 +174,7 @@ async def apply_read(
         elif payment.state is PaymentState.FAILED:
             code = payment.declined or (EXPIRED if expired else payment.code or "not_paid")
             notice = _why(payment)
-            await conclude.fail(db, session, locked, operation, now, notice=notice, code=code)
+            await conclude.fail(db, session, locked, operation, now, conclude.Failure(notice, code))
             ended = True
         elif payment.state is PaymentState.ON_HOLD:
             await conclude.place_under_review(db, session, locked, operation, now)
@@ -269,7 +268,7 @@ async def abandon(ctx: Backend, session_id: str) -> str:
         if session.state == SessionState.OPEN and not is_expired(session.expires_at, now):
             _cancel(ctx, session)
             await events.record(db, session, "CANCELLED", now)
-            await tell_merchant(db, session, None, now, error="cancelled")
+            await tell_merchant(db, session, None, now, unpaid=Unpaid("cancelled"))
         crash_points.point("abandon.storing")
     return leave_url(session, PageState.CANCELLED)
 

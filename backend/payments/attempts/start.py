@@ -7,7 +7,6 @@ the card is added, so that an abandoned page locks no money. Source: `docs/archi
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -73,39 +72,11 @@ from backend.sessions.remainder import remainder_text, serialize_remainder
 from backend.sessions.tables import CheckoutSession
 from backend.sessions.view import PageState
 
-__all__ = ["PayResult", "Press", "go_on", "pay", "pay_otherwise", "start_attempt"]
-
-
-async def pay(
-    ctx: Backend,
-    session_id: str,
-    payment_product_type: str | None,
-    expected_to_pay: int,
-    language: str,
-    unmodified_since: str | None = None,
-    push_to: str | None = None,
-    *,
-    on_phone: bool = False,
-    expected_order: int | None = None,
-    accepted: Collection[str] = (),
-) -> PayResult:
-    """Do what `go_on` does, with the parts of a `Press` as arguments. `expected_to_pay` and
-    `expected_order` (minor units) are what the payer was shown."""
-    wanted = Press(
-        payment_product_type,
-        expected_to_pay,
-        language,
-        expected_order,
-        push_to,
-        on_phone,
-        frozenset(accepted),
-        unmodified_since,
-    )
-    return await go_on(ctx, session_id, wanted)
+__all__ = ["PayResult", "Press", "pay", "pay_otherwise", "start_attempt"]
 
 
 async def pay_otherwise(ctx: Backend, session_id: str, press: Press) -> PayResult:
-    """Do what `go_on` does, but first end a payment with another option that is under way, at its
+    """Do what `pay` does, but first end a payment with another option that is under way, at its
     provider.
 
     Only another option ends it, and only if nothing else is wrong with this press. Any other
@@ -113,16 +84,16 @@ async def pay_otherwise(ctx: Backend, session_id: str, press: Press) -> PayResul
     provider has not decided; SplitChanged if the order has changed while the provider was asked.
     """
     try:
-        return await go_on(ctx, session_id, press)
+        return await pay(ctx, session_id, press)
     except OtherOptionUnderWay as other:
         await reopen(ctx, session_id, only=other.transaction_id)
         # The end of that payment has changed the session, which the header cannot know. The order
         # still has to be the same.
         again = replace(press, unmodified_since=None, order=other.order)
-    return await go_on(ctx, session_id, again)
+    return await pay(ctx, session_id, again)
 
 
-async def go_on(ctx: Backend, session_id: str, press: Press) -> PayResult:
+async def pay(ctx: Backend, session_id: str, press: Press) -> PayResult:
     """Start to pay, or continue the payment that is under way: a second press does nothing more.
 
     SplitChanged if the amounts are not what the payer was shown. PaymentInProgress if a payment of
@@ -199,7 +170,9 @@ async def start_attempt(
         check_option(session, press)
         _check_minimum(session, judged, option)
     if hinders is Obstacle.NOTHING_TO_PAY:
-        raise PaymentOptionNotAllowed("an order of nothing needs dintero.zero enabled")
+        raise PaymentOptionNotAllowed(
+            "an order with amount 0 needs the payment type dintero.zero to be enabled"
+        )
     check_consents(session, press.accepted)
     used = card if share else None
     shown = {"card_id": used.card_id, "masked_card_token": used.number_mask} if used else None

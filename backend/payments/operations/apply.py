@@ -4,6 +4,7 @@ the transaction locked. Source: `docs/architecture.md#one-payment`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -65,8 +66,7 @@ async def apply_success(
         operation,
         event_of(operation),
         now,
-        wallet_transaction_id=moved,
-        gift_card_shown=shown,
+        Effect(moved, shown),
     )
     session = await db.get(CheckoutSession, transaction.session_id)
     if session is None:
@@ -81,9 +81,7 @@ async def _released(
     session = await lock_session(db, transaction.session_id)
     moved = await conclude.release(db, session, transaction, operation, now)
     conclude.end(operation, "done", now)
-    event = await record_event(
-        db, transaction, operation, event_of(operation), now, wallet_transaction_id=moved
-    )
+    event = await record_event(db, transaction, operation, event_of(operation), now, Effect(moved))
     await tell_merchant(db, session, transaction, now, event=event)
 
 
@@ -128,17 +126,24 @@ async def _void_card(
     return (await ledger.void(db, held, _cause(operation, now, "void"))).id
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an operation did on the gift card's side, or the error that ended it."""
+
+    wallet_transaction_id: str | None = None
+    gift_card_shown: dict[str, Any] | None = None
+    error: dict[str, str] | None = None
+
+
 async def record_event(
     db: AsyncSession,
     transaction: Transaction,
     operation: Operation,
     event: str,
     now: datetime,
-    *,
-    wallet_transaction_id: str | None = None,
-    error: dict[str, str] | None = None,
-    gift_card_shown: dict[str, Any] | None = None,
+    effect: Effect | None = None,
 ) -> TransactionEvent:
+    effect = effect or Effect()
     asked = operation.asked
     metadata = dict(asked.metadata)
     if asked.reason is not None:
@@ -149,14 +154,14 @@ async def record_event(
     happened = NewEvent(
         event=event,
         amount=operation.card_amount + operation.psp_amount,
-        success=error is None,
+        success=effect.error is None,
         card_amount=operation.card_amount,
-        wallet_transaction_id=wallet_transaction_id,
-        gift_card_shown=gift_card_shown,
+        wallet_transaction_id=effect.wallet_transaction_id,
+        gift_card_shown=effect.gift_card_shown,
         reference=asked.reference or transaction.purchase.event_reference,
         items=[dict(item.raw) for item in asked.items],
         metadata=metadata,
-        error=dict(error) if error else None,
+        error=dict(effect.error) if effect.error else None,
         created_by=operation.created_by,
         request_id=asked.request_id,
         correlation_request_id=asked.request_id if was_unresolved else None,

@@ -17,17 +17,16 @@ from backend.payments.operations.execute import Command, operate
 from backend.payments.store import SHARE, claim_due, open_operation
 from backend.payments.tables import AutoCapture, Transaction
 from backend.psp.protocol import OperationKind
-from backend.rules.backoff import Backoff
+from backend.rules.auto_capture import GAPS, is_too_late, next_attempt
 from backend.rules.transaction import RuleBroken, Status, check_capture
 
-_GAPS = Backoff(first=60, longest=4 * 3600)
 CREATED_BY = "auto_capture"
 log = logging.getLogger(__name__)
 
 
 def gap(tries: int) -> timedelta:
     """Return the wait after the `tries`-th attempt: a minute, doubling to 4 hours."""
-    return _GAPS.after(tries)
+    return GAPS.after(tries)
 
 
 async def capture_due(ctx: Backend) -> int:
@@ -103,6 +102,6 @@ async def _keep(ctx: Backend, row: AutoCapture, state: str, *, tried: bool = Tru
 def _next(row: AutoCapture, now: datetime) -> None:
     if row.state != "due":
         return
-    row.due_at = now + gap(max(row.tries, 1))
-    if row.due_at >= row.give_up_at:
+    row.due_at = next_attempt(row.tries, now)
+    if is_too_late(row.due_at, row.give_up_at):
         row.state = "given_up"

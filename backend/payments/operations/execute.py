@@ -27,7 +27,7 @@ from backend.idempotency import keys
 from backend.payments import conclude
 from backend.payments.auto_capture_schedule import is_due, stop
 from backend.payments.items import Described, check_items
-from backend.payments.operations.apply import apply_success, event_of, record_event
+from backend.payments.operations.apply import Effect, apply_success, event_of, record_event
 from backend.payments.operations.refund_reversals import monitor_refund
 from backend.payments.operations.update_authorization import (
     amount_of,
@@ -328,7 +328,9 @@ async def _end(
                 "message": result.message or "the provider refused",
             }
             conclude.end(operation, "refused", now, error)
-            await record_event(db, transaction, operation, event_of(operation), now, error=error)
+            await record_event(
+                db, transaction, operation, event_of(operation), now, Effect(error=error)
+            )
             return operation
         await apply_success(db, transaction, operation, now, landing)
         await monitor_refund(ctx, db, transaction, operation, now)

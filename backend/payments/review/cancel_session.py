@@ -5,7 +5,7 @@ from __future__ import annotations
 from backend.core.context import Backend
 from backend.core.errors import InvalidRequest, PaymentInProgress, SessionNotFound, Unavailable
 from backend.payments.attempts.resolve import reopen
-from backend.payments.callbacks import tell_merchant
+from backend.payments.callbacks import Unpaid, tell_merchant
 from backend.payments.operations.execute import Command, operate
 from backend.payments.tables import Transaction
 from backend.psp.protocol import OperationKind
@@ -39,7 +39,7 @@ async def cancel_session(ctx: Backend, account_id: str, session_id: str, cancell
         locked.cancelled_at = now
         locked.cancelled_by = cancelled_by
         await events.record(db, locked, "CANCELLED", now)
-        await tell_merchant(db, locked, None, now, error="cancelled")
+        await tell_merchant(db, locked, None, now, unpaid=Unpaid("cancelled"))
 
 
 async def _mine(ctx: Backend, account_id: str, session_id: str) -> CheckoutSession:
@@ -59,7 +59,9 @@ async def _void(ctx: Backend, session: CheckoutSession, cancelled_by: str) -> No
     if transaction.status == Status.AUTHORIZATION_VOIDED:
         return
     if transaction.status != Status.AUTHORIZED:
-        raise InvalidRequest(f"a session whose transaction is {transaction.status} stays")
+        raise InvalidRequest(
+            f"a session whose transaction is {transaction.status} cannot be cancelled"
+        )
     command = Command(
         account_id=session.account_id,
         transaction_id=transaction.id,

@@ -206,7 +206,7 @@ async def _claim(ctx: Backend, operation: Operation, said: OperatorDecision) -> 
     async with ctx.db.unit_of_work() as db:
         locked = await lock_operation(db, operation.id)
         if locked.claimed_until is not None and locked.claimed_until > now:
-            raise Conflict("another process is at it just now; try again in a few minutes")
+            raise Conflict("another process is working on it; try again in a few minutes")
         locked.claimed_until = now + timedelta(seconds=ctx.settings.operation_grace)
         metadata = {**locked.asked.metadata, **said.metadata}
         locked.request = {**locked.request, "metadata": metadata}
@@ -231,7 +231,7 @@ async def _end_hold(
             if payment.amount
             else (f"the provider cannot be read ({payment.message or payment.code})")
         )
-        raise WordNeeded(f"{has}, asked for was {asked.provider}: say void to give it back")
+        raise WordNeeded(f"{has}, asked for was {asked.provider}: say void to release it")
     command = Command(
         account_id=transaction.account_id,
         transaction_id=transaction.id,
@@ -242,8 +242,8 @@ async def _end_hold(
     )
     operation = await operate(ctx, command)
     if operation.state != "done":
-        raise WordNeeded("the provider has not confirmed the void; it is asked again by itself")
-    return "given back: nothing is held, and the session is open again"
+        raise WordNeeded("the provider has not confirmed the void; we ask again automatically")
+    return "released: nothing is held, and the session is open again"
 
 
 async def _authorize(
@@ -269,9 +269,7 @@ async def _authorize(
             locked,
             operation,
             now,
-            card=payment.card,
-            multi_capture=payment.multi_capture,
-            said=said,
+            conclude.Confirmed(payment.card, payment.multi_capture, said),
         )
         if direct_capture.is_captured(payment):
             await direct_capture.capture_all(db, locked, now)
@@ -339,7 +337,7 @@ async def _end_operation(
         decided = "by the operator's word"
     ended = await operations.finish(ctx, operation.id, result, operation.claimed_until)
     if ended.state in OPEN_STATES:
-        raise WordNeeded("the provider does not tell how it ended: say done or refused")
+        raise WordNeeded("the provider cannot confirm how it ended: say done or refused")
     return f"{ended.kind} {ended.state}, {decided}"
 
 
@@ -355,7 +353,7 @@ async def _end_late_authorization(
         transaction = await lock_transaction(db, operation.transaction_id)
         locked = await lock_operation(db, operation.id)
         if locked.state not in OPEN_STATES:
-            return "given back at the provider"
+            return "released at the provider"
         if word == "done":
             conclude.end(locked, "done", now)
             happened = NewEvent(
@@ -363,7 +361,9 @@ async def _end_late_authorization(
             )
             await record(db, transaction, happened, now)
             return "late done, by the operator's word"
-    raise WordNeeded("it is not given back yet, and asked for again by itself: else say done")
+    raise WordNeeded(
+        "it is not released yet, and we ask again automatically; say done if somebody released it"
+    )
 
 
 __all__ = ["WORDS", "OperatorDecision", "Unresolved", "WordNeeded", "list_unresolved", "resolve"]

@@ -1,7 +1,7 @@
 """Prove that transactions and ledger agree.
 
-Rows are read in portions, and only with the columns that are compared, because years of payments do
-not fit into memory.
+The database adds up, and rows are read in portions, only with the columns that are compared,
+because years of payments do not fit into memory.
 """
 
 from __future__ import annotations
@@ -9,113 +9,145 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import and_, func
-from sqlalchemy.orm import load_only
-from sqlmodel import col, select
+from sqlalchemy import ScalarSelect, Select, Subquery, and_, case, func, literal
+from sqlalchemy import select as select_rows
+from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cards.audit import PORTION, Difference, audit_cards
+from backend.cards.audit import Difference, audit_cards, in_portions
 from backend.cards.tables import Hold, LedgerEntry, WalletTransaction
 from backend.core.db import Database
-from backend.payments.store import open_operation, position_of
+from backend.payments.store import OPEN_STATES
 from backend.payments.tables import Operation, Transaction
 from backend.rules.session import SessionState
-from backend.rules.transaction import UNPAID, RuleBroken, Status
+from backend.rules.transaction import UNPAID, Position, RuleBroken, Split, Status
 from backend.sessions.tables import CheckoutSession
 
 _BEFORE_THE_END = (Status.INITIATED, Status.ON_HOLD)
 _SESSION_OF = {Status.INITIATED: SessionState.PAYING, Status.ON_HOLD: SessionState.ON_HOLD}
 _WITH_TRANSACTION = (*_SESSION_OF.values(), SessionState.PAID)
-_POSITION: tuple[Any, ...] = (
-    Transaction.id, Transaction.status, Transaction.amount,
-    Transaction.card_authorized, Transaction.card_captured, Transaction.card_refunded,
-    Transaction.card_released, Transaction.psp_authorized, Transaction.psp_captured,
-    Transaction.psp_refunded, Transaction.psp_released,
-)  # fmt: skip
+_PARTS = ("authorized", "captured", "refunded", "released")
+_PURPOSE = "transaction:"
 
 
 async def audit_transactions(db: AsyncSession) -> AsyncIterator[Difference]:
     """Yield every transaction whose amounts are impossible, or whose card part is not what the
     ledger moved for it."""
-    posted = await _posted(db)
-    returned = await _returned(db)
-    pending = await _pending(db)
-    some = load_only(*_POSITION)
-    rows = select(Transaction).options(some).execution_options(yield_per=PORTION)
-    async for transaction in await db.stream_scalars(rows):
-        position = position_of(transaction)
-        try:
-            position.check()
-        except RuleBroken:
-            yield Difference(transaction.id, "refunded <= captured <= authorized", 0, 1)
-        expected_hold = await _expected_hold(db, transaction)
-        checks = (
-            ("card part captured", posted.get(transaction.id, 0), position.captured.card),
-            ("card part refunded", returned.get(transaction.id, 0), position.refunded.card),
-            ("card part held", expected_hold, pending.get(transaction.id, 0)),
-        )
-        for what, expected, found in checks:
-            if expected != found:
-                yield Difference(transaction.id, what, expected, found)
-        if Status(transaction.status) not in {*_BEFORE_THE_END, *UNPAID}:
-            total = position.authorized.total
-            if total != transaction.amount:
-                yield Difference(transaction.id, "amount", transaction.amount, total)
+    async for row in in_portions(db, _transactions()):
+        for difference in _compared(*row):
+            yield difference
     async for difference in _audit_sessions(db):
         yield difference
 
 
-async def _expected_hold(db: AsyncSession, transaction: Transaction) -> int:
-    """Return what the transaction's state says should be held for it."""
-    if transaction.status in _BEFORE_THE_END:
-        query = select(Operation.card_amount).where(
-            Operation.transaction_id == transaction.id, Operation.kind == "authorize"
+def _compared(id_: str, status: str, amount: int, *numbers: Any) -> list[Difference]:
+    """Compare a transaction with what the ledger moved for it. `numbers` are the eight of its
+    position, the card's part of what was asked for, and what is posted, pending and returned."""
+    values = [int(number or 0) for number in numbers]
+    splits = [Split(values[place], values[place + 1]) for place in range(0, 8, 2)]
+    position = Position(**dict(zip(_PARTS, splits, strict=True)))
+    asked, posted, pending, returned = values[8:]
+    found = []
+    try:
+        position.check()
+    except RuleBroken:
+        found.append(Difference(id_, "refunded <= captured <= authorized", 0, 1))
+    expected_hold = asked if status in _BEFORE_THE_END else position.capturable.card
+    for what, expected, moved in (
+        ("card part captured", posted, position.captured.card),
+        ("card part refunded", returned, position.refunded.card),
+        ("card part held", expected_hold, pending),
+    ):
+        if expected != moved:
+            found.append(Difference(id_, what, expected, moved))
+    if Status(status) not in {*_BEFORE_THE_END, *UNPAID} and position.authorized.total != amount:
+        found.append(Difference(id_, "amount", amount, position.authorized.total))
+    return found
+
+
+def _transactions() -> Select[Any]:
+    """Select for each transaction what `_compared` takes."""
+    held, returned = _holds(), _returned()
+    purpose = literal(_PURPOSE) + col(Transaction.id)
+    before = col(Transaction.status).in_(_BEFORE_THE_END)
+    return (
+        select_rows(
+            col(Transaction.id),
+            col(Transaction.status),
+            col(Transaction.amount),
+            *(getattr(Transaction, f"{by}_{part}") for part in _PARTS for by in ("card", "psp")),
+            case((before, _asked()), else_=0),
+            held.c.posted,
+            held.c.pending,
+            returned.c.amount,
         )
-        return (await db.exec(query)).one()
-    return position_of(transaction).capturable.card
-
-
-async def _posted(db: AsyncSession) -> dict[str, int]:
-    query = select(Hold.purpose, func.sum(Hold.posted)).where(
-        col(Hold.purpose).startswith("transaction:")
+        .outerjoin(held, held.c.purpose == purpose)
+        .outerjoin(returned, returned.c.purpose == purpose)
     )
-    rows = await db.exec(query.group_by(col(Hold.purpose)))
-    return {purpose.removeprefix("transaction:"): int(total) for purpose, total in rows}
 
 
-async def _pending(db: AsyncSession) -> dict[str, int]:
-    query = select(Hold.purpose, func.sum(Hold.amount)).where(
-        col(Hold.purpose).startswith("transaction:"), Hold.state == "pending"
+def _asked() -> ScalarSelect[int]:
+    """Return the gift card's part of the amount that the payment was begun with."""
+    query = select_rows(col(Operation.card_amount)).where(
+        col(Operation.transaction_id) == col(Transaction.id), col(Operation.kind) == "authorize"
     )
-    rows = await db.exec(query.group_by(col(Hold.purpose)))
-    return {purpose.removeprefix("transaction:"): int(total) for purpose, total in rows}
+    return query.correlate(Transaction).scalar_subquery()
 
 
-async def _returned(db: AsyncSession) -> dict[str, int]:
-    """Return the refunds by the ledger, traced to their transaction by the drawdown they came
-    from."""
-    query = (
-        select(Hold.purpose, func.sum(LedgerEntry.amount))
+def _holds() -> Subquery:
+    """Add up for each purpose what is posted and what is pending."""
+    waits = case((col(Hold.state) == "pending", col(Hold.amount)), else_=0)
+    return (
+        select_rows(
+            col(Hold.purpose).label("purpose"),
+            func.sum(Hold.posted).label("posted"),
+            func.sum(waits).label("pending"),
+        )
+        .where(col(Hold.purpose).startswith(_PURPOSE))
+        .group_by(col(Hold.purpose))
+        .subquery()
+    )
+
+
+def _returned() -> Subquery:
+    """Add up the refunds in the ledger. The drawdown that a refund came from leads to its
+    transaction."""
+    made = col(LedgerEntry.wallet_transaction_id)
+    return (
+        select_rows(
+            col(Hold.purpose).label("purpose"), func.sum(LedgerEntry.amount).label("amount")
+        )
         .select_from(LedgerEntry)
-        .join(
-            WalletTransaction,
-            col(WalletTransaction.id) == col(LedgerEntry.wallet_transaction_id),
-        )
+        .join(WalletTransaction, col(WalletTransaction.id) == made)
         # The first hold of a drawdown has its id. Later holds of the same do not, so none counts
         # twice.
         .join(Hold, col(Hold.id) == col(WalletTransaction.parent_id))
-        .where(LedgerEntry.movement == "refund")
+        .where(col(LedgerEntry.movement) == "refund")
         .group_by(col(Hold.purpose))
+        .subquery()
     )
-    rows = await db.exec(query)
-    return {purpose.removeprefix("transaction:"): int(total) for purpose, total in rows}
 
 
 async def _audit_sessions(db: AsyncSession) -> AsyncIterator[Difference]:
     """Check that a session that is paying, on hold or paid has its transaction, and that an ended
     operation leaves none open."""
+    looked_at = (
+        select_rows(func.count())
+        .where(
+            col(Operation.transaction_id) == col(Transaction.id),
+            col(Operation.state).in_(OPEN_STATES),
+        )
+        .correlate(Transaction)
+        .scalar_subquery()
+    )
     query = (
-        select(CheckoutSession.id, CheckoutSession.state, Transaction.id, Transaction.status)
+        select_rows(
+            col(CheckoutSession.id),
+            col(CheckoutSession.state),
+            col(Transaction.id),
+            col(Transaction.status),
+            case((col(Transaction.status) == Status.INITIATED, looked_at), else_=1),
+        )
         .outerjoin(
             Transaction,
             and_(
@@ -124,16 +156,15 @@ async def _audit_sessions(db: AsyncSession) -> AsyncIterator[Difference]:
             ),
         )
         .where(col(CheckoutSession.state).in_(_WITH_TRANSACTION))
-        .execution_options(yield_per=PORTION)
     )
-    async for session_id, state, transaction_id, status in await db.stream(query):
+    async for session_id, state, transaction_id, status, open_ in in_portions(db, query):
         if transaction_id is None:
             yield Difference(session_id, f"a session that is {state} has a transaction", 1, 0)
             continue
         expected = _SESSION_OF.get(Status(status), SessionState.PAID)
         if state != expected:
             yield Difference(session_id, f"{state} with {status}", 0, 1)
-        if status == Status.INITIATED and not await open_operation(db, transaction_id):
+        if not open_:
             yield Difference(transaction_id, "a try that nobody looks at", 1, 0)
 
 

@@ -22,6 +22,7 @@ import httpx
 
 from backend.psp.http import Answer, Cleaner, Transport, json_object, mapping, text
 from backend.psp.protocol import NotificationRefused, Outcome
+from backend.psp.tools import Tools
 
 # These are never kept: what opens a page, what names the payer, and card numbers, masked or not.
 _DROPPED = frozenset(
@@ -63,10 +64,7 @@ class Wire:
     def __init__(
         self,
         account: Account,
-        http: httpx.AsyncClient,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
+        tools: Tools,
     ) -> None:
         user = f"{account.access_token}@{account.merchant_number}"
         pair = base64.b64encode(f"{user}:{account.secret_token}".encode()).decode()
@@ -74,7 +72,7 @@ class Wire:
         secrets = (account.access_token, account.secret_token, account.md5_key, pair)
         self._cleaner = Cleaner(secrets, _DROPPED)
         self._checkout, self._merchant, self._transaction = (
-            Transport(url, http, connect_timeout=connect_timeout, read_timeout=read_timeout)
+            Transport(url, tools)
             for url in (
                 account.checkout_api_url,
                 account.merchant_api_url,

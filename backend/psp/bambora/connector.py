@@ -13,13 +13,11 @@ Source: `docs/reference/psp/bambora.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
-
-import httpx
 
 from backend.psp import minimums
 from backend.psp.bambora.client import Account, Wire, told_amount, verified_query
@@ -53,6 +51,7 @@ from backend.psp.protocol import (
     Result,
 )
 from backend.psp.reading import final_refusal
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 
 # The only method that the payment window is asked to show, by product.
@@ -77,29 +76,24 @@ _OURS = "transaction"
 
 
 class Bambora:
-    """A `Connector` over HTTP for one product (a key of `METHODS`). Timeouts in seconds.
+    """A `Connector` over HTTP for one product (a key of `METHODS`).
 
-    `settle_time`: how long a write that was sent and not answered may still take effect. Before
-    that, a read that finds nothing is UNKNOWN and not REFUSED.
+    Before the `settle_time` of a write has passed, a read that finds nothing is UNKNOWN and not
+    REFUSED.
     """
 
     def __init__(
         self,
         product: str,
         account: Account,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        *,
-        connect_timeout: float = 5.0,
-        read_timeout: float = 20.0,
-        settle_time: timedelta = timedelta(minutes=2),
+        tools: Tools,
     ) -> None:
         self._method = METHODS[product]
         self._minimums = minimums.APPS.get(product, minimums.NONE)
         self._md5_key = account.md5_key
-        self._wire = Wire(account, http, connect_timeout=connect_timeout, read_timeout=read_timeout)
-        self._clock = clock
-        self._settle_time = settle_time
+        self._wire = Wire(account, tools)
+        self._clock = tools.clock
+        self._settle_time = tools.settle_time
 
     @property
     def capabilities(self) -> Capabilities:

@@ -23,7 +23,7 @@ def from_credentials(product: str, ctx: Backend, credentials: Mapping[str, Any])
     return Bambora(
         product,
         Account(**{name: str(credentials[name]) for name in _CREDENTIALS}),
-        **tools_of(ctx),
+        tools=tools_of(ctx),
     )
 
 

@@ -130,7 +130,7 @@ def currency_of(transaction: Mapping[str, Any]) -> str:
 
 
 def totals_of(transaction: Mapping[str, Any]) -> Totals | None:
-    """None if a sum that money depends on is missing."""
+    """Return the sums. None if a sum is missing that money depends on."""
     total, available = mapping(transaction.get("total")), mapping(transaction.get("available"))
     fee = max(number(total.get("feeamount")), 0)
     totals = Totals(

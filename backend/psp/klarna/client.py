@@ -20,6 +20,7 @@ import httpx
 
 from backend.psp.http import Answer, Cleaner, Transport, is_local, json_object, text
 from backend.psp.protocol import Outcome
+from backend.psp.tools import Tools
 
 # These are never kept: what opens a page or a payment, what names the payer, and addresses with our
 # token.
@@ -57,18 +58,13 @@ class Wire:
         base_url: str,
         username: str,
         password: str,
-        http: httpx.AsyncClient,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
+        tools: Tools,
     ) -> None:
         pair = base64.b64encode(f"{username}:{password}".encode()).decode()
         self._authorization = f"Basic {pair}"
         self._password = password
         self._cleaner = Cleaner((password, pair), _DROPPED)
-        self._transport = Transport(
-            base_url, http, connect_timeout=connect_timeout, read_timeout=read_timeout
-        )
+        self._transport = Transport(base_url, tools)
 
     @property
     def base_url(self) -> str:

@@ -9,11 +9,9 @@ Source: `docs/reference/psp/klarna.md`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from urllib.parse import quote, urlencode
-
-import httpx
 
 from backend.psp.http import Answer, number, text
 from backend.psp.klarna.authorization import ask_for, updated_by_read
@@ -50,6 +48,7 @@ from backend.psp.protocol import (
     Result,
 )
 from backend.psp.reading import authorize_by_read, final_refusal
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 
 _SESSIONS = "/payments/v1/sessions"
@@ -58,10 +57,10 @@ _PAGES = "/hpp/v1/sessions"
 
 
 class Klarna:
-    """A `Connector` over HTTP. Timeouts in seconds.
+    """A `Connector` over HTTP.
 
-    `settle_time`: how long a write that was sent and not answered may still take effect. Before
-    that, a read that finds nothing is UNKNOWN and not REFUSED.
+    Before the `settle_time` of a write has passed, a read that finds nothing is UNKNOWN and not
+    REFUSED.
     """
 
     def __init__(
@@ -69,23 +68,16 @@ class Klarna:
         base_url: str,
         username: str,
         password: str,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        *,
-        connect_timeout: float = 5.0,
-        read_timeout: float = 20.0,
-        settle_time: timedelta = timedelta(minutes=2),
+        tools: Tools,
     ) -> None:
         self._wire = Wire(
             base_url,
             username,
             password,
-            http,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
+            tools,
         )
-        self._clock = clock
-        self._settle_time = settle_time
+        self._clock = tools.clock
+        self._settle_time = tools.settle_time
 
     @property
     def capabilities(self) -> Capabilities:
@@ -357,7 +349,7 @@ class Klarna:
         the answer, so nobody can have paid: REFUSED. CAPTURE and REFUND: by our key in the order's
         captures and refunds; the release that a final capture still owes is made up for, with its
         own key. VOID: by what is left. UPDATE: by the order's amount and lines. EXTEND: by the same
-        call again, with its key, for no read tells of it.
+        call again, with its key, because no read shows it.
         A write that may still be on its way (`sent_at` within `settle_time`) is never REFUSED.
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:

@@ -17,7 +17,7 @@ def from_credentials(ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
         base_url=str(credentials["base_url"]),
         username=str(credentials["username"]),
         password=str(credentials["password"]),
-        **tools_of(ctx),
+        tools=tools_of(ctx),
     )
 
 

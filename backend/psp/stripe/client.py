@@ -16,6 +16,7 @@ import httpx
 
 from backend.psp.http import Answer, Cleaner, Transport, json_object, text
 from backend.psp.protocol import NotificationRefused, Outcome
+from backend.psp.tools import Tools
 
 API_VERSION = "2026-06-24.dahlia"
 SIGNATURE_TOLERANCE_SECONDS = 300
@@ -55,16 +56,11 @@ class Wire:
         self,
         base_url: str,
         secret_key: str,
-        http: httpx.AsyncClient,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
+        tools: Tools,
     ) -> None:
         self._secret_key = secret_key
         self._cleaner = Cleaner((secret_key,), _DROPPED)
-        self._transport = Transport(
-            base_url, http, connect_timeout=connect_timeout, read_timeout=read_timeout
-        )
+        self._transport = Transport(base_url, tools)
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
         return await self._send("GET", path, params=params)

@@ -10,12 +10,10 @@ Source: `docs/reference/psp/stripe.md`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
-
-import httpx
 
 from backend.psp import minimums
 from backend.psp.http import Answer, mapping, number, text
@@ -45,6 +43,7 @@ from backend.psp.stripe.responses import (
     to_payment,
     void_by_read,
 )
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 
 _SESSIONS = "/v1/checkout/sessions"
@@ -68,10 +67,10 @@ _LANGUAGES = {
 
 
 class CardGateway:
-    """A `Connector` over HTTP. Timeouts in seconds.
+    """A `Connector` over HTTP.
 
-    `settle_time`: how long a write that was sent and not answered may still take effect. Before
-    that, a read that finds nothing is UNKNOWN and not REFUSED.
+    Before the `settle_time` of a write has passed, a read that finds nothing is UNKNOWN and not
+    REFUSED.
     """
 
     def __init__(
@@ -79,23 +78,16 @@ class CardGateway:
         base_url: str,
         secret_key: str,
         webhook_secret: str,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        *,
-        connect_timeout: float = 5.0,
-        read_timeout: float = 20.0,
-        settle_time: timedelta = timedelta(minutes=2),
+        tools: Tools,
     ) -> None:
         self._wire = Wire(
             base_url,
             secret_key,
-            http,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
+            tools,
         )
         self._webhook_secret = webhook_secret
-        self._clock = clock
-        self._settle_time = settle_time
+        self._clock = tools.clock
+        self._settle_time = tools.settle_time
 
     @property
     def capabilities(self) -> Capabilities:

@@ -17,7 +17,7 @@ def from_credentials(ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
         base_url=str(credentials["base_url"]),
         secret_key=str(credentials["secret_key"]),
         webhook_secret=str(credentials.get("webhook_secret") or ""),
-        **tools_of(ctx),
+        tools=tools_of(ctx),
     )
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from backend.psp.http import Answer, Cleaner, Transport, json_object, mapping, text
 from backend.psp.protocol import Outcome
+from backend.psp.tools import Tools
 
 _MEDIA = "application/json;version=3.1"
 # These are never kept: what opens a page or pays again, what names the payer or a card, our own
@@ -63,23 +65,29 @@ _DECLINED = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One merchant number (`payee_id`) with its access token. The provider's page shows
+    `payee_name`; its reports tell shops apart by `subsite`."""
+
+    base_url: str
+    access_token: str = field(repr=False)
+    payee_id: str
+    payee_name: str = ""
+    subsite: str = ""
+
+
 class Wire:
     """Sends calls for one access token. Safe for concurrent use."""
 
     def __init__(
         self,
-        base_url: str,
-        access_token: str,
-        http: httpx.AsyncClient,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
+        account: Account,
+        tools: Tools,
     ) -> None:
-        self._token = access_token
-        self._transport = Transport(
-            base_url, http, connect_timeout=connect_timeout, read_timeout=read_timeout
-        )
-        self._cleaner = Cleaner((access_token,), _DROPPED)
+        self._token = account.access_token
+        self._transport = Transport(account.base_url, tools)
+        self._cleaner = Cleaner((account.access_token,), _DROPPED)
 
     def path_of(self, href: str) -> str | None:
         """Return the path of an operation's address below our base URL; None if it leads

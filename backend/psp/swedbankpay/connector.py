@@ -11,13 +11,11 @@ Source: `docs/reference/psp/swedbankpay.md`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
-
-import httpx
 
 from backend.psp import minimums
 from backend.psp.callback_capability import OwnAddress
@@ -35,7 +33,7 @@ from backend.psp.protocol import (
 )
 from backend.psp.reading import authorize_by_read, final_refusal
 from backend.psp.swedbankpay.callback import read_callback
-from backend.psp.swedbankpay.client import Wire
+from backend.psp.swedbankpay.client import Account, Wire
 from backend.psp.swedbankpay.requests import Move, described, language
 from backend.psp.swedbankpay.responses import (
     Order,
@@ -45,6 +43,7 @@ from backend.psp.swedbankpay.responses import (
     read_order,
     to_payment,
 )
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 
 INSTRUMENTS = {
@@ -89,40 +88,26 @@ def payee_reference(key: str, what: str, number: int = 0) -> str:
 
 
 class SwedbankPay:
-    """A `Connector` for one product. Timeouts in seconds.
-
-    `settle_time`: how long a write that was sent and not answered may still take effect.
-    """
+    """A `Connector` for one product."""
 
     def __init__(
         self,
         product: str,
-        base_url: str,
-        access_token: str,
-        payee_id: str,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        *,
-        payee_name: str = "",
-        subsite: str = "",
-        connect_timeout: float = 5.0,
-        read_timeout: float = 20.0,
-        settle_time: timedelta = timedelta(minutes=2),
+        account: Account,
+        tools: Tools,
     ) -> None:
         self._instrument = INSTRUMENTS[product]
         self._direct_capture = product in DIRECT_CAPTURE
-        self._wire = Wire(
-            base_url,
-            access_token,
-            http,
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-        )
+        self._wire = Wire(account, tools)
         self._minimums = minimums.APPS.get(product, minimums.NONE)
-        self._payee = {"payeeId": payee_id, "payeeName": payee_name, "subsite": subsite}
-        self._address = OwnAddress(access_token)
-        self._clock = clock
-        self._settle_time = settle_time
+        self._payee = {
+            "payeeId": account.payee_id,
+            "payeeName": account.payee_name,
+            "subsite": account.subsite,
+        }
+        self._address = OwnAddress(account.access_token)
+        self._clock = tools.clock
+        self._settle_time = tools.settle_time
 
     @property
     def capabilities(self) -> Capabilities:

@@ -10,18 +10,21 @@ from backend.core.context import Backend
 from backend.psp import minimums
 from backend.psp.option import Option, tools_of
 from backend.psp.protocol import Connector
+from backend.psp.swedbankpay.client import Account
 from backend.psp.swedbankpay.connector import INSTRUMENTS, SwedbankPay
 
 
 def from_credentials(product: str, ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
     return SwedbankPay(
         product,
-        base_url=str(credentials["base_url"]),
-        access_token=str(credentials["access_token"]),
-        payee_id=str(credentials["payee_id"]),
-        payee_name=str(credentials.get("payee_name") or ""),
-        subsite=str(credentials.get("subsite") or ""),
-        **tools_of(ctx),
+        Account(
+            base_url=str(credentials["base_url"]),
+            access_token=str(credentials["access_token"]),
+            payee_id=str(credentials["payee_id"]),
+            payee_name=str(credentials.get("payee_name") or ""),
+            subsite=str(credentials.get("subsite") or ""),
+        ),
+        tools=tools_of(ctx),
     )
 
 

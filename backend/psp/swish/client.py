@@ -16,6 +16,7 @@ import httpx
 
 from backend.psp.http import Answer, Cleaner, Transport, mapping, text
 from backend.psp.protocol import Outcome
+from backend.psp.tools import Tools
 
 # These are never kept: who the payer is (of a refund the payee), what opens the payment in an app,
 # and the address with our proof.
@@ -68,15 +69,10 @@ class Wire:
     def __init__(
         self,
         base_url: str,
-        http: httpx.AsyncClient,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
+        tools: Tools,
     ) -> None:
         self._cleaner = Cleaner((), _DROPPED)
-        self._transport = Transport(
-            base_url, http, connect_timeout=connect_timeout, read_timeout=read_timeout
-        )
+        self._transport = Transport(base_url, tools)
 
     async def get(self, path: str) -> Answer:
         return await self._send("GET", path)

@@ -12,12 +12,10 @@ Source: `docs/reference/psp/swish.md`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
-
-import httpx
 
 from backend.psp import minimums
 from backend.psp.callback_capability import OwnAddress
@@ -50,6 +48,7 @@ from backend.psp.swish.responses import (
     to_payment,
     to_swish,
 )
+from backend.psp.tools import Tools
 from backend.rules.money import Money
 
 APP = "swish://paymentrequest"
@@ -65,34 +64,28 @@ _NOT_PUSHED_TO = ("ACMT03", "BE18", "RP06")
 
 
 class Swish:
-    """A `Connector` for one merchant number. Timeouts in seconds.
+    """A `Connector` for one merchant number.
 
-    `http` has the merchant's client certificate. `address_secret` proves the addresses that
-    callbacks come to. `app_url` opens the payer's app; in a sandbox a page stands for the app.
-    `settle_time`: how long a write that was sent and not answered may still take effect.
+    The `http` of its tools has the merchant's client certificate. `address_secret` proves the
+    addresses that callbacks come to. `app_url` opens the payer's app; in a sandbox a page stands
+    for the app.
     """
 
     def __init__(
         self,
         base_url: str,
         swish_number: str,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
+        tools: Tools,
         *,
         address_secret: str,
         app_url: str = APP,
-        connect_timeout: float = 5.0,
-        read_timeout: float = 20.0,
-        settle_time: timedelta = timedelta(minutes=2),
     ) -> None:
-        self._wire = Wire(
-            base_url, http, connect_timeout=connect_timeout, read_timeout=read_timeout
-        )
+        self._wire = Wire(base_url, tools)
         self._number = swish_number
         self._address = OwnAddress(address_secret)
         self._app_url = app_url
-        self._clock = clock
-        self._settle_time = settle_time
+        self._clock = tools.clock
+        self._settle_time = tools.settle_time
 
     @property
     def capabilities(self) -> Capabilities:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from backend.core.context import Backend
 from backend.psp import minimums
 from backend.psp.client_certificate import FIELDS as CERTIFICATE
 from backend.psp.client_certificate import CertificateUnusable, client_with
-from backend.psp.option import NotConnected, Option, Tools, tools_of
+from backend.psp.option import NotConnected, Option, tools_of
 from backend.psp.protocol import Connector
 from backend.psp.swish.connector import APP, Swish, checked_app_url
 
@@ -24,13 +25,12 @@ def from_credentials(ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
         http = client_with(ctx, credentials)
     except CertificateUnusable as error:
         raise NotConnected(f"swish.swish: {error}") from error
-    tools: Tools = {**tools_of(ctx), "http": http}
     return Swish(
         base_url=base_url,
         swish_number=str(credentials["swish_number"]),
         address_secret=ctx.vault.address_secret,
         app_url=checked_app_url(str(credentials.get("app_url") or APP)),
-        **tools,
+        tools=replace(tools_of(ctx), http=http),
     )
 
 

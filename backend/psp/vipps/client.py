@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,6 +26,7 @@ import httpx
 from backend import __version__
 from backend.psp.http import Answer, Cleaner, Transport, text
 from backend.psp.protocol import NotificationRefused, Outcome
+from backend.psp.tools import Tools
 
 SIGNATURE_TOLERANCE = timedelta(minutes=5)
 _SIGNED_HEADERS = "x-ms-date;host;x-ms-content-sha256"
@@ -93,20 +94,14 @@ class Wire:
     def __init__(
         self,
         account: Account,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
-        *,
-        connect_timeout: float,
-        read_timeout: float,
+        tools: Tools,
     ) -> None:
         self._account = account
-        self._clock = clock
-        self._known = _tokens.setdefault(http, {})
+        self._clock = tools.clock
+        self._known = _tokens.setdefault(tools.http, {})
         secrets = (account.client_secret, account.subscription_key)
         self._cleaner = Cleaner(secrets, _DROPPED)
-        self._transport = Transport(
-            account.base_url, http, connect_timeout=connect_timeout, read_timeout=read_timeout
-        )
+        self._transport = Transport(account.base_url, tools)
 
     async def get(self, path: str) -> Answer:
         return await self._send("GET", path)

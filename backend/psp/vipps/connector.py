@@ -11,11 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from urllib.parse import quote, urlsplit
-
-import httpx
 
 from backend.psp import minimums
 from backend.psp.http import Answer, is_local, mapping, text
@@ -34,6 +32,7 @@ from backend.psp.protocol import (
     Webhook,
 )
 from backend.psp.reading import authorize_by_read, final_refusal
+from backend.psp.tools import Tools
 from backend.psp.vipps.client import Account, Wire, verify_signature, wire_key
 from backend.psp.vipps.requests import FITS, amount_body, payment_body, reference_of
 from backend.psp.vipps.responses import (
@@ -68,32 +67,26 @@ _CAPTURED, _REFUNDED = "CAPTURED", "REFUNDED"
 
 
 class Vipps:
-    """A `Connector` over HTTP. Timeouts in seconds.
+    """A `Connector` over HTTP.
 
     `webhook_secret` and `webhook_url` belong to the address that is registered for this sales unit.
-    `settle_time`: how long a write that was sent and not answered may still take effect. Before
-    that, a read that finds nothing is UNKNOWN and not REFUSED.
+    Before the `settle_time` of a write has passed, a read that finds nothing is UNKNOWN and not
+    REFUSED.
     """
 
     def __init__(
         self,
         account: Account,
-        http: httpx.AsyncClient,
-        clock: Callable[[], datetime],
+        tools: Tools,
         *,
         webhook_secret: str = "",
         webhook_url: str = "",
-        connect_timeout: float = 5.0,
-        read_timeout: float = 20.0,
-        settle_time: timedelta = timedelta(minutes=2),
     ) -> None:
-        self._wire = Wire(
-            account, http, clock, connect_timeout=connect_timeout, read_timeout=read_timeout
-        )
+        self._wire = Wire(account, tools)
         self._webhook_secret = webhook_secret
         self._webhook_url = webhook_url
-        self._clock = clock
-        self._settle_time = settle_time
+        self._clock = tools.clock
+        self._settle_time = tools.settle_time
 
     @property
     def capabilities(self) -> Capabilities:

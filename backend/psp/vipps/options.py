@@ -22,7 +22,7 @@ def from_credentials(ctx: Backend, credentials: Mapping[str, Any]) -> Connector:
         Account(**{name: str(credentials[name]) for name in _CREDENTIALS}),
         webhook_secret=str(credentials.get("_webhook_secret") or ""),
         webhook_url=str(credentials.get("_webhook_url") or ""),
-        **tools_of(ctx),
+        tools=tools_of(ctx),
     )
 
 

@@ -1,9 +1,9 @@
 // The checkout in this page, by Dintero's Web SDK as npm gave it: all that a merchant writes.
-(function () {
+(() => {
   "use strict";
-  var container = document.getElementById("checkout");
-  var status = document.getElementById("checkout-status");
-  var given = container.dataset;
+  const container = document.getElementById("checkout");
+  const status = document.getElementById("checkout-status");
+  const given = container.dataset;
 
   function say(text) {
     status.textContent = text;
@@ -11,17 +11,17 @@
 
   // The SDK has put the result into the frame by then; it is seen for a moment.
   function leave(text) {
-    return function (event) {
+    return (event) => {
       say(text);
-      setTimeout(function () {
-        var url = new URL(event.href);
+      setTimeout(() => {
+        const url = new URL(event.href);
         if (url.protocol === "https:" || url.protocol === "http:") window.location.assign(url.href);
       }, 1200);
     };
   }
 
   if (!window.dintero) {
-    var link = document.createElement("a");
+    const link = document.createElement("a");
     link.href = given.url;
     link.textContent = "Open the checkout on a page of its own";
     say("Dintero's Web SDK is not installed: gavekort build fetches it. ");
@@ -37,7 +37,7 @@
     onPayment: leave("Paid. Opening the order."),
     onPaymentError: leave("The payment failed. Opening the order."),
     onSessionCancel: leave("Cancelled. Opening the order."),
-    onSessionNotFound: function () {
+    onSessionNotFound: () => {
       say("This checkout is not open any more.");
     },
   });

@@ -226,7 +226,7 @@ async def test_private_addresses_are_not_sent_to(
     whole = await merchant.get(f"{DELIVERIES}/{one['id']}")
     assert (whole["state"], [t["error"] for t in whole["tries"]]) == (
         "failed",
-        ["only https is sent to"],
+        ["the address must be https"],
     )
     assert shop.got == []
     for url in (f"{shop.url}/hook", "https://a:b@shop.example/", "https://[x/", "ftp://x.example"):

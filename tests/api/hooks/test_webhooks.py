@@ -178,7 +178,7 @@ async def test_a_hook_that_keeps_failing_is_deleted(told: Merchant, shop: Receiv
     hook = await subscribe(told, shop, ["checkout_transaction"])
     path = f"{HOOKS}/{hook['id']}"
     await until_quiet(told)
-    shop.replies = [500] * 5 * 9
+    shop.replies += [500] * 5 * 9
     for _ in range(9):
         await told.post(f"{path}/ping")
         await until_quiet(told)

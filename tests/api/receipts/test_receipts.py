@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend.outbox.deliver import deliver_due
-from backend.payments.attempts.start import pay
+from backend.payments.attempts.start import Press, pay
 from backend.payments.receipts import read_view
 from backend.receipts.facts import GiftCardPart, Line
 from backend.sessions import payer
@@ -307,7 +307,7 @@ async def test_another_language_and_zone(
     switches = wants(email=True, time_zone="America/New_York")
     session_id = await shop.ready(40000, await shop.card(40000), **switches)
     shown = await shop.view(session_id)
-    await pay(shop.ctx, session_id, None, shown.to_pay, "en")
+    await pay(shop.ctx, session_id, Press(None, shown.to_pay, "en"))
     await deliver(shop)
     mail = post.got[0]
     assert str(mail.message["Subject"]) == "Receipt from Fjord & Form, order order-1"

@@ -229,6 +229,6 @@ async def test_nothing_of_the_merchants_becomes_a_header(shop: Merchant, post: M
     [{"smtp_url": "http://mail.example"}, {"smtp_url": "smtp://"}, {"smtp_sender": "a\r\nb@c.no"},
      {"smtp_sender": "nobody"}, {"smtp_tls": "maybe"}],
 )  # fmt: skip
-def test_settings_that_cannot_be(wrong: dict[str, str]) -> None:
+def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Settings(secret_key="a master secret of the tests, long enough", **wrong)

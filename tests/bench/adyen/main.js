@@ -15,7 +15,7 @@ const checkout = await AdyenCheckout({
   countryCode: "NO",
   amount: { value: 72200, currency: "NOK" },
   paymentMethodsResponse: await answer.json(),
-  onSubmit: (state, component, actions) => actions.reject(),
+  onSubmit: (_state, _component, actions) => actions.reject(),
 });
 new Dropin(checkout, {
   paymentMethodComponents: [Card, Giftcard, Klarna],

@@ -17,7 +17,7 @@ ACCOUNT = "T12345678"
 
 
 def open_backend(url: str) -> Backend:
-    settings = Settings(secret_key="k" * 40, database_url=url)  # type: ignore[arg-type]
+    settings = Settings(secret_key="k" * 40, database_url=url)
     return context.create(settings)
 
 

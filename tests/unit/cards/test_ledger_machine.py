@@ -39,8 +39,8 @@ def test_any_order_of_movements_balances(sqlite_url: str) -> None:
     loop.run_until_complete(create_account(ctx, ACCOUNT, "Fjord & Form"))
     seen: set[str] = set()
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            lambda: _machine(loop, ctx, seen),
+        run_state_machine_as_test(
+            lambda: _machine(loop, ctx, seen),  # type: ignore[arg-type]  # a function will do
             settings=settings(
                 max_examples=30,
                 stateful_step_count=25,

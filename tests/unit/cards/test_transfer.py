@@ -78,9 +78,9 @@ async def test_what_is_refused_moves_nothing(ctx: Backend, card: Card) -> None:
 
 async def test_money_that_never_arrived_is_seen(ctx: Backend, card: Card) -> None:
     """Each card's own books balance: only the pair tells."""
-    out = await _one_side(ctx, card, "move_out", "transfer", 3000)
+    out = await _one_side(ctx, card, "move_out", 3000)
     assert await differences(ctx) == [Difference(out, "moved to another card", 3000, 0)]
-    into = await _one_side(ctx, card, "move_in", "fund", 2000)
+    into = await _one_side(ctx, card, "move_in", 2000)
     assert sorted(await differences(ctx), key=str) == sorted(
         [
             Difference(out, "moved to another card", 3000, 0),
@@ -90,11 +90,11 @@ async def test_money_that_never_arrived_is_seen(ctx: Backend, card: Card) -> Non
     )
 
 
-async def _one_side(ctx: Backend, card: Card, movement: str, type_: str, amount: int) -> str:
+async def _one_side(ctx: Backend, card: Card, movement: str, amount: int) -> str:
     async with ctx.db.unit_of_work() as db:
         locked = await ledger.lock_card(db, card.id)
         cause = EntryContext(f"half-{movement}", NOW, "tests")
-        return (await ledger._once(db, locked, movement, type_, amount, cause)).id
+        return (await ledger._once(db, locked, movement, amount, cause)).id
 
 
 async def test_what_was_done_to_a_card_is_written_for_good(ctx: Backend, card: Card) -> None:

@@ -96,7 +96,7 @@ def test_an_empty_address_has_no_lines() -> None:
 
 def asking(**known: Any) -> CheckoutView:
     """A session that asks for an address; of what the form does not look at nothing is known."""
-    unknown = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
+    unknown: dict[str, Any] = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
     given = {"shipping_required": True, "billing_allowed": True, "preferred_country": "NO"}
     return CheckoutView(**unknown | given | known)
 

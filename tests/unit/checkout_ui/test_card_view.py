@@ -37,7 +37,7 @@ GIFT = GiftCardView(
 
 def view(to_pay: int = 0, order: int = 10000, **card: Any) -> CheckoutView:
     """Of what the step does not look at nothing is known."""
-    unknown = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
+    unknown: dict[str, Any] = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
     known = {"currency": "NOK", "order_amount": order, "to_pay": to_pay}
     return CheckoutView(**unknown | known | {"gift_card": replace(GIFT, **card)})
 

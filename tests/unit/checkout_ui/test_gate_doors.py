@@ -37,7 +37,8 @@ def _enter(doors: Doors, source: str, now: float, closed: list[Connection]) -> C
 
 
 def test_a_source_has_its_share_and_others_theirs() -> None:
-    doors, closed = Doors(LIMITS), []
+    doors = Doors(LIMITS)
+    closed: list[Connection] = []
     for _ in range(3):
         _enter(doors, "a", 0, closed)
     assert doors.enter("a", 1) is None
@@ -49,7 +50,8 @@ def test_a_source_has_its_share_and_others_theirs() -> None:
 
 
 def test_a_place_is_given_back() -> None:
-    doors, closed = Doors(LIMITS), []
+    doors = Doors(LIMITS)
+    closed: list[Connection] = []
     first = _enter(doors, "a", 0, closed)
     _enter(doors, "a", 0, closed)
     _enter(doors, "a", 0, closed)
@@ -61,7 +63,8 @@ def test_a_place_is_given_back() -> None:
 
 
 def test_a_newcomer_takes_the_place_of_one_that_shows_nothing() -> None:
-    doors, closed = Doors(LIMITS), []
+    doors = Doors(LIMITS)
+    closed: list[Connection] = []
     payer, idle, later = (_enter(doors, "a", 0, closed) for _ in range(3))
     payer.shows = later.shows = True
     doors.wait_for(later, 1, 3)
@@ -74,7 +77,8 @@ def test_a_newcomer_takes_the_place_of_one_that_shows_nothing() -> None:
 
 
 def test_where_all_places_are_taken_the_source_with_most_gives_one() -> None:
-    doors, closed = Doors(LIMITS), []
+    doors = Doors(LIMITS)
+    closed: list[Connection] = []
     for source in ("a", "a", "a", "b", "b", "c"):
         _enter(doors, source, 0, closed)
     _enter(doors, "d", LATER, closed)
@@ -83,7 +87,8 @@ def test_where_all_places_are_taken_the_source_with_most_gives_one() -> None:
 
 
 def test_what_all_sockets_of_a_source_say_counts_together() -> None:
-    doors, closed = Doors(LIMITS), []
+    doors = Doors(LIMITS)
+    closed: list[Connection] = []
     one, other = _enter(doors, "a", 0, closed), _enter(doors, "a", 0, closed)
     stranger = _enter(doors, "b", 0, closed)
     left = 20 * 3 - 2 * CONNECTING
@@ -108,7 +113,8 @@ def test_a_source_connects_no_faster_than_it_may_speak() -> None:
 
 
 def test_sources_that_are_gone_are_forgotten() -> None:
-    doors, closed = Doors(LIMITS), []
+    doors = Doors(LIMITS)
+    closed: list[Connection] = []
     for number in range(100):
         doors.leave(_enter(doors, f"source {number}", number * 10, closed))
     assert len(doors._sources) <= LIMITS.sockets + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ BAMBORA = [f"bambora.{product}" for product in METHODS]
 ALL = ["dintero_psp.creditcard", *SWEDBANK, "klarna.klarna", *BAMBORA]
 
 
-def shown(*types: str, language: str = "en") -> dict[str, list[payment_options.Option]]:
+def shown(*types: str, language: str = "en") -> dict[str, Any]:
     return payment_options.shown(tuple(OptionView(one) for one in types), language)
 
 

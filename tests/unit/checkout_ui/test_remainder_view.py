@@ -19,7 +19,7 @@ CARD, VIPPS = "dintero_psp.creditcard", "payex.vipps"
 def view(
     order: int, part: int, maximum: int, minimums: dict[str, int], **more: Any
 ) -> CheckoutView:
-    unknown = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
+    unknown: dict[str, Any] = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
     judged = judge(Sums(order, part, maximum), minimums)
     known = {
         "state": PageState.OPEN,

@@ -22,7 +22,7 @@ XFF, FORWARDED = b"x-forwarded-for", b"forwarded"
 
 @pytest.fixture
 async def ctx(sqlite_url: str) -> AsyncIterator[Backend]:
-    settings = Settings(secret_key="k" * 40, database_url=sqlite_url)  # type: ignore[arg-type]
+    settings = Settings(secret_key="k" * 40, database_url=sqlite_url)
     yield context.start(settings)
     await context.stop()
 

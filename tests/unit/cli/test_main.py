@@ -12,7 +12,7 @@ import pytest
 
 from backend.cli.main import main
 from backend.core.settings import Settings
-from backend.demo.seed import Gateway, Seed, seed_demo
+from backend.demo.seed import Connections, Gateway, Seed, seed_demo
 
 _KEY = "k" * 40
 
@@ -35,9 +35,9 @@ def _run(
 @pytest.fixture
 async def seeded_url(sqlite_url: str) -> str:
     """A database with the demo's cards in it."""
-    settings = Settings(secret_key=_KEY, database_url=sqlite_url)  # type: ignore[arg-type]
+    settings = Settings(secret_key=_KEY, database_url=sqlite_url)
     gateway = Gateway("http://127.0.0.1:1", "sk_test_x", "whsec_x")
-    await seed_demo(settings, Seed(), gateway, {}, "http://127.0.0.1:2", lambda seed: None)
+    await seed_demo(settings, Seed(), Connections(gateway), "http://127.0.0.1:2", lambda seed: None)
     return sqlite_url
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @pytest.fixture
 async def ctx(database_url: str) -> AsyncIterator[Backend]:
-    made = context.create(Settings(secret_key="k" * 40, database_url=database_url))  # type: ignore[arg-type]
+    made = context.create(Settings(secret_key="k" * 40, database_url=database_url))
     for account in (BIG, SMALL, LATE):
         await create_account(made, account, account)
     yield made

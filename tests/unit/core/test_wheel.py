@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from backend.core import wheel as wheels
 from backend.core.wheel import Wheel
@@ -24,9 +25,10 @@ async def until(rung: list[str], count: int) -> None:
 
 async def test_it_rings_in_the_order_of_the_moments_when_the_clock_is_moved() -> None:
     clock = SteppedClock(NOON)
-    wheel, rung = Wheel(clock.now), []
+    wheel = Wheel(clock.now)
+    rung: list[str] = []
     for seconds, name in ((7200, "late"), (60, "early"), (3600, "middle")):
-        wheel.at(after(seconds), lambda name=name: rung.append(name))
+        wheel.at(after(seconds), partial(rung.append, name))
     await asyncio.sleep(wheels.TICK * 1.5)
     assert rung == []
     clock.advance(timedelta(seconds=3600))
@@ -41,7 +43,8 @@ async def test_it_rings_in_the_order_of_the_moments_when_the_clock_is_moved() ->
 
 async def test_what_is_earlier_than_all_others_does_not_wait_for_them() -> None:
     clock = SteppedClock(NOON)
-    wheel, rung = Wheel(clock.now), []
+    wheel = Wheel(clock.now)
+    rung: list[str] = []
     wheel.at(after(3600), lambda: rung.append("later"))
     await asyncio.sleep(0)
     wheel.at(after(-1), lambda: rung.append("at once"))
@@ -52,7 +55,8 @@ async def test_what_is_earlier_than_all_others_does_not_wait_for_them() -> None:
 
 async def test_a_cancelled_timer_does_not_ring_and_leaves_no_room_taken() -> None:
     clock = SteppedClock(NOON)
-    wheel, rung = Wheel(clock.now), []
+    wheel = Wheel(clock.now)
+    rung: list[str] = []
     for number in range(1000):
         timer = wheel.at(after(60 + number), lambda: rung.append("cancelled"))
         wheel.cancel(timer)
@@ -67,9 +71,10 @@ async def test_a_cancelled_timer_does_not_ring_and_leaves_no_room_taken() -> Non
     wheel.close()
 
 
-async def test_one_that_fails_stops_no_other(caplog: object) -> None:
+async def test_one_that_fails_stops_no_other() -> None:
     clock = SteppedClock(NOON)
-    wheel, rung = Wheel(clock.now), []
+    wheel = Wheel(clock.now)
+    rung: list[str] = []
 
     def fail() -> None:
         raise RuntimeError("no good")

@@ -19,6 +19,7 @@ from backend.core.settings import Settings
 from backend.demo.seed import (
     ACCOUNT_ID,
     OPTION,
+    Connections,
     Gateway,
     Seed,
     load_seed,
@@ -32,12 +33,12 @@ _SHOP_URL = "http://127.0.0.1:2"
 
 
 def _settings(url: str, key: str = "k" * 40) -> Settings:
-    return Settings(secret_key=key, database_url=url)  # type: ignore[arg-type]
+    return Settings(secret_key=key, database_url=url)
 
 
 async def _sow(settings: Settings, seed: Seed, gateway: Gateway = _GATEWAY) -> list[Seed]:
     kept: list[Seed] = []
-    await seed_demo(settings, seed, gateway, {}, _SHOP_URL, kept.append)
+    await seed_demo(settings, seed, Connections(gateway), _SHOP_URL, kept.append)
     return kept
 
 

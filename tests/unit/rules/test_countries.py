@@ -7,8 +7,10 @@ import pytest
 from backend.rules.countries import (
     country_of_currency,
     is_currency,
+    language_of_calling_code,
     three_letters,
     two_letters,
+    zone_of_currency,
 )
 
 
@@ -56,3 +58,20 @@ def test_a_code_that_has_three_letters_comes_back_to_two() -> None:
 )
 def test_a_currency_is_known_by_its_code(code: str, known: bool) -> None:
     assert is_currency(code) is known
+
+
+@pytest.mark.parametrize(
+    ("currency", "zone"),
+    [("NOK", "Europe/Oslo"), ("EUR", "Europe/Brussels"), ("USD", "UTC"), ("", "UTC")],
+)
+def test_the_time_zone_of_a_currency(currency: str, zone: str) -> None:
+    assert zone_of_currency(currency) == zone
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [(47, "nb"), (46, "sv"), (45, "da"), (358, "fi"), (49, "de"), (43, "de"), (44, None),
+     (0, None), (None, None)],
+)  # fmt: skip
+def test_the_language_of_a_phone_number(code: int | None, language: str | None) -> None:
+    assert language_of_calling_code(code) == language

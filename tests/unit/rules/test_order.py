@@ -272,3 +272,34 @@ def test_consents_and_a_preset_card() -> None:
     assert read.required_consents == {"a"}
     assert read.customer.preset_card == PresetCard("card-1", 500)
     assert body().customer.preset_card is None
+
+
+SHIP = {"first_name": "Kari", "country": "NO", "email": "kari@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("billing", "customer", "own"),
+    [
+        (None, {}, False),
+        ({}, {}, False),
+        ({"first_name": "", "country": None}, {}, False),
+        (SHIP, {}, False),
+        ({**SHIP, "last_name": ""}, {}, False),
+        ({"first_name": "Kari", "country": "NO"}, {}, False),
+        ({**SHIP, "first_name": "Ola"}, {}, True),
+        ({**SHIP, "cost_center": "7"}, {}, True),
+        ({**SHIP, "email": "ola@example.com"}, {}, True),
+        ({**SHIP, "phone_number": "+4799887766"}, {}, False),
+        ({**SHIP, "phone_number": "+4799887766"}, {"phone_number": "+4799887766"}, False),
+        ({**SHIP, "phone_number": "+4799887766"}, {"phone_number": "+4790000000"}, True),
+    ],
+)
+def test_a_billing_address_of_its_own(
+    billing: dict[str, Any] | None, customer: dict[str, Any], own: bool
+) -> None:
+    order = {"shipping_address": SHIP, "billing_address": billing}
+    assert SessionBody.read({"order": order, "customer": customer}).has_own_billing is own
+
+
+def test_a_billing_address_without_a_shipping_address_is_one_of_its_own() -> None:
+    assert SessionBody.read({"order": {"billing_address": SHIP}}).has_own_billing is True

@@ -1,6 +1,6 @@
 """Recurring work is a row, and the next delivery of a kind is found by an index.
 
-Revision: 0017, after 0016
+Revision: 0018, after 0017
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from alembic import op
 
 from backend.core.db import UtcDateTime
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

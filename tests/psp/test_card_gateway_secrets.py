@@ -1,0 +1,65 @@
+"""The secret key: a wrong one is refused, and nobody but the provider sees ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from backend.psp.protocol import (
+    Outcome,
+)
+from backend.psp.stripe.connector import CardGateway
+from backend.psp.tools import Tools
+from backend.rules.money import Money
+from tests.support.card_gateway import (
+    CardGatewaySandbox,
+)
+
+Authorize = Callable[[], Awaitable[str]]
+
+
+async def test_wrong_credentials(card_gateway: CardGatewaySandbox, http: httpx.AsyncClient) -> None:
+    stranger = CardGateway(
+        card_gateway.base_url, "sk_live_secret", "whsec", Tools(http, lambda: datetime.now(UTC))
+    )
+    payment = await stranger.fetch("cs_test_1")
+    assert (payment.outcome, payment.code) == (Outcome.REFUSED, "configuration")
+
+
+async def test_no_secrets_are_kept(
+    gateway: CardGateway, secret_key: str, authorized: Authorize
+) -> None:
+    reference = await authorized()
+    kept = [
+        (await gateway.fetch(reference)).raw,
+        (await gateway.capture(reference, Money(100, "NOK"), "c1", final=True)).raw,
+        (await gateway.refund(reference, Money(100, "NOK"), "r1")).raw,
+        (await gateway.void(reference, "v1")).raw,
+        (await gateway.fetch("cs_test_none")).raw,
+    ]
+    text = json.dumps(kept)
+    assert "request_id" in text
+    for secret in (secret_key, "client_secret", "_secret_", "kari@example.com", "/c/pay/"):
+        assert secret not in text
+    assert secret_key not in repr(gateway)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://provider.example",
+        "ftp://127.0.0.1",
+        "127.0.0.1:8010",
+        "https://user@provider.example",
+        "http://127.0.0.1.example.com",
+    ],
+)
+def test_the_key_is_not_sent_in_the_clear(url: str) -> None:
+    with pytest.raises(ValueError, match="base URL"):
+        CardGateway(
+            url, "sk_test_1", "whsec", Tools(httpx.AsyncClient(), lambda: datetime.now(UTC))
+        )
