@@ -26,11 +26,12 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.serializer import serialize_wallet_transaction
-from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
+from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction, changed_card
 from backend.cards.tokens import release_token
 from backend.core.db import insert_rows
 from backend.core.errors import Conflict, GavekortError, NotFound
 from backend.core.ids import new_uuid
+from backend.core.written import OPTION
 from backend.outbox.enqueue import WALLET_TRANSACTION, Event, announce, subscribed
 
 _ACCOUNTS = {
@@ -339,7 +340,8 @@ async def _move(
         change = change.where(col(getattr(Card, debit)) >= amount)
     # The row comes back with its new sums, in the `card` that the caller holds.
     changed = change.values(**grown(movement, amount)).returning(Card)
-    options = {"synchronize_session": False, "populate_existing": True}
+    options: dict[str, Any] = {"synchronize_session": False, "populate_existing": True}
+    options[OPTION] = (changed_card(card.id),)
     if (await db.exec(changed.execution_options(**options))).one_or_none() is None:
         raise InsufficientFunds(f"less than {amount} is {debit} on this card")
     entry = LedgerEntry(

@@ -212,7 +212,12 @@ def is_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> bool:
     may never come back."""
     if session.pay_lock_id is None or session.pay_locked_at is None:
         return False
-    return session.pay_locked_at + timedelta(seconds=ctx.settings.pay_lock_lifetime) > now
+    return lock_end(ctx, session.pay_locked_at) > now
+
+
+def lock_end(ctx: Backend, locked_at: datetime) -> datetime:
+    """Return when a lock that was taken then stops to hold."""
+    return locked_at + timedelta(seconds=ctx.settings.pay_lock_lifetime)
 
 
 def check_not_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> None:

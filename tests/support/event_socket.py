@@ -55,6 +55,12 @@ class Served:
         spent = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii")
         return int(spent.split()[0]) / 1e9
 
+    def spent(self) -> float:
+        """Return the seconds that the whole process has computed so far."""
+        text = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> int:
         """Bytes."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]

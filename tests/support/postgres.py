@@ -37,6 +37,8 @@ _SETTINGS = {
     "max_connections": "300",
     "shared_buffers": "64MB",
     "timezone": "UTC",
+    # Each line says which database it is about: `asked_of_postgres` counts the statements of one.
+    "log_line_prefix": "[%d] ",
 }
 # Durability is for data that outlives the test run.
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -49,6 +51,7 @@ class PostgresServer:
     host: str
     port: int
     version: int
+    log: Path
 
     def url(self, database: str) -> str:
         return f"postgresql://{SUPERUSER}@{self.host}:{self.port}/{database}"
@@ -95,7 +98,7 @@ class StoppableServer:
     def start(self) -> PostgresServer:
         self._process = self._start()
         version = _wait_until_up(self._process, self._port, self._log)
-        return PostgresServer("127.0.0.1", self._port, version)
+        return PostgresServer("127.0.0.1", self._port, version, self._log)
 
     def stop(self) -> None:
         if self._process is not None:
