@@ -5,7 +5,6 @@ so that only a signal can be what the page follows."""
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.support.asked_of_postgres import AskedOfPostgres, most_frequent
 from tests.support.event_socket import SECRET, ProviderHarness, Served, new_client, serve
 from tests.support.open_pages import open_pages
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import pause
 
 PAGES = 25
 SECONDS = 12
@@ -76,9 +76,9 @@ def test_a_process_at_rest_and_its_pages_ask_almost_nothing(
 
 def _counted(asked: AskedOfPostgres) -> list[str]:
     """The statements of some seconds, after what went before has ended."""
-    time.sleep(6)
+    pause(6, "what went before ends")
     place = asked.place()
-    time.sleep(SECONDS)
+    pause(SECONDS, "statements are counted over a time")
     return asked.since(place)
 
 

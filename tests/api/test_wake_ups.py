@@ -24,6 +24,7 @@ from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant
 from tests.support.receiver import Receiver
 from tests.support.statements import Asked, counted
+from tests.support.waiting import pause_async, until_async
 
 HOUR = 3600.0
 
@@ -67,9 +68,10 @@ def there(other: Backend) -> Iterator[Asked]:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():  # noqa: ASYNC110  # what it waits for comes from outside
-            await asyncio.sleep(0.02)
+    async def look() -> object:
+        return holds()
+
+    await until_async(look, "what the test waits for")
 
 
 async def at_rest(*asked: Asked) -> None:
@@ -77,7 +79,7 @@ async def at_rest(*asked: Asked) -> None:
     async with asyncio.timeout(60):
         while True:
             before = [len(one.statements) for one in asked]
-            await asyncio.sleep(1)
+            await pause_async(1, "nothing may be asked meanwhile")
             if before == [len(one.statements) for one in asked]:
                 return
 
@@ -141,7 +143,7 @@ async def test_what_a_dead_process_has_claimed_starts_when_its_claim_ends(
         await at_rest(there)
         async with merchant.ctx.db.unit_of_work() as db:
             db.add(claimed(merchant, shop))
-        await asyncio.sleep(3)
+        await pause_async(3, "nothing may be sent meanwhile")
         assert shop.got == []
         merchant.clock.ahead += timedelta(seconds=121)
         await until(lambda: shop.got)
@@ -173,7 +175,7 @@ async def test_two_workers_at_rest_ask_for_nothing(
     try:
         await at_rest(here, there)
         before = len(here.statements), len(there.statements)
-        await asyncio.sleep(3)
+        await pause_async(3, "nothing may be asked meanwhile")
         assert here.statements[before[0] :] == []
         assert there.statements[before[1] :] == []
     finally:
@@ -312,7 +314,7 @@ async def test_pages_at_rest_ask_for_nothing_and_one_change_is_one_statement(
     assert len(here.statements[begun:]) == 1, here.by_place()
     await at_rest(here)  # PostgreSQL's messages are heard after a moment: all is read once more
     begun = len(here.statements)
-    await asyncio.sleep(2)
+    await pause_async(2, "nothing may be asked meanwhile")
     assert here.statements[begun:] == []
     waiting = [asyncio.create_task(w.changed(m)) for w, m in zip(watches, marks, strict=True)]
     await merchant.post(f"/v1/sessions/{session_ids[5]}/cancel")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from backend.core.settings import Settings
 from backend.core.signals import ANYTHING, MOST_KEYS, OTHERS_LATER
 from backend.core.written import Signal, key_of
 from backend.outbox.tables import Delivery, topic_of
+from tests.support.waiting import until_async
 
 ACCOUNT = "T00000001"
 DUE = datetime(2026, 3, 1, tzinfo=UTC)
@@ -67,9 +67,10 @@ async def write(ctx: Backend, *rows: Delivery) -> None:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110  # what it waits for comes from outside
-            await asyncio.sleep(0.01)
+    async def look() -> object:
+        return holds()
+
+    await until_async(look, "what the test waits for")
 
 
 async def listening(ctx: Backend, heard: list[Signal], topic: str) -> None:

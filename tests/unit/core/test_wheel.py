@@ -9,6 +9,7 @@ from functools import partial
 from backend.core import wheel as wheels
 from backend.core.wheel import Wheel
 from tests.support.clock import SteppedClock
+from tests.support.waiting import pause_async, until_async
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -18,9 +19,10 @@ def after(seconds: float) -> datetime:
 
 
 async def until(rung: list[str], count: int) -> None:
-    async with asyncio.timeout(20):
-        while len(rung) < count:  # noqa: ASYNC110  # the wheel tells nobody else
-            await asyncio.sleep(0.01)
+    async def look() -> bool:
+        return len(rung) >= count
+
+    await until_async(look, f"{count} rings")
 
 
 async def test_it_rings_in_the_order_of_the_moments_when_the_clock_is_moved() -> None:
@@ -29,7 +31,7 @@ async def test_it_rings_in_the_order_of_the_moments_when_the_clock_is_moved() ->
     rung: list[str] = []
     for seconds, name in ((7200, "late"), (60, "early"), (3600, "middle")):
         wheel.at(after(seconds), partial(rung.append, name))
-    await asyncio.sleep(wheels.TICK * 1.5)
+    await pause_async(wheels.TICK * 1.5, "the wheel has looked once")
     assert rung == []
     clock.advance(timedelta(seconds=3600))
     await until(rung, 2)
