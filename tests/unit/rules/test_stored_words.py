@@ -6,7 +6,15 @@ from enum import StrEnum
 
 import pytest
 
-from backend.rules import gift_card, payment_option, pin_budget, remainder, session, transaction
+from backend.rules import (
+    gift_card,
+    payment_attempt,
+    payment_option,
+    pin_budget,
+    remainder,
+    session,
+    transaction,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +28,7 @@ from backend.rules import gift_card, payment_option, pin_budget, remainder, sess
         (gift_card.Refusal,
          "not_matched empty expired not_active_yet inactive other_currency already_added"
          " not_offered held_elsewhere still_held"),
+        (payment_attempt.Release, "nothing abort void refund wait"),
         (gift_card.Ending, "soon before_refund"),
         (pin_budget.Kind, "card pair session firsts repeats"),
         (pin_budget.Answer, "go wait spent"),
@@ -38,6 +47,7 @@ def test_a_scope_is_stored_by_its_kind_and_key() -> None:
 
 def test_the_names_of_our_own_products() -> None:
     assert (payment_option.WALLETS, payment_option.ZERO) == ("dintero.wallets", "dintero.zero")
+    assert {"klarna.klarna", "klarna.billie"} == payment_option.UPDATABLE_OPTIONS
     assert payment_option.STANDALONE == ("vipps",)
     assert payment_option.OWN_PRODUCTS == ("wallets", "zero", "external")
 
