@@ -13,7 +13,6 @@ import logging
 import secrets
 
 import reflex as rx
-from reflex.config import get_config
 from reflex.event import EventSpec
 
 from backend.core import context
@@ -43,13 +42,6 @@ from checkout_ui.state.events import event_of
 from checkout_ui.state.page_actions import PageActions
 
 log = logging.getLogger(__name__)
-
-WATCH_LONGEST = get_config().redis_token_expiration
-"""After so many seconds a page stays as it is, until its payer does something. This is how long its
-state is kept when nothing happens, and watching counts as something."""
-
-WATCH_PAUSE = 1.0
-"""Seconds after which a page tries again to show what has changed elsewhere."""
 
 
 class Checkout(PageActions, rx.State):
@@ -184,13 +176,13 @@ class Checkout(PageActions, rx.State):
         """Follow the session while the page is open: it may be paid, changed or cancelled in
         another tab or by the merchant, or it may expire. This ends with the connection (Reflex
         cancels what `load` started), when another follower starts, when the session is closed, or
-        after WATCH_LONGEST."""
+        after `following.LONGEST`."""
         mine = secrets.token_hex(4)
         async with self:
             self._watch = mine
             session_id, seen = self._session_id(), self._mark()
         with contextlib.suppress(TimeoutError), following.watched(session_id) as watch:
-            async with asyncio.timeout(WATCH_LONGEST):
+            async with asyncio.timeout(following.LONGEST):
                 while seen is None or seen.state not in CLOSED:
                     mark = await watch.changed(seen)
                     # What the payer's own step has changed is shown by its end.
@@ -212,7 +204,7 @@ class Checkout(PageActions, rx.State):
                 pass
             except Exception:
                 log.exception("the session could not be read; the next look may")
-                await asyncio.sleep(WATCH_PAUSE)
+                await asyncio.sleep(following.PAUSE)
                 continue
             async with self:
                 if self._watch != mine:
@@ -224,7 +216,7 @@ class Checkout(PageActions, rx.State):
                     self._show_from_elsewhere(view)
                     return following.mark_of(view)
             # This is half of what the payer has asked for. Its end shows the whole.
-            await asyncio.sleep(WATCH_PAUSE)
+            await asyncio.sleep(following.PAUSE)
 
     def _mark(self) -> read.Mark | None:
         """Return the mark of the session as it is shown."""

@@ -8,11 +8,20 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from reflex.config import get_config
+
 from backend.core import context
 from backend.core.errors import SessionLocked
 from backend.sessions.read import Mark
 from backend.sessions.view import CheckoutView, PageState
 from backend.sessions.watcher import Watch, Watcher
+
+LONGEST = get_config().redis_token_expiration
+"""After so many seconds a page stays as it is, until its payer does something. This is how long its
+state is kept when nothing happens, and watching counts as something."""
+
+PAUSE = 1.0
+"""Seconds after which a page tries again to show what has changed elsewhere."""
 
 LOCK_PATIENCE = 15.0
 """How many seconds an action of the payer's waits for the shop to unlock the session."""
