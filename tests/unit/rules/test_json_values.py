@@ -6,8 +6,8 @@ import pytest
 
 from backend.rules import json_values as values
 
-NO_OBJECTS = [None, "", "x", 0, 1, True, [], [{}], ()]
-NO_LISTS = [None, "", "ab", 0, True, {}, {"a": 1}, {"a"}]
+NO_OBJECTS: list[object] = [None, "", "x", 0, 1, True, [], [{}], ()]
+NO_LISTS: list[object] = [None, "", "ab", 0, True, {}, {"a": 1}, {"a"}]
 
 
 def test_an_object() -> None:
