@@ -28,12 +28,12 @@ BIOME := $(BIOME_FOLDER)/node_modules/.bin/biome
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help fuzz venv lock build demo test lint format bench unit screenshots system-packages clean
+.PHONY: help fuzz mutants venv lock build demo test lint format bench unit sqlite screenshots system-packages clean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | head -6
 	@echo
-	@echo 'Others: venv build lint format unit fuzz bench screenshots lock system-packages clean'
+	@echo 'Others: venv build lint format unit sqlite fuzz mutants bench screenshots lock system-packages clean'
 
 venv: $(INSTALLED)
 
@@ -73,12 +73,17 @@ demo: $(INSTALLED)
 fuzz: $(INSTALLED)
 	GAVEKORT_FUZZ_EXAMPLES=2000 $(BIN)/python -m pytest tests/api/test_openapi.py --timeout 14400
 
+# Change the rules and the ledger in one place after another: does a test notice? Some minutes.
+mutants: $(INSTALLED)
+	$(BIN)/python -m tests.mutants $(ARGS)
+
 lint: $(INSTALLED) $(BIOME_LOCKED)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIOME) check --error-on-warnings
 	$(BIN)/mypy
 	$(BIN)/python scripts/dead_code.py
+	$(BIN)/python scripts/fixed_waits.py
 	$(BIN)/python scripts/sizes.py
 	$(BIN)/lint-imports --no-cache  # its cache misses modules that came later
 
@@ -90,9 +95,15 @@ format: $(INSTALLED) $(BIOME_LOCKED)
 test: system-packages lint build
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-# Without browser and without PostgreSQL: what one runs while working.
+# Single parts: what one runs while working, within a minute.
 unit: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not e2e and not crash" -k "not postgresql" $(ARGS)
+	$(BIN)/python -m pytest tests/unit -n $(WORKERS) --dist loadfile \
+		-m "not e2e and not crash" -k "not postgresql" $(ARGS)
+
+# All that needs neither a browser nor PostgreSQL. It takes many minutes.
+sqlite: $(INSTALLED)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
+		-m "not e2e and not crash" -k "not postgresql" $(ARGS)
 
 bench: system-packages build
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 
 from backend.accounts import tables as accounts
 from backend.cards import tables as cards
+from backend.core import recurring
 from backend.customers import tables as returning
 from backend.idempotency import tables as idempotency
 from backend.limits import tables as limits
@@ -23,6 +24,7 @@ __all__ = [
     "metadata",
     "outbox",
     "payments",
+    "recurring",
     "returning",
     "sessions",
 ]

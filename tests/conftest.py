@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.browser import NO_ASKING, chromium_arguments, find_chromium
 from tests.support.postgres import PostgresServer, running_server
+from tests.support.template import MADE, make_template
 
 # isort: split
 # The browser module sets what Playwright needs before it is imported.
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -25,17 +26,28 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 settings.register_profile("gavekort", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("gavekort")
 
+# How long a thing is waited for that comes at all, and no property of what is tested.
+expect.set_options(timeout=30_000)
+
 _TEMPLATE = "gavekort_template"
 _numbers = itertools.count(1)
+_NEEDS_THE_PAGE = {"built_frontend", "chromium_path", "demo"}
+"""Fixtures that build the page or start a browser, in whatever room a test is that uses them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A browser on a machine that does other things too can be late where nothing is wrong: what
-    needs one gets a second attempt. How the first failed is printed all the same: what comes there
-    more than once in a while is a defect of the page or of the test."""
+    """Mark what needs the built page, and give one second attempt to a test whose marker
+    `second_try` says why. A test that fails now and then shows a defect of the product or of the
+    test, so that none should need it."""
     for item in items:
-        if "chromium_path" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+        if _NEEDS_THE_PAGE & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.e2e)
+        marker = item.get_closest_marker("second_try")
+        if marker is None:
+            continue
+        if not marker.kwargs.get("reason"):
+            raise pytest.UsageError(f"{item.nodeid}: second_try needs a reason")
+        item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -100,13 +112,10 @@ def _postgres_template(postgres_server: PostgresServer) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from backend.core.db import migrate
-
+    if MADE in os.environ:
+        return Path(os.environ[MADE])
     path = tmp_path_factory.mktemp("sqlite-template") / "template.db"
-    migrate(f"sqlite:///{path}")
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    make_template(path)
     return path
 
 

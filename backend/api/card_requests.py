@@ -188,7 +188,7 @@ def _inactive(
     pin: PinRequest | None,
     token: TokenFormatRequest | None,
 ) -> CardOrder:
-    """The order of a card that is empty until somebody activates it."""
+    """Return the order of a card that is empty until somebody activates it."""
     token = token or TokenFormatRequest()
     return CardOrder(
         account_id=account_id,

@@ -48,7 +48,7 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image that is wanted. `marks` are names of `backend.branding.marks`, at least one, and
+    """A requested image. `marks` are names of `backend.branding.marks`, at least one, and
     `width` is within the limits."""
 
     marks: tuple[str, ...]

@@ -37,7 +37,7 @@ class Format:
 
     @property
     def alphabet(self) -> str:
-        """The characters to choose from: digits, if the format asks for none."""
+        """Return the characters to choose from. They are digits if the format asks for none."""
         parts = (
             (string.digits, self.numbers),
             (_LETTERS, self.characters),
@@ -47,10 +47,10 @@ class Format:
 
 
 def make(form: Format) -> str:
-    """A random value of this format, from the system's generator."""
+    """Return a random value of this format, from the system's generator."""
     alphabet = form.alphabet
     base = len(alphabet)
-    # One draw among all values of this format, each as likely as any other.
+    # This is one draw among all values of this format, each as likely as any other.
     drawn = secrets.randbelow(base**form.length)
     body = ""
     for _ in range(form.length):

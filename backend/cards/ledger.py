@@ -11,7 +11,7 @@
 | move_in  | funds     | available | the same money arrives there |
 
 The running sums on the card's row change in the same unit of work, by one conditional UPDATE.
-Callers hold a unit of work open; a repeated `ref_id` gives back what the first call did.
+Callers hold a unit of work open; a repeated `ref_id` returns what the first call did.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards.serializer import serialize_wallet_transaction
-from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction
+from backend.cards.tables import Card, Hold, LedgerEntry, WalletTransaction, changed_card
 from backend.cards.tokens import release_token
 from backend.core.db import insert_rows
 from backend.core.errors import Conflict, GavekortError, NotFound
 from backend.core.ids import new_uuid
+from backend.core.written import OPTION
 from backend.outbox.enqueue import WALLET_TRANSACTION, Event, announce, subscribed
 
 _ACCOUNTS = {
@@ -182,8 +183,8 @@ async def hold(
     made = await _once(db, card, "hold", amount, cause)
     first: Hold | None = None
     if not cause.fresh:
-        query = select(Hold).where(Hold.wallet_transaction_id == made.id)
-        first = (await db.exec(query.order_by(col(Hold.created_at)))).first()
+        # What a capture leaves of it is another hold of the same wallet transaction.
+        first = (await db.exec(select(Hold).where(Hold.id == made.id))).one_or_none()
     if first is None:
         first = Hold(
             id=made.id,
@@ -339,7 +340,8 @@ async def _move(
         change = change.where(col(getattr(Card, debit)) >= amount)
     # The row comes back with its new sums, in the `card` that the caller holds.
     changed = change.values(**grown(movement, amount)).returning(Card)
-    options = {"synchronize_session": False, "populate_existing": True}
+    options: dict[str, Any] = {"synchronize_session": False, "populate_existing": True}
+    options[OPTION] = (changed_card(card.id),)
     if (await db.exec(changed.execution_options(**options))).one_or_none() is None:
         raise InsufficientFunds(f"less than {amount} is {debit} on this card")
     entry = LedgerEntry(

@@ -23,6 +23,7 @@ from backend.cards.pin_attempts import Asker
 from backend.cards.tables import Card
 from backend.core.context import Backend
 from backend.core.vault import PinMac
+from backend.core.written import OPTION
 from backend.rules import pin_budget
 from backend.rules.pin_budget import Counter, Kind, Limits, Scope
 
@@ -166,6 +167,7 @@ async def _renew(ctx: Backend, db: AsyncSession, card: Card, pin: str) -> None:
         update(Card)
         .where(col(Card.id) == card.id, col(Card.pin_hash) == card.pin_hash)
         .values(pin_hash=made.text, pin_key=made.key_id)
+        .execution_options(**{OPTION: ()})
     )
 
 

@@ -3,6 +3,7 @@ currency."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, tex
 from sqlmodel import Field, SQLModel
 
 from backend.core.db import JsonColumn, UtcDateTime, found_by
+from backend.core.written import Signal, Signalling, key_of
 
 _NOT_DELETED = text("deleted_at IS NULL")
 _OLD_PIN = text("pin_hash IS NOT NULL AND pin_key IS NULL")
@@ -17,7 +19,7 @@ NO_CURRENCY = "XXX"
 """ISO 4217's code for no currency: the currency of a card that is not activated yet."""
 
 
-class Card(SQLModel, table=True):
+class Card(Signalling, SQLModel, table=True):
     """A gift card and the running sums of its ledger.
 
     `available` can be drawn, `held` waits for a payment, `drawn` was paid with,
@@ -92,6 +94,14 @@ class Card(SQLModel, table=True):
     drawn: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=UtcDateTime)
     created_by: str
+
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        return () if new else (changed_card(self.id),)
+
+
+def changed_card(card_pk: str) -> Signal:
+    """Return the signal that the card with this key has changed."""
+    return Signal(Card.topic(), key_of(card_pk))
 
 
 class CardToken(SQLModel, table=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
+from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cards import ledger, lookup
@@ -128,11 +128,8 @@ async def _pending(
         raise NotFound("there is no such wallet transaction")
     if not made.pending:
         raise InvalidRequest("this wallet transaction is not pending")
-    query = select(Hold.id).where(Hold.wallet_transaction_id == made.id)
-    hold_id = (await db.exec(query.order_by(col(Hold.created_at)))).first()
-    if hold_id is None:
-        raise NotFound("there is no such wallet transaction")
-    held = await ledger.lock_hold(db, hold_id)
+    # The hold that the drawdown made has its id.
+    held = await ledger.lock_hold(db, made.id)
     if held.purpose != "wallets":
         raise Conflict("this wallet transaction belongs to a checkout payment")
     return made, held

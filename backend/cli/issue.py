@@ -1,7 +1,7 @@
 """`gavekort card issue`: many gift cards at once, with their numbers and PINs in a file.
 
 The file is written before the cards are, so that no card exists whose number nobody knows. After a
-crash, or with a larger count, the same command goes on where it ended.
+crash, or with a larger count, the same command continues where it ended.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from backend.core.context import Backend
 from backend.core.errors import InvalidRequest, NotFound
 
 AT_ONCE = 500
-"""So many cards are one unit of work."""
+"""How many cards one unit of work writes."""
 _HEADER = ("card_id", "number", "pin")
 _CURRENCIES = ("NOK", "SEK", "DKK", "EUR", "USD")
 _MOST = 10**12
@@ -94,7 +94,7 @@ def _orders(options: argparse.Namespace) -> Iterator[CardOrder]:
 
 async def _keep_issued(ctx: Backend, account_id: str, path: Path) -> set[str]:
     """Return the ids in the file whose cards exist. Lines of cards that were never written are
-    taken out: their numbers are good for nothing."""
+    removed, because their numbers are of no use."""
     rows = _rows(path)
     whole = [row for row in rows[1:] if len(row) == len(_HEADER)]
     kept: list[list[str]] = []
@@ -108,8 +108,8 @@ async def _keep_issued(ctx: Backend, account_id: str, path: Path) -> set[str]:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    """The lines of the file, the header among them; none if there is no file. InvalidRequest for
-    a file of something else."""
+    """Return the lines of the file, including the header; none if there is no file. InvalidRequest
+    for a file with other content."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -130,7 +130,7 @@ def _replace(path: Path, rows: Sequence[Sequence[str]]) -> None:
 
 
 def _opened(path: Path) -> TextIO:
-    """Open a file to write at its end, for its owner alone; a new one begins with the header."""
+    """Open a file to write at its end, for its owner alone. A new file begins with the header."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     file = os.fdopen(descriptor, "a", encoding="utf-8", newline="")
     if os.fstat(descriptor).st_size == 0:

@@ -19,7 +19,9 @@ from backend.core.db import Database
 from backend.core.guarded_http import guarded_client
 from backend.core.refusals import Refusals
 from backend.core.settings import Settings
+from backend.core.signals import Signals
 from backend.core.vault import Vault
+from backend.core.wheel import Wheel
 from backend.limits.limiter import Limiter
 
 
@@ -37,6 +39,10 @@ class Backend:
     """For what the operator sets up, such as the SMS gateway, which may be in a private network."""
     limiter: Limiter
     clock: Clock = field(default_factory=SystemClock)
+    signals: Signals = field(init=False)
+    """Wakes who waits for what is written, here and in other processes."""
+    wheel: Wheel = field(init=False)
+    """The timer for moments of `clock`."""
     pin_refusals: Refusals = field(default_factory=Refusals)
     """The payers and cards whose PIN attempts this process has just refused."""
     old_pins: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
@@ -46,6 +52,12 @@ class Backend:
     """How long (seconds) the slowest recent check of a PIN that is no MAC took in this process."""
     _certified: dict[str, httpx.AsyncClient] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # By way of the field, since a test puts another clock there.
+        self.signals = Signals(self.settings.database_url, lambda: self.clock.now())
+        self.wheel = Wheel(lambda: self.clock.now())
+        self.db.tell = self.signals.tell
+
     def http_with(self, name: str, make: Callable[[], ssl.SSLContext]) -> httpx.AsyncClient:
         """Return a client like `http`, with a merchant's own TLS context. `make` makes the context
         once for each `name`."""
@@ -54,6 +66,8 @@ class Backend:
         return self._certified[name]
 
     async def close(self) -> None:
+        self.wheel.close()
+        await self.signals.close()
         await self.http.aclose()
         for client in self._certified.values():
             await client.aclose()

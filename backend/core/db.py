@@ -11,8 +11,13 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +35,7 @@ from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.paths import BACKEND
+from backend.core.written import NotingSession, Signal, signals_of
 
 SQLITE_BUSY_SECONDS = 30
 NO_BEGIN = "NONE"
@@ -144,6 +150,8 @@ class Database:
         # nothing.
         alone = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
         self._reading = self.engine.execution_options(gavekort_begin=NO_BEGIN, **alone)
+        self.tell: Callable[[Collection[Signal]], None] = lambda _signals: None
+        """Called after each commit, with the signals of what was written."""
 
     @asynccontextmanager
     async def unit_of_work(
@@ -187,16 +195,15 @@ class Database:
 
     @asynccontextmanager
     async def _own(self) -> AsyncIterator[AsyncSession]:
-        if self._writers is None:
-            async with self._session(self._writing) as session:
-                yield session
-            return
-        async with self._writers, self._session(self._writing) as session:
+        queue = self._writers or nullcontext()
+        async with queue, self._session(self._writing) as session:
             yield session
+        self.tell(signals_of(session))
 
     @asynccontextmanager
     async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        noting = AsyncSession(engine, expire_on_commit=False, sync_session_class=NotingSession)
+        async with noting as session, session.begin():
             yield session
 
     @asynccontextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, inspect, not_
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, delete, func, inspect, not_
 from sqlalchemy import select as select_rows
 from sqlalchemy.orm import Mapped
 from sqlmodel import SQLModel, select
@@ -48,9 +48,15 @@ class Share:
 class UnderWay:
     """The work that one loop has under way. No piece waits for a slower one."""
 
-    def __init__(self, share: Share, log: logging.Logger) -> None:
+    def __init__(
+        self, share: Share, log: logging.Logger, ended: Callable[[], None] = lambda: None
+    ) -> None:
+        """`ended` is called whenever a piece has ended."""
+        self.ended = ended
         self.share, self._log = share, log
         self._tasks: dict[asyncio.Task[None], Due] = {}
+        self.next_due: datetime | None = None
+        """The earliest moment of a row that nobody works on, as the last look found it."""
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -58,6 +64,13 @@ class UnderWay:
     @property
     def free(self) -> int:
         return self.share.maximum - len(self._tasks)
+
+    async def look(self, db: AsyncSession, earliest: ScalarSelect[datetime], now: datetime) -> bool:
+        """Look, without a lock, whether a row is due: most of the time none is. `earliest` selects
+        the earliest moment of a row that nobody works on."""
+        found: datetime | None = (await db.exec(select(earliest))).one()
+        self.next_due = found
+        return found is not None and found <= now
 
     async def choose(self, db: AsyncSession, due: Select[Any], columns: Columns) -> dict[str, Due]:
         """Choose from `due` as many as there is room for: first one of every tenant, then a second
@@ -118,7 +131,11 @@ class UnderWay:
         due again when its claim ends."""
         task = asyncio.create_task(self._guarded(work, called))
         self._tasks[task] = due
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        self.ended()
 
     async def _guarded(self, work: Coroutine[Any, Any, None], called: str) -> None:
         try:

@@ -159,8 +159,9 @@ class Settings(BaseSettings):
     lower it."""
     connections_per_source: int = Field(default=500, ge=8)
     """How many of them may come from one address. It has no effect behind a trusted proxy."""
-    worker_interval: float = Field(default=1.0, gt=0)
-    """How often the worker looks for due work."""
+    worker_interval: float = Field(default=5.0, gt=0)
+    """Seconds between two looks for due work that nobody has told us of. This is a safety net:
+    whoever writes something due wakes the loop that does it."""
 
     @field_validator("*")
     @classmethod

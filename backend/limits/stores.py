@@ -39,7 +39,7 @@ MAX_KEYS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked for. `now` is in seconds since 1970. After `gap` seconds one is given back, and
+    """What is asked for. `now` is in seconds since 1970. After `gap` seconds one is restored, and
     after `window` seconds the whole amount. `count` is how many are asked for."""
 
     key: str

@@ -18,7 +18,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func
+from sqlalchemy import select as select_rows
 from sqlalchemy.orm import aliased
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -82,22 +83,15 @@ async def _claim(
     ctx: Backend, under_way: UnderWay, kinds: Sequence[str]
 ) -> list[tuple[Due, Delivery]]:
     now = ctx.clock.now()
-    free = or_(col(Delivery.claimed_until).is_(None), col(Delivery.claimed_until) <= now)
-    due = select(Delivery).where(
-        Delivery.state == "pending",
-        col(Delivery.due_at) <= now,
-        free,
-        col(Delivery.kind).in_(kinds),
-    )
+    due = select(Delivery).where(_is_open(kinds, now), col(Delivery.due_at) <= now)
     columns = (
         col(Delivery.id),
         col(Delivery.account_id),
         col(Delivery.addressee),
         col(Delivery.due_at),
     )
-    # Look without a lock first, because usually nothing is due.
     async with ctx.db.reading() as db:
-        if (await db.exec(due.limit(1))).first() is None:
+        if not await under_way.look(db, earliest(kinds, now), now):
             return []
         chosen = await under_way.choose(db, due.where(~_has_due_before(now)), columns)
     if not chosen:
@@ -108,6 +102,17 @@ async def _claim(
         for delivery in found.values():
             delivery.claimed_until = now + LEASE
     return [(due, found[key]) for key, due in chosen.items() if key in found]
+
+
+def _is_open(kinds: Sequence[str], now: datetime) -> ColumnElement[bool]:
+    """Select the messages of these kinds that have not ended and that nobody has claimed."""
+    free = or_(col(Delivery.claimed_until).is_(None), col(Delivery.claimed_until) <= now)
+    return and_(col(Delivery.state) == "pending", col(Delivery.kind).in_(kinds), free)
+
+
+def earliest(kinds: Sequence[str], now: datetime) -> ScalarSelect[datetime]:
+    """Return a subquery: the earliest moment at which a message that nobody has claimed is due."""
+    return select_rows(func.min(col(Delivery.due_at))).where(_is_open(kinds, now)).scalar_subquery()
 
 
 def _has_due_before(now: datetime) -> ColumnElement[bool]:

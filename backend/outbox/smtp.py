@@ -9,12 +9,13 @@ may be corrected, so it is tried again too.
 from __future__ import annotations
 
 import asyncio
-import smtplib
 import ssl
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
+
+import aiosmtplib
 
 from backend.core.context import Backend
 from backend.outbox.outcome import Outcome
@@ -23,8 +24,6 @@ from backend.receipts import mail
 from backend.receipts.facts import Receipt
 
 _PORTS = {"smtp": 587, "smtps": 465}
-_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="smtp")
-"""These threads are only for mail, so that a slow mail server delays nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +77,14 @@ async def send_mail(ctx: Backend, delivery: Delivery) -> Outcome:
     outcome.headers = {name.lower(): str(value) for name, value in message.items()}
     try:
         async with asyncio.timeout(settings.smtp_timeout * 4):
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(_threads, _hand_over, server, message, outcome)
+            await _hand_over(server, message, outcome)
     except TimeoutError:
         if outcome.status is None:
-            outcome.error = f"no answer within {settings.smtp_timeout:g} s"
+            outcome.error = f"timed out: no answer within {settings.smtp_timeout:g} s"
+    except (aiosmtplib.SMTPException, OSError) as failed:
+        # The system's own error says more than that there was one.
+        cause = failed.__cause__ if isinstance(failed.__cause__, OSError) else failed
+        outcome.error = f"{type(cause).__name__}: {cause}"[:255]
     return outcome
 
 
@@ -100,55 +102,44 @@ def compose(ctx: Backend, delivery: Delivery) -> EmailMessage:
     )
 
 
-def _hand_over(server: Server, message: EmailMessage, outcome: Outcome) -> None:
-    """Send the message, in a thread, and write the result into `outcome`."""
+async def _hand_over(server: Server, message: EmailMessage, outcome: Outcome) -> None:
+    """Write into `outcome` what the server says to the message. Errors before that are raised."""
+    smtp = aiosmtplib.SMTP(
+        hostname=server.host,
+        port=server.port,
+        username=server.user or None,
+        password=server.password or None,
+        timeout=server.timeout,
+        use_tls=server.implicit,
+        start_tls=server.tls and not server.implicit,
+        # It reads all certificates that the system trusts.
+        tls_context=await asyncio.to_thread(ssl.create_default_context),
+    )
     try:
-        with _connect(server) as smtp:
-            _offer(smtp, message, outcome)
-    except TimeoutError:
-        if outcome.status is None:
-            outcome.error = f"no answer within {server.timeout:g} s"
-    except (smtplib.SMTPException, OSError) as failed:
-        # After the server's yes the message is the server's, whatever happens to the connection.
-        if outcome.status is None:
-            outcome.error = f"{type(failed).__name__}: {failed}"[:255]
-
-
-def _connect(server: Server) -> smtplib.SMTP:
-    if server.implicit:
-        context = ssl.create_default_context()
-        smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-            server.host, server.port, timeout=server.timeout, context=context
-        )
-    else:
-        smtp = smtplib.SMTP(server.host, server.port, timeout=server.timeout)
-    try:
-        if server.tls and not server.implicit:
-            smtp.starttls(context=ssl.create_default_context())
-        if server.user:
-            smtp.login(server.user, server.password)
-    except BaseException:
+        await smtp.connect()
+        await _offer(smtp, message, outcome)
+        # After its yes the message is the server's, whatever happens to the connection.
+        with suppress(aiosmtplib.SMTPException, OSError):
+            await smtp.quit()
+    finally:
         smtp.close()
-        raise
-    return smtp
 
 
-def _offer(smtp: smtplib.SMTP, message: EmailMessage, outcome: Outcome) -> None:
+async def _offer(smtp: aiosmtplib.SMTP, message: EmailMessage, outcome: Outcome) -> None:
     try:
-        smtp.send_message(message)
+        await smtp.send_message(message)
         outcome.status, outcome.body = 250, None
-    except smtplib.SMTPRecipientsRefused as refused:
-        code, text = next(iter(refused.recipients.values()))
-        outcome.status, outcome.body = code, _as_text(text)
-    except smtplib.SMTPSenderRefused as refused:
-        outcome.error = f"the sender is refused: {refused.smtp_code} {_as_text(refused.smtp_error)}"
-    except smtplib.SMTPResponseException as refused:
-        outcome.status, outcome.body = refused.smtp_code, _as_text(refused.smtp_error)
-    except smtplib.SMTPNotSupportedError as refused:
-        # This server cannot write to such an address.
+    except aiosmtplib.SMTPRecipientsRefused as refused:
+        first = refused.recipients[0]
+        outcome.status, outcome.body = first.code, _as_text(first.message)
+    except aiosmtplib.SMTPSenderRefused as refused:
+        outcome.error = f"the sender is refused: {refused.code} {_as_text(refused.message)}"
+    except aiosmtplib.SMTPResponseException as refused:
+        outcome.status, outcome.body = refused.code, _as_text(refused.message)
+    except aiosmtplib.SMTPNotSupported as refused:
+        # An address that this server cannot write to.
         outcome.error, outcome.final = str(refused), True
 
 
-def _as_text(answer: bytes | str) -> str:
-    text = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
-    return text.replace("\x00", "�")[:2048]
+def _as_text(answer: str) -> str:
+    return answer.replace("\x00", "�")[:2048]

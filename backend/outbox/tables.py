@@ -3,6 +3,7 @@ afterwards."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +11,10 @@ from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from backend.core.db import JsonColumn, UtcDateTime, found_by
+from backend.core.written import Signal, Signalling, due_signal
 
 
-class Delivery(SQLModel, table=True):
+class Delivery(Signalling, SQLModel, table=True):
     """One message to one address. `state`: pending | delivered | failed.
 
     `kind`: `callback` (a session's `callback_url`), `webhook` (a subscription), `sms` and `email`
@@ -21,7 +23,7 @@ class Delivery(SQLModel, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index("delivery_due", "state", "due_at"),
+        Index("delivery_due", "state", "kind", "due_at"),
         Index("delivery_listed", "account_id", "created_at", "id"),
         Index("delivery_state", "account_id", "state", "created_at", "id"),
         Index("delivery_kind", "account_id", "kind", "created_at", "id"),
@@ -61,6 +63,15 @@ class Delivery(SQLModel, table=True):
     useless_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        if self.state == "pending":
+            yield due_signal(topic_of(self.kind), self.due_at, self.claimed_until)
+
+
+def topic_of(kind: str) -> str:
+    """Return the topic of signals for deliveries of this kind."""
+    return f"delivery:{kind}"
 
 
 class DeliveryAttempt(SQLModel, table=True):

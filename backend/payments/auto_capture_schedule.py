@@ -7,12 +7,14 @@ captures by hand).
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import col
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.profiles import configuration_of, seller_of
+from backend.core.written import OPTION
 from backend.payments.tables import AutoCapture, Transaction
 from backend.rules.auto_capture import GIVE_UP_AFTER
 from backend.sessions.tables import CheckoutSession
@@ -41,4 +43,6 @@ async def stop(db: AsyncSession, transaction_id: str) -> None:
     change = update(AutoCapture).where(
         col(AutoCapture.transaction_id) == transaction_id, col(AutoCapture.state) == "due"
     )
-    await db.exec(change.values(state="stopped").execution_options(synchronize_session=False))
+    # Nobody waits for what is not to be done.
+    options: dict[str, Any] = {"synchronize_session": False, OPTION: ()}
+    await db.exec(change.values(state="stopped").execution_options(**options))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func, inspect
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, inspect
 from sqlalchemy import select as select_rows
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, or_, select
@@ -21,6 +21,7 @@ from backend.core.due_work import Due, Share, UnderWay
 from backend.core.errors import NotFound
 from backend.core.ids import new_uuid
 from backend.outbox.enqueue import CHECKOUT_TRANSACTION, Event, announce, subscribed
+from backend.payments.tables import OPEN_STATES as OPEN_STATES  # the services take it from here
 from backend.payments.tables import (
     AutoCapture,
     MonitoredRefund,
@@ -37,7 +38,6 @@ from backend.sessions.events import request_id
 from backend.sessions.load import get_session, its_profile, lock_session
 from backend.sessions.tables import CheckoutSession
 
-OPEN_STATES = ("pending", "unknown")
 SHARE = Share(maximum=30, tenant=15, addressee=8)
 """For one loop of one process. A provider that does not answer delays only its own payments."""
 Claimed = TypeVar("Claimed", Operation, AutoCapture, MonitoredRefund)
@@ -163,6 +163,22 @@ def connector_with(ctx: Backend, transaction: Transaction, profile: Profile) -> 
     return connect(ctx, option, credentials_of(ctx, profile, option))
 
 
+def _is_open(
+    table: type[Claimed], open_states: Sequence[str], now: datetime
+) -> ColumnElement[bool]:
+    """Select the rows that have not ended and that nobody has claimed."""
+    free = or_(col(table.claimed_until).is_(None), col(table.claimed_until) <= now)
+    return and_(col(table.state).in_(open_states), free)
+
+
+def earliest(
+    table: type[Claimed], open_states: Sequence[str], now: datetime
+) -> ScalarSelect[datetime]:
+    """Return a subquery: the earliest moment at which a row that nobody has claimed is due."""
+    query = select_rows(func.min(col(table.due_at)))
+    return query.where(_is_open(table, open_states, now)).scalar_subquery()
+
+
 async def claim_due(
     ctx: Backend,
     under_way: UnderWay,
@@ -176,11 +192,9 @@ async def claim_due(
         return []
     now = ctx.clock.now()
     key: Mapped[str] = getattr(table, inspect(table).primary_key[0].name)
-    free = or_(col(table.claimed_until).is_(None), col(table.claimed_until) <= now)
-    due = select(table).where(col(table.state).in_(open_states), col(table.due_at) <= now, free)
-    # Look without a lock first, because usually nothing is due.
+    due = select(table).where(_is_open(table, open_states, now), col(table.due_at) <= now)
     async with ctx.db.reading() as db:
-        if (await db.exec(due.limit(1))).first() is None:
+        if not await under_way.look(db, earliest(table, open_states, now), now):
             return []
         owned = due.join(Transaction, col(Transaction.id) == col(table.transaction_id))
         columns = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +10,15 @@ from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from backend.core.db import JsonColumn, UtcDateTime, found_by, read_once
+from backend.core.written import Signal, Signalling, due_signal
 from backend.rules.purchase import OperationRequest, Purchase
 
 MAX_LANGUAGE = 16
 USUAL_OPERATION = "unscheduled_purchase"
 UNUSUAL = f"payment_operation <> '{USUAL_OPERATION}'"
 MOVED = "event IN ('CAPTURE', 'REFUND')"
+OPEN_STATES = ("pending", "unknown")
+"""Of an operation that has not ended."""
 LIVE = "status NOT IN ('DECLINED', 'FAILED', 'UNKNOWN')"
 
 
@@ -135,7 +139,7 @@ class TransactionTerm(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
-class AutoCapture(SQLModel, table=True):
+class AutoCapture(Signalling, SQLModel, table=True):
     """A transaction that is captured automatically. `state`: `due`; `done`; `stopped`, because the
     merchant captured or voided it; `given_up`, after 48 hours."""
 
@@ -149,8 +153,12 @@ class AutoCapture(SQLModel, table=True):
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     give_up_at: datetime = Field(sa_type=UtcDateTime)
 
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        if self.state == "due":
+            yield due_signal(self.topic(), self.due_at, self.claimed_until)
 
-class MonitoredRefund(SQLModel, table=True):
+
+class MonitoredRefund(Signalling, SQLModel, table=True):
     """A refund that its provider may still take back. `state`: `due`; or `done`, because it was
     taken back or because enough time has passed."""
 
@@ -164,8 +172,12 @@ class MonitoredRefund(SQLModel, table=True):
     due_at: datetime = Field(sa_type=UtcDateTime)
     claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        if self.state == "due":
+            yield due_signal(self.topic(), self.due_at, self.claimed_until)
 
-class Operation(SQLModel, table=True):
+
+class Operation(Signalling, SQLModel, table=True):
     """One outside effect on a transaction, written before it is asked for.
 
     The provider's idempotency reference is made of `key`, which is the same on every attempt.
@@ -210,6 +222,10 @@ class Operation(SQLModel, table=True):
     def asked(self) -> OperationRequest:
         """Return `request` as typed values, which are read once."""
         return read_once(self, self.request, OperationRequest)
+
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        if self.state in OPEN_STATES:
+            yield due_signal(self.topic(), self.due_at, self.claimed_until)
 
 
 class TransactionEvent(SQLModel, table=True):

@@ -191,7 +191,7 @@ def restore(
     """Return the counters after an attempt with the right PIN, which was counted like any other.
 
     `before` and `counted` are the counters around the counting of it, `current` is what they are by
-    now. The asker's earlier attempts at this card are given back as well. Of the session and of the
+    now. The asker's earlier attempts at this card are restored as well. Of the session and of the
     source only this one attempt is: they may have guessed at other cards, and whoever knows the PIN
     of a card of their own must not be able to wash that away.
     """

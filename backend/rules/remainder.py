@@ -19,7 +19,7 @@ MIN_SHARE = 1
 
 
 class Verdict(StrEnum):
-    """Whether an order can be paid as it stands."""
+    """Whether an order can be paid as it is."""
 
     PAYABLE = "payable"
     """Nothing is left to pay, or an option takes what is left."""

@@ -94,7 +94,7 @@ def gift_card_offered(*, allowed: bool, amount: int) -> bool:
 
 
 class Obstacle(StrEnum):
-    """Why a session cannot be paid as it stands."""
+    """Why a session cannot be paid as it is."""
 
     CLOSED = "closed"
     DETAILS = "details"  # the payer's details, or the choice of a shipping option, are missing

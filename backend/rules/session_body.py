@@ -163,7 +163,7 @@ class SessionBody:
 
     @property
     def has_own_billing(self) -> bool:
-        """Whether the order has a billing address that differs from its shipping address."""
+        """Return whether the order has a billing address that differs from its shipping address."""
         shipping, billing = self.order.shipping_address, self.order.billing_address
         known, own = _given(shipping), _given(billing)
         if not own:

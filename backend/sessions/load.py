@@ -101,8 +101,8 @@ async def get_whole(db: AsyncSession, session_id: str) -> Whole:
 
 
 async def get_wholes(db: AsyncSession, account_id: str, session_ids: Sequence[str]) -> list[Whole]:
-    """As `get_whole`, of many sessions of one account, by two statements. They come in the order
-    of their ids. What no list shows is not read."""
+    """Do what `get_whole` does, for many sessions of one account, by two statements. They come in
+    the order of their ids. What no list shows is not read."""
     query = _with_gift_card().where(col(CheckoutSession.id).in_(session_ids)).options(*_UNLISTED)
     rows = {row[0].id: _whole(*row) for row in await db.exec(query)}
     found = [rows[session_id] for session_id in session_ids]
@@ -212,7 +212,12 @@ def is_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> bool:
     may never come back."""
     if session.pay_lock_id is None or session.pay_locked_at is None:
         return False
-    return session.pay_locked_at + timedelta(seconds=ctx.settings.pay_lock_lifetime) > now
+    return lock_end(ctx, session.pay_locked_at) > now
+
+
+def lock_end(ctx: Backend, locked_at: datetime) -> datetime:
+    """Return when a lock that was taken then stops to hold."""
+    return locked_at + timedelta(seconds=ctx.settings.pay_lock_lifetime)
 
 
 def check_not_locked(ctx: Backend, session: CheckoutSession, now: datetime) -> None:

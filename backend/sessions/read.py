@@ -34,6 +34,7 @@ from backend.sessions.links import return_link
 from backend.sessions.load import (
     get_whole,
     is_locked,
+    lock_end,
     maximum_of,
     minimums_of_session,
     share_of,
@@ -80,14 +81,24 @@ class Mark:
     may hold it, and its end changes no version of this session."""
 
 
-async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Mark]:
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A mark as it was read. `card` is the key of the session's gift card. At `ends_at` the mark
+    changes though nobody writes anything: the session expires, or its lock ends."""
+
+    mark: Mark
+    card: str | None
+    ends_at: datetime | None
+
+
+async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Marked]:
     """Return the marks of those sessions that exist, as they are now. It takes one statement for
     each MARKS_AT_ONCE sessions."""
-    marks: dict[str, Mark] = {}
+    marks: dict[str, Marked] = {}
     for start in range(0, len(session_ids), MARKS_AT_ONCE):
         wanted = col(CheckoutSession.id).in_(session_ids[start : start + MARKS_AT_ONCE])
         query = (
-            select(CheckoutSession, Card.held)
+            select(CheckoutSession, Card.id, Card.held)
             .join(
                 SessionGiftCard,
                 col(SessionGiftCard.session_id) == col(CheckoutSession.id),
@@ -98,12 +109,20 @@ async def read_marks(ctx: Backend, session_ids: Sequence[str]) -> dict[str, Mark
             .options(load_only(*_MARKED, raiseload=True))
         )
         async with ctx.db.reading() as db:
-            for session, held in await db.exec(query):
-                locked = is_locked(ctx, session, ctx.clock.now())
-                state = page_state(ctx, session)
-                on_hold = held or 0 if state is PageState.OPEN else 0
-                marks[session.id] = Mark(session.version, state, locked, on_hold)
+            for session, card, held in await db.exec(query):
+                marks[session.id] = _marked(ctx, session, card, held)
     return marks
+
+
+def _marked(ctx: Backend, session: CheckoutSession, card: str | None, held: int | None) -> Marked:
+    locked = is_locked(ctx, session, ctx.clock.now())
+    state = page_state(ctx, session)
+    is_open = state is PageState.OPEN
+    mark = Mark(session.version, state, locked, (held or 0) if is_open else 0)
+    ends = [session.expires_at] if is_open else []
+    if locked and session.pay_locked_at is not None:
+        ends.append(lock_end(ctx, session.pay_locked_at))
+    return Marked(mark, card, min(ends, default=None))
 
 
 async def read_view(ctx: Backend, session_id: str) -> CheckoutView:

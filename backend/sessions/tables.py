@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +10,11 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, eve
 from sqlmodel import Field, SQLModel
 
 from backend.core.db import JsonColumn, UtcDateTime, found_by, read_once
+from backend.core.written import Signal, Signalling, key_of
 from backend.rules.session_body import SessionBody
 
 
-class CheckoutSession(SQLModel, table=True):
+class CheckoutSession(Signalling, SQLModel, table=True):
     """A session. `body` holds the request as it is now, including unknown fields. The other columns
     are what the rules and the queries need. Amounts are in minor units of `currency`."""
 
@@ -83,6 +85,10 @@ class CheckoutSession(SQLModel, table=True):
     def content(self) -> SessionBody:
         """Return `body` as typed values, which are read once."""
         return read_once(self, self.body, SessionBody)
+
+    def signals(self, *, new: bool) -> Iterable[Signal]:
+        if not new:
+            yield Signal(self.topic(), key_of(self.id))
 
 
 MAX_FOUND = 255

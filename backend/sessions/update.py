@@ -55,7 +55,7 @@ the others are merged by rules of their own."""
 @dataclass(frozen=True, slots=True)
 class UpdateOptions:
     """What the merchant's server asks for besides its changes: to change a session that is not
-    locked, to ask the shop for shipping options anew, and to refuse what is not strictly right."""
+    locked, to ask the shop for shipping options again, and to refuse what is not strictly right."""
 
     without_lock: bool = False
     force_shipping_callback: bool = False

@@ -7,12 +7,12 @@ begin with an underscore, so that no client can call them (`docs/reference/refle
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import secrets
-import time
 
 import reflex as rx
-from reflex.config import get_config
 from reflex.event import EventSpec
 
 from backend.core import context
@@ -42,10 +42,6 @@ from checkout_ui.state.events import event_of
 from checkout_ui.state.page_actions import PageActions
 
 log = logging.getLogger(__name__)
-
-WATCH_LONGEST = get_config().redis_token_expiration
-"""After so many seconds a page stays as it is, until its payer does something. This is how long its
-state is kept when nothing happens, and watching counts as something."""
 
 
 class Checkout(PageActions, rx.State):
@@ -180,37 +176,47 @@ class Checkout(PageActions, rx.State):
         """Follow the session while the page is open: it may be paid, changed or cancelled in
         another tab or by the merchant, or it may expire. This ends with the connection (Reflex
         cancels what `load` started), when another follower starts, when the session is closed, or
-        after WATCH_LONGEST."""
+        after `following.LONGEST`."""
         mine = secrets.token_hex(4)
         async with self:
             self._watch = mine
             session_id, seen = self._session_id(), self._mark()
-        if seen is not None and seen.state in CLOSED:
-            return
-        until = time.monotonic() + WATCH_LONGEST
-        while (left := until - time.monotonic()) > 0:
+        with contextlib.suppress(TimeoutError), following.watched(session_id) as watch:
+            async with asyncio.timeout(following.LONGEST):
+                while seen is None or seen.state not in CLOSED:
+                    mark = await watch.changed(seen)
+                    # What the payer's own step has changed is shown by its end.
+                    if mark is None or self._mark() != mark:
+                        mark = await self._follow(mine, session_id, mark)
+                        if mark is None:
+                            return
+                    seen = mark
+
+    async def _follow(self, mine: str, session_id: str, mark: read.Mark | None) -> read.Mark | None:
+        """Show the session as it is now, and return its mark; None where the page does not follow
+        it any more."""
+        while True:
+            view: CheckoutView | None = None
             try:
-                mark = await following.changed(session_id, seen, left)
-                view = await receipts.read_view(context.current(), session_id) if mark else None
-            except TimeoutError:
-                return
+                if mark is not None:
+                    view = await receipts.read_view(context.current(), session_id)
             except SessionNotFound:
-                view = None
+                pass
             except Exception:
                 log.exception("the session could not be read; the next look may")
+                await asyncio.sleep(following.PAUSE)
                 continue
             async with self:
                 if self._watch != mine:
-                    return
+                    return None
                 if view is None:
                     self._show_missing()
-                    return
-                if self.busy not in ("", "pay"):
-                    continue  # half of an action of the payer's: its end shows the whole
-                self._show_from_elsewhere(view)
-            seen = following.mark_of(view)
-            if view.state in CLOSED:
-                return
+                    return None
+                if self.busy in ("", "pay"):
+                    self._show_from_elsewhere(view)
+                    return following.mark_of(view)
+            # This is half of what the payer has asked for. Its end shows the whole.
+            await asyncio.sleep(following.PAUSE)
 
     def _mark(self) -> read.Mark | None:
         """Return the mark of the session as it is shown."""

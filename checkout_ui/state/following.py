@@ -1,37 +1,36 @@
-"""Follow the sessions of all open pages of this process with one statement at a time.
-
-A page that only waits costs nothing. Every WATCH_SECONDS one statement reads the marks of all
-sessions that are followed, and a page reads its session only when the mark has changed.
-"""
+"""Follow the sessions of all open pages of this process. See `backend.sessions.watcher`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
-import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
+
+from reflex.config import get_config
 
 from backend.core import context
 from backend.core.errors import SessionLocked
-from backend.sessions.read import Mark, read_marks
+from backend.sessions.read import Mark
 from backend.sessions.view import CheckoutView, PageState
+from backend.sessions.watcher import Watch, Watcher
 
-log = logging.getLogger(__name__)
+LONGEST = get_config().redis_token_expiration
+"""After so many seconds a page stays as it is, until its payer does something. This is how long its
+state is kept when nothing happens, and watching counts as something."""
 
-WATCH_SECONDS = 2.0
-"""How long we wait between two looks at the database."""
+PAUSE = 1.0
+"""Seconds after which a page tries again to show what has changed elsewhere."""
 
 LOCK_PATIENCE = 15.0
 """How many seconds an action of the payer's waits for the shop to unlock the session."""
 
+LOCK_PAUSE = 0.1
+"""Seconds between two tries where the lock is not known to the watcher yet."""
+
 _Done = TypeVar("_Done")
-_Waiting = asyncio.Future[Mark | None]
-_waiting: dict[str, dict[_Waiting, Mark | None]] = {}
-_looking: asyncio.Task[None] | None = None
+_watcher: Watcher | None = None
 
 
 def mark_of(view: CheckoutView) -> Mark:
@@ -40,11 +39,12 @@ def mark_of(view: CheckoutView) -> Mark:
     return Mark(view.version, view.state, view.locked, card.on_hold if card is not None else 0)
 
 
-async def changed(session_id: str, seen: Mark | None, seconds: float) -> Mark | None:
-    """Wait until the session has another mark than `seen`, and return it; None if the session
-    does not exist any more. TimeoutError after so many seconds."""
-    with _followed(session_id, seen) as found:
-        return await asyncio.wait_for(found, seconds)
+def watched(session_id: str) -> contextlib.AbstractContextManager[Watch]:
+    """Follow the session in a `with` block."""
+    global _watcher
+    if _watcher is None or _watcher.ctx is not context.current():
+        _watcher = Watcher(context.current())
+    return _watcher.watch(session_id)
 
 
 async def when_unlocked(session_id: str, action: Callable[[], Awaitable[_Done]]) -> _Done:
@@ -58,48 +58,17 @@ async def when_unlocked(session_id: str, action: Callable[[], Awaitable[_Done]])
         try:
             return await action()
         except SessionLocked:
-            mark = (await read_marks(context.current(), [session_id])).get(session_id)
-            left = until - time.monotonic()
-            if left <= 0:
+            if until - time.monotonic() <= 0:
                 raise
-            if mark is not None and mark.locked:
-                with contextlib.suppress(TimeoutError):
-                    await changed(session_id, mark, left)
+            await _until_unlocked(session_id, until)
 
 
-@contextmanager
-def _followed(session_id: str, seen: Mark | None) -> Iterator[_Waiting]:
-    global _looking
-    found: _Waiting = asyncio.get_running_loop().create_future()
-    _waiting.setdefault(session_id, {})[found] = seen
-    if _looking is None or _looking.done():
-        # It gets a context of its own, since it works for all pages and not for one of them.
-        _looking = asyncio.create_task(_look(), context=contextvars.Context())
-    try:
-        yield found
-    finally:
-        others = _waiting.get(session_id, {})
-        others.pop(found, None)
-        if not others:
-            _waiting.pop(session_id, None)
-
-
-async def _look() -> None:
-    """Look again and again, until no page follows a session any more."""
-    while _waiting:
-        await asyncio.sleep(WATCH_SECONDS)
-        followed = list(_waiting)
-        try:
-            now = context.current()
-        except RuntimeError:
-            return  # the server stops
-        try:
-            marks = await read_marks(now, followed)
-        except Exception:
-            log.exception("the sessions could not be read; the next look may")
-            continue
-        for session_id in followed:
-            mark = marks.get(session_id)
-            for found, seen in list(_waiting.get(session_id, {}).items()):
-                if mark != seen and not found.done():
-                    found.set_result(mark)
+async def _until_unlocked(session_id: str, until: float) -> None:
+    """Wait until the session is not locked, or until that moment of the monotonic clock."""
+    with contextlib.suppress(TimeoutError), watched(session_id) as watch:
+        async with asyncio.timeout(max(0.0, until - time.monotonic())):
+            mark = await watch.changed(None)
+            if mark is None or not mark.locked:
+                await asyncio.sleep(LOCK_PAUSE)
+            while mark is not None and mark.locked:
+                mark = await watch.changed(mark)

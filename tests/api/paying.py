@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +12,13 @@ from backend.payments.review.reconcile import reconcile_due
 from backend.payments.tables import Transaction
 from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, OPTION, Merchant
+from tests.support.waiting import until_async
 
 
 async def transactions_of(merchant: Merchant, session_id: str) -> list[Transaction]:
     async with merchant.ctx.db.reading() as db:
         query = select(Transaction).where(Transaction.session_id == session_id)
-        return list(await db.exec(query.order_by(Transaction.created_at)))  # type: ignore[arg-type]
+        return list(await db.exec(query.order_by(Transaction.created_at)))  # type: ignore[arg-type]  # a column
 
 
 async def holds(merchant: Merchant) -> list[tuple[str, int]]:
@@ -48,11 +48,11 @@ async def secret_key(merchant: Merchant) -> str:
 
 async def is_asked(card_gateway: CardGatewaySandbox) -> None:
     """Until the call has come that a fault was meant for."""
-    for _ in range(1500):
-        if not card_gateway.faults_left():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("the provider was not asked")
+
+    async def asked() -> bool:
+        return not card_gateway.faults_left()
+
+    await until_async(asked, "the provider is asked")
 
 
 def ahead(merchant: Merchant, card_gateway: CardGatewaySandbox, seconds: int) -> None:

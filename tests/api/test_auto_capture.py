@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +21,7 @@ from tests.support.checkout import ON, Merchant, profile, session_body
 from tests.support.klarna import KlarnaSandbox
 from tests.support.klarna_payer import KlarnaPayer
 from tests.support.patience import impatient
+from tests.support.waiting import until_async
 
 AUTO = session_body()["configuration"] | {"auto_capture": True}
 
@@ -56,10 +56,11 @@ async def test_captured_right_after_the_authorization(
 async def test_the_worker_does_it(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
     transaction_id = await merchant.paid(card_gateway, 40000, configuration=AUTO)
     worker = start(merchant.ctx)
-    for _ in range(100):
-        if (await merchant.transaction(transaction_id))["status"] == "CAPTURED":
-            break
-        await asyncio.sleep(0.1)
+
+    async def captured() -> bool:
+        return bool((await merchant.transaction(transaction_id))["status"] == "CAPTURED")
+
+    await until_async(captured, "the worker captures")
     await worker.stop()
     assert await captures(merchant, transaction_id) == [(True, 40000)]
 

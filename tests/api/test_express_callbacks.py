@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -106,11 +107,15 @@ NONSENSE: list[tuple[int, bytes]] = [
 ]
 
 
+def _nonsense(answer: tuple[int, bytes], _body: object) -> tuple[int, bytes]:
+    return answer
+
+
 async def test_nonsense_leaves_the_session_usable(local: Merchant, shop: CallbackServer) -> None:
     session_id = await express_session(local, shop)
     before = (await local.view(session_id)).order_amount
     for status, content in NONSENSE:
-        shop.answer = lambda _body, s=status, c=content: (s, c)  # type: ignore[misc]
+        shop.answer = partial(_nonsense, (status, content))
         with pytest.raises(ShippingUnavailable) as refused:
             await payer.set_details(local.ctx, session_id, DETAILS)
         assert refused.value.reason == "callback_failed", (status, content[:60])

@@ -24,6 +24,7 @@ from tests.api.paying import is_asked
 from tests.support.card_gateway import CAPTURE_TIMES_OUT, CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, session_body, sign_in
 from tests.support.patience import impatient
+from tests.support.waiting import pause_async
 
 CARDS = f"/v1/accounts/{ACCOUNT}/wallets/cards"
 WALLETS = f"/v1/accounts/{ACCOUNT}/wallets/transactions"
@@ -196,7 +197,7 @@ async def test_a_capture_whose_process_died_is_found_again(
     assert operation.state == "pending"
     # Asked again, and told again, once the reconciler has read how it ended.
     repeat = asyncio.create_task(keyed(merchant, path, {"amount": 40000}))
-    await asyncio.sleep(0.2)  # mostly it waits by then; it is told the same if it asks later
+    await pause_async(0.2, "mostly it waits by then; it is told the same if it asks later")
     merchant.clock.ahead += timedelta(seconds=merchant.ctx.settings.operation_grace + 1)
     assert await reconcile_due(merchant.ctx) == 1
     answer = await repeat

@@ -27,6 +27,7 @@ from tests.api.paying import is_asked
 from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, OPTION, Merchant
 from tests.support.patience import impatient
+from tests.support.waiting import until_async
 
 LATER = timedelta(seconds=130)
 
@@ -84,10 +85,9 @@ async def test_a_call_held_up_on_its_way_is_not_taken_for_one_that_failed(
     again = f"/v1/transactions/{transaction_id}/refund"
     await merchant.post(again, {"amount": 12000}, expect=409)
     assert await refunded_at_provider(merchant, transaction_id) == 0
-    for _ in range(300):
-        if await refunded_at_provider(merchant, transaction_id):
-            break
-        await asyncio.sleep(0.1)
+    await until_async(
+        lambda: refunded_at_provider(merchant, transaction_id), "the late refund takes effect"
+    )
     merchant.clock.ahead += LATER
     assert await reconcile_due(merchant.ctx) == 1
     assert (await operation_of(merchant, transaction_id, "refund")).state == "done"

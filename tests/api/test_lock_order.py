@@ -15,6 +15,7 @@ from backend.payments.tables import Transaction
 from tests.api.paying import transactions_of
 from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant
+from tests.support.waiting import until_async
 
 TABLES = ("checkout_session", "transaction", "operation")
 
@@ -42,12 +43,12 @@ async def free(merchant: Merchant, transaction: Transaction) -> list[str]:
 async def waits(merchant: Merchant) -> None:
     """Until somebody waits for a lock."""
     query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    for _ in range(1500):
+
+    async def somebody() -> bool:
         async with merchant.ctx.db.reading() as db:
-            if (await (await db.connection()).execute(query)).scalar_one():
-                return
-        await asyncio.sleep(0.02)
-    raise AssertionError("nobody waits")
+            return bool((await (await db.connection()).execute(query)).scalar_one())
+
+    await until_async(somebody, "somebody waits for a lock")
 
 
 async def lock(db: AsyncSession, table: str, transaction: Transaction) -> None:

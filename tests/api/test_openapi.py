@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from backend.api.app import create_api
 from tests.support.card_gateway import free_port
+from tests.support.waiting import until
 
 EXAMPLES = os.environ.get("GAVEKORT_FUZZ_EXAMPLES", "200")
 SETTINGS = """
@@ -45,12 +45,14 @@ def api_server(
     ]
     process = subprocess.Popen(command, cwd=repository)
     base_url = f"http://127.0.0.1:{port}"
-    for _ in range(300):
+
+    def answers() -> bool:
         assert process.poll() is None
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{base_url}/openapi.json").status_code == 200:
-                break
-        time.sleep(0.1)
+            return httpx.get(f"{base_url}/openapi.json").status_code == 200
+        return False
+
+    until(answers, "the API answers")
     yield base_url, token_file.read_text(encoding="utf-8")
     process.terminate()
     process.wait(10)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from backend.payments.views.card_balance import read_balance
 from backend.sessions import payer
 from backend.worker import start
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant, sign_in
+from tests.support.waiting import until_async
 
 SOURCE = "203.0.113.7"
 
@@ -206,10 +206,11 @@ async def test_what_is_past_its_window_is_deleted(merchant: Merchant) -> None:
     merchant.api.headers["authorization"] = f"Bearer {await sign_in(merchant)}"
     merchant.clock.ahead += timedelta(seconds=merchant.ctx.settings.pin_tries_window + 1)
     worker = start(merchant.ctx)
-    for _ in range(50):
-        if len(await rows(merchant)) == 1:
-            break
-        await asyncio.sleep(0.1)
+
+    async def purged() -> bool:
+        return len(await rows(merchant)) == 1
+
+    await until_async(purged, "the worker deletes old tries")
     await worker.stop()
     # A card's attempts count towards its life for as long as it lives.
     assert [(row.scope.split(":")[0], row.life) for row in await rows(merchant)] == [("card", 3)]

@@ -49,7 +49,7 @@ async def test_what_the_contract_refuses_of_a_preset_card(merchant: Merchant) ->
     for card_id, warned in (("", None), (None, None), (1, "not_found")):
         made = await merchant.post(
             "/v1/sessions-profile",
-            session_body(customer=preset(card_id)),  # type: ignore[arg-type]
+            session_body(customer=preset(card_id)),  # type: ignore[arg-type]  # also what is no id
         )
         codes = [warning["code"] for warning in made.get("warnings", [])]
         assert codes == ([warned] if warned else [])

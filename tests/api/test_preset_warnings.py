@@ -317,7 +317,8 @@ async def test_a_part_of_it_is_held(merchant: Merchant) -> None:
         "/v1/sessions-profile", session_body(4000, customer=preset(card["card_id"]))
     )
     assert "warnings" not in small
-    assert (await merchant.view(small["id"])).gift_card.held == 0  # type: ignore[union-attr]
+    used = (await merchant.view(small["id"])).gift_card
+    assert used is not None and used.held == 0
     await reclaim_card.reclaim(merchant.ctx, made["id"], card["pin"], SOURCE)
     assert (await merchant.view(made["id"])).to_pay == 15000
     await merchant.audit()

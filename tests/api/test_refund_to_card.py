@@ -146,7 +146,7 @@ async def test_to_a_new_card_by_request(order: Order, why: str) -> None:
 
 async def ledger_of(merchant: Merchant) -> list[tuple[str, str, str, int]]:
     async with merchant.ctx.db.reading() as db:
-        query = select(LedgerEntry).order_by(LedgerEntry.created_at)  # type: ignore[arg-type]
+        query = select(LedgerEntry).order_by(LedgerEntry.created_at)  # type: ignore[arg-type]  # a column
         return [(e.movement, e.debit, e.credit, e.amount) for e in await db.exec(query)]
 
 

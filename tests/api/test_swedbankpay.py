@@ -103,7 +103,7 @@ class Payer:
         statement = (
             select(Transaction)
             .where(Transaction.session_id == self.session_id)
-            .order_by(Transaction.created_at.desc())  # type: ignore[attr-defined]
+            .order_by(Transaction.created_at.desc())  # type: ignore[attr-defined]  # a column
         )
         async with self.merchant.ctx.db.reading() as db:
             found = (await db.exec(statement)).first()

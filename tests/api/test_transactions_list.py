@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -43,7 +42,7 @@ async def two(merchant: Merchant, card_gateway: CardGatewaySandbox) -> tuple[str
         customer={"customer_id": "c-1"},
     )
     await merchant.post(f"/v1/transactions/{first}/capture", {"amount": 40000})
-    await asyncio.sleep(0.01)
+    merchant.clock.ahead += timedelta(seconds=1)
     card = await merchant.card(90000)
     second = await merchant.paid(card_gateway, 60000, card, order=order(60000, "B-2"))
     await merchant.post(f"/v1/transactions/{second}/capture", {"amount": 60000})

@@ -377,7 +377,7 @@ async def test_what_a_killed_process_registered_is_taken_away(
     """Its secret was shown once, to nobody who is left."""
     connector = connect(merchant.ctx, OPTION, vipps.credentials)
     own = f"{BASE_URL}/v1/psp/{ACCOUNT}/default/vipps/notifications"
-    lost = await connector.register_webhook(own)  # type: ignore[attr-defined]
+    lost = await connector.register_webhook(own)  # type: ignore[attr-defined]  # Vipps alone has it
     session_id = await begin(merchant)
     await press(merchant, session_id)
     ids = [one["id"] for one in vipps.webhooks() if one["url"] == own]

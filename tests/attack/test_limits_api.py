@@ -20,6 +20,7 @@ from tests.support.checkout import (
     sign_in,
 )
 from tests.support.limits import ELSEWHERE, SOURCE, Stranger, check_refused, stand_still
+from tests.support.pins import advance
 
 TOKEN = f"/v1/accounts/{ACCOUNT}/auth/token"
 GRANT = {
@@ -136,7 +137,7 @@ async def test_a_flood_of_sessions(narrow: Merchant) -> None:
     # Its other calls go on, and other clients' sessions too.
     listed = await narrow.get("/v1/sessions?limit=100")
     assert len(listed) == 5
-    narrow.ctx.clock.advance(timedelta(seconds=12))  # type: ignore[attr-defined]
+    advance(narrow, timedelta(seconds=12))
     await narrow.post("/v1/sessions-profile", body)
     check_refused(await narrow.api.post("/v1/sessions-profile", json=body), 60)
 

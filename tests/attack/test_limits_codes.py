@@ -20,6 +20,7 @@ from backend.sessions.express_callbacks import MAX_ASKS, set_discount_codes
 from tests.support.callback_server import CallbackServer
 from tests.support.checkout import Merchant, close_merchant, open_merchant
 from tests.support.limits import ELSEWHERE, SOURCE, Stranger, check_refused, stand_still
+from tests.support.pins import advance
 
 RIGHT = "SPRING"
 WRONG_IN_A_SESSION = rules.DISCOUNT_SESSION.amount // 3
@@ -66,7 +67,7 @@ async def test_guesses_in_one_session(local: Merchant, shop: CallbackServer) -> 
     assert (await local.view(session_id)).discount_codes == ()
     # From another address it is the same session still.
     check_refused(await tried(stranger.at(ELSEWHERE), session_id, RIGHT), 3600)
-    local.ctx.clock.advance(timedelta(seconds=wait))  # type: ignore[attr-defined]
+    advance(local, timedelta(seconds=wait))
     assert (await tried(stranger, session_id, RIGHT)).status_code == 200
     assert (await local.view(session_id)).discount_codes == (RIGHT,)
 

@@ -20,6 +20,7 @@ from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, close_merchant, open_merchant, profile, session_body
 from tests.support.limits import ELSEWHERE, SOURCE, Stranger, check_refused, stand_still
 from tests.support.mail import MailServer
+from tests.support.pins import advance as move_clock
 from tests.support.receiver import Receiver
 
 NORWAY, SWEDEN, FRANCE, TONGA = "+4799887766", "+46701234567", "+33612345678", "+6767712345"
@@ -70,7 +71,7 @@ async def sent(shop: Merchant, gateway: Receiver) -> list[str]:
 
 
 def advance(shop: Merchant, **by: float) -> None:
-    shop.ctx.clock.advance(timedelta(**by))  # type: ignore[attr-defined]
+    move_clock(shop, timedelta(**by))
 
 
 async def test_many_messages_to_one_phone(shop: Merchant, gateway: Receiver) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import uuid
@@ -21,6 +20,7 @@ from backend.outbox.tables import Delivery
 from backend.worker import Worker, start
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant
 from tests.support.receiver import Receiver
+from tests.support.waiting import until_async
 
 OTHER = "T87654321"
 SHARE = SHARES["callback"]
@@ -91,11 +91,10 @@ async def states(ctx: Backend, ids: list[str]) -> list[tuple[str, int]]:
 
 
 async def until_delivered(ctx: Backend, ids: list[str]) -> None:
-    for _ in range(600):
-        if {state for state, _ in await states(ctx, ids)} == {"delivered"}:
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("not delivered")
+    async def delivered() -> bool:
+        return {state for state, _ in await states(ctx, ids)} == {"delivered"}
+
+    await until_async(delivered, "all are delivered")
 
 
 @contextlib.asynccontextmanager

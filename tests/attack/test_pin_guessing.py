@@ -4,7 +4,7 @@ guesses are ever looked at."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -42,14 +42,14 @@ async def merchant(database_url: str) -> AsyncIterator[Merchant]:
 
 @pytest.mark.parametrize("way", [guess, look])
 async def test_ten_wrong_tries_by_a_stranger_do_not_lock_the_owner_out(
-    merchant: Merchant, way: object
+    merchant: Merchant, way: Callable[[Merchant, str, str, str], Awaitable[tuple[str, int]]]
 ) -> None:
     card = await merchant.card()
     await use_up(merchant, card, 10, STRANGER)
     reason, seconds = await guess(merchant, card["number"], card["pin"], STRANGER)
     assert reason == "too_many_tries", "the stranger guesses no more, not even rightly"
     assert DAY - 3600 < seconds <= DAY
-    assert await way(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)  # type: ignore[operator]
+    assert await way(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
 
 
 async def test_the_owner_is_in_time_every_day(merchant: Merchant) -> None:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -37,13 +37,17 @@ def _start(repository: Path, command: list[str]) -> subprocess.Popen[str]:
     ids=["each from its own address", "all from one address"],
 )
 async def test_two_processes_have_one_budget(
-    merchant: Merchant, database_url: str, repository: Path, sources: object, looked_at: int
+    merchant: Merchant,
+    database_url: str,
+    repository: Path,
+    sources: Callable[[int, int], str],
+    looked_at: int,
 ) -> None:
     card = await merchant.card()
     first = (int(card["pin"]) + 1) % 10000
     programs = []
     for process in range(2):
-        addresses = [sources(process, place) for place in range(40)]  # type: ignore[operator]
+        addresses = [sources(process, place) for place in range(40)]
         command = [
             sys.executable,
             "-m",

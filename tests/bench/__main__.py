@@ -17,6 +17,7 @@ from tests.bench.card_check import card_check
 from tests.bench.figures import heading, line
 from tests.bench.growth import growth
 from tests.bench.hot_card import hot_card
+from tests.bench.idle import idle_figures
 from tests.bench.merchant import Merchant
 from tests.bench.page import page_figures
 from tests.bench.running import running_demo
@@ -28,6 +29,7 @@ _WITHOUT_A_DEMO = {
     "growth": growth,
     "batch": batch,
     "hot-card": hot_card,
+    "idle": idle_figures,
 }
 """These start what they need themselves."""
 PARTS = ("page", "slow-clients", "sessions", "page-events", "card-check", *_WITHOUT_A_DEMO)

@@ -32,6 +32,7 @@ PRINTS = {
         "seconds per million entries",
         "memory at most",
     ),
+    "idle": ("at rest", "3 open pages", "  until a change is shown"),
     "card-check": ("alone", "beside the flood", "beside the flood / alone, p50"),
 }
 

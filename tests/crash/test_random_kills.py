@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from tests.support.card_gateway import APPROVED, DECLINED
 from tests.support.crash import Checkout
 from tests.support.crash_facts import AtProvider
+from tests.support.waiting import pause
 
 pytestmark = pytest.mark.crash
 
@@ -49,7 +49,7 @@ class Payer(threading.Thread):
                 self._buy()
             except httpx.TransportError:
                 # As a payer whose page does not answer: try something else a little later.
-                time.sleep(0.05)
+                pause(0.05, "a payer takes a moment before the next try")
             except Exception as error:  # told by the test
                 self.surprises.append(repr(error))
                 return
@@ -138,7 +138,7 @@ def test_killed_at_any_moment(checkout: Checkout) -> None:
         # A life is as long as it takes until something has begun in it, on a slow machine too.
         before = _begun(payers)
         checkout.wait(partial(_has_begun, payers, before + 2), 10)
-        time.sleep(rng.uniform(0.0, 0.4))
+        pause(rng.uniform(0.0, 0.4), "the kill comes at any moment")
         checkout.kill()
         checkout.start()
     before = _begun(payers)

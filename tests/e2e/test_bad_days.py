@@ -15,6 +15,7 @@ from tests.support.browser import chromium_arguments, find_chromium
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.orders import RICH
 from tests.support.payer import APPROVED, Payer
+from tests.support.waiting import pause_on
 
 NewPayer = Callable[..., Payer]
 
@@ -237,10 +238,10 @@ def test_a_page_whose_state_was_forgotten(
         payer["#gift_card_number"].fill(card["number"])
         payer["#gift_card_pin"].fill(card["pin"])
         # The page is followed for three seconds, then kept for three more.
-        payer.page.wait_for_timeout(9000)
+        pause_on(payer.page, 9, "the server forgets the page")
         payer["#card-add"].click()
         expect(payer["#card-in-use"]).to_be_visible()
-        payer.page.wait_for_timeout(5000)
+        pause_on(payer.page, 5, "the server forgets the page again")
         payer.press_pay()
         assert payer.complaints == []
         merchant.http.close()

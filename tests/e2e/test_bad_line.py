@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.line import Line
 from tests.support.payer import APPROVED, Payer
+from tests.support.waiting import pause_on, until_on
 
 # As a telephone at the edge of its net: round trips of half a second.
 SLOW = {"offline": False, "latency": 562, "downloadThroughput": 180_000, "uploadThroughput": 84_000}
@@ -86,10 +87,7 @@ def test_the_line_breaks_as_pay_is_pressed(
     far.open(line.of(session))
     line.lose_answers()
     far["#pay-button"].click()
-    for _ in range(100):
-        if merchant.balance(card) == (60000, 40000):
-            break
-        far.page.wait_for_timeout(100)
+    until_on(far.page, lambda: merchant.balance(card) == (60000, 40000), "the card is held")
     expect(far["#pay-button"]).to_be_visible()
     line.cut()
     expect(far["#lost"]).to_be_visible(timeout=20000)
@@ -167,7 +165,7 @@ def test_the_server_is_restarted_in_the_middle_of_each_step(
         demo.start()
         expect(payer["#lost"]).to_have_count(0, timeout=40000)
         # What the new server says comes after that, and is what could undo something.
-        payer.page.wait_for_timeout(1000)
+        pause_on(payer.page, 1, "whatever the new server says has come by then")
 
     payer.open(session)
     payer.fill_details(email="not an address")

@@ -19,6 +19,7 @@ import pytest
 
 from backend.demo.providers import PROVIDERS
 from backend.demo.supervisor import PortTaken, check_port
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -56,11 +57,12 @@ class Demo:
 
     @property
     def facts(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 170
-        while not (self.directory / "demo.json").exists():
+
+        def started() -> bool:
             assert self.process.poll() is None, self.output
-            assert time.monotonic() < deadline, self.output
-            time.sleep(0.02)
+            return (self.directory / "demo.json").exists()
+
+        until(started, "the demo starts", seconds=170)
         facts: dict[str, Any] = json.loads((self.directory / "demo.json").read_text())
         return facts
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.support.demo import Demo, Merchant
 from tests.support.host import OPTION, HostPage, HostServer, make_profile
 from tests.support.payer import APPROVED
+from tests.support.waiting import stays, until_on
 
 NewHost = Callable[..., HostPage]
 
@@ -37,9 +38,8 @@ def test_the_session_is_told_as_anybody_with_its_id_may_read_it(
     message = page.wait_for("SessionLoaded")
     assert (message["sid"], message["origin"]) == (session["id"], demo.base_url)
     # The SDK has acknowledged it: it is not said again.
-    page.page.wait_for_timeout(1500)
-    told = page.page.evaluate("raw.filter(m => m.type === 'SessionLoaded').length")
-    assert told == 1
+    said = "raw.filter(m => m.type === 'SessionLoaded').length"
+    stays(page.page, lambda: page.page.evaluate(said) == 1, "it is said again", seconds=1.5)
 
 
 def test_what_the_payer_changes_is_told(
@@ -112,8 +112,7 @@ def test_the_host_is_told_of_a_payment_and_the_frame_shows_it(
     source = page.page.locator("iframe").get_attribute("src") or ""
     assert "/embedResult/?sid=" in source and "&language=nb" in source
     # Where the payer goes from here is the host's to say.
-    page.page.wait_for_timeout(1000)
-    assert page.page.url.endswith("/host")
+    stays(page.page, lambda: page.page.url.endswith("/host"), "the window leaves", seconds=1)
     assert page.heard("TopLevelNavigation") == []
     assert page.page.evaluate("events.filter(e => e.name === 'onPayment').length") == 1
 
@@ -181,8 +180,11 @@ def test_the_language_goes_both_ways(new_host: NewHost, session: dict[str, str])
     assert page.page.evaluate("checkout.language") == "nb"
     for bad in ("../x", "", "xx", "x" * 50, 7, None, {"a": 1}):
         page.post({"type": "SetLanguage", "language": bad})
-    page.page.wait_for_timeout(500)
-    assert page.page.evaluate("checkout.language") == "nb"
+    # The frame takes one message after the other: it has passed over those before this one.
+    page.post({"type": "SetLanguage", "language": "sv"})
+    assert page.wait_for("LanguageChanged", 4)["language"] == "sv"
+    said = [one["language"] for one in page.heard("LanguageChanged")]
+    assert said == ["nb", "en", "nb", "sv"]
     expect(page.frame.locator("#email")).to_have_value("kari@example.no")
 
 
@@ -198,18 +200,16 @@ def test_the_frame_is_as_high_as_what_is_in_it(new_host: NewHost, session: dict[
     _fits(page)
     unfolded = page.height()
     page.frame.locator("#cancel summary").click()
-    page.page.wait_for_timeout(300)
+    until_on(page.page, lambda: page.height() < unfolded, "the frame becomes lower")
     _fits(page)
-    assert page.height() < unfolded
 
 
 def _fits(page: HostPage) -> None:
-    for _ in range(60):
+    def fits() -> bool:
         content = page.frame.locator("html").evaluate("e => e.getBoundingClientRect().height")
-        if abs(page.height() - content) <= 1 and content > 200:
-            return
-        page.page.wait_for_timeout(50)
-    raise AssertionError(f"{page.height()} px for {content} px of content")
+        return bool(abs(page.height() - content) <= 1 and content > 200)
+
+    until_on(page.page, fits, "the frame is as high as its content")
 
 
 def test_the_keyboard_goes_into_the_frame_and_out_again(
@@ -259,6 +259,15 @@ def test_redirect_leads_to_the_page_itself(
     assert loaded == []
 
 
+def _is_refused(page: HostPage) -> None:
+    """Return when the browser shows its own page in the frame, in place of ours."""
+
+    def is_browsers_own() -> bool:
+        return [frame.url for frame in page.page.frames[1:]] == ["chrome-error://chromewebdata/"]
+
+    until_on(page.page, is_browsers_own, "the browser refuses the frame")
+
+
 # --- who may, and what is believed ---------------------------------------------------------------
 
 
@@ -267,7 +276,7 @@ def test_another_origin_gets_neither_frame_nor_word(
 ) -> None:
     page = new_host(session, host.other_origin)
     page.begin()
-    page.page.wait_for_timeout(2500)
+    _is_refused(page)
     assert page.page.evaluate("raw") == []
     expect(page.frame.locator("main")).to_have_count(0)
 
@@ -283,7 +292,7 @@ def test_each_profile_names_its_own(
     assert page.event("onSession")["session"]["id"] == session["id"]
     blocked = new_host(session, host.origin)
     blocked.begin()
-    blocked.page.wait_for_timeout(2000)
+    _is_refused(blocked)
     assert blocked.page.evaluate("raw") == []
 
 
@@ -319,7 +328,10 @@ def test_messages_of_others_change_nothing(
         {"type": "AddressCallbackResult", "success": True},
     ):
         page.post(message)
-    page.page.wait_for_timeout(1000)
+    # The frame takes one message after the other: it has passed over those before this one.
+    before = len(page.heard("LanguageChanged"))
+    page.post({"type": "SetLanguage", "language": "sv"})
+    page.wait_for("LanguageChanged", before + 1)
     assert page.heard("SessionLocked") == [] and page.heard("SessionLockFailed") == []
     known = merchant.get(f"/v1/sessions/{session['id']}")
     assert [event["name"] for event in known["events"]] == ["INITIATED", "VISITED"]

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from tests.support.callback_server import CallbackServer
 from tests.support.demo import Merchant
 from tests.support.host import HANDLERS, HostPage
+from tests.support.waiting import stays
 
 NewHost = Callable[..., HostPage]
 
@@ -109,8 +110,8 @@ def test_paid_after_the_shop_agreed(
     assert asked["session"]["order"]["amount"] == 40000
     # Locked, and nothing is paid, until the shop has answered.
     assert "pay_lock" in state(merchant, session["id"])
-    page.page.wait_for_timeout(1000)
-    assert page.heard("SessionPaymentAuthorized") == []
+    unpaid = "it is paid before the shop has answered"
+    stays(page.page, lambda: not page.heard("SessionPaymentAuthorized"), unpaid, seconds=1)
     page.page.evaluate("reply({success: true})")
     page.event("onPayment")
     assert state(merchant, session["id"])["transaction_id"]
@@ -201,7 +202,7 @@ class AddressHost:
         )
         expect(page.frame.locator("#details-save")).to_be_visible(timeout=20000)
         page.wait_for("LanguageChanged", 2)
-        page.page.wait_for_timeout(300)
+        expect(page.frame.locator("main:not([data-stage=loading])")).to_be_attached()
 
     def reply(self, **result: Any) -> None:
         self.page.post({"type": "AddressCallbackResult", **result})
@@ -269,6 +270,5 @@ def test_a_host_that_takes_the_window_elsewhere_itself(
     page.frame.locator("#pay-button").click()
     href = page.wait_for("TopLevelNavigation")["href"]
     assert href.startswith("http://127.0.0.1:")
-    page.page.wait_for_timeout(1500)
-    assert page.page.url.endswith("/host")
+    stays(page.page, lambda: page.page.url.endswith("/host"), "the window leaves", seconds=1.5)
     assert len(page.heard("TopLevelNavigation")) == 1

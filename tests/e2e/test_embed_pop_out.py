@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -21,6 +22,7 @@ from tests.support.pop_out import (
     opened,
     pay_by_bank_card,
 )
+from tests.support.waiting import stays, until_on
 
 NewHost = Callable[..., HostPage]
 
@@ -48,16 +50,19 @@ def test_the_frame_shows_the_sum_and_the_sdk_draws_the_button_on_its_place(
         "#pop-out-place"
     ).evaluate("e => getComputedStyle(e).backgroundColor")
     page.page.set_viewport_size({"width": 700, "height": 900})
-    page.page.wait_for_timeout(500)
     _lies_on_its_place(page)
 
 
 def _lies_on_its_place(page: HostPage) -> None:
-    drawn = page.page.locator(BUTTON).bounding_box()
-    place = page.frame.locator("#pop-out-place").bounding_box()
-    assert drawn is not None and place is not None
-    for side in ("x", "y", "width", "height"):
-        assert abs(drawn[side] - place[side]) <= 2, (drawn, place)
+    """Return when it does: the SDK hears of a new layout a moment later."""
+
+    def lies() -> bool:
+        drawn: Any = page.page.locator(BUTTON).bounding_box()
+        place: Any = page.frame.locator("#pop-out-place").bounding_box()
+        sides = ("x", "y", "width", "height")
+        return bool(drawn and place and all(abs(drawn[side] - place[side]) <= 2 for side in sides))
+
+    until_on(page.page, lies, "the button lies on its place")
 
 
 def test_paid_in_the_window_with_card_and_gift_card(
@@ -140,10 +145,15 @@ def test_a_button_as_it_was_is_not_announced_again_after_a_newer_one(
     page.wait_for("ShowPopOutButton", seconds=20)
     page.post({"type": "SetLanguage", "language": "en"})
     page.wait_for("ShowPopOutButton", 2)
-    page.page.wait_for_timeout(4000)  # the next three times that an unheard message is said
-    said = page.page.evaluate("raw.filter(m => m.type === 'ShowPopOutButton').map(m => m.language)")
-    assert said.count("en") >= 3
-    assert "nb" not in said[said.index("en") :]
+
+    def said() -> list[str]:
+        script = "raw.filter(m => m.type === 'ShowPopOutButton').map(m => m.language)"
+        found: list[str] = page.page.evaluate(script)
+        return found
+
+    # What is not heard is said again and again.
+    until_on(page.page, lambda: said().count("en") >= 4, "it is said three times more")
+    assert "nb" not in said()[said().index("en") :]
 
 
 def test_a_window_that_the_browser_does_not_open(
@@ -193,12 +203,13 @@ def test_a_refusal_closes_the_window_and_says_why(
     launch(page, (*HANDLERS, "onValidateSession"))
     with page.page.expect_popup() as popped:
         page.page.click(BUTTON)
-    popped.value.wait_for_event("close", timeout=20000)
+    # It may be closed already, and then no event comes any more.
+    until_on(page.page, popped.value.is_closed, "the window closes")
     status = page.frame.locator("#pop-out-status")
     expect(status).to_have_text("Handlekurven er endret")
     # The window is closed by now, which does not take the reason away.
-    page.page.wait_for_timeout(800)
-    expect(status).to_have_text("Handlekurven er endret")
+    said = "the reason is gone"
+    stays(page.page, lambda: status.inner_text() == "Handlekurven er endret", said, seconds=1)
     expect(page.page.locator(BUTTON)).to_be_enabled()
 
 

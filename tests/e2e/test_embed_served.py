@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Literal
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
+from tests.support.browser import ColorScheme
 from tests.support.demo import Demo, Merchant
 from tests.support.host import VERSION, HostPage, HostServer
 from tests.support.payer import violations
+from tests.support.waiting import until_on
 
 NewHost = Callable[..., HostPage]
 
@@ -102,19 +105,26 @@ def test_no_session_no_result(demo: Demo, sid: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_result_is_accessible_and_keeps_still_where_asked(
-    browser: Browser, demo: Demo, merchant: Merchant, embeddable: str, scheme: str
+    browser: Browser, demo: Demo, merchant: Merchant, embeddable: str, scheme: ColorScheme
 ) -> None:
     session = paid(merchant, embeddable)
-    for motion, moves in (("reduce", False), ("no-preference", True)):
+    motions: tuple[tuple[Literal["reduce", "no-preference"], bool], ...] = (
+        ("reduce", False),
+        ("no-preference", True),
+    )
+    for motion, moves in motions:
         context = browser.new_context(
-            color_scheme=scheme,  # type: ignore[arg-type]
-            reduced_motion=motion,  # type: ignore[arg-type]
+            color_scheme=scheme,
+            reduced_motion=motion,
         )
         page = context.new_page()
         page.goto(f"{demo.base_url}/embedResult/?sid={session['id']}")
         drawn = page.locator(".ended path").evaluate("e => getComputedStyle(e).animationName")
         assert (drawn != "none") is moves
-        page.wait_for_timeout(1000)
+        # Drawn to its end.
+        page.locator(".ended path").evaluate(
+            "e => Promise.all(e.getAnimations().map(animation => animation.finished))"
+        )
         expect(page.locator(".ended path")).to_be_visible()
         assert violations(Axe().run(page)) == []
         context.close()
@@ -128,12 +138,12 @@ def test_the_result_sets_the_frames_height(new_host: NewHost, session: dict[str,
     page.frame.locator("#cancel-yes").click()
     page.event("onSessionCancel")
     expect(page.frame.locator("h1")).to_have_text("Betalingen ble avbrutt")
-    for _ in range(40):
+
+    def fits() -> bool:
         content = page.frame.locator("html").evaluate("e => e.getBoundingClientRect().height")
-        if abs(page.height() - content) <= 1 and page.height() < high:
-            return
-        page.page.wait_for_timeout(50)
-    raise AssertionError(f"{page.height()} of {high}")
+        return abs(page.height() - content) <= 1 and page.height() < high
+
+    until_on(page.page, fits, f"the frame becomes lower than {high} px")
 
 
 # --- how a framed page is served -----------------------------------------------------------------

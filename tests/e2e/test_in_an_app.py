@@ -77,7 +77,9 @@ def test_the_code_is_scanned_with_the_phone(
 ) -> None:
     """Declined once, then paid; the page on the desktop goes on by itself both times."""
     payer = new_payer(**DESKTOP, color_scheme=scheme)
-    phone = payer.page.context.browser.new_context().new_page()  # type: ignore[union-attr]
+    browser = payer.page.context.browser
+    assert browser is not None
+    phone = browser.new_context().new_page()
     to_the_app(payer, session)
     expect(payer["#app-amount"]).to_have_text(re.compile(r"400,00"))
     code = payer["#app-qr"]

@@ -20,6 +20,7 @@ from backend.receipts import texts as receipt_texts
 from checkout_ui import texts
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import Payer
+from tests.support.waiting import until_on
 
 NewPayer = Callable[..., Payer]
 
@@ -292,9 +293,9 @@ def test_nothing_is_said_past_the_catalogues(pseudo: Demo, browser: Browser, sho
     payer.at_shop()
     payer.open(covered, language="zz")
     check("paid")
-    soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
-    late = merchant.session(merchant=_rich(shop)["merchant"], expires_at=soon)
-    payer.page.wait_for_timeout(2200)
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    late = merchant.session(merchant=_rich(shop)["merchant"], expires_at=soon.isoformat())
+    until_on(payer.page, lambda: datetime.now(UTC) > soon, "the session expires")
     payer.open(late, language="zz")
     payer.stage("expired")
     check("expired")

@@ -7,6 +7,7 @@ from playwright.sync_api import WebSocketRoute, expect
 from tests.support.demo import Merchant, Shop
 from tests.support.orders import RICH
 from tests.support.payer import APPROVED, Payer
+from tests.support.waiting import until_on
 
 
 def test_an_error_stands_at_its_field_and_takes_the_focus(payer: Payer, merchant: Merchant) -> None:
@@ -139,7 +140,7 @@ def test_the_other_countries_come_after_the_first_sight(payer: Payer, merchant: 
     payer.open(merchant.session())
     assert country.locator("option").count() == 1
     country.focus()
-    page.wait_for_timeout(500)
+    until_on(page, lambda: held, "the countries come")
     (socket,) = sockets
     waiting, held[:] = list(held), []
     for said in waiting:

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from tests.support.callback_server import CallbackServer
 from tests.support.demo import Merchant, Shop
 from tests.support.payer import APPROVED, Payer, violations, written
+from tests.support.waiting import until_on
 
 NewPayer = Callable[..., Payer]
 
@@ -109,10 +110,7 @@ def test_what_the_shop_changes_while_it_checks_a_code_is_said(
     callbacks.hold()
     give_code(payer, "SPRING")
     expect(payer["#discount-apply"]).to_have_attribute("aria-busy", "true")
-    for _ in range(200):
-        if callbacks.asked:
-            break
-        payer.page.wait_for_timeout(50)
+    until_on(payer.page, lambda: callbacks.asked, "the shop is asked")
     merchant.change(session, 50000, without_lock=True)
     callbacks.let_go()
     expect(payer["#discount-codes"]).to_contain_text("SPRING")

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, expect
 from tests.support.callback_server import CallbackServer
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import APPROVED, Payer, violations
+from tests.support.waiting import stays
 
 NewPayer = Callable[..., Payer]
 
@@ -87,14 +88,20 @@ def test_while_the_shop_works_it_out_nothing_is_half_shown_and_nothing_else_begu
     payer.give_details()
     payer["#details-edit"].click()
     payer["#shipping_address-address_line"].fill("Storgata 99")
-    callbacks.delay = 6.0
+    callbacks.hold()
     payer["#details-save"].click()
-    for _ in range(10):
-        payer.page.wait_for_timeout(500)
-        expect(payer["#details-save"]).to_have_attribute("aria-busy", "true", timeout=1)
-        expect(payer["#card-add"]).to_have_attribute("aria-disabled", "true", timeout=1)
-        expect(payer["#pay-button"]).to_have_attribute("aria-disabled", "true", timeout=1)
-        expect(payer["#email"]).to_be_visible(timeout=1)
+    expect(payer["#details-save"]).to_have_attribute("aria-busy", "true")
+
+    def waits() -> bool:
+        return (
+            payer["#details-save"].get_attribute("aria-busy") == "true"
+            and payer["#card-add"].get_attribute("aria-disabled") == "true"
+            and payer["#pay-button"].get_attribute("aria-disabled") == "true"
+            and payer["#email"].is_visible()
+        )
+
+    stays(payer.page, waits, "the page goes on before the shop has answered", seconds=5)
+    callbacks.let_go()
     payer.focused("details-edit")
     expect(payer["#card-add"]).to_have_attribute("aria-disabled", "false")
     payer.shows_total("499,00 kr")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from playwright.sync_api import expect
 
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import APPROVED, CHALLENGE, DECLINED, TIMES_OUT, Payer
+from tests.support.waiting import until
 
 NewPayer = Callable[..., Payer]
 
@@ -50,10 +50,7 @@ def test_card_pays_a_part(payer: Payer, merchant: Merchant, shop: Shop) -> None:
 
 
 def _called_back(shop: Shop, transaction_id: str) -> None:
-    deadline = time.monotonic() + 10
-    while not shop.called_back:
-        assert time.monotonic() < deadline, "the merchant was not called back"
-        time.sleep(0.05)
+    until(lambda: shop.called_back, "the merchant is called back")
     assert shop.called_back[0]["transaction_id"] == transaction_id
 
 

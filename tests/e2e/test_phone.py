@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import PHONE, NewPayer
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import Payer, violations
+from tests.support.waiting import stays, until_on
 
 DESKTOP = {"width": 1280, "height": 900}
 TOUCH = {"viewport": PHONE, "is_mobile": True, "has_touch": True}
@@ -99,9 +100,8 @@ def test_the_phone_pays_and_the_desktop_goes_to_the_shop(
     expect(phone["#phone-done"]).to_be_visible()
     expect(phone["#receipt"]).to_contain_text("Kvittering")
     assert violations(Axe().run(phone.page)) == []
-    phone.page.wait_for_timeout(2500)
     # One of the two is at the shop, once, and nothing is paid twice.
-    assert len(shop.returned) == 1
+    stays(phone.page, lambda: len(shop.returned) == 1, "both go to the shop", seconds=2.5)
     assert merchant.balance(card) == (0, 10000)
     found = merchant.get(f"/v1/sessions/{session['id']}")
     names = [event.get("own_name", event["name"]) for event in found["events"]]
@@ -168,11 +168,8 @@ def test_by_sms_where_the_number_is_known(
     assert link != before
     reader = phone.page
     shown = reader.get_by_role("link", name=link)
-    for _ in range(40):
-        reader.goto(f"{demo.facts['sms_url']}/")
-        if shown.count():
-            break
-        reader.wait_for_timeout(250)
+    outbox = f"{demo.facts['sms_url']}/"
+    until_on(reader, lambda: (reader.goto(outbox), shown.count())[1], "the SMS comes")
     shown.click()
     phone.alive()
     expect(desktop["#phone-following"]).to_be_visible()

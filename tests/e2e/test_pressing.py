@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.support.demo import Merchant
 from tests.support.payer import Payer
+from tests.support.waiting import pause_on, stays, until_on
 
 
 def _type(payer: Payer, card: dict[str, str]) -> None:
@@ -28,9 +29,9 @@ def test_enter_pressed_again_does_not_take_the_new_card_away(
     )
     payer.page.keyboard.press("Enter")
     payer.focused("card-remove")
-    payer.page.wait_for_timeout(1000)
-    assert payer.page.evaluate("window.dropped") is True
-    expect(payer["#card-in-use"]).to_be_visible()
+    dropped = "window.dropped === undefined ? null : [window.dropped]"
+    assert until_on(payer.page, lambda: payer.page.evaluate(dropped), "Enter is pressed") == [True]
+    stays(payer.page, payer["#card-in-use"].is_visible, "the card is gone", seconds=1)
     # Meant, it is obeyed.
     payer.page.keyboard.press("Enter")
     expect(payer["#gift_card_number"]).to_be_focused()
@@ -46,7 +47,7 @@ def test_enter_held_down_sends_the_form_once(payer: Payer, merchant: Merchant) -
     )
     for _ in range(20):
         payer.page.keyboard.down("Enter")
-        payer.page.wait_for_timeout(100)
+        pause_on(payer.page, 0.1, "a key that is held down is said ten times a second")
     payer.page.keyboard.up("Enter")
     expect(payer["#gift_card_number-error"]).to_be_visible()
     assert payer.page.evaluate("sent") == 1

@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 from tests.e2e.conftest import NewPayer
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import Payer, violations
+from tests.support.waiting import stays, until_on
 
 ON = {"type": "payment_product_type", "enabled": True}
 
@@ -37,14 +38,13 @@ def pay(payer: Payer, session: dict[str, str], card: dict[str, str], language: s
 def mail_to(demo: Demo, payer: Payer, session: dict[str, str]) -> Any:
     """The one mail that was sent for this session, once it is there."""
     address = f"{session['id'].lower()}@example.no"
-    for _ in range(60):
+
+    def mails() -> list[Any]:
         listed = httpx.get(f"{demo.facts['mail_url']}/messages").json()["messages"]
-        found = [mail for mail in listed if mail["recipients"] == [address]]
-        if found:
-            assert len(found) == 1
-            return found[0]
-        payer.page.wait_for_timeout(250)
-    raise AssertionError("no mail came")
+        return [mail for mail in listed if mail["recipients"] == [address]]
+
+    (mail,) = until_on(payer.page, mails, "the mail comes")
+    return mail
 
 
 def test_by_default_the_shop_comes_first_and_the_receipt_on_a_later_visit(
@@ -115,8 +115,7 @@ def test_a_merchant_may_let_the_payer_stay(
         payer.pay_with()
     payer.stage("paid", 20)
     expect(payer["#receipt"]).to_be_visible()
-    payer.page.wait_for_timeout(2500)
-    assert shop.returned == []
+    stays(payer.page, lambda: shop.returned == [], "the page leaves by itself", seconds=2.5)
     payer.page.click("#back-to-shop")
     payer.at_shop()
     assert len(shop.returned) == 1
@@ -202,11 +201,8 @@ def test_a_receipt_that_is_sent_to_the_phone_opens_there(
     payer.at_shop()
     phone = new_payer(locale="en-GB")
     link = phone.page.get_by_role("link", name=session["url"])
-    for _ in range(60):
-        phone.page.goto(f"{demo.facts['sms_url']}/")
-        if link.count():
-            break
-        phone.page.wait_for_timeout(250)
+    outbox = f"{demo.facts['sms_url']}/"
+    until_on(phone.page, lambda: (phone.page.goto(outbox), link.count())[1], "the SMS comes")
     message = phone.page.locator("#messages li", has=link)
     expect(message).to_contain_text("+4741234567")
     expect(message).to_contain_text("Receipt for")

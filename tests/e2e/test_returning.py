@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from tests.support.demo import ADDRESS, Demo, Merchant
 from tests.support.payer import Payer, violations
+from tests.support.waiting import until_on
 
 
 @pytest.fixture
@@ -23,13 +24,12 @@ def phone() -> str:
 
 def code_for(demo: Demo, phone: str, payer: Payer) -> str:
     """Of the newest message to this number, which takes a moment to arrive."""
-    for _ in range(40):
+
+    def texts() -> list[str]:
         messages = httpx.get(f"{demo.facts['sms_url']}/messages").json()["messages"]
-        for message in messages:
-            if message["to"].endswith(phone):
-                return str(re.findall(r"\b\d{6}\b", message["text"])[0])
-        payer.page.wait_for_timeout(250)
-    raise AssertionError("no message came")
+        return [message["text"] for message in messages if message["to"].endswith(phone)]
+
+    return str(re.findall(r"\b\d{6}\b", until_on(payer.page, texts, "the SMS comes")[0])[0])
 
 
 def buy(payer: Payer, merchant: Merchant, phone: str, *, remember: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from tests.support.browser import NO_ASKING, chromium_arguments, find_chromium
 from tests.support.camera import code_128, give_detector, qr_code, show
 from tests.support.demo import Demo, Merchant
 from tests.support.payer import Payer
+from tests.support.waiting import until_on
 
 Scanner = Callable[..., Payer]
 
@@ -156,8 +157,8 @@ def test_the_camera_is_off_once_the_dialog_is_gone(
         merchant.with_card(session)
         expect(payer["#card-in-use"]).to_be_visible()
     expect(payer["#scan-dialog"]).to_be_hidden()
-    payer.page.wait_for_timeout(300)
-    assert payer.page.evaluate("track.readyState") == "ended"
+    ended = "track.readyState === 'ended'"
+    until_on(payer.page, lambda: payer.page.evaluate(ended), "the camera is off")
 
 
 def test_the_camera_is_refused(scanner: Scanner, merchant: Merchant) -> None:

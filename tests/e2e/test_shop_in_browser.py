@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 from tests.support.demo import Demo, Merchant
 from tests.support.payer import APPROVED, violations
+from tests.support.waiting import stays, until_on
 
 _ADDRESS = {
     "email": "kari@example.no",
@@ -109,11 +110,8 @@ def test_bought_captured_and_refunded_with_the_gift_card_first(
     expect(visitor.locator("#status")).to_have_text("PARTIALLY_REFUNDED")
     assert _row(visitor, "refunded") == ["100.00 NOK", "20.00 NOK", "120.00 NOK"]
     # Sent by the outbox shortly after: the authorization, two captures, one refund.
-    for _ in range(40):
-        if visitor.locator("#callbacks tbody tr").count() == 4:
-            break
-        visitor.wait_for_timeout(250)
-        visitor.reload()
+    rows = visitor.locator("#callbacks tbody tr")
+    until_on(visitor, lambda: (visitor.reload(), rows.count() >= 4)[1], "four callbacks come")
     calls = visitor.locator("#callbacks tbody th").all_inner_texts()
     assert sorted(calls) == ["GET AUTHORIZE", "GET CAPTURE", "GET CAPTURE", "GET REFUND"]
 
@@ -200,8 +198,7 @@ def test_a_message_that_is_not_from_the_checkout_changes_nothing(
     sid = frame.get_attribute("data-sid")
     # From our own window: right origin for us, wrong one for the checkout, and not its frame.
     visitor.evaluate("message => window.postMessage(message, '*')", {**message, "sid": sid})
-    visitor.wait_for_timeout(300)
-    assert visitor.url == before
+    stays(visitor, lambda: visitor.url == before, "the page leaves", seconds=0.5)
     assert "4321px" not in (frame.locator("iframe").get_attribute("style") or "")
 
 

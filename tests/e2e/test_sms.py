@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from tests.support.demo import Demo, Merchant
 from tests.support.payer import Payer
+from tests.support.waiting import until_on
 
 
 def test_a_payer_opens_the_checkout_from_a_text_message(
@@ -22,11 +23,8 @@ def test_a_payer_opens_the_checkout_from_a_text_message(
 
     page = payer.page
     link = page.get_by_role("link", name=made["url"])
-    for _ in range(40):
-        page.goto(f"{demo.facts['sms_url']}/")
-        if link.count():
-            break
-        page.wait_for_timeout(250)
+    outbox = f"{demo.facts['sms_url']}/"
+    until_on(page, lambda: (page.goto(outbox), link.count())[1], "the SMS comes")
     expect(page.locator("#messages li").first).to_contain_text(number)
     link.click()
     payer.alive()

@@ -3,7 +3,6 @@ signature. What holds for every provider is in `test_invariants.py`."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
@@ -26,6 +25,7 @@ from backend.rules.money import Money
 from tests.psp.provider import now
 from tests.psp.providers import BamboraProvider
 from tests.support.sandbox import Received
+from tests.support.waiting import until_async
 
 HOST = "https://provider.example"
 
@@ -54,11 +54,10 @@ async def paid(bambora: BamboraProvider) -> str:
 
 
 async def callback(bambora: BamboraProvider, count: int = 1) -> Received:
-    for _ in range(1500):
-        if len(bambora.listener.received) >= count:
-            return bambora.listener.received[count - 1]
-        await asyncio.sleep(0.02)
-    raise AssertionError("no callback came")
+    async def came() -> list[Received]:
+        return bambora.listener.received[count - 1 : count]
+
+    return (await until_async(came, f"callback {count}"))[0]
 
 
 def came_back(answer: httpx.Response) -> dict[str, str]:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from tests.support.axe import check
 from tests.support.bambora import Merchant
+from tests.support.browser import ColorScheme
 from tests.support.sandbox import Listener, Sandbox
 
 pytestmark = pytest.mark.e2e
@@ -35,10 +36,10 @@ def _window(sandbox: Sandbox, listener: Listener, method: str) -> str:
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1280, "dark")])
 def test_every_state_is_accessible(
-    browser: Browser, sandbox: Sandbox, listener: Listener, width: int, scheme: str
+    browser: Browser, sandbox: Sandbox, listener: Listener, width: int, scheme: ColorScheme
 ) -> None:
-    size = {"width": width, "height": 800}
-    with browser.new_context(viewport=size, color_scheme=scheme) as context:  # type: ignore[arg-type]
+    size: ViewportSize = {"width": width, "height": 800}
+    with browser.new_context(viewport=size, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto(_window(sandbox, listener, "paymentcard"))
         assert page.inner_text("#amount") == "300,00\N{NO-BREAK SPACE}kr"

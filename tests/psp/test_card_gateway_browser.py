@@ -6,9 +6,10 @@ import re
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from tests.support.axe import check
+from tests.support.browser import ColorScheme
 from tests.support.card_gateway import CardGatewaySandbox, Listener
 
 pytestmark = pytest.mark.e2e
@@ -38,9 +39,11 @@ def url(card_gateway: CardGatewaySandbox, secret_key: str, listener: Listener) -
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_every_state_is_accessible(browser: Browser, url: str, width: int, scheme: str) -> None:
-    size = {"width": width, "height": 800}
-    with browser.new_context(viewport=size, color_scheme=scheme) as context:  # type: ignore[arg-type]
+def test_every_state_is_accessible(
+    browser: Browser, url: str, width: int, scheme: ColorScheme
+) -> None:
+    size: ViewportSize = {"width": width, "height": 800}
+    with browser.new_context(viewport=size, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto(url)
         check(page)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +29,7 @@ from tests.support.card_gateway import (
     CardGatewaySandbox,
     free_port,
 )
+from tests.support.waiting import until_async
 
 AMOUNT = Money(20000, "NOK")
 WHOLE = Money(30000, "NOK")
@@ -170,10 +170,11 @@ async def test_arrives_late(till: ProviderHarness, verb: str) -> None:
     assert (await till.ask(verb, sent_at=sent_at)).outcome is Outcome.UNKNOWN
     # The same key while the first run is under way.
     assert (await till.do(verb)).outcome is Outcome.UNKNOWN
-    for _ in range(600):
-        if (await till.ask(verb, sent_at=sent_at)).outcome is Outcome.DONE:
-            break
-        await asyncio.sleep(0.05)
+
+    async def arrived() -> bool:
+        return (await till.ask(verb, sent_at=sent_at)).outcome is Outcome.DONE
+
+    await until_async(arrived, "the call arrives")
     assert (await till.ask(verb)).outcome is Outcome.DONE
     assert await till.happened(verb)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from backend.psp.protocol import (
 from tests.psp.provider import Provider, now
 from tests.psp.till import EFFECT_NOT_TOLD, NO_EFFECT, ProviderHarness
 from tests.support.sandbox import free_port
+from tests.support.waiting import until_async
 
 
 @pytest.mark.parametrize("kind", EFFECT_NOT_TOLD)
@@ -50,10 +50,11 @@ async def test_a_call_that_arrives_after_we_asked(till: ProviderHarness, verb: s
     with till.impatient():
         assert (await till.do(verb, reference)).outcome is Outcome.UNKNOWN
     assert (await till.ask(verb, reference, sent_at=sent_at)).outcome is Outcome.UNKNOWN
-    for _ in range(600):
-        if (await till.ask(verb, reference, sent_at=sent_at)).outcome is Outcome.DONE:
-            break
-        await asyncio.sleep(0.05)
+
+    async def arrived() -> bool:
+        return (await till.ask(verb, reference, sent_at=sent_at)).outcome is Outcome.DONE
+
+    await until_async(arrived, "the call arrives")
     assert await till.happened(verb, reference)
     if till.may_repeat(verb):
         assert (await till.do(verb, reference)).outcome is Outcome.DONE

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from backend.psp.protocol import (
@@ -13,6 +11,7 @@ from backend.psp.protocol import (
 from tests.psp.provider import Provider
 from tests.psp.till import ProviderHarness
 from tests.support.sandbox import Received
+from tests.support.waiting import pause_async, until_async
 
 
 def _told(provider: Provider, reference: str) -> list[Received]:
@@ -30,11 +29,18 @@ def _told(provider: Provider, reference: str) -> list[Received]:
 
 
 async def _wait_for(provider: Provider, reference: str, count: int = 1) -> list[Received]:
-    for _ in range(1500):
-        if len(found := _told(provider, reference)) >= count:
-            return found
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{len(found)} of {count} notifications came")
+    async def enough() -> list[Received]:
+        found = _told(provider, reference)
+        return found if len(found) >= count else []
+
+    return await until_async(enough, f"{count} notifications")
+
+
+async def _anything(provider: Provider) -> None:
+    async def came() -> bool:
+        return bool(provider.listener.received)
+
+    await until_async(came, "a notification")
 
 
 async def test_told_of_a_payment(till: ProviderHarness) -> None:
@@ -72,7 +78,7 @@ async def test_never_told(till: ProviderHarness) -> None:
     reference, url = await till.created()
     till.provider.sandbox.fault("notify", "drop", times=20)
     till.provider.approve(url)
-    await asyncio.sleep(0.6)
+    await pause_async(0.6, "a notification that is dropped leaves no trace to wait for")
     assert _told(till.provider, reference) == []
     payment = await till.read(reference)
     assert payment.state in (PaymentState.AUTHORIZED, PaymentState.CAPTURED)
@@ -82,11 +88,7 @@ async def test_told_wrongly_signed(till: ProviderHarness) -> None:
     reference, url = await till.created()
     till.provider.sandbox.fault("notify", "forge", times=20)
     till.provider.approve(url)
-    for _ in range(1500):
-        if till.provider.listener.received:
-            break
-        await asyncio.sleep(0.02)
-    assert till.provider.listener.received
+    await _anything(till.provider)
     if till.provider.signs:
         assert _told(till.provider, reference) == []
 
@@ -115,12 +117,12 @@ async def test_tried_again_until_it_is_heard(till: ProviderHarness) -> None:
     till.provider.approve(url)
     await _wait_for(till.provider, reference)
     received = till.provider.listener.received
-    for _ in range(1500):
+
+    async def came_again() -> bool:
         # The one that was turned away, once more: it may be about something else than a reference.
-        if any(_same(one, received[0]) for one in received[1:]):
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("what was turned away was not sent again")
+        return any(_same(one, received[0]) for one in received[1:])
+
+    await until_async(came_again, "what was turned away is sent again")
 
 
 def _same(one: Received, other: Received) -> bool:

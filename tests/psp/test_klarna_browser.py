@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from tests.support.axe import check
+from tests.support.browser import ColorScheme
 from tests.support.sandbox import Listener, Sandbox
 
 pytestmark = pytest.mark.e2e
@@ -51,9 +52,11 @@ def url(klarna: Sandbox, listener: Listener) -> str:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1280, "dark")])
-def test_every_state_is_accessible(browser: Browser, url: str, width: int, scheme: str) -> None:
-    size = {"width": width, "height": 800}
-    with browser.new_context(viewport=size, color_scheme=scheme) as context:  # type: ignore[arg-type]
+def test_every_state_is_accessible(
+    browser: Browser, url: str, width: int, scheme: ColorScheme
+) -> None:
+    size: ViewportSize = {"width": width, "height": 800}
+    with browser.new_context(viewport=size, color_scheme=scheme) as context:
         page = context.new_page()
         page.goto(url)
         assert page.inner_text("#amount") == "300,00\N{NO-BREAK SPACE}kr"

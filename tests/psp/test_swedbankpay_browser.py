@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from tests.support.axe import check
+from tests.support.browser import ColorScheme
 from tests.support.sandbox import Listener, Sandbox
 from tests.support.swedbankpay import CHALLENGE, DECLINED, Merchant, page
 
@@ -40,11 +41,13 @@ def new_page(merchant: Merchant, listener: Listener) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_card_page(browser: Browser, new_page: Callable[[str], str], scheme: str) -> None:
-    size = {"width": 320, "height": 800}
+def test_the_card_page(
+    browser: Browser, new_page: Callable[[str], str], scheme: ColorScheme
+) -> None:
+    size: ViewportSize = {"width": 320, "height": 800}
     with browser.new_context(
-        viewport=size,  # type: ignore[arg-type]
-        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport=size,
+        color_scheme=scheme,
     ) as context:
         shown = context.new_page()
         shown.goto(new_page("CreditCard"))
@@ -68,12 +71,12 @@ def _grouped(number: str) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_wallets(browser: Browser, new_page: Callable[[str], str], scheme: str) -> None:
-    size = {"width": 320, "height": 800}
+def test_the_wallets(browser: Browser, new_page: Callable[[str], str], scheme: ColorScheme) -> None:
+    size: ViewportSize = {"width": 320, "height": 800}
     accents = set()
     with browser.new_context(
-        viewport=size,  # type: ignore[arg-type]
-        color_scheme=scheme,  # type: ignore[arg-type]
+        viewport=size,
+        color_scheme=scheme,
     ) as context:
         shown = context.new_page()
         for wallet in WALLETS:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from tests.support.sandbox import Listener, Sandbox
@@ -32,10 +33,10 @@ def merchant(sandbox: Sandbox) -> Merchant:
     return Merchant(sandbox)
 
 
-def _problem(response: object) -> tuple[int, str]:
-    status = response.status_code  # type: ignore[attr-defined]
-    assert response.headers["content-type"] == "application/problem+json"  # type: ignore[attr-defined]
-    body = response.json()  # type: ignore[attr-defined]
+def _problem(response: httpx.Response) -> tuple[int, str]:
+    status = response.status_code
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
     assert body["status"] == status
     return status, body["type"].removeprefix("https://api.payex.com/psp/errordetail/")
 
@@ -196,13 +197,13 @@ def test_amount_and_lines_agree_after_an_update(merchant: Merchant) -> None:
     order = merchant.create(orderItems=lines)
     address = order["paymentOrder"]["id"]
 
-    def update(**fields: object) -> object:
+    def update(**fields: object) -> httpx.Response:
         body = {"paymentorder": {"operation": "UpdateOrder", "vatAmount": 0, **fields}}
         return merchant.call("PATCH", address, body)
 
     assert _problem(update(amount=25000)) == (400, "inputerror")
     assert _problem(update(amount=25000, orderItems=lines)) == (400, "inputerror")
-    assert update(amount=20000, orderItems=lines[:1]).status_code == 200  # type: ignore[attr-defined]
+    assert update(amount=20000, orderItems=lines[:1]).status_code == 200
     assert merchant.read(order)["paymentOrder"]["amount"] == 20000
 
 

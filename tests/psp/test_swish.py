@@ -147,7 +147,7 @@ async def test_the_apps_own_link_and_code(swish: SwishProvider) -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as http:
         connector = swish.connect("https://swish.example", http)
-        connector._app_url = APP  # type: ignore[attr-defined]
+        connector._app_url = APP  # type: ignore[attr-defined]  # Swish alone has it
         result = await connector.create_payment(swish.request())
     assert result.redirect_url == (
         "swish://paymentrequest?token=c28a4061470f4af48973bd2a4642b4fa"

@@ -60,7 +60,7 @@ class TlsSandbox(Sandbox):
 
     def made(self) -> list[Any]:
         """All payment requests that were ever carried out with a push."""
-        return self.http.get(f"{self.base_url}/_admin/pushes").json()["pushes"]  # type: ignore[no-any-return]
+        return list(self.http.get(f"{self.base_url}/_admin/pushes").json()["pushes"])
 
 
 def credentials(sandbox: TlsSandbox, pair: Pair) -> dict[str, str]:

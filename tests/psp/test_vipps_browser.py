@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, expect
 from tests.psp.test_vipps_sandbox import made
 from tests.psp.vipps_provider import VippsProvider
 from tests.support.axe import check
+from tests.support.browser import ColorScheme
 from tests.support.sandbox import Listener, Sandbox
 
 pytestmark = pytest.mark.e2e
@@ -27,11 +28,11 @@ def shop(sandboxes: Callable[[str], Sandbox], listener: Listener) -> Iterator[Vi
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1280, "dark")])
 def test_every_state_is_accessible(
-    browser: Browser, shop: VippsProvider, width: int, scheme: str
+    browser: Browser, shop: VippsProvider, width: int, scheme: ColorScheme
 ) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 800},
-        color_scheme=scheme,  # type: ignore[arg-type]
+        color_scheme=scheme,
         java_script_enabled=True,
         locale="nb-NO",
     )

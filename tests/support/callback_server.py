@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.waiting import pause, until_async
 
 Answer = tuple[int, bytes]
 LONGEST_HELD = 30
@@ -31,7 +31,7 @@ class CallbackServer:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 server.asked.append(body)
-                time.sleep(server.delay)
+                pause(server.delay, "the shop is slow")
                 server._may_answer.wait(LONGEST_HELD)
                 status, content = server.answer(body)
                 self.send_response(status)
@@ -60,11 +60,11 @@ class CallbackServer:
 
     async def is_asked(self, times: int = 1) -> None:
         """Return when so many questions have come."""
-        for _ in range(1500):
-            if len(self.asked) >= times:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"asked {len(self.asked)} times")
+
+        async def asked() -> bool:
+            return len(self.asked) >= times
+
+        await until_async(asked, f"the shop is asked {times} times")
 
     @contextlib.contextmanager
     def running(self) -> Iterator[CallbackServer]:

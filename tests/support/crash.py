@@ -8,7 +8,6 @@ import itertools
 import json
 import multiprocessing
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +28,7 @@ from tests.support.card_gateway import APPROVED, CardGatewaySandbox, free_port
 from tests.support.checkout import ACCOUNT, OPTION, profile, session_body
 from tests.support.crash_facts import ADDRESS, AtProvider, Died
 from tests.support.crash_server import serve
+from tests.support.waiting import until
 from tests.support.wide import ONE_PAYER
 
 SECRET_KEY = "a master secret of the tests, long enough"
@@ -122,17 +122,17 @@ class Checkout:
             target=serve, args=(self._environment, self.port, self.ahead, crash_at), daemon=True
         )
         self._process.start()
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        process = self._process
+
+        def started() -> bool:
             with contextlib.suppress(httpx.TransportError):
                 # Answered by the API: a path that is none.
                 if self._http.get("/v1/nothing").status_code == 404:
-                    return
-            if self._process.exitcode is not None:
-                # Crashed in its worker before it answered, which is what some tests want.
-                return
-            time.sleep(0.02)
-        raise RuntimeError("the checkout did not start")
+                    return True
+            # Crashed in its worker before it answered, which is what some tests want.
+            return process.exitcode is not None
+
+        until(started, "the checkout starts")
 
     @property
     def alive(self) -> bool:
@@ -188,12 +188,10 @@ class Checkout:
 
     @staticmethod
     def wait(reached: Callable[[], bool], seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while not reached():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.015)
-        return True
+        try:
+            return until(reached, "what is waited for", seconds=seconds)
+        except AssertionError:
+            return False
 
     # --- the merchant and the payer ------------------------------------------------------------
 

@@ -163,7 +163,8 @@ class ProviderCheckout(Checkout):
         body = {"payment_product_type": self.behind.option}
         answer = self.ask("POST", path, None, json=body)
         assert answer.status_code in (200, 202), answer.text
-        return answer.json().get("redirect_url")  # type: ignore[no-any-return]
+        redirect: str | None = answer.json().get("redirect_url")
+        return redirect
 
     def pay_at_provider(self, page: str, number: str = "") -> str:
         return self.behind.approve(page)

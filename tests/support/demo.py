@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from tests.support.waiting import until
 from tests.support.wide import ONE_PAYER
 
 _OFFSETS = (0, *range(10, 16), 20, 21)
@@ -117,11 +118,13 @@ class Demo:
                 stderr=log,
             )
         summary = self._directory / "demo.json"
-        deadline = time.monotonic() + _SECONDS_TO_START
-        while not summary.exists():
-            assert self._process.poll() is None, "the demo ended while starting"
-            assert time.monotonic() < deadline, "the demo did not start"
-            time.sleep(0.1)
+        process = self._process
+
+        def started() -> bool:
+            assert process.poll() is None, "the demo ended while starting"
+            return summary.exists()
+
+        until(started, "the demo starts", seconds=_SECONDS_TO_START)
         self.facts = json.loads(summary.read_text(encoding="utf-8"))
 
     def stop(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.support.demo import Demo
 from tests.support.host import SDK
+from tests.support.waiting import until_on
 
 REQUIRED = ("first_name", "last_name", "address_line", "postal_code", "postal_place", "country",
             "email", "phone_number")  # fmt: skip
@@ -211,10 +212,9 @@ class Checkout:
         for _ in range(10):
             expect(button).to_have_attribute("aria-disabled", "false", timeout=20000)
             button.click()
-            for _ in range(60):
-                if is_done():
-                    return
-                self.page.wait_for_timeout(50)
+            with suppress(AssertionError):
+                until_on(self.page, is_done, f"{selector} takes effect", seconds=3)
+                return
         raise AssertionError(f"{selector} could not be pressed")
 
     def press_pay(self) -> None:

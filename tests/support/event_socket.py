@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.checkout import ACCOUNT, close_merchant, open_merchant, session_body
+from tests.support.waiting import until as wait_until
+from tests.support.waiting import until_async
 
 SECRET = "a master secret of the tests, long enough"
 NOBODY = "http://127.0.0.1:9"
@@ -52,6 +54,12 @@ class Served:
         pid = self.process.pid
         spent = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii")
         return int(spent.split()[0]) / 1e9
+
+    def spent(self) -> float:
+        """Return the seconds that the whole process has computed so far."""
+        text = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        user, system = text.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
         """Bytes."""
@@ -111,9 +119,11 @@ class Place:
 
 async def until(holds: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for what another process does."""
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110  # it wakes nobody here
-            await asyncio.sleep(0.05)
+
+    async def look() -> bool:
+        return holds()
+
+    await until_async(look, "what another process does", seconds=seconds)
 
 
 async def new_client(database_url: str) -> tuple[str, str]:
@@ -155,16 +165,13 @@ def serve(repository: Path, database_url: str, log: Path, **settings: Any) -> It
 
 
 def _wait_for(process: subprocess.Popen[bytes], base_url: str, log: Path) -> None:
-    deadline = time.monotonic() + _SECONDS_TO_START
-    while True:
+    def answers() -> bool:
         assert process.poll() is None, log.read_text(encoding="utf-8")
-        try:
-            if httpx.get(f"{base_url}/ping").status_code == 200:
-                return
-        except httpx.HTTPError:
-            pass
-        assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-        time.sleep(0.05)
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{base_url}/ping").status_code == 200
+        return False
+
+    wait_until(answers, f"the server answers, see {log}", seconds=_SECONDS_TO_START)
 
 
 def address(path: str, **query: str) -> dict[str, Any]:

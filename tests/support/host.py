@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import FrameLocator, Page, expect
 
 from tests.support.demo import ADDRESS, Demo, Merchant
+from tests.support.waiting import SECONDS, until_on
 
 SDK = "@dintero/checkout-web-sdk/dist/dintero-checkout-web-sdk.umd.min.js"
 VERSION = "0.8.30"
@@ -165,25 +166,25 @@ class HostPage:
         once = {message.get("mid", place): message for place, message in enumerate(found)}
         return list(once.values())
 
-    def wait_for(self, kind: str, count: int = 1, seconds: float = 10) -> dict[str, Any]:
+    def wait_for(self, kind: str, count: int = 1, seconds: float = SECONDS) -> dict[str, Any]:
         """The latest message of a type, when there are `count`."""
-        for _ in range(int(seconds * 20)):
-            if len(found := self.heard(kind)) >= count:
-                return found[-1]
-            self.page.wait_for_timeout(50)
-        said = self.page.evaluate("raw.map(message => message.type)")
-        raise AssertionError(f"no {kind}: {said}")
 
-    def event(self, name: str, count: int = 1, seconds: float = 10) -> dict[str, Any]:
+        def enough() -> bool:
+            return len(self.heard(kind)) >= count
+
+        until_on(self.page, enough, f"{count} messages {kind}", seconds=seconds)
+        return self.heard(kind)[-1]
+
+    def event(self, name: str, count: int = 1, seconds: float = SECONDS) -> dict[str, Any]:
         """The latest call of one of the shop's handlers, when there were `count`."""
-        for _ in range(int(seconds * 20)):
-            found: list[dict[str, Any]] = self.page.evaluate(
+
+        def found() -> list[dict[str, Any]]:
+            called: list[dict[str, Any]] = self.page.evaluate(
                 "name => events.filter(event => event.name === name)", name
             )
-            if len(found) >= count:
-                return found[-1]
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"no {name}: {self.page.evaluate('events.map(e => e.name)')}")
+            return called if len(called) >= count else []
+
+        return until_on(self.page, found, f"{count} calls of {name}", seconds=seconds)[-1]
 
     def post(self, message: dict[str, Any]) -> None:
         """As the shop's page, past the SDK."""

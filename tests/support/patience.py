@@ -24,8 +24,8 @@ def impatient(connector: type[Connector]) -> Iterator[None]:
     """
     real = vars(connector)["__init__"]
 
-    def init(self: Connector, *args: Any, tools: Tools) -> None:
-        real(self, *args, tools=replace(tools, read_timeout=IMPATIENT_SECONDS))
+    def init(self: Connector, *args: Any, tools: Tools, **more: Any) -> None:
+        real(self, *args, tools=replace(tools, read_timeout=IMPATIENT_SECONDS), **more)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(connector, "__init__", init)

@@ -92,6 +92,13 @@ def stand_still(merchant: Merchant) -> None:
     merchant.ctx.clock = SteppedClock(datetime.now(UTC))
 
 
+def advance(merchant: Merchant, by: timedelta) -> None:
+    """Move the clock. After `stand_still`."""
+    clock = merchant.ctx.clock
+    assert isinstance(clock, SteppedClock)
+    clock.advance(by)
+
+
 async def later(merchant: Merchant, seconds: float) -> None:
     """Let time go on, for the merchant's token too. After `stand_still`."""
     clock = merchant.ctx.clock

@@ -25,6 +25,8 @@ from pathlib import Path
 import psycopg
 from pytest_postgresql.janitor import DatabaseJanitor
 
+from tests.support.waiting import pause
+
 SUPERUSER = "postgres"
 START_SECONDS = 90
 _PR_SET_PDEATHSIG = 1
@@ -35,6 +37,8 @@ _SETTINGS = {
     "max_connections": "300",
     "shared_buffers": "64MB",
     "timezone": "UTC",
+    # Each line says which database it is about: `asked_of_postgres` counts the statements of one.
+    "log_line_prefix": "[%d] ",
 }
 # Durability is for data that outlives the test run.
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -47,6 +51,7 @@ class PostgresServer:
     host: str
     port: int
     version: int
+    log: Path
 
     def url(self, database: str) -> str:
         return f"postgresql://{SUPERUSER}@{self.host}:{self.port}/{database}"
@@ -93,7 +98,7 @@ class StoppableServer:
     def start(self) -> PostgresServer:
         self._process = self._start()
         version = _wait_until_up(self._process, self._port, self._log)
-        return PostgresServer("127.0.0.1", self._port, version)
+        return PostgresServer("127.0.0.1", self._port, version, self._log)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -221,7 +226,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> in
         except psycopg.OperationalError:
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.05)
+            pause(0.05, "it is asked again")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

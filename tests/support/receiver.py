@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.support.waiting import pause
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Receiver:
                 with taking:
                     receiver.got.append(Got(self.command, self.path, headers, body))
                     reply = receiver.replies.pop(0) if receiver.replies else 200
-                time.sleep(receiver.slow_seconds)
+                pause(receiver.slow_seconds, "the receiver is slow")
                 if reply is None:
                     self.close_connection = True
                     return

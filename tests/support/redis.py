@@ -6,9 +6,10 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from tests.support.waiting import until
 
 BINARIES = ("redis-server", "valkey-server")
 
@@ -27,13 +28,13 @@ def running_redis(binary: str, port: int) -> Iterator[str]:
             stdout=subprocess.DEVNULL,
         )
         try:
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
+
+            def listens() -> bool:
                 assert server.poll() is None, "the Redis server ended"
                 with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.02)
+                    return probe.connect_ex(("127.0.0.1", port)) == 0
+
+            until(listens, "the Redis server listens")
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             server.terminate()

@@ -7,13 +7,14 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.support.waiting import until
 
 
 def free_port() -> int:
@@ -48,13 +49,12 @@ class Sandbox:
             ],
             cwd=self._repository,
         )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            with contextlib.suppress(httpx.TransportError):
-                if self.http.get(f"{self.base_url}/_admin/health").status_code == 200:
-                    return
-            time.sleep(0.05)
-        raise RuntimeError(f"the sandbox {self._name} did not start")
+        until(self._answers, f"the sandbox {self._name} answers")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return self.http.get(f"{self.base_url}/_admin/health").status_code == 200
+        return False
 
     def kill(self) -> None:
         """As hard as it goes: no chance to write anything."""
@@ -136,10 +136,9 @@ class Listener:
 
     def wait_for(self, count: int, kind: bytes = b"", seconds: float = 30.0) -> list[Received]:
         """The deliveries whose body holds `kind`, once there are `count`; AssertionError else."""
-        deadline = time.monotonic() + seconds
-        while True:
-            found = [one for one in self.received if kind in one.body]
-            if len(found) >= count:
-                return found
-            assert time.monotonic() < deadline, f"{len(found)} of {count} deliveries came"
-            time.sleep(0.02)
+
+        def found() -> list[Received]:
+            return [one for one in self.received if kind in one.body]
+
+        until(lambda: len(found()) >= count, f"{count} deliveries", seconds=seconds)
+        return found()

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from backend.core.db import migrate
 from backend.core.settings import Settings
 from tests.support.card_gateway import free_port
 from tests.support.checkout import ACCOUNT, profile, session_body
+from tests.support.waiting import until
 
 SECRET_KEY = "a master secret of the tests, long enough"
 _NOBODY = "http://127.0.0.1:9"
@@ -167,14 +167,13 @@ async def _create_merchant(url: str) -> tuple[str, str]:
 
 
 def _wait_until_it_answers(served: Served) -> None:
-    deadline = time.monotonic() + _SECONDS_TO_START
-    while time.monotonic() < deadline:
+    def answers() -> bool:
         assert served.process.poll() is None, served.told()
         with contextlib.suppress(httpx.TransportError):
-            if served.http.get("/ping").status_code == 200:
-                return
-        time.sleep(0.05)
-    raise RuntimeError(f"the checkout did not start:\n{served.told()}")
+            return served.http.get("/ping").status_code == 200
+        return False
+
+    until(answers, "the checkout answers", seconds=_SECONDS_TO_START)
 
 
 def _sign_in(served: Served) -> None:

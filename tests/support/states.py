@@ -19,6 +19,7 @@ from tests.support.demo import Demo, Merchant, Shop
 from tests.support.klarna import PENDING
 from tests.support.orders import RICH
 from tests.support.payer import TIMES_OUT, Payer
+from tests.support.waiting import until_on
 
 
 @dataclass
@@ -214,9 +215,9 @@ def _cancelled(scene: Scene) -> None:
 
 
 def _expired(scene: Scene) -> None:
-    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
-    session = scene.merchant.session(expires_at=soon)
-    scene.payer.page.wait_for_timeout(1100)
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    session = scene.merchant.session(expires_at=soon.isoformat())
+    until_on(scene.payer.page, lambda: datetime.now(UTC) > soon, "the session expires")
     _ended(scene, "expired", session)
 
 

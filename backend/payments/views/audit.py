@@ -1,7 +1,7 @@
 """Prove that transactions and ledger agree.
 
-The database adds up, and the rows come in portions, each with what is compared: years of payments
-fit in no memory.
+The database adds up, and rows are read in portions, only with the columns that are compared,
+because years of payments do not fit into memory.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _PURPOSE = "transaction:"
 
 
 async def audit_transactions(db: AsyncSession) -> AsyncIterator[Difference]:
-    """Every transaction whose amounts are impossible, or whose card part is not what the ledger
-    moved for it."""
+    """Yield every transaction whose amounts are impossible, or whose card part is not what the
+    ledger moved for it."""
     async for row in in_portions(db, _transactions()):
         for difference in _compared(*row):
             yield difference
@@ -119,7 +119,8 @@ def _returned() -> Subquery:
         )
         .select_from(LedgerEntry)
         .join(WalletTransaction, col(WalletTransaction.id) == made)
-        # The first hold of a drawdown bears its id; carried ones do not, so none counts twice.
+        # The first hold of a drawdown has its id. Later holds of the same do not, so none counts
+        # twice.
         .join(Hold, col(Hold.id) == col(WalletTransaction.parent_id))
         .where(col(LedgerEntry.movement) == "refund")
         .group_by(col(Hold.purpose))
@@ -128,8 +129,8 @@ def _returned() -> Subquery:
 
 
 async def _audit_sessions(db: AsyncSession) -> AsyncIterator[Difference]:
-    """A session that is paying, on hold or paid has its transaction; an ended operation leaves none
-    open."""
+    """Check that a session that is paying, on hold or paid has its transaction, and that an ended
+    operation leaves none open."""
     looked_at = (
         select_rows(func.count())
         .where(

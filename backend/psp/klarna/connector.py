@@ -349,7 +349,7 @@ class Klarna:
         the answer, so nobody can have paid: REFUSED. CAPTURE and REFUND: by our key in the order's
         captures and refunds; the release that a final capture still owes is made up for, with its
         own key. VOID: by what is left. UPDATE: by the order's amount and lines. EXTEND: by the same
-        call again, with its key, for no read tells of it.
+        call again, with its key, because no read shows it.
         A write that may still be on its way (`sent_at` within `settle_time`) is never REFUSED.
         """
         if query.kind is OperationKind.AUTHORIZE and not query.reference:

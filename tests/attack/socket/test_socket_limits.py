@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.support.event_socket import CHECKOUT, ROOT, Client, Place, client, until
+from tests.support.waiting import pause_async
 
 _MUCH = 60_000_000
 """Bytes. What is sent is more."""
@@ -247,7 +248,7 @@ async def test_a_flood_is_read_slowly_while_an_honest_page_goes_on(
         began, busy = time.monotonic(), tight.served.busy()
         await _open(tight, local_addr=source)
         await _open(tight, local_addr=("127.0.2.1", 0))
-        await asyncio.sleep(5)
+        await pause_async(5, "the flood is measured for so long")
         share = (tight.served.busy() - busy) / (time.monotonic() - began)
         flood.cancel()
         with suppress(asyncio.CancelledError):

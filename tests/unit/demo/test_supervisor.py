@@ -20,6 +20,7 @@ from backend.demo.supervisor import (
     check_port,
     free_ports,
 )
+from tests.support.waiting import until
 
 _SERVER = """
 import http.server, sys
@@ -60,9 +61,12 @@ def test_a_child_that_does_not_listen_to_sigterm_is_killed_within_the_grace(
     started = tmp_path / "started"
     with Supervisor() as children:
         children.start(_program("a stubborn one", _STUBBORN, str(started)))
-        while not started.exists():
+
+        def has_started() -> bool:
             children.check()
-            time.sleep(0.02)
+            return started.exists()
+
+        until(has_started, "the program starts")
         begin = time.monotonic()
     assert time.monotonic() - begin < 30  # it wanted to stay for 60
 
@@ -122,7 +126,4 @@ def test_children_die_with_a_parent_that_is_killed_outright(
         assert parent.stdout.readline() == "ready\n"
         parent.send_signal(signal.SIGKILL)
         parent.wait()
-    deadline = time.monotonic() + 30
-    while _listens(port) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _listens(port)
+    until(lambda: not _listens(port), "nobody listens any more")

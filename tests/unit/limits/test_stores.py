@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -28,9 +29,9 @@ FAST = Rule("test.fast", "tries", "key", 5, 50)
 EXACT = replace(FAST, name="test.exact", kept=Kept.EXACT)
 
 
-def make(database_url: str, clock: SteppedClock, **settings: object) -> Backend:
-    given = {"secret_key": "k" * 40, "database_url": database_url} | settings
-    return context.create(Settings(**given), clock)  # type: ignore[arg-type]
+def make(database_url: str, clock: SteppedClock, **settings: Any) -> Backend:
+    given: dict[str, Any] = {"secret_key": "k" * 40, "database_url": database_url} | settings
+    return context.create(Settings(**given), clock)
 
 
 @pytest.fixture(scope="session")

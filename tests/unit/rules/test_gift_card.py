@@ -131,6 +131,10 @@ def test_share_follows_order_and_balance(
         assert of(available + more, order + more) == wanted, "a chosen amount stays"
 
 
+def test_the_least_that_can_be_used_is_one_minor_unit() -> None:
+    assert share(Money(10000, "NOK"), Money(40000, "NOK"), 1) == Money(1, "NOK")
+
+
 @pytest.mark.parametrize("wanted", [0, -1])
 def test_nothing_of_a_card_is_no_choice(wanted: int) -> None:
     with pytest.raises(ValueError):

@@ -55,3 +55,25 @@ def test_plain_http_for_development_alone() -> None:
     assert not allows(ORIGINS, "http://shop.example/", insecure=True)
     assert allows(ORIGINS, "https://shop.example/", insecure=True)
     assert allows(("http://127.0.0.1:8020",), "http://127.0.0.1:8020/x", insecure=True)
+
+
+def test_the_longest_address() -> None:
+    start = "https://shop.example/"
+    assert allows(ORIGINS, start + "x" * (2048 - len(start)))
+    assert not allows(ORIGINS, start + "x" * (2049 - len(start)))
+
+
+def test_the_usual_ports_need_not_be_named() -> None:
+    assert allows(ORIGINS, "http://plain.example:80/", insecure=True)
+    assert not allows(ORIGINS, "http://plain.example:81/", insecure=True)
+    assert allows(("https://shop.example:443",), "https://shop.example/")
+
+
+def test_only_a_star_stands_for_any_name() -> None:
+    assert not allows(("https://a.chain.example",), "https://b.chain.example/")
+    assert not allows(("https://*chain.example",), "https://badchain.example/")
+
+
+@pytest.mark.parametrize("address", ["https://:443/", "https://user@/", "https://@/"])
+def test_an_address_without_a_host_is_none(address: str) -> None:
+    assert not allows((address,), address)

@@ -8,9 +8,12 @@ import pytest
 
 from backend.rules.payment_option import (
     PRODUCTS,
+    PUSHES,
     Switches,
+    may_push,
     offered,
     read_switches,
+    takes,
     unsupported_with_gift_card,
     works_with_gift_card,
 )
@@ -27,6 +30,7 @@ ON, OFF = {"enabled": True}, {"enabled": False}
 )  # fmt: skip
 def test_these_go_with_a_gift_card(option: str) -> None:
     assert works_with_gift_card(option) is True
+    assert unsupported_with_gift_card([(option, True), ("vipps", True)]) == ("vipps",)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,31 @@ def test_these_do_not(option: str) -> None:
     assert works_with_gift_card(option) is False
     assert unsupported_with_gift_card([(option, True)]) == (option,)
     assert unsupported_with_gift_card([(option, False)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "pushes"),
+    [("vipps", True), ("swish.swish", True), ("payex.vipps", False), ("payex.swish", False),
+     ("bambora.vipps", False), ("dintero_psp.vipps", False), ("dintero_psp.creditcard", False),
+     ("klarna.klarna", False), ("swish", False), ("", False), (None, False)],
+)  # fmt: skip
+def test_only_an_apps_own_provider_pushes_and_never_beside_a_gift_card(
+    option: str | None, pushes: bool
+) -> None:
+    assert may_push(option, gift_card=False) is pushes
+    assert may_push(option, gift_card=True) is False
+    assert (option in PUSHES) is pushes
+
+
+def test_every_option_that_pushes_exists() -> None:
+    products = {f"{type_}.{product}" for type_, known in PRODUCTS.items() for product in known}
+    assert products | {"vipps"} >= PUSHES
+
+
+def test_an_option_takes_the_currencies_that_are_listed_for_it() -> None:
+    assert takes("payex.swish", "SEK", CURRENCIES) is True
+    assert takes("payex.swish", "NOK", CURRENCIES) is False
+    assert takes("vipps", "NOK", CURRENCIES) is True
 
 
 def test_switches_are_read_and_the_unknown_is_no_option() -> None:

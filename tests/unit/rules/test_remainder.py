@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backend.rules.gift_card import MIN_AMOUNT, share
 from backend.rules.money import Money
-from backend.rules.remainder import MIN_SHARE, Sums, Verdict, judge
+from backend.rules.remainder import MIN_SHARE, NOTHING_LEFT, Remainder, Sums, Verdict, judge
 
 CARD, KLARNA, VIPPS = "dintero_psp.creditcard", "klarna.klarna", "payex.vipps"
 
@@ -95,8 +95,9 @@ def test_no_dead_end_is_left_untold(
         assert judged.usable in ways
         assert judged.usable != part
     if judged.verdict is Verdict.USE_LESS:
+        assert judged.usable is not None
         # As little less as can be: exactly the minimum is left.
-        assert order - judged.usable == judged.minimum  # type: ignore[operator]
+        assert order - judged.usable == judged.minimum
         assert judged.usable == max(chosen for chosen in ways if chosen < part)
     if judged.verdict is Verdict.REMOVE_CARD:
         assert ways == [0]
@@ -104,3 +105,34 @@ def test_no_dead_end_is_left_untold(
         assert ways == []
     if judged.verdict is Verdict.NO_OPTION and judged.usable is None:
         assert ways == []
+
+
+def test_without_a_card_there_is_no_share() -> None:
+    assert Sums(100) == Sums(100, 0, 0)
+    assert Remainder(0, Verdict.PAYABLE, (), (), None, None, False) == NOTHING_LEFT
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_only_where_there_are_options_is_an_amount_too_small(verdict: Verdict) -> None:
+    judged = Remainder(100, verdict)
+    assert judged.is_payable is (verdict is Verdict.PAYABLE)
+    assert judged.too_small is (verdict not in (Verdict.PAYABLE, Verdict.NO_OPTION))
+
+
+@pytest.mark.parametrize(
+    ("sums", "minimums", "covers"),
+    [
+        (Sums(0, 0, 0), {CARD: 1}, False),
+        (Sums(0, 0, 0), {}, False),
+        (Sums(1, 1, 1), {CARD: 1}, True),
+        (Sums(1, 1, 1), {}, True),
+        (Sums(2, 1, 2), {}, True),
+        (Sums(2, 1, 1), {}, False),
+        (Sums(2, 1, 2), {CARD: 1}, True),
+        (Sums(2, 1, 2), {CARD: 2}, True),
+        (Sums(2, 1, 1), {CARD: 1}, False),
+        (Sums(2, 1, 1), {CARD: 2}, False),
+    ],
+)
+def test_whether_the_card_covers_all(sums: Sums, minimums: dict[str, int], covers: bool) -> None:
+    assert judge(sums, minimums).covers is covers

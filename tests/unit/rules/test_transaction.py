@@ -8,6 +8,7 @@ import pytest
 
 from backend.rules.transaction import (
     NOTHING,
+    UNPAID,
     UPDATABLE,
     Position,
     RuleBroken,
@@ -22,6 +23,7 @@ from backend.rules.transaction import (
     correct,
     product_type,
     refunded,
+    reverse_refund,
     split_capture,
     split_refund,
     split_update,
@@ -58,6 +60,30 @@ def test_only_these_steps_exist(status: Status, to: Status) -> None:
     else:
         with pytest.raises(RuleBroken):
             advance(status, to)
+
+
+def _reachable(start: Status) -> set[Status]:
+    """The statuses that a transaction can come to from `start`."""
+    found: set[Status] = set()
+    waiting = [start]
+    while waiting:
+        status = waiting.pop()
+        for to in S:
+            try:
+                advance(status, to)
+            except RuleBroken:
+                continue
+            if to not in found:
+                found.add(to)
+                waiting.append(to)
+    return found
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_unpaid_is_what_ends_without_an_authorization(status: Status) -> None:
+    ends = not _reachable(status)
+    was_authorized = status in _reachable(S.AUTHORIZED) | {S.AUTHORIZED}
+    assert (status in UNPAID) is (ends and not was_authorized)
 
 
 @pytest.mark.parametrize("status", list(S))
@@ -120,6 +146,32 @@ def test_a_refund_of_nothing_is_refused_for_an_order_of_nothing_too() -> None:
         split_refund(free, 0)
 
 
+def test_an_order_of_nothing_has_nothing_to_capture() -> None:
+    with pytest.raises(RuleBroken, match="only 0 is left to capture, not 5"):
+        split_capture(Position(authorized=NOTHING), 5)
+    with pytest.raises(RuleBroken, match="the amount to capture must be positive"):
+        split_capture(AUTHORIZED, 0)
+    with pytest.raises(RuleBroken, match="only 0 is left to refund, not 1"):
+        split_refund(AUTHORIZED, 1)
+
+
+@pytest.mark.parametrize("split", [Split(10001, 0), Split(0, 30001), Split(-1, 1)])
+def test_a_capture_beyond_the_authorization_changes_nothing(split: Split) -> None:
+    for final in (True, False):
+        with pytest.raises(RuleBroken):
+            captured(AUTHORIZED, split, final=final)
+
+
+def test_a_reversed_refund_can_be_made_again() -> None:
+    before = replace(AUTHORIZED, captured=Split(10000, 30000), refunded=Split(10000, 2000))
+    after = reverse_refund(before, 1500)
+    assert after == replace(before, refunded=Split(10000, 500))
+    assert split_refund(after, 29500) == Split(0, 29500)
+    assert reverse_refund(before, 2000).refunded == Split(10000, 0)
+    with pytest.raises(RuleBroken):
+        reverse_refund(before, 2001)
+
+
 def test_a_final_capture_releases_the_rest() -> None:
     position = captured(AUTHORIZED, Split(10000, 5000), final=True)
     assert position.released == Split(0, 25000)
@@ -148,6 +200,17 @@ def test_a_void_releases_what_was_not_captured() -> None:
         (replace(AUTHORIZED, captured=Split(10000, 0), refunded=Split(10000, 0),
                  released=Split(0, 30000)), S.REFUNDED),
         (replace(AUTHORIZED, released=Split(10000, 30000)), S.AUTHORIZATION_VOIDED),
+        # One minor unit decides.
+        (Position(Split(1, 0), released=Split(1, 0)), S.AUTHORIZATION_VOIDED),
+        (Position(Split(0, 1), released=Split(0, 1)), S.AUTHORIZATION_VOIDED),
+        (Position(Split(1, 0)), S.AUTHORIZED),
+        (Position(NOTHING), S.AUTHORIZED),
+        (Position(Split(0, 1), captured=Split(0, 1)), S.CAPTURED),
+        (Position(Split(1, 1), captured=Split(1, 0)), S.PARTIALLY_CAPTURED),
+        (Position(Split(0, 1), captured=Split(0, 1), refunded=Split(0, 1)), S.REFUNDED),
+        (Position(Split(1, 1), captured=Split(1, 1), refunded=Split(1, 0)), S.PARTIALLY_REFUNDED),
+        (Position(Split(1, 1), captured=Split(1, 0), refunded=Split(1, 0)),
+         S.PARTIALLY_CAPTURED_REFUNDED),
     ],
 )  # fmt: skip
 def test_the_status_follows_from_the_amounts(position: Position, status: Status) -> None:
@@ -221,6 +284,24 @@ def test_an_update_leaves_the_cards_part() -> None:
     for position, amount in ((AUTHORIZED, 10000), (AUTHORIZED, 0), (part, 14999)):
         with pytest.raises(RuleBroken):
             split_update(position, amount)
+
+
+def test_an_update_counts_what_is_captured_and_what_is_released() -> None:
+    part = replace(AUTHORIZED, captured=Split(10000, 5000), released=Split(0, 300))
+    assert split_update(part, 15300) == Split(10000, 5300)
+    with pytest.raises(RuleBroken, match="15300 is captured or held, 15299 is less"):
+        split_update(part, 15299)
+    with pytest.raises(RuleBroken):
+        updated(part, Split(10000, 5299))
+
+
+def test_a_refused_update_says_what_the_card_holds() -> None:
+    with pytest.raises(RuleBroken) as with_card:
+        split_update(AUTHORIZED, 10000)
+    assert str(with_card.value).startswith("the gift card holds 10000 of this payment, 10000 would")
+    with pytest.raises(RuleBroken) as without:
+        split_update(Position(authorized=Split(0, 30000)), 0)
+    assert str(without.value).startswith("0 would leave nothing to authorize")
 
 
 def test_an_order_of_nothing_is_captured_or_voided_by_what_was_done() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from sandbox.shop.config import ConfigRefused, load_config
 from sandbox.shop.split import Parts, split_of
 from tests.support.fake_checkout import ACCOUNT, CLIENT, bound_socket, served
 from tests.support.shop import RunningShop, running_shop, shop_config_file
+from tests.support.waiting import pause, until
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_one_token_serves_many_calls_and_a_refused_one_is_renewed(shop: RunningS
 def test_a_token_is_renewed_at_half_its_life(shop: RunningShop) -> None:
     shop.api.expires_in = 1
     shop.buy()
-    time.sleep(0.6)
+    pause(0.6, "more than half of the token's life")
     # On a slow machine half a second may pass in a purchase as well.
     before = len(shop.api.token_requests)
     shop.buy()
@@ -183,13 +184,12 @@ def test_the_program_starts_answers_and_stops(tmp_path: Path, repository: Path) 
 
 
 def _answers(url: str) -> bool:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            return httpx.get(url).status_code == 200
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    return False
+    def answer() -> httpx.Response | None:
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(url)
+        return None
+
+    return until(answer, "the shop answers").status_code == 200
 
 
 def test_the_program_says_what_is_wrong_with_its_config(tmp_path: Path, repository: Path) -> None:

@@ -1,0 +1,81 @@
+"""Wait for a thing, and not for a time.
+
+This is the only place of the tests that sleeps (`scripts/fixed_waits.py` checks it). A test waits
+with `until` for what it needs. Where nothing may happen, `stays` looks all the while. Where time
+itself is what a test needs, `pause` says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+SECONDS = 60.0
+"""Much longer than anything takes that comes at all, on a machine that does other things too."""
+_LOOK_AGAIN = 0.02
+_LOOK_AGAIN_MS = 50
+
+T = TypeVar("T")
+
+
+def until(look: Callable[[], T | None], what: str, *, seconds: float = SECONDS) -> T:
+    """Return the first true answer of `look`; AssertionError with `what` if there is none."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(_LOOK_AGAIN)
+    return found
+
+
+def until_on(page: Page, look: Callable[[], T | None], what: str, *, seconds: float = SECONDS) -> T:
+    """As `until`, beside a browser: what its pages say is heard meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        page.wait_for_timeout(_LOOK_AGAIN_MS)
+    return found
+
+
+async def until_async(
+    look: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = SECONDS
+) -> T:
+    """As `until`, in an event loop."""
+    deadline = time.monotonic() + seconds
+    while not (found := await look()):
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        await asyncio.sleep(_LOOK_AGAIN)
+    return found
+
+
+def stays(page: Page, holds: Callable[[], bool], what: str, *, seconds: float) -> None:
+    """Look for `seconds` whether `holds` is true: nothing that comes later tells that something
+    does not happen. AssertionError with `what` as soon as it is false."""
+    deadline = time.monotonic() + seconds
+    while True:
+        assert holds(), what
+        if time.monotonic() > deadline:
+            return
+        page.wait_for_timeout(_LOOK_AGAIN_MS)
+
+
+def pause(seconds: float, why: str) -> None:
+    """Let time pass, where time is the thing itself. `why` is for the reader."""
+    assert why
+    time.sleep(seconds)
+
+
+def pause_on(page: Page, seconds: float, why: str) -> None:
+    """As `pause`, beside a browser."""
+    assert why
+    page.wait_for_timeout(seconds * 1000)
+
+
+async def pause_async(seconds: float, why: str) -> None:
+    """As `pause`, in an event loop."""
+    assert why
+    await asyncio.sleep(seconds)
