@@ -16,8 +16,7 @@ _STATEMENT = r"^\[{database}\] LOG:  (?:statement|execute [^:]*): (.*)$"
 
 @dataclass(frozen=True)
 class AskedOfPostgres:
-    """Collect the statements that any client sends to one database, BEGIN, COMMIT and LISTEN
-    too."""
+    """The statements that any client sends to one database, BEGIN, COMMIT and LISTEN too."""
 
     server: PostgresServer
     database: str

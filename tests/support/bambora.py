@@ -18,7 +18,7 @@ INSUFFICIENT = "4002 7700 0000 0032"
 
 
 class Merchant:
-    """Register an unused merchant number in the sandbox."""
+    """A merchant of the sandbox with a number that nobody else uses."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox

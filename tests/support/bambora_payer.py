@@ -15,7 +15,7 @@ from tests.support.checkout import Merchant as Checkout
 
 
 class BamboraPayer:
-    """Create one payer's session with a gift card of 100.00 and an order of 400.00."""
+    """One payer with a session, a gift card of 100.00 and an order of 400.00."""
 
     def __init__(self, merchant: Checkout, bambora: BamboraSandbox, account: Merchant) -> None:
         self.merchant = merchant

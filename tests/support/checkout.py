@@ -210,8 +210,8 @@ async def open_merchant(
 
 @cache
 def _api() -> FastAPI:
-    """One application serves all tests of a run, because its routes take long to build. It finds
-    the process context itself."""
+    """Return the application that all tests of a run share, because its routes take long to build.
+    It finds the process context itself."""
     return create_api()
 
 

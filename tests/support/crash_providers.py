@@ -214,7 +214,8 @@ class ProviderCheckout(Checkout):
 
 
 class SwishCheckout(ProviderCheckout):
-    """A session of 400.00 kronor without a gift card. A read at Swish does not report refunds."""
+    """A checkout whose sessions are of 400.00 kronor without a gift card. A read at Swish does not
+    report refunds."""
 
     def new_session(self) -> str:
         body = session_body(40000, currency="SEK", configuration=WITHOUT_GIFT_CARDS)

@@ -26,7 +26,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class _CrashAt:
-    """Die at the armed point, as a power cut would."""
+    """Kills the process at the armed point, as a power cut would."""
 
     def __init__(self, point: str) -> None:
         self.point = point

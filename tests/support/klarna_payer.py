@@ -13,7 +13,7 @@ from tests.support.klarna import OPTION, KlarnaSandbox
 
 
 class KlarnaPayer:
-    """Create one payer's session, with or without a gift card of 100.00."""
+    """One payer with a session, with or without a gift card of 100.00."""
 
     def __init__(self, merchant: Merchant, klarna: KlarnaSandbox) -> None:
         self.merchant = merchant

@@ -22,7 +22,7 @@ FILE = Path(__file__).resolve().parents[2] / "backend" / "branding" / "masters.p
 
 
 def drawn(browser: Browser) -> Image.Image:
-    """Return a page with all marks, one below the other, on a transparent ground."""
+    """Return the picture of all marks, one below the other, on a transparent ground."""
     width, height = MASTER
     tiles = "".join(
         f'<svg y="{place * height}" width="{width}" height="{height}" viewBox="0 0 48 32">'

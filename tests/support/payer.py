@@ -39,8 +39,7 @@ class Payer:
             self.complaints.append(message.text)
 
     def forgive(self, pattern: str) -> None:
-        """Drop the complaints that a test has caused on purpose, and assert that there were
-        some."""
+        """Ignore the complaints that a test causes on purpose, both earlier and later ones."""
         self._forgiven.append(pattern)
         self.complaints[:] = [text for text in self.complaints if not re.search(pattern, text)]
 

@@ -46,7 +46,7 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """Run a server that trusts every connection from this machine."""
+    """A running server that trusts every connection from this machine."""
 
     host: str
     port: int

@@ -11,7 +11,7 @@ OPTION = "swish.swish"
 
 
 class SwishSandbox(Sandbox):
-    """Return credentials with the number of one test's merchant."""
+    """A Swish sandbox that each test uses with its own merchant number."""
 
     number = ""
 
