@@ -16,7 +16,7 @@
       });
       if (answer.status < 500 && answer.status !== 429) return location.replace(link.href);
     } catch {
-      // No line just now.
+      // Offline just now.
     }
     return again(Math.min(wait * GROWTH, LONGEST));
   };

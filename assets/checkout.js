@@ -94,7 +94,7 @@
   };
   offerScan();
 
-  // A code that holds a PIN alone, a link or something else of the shop's is none.
+  // A code with only a PIN, a link or something else of the shop is no card.
   const scanned = (code) => {
     const both = numberAndPin(code);
     const whole = plain(code).trim();
@@ -164,7 +164,7 @@
     true,
   );
 
-  // Who has typed there in between means it.
+  // After typing, a press is deliberate.
   document.addEventListener("input", () => (moved.to = null), true);
 
   // --- A picture that does not come leaves no hole ------------------------------------------------
@@ -212,7 +212,7 @@
       if (sessionStorage.getItem(key) === nonce) return null;
       sessionStorage.setItem(key, nonce);
     } catch {
-      // No storage in this frame: better twice than never.
+      // No storage in this frame: repeating is safer.
     }
     return rest.join(" ");
   };
@@ -319,7 +319,7 @@
     });
     look([]);
   };
-  // Brought back by the browser as it was left: what it shows may be long over.
+  // The browser restored the page as it was left. Its content may be outdated.
   addEventListener("pageshow", (event) => {
     if (event.persisted) location.reload();
   });

@@ -17,7 +17,7 @@
   const on = (name) => params.get(name) === "true";
   const launcher = framed && params.get("role") === "pop_out_launcher";
   const resultPage = root.dataset.page === "result";
-  // A window that waits for the host's word: it only says that it is there.
+  // A window that waits for the host only says that it is there.
   const loader = !framed && on("loader");
   if (!host || !sid) return;
 
@@ -267,7 +267,7 @@
   };
   addEventListener("message", (event) => {
     if (event.source !== host) return;
-    // A host may speak before the server has said whether it is heard.
+    // A host may speak before the server has allowed it.
     if (!origin && !out && early.length < 20) early.push(event);
     if (origin && event.origin === origin) hear(event.data);
   });
@@ -320,7 +320,7 @@
     const line = $("embed");
     const now = document.querySelector("main")?.dataset.stage ?? "loading";
     if (!line || now === "loading") return;
-    // A server that has forgotten us is greeted again.
+    // We greet a server again that forgot us.
     const fresh = line.dataset.out ?? "";
     if (!greeted || (out && !fresh)) {
       greeted = true;
@@ -347,7 +347,7 @@
 
   document.addEventListener("checkout:go", (event) => {
     if (CLOSED.includes(document.querySelector("main")?.dataset.stage)) {
-      // The host is told how it ended: where the payer goes is its to say.
+      // The host hears how it ended and decides where the payer goes.
       if (origin) event.preventDefault();
       return;
     }

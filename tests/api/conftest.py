@@ -83,7 +83,7 @@ def _klarna(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 async def klarna(_klarna: KlarnaSandbox, merchant: Merchant) -> AsyncIterator[KlarnaSandbox]:
-    """Connected to the merchant's profile, alone."""
+    """Connect Klarna, and nothing else, to the merchant's profile."""
     await save_profile(merchant.ctx, profile("", "", connections={KLARNA: _klarna.credentials}))
     yield _klarna
     _klarna.reset()

@@ -1,4 +1,4 @@
-"""Two changes of one session that cross while the shop thinks about one of them."""
+"""Two changes of one session cross while the shop is calculating one of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OFF = {"TEN": 10, "HALF": 50}
 
 
 def answer_of_the_shop(asked: dict[str, Any]) -> tuple[int, bytes]:
-    """As a shop calculates: from the items that it is shown, and nothing else."""
+    """Calculate as a shop does, from nothing but the items that it receives."""
     order = asked["order"]
     items = [item for item in order["items"] if item["id"] == "goods"]
     codes = [code for code in order.get("discount_codes") or [] if code in OFF]
@@ -52,7 +52,7 @@ def answer_of_the_shop(asked: dict[str, Any]) -> tuple[int, bytes]:
 
 @dataclass
 class Crossing:
-    """One session whose shop answers when it is told to."""
+    """One session, and a shop that answers when a test tells it to."""
 
     merchant: Merchant
     card_gateway: CardGatewaySandbox
@@ -62,7 +62,8 @@ class Crossing:
     under_way: list[asyncio.Task[httpx.Response]] = field(default_factory=list)
 
     async def begin(self) -> None:
-        """An order of 400.00 whose payer has given an address, to which shipping costs 10.00."""
+        """Create an order of 400.00 whose payer has given an address. Shipping there costs
+        10.00."""
         self.shop.answer = answer_of_the_shop
         express = {
             "shipping_options": [],
@@ -90,8 +91,8 @@ class Crossing:
     async def put_order(
         self, amount: int, express: dict[str, Any] | None = None, query: str = ""
     ) -> httpx.Response:
-        """The shop's own change: goods for `amount`, and no discount. With shipping options in it
-        the shop is not asked for them."""
+        """Change the order as the shop: goods for `amount`, and no discount. A change with shipping
+        options does not ask the shop for them."""
         item = {"id": "goods", "line_id": "1", "amount": amount, "quantity": 1}
         order = {"amount": amount, "items": [item], "discount_codes": []}
         path = f"/v1/sessions/{self.session_id}?update_without_lock=true{query}"
@@ -103,7 +104,7 @@ class Crossing:
         return await self.payer.post(path, json={"payment_product_type": OPTION, **more})
 
     async def start(self, call: Awaitable[httpx.Response], asked: int = 1) -> None:
-        """Begin what waits for the shop, until the shop has heard of it."""
+        """Start a request that waits for the shop, and return when it has reached the shop."""
         self.shop.hold()
         self.under_way.append(asyncio.ensure_future(call))
         await self.shop.is_asked(asked)
@@ -113,7 +114,7 @@ class Crossing:
         return await asyncio.wait_for(self.under_way.pop(0), 20)
 
     async def amount(self) -> int:
-        """Of the order: the payer, the shop and the page read the same."""
+        """Return the order's amount. The payer, the shop and the page read the same one."""
         shown = (await self.payer.get(f"/v1/view/{self.session_id}/session")).json()
         read = await self.merchant.get(f"/v1/sessions/{self.session_id}")
         page = await self.merchant.view(self.session_id)
@@ -124,8 +125,8 @@ class Crossing:
         return list((await self.merchant.view(self.session_id)).discount_codes)
 
     async def is_paid_as_it_stands(self, amount: int, card: int = 0) -> None:
-        """The provider is asked for what is shown, once, and not before what was shown is right.
-        `card`: what of it a gift card pays."""
+        """Assert that the provider is asked once for the shown amount, and not before the shown
+        amount is right. `card` is the part that a gift card pays."""
         assert await self.amount() == amount
         for stale in {41000, amount + 1, amount - 1} - {amount - card}:
             refused = await self.pay(amount=stale)
@@ -142,7 +143,7 @@ class Crossing:
         await self.merchant.audit()
 
     async def asked_amounts(self) -> list[int]:
-        """What the provider was asked for, in this session."""
+        """Return the amounts that the provider was asked for in this session."""
         ours = {one.id for one in await transactions_of(self.merchant, self.session_id)}
         pages = await at_provider(self.merchant, self.card_gateway)
         return [page["amount_total"] for page in pages if page["client_reference_id"] in ours]

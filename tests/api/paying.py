@@ -1,4 +1,5 @@
-"""An attempt to pay, as the checkout and the provider have it, and time that goes on for both."""
+"""Helpers that read a payment attempt in the checkout and at the provider, and move time for
+both."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ async def holds(merchant: Merchant) -> list[tuple[str, int]]:
 
 
 async def at_provider(merchant: Merchant, card_gateway: CardGatewaySandbox) -> list[dict[str, Any]]:
-    """All the payment pages that this merchant has at the provider."""
+    """Return all payment pages that this merchant has at the provider."""
     key = await secret_key(merchant)
     answer = card_gateway.http.get(
         f"{card_gateway.base_url}/v1/checkout/sessions?limit=100",
@@ -47,7 +48,7 @@ async def secret_key(merchant: Merchant) -> str:
 
 
 async def is_asked(card_gateway: CardGatewaySandbox) -> None:
-    """Until the call has come that a fault was meant for."""
+    """Wait until the provider has received the call that the fault is for."""
 
     async def asked() -> bool:
         return not card_gateway.faults_left()
@@ -56,7 +57,7 @@ async def is_asked(card_gateway: CardGatewaySandbox) -> None:
 
 
 def ahead(merchant: Merchant, card_gateway: CardGatewaySandbox, seconds: int) -> None:
-    """Time goes on here and at the provider."""
+    """Move the time here and at the provider."""
     merchant.clock.ahead += timedelta(seconds=seconds)
     card_gateway.admin("clock", advance=seconds)
 

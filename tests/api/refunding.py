@@ -15,7 +15,7 @@ from tests.support.wallets import CARDS, later
 
 
 class Order:
-    """40.00 at the provider and 100.00 on a card, captured; the card has an end."""
+    """A captured order: 40.00 at the provider and 100.00 on a gift card that expires."""
 
     def __init__(self, merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
         self.merchant, self.card_gateway = merchant, card_gateway
@@ -51,7 +51,7 @@ class Order:
         self.merchant.api.headers["authorization"] = f"Bearer {await sign_in(self.merchant)}"
 
     async def sums(self, card_id: str | None = None) -> tuple[int, int, int, int]:
-        """Funds, available, held, drawn: of a deleted card too."""
+        """Return the funds, available, held and drawn amounts of a card, also of a deleted one."""
         async with self.merchant.ctx.db.reading() as db:
             query = select(Card).where(Card.card_id == (card_id or self.card["card_id"]))
             card = (await db.exec(query)).one()

@@ -10,7 +10,7 @@ ALL_ON = {"enabled": True}
 
 
 async def refused(merchant: Merchant, field: str, **change: Any) -> None:
-    """A create that a rule forbids: 400, the field named, and no session."""
+    """Assert that a forbidden request gets a 400 that names the field, and creates no session."""
     answer = await merchant.post("/v1/sessions-profile", session_body(**change), expect=400)
     error = answer["error"]
     assert error["code"] == "INVALID_REQUEST_PARAMETER", error

@@ -1,4 +1,4 @@
-"""Who may call what, and the one shape of every failure."""
+"""The tests check who may call what, and that every failure has the same shape."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def test_no_route_without_a_valid_token(merchant: Merchant) -> None:
     assert (await merchant.api.get("/v1/sessions/x", headers={"authorization": ""})).headers[
         "www-authenticate"
     ] == "Bearer"
-    # The right one, and the same one once its time is over.
+    # Try the right token, and the same token after it has expired.
     assert (await call(merchant, ROUTES[2], f"Bearer {good}"))[0] == 404
     merchant.clock.ahead = timedelta(seconds=merchant.ctx.settings.token_lifetime + 1)
     assert await call(merchant, ROUTES[2], f"Bearer {good}") == (401, "UNAUTHORIZED")
@@ -124,7 +124,7 @@ async def test_every_route_wants_its_scope(merchant: Merchant) -> None:
                 assert status in (200, 400, 404, 409), (route[1], scope, status, code)
             else:
                 assert (status, code) == (403, "FORBIDDEN"), (route[1], scope)
-    # A checkout client has not issued a card.
+    # A checkout client cannot issue a card.
     checkout = await token_of(
         merchant, ACCOUNT, "admin:checkout", "write:checkout", "read:checkout"
     )
@@ -186,7 +186,7 @@ async def test_an_account_sees_nothing_of_another(merchant: Merchant) -> None:
 
 
 async def test_a_client_stripped_of_a_scope_loses_it_at_once(merchant: Merchant) -> None:
-    """With each route: the token that it holds is good for what the client may do now."""
+    """On each route, a token allows what its client may do at that moment."""
     made = await create_client(merchant.ctx, ACCOUNT, frozenset(SCOPES))
     answer = await ask_token(merchant, (made.client_id, made.client_secret))
     token = f"Bearer {answer.json()['access_token']}"
@@ -237,7 +237,7 @@ async def test_a_token_is_good_for_its_own_audience_alone(merchant: Merchant) ->
         assert await status(claims | {"aud": audience}) == (401, "UNAUTHORIZED"), audience
     without = {name: value for name, value in claims.items() if name != "aud"}
     assert await status(without) == (401, "UNAUTHORIZED")
-    # Nor does a token open another account than its client's, whoever signed it.
+    # A token also opens no other account than its client's, whoever signed it.
     await create_account(merchant.ctx, OTHER, "Somebody else")
     moved = claims | {"account": OTHER, "aud": f"https://api.dintero.com/v1/accounts/{OTHER}"}
     assert await status(moved) == (401, "UNAUTHORIZED")

@@ -1,6 +1,6 @@
-"""`gavekort serve` while nothing happens, counted by the database itself; and pages that show what
-another process has changed. The slow looks of the server are an hour apart where the test says so,
-so that only a signal can be what the page follows."""
+"""The database itself counts the statements of `gavekort serve` while nothing happens. Pages show
+what another process has changed. Some tests put an hour between the server's slow looks, so that
+the page can only follow a signal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECONDS = 12
 
 @asynccontextmanager
 async def another_process(url: str) -> AsyncIterator[Backend]:
-    """The test itself, beside the server, on the server's database."""
+    """Open the server's database from the test's own process."""
     settings = Settings.model_validate({"secret_key": SECRET, "database_url": url})
     ctx = context.create(settings)
     try:
@@ -38,8 +38,8 @@ async def another_process(url: str) -> AsyncIterator[Backend]:
 
 
 def until_shown(pages: Popen[str], *wanted: tuple[str, str, bool]) -> None:
-    """Wait until the pages have shown these: session, stage, whether it is locked. A page that was
-    opened just now shows that it was visited, too."""
+    """Wait until the pages have shown these triples of session, stage and lock. A page that has
+    just opened also shows its visit."""
     assert pages.stdout is not None
     missing = set(wanted)
     while missing:
@@ -58,7 +58,7 @@ def test_a_process_at_rest_and_its_pages_ask_almost_nothing(
     credentials = asyncio.run(new_client(postgresql_url))
     asked = AskedOfPostgres.of(postgres_server, postgresql_url)
     log = tmp_path / "served.log"
-    # A page that loads takes ten messages of its source.
+    # A loading page uses ten messages of its source's budget.
     rate = {"socket_messages_per_second_and_source": 10000}
     with serve(repository, postgresql_url, log, **rate) as served:
         till = ProviderHarness(served, credentials)
@@ -68,14 +68,14 @@ def test_a_process_at_rest_and_its_pages_ask_almost_nothing(
         with open_pages(served.socket_url, sessions):
             with_pages = _counted(asked)
         again = _counted(asked)
-    # One statement a second is allowed to a process at rest, twenty to a thousand pages.
+    # A process at rest may send one statement a second, and a thousand pages may cause twenty.
     assert 0 < len(alone) <= SECONDS, most_frequent(alone)
     assert len(with_pages) <= 2 * SECONDS, most_frequent(with_pages)
     assert len(again) <= SECONDS, most_frequent(again)
 
 
 def _counted(asked: AskedOfPostgres) -> list[str]:
-    """The statements of some seconds, after what went before has ended."""
+    """Return the statements of some seconds, after all earlier work has ended."""
     pause(6, "what went before ends")
     place = asked.place()
     pause(SECONDS, "statements are counted over a time")
@@ -110,10 +110,10 @@ def test_a_page_shows_what_the_api_and_another_process_change(
     running, till = served
     sessions = [till.session() for _ in range(4)]
     with open_pages(running.socket_url, sessions) as pages:
-        # The API of the same process.
+        # The API of the same process makes the change.
         till.http.post(f"/v1/sessions/{sessions[0]}/cancel").raise_for_status()
         until_shown(pages, (sessions[0], "cancelled", False))
-        # Another process: a lock, which is no new version, and its end.
+        # Another process sets a lock, which makes no new version, and removes it.
         locks = asyncio.run(_lock(database_url, sessions[1:3]))
         until_shown(pages, *((one, "open", True) for one in sessions[1:3]))
         asyncio.run(_release(database_url, sessions[1], locks[0]))

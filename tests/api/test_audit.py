@@ -54,8 +54,8 @@ async def test_amounts_that_cannot_be(merchant: Merchant, card_gateway: CardGate
 async def test_it_reads_no_more_often_and_no_bodies_as_payments_grow(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """An installation of years has millions of them: read whole and at once, they fill the memory;
-    one by one, they take hours."""
+    """An installation collects millions of rows over the years. Reading all at once fills the
+    memory, and reading one by one takes hours."""
     statements: list[str] = []
     engine = merchant.ctx.db.engine.sync_engine
 

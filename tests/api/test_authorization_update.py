@@ -1,4 +1,5 @@
-"""`POST /transactions/{id}/authorization`: another amount at Klarna, the gift card's part stays."""
+"""`POST /transactions/{id}/authorization`: it changes the amount at Klarna, and the gift card's
+part stays."""
 
 from __future__ import annotations
 
@@ -40,12 +41,12 @@ class Paid:
         return await self.merchant.transaction(self.id)
 
     def order(self) -> tuple[int, int]:
-        """At Klarna: the order's amount, and what is left to capture of it."""
+        """Return the order's amount at Klarna and what is left to capture of it."""
         order = self.klarna.order(self.reference)
         return order["order_amount"], order["remaining_authorized_amount"]
 
     async def card(self) -> tuple[int, int, int]:
-        """Available, held, drawn."""
+        """Return the card's available, held and drawn amounts."""
         return await self.merchant.balance(self.payer.card["card_id"])
 
 
@@ -195,7 +196,7 @@ async def test_an_answer_that_is_lost(paid: Paid, kind: str, took_effect: bool) 
 
 
 async def test_klarna_changed_it_to_another_amount(paid: Paid) -> None:
-    """Neither the amount before nor the one asked for: nobody's guess decides."""
+    """Klarna reports neither the old amount nor the requested one, so we decide nothing."""
     paid.klarna.fault("update", "wrong_amount")
     await paid.update(25000, 202)
     for _ in range(3):

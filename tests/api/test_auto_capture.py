@@ -1,4 +1,5 @@
-"""`auto_capture`: right after the authorization, again after growing gaps, for 48 hours."""
+"""`auto_capture` captures right after the authorization, and tries again after growing gaps for 48
+hours."""
 
 from __future__ import annotations
 
@@ -127,7 +128,7 @@ async def test_tried_again_for_48_hours_and_then_given_up(
     transaction = await merchant.transaction(transaction_id)
     assert transaction["status"] == "AUTHORIZED"
     assert transaction["events"][-1]["error"]["code"]
-    # By hand it can still be captured.
+    # The merchant can still capture it by hand.
     done = await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 40000})
     assert done["status"] == "CAPTURED"
 
@@ -169,7 +170,7 @@ async def test_a_capture_that_is_not_answered_is_not_sent_twice(
         assert await capture_due(merchant.ctx) == 1
     assert (await row(merchant)).state == "due"
     merchant.clock.ahead += timedelta(seconds=61)
-    # While it is not known how it ended there is no second one.
+    # No second capture starts while the outcome of the first is unknown.
     assert await capture_due(merchant.ctx) == 1
     kinds = [e["event"] for e in (await merchant.transaction(transaction_id))["events"]]
     assert kinds[2:] == ["INITIATE_CAPTURE"]
@@ -191,7 +192,8 @@ async def test_a_capture_that_is_not_answered_is_not_sent_twice(
 async def test_an_authorization_updated_meanwhile_is_captured_as_it_is_then(
     merchant: Merchant, klarna: KlarnaSandbox, monkeypatch: pytest.MonkeyPatch, amount: int
 ) -> None:
-    """The merchant changes it between the look at what is due and the capture."""
+    """The merchant changes the setting after the worker has found the capture due and before it
+    captures."""
     payer = KlarnaPayer(merchant, klarna)
     await merchant.come_back(klarna.pay(await payer.begin(configuration=AUTO)))
     transaction_id = (await payer.transaction()).id

@@ -1,4 +1,4 @@
-"""A copy of a running SQLite installation, made as `docs/operating.md` says."""
+"""An operator copies a running SQLite installation as `docs/operating.md` says."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ async def test_a_copy_has_all_of_one_moment_and_balances(
         for _ in range(2):
             await merchant.paid(card_gateway, 40000, await merchant.card(10000))
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
-            # What `.backup` does.
+            # This does the same as `.backup`.
             source.backup(target)
         shutil.copyfile(path, file_alone)
         await merchant.paid(card_gateway, 40000)
     finally:
         await close_merchant(merchant)
     assert (transactions(path), transactions(copy)) == (3, 2)
-    # Why the page warns of it: the last payments stand beside it.
+    # The page warns against this, because the last payments are in the file beside it.
     assert transactions(file_alone) < 2
     assert why_not(f"sqlite:///{copy}") is None
     database = Database(f"sqlite:///{copy}")

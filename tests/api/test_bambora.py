@@ -1,4 +1,5 @@
-"""A gift card and Bambora over the API: paid, declined, told by callback, lost answers."""
+"""A payer uses a gift card and Bambora over the API: payments, declines, callbacks and lost
+answers."""
 
 from __future__ import annotations
 
@@ -21,12 +22,12 @@ def payer(payer_at_bambora: BamboraPayer) -> BamboraPayer:
 
 
 async def test_the_rest_is_paid_captured_and_refunded(payer: BamboraPayer) -> None:
-    """The gift card first: of 400.00, 250.00 captured and 120.00 refunded."""
+    """The gift card goes first. Of 400.00, 250.00 is captured and 120.00 refunded."""
     merchant = payer.merchant
     transaction_id = await payer.paid()
     assert await payer.state() is PageState.PAID
     path = f"/v1/transactions/{transaction_id}"
-    # One capture is all there is: the rest of the provider's part is released with it.
+    # Bambora allows one capture, which releases the rest of the provider's part.
     refused = await merchant.post(f"{path}/capture", {"amount": 25000}, expect=400)
     assert "captured only once" in refused["error"]["message"]
     await merchant.post(f"{path}/capture", {"amount": 25000, "final_capture": True})
@@ -69,7 +70,7 @@ async def test_who_leaves_the_window_open_frees_the_card(payer: BamboraPayer) ->
     assert await payer.merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
     payer.bambora.fault("withdraw", "error_before")
     await reopen(payer.merchant.ctx, payer.session_id)
-    assert await payer.state() is PageState.PAYING  # nobody has confirmed that it is not paid
+    assert await payer.state() is PageState.PAYING  # nobody has confirmed that it is unpaid
     await reopen(payer.merchant.ctx, payer.session_id)
     assert await payer.state() is PageState.OPEN
     assert await payer.merchant.balance(payer.card["card_id"]) == (10000, 0, 0)
@@ -86,8 +87,8 @@ def listener() -> Iterator[Listener]:
 async def test_told_by_the_callback_alone(
     payer: BamboraPayer, listener: Listener, monkeypatch: pytest.MonkeyPatch, tells: bool
 ) -> None:
-    """The payer never comes back: the callback names the transaction, a read decides; and where
-    the payment request does not tell it, that name is kept for all that follows."""
+    """The payer never comes back. The callback names the transaction, and a read decides. If the
+    payment request does not name it, we store that name for everything that follows."""
     merchant, bambora = payer.merchant, payer.bambora
     bambora.admin("settings", tells_transactions=tells)
     base = listener.url.removesuffix("/notifications")
@@ -122,12 +123,13 @@ async def test_nobody_comes_back_and_nothing_is_told(payer: BamboraPayer) -> Non
 async def test_the_lost_answer_of_a_refund_is_read_and_never_sent_again(
     payer: BamboraPayer, kind: str
 ) -> None:
-    """Two refunds of one amount, the second one's answer lost: there are two, not three."""
+    """The answer to the second of two equal refunds is lost. There are two refunds and not
+    three."""
     merchant = payer.merchant
     transaction_id = await payer.paid()
     path = f"/v1/transactions/{transaction_id}"
     await merchant.post(f"{path}/capture", {"amount": 40000})
-    # The gift card's part first.
+    # The gift card's part goes first.
     await merchant.post(f"{path}/refund", {"amount": 10000})
     await merchant.post(f"{path}/refund", {"amount": 5000})
     payer.bambora.fault("credit", kind)

@@ -1,5 +1,5 @@
-"""Bambora's fault menu over the API: whatever the provider does, a payment ends, the books balance,
-and what we say is what it has."""
+"""Bambora misbehaves in every way. Each payment still ends, the books balance, and our amounts
+equal the provider's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def payer(payer_at_bambora: BamboraPayer) -> BamboraPayer:
 
 
 async def _time_passes(payer: BamboraPayer) -> None:
-    """Longer than any call may last, shorter than a payer may stay."""
+    """Move the time by more than any call may take and less than a payer may stay."""
     for seconds in (10, payer.merchant.ctx.settings.operation_grace + 60, 400):
         payer.merchant.clock.ahead += timedelta(seconds=seconds)
         while await reconcile_due(payer.merchant.ctx):
@@ -33,7 +33,7 @@ async def _time_passes(payer: BamboraPayer) -> None:
 
 
 async def _agrees(payer: BamboraPayer) -> None:
-    """Our transaction is done with, and says of the provider's part what the provider says."""
+    """Assert that our transaction has ended and states the provider's part as the provider does."""
     transaction, there = await payer.transaction(), await payer.there()
     found = await payer.merchant.transaction(transaction.id)
     assert not found["events"][-1]["event"].startswith("INITIATE"), found["events"]
@@ -65,7 +65,7 @@ async def test_an_operation(payer: BamboraPayer, verb: str, kind: str) -> None:
     await _time_passes(payer)
     await _agrees(payer)
     again = await merchant.api.post(f"{path}/{verb}", json=body)
-    # What took effect is done, once; what did not can be asked for again.
+    # A call that took effect counts once. A call that did not can be repeated.
     assert again.status_code == (400 if kind.endswith("_after") else 200), again.text
     await _agrees(payer)
     expected = {
@@ -98,7 +98,8 @@ async def test_the_page_is_made(payer: BamboraPayer, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["error_after", "drop_after", "error_before", "drop_before"])
 async def test_the_page_is_made_and_nobody_waits(payer: BamboraPayer, kind: str) -> None:
-    """The payer has gone: the card is freed, since a page that nobody was given cannot be paid."""
+    """The payer has gone. The card is released, because nobody can pay on a page that nobody
+    received."""
     merchant = payer.merchant
     payer.card = await merchant.card(10000)
     payer.session_id = await merchant.ready(40000, payer.card)
@@ -129,7 +130,7 @@ async def test_giving_up(payer: BamboraPayer, kind: str) -> None:
     url = await payer.begin()
     payer.bambora.fault("withdraw", kind)
     await reopen(merchant.ctx, payer.session_id)
-    if not kind.endswith("_after"):  # else the read that follows says that it is withdrawn
+    if not kind.endswith("_after"):  # otherwise the next read says that it is withdrawn
         assert await payer.state() is PageState.PAYING
         assert await merchant.balance(payer.card["card_id"]) == (0, 10000, 0)
     await reopen(merchant.ctx, payer.session_id)
@@ -139,7 +140,7 @@ async def test_giving_up(payer: BamboraPayer, kind: str) -> None:
 
 
 async def test_giving_up_loses_to_the_payer(payer: BamboraPayer) -> None:
-    """Paid in the other tab at the moment of giving up: it is paid."""
+    """The payer pays in another tab while cancelling. It counts as paid."""
     url = await payer.begin()
     pay(payer.bambora, url, APPROVED)
     await reopen(payer.merchant.ctx, payer.session_id)
@@ -149,7 +150,7 @@ async def test_giving_up_loses_to_the_payer(payer: BamboraPayer) -> None:
 
 @pytest.mark.parametrize("kind", NOTIFY)
 async def test_a_callback(payer: BamboraPayer, kind: str) -> None:
-    """However it comes, or does not: the payer who comes back is believed as little as ever."""
+    """Whether or not the callback arrives, we never believe the returning payer alone."""
     payer.bambora.fault("notify", kind, seconds=1)
     transaction_id = await payer.paid()
     assert (await payer.merchant.transaction(transaction_id))["status"] == "AUTHORIZED"

@@ -1,4 +1,4 @@
-"""Images of the ways to pay, as shops embed them: `docs/branding.md`."""
+"""Shops embed images of the payment options: `docs/branding.md`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 async def title(merchant: Merchant, path: str) -> str:
-    """What the image says that it shows; and the answer is an image that can be kept."""
+    """Return the image's title, and assert that the answer is a cacheable image."""
     answer = await merchant.api.get(f"/v1/branding/{path}", headers={"authorization": ""})
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "image/svg+xml"
@@ -68,7 +68,7 @@ async def test_a_profile_with_gift_cards_shows_what_goes_with_them(merchant: Mer
 
 
 async def test_a_profile_of_a_short_name(merchant: Merchant) -> None:
-    """Without the account it is found where only one account has it."""
+    """A profile is found without its account if only one account has it."""
     assert await title(merchant, f"profiles/default/{LOOKS}") == "Visa, Mastercard"
     await create_account(merchant.ctx, "T99999999", "Another shop")
     await save_profile(merchant.ctx, profile("", "", account_id="T99999999"))
@@ -109,7 +109,8 @@ async def test_what_was_taken_away_is_not_shown(merchant: Merchant) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        # Empty settings of a shop; Magento's form without a profile; an older form; no ending.
+        # The cases are a shop's empty settings, Magento's form without a profile, an older form and
+        # no ending.
         "logos/visa_vipps/variant//color//width//logos.svg",
         "logos/visa_vipps/variant/mono/colors/color/444444/width/600/dintero_left_frame.svg",
         "logos/visa_vipps/type/colors/width/600/dintero_top_frame.svg",

@@ -1,4 +1,5 @@
-"""What a browser opens answers with a page, whatever goes wrong; who asks for JSON gets JSON."""
+"""An address that a browser opens answers with a page, whatever goes wrong. A client that asks for
+JSON gets JSON."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """In the place of Reflex's own files."""
+    """Stand in for Reflex's own files."""
     await PlainTextResponse("none of ours", 404)(scope, receive, send)
 
 
@@ -40,13 +41,13 @@ def client(app: ASGIApp) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def browser(merchant: Merchant) -> AsyncIterator[httpx.AsyncClient]:
-    """At our pages and the API beside them."""
+    """Open our pages and the API beside them."""
     async with client(beside_the_api(nothing, create_page())) as http:
         yield http
 
 
 def answering(answer: Answer) -> httpx.AsyncClient:
-    """At one that answers everything like this."""
+    """Return a client of a server that gives every request the same answer."""
     app = FastAPI()
     methods = ["GET", "HEAD", "POST"]
     app.add_api_route("/{path:path}", answer, methods=methods, response_class=Response)
@@ -86,7 +87,7 @@ async def test_an_error_of_ours_is_a_page_without_its_text(merchant: Merchant) -
             assert "connect-src 'self'" in page.headers["content-security-policy"]
         head = await http.head(RETURN, headers=PAGE)
         assert head.status_code == 503
-        # A picture, a script, an API call: no page.
+        # A picture, a script or an API call gets no page.
         for path in ("/checkout.js", "/v1/sessions", "/v1/view/T1.a/session"):
             assert (await http.get(path, headers=PAGE)).status_code == 500
         assert (await http.get(RETURN, headers=JSON)).status_code == 500
@@ -110,7 +111,7 @@ async def test_waits_grow_and_the_address_stays_as_it_was(merchant: Merchant) ->
             wait, _, address = refresh.replace("&amp;", "&").partition(";url=")
             assert int(wait) == waits[-1]
     assert waits == [2, 3, 5, 8, 13, 21, 30, 30]
-    # The provider's own parameters, as it wrote them, and nothing of ours.
+    # The address keeps the provider's own parameters unchanged and adds none of ours.
     assert asked == [query] * 8
 
 

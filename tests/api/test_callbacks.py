@@ -1,4 +1,5 @@
-"""What a merchant is told by `callback_url`: written with its cause, sent after, safely."""
+"""We inform a merchant by `callback_url`. We write the callback together with its cause and send it
+safely afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from tests.support.checkout import Merchant, close_merchant, open_merchant
 
 
 class Shop:
-    """A merchant's callback address on a real socket; answers `statuses` in turn, then 200."""
+    """A merchant's callback address on a real socket. It answers with `statuses` in turn, and then
+    with 200."""
 
     def __init__(self) -> None:
         self.paths: list[tuple[str, str]] = []
@@ -53,7 +55,7 @@ class Shop:
                 pass
 
         class Server(ThreadingHTTPServer):
-            request_queue_size = 64  # a dozen come at once, and none may wait for a second SYN
+            request_queue_size = 64  # a dozen connect at once, and none may wait for a second SYN
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
@@ -97,7 +99,7 @@ def secret_key() -> str:
 
 
 async def paid(merchant: Merchant, callback_url: str) -> str:
-    """A session paid with a gift card alone, and what is told of it."""
+    """Pay a session by gift card alone, and return its callbacks."""
     card = await merchant.card(10000)
     url = {"return_url": "https://shop.example/accept", "callback_url": callback_url}
     session_id = await merchant.ready(3000, card, url=url)
@@ -160,7 +162,8 @@ async def test_captures_and_errors_only_where_they_are_wanted(
     merchant: Merchant, card_gateway: CardGatewaySandbox, shop: Shop
 ) -> None:
     async def told(**query: str) -> list[tuple[str | None, str | None]]:
-        """Event and error of what is told of a declined try, a payment and its operations."""
+        """Return event and error of the callbacks of a declined attempt, a payment and its
+        operations."""
         more = "".join(f"&{name}={value}" for name, value in query.items())
         before = len(await rows(merchant))
         session_id = await merchant.ready(
@@ -249,7 +252,7 @@ async def test_what_may_pass_is_tried_again_after_growing_gaps(
             gaps.append((row.due_at - merchant.ctx.clock.now()).total_seconds())
             merchant.clock.ahead += timedelta(seconds=gaps[-1] + 1)
     assert 0 < gaps[0] < gaps[1] < gaps[2]
-    # Given up after `callback_attempts`.
+    # The delivery is abandoned after `callback_attempts`.
     merchant.clock.ahead += timedelta(days=30)
     assert await deliver_due(merchant.ctx) == 0
     assert len(shop.paths) == (0 if failure == "no connection" else 4)
@@ -264,13 +267,14 @@ async def test_a_4xx_and_a_redirect_are_final(merchant: Merchant, shop: Shop) ->
         merchant.clock.ahead += timedelta(minutes=10)
         assert await deliver_due(merchant.ctx) == 0
         assert (await rows(merchant))[-1].state == "failed"
-        # Never followed.
+        # We never follow the redirect.
         assert [urlsplit(path).path for _, path in shop.paths] == ["/callback"]
 
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """A name's answers in turn, the last one for ever; the real resolver for all else."""
+    """Give a name's answers in turn and repeat the last one. The real resolver answers for all
+    other names."""
     known: dict[str, list[str]] = {}
     real = asyncio.base_events.BaseEventLoop.getaddrinfo
 
@@ -378,7 +382,8 @@ async def test_two_workers_never_send_one_row_at_once(merchant: Merchant, shop: 
                 break
         assert sorted(int(urlsplit(path).path[1:]) for _, path in shop.paths) == list(range(12))
         assert {(row.state, row.tries) for row in await rows(merchant)} == {("delivered", 1)}
-        # One that died with its row: due again once its claim has run out, not before.
+        # The process that claimed the row died. The row becomes due when its claim expires, and not
+        # before.
         await paid(merchant, f"{shop.url}/99")
         async with merchant.ctx.db.unit_of_work() as db:
             row = (await db.exec(select(Delivery).where(Delivery.state == "pending"))).one()

@@ -1,4 +1,4 @@
-"""How much of a gift card is used: chosen by the payer or the shop, never exceeded."""
+"""The payer or the shop chooses how much of a gift card to use. A payment never takes more."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOURCE = "1.2.3.4"
 
 @pytest.fixture
 async def payer(merchant: Merchant) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without a token."""
+    """Return a client without a token."""
     async with httpx.AsyncClient(transport=merchant.api._transport, base_url=BASE_URL) as client:
         yield client
 
@@ -40,7 +40,7 @@ async def choose(merchant: Merchant, session_id: str, wanted: int | None) -> Non
 
 
 async def shown(merchant: Merchant, session_id: str) -> tuple[int, int, int | None, int]:
-    """Share, most, wanted, to pay."""
+    """Return the share, the maximum, the chosen amount and the amount to pay."""
     view = await merchant.view(session_id)
     assert view.gift_card is not None
     card = view.gift_card
@@ -54,7 +54,7 @@ async def holds(merchant: Merchant) -> list[tuple[str, int]]:
 
 
 async def card_events(merchant: Merchant, session_id: str) -> list[int | None]:
-    """What each SET_GIFT_CARD says of the amount; None if the card was removed."""
+    """Return the amount in each SET_GIFT_CARD event, or None if the card was removed."""
     session = await merchant.get(f"/v1/sessions/{session_id}")
     return [
         (event["details"].get("gift_card") or {}).get("card_amount")
@@ -111,7 +111,7 @@ async def test_a_chosen_part_is_held_and_the_rest_is_asked_for(
     transaction = await merchant.transaction(transaction_id)
     assert [part["amount"] for part in transaction["gift_cards"]] == [15000]
 
-    # The gift card goes first, in capture and in refund.
+    # The gift card goes first in a capture and in a refund.
     path = f"/v1/transactions/{transaction_id}"
     await merchant.post(f"{path}/capture", {"amount": 20000})
     assert await merchant.balance(card["card_id"]) == (85000, 0, 15000)
@@ -175,7 +175,7 @@ async def test_by_the_payers_api(merchant: Merchant, payer: httpx.AsyncClient) -
     assert session["customer"]["gift_cards"]["dintero.wallets"][0]["amount"] == 5000
     session = await put(payer, session_id, {"amount": 7000.0})
     assert session["order"]["gift_cards"][0]["amount"] == 7000
-    # The same card again, with another amount; without one nothing changes.
+    # The same card again with another amount changes it. Without an amount nothing changes.
     await put(payer, session_id, known | {"amount": 8000})
     await put(payer, session_id, known)
     assert await shown(merchant, session_id) == (8000, 20000, 8000, 32000)
@@ -184,7 +184,7 @@ async def test_by_the_payers_api(merchant: Merchant, payer: httpx.AsyncClient) -
     assert "amount" not in session["customer"]["gift_cards"]["dintero.wallets"][0]
     assert await card_events(merchant, session_id) == [5000, 7000, 8000, 20000]
 
-    # Removed, it has forgotten what was chosen.
+    # Removing the card also removes the chosen amount.
     await put(payer, session_id, {"amount": 1})
     await payer.delete(f"/v1/view/{session_id}/session/order/gift_card")
     await put(payer, session_id, known)
@@ -243,7 +243,7 @@ async def test_another_spend_of_the_card_asks_for_confirmation(merchant: Merchan
     session_id = await merchant.ready(40000, card)
     await choose(merchant, session_id, 15000)
     await draw_elsewhere(merchant, card, 4000)
-    # What was chosen is still there: nothing to confirm, nothing more is taken.
+    # The chosen amount is still available. There is nothing to confirm, and no more is taken.
     assert await shown(merchant, session_id) == (15000, 16000, 15000, 25000)
     await draw_elsewhere(merchant, card, 10000)
     with pytest.raises(SplitChanged):
@@ -276,7 +276,7 @@ async def test_two_sessions_use_one_card_in_parts(merchant: Merchant) -> None:
 
 
 async def test_changing_the_amount_while_pay_is_pressed(merchant: Merchant) -> None:
-    """Whichever comes first, what is held is what the payer saw when they pressed."""
+    """Whichever comes first, the hold equals the amount that the payer saw when they pressed."""
     card = await merchant.card(200000)
     for turn in range(6):
         session_id = await merchant.ready(20000, card)
@@ -346,5 +346,5 @@ async def test_offered_only_where_the_rest_can_be_paid(merchant: Merchant) -> No
     assert view.gift_card is not None and not view.gift_card.adjustable
     await choose(merchant, session_id, 5000)
     view = await merchant.view(session_id)
-    # By API it can be chosen; the page shows the way back.
+    # The API can choose it, and the page shows how to undo that.
     assert not view.payable and view.gift_card is not None and view.gift_card.adjustable

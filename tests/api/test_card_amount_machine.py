@@ -1,5 +1,5 @@
-"""Any order of choosing, buying, spending elsewhere, paying and giving up: what is held is what was
-shown, and the provider is asked for the rest."""
+"""The actions choose, buy, spend elsewhere, pay and give up come in any order. The hold always
+equals the shown amount, and the provider is asked for the rest."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_any_order_of_events_holds_what_was_shown(
         card_gateway.admin("settings", minimum=0)
         loop.run_until_complete(close_merchant(merchant))
         loop.close()
-    # The search has been everywhere, or it shows nothing.
+    # The search proves something only if it has visited every kind of step.
     assert seen == {
         "chosen",
         "all",
@@ -207,7 +207,7 @@ class AmountMachine(RuleBasedStateMachine):
             self.seen.add("both pay")
 
     def too_little(self, to_pay: int) -> None:
-        """Nothing is held, and whoever does what is said can pay."""
+        """Assert that nothing is held, and that a payer who follows the advice can pay."""
         with pytest.raises(RemainderTooSmall):
             self.do(pay(self.merchant.ctx, self.session_id, Press(OPTION, to_pay, "nb")))
         self.seen.add("too little")

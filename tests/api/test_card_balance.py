@@ -1,4 +1,5 @@
-"""A payer looks at a card: what is on it, what holds it, what moved; and what nobody learns."""
+"""A payer looks at a card and sees its balance, its holds and its movements. The tests also check
+what nobody learns."""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ async def test_a_life_of_a_card(merchant: Merchant, card_gateway: CardGatewaySan
     assert (new.state, new.currency, new.available, new.held) == (CardState.GOOD, "NOK", 50000, ())
     assert [(m.kind, m.amount) for m in new.movements] == [("loaded", 50000)]
 
-    # A payment that is open: since when, and until when it may be.
+    # An open payment shows since when it is open and how long it may stay so.
     session_id = await merchant.ready(40000, card, express={})
     await payer.set_gift_card_amount(merchant.ctx, session_id, 15000)
     result = await merchant.press_pay(session_id)
@@ -79,7 +80,8 @@ async def test_a_life_of_a_card(merchant: Merchant, card_gateway: CardGatewaySan
     assert (await seen(merchant, card)).held[0].until is None, "nothing that has passed is promised"
     merchant.clock.ahead = timedelta()
 
-    # Paid, it is the order's; a part capture leaves the rest as old as it was.
+    # After the payment the amount belongs to the order. A partial capture does not change the age
+    # of the rest.
     assert result.url is not None
     await merchant.come_back(card_gateway.pay(result.url).headers["location"])
     (hold,) = (await seen(merchant, card)).held
@@ -102,7 +104,7 @@ async def test_a_life_of_a_card(merchant: Merchant, card_gateway: CardGatewaySan
 
 
 async def test_the_merchants_own_drawdowns(merchant: Merchant) -> None:
-    # The moments that are shown have four figures of a PIN in them now and then.
+    # The shown times sometimes contain the four figures of a PIN.
     long = {"format": {"length": 12, "characters": True}}
     card = await merchant.card(50000, pin=long)
     await move(merchant, card, ref_id="a", amount=1000)
@@ -125,7 +127,7 @@ async def test_the_merchants_own_drawdowns(merchant: Merchant) -> None:
         await move(merchant, card, ref_id=f"many-{number}", amount=1)
     shown = await look(merchant, card)
     assert shown is not None and len(shown.movements) == SHOWN_MOVEMENTS
-    # Nothing of what the merchant notes.
+    # The answer holds nothing of the merchant's notes.
     assert "many" not in repr(shown) and card["card_id"] not in repr(shown)
     assert card["number"] not in repr(shown) and card["pin"] not in repr(shown)
 
@@ -159,7 +161,8 @@ async def test_cards_that_cannot_pay_are_shown_to_who_has_the_pin(merchant: Merc
 
 @pytest.fixture
 async def careful(database_url: str) -> AsyncIterator[Merchant]:
-    """Three tries a card and source, five where a session is; no provider; nobody waits."""
+    """The budget is three PIN attempts for each card and source, and five for each session. There
+    is no provider and no wait."""
     merchant = await open_merchant(
         database_url,
         "http://127.0.0.1:1",
@@ -178,7 +181,7 @@ async def test_whatever_is_wrong_is_one_answer(careful: Merchant) -> None:
     for _ in range(3):
         assert await look(careful, unknown) is None
         assert await look(careful, card, wrong_pin(card)) is None
-    # Then both budgets are spent, and the right PIN says nothing.
+    # Then both budgets are spent, and the right PIN reveals nothing.
     refusals = set()
     for asked in (unknown, card):
         with pytest.raises(TooManyAttempts) as refused:

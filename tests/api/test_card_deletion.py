@@ -1,4 +1,5 @@
-"""A card that is still needed is not deleted by mistake; what is deleted comes back."""
+"""A merchant does not delete a card by mistake while it is needed, and can restore a deleted
+one."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ async def test_a_card_that_may_be_refunded_to_is_not_deleted(
     await merchant.post(f"/v1/transactions/{paid}/refund", {"amount": 1000})
     assert uses(await in_use(merchant, path)) == [("refundable", 3000, "NOK", paid)]
     assert (await merchant.get(path))["status"] == "partially_used"
-    # Once all of it came back there is nothing to lose.
+    # After a full refund there is nothing to lose.
     await merchant.post(f"/v1/transactions/{paid}/refund", {"amount": 3000})
     answer = await merchant.api.delete(path)
     assert (answer.status_code, answer.json()["status"]) == (200, "deleted")
@@ -73,7 +74,7 @@ async def test_force_says_who_and_what_for(
     assert (event["created_by"], event["reason"]) == (merchant.client_id, "reported as stolen")
     held = {"kind": "held", "amount": 10000, "currency": "NOK", "transaction_id": paid}
     assert event["details"] == {"forced": True, "in_use": [held]}
-    # What was held is still captured: the order was placed with it.
+    # The held amount can still be captured, because the order was placed with it.
     await merchant.post(f"/v1/transactions/{paid}/capture", {"amount": 40000})
     listed = await merchant.get(f"{CARDS}?include_deleted=true")
     (shown,) = listed["cards"]
@@ -183,7 +184,7 @@ async def test_reissue(merchant: Merchant) -> None:
         await merchant.post(info, {"token": old, "pin": card["pin"]}, expect=404)
         await merchant.post(info, {"token": old, "pin": pin}, expect=404)
     assert (await merchant.post(info, {"token": number, "pin": pin}))["amount_available"] == 10000
-    # Who added it with what is old has to show what is new.
+    # A payer who added the card with the old PIN has to give the new one.
     assert (await merchant.view(open_session)).to_pay == 40000
     (event,) = (await merchant.get(f"{path}/events"))["events"]
     assert (event["name"], event["reason"], event["details"]) == ("REISSUED", "lost", {})

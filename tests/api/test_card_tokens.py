@@ -30,7 +30,7 @@ async def test_a_token_stands_for_the_number_until_it_expires(merchant: Merchant
     assert await token(merchant, card, metadata={"till": "1"}) == made
     assert code(await token(merchant, card, 409, expires_in=60)) == "CONFLICT"
 
-    await merchant.post(INFO, {"token": value}, expect=404)  # it stands for no PIN
+    await merchant.post(INFO, {"token": value}, expect=404)  # it does not replace the PIN
     shown = await merchant.post(INFO, {"token": value, "pin": card["pin"]})
     assert shown["card_id"] == card["card_id"]
     masks = [one["masked_code"] for one in shown["tokens"]]
@@ -44,7 +44,7 @@ async def test_a_token_stands_for_the_number_until_it_expires(merchant: Merchant
 
     merchant.clock.ahead = timedelta(seconds=601)
     await merchant.post(INFO, {"token": value, "pin": card["pin"]}, expect=404)
-    # What it paid for before is answered again; nothing new.
+    # A repeat of its earlier payment gets the same answer. It pays for nothing new.
     assert (await move(merchant, token=value, pin=card["pin"]))["ref_id"] == "r"
     refused = await move(merchant, 400, token=value, pin=card["pin"], ref_id="new")
     assert code(refused) == "TOKEN_REFUSED"
@@ -62,7 +62,7 @@ async def test_a_single_use_token_pays_once_even_at_once(merchant: Merchant) -> 
     )
     assert sorted(a.status_code for a in answers) == [200, 400, 400, 400, 400]
     assert await merchant.balance(card["card_id"]) == (9900, 0, 100)
-    # Looking it up still works.
+    # A look-up still works.
     shown = await merchant.post(INFO, {"token": body["token"], "pin": card["pin"]})
     assert shown["amount_available"] == 9900
     await merchant.audit()
@@ -87,7 +87,7 @@ async def test_a_single_use_token_in_two_checkouts(
     by_token = card | {"number": made["token"]["value"]}
     first = await merchant.ready(40000, by_token)
     second = await merchant.ready(2000, by_token)
-    # Pay is pressed in the first and declined: nothing came of it, the token is whole.
+    # The payer presses Pay in the first session and is declined. The token stays unused.
     result = await merchant.press_pay(first)
     assert (await merchant.view(second)).gift_card is None
     card_gateway.pay(str(result.url), DECLINED)
@@ -99,7 +99,7 @@ async def test_a_single_use_token_in_two_checkouts(
     with pytest.raises(GiftCardRefused) as refused:
         await payer.add_gift_card(merchant.ctx, first, by_token["number"], card["pin"], "1.2.3.4")
     assert refused.value.reason == "expired"
-    # The card itself has money, and its own number is good.
+    # The card itself has money, and its own number works.
     await payer.add_gift_card(merchant.ctx, first, card["number"], card["pin"], "1.2.3.4")
     assert (await merchant.view(first)).to_pay == 32000
     await merchant.audit()
@@ -129,12 +129,12 @@ async def test_tokens_that_are_not_made(merchant: Merchant, body: dict[str, Any]
 async def test_tokens_of_a_card_share_its_budget(merchant: Merchant) -> None:
     card = await merchant.card(1000)
     values = [(await token(merchant, card, ref_id=str(n)))["token"]["value"] for n in range(6)]
-    # A merchant's own calls have thirty wrong attempts a day at one card.
+    # A merchant's own calls may make thirty wrong attempts a day at one card.
     for value in values * 5:
         await merchant.post(INFO, {"token": value, "pin": "wrong"}, expect=404)
     for known in (*values, card["number"]):
         await merchant.post(INFO, {"token": known, "pin": card["pin"]}, expect=429)
-    # The owner, who comes from elsewhere, is not locked out by them.
+    # They do not lock out the owner, who uses another address.
     session_id = await merchant.session(40000)
     await payer.set_details(merchant.ctx, session_id, DETAILS)
     await payer.add_gift_card(merchant.ctx, session_id, card["number"], card["pin"], "9.9.9.9")
@@ -166,7 +166,7 @@ async def test_bar_codes_are_read_back_by_a_scanner(merchant: Merchant) -> None:
     form = {"length": 36, "prefix": "DINCARD:", "numbers": True, "barcode": True}
     tokened = await token(merchant, {"card_id": "bars"}, format=form)
     assert read_barcode(tokened["token"]["barcode_128"]) == tokened["token"]["value"]
-    # Shown when they are made, and never again.
+    # They are shown when they are created, and never again.
     assert "barcode_128" not in str(await merchant.get(f"{CARDS}/bars?includes=pin&includes=x"))
     plain = await merchant.post(CARDS, {"card_id": "plain", "amount": 1, "currency": "NOK"})
     assert "barcode_128" not in plain["card_token"]["token"]

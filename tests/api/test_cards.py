@@ -1,4 +1,4 @@
-"""A card's whole life by API: `docs/reference/dintero-api.md#wallets-api`."""
+"""The API covers a card's whole life: `docs/reference/dintero-api.md#wallets-api`."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ async def test_a_card_with_money_held_is_not_deleted(
     listed = await merchant.get(f"{CARDS}?include_deleted=true")
     assert [c["amount_available"] for c in listed["cards"]] == [10000]
     await merchant.audit()
-    # Its `card_id` is not given out again.
+    # Its `card_id` is never used again.
     body = {"card_id": card["card_id"], "amount": 1, "currency": "NOK"}
     await merchant.post(CARDS, body, expect=409)
 
@@ -181,7 +181,7 @@ async def test_a_deleted_card_pays_nothing_in_an_open_checkout(merchant: Merchan
 
 
 async def test_delete_and_pay_at_once(merchant: Merchant) -> None:
-    """Whoever is first: never a deleted card with money held."""
+    """Whichever comes first, a deleted card never has money held."""
     for _ in range(4):
         card = await merchant.card(10000)
         session_id = await merchant.ready(40000, card)
@@ -204,7 +204,7 @@ async def test_a_new_pin_ends_the_old_one_and_its_tries(merchant: Merchant) -> N
     for _ in range(30):
         await merchant.post(INFO, wrong, expect=404)
     right = {"token": card["number"], "pin": card["pin"]}
-    await merchant.post(INFO, right, expect=429)  # no try is left
+    await merchant.post(INFO, right, expect=429)  # no PIN attempt is left
     made = await merchant.post(f"{CARDS}/{card['card_id']}/rotate-pin", None)
     pin = made["pin"]["pin"]["value"]
     assert (made["card_id"], len(pin), pin.isdigit()) == (card["card_id"], 4, True)

@@ -1,4 +1,4 @@
-"""50 at once want 30.00 of a card of 100.00: three get it, nobody gets a 5xx."""
+"""Fifty payers at once want 30.00 of a card of 100.00. Three get it, and nobody gets a 5xx."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_by_sessions_whose_payers_press_pay(merchant: Merchant) -> None:
     assert await merchant.balance(card["card_id"]) == (1000, 9000, 0)
     states = Counter([(await merchant.view(s)).state.value for s in sessions])
     assert states == {"paid": 3, "open": SPENDS - 3}
-    # The others are shown what the card can still pay.
+    # The others see what the card can still pay.
     left = {
         (v.gift_card.amount, v.to_pay)
         for s in sessions

@@ -1,4 +1,4 @@
-"""What a payer has to accept before the order is paid: by API as on the page."""
+"""A payer has to accept the consents before paying, by API as on the page."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ async def test_the_profiles_consents_count(
 
 
 async def test_what_costs_the_payer_nothing_needs_it_as_well(merchant: Merchant) -> None:
-    """No provider's page stands between the press and the paid order."""
+    """No provider's page comes between the press and the paid order."""
     covered = await merchant.ready(10000, await merchant.card(10000), checkboxes=[TERMS])
     free = await merchant.ready(0, checkboxes=[TERMS], configuration=ZERO)
     for session_id in (covered, free):

@@ -1,5 +1,5 @@
-"""What the API answers is what its description says, over a whole life of sessions, transactions,
-gift cards, webhooks and errors: every answer is checked as it comes."""
+"""The API answers as its description says, over the whole life of sessions, transactions, gift
+cards, webhooks and errors. Every answer is checked when it arrives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EMPTY: dict[str, Any] = {
 
 
 def everything() -> dict[str, Any]:
-    """A request with every field, and with those that shops leave empty."""
+    """Return a request with every field, including those that shops leave empty."""
     body = copy.deepcopy(SESSION)
     body["order"] |= EMPTY
     body["order"]["items"][0] |= {"type": None, "vat_amount": 7800.4, "thumbnail_url": ""}
@@ -37,7 +37,8 @@ def everything() -> dict[str, Any]:
 
 
 async def paid_session(merchant: Merchant, card_gateway: CardGatewaySandbox) -> str:
-    """Visited, locked, changed, addressed, part of it on a gift card, declined once, paid."""
+    """Take a session through a visit, a lock, a change, an address, a gift card, one decline and
+    the payment."""
     card = await merchant.card(10000)
     made = await merchant.post("/v1/sessions-profile?include_session=true", everything())
     session_id = str(made["id"])
@@ -118,7 +119,7 @@ async def test_every_answer_of_a_life_is_as_described(
     await operate(merchant, session["transaction_id"])
     cancelled = await merchant.ready()
     await merchant.post(f"/v1/sessions/{cancelled}/cancel")
-    # Less is left than any option takes: the one answer with a null.
+    # Less is left than any option accepts. Only this answer has a null.
     small = await merchant.card(39999)
     await merchant.ready(card=small)
     await merchant.get("/v1/sessions?limit=10")
@@ -154,7 +155,7 @@ async def test_every_answer_of_a_life_is_as_described(
 
 
 def test_the_description_promises_no_null_but_one() -> None:
-    """A null in an answer's model is a decision, not what a default brings about."""
+    """A null in an answer's model is a decision and not the effect of a default."""
     promised = [
         f"{name}.{field}"
         for name, schema in description()["components"]["schemas"].items()

@@ -1,9 +1,9 @@
-"""An answer that comes late meets a session that somebody has changed: what is newer stays.
+"""A late answer meets a session that somebody has changed. The newer content stays.
 
-The shop's server thinks about a discount code or an address. Meanwhile the shop changes the order,
-cancels it, or locks it; the payer pays, or asks for something else in another tab; time runs out.
-Whatever happens, the last change that was answered stands, and the provider is asked for the
-amount of the order as it stands, and never for more than was shown.
+The shop's server calculates a discount code or an address. Meanwhile the shop changes, cancels or
+locks the order, the payer pays or asks for something else in another tab, or time runs out. In
+every case the last answered change stays, and the provider is asked for the order's present amount,
+never for more than was shown.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ async def crossing(
 
 
 async def test_the_shops_order_is_not_overwritten_by_an_older_discount(crossing: Crossing) -> None:
-    """The reported case: asked about 400.00, the shop raises the order to 500.00 before it
-    answers. Its answer is about an order that is not there any more, and it is asked again."""
+    """In the reported case the shop is asked about 400.00 and raises the order to 500.00 before it
+    answers. Its answer is about an order that no longer exists, so we ask again."""
     await crossing.start(crossing.use_codes("TEN"))
     put = await crossing.put_order(50000)
     assert (put.status_code, put.json()["order"]["amount"]) == (200, 51000)
@@ -73,8 +73,8 @@ async def test_the_shops_order_is_not_overwritten_by_an_older_shipping_answer(
 
 @pytest.mark.parametrize("forced", [False, True])
 async def test_two_changes_of_the_shop_cross(crossing: Crossing, forced: bool) -> None:
-    """A change without options asks the shop too, and waits for it. The one that comes while it
-    waits is not undone by its answer."""
+    """A change without options also asks the shop and waits. The shop's answer does not undo
+    another change that arrives meanwhile."""
     asks = {"shipping_address_callback_url": crossing.shop.url}
     query = "&force_shipping_address_callback=true" if forced else ""
     if forced:
@@ -88,7 +88,7 @@ async def test_two_changes_of_the_shop_cross(crossing: Crossing, forced: bool) -
 
 
 async def test_a_change_that_keeps_its_lock_may_ask_for_shipping(crossing: Crossing) -> None:
-    """The lock is the shop's own: it keeps the payer out, and not the shop."""
+    """The lock belongs to the shop. It stops the payer and not the shop."""
     view = f"/v1/view/{crossing.session_id}/session"
     assert (await crossing.payer.post(f"{view}/lock")).status_code == 200
     path = f"/v1/sessions/{crossing.session_id}"
@@ -101,8 +101,8 @@ async def test_a_change_that_keeps_its_lock_may_ask_for_shipping(crossing: Cross
 
 
 async def test_two_codes_of_two_tabs_cross(crossing: Crossing) -> None:
-    """Each tab sends all the codes that it knows: the last one that was answered stands, and its
-    amount with it, never one tab's code with the other's amount."""
+    """Each tab sends all codes that it knows. The last answered request stays with its own amount,
+    and never one tab's code with the other's amount."""
     await crossing.start(crossing.use_codes("TEN"))
     await crossing.start(crossing.use_codes("HALF"), asked=2)
     crossing.shop.let_go()
@@ -114,7 +114,7 @@ async def test_two_codes_of_two_tabs_cross(crossing: Crossing) -> None:
 
 
 async def test_a_page_adds_its_code_to_those_in_use_by_then(crossing: Crossing) -> None:
-    """The page asks for one more code, whichever there are: another tab's is not taken away."""
+    """The page adds one code to the present ones, so it does not remove another tab's code."""
     ctx, session_id = crossing.merchant.ctx, crossing.session_id
 
     async def add(code: str) -> None:
@@ -155,7 +155,7 @@ async def test_who_asks_for_an_unchanged_session_is_told_and_not_asked_again(
 
 
 async def test_an_order_that_never_stands_still(crossing: Crossing) -> None:
-    """A shop that changes the order whenever it is asked about it is asked three times."""
+    """A shop that changes the order at every request is asked three times."""
     loop = asyncio.get_running_loop()
 
     def change_and_answer(asked: dict[str, Any]) -> tuple[int, bytes]:
@@ -184,19 +184,19 @@ async def address(one: Crossing) -> httpx.Response:
 
 
 async def change(one: Crossing) -> httpx.Response:
-    """The shop's own change, which asks for shipping options by callback."""
+    """Change the order as the shop, in a way that asks for shipping options by callback."""
     asks = {"shipping_address_callback_url": one.shop.url}
     return await one.put_order(50000, express=asks)
 
 
 @dataclass
 class Row:
-    """What comes of one wait and one thing that happens meanwhile.
+    """The result of one wait and one event that happens meanwhile.
 
-    `meanwhile` and `waited` are the statuses of the two answers, and `code` the error of the
-    second one. `amount` is the order's afterwards, of which a gift card pays `card`. `asked` is
-    what the provider was asked for meanwhile; where the session can still be paid it is asked for
-    all that is left then.
+    `meanwhile` and `waited` are the statuses of the two answers, and `code` the error of the second
+    one. `amount` is the order's afterwards, of which a gift card pays `card`. `asked` is what the
+    provider was asked for meanwhile. If the session can still be paid, it is then asked for all
+    that is left.
     """
 
     wait: Callable[[Crossing], Awaitable[httpx.Response]]
@@ -218,9 +218,9 @@ ROWS = [
     Row(address, "cancel", 41000, waited=400, code="SESSION_CLOSED", payable=False),
     Row(change, "cancel", 51000, waited=400, code="SESSION_CLOSED", payable=False),
     Row(code, "pay", 41000, waited=409, code="PAYMENT_IN_PROGRESS", asked=(41000,), payable=False),
-    # What it costs to send it there is not known yet.
+    # The cost of shipping to that address is not known yet.
     Row(address, "pay", 45000, meanwhile=400),
-    # What was shown before the shop's change.
+    # This was shown before the shop's change.
     Row(change, "pay", 51000, meanwhile=409),
     Row(change, "pay the new amount", 51000, waited=409, code="PAYMENT_IN_PROGRESS",
         asked=(51000,), payable=False),
@@ -276,7 +276,8 @@ async def _crosses(crossing: Crossing, row: Row) -> None:
 
 
 async def happens(one: Crossing, what: str) -> httpx.Response | None:
-    """Do it; None for what waits for the shop as well, and ends after the first."""
+    """Do it and return the status. Return None if it also waits for the shop and ends after the
+    first request."""
     view = f"/v1/view/{one.session_id}/session"
     match what:
         case "change":

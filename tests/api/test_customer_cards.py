@@ -1,4 +1,4 @@
-"""A customer's own cards, with a token of that customer's: docs/wallets.md."""
+"""A customer's token gives access to that customer's own cards: docs/wallets.md."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_a_customers_token_shows_that_customers_active_cards(merchant: Mer
         await merchant.get(closed, expect=403)
     await move(merchant, 403, card_id="mine")
     await merchant.post(f"{CARDS}/mine/tokens", {"ref_id": "x", "expires_in": 1}, expect=403)
-    # Looking a card up takes its PIN.
+    # A look-up of a card needs its PIN.
     await merchant.post(INFO, {"token": mine["number"]}, expect=404)
     by_pin = {"token": mine["number"], "pin": mine["pin"]}
     assert (await merchant.post(INFO, by_pin))["card_id"] == "mine"
@@ -74,7 +74,7 @@ async def test_a_client_that_may_not_issue_customers_tokens(merchant: Merchant) 
     few = await create_client(merchant.ctx, ACCOUNT, frozenset({"write:wallets", "user:wallets"}))
     merchant.client_id, merchant.client_secret = few.client_id, few.client_secret
     await user_token(merchant, "kari", 403)
-    # `user:wallets` of a client that stands for no customer opens nothing.
+    # `user:wallets` opens nothing for a client that represents no customer.
     merchant.api.headers["authorization"] = f"Bearer {await sign_in(merchant)}"
     await merchant.get(f"/v1/accounts/{ACCOUNT}/wallets/customers/kari/cards", expect=403)
 
@@ -87,7 +87,7 @@ async def test_a_customers_wrong_tries_lock_nobody_else_out(merchant: Merchant) 
         (await merchant.api.post(INFO, json={"token": card["number"], "pin": "wrong"})).status_code
         for card in cards[:11]
     ]
-    # One payer: first mistakes, some more, and then a wait.
+    # One payer makes the free mistakes, then some more, and then has to wait.
     assert tried[:6] == [404] * 6
     assert 429 in tried
     right = {"token": cards[11]["number"], "pin": cards[11]["pin"]}
@@ -100,5 +100,5 @@ async def test_a_customers_wrong_tries_lock_nobody_else_out(merchant: Merchant) 
     merchant.api.headers["authorization"] = merchants
     for card in cards[:11]:
         await merchant.post(INFO, {"token": card["number"], "pin": "wrong"}, expect=404)
-    # A till with many mistaken customers goes on: each card guards itself.
+    # A till with many mistaken customers continues, because each card has its own budget.
     await merchant.post(INFO, right)

@@ -1,4 +1,5 @@
-"""Go on on a phone: the link, how long it is good, and who goes to the shop afterwards."""
+"""A payer continues on a phone. The tests check the link, its lifetime, and which device goes to
+the shop afterwards."""
 
 from __future__ import annotations
 
@@ -50,7 +51,7 @@ def token_of(url: str) -> str:
 
 
 async def names(shop: Merchant, session_id: str) -> list[str]:
-    """By their own name, where only we know them."""
+    """Return the events by their own names, which only we know."""
     return [
         e.get("own_name", e["name"])
         for e in (await shop.get(f"/v1/sessions/{session_id}"))["events"]
@@ -63,9 +64,9 @@ async def test_it_opens_the_same_session_in_the_same_language(shop: Merchant) ->
     token = token_of(link.url)
     assert (len(token), link.minutes, session_id in link.url) == (22, 10, False)
     page = f"{BASE_URL}/v1/view/{session_id}?language=nb&on=phone"
-    # More than once: what previews a message opens it first.
+    # The link opens more than once, because a message's preview opens it first.
     assert [await open_link(shop.ctx, token) for _ in range(3)] == [page] * 3
-    # To open it changes nothing; the living page tells that it is there.
+    # Opening the link changes nothing. The running page reports that it is there.
     assert not (await shop.view(session_id)).handed_over
     before = (await shop.view(session_id)).version
     await arrived(shop.ctx, session_id)
@@ -119,7 +120,7 @@ async def test_there_is_none_where_nothing_can_be_gone_on_with(
     await abandon(shop.ctx, gone)
     with pytest.raises(SessionClosed):
         await make_link(shop.ctx, gone, "nb")
-    # Nor does a page that says it is a phone's make one of it.
+    # A page that claims to be a phone's does not become one.
     plain = await shop.ready()
     await arrived(shop.ctx, plain)
     assert not (await shop.view(plain)).handed_over
@@ -138,7 +139,7 @@ async def test_by_sms_to_the_payers_number_three_times_at_most(
         f"Fjord & Form: Fortsett her på mobilen: {link.url}" for link in links[:3]
     ]
     assert {got.json["to"] for got in gateway.got} == {"+4799887766"}
-    # The payer's, not the merchant's to see.
+    # Only the payer may see it, and not the merchant.
     assert (await shop.get(f"{DELIVERIES}?subject={session_id}"))["deliveries"] == []
 
 

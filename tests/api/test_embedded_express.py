@@ -1,5 +1,5 @@
-"""Every way to create an Express session ends paid with the right amount, by what the page asks for
-and nothing more. `tests/e2e/test_embedded_matrix.py` does the same in a browser."""
+"""Every way to create an Express session ends paid with the right amount, from nothing but what the
+page asks for. `tests/e2e/test_embedded_matrix.py` does the same in a browser."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def database_url(sqlite_url: str) -> str:
 
 
 def typed(view: CheckoutView) -> dict[str, Any]:
-    """What a browser sends of the form as the page shows it: what the shop gave stands there."""
+    """Return what a browser sends of the form, which the page fills with the shop's values."""
     fields: dict[str, Any] = {"email": view.email or EMAIL, "phone_number": view.phone_number}
     fields["phone_number"] = fields["phone_number"] or PHONE
     if view.shipping_required:
@@ -68,7 +68,7 @@ WAYS = sorted({(cell.mode, cell.options, cell.chosen) for cell in CELLS})
 
 @pytest.mark.parametrize("way", WAYS, ids=", ".join)
 async def test_every_way_ends_paid(merchant: Merchant, way: tuple[str, str, str]) -> None:
-    """Whoever buys, and whether the shop knows the address or not."""
+    """This holds for every buyer, whether or not the shop knows the address."""
     cells = [cell for cell in CELLS if (cell.mode, cell.options, cell.chosen) == way]
     assert len(cells) == 4
     for cell in cells:
@@ -83,7 +83,7 @@ async def check(merchant: Merchant, cell: Cell) -> None:
     option = cell.option
     assert shown.shipping_title == (option["title"] if option else None)
     assert shown.shipping_amount == (option["amount"] if option else None)
-    # A choice is only offered where the payer has it, and one of it is chosen.
+    # The page offers a choice only if the payer has one, and one option is then chosen.
     assert sum(choice.selected for choice in shown.shipping_options) == bool(shown.shipping_options)
     assert bool(shown.shipping_options) == (
         cell.options in ("one", "three") and cell.chosen != "not in the list"
@@ -226,7 +226,7 @@ async def test_an_update_that_changes_nothing_changes_no_version(
     assert kept["name"] == "UPDATE_SESSION"
     assert kept["details"]["updated_order_result"] == {"status": "NOT_MODIFIED"}
     assert kept["details"]["updated_express_result"] == {"status": "NOT_MODIFIED"}
-    # And what does change something is seen.
+    # A real change is noticed.
     await lock(merchant, session_id)
     version = (await merchant.view(session_id)).version
     await put(merchant, session_id, {"order": {"merchant_reference_2": "two"}})
@@ -234,7 +234,7 @@ async def test_an_update_that_changes_nothing_changes_no_version(
 
 
 async def test_what_the_shop_has_chosen_stays_in_an_update(merchant: Merchant) -> None:
-    """Until it says otherwise, whatever it offers besides."""
+    """This holds until the shop says otherwise, whatever else it offers."""
     cell = Cell("absent", "empty", "not in the list", "not given", "b2c")
     session_id = await merchant.session(**cell.request())
     changes: tuple[dict[str, object], ...] = (
@@ -268,7 +268,7 @@ async def test_an_app_names_the_option_that_the_shop_has_chosen(merchant: Mercha
     order = answer.json()["order"]
     assert (order["shipping_option"], order["amount"]) == (OWN, 44900)
     assert (await merchant.api.put(path, json={**OWN, "id": "none"})).status_code == 400
-    # The shop offers others besides, and an app may still take one of them.
+    # The shop also offers others, and an app may still choose one of them.
     order = (await merchant.api.put(path, json=HOME)).json()["order"]
     assert (order["shipping_option"], order["amount"]) == (HOME, 49900)
 
@@ -292,7 +292,7 @@ async def test_the_billing_address_is_the_shipping_address(merchant: Merchant) -
     for path in (f"/v1/sessions/{session_id}", f"/v1/view/{session_id}/session"):
         order = (await merchant.get(path))["order"]
         assert order["shipping_address"] == order["billing_address"] == expected
-    # The page does not say that it differs, and the payer's next address is for both as well.
+    # The page does not mark it as different, and the payer's next address also applies to both.
     assert (await merchant.view(session_id)).billing_address is None
     await lock(merchant, session_id)
     shown = await put(merchant, session_id, {"order": {"billing_address": expected}})
@@ -304,7 +304,7 @@ async def test_the_billing_address_is_the_shipping_address(merchant: Merchant) -
 
 
 async def test_the_shop_is_asked_with_both_addresses(merchant: Merchant) -> None:
-    """By callback, and by the message to the page that embeds ours."""
+    """The shop hears it by callback and by the message to the page that embeds ours."""
     with CallbackServer().running() as shop:
         shop.answers({"shipping_options": [HOME]})
         express = {"shipping_options": [], "shipping_address_callback_url": shop.url}
@@ -320,7 +320,7 @@ async def test_the_shop_is_asked_with_both_addresses(merchant: Merchant) -> None
 
 
 async def test_an_answer_that_changes_nothing_changes_no_version(merchant: Merchant) -> None:
-    """An update without options has the shop asked again for what it can send."""
+    """After an update without options we ask the shop again for its shipping options."""
     with CallbackServer().running() as shop:
         shop.answers({"shipping_options": [HOME, SHOP]})
         express = {"shipping_options": [], "shipping_address_callback_url": shop.url}

@@ -1,6 +1,5 @@
-"""What the page that embeds ours has a say in: a lock of the page's own, an address that the shop's
-page is asked about, and a payment in a window of its own.
-`docs/reference/dintero-api.md#messages-to-the-sdk`."""
+"""The page that embeds ours can set its own lock, is asked about an address, and can open the
+payment in its own window: `docs/reference/dintero-api.md#messages-to-the-sdk`."""
 
 from __future__ import annotations
 
@@ -57,7 +56,7 @@ async def test_a_lock_of_the_pages_own_is_taken_off_once(merchant: Merchant) -> 
 
 
 async def test_the_next_lock_is_somebody_elses(merchant: Merchant) -> None:
-    """The shop's server took ours off with its change, and the shop locked again."""
+    """The shop's server removed the first lock with its change, and the shop locked again."""
     session_id = await merchant.session(40000, express={"shipping_options": [HOME]})
     mine = await lock(merchant.ctx, session_id)
     await change(merchant, session_id, 41000, HOME)
@@ -85,7 +84,7 @@ async def test_an_address_is_shown_before_it_is_kept(
     await keep_address(merchant.ctx, session_id, DETAILS)
     view = await merchant.view(session_id)
     assert (view.details_done, view.payable, view.order_amount) == (True, True, 49900)
-    # The shop's page was asked, its server was not.
+    # The shop's page was asked, and its server was not.
     assert shop.asked == []
 
 
@@ -112,7 +111,8 @@ async def test_a_shop_that_leaves_no_option_cannot_ship(
 async def test_the_way_back_of_a_window_of_its_own(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """To our page, paid or not, which tells the shop's; any other payer goes on to the shop."""
+    """The payer returns to our page, paid or not, and it informs the shop's page. Any other payer
+    continues to the shop."""
     session_id = await merchant.ready()
     result = await merchant.press_pay(session_id)
     assert result.url is not None

@@ -1,5 +1,5 @@
-"""Every documented field: taken, kept, given back. What each does: the tests named in
-`docs/compatibility/`."""
+"""We accept, store and return every documented field. The tests named in `docs/compatibility/`
+check its effect."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def start(merchant: Merchant, **more: Any) -> Any:
 
 
 def missing(sent: Any, got: Any, where: str = "") -> list[str]:
-    """What of `sent` is not in `got`."""
+    """Yield the paths of `sent` that are missing in `got`."""
     if isinstance(sent, dict) and isinstance(got, dict):
         return [
             lost
@@ -48,7 +48,7 @@ async def test_a_session_gives_every_field_back(merchant: Merchant) -> None:
     made = await start(merchant)
     assert made["id"].startswith(f"{ACCOUNT}.")
     assert made["url"].endswith(f"/v1/view/{made['id']}")
-    # Moments are given in one form.
+    # Times are returned in one form.
     sent = copy.deepcopy(SESSION) | {"expires_at": made["session"]["expires_at"]}
     assert missing(sent, made["session"]) == []
     got = await merchant.get(f"/v1/sessions/{made['id']}")
@@ -158,7 +158,7 @@ async def test_what_a_field_may_not_be(
 
 
 async def test_the_default_payment_type_is_the_first(merchant: Merchant) -> None:
-    """One that is not offered is passed over."""
+    """An option that is not offered is ignored."""
     for wanted in (OPTION, "payex.creditcard", "no such type"):
         configuration = SESSION["configuration"] | {"default_payment_type": wanted}
         session_id = await merchant.session(configuration=configuration)
@@ -166,7 +166,7 @@ async def test_the_default_payment_type_is_the_first(merchant: Merchant) -> None
 
 
 async def test_nothing_is_shipped(merchant: Merchant) -> None:
-    """`shipping_mode`: the payer gives a name, and no address."""
+    """With this `shipping_mode` the payer gives a name and no address."""
     session_id = await merchant.session(express={"shipping_mode": "shipping_not_required"})
     assert (await merchant.view(session_id)).shipping_required is False
     name = {
@@ -184,7 +184,7 @@ async def test_nothing_is_shipped(merchant: Merchant) -> None:
 
 
 async def test_a_pages_instance_is_kept_with_what_it_did(merchant: Merchant) -> None:
-    """`Dintero-Checkout-Instance-Id`, sent by a page of the payer's."""
+    """A page of the payer sends `Dintero-Checkout-Instance-Id`."""
     session_id = await merchant.session()
     headers = {"Dintero-Checkout-Instance-Id": "instance-1", "User-Agent": "A browser"}
     path = f"/v1/view/{session_id}/session/order/shipping_address"

@@ -1,5 +1,5 @@
-"""Answers in the form that shops read: the bank card, the last visit, the headers of requests, the
-names of events, defaults, the signature's secret, the id of a request, the list of errors."""
+"""Answers have the form that shops read. The tests cover the bank card, the last visit, request
+headers, event names, defaults, the signature's secret, request ids and the list of errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HEADERS = {
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What the log says."""
+    """Collect the lines of the log."""
     handler = logs._Handler()
     stream = io.StringIO()
     handler.setStream(stream)
@@ -92,8 +92,8 @@ def test_every_country_has_one_code_of_three_letters() -> None:
 
 
 async def test_the_last_visit_counts(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
-    """`customer_ip` and `user_agent` are those of the last visit; the event is one. A visit changes
-    nothing of the session: neither its version nor the time of its last change."""
+    """`customer_ip` and `user_agent` come from the last visit, and there is one event. A visit
+    changes neither the session's version nor the time of its last change."""
     session_id = await merchant.ready()
     await payer.visit(merchant.ctx, session_id, "203.0.113.7", "A phone")
     before = await merchant.get(f"/v1/sessions/{session_id}")
@@ -117,7 +117,7 @@ async def test_the_last_visit_counts(merchant: Merchant, card_gateway: CardGatew
 async def test_operations_answer_with_the_headers(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """By default, as documented; reading a transaction only where it is asked for."""
+    """Sessions include it by default, as documented. A transaction includes it only on request."""
     merchant.api.headers.update(HEADERS)
     paid, other = await merchant.paid(card_gateway), await merchant.paid(card_gateway)
     path = f"/v1/transactions/{paid}"
@@ -142,7 +142,7 @@ async def test_our_own_events_go_by_names_that_clients_expect(merchant: Merchant
     async with merchant.ctx.db.unit_of_work() as db:
         session = await db.get(CheckoutSession, session_id)
         assert session is not None
-        # As a receipt's arrival is recorded, and as rows of earlier releases have it.
+        # A receipt's arrival is recorded in this form, and rows of earlier releases have it too.
         db.add(
             SessionEvent(
                 id="receipt",
@@ -185,14 +185,14 @@ async def test_documented_defaults(merchant: Merchant) -> None:
         "allow_express_wallet_payment": False,
         "allow_different_billing_shipping_address": [],
     }
-    # Without the object it is no Express session by its request, and none is made up.
+    # Without the object the request does not make an Express session, and we invent no object.
     assert "express" not in await merchant.get(f"/v1/sessions/{await merchant.session()}")
 
 
 async def test_what_earlier_rows_hold_is_written_exactly_too(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Nulls and floats that a release before this one kept."""
+    """An earlier release stored nulls and floats."""
     session_id = await merchant.session(metadata={"amount": 12.5})
     paid = await merchant.paid(card_gateway)
     async with merchant.ctx.db.unit_of_work() as db:
@@ -224,7 +224,8 @@ async def test_what_a_change_did_not_have_is_absent(merchant: Merchant) -> None:
 
 
 async def test_the_signature(merchant: Merchant) -> None:
-    """`signature` with type and secret is what shops read; whoever reads or writes may."""
+    """Shops read `signature` with its type and secret. Every client that may read or write gets
+    it."""
     made = (await merchant.api.post("/v1/admin/signature")).json()
     assert made["signature"] == {"type": "v0-hmac-sha256", "secret": made["secret"]}
     assert set(made) == {"id", "signature", "secret", "created_at", "created_by"}
@@ -252,7 +253,7 @@ async def test_the_signature(merchant: Merchant) -> None:
 async def test_a_request_has_one_id_everywhere(
     merchant: Merchant, card_gateway: CardGatewaySandbox, written: io.StringIO
 ) -> None:
-    """In the answer, in what it recorded, and in each line of the log."""
+    """The id appears in the answer, in the recorded event and in each line of the log."""
     made = await merchant.api.post("/v1/sessions-profile", json=session_body())
     session_id = made.json()["id"]
     view = f"/v1/view/{session_id}/session"
@@ -319,7 +320,7 @@ async def test_an_error_always_lists_what_is_wrong(
 
 
 async def test_read_only_names_are_not_believed(merchant: Merchant) -> None:
-    """A shop that sends a session back as it read it has no paid one by that."""
+    """A shop that returns a session as it read it does not make it paid."""
     read = {
         "transaction_id": f"{ACCOUNT}.paid",
         "cancelled_at": "2026-01-01T00:00:00Z",

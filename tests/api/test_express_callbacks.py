@@ -28,7 +28,7 @@ def shop() -> Iterator[CallbackServer]:
 
 @pytest.fixture
 async def local(merchant: Merchant) -> Merchant:
-    """A merchant whose callbacks may go to this machine."""
+    """Return a merchant whose callbacks may go to this machine."""
     merchant.ctx.settings.allow_insecure_addresses = True
     return merchant
 
@@ -205,7 +205,7 @@ DIVIDED = {**HOME, "splits": [{"payout_destination_id": "p", "amount": 9900}]}
 async def test_what_the_shop_divides_is_not_paid_by_gift_card(
     local: Merchant, shop: CallbackServer, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Gift cards are not supported with splits, wherever these come from."""
+    """Gift cards do not work with splits, wherever the splits come from."""
     setup = profile(card_gateway.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
     await save_profile(local.ctx, setup)
     card = await local.card(10000)
@@ -217,7 +217,7 @@ async def test_what_the_shop_divides_is_not_paid_by_gift_card(
     await payer.set_details(local.ctx, session_id, DETAILS)
     shown = await local.view(session_id)
     assert (shown.gift_card_offered, shown.gift_card, shown.to_pay) == (False, None, 49900)
-    # Where the request itself wants gift cards, it is the answer that cannot be taken.
+    # If the request itself asks for gift cards, we refuse the shop's answer.
     session_id = await local.session(40000, express=express)
     with pytest.raises(ShippingUnavailable):
         await payer.set_details(local.ctx, session_id, DETAILS)

@@ -1,5 +1,5 @@
-"""Whatever goes wrong between us and a provider: in the end both have the same books, and the gift
-card's are balanced. One table over all providers: each verb, each way to fail.
+"""Whatever goes wrong between us and a provider, both have the same books in the end, and the gift
+card's books balance. One table covers each verb and each failure of all providers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ from tests.support.sandbox import Listener, Sandbox
 
 FAULTS = ("refuse", "error_before", "error_after", "drop_before", "drop_after", "late")
 OPERATIONS = ("capture", "refund", "void")
-# How long one call may take: the shorter one where its answer is kept back, and there alone.
+# These are the time limits of a call. The shorter one applies only to a call whose answer is held
+# back.
 GRACE_SECONDS, SHORT_GRACE_SECONDS = 30, 1
 
 
@@ -60,7 +61,7 @@ def _sandboxes(
 
 class Case:
     """A merchant with one provider alone; a payer with a gift card of 100.00, and an order of
-    400.00, in the provider's currency. If the option does not go with gift cards, the order is
+    400.00, in the provider's currency. If the option does not support gift cards, the order is
     one of 300.00 in a session without."""
 
     def __init__(self, merchant: Merchant, provider: Provider) -> None:
@@ -73,7 +74,7 @@ class Case:
 
     @contextmanager
     def fault(self, verb: str, kind: str) -> Iterator[None]:
-        """What is called in here suffers it."""
+        """Calls inside the block suffer the fault."""
         self.provider.fault(verb, kind)
         settings = self.merchant.ctx.settings
         if kind == "late":
@@ -95,7 +96,7 @@ class Case:
         return await pay(self.merchant.ctx, self.session_id, Press(option, 30000, "nb"))
 
     async def page(self) -> str:
-        """Press Pay until there is a page, as a patient payer does."""
+        """Press Pay until a page comes, as a patient payer does."""
         for _ in range(8):
             result = await self.press_pay()
             if result.url is not None and result.state in ("redirect", "app"):
@@ -108,7 +109,7 @@ class Case:
         await reconcile_due(self.merchant.ctx)
 
     async def paid(self) -> str:
-        """The payer pays and never comes back; the transaction's id."""
+        """Pay as a payer who never returns, and return the transaction's id."""
         self.provider.approve(await self.page())
         for _ in range(8):
             if await self.state() is PageState.PAID:
@@ -120,7 +121,7 @@ class Case:
         return (await self.merchant.view(self.session_id)).state
 
     async def transaction(self) -> Transaction:
-        """The session's newest one."""
+        """Return the session's newest transaction."""
         newest = (
             select(Transaction)
             .where(Transaction.session_id == self.session_id)
@@ -136,7 +137,7 @@ class Case:
             assert await self.merchant.balance(self.card["card_id"]) == (available, held, drawn)
 
     async def settle(self) -> None:
-        """Until nothing is under way any more."""
+        """Let time pass until nothing is under way any more."""
         for _ in range(12):
             waiting = select(Operation).where(col(Operation.state).in_(OPEN_STATES))
             async with self.merchant.ctx.db.reading() as db:
@@ -146,8 +147,7 @@ class Case:
         raise AssertionError("something never ends")
 
     async def balanced(self) -> Transaction:
-        """Both books say the same; what was authorized is at least what was captured, and that at
-        least what was refunded."""
+        """Assert that both books agree, and that authorized ≥ captured ≥ refunded."""
         await self.merchant.audit()
         ours = await self.transaction()
         connector = await connector_of(self.merchant.ctx, ours)
@@ -202,7 +202,7 @@ async def test_operations(case: Case, verb: str, kind: str) -> None:
     ours = await case.balanced()
     took_effect = kind in ("error_after", "drop_after", "late")
     if kind == "refuse":
-        # Told so at once, and nothing moved: asked again, it goes through.
+        # The refusal is known at once and nothing has moved. A second request succeeds.
         again = await case.merchant.api.post(f"{path}/{verb}", json=body)
         assert again.status_code == 200, again.text
         ours = await case.balanced()
@@ -236,7 +236,7 @@ async def test_giving_up(case: Case, kind: str) -> None:
     for _ in range(10):
         if await case.state() is PageState.OPEN:
             break
-        # The reconciler reads; after its time limit it gives the payment up itself.
+        # The reconciler reads the payment, and gives it up itself after its time limit.
         await case.later(timedelta(minutes=10))
     assert await case.state() is PageState.OPEN
     await case.check_card(10000, 0, 0)

@@ -1,4 +1,4 @@
-"""One gift card that many use at once: every movement counts once, and nobody waits for ever."""
+"""Many clients use one gift card at once. Every movement counts once, and nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_nothing_is_drawn_that_is_not_there(merchant: Merchant) -> None:
 
 
 async def test_a_movement_is_told_with_all_that_the_answer_says(merchant: Merchant) -> None:
-    """By whichever way the money moved: the webhook shows what the answer shows."""
+    """The webhook shows the same as the answer, however the money moved."""
     card = await merchant.card(10000)
     hook = {"config": {"url": "http://127.0.0.1:9/"}, "events": ["wallet_transaction"]}
     await merchant.post(HOOKS, hook)

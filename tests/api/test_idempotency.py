@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: one key, one effect, one answer. `docs/idempotency.md`."""
+"""One `Idempotency-Key` has one effect and one answer: `docs/idempotency.md`."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ async def test_the_same_answer_and_one_effect(
     assert (again.status_code, again.json()) == (200, first.json())
     assert replayed(again)
     assert await count(merchant, table) == 1
-    # The order of keys and the blanks between them are no other body.
+    # Another order of keys or other blanks between them do not make another body.
     turned = dict(reversed(body.items()))
     assert (await keyed(merchant, path, turned)).json() == first.json()
     other = await keyed(merchant, path, body | {"metadata": {"ext": "other"}})
     assert other.status_code == 409
     assert other.json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
     assert await count(merchant, table) == 1
-    # Without a key, or under another one, it is another call.
+    # Without a key or with another one it is another call.
     if table is CheckoutSession:
         assert (await keyed(merchant, path, body, "k-2")).json()["id"] != first.json()["id"]
         await merchant.post(path, body)
@@ -156,7 +156,7 @@ async def test_twenty_captures_at_once_are_one(
     assert [e["amount"] for e in done["events"] if e["event"] == "CAPTURE"] == [15000]
     assert done["status"] == "PARTIALLY_CAPTURED"
     assert await merchant.balance(card["card_id"]) == (0, 0, 10000)
-    # Later the transaction is another; the answer to this key is not.
+    # The transaction changes later, and the answer to this key does not.
     refund = f"/v1/transactions/{transaction_id}/refund"
     refunded = await keyed(merchant, refund, {"amount": 5000})
     assert refunded.json()["status"] == "PARTIALLY_CAPTURED_REFUNDED"
@@ -188,14 +188,14 @@ async def test_a_capture_whose_process_died_is_found_again(
     path = f"/v1/transactions/{transaction_id}/capture"
     card_gateway.fault("capture", "late")
     first = asyncio.create_task(keyed(merchant, path, {"amount": 40000}))
-    # Not only written down: the provider has been asked, and has done it.
+    # The operation is not only recorded: the provider was asked and has done it.
     await is_asked(card_gateway)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
     (operation,) = await operations(merchant)
     assert operation.state == "pending"
-    # Asked again, and told again, once the reconciler has read how it ended.
+    # A repeat gets the outcome once the reconciler has read it.
     repeat = asyncio.create_task(keyed(merchant, path, {"amount": 40000}))
     await pause_async(0.2, "mostly it waits by then; it is told the same if it asks later")
     merchant.clock.ahead += timedelta(seconds=merchant.ctx.settings.operation_grace + 1)
@@ -309,7 +309,7 @@ async def test_thirty_days_later_the_key_is_forgotten(merchant: Merchant) -> Non
     assert kept.json()["id"] == first["id"]
     merchant.clock.ahead = timedelta(days=30, minutes=1)
     merchant.api.headers["authorization"] = f"Bearer {await sign_in(merchant)}"
-    # Forgotten by time, whether or not the worker has been here.
+    # The key expires, whether or not the worker has deleted it.
     later = await keyed(merchant, "/v1/sessions-profile", session_body(10000))
     assert later.status_code == 200
     assert later.json()["id"] != first["id"]
@@ -377,7 +377,7 @@ async def test_a_payer_needs_no_key(merchant: Merchant) -> None:
 async def test_an_answer_that_alone_is_complete_is_kept_though_a_repeat_was_first(
     merchant: Merchant,
 ) -> None:
-    """A repeat that finds the work done knows no PIN, and may be answered first."""
+    """A repeat that finds the work done cannot know the PIN, and may be answered first."""
     claim = keys.Claim(ACCOUNT, merchant.client_id, "POST", "/v1/x", "k-9", "print")
     ctx = merchant.ctx
     async with ctx.db.unit_of_work() as db:
@@ -390,7 +390,7 @@ async def test_an_answer_that_alone_is_complete_is_kept_though_a_repeat_was_firs
         keys.note_only_answer()
         async with ctx.db.unit_of_work() as db:
             assert await keys.keep_answer(ctx, db, claim, whole) is whole
-    # Any other that comes later does not replace it.
+    # A later answer does not replace it.
     with keys.under_way(claim, "operation"):
         async with ctx.db.unit_of_work() as db:
             assert await keys.keep_answer(ctx, db, claim, poor) == whole

@@ -1,4 +1,5 @@
-"""Two processes at one payment, and answers that come late: no money twice, none forgotten."""
+"""Two processes work on one payment, and answers come late. No money moves twice, and none is
+forgotten."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ LATER = timedelta(seconds=130)
 
 
 async def operation_of(merchant: Merchant, transaction_id: str, kind: str) -> Operation:
-    """The last operation of this kind."""
+    """Return the last operation of this kind."""
     async with merchant.ctx.db.reading() as db:
         query = select(Operation).where(
             Operation.transaction_id == transaction_id, Operation.kind == kind
@@ -50,8 +51,8 @@ async def transaction_of(merchant: Merchant, session_id: str) -> Transaction:
 async def with_lost_refund(
     merchant: Merchant, card_gateway: CardGatewaySandbox, **fault: Any
 ) -> tuple[str, str]:
-    """A captured payment, 100.00 of it by card, whose refund of 120.00 got no answer: the
-    transaction's and the card's id."""
+    """Make a captured payment, 100.00 of it by gift card, whose refund of 120.00 got no answer.
+    Return the transaction's and the card's id."""
     card = await merchant.card(10000)
     transaction_id = await merchant.paid(card_gateway, 40000, card)
     await merchant.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 40000})
@@ -76,8 +77,8 @@ async def refunded_at_provider(merchant: Merchant, transaction_id: str) -> int:
 async def test_a_call_held_up_on_its_way_is_not_taken_for_one_that_failed(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """It is not seen for longer than a provider may take, and has its effect after that: told as
-    refused, the merchant would refund once more."""
+    """The refund stays invisible for longer than a provider may take, and then has its effect. If
+    we called it refused, the merchant would refund once more."""
     transaction_id, _ = await with_lost_refund(merchant, card_gateway, kind="hang", seconds=3.0)
     merchant.clock.ahead += LATER
     assert await reconcile_due(merchant.ctx) == 1
@@ -99,7 +100,7 @@ async def test_an_operation_that_was_never_sent_is_sent_later_once(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     transaction_id, card_id = await with_lost_refund(merchant, card_gateway, kind="drop_before")
-    # Too early to tell.
+    # It is too early to know.
     merchant.clock.ahead += timedelta(seconds=100)
     await reconcile_due(merchant.ctx)
     assert await refunded_at_provider(merchant, transaction_id) == 0
@@ -119,7 +120,7 @@ async def test_an_operation_that_was_never_sent_is_sent_later_once(
 async def test_refused_only_after_it_was_sent_again_in_vain(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """The provider answers this key with a 500 for a day, and did nothing."""
+    """The provider answers this key with a 500 for a day and has done nothing."""
     transaction_id, card_id = await with_lost_refund(merchant, card_gateway, kind="error_before")
     for state in ("unknown", "refused"):
         merchant.clock.ahead += LATER + LATER
@@ -127,7 +128,7 @@ async def test_refused_only_after_it_was_sent_again_in_vain(
         assert (await operation_of(merchant, transaction_id, "refund")).state == state
     assert await refunded_at_provider(merchant, transaction_id) == 0
     assert await merchant.balance(card_id) == (0, 0, 10000)
-    # And the merchant may refund again.
+    # The merchant may refund again.
     await merchant.post(f"/v1/transactions/{transaction_id}/refund", {"amount": 12000})
     assert await refunded_at_provider(merchant, transaction_id) == 2000
     await merchant.audit()
@@ -192,7 +193,7 @@ async def test_a_key_that_the_provider_knows_otherwise_ends_nothing(
     merchant.clock.ahead += timedelta(seconds=10)
     assert (await merchant.press_pay(session_id)).state == "unknown"
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
-    # Later it is looked for, and was not made.
+    # Later we look for the refund, and it was not made.
     merchant.clock.ahead += 2 * LATER
     await reconcile_due(merchant.ctx)
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
@@ -201,7 +202,7 @@ async def test_a_key_that_the_provider_knows_otherwise_ends_nothing(
 
 
 async def _use_key(merchant: Merchant, card_gateway: CardGatewaySandbox, key: str) -> None:
-    """Another payment takes the key, as a body that has changed in between would."""
+    """Use the key for another payment, as a body that has changed in between would."""
     async with merchant.ctx.db.reading() as db:
         profile = await get_profile(db, ACCOUNT, "default")
     secret_key = connections_of(merchant.ctx, profile)[OPTION]["secret_key"]
@@ -222,7 +223,7 @@ async def _use_key(merchant: Merchant, card_gateway: CardGatewaySandbox, key: st
 async def test_a_refusal_of_one_call_does_not_end_what_another_was_given(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """The first press waits for its answer; a second asks as well, and is given the page. Then the
+    """The first press waits for its answer. A second press also asks and gets the page. Then the
     first one's connection breaks."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
@@ -237,7 +238,8 @@ async def test_a_refusal_of_one_call_does_not_end_what_another_was_given(
 
 
 async def test_a_late_refusal_does_not_undo_a_delivery(merchant: Merchant) -> None:
-    """The first process waits for an answer for longer than its claim; another is told yes."""
+    """The first process waits for an answer for longer than its claim. Another process gets a
+    yes."""
     asked = 0
     first_asked, another_told = asyncio.Event(), asyncio.Event()
 

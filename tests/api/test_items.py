@@ -1,5 +1,5 @@
-"""What binds of a capture or refund is its `amount`. Its `items` describe it: whatever they say,
-they are kept and shown, and no payment is impossible for them."""
+"""The `amount` of a capture or refund is binding, and its `items` only describe it. Whatever they
+say, we store and show them, and they prevent no payment."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ async def test_items_are_kept_and_shown(paid: Paid) -> None:
         {"line_id": "rounding-fee", "amount": 10, "description": "Avrunding", "vat": 0},
         {"id": "book", "amount": 5000, "quantity": 2, "nested": {"a": [1]}},
     ]
-    # 25 % of the lamp, nothing of the rounding, 15 % of what the book's own id names.
+    # The VAT is 25 % of the lamp, nothing of the rounding, and 15 % of the line with the book's id.
     assert done["events"][-1]["calculated_vat_amount"] == 5998 + 652
     shown = await paid.merchant.get(paid.path)
     assert shown["events"][-1]["items"] == done["events"][-1]["items"]
@@ -148,7 +148,7 @@ async def test_what_each_line_has_left_is_advice(paid: Paid) -> None:
         9000,
         [{"line_id": "another", "id": "book", "amount": 4000}, {"line_id": "ship", "amount": 5000}],
     )
-    # Another name for a line of the same id, of which there is enough.
+    # The line has another name and the same id, and enough of it is left.
     assert "warnings" not in third
     assert third["status"] == "CAPTURED"
     back = await paid.post("refund", 4001, taken(("2", 4001)))
@@ -158,7 +158,7 @@ async def test_what_each_line_has_left_is_advice(paid: Paid) -> None:
 
 @pytest.mark.parametrize("items", [None, [], taken(("1", 10)), taken(("?", 10))])
 async def test_parts_with_and_without_items(paid: Paid, items: Any) -> None:
-    """Whatever the parts say, they end at the amount, and the gift card pays first."""
+    """Whatever the parts say, their sum is the amount, and the gift card pays first."""
     assert (await paid.post("capture", 9999, items))["status"] == "PARTIALLY_CAPTURED"
     assert await paid.balance() == (0, 1, 9999)
     assert (await paid.post("capture", 2, taken(("1", 2))))["status"] == "PARTIALLY_CAPTURED"
@@ -174,7 +174,7 @@ async def test_parts_with_and_without_items(paid: Paid, items: Any) -> None:
 
 
 async def test_other_fields_say_nothing_too(paid: Paid) -> None:
-    """Null, an empty text and an empty list are `not given`; a number is a reference."""
+    """Null, an empty text and an empty list count as not given. A number counts as a reference."""
     path = f"{paid.path}/capture"
     empty: dict[str, object] = {
         "metadata": [],
@@ -274,7 +274,7 @@ async def test_a_void_reads_no_items(paid: Paid) -> None:
 
 @pytest.mark.parametrize("verb", ["capture", "refund"])
 async def test_every_amount_of_an_item_is_an_integer(paid: Paid, verb: str) -> None:
-    """What a shop computes in floats, or writes as text, answers show as integers."""
+    """Answers show as integers what a shop computes in floats or writes as text."""
     if verb == "refund":
         await paid.post("capture", 100, None)
     item = {

@@ -1,4 +1,4 @@
-"""Providers that want lines which sum exactly get them, whatever the shop's items say."""
+"""Providers that require lines with an exact sum get them, whatever the shop's items say."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Line = tuple[str, str, int, int]
 
 
 def order(**more: Any) -> dict[str, Any]:
-    """400.00, of which the lines are 395.00."""
+    """Return an order of 400.00 whose lines sum to 395.00."""
     usual: dict[str, Any] = session_body(40000)["order"]
     return usual | {"items": [LAMP, BOOK], "shipping_option": SHIPPING} | more
 
@@ -47,7 +47,7 @@ def shown(lines: list[dict[str, Any]]) -> list[Line]:
 
 @pytest.fixture
 async def paid(merchant: Merchant, klarna: KlarnaSandbox) -> PaidAtKlarna:
-    """100.00 of the gift card's, 300.00 of Klarna's."""
+    """Pay 100.00 by gift card and 300.00 by Klarna."""
     payer = KlarnaPayer(merchant, klarna)
     made = PaidAtKlarna(payer)
     await merchant.come_back(klarna.pay(await payer.begin(order=order())))
@@ -62,7 +62,7 @@ def at_klarna(paid: PaidAtKlarna) -> Any:
 
 async def test_klarnas_order(paid: PaidAtKlarna) -> None:
     found = at_klarna(paid)
-    # 20.9 % is what all that is bought is taxed at: 69.00 of 395.00.
+    # The whole purchase is taxed at 20.9 %: 69.00 of 395.00.
     assert shown(found["order_lines"]) == [
         ("physical", "Lampe", 30000, 6000),
         ("physical", "Bok", 5000, 0),
@@ -81,7 +81,7 @@ async def test_klarnas_order(paid: PaidAtKlarna) -> None:
         ([], []),
         ("all", []),
         ([{"line_id": "1"}], []),
-        # A discount that was given later, and the shipping under another name.
+        # The lines hold a later discount, and the shipping under another name.
         (
             [{"line_id": "1", "amount": 30000}, {"line_id": "x", "id": "home", "amount": 4500},
              {"line_id": "rabatt", "description": "Rabatt", "amount": -500, "vat": 25}],
@@ -89,13 +89,13 @@ async def test_klarnas_order(paid: PaidAtKlarna) -> None:
              ("discount", "Rabatt", -500, -100), ("surcharge", "Justering", 1000, 200),
              ("gift_card", "Gavekort", -10000, 0)],
         ),
-        # More than the amount: what is too much is a line below zero.
+        # The items exceed the amount, so a negative line balances the excess.
         (
             [{"line_id": "1", "amount": 30000}, {"line_id": "2", "amount": 5001}],
             [("physical", "Lampe", 30000, 6000), ("physical", "Bok", 5001, 0),
              ("discount", "Justering", -1, 0), ("gift_card", "Gavekort", -10000, 0)],
         ),
-        # All of it in a line that was not ordered.
+        # The whole amount is in a line that was not ordered.
         (
             [{"line_id": "shipping", "amount": 35000, "vat_amount": 7000}],
             [("physical", "shipping", 35000, 7000), ("gift_card", "Gavekort", -10000, 0)],
@@ -114,7 +114,7 @@ async def test_captures_and_refunds_at_klarna(
     (refund,) = at_klarna(paid)["refunds"]
     assert (refund["refunded_amount"], shown(refund["order_lines"])) == (25000, lines)
     assert await paid.card() == (10000, 0, 0)
-    # The rest, of which the gift card pays nothing any more, and no line says anything.
+    # The gift card pays nothing of the rest, and the request has no lines.
     assert (await paid.post("capture", {"amount": 5000}))["status"] == "PARTIALLY_REFUNDED"
     assert at_klarna(paid)["captures"][1]["order_lines"] == []
     assert at_klarna(paid)["remaining_authorized_amount"] == 0
@@ -132,7 +132,7 @@ async def test_what_the_card_pays_alone_is_not_told(paid: PaidAtKlarna) -> None:
 @pytest.mark.parametrize(
     ("body", "codes", "lines"),
     [
-        # The amount alone: the lines stay, and what they do not sum to is one line.
+        # The request has only the amount. The lines stay, and one line holds the difference.
         ({"amount": 30000}, [], [("physical", 30000), ("physical", 5000), ("shipping_fee", 4500),
                                  ("discount", -9500), ("gift_card", -10000)]),
         ({"amount": 30000, "items": [{"line_id": "1", "amount": 30001}]}, ["items_sum"],
@@ -185,7 +185,7 @@ async def test_an_extension_of_the_authorization(paid: PaidAtKlarna, body: Any) 
     assert after["expires_at"] > before["expires_at"]
     assert after["order_lines"] == before["order_lines"]
     assert await paid.card() == (0, 10000, 0)
-    # Partly captured, it can be extended as well; once all is captured it cannot.
+    # A partly captured order can also be extended. A fully captured one cannot.
     await paid.post("capture", {"amount": 15000})
     assert (await paid.post("authorization", body))["status"] == "PARTIALLY_CAPTURED"
     assert paid.order() == (30000, 25000)
@@ -227,7 +227,7 @@ def told(provider: SwedbankPaySandbox, reference: str | None) -> list[tuple[str,
 
 
 async def test_swedbank_pays_order(merchant: Merchant, provider: SwedbankPaySandbox) -> None:
-    """Without a gift card each line is told, with one there is one line of what is left."""
+    """Without a gift card the provider gets each line. With one it gets one line with the rest."""
     session_id = await merchant.ready(currency="SEK", order=order(currency="SEK"))
     result = await pay(merchant.ctx, session_id, Press(CARD, 40000, "nb"))
     assert result.url is not None

@@ -1,4 +1,4 @@
-"""Items that do not fit, at the providers that take no lines: the amount alone goes there."""
+"""Providers that take no lines get only the amount, even if the items do not fit it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A gift card and Klarna together, over the API: paid, declined, decided later, captured."""
+"""A payer uses a gift card and Klarna over the API: payments, declines, later decisions and
+captures."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ async def test_the_rest_is_asked_for_and_the_goods_keep_their_price(payer: Payer
 
 
 async def test_captured_and_refunded_in_parts(payer: Payer) -> None:
-    """The gift card first; of 400.00, 250.00 captured and 120.00 refunded."""
+    """The gift card goes first. Of 400.00, 250.00 is captured and 120.00 refunded."""
     merchant, klarna = payer.merchant, payer.klarna
     await merchant.come_back(klarna.pay(await payer.begin()))
     transaction = await payer.transaction()
@@ -77,7 +78,7 @@ async def test_declined_then_the_payer_chooses_again(payer: Payer) -> None:
     shown = await merchant.view(payer.session_id)
     assert (shown.state, shown.notice) == (PageState.OPEN, Notice.DECLINED)
     assert await merchant.balance(payer.card["card_id"]) == (10000, 0, 0)
-    # The page in the other tab is closed.
+    # Klarna closes the page in the other tab.
     assert "utløpt" in klarna.http.get(url, headers={"accept-language": "nb"}).text
     again = await pay(merchant.ctx, payer.session_id, Press(OPTION, 30000, "nb"))
     await merchant.come_back(klarna.pay(str(again.url)))
@@ -94,7 +95,7 @@ def listener() -> Iterator[Listener]:
 async def test_told_by_klarna_alone(
     payer: Payer, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The payer never comes back: the status update, at the address we gave, leads to a read."""
+    """The payer never comes back. The status update at our address causes a read."""
     merchant, klarna = payer.merchant, payer.klarna
     base = listener.url.removesuffix("/notifications")
     monkeypatch.setattr(merchant.ctx.settings, "base_url", base)
@@ -199,7 +200,8 @@ async def test_a_late_approval_is_cancelled_when_klarna_tells_and_the_order_is_p
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "refuse"])
 async def test_a_late_approval_is_cancelled_in_the_end(late: Late, kind: str) -> None:
-    """The first call to cancel is lost, or refused: the reconciler goes on until none is held."""
+    """The first call to cancel is lost or refused. The reconciler continues until nothing is
+    held."""
     transaction = await late.given_up_then_approved()
     late.klarna.fault("cancel", kind)
     await late.merchant.come_back(late.back)

@@ -1,5 +1,5 @@
-"""Writes that come after another wait than the shop's callback: for a PIN to be checked, for a code
-by SMS, for a provider. Each looks again before it writes."""
+"""Some writes follow another wait than the shop's callback: a PIN check, a code by SMS or a
+provider's answer. Each write checks the session again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def put(merchant: Merchant, session_id: str, **body: Any) -> None:
 async def test_the_order_is_divided_while_the_pin_is_checked(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """No gift card goes with splits, however early its PIN was asked for."""
+    """No gift card works with splits, however early its PIN check started."""
     setup = profile(card_gateway.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
     await save_profile(merchant.ctx, setup)
     card = await merchant.card(10000)
@@ -86,7 +86,7 @@ async def test_a_card_that_was_taken_off_while_its_pin_was_checked_is_added(
 
 
 async def test_a_shipping_option_is_looked_for_among_those_offered_now(merchant: Merchant) -> None:
-    """By its description, at the place and for the price that it has by then."""
+    """The option is found by its description, with its present place and price."""
     session_id = await merchant.ready(40000, express={"shipping_options": [CHEAP, DEAR]})
     await put(merchant, session_id, express={"shipping_options": [DEAR, {**CHEAP, "amount": 5900}]})
     path = f"/v1/view/{session_id}/session/order/shipping_option"
@@ -103,7 +103,7 @@ async def test_a_shipping_option_is_looked_for_among_those_offered_now(merchant:
 async def test_a_code_by_sms_asks_the_shop_about_the_address_that_it_fills_in(
     shop: Merchant, browser: Browser
 ) -> None:
-    """What another address costs does not hold for the remembered one."""
+    """The shipping price for another address does not apply to the remembered one."""
     shop.ctx.settings.allow_insecure_callbacks = True
     await browser.bought()
     with CallbackServer().running() as server:
@@ -114,7 +114,8 @@ async def test_a_code_by_sms_asks_the_shop_about_the_address_that_it_fills_in(
         await payer.set_details(shop.ctx, session_id, there)
         assert (await shop.view(session_id)).order_amount == 44900
         await browser.ask(session_id)
-        # The shop fails for the remembered address: the order is not to be paid with the other's.
+        # The shop fails for the remembered address, so the order must not be paid with the other's
+        # price.
         server.answers({}, status=500)
         await browser.use(session_id, await browser.code())
         shown = await shop.view(session_id)
@@ -129,7 +130,7 @@ async def test_a_code_by_sms_asks_the_shop_about_the_address_that_it_fills_in(
 async def test_only_the_payment_that_was_meant_is_ended(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Whoever decided on the first one knew nothing of the second."""
+    """The decision about the first change did not know of the second."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     await merchant.press_pay(session_id)
@@ -151,8 +152,8 @@ async def test_only_the_payment_that_was_meant_is_ended(
 async def test_an_order_that_changed_while_the_first_payment_was_ended_is_not_paid(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Another option ends the payment under way, which takes a while: the order that the payer
-    chose it for may be another by then."""
+    """Another option ends the payment under way, which takes some time. The order may have changed
+    by then."""
     session_id = await merchant.ready()
     async with merchant.ctx.db.reading() as db:
         before = (await get_session(db, session_id)).body["order"]
@@ -170,7 +171,7 @@ async def test_an_order_that_changed_while_the_first_payment_was_ended_is_not_pa
 async def test_every_change_of_a_session_makes_its_version_grow(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """What `lock_as_seen` rests on."""
+    """`lock_as_seen` relies on this."""
     card = await merchant.card(10000)
     session_id = await merchant.session(40000, express={"shipping_options": [CHEAP, DEAR]})
     view = f"/v1/view/{session_id}/session"

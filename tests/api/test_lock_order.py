@@ -1,5 +1,5 @@
-"""An attempt to pay is locked by one statement, and still in the order that all others keep:
-session, transaction, operation. PostgreSQL alone has row locks."""
+"""One statement locks a payment attempt in the order that all others keep: session, transaction,
+operation. Only PostgreSQL has row locks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_here(table: str, transaction: Transaction) -> str:
 
 
 async def free(merchant: Merchant, transaction: Transaction) -> list[str]:
-    """The tables whose row of this attempt nobody has locked."""
+    """Return the tables in which nobody has locked this attempt's row."""
     found = []
     for table in TABLES:
         try:
@@ -41,7 +41,7 @@ async def free(merchant: Merchant, transaction: Transaction) -> list[str]:
 
 
 async def waits(merchant: Merchant) -> None:
-    """Until somebody waits for a lock."""
+    """Wait until some connection waits for a lock."""
     query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 
     async def somebody() -> bool:
@@ -95,7 +95,8 @@ async def test_a_try_is_locked_from_its_session_down(
 async def test_what_a_lock_was_waited_for_is_read_anew(
     merchant: Merchant, begun: Transaction, held: str
 ) -> None:
-    """Whoever had the lock has ended the attempt in the meantime, and changed all three rows."""
+    """The previous holder of the lock has meanwhile ended the attempt and changed all three
+    rows."""
 
     async def wanted() -> LockedAttempt:
         async with merchant.ctx.db.unit_of_work() as db:
@@ -116,7 +117,7 @@ async def test_what_a_lock_was_waited_for_is_read_anew(
             change = f"UPDATE {table} SET {changes[table]} = 'done' {where}"  # noqa: S608
             await connection.execute(text(change))
     tried = await waiting
-    # The operation has ended: there is no open one any more, and the other two are locked and new.
+    # The operation has ended, so no open one exists. The other two rows are locked and fresh.
     assert tried.operation is None
     if held != "operation":
         assert tried.transaction.redirect_url == "done"

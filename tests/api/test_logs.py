@@ -1,4 +1,4 @@
-"""What a failing database leaves in the log: what was tried, and nothing of whom it was about."""
+"""A failing database leaves in the log what was tried, and nothing about the person concerned."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_an_error_of_the_database_tells_nothing_of_the_payer(
     path = f"/v1/view/{session_id}/session/order/shipping_address"
     answer = await merchant.api.put(path, json=ADDRESS)
     assert answer.status_code == 500
-    # The whole of it, with the traceback.
+    # Read the whole line with its traceback.
     written = "\n".join(f"{record.getMessage()}\n{record.exc_text}" for record in caplog.records)
     assert "the disk is full" in written
     assert "UPDATE checkout_session" in written

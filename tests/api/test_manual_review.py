@@ -1,4 +1,5 @@
-"""What waits for a person: listed, read at its provider, ended, and balanced afterwards."""
+"""An operator lists what waits for manual review, reads it at its provider and ends it. The books
+balance afterwards."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ class Shop:
         return str(url)
 
     async def on_hold(self) -> None:
-        """The provider's answers speak of 299.00, once."""
+        """Let the provider report 299.00 once."""
         location = self.card_gateway.pay(await self.begin()).headers["location"]
         self.card_gateway.fault("read", "wrong_amount")
         await self.merchant.come_back(location)
@@ -78,7 +79,7 @@ class Shop:
         await reconcile_due(self.merchant.ctx)
 
     async def held_until_later(self) -> Any:
-        """Nothing is decided about what is ON_HOLD; then it is looked at, and this is shown."""
+        """Keep the payment ON_HOLD without a decision, then review it, and return the output."""
         assert (await self.shown())["status"] == "ON_HOLD"
         assert await self.balance() == (0, 10000, 0)
         await self.merchant.audit()
@@ -147,7 +148,7 @@ async def test_a_payment_on_hold_is_given_back(shop: Shop) -> None:
     assert await shop.balance() == (10000, 0, 0)
     assert await shop.state() is PageState.OPEN
     await shop.merchant.audit()
-    # And paid at the second attempt.
+    # The second attempt is paid.
     again = await shop.merchant.press_pay(shop.session_id)
     await shop.merchant.come_back(shop.card_gateway.pay(str(again.url)).headers["location"])
     assert await shop.state() is PageState.PAID
@@ -179,8 +180,8 @@ async def test_the_merchant_voids_what_is_on_hold(shop: Shop) -> None:
 async def test_what_is_heard_of_it_meanwhile_is_not_the_end_of_its_void(
     shop: Shop, fault: str
 ) -> None:
-    """The payer comes back again, or the provider tells of the void itself, before we know how that
-    ended: the read that follows is neither a payment nor a refusal of the void."""
+    """The payer returns or the provider reports the void before we know its outcome. The read that
+    follows is neither a payment nor a refusal of the void."""
     await shop.on_hold()
     shop.card_gateway.fault("cancel", fault)
     await shop.merchant.post(f"/v1/transactions/{shop.id}/void", expect=202)
@@ -206,7 +207,7 @@ async def test_a_capture_that_the_provider_tells_of_at_last(shop: Shop) -> None:
     shop.card_gateway.reset()
     (found,) = await shop.unresolved()
     assert (found.transaction_id, found.kind, found.psp_amount) == (shop.id, "capture", 30000)
-    # The word counts only where the provider does not tell.
+    # The operator's word counts only if the provider does not know.
     assert await shop.resolve("refused", found.id) == "capture done, by the provider's word"
     event = (await shop.shown())["events"][-1]
     assert (event["event"], event["success"]) == ("CAPTURE", True)
@@ -285,7 +286,7 @@ async def test_the_command(
 ) -> None:
     monkeypatch.setenv("GAVEKORT_DATABASE_URL", database_url)
     monkeypatch.setenv("GAVEKORT_SECRET_KEY", "a master secret of the tests, long enough")
-    # The provider is on this machine.
+    # The provider runs on this machine.
     monkeypatch.setenv("GAVEKORT_ALLOW_INSECURE_ADDRESSES", "true")
 
     async def run(*arguments: str) -> tuple[int, str]:

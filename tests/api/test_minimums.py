@@ -1,4 +1,5 @@
-"""A remainder below what any provider takes: told before Pay, and no dead end."""
+"""The remainder is below what any provider accepts. The payer hears it before Pay and can still
+continue."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ async def pay_by_api(merchant: Merchant, session: str, expect: int = 200, **more
 
 
 async def untouched(merchant: Merchant, session: str, card: dict[str, Any], left: int) -> None:
-    """No try was begun, and nothing is held."""
+    """Assert that no payment attempt has started and nothing is held."""
     async with merchant.ctx.db.reading() as db:
         tries = list(await db.exec(select(Transaction).where(Transaction.session_id == session)))
     assert tries == []
@@ -61,7 +62,7 @@ async def test_a_card_that_leaves_too_little(
     card = await merchant.card(10000)
     session = await merchant.ready(10001)
     told = await put_card(merchant, session, {"token": card["number"], "pin": card["pin"]})
-    # As documented the card pays min(available, order); what follows from it is said beside it.
+    # The card pays min(available, order) as documented, and the answer also states the consequence.
     assert told["order"]["gift_cards"][0]["amount"] == 10000
     assert told["remainder"] == TOO_LITTLE
     assert payability(told) == "disabled_by_order_amount"
@@ -76,7 +77,7 @@ async def test_a_card_that_leaves_too_little(
         await pay(merchant.ctx, session, Press(OPTION, 1, "nb"))
     await untouched(merchant, session, card, 10000)
 
-    # The amount that is named works: exactly the minimum is left, and it is paid.
+    # The suggested amount works. It leaves exactly the minimum, and the payment succeeds.
     told = await put_card(merchant, session, {"amount": 9701})
     assert "remainder" not in told
     assert payability(told) == "payable"
@@ -104,7 +105,7 @@ async def test_an_amount_that_leaves_too_little_is_refused(merchant: Merchant, a
     assert error["details"] == TOO_LITTLE | {"amount": left}
     assert [(e["field"], e["code"]) for e in error["errors"]] == [("amount", "use_less")]
     assert (await merchant.view(session)).gift_card is None
-    # Of a card in use likewise, and what was chosen before stays.
+    # The same holds for a card in use, and the earlier choice stays.
     await put_card(merchant, session, code | {"amount": 5000})
     await put_card(merchant, session, {"amount": amount}, 400)
     shown = await merchant.view(session)
@@ -187,7 +188,7 @@ async def test_the_order_grows_and_shrinks_under_the_card(merchant: Merchant) ->
 
 
 async def connect_two(merchant: Merchant) -> None:
-    """The card gateway, which takes 3.00 at least, and Klarna, which publishes no minimum."""
+    """Connect the card gateway, whose minimum is 3.00, and Klarna, which publishes none."""
     async with merchant.ctx.db.reading() as db:
         known = connections_of(merchant.ctx, await profile_of(db, ACCOUNT, "default"))
     klarna = {"base_url": "http://127.0.0.1:1", "username": "u", "password": "p"}
@@ -212,7 +213,7 @@ async def test_one_option_takes_it_and_another_does_not(merchant: Merchant) -> N
     refused = await pay_by_api(merchant, session, 409)
     assert refused["error"]["details"]["minimum"] == 300
     await untouched(merchant, session, card, 10000)
-    # A chosen amount is taken too, since something can be paid with.
+    # A chosen amount is also accepted, because one option can take the rest.
     await put_card(merchant, session, {"amount": 9990})
 
 
@@ -232,7 +233,7 @@ async def test_a_profile_says_otherwise(merchant: Merchant) -> None:
     other = await merchant.session(4999, configuration=WITHOUT_GIFT_CARDS)
     told = await merchant.get(f"/v1/sessions/{other}")
     assert told["remainder"]["reason"] == "order_too_small"
-    # What it does not name stays as it is, and an empty object takes all of it away.
+    # Fields that it does not name stay, and an empty object removes all of them.
     await merchant.api.put(f"{PROFILES}/default", json={"description": "x"})
     assert (await merchant.get(f"{PROFILES}/default"))["minimum_amounts"] == body["minimum_amounts"]
     await merchant.api.put(f"{PROFILES}/default", json={"minimum_amounts": {}})
@@ -252,7 +253,7 @@ async def test_minimums_that_are_none(merchant: Merchant, minimums: Any) -> None
 
 @pytest.fixture
 def agreed(card_gateway: CardGatewaySandbox) -> Iterator[CardGatewaySandbox]:
-    """The merchant's agreement with the provider says 50.00 to 900.00."""
+    """Connect a provider whose agreement with the merchant allows 50.00 to 900.00."""
     card_gateway.admin("settings", minimum=5000, maximum=90000)
     yield card_gateway
     card_gateway.admin("settings", minimum=0, maximum=0)
@@ -280,7 +281,7 @@ async def test_the_providers_refusal_is_told_as_that(
     assert tried.status == "FAILED"
     assert operation.error is not None
     assert operation.error["code"] == "amount"
-    # The payer goes on: another share of the card, and it is paid.
+    # The payer chooses another share of the card and pays.
     wanted = 9000 if order < 20000 else None
     if wanted is not None:
         await payer.set_gift_card_amount(merchant.ctx, session, wanted)
@@ -290,7 +291,7 @@ async def test_the_providers_refusal_is_told_as_that(
 
 
 async def test_a_request_cannot_say_what_is_left(merchant: Merchant) -> None:
-    """`remainder` is a name of ours, in a session as in what an older profile may have kept."""
+    """Only we write `remainder`, both in a session and in what an older profile may have stored."""
     extra: dict[str, Any] = {"minimum_amounts": {OPTION: {"NOK": "much"}, "x": 1}}
     async with merchant.ctx.db.reading() as db:
         known = connections_of(merchant.ctx, await profile_of(db, ACCOUNT, "default"))

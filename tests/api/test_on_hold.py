@@ -1,5 +1,5 @@
-"""A payment that its provider looks into: Klarna's risk. The payer is through, the merchant is told
-twice, and the gift card is held until Klarna has said yes or no.
+"""Klarna reviews the risk of a payment. The payer has finished, the merchant hears twice, and the
+gift card is held until Klarna says yes or no.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def on_hold(payer: KlarnaPayer, **more: Any) -> str:
 
 
 async def told(merchant: Merchant) -> list[dict[str, str]]:
-    """The callbacks that were written down, oldest first: their queries."""
+    """Return the queries of the recorded callbacks, oldest first."""
     async with merchant.ctx.db.reading() as db:
         rows = await db.exec(select(Delivery).order_by(col(Delivery.created_at)))
     queries = [parse_qs(urlsplit(row.url).query) for row in rows]
@@ -98,7 +98,7 @@ async def test_nothing_can_be_done_with_it_meanwhile(payer: KlarnaPayer) -> None
     await merchant.post(f"/v1/sessions/{payer.session_id}/cancel", expect=409)
     await reopen(merchant.ctx, payer.session_id)
     assert (await merchant.view(payer.session_id)).state is PageState.ON_HOLD
-    # The card cannot be taken back from it: it is no payment left open.
+    # The payer cannot reclaim the card, because this payment was not left open.
     other = await merchant.ready(40000)
     body = {"token": payer.card["number"], "pin": payer.card["pin"], "take_back": True}
     answer = await merchant.api.put(f"/v1/view/{other}/session/order/gift_card", json=body)
@@ -108,7 +108,7 @@ async def test_nothing_can_be_done_with_it_meanwhile(payer: KlarnaPayer) -> None
 
 
 async def test_long_after_the_time_for_a_payment_it_is_still_on_hold(payer: KlarnaPayer) -> None:
-    """No time limit of ours ends what Klarna looks into."""
+    """No time limit of ours ends a payment that Klarna reviews."""
     merchant = payer.merchant
     payer.klarna.admin("settings", fraud_seconds=10**6)
     await on_hold(payer)
@@ -127,7 +127,7 @@ async def test_accepted(payer: KlarnaPayer, shop: Receiver) -> None:
     url = {"return_url": "https://shop.example/accept", "callback_url": f"{shop.url}/callback"}
     merchant.ctx.settings.allow_insecure_addresses = True
     back = await on_hold(payer, url=url)
-    for _ in range(3):  # heard of again and again
+    for _ in range(3):  # the same news arrives repeatedly
         await merchant.come_back(
             f"/v1/sessions/{payer.session_id}/redirect/{(await payer.transaction()).return_ref}"
         )
@@ -163,7 +163,7 @@ async def test_accepted(payer: KlarnaPayer, shop: Receiver) -> None:
 
 
 async def test_refused(payer: KlarnaPayer) -> None:
-    """The merchant hears of it though it did not ask for errors: it knows of the payment."""
+    """The merchant did not ask for errors and still hears of it, because it knows the payment."""
     merchant = payer.merchant
     payer.klarna.admin("settings", fraud_outcome="REJECTED")
     await on_hold(payer)
@@ -180,7 +180,7 @@ async def test_refused(payer: KlarnaPayer) -> None:
 
 
 async def test_told_by_klarna(payer: KlarnaPayer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The decision comes as a notification, which leads to a read."""
+    """The decision arrives as a notification, which causes a read."""
     merchant, klarna = payer.merchant, payer.klarna
     with Listener().running() as listener:
         base = listener.url.removesuffix("/notifications")

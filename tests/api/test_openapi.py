@@ -1,4 +1,5 @@
-"""The description is true: schemathesis asks for what it promises, and for what it does not."""
+"""The description is true. Schemathesis sends requests that it allows and others that it
+forbids."""
 
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ allow-x00 = true
 def api_server(
     repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, str]]:
-    """Address and token of a running API over SQLite."""
+    """Run the API over SQLite, and return its address and a token."""
     directory = tmp_path_factory.mktemp("api")
     port, token_file = free_port(), directory / "token"
     command = [

@@ -1,4 +1,4 @@
-"""Capture, refund and void: what is refused, what is lost on the way, what happens at once."""
+"""Captures, refunds and voids are refused, get lost on the way, or happen at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from tests.support.patience import impatient
 async def at_provider(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> list[tuple[int, int]]:
-    """Received and still capturable of each payment, as the provider itself tells."""
+    """Return the received and the still capturable amount of each payment, as the provider
+    reports."""
     async with merchant.ctx.db.reading() as db:
         stored = await get_profile(db, ACCOUNT, "default")
     key = connections_of(merchant.ctx, stored)[OPTION]["secret_key"]
@@ -151,7 +152,7 @@ async def test_a_provider_that_captures_once(
     assert "final_capture" in answer["error"]["message"]
     assert await at_provider(merchant, card_gateway) == [(0, 30000)]
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
-    # The gift card's part is ours: it can be taken in as many parts as the merchant likes.
+    # The gift card's part is ours, so the merchant can capture it in any number of parts.
     done = await merchant.post(f"{path}/capture", {"amount": 4000})
     assert split_of(done["events"][-1]) == (4000, 0)
     done = await merchant.post(f"{path}/capture", {"amount": 11000, "final_capture": True})
@@ -178,7 +179,8 @@ async def test_a_final_capture_of_the_card_alone_releases_all_the_rest(
 
 
 async def test_an_order_of_nothing(merchant: Merchant) -> None:
-    """`dintero.zero`: captured and voided once, never refunded, and nothing is left open."""
+    """A `dintero.zero` payment is captured or voided once and never refunded. Nothing is left
+    open."""
     configuration = {"dintero": {"wallets": ON, "zero": ON}}
     for verb, body, status in (
         ("capture", {"amount": 0}, "CAPTURED"),
@@ -202,14 +204,14 @@ async def test_an_order_of_nothing(merchant: Merchant) -> None:
 async def lost(
     merchant: Merchant, transaction_id: str, verb: str, body: Any, event: str
 ) -> dict[str, Any]:
-    """The command whose answer does not come: 202, and the event to wait for."""
+    """Send the command whose answer never comes. Assert a 202, and return the event to wait for."""
     with impatient(CardGateway):
         answer = await merchant.api.post(f"/v1/transactions/{transaction_id}/{verb}", json=body)
     assert answer.status_code == 202, answer.text
     shape: dict[str, Any] = answer.json()
     assert shape["events"][-1]["event"] == event
     assert shape["events"][-1]["request_id"] == answer.headers["event-request-id"]
-    # While it is unknown, nothing else may be asked for.
+    # While the outcome is unknown, no other operation may start.
     again = await merchant.post(f"/v1/transactions/{transaction_id}/{verb}", body, expect=409)
     assert again["error"]["code"] == "CONFLICT"
     return shape
@@ -228,7 +230,7 @@ async def test_a_capture_that_is_not_answered(
     transaction_id = await merchant.paid(card_gateway, 40000, card, CAPTURE_TIMES_OUT)
     shape = await lost(merchant, transaction_id, "capture", {"amount": 15000}, "INITIATE_CAPTURE")
     assert shape["status"] == "AUTHORIZED"
-    # The card's part is moved only when the provider's is known.
+    # The card's part moves only when the provider's outcome is known.
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
     await merchant.audit()
     done = await reconciled(merchant, transaction_id)
@@ -315,7 +317,7 @@ async def test_the_provider_says_no(
     assert (event["event"], event["success"]) == (verb.upper(), False)
     assert await merchant.balance(card["card_id"]) == balance
     await merchant.audit()
-    # It is over: the same may be asked for again.
+    # The operation has ended, so the same one may start again.
     done = await merchant.post(f"{path}/{verb}", body)
     assert done["events"][-1]["success"] is True
     await merchant.audit()
@@ -343,7 +345,8 @@ async def test_parallel_captures_never_take_more_than_was_authorized(
 
 
 async def test_forty_voids_at_once(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
-    """More than there are database connections: each unit of work needs one and no second."""
+    """There are more units of work than database connections. Each needs one connection and no
+    second one."""
     card = await merchant.card(10000)
     transaction_id = await merchant.paid(card_gateway, 40000, card)
     path = f"/v1/transactions/{transaction_id}/void"

@@ -1,4 +1,4 @@
-"""The page follows its session: what it has read meanwhile, and what it does with it."""
+"""The page follows its session. The tests check what it reads meanwhile and how it reacts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def test_what_was_read_before_the_payers_step_is_not_shown_after_it(
     page._show_from_elsewhere(before)
     shown = (page.version, page.sums.to_pay, page.announcement)
     assert shown == (after.version, "NOK\u00a0250.00", "")
-    # What is newer is.
+    # A newer version is read.
     await payer.remove_gift_card(merchant.ctx, session_id)
     newest = await merchant.view(session_id)
     page._show_from_elsewhere(newest)

@@ -27,7 +27,7 @@ HOME = {"id": "home", "line_id": "s1", "amount": 9900, "operator": "Posten", "ti
 
 @pytest.fixture
 async def payer(merchant: Merchant) -> Any:
-    """A client without a token."""
+    """Return a client without a token."""
     async with httpx.AsyncClient(transport=merchant.api._transport, base_url=BASE_URL) as client:
         yield client
 
@@ -210,7 +210,7 @@ async def test_an_address_that_is_not_given_stays(
     assert shown["order"]["billing_address"] == bill
     none = {"shipping_address": ADDRESS, "billing_address": None}
     shown = await call(payer, "PUT", f"{orders}/addresses", none)
-    # It does not differ any more: shops fill their own fields from it, and it is never missing.
+    # The address no longer differs. Shops fill their own fields from it, so it is never missing.
     assert shown["order"]["billing_address"] == ADDRESS
 
 
@@ -246,7 +246,7 @@ async def test_email_and_phone_may_stand_in_either_address(
 async def test_given_up_after_a_decline(
     merchant: Merchant, payer: httpx.AsyncClient, card_gateway: CardGatewaySandbox
 ) -> None:
-    """The shop reads in its address that it was not the payer who changed their mind."""
+    """The shop's address shows that the payer did not cancel."""
     session_id = await merchant.ready()
     shown = await call(payer, "POST", f"/view/{session_id}/payments/{OPTION}")
     card_gateway.pay(shown["operations"][0]["href"], DECLINED)

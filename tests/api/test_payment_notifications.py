@@ -1,4 +1,4 @@
-"""What the card gateway says on its own only causes a read, and only where it can prove itself."""
+"""A notification of the card gateway only causes a read, and only if it can prove its origin."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_notifications_only_cause_a_read(
     assert result.url is not None
     made = (await transactions_of(merchant, session_id))[0]
     right = event(made)
-    # Signed, but not true: nothing is paid at the provider yet.
+    # The notification is signed and false: nothing is paid at the provider yet.
     assert (await notify(merchant, right, signed(right))).status_code == 200
     assert (await merchant.view(session_id)).state is PageState.PAYING
 

@@ -1,4 +1,5 @@
-"""What a provider's answer that is lost, late, wrong or a refusal makes of a payment."""
+"""The tests check the effect of lost, late, wrong and refusing answers of a provider on a
+payment."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ from tests.support.patience import impatient
 async def test_the_bank_does_not_answer(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Not decided: the hold stays, whatever our own time limit says, until it is."""
+    """The payment is undecided, so the hold stays until the decision, whatever our own time limit
+    says."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)
@@ -58,7 +60,7 @@ async def test_the_bank_does_not_answer(
 async def test_the_answer_to_create_is_lost(
     merchant: Merchant, card_gateway: CardGatewaySandbox, kind: str, found_by: str
 ) -> None:
-    """Done there, not known here: the same key finds the same payment."""
+    """The provider has done it and we do not know it. The same key finds the same payment."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     card_gateway.fault("create", kind)
@@ -98,7 +100,8 @@ async def test_reopen_while_the_answer_to_create_is_unknown(
 async def test_a_late_refusal_does_not_end_what_was_created(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Two at once ask for the payment. One has sent the payer on; the other is told no."""
+    """Two processes create the payment at once. One has redirected the payer, and the other gets a
+    refusal."""
     from backend.psp.protocol import Outcome, Result
 
     card = await merchant.card(10000)

@@ -1,4 +1,4 @@
-"""An attempt to pay, and everything that may become of it."""
+"""A payment attempt can end in many ways, and the tests try each of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_double_press_and_two_tabs(
     urls = {r.url for r in (first, second, third) if r.state == "redirect"}
     assert len(urls) == 1 and third.state == "redirect"
     assert {first.state, second.state} <= {"redirect", "unknown"}
-    # The other tab has another option, or still shows the order without the card.
+    # The other tab uses another option, or still shows the order without the card.
     for option, to_pay in (("klarna.klarna", 30000), (OPTION, 40000), (None, 0)):
         with pytest.raises(PaymentInProgress):
             await pay(merchant.ctx, session_id, Press(option, to_pay, "nb"))
@@ -82,8 +82,8 @@ async def test_the_balance_shrank_between_view_and_pay(
 
 
 async def test_the_order_grew_between_view_and_pay(merchant: Merchant) -> None:
-    """A card that pays all of it leaves nothing to pay before and after: what was seen of the
-    order counts too."""
+    """A card that pays everything leaves nothing to pay before and after the change, so the order
+    that the payer saw counts too."""
     card = await merchant.card(50000)
     session_id = await merchant.ready(10000, card)
     seen = await merchant.view(session_id)
@@ -142,7 +142,7 @@ async def test_declined_then_paid_with_another_try(
     assert shown.gift_card is not None and shown.gift_card.amount == 10000
     assert await merchant.balance(card["card_id"]) == (10000, 0, 0)
     await merchant.audit()
-    # The first page is dead: it cannot be paid any more.
+    # Nobody can pay on the first page any more.
     late = card_gateway.pay(result.url)
     assert [page["status"] for page in await at_provider(merchant, card_gateway)] == ["expired"], (
         late
@@ -158,7 +158,7 @@ async def test_declined_then_paid_with_another_try(
     failed, done = await transactions_of(merchant, session_id)
     assert (failed.status, done.status, done.id) == ("FAILED", "AUTHORIZED", transaction_id)
     assert sorted(await holds(merchant)) == [("pending", 10000), ("voided", 10000)]
-    # The first attempt's way back changes nothing any more.
+    # The return of the first attempt changes nothing any more.
     await merchant.come_back(f"{back}?cancelled=1")
     assert (await merchant.view(session_id)).state is PageState.PAID
     await merchant.audit()
@@ -195,7 +195,7 @@ async def test_a_return_without_having_paid_waits(
 async def test_reopen_while_the_provider_has_authorized(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Back button after paying: the read decides, not the payer's wish."""
+    """The payer presses Back after paying. The read decides and not the payer's wish."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card)
     result = await merchant.press_pay(session_id)

@@ -1,4 +1,5 @@
-"""What the budgets of wrong PINs are made of: sessions, sources, rows. Attacks: `tests/attack`."""
+"""The budgets of wrong PINs depend on sessions, sources and rows. For attacks see
+`tests/attack`."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ SOURCE = "203.0.113.7"
 
 @pytest.fixture
 async def merchant(database_url: str) -> AsyncIterator[Merchant]:
-    """No provider is needed. Three tries a card and source, five a session, six a card; nobody
-    waits."""
+    """Run without a provider. The budget is three PIN attempts for a card and source, five for a
+    session and six for a card, without waits."""
     merchant = await open_merchant(
         database_url,
         "http://127.0.0.1:1",
@@ -41,7 +42,7 @@ async def merchant(database_url: str) -> AsyncIterator[Merchant]:
 async def add(
     merchant: Merchant, session_id: str, number: str, pin: str, source: str = SOURCE
 ) -> tuple[str, str] | None:
-    """None if the card was added; what the refusal says else."""
+    """Return None if the card was added, and otherwise the refusal's message."""
     try:
         await payer.add_gift_card(merchant.ctx, session_id, number, pin, source)
     except (GiftCardRefused, TooManyAttempts) as error:
@@ -76,7 +77,7 @@ async def test_unknown_number_and_wrong_pin_are_one_answer_and_so_are_spent_budg
         for _ in range(3):
             await add(merchant, await merchant.session(), made_up, pin, source)
             await add(merchant, await merchant.session(), number, wrong_pin(card), source)
-    # Past the card's budget the right PIN is refused, from wherever it comes.
+    # Once the card's budget is spent, the right PIN is refused from every source.
     spent = await add(merchant, sessions[2], number, pin, "192.0.2.4")
     assert spent is not None and spent[0] == "too_many_tries"
     assert spent == await add(merchant, sessions[3], made_up, pin, "192.0.2.5")
@@ -99,8 +100,8 @@ async def test_a_session_has_its_own_budget(merchant: Merchant) -> None:
 
 @pytest.mark.parametrize("appended", [True, False])
 async def test_a_source_is_what_our_proxy_says_of_it(merchant: Merchant, appended: bool) -> None:
-    """A proxy appends to the line that the caller sent, or writes one of its own below it; what the
-    caller made up is no new source, and no new budget."""
+    """A proxy appends to the caller's header or adds its own below it. An address that the caller
+    invents gives no new source and no new budget."""
     merchant.ctx.settings.trusted_proxy_hops = 1
     card = await merchant.card()
 
@@ -122,7 +123,8 @@ async def test_a_source_is_what_our_proxy_says_of_it(merchant: Merchant, appende
 
 @pytest.mark.parametrize("written", ["2001:db8:0:1::1", "[2001:db8:0:1:2::9]:4711", "?", ""])
 async def test_what_counts_as_one_source(merchant: Merchant, written: str) -> None:
-    """All addresses of a /64, with a port or without; and all that are no address."""
+    """All addresses of a /64, with or without a port, are one source. All values that are no
+    address are another one."""
     card = await merchant.card()
     others = [f"2001:db8:0:1:{n:x}::1" for n in range(3)] if "2001" in written else ["a", "b", "-"]
     for source in others:
@@ -157,7 +159,7 @@ async def test_the_window_resets_and_is_not_extended_by_more_tries(merchant: Mer
         await merchant.session(expires_at="2100-01-01T00:00:00Z") for _ in range(3)
     ]
     merchant.clock.ahead += window - timedelta(minutes=1)
-    # Knocking on a spent budget does not lock the card for another day.
+    # An attempt on a spent budget does not lock the card for another day.
     await add(merchant, knocking, card["number"], wrong_pin(card))
     assert await add(merchant, early, card["number"], card["pin"]) is not None
     merchant.clock.ahead += timedelta(minutes=2)
@@ -169,7 +171,7 @@ async def test_the_window_resets_and_is_not_extended_by_more_tries(merchant: Mer
 async def test_what_is_typed_is_nowhere_in_the_database(merchant: Merchant) -> None:
     card = await merchant.card(pin={"format": {"length": 12, "characters": True}})
     session_id = await merchant.session()
-    # Longer than what an id, a hash or a moment holds by chance.
+    # The text is longer than what an id, a hash or a time contains by chance.
     pin, number = "a wrong PIN 471108154711", "a number 081547110815"
     await add(merchant, session_id, card["number"], pin)
     await add(merchant, session_id, number, card["pin"])
@@ -191,7 +193,7 @@ async def test_what_is_typed_is_nowhere_in_the_database(merchant: Merchant) -> N
 
 
 async def test_what_is_past_its_window_is_deleted(merchant: Merchant) -> None:
-    """Every number that is ever guessed, and every payer's address, would leave a row for good."""
+    """Without this, every guessed number and every payer's address would leave a permanent row."""
     session_id, card = await merchant.session(), await merchant.card()
     await add(merchant, session_id, "9999999999999999", "1234", "192.0.2.1")
     merchant.clock.ahead += timedelta(seconds=merchant.ctx.settings.pin_tries_window - 60)
@@ -199,7 +201,7 @@ async def test_what_is_past_its_window_is_deleted(merchant: Merchant) -> None:
         await add(merchant, session_id, card["number"], wrong_pin(card), "192.0.2.2")
     assert await purge_attempts(merchant.ctx) == 0
     merchant.clock.ahead += timedelta(seconds=60)
-    # The session's was tried again since.
+    # The session's budget was used again since then.
     assert await purge_attempts(merchant.ctx) == 4
     left = {"session": 4, "card": 3, "pair": 3, "firsts": 1, "repeats": 2}
     assert await budgets(merchant) == left

@@ -1,5 +1,5 @@
-"""Every list finds its rows by an index: it reads about as many rows as it shows, however many
-there are, of this merchant and of others. The plans are PostgreSQL's own."""
+"""Every list finds its rows by an index. It reads about as many rows as it shows, however many rows
+this merchant and others have. The plans come from PostgreSQL itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Asked:
 
 @contextmanager
 def asked_of(merchant: Merchant) -> Iterator[Asked]:
-    """The SELECTs that are sent meanwhile, with their values."""
+    """Collect the SELECTs inside the block with their values."""
     asked, engine = Asked(), merchant.ctx.db.engine.sync_engine
 
     def note(_c: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
@@ -52,13 +52,13 @@ def parts(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def read_by(part: dict[str, Any]) -> int:
-    """How many rows this part of a plan has read, shown or not."""
+    """Return how many rows this part of a plan has read, whether it returned them or not."""
     names = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
     return int(part["Actual Loops"] * sum(part.get(name, 0) for name in names))
 
 
 async def faults(merchant: Merchant, asked: Asked) -> list[str]:
-    """What is wrong with the plans of these statements."""
+    """Return the faults in the plans of these statements."""
     found = []
     async with merchant.ctx.db.reading() as db:
         connection = await db.connection()
@@ -86,7 +86,7 @@ async def grown(merchant: Merchant, card_gateway: CardGatewaySandbox) -> list[Sa
 
 
 async def of_payers(merchant: Merchant, kinds: list[Sample]) -> dict[str, list[str]]:
-    """What is wrong with what the payer's page and the balance page read."""
+    """Return the faults in the reads of the payer's page and of the balance page."""
     found = {}
     for kind in kinds:
         with asked_of(merchant) as asked:

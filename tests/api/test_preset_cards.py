@@ -1,4 +1,4 @@
-"""A card that the shop names, and one that the payer does: what each needs, and why it is
+"""The shop presets a card, or the payer adds one. The tests check what each needs and why it is
 refused."""
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ async def test_what_the_contract_refuses_of_a_preset_card(merchant: Merchant) ->
     await refused(
         merchant, "configuration.dintero.wallets", customer=preset(one["card_id"]), order=split
     )
-    # Without an id no card is preset. A number is taken as the text of an id.
+    # Without an id there is no preset card. A number counts as the text of an id.
     for card_id, warned in (("", None), (None, None), (1, "not_found")):
         made = await merchant.post(
             "/v1/sessions-profile",
@@ -63,7 +63,7 @@ async def test_a_removed_preset_card_needs_number_and_pin(merchant: Merchant) ->
     assert view.gift_card is not None and view.gift_card.preset is True
     assert (view.gift_card.amount, view.gift_card.left, view.to_pay) == (10000, 0, 30000)
     await payer.set_details(ctx, session_id, DETAILS)
-    # One card a session: another is refused while this one is there.
+    # A session has one card. Another one is refused while this one is in use.
     with pytest.raises(GiftCardRefused) as error:
         await payer.add_gift_card(ctx, session_id, other["number"], other["pin"], "1.2.3.4")
     assert error.value.reason == "already_added"
@@ -82,7 +82,7 @@ async def test_a_removed_preset_card_needs_number_and_pin(merchant: Merchant) ->
     await payer.add_gift_card(ctx, session_id, card["number"], card["pin"], "1.2.3.4")
     view = await merchant.view(session_id)
     assert view.gift_card is not None and view.gift_card.preset is False
-    # Twice the same is once.
+    # Presetting the same card twice equals once.
     await payer.add_gift_card(ctx, session_id, card["number"], card["pin"], "1.2.3.4")
     names = [e["name"] for e in (await merchant.get(f"/v1/sessions/{session_id}"))["events"]]
     assert names.count("SET_GIFT_CARD") == 3

@@ -1,4 +1,4 @@
-"""A preset gift card, and an order that is divided among several receivers later."""
+"""A session has a preset gift card, and its order is later split among several receivers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def split_order(amount: int = 40000) -> dict[str, Any]:
 
 @pytest.fixture
 async def by_profile(merchant: Merchant) -> None:
-    """Gift cards are switched on by the profile alone."""
+    """Return a merchant whose gift cards only the profile switches on."""
     async with merchant.ctx.db.reading() as db:
         kept = await get_profile(db, ACCOUNT, "default")
     setup = profile(
@@ -64,7 +64,7 @@ async def test_an_update_that_divides_the_order(merchant: Merchant) -> None:
     assert last["name"] == "UPDATE_SESSION"
     assert [warning["code"] for warning in last["details"]["warnings"]] == ["not_offered"]
     assert (await merchant.view(made["id"])).to_pay == 40000
-    # An order that is no longer divided has its card back.
+    # An order without splits gets its card back.
     answer = await merchant.api.put(
         path, json={"order": {"items": session_body()["order"]["items"]}}
     )
@@ -75,7 +75,7 @@ async def test_an_update_that_divides_the_order(merchant: Merchant) -> None:
 
 @pytest.mark.usefixtures("by_profile")
 async def test_a_callback_that_divides_the_order(merchant: Merchant) -> None:
-    """The shop's answer to an address has a delivery that is divided."""
+    """The shop answers an address with a delivery that has splits."""
     merchant.ctx.settings.allow_insecure_callbacks = True
     card = await merchant.card(10000)
     option = {

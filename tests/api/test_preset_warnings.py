@@ -1,4 +1,4 @@
-"""A preset card that cannot be used, or not yet, stops no order: the merchant is warned."""
+"""A preset card that cannot be used, or not yet, stops no order. The merchant gets a warning."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def _unknown(_merchant: Merchant) -> str:
 
 
 async def _spent(merchant: Merchant) -> str:
-    """All of it is held by an order that was placed: nobody can take that back."""
+    """An order that was placed holds the whole card, and nobody can reclaim that."""
     card = await merchant.card(10000)
     await merchant.press_pay(await merchant.ready(10000, card))
     assert await merchant.balance(card["card_id"]) == (0, 10000, 0)
@@ -100,7 +100,7 @@ async def test_the_session_is_made_without_the_card_and_the_merchant_is_warned(
     assert [event["details"] for event in said] == [{"error": expected, "warnings": [warning]}]
     view = await merchant.view(made["id"])
     assert (view.gift_card, view.gift_card_offered, view.to_pay) == (None, True, 40000)
-    # The same request again is not stuck either, and another card can be added.
+    # The same request works again, and the payer can add another card.
     assert (await merchant.post("/v1/sessions-profile", body))["warnings"] == [warning]
     good = await merchant.card(10000)
     await payer.set_details(merchant.ctx, made["id"], DETAILS)
@@ -135,7 +135,7 @@ async def test_a_good_card_causes_no_warning(merchant: Merchant) -> None:
     whole = await merchant.get(f"/v1/sessions/{answer.json()['id']}")
     assert "warnings" not in whole
     assert [c["amount"] for c in whole["order"]["gift_cards"]] == [10000]
-    # What a request calls by the name of ours is not given back.
+    # We do not return a request's value under a name that only we write.
     named = await merchant.post("/v1/sessions-profile", body | {"warnings": [{"code": "mine"}]})
     assert "warnings" not in named
     assert "warnings" not in await merchant.get(f"/v1/sessions/{named['id']}")
@@ -225,7 +225,7 @@ async def test_the_pin_takes_it_back(
     answer = await merchant.api.put(path, json=wrong)
     assert answer.status_code == 400 and "not_matched" in answer.text
     assert await merchant.balance(left.card["card_id"]) == (0, 10000, 0)
-    # The PIN alone, without the wish to take it back, changes nothing.
+    # The PIN alone, without the request to reclaim, changes nothing.
     answer = await merchant.api.put(path, json={"pin": pin})
     assert answer.status_code == 400
     answer = await merchant.api.put(path, json={"pin": pin, "take_back": True})
@@ -300,7 +300,8 @@ async def test_a_provider_that_has_not_decided_frees_nothing(
 
 
 async def test_a_part_of_it_is_held(merchant: Merchant) -> None:
-    """60.00 of 100.00 are held: 40.00 pay at once, and the rest can be taken back."""
+    """Of 100.00, 60.00 is held. The other 40.00 pays at once, and the payer can reclaim the
+    rest."""
     card = await merchant.card(10000)
     first = await merchant.session(40000, customer=preset(card["card_id"], amount=6000))
     await payer.set_details(merchant.ctx, first, DETAILS)
@@ -312,7 +313,7 @@ async def test_a_part_of_it_is_held(merchant: Merchant) -> None:
     view = await merchant.view(made["id"])
     assert view.gift_card is not None
     assert (view.gift_card.amount, view.gift_card.held, view.to_pay) == (4000, 6000, 21000)
-    # Where what is free is enough, there is nothing to warn of.
+    # If the free amount is enough, there is no warning.
     small = await merchant.post(
         "/v1/sessions-profile", session_body(4000, customer=preset(card["card_id"]))
     )
@@ -341,7 +342,7 @@ async def test_a_card_without_a_pin_waits(merchant: Merchant) -> None:
 
 
 async def test_what_becomes_of_a_preset_card_later(merchant: Merchant) -> None:
-    """It expires, or is deleted, while the session is open."""
+    """The card expires or is deleted while the session is open."""
     expires = (merchant.clock.now() + timedelta(minutes=5)).isoformat()
     for name, expected in (("deleted", "not_found"), ("expires", "expired")):
         card = await merchant.card(10000, expires_at=expires)

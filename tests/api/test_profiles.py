@@ -1,4 +1,4 @@
-"""Session profiles by API, and `x-api-key`."""
+"""A merchant manages session profiles by API and uses `x-api-key`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_a_life(merchant: Merchant) -> None:
     rest = await merchant.get(f"{PROFILES}?starting_after={profile_id}")
     assert [p["profile_id"] for p in rest] == ["default"]
 
-    # What a change does not name stays, as does a credential whose mask is sent back.
+    # Fields that a change does not name stay, and so does a credential whose mask is sent back.
     changed = await put(merchant, profile_id, {"configuration": {"auto_capture": True}})
     assert changed["configuration"] == {"auto_capture": True}
     assert changed["connections"] == made["connections"]
@@ -180,7 +180,7 @@ async def test_every_connector_can_be_connected(merchant: Merchant) -> None:
     assert made["connections"].keys() == CREDENTIALS.keys()
     profile = await stored(merchant, made["profile_id"])
     for option, credentials in connections_of(merchant.ctx, profile).items():
-        # Else it raises.
+        # Otherwise this raises.
         connect(merchant.ctx, option, credentials)
     for option in CREDENTIALS:
         wrong = {
@@ -216,7 +216,7 @@ async def test_a_session_gets_what_the_profile_says(merchant: Merchant) -> None:
     assert shown.allowed_frame_ancestors == tuple(BODY["allowed_frame_origins"])
     assert shown.express and shown.gift_card_offered
     assert shown.preferred_country == "SE" and set(shown.countries) == {"NO", "SE"}
-    # The request has the last word.
+    # The request takes precedence.
     own = asked | {
         "checkboxes": [{"id": "mine", "label": "My own"}],
         "express": {"customer_types": ["b2b"]},
@@ -224,7 +224,7 @@ async def test_a_session_gets_what_the_profile_says(merchant: Merchant) -> None:
     session = (await merchant.post("/v1/sessions-profile?include_session=true", own))["session"]
     assert [box["id"] for box in session["checkboxes"]] == ["mine"]
     assert session["express"]["customer_types"] == ["b2b"]
-    # Not Express: no gift card.
+    # The session is not Express, so it has no gift card.
     await put(merchant, profile_id, {"express": False})
     plain = await merchant.post("/v1/sessions-profile", asked)
     shown = await merchant.view(plain["id"])
@@ -242,7 +242,7 @@ async def test_what_was_begun_outlives_its_profile(
     open_session = await merchant.session(40000, profile_id="doomed")
     taken_away = await merchant.paid(card_gateway, 20000, profile_id="doomed")
 
-    # An option that is taken away, and then the whole profile.
+    # The merchant removes an option, and then the whole profile.
     shown = await put(merchant, "doomed", {"connections": {OPTION: None}})
     assert shown["connections"] == {}
     path = f"/v1/transactions/{transaction_id}"

@@ -1,4 +1,4 @@
-"""The checkout's link by SMS. Source: `docs/reference/dintero-api.md#configuration`,
+"""We send the checkout's link by SMS. Source: `docs/reference/dintero-api.md#configuration`,
 `#gift-card-rules`."""
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ async def test_a_push_becomes_an_sms_while_a_gift_card_can_be_used(
     assert shown(await start(shop, PUSH)) == [("sms", "checkout-link", "sent")]
     without = await start(shop, PUSH, wallets=False)
     assert shown(without) == [("push", "app", "skipped")]
-    # One message is enough, and no terminal is ours.
+    # One message is enough, and we have no terminal.
     both = await start(shop, SMS, PUSH, TERMINAL)
     assert shown(both) == [
         ("sms", "checkout-link", "sent"),
@@ -231,7 +231,7 @@ async def test_a_session_that_publishes_nothing_says_nothing_of_it(merchant: Mer
 async def test_the_demos_gateway_shows_what_a_phone_would(
     database_url: str, card_gateway: CardGatewaySandbox, tmp_path: Path
 ) -> None:
-    """Checkout and gateway know each other by HTTP alone."""
+    """The checkout and the gateway know each other only over HTTP."""
     socket, url = bound_socket()
     with served(create_app(tmp_path), socket):
         merchant = await open_merchant(

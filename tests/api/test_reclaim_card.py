@@ -1,4 +1,5 @@
-"""Take it back: a card held by a payment left open elsewhere, freed with number and PIN."""
+"""A payment that was left open elsewhere holds a card. The payer reclaims it with number and
+PIN."""
 
 from __future__ import annotations
 
@@ -82,14 +83,14 @@ async def test_the_other_payment_is_aborted_first(
     await held.still_held()
     await held.take_back()
     await held.taken()
-    # Whoever still sits at the other page cannot pay there any more.
+    # A payer who is still at the other page cannot pay there any more.
     card_gateway.pay(held.url)
     assert (await held.merchant.view(held.left)).state is PageState.OPEN
     result = await pay(held.merchant.ctx, held.here, Press(OPTION, 15000, "nb"))
     await held.merchant.come_back(card_gateway.pay(str(result.url)).headers["location"])
     assert (await held.merchant.view(held.here)).state is PageState.PAID
     assert await held.balance() == (0, 10000, 0)
-    # Taken twice is taken once: what has been paid with it stays.
+    # Reclaiming twice equals once. A payment made with the card stays.
     with pytest.raises(GiftCardRefused) as error:
         await held.take_back(await held.merchant.ready(25000))
     assert refusal(error) == "empty"
@@ -106,7 +107,7 @@ async def test_without_the_pin_nothing_is_said_and_nothing_happens(held: Held) -
 
 
 async def test_the_other_payer_was_faster(held: Held, card_gateway: CardGatewaySandbox) -> None:
-    """Paid at the page, not come back yet: what the provider says holds."""
+    """The payer has paid at the page and not returned yet. The provider's word decides."""
     card_gateway.pay(held.url)
     with pytest.raises(GiftCardRefused) as error:
         await held.take_back()
@@ -151,20 +152,21 @@ async def test_a_provider_that_has_not_decided(
 
 
 async def test_a_part_is_free(merchant: Merchant) -> None:
-    """50.00 of 100.00 are held: the card can be added at once, and the rest taken back."""
+    """Of 100.00, 50.00 is held. The payer can add the card at once and reclaim the rest."""
     held = Held(merchant)
     held.card = await merchant.card(10000)
     held.left = await merchant.ready(5000, held.card)
     other = await merchant.card(20000)
     held.here = await merchant.ready(25000)
-    # Nothing is left to pay there, so it is paid at once and cannot be taken back.
+    # Nothing is left to pay at the provider, so the order is paid at once and the card cannot be
+    # reclaimed.
     await merchant.press_pay(held.left)
     await held.add()
     assert (await merchant.view(held.here)).to_pay == 20000
     await held.take_back()
     assert (await merchant.view(held.here)).to_pay == 20000
     assert await held.balance() == (5000, 5000, 0)
-    # Another card does not touch it.
+    # Another card does not affect it.
     with pytest.raises(GiftCardRefused) as error:
         await reclaim_card.reclaim_and_add(
             merchant.ctx, held.here, other["number"], other["pin"], SOURCE

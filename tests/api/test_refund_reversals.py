@@ -1,4 +1,4 @@
-"""Refunds that the provider confirmed and takes back later."""
+"""The provider confirms refunds and reverses them later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def captured(
     capture: int = 40000,
     **more: Any,
 ) -> str:
-    """An order of 400.00, `card` of it by gift card; the transaction's path."""
+    """Capture an order of 400.00, `card` of it by gift card, and return the transaction's path."""
     gift_card = await merchant.card(card) if card else None
     transaction_id = await merchant.paid(card_gateway, 40000, gift_card, number, **more)
     path = f"/v1/transactions/{transaction_id}"
@@ -32,7 +32,7 @@ async def captured(
 
 
 async def told_of_refund(merchant: Merchant, path: str) -> None:
-    """A notification as the provider makes it, signed; what it says is not believed."""
+    """Send a signed notification as the provider does. We do not believe its content."""
     subject = {"object": "refund", "metadata": {"transaction_id": path.rpartition("/")[2]}}
     event = {"id": "evt_1", "type": "refund.failed", "data": {"object": subject}}
     body = json.dumps(event).encode()
@@ -40,7 +40,7 @@ async def told_of_refund(merchant: Merchant, path: str) -> None:
 
 
 def time_passes(card_gateway: CardGatewaySandbox) -> None:
-    """At the provider: what is to become of the refunds made so far has become of them."""
+    """Move the provider's time until the refunds made so far have their outcome."""
     card_gateway.admin("clock", advance=60)
 
 
@@ -50,7 +50,7 @@ async def test_a_refund_that_comes_back_is_refundable_anew(
     path = await captured(merchant, card_gateway)
     refunded = await merchant.post(f"{path}/refund", {"amount": 40000, "refund_reference": "r-1"})
     assert refunded["status"] == "REFUNDED"
-    # Nothing has come back yet, whatever the notification says.
+    # No refund has come back yet, whatever the notification says.
     await told_of_refund(merchant, path)
     assert (await merchant.get(path))["status"] == "REFUNDED"
 
@@ -102,7 +102,7 @@ async def test_the_gift_cards_part_stays_refunded(
     card_id = shape["gift_cards"][0]["card_id"]
     assert await merchant.balance(card_id) == (10000, 0, 0)
     await merchant.audit()
-    # Of its lines as of its amount.
+    # This holds for its lines as for its amount.
     items = [{"line_id": "1", "amount": 30001}]
     await merchant.post(f"{path}/refund", {"amount": 30001, "items": items}, expect=400)
     items = [{"line_id": "1", "amount": 30000}]
@@ -147,7 +147,7 @@ async def test_without_a_notification_it_is_looked_for(
     assert await look_due(merchant.ctx) == 0
     merchant.clock.ahead = LOOKS[1] + timedelta(minutes=1)
     assert await look_due(merchant.ctx) == 1
-    merchant.clock.ahead = timedelta()  # its token is as good as ever
+    merchant.clock.ahead = timedelta()  # its token is still valid
     assert (await merchant.transaction(path.rpartition("/")[2]))["status"] == "CAPTURED"
     merchant.clock.ahead = LOOKS[-1] * 2
     assert await look_due(merchant.ctx) == 0
@@ -158,7 +158,7 @@ async def test_one_that_stays_is_left_alone_after_a_month(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
     path = await captured(merchant, card_gateway, number="4000 0000 0000 0002", card=10000)
-    # The gift card's part alone is no provider's.
+    # The gift card's part involves no provider.
     await merchant.post(f"{path}/refund", {"amount": 10000})
     await merchant.post(f"{path}/refund", {"amount": 30000})
     looks = 0

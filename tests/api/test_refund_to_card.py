@@ -1,4 +1,4 @@
-"""A refund goes to a card that somebody can use, or is refused before anything moves."""
+"""A refund goes to a usable card, or is refused before anything moves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def order(merchant: Merchant, card_gateway: CardGatewaySandbox) -> Order:
 
 
 async def to_new_card(merchant: Merchant, card_gateway: CardGatewaySandbox) -> None:
-    """The profile says that a fresh card is made."""
+    """Let the profile order a fresh card for refunds."""
     async with merchant.ctx.db.reading() as db:
         kept = await get_profile(db, ACCOUNT, "default")
     key = await secret_key(merchant)
@@ -45,7 +45,7 @@ async def to_new_card(merchant: Merchant, card_gateway: CardGatewaySandbox) -> N
 async def test_a_refund_that_nobody_could_use_is_refused(order: Order, why: str) -> None:
     await (order.expire() if why == "expired" else order.delete())
     before = await order.merchant.transaction(order.id)
-    # The provider can give back what it has taken, and no more.
+    # The provider can refund what it has taken, and no more.
     for amount, more in ((14000, set()), (4000, {"provider"})):
         answer = await order.post("refund", {"amount": amount}, expect=409)
         error = answer["error"]
@@ -99,7 +99,7 @@ async def test_to_a_new_card_by_request(order: Order, why: str) -> None:
     assert (made["replaces"], made["currency"]) == (order.card["card_id"], "NOK")
     assert (made["status"], made["amount"], made["amount_available"]) == ("unused", 10000, 10000)
     assert "expires_at" not in made
-    # The books: refunded to the card that paid, and moved on from there.
+    # The books show a refund to the card that paid, and a transfer from there.
     assert await order.sums() == (0, 0, 0, 0)
     assert await order.sums(made["card_id"]) == (10000, 10000, 0, 0)
     assert await order.refunded_at_provider() == 2000
@@ -128,7 +128,7 @@ async def test_to_a_new_card_by_request(order: Order, why: str) -> None:
     }
     told = await merchant.get(f"/v1/accounts/{ACCOUNT}/hooks/deliveries?subject={into['id']}")
     assert len(told["deliveries"]) == 1
-    # Its owner can use it.
+    # Its owner can use the money.
     assert (await merchant.post(INFO, {"token": number, "pin": pin}))["amount_available"] == 10000
     session_id = await merchant.ready(40000, {"number": number, "pin": pin})
     assert (await merchant.view(session_id)).to_pay == 30000
@@ -137,7 +137,7 @@ async def test_to_a_new_card_by_request(order: Order, why: str) -> None:
     ]
     assert replaced["details"] == {"replaced_by": made["card_id"]}
     assert replaced["created_by"] == merchant.client_id
-    # Never more back than was taken.
+    # We never refund more than was taken.
     await order.post("refund", {"amount": 2001, "refund_to": "new_card"}, expect=400)
     last_part = await order.post("refund", {"amount": 2000})
     assert last_part["status"] == "REFUNDED"
@@ -154,7 +154,7 @@ async def test_to_a_new_card_by_the_profile(
     merchant: Merchant, card_gateway: CardGatewaySandbox, order: Order
 ) -> None:
     await to_new_card(merchant, card_gateway)
-    # A card that can be used takes its refund as ever.
+    # A usable card gets its refund as usual.
     first = await order.post("refund", {"amount": 1000})
     assert "new_gift_card" not in first
     assert await order.sums() == (10000, 1000, 0, 9000)
@@ -163,7 +163,7 @@ async def test_to_a_new_card_by_the_profile(
     made = second["new_gift_card"]["card_id"]
     assert await order.sums() == (8000, 1000, 0, 7000)
     assert await order.sums(made) == (2000, 2000, 0, 0)
-    # The next one goes to the same fresh card, whose number is not shown again.
+    # The next refund goes to the same fresh card, whose number is not shown again.
     third = await order.post("refund", {"amount": 7500})
     assert "new_gift_card" not in third
     assert third["events"][-1]["gift_cards"][0]["card_id"] == made
@@ -225,7 +225,7 @@ async def test_by_the_provider(order: Order) -> None:
     assert (done["status"], done["events"][-1]["gift_cards"]) == ("PARTIALLY_REFUNDED", [])
     assert await order.refunded_at_provider() == 4000
     assert await order.sums() == (10000, 0, 0, 10000)
-    # What the card paid can still come back to it.
+    # The card's part can still be refunded to it.
     await order.merchant.post(f"{order.path}/extend", {"expires_at": None})
     assert (await order.post("refund", {"amount": 10000}))["status"] == "REFUNDED"
     assert await order.sums() == (10000, 10000, 0, 0)
@@ -233,7 +233,7 @@ async def test_by_the_provider(order: Order) -> None:
 
 
 async def test_what_a_refund_to_another_card_needs(order: Order) -> None:
-    """Whoever may not issue cards sends no money to one, and is not shown its number."""
+    """A client that may not issue cards cannot send money to a fresh one or see its number."""
     merchant = order.merchant
     few = await create_client(merchant.ctx, ACCOUNT, frozenset({"write:checkout", "read:checkout"}))
     full = merchant.client_id, merchant.client_secret
@@ -250,7 +250,7 @@ async def test_what_a_refund_to_another_card_needs(order: Order) -> None:
     done = await order.post("refund", {"amount": 1000})
     shown = done["new_gift_card"]
     assert "card_token" not in shown and "pin" not in shown.get("pin", {})
-    # With the right scope number and PIN are made again.
+    # With the right scope the number and PIN can be created anew.
     merchant.client_id, merchant.client_secret = full
     await order.sign_in()
     again = await merchant.post(f"{CARDS}/{shown['card_id']}/reissue")
@@ -338,8 +338,8 @@ async def test_a_provider_that_refuses_makes_no_card(
 async def test_what_was_held_is_captured_and_voided_after_the_card_expired(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Nothing was taken that could not come back: a void and the rest of a final capture go to the
-    card, which can be extended."""
+    """A void and the rest of a final capture go to the expired card, whose expiry can be
+    extended."""
     captured = await Order(merchant, card_gateway).paid()
     voided = await Order(merchant, card_gateway).paid()
     partly = await Order(merchant, card_gateway).paid()

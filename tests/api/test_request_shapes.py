@@ -1,6 +1,5 @@
-"""Parts of a request in another form than documented: refused where they are sent, since what is
-kept of them is read at each later step. `docs/reference/dintero-api.md#order`, `#configuration`,
-`#express`."""
+"""We refuse parts of a request in another form than documented at once, because each later step
+reads them. `docs/reference/dintero-api.md#order`, `#configuration`, `#express`."""
 
 from __future__ import annotations
 
@@ -56,7 +55,7 @@ async def test_another_form_of_an_orders_part_is_refused(
 
 @pytest.mark.parametrize("name", ["quantity", "vat"])
 async def test_a_number_that_cannot_be_written_is_refused(merchant: Merchant, name: str) -> None:
-    """The page of such a session would be an error for its payer."""
+    """The page of such a session would show its payer an error."""
     body = session_body()
     body["order"]["items"][0][name] = 10**400
     answer = await merchant.post("/v1/sessions-profile", body, expect=400)

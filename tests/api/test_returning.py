@@ -1,4 +1,4 @@
-"""Payers who come back: `remember_me`, the code by SMS, the cookie. `docs/returning.md`."""
+"""Payers return with `remember_me`, the code by SMS and the cookie: `docs/returning.md`."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def shop(
 
 
 class Browser:
-    """A payer's, with a cookie jar of its own."""
+    """A payer's browser with its own cookie jar."""
 
     def __init__(self, shop: Merchant, gateway: Receiver) -> None:
         self.shop, self.gateway = shop, gateway
@@ -80,13 +80,13 @@ class Browser:
         return await self.call("POST", f"/view/{session_id}/session/scc", {"scc": code}, expect)
 
     async def code(self) -> str:
-        """Of the last message, once it has gone out."""
+        """Send the last message and return its code."""
         await deliver_due(self.shop.ctx, delivered=note_delivered)
         (code,) = re.findall(r"\b\d{6}\b", self.gateway.got[-1].json["text"])
         return str(code)
 
     async def bought(self, **more: Any) -> str:
-        """An order in which the payer wanted to be remembered."""
+        """Pay an order in which the payer asks to be remembered."""
         session_id = await self.shop.ready(40000)
         await self.pay(session_id, remember_me=True, **more)
         return session_id
@@ -140,7 +140,7 @@ async def test_remembered_and_filled_in(shop: Merchant, browser: Browser) -> Non
     assert events == ["INITIATED", "SECRET_CONFIRMATION_CODE_SENT", "SET_SHIPPING_ADDRESS"]
     (kept,) = await known(shop)
     assert kept.confirmed
-    # Single-use.
+    # A code works once.
     await browser.use(session_id, code, 400)
 
 
@@ -179,7 +179,7 @@ async def test_a_cookie_that_was_changed_is_ignored(
         stranger.http.cookies.set(COOKIE, value)
         answer = await stranger.ask(session_id, 400)
         assert answer["error"]["errors"][0]["code"] == "no_number"
-    # Nor is one that has run out, or whose payer was forgotten.
+    # An expired cookie or the cookie of a forgotten payer does not work either.
     await browser.ask(session_id)
     shop.clock.ahead += timedelta(seconds=601)
     await browser.ask(session_id, 400)
@@ -217,7 +217,7 @@ async def test_known_and_unknown_numbers_look_the_same(
 async def test_nobody_leaves_details_for_a_number_that_is_not_theirs(
     shop: Merchant, browser: Browser, stranger: Browser
 ) -> None:
-    """A stranger pays with Kari's number and an address of their own, before and after her."""
+    """A stranger pays with Kari's number and the stranger's own address, before and after her."""
     await stranger.bought()
     session_id = await shop.session(40000, customer={"phone_number": PHONE})
     await browser.ask(session_id)
@@ -231,7 +231,7 @@ async def test_nobody_leaves_details_for_a_number_that_is_not_theirs(
     await stranger.bought()
     (still,) = [one for one in await known(shop) if one.confirmed]
     assert (still.id, still.sealed) == (hers.id, hers.sealed)
-    # She herself, from any browser, once she has shown the code there.
+    # She succeeds from any browser in which she has given the code.
     elsewhere = await shop.session(40000)
     await stranger.ask(elsewhere, phone_number=PHONE)
     await stranger.use(elsewhere, await browser.code())
@@ -252,7 +252,7 @@ async def test_codes_are_short_lived_and_tries_are_few(shop: Merchant, browser: 
     other, code = code, await browser.code()
     for _ in range(3):
         await browser.use(session_id, "000000" if code != "000000" else other, 400)
-    # The budget is spent: the right one does not help any more.
+    # The budget is spent, so the right code does not help any more.
     answer = await browser.use(session_id, code, 400)
     assert answer["error"]["code"] == "CODE_REFUSED"
     await browser.ask(session_id, 202)

@@ -41,7 +41,7 @@ async def test_a_whole_life_by_the_serving_role(
     voided = await merchant.paid(card_gateway, 20000)
     await merchant.post(f"/v1/transactions/{voided}/void")
     assert await merchant.balance(card["card_id"]) == (5000, 0, 5000)
-    # Each loop of the worker, once: they claim, end and delete rows.
+    # Run each loop of the worker once. The loops claim, end and delete rows.
     for work in (
         reconcile_due,
         capture_due,

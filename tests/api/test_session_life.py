@@ -1,4 +1,4 @@
-"""The merchant's side of a session after it is made: list, update, lock, cancel."""
+"""A merchant lists, updates, locks and cancels a session after creating it."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ async def test_updates_that_the_rules_forbid(
 async def test_a_card_in_use_pays_nothing_of_an_order_that_is_divided_since(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Gift cards are not supported with splits, also where the card was there before them."""
+    """Gift cards do not work with splits, even if the card came first."""
     setup = profile(card_gateway.base_url, "sk_test_x", configuration={"dintero": {"wallets": ON}})
     await save_profile(merchant.ctx, setup)
     card = await merchant.card(10000)

@@ -1,4 +1,4 @@
-"""Sessions by API: the documented requests, the documented rules, and what comes back."""
+"""Merchants create sessions by API. The tests check the documented requests, rules and answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OTHERS = ("vipps", "klarna.billie", "swish.swish", "collector.invoice", "instaba
 
 
 def switched_on(option: str) -> dict[str, Any]:
-    """A configuration that names an option."""
+    """Return a configuration that names an option."""
     if "." not in option:
         return {option: ON}
     type_, product = option.split(".")
@@ -119,7 +119,7 @@ async def test_gift_cards_only_in_express_sessions(
         }
         by_profile = await merchant.session(**asked)
         assert (await merchant.view(by_profile)).gift_card_offered is False
-        # The express object makes it one; null is no object.
+        # The express object makes an Express session, and null does not.
         express = await merchant.session(profile_id="plain", express={})
         assert (await merchant.view(express)).gift_card_offered is True
         await refused(merchant, "configuration.dintero.wallets", profile_id="plain", express=None)
@@ -191,11 +191,11 @@ async def test_options_that_do_not_go_with_a_gift_card(
         off = copy.deepcopy(switched_on(option))
         for part in off.values():
             part.pop("enabled", None)
-        # Swish takes Swedish kronor alone.
+        # Swish takes only Swedish kronor.
         currency = "SEK" if option == "swish.swish" else "NOK"
         without = await merchant.session(currency=currency, configuration=switched_on(option))
         assert [o.type for o in (await merchant.view(without)).options] == [option]
-    # Switched on all at once: what does not go is left out.
+    # A profile that switches on all options offers only those that fit.
     view = await merchant.view(
         await merchant.session(configuration=gift | {"active_payment_types": ALL_ON})
     )
@@ -249,7 +249,7 @@ async def test_unknown_fields_are_kept_and_given_back(merchant: Merchant) -> Non
         "gift_cards": [],
     }
     assert shown["remote_user"] == {"id": 7}
-    # A null says nothing.
+    # A null has no meaning.
     assert shown["metadata"] == {"a": "b", "n": 1, "f": 1.5, "session:profile_id": "default"}
     assert (shown["configuration"]["hide"], shown["configuration"]["default_payment_type"]) == (
         [1],
@@ -311,14 +311,14 @@ async def test_moments_at_the_edge_of_the_calendar(merchant: Merchant) -> None:
             answer = await merchant.post(path, body, expect=400)
             assert answer["error"]["code"] == "INVALID_REQUEST_PARAMETER"
     await merchant.get(f"{cards}/c", expect=404)
-    # Without a zone it is UTC; another zone is kept as the same moment.
+    # A time without a zone is UTC. A time in another zone stays the same moment.
     for given in ("2030-01-01T12:00:00", "2030-01-01T14:00:00+02:00", "2030-01-01T12:00:00Z"):
         made = await merchant.get(f"/v1/sessions/{await merchant.session(expires_at=given)}")
         assert made["expires_at"] == "2030-01-01T12:00:00.000Z"
 
 
 async def test_addresses_that_are_none(merchant: Merchant) -> None:
-    """One of these would break every page, and every callback, of its session."""
+    """One of these would break every page and callback of its session."""
     url = session_body()["url"]
     for part in ("return_url", "callback_url", "merchant_terms_url"):
         empty = ("",) if part == "return_url" else ()

@@ -1,7 +1,8 @@
-"""How often one payment by API asks the database, step by step: nobody adds a statement unseen.
+"""The tests count the database statements of each step of one payment by API, so that nobody adds
+one unseen.
 
-Who needs one more raises the bound here, and says why in the commit. A test that fails names every
-statement of its step with the lines that asked for it.
+A change that needs one more raises the bound here and says why in its commit. A failing test names
+every statement of its step and the lines that sent it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ADDRESS = {
 async def test_one_payment_asks_the_database_no_more_than_this(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    # What a process learns once does not count: the first payment of a process pays for it.
+    # Data that a process reads once does not count, so an earlier payment reads it.
     await _pay(merchant, card_gateway)
     asked = await _pay(merchant, card_gateway)
     await merchant.audit()
@@ -47,7 +48,7 @@ async def test_one_payment_asks_the_database_no_more_than_this(
 
 
 async def _pay(merchant: Merchant, card_gateway: CardGatewaySandbox) -> dict[str, Asked]:
-    """One whole payment of an order of 400 with a card of 100, and what each step asked."""
+    """Pay an order of 400 with a card of 100, and return the statements of each step."""
     api, ctx = merchant.api, merchant.ctx
     card = await merchant.card(10000)
     asked: dict[str, Asked] = {}
@@ -81,7 +82,7 @@ async def _pay(merchant: Merchant, card_gateway: CardGatewaySandbox) -> dict[str
 
 
 def _table(asked: dict[str, Asked]) -> str:
-    """Statements, begun, commits of each step, and of all of them."""
+    """Return statements, transactions and commits of each step, and their totals."""
     rows: dict[str, tuple[int, ...]] = {step: of.figures for step, of in asked.items()}
     rows["whole payment"] = tuple(map(sum, zip(*rows.values(), strict=True)))
     heads = f"\n{'step':14} {'statements':>10} {'begun':>6} {'commits':>8}"

@@ -1,4 +1,4 @@
-"""How a payment that came to nothing is told: status, events of the session, callback."""
+"""A failed payment shows in its status, the session's events and the callback."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALLBACK = {
 
 
 async def begin(merchant: Merchant) -> tuple[str, str, dict[str, Any]]:
-    """A session at the provider's page: its id, the page, the gift card."""
+    """Bring a session to the provider's page, and return its id, the page and the gift card."""
     card = await merchant.card(10000)
     session_id = await merchant.ready(40000, card, url=CALLBACK)
     await payer.visit(merchant.ctx, session_id)
@@ -35,7 +35,7 @@ async def begin(merchant: Merchant) -> tuple[str, str, dict[str, Any]]:
 
 
 async def told(merchant: Merchant, session_id: str) -> dict[str, Any]:
-    """What the merchant sees of it, and that nothing is held any more."""
+    """Return what the merchant sees of it, and assert that nothing is held any more."""
     (shown,) = await merchant.get(f"/v1/transactions?session_id={session_id}")
     session = await merchant.get(f"/v1/sessions/{session_id}")
     async with merchant.ctx.db.reading() as db:
@@ -96,7 +96,7 @@ async def test_nobody_came_back(merchant: Merchant, card_gateway: CardGatewaySan
 async def test_another_try_after_each_of_them(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Of each session at most one payment is alive, whatever became of the others."""
+    """A session has at most one live payment, whatever happened to the others."""
     session_id, _, _ = await begin(merchant)
     await reopen(merchant.ctx, session_id)
     again = await merchant.press_pay(session_id)

@@ -1,5 +1,5 @@
-"""A gift card and Swedbank Pay together, over the API: by card, and by Swish, which takes the money
-at once."""
+"""A payer uses a gift card and Swedbank Pay over the API, by card and by Swish, which takes the
+money at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CARD, SWISH = "payex.creditcard", "payex.swish"
 
 
 class SwedbankPaySandbox(Sandbox):
-    """With the token of one test's merchant."""
+    """A sandbox that each test uses with its own merchant's token."""
 
     token = ""
 
@@ -67,7 +67,7 @@ def _provider(
 async def provider(
     _provider: SwedbankPaySandbox, merchant: Merchant
 ) -> AsyncIterator[SwedbankPaySandbox]:
-    """Connected to the merchant's profile, alone."""
+    """Connect Swedbank Pay, and nothing else, to the merchant's profile."""
     _provider.token = f"token-{uuid.uuid4().hex}"
     connections = dict.fromkeys((CARD, SWISH), _provider.credentials)
     await save_profile(merchant.ctx, profile("", "", connections=connections))
@@ -86,8 +86,8 @@ class Payer:
         self.card: dict[str, Any] = {}
 
     async def begin(self, option: str = CARD, **more: Any) -> str:
-        """Press Pay; the address of the provider's page."""
-        # In kronor that Swish takes.
+        """Press Pay and return the address of the provider's page."""
+        # The amount is in Swedish kronor, which Swish needs.
         self.card = await self.merchant.card(10000, currency="SEK")
         self.session_id = await self.merchant.ready(40000, self.card, currency="SEK", **more)
         return await self.again(option)
@@ -99,7 +99,7 @@ class Payer:
         return result.url
 
     async def transaction(self) -> Transaction:
-        """The session's newest one."""
+        """Return the session's newest transaction."""
         statement = (
             select(Transaction)
             .where(Transaction.session_id == self.session_id)
@@ -163,7 +163,8 @@ async def test_declined_then_the_payer_goes_back_and_tries_again(payer: Payer) -
 
 
 async def test_swish_takes_the_money_at_once(payer: Payer) -> None:
-    """The gift card's part is captured with it; a refund is what is left, the card's part first."""
+    """The gift card's part is captured together with it. Only a refund is left, with the card's
+    part first."""
     merchant, provider = payer.merchant, payer.provider
     url = await payer.begin(SWISH)
     assert await payer.balance() == (0, 10000, 0)
@@ -207,7 +208,7 @@ def listener() -> Iterator[Listener]:
 async def test_told_by_the_provider_alone(
     payer: Payer, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The payer never comes back: the callback, at the address we gave, leads to a read."""
+    """The payer never comes back. The callback at our address causes a read."""
     merchant, provider = payer.merchant, payer.provider
     base = listener.url.removesuffix("/notifications")
     monkeypatch.setattr(merchant.ctx.settings, "base_url", base)
@@ -248,7 +249,7 @@ async def test_never_came_back_and_never_told(payer: Payer) -> None:
 @pytest.mark.parametrize("option", [CARD, SWISH])
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "drop_before"])
 async def test_a_lost_page_is_never_paid(payer: Payer, option: str, kind: str) -> None:
-    """The answer to the first call is lost: the payer gets one page, and only that can be paid."""
+    """The answer to the first call is lost. The payer gets one page and can pay only there."""
     merchant, provider = payer.merchant, payer.provider
     payer.card = await merchant.card(10000, currency="SEK")
     payer.session_id = await merchant.ready(40000, payer.card, currency="SEK")

@@ -1,5 +1,5 @@
-"""Swish over the API, in sessions without gift cards: by the code that the page shows, by a push to
-the payer's phone, and what becomes of it when the banks do not answer.
+"""Swish over the API, in sessions without gift cards: by the code on the page or by a push to the
+payer's phone, also when the banks do not answer.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _swish(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 async def swish(
     _swish: SwishSandbox, merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> AsyncIterator[SwishSandbox]:
-    """Connected to the merchant's profile, beside cards."""
+    """Connect Swish to the merchant's profile, beside cards."""
     _swish.new_merchant()
     card = {
         "base_url": card_gateway.base_url,
@@ -64,7 +64,7 @@ class Payer:
         self.session_id = ""
 
     async def begin(self, amount: int = 40000, **more: Any) -> str:
-        """Press Pay; what opens the app."""
+        """Press Pay and return the link that opens the app."""
         given = {"currency": "SEK", "configuration": WITHOUT_GIFT_CARDS} | more
         self.session_id = await self.merchant.ready(amount, None, **given)
         result = await self.press(amount)
@@ -76,7 +76,7 @@ class Payer:
         return await pay(self.merchant.ctx, self.session_id, Press(OPTION, amount, "nb"))
 
     async def push(self, **more: Any) -> Any:
-        """By the API, with the payer's phone number."""
+        """Start the payment by API with the payer's phone number."""
         given = {"currency": "SEK", "configuration": WITHOUT_GIFT_CARDS} | more
         self.session_id = await self.merchant.ready(40000, None, **given)
         body = {"payment_product_type": OPTION, "phone_number": PHONE}
@@ -87,7 +87,7 @@ class Payer:
         return shown.state, shown.notice
 
     async def transaction(self) -> Transaction:
-        """The session's newest one."""
+        """Return the session's newest transaction."""
         newest = (
             select(Transaction)
             .where(Transaction.session_id == self.session_id)
@@ -113,7 +113,8 @@ def payer(merchant: Merchant, swish: SwishSandbox) -> Payer:
     [(40000, "400.00"), (100, "1.00"), (105, "1.05"), (123456789, "1234567.89")],
 )
 async def test_paid_by_the_code_on_the_page(payer: Payer, amount: int, asked: str) -> None:
-    """Taken at once, and of exactly the order's amount: kronor, where all else counts öre."""
+    """Swish takes exactly the order's amount at once. It counts kronor, and everything else counts
+    öre."""
     merchant, swish = payer.merchant, payer.swish
     link = await payer.begin(amount)
     transaction = await payer.transaction()
@@ -123,7 +124,7 @@ async def test_paid_by_the_code_on_the_page(payer: Payer, amount: int, asked: st
     shown = await merchant.view(payer.session_id)
     assert (shown.state, shown.redirect_url, shown.app_code) == (PageState.PAYING, link, link)
     assert swish.pushes() == []
-    # A second press, another tab: the same request.
+    # A second press in another tab gets the same request.
     again = await payer.press(amount)
     assert (again.state, again.url) == ("app", link)
     back = swish.answer(link)
@@ -206,7 +207,7 @@ async def test_the_time_is_up(payer: Payer) -> None:
 
 
 async def test_the_banks_do_not_answer(payer: Payer) -> None:
-    """DS24: nobody knows, so nothing is given up, whatever the time; the merchant is told."""
+    """DS24 means an unknown outcome, so we give nothing up at any time and inform the merchant."""
     merchant, swish = payer.merchant, payer.swish
     back = swish.answer(await payer.begin(), "DS24")
     left = await merchant.come_back(back)
@@ -223,7 +224,7 @@ async def test_the_banks_do_not_answer(payer: Payer) -> None:
 
 
 async def test_given_up_by_the_payer(payer: Payer) -> None:
-    """Back and change: cancelled there first, so that the code can be paid by nobody."""
+    """On Back or a change Swish cancels the request first, so that nobody can pay by the code."""
     merchant, swish = payer.merchant, payer.swish
     link = await payer.begin()
     transaction = await payer.transaction()
@@ -251,7 +252,7 @@ async def test_paid_too_late_is_given_back_once(payer: Payer) -> None:
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "drop_before"])
 async def test_a_lost_token_is_never_paid(payer: Payer, kind: str) -> None:
-    """Its answer is lost: the payer gets another one, and only that can be paid."""
+    """The answer is lost. The payer gets another request and can pay only that one."""
     merchant, swish = payer.merchant, payer.swish
     given = {"currency": "SEK", "configuration": WITHOUT_GIFT_CARDS}
     payer.session_id = await merchant.ready(40000, None, **given)
@@ -267,7 +268,7 @@ async def test_a_lost_token_is_never_paid(payer: Payer, kind: str) -> None:
 
 
 async def test_told_by_swish_alone(payer: Payer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Paid on another device: nobody comes back, the callback leads to a read."""
+    """The payer pays on another device and does not return. The callback causes a read."""
     merchant, swish = payer.merchant, payer.swish
     with Listener().running() as listener:
         base = listener.url.removesuffix("/notifications")
@@ -352,7 +353,7 @@ async def test_a_phone_without_the_app_gets_the_code(payer: Payer) -> None:
 
 @pytest.mark.parametrize("with_card", [False, True])
 async def test_no_push_while_a_gift_card_can_be_used(payer: Payer, with_card: bool) -> None:
-    """Nor any Swish at all: not by the page, not by the API, whoever asks."""
+    """Nobody gets any Swish either, by the page or by the API."""
     merchant, swish = payer.merchant, payer.swish
     card = await merchant.card(10000, currency="SEK") if with_card else None
     session_id = await merchant.ready(40000, card, currency="SEK")
@@ -376,7 +377,8 @@ async def test_no_push_while_a_gift_card_can_be_used(payer: Payer, with_card: bo
 
 @pytest.mark.parametrize("named", [False, True])
 async def test_other_kroner_are_not_taken(payer: Payer, named: bool) -> None:
-    """Left out and told as disabled, though the request names it; and it cannot be paid with."""
+    """The option is left out and reported as disabled although the request names it. Nobody can pay
+    with it."""
     merchant = payer.merchant
     swish = {"swish": {"type": "payment_type", "swish": {"enabled": True}}} if named else {}
     session_id = await merchant.ready(40000, configuration=WITHOUT_GIFT_CARDS | swish)

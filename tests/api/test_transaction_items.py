@@ -1,5 +1,5 @@
-"""`items` on capture and refund, references, and what the events say of them. Where something is
-refused here, the shop asks for the strict reading; how items are read otherwise: `test_items.py`.
+"""Captures and refunds have `items` and references, which the events repeat. A refusal here means
+that the shop asked for the strict reading. `test_items.py` covers the usual reading.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SHIPPING = {
 
 @pytest.fixture
 async def path(merchant: Merchant, card_gateway: CardGatewaySandbox) -> str:
-    """40000: two lines, a discount, and shipping."""
+    """Pay 40000 for two lines, a discount and shipping, and return the transaction's path."""
     order = session_body(40000)["order"] | {
         "items": ITEMS,
         "shipping_option": SHIPPING,
@@ -74,7 +74,7 @@ async def test_lines_are_captured_and_refunded_one_by_one(merchant: Merchant, pa
 
     rest = await merchant.post(capture, taken(("1", 10000), ("2", 7000), ("d", -2000)))
     assert rest["status"] == "CAPTURED"
-    # Without a reference of its own an event has the order's.
+    # An event without its own reference has the order's.
     assert rest["events"][-1]["event_reference"] == "order's own"
     body = taken(("2", 7000)) | {"refund_reference": "return 1", "reason": "torn"}
     back = await merchant.post(refund, body | {"metadata": {"ext_case": 7}})
@@ -100,7 +100,7 @@ async def test_a_capture_without_items_may_have_been_of_any_line(
     done = await merchant.post(f"{path}/refund", taken(("2", 7000)))
     assert done["status"] == "PARTIALLY_REFUNDED"
     assert await refused(merchant, f"{path}/refund", taken(("2", 1))) == "items.0.amount"
-    # Never more than is left of the whole.
+    # It is never more than what is left of the whole.
     assert await refused(merchant, f"{path}/refund", {"amount": 33001}) == "amount"
     await merchant.audit()
 

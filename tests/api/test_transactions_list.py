@@ -27,8 +27,8 @@ def order(amount: int, reference: str, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 async def two(merchant: Merchant, card_gateway: CardGatewaySandbox) -> tuple[str, str]:
-    """An older one, paid by bank card and captured, and a newer one, paid by gift card and
-    refunded."""
+    """Make an older transaction, paid by bank card and captured, and a newer one, paid by gift card
+    and refunded."""
     first = await merchant.paid(
         card_gateway,
         40000,
@@ -149,7 +149,7 @@ async def test_pages(merchant: Merchant, two: tuple[str, str]) -> None:
 
 
 async def test_a_time_with_a_zone(merchant: Merchant, two: tuple[str, str]) -> None:
-    """East of Greenwich the same moment has a later hour; a plus sign may come unescaped."""
+    """East of Greenwich the same moment has a later hour. A plus sign may arrive unescaped."""
     created = datetime.fromisoformat((await merchant.transaction(two[1]))["created_at"])
     local = (created.astimezone(UTC) + timedelta(hours=2)).replace(tzinfo=None).isoformat()
     for zone in (quote("+02:00"), "+02:00", " 02:00"):

@@ -1,4 +1,5 @@
-"""An installation of an older schema, with money in it, is brought to the newest and goes on."""
+"""An installation with an older schema and with money in it is upgraded to the newest and
+continues."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ async def _counted(merchant: Merchant) -> dict[str, int]:
 
 
 async def _as_it_was(merchant: Merchant) -> None:
-    """The same data in the older schema, and then in the newest."""
+    """Store the same data in the older schema, and then upgrade it to the newest."""
     await merchant.ctx.db.engine.dispose()
     url = merchant.ctx.db.url
     await asyncio.to_thread(command.downgrade, alembic_config(url), OLDEST)
@@ -51,7 +52,7 @@ async def test_money_and_payments_outlive_every_migration(
     await merchant.audit()
     shown = await merchant.transaction(partly)
     assert (shown["status"], shown["amount"]) == ("PARTIALLY_CAPTURED", 40000)
-    # What was begun before goes on: a capture, a refund, a void, a payment.
+    # Everything started before continues: a capture, a refund, a void, a payment.
     await merchant.post(f"/v1/transactions/{partly}/capture", {"amount": 25000})
     await merchant.post(f"/v1/transactions/{partly}/refund", {"amount": 12000})
     await merchant.post(f"/v1/transactions/{held}/void")
@@ -68,7 +69,7 @@ async def test_money_and_payments_outlive_every_migration(
 async def test_what_is_append_only_stays_so(
     merchant: Merchant, card_gateway: CardGatewaySandbox, table: str
 ) -> None:
-    """A migration that makes a table again, as SQLite wants it, would lose its triggers."""
+    """A migration that rebuilds a table, as SQLite requires, would lose its triggers."""
     await merchant.paid(card_gateway, 40000, await merchant.card(10000))
     await _as_it_was(merchant)
 

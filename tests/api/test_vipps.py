@@ -47,7 +47,7 @@ def _vipps(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 async def vipps(_vipps: VippsSandbox, merchant: Merchant) -> AsyncIterator[VippsSandbox]:
-    """Connected to the merchant's profile, alone."""
+    """Connect Vipps, and nothing else, to the merchant's profile."""
     connections = {OPTION: _vipps.credentials}
     await save_profile(merchant.ctx, profile("", "", connections=connections, express=False))
     yield _vipps
@@ -65,7 +65,7 @@ async def press(merchant: Merchant, session_id: str, expect: int = 200, **body: 
 
 
 async def transaction_of(merchant: Merchant, session_id: str) -> Transaction:
-    """The session's newest."""
+    """Return the session's newest transaction."""
     statement = select(Transaction).where(Transaction.session_id == session_id)
     async with merchant.ctx.db.reading() as db:
         found = list(await db.exec(statement))
@@ -73,7 +73,7 @@ async def transaction_of(merchant: Merchant, session_id: str) -> Transaction:
 
 
 async def follow(merchant: Merchant, session_id: str) -> PageState:
-    """As the worker does it: what is due is looked at."""
+    """Read what is due, as the worker does."""
     merchant.clock.ahead += timedelta(seconds=10)
     await reconcile_due(merchant.ctx)
     return (await merchant.view(session_id)).state
@@ -84,7 +84,7 @@ async def test_by_redirect_captured_and_refunded_in_parts(
 ) -> None:
     session_id = await begin(merchant)
     answer = await press(merchant, session_id)
-    # Nothing was pushed, though a push would be allowed.
+    # Nothing was pushed although a push would be allowed.
     await merchant.come_back(vipps.pay(answer["redirect_url"]))
     shown = await merchant.view(session_id)
     assert (shown.state, shown.gift_card_offered) == (PageState.PAID, False)
@@ -108,7 +108,7 @@ async def test_by_redirect_captured_and_refunded_in_parts(
         "cancelled": 25000,
         "refunded": 5000,
     }
-    # What became of it stands in the sums alone.
+    # Only the sums show the outcome.
     assert vipps.payment(reference)["state"] == "AUTHORIZED"
 
 
@@ -160,7 +160,7 @@ async def test_by_push(merchant: Merchant, vipps: VippsSandbox) -> None:
     waiting = await merchant.view(session_id)
     assert (waiting.state, waiting.redirect_url) == (PageState.PAYING, None)
     assert (waiting.pushed_to, waiting.pushed_with) == ("+47 •• •• •• 66", OPTION)
-    # Pressed again: the same push, not another one.
+    # A second press gives the same push and not another one.
     assert await press(merchant, session_id, phone_number=PHONE) == answer
     assert len(vipps.pushes(reference)) == 1
     events = (await merchant.get(f"/v1/sessions/{session_id}"))["events"]
@@ -211,7 +211,7 @@ async def test_what_is_no_phone_number(merchant: Merchant, vipps: VippsSandbox) 
 async def test_never_pushed_while_a_gift_card_can_be_used(
     merchant: Merchant, vipps: VippsSandbox
 ) -> None:
-    """Not by the API, not by the service, not by an attempt that somehow was written down."""
+    """No push is sent by the API, by the service or for an attempt that was recorded somehow."""
     before = len(vipps.pushes())
     await save_profile(merchant.ctx, profile("", "", connections={OPTION: vipps.credentials}))
     session_id = await merchant.ready(40000, await merchant.card(10000))
@@ -228,7 +228,7 @@ async def test_never_pushed_while_a_gift_card_can_be_used(
     )
     published = await merchant.post("/v1/sessions-profile", body)
     assert [one["channel"] for one in published["publish"]] == ["sms"]
-    # A push begun without a card, whose session allows one by the time it would be sent.
+    # A push starts without a card, and its session allows one before the push is sent.
     await save_profile(
         merchant.ctx, profile("", "", connections={OPTION: vipps.credentials}, express=False)
     )
@@ -250,7 +250,7 @@ async def test_never_pushed_while_a_gift_card_can_be_used(
 async def test_a_change_that_turns_gift_cards_on_ends_the_push(
     merchant: Merchant, vipps: VippsSandbox
 ) -> None:
-    """Splits keep gift cards off; without them one could be used."""
+    """Splits prevent gift cards. Without them the payer could use one."""
     on = {"dintero": {"type": "payment_type", "wallets": {"enabled": True}}}
     connections = {OPTION: vipps.credentials}
     await save_profile(merchant.ctx, profile("", "", connections=connections, configuration=on))
@@ -272,7 +272,7 @@ async def test_a_change_that_turns_gift_cards_on_ends_the_push(
     path = f"/v1/sessions/{session_id}?update_without_lock=true"
     same = await merchant.api.put(path, json={"order": {"amount": 40000, "items": [item]}})
     assert (same.status_code, same.json()["error"]["code"]) == (409, "PAYMENT_IN_PROGRESS")
-    # What is refused anyway ends no push either.
+    # A refused request also ends no push.
     twice = {"amount": 80000, "items": [whole, whole]}
     for order, status in (({"amount": 1, "items": [whole]}, 400), (twice, 400)):
         refused = await merchant.api.put(path, json={"order": order})
@@ -354,7 +354,7 @@ async def test_our_address_is_registered_once_and_believed(
         wrong = await merchant.api.post(path, content=told.body + b" ", headers=headers)
         assert wrong.status_code == 401
         assert (await merchant.view(sessions[0])).state is PageState.PAYING
-        for _ in range(2):  # told twice: once is enough, twice is harmless
+        for _ in range(2):  # the merchant may hear it twice, which is harmless
             answer = await merchant.api.post(path, content=told.body, headers=headers)
             assert answer.status_code == 200, answer.text
         assert (await merchant.view(sessions[0])).state is PageState.PAID
@@ -374,7 +374,7 @@ async def _check_kept_privately(merchant: Merchant, vipps: VippsSandbox) -> None
 async def test_what_a_killed_process_registered_is_taken_away(
     merchant: Merchant, vipps: VippsSandbox
 ) -> None:
-    """Its secret was shown once, to nobody who is left."""
+    """Its secret was shown once, and nobody has it any more."""
     connector = connect(merchant.ctx, OPTION, vipps.credentials)
     own = f"{BASE_URL}/v1/psp/{ACCOUNT}/default/vipps/notifications"
     lost = await connector.register_webhook(own)  # type: ignore[attr-defined]  # Vipps alone has it

@@ -1,5 +1,5 @@
-"""What is due starts when it is written or when its moment comes, and pages learn of a change when
-it is committed. The slow looks, which would find all of it in the end, are an hour apart here."""
+"""Due work starts when it is written or when its time comes, and pages learn of a change when it is
+committed. The slow looks, which would also find all of it, are an hour apart here."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def merchant(database_url: str, card_gateway: CardGatewaySandbox) -> Async
 
 @pytest.fixture
 async def other(merchant: Merchant) -> AsyncIterator[Backend]:
-    """Another process on the same database, as far as the database can tell."""
+    """Run what the database sees as another process on it."""
     made = context.create(merchant.ctx.settings, merchant.clock)
     yield made
     await made.close()
@@ -55,14 +55,14 @@ async def other(merchant: Merchant) -> AsyncIterator[Backend]:
 
 @pytest.fixture
 def here(merchant: Merchant) -> Iterator[Asked]:
-    """What this process asks of the database during the test."""
+    """Count what this process asks of the database during the test."""
     with counted(merchant.ctx.db) as asked:
         yield asked
 
 
 @pytest.fixture
 def there(other: Backend) -> Iterator[Asked]:
-    """What the other process asks."""
+    """Count what the other process asks."""
     with counted(other.db) as asked:
         yield asked
 
@@ -75,7 +75,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 async def at_rest(*asked: Asked) -> None:
-    """Return when no statement has come for a second."""
+    """Return when no statement has arrived for a second."""
     async with asyncio.timeout(60):
         while True:
             before = [len(one.statements) for one in asked]
@@ -85,7 +85,7 @@ async def at_rest(*asked: Asked) -> None:
 
 
 async def paid(merchant: Merchant, shop: Receiver) -> None:
-    """A session paid with a gift card alone: its callback is due at once."""
+    """Pay a session by gift card alone. Its callback is due at once."""
     card = await merchant.card(10000)
     url = {"return_url": "https://shop.example/accept", "callback_url": f"{shop.url}/callback"}
     session_id = await merchant.ready(3000, card, url=url)
@@ -136,7 +136,7 @@ async def test_what_a_dead_process_has_claimed_starts_when_its_claim_ends(
     merchant: Merchant, other: Backend, shop: Receiver, there: Asked
 ) -> None:
     if merchant.ctx.db.is_sqlite:
-        # It tells nobody of a claim: the slow look finds that it has ended.
+        # Nobody hears of a claim, so the slow look finds that it has expired.
         other.settings.worker_interval = 2.0
     running = worker.start(other)
     try:
@@ -154,7 +154,7 @@ async def test_what_a_dead_process_has_claimed_starts_when_its_claim_ends(
 
 
 def claimed(merchant: Merchant, shop: Receiver) -> Delivery:
-    """As if a process had claimed it in the moment in which it was written, and had died."""
+    """Claim the row as a process does that claims it when it is written and then dies."""
     now = merchant.clock.now()
     return Delivery(
         id="claimed",
@@ -203,7 +203,7 @@ async def test_old_rows_are_deleted_once_for_all_processes(
     running = [worker.start(merchant.ctx), worker.start(other)]
     try:
         await at_rest(here, there)
-        # One that deletes something looks once more.
+        # A loop that deletes something looks once more.
         assert sorted(asked) == sorted([*real, "forget limits"])
         async with merchant.ctx.db.reading() as db:
             assert (await db.exec(select(LimitUse).where(LimitUse.key == "old"))).first() is None
@@ -221,7 +221,7 @@ async def test_old_rows_are_deleted_once_for_all_processes(
 async def test_a_full_share_goes_on_when_a_piece_has_ended(
     merchant: Merchant, shop: Receiver, here: Asked
 ) -> None:
-    """More callbacks for one shop than it is sent at once."""
+    """One shop has more callbacks than it receives at once."""
     from backend.outbox.deliver import SHARES
 
     count = SHARES["callback"].addressee * 2 + 1
@@ -247,7 +247,7 @@ async def first(watch: Watch) -> Mark:
 
 
 async def following(watch: Watch, seen: Mark) -> Mark:
-    """The next mark, which only a signal or the clock can bring within the hour."""
+    """Return the next mark, which only a signal or the clock can cause within the hour."""
     mark = await asyncio.wait_for(watch.changed(seen), 30)
     assert mark is not None
     return mark
@@ -266,14 +266,14 @@ async def test_a_page_learns_of_each_kind_of_change_from_another_process(
         await payer.set_gift_card_amount(merchant.ctx, session_id, 15000)
         mark = await following(watch, mark)
         assert mark.version == (await merchant.view(session_id)).version
-        # A lock alone is no new version.
+        # A lock alone makes no new version.
         lock_id = await lock.lock(merchant.ctx, session_id)
         mark = await following(watch, mark)
         assert mark.locked
         await lock.release(merchant.ctx, session_id, lock_id)
         mark = await following(watch, mark)
         assert not mark.locked
-        # The card is held by a payment of another session.
+        # A payment of another session holds the card.
         assert (await merchant.press_pay(elsewhere)).state == "paid"
         mark = await following(watch, mark)
         assert mark.on_hold == 30000
@@ -323,7 +323,7 @@ async def test_pages_at_rest_ask_for_nothing_and_one_change_is_one_statement(
     assert done == {waiting[5]}
     assert (waiting[5].result() or marks[5]).state is PageState.CANCELLED
     read = [place for _, place in here.statements[begun:] if "watcher" in place]
-    # SQLite cannot tell whose the write was: there all are read once more.
+    # SQLite cannot tell who wrote, so all pages are read once more there.
     assert len(read) <= (2 if merchant.ctx.db.is_sqlite else 1), read
     for task in waiting:
         task.cancel()
@@ -341,7 +341,7 @@ async def test_what_changed_before_a_page_is_followed_is_told(merchant: Merchant
 
 
 async def test_the_look_says_when_the_next_is_due(merchant: Merchant, shop: Receiver) -> None:
-    """The functions of the loops, as tests and other programs call them."""
+    """Tests and other programs call the functions of the loops."""
     from backend.outbox import deliver
 
     shop.replies = [500]

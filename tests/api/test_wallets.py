@@ -1,4 +1,5 @@
-"""Gift cards by API: issue, look up, draw, fund, hold; repeats and misuse of `ref_id`."""
+"""The API issues, looks up, draws, funds and holds gift cards. The tests also repeat and misuse
+`ref_id`."""
 
 from __future__ import annotations
 
@@ -145,7 +146,7 @@ async def test_look_up_by_number_and_pin(merchant: Merchant) -> None:
 
 
 async def test_a_clients_many_customers_do_not_lock_each_other_out(merchant: Merchant) -> None:
-    """The session budget is a payer's: a shop's till is no session."""
+    """The session budget applies to a payer. A shop's till is not a session."""
     cards = [await merchant.card(100) for _ in range(12)]
     for card in cards:
         wrong = "0000" if card["pin"] != "0000" else "1111"
@@ -240,7 +241,7 @@ async def test_a_pending_drawdown_is_captured_or_voided_once(merchant: Merchant)
         held["id"],
     )
     assert await merchant.balance(card["card_id"]) == (9000, 0, 1000)
-    # The same again is the same; anything else is not.
+    # The same request again gives the same result, and another one does not.
     assert await merchant.post(f"{path}/capture", {"ref_id": "c", "amount": 1000}) == taken
     for verb, body in (
         ("capture", {"ref_id": "c", "amount": 999}),
@@ -289,7 +290,7 @@ async def test_a_ref_id_is_one_movement_of_one_card(merchant: Merchant) -> None:
     assert await merchant.balance(card["card_id"]) == (7000, 0, 3000)
     # It need not be unique among cards.
     assert (await move(merchant, other))["id"] != first["id"]
-    # Repeated after the card can no longer pay, it still gives what was done.
+    # A repeat still returns what was done, even if the card can no longer pay.
     await move(merchant, card, ref_id="rest", amount=7000)
     assert await move(merchant, card) == first
     await merchant.audit()

@@ -1,4 +1,4 @@
-"""The worked example: `docs/reference/dintero-api.md#money-flow`."""
+"""The test follows the worked example: `docs/reference/dintero-api.md#money-flow`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.checkout import Merchant
 
 
 def split(transaction: Any, event: str) -> tuple[int, int]:
-    """The last such event's card part and provider part."""
+    """Return the card's part and the provider's part of the last such event."""
     last = [e for e in transaction["events"] if e["event"] == event][-1]
     assert last["success"] is True
     card = sum(part["amount"] for part in last["gift_cards"])

@@ -1,5 +1,5 @@
-"""What strangers, and merchants who mean harm, send: over the API with the real provider, and over
-sockets to the real program."""
+"""Fixtures for what strangers and hostile merchants send, to the API with the real provider and to
+the real program over sockets."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.support.served import Served, serving
 def served(
     repository: Path, built_frontend: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    """One `gavekort serve` for all tests of a run, with deadlines of a second."""
+    """Run one `gavekort serve` for all tests of a run, with deadlines of a second."""
     folder = tmp_path_factory.mktemp("served")
     quick = {"header_timeout": "1", "body_timeout": "1", "slowest_rate": "100000"}
     quick |= {"connections_per_source": "200"}
-    # What a session may grow to is met before how fast it may be changed.
+    # Let the limit on a session's size apply before the limit on how often it changes.
     quick |= {"limits": '{"payer.changes": "100000/60"}'}
     with serving(repository, folder, files=None, **quick) as running:
         yield running
@@ -30,7 +30,7 @@ def served(
 
 @pytest.fixture
 def checked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """What each check of a card's MAC said; an unknown number has none."""
+    """Collect the result of each check of a card's MAC. An unknown number has no check."""
     ran: list[bool] = []
     real = Vault.pin_fits
 

@@ -23,7 +23,7 @@ def database_url(sqlite_url: str) -> str:
 
 @pytest.fixture
 async def real(merchant: Merchant) -> Merchant:
-    """Signed in to an account for real money, on an installation that allows private addresses."""
+    """Sign in to an account for real money, on an installation that allows private addresses."""
     await create_account(merchant.ctx, REAL, "Fjord & Form")
     made = await create_client(merchant.ctx, REAL, SCOPES)
     await save_profile(
@@ -72,7 +72,7 @@ async def test_what_is_live_is_taken(real: Merchant) -> None:
 
 
 async def test_an_older_profile_offers_no_test_money(real: Merchant) -> None:
-    """A profile that was stored before the rule: nothing of it is offered to a payer."""
+    """A profile was stored before the rule. A payer is offered none of its options."""
     sandbox = LIVE | {"base_url": "http://127.0.0.1:9000", "secret_key": "sk_test_1"}
     klarna = {"base_url": "https://api.klarna.com", "username": "u", "password": "p"}
     connections = {OPTION: sandbox, "klarna.klarna": klarna}

@@ -1,4 +1,4 @@
-"""Addresses that a merchant sets: secrets do not follow them, and nothing private is reached."""
+"""A merchant sets addresses. Secrets do not follow them, and they reach nothing private."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def database_url(sqlite_url: str) -> str:
 
 @dataclass
 class Listener:
-    """Counts who connects to it."""
+    """Counts the connections that it receives."""
 
     address: str = "127.0.0.1"
     port: int = 0
@@ -70,7 +70,7 @@ async def stored(merchant: Merchant, profile_id: str) -> dict[str, dict[str, Any
 
 
 def credentials(option: str) -> dict[str, str]:
-    """Everything that an option can have."""
+    """Return every credential that an option can have."""
     pair = Authority.new("Somebody").issue("client")
     given = {"certificate": pair.pem, "key": pair.key_pem(), "ca": pair.pem, "passphrase": ""}
     return {
@@ -94,7 +94,7 @@ async def test_a_masked_secret_does_not_follow_a_changed_address(
     secret = named.removeprefix(f"connections.{option}.")
     assert secret in known and not secret.endswith("url")
     assert await stored(merchant, "live") == {option: known}
-    # Each secret is asked for, the last one too.
+    # The server requires every secret, up to the last one.
     secrets = [name for name in known if not name.endswith("url")]
     for name in secrets:
         almost = known | {address: ELSEWHERE, name: MASK}
@@ -102,7 +102,8 @@ async def test_a_masked_secret_does_not_follow_a_changed_address(
         assert answer.status_code == 400, name
         assert answer.json()["error"]["errors"][0]["field"] == f"connections.{option}.{name}"
     assert await stored(merchant, "live") == {option: known}
-    # Whoever knows them may move; and who moves nothing may leave them masked.
+    # A merchant who sends the secrets may change the address. A merchant who keeps the address may
+    # leave them masked.
     whole = known | {address: ELSEWHERE}
     answer = await merchant.api.put(f"{PROFILES}/live", json={"connections": {option: whole}})
     assert answer.status_code == 200, answer.text
@@ -175,7 +176,7 @@ async def test_private_addresses_cannot_be_set(merchant: Merchant, url: str) -> 
 
 @dataclass
 class Resolver:
-    """Stands for the domain name system: what each name has, one answer after the other."""
+    """Stands for the domain name system and gives the answers of each name in turn."""
 
     answers: dict[str, list[list[str]]]
     asked: list[str] = field(default_factory=list)
@@ -199,7 +200,7 @@ class Resolver:
 
 @pytest.mark.parametrize("addresses", [
     ["127.0.0.1"], ["::1"], ["10.1.2.3"], ["169.254.169.254"], ["::ffff:127.0.0.1"],
-    # A public one beside it does not help: the connection might go to either.
+    # A public address beside it does not help, because the connection might go to either.
     ["93.184.215.14", "127.0.0.1"], ["127.0.0.1", "93.184.215.14"],
 ])  # fmt: skip
 async def test_a_name_that_leads_inside_is_not_connected_to(
@@ -214,7 +215,7 @@ async def test_a_name_that_leads_inside_is_not_connected_to(
     assert result.state == "refused"
     assert resolver.asked == ["inside.example"]
     assert listener.connections == []
-    # Nothing was sent, so nothing is held.
+    # The server sent nothing, so it holds nothing.
     shown = await merchant.view(session)
     assert shown.state.value == "open"
     assert shown.gift_card is not None and shown.gift_card.left == 0

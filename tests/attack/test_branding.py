@@ -1,4 +1,5 @@
-"""Images of the ways to pay are for anybody: what a stranger may put into their addresses."""
+"""Anybody may load the images of the payment options. These tests try what a stranger may put into
+their addresses."""
 
 from __future__ import annotations
 
@@ -89,7 +90,7 @@ async def test_a_flood_is_refused_and_nobody_else_is(narrow: Merchant) -> None:
     assert first == [200, 200, 404, 200, 200]
     for path in paths:
         check_refused(await stranger.call("GET", path), 60)
-    # The shop's payers elsewhere see it, and the same source may still pay.
+    # The shop's payers at other addresses see the image, and the same source may still pay.
     assert (await stranger.at(ELSEWHERE).call("GET", paths[0])).status_code == 200
     session_id = await narrow.session()
     assert (await stranger.call("GET", f"/v1/view/{session_id}/session")).status_code == 200

@@ -1,5 +1,5 @@
-"""More of what shops send: empty objects, numbers for texts, blanks around addresses, countries
-that nobody lives in. And what a refusal then says."""
+"""Shops also send empty objects, numbers for texts, blanks around addresses and countries without
+inhabitants. The tests check what a refusal then says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.checkout import Merchant, session_body
 async def test_an_empty_object_that_needs_a_field_is_not_given(
     merchant: Merchant, empty: Any
 ) -> None:
-    """PHP writes an order without shipping as `[]`. Nothing could be read from it."""
+    """PHP writes an order without shipping as `[]`. It contains nothing to read."""
     body = session_body(checkboxes=[{"id": "news", "label": "News", "link": empty}])
     body["order"]["shipping_option"] = empty
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
@@ -52,7 +52,8 @@ async def test_addresses_with_blanks_around_them(merchant: Merchant) -> None:
 
 
 async def test_a_refusal_names_the_field_and_not_its_types(merchant: Merchant) -> None:
-    """A field that may be a number of either kind, or a number or a text, is told of once."""
+    """An error appears once for a field that may be a number of either kind, or a number or a
+    text."""
     body = session_body(metadata={"int": True, "OrderNumber": []})
     body["order"]["items"][0] |= {"quantity": [], "vat": "25 %"}
     body["order"]["discount_lines"] = [{"line_id": 1.5}]

@@ -1,5 +1,5 @@
-"""A client of the API that calls an address which is not the API's gets an error that it can read;
-a browser gets a page."""
+"""An API client that calls an address outside the API gets an error that it can read. A browser
+gets a page."""
 
 from __future__ import annotations
 

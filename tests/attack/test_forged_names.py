@@ -1,7 +1,7 @@
-"""A request that speaks in our name: that it is paid, cancelled, visited, locked.
+"""A request claims in our name that its session is paid, cancelled, visited or locked.
 
-Unknown fields are kept and given back, so whatever a request says under a name of ours would stand
-in an answer as if we had said it. The names are those that the answers write, whatever they are.
+We keep unknown fields and return them. A value under a name of ours would therefore appear in an
+answer as if we had written it. The names are all those that our answers write.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ISSUED = (
 
 
 def forged(value: str = FORGED) -> dict[str, Any]:
-    """A request that says everything that is ours to say, in each form that it may have."""
+    """Return a request with every field that only we may write, in each form that it may have."""
     forms: list[Any] = [value, [{"name": value}], {"pay_lock_id": value}]
     body = session_body()
     body["order"]["gift_cards"] = [
@@ -44,7 +44,8 @@ def forged(value: str = FORGED) -> dict[str, Any]:
 
 
 async def everything_said(merchant: Merchant, session_id: str) -> str:
-    """All that anybody is told of the session: its merchant, its payer, its callbacks."""
+    """Return everything that the merchant, the payer and the callbacks are told about the
+    session."""
     answers = [
         await merchant.get(f"/v1/sessions/{session_id}"),
         await merchant.get(
@@ -119,7 +120,7 @@ async def test_a_change_says_nothing_in_our_name(merchant: Merchant) -> None:
 
 
 async def test_what_an_older_request_said_is_not_shown(merchant: Merchant) -> None:
-    """A row that was written before names of ours were dropped."""
+    """An earlier release wrote this row and did not drop our names."""
     session_id = await merchant.session()
     async with merchant.ctx.db.unit_of_work() as db:
         row = await db.get(CheckoutSession, session_id)
@@ -136,8 +137,8 @@ async def test_what_an_older_request_said_is_not_shown(merchant: Merchant) -> No
 async def test_every_name_that_an_answer_adds_is_ours(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """Of a session with all there can be: visited, locked, paid, cancelled. A field that is new
-    in an answer has to be among the names that are dropped from requests."""
+    """The answers come from sessions that were visited, locked, paid and cancelled. A new field in
+    an answer has to be among the names that we drop from requests."""
     body = session_body(customer={"customer_id": "c-1"})
     asked = {*body, "expires_at"}
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
@@ -153,7 +154,7 @@ async def test_every_name_that_an_answer_adds_is_ours(
     cancelled = await merchant.post(f"{path}/cancel")
     added = {*locked, *paid, *cancelled} - asked - {"metadata"}
     assert added <= set(TOP)
-    # The test has met them all, but for what is only in other answers.
+    # The test has met all names except those that appear only in other answers.
     assert set(TOP) - added == {
         "session",
         "publish",
@@ -180,7 +181,7 @@ async def test_a_card_says_nothing_in_our_name(merchant: Merchant) -> None:
     known = {"expires_at", "active_from", "name", "originated_by"}
     extra = dict.fromkeys(names - known, FORGED) | {"mine": "kept"}
     one = await merchant.post(path, {"card_id": "one", "amount": 1, "currency": "NOK", **extra})
-    # A card of a batch has fewer fields of its own: these are unknown there.
+    # A card of a batch has fewer fields, so these names are unknown there.
     batch = {"card_id": "two", **extra, "pin": {"value": FORGED}, "card_token": FORGED, "amount": 9}
     [two] = (await merchant.post(f"{path}/batch", {"cards": [batch]}))["cards"]
     for made in (one, two, await merchant.get(f"{path}/one"), await merchant.get(f"{path}/two")):

@@ -1,5 +1,5 @@
-"""Addresses that a shop gives and a payer's browser follows: none that a browser runs, none that it
-reads otherwise than we do, and an app's own scheme only where the profile names it."""
+"""A payer's browser follows addresses that a shop gives. We accept none that a browser executes or
+reads differently than we do, and an app's own scheme only if the profile names it."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_an_apps_own_scheme_is_taken_where_the_profile_names_it(served: Served) 
         "myshop2://x",
     ):
         assert _with_return_url(served, address, "app").status_code == 400, address
-    # A change that does not name them leaves them; an empty list takes them away.
+    # A change that does not name the schemes keeps them. An empty list removes them.
     path = f"{_PROFILES}/app"
     assert served.http.put(path, json={"description": "x"}).status_code == 200
     assert _with_return_url(served, "myshop://done", "app").status_code == 200

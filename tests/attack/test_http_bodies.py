@@ -1,5 +1,5 @@
-"""Bodies that are meant to hurt: too large, too deep, of numbers that nobody can read, with names
-that we do not know, sent again and again. Whoever sends them has nothing but a session's id."""
+"""Hostile bodies are too large or too deep, hold unreadable numbers or unknown names, or arrive
+again and again. Their sender has only a session's id."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _put(served: Served, session_id: str, what: str, body: Any) -> httpx.Respons
 
 
 def _whole(served: Served, session_id: str) -> bytes:
-    """All that the merchant can read of the session."""
+    """Return everything that the merchant can read about the session."""
     answer = served.http.get(f"/v1/sessions/{session_id}?includes=events.request_headers")
     assert answer.status_code == 200
     return answer.content
@@ -94,7 +94,7 @@ def test_a_payers_body_is_at_most_256_kb(served: Served, session_id: str) -> Non
 def test_a_session_that_is_changed_again_and_again_stays_small(
     served: Served, session_id: str
 ) -> None:
-    """Every saved address is an event that is kept for good, and the merchant reads them all."""
+    """Every saved address becomes a permanent event, and the merchant reads all of them."""
     refused = None
     with httpx.Client(base_url=served.base_url, timeout=60) as payer:
         for number in range(150):
@@ -117,7 +117,7 @@ def test_a_session_that_is_changed_again_and_again_stays_small(
 
 
 def test_a_merchants_updates_do_not_pile_up(served: Served, session_id: str) -> None:
-    """Unknown fields are kept by contract, and all of them together have a size."""
+    """The contract keeps unknown fields, and a limit applies to their total size."""
     path = f"/v1/sessions/{session_id}?update_without_lock=true"
     answers = [
         served.http.put(path, json={"order": {f"x{number}": "y" * 100_000}}) for number in range(4)
@@ -126,7 +126,7 @@ def test_a_merchants_updates_do_not_pile_up(served: Served, session_id: str) -> 
     assert answers[-1].json()["error"]["message"] == (
         "the session is too large: at most 262144 characters of JSON"
     )
-    # What changed is in the session itself; an event that would hold it twice says so instead.
+    # The change is in the session itself. An event that would repeat it says so instead.
     assert len(_whole(served, session_id)) < 300_000
 
 

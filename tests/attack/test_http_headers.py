@@ -1,5 +1,5 @@
-"""Every answer carries what keeps a browser from being turned against its user: pages and files,
-redirects and errors, the framework's own addresses, and what the server says by itself."""
+"""Every answer carries the headers that protect a browser's user: pages, files, redirects, errors,
+the framework's own addresses and the server's own answers."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_socket_that_is_refused_has_them_too(
 def test_the_payment_page_may_talk_with_the_window_that_opened_it(
     served: Served, session_id: str
 ) -> None:
-    """Any other policy on one answer of the way parts the two windows for good."""
+    """Another policy on any answer on the way would separate the two windows permanently."""
     for path in (
         f"/?sid={session_id}",
         f"/v1/view/{session_id}",
@@ -259,7 +259,7 @@ def test_one_range_is_served_and_a_thousand_are_not(served: Served) -> None:
 
 
 def test_no_address_is_made_of_the_host_header(served: Served, session_id: str) -> None:
-    """`localhost` is allowed, and is another name than the one in the settings."""
+    """`localhost` is allowed although the settings name another host."""
     paths = (
         f"/?sid={session_id}",
         f"/v1/view/{session_id}",

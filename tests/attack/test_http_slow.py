@@ -1,4 +1,4 @@
-"""Clients that are slow on purpose are cut off, and hundreds of them keep no honest one out."""
+"""The server cuts off clients that are slow on purpose. Hundreds of them keep out no honest one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _clients(served: Served, count: int, first: bytes = b"") -> Iterator[list[so
 
 
 def _drip(client: socket.socket, part: bytes) -> None:
-    """Send a little every tenth of a second until the server has something to say."""
+    """Send a few bytes every tenth of a second until the server answers."""
     for _ in range(_MAX_STEPS):
         readable, _, _ = select.select([client], [], [], 0.1)
         if readable:
@@ -44,7 +44,7 @@ def _drip(client: socket.socket, part: bytes) -> None:
 
 
 def _is_ended(client: socket.socket) -> bool:
-    """Whether the server has ended it already; does not wait."""
+    """Return without waiting whether the server has ended the connection."""
     client.setblocking(False)
     try:
         return client.recv(1) == b""
@@ -97,7 +97,7 @@ def test_a_body_that_drips_is_cut_off(served: Served, head: bytes, part: bytes) 
 
 
 def test_a_body_that_drips_after_its_answer_is_cut_off(served: Served) -> None:
-    """The route is none, so the answer does not wait for the body."""
+    """The route does not exist, so the answer does not wait for the body."""
     with served.connect() as client:
         client.sendall(b"POST /v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n")
         assert read_answer(client).status == 404
@@ -111,7 +111,7 @@ def test_a_client_that_takes_no_answers_is_cut_off(served: Served) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", served.port))
         client.settimeout(60)
-        # It asks for more than all buffers on the way hold, and reads nothing.
+        # It requests more than all buffers on the way hold, and reads nothing.
         client.sendall(request * 50)
         broken = select.poll()
         broken.register(client, select.POLLERR | select.POLLHUP)
@@ -122,7 +122,7 @@ def test_a_client_that_takes_no_answers_is_cut_off(served: Served) -> None:
 def test_half_requests_give_way_to_an_honest_one(served: Served) -> None:
     with _clients(served, 500, _HALF) as clients:
         assert served.is_well()
-        # The first have been closed for those that came later.
+        # The server has closed the first ones to make room for later ones.
         assert all(ended(client) for client in clients[:250])
     assert served.is_well()
 
@@ -145,8 +145,8 @@ def test_half_bodies_give_way_to_an_honest_request(served: Served) -> None:
 def test_with_few_files_the_newest_connection_is_served(
     repository: Path, tmp_path: Path, hops: str
 ) -> None:
-    """Behind a proxy too, where all come from one address: what gives way there is the oldest of
-    all, and not before there are too many of all."""
+    """Behind a proxy all connections come from one address. The oldest of all is closed there, and
+    only if there are too many in total."""
     settings = {"header_timeout": "60", "body_timeout": "60", "trusted_proxy_hops": hops}
     with (
         serving(repository, tmp_path, files=512, **settings) as few,
@@ -170,7 +170,7 @@ _UPGRADE = (
     "body", [b"Content-Length: 60000", b"Content-Length: 1", b"Transfer-Encoding: chunked"]
 )
 def test_an_upgrade_that_promises_a_body_is_refused(served: Served, body: bytes) -> None:
-    """It would be waited for without an end, and count in no limit of connections."""
+    """The server would wait for it without an end and count it in no limit of connections."""
     with served.connect() as client:
         client.sendall(_UPGRADE + body + b"\r\n\r\n")
         answer = read_answer(client)

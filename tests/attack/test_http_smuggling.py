@@ -1,5 +1,5 @@
-"""Requests that two servers could read in two ways are refused, and their connection is closed:
-nothing that follows them on it is ever taken for a request."""
+"""The server refuses requests that two servers could read in two ways, and closes their connection.
+It never reads what follows on it as a request."""
 
 from __future__ import annotations
 

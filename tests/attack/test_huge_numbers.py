@@ -1,4 +1,4 @@
-"""Integers beyond what a database column holds: a 400 that names the field, never a 500."""
+"""An integer that no database column holds gets a 400 that names the field, and never a 500."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def described() -> dict[str, Any]:
 
 
 def integer_parameters() -> Iterator[tuple[str, str, str]]:
-    """Method, path and name of each integer in a query, by the API's own description."""
+    """Return method, path and name of each integer in a query, from the API's own description."""
     for path, verbs in described()["paths"].items():
         for verb, operation in verbs.items():
             for parameter in operation.get("parameters", []):
@@ -62,7 +62,8 @@ async def test_an_amount_filter_takes_what_a_column_holds(merchant: Merchant) ->
 def integers(
     schema: Any, schemas: dict[str, Any], where: str, seen: tuple[str, ...]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every integer of a body, however deep. Metadata is kept as it comes, in no column."""
+    """Yield every integer of a body at any depth. Metadata is stored unchanged and in no column of
+    its own."""
     if not isinstance(schema, dict):
         return
     if "$ref" in schema:
@@ -86,7 +87,7 @@ def integers(
 
 
 def test_every_integer_in_a_body_is_bounded() -> None:
-    """A field without bounds would reach its column, or a sum of such."""
+    """A field without bounds would reach its column or a sum of columns."""
     api = described()
     schemas = api["components"]["schemas"]
     found: list[str] = []
@@ -107,7 +108,7 @@ def test_every_integer_in_a_body_is_bounded() -> None:
 
 @pytest.mark.parametrize("value", [*HUGE, 1e30, -1e30])
 async def test_amounts_in_bodies(merchant: Merchant, value: float) -> None:
-    """As they are sent, whatever the description says."""
+    """Send the integers, whatever the description says."""
     session_id = await merchant.ready()
     body = session_body()
     item = body["order"]["items"][0]

@@ -1,4 +1,4 @@
-"""A stranger asks too often: tokens, sessions, the payer's calls, documents."""
+"""A stranger sends too many requests for tokens, sessions, the payer's calls and documents."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GRANT = {
 
 @pytest.fixture
 async def narrow(database_url: str, card_gateway: CardGatewaySandbox) -> AsyncIterator[Merchant]:
-    """A checkout whose operator has set other limits where the defaults take thousands of calls."""
+    """Run a checkout with lower limits where the defaults allow thousands of calls."""
     merchant = await open_merchant(
         database_url,
         card_gateway.base_url,
@@ -62,13 +62,14 @@ async def test_guessing_a_clients_secret(merchant: Merchant) -> None:
     for number in range(maximum):
         assert (await tried(f"guess {number}")).status_code == 401
     check_refused(await tried("one more"), rules.TOKEN_WRONG.window)
-    # Now not even the right one is looked at from there: a guess would be answered too.
+    # From that address the server now checks not even the right secret, because that would answer a
+    # guess too.
     check_refused(await tried(merchant.client_secret), rules.TOKEN_WRONG.window)
-    # The shop's own server, elsewhere, is not kept out by it; and right ones never count.
+    # The shop's own server at another address is not kept out, and right secrets never count.
     shop = stranger.at(ELSEWHERE)
     for _ in range(maximum + 10):
         assert (await tried(merchant.client_secret, shop)).status_code == 200
-    # Another client at the same address goes on as well, as long as the address has some left.
+    # Another client at the same address continues as long as the address has budget left.
     assert (await tried("wrong", client="another")).status_code == 401
     for number in range(rules.TOKEN_WRONG_SOURCE.amount):
         answer = await tried("wrong", client=f"made up {number}")
@@ -80,7 +81,7 @@ async def test_guessing_a_clients_secret(merchant: Merchant) -> None:
 
 
 async def test_what_a_proxy_did_not_write_is_no_new_source(narrow: Merchant) -> None:
-    """X-Forwarded-For as an attacker writes it, on every call another one."""
+    """An attacker sends another X-Forwarded-For with every call."""
     stranger = Stranger(narrow)
     made_up = (
         "{n}.1.1.1, {s}",
@@ -100,7 +101,7 @@ async def test_what_a_proxy_did_not_write_is_no_new_source(narrow: Merchant) -> 
         )
         answers.append(answer.status_code)
     assert answers == [401] * 40 + [429] * 8
-    # What is no address at all counts as the peer, which all such callers share.
+    # A value that is not an address counts as the peer, which all such callers share.
     for number in range(40):
         await stranger.at(f"made up {number}").call("POST", TOKEN, json=GRANT, auth=("x", "y"))
     answer = await stranger.at("another").call("POST", TOKEN, json=GRANT, auth=("x", "y"))
@@ -110,7 +111,7 @@ async def test_what_a_proxy_did_not_write_is_no_new_source(narrow: Merchant) -> 
 
 
 async def test_fresh_addresses_of_one_line_are_one_source(narrow: Merchant) -> None:
-    """An IPv6 line has 2^64 addresses, and often 256 networks of them."""
+    """An IPv6 customer has 2^64 addresses, and often 256 such networks."""
     stranger = Stranger(narrow)
 
     async def through(count: int, address: str) -> int:
@@ -134,7 +135,7 @@ async def test_a_flood_of_sessions(narrow: Merchant) -> None:
         await narrow.post("/v1/sessions-profile", body)
     check_refused(await narrow.api.post("/v1/sessions-profile", json=body), 60)
     check_refused(await narrow.api.post("/v1/sessions", json=body), 60)
-    # Its other calls go on, and other clients' sessions too.
+    # Its other calls still succeed, and so do other clients' sessions.
     listed = await narrow.get("/v1/sessions?limit=100")
     assert len(listed) == 5
     advance(narrow, timedelta(seconds=12))
@@ -166,7 +167,7 @@ async def test_strangers_at_the_merchants_door(narrow: Merchant) -> None:
         answer = await stranger.call("GET", "/v1/sessions", headers=wrong[number % 3])
         assert answer.status_code == 401
     check_refused(await stranger.call("GET", "/v1/sessions", headers=wrong[0]), 60)
-    # The merchant at that very address has a token: it is let in.
+    # The merchant at the same address has a token and is let in.
     good = {"authorization": narrow.api.headers["authorization"]}
     assert (await stranger.call("GET", "/v1/sessions", headers=good)).status_code == 200
 
@@ -194,7 +195,7 @@ async def test_a_payer_who_does_too_much(narrow: Merchant) -> None:
         ("POST", f"/v1/view/{one}/payments/x"),
     ):
         check_refused(await stranger.call(method, call, json=address), 60)
-    # Nothing happened, the payer can still look, and another payer of the same house goes on.
+    # Nothing happened. The payer can still read, and another payer at the same house continues.
     assert (await narrow.view(one)).state == "open"
     house = stranger.at(ELSEWHERE)
     for session_id in (one, two):

@@ -1,4 +1,4 @@
-"""Guessing discount codes: 300 guesses found one in 12 seconds."""
+"""Strangers guess discount codes. Without limits 300 guesses found one in 12 seconds."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ async def test_guesses_in_one_session(local: Merchant, shop: CallbackServer) -> 
     for number in range(WRONG_IN_A_SESSION):
         assert (await tried(stranger, session_id, f"G{number}")).status_code == 204
     wait = check_refused(await tried(stranger, session_id, RIGHT), 3600)
-    assert len(shop.asked) == WRONG_IN_A_SESSION  # the shop is left in peace
-    assert wait == 360  # a wrong one is three of thirty an hour
+    assert len(shop.asked) == WRONG_IN_A_SESSION  # the shop gets no request
+    assert wait == 360  # a wrong code costs three of thirty an hour
     assert (await local.view(session_id)).discount_codes == ()
-    # From another address it is the same session still.
+    # From another address it is still the same session.
     check_refused(await tried(stranger.at(ELSEWHERE), session_id, RIGHT), 3600)
     advance(local, timedelta(seconds=wait))
     assert (await tried(stranger, session_id, RIGHT)).status_code == 200
@@ -73,7 +73,7 @@ async def test_guesses_in_one_session(local: Merchant, shop: CallbackServer) -> 
 
 
 async def test_guesses_over_many_sessions(local: Merchant, shop: CallbackServer) -> None:
-    """Whoever fills a basket again for every ten guesses."""
+    """A guesser fills a new basket for every ten guesses."""
     stranger, through = Stranger(local), 0
     for _ in range(2 + WRONG_FROM_A_SOURCE // WRONG_IN_A_SESSION):
         session_id = await open_session(local, shop)
@@ -82,7 +82,7 @@ async def test_guesses_over_many_sessions(local: Merchant, shop: CallbackServer)
             through += answer.status_code == 204
     assert through == WRONG_FROM_A_SOURCE == len(shop.asked)
     check_refused(await tried(stranger, await open_session(local, shop), RIGHT), 3600)
-    # Honest payers elsewhere use their codes.
+    # Honest payers at other addresses still use their codes.
     fresh = await open_session(local, shop)
     assert (await tried(stranger.at(ELSEWHERE), fresh, RIGHT)).status_code == 200
 
@@ -94,14 +94,14 @@ async def test_guesses_at_the_same_time(local: Merchant, shop: CallbackServer) -
     )
     statuses = [answer.status_code for answer in answers]
     assert statuses.count(429) == 40 - WRONG_IN_A_SESSION
-    # Whoever finds the order changed every time is told so, and is not counted again for it.
+    # A payer who finds the order changed each time is told so and is not counted again.
     assert statuses.count(204) + statuses.count(409) == WRONG_IN_A_SESSION
     assert statuses.count(204) > 0
     check_asked(shop)
 
 
 def check_asked(shop: CallbackServer) -> None:
-    """The shop has seen as many codes as one session may guess, each a few times at most."""
+    """The shop has received as many codes as one session may guess, each at most a few times."""
     codes = Counter(code for asked in shop.asked for code in asked["order"]["discount_codes"])
     assert len(codes) == WRONG_IN_A_SESSION
     assert max(codes.values()) <= MAX_ASKS
@@ -119,22 +119,23 @@ async def test_several_guesses_in_one_request(local: Merchant, shop: CallbackSer
 async def test_right_codes_and_taking_them_away_cost_little(
     local: Merchant, shop: CallbackServer
 ) -> None:
-    """A payer with many coupons, and one who changes their mind."""
+    """One payer has many coupons, and another one changes their mind."""
     session_id, stranger = await open_session(local, shop, maximum=10), Stranger(local)
     for _ in range(9):
         assert (await tried(stranger, session_id, RIGHT)).status_code == 200
         assert (await tried(stranger, session_id, RIGHT, f"{RIGHT}2")).status_code == 200
         assert (await tried(stranger, session_id)).status_code == 204
-    # 18 of 30 are spent, which leaves four wrong ones.
+    # 18 of 30 are spent, so four wrong codes are left.
     for number in range(4):
         assert (await tried(stranger, session_id, f"G{number}")).status_code == 204
     check_refused(await tried(stranger, session_id, "G5"), 3600)
-    # What is in use already is no guess.
+    # A code that is already in use does not count as a guess.
     assert (await tried(stranger, session_id)).status_code == 204
 
 
 async def test_the_profile_has_an_end_too(local: Merchant, shop: CallbackServer) -> None:
-    """Many addresses together. Right ones never count there, or a busy shop would spend it."""
+    """The budget covers many addresses together. Right codes never count there, since a busy shop
+    would spend it."""
     local.ctx.limiter._rules["discount.profile"] = replace(rules.DISCOUNT_PROFILE, amount=45)
     stranger, through = Stranger(local), 0
     for number in range(20):
@@ -150,7 +151,7 @@ async def test_the_profile_has_an_end_too(local: Merchant, shop: CallbackServer)
 async def test_two_processes_know_of_each_others_guesses(
     postgresql_url: str, shop: CallbackServer
 ) -> None:
-    """Counted in the database: a second process is no second budget."""
+    """The database holds the count, so a second process adds no second budget."""
     local = await open_merchant(
         postgresql_url, "http://127.0.0.1:9", "sk_test_x", allow_insecure_callbacks=True
     )
@@ -164,7 +165,7 @@ async def test_two_processes_know_of_each_others_guesses(
         except TooManyRequests:
             return False
         except SessionChanged:
-            pass  # it was counted, and the shop was asked
+            pass  # the guess counted, and the shop got the request
         return True
 
     try:

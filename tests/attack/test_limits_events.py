@@ -1,4 +1,4 @@
-"""Events of an open page are limited as calls of the API are, and the page says so."""
+"""Limits apply to events of an open page as they do to API calls, and the page says so."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMITS = {"events.session": "25/3000", "balance.source": "2/7200"}
 def narrow(
     built_frontend: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Demo]:
-    """The demo, with an operator's own limits."""
+    """Run the demo with an operator's own limits."""
     demo = Demo(repository, tmp_path_factory.mktemp("narrow"))
     os.environ["GAVEKORT_LIMITS"] = json.dumps(LIMITS)
     try:
@@ -52,7 +52,7 @@ def test_a_page_that_asks_too_often_says_when_to_try_again(payer: Payer, narrow:
                 break
         expect(payer["#notice"]).to_have_text("Det ble mye på kort tid. Prøv igjen om 2 minutter.")
         payer.focused("notice")
-        # Nothing else has changed, what is typed stays, and another session goes on.
+        # Nothing else has changed. Typed text stays, and another session continues.
         payer.page.fill("#email", "kari@example.no")
         payer["#details-save"].click()
         expect(payer["#notice"]).to_contain_text("Prøv igjen om")

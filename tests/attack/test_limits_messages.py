@@ -1,4 +1,4 @@
-"""SMS pumping: 18 messages to one foreign number in 22 seconds, at the operator's cost."""
+"""SMS pumping sent 18 messages to one foreign number in 22 seconds, at the operator's cost."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def shop(
 
 
 async def published(shop: Merchant, number: str, **configuration: Any) -> str:
-    """Make a session that is sent by SMS; return what became of the message."""
+    """Create a session that is published by SMS, and return the outcome of the message."""
     body = session_body(customer={"phone_number": number})
     body["configuration"]["publish"] = [{"channel": "sms", "type": "checkout-link"}]
     body["configuration"] |= configuration
@@ -79,7 +79,7 @@ async def test_many_messages_to_one_phone(shop: Merchant, gateway: Receiver) -> 
     assert first == ["sent"] * rules.SMS_PHONE.amount + ["failed"] * (18 - rules.SMS_PHONE.amount)
     assert await sent(shop, gateway) == [NORWAY] * rules.SMS_PHONE.amount
     assert await published(shop, "+4799887755") == "sent"
-    # Through a whole day there are no more than a day's and what is given back meanwhile.
+    # A whole day allows a day's budget plus what refills meanwhile, and no more.
     for _ in range(48):
         advance(shop, minutes=30)
         shop.api.headers["authorization"] = await _token(shop)
@@ -100,7 +100,7 @@ async def test_countries_that_the_shop_has_nothing_to_do_with(
     assert [await published(shop, n) for n in (NORWAY, SWEDEN)] == ["sent", "sent"]
     assert [await published(shop, n) for n in (FRANCE, TONGA)] == ["failed", "failed"]
     assert sorted(await sent(shop, gateway)) == sorted([NORWAY, SWEDEN])
-    # What the shop or its profile delivers to is meant, in place of the operator's list.
+    # The countries that the shop or its profile delivers to replace the operator's list.
     allowed = {"countries": {"allow_countries": ["FR"]}}
     assert await published(shop, FRANCE, **allowed) == "sent"
     assert await published(shop, SWEDEN, **allowed) == "failed"
@@ -121,7 +121,7 @@ async def test_many_phones_of_a_foreign_country(shop: Merchant, gateway: Receive
     shop.ctx.limiter._rules["sms.merchant"] = replace(rules.SMS_MERCHANT, amount=9)
     swedes = [await published(shop, f"+4670123456{n}") for n in range(7)]
     assert swedes == ["sent"] * 4 + ["failed"] * 3
-    # Another country has its own amount, and the shop's own none but the account's.
+    # Another country has its own budget. The shop's own country has only the account's.
     assert await published(shop, "+4520123456") == "sent"
     home = [await published(shop, f"+479988776{n}") for n in range(6)]
     assert home == ["sent"] * 4 + ["failed"] * 2
@@ -145,13 +145,13 @@ async def test_codes_for_strangers_numbers(shop: Merchant, gateway: Receiver) ->
     foreign = await asked(TONGA, stranger.at(ELSEWHERE))
     assert foreign.status_code == 400
     assert foreign.json()["error"]["errors"][0]["code"] == "no_number"
-    # None of them is known: no message went out, and none is counted for its phone.
+    # None of the numbers is known, so no message went out and no phone's budget was spent.
     assert await sent(shop, gateway) == []
     assert await published(shop, "+4799887760") == "sent"
 
 
 async def test_links_to_a_phone(shop: Merchant, gateway: Receiver) -> None:
-    """The payer's own number is what a stranger typed."""
+    """A stranger typed the payer's own number."""
     shop.ctx.limiter._rules["sms.source"] = replace(rules.SMS_SOURCE, amount=8)
     outcomes = []
     for _ in range(6):
@@ -166,7 +166,7 @@ async def test_links_to_a_phone(shop: Merchant, gateway: Receiver) -> None:
     assert outcomes[6:8] == ["sms.phone"] * 2
     assert set(outcomes[8:]) == {"sms.source"}
     assert await sent(shop, gateway) == [NORWAY] * 6
-    # The code on the screen is free of charge, and made all the same, a number of times.
+    # The code on the screen costs nothing and still works, up to its own limit.
     links = [await _made(shop, session_id) for _ in range(40)]
     assert links.count(True) == rules.HANDOVER.amount - 3
 
@@ -182,7 +182,7 @@ async def _made(shop: Merchant, session_id: str) -> bool:
 async def test_receipts_to_one_address(
     shop: Merchant, card_gateway: CardGatewaySandbox, gateway: Receiver, post: MailServer
 ) -> None:
-    """A payment never fails for its receipt; the merchant sees why it was not sent."""
+    """A payment never fails because of its receipt. The merchant sees why it was not sent."""
     shop.ctx.limiter._rules["mail.address"] = replace(rules.MAIL_ADDRESS, amount=2)
     shop.ctx.limiter._rules["sms.phone"] = replace(rules.SMS_PHONE, amount=1)
     receipt = {"email": True, "sms": True}

@@ -1,4 +1,4 @@
-"""A stranger floods the address where a provider notifies us."""
+"""A stranger floods the address at which a provider notifies us."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ async def test_forged_ones_do_not_keep_the_true_one_out(
         answer = await stranger.call("POST", NOTIFICATIONS, content=right)
         assert answer.status_code == 401
     check_refused(await stranger.call("POST", NOTIFICATIONS, content=right), 60)
-    # Neither another option's nor another profile's address is a new budget.
+    # The address of another option or profile gives no new budget.
     for path in (f"/v1/psp/{ACCOUNT}/none/x/notifications", NOTIFICATIONS + "?x=1"):
         check_refused(await stranger.call("POST", path, content=right), 60)
     assert (await merchant.view(session_id)).state is PageState.PAYING
-    # The provider's own comes through even from there: behind one proxy all have one address.
+    # The provider's own notification passes even from there, since all share one address behind a
+    # proxy.
     answer = await stranger.call("POST", NOTIFICATIONS, content=right, headers=signed(right))
     assert answer.status_code == 200
     assert (await merchant.view(session_id)).state is PageState.PAID
@@ -38,7 +39,7 @@ async def test_forged_ones_do_not_keep_the_true_one_out(
 async def test_true_ones_without_end_read_a_few_times(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """One that was overheard and is sent again and again: each would be a read at the provider."""
+    """A stranger repeats an overheard notification. Each would cause a read at the provider."""
     stand_still(merchant)
     session_id = await merchant.ready(40000)
     await merchant.press_pay(session_id)
@@ -51,7 +52,7 @@ async def test_true_ones_without_end_read_a_few_times(
     assert [a.status_code for a in answers[:-5]] == [200] * rules.NOTIFIED.amount
     for answer in answers[-5:]:
         check_refused(answer, 60)
-    # Another payment is read at once.
+    # Another payment is still read at once.
     other = await merchant.ready(40000)
     result = await merchant.press_pay(other)
     assert result.url is not None
@@ -66,7 +67,7 @@ async def test_true_ones_without_end_read_a_few_times(
 async def test_coming_back_without_end(
     merchant: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """The way back from the provider is an honest payer's too: it never ends in a 429."""
+    """Honest payers also use the way back from the provider, so it never ends in a 429."""
     stand_still(merchant)
     session_id = await merchant.ready(40000)
     result = await merchant.press_pay(session_id)
@@ -81,6 +82,6 @@ async def test_coming_back_without_end(
     answer = await stranger.call("GET", path)
     assert answer.status_code == 302
     assert answer.headers["location"] == f"{BASE_URL}/v1/view/{session_id}"
-    # It was not read this time; the page follows it, and the reconciler reads it.
+    # This return caused no read. The page follows the session, and the reconciler reads it.
     assert (await merchant.view(session_id)).state is PageState.PAYING
     assert merchant.ctx.limiter.refused["returns.session"] == 1

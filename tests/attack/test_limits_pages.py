@@ -1,4 +1,4 @@
-"""Addresses that a browser opens: what is too much is a calm page, in the payer's language."""
+"""A browser that opens pages too often gets a calm page in the payer's language."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def shop(sqlite_url: str) -> AsyncIterator[Merchant]:
 
 @pytest.fixture
 async def browser(shop: Merchant) -> AsyncIterator[httpx.AsyncClient]:
-    """All that is served but the built files and the event socket."""
+    """Serve everything except the built files and the event socket."""
     files: ASGIApp = PlainTextResponse("a file")
     served = httpx.ASGITransport(EveryAnswer(beside_the_api(files, create_page())))
     async with httpx.AsyncClient(transport=served, base_url=BASE_URL, headers=HTML) as client:
@@ -63,7 +63,7 @@ async def test_it_says_when_to_try_again(browser: httpx.AsyncClient, language: s
         answer = await browser.request(method, path, params={"language": language})
         assert answer.status_code == 429, path
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        # A third of ten minutes: minutes are rounded up, so that the next attempt goes through.
+        # This is a third of ten minutes. Minutes are rounded up, so that the next attempt succeeds.
         assert answer.headers["retry-after"] == "200"
         assert texts.count(language, "count.wait_minutes", 4) in answer.text
         assert f"<h1>{texts.text(language, 'hosted.wait_heading')}</h1>" in answer.text
@@ -87,8 +87,8 @@ async def test_a_program_gets_json(browser: httpx.AsyncClient) -> None:
 
 
 async def test_a_form_that_leaves_the_page(shop: Merchant, browser: httpx.AsyncClient) -> None:
-    """`abandon` is a form's target: a browser shows its payer what comes. It counts once, though
-    the API stands within what serves the pages."""
+    """`abandon` is the target of a form, so a browser shows the answer to its payer. It counts
+    once, although the pages' server contains the API."""
     session_id = await shop.session()
     path = f"/v1/view/{session_id}/session"
     for _ in range(2):

@@ -1,4 +1,5 @@
-"""One merchant's silent servers delay nobody else: 20 of them held the others up for minutes."""
+"""One merchant's silent servers delay nobody else. Once, 20 of them delayed the others for
+minutes."""
 
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ def healthy() -> Iterator[Receiver]:
 
 @pytest.fixture
 def silent() -> Iterator[list[str]]:
-    """Addresses that take a connection and never say a word: each a port of its own."""
+    """Return addresses, each with its own port, that accept a connection and never answer."""
     with contextlib.ExitStack() as stack:
         urls = []
         for _ in range(SHARE.tenant + 15):
@@ -47,7 +48,7 @@ def silent() -> Iterator[list[str]]:
 
 @pytest.fixture
 async def two(database_url: str) -> AsyncIterator[Merchant]:
-    """A checkout with two merchants, whose callbacks wait long for an answer."""
+    """Run a checkout with two merchants and a long time limit for callbacks."""
     merchant = await open_merchant(
         database_url,
         "http://127.0.0.1:9",
@@ -63,7 +64,7 @@ async def two(database_url: str) -> AsyncIterator[Merchant]:
 
 
 async def tell(ctx: Backend, account_id: str, urls: list[str], age: float = 0.0) -> list[str]:
-    """Write down a message to each; `age` is how many seconds they have been due."""
+    """Store a message to each address. `age` is the number of seconds that they have been due."""
     now = ctx.clock.now()
     async with ctx.db.unit_of_work() as db:
         rows = [
@@ -110,12 +111,12 @@ async def working(*contexts: Backend) -> AsyncIterator[list[Worker]]:
 async def test_another_merchant_is_told_at_once(
     two: Merchant, silent: list[str], healthy: Receiver
 ) -> None:
-    """The silent ones are more, and have waited longer."""
+    """There are more silent ones, and they have been due for longer."""
     waiting = await tell(two.ctx, OTHER, silent * 8, age=600)
     honest = await tell(two.ctx, ACCOUNT, [f"{healthy.url}/cb"] * 30)
     async with working(two.ctx):
         await until_delivered(two.ctx, honest)
-        # Not one of the silent ones had ended by then: nobody waited for them.
+        # None of the silent ones had ended by then, so nobody waited for them.
         assert set(await states(two.ctx, waiting)) == {("pending", 0)}
     assert len(healthy.got) == 30
 
@@ -123,7 +124,7 @@ async def test_another_merchant_is_told_at_once(
 async def test_a_merchants_other_server_is_told_too(
     two: Merchant, silent: list[str], healthy: Receiver
 ) -> None:
-    """One of a merchant's own servers is silent: its callbacks elsewhere go on."""
+    """One of a merchant's own servers is silent, and its callbacks to other servers continue."""
     waiting = await tell(two.ctx, ACCOUNT, [silent[0]] * 60, age=600)
     honest = await tell(two.ctx, ACCOUNT, [f"{healthy.url}/cb"] * 30)
     async with working(two.ctx):
@@ -152,7 +153,7 @@ async def claims(ctx: Backend, ids: list[str]) -> int:
 async def test_two_processes_share_the_work(
     postgresql_url: str, silent: list[str], healthy: Receiver
 ) -> None:
-    """Each message goes out once, whoever claims it, beside what keeps silent."""
+    """Each message goes out once beside the silent ones, whichever process claims it."""
     one = await open_merchant(
         postgresql_url,
         "http://127.0.0.1:9",

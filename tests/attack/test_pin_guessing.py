@@ -1,5 +1,5 @@
-"""A stranger guesses PINs: what it costs the owner, the neighbours and the processor, and how many
-guesses are ever looked at."""
+"""A stranger guesses PINs. The tests check the cost for the owner, the neighbours and the
+processor, and how many guesses are ever checked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ STRANGER, OWNER = "203.0.113.7", "198.51.100.20"
 
 @pytest.fixture
 async def merchant(database_url: str) -> AsyncIterator[Merchant]:
-    """The budgets as they are by default; time stands still until it is moved; no provider."""
+    """The budgets have their defaults, the clock stands still until a test moves it, and there is
+    no provider."""
     merchant = await open_merchant(database_url, "http://127.0.0.1:1", "sk_test_x")
     stand_still(merchant)
     yield merchant
@@ -53,7 +54,7 @@ async def test_ten_wrong_tries_by_a_stranger_do_not_lock_the_owner_out(
 
 
 async def test_the_owner_is_in_time_every_day(merchant: Merchant) -> None:
-    """Ten attempts a day, for as long as the stranger likes, up to the life of the card."""
+    """The stranger makes ten attempts a day, as long as the card's lifetime budget allows."""
     card = await merchant.card()
     for _ in range(4):
         await use_up(merchant, card, 10, STRANGER)
@@ -65,8 +66,8 @@ async def test_the_owner_is_in_time_every_day(merchant: Merchant) -> None:
 async def test_a_whole_ipv6_customer_does_not_use_up_the_day_of_a_card(
     merchant: Merchant, checked: list[bool], step: int, looked_at: int
 ) -> None:
-    """Many addresses of one /64, many /64 of one /56, many /56 of one /48: each could be a fresh
-    budget."""
+    """Each of many addresses of one /64, many /64 of one /56 and many /56 of one /48 could be a
+    fresh budget."""
     card = await merchant.card()
     for number in range(60):
         source = f"2001:db8:7:{number * step:x}::{number:x}"
@@ -96,7 +97,7 @@ async def test_temporary_tokens_of_a_card_are_one_card(
 async def test_a_shops_own_server_leaves_some_of_the_day_to_the_checkout(
     merchant: Merchant, checked: list[bool]
 ) -> None:
-    """A stranger who guesses through a form of the shop's does it with the shop's own token."""
+    """A stranger who guesses through the shop's form uses the shop's own token."""
     card = await merchant.card()
     path = "/v1/accounts/T12345678/wallets/info"
     body = {"token": card["number"], "pin": wrong(card)}
@@ -135,7 +136,7 @@ async def test_many_strangers_have_fifty_tries_a_day_and_two_hundred_in_all(
 async def test_a_flood_at_once_does_not_outrun_the_budgets(
     merchant: Merchant, checked: list[bool]
 ) -> None:
-    """Sixty guesses at the same moment from sixty addresses, the right one among them."""
+    """Sixty addresses send sixty guesses at the same moment. One of them is right."""
     card = await merchant.card()
     sessions = [await merchant.session() for _ in range(60)]
     answers = await asyncio.gather(
@@ -166,8 +167,8 @@ async def test_one_address_at_once_has_its_ten(merchant: Merchant, checked: list
 
 
 async def test_first_mistakes_of_many_payers_keep_nobody_waiting(merchant: Merchant) -> None:
-    """A school, an office or a phone company: one address. Each payer mistypes once, some of them
-    the number and some the PIN."""
+    """A school, an office or a phone company has one address. Each payer there mistypes once, some
+    of them the number and some the PIN."""
     cards = [await merchant.card() for _ in range(6)]
     for payer in range(80):
         card = cards[payer % 6]
@@ -198,7 +199,7 @@ async def test_who_goes_on_waits_longer_and_longer_and_neighbours_do_not(
     assert reason in ("wait", "too_many_tries")
     neighbour = cards[2]
     assert await guess(merchant, neighbour["number"], neighbour["pin"], STRANGER) == (MATCHED, 0)
-    # An hour later everything but the cards' own budgets is whole.
+    # An hour later all budgets except the cards' own are full again.
     await later(merchant, HOUR.total_seconds())
     fresh = await merchant.card()
     for _ in range(5):
@@ -206,7 +207,7 @@ async def test_who_goes_on_waits_longer_and_longer_and_neighbours_do_not(
 
 
 async def test_one_try_at_each_of_very_many_numbers_is_slowed_down(merchant: Merchant) -> None:
-    """Numbers that exist and numbers that do not: the answers are the same at every step."""
+    """At every step the answers are the same for numbers that exist and for others."""
     merchant.ctx.settings.pin_first_mistakes_per_source = 20
     cards = [await merchant.card() for _ in range(14)]
     known, made_up = [], []
@@ -249,7 +250,8 @@ async def test_a_right_pin_gives_back_nobody_elses_tries(merchant: Merchant) -> 
 
 
 async def test_a_card_of_their_own_washes_away_no_guesses_at_others(merchant: Merchant) -> None:
-    """A stranger with a card guesses at others, and shows the own card's PIN in between."""
+    """A stranger with a card guesses at others, and gives the right PIN of the own card in
+    between."""
     own, victim, other = [await merchant.card() for _ in range(3)]
     session = await merchant.session()
     for number in range(9):

@@ -1,4 +1,5 @@
-"""What a stranger who guesses PINs learns from the answers, and what the guesses cost us."""
+"""The tests check what the answers tell a stranger who guesses PINs, and what the guesses cost
+us."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ STRANGER, OWNER = "203.0.113.7", "198.51.100.20"
 
 @pytest.fixture
 async def merchant(database_url: str) -> AsyncIterator[Merchant]:
-    """The budgets as they are by default; time stands still until it is moved; no provider."""
+    """The budgets have their defaults, the clock stands still until a test moves it, and there is
+    no provider."""
     merchant = await open_merchant(database_url, "http://127.0.0.1:1", "sk_test_x")
     stand_still(merchant)
     yield merchant
@@ -39,7 +41,7 @@ async def merchant(database_url: str) -> AsyncIterator[Merchant]:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every PIN that Argon2 was computed for."""
+    """Collect every PIN for which Argon2 was computed."""
     ran: list[str] = []
     real = PasswordHasher.verify
 
@@ -55,7 +57,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def test_unknown_numbers_answer_as_known_ones_in_every_state(merchant: Merchant) -> None:
-    """A mistake, a wait, a spent pair, a spent day, and a card that is locked."""
+    """The steps are a mistake, a wait, a spent pair, a spent day and a locked card."""
     merchant.ctx.settings.pin_tries_per_card = 12
     merchant.ctx.settings.pin_tries_per_card_life = 24
     card = await merchant.card()
@@ -64,7 +66,7 @@ async def test_unknown_numbers_answer_as_known_ones_in_every_state(merchant: Mer
     for day in range(3):
         for place in range(16):
             for kind, number in (("known", card["number"]), ("unknown", "9" * 16)):
-                # The same steps from two addresses, so that neither is disturbed by the other.
+                # The same steps come from two addresses, so that neither disturbs the other.
                 source = (
                     f"{'203.0.113' if kind == 'known' else '198.51.100'}.{10 * day + place // 8}"
                 )
@@ -94,7 +96,7 @@ async def test_a_refusal_says_when_and_holds_nothing_open(merchant: Merchant) ->
     error = answer.json()["error"]
     assert (error["code"], error["errors"][0]["code"]) == ("TOO_MANY_REQUESTS", "wait")
     assert (await merchant.view(session)).gift_card is None
-    # Knocking while one has to wait does not make it longer.
+    # An attempt during the wait does not make the wait longer.
     for _ in range(5):
         answer = await over_http(merchant, session, card["number"], card["pin"], STRANGER)
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
@@ -177,7 +179,7 @@ async def test_an_old_pin_becomes_a_mac_at_the_next_right_try(
 async def test_a_spent_budget_costs_no_slow_hash_of_an_old_pin_either(
     merchant: Merchant, hashed: list[str]
 ) -> None:
-    """Forty at once, again and again."""
+    """Forty attempts arrive at once, again and again."""
     merchant.ctx.settings.pin_repeated_mistakes_per_source = 100
     card = await merchant.card()
     await make_old(merchant, card)

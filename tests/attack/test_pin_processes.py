@@ -1,4 +1,4 @@
-"""Guesses at the same time in two processes over one database: together they have one budget."""
+"""Guesses reach two processes over one database at the same time. Together they have one budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The merchant is told of guesses at a card before anybody is refused, and unlocks it."""
+"""The merchant hears of guesses at a card before anybody is refused, and unlocks the card."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ STRANGERS, OWNER = "203.0.113.{}", "198.51.100.20"
 
 @pytest.fixture
 async def merchant(database_url: str) -> AsyncIterator[Merchant]:
-    """Two tries a day of each address, eight a day, twenty in a card's life."""
+    """Each address has two PIN attempts a day, and a card eight a day and twenty in its life."""
     merchant = await open_merchant(
         database_url,
         "http://127.0.0.1:1",
@@ -55,7 +55,7 @@ async def merchant(database_url: str) -> AsyncIterator[Merchant]:
 
 
 async def strangers(merchant: Merchant, card: dict[str, Any], times: int, network: str) -> None:
-    """So many wrong attempts, two from each address."""
+    """Make this number of wrong attempts, two from each address."""
     for number in range(times):
         source = f"{network}.{number // 2 + 1}"
         await later(merchant, 1)
@@ -64,7 +64,7 @@ async def strangers(merchant: Merchant, card: dict[str, Any], times: int, networ
 
 
 async def told(merchant: Merchant) -> list[dict[str, Any]]:
-    """What the merchant's subscription gets, in order."""
+    """Return the events that the merchant's subscription receives, in order."""
     async with merchant.ctx.db.reading() as db:
         query = select(Delivery).where(Delivery.event == EVENT).order_by(col(Delivery.created_at))
         return [delivery.body or {} for delivery in await db.exec(query)]
@@ -94,7 +94,7 @@ async def test_the_merchant_is_told_once_of_each_half_and_of_the_lock(merchant: 
     assert first["card"]["card_id"] == card["card_id"]
     assert first["card"]["pin_attempts"] == {"wrong_today": 4, "wrong_total": 4, "locked": False}
     assert card["number"] not in repr(first)
-    # The owner gives an attempt back, a stranger takes it again: that is no news.
+    # The owner restores an attempt and a stranger uses it again. The merchant hears nothing new.
     assert await guess(merchant, card["number"], card["pin"], OWNER) == (MATCHED, 0)
     await strangers(merchant, card, 4, "203.0.2")
     assert len(await told(merchant)) == 1
@@ -131,7 +131,7 @@ async def test_unlock_by_api_is_safe_to_repeat_and_says_who_and_why(merchant: Me
         (merchant.client_id, "the owner came to the shop")
     ]
     assert unlocked[0].details == {"wrong_today": 0, "wrong_total": 20, "locked": True}
-    # The budgets are whole, and go on counting; another card's are as they were.
+    # The budgets are full and count again. Another card's budgets are unchanged.
     await strangers(merchant, card, 8, "203.0.7")
     assert (await attempts(merchant, card))["wrong_total"] == 8
     assert (await guess(merchant, other["number"], other["pin"], OWNER))[0] == "too_many_tries"
@@ -217,7 +217,7 @@ async def test_what_was_written_down_cannot_be_changed(merchant: Merchant) -> No
 
 
 async def test_unlocks_and_tries_at_once_end(merchant: Merchant) -> None:
-    """They lock the same rows: nobody waits for anybody who waits for them."""
+    """They lock the same rows, and no two of them wait for each other."""
     card = await merchant.card()
     path = f"{WALLETS}/cards/{card['card_id']}"
     sessions = [await merchant.session() for _ in range(12)]
@@ -237,7 +237,8 @@ async def test_unlocks_and_tries_at_once_end(merchant: Merchant) -> None:
 def test_unlock_by_command(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Another process than the checkout's: it needs the secret, and sees what that wrote."""
+    """The command runs in another process than the checkout. It needs the secret, and sees what the
+    checkout wrote."""
 
     async def begin() -> tuple[dict[str, Any], Merchant]:
         made = await open_merchant(

@@ -1,7 +1,7 @@
-"""A second request to pay, from whoever has the session's address: it ends nothing.
+"""Anybody with the session's address may send a second request to pay. It ends nothing.
 
-Only another option ends the payment under way, and only where that option could be begun. Anything
-else that does not fit is refused, and the first payment can still be paid.
+Only another option ends the payment under way, and only if that option can start. We refuse any
+other request that does not fit, and the payer can still finish the first payment.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ACCEPTED = [{"id": "terms", "checked": True}]
 
 @dataclass
 class UnderWay:
-    """A payment of 300.00 beside a gift card's 100.00, whose payer is at the provider."""
+    """A payment of 300.00 beside 100.00 by gift card. Its payer is at the provider."""
 
     merchant: Merchant
     card_gateway: CardGatewaySandbox
@@ -55,7 +55,8 @@ class UnderWay:
         return await self.payer.post(path, **more)
 
     async def is_untouched(self) -> None:
-        """Open here and at the provider, its card's part held; and it can be paid."""
+        """Assert that it is open here and at the provider, that the card's part is held, and that
+        it can be paid."""
         [transaction] = await transactions_of(self.merchant, self.session_id)
         assert transaction.status == "INITIATED"
         [page] = await at_provider(self.merchant, self.card_gateway)
@@ -78,7 +79,7 @@ async def under_way(
     async with merchant.ctx.db.reading() as db:
         stored = await get_profile(db, ACCOUNT, "default")
     connected = connections_of(merchant.ctx, stored)
-    # Nothing listens there.
+    # No server listens there.
     nowhere = {"base_url": "http://127.0.0.1:9", "access_token": "t", "payee_id": "p"}
     setup = profile("", "", connections={**connected, OTHER: nowhere})
     await save_profile(merchant.ctx, setup)
@@ -90,7 +91,8 @@ async def under_way(
 
 
 async def test_another_amount_ends_nothing(under_way: UnderWay) -> None:
-    """The reported case. It took the payment away under the payer's hands."""
+    """This is the reported case. The second request cancelled the payment while the payer was
+    paying."""
     for amount in (29999, 30001, 0, 40000, 10**12):
         refused = await under_way.press(amount=amount)
         assert (amount, refused.status_code) == (amount, 409), refused.text
@@ -112,7 +114,7 @@ async def test_the_same_press_goes_on(under_way: UnderWay) -> None:
 
 @pytest.mark.parametrize("option", [OPTION, OTHER])
 async def test_what_does_not_fit_ends_nothing(under_way: UnderWay, option: str) -> None:
-    """With the same option, and with another one that might have ended it."""
+    """Try the same option and another one that might have ended the payment."""
     stale = {"If-Unmodified-Since": "2020-01-01T00:00:00Z"}
     other_refusals: list[tuple[dict[str, Any], int, str]] = [
         ({"headers": stale}, 412, "PRECONDITION_FAILED"),
@@ -150,7 +152,7 @@ async def test_an_option_that_is_not_offered_ends_nothing(under_way: UnderWay, o
 
 
 async def test_an_expired_session_ends_nothing(under_way: UnderWay) -> None:
-    """Its payment may still be finished; another one cannot be begun."""
+    """The payer may still finish its payment but cannot start another one."""
     ahead(under_way.merchant, under_way.card_gateway, 60)
     async with under_way.merchant.ctx.db.unit_of_work() as db:
         session = await lock_session(db, under_way.session_id)
@@ -162,11 +164,11 @@ async def test_an_expired_session_ends_nothing(under_way: UnderWay) -> None:
 
 
 async def test_another_option_ends_it(under_way: UnderWay) -> None:
-    """At its provider first. The header is of the session as it was before that."""
+    """The payment starts at its provider first. The header describes the session before that."""
     shown = await under_way.payer.get(f"/v1/view/{under_way.session_id}/session")
     since = {"If-Unmodified-Since": shown.json()["updated_at"]}
     answer = await under_way.press(OTHER, amount=30000, headers=since)
-    # Its provider is down, which is no reason to keep the payer from the first option.
+    # Its provider is down, and the payer can still use the first option.
     assert (answer.status_code, answer.json()["success"]) == (200, False)
     [page] = await at_provider(under_way.merchant, under_way.card_gateway)
     assert page["status"] == "expired"

@@ -1,4 +1,4 @@
-"""Addresses and queries come in several forms, and a refusal says what is wrong without repeating a
+"""Addresses and queries arrive in several forms. A refusal says what is wrong and repeats no
 secret."""
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tests.support.checkout import ACCOUNT, Merchant, session_body
 async def test_addresses_in_every_form(
     merchant: Merchant, card_gateway: CardGatewaySandbox, prefix: str
 ) -> None:
-    """The same routes: sessions, transactions, capture, refund, void, cancel; with a slash at the
-    end, and with doubled ones."""
+    """The routes of sessions, transactions, capture, refund, void and cancel also work with a slash
+    at the end and with doubled slashes."""
     base = f"http://127.0.0.1:8000{prefix}"
     for path in ("/sessions-profile", "/sessions", "/sessions-profile/"):
         made = await merchant.post(f"{base}{path}", session_body())

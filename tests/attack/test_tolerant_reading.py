@@ -1,5 +1,5 @@
-"""What shops really send: empty texts and nulls for what they do not have, phone numbers as they
-are typed, countries of three letters, fractions of VAT. We refuse no order for it."""
+"""Shops really send empty texts and nulls for missing values, phone numbers as typed, countries of
+three letters and fractions of VAT. We refuse no order for that."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOTHING = ("", None, "  ")
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path of every field of a request, the objects and lists among them too."""
+    """Yield the path of every field of a request, including objects and lists."""
     found: list[tuple[Any, ...]] = []
     parts = value.items() if isinstance(value, dict) else enumerate(value)
     for name, part in parts:
@@ -50,7 +50,8 @@ ECHOED = {
 
 
 async def test_every_optional_field_may_say_nothing(merchant: Merchant) -> None:
-    """One request a field, each with an empty text and with a null in it."""
+    """The test sends two requests for each field: one with an empty text and one with a null in
+    it."""
     whole = copy.deepcopy(SESSION)
     whole["express"].pop("shipping_address_callback_url")
     wanted = [path for path in leaves(whole) if path not in NEEDED]
@@ -70,7 +71,7 @@ async def test_every_optional_field_may_say_nothing(merchant: Merchant) -> None:
         for name in path[:-1]:
             shown = shown[name] if not isinstance(shown, dict) else shown.get(name, {})
         if isinstance(shown, dict) and path[-1] in shown:
-            # What stands there now is a default, or what only we say.
+            # The field now holds a default or a value that only we write.
             left = shown[path[-1]]
             theirs = path in ECHOED or "metadata" in path or "emd" in path
             assert left is not None and (theirs or str(left).strip()), path
@@ -78,7 +79,7 @@ async def test_every_optional_field_may_say_nothing(merchant: Merchant) -> None:
 
 
 def empty_but_for_an_order(nothing: str | None) -> dict[str, Any]:
-    """A session that can be paid, whose every other field is there and says nothing."""
+    """Return a request for a payable session in which every other field is present and empty."""
     address = dict.fromkeys(SESSION["order"]["shipping_address"], nothing)
     body = session_body(
         url={
@@ -138,7 +139,7 @@ def empty_but_for_an_order(nothing: str | None) -> dict[str, Any]:
 async def test_all_at_once(
     merchant: Merchant, card_gateway: CardGatewaySandbox, nothing: str | None
 ) -> None:
-    """As a shop's class sends it: every field is there, and most of them are empty. It is paid."""
+    """A shop's class sends every field, and most of them are empty. The session is paid."""
     body = empty_but_for_an_order(nothing)
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
     shown = await merchant.get(f"/v1/sessions/{session_id}")
@@ -204,7 +205,7 @@ async def test_a_change_that_says_nothing_changes_nothing(
 
 
 async def test_an_order_gets_its_number_later(merchant: Merchant) -> None:
-    """Some shops make the order after the session. Once there is a number it stays."""
+    """Some shops create the order after the session. An order number, once set, stays."""
     body = session_body()
     body["order"]["merchant_reference"] = None
     session_id = (await merchant.post("/v1/sessions-profile", body))["id"]
@@ -228,7 +229,8 @@ async def test_an_order_gets_its_number_later(merchant: Merchant) -> None:
 async def test_phone_numbers_as_they_are_typed(
     merchant: Merchant, written: str | int, kept: str
 ) -> None:
-    """What is none is kept as it was typed. The payer is asked for it again, nobody refused."""
+    """An invalid phone number is stored as typed. The payer is asked for it again, and nothing is
+    refused."""
     body = session_body(customer={"phone_number": written})
     body["order"]["shipping_address"] = {"phone_number": written}
     body["order"]["billing_address"] = {"phone_number": written}
@@ -345,7 +347,7 @@ async def test_amounts_that_only_show_are_rounded(
     assert shown == (kept,) * 7
     assert {type(amount) for amount in shown} == {int}
     assert line == {"amount": kept, "percentage": 2.5, "line_id": 1}
-    # What binds has no fraction.
+    # A binding amount has no fraction.
     await refused(merchant, "order.amount", order=session_body()["order"] | {"amount": 980.5})
 
 
@@ -364,7 +366,7 @@ async def test_a_shipping_option_names_itself(merchant: Merchant) -> None:
 
 
 async def test_a_shop_answers_a_callback_as_tolerantly_as_it_asks() -> None:
-    """The model of the answers to Express callbacks is made of the same parts."""
+    """The model of the answers to Express callbacks uses the same parts."""
     from backend.sessions.express_callbacks import Answer
 
     option = {

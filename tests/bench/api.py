@@ -18,7 +18,8 @@ Work = Callable[[int], Awaitable[object]]
 
 
 async def _at_once(workers: int, count: int, work: Work) -> tuple[float, list[float]]:
-    """`count` pieces of work by `workers` at once: pieces a second, and how long each took (ms)."""
+    """Do `count` pieces of work with `workers` at once. Return pieces a second and the duration of
+    each in ms."""
     numbers = iter(range(count))
     took: list[float] = []
 
@@ -34,7 +35,7 @@ async def _at_once(workers: int, count: int, work: Work) -> tuple[float, list[fl
 
 
 async def sessions(facts: dict[str, Any], *, size: Size) -> float:
-    """Prints; gives back the best rate."""
+    """Print the figures and return the best rate."""
     heading("Sessions created (POST /v1/sessions-profile)")
     best = 0.0
     for workers in (1, 8, 32):
@@ -61,7 +62,8 @@ async def sessions(facts: dict[str, Any], *, size: Size) -> float:
 
 
 async def payments(facts: dict[str, Any], *, size: Size) -> float:
-    """Gift card 100.00, the rest of 400.00 at the provider. Prints; gives back the best rate."""
+    """Gift card 100.00, the rest of 400.00 at the provider. Print the figures and return the best
+    rate."""
     heading("Whole payments (session, details, gift card with PIN, provider, authorized)")
     best = 0.0
     for workers in (1, 4, 8):

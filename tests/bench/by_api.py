@@ -56,7 +56,7 @@ class Shop:
         self.http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
 
     async def card(self) -> dict[str, str]:
-        """A new gift card: `{card_id, number, pin}`."""
+        """Issue a gift card and return `{card_id, number, pin}`."""
         made = await self._ask(
             None,
             "POST",
@@ -76,7 +76,8 @@ class Shop:
         }
 
     async def pay(self, card: dict[str, str], *, preset: bool) -> None:
-        """One payment from the session to the read. RuntimeError where it is not authorized."""
+        """Make one payment from the session to the read. Raises RuntimeError if it is not
+        authorized."""
         begun = time.perf_counter()
         customer = {"gift_cards": {"dintero.wallets": [{"card_id": card["card_id"]}]}}
         more: dict[str, Any] = {"customer": customer} if preset else {}
@@ -114,7 +115,7 @@ class Shop:
         return answer.json()
 
     async def empty(self) -> None:
-        """Answers nothing: what the server and this client cost by themselves."""
+        """Make a call without content, for the cost of the server and this client alone."""
         await self._ask("empty", "GET", "/ping")
 
     async def _ask(self, step: str | None, method: str, path: str, **more: Any) -> Any:
@@ -182,7 +183,7 @@ async def _figures(checkout: Counted, *, preset: bool, size: Size) -> float:
 
 
 async def _at_once(shop: Shop, cards: list[dict[str, str]], workers: int, *, preset: bool) -> float:
-    """Seconds that one payment with each card took, by `workers` at once."""
+    """Return the seconds that one payment with each card took, with `workers` at once."""
     left = iter(cards)
 
     async def worker() -> None:

@@ -82,7 +82,7 @@ def _path(session_id: str) -> str:
 async def _checks(
     facts: dict[str, Any], prepared: list[tuple[str, tuple[str, str]]]
 ) -> list[float]:
-    """Milliseconds of each; RuntimeError if a right PIN was refused."""
+    """Return the milliseconds of each. Raises RuntimeError if a right PIN was refused."""
     took = []
     transport = httpx.AsyncHTTPTransport(local_address=PAYER)
     async with httpx.AsyncClient(

@@ -37,7 +37,7 @@ class _Counts(BaseHTTPRequestHandler):
 
 
 def _count(port: int) -> None:
-    """Hear of every statement of every engine of this process, and answer on the port."""
+    """Count every statement of every engine of this process, and answer on the port."""
 
     def statement(_c: Any, _cursor: Any, text: str, *_more: Any) -> None:
         if not text.startswith("BEGIN"):

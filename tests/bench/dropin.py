@@ -39,7 +39,7 @@ _METHODS = {
         {"type": "klarna", "name": "Klarna"},
     ]
 }
-# Tells that it is configured, as their frames do, and is otherwise empty.
+# The frame reports that it is configured, as theirs do, and is otherwise empty.
 _FIELD = """<!doctype html><title>field</title><script>
 addEventListener('message', (event) => {
   const { numKey, fieldType } = JSON.parse(event.data);
@@ -104,7 +104,7 @@ def _stub(request: Request) -> Response:
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The built page's address."""
+    """Serve the built page and yield its address."""
     app = Starlette(
         routes=[
             Route("/api/{path:path}", _stub, methods=["GET", "POST"]),

@@ -83,7 +83,7 @@ async def _print(merchant: Merchant, kinds: list[Sample], size: Size) -> None:
 
 async def _measure(name: str, work: Callable[[], Awaitable[object]], times: int) -> float:
     """Print p50 and p95; return p95 in milliseconds."""
-    await work()  # what is read once in a process is read
+    await work()  # the first calls read what a process reads once
     took = []
     for _ in range(times):
         begin = time.perf_counter()
@@ -121,7 +121,7 @@ def _audit(url: str) -> None:
 
 
 def _memory(pid: int) -> int:
-    """The most that this process has used until now, in KB; 0 once it has ended."""
+    """Return the peak memory of this process so far in KB, or 0 once it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:

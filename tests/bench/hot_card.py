@@ -48,7 +48,7 @@ async def _measure(url: str, size: Size) -> None:
             found = await (await db.connection()).execute(text("SELECT id FROM card"))
             key = str(found.scalar_one())
         heading(f"One gift card, {CLIENTS} clients at once")
-        # In turn, so that both meet the same machine.
+        # They run in turn, so that both meet the same machine.
         rates: dict[str, list[float]] = {"plain": [], "drawdown": []}
         for _ in range(3):
             rates["plain"].append(await _at_once(count, lambda: _plain(merchant)))
@@ -94,7 +94,7 @@ async def _by_api(merchant: Merchant, card_id: str, count: int) -> None:
 
 
 async def _at_once(count: int, work: Callable[[], Awaitable[None]]) -> float:
-    """How many a second, of `count` by all clients together."""
+    """Return the rate a second of `count` calls by all clients together."""
     numbers = iter(range(count))
 
     async def client() -> None:
@@ -107,7 +107,7 @@ async def _at_once(count: int, work: Callable[[], Awaitable[None]]) -> float:
 
 
 async def _plain(merchant: Merchant) -> None:
-    """What a transfer needs at least: the balance under its row's lock, and an entry."""
+    """Make the least that a transfer needs: the balance under its row's lock, and an entry."""
     async with merchant.ctx.db.engine.begin() as connection:
         await connection.execute(
             text("UPDATE plain_account SET balance = balance - 1 WHERE id = 1 AND balance >= 1")

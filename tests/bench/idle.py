@@ -73,7 +73,8 @@ def _at_rest(served: Served, asked: AskedOfPostgres, size: Size) -> str:
 def _changes(
     till: ProviderHarness, pages: subprocess.Popen[str], sessions: list[str]
 ) -> list[float]:
-    """Milliseconds from the merchant's call to the page that shows it, one after the other."""
+    """Return the milliseconds from each merchant's call to the page that shows it, one after the
+    other."""
     assert pages.stdout is not None
     took = []
     for session_id in sessions:

@@ -81,7 +81,7 @@ class Merchant:
         return made
 
     async def issue_card(self, amount: int) -> tuple[str, str]:
-        """Number and PIN of a new card with `amount` øre on it."""
+        """Issue a card with `amount` øre and return its number and PIN."""
         answer = await self.http.post(
             f"/v1/accounts/{self._facts['account_id']}/wallets/cards",
             json={

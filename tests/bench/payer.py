@@ -50,7 +50,7 @@ class Page:
 
     @classmethod
     async def open(cls, base_url: str, session_id: str) -> Page:
-        """As a browser does: the HTML, the socket, the first state."""
+        """Load the HTML, the socket and the first state, as a browser does."""
         path = f"/v1/view/{session_id}"
         address = urlsplit(base_url).netloc
         query = f"EIO=4&transport=websocket&token={uuid.uuid4()}"
@@ -118,7 +118,8 @@ class Page:
 async def pay(
     base_url: str, session_id: str, card: tuple[str, str], http: httpx.AsyncClient
 ) -> str:
-    """Details, gift card, Pay, the provider's page, and back; the transaction's id."""
+    """Give the details and a gift card, pay, use the provider's page, return, and give the
+    transaction's id."""
     html = await http.get(f"{base_url}/v1/view/{session_id}")
     html.raise_for_status()
     page = await Page.open(base_url, session_id)

@@ -36,7 +36,7 @@ def slow_client_figures(urls: Iterator[str], *, size: Size) -> None:
         first = next(urls)
         _usable(browser, first)
         for _ in range(times):
-            # In turn, so that a noisy machine is noisy for both.
+            # They run in turn, so that a noisy machine is noisy for both.
             alone += [_usable(browser, next(urls)) for _ in range(_EACH)]
             with crowd(urlsplit(first).port or 80, HALF_REQUESTS, SOCKETS) as held:
                 beside += [_usable(browser, next(urls)) for _ in range(_EACH)]
@@ -49,5 +49,5 @@ def slow_client_figures(urls: Iterator[str], *, size: Size) -> None:
 
 
 def _usable(browser: Browser, url: str) -> float:
-    """Milliseconds until the form works."""
+    """Return the milliseconds until the form works."""
     return load_once(browser, url, WORKS, throttled=False).works

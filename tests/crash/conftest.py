@@ -17,8 +17,8 @@ from tests.support.postgres import PostgresServer
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Every case on SQLite; on PostgreSQL one for every step, which is what the databases differ
-    in. `GAVEKORT_CRASH_ALL=1` runs every case on both."""
+    """Run every case on SQLite, and one for every step on PostgreSQL, because the databases differ
+    only by step. `GAVEKORT_CRASH_ALL=1` runs every case on both."""
     if os.environ.get("GAVEKORT_CRASH_ALL"):
         return
     left_out = [item for item in items if _only_on_sqlite(item)]
@@ -50,7 +50,7 @@ def crash_card_gateway(
 def _database_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """One for all tests of a module: their sessions and cards are their own."""
+    """Run one checkout for all tests of a module. Each test uses its own sessions and cards."""
     if request.param == "sqlite":
         path = tmp_path_factory.mktemp("crash") / "gavekort.db"
         shutil.copyfile(request.getfixturevalue("_sqlite_template"), path)
@@ -73,7 +73,7 @@ def _checkout(_database_url: str, crash_card_gateway: CardGatewaySandbox) -> Ite
 
 @pytest.fixture
 def checkout(_checkout: Checkout) -> Iterator[Checkout]:
-    """Alive, at the right time, with no crash point armed."""
+    """Return the running checkout, at the right time and with no crash point armed."""
     if _checkout.alive:
         _checkout.arm("")
         _checkout.set_clock(0)
@@ -106,7 +106,7 @@ def _provider_checkout(
 
 @pytest.fixture
 def provider_checkout(_provider_checkout: ProviderCheckout) -> ProviderCheckout:
-    """Alive, at the right time, with no crash point armed."""
+    """Return the running checkout, at the right time and with no crash point armed."""
     if _provider_checkout.alive:
         _provider_checkout.arm("")
         _provider_checkout.set_clock(0)

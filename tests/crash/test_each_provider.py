@@ -1,5 +1,5 @@
-"""kill -9 in the steps of a payment with each of the other providers: our books and theirs agree
-afterwards, and no hold is left over. On SQLite: what differs here is the provider.
+"""kill -9 hits every step of a payment with each of the other providers. Afterwards our books and
+theirs agree, and no hold is left. The tests use SQLite, because only the provider differs here.
 """
 
 from __future__ import annotations
@@ -107,5 +107,5 @@ def test_killed_during_an_operation(
         ),
     }[verb]
     found = (checkout.live_transaction(session)["status"], checkout.balance(card))
-    # What was written and never sent is sent later, where the provider remembers keys.
+    # A recorded call that was never sent is sent later if the provider remembers keys.
     assert found == after or (step == "written" and found == before)

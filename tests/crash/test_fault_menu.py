@@ -1,5 +1,5 @@
-"""Each provider misbehaves in every way there is, in a running checkout: it ends as paid or as not
-paid, our books and the provider's agree, and no hold is left over.
+"""Each provider misbehaves in every possible way while the checkout runs. The payment ends as paid
+or not paid, our books and the provider's agree, and no hold is left.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.crash
 
 LOST = ("error_before", "error_after", "drop_before", "drop_after")
 VERBS = {provider.sandbox_name: provider.verbs for provider in PROVIDERS.values()}
-# Longer than a payer may stay at the provider.
+# This is longer than a payer may stay at the provider.
 A_LONG_TIME = 1900
 
 
@@ -126,7 +126,8 @@ def test_told_before_anything_was_paid(provider_checkout: ProviderCheckout) -> N
 
 @pytest.mark.parametrize("kind", ["wrong_amount", "wrong_currency"])
 def test_paid_something_else(provider_checkout: ProviderCheckout, kind: str) -> None:
-    """The read tells of another amount or currency: parked, with the card held, for a person."""
+    """The read reports another amount or currency. The payment waits for manual review with the
+    card held."""
     checkout = provider_checkout
     card = checkout.card()
     session = checkout.session(card)

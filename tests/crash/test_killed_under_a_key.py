@@ -1,5 +1,5 @@
-"""kill -9 in a capture that was asked for under an `Idempotency-Key`, and in an automatic one: it
-happens once, and the key's answer is what became of it.
+"""kill -9 hits a capture under an `Idempotency-Key` and an automatic one. The capture happens once,
+and the key's answer is its outcome.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""kill -9 between any two steps of a payment: it ends as paid or as not paid, the ledger balances,
-no hold is left over. The process kills itself at a named point and is started again.
+"""kill -9 hits between any two steps of a payment. The payment ends as paid or not paid, the ledger
+balances and no hold is left. The process kills itself at a named point and is started again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ABANDON = ("abandon.reopened", "abandon.storing")
 STEPS = ("writing", "written", "done_at_provider", "storing", "stored")
 RECONCILE = ("reconcile.claimed", "reconcile.read", "reconcile.sending_again")
 CALLBACK = ("callback.claimed", "callback.sent", "callback.storing", "callback.stored")
-# Longer than a payer may stay at the provider.
+# This is longer than a payer may stay at the provider.
 A_LONG_TIME = 1900
 
 
@@ -63,7 +63,7 @@ def test_killed_while_paying_begins(checkout: Checkout, point: str, then: str) -
         checkout.set_clock(10)
         page = checkout.press_pay(session)
         assert page is not None
-        # A second press, and a third: one and the same page.
+        # A second and a third press lead to the same page.
         assert checkout.press_pay(session) == page
         location = checkout.come_back(checkout.pay_at_provider(page))
         assert "transaction_id=" in location
@@ -100,7 +100,7 @@ def test_killed_when_the_payer_has_paid(checkout: Checkout, point: str, then: st
         assert "transaction_id=" in location
         assert checkout.session_state(session) == "paid"
     if then == "is_notified":
-        # The provider tries again by itself; no time of ours has to pass for it.
+        # The provider tries again automatically, without any of our time passing.
         assert checkout.wait(lambda: checkout.session_state(session) == "paid", 30)
     checkout.settle()
     checkout.check(session)
@@ -130,7 +130,7 @@ def test_killed_while_a_payment_is_aborted(checkout: Checkout, point: str, then:
         paid = True
     elif then == "pays_on_the_old_page":
         answer = checkout.card_gateway.pay(page)
-        # Before the abort the page is still good, after it never again.
+        # The page works before the abort and never afterwards.
         paid = point == "abort.read"
         assert ("/redirect/" in answer.headers.get("location", "")) is paid
     else:
@@ -211,7 +211,7 @@ def test_killed_during_an_operation(checkout: Checkout, verb: str, step: str) ->
 @pytest.mark.parametrize("point", RECONCILE)
 @pytest.mark.parametrize("verb", ["capture", "refund", "void"])
 def test_killed_twice(checkout: Checkout, verb: str, point: str) -> None:
-    """The worker that takes the killed process' operation over is killed as well."""
+    """The worker that takes over the killed process' operation is killed as well."""
     card = checkout.card()
     session = checkout.session(card)
     path = f"/v1/transactions/{checkout.paid(session)}"
@@ -230,7 +230,7 @@ def test_killed_twice(checkout: Checkout, verb: str, point: str) -> None:
     checkout.check(session)
     status = {"capture": "CAPTURED", "refund": "REFUNDED", "void": "AUTHORIZATION_VOIDED"}[verb]
     if point == "reconcile.sending_again":
-        # Whether it was sent once more is not known: a read decides, and nothing was sent.
+        # We do not know whether it was sent once more. A read decides, and nothing was sent.
         status = {"capture": "AUTHORIZED", "refund": "CAPTURED", "void": "AUTHORIZED"}[verb]
     assert checkout.live_transaction(session)["status"] == status
 
@@ -281,12 +281,13 @@ def test_killed_while_the_merchant_is_told(checkout: Checkout, point: str) -> No
     assert page is not None
     back = checkout.pay_at_provider(page)
     checkout.arm(point)
-    # The merchant is told beside it, and may be so before the payer is answered.
+    # The merchant hears of it in parallel, perhaps before the payer gets an answer.
     with contextlib.suppress(Died):
         checkout.come_back(back)
     checkout.restart()
     checkout.settle()
     checkout.check(session)
     told = checkout.callbacks.count(checkout.live_transaction(session)["id"])
-    # Once more where it was told and not yet written down; never not at all.
+    # The merchant hears it twice if we had sent it and not yet recorded that, and always at least
+    # once.
     assert told == (2 if point in ("callback.sent", "callback.storing") else 1)

@@ -1,5 +1,5 @@
-"""The provider dies between the effect of a call and its answer, or is away when it is asked again.
-It keeps what it did; we may neither do it twice nor forget it."""
+"""The provider dies between the effect of a call and its answer, or is down when we ask again. It
+keeps the effect. We must neither repeat nor forget it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.crash
 def _ask_while_it_dies(
     checkout: Checkout, verb: str, method: str, path: str, body: object = None
 ) -> httpx.Response:
-    """The provider does what it is asked for, keeps the answer back, dies, and is started again."""
+    """Let the provider carry out the call, hold back the answer, die and start again."""
     checkout.card_gateway.fault(verb, "late", seconds=30)
     answers: list[httpx.Response] = []
     asking = threading.Thread(
@@ -38,7 +38,7 @@ def test_dies_after_the_page_is_made(checkout: Checkout) -> None:
     session = checkout.session(card)
     body = {"payment_product_type": "dintero_psp.creditcard"}
     answer = _ask_while_it_dies(checkout, "create", "POST", f"/v1/sessions/{session}/pay", body)
-    # The payer waits; the hold stays as long as nobody knows.
+    # The payer waits, and the hold stays as long as nobody knows the outcome.
     assert answer.status_code == 202
     assert checkout.balance(card) == (0, 10000, 0)
     page = checkout.press_pay(session)
@@ -78,7 +78,7 @@ def test_dies_after_the_page_is_closed(checkout: Checkout) -> None:
     checkout.press_pay(session)
     path = f"/v1/view/{session}/session/abandon"
     answer = _ask_while_it_dies(checkout, "expire", "POST", path)
-    # Not known to be closed: the session is not given up, the hold stays.
+    # The page may still be open, so the session is not given up and the hold stays.
     assert answer.status_code == 409, answer.text
     assert checkout.balance(card) == (0, 10000, 0)
     checkout.settle()
@@ -87,7 +87,7 @@ def test_dies_after_the_page_is_closed(checkout: Checkout) -> None:
 
 
 def test_away_when_a_lost_payment_is_asked_for_again(checkout: Checkout) -> None:
-    """That nobody can be reached now says nothing of the call before: the hold stays."""
+    """An unreachable provider says nothing about the earlier call, so the hold stays."""
     card = checkout.card()
     session = checkout.session(card)
     checkout.arm("pay.created_at_provider")
@@ -113,7 +113,7 @@ def test_away_when_the_payer_comes_back(checkout: Checkout) -> None:
     assert page is not None
     back = checkout.pay_at_provider(page)
     checkout.card_gateway.kill()
-    # To the page, which waits; not to the shop, which would think it unpaid.
+    # The payer goes to the page, which waits, and not to the shop, which would think it unpaid.
     assert checkout.come_back(back).endswith(f"/v1/view/{session}")
     assert checkout.session_state(session) == "paying"
     checkout.card_gateway.start()

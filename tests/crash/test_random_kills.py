@@ -1,5 +1,5 @@
-"""kill -9 at any moment, a dozen times, while several payers pay, change their minds and merchants
-capture and refund. Afterwards the sum at the provider is the sum in our books."""
+"""kill -9 hits a dozen times at any moment, while payers pay and change their minds and merchants
+capture and refund. Afterwards the sum at the provider equals the sum in our books."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Refused(Exception):
 
 
 class Payer(threading.Thread):
-    """Buys again and again from one shared gift card; asks once more where nobody answered."""
+    """Buys again and again from one shared gift card, and repeats requests that nobody answered."""
 
     def __init__(self, checkout: Checkout, card_id: str, seed: int, stop: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -38,7 +38,7 @@ class Payer(threading.Thread):
         self._stop_wanted = stop
         self.sessions: list[str] = []
         self.surprises: list[str] = []
-        # A client of its own: a connection is not to be shared with one that is being killed.
+        # Each payer has its own client, because a connection must not be shared across a kill.
         self._http = httpx.Client(
             base_url=checkout.base_url, timeout=10, headers=checkout.headers, follow_redirects=False
         )
@@ -48,7 +48,7 @@ class Payer(threading.Thread):
             try:
                 self._buy()
             except httpx.TransportError:
-                # As a payer whose page does not answer: try something else a little later.
+                # A payer whose page does not answer tries something else a little later.
                 pause(0.05, "a payer takes a moment before the next try")
             except Exception as error:  # told by the test
                 self.surprises.append(repr(error))
@@ -65,7 +65,7 @@ class Payer(threading.Thread):
 
     def _buy(self) -> None:
         amount = self._random.randrange(5000, 15000, 100)
-        # Each with a card of their own, now and then all with one: it may be empty by then.
+        # Payers have their own cards and sometimes share one, which may be empty by then.
         shared = self._random.random() < 0.3
         card_id = self._card_id if shared else self._checkout.card(3000, ask=self._ask_strictly)
         try:
@@ -135,7 +135,7 @@ def test_killed_at_any_moment(checkout: Checkout) -> None:
     for payer in payers:
         payer.start()
     for _ in range(KILLS):
-        # A life is as long as it takes until something has begun in it, on a slow machine too.
+        # Each life of the process lasts until something has started in it, on a slow machine too.
         before = _begun(payers)
         checkout.wait(partial(_has_begun, payers, before + 2), 10)
         pause(rng.uniform(0.0, 0.4), "the kill comes at any moment")

@@ -1,4 +1,5 @@
-"""kill -9 between any two steps of a receipt: there is one, it is sent, a repeat is the same."""
+"""kill -9 hits between any two steps of a receipt. There is one receipt, it is sent, and a repeat
+is the same."""
 
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ def post(_post: MailServer) -> MailServer:
 
 
 def begun(checkout: Checkout) -> tuple[str, str]:
-    """A session at the provider, paid there, with the way back not gone yet."""
+    """Bring a session to the provider and pay it there, without the return to us."""
     session = checkout.session(checkout.card(), url=QUIET, configuration=CONFIGURATION)
     page = checkout.press_pay(session)
     assert page is not None
@@ -66,7 +67,7 @@ def begun(checkout: Checkout) -> tuple[str, str]:
 
 
 def has_one(checkout: Checkout, session: str, post: MailServer) -> None:
-    """One receipt, one message of it, delivered; every mail is of this one."""
+    """Assert one receipt with one delivered message, and that every mail belongs to it."""
     paid = checkout.live_transaction(session)["id"]
     kept = checkout.rows("SELECT * FROM receipt WHERE transaction_id = :id", id=paid)
     assert len(kept) == 1
@@ -104,10 +105,11 @@ def test_killed_when_it_is_written(checkout: Checkout, post: MailServer, point: 
 def test_killed_while_it_is_sent(
     checkout: Checkout, post: MailServer, point: str, mails: int
 ) -> None:
-    """Once more where the server had it and we did not know: at least once, never not at all."""
+    """The mail goes out again if the server had it and we did not know. It goes out at least
+    once."""
     session, back = begun(checkout)
     checkout.arm(point)
-    # It is sent beside it, and may be so before the payer is answered.
+    # The mail goes out in parallel, perhaps before the payer gets an answer.
     with contextlib.suppress(Died):
         checkout.ask("GET", back.removeprefix(checkout.base_url), None)
     checkout.restart()
@@ -123,7 +125,7 @@ def test_killed_when_the_card_alone_pays(checkout: Checkout, post: MailServer) -
     with pytest.raises(Died):
         checkout.press_pay(session)
     checkout.restart()
-    # All of it was one unit of work: nothing is paid, and nothing is sent.
+    # Everything was one unit of work, so nothing is paid and nothing is sent.
     assert checkout.transactions(session) == []
     assert post.got == []
     checkout.press_pay(session)

@@ -1,5 +1,5 @@
-"""kill -9 in a refund that goes to a fresh card: the money is on one card, once, and there is one
-fresh card, or none. What its answer would have shown can be had again.
+"""kill -9 hits a refund to a fresh card. The money is on one card, once, and there is at most one
+fresh card. The merchant can get the content of the lost answer again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def test_killed_in_a_refund_to_a_new_card(checkout: Checkout, step: str) -> None
     made = fresh_cards(checkout, card)
     assert made == ([(10000, 10000, 0, 0)] if done else [])
     assert checkout.balance(card) == (0, 0, 0 if done else 10000)
-    # The repeat finds what the first one began, or begins it.
+    # The repeat finds the operation that the first request started, or starts it.
     answer = checkout.ask("POST", f"{path}/refund", **asked).json()
     assert answer["status"] == "PARTIALLY_REFUNDED"
     assert fresh_cards(checkout, card) == [(10000, 10000, 0, 0)]
@@ -50,7 +50,7 @@ def test_killed_in_a_refund_to_a_new_card(checkout: Checkout, step: str) -> None
 
 
 def fresh_cards(checkout: Checkout, card: str) -> list[tuple[int, int, int, int]]:
-    """Funds, available, held, drawn of every card that was made in this one's place."""
+    """Return funds, available, held and drawn of every card that replaces this one."""
     rows = checkout.rows(
         "SELECT funds, available, held, drawn FROM card WHERE replaces = :id", id=card
     )

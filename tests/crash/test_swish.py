@@ -1,5 +1,5 @@
-"""kill -9 in the steps of a payment with Swish: taken once, given back once, and our books and
-Swish's agree afterwards. On SQLite: what differs here is the provider.
+"""kill -9 hits every step of a payment with Swish. It is taken once and refunded once, and our
+books and Swish's agree afterwards. The tests use SQLite, because only the provider differs here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _checkout(
 
 @pytest.fixture
 def checkout(_checkout: SwishCheckout) -> SwishCheckout:
-    """Alive, at the right time, with no crash point armed."""
+    """Return the running checkout, at the right time and with no crash point armed."""
     if _checkout.alive:
         _checkout.arm("")
         _checkout.set_clock(0)

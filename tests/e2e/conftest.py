@@ -1,4 +1,4 @@
-"""The demo as it is, a real browser, and a payer whose page must not complain."""
+"""Fixtures run the unchanged demo and a real browser with a payer whose page must not complain."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def merchant(demo: Demo, shop: Shop) -> Iterator[Merchant]:
 
 @pytest.fixture
 def new_payer(browser: Browser, demo: Demo) -> Iterator[NewPayer]:
-    """Makes payers: a phone in Norwegian unless told otherwise. At the end nothing may have been
-    complained of: no error in the console, none in a script, no violation of the policy."""
+    """Make payers, by default with a phone in Norwegian. At the end assert that there was no error
+    in the console or a script, and no violation of the policy."""
     payers: list[Payer] = []
 
     def make(**wanted: Any) -> Payer:
@@ -71,7 +71,7 @@ def new_payer(browser: Browser, demo: Demo) -> Iterator[NewPayer]:
 
 @pytest.fixture(scope="session")
 def host(built_frontend: Path, repository: Path) -> Iterator[HostServer]:
-    """A shop's pages of another origin, with Dintero's Web SDK from npm."""
+    """Serve a shop's pages on another origin, with Dintero's Web SDK from npm."""
     with host_server(repository) as server:
         yield server
 
@@ -83,8 +83,8 @@ NewHost = Callable[..., HostPage]
 def new_host(
     browser: Browser, demo: Demo, merchant: Merchant, host: HostServer
 ) -> Iterator[NewHost]:
-    """Makes a tab with the shop's page, for a session of a profile that its origin may embed. As
-    for a payer, nothing of ours may be complained of."""
+    """Make a tab with the shop's page, for a session of a profile that its origin may embed. As for
+    a payer, our pages may cause no complaint."""
     made: list[Payer] = []
 
     def make(session: dict[str, str], origin: str = "", **wanted: Any) -> HostPage:
@@ -101,7 +101,7 @@ def new_host(
 
 @pytest.fixture(scope="session")
 def embeddable(demo: Demo, host: HostServer) -> str:
-    """A profile whose sessions the shop's page may embed, under the first of its names."""
+    """Return a profile whose sessions the shop's page may embed, under its first name."""
     with Shop().running() as shop:
         merchant = Merchant(demo, shop)
         try:
@@ -112,7 +112,7 @@ def embeddable(demo: Demo, host: HostServer) -> str:
 
 @pytest.fixture
 def callbacks() -> Iterator[CallbackServer]:
-    """The shop's server that says what it delivers."""
+    """Run the shop's server that answers with its deliveries."""
     with CallbackServer().running() as server:
         yield server
 
@@ -122,7 +122,7 @@ NewScene = Callable[[Payer, str], Scene]
 
 @pytest.fixture
 def new_scene(demo: Demo, merchant: Merchant, shop: Shop, callbacks: CallbackServer) -> NewScene:
-    """Makes what a state is made of, for a payer and the language of the page."""
+    """Make the scene of a state, for a payer and the language of the page."""
 
     def make(payer: Payer, language: str) -> Scene:
         return Scene(payer, merchant, demo, shop, callbacks, language)

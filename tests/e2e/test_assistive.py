@@ -1,4 +1,4 @@
-"""What a screen reader is told: names, roles, landmarks, errors, changes, where the focus goes."""
+"""A screen reader learns names, roles, landmarks, errors, changes and where the focus goes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.orders import RICH
 from tests.support.payer import Payer
 from tests.support.states import STATES
 
-# Elements that are shown, with what they are called by and described with.
+# The script lists the shown elements with their names and descriptions.
 _HEADINGS = """[...document.querySelectorAll("h1, h2, h3, h4")]
   .filter((heading) => heading.checkVisibility()).map((heading) => Number(heading.tagName[1]))"""
 _DESCRIBED = """id => (document.getElementById(id).getAttribute("aria-describedby") || "")
@@ -28,7 +28,8 @@ def described(payer: Payer, element_id: str) -> str:
 
 
 def tree(payer: Payer) -> dict[str, Any]:
-    """The browser's own accessibility tree: role and name of all that is not ignored."""
+    """Return role and name of every node in the browser's own accessibility tree that is not
+    ignored."""
     session = payer.page.context.new_cdp_session(payer.page)
     nodes = session.send("Accessibility.getFullAXTree")["nodes"]
     session.detach()
@@ -145,7 +146,7 @@ def test_the_focus_after_each_step_and_what_is_said(
 
 
 def test_no_payer_types_anything_twice(payer: Payer, merchant: Merchant) -> None:
-    """WCAG 3.3.7: what is known is filled in, also for the billing address' country."""
+    """WCAG 3.3.7: known values are filled in, also the billing address' country."""
     payer.open(merchant.ready(**RICH))
     payer["#details-edit"].click()
     expect(payer["#email"]).to_have_value("kari@example.no")
@@ -155,7 +156,7 @@ def test_no_payer_types_anything_twice(payer: Payer, merchant: Merchant) -> None
 
 
 def test_every_field_about_the_payer_says_what_it_is_for(payer: Payer, merchant: Merchant) -> None:
-    """WCAG 1.3.5. A gift card's number is nothing that a browser knows of its user."""
+    """WCAG 1.3.5: a browser does not know its user's gift card number."""
     payer.open(merchant.session(**RICH))
     payer["#billing-differs"].check()
     tokens: dict[str, str] = payer.page.evaluate(

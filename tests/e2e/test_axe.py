@@ -1,6 +1,6 @@
 """axe-core finds nothing in any state of the page, in any width, light and dark, in two languages.
 
-One load a state and language: the window and the colours are changed under it.
+Each state and language loads once. The test then changes the window and the colours.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ WIDTHS = (320, 390, 1280)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LANGUAGES = ("nb", "en")
 
-# Reflex decides once, at load, what the browser's own controls look like.
+# Reflex decides only at load how the browser's own controls look.
 _FOLLOW = "scheme => { document.documentElement.style.colorScheme = scheme; }"
 
 
 def everywhere(page: Page) -> dict[str, Any]:
-    """What is wrong with the page as it is, by width and colours."""
+    """Return the faults of the present page by width and colours."""
     found: dict[str, Any] = {}
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.evaluate(_FOLLOW, scheme)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
-            # What colours have no part in was said once.
+            # Faults that do not depend on colours are reported once.
             if complaints := violations(page, ALL if scheme == "light" else COLOURS):
                 found[f"{width} px, {scheme}"] = complaints
             if wider := page.evaluate("document.documentElement.scrollWidth - innerWidth"):
@@ -50,7 +50,7 @@ def test_axe_finds_nothing(
     STATES[state](new_scene(payer, language))
     found = everywhere(payer.page)
     assert found == {}, dumped(found)
-    # Its scripts or its connection were taken away from it.
+    # The test has taken away its scripts or its connection.
     payer.forgive("net::ERR_")
 
 
@@ -59,7 +59,7 @@ def test_axe_finds_nothing(
 def test_axe_finds_nothing_without_javascript(
     payer: Payer, demo: Demo, merchant: Merchant, state: str, language: str
 ) -> None:
-    """axe is a script itself: it gets the page as a browser without scripts reads it."""
+    """axe is a script itself, so it gets the page as a browser without scripts reads it."""
     page = payer.page
 
     def without_scripts(route: Route) -> None:

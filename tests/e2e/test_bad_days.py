@@ -50,7 +50,7 @@ def test_a_changed_order_says_what_has_changed(
     merchant.change(session, 50000)
     expect(payer["#locked"]).to_have_count(0)
     expect(note).to_contain_text(re.compile(r"Summen var 450,00\skr og er nå 500,00\skr\."))
-    # The next thing that is done takes it away.
+    # The next action removes it.
     payer.press_pay()
     payer.pay_with(APPROVED)
     payer.at_shop()
@@ -140,7 +140,8 @@ def test_two_tabs_add_different_cards(new_payer: NewPayer, merchant: Merchant, s
 def test_blocked_storage(
     browser: Browser, demo: Demo, merchant: Merchant, shop: Shop, tmp_path: Path
 ) -> None:
-    """The browser's own setting that blocks all cookies: every access to storage throws."""
+    """Turn on the browser's setting that blocks all cookies, so that every access to storage
+    throws."""
     blocked = {"profile": {"default_content_setting_values": {"cookies": 2}}}
     (tmp_path / "Default").mkdir()
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(blocked), encoding="utf-8")
@@ -226,7 +227,7 @@ def test_a_page_whose_state_was_forgotten(
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Left open for longer than the server remembers: the next thing that is done works."""
+    """The page stays open for longer than the server remembers. The next action still works."""
     monkeypatch.setenv("REFLEX_REDIS_TOKEN_EXPIRATION", "3")
     demo = Demo(repository, tmp_path)
     demo.start()
@@ -237,7 +238,7 @@ def test_a_page_whose_state_was_forgotten(
         payer.open(merchant.ready())
         payer["#gift_card_number"].fill(card["number"])
         payer["#gift_card_pin"].fill(card["pin"])
-        # The page is followed for three seconds, then kept for three more.
+        # The server follows the page for three seconds and keeps it for three more.
         pause_on(payer.page, 9, "the server forgets the page")
         payer["#card-add"].click()
         expect(payer["#card-in-use"]).to_be_visible()
@@ -288,7 +289,7 @@ def test_fifty_items_with_long_and_foreign_names(
     expect(payer["#order li"]).to_have_count(50)
     wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert payer.page.evaluate(wider) == 0
-    # Every amount stands on its own side, within the order.
+    # Every amount stays on its own side, inside the order.
     out = payer.page.evaluate(
         """() => {
         const edge = document.querySelector("#order").getBoundingClientRect();
@@ -303,7 +304,7 @@ def test_fifty_items_with_long_and_foreign_names(
 
 
 def test_a_name_that_is_written_from_right_to_left(payer: Payer, merchant: Merchant) -> None:
-    """Its own direction, and the words around it keep theirs."""
+    """The name has its own direction, and the words around it keep theirs."""
     payer.open(merchant.ready(merchant=named("متجر الهدايا (1)")), language="en")
     expect(payer["#first-merchant"]).to_have_text("متجر الهدايا (1)")
     direction = "element => getComputedStyle(element).unicodeBidi"

@@ -1,4 +1,4 @@
-"""A line that is slow, breaks, comes back, or carries only half; and a server that was away."""
+"""The line is slow, breaks, comes back or carries only one direction, or the server was away."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.line import Line
 from tests.support.payer import APPROVED, Payer
 from tests.support.waiting import pause_on, until_on
 
-# As a telephone at the edge of its net: round trips of half a second.
+# Give the line round trips of half a second, as a telephone has at the edge of its network.
 SLOW = {"offline": False, "latency": 562, "downloadThroughput": 180_000, "uploadThroughput": 84_000}
 
 
@@ -25,7 +25,8 @@ def line(demo: Demo) -> Iterator[Line]:
 
 @pytest.fixture
 def far(browser: Browser, line: Line) -> Iterator[Payer]:
-    """At the end of that line. A browser tells of each connection that it could not make."""
+    """Return a payer at the end of that line. A browser reports each connection that it could not
+    make."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, locale="nb-NO")
     payer = Payer(context, line.url)
     yield payer
@@ -35,7 +36,7 @@ def far(browser: Browser, line: Line) -> Iterator[Payer]:
 
 
 def one_transaction(merchant: Merchant, session: dict[str, str]) -> str:
-    """Of this session, which has had one payment and no more."""
+    """Return the only transaction of this session."""
     known = merchant.get(f"/v1/sessions/{session['id']}")
     names = [event["name"] for event in known["events"]]
     assert names.count("INITIATE_PAYMENT") <= 1
@@ -81,7 +82,7 @@ def test_pay_that_is_pressed_while_the_line_is_down_pays_once(
 def test_the_line_breaks_as_pay_is_pressed(
     far: Payer, merchant: Merchant, shop: Shop, line: Line
 ) -> None:
-    """The payment goes through, its answer is lost: the page finds out by itself."""
+    """The payment succeeds and its answer is lost. The page finds out automatically."""
     card = merchant.card(100000)
     session = merchant.with_card(merchant.ready(), card)
     far.open(line.of(session))
@@ -100,8 +101,8 @@ def test_the_line_breaks_as_pay_is_pressed(
 def test_the_socket_is_refused_while_http_goes_on(
     far: Payer, merchant: Merchant, line: Line
 ) -> None:
-    """As behind a proxy that knows no websockets: the page says so instead of waiting for good, and
-    goes on as soon as it may."""
+    """A proxy may support no websockets. The page then says so instead of waiting for ever, and
+    continues as soon as it can."""
     session = line.of(merchant.ready())
     far.open(session)
     line.cut_sockets()
@@ -132,7 +133,8 @@ def test_offline_is_said_and_nothing_typed_is_lost(payer: Payer, merchant: Merch
 
 
 def test_a_slow_line(payer: Payer, merchant: Merchant, shop: Shop) -> None:
-    """The total is there before the script; each button says what it does and takes one click."""
+    """The total is shown before the script runs. Each button says what it does and takes one
+    click."""
     card, session = merchant.card(100000), merchant.session()
     cdp = payer.page.context.new_cdp_session(payer.page)
     cdp.send("Network.enable")
@@ -164,7 +166,7 @@ def test_the_server_is_restarted_in_the_middle_of_each_step(
         expect(payer["#lost"]).to_be_visible(timeout=20000)
         demo.start()
         expect(payer["#lost"]).to_have_count(0, timeout=40000)
-        # What the new server says comes after that, and is what could undo something.
+        # The new server's state comes after that and could undo something.
         pause_on(payer.page, 1, "whatever the new server says has come by then")
 
     payer.open(session)

@@ -1,4 +1,4 @@
-"""The balance page: what a payer with number and PIN sees, and what nobody else does."""
+"""A payer with number and PIN sees on the balance page what nobody else sees."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_right_number_and_pin(payer: Payer, merchant: Merchant, demo: Demo) -> N
     open_page(payer, demo)
     expect(payer.page).to_have_title("Saldo på gavekort – Fjord & Form")
     expect(payer["#balance-back"]).to_have_count(0)
-    # By keyboard alone, the number in groups as it stands on the card.
+    # The payer uses only the keyboard and types the number in groups, as it is on the card.
     payer["#gift_card_number"].focus()
     payer.page.keyboard.type(card["number"])
     expect(payer["#gift_card_number"]).to_have_value(re.compile(r"^\d{4} \d{4} \d{4} \d{4}$"))
@@ -109,7 +109,8 @@ def test_held_by_an_open_payment(new_payer: NewPayer, merchant: Merchant, demo: 
 def own_demo(
     built_frontend: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Demo]:
-    """For what would disturb others: its log is read, it is stopped, its budgets are spent."""
+    """Run a separate demo for tests that would disturb others: they read its log, stop it and spend
+    its budgets."""
     directory = tmp_path_factory.mktemp("balance")
     demo = Demo(repository, directory, log=directory / "demo.log")
     demo.start()
@@ -165,7 +166,7 @@ def test_served_as_the_checkout_is(demo: Demo) -> None:
         assert posted.status_code == 200
         assert "Nothing you typed was read or saved" in posted.text
         assert not any(secret in posted.text for secret in form.values())
-        # The checkout's page carries none of it.
+        # The checkout's page contains nothing of the balance page.
         checkout = http.get("/v1/view/none").text
         assert "_balance_" not in checkout and "balance" not in checkout
 
@@ -249,7 +250,7 @@ def test_nothing_typed_is_anywhere_afterwards(
         assert secret not in payer.page.url
     kept = payer.page.evaluate("JSON.stringify([{...sessionStorage}, {...localStorage}])")
     assert card["pin"] not in kept and card["number"] not in kept
-    # Loaded again, it asks again: nothing of the card comes back.
+    # After a reload the page asks again and shows nothing of the card.
     before = len(received)
     payer.page.reload()
     payer.stage("ask")
@@ -262,7 +263,7 @@ def test_nothing_typed_is_anywhere_afterwards(
 
 
 def test_the_connection_is_lost(new_payer: NewPayer, own_demo: Demo) -> None:
-    """What was shown goes with the server's memory; the page asks again, and nothing breaks."""
+    """The shown data is lost with the server's memory. The page asks again, and nothing breaks."""
     card = own_demo.facts["gift_cards"][0]
     payer = new_payer()
     open_page(payer, own_demo)
@@ -280,8 +281,8 @@ def test_the_connection_is_lost(new_payer: NewPayer, own_demo: Demo) -> None:
 def test_wrong_pin_and_unknown_number_look_the_same_and_too_many_tries_say_when(
     new_payer: NewPayer, own_merchant: Merchant, own_demo: Demo
 ) -> None:
-    """Each payer comes from one address: what one of them may not try any more keeps no other from
-    a card of their own."""
+    """All payers come from one address. If one of them may not try any more, another one can still
+    use their own card."""
     card, mine = own_merchant.card(10000), own_merchant.card(10000)
     payer = new_payer()
     open_page(payer, own_demo)
@@ -295,7 +296,7 @@ def test_wrong_pin_and_unknown_number_look_the_same_and_too_many_tries_say_when(
     assert len(set(pages)) == 1
     look(payer, card["number"], "")
     expect(payer["#gift_card_pin-error"]).to_have_text("Skriv inn PIN-koden.")
-    # A right one is shown still; then so many wrong ones that one has to wait.
+    # A right PIN still works. Then come so many wrong ones that the payer has to wait.
     look(payer, card["number"], card["pin"])
     payer.stage("shown")
     payer["#balance-done"].click()
@@ -309,7 +310,7 @@ def test_wrong_pin_and_unknown_number_look_the_same_and_too_many_tries_say_when(
     too_many = re.compile(r"Prøv igjen om \d+ sekund|for mange feil forsøk")
     expect(error).to_contain_text(too_many)
     payer.focused("gift_card_number")
-    # Another tab is no other asker at this card, and is one at another.
+    # Another tab counts as the same person at this card and can ask about another card.
     other = new_payer()
     open_page(other, own_demo)
     look(other, mine["number"], mine["pin"])

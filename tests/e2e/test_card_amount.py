@@ -1,4 +1,4 @@
-"""How much of a gift card to use, on the page."""
+"""The payer chooses on the page how much of a gift card to use."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_part_of_a_card_that_could_pay_all(payer: Payer, merchant: Merchant, s
     has(payer, "#card-use", "Bruk 400,00 kr av 1 000,00 kr")
     expect(payer["#gift_card_amount"]).not_to_be_visible()
 
-    # By keyboard alone.
+    # The payer uses only the keyboard.
     payer["#card-amount-summary"].focus()
     payer.page.keyboard.press("Enter")
     expect(payer["#gift_card_amount"]).to_have_value("400,00")
@@ -192,7 +192,7 @@ def test_what_shrinks_meanwhile_is_said_and_confirmed(
     payer.shows_total("340,00 kr", order="400,00 kr", card="−60,00 kr")
     has(payer, "#card-note", "Du valgte 150,00 kr, men bare 60,00 kr kan brukes nå.")
     assert merchant.balance(card) == (6000, 0)
-    # Asked for more than there is by now, the page says what there is.
+    # The payer asks for more than is left by now, and the page says how much is left.
     spend(merchant, card, 1000)
     type_amount(payer, "60")
     has(
@@ -221,7 +221,7 @@ def _move(merchant: Merchant, card: dict[str, str], amount: int, kind: str) -> N
 
 
 def test_two_tabs(new_payer: NewPayer, merchant: Merchant) -> None:
-    """The other tab follows; where the card is gone it says so instead of failing."""
+    """The other tab follows. If the card is gone, it says so instead of failing."""
     session = merchant.session(40000)
     one, other = new_payer(), new_payer()
     one.open(session)
@@ -232,7 +232,7 @@ def test_two_tabs(new_payer: NewPayer, merchant: Merchant) -> None:
     type_amount(one, "100")
     other.shows_total("300,00 kr", order="400,00 kr", card="−100,00 kr")
     other.announced("Gjenstår å betale: 300,00 kr.")
-    # Twice at once is once.
+    # Two presses at once count as one.
     other["#card-amount-summary"].click()
     other.page.fill("#gift_card_amount", "200")
     other["#card-amount-set"].dblclick()

@@ -1,4 +1,5 @@
-"""A page whose script has failed says so calmly, in the payer's language, and leads on."""
+"""A page whose script has failed says so calmly in the payer's language, and shows how to
+continue."""
 
 from __future__ import annotations
 
@@ -37,8 +38,8 @@ _BREAK = """() => {
 
 
 def break_and_press(where: Page | Frame, press: str, broken: str = _BREAK) -> None:
-    """Both in one step: whatever the server says in between would crash the page before the press,
-    and there would be nothing to press any more."""
+    """Break the page and press in one step. A message of the server in between would crash the page
+    first, and the button would be gone."""
     where.evaluate(f"press => {{ ({broken})(); document.querySelector(press).click(); }}", press)
 
 
@@ -74,7 +75,7 @@ def test_the_checkout_and_the_way_on(payer: Payer, merchant: Merchant, shop: Sho
             payer.page.set_viewport_size({"width": width, "height": 900})
             assert violations(payer.page, ALL if scheme == "light" else COLOURS) == []
             assert payer.page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0
-    # The server went on: what was asked for is done, once.
+    # The server continued and did once what the payer asked for.
     payer["#crashed-reload"].click()
     payer.alive()
     assert payer.page.url == address
@@ -85,9 +86,9 @@ def test_the_checkout_and_the_way_on(payer: Payer, merchant: Merchant, shop: Sho
 
 
 def test_where_nothing_can_be_drawn_by_the_framework(payer: Payer, merchant: Merchant) -> None:
-    """Its own way to tell the developer is a stack trace; ours stands there at both."""
+    """React Router's own error page shows a stack trace. Ours replaces it in both cases."""
     payer.open(merchant.ready())
-    # The first of them cannot be put together either.
+    # React cannot build the first of them either.
     break_and_press(payer.page, "#card-add", _BREAK.replace("#main", "div.page"))
     expect(payer["h1"]).to_have_text(HEADINGS["nb"])
     payer.forgive("a trace")
@@ -108,7 +109,7 @@ def test_in_the_language_that_was_chosen(payer: Payer, merchant: Merchant) -> No
 
 
 def test_no_way_to_the_shop_while_a_payment_is_under_way(payer: Payer, merchant: Merchant) -> None:
-    """The shop would be told that it was cancelled."""
+    """Otherwise the shop would hear that it was cancelled."""
     payer.open(merchant.ready())
     payer.press_pay()
     payer.page.go_back()
@@ -140,7 +141,7 @@ def test_in_a_shops_frame(
     payer = new_payer()
     page = HostPage(payer.page, demo, merchant.session(profile_id=embeddable)["id"], host.origin)
     page.embed()
-    # As high as the form, and no more as an empty frame is at first.
+    # The frame is as high as the form and no longer as an empty frame at first.
     tall = until_on(payer.page, lambda: page.height() > 500 and page.height(), "the frame is high")
     frame = payer.page.frames[1]
     break_and_press(frame, "#details-save")
@@ -152,7 +153,7 @@ def test_in_a_shops_frame(
         whole = frame.evaluate("document.documentElement.getBoundingClientRect().height")
         return page.height() < tall and 0 <= page.height() - whole < 2
 
-    # The frame has become as high as what is in it, which is less.
+    # The frame has become as high as its content, which is lower.
     until_on(payer.page, fits, "the frame becomes as high as what is in it")
     frame.click("#crashed-reload")
     expect(frame.locator("#details-save")).to_be_visible(timeout=15000)

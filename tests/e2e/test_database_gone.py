@@ -1,5 +1,6 @@
-"""The payer comes back from the provider while the database cannot be used: a page says so, and
-goes on by itself once it can. Real failures: a full disk, a lock, a stopped server."""
+"""The payer returns from the provider while the database cannot be used. A page says so and
+continues automatically once it works. The failures are real: a full disk, a lock, a stopped
+server."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def on_postgres(
 
 @contextmanager
 def disk_full(demo: Demo) -> Iterator[None]:
-    """No file of the checkout's may be written any further."""
+    """Stop the checkout from writing any file further."""
     of_the_demo = psutil.Process(demo.process_id).children(recursive=True)
     database = str(demo.directory / "gavekort.db")
     serving = [one for one in of_the_demo if database in {file.path for file in one.open_files()}]
@@ -77,7 +78,7 @@ def disk_full(demo: Demo) -> Iterator[None]:
 
 @contextmanager
 def locked(demo: Demo) -> Iterator[None]:
-    """Somebody else is writing, and does not end."""
+    """Keep a write transaction open in another process."""
     connection = sqlite3.connect(demo.directory / "gavekort.db", timeout=20, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -115,7 +116,7 @@ def _settles(browser: Browser, demo: Demo, gone: AbstractContextManager[None], l
             assert "unsafe" not in answer.headers["content-security-policy"]
             assert payer["html"].get_attribute("lang") == locale[:2]
             assert violations(payer.page) == []
-            # It goes on asking, and stays what it is while there is no answer.
+            # The page keeps asking, and stays unchanged while there is no answer.
             with payer.page.expect_response(re.compile("/redirect/"), timeout=30000) as again:
                 pass
             assert again.value.status == 503
@@ -175,14 +176,14 @@ def test_every_address_without_a_database(on_postgres: Demo, postgres: Stoppable
                 assert answer.headers["cache-control"] == "no-store"
                 assert answer.headers["content-language"] == "fi"
                 assert "Traceback" not in answer.text and "postgres" not in answer.text.lower()
-            # The next attempt of a browser without scripts: later, and with all of the address.
+            # A browser without scripts tries again later with the whole address.
             assert '"8;url=/v1/sessions/' in answer.text.replace("&quot;", '"')
             assert 'abc?a=1&amp;b=%26&amp;still_checking=4">' in answer.text
             assert answer.headers["retry-after"] == "8"
             given_up = http.post(f"{view}/session/abandon", headers=AS_A_BROWSER)
             assert given_up.status_code == 503
             assert f'href="{view}"' in given_up.text
-            # Who asks for JSON gets it.
+            # A client that asks for JSON gets it.
             as_json = {"accept": "application/json"}
             for answer in (
                 http.get(opened[-1], headers=as_json),
@@ -193,7 +194,7 @@ def test_every_address_without_a_database(on_postgres: Demo, postgres: Stoppable
                 assert answer.status_code >= 500, answer.url
                 assert set(answer.json()) == {"error"}, answer.url
         with httpx.Client(base_url=on_postgres.base_url, timeout=30) as http:
-            # What the pool still holds is of the server before.
+            # The pool still holds connections to the previous server.
             answers = [http.get(view, headers=AS_A_BROWSER).status_code for _ in range(40)]
         assert answers[-1] == 200
         merchant.http.close()

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.e2e
 
 
 def free_block() -> int:
-    """A port with the demo's others above it, all of them free. They lie below the range from which
-    the system gives ports to other tests."""
+    """Return a free port with the demo's other ports free above it. They lie below the range from
+    which the system gives ports to other tests."""
     for port in range(20000 + os.getpid() % 90 * 100, 30000, 100):
         with contextlib.suppress(PortTaken):
             for number in range(port, port + 100):
@@ -36,7 +36,7 @@ def free_block() -> int:
 
 
 class Demo:
-    """One start of it. `facts` is what `demo.json` says once it is there."""
+    """One start of the demo. `facts` is the content of `demo.json` once the file exists."""
 
     def __init__(self, repository: Path, directory: Path, port: int) -> None:
         self.directory = directory
@@ -67,7 +67,7 @@ class Demo:
         return facts
 
     def stop(self, number: signal.Signals) -> float:
-        """Seconds until it had stopped."""
+        """Stop the demo and return the seconds that this took."""
         begin = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(timeout=120)
@@ -151,13 +151,13 @@ def test_a_second_start_keeps_the_data_and_is_quick(repository: Path, tmp_path: 
     with _demo(repository, tmp_path / "data", port) as demo:
         first = demo.facts
         took = demo.stop(signal.SIGINT)
-        # A busy machine takes longer than the second that it takes alone.
+        # It takes a second on an idle machine and longer on a busy one.
         assert (demo.process.returncode, took < 20) == (0, True), demo.output
         assert not (tmp_path / "data" / "demo.json").exists()
     begin = time.monotonic()
     with _demo(repository, tmp_path / "data", port) as demo:
         assert demo.facts == first
-        # The promise is 5 s; this machine may have other things to do meanwhile.
+        # We promise 5 s. This machine may have other work meanwhile.
         assert time.monotonic() - begin < 20
         assert _token(first)
 

@@ -1,6 +1,7 @@
-"""A merchant's existing client: the `dintero` package as it is published, with other addresses.
+"""A merchant's existing client is the published `dintero` package with other addresses.
 
-Its words: `InvalidRequestBody` for 400, `AuthError` for 401 and 403, else `UnexpectedError`.
+It raises `InvalidRequestBody` for 400, `AuthError` for 401 and 403, and `UnexpectedError` for all
+else.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def test_void(client: Any, merchant: Merchant, payer: Payer) -> None:
 
 def test_each_error(client: Any, demo: Demo, merchant: Merchant) -> None:
     wrong = body(merchant, profile_id="default")
-    # The client itself compares the sums, so both are wrong in the same way.
+    # The client itself compares the sums, so the test makes both wrong in the same way.
     wrong["order"] |= {"amount": 722.5, "items": [{**ITEM, "amount": 722.5}]}
     calls: list[tuple[type[DinteroException], Callable[[], Any]]] = [
         (InvalidRequestBody, lambda: client.create_session(wrong)),

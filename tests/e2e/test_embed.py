@@ -1,5 +1,5 @@
-"""The checkout in another origin's page, with the Web SDK as npm gave it: what the two say to each
-other, and what a page that may not is told."""
+"""The checkout runs in another origin's page with the unmodified Web SDK from npm. The tests check
+their messages, and what a page without permission gets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_session_is_told_as_anybody_with_its_id_may_read_it(
     assert "callback_url" not in event["session"]["url"]
     message = page.wait_for("SessionLoaded")
     assert (message["sid"], message["origin"]) == (session["id"], demo.base_url)
-    # The SDK has acknowledged it: it is not said again.
+    # The SDK has acknowledged the message, so it is not repeated.
     said = "raw.filter(m => m.type === 'SessionLoaded').length"
     stays(page.page, lambda: page.page.evaluate(said) == 1, "it is said again", seconds=1.5)
 
@@ -62,7 +62,7 @@ def test_what_the_payer_changes_is_told(
 def test_card_and_gift_card_are_paid_from_the_frame(
     new_host: NewHost, session: dict[str, str], merchant: Merchant
 ) -> None:
-    """The SDK of this version knows no TopLevelNavigation: the page goes by itself."""
+    """This version of the SDK does not know TopLevelNavigation, so the page navigates itself."""
     card = merchant.card(10000)
     page = new_host(session)
     page.embed(("onSession",))
@@ -111,7 +111,7 @@ def test_the_host_is_told_of_a_payment_and_the_frame_shows_it(
     expect(page.frame.locator("h1")).to_have_text("Betalingen er fullført")
     source = page.page.locator("iframe").get_attribute("src") or ""
     assert "/embedResult/?sid=" in source and "&language=nb" in source
-    # Where the payer goes from here is the host's to say.
+    # The host decides where the payer goes from here.
     stays(page.page, lambda: page.page.url.endswith("/host"), "the window leaves", seconds=1)
     assert page.heard("TopLevelNavigation") == []
     assert page.page.evaluate("events.filter(e => e.name === 'onPayment').length") == 1
@@ -180,7 +180,7 @@ def test_the_language_goes_both_ways(new_host: NewHost, session: dict[str, str])
     assert page.page.evaluate("checkout.language") == "nb"
     for bad in ("../x", "", "xx", "x" * 50, 7, None, {"a": 1}):
         page.post({"type": "SetLanguage", "language": bad})
-    # The frame takes one message after the other: it has passed over those before this one.
+    # The frame handles messages in turn, so it has ignored those before this one.
     page.post({"type": "SetLanguage", "language": "sv"})
     assert page.wait_for("LanguageChanged", 4)["language"] == "sv"
     said = [one["language"] for one in page.heard("LanguageChanged")]
@@ -189,7 +189,7 @@ def test_the_language_goes_both_ways(new_host: NewHost, session: dict[str, str])
 
 
 def test_the_frame_is_as_high_as_what_is_in_it(new_host: NewHost, session: dict[str, str]) -> None:
-    """Also when that becomes less."""
+    """This also holds when the content becomes lower."""
     page = new_host(session)
     page.embed()
     _fits(page)
@@ -224,7 +224,7 @@ def test_the_keyboard_goes_into_the_frame_and_out_again(
     page.page.keyboard.type("kari@example.no")
     page.page.keyboard.press("Tab")
     expect(page.frame.locator("#phone_number")).to_be_focused()
-    # A mistake brings the focus to its field, in the frame.
+    # After a mistake its field in the frame has the focus.
     page.frame.locator("#details-save").press("Enter")
     expect(page.frame.locator("#phone_number")).to_be_focused()
     for _ in range(40):
@@ -284,7 +284,7 @@ def test_another_origin_gets_neither_frame_nor_word(
 def test_each_profile_names_its_own(
     new_host: NewHost, demo: Demo, merchant: Merchant, host: HostServer
 ) -> None:
-    """The same page by its other name, where the profile names that one."""
+    """The profile names the other name of the same page."""
     profile = make_profile(demo, merchant, host.other_origin)
     session = merchant.session(profile_id=profile)
     page = new_host(session, host.other_origin)
@@ -299,13 +299,13 @@ def test_each_profile_names_its_own(
 def test_messages_of_others_change_nothing(
     new_host: NewHost, session: dict[str, str], merchant: Merchant, browser: Browser
 ) -> None:
-    """Of another frame in the same page, of the frame's own window, of another session, and of
-    nonsense."""
+    """Messages come from another frame in the same page, from the frame's own window, about another
+    session, or hold nonsense."""
     page = new_host(session)
     page.embed()
     page.event("onSession")
     stranger = {"type": "LockSession", "sid": session["id"]}
-    # The host's own origin, but not the window that embeds: a frame beside ours.
+    # A frame beside ours has the host's origin and is not the window that embeds us.
     page.page.evaluate(
         """message => {
           const beside = document.createElement("iframe");
@@ -328,7 +328,7 @@ def test_messages_of_others_change_nothing(
         {"type": "AddressCallbackResult", "success": True},
     ):
         page.post(message)
-    # The frame takes one message after the other: it has passed over those before this one.
+    # The frame handles messages in turn, so it has ignored those before this one.
     before = len(page.heard("LanguageChanged"))
     page.post({"type": "SetLanguage", "language": "sv"})
     page.wait_for("LanguageChanged", before + 1)

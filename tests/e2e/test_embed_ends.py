@@ -1,5 +1,5 @@
-"""Ends of an embedded session that are no plain payment: it is looked into, or it was declined and
-given up. Whoever ends it, the host hears of it once."""
+"""An embedded session can end on hold, or declined and cancelled. Whoever ends it, the host hears
+of it once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def happened(page: HostPage, handler: str) -> int:
 
 @pytest.fixture
 def looked_into(demo: Demo, merchant: Merchant, host: HostServer) -> dict[str, str]:
-    """A session that Klarna alone pays."""
+    """Create a session in which Klarna is the only option."""
     seed = json.loads((demo.directory / "seed.json").read_text(encoding="utf-8"))
     server, _, port = demo.base_url.rpartition(":")
     klarna = {
@@ -58,7 +58,7 @@ def looked_into(demo: Demo, merchant: Merchant, host: HostServer) -> dict[str, s
 
 
 def pay_at_klarna(page: Page) -> None:
-    """As somebody whom Klarna looks into first."""
+    """Pay as somebody whom Klarna reviews first."""
     page.click("#pay-button")
     page.fill("input[name=email]", "customer+pending@email.no")
     page.click("#continue")
@@ -72,7 +72,7 @@ def test_on_hold_is_told_to_the_frame_that_waits(
     looked_into: dict[str, str],
     merchant: Merchant,
 ) -> None:
-    """The payer is through in another tab."""
+    """The payer has finished in another tab."""
     page = new_host(looked_into)
     page.embed()
     card = merchant.card(10000)
@@ -123,7 +123,7 @@ def test_on_hold_is_told_by_the_window(
 
 
 def decline(page: Page) -> None:
-    """At the provider's page, and back to ours."""
+    """Decline at the provider's page and return to ours."""
     pay_by_bank_card(page, DECLINED)
     expect(page.locator("#back")).to_be_visible(timeout=15000)
     page.click("#back")
@@ -138,7 +138,8 @@ def test_given_up_after_a_decline_is_an_error(
     host: HostServer,
     handlers: tuple[str, ...],
 ) -> None:
-    """The provider's page takes the whole window; back in the shop the frame says what was."""
+    """The provider's page takes the whole window. Back in the shop the frame reports what
+    happened."""
     page = new_host(session)
     page.embed(handlers)
     page.give_details()
@@ -181,7 +182,7 @@ def test_given_up_in_the_window_after_a_decline(new_host: NewHost, session: dict
 
 
 def test_a_cancel_after_another_try_is_a_cancel(new_host: NewHost, session: dict[str, str]) -> None:
-    """What counts is the last that the payer did."""
+    """Only the payer's last action counts."""
     page = new_host(session)
     launch(page)
     window = opened(page)

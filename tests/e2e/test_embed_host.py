@@ -1,5 +1,5 @@
-"""The shop has a say while its page embeds the checkout: it locks and changes the order, is asked
-before a payment, and says what it delivers."""
+"""While its page embeds the checkout, the shop locks and changes the order, is asked before a
+payment, and names its deliveries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def session(merchant: Merchant, embeddable: str) -> dict[str, str]:
 
 
 def change(merchant: Merchant, session_id: str, amount: int, **express: Any) -> None:
-    """As the shop's server does it; takes the lock off."""
+    """Change the order and remove the lock, as the shop's server does."""
     items = [
         {"id": "1", "line_id": "1", "description": "Ullpledd", "quantity": 1, "amount": amount}
     ]
@@ -71,7 +71,7 @@ def test_locked_changed_and_refreshed(
 def test_what_cannot_be_locked_says_so(
     new_host: NewHost, session: dict[str, str], merchant: Merchant
 ) -> None:
-    """A session that is being paid: its payer is at the provider."""
+    """The payer of the session is at the provider."""
     page = new_host(session)
     page.embed()
     page.give_details()
@@ -108,7 +108,7 @@ def test_paid_after_the_shop_agreed(
     page.frame.locator("#pay-button").click()
     asked = page.event("onValidateSession")
     assert asked["session"]["order"]["amount"] == 40000
-    # Locked, and nothing is paid, until the shop has answered.
+    # The page is locked and nothing is paid until the shop has answered.
     assert "pay_lock" in state(merchant, session["id"])
     unpaid = "it is paid before the shop has answered"
     stays(page.page, lambda: not page.heard("SessionPaymentAuthorized"), unpaid, seconds=1)
@@ -127,13 +127,13 @@ def test_not_paid_where_the_shop_refuses(
     )
     ready(page, merchant)
     page.frame.locator("#pay-button").click()
-    # As text, never as markup.
+    # The page shows it as text, never as markup.
     expect(page.frame.locator("#notice")).to_have_text("Bare <b>2</b> igjen")
     assert "pay_lock" not in state(merchant, session["id"])
     assert "transaction_id" not in state(merchant, session["id"])
     expect(page.frame.locator("#pay-button")).to_have_attribute("aria-disabled", "false")
     page.wait_for("ScrollToTop")
-    # And again, with another answer.
+    # The payer presses again, and the shop gives another answer.
     page.answer("onValidateSession", "callback({success: true});")
     page.frame.locator("#pay-button").click()
     page.event("onPayment")
@@ -167,7 +167,7 @@ def test_a_shop_that_never_answers(
     page.page.clock.run_for(31_000)
     expect(page.frame.locator("#notice")).to_contain_text("Butikken svarte ikke i tide")
     assert "pay_lock" not in state(merchant, session["id"])
-    # Too late an answer is none.
+    # A late answer has no effect.
     page.post({"type": "ValidationResult", "success": True})
     page.page.clock.run_for(2000)
     assert "transaction_id" not in state(merchant, session["id"])
@@ -192,7 +192,7 @@ def test_a_shop_whose_handler_throws(
 class AddressHost:
     def __init__(self, page: HostPage) -> None:
         self.page = page
-        # Alive first: a page that is left while it connects complains of it.
+        # The page has to be alive first, because one that is left while it connects complains.
         page.embed()
         page.wait_for("LanguageChanged")
         source = page.page.locator("#container iframe").get_attribute("src")
@@ -219,7 +219,7 @@ def test_the_shops_page_says_what_it_delivers(
     asked = page.wait_for("AddressCallback")
     assert asked["session"]["order"]["shipping_address"]["postal_code"] == "0154"
     assert asked["session"]["customer"]["email"] == "kari@example.no"
-    # Not saved, and the shop's server not asked.
+    # The address is not saved, and the shop's server is not asked.
     assert "shipping_address" not in state(merchant, session["id"])["order"]
     change(merchant, session["id"], 40000, shipping_options=[HOME])
     host.reply(success=True)
@@ -239,7 +239,7 @@ def test_an_address_that_the_shop_refuses_is_not_kept(
     host = AddressHost(new_host(session))
     page = host.page
     page.frame.locator("#details-save").click()
-    # What is wrong with the form itself is said without the shop.
+    # The page reports errors in the form without asking the shop.
     expect(page.frame.locator("#email-error")).to_be_visible()
     assert page.heard("AddressCallback") == []
     page.give_details()
@@ -257,7 +257,8 @@ def test_an_address_that_the_shop_refuses_is_not_kept(
 def test_a_host_that_takes_the_window_elsewhere_itself(
     new_host: NewHost, session: dict[str, str]
 ) -> None:
-    """Later versions of the SDK do; what they acknowledge the frame does not do as well."""
+    """Later versions of the SDK know it. The frame does not navigate if they acknowledge the
+    message."""
     page = new_host(session)
     page.embed()
     page.page.evaluate(

@@ -1,5 +1,5 @@
-"""The payment in a window of its own: the button that the SDK draws over the frame, the window,
-and what the frame says meanwhile."""
+"""The payment opens in its own window. The tests check the button that the SDK draws over the
+frame, the window, and what the frame says meanwhile."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_frame_shows_the_sum_and_the_sdk_draws_the_button_on_its_place(
     expect(button).to_have_text("Gå til betaling")
     expect(button).to_be_enabled()
     _lies_on_its_place(page)
-    # In our look, and the place follows when the layout changes.
+    # The button has our look, and its place follows the layout.
     assert button.evaluate("e => getComputedStyle(e).backgroundColor") == page.frame.locator(
         "#pop-out-place"
     ).evaluate("e => getComputedStyle(e).backgroundColor")
@@ -54,7 +54,7 @@ def test_the_frame_shows_the_sum_and_the_sdk_draws_the_button_on_its_place(
 
 
 def _lies_on_its_place(page: HostPage) -> None:
-    """Return when it does: the SDK hears of a new layout a moment later."""
+    """Return when the button does so. The SDK receives a new layout a moment later."""
 
     def lies() -> bool:
         drawn: Any = page.page.locator(BUTTON).bounding_box()
@@ -68,7 +68,7 @@ def _lies_on_its_place(page: HostPage) -> None:
 def test_paid_in_the_window_with_card_and_gift_card(
     new_host: NewHost, session: dict[str, str], merchant: Merchant
 ) -> None:
-    """By the provider's page in that same window, which comes back to us and is closed."""
+    """The payer pays at the provider's page in the same window, which returns to us and closes."""
     page = new_host(session)
     launch(page)
     window = opened(page)
@@ -83,7 +83,7 @@ def test_paid_in_the_window_with_card_and_gift_card(
     window.click("#pay-button")
     pay_by_bank_card(window, DECLINED)
     window.get_by_role("link", name=re.compile("Avbryt")).click()
-    # Not paid: the window is ours again, and the payer tries again.
+    # The payment failed. The window shows our page again, and the payer tries again.
     expect(window.locator("#notice")).to_be_visible(timeout=20000)
     assert "role=pop_out_payment" in window.url
     window.click("#pay-button")
@@ -133,9 +133,9 @@ def test_a_window_that_is_closed_can_be_opened_again(
 def test_a_button_as_it_was_is_not_announced_again_after_a_newer_one(
     new_host: NewHost, session: dict[str, str]
 ) -> None:
-    """The host is late in acknowledging: what it draws in the end is what was said last."""
+    """The host acknowledges late. In the end it draws what the last message said."""
     page = new_host(session)
-    # Before the SDK listens: it hears of no button, and acknowledges none.
+    # The SDK does not listen yet, so it receives and acknowledges no button.
     page.page.evaluate(
         """addEventListener('message', (event) => {
             if (event.data?.type === 'ShowPopOutButton') event.stopImmediatePropagation();
@@ -151,7 +151,7 @@ def test_a_button_as_it_was_is_not_announced_again_after_a_newer_one(
         found: list[str] = page.page.evaluate(script)
         return found
 
-    # What is not heard is said again and again.
+    # The frame repeats a message that nobody acknowledges.
     until_on(page.page, lambda: said().count("en") >= 4, "it is said three times more")
     assert "nb" not in said()[said().index("en") :]
 
@@ -203,11 +203,11 @@ def test_a_refusal_closes_the_window_and_says_why(
     launch(page, (*HANDLERS, "onValidateSession"))
     with page.page.expect_popup() as popped:
         page.page.click(BUTTON)
-    # It may be closed already, and then no event comes any more.
+    # The window may already be closed, and then no event arrives.
     until_on(page.page, popped.value.is_closed, "the window closes")
     status = page.frame.locator("#pop-out-status")
     expect(status).to_have_text("Handlekurven er endret")
-    # The window is closed by now, which does not take the reason away.
+    # The window is closed by now, and the reason stays.
     said = "the reason is gone"
     stays(page.page, lambda: status.inner_text() == "Handlekurven er endret", said, seconds=1)
     expect(page.page.locator(BUTTON)).to_be_enabled()
@@ -237,7 +237,7 @@ def test_language_option_and_lock_reach_the_window(
 def test_a_window_of_a_stranger_tells_it_nothing(
     new_host: NewHost, session: dict[str, str], host: HostServer, merchant: Merchant
 ) -> None:
-    """No policy of the browser's binds who opens a window: the profile's list does."""
+    """No browser policy limits who opens a window. The profile's list does."""
     page = new_host(session, host.other_origin)
     page.page.evaluate("addEventListener('message', (event) => raw.push(event.data))")
     with page.page.expect_popup() as popped:
@@ -249,7 +249,7 @@ def test_a_window_of_a_stranger_tells_it_nothing(
     give_details(window)
     add_card(window, merchant.card(50000))
     window.click("#pay-button")
-    # The payer goes on as on any page of ours.
+    # The payer continues as on any page of ours.
     window.wait_for_url("**/accept?*transaction_id=*", timeout=20000)
     assert page.page.evaluate("raw") == []
 

@@ -1,5 +1,5 @@
-"""What a framed page is served with, the result page in the frame, and a frame that may keep
-nothing."""
+"""The tests check the headers of a framed page, the result page in the frame, and a frame without
+storage."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_result_is_what_the_session_says(
     demo: Demo, merchant: Merchant, embeddable: str, host: HostServer
 ) -> None:
     session = paid(merchant, embeddable)
-    # As the SDK writes it: not encoded.
+    # The SDK writes it without encoding.
     query = f"sid={session['id']}&merchant_reference=order 1/<b>&transaction_id=x&sdk={VERSION}"
     for error in ("", "&error=cancelled", "&error=failed"):
         answer = result(demo, f"{query}&language=no{error}")
@@ -121,7 +121,7 @@ def test_the_result_is_accessible_and_keeps_still_where_asked(
         page.goto(f"{demo.base_url}/embedResult/?sid={session['id']}")
         drawn = page.locator(".ended path").evaluate("e => getComputedStyle(e).animationName")
         assert (drawn != "none") is moves
-        # Drawn to its end.
+        # The page has been drawn completely.
         page.locator(".ended path").evaluate(
             "e => Promise.all(e.getAnimations().map(animation => animation.finished))"
         )
@@ -189,7 +189,7 @@ def test_what_the_address_does_not_mean_is_not_written(session: dict[str, str], 
 def test_a_frame_without_any_storage_works(
     new_host: NewHost, session: dict[str, str], merchant: Merchant, demo: Demo
 ) -> None:
-    """As with all cookies blocked: merely to ask for the storage raises."""
+    """Block all cookies, so that any access to the storage throws."""
     page = new_host(session)
     page.page.add_init_script(
         f"""if (location.origin === {demo.base_url!r}) for (const name of
@@ -212,8 +212,8 @@ def test_a_frame_without_any_storage_works(
 def test_a_browser_that_names_no_ancestors(
     new_host: NewHost, session: dict[str, str], referrer: bool
 ) -> None:
-    """Then it is who led here, also after the frame has loaded again; or, where the host's page
-    tells no referrer, the only origin that it can be."""
+    """Without storage the referrer tells the host's origin, also after the frame has loaded again.
+    If the host's page sends no referrer, it is the only possible origin."""
     page = new_host(session)
     scripts = ["Object.defineProperty(DOMStringList.prototype, 'length', {get: () => 0})"]
     if not referrer:

@@ -70,7 +70,7 @@ def test_every_value_meets_every_other() -> None:
 
 
 def give_details(scope: Scope, cell: Cell) -> None:
-    """What the shop knows stands there already; what it does not know, the payer types."""
+    """The form shows what the shop knows, and the payer types the rest."""
     known = cell.address == "given"
     expect(scope.locator("#email")).to_have_value(EMAIL if known else "")
     address = scope.locator("#shipping_address-address_line")
@@ -162,8 +162,8 @@ def test_what_keeps_details_from_being_saved_is_said(
 def test_a_country_that_cannot_be_chosen_is_not_kept(
     new_payer: NewPayer, merchant: Merchant
 ) -> None:
-    """The shop knows an address elsewhere, and delivers in one country alone: its form has no field
-    for the country that an error could stand at."""
+    """The shop knows an address abroad and delivers in one country only. The form has no country
+    field that could show an error."""
     order = Cell("absent", "absent", "absent", "given", "b2c").request()["order"]
     order["shipping_address"] |= {"country": "SE", "phone_number": "+4741234567"}
     session = merchant.session(

@@ -36,7 +36,7 @@ def session(demo: Demo, merchant: Merchant, plugin: EmbeddedShop) -> dict[str, s
     addresses = merchant.addresses() | {"return_url": f"{plugin.origin}/thanks"}
     profile = make_profile(demo, merchant, plugin.origin)
     made = merchant.session(profile_id=profile, url=addresses)
-    # What the shop's server sends is what it sent before.
+    # The shop's server sends the same as before.
     order = merchant.get(f"/v1/sessions/{made['id']}")["order"]
     plugin.update = {"order": {key: order[key] for key in ("amount", "items", "vat_amount")}}
     return made
@@ -68,7 +68,7 @@ def names(merchant: Merchant, session: dict[str, str]) -> list[str]:
 def test_a_shop_that_answers_what_it_is_told(
     new_checkout: NewCheckout, session: dict[str, str], merchant: Merchant, plugin: EmbeddedShop
 ) -> None:
-    """The page is told once of each thing that happened, and its answers are the end of it."""
+    """The page hears once of each event, and its answers cause no further messages."""
     page = new_checkout(session)
     page.open()
     page.rests(1)
@@ -93,7 +93,7 @@ def test_a_shop_that_answers_what_it_is_told(
 def test_a_shop_that_answers_every_message(
     new_checkout: NewCheckout, session: dict[str, str], merchant: Merchant, plugin: EmbeddedShop
 ) -> None:
-    """Also those that say how high the frame is, or that the session is locked now."""
+    """The shop also answers messages about the frame's height and the lock."""
     page = new_checkout(session)
     page.open("every message")
     page.give_details()
@@ -107,8 +107,8 @@ def test_a_shop_that_answers_every_message(
 def test_a_shop_that_changes_something_every_time(
     new_checkout: NewCheckout, session: dict[str, str], merchant: Merchant, plugin: EmbeddedShop
 ) -> None:
-    """There is no end of it, but it becomes slower and slower: the payer finds a page that can be
-    paid."""
+    """The exchange never ends and becomes slower and slower, so the payer finds an unlocked
+    page."""
     plugin.update = lambda turn: {"order": {"merchant_reference_2": f"turn {turn}"}}
     page = new_checkout(session)
     page.open()
@@ -130,7 +130,7 @@ def test_pay_at_the_provider_back_and_pay_again(
     expect(tab.locator("input[name=number]")).to_be_visible(timeout=20000)
     tab.go_back()
     page.alive()
-    # The payment is under way: nothing is locked by it, and it can still be given up.
+    # The payment is under way. The message locks nothing, and the payer can still cancel.
     expect(page.frame.locator("main[data-stage=paying]")).to_be_attached(timeout=15000)
     assert "pay_lock" not in merchant.get(f"/v1/view/{session['id']}/session")
     page.frame.locator("#wait-change").click()
@@ -165,7 +165,7 @@ def test_reloaded_in_the_middle(
     expect(page.frame.locator("#locked")).to_be_visible()
     plugin.go.set()
     page.rests(1)
-    # What was typed is there, and so is what the shop needs of it.
+    # The typed text is there, and so are the fields that the shop needs.
     expect(page.frame.locator("#details-edit")).to_be_visible()
     assert page.fields() == FIELDS
     page.add_card(merchant.card(50000))
@@ -176,11 +176,11 @@ def test_reloaded_in_the_middle(
 def test_a_lock_that_is_left_behind_ends(
     new_checkout: NewCheckout, session: dict[str, str], merchant: Merchant
 ) -> None:
-    """The page was left before the shop's server was asked for anything, and its next page does not
-    know of it."""
+    """The payer left the page before it asked the shop's server, and the next page does not know of
+    the lock."""
     page = new_checkout(session)
     page.open("nothing")
-    # At once: a host may speak before the page has heard who it is.
+    # The message comes at once, since a host may speak before the page knows who it is.
     page.page.evaluate("checkout.lockSession()")
     expect(page.frame.locator("#locked")).to_be_visible()
     page.page.reload()

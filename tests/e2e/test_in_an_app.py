@@ -1,5 +1,5 @@
-"""Swish on the page: a code for the phone beside a desktop, a button on the phone itself; and a
-payment that its provider looks into."""
+"""The page shows Swish as a code on a desktop and as a button on a phone. Another payment is on
+hold at its provider."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PHONE = {"has_touch": True, "is_mobile": True}
 
 @pytest.fixture
 def session(merchant: Merchant) -> dict[str, str]:
-    """Of 400.00 Swedish kronor, without gift cards."""
+    """Create a session of 400.00 Swedish kronor without gift cards."""
     order: dict[str, Any] = {
         "amount": 40000,
         "currency": "SEK",
@@ -54,14 +54,14 @@ def again(payer: Payer) -> None:
 
 
 def scanned(payer: Payer) -> str:
-    """What the code on the screen says, read from the screen."""
+    """Read the code from a picture of the screen and return its text."""
     picture = Image.open(io.BytesIO(payer["#app-qr"].screenshot(caret="initial")))
     (found,) = zxingcpp.read_barcodes(picture)
     return str(found.text)
 
 
 def answer(page: Page, link: str, button: str) -> None:
-    """On the phone, which is not the payer's browser."""
+    """Answer on the phone, outside the payer's browser."""
     page.goto(link)
     page.click(button)
 
@@ -75,7 +75,8 @@ def test_the_code_is_scanned_with_the_phone(
     shop: Shop,
     scheme: str,
 ) -> None:
-    """Declined once, then paid; the page on the desktop goes on by itself both times."""
+    """The payment is declined once and then paid. The page on the desktop continues automatically
+    both times."""
     payer = new_payer(**DESKTOP, color_scheme=scheme)
     browser = payer.page.context.browser
     assert browser is not None
@@ -91,7 +92,7 @@ def test_the_code_is_scanned_with_the_phone(
     expect(payer["#notice"]).to_contain_text("Ingenting er trukket")
     again(payer)
     link = scanned(payer)
-    # Loaded again, it is the same code.
+    # After a reload the code is the same.
     payer.page.reload()
     payer.alive()
     assert scanned(payer) == link == payer["#app-open"].get_attribute("href")
@@ -125,15 +126,15 @@ def test_back_from_the_app_to_change(new_payer: NewPayer, session: dict[str, str
     payer["#wait-change"].click()
     payer.stage("open")
     expect(payer["#notice"]).to_contain_text("Ingenting er trukket")
-    # The code that was shown can be paid by nobody any more.
+    # Nobody can pay by the old code any more.
     assert httpx.get(link, headers={"accept-language": "nb"}).text.count("utløpt") > 0
 
 
 def test_looked_into_by_klarna(
     new_payer: NewPayer, demo: Demo, merchant: Merchant, shop: Shop
 ) -> None:
-    """Back at the shop with the transaction; the checkout's page says what it waits for, and goes
-    on by itself once Klarna has decided."""
+    """The payer returns to the shop with the transaction. The checkout's page says what it waits
+    for, and continues automatically once Klarna has decided."""
     payer = new_payer()
     card = merchant.card(10000)
     session = merchant.session(40000)

@@ -1,4 +1,5 @@
-"""The page by keyboard alone: top to end, in the order that is read, always in sight."""
+"""A payer uses the page with only the keyboard, from top to end in reading order, and the focus is
+always visible."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from tests.support.payer import APPROVED, Payer
 
 NewPayer = Callable[..., Payer]
 
-# What has the focus: whether it stands in the window, is not covered, and is marked.
+# The script tells whether the focused element is in the window, uncovered and marked.
 _FOCUS = """() => {
   const element = document.activeElement;
   if (!element || element === document.body) return null;
@@ -39,7 +40,7 @@ _FOCUS = """() => {
 }"""
 
 
-# Before and after all that is on the page.
+# The focus is before or after everything on the page.
 _ENDS = """() => {
   for (const [id, put] of [["start", "prepend"], ["end", "append"]]) {
     if (document.getElementById(id)) continue;
@@ -62,7 +63,8 @@ def tab_to(payer: Payer, element_id: str, maximum: int = 40) -> None:
 
 
 def walk(payer: Payer, key: str, start: str, end: str, maximum: int = 80) -> list[dict[str, Any]]:
-    """All that the key comes to, from one end of the page to the other: no trap on the way."""
+    """Return every stop of the key from one end of the page to the other, and assert that there is
+    no trap."""
     payer.page.evaluate(_ENDS)
     payer[f"#{start}"].focus()
     stops: list[dict[str, Any]] = []
@@ -80,7 +82,7 @@ def test_from_the_top_of_the_page_to_the_shop(payer: Payer, merchant: Merchant, 
     card = merchant.card()
     keyboard = payer.page.keyboard
     payer.open(merchant.session(**RICH))
-    # Nothing to skip: the order, then the first field.
+    # There is nothing to skip: the order comes first, and then the first field.
     tab_to(payer, "email", maximum=3)
     for value in ("kari@example.no", "41234567"):
         keyboard.type(value)
@@ -138,7 +140,7 @@ def test_cancelling_takes_two_keys(payer: Payer, merchant: Merchant, shop: Shop)
 def test_what_has_the_focus_is_marked_and_never_covered(
     new_payer: NewPayer, merchant: Merchant, banner: str, width: int
 ) -> None:
-    """WCAG 2.4.3, 2.4.7, 2.4.11: forwards and backwards, beneath whatever floats."""
+    """WCAG 2.4.3, 2.4.7, 2.4.11 hold forwards and backwards, also beneath floating elements."""
     payer = new_payer(viewport={"width": width, "height": 640}, reduced_motion="reduce")
     session = merchant.ready(**RICH)
     payer.open(session)
@@ -163,7 +165,8 @@ def test_what_has_the_focus_is_marked_and_never_covered(
         assert name in names
     steps = [name for name in names if name in ("email", "details-save", "gift_card_number")]
     assert steps == ["email", "details-save", "gift_card_number"]
-    # A group of radio buttons is one stop, entered at another end: all else is the same way back.
+    # A group of radio buttons is one stop, entered at its other end. All other stops are the same
+    # on the way back.
     single = [stop["id"] for stop in forwards if not stop["group"]]
     assert single == [stop["id"] for stop in reversed(backwards) if not stop["group"]]
     payer.forgive("net::ERR_")

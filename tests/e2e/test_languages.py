@@ -1,4 +1,4 @@
-"""Every language in the browser, and a made-up one that shows whether anything is said past it."""
+"""The browser shows every language, and a made-up one that reveals texts outside the catalogues."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.waiting import until_on
 NewPayer = Callable[..., Payer]
 
 EXPECTED = {
-    # Language: title, button of 400 NOK, what the field of the postal code is called.
+    # For each language: the title, the button of 400 NOK, and the label of the postal code.
     "nb": ("Betaling – Fjord & Form", "Betal 400,00 kr", "Postnummer"),
     "nn": ("Betaling – Fjord & Form", "Betal 400,00 kr", "Postnummer"),
     "sv": ("Kassa – Fjord & Form", "Betala 400,00 Nkr", "Postnummer"),
@@ -37,7 +37,8 @@ EXPECTED = {
 
 
 def test_each_language_in_one_page(payer: Payer, merchant: Merchant) -> None:
-    """Switched without a load: texts, amounts, title, the document's language and its address."""
+    """A switch without a load changes texts, amounts, title, the document's language and its
+    address."""
     assert set(EXPECTED) == set(texts.languages())
     session = merchant.session()
     payer.open(session, language="no")
@@ -109,7 +110,7 @@ def test_the_form_follows_the_country_and_keeps_what_was_typed(
     expect(payer["label[for=shipping_address-postal_code]"]).to_have_text("ZIP code")
     expect(payer["#shipping_address-postal_place"]).to_have_value("Bristol")
     expect(payer["#shipping_address-first_name"]).to_have_value("Kari")
-    # A message in another language, or a change from elsewhere, does not put the form back.
+    # A message in another language or a change from elsewhere does not reset the form.
     payer["#language"].select_option("de")
     expect(payer["label[for=shipping_address-postal_code]"]).to_have_text("ZIP-Code")
     expect(payer["#shipping_address-country"]).to_have_value("US")
@@ -151,7 +152,7 @@ UNMARKED = r"""
 def pseudo(
     built_frontend: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Demo]:
-    """The whole program with one language more, in a copy of its own."""
+    """Run a copy of the whole program with one more language."""
     root = tmp_path_factory.mktemp("pseudo") / "repository"
     apart = shutil.ignore_patterns("__pycache__", "node_modules")
     for name in (
@@ -178,7 +179,8 @@ def pseudo(
 
 
 def _write_pseudo(root: Path) -> None:
-    """Into the page's catalogues, and into the back end's: receipts stand on the page too."""
+    """Add the language to the catalogues of the page and of the back end, because the page also
+    shows receipts."""
 
     def marked(text: str) -> str:
         return f"{MARK}{text}⟧"

@@ -1,4 +1,4 @@
-"""The shop's colours, logo and pictures, and the ways to pay, as a payer sees them."""
+"""A payer sees the shop's colours, logo and pictures, and the payment options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def themed(said: dict[str, str]) -> dict[str, Any]:
 
 
 def test_the_theme_stands_in_what_is_served(merchant: Merchant) -> None:
-    """No request more, and nothing that the policy does not name by its hash."""
+    """The page makes no more requests, and the policy names everything by its hash."""
     answer = httpx.get(merchant.session(**themed(LOUD))["url"])
     style = theme.stylesheet(LOUD)
     assert f"<style>{style}</style>" in answer.text.partition("</head>")[0]

@@ -1,4 +1,4 @@
-"""The page: every way it ends, its two addresses, its languages."""
+"""The page ends in every possible way, and has two addresses and several languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The gift card on the page: every refusal, how a number may be typed, where a PIN goes."""
+"""The payer adds a gift card on the page. The tests check every refusal, the ways to type a number,
+and where a PIN goes."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ def test_the_number_is_grouped_as_typed_and_pasted(payer: Payer, merchant: Merch
     payer.give_details()
     number.press_sequentially("12345678")
     expect(number).to_have_value("1234 5678")
-    # In the middle: the caret stays behind what was typed.
+    # Typing in the middle leaves the caret behind the typed text.
     for _ in range(4):
         number.press("ArrowLeft")
     number.press_sequentially("90")
@@ -83,7 +84,7 @@ def test_numbers_with_letters_and_hyphens_are_taken_as_they_are(
 
 
 def test_pin_goes_nowhere(payer: Payer, merchant: Merchant) -> None:
-    """It leaves in one event and comes back in none: not in the state, the page, or storage."""
+    """The PIN leaves in one event and never comes back in the state, the page or storage."""
     card = merchant.card(pin={"format": {"length": 12, "numbers": True}})
     received: list[str] = []
     payer.page.on(

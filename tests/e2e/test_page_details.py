@@ -1,4 +1,5 @@
-"""The details: errors at their fields, what is known beforehand, what else may be asked."""
+"""The payer gives the details. The tests check errors at their fields, values known beforehand, and
+further questions."""
 
 from __future__ import annotations
 
@@ -116,14 +117,14 @@ def test_billing_shipping_option_and_checkboxes(
 
 
 def test_the_other_countries_come_after_the_first_sight(payer: Payer, merchant: Merchant) -> None:
-    """Whoever is in the list already stays in it, with what is chosen."""
+    """An address that is already in the list stays there with its choice."""
     page = payer.page
     held: list[str | bytes] = []
     country = payer["#shipping_address-country"]
 
     def hold(socket: WebSocketRoute) -> None:
         def pass_on(said: str | bytes) -> None:
-            # The whole state, which comes first, says both.
+            # The whole state, which arrives first, contains both.
             rest = "country_choices" in str(said) and "is_hydrated" not in str(said)
             if rest or held:
                 held.append(said)

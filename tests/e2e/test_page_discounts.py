@@ -1,4 +1,4 @@
-"""Discount codes on the page, which the shop takes or refuses by callback."""
+"""The payer enters discount codes on the page, and the shop accepts or refuses them by callback."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check(payer: Payer) -> None:
 
 
 def takes(callbacks: CallbackServer, **amounts: int) -> None:
-    """A shop that knows these codes, in capitals: what the order costs with each."""
+    """Run a shop that knows these codes in capitals, with the order's price for each."""
 
     def answer(body: dict[str, Any]) -> tuple[int, bytes]:
         given = [code.upper() for code in body["order"]["discount_codes"]]
@@ -93,7 +93,7 @@ def test_a_discount_code_is_taken_and_taken_away(
 def test_what_the_shop_changes_while_it_checks_a_code_is_said(
     payer: Payer, merchant: Merchant, callbacks: CallbackServer, shop: Shop
 ) -> None:
-    """It is asked about 400.00, raises the order to 500.00, and answers about the 400.00."""
+    """The shop is asked about 400.00, raises the order to 500.00, and answers about 400.00."""
 
     def fifty_off(body: dict[str, Any]) -> tuple[int, bytes]:
         order = body["order"]

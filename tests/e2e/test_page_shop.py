@@ -1,5 +1,5 @@
-"""The page while the shop has a say: delivery and discounts by callback, and a lock with a change
-of the order while the page is open."""
+"""The shop takes part while the page is open: it answers callbacks about delivery and discounts,
+and locks and changes the order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOME = {"id": "home", "line_id": "s1", "amount": 9900, "operator": "Posten", "ti
 
 
 def shipped(callbacks: CallbackServer) -> dict[str, Any]:
-    """An Express session whose shop is asked what it can deliver."""
+    """Create an Express session whose shop is asked for its deliveries."""
     return {"shipping_options": [], "shipping_address_callback_url": callbacks.url}
 
 
@@ -66,7 +66,7 @@ def test_delivery_that_cannot_be_worked_out_is_tried_again(
     callbacks.answers({"shipping_options": [HOME]})
     payer["#shipping_address-postal_code"].fill("0154")
     payer["#shipping_address-postal_place"].fill("Oslo")
-    # By keyboard: Enter in a field is the button.
+    # By keyboard, Enter in a field presses the button.
     payer["#shipping_address-postal_place"].press("Enter")
     payer.focused("details-edit")
     expect(problem).to_have_count(0)
@@ -82,7 +82,7 @@ def test_delivery_that_cannot_be_worked_out_is_tried_again(
 def test_while_the_shop_works_it_out_nothing_is_half_shown_and_nothing_else_begun(
     payer: Payer, merchant: Merchant, callbacks: CallbackServer
 ) -> None:
-    """The address is in the session by then, which the page follows every other second."""
+    """By then the address is in the session, which the page reads every other second."""
     callbacks.answers({"shipping_options": [HOME]})
     payer.open(merchant.session(express=shipped(callbacks)))
     payer.give_details()
@@ -110,7 +110,7 @@ def test_while_the_shop_works_it_out_nothing_is_half_shown_and_nothing_else_begu
 def test_an_address_that_is_changed_to_one_the_shop_cannot_reach(
     payer: Payer, merchant: Merchant, callbacks: CallbackServer
 ) -> None:
-    """The details were saved before: now they are asked for again, and nothing can be paid."""
+    """The details were saved before. Now the page asks for them again, and the payer cannot pay."""
     callbacks.answers({"shipping_options": [HOME]})
     payer.open(merchant.session(express=shipped(callbacks)), language="en")
     payer.give_details()
@@ -164,7 +164,7 @@ def test_a_lock_holds_the_page_until_the_shop_has_changed_the_order(
 
 
 def test_what_is_asked_for_during_a_lock_loses_nothing(payer: Payer, merchant: Merchant) -> None:
-    """The page does not know of the lock yet: what it asks for is refused, and it says why."""
+    """The page does not know of the lock yet. Its request is refused, and it says why."""
     session = merchant.session()
     card = merchant.card()
     payer.open(session)
@@ -193,7 +193,7 @@ def test_a_lock_that_nobody_takes_off_runs_out(
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The shop's server never came back: the page goes on by itself."""
+    """The shop's server never came back, and the page continues automatically."""
     monkeypatch.setenv("GAVEKORT_PAY_LOCK_LIFETIME", "5")
     demo = Demo(repository, tmp_path)
     demo.start()

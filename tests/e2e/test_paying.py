@@ -17,7 +17,7 @@ NewPayer = Callable[..., Payer]
 
 
 def paid(merchant: Merchant, shop: Shop) -> Any:
-    """The transaction of the one payer who came back to the shop."""
+    """Return the transaction of the only payer who came back to the shop."""
     assert len(shop.returned) == 1
     (query,) = shop.returned
     assert query["merchant_reference"] == "order-1"
@@ -177,7 +177,7 @@ def test_two_tabs_pay_once(new_payer: NewPayer, merchant: Merchant, shop: Shop) 
     one.add_card(card)
     other.open(session)
     other.shows_total("0,00 kr", order="400,00 kr", card="−400,00 kr")
-    # Both press as near to the same moment as two browsers can.
+    # Press Pay in both browsers as nearly at the same moment as possible.
     for payer in (one, other):
         payer.page.evaluate("setTimeout(() => document.querySelector('#pay-button').click(), 50)")
     one.at_shop()
@@ -187,7 +187,7 @@ def test_two_tabs_pay_once(new_payer: NewPayer, merchant: Merchant, shop: Shop) 
 
 
 def test_other_tab_follows(new_payer: NewPayer, merchant: Merchant, shop: Shop) -> None:
-    """What one tab does reaches the other by itself: the new total, then that it is paid."""
+    """The other tab shows the new total and then the payment automatically."""
     card = merchant.card(10000)
     session = merchant.session(40000)
     one, other = new_payer(), new_payer()
@@ -303,7 +303,8 @@ DOCUMENTED: dict[str, Any] = {
 def test_documented_requests_are_paid(
     which: str, payer: Payer, merchant: Merchant, shop: Shop, demo: Demo
 ) -> None:
-    """Verbatim, but for return_url and callback_url; the card id of the second is a real one."""
+    """The requests are verbatim except for return_url and callback_url. The second one has a real
+    card id."""
     card = merchant.card(10000)
     body = {"url": merchant.addresses(), **DOCUMENTED}
     if which == "second":
@@ -331,8 +332,8 @@ def test_documented_requests_are_paid(
 def test_a_bank_that_does_not_answer_is_waited_for(
     payer: Payer, merchant: Merchant, demo: Demo
 ) -> None:
-    """Nobody knows yet whether it is paid: nothing may be changed and nothing is given back. The
-    page goes on by itself once the provider knows."""
+    """Nobody knows yet whether it is paid, so nothing may change and nothing is released. The page
+    continues automatically once the provider knows."""
     demo.card_gateway_settings(settle_seconds=8)
     card = merchant.card(10000)
     payer.open(merchant.session(40000))

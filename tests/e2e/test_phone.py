@@ -1,4 +1,5 @@
-"""From a desktop to a phone: the code, the link, both pages at once, and who goes to the shop."""
+"""A payer moves from a desktop to a phone by code or link. The tests use both pages at once and
+check which one goes to the shop."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def desktop(new_payer: NewPayer) -> Payer:
 
 @pytest.fixture
 def phone(new_payer: NewPayer) -> Payer:
-    """In another language than the desktop's: the link brings the desktop's along."""
+    """The phone has another language than the desktop. The link carries the desktop's language."""
     return new_payer(**TOUCH, locale="en-GB")
 
 
@@ -83,7 +84,7 @@ def test_the_phone_pays_and_the_desktop_goes_to_the_shop(
     expect(phone["#first-order"]).to_have_text("Bestillingen")
     expect(phone["#phone"]).to_have_count(0)
     expect(desktop["#phone-following"]).to_contain_text("Du fortsetter på mobilen")
-    # What was typed on the desktop stays until something else is saved.
+    # Text typed on the desktop stays until something else is saved.
     expect(desktop["#email"]).to_have_value("kari@example.no")
     phone.give_details()
     expect(desktop["#phone-following li.done"]).to_contain_text("Opplysningene dine")
@@ -100,7 +101,7 @@ def test_the_phone_pays_and_the_desktop_goes_to_the_shop(
     expect(phone["#phone-done"]).to_be_visible()
     expect(phone["#receipt"]).to_contain_text("Kvittering")
     assert violations(Axe().run(phone.page)) == []
-    # One of the two is at the shop, once, and nothing is paid twice.
+    # Exactly one of the two returns to the shop, and nothing is paid twice.
     stays(phone.page, lambda: len(shop.returned) == 1, "both go to the shop", seconds=2.5)
     assert merchant.balance(card) == (0, 10000)
     found = merchant.get(f"/v1/sessions/{session['id']}")
@@ -133,7 +134,7 @@ def test_both_press_pay(merchant: Merchant, shop: Shop, desktop: Payer, phone: P
     phone.page.click("#pay-button", no_wait_after=True)
     phone.at_provider()
     desktop.stage("paying")
-    # The desktop goes on with the same payment; the phone's page is that one's too.
+    # The desktop continues with the same payment as the phone's page.
     desktop.page.click("#wait-continue")
     desktop.at_provider()
     assert desktop.page.url == phone.page.url

@@ -1,5 +1,5 @@
-"""The shop presets a card that a payment left open elsewhere holds: the payer sees why it does not
-pay, takes it back with its PIN, or waits; and can buy without it in any case."""
+"""The shop presets a card that a payment left open elsewhere holds. The payer sees why the card
+does not pay, reclaims it with its PIN or waits, and can always buy without it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def preset(card: dict[str, str], **more: Any) -> dict[str, Any]:
 
 
 def leave_open(payer: Payer, merchant: Merchant, card: dict[str, str]) -> dict[str, str]:
-    """A payment with the card, whose provider's page is left open."""
+    """Start a payment with the card and leave the provider's page open."""
     left = merchant.session(40000, customer=preset(card))
     payer.open(left)
     payer.give_details()

@@ -1,5 +1,5 @@
-"""A key that is held down, one that is pressed twice, and a double click are one press: what has
-come to stand under them meanwhile is not meant."""
+"""A key that is held down or pressed twice and a double click count as one press. The payer does
+not mean a button that has meanwhile appeared in the same place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_enter_pressed_again_does_not_take_the_new_card_away(
     dropped = "window.dropped === undefined ? null : [window.dropped]"
     assert until_on(payer.page, lambda: payer.page.evaluate(dropped), "Enter is pressed") == [True]
     stays(payer.page, payer["#card-in-use"].is_visible, "the card is gone", seconds=1)
-    # Meant, it is obeyed.
+    # A deliberate press works.
     payer.page.keyboard.press("Enter")
     expect(payer["#gift_card_number"]).to_be_focused()
 

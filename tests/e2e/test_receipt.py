@@ -1,4 +1,4 @@
-"""The payer's receipt: on the page, on paper, by e-mail and in the language that was paid in."""
+"""The payer gets a receipt on the page, on paper and by e-mail, in the language of the payment."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pay(payer: Payer, session: dict[str, str], card: dict[str, str], language: s
 
 
 def mail_to(demo: Demo, payer: Payer, session: dict[str, str]) -> Any:
-    """The one mail that was sent for this session, once it is there."""
+    """Wait for the only mail of this session and return it."""
     address = f"{session['id'].lower()}@example.no"
 
     def mails() -> list[Any]:
@@ -72,7 +72,7 @@ def test_by_default_the_shop_comes_first_and_the_receipt_on_a_later_visit(
         expect(receipt).to_contain_text(re.compile(amount))
     expect(receipt).to_contain_text(re.compile(r"\d+\. \w+ 20\d\d, \d\d:\d\d:\d\d CES?T"))
     assert violations(Axe().run(payer.page)) == []
-    # The number is there for a screen reader as one, and nowhere whole.
+    # A screen reader gets the masked number as one text. The whole number is nowhere.
     assert card["number"] not in payer.page.content()
     mail = mail_to(demo, payer, session)
     assert mail["headers"]["subject"] == "Kvittering fra Fjord & Form, ordre order-1"
@@ -103,7 +103,7 @@ def test_the_mail_leads_to_the_receipt_in_its_language(
 def test_a_merchant_may_let_the_payer_stay(
     merchant: Merchant, shop: Shop, payer: Payer, with_card: bool
 ) -> None:
-    """Whether the card pays all, before the payer's eyes, or a provider sends them back."""
+    """The card pays everything on our page, or a provider sends the payer back."""
     session = merchant.session(configuration=wants(show=True, email=False))
     payer.open(session, language="nb")
     payer.give_details()
@@ -141,7 +141,7 @@ def test_on_paper(merchant: Merchant, payer: Payer, tmp_path: Path) -> None:
     pdf = file.read_bytes()
     assert pdf.startswith(b"%PDF-")
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
-    # A4 in points.
+    # These are the sizes of A4 in points.
     box = re.search(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", pdf)
     assert box is not None
     assert (round(float(box[1])), round(float(box[2]))) == (595, 842)
@@ -185,7 +185,7 @@ def test_a_narrow_phone_shows_all_of_it(merchant: Merchant, new_payer: NewPayer)
     expect(payer["#receipt"]).to_be_visible()
     wide = payer.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 320
-    # Name above value: beside it a date stood in five lines.
+    # The name is above the value. Beside it a date needed five lines.
     date = payer["#receipt .facts dd"].nth(2)
     assert date.evaluate("e => e.offsetHeight / parseFloat(getComputedStyle(e).lineHeight)") <= 2.1
 

@@ -1,4 +1,4 @@
-"""A payment left open elsewhere holds the card: the payer takes it back with number and PIN."""
+"""A payment left open elsewhere holds the card. The payer reclaims it with number and PIN."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def test_take_it_back(new_payer: Callable[..., Payer], merchant: Merchant) -> No
     expect(second["#card-add"]).to_have_text("Avbryt den andre betalingen, og bruk gavekortet her")
     assert violations(Axe().run(second.page)) == []
     assert merchant.balance(card) == (0, 10000)
-    # What was typed is still there.
+    # The typed text is still there.
     second.page.click("#card-add")
     expect(second["#card-in-use"]).to_be_visible(timeout=15000)
     second.shows_total("150,00 kr", order="250,00 kr", card="−100,00 kr")
     assert merchant.balance(card) == (10000, 0)
 
-    # The one who was left at the other page comes back, and is told why.
+    # The payer at the other page comes back and learns why.
     first.open(left)
     first.stage("open")
     expect(first["#notice"]).to_contain_text("tatt i bruk i et annet kjøp")

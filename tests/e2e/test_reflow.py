@@ -1,4 +1,4 @@
-"""The page enlarged, reflowed, with other spacing, other colours, and without motion."""
+"""The page works enlarged, reflowed, with other spacing, other colours and without motion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important;
   word-spacing: .16em !important } p { margin-bottom: 2em !important }"""
 
-# Texts that do not fit into what holds them.
+# The script lists texts that do not fit into their boxes.
 CUT = """[...document.querySelectorAll("button, a, p, label, dt, dd, h1, h2, summary, legend")]
   .filter((e) => e.checkVisibility() && !e.closest(".sr-only") && e.scrollWidth > e.clientWidth + 1
     && getComputedStyle(e).display !== "inline" && getComputedStyle(e).overflow !== "visible")
@@ -35,7 +35,7 @@ FULL = ["details with errors", "card added", "discount refused", "waiting, outco
 def test_nothing_is_wider_than_the_window_and_every_target_is_large(
     new_payer: NewPayer, merchant: Merchant, width: int
 ) -> None:
-    """WCAG 1.4.10 (320 px are 1280 at 400 %) and 2.5.8, of which we do more."""
+    """WCAG 1.4.10 (320 px are 1280 at 400 %) and 2.5.8, which we exceed."""
     payer = new_payer(viewport={"width": width, "height": 800}, locale="en-GB")
     payer.open(merchant.session(1234567800, **RICH))
     payer["#details-save"].click()
@@ -54,12 +54,12 @@ def test_twice_the_text_size(
     new_scene: NewScene,
     state: str,
 ) -> None:
-    """WCAG 1.4.4: zoomed to 200 %, and as a browser's large default type."""
+    """WCAG 1.4.4: the page is zoomed to 200 %, or the browser has a large default font size."""
     payer = new_payer(viewport={"width": 640, "height": 400}, device_scale_factor=2)
     STATES[state](new_scene(payer, "nb"))
     assert payer.page.evaluate(WIDER) == 0
     payer.page.set_viewport_size({"width": 390, "height": 844})
-    # The text alone, as the browser's setting makes it.
+    # The browser's setting enlarges only the text.
     payer.page.evaluate("document.documentElement.style.fontSize = '200%'")
     assert payer.page.evaluate(WIDER) == 0
     assert payer.page.evaluate(CUT) == []
@@ -92,7 +92,7 @@ def test_nothing_moves_for_those_who_asked_for_less(
 
 
 def test_high_contrast_of_the_system(new_payer: NewPayer, merchant: Merchant) -> None:
-    """What colour and shadow told is told by lines: what is chosen, wrong, focused, a button."""
+    """Lines replace colours and shadows to show what is chosen, wrong, focused or a button."""
     payer = new_payer(forced_colors="active")
     payer.open(merchant.ready(**RICH))
 

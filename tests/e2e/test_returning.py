@@ -1,4 +1,4 @@
-"""A payer who wanted to be remembered comes back: a code by SMS fills in the details."""
+"""A payer who asked to be remembered returns, and a code by SMS fills in the details."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.support.waiting import until_on
 
 @pytest.fixture
 def phone() -> str:
-    """Another one each time: codes are counted by number."""
+    """Return a new number each time, because codes are counted by number."""
     return f"41{uuid.uuid4().int % 10**4:04}23"
 
 
 def code_for(demo: Demo, phone: str, payer: Payer) -> str:
-    """Of the newest message to this number, which takes a moment to arrive."""
+    """Wait for the newest message to this number and return its code."""
 
     def texts() -> list[str]:
         messages = httpx.get(f"{demo.facts['sms_url']}/messages").json()["messages"]
@@ -97,7 +97,7 @@ def test_forgotten_on_this_device(merchant: Merchant, payer: Payer, phone: str) 
 def test_a_number_of_the_shops_is_offered_a_code_whoever_it_is(
     merchant: Merchant, payer: Payer, phone: str
 ) -> None:
-    """Nothing was ever remembered of it, and nothing says so."""
+    """Nothing is remembered about the number, and the page does not reveal that."""
     payer.open(merchant.session(customer={"phone_number": f"+47{phone}"}))
     payer["#returning summary"].click()
     payer["#returning-send"].click()
@@ -106,7 +106,7 @@ def test_a_number_of_the_shops_is_offered_a_code_whoever_it_is(
 
 
 def test_a_code_in_the_address(demo: Demo, merchant: Merchant, payer: Payer, phone: str) -> None:
-    """The view's `scc`: an app that has the code hands it over."""
+    """An app that has the code passes it in the view's `scc`."""
     buy(payer, merchant, phone, remember=True)
     session = merchant.session()
     payer.open(session)

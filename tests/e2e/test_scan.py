@@ -1,4 +1,5 @@
-"""A gift card's number by camera: Chromium's fake camera shows the code that the API prints."""
+"""The payer scans a gift card's number. Chromium's fake camera shows the code that the API
+prints."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ TRACK = "document.querySelector('#scan-picture').srcObject.getTracks()[0]"
 
 @pytest.fixture
 def scanner(browser: Browser, demo: Demo, tmp_path: Path) -> Iterator[Scanner]:
-    """A payer whose camera sees `picture`. Without `camera` there is none; `allowed` is what the
-    browser permits."""
+    """Make a payer whose camera sees `picture`. Without `camera` there is no camera. `allowed`
+    tells whether the browser permits it."""
     opened: list[tuple[Browser, Payer]] = []
 
     def make(
@@ -52,7 +53,8 @@ def scanner(browser: Browser, demo: Demo, tmp_path: Path) -> Iterator[Scanner]:
 
 
 def printed(merchant: Merchant, part: str = "card_token") -> dict[str, str]:
-    """A card whose number or PIN is printed as a bar code: `{card_id, number, pin, picture}`."""
+    """Issue a card whose number or PIN is printed as a bar code: `{card_id, number, pin,
+    picture}`."""
     formats: dict[str, Any] = {
         "card_token": {"format": {"length": 16, "numbers": True, "barcode": True}},
         "pin": {"format": {"length": 4, "numbers": True, "barcode": True}},
@@ -86,7 +88,7 @@ def test_the_bar_code_that_the_api_prints(scanner: Scanner, merchant: Merchant) 
     payer.page.keyboard.type(card["pin"])
     payer.page.keyboard.press("Enter")
     payer.shows_total("300,00 kr", order="400,00 kr", card="−100,00 kr")
-    # Taken off again, the form is another one: it scans as well.
+    # After the card is removed, the form is a new one. It scans as well.
     payer["#card-remove"].click()
     scan(payer)
     payer.focused("gift_card_pin")
@@ -146,7 +148,7 @@ def test_the_camera_is_off_once_the_dialog_is_gone(
     elif end == "Escape":
         payer.page.keyboard.press("Escape")
     elif end == "hidden tab":
-        # A headless browser hides no tab: what it would say is said for it.
+        # A headless browser hides no tab, so the test sends the event itself.
         payer.page.evaluate(
             """Object.defineProperty(document, 'hidden', {get: () => true});
             document.dispatchEvent(new Event('visibilitychange'))"""

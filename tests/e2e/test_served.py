@@ -1,4 +1,5 @@
-"""How the page is served: statuses, headers, first texts, without a script, to whom, in a frame."""
+"""The tests check how the page is served: statuses, headers, first texts, without scripts, to whom,
+and in a frame."""
 
 from __future__ import annotations
 
@@ -53,7 +54,7 @@ def _way_back(page: httpx.Response) -> str:
 
 
 def test_the_way_back_where_no_script_comes(merchant: Merchant, shop: Shop, demo: Demo) -> None:
-    """To the shop of a session that can be left; no link where there is none."""
+    """The page links to the shop if the payer can leave the session, and has no link otherwise."""
     page = httpx.get(merchant.session()["url"], params={"language": "en"})
     link = _way_back(page)
     assert f'href="{shop.url}/accept?' in link and "error=cancelled" in link
@@ -95,7 +96,7 @@ def test_statuses(demo: Demo) -> None:
         assert page.status_code == 404, path
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert "<script>alert" not in page.text
-    # What is not the page stays the API's, in its own shape.
+    # Addresses outside the page still belong to the API and have its format.
     for method, path in (
         ("GET", "/v1/nothing"),
         ("GET", "/v1/view/nobody/session"),
@@ -177,7 +178,7 @@ _BAD: list[tuple[str, dict[str, Any]]] = [
 
 
 def test_forged_events_change_nothing(demo: Demo, merchant: Merchant) -> None:
-    """Every handler can be called by anybody with anything: nothing moves, nobody crashes."""
+    """Anybody can call every handler with anything. Nothing changes and nothing crashes."""
     session = merchant.session()
     before = merchant.get(f"/v1/sessions/{session['id']}")
     path = f"/v1/view/{session['id']}"
@@ -190,7 +191,7 @@ def test_forged_events_change_nothing(demo: Demo, merchant: Merchant) -> None:
         last = {"name": f"{_EVENT}.set_language", "payload": {"tag": "de"}, "router_data": where}
         socket.send("42/_event," + json.dumps(["event", last]))
         heard = _hear(socket, '"language_rx_state_":"de"')
-        # The visit is counted as long as the page is there.
+        # The visit counts as long as the page exists.
         path = f"/v1/sessions/{session['id']}"
 
         def names() -> list[str]:
@@ -206,7 +207,7 @@ def test_forged_events_change_nothing(demo: Demo, merchant: Merchant) -> None:
 
 
 def _hear(socket: ClientConnection, wanted: str) -> str:
-    """All that comes until `wanted` does."""
+    """Return everything that arrives until `wanted` does."""
     heard = ""
     for _ in itertools.repeat(None, 200):
         message = str(socket.recv(10))
@@ -222,7 +223,7 @@ def _hear(socket: ClientConnection, wanted: str) -> str:
 
 
 def test_a_restarted_server_is_found_again(payer: Payer, merchant: Merchant, demo: Demo) -> None:
-    """What was typed stays, the page says what is going on, and paying goes on afterwards."""
+    """Typed text stays, the page says what is happening, and the payer can pay afterwards."""
     card = merchant.card()
     payer.open(merchant.session())
     payer.give_details()
@@ -235,5 +236,5 @@ def test_a_restarted_server_is_found_again(payer: Payer, merchant: Merchant, dem
     payer["#card-add"].click()
     payer.shows_total("300,00 kr", order="400,00 kr", card="−100,00 kr")
     payer.press_pay()
-    # A browser tells of every connection it could not make.
+    # A browser reports every connection that it could not make.
     payer.complaints[:] = [text for text in payer.complaints if "WebSocket" not in text]

@@ -1,4 +1,4 @@
-"""The demo shop in a real browser, with the real checkout and provider behind it."""
+"""The demo shop runs in a real browser, with the real checkout and provider behind it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_the_embedded_checkout_sets_its_height_and_ends_on_the_order(
 
 
 def _height_follows(frame: Locator, checkout: FrameLocator) -> None:
-    """The frame is as high as what is in it: nothing to scroll inside."""
+    """The frame is as high as its content, so there is nothing to scroll inside."""
     expect(frame).to_have_attribute("style", re.compile(r"height:\s?\d{3,4}px"))
     hidden = checkout.locator("html").evaluate("e => e.scrollHeight - e.clientHeight")
     assert hidden <= 1
@@ -196,7 +196,8 @@ def test_a_message_that_is_not_from_the_checkout_changes_nothing(
     visitor.frame_locator("#checkout iframe").locator("#details-save").wait_for()
     before = visitor.url
     sid = frame.get_attribute("data-sid")
-    # From our own window: right origin for us, wrong one for the checkout, and not its frame.
+    # The message comes from our own window. Its origin is right for us and wrong for the checkout,
+    # and it is not the checkout's frame.
     visitor.evaluate("message => window.postMessage(message, '*')", {**message, "sid": sid})
     stays(visitor, lambda: visitor.url == before, "the page leaves", seconds=0.5)
     assert "4321px" not in (frame.locator("iframe").get_attribute("style") or "")

@@ -17,7 +17,7 @@ def test_a_payer_opens_the_checkout_from_a_text_message(
         customer={"phone_number": number},
         configuration={"publish": [{"channel": "push", "type": "app"}]},
     )
-    # A gift card can be used in the demo: no push, but an SMS.
+    # The demo allows gift cards, so the link goes by SMS and not by push.
     (published,) = merchant.get(f"/v1/sessions/{made['id']}")["configuration"]["publish"]
     assert (published["channel"], published["status"]) == ("sms", "sent")
 

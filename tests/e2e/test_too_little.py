@@ -1,4 +1,5 @@
-"""Too little is left beside the card for any way to pay: the page says why, and the way on."""
+"""Too little is left beside the card for any payment option. The page says why and how to
+continue."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ def test_one_press_uses_a_little_less_of_the_card(
     assert violations(Axe().run(payer.page)) == []
     has(payer, "#use-less", "Bruk 97,01 kr av gavekortet")
 
-    # By keyboard, in one press.
+    # The payer uses the keyboard and one press.
     payer["#use-less"].focus()
     payer.page.keyboard.press("Enter")
     payer.shows_total("3,00 kr", order="100,01 kr", card="−97,01 kr")

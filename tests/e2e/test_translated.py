@@ -1,4 +1,5 @@
-"""A browser that translates the page: it stays whole, and nobody pays what they were not shown."""
+"""A browser translates the page. The page stays intact, and nobody pays an amount that they did not
+see."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ ACCOUNT = "T12345678"
 
 @pytest.fixture(params=[False, True], ids=["as Chrome does it", "everything"])
 def translated(request: pytest.FixtureRequest, new_payer: NewPayer) -> Payer:
-    """A payer whose browser translates from the first moment on."""
+    """Make a payer whose browser translates from the first moment."""
     payer = new_payer()
     translate(payer.page, harsh=request.param)
     return payer
@@ -67,7 +68,7 @@ def test_from_the_details_to_the_shop(translated: Payer, merchant: Merchant, sho
 def test_an_order_that_grows_is_not_paid_before_it_is_shown(
     translated: Payer, merchant: Merchant, shop: Shop
 ) -> None:
-    """The card pays it all: the button names no amount, and the press takes the money."""
+    """The card pays everything. The button names no amount, and the press takes the money."""
     payer, card = translated, merchant.card(100000)
     session = merchant.with_card(merchant.ready(40000), card)
     payer.open(session)
@@ -86,7 +87,7 @@ def test_an_order_that_grows_is_not_paid_before_it_is_shown(
 def test_what_is_shown_counts_before_what_was_sent(
     payer: Payer, merchant: Merchant, shop: Shop, frozen: str
 ) -> None:
-    """Whatever it is that keeps the old amount on the screen: Pay takes no other one."""
+    """Whatever keeps the old amount on the screen, Pay takes no other one."""
     card = merchant.card(10000)
     session = merchant.with_card(merchant.ready(40000), card)
     payer.open(session)
@@ -107,7 +108,7 @@ def test_what_is_shown_counts_before_what_was_sent(
     expect(payer["#notice"]).to_contain_text(written("400,00 kr"))
     payer.stage("open")
     assert merchant.balance(card) == (10000, 0)
-    # Drawn again, it can be paid.
+    # After the page is drawn again, the payer can pay.
     payer.page.evaluate("window.released = true")
     payer["#pay-button"].click()
     expect(payer["#notice"]).to_contain_text(written("400,00 kr"))
@@ -126,7 +127,7 @@ def test_an_amount_that_nobody_can_read_is_not_paid(
     payer["#pay-button"].click()
     expect(payer["#notice"]).to_be_visible()
     assert merchant.balance(card) == (10000, 0)
-    # It was drawn again.
+    # The page was drawn again.
     expect(payer["#total-to-pay"]).to_have_text(written("0,00 kr"))
     payer["#pay-button"].click()
     payer.at_shop()
@@ -186,6 +187,6 @@ def test_what_must_not_be_translated_is_marked(
     assert klarna.inner_text() == "Klarna"
     assert card_option.inner_text() == "⟦Kort⟧"
     assert re.fullmatch(r"⟦Betal ⟧300,00\skr|⟦Betal ⟧[\d\s,]+kr", payer["#pay-button"].inner_text())
-    # Our own words, every heading of them, are there to be translated.
+    # All our own headings can be translated.
     for heading in payer["h2:visible"].all():
         assert heading.inner_text().startswith("⟦"), heading.inner_text()

@@ -1,7 +1,7 @@
 """Every state of a page that is being translated, and every press in it.
 
-From each state everything is pressed that can be. As long as a press leaves the page in the state
-it was in, the next one follows; otherwise the state is made again.
+The test presses everything in each state. If a press leaves the page in the same state, the next
+press follows. Otherwise the test makes the state again.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ def press(page: Page, selector: str) -> None:
     if selector == '[id="language"]':
         one.select_option("sv" if one.input_value() != "sv" else "nb")
     else:
-        # Also what takes no press just now.
+        # The list includes elements that accept no press at the moment.
         one.click(timeout=5000, force=True)
 
 
 def is_still_ours(page: Page, demo: Demo) -> bool:
-    """False once the press has led away: to the provider, or to the shop."""
+    """Return False if the press has led to the provider or to the shop."""
     return page.url.startswith(demo.base_url) and page.locator("main[data-stage]").count() == 1
 
 
 def after_a_press(payer: Payer, demo: Demo) -> None:
-    """Wait for what was asked for, then look."""
+    """Wait for the result of the press, and then check the page."""
     with suppress(Error):  # the page may be left meanwhile
         if is_still_ours(payer.page, demo):
             expect(payer["[aria-busy=true]"]).to_have_count(0, timeout=15000)
@@ -90,5 +90,5 @@ def test_every_press_in_every_state(
         assert payer["#crashed"].count() == 0, (state, selector)
         pressed.append(selector)
     assert pressed == wanted
-    # Its connection was taken away from it, or its provider.
+    # The test has taken away its connection or its provider.
     payer.forgive("net::ERR_|status of 5")

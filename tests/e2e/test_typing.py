@@ -1,4 +1,4 @@
-"""The gift card's number and PIN as they come: pasted, filled in by the browser, from an IME."""
+"""The gift card's number and PIN are pasted, filled in by the browser, or typed with an IME."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GROUPED = "9876 5432 1012 3456"
 
 
 def paste(payer: Payer, text: str, into: str = "gift_card_number") -> None:
-    """From the real clipboard, with the real key."""
+    """Paste from the real clipboard with the real key."""
     payer.page.evaluate("text => navigator.clipboard.writeText(text)", text)
     payer[f"#{into}"].fill("")
     payer[f"#{into}"].focus()
@@ -69,7 +69,7 @@ def test_number_and_pin_in_one_piece(at_the_card: Payer, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        # A number of twenty digits, or one of sixteen and a PIN: nobody can tell.
+        # It may be a number of twenty digits, or one of sixteen and a PIN. Nobody can tell.
         ("9876 5432 1012 3456 4321", "9876 5432 1012 3456 4321"),
         ("DINCARD:8f14e45f-ceea-467f-a0e6-1fd5f1a3d9aa",) * 2,
         ("1234 5678", "1234 5678"),
@@ -89,7 +89,7 @@ def test_a_number_with_letters_and_its_pin(at_the_card: Payer) -> None:
 
 
 def test_what_is_pasted_into_the_pin_stays_there(at_the_card: Payer, merchant: Merchant) -> None:
-    """With what a copied PIN brings along: the card is found all the same."""
+    """A copied PIN brings extra characters along, and the card is still found."""
     card = merchant.card()
     wide = "".join(chr(ord(digit) + 0xFEE0) for digit in card["pin"])
     paste(at_the_card, f"\u00a0{wide} ", into="gift_card_pin")
@@ -99,7 +99,7 @@ def test_what_is_pasted_into_the_pin_stays_there(at_the_card: Payer, merchant: M
 
 
 def test_fields_that_are_filled_in_without_a_key(at_the_card: Payer, merchant: Merchant) -> None:
-    """As a password manager may: a value is there, no event ever was."""
+    """A password manager may set a value without any event."""
     card = merchant.card()
     for name in ("number", "pin"):
         at_the_card[f"#gift_card_{name}"].evaluate(
@@ -110,7 +110,8 @@ def test_fields_that_are_filled_in_without_a_key(at_the_card: Payer, merchant: M
 
 
 def test_an_input_method_is_not_disturbed(at_the_card: Payer) -> None:
-    """While it composes nothing is regrouped under it; afterwards its wide digits are plain."""
+    """While the IME composes, nothing is regrouped. Afterwards its wide digits become plain
+    ones."""
     field = at_the_card["#gift_card_number"]
     field.focus()
     session = at_the_card.page.context.new_cdp_session(at_the_card.page)

@@ -1,4 +1,5 @@
-"""Vipps in a browser, in sessions without gift cards: by redirect, and sent to the phone."""
+"""A payer uses Vipps in a browser, in sessions without gift cards, by redirect or by a push to the
+phone."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ NUMBER = "push_number.vipps"
 
 
 class Phone:
-    """Another device of the payer's, on which the sandbox's page stands for the app."""
+    """Another device of the payer, on which the sandbox's page represents the app."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -118,7 +119,7 @@ def test_given_up_on_the_page_it_is_gone_from_the_phone(
     waits(payer)
     assert violations(axe.run(payer.page)) == []
     phone.waits_for(1)
-    # Opened again, as after a lost connection: the page finds itself.
+    # After the page is opened again, as after a lost connection, it finds its state.
     payer.page.reload()
     payer.alive()
     payer.stage("paying")

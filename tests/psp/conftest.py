@@ -1,4 +1,4 @@
-"""One sandbox of each kind for all tests of this room; every test is a merchant of its own."""
+"""All tests of this room share one sandbox of each kind. Every test uses its own merchant."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def gateway(
 def impatient(
     card_gateway: CardGatewaySandbox, secret_key: str, http: httpx.AsyncClient
 ) -> CardGateway:
-    """As `gateway`, for answers that do not come: it waits half a second for them."""
+    """Return the same as `gateway` for answers that never come. It waits half a second for them."""
     return CardGateway(
         card_gateway.base_url,
         secret_key,
@@ -83,7 +83,7 @@ def impatient(
 def sandboxes(
     repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Sandbox]]:
-    """A sandbox by its name, started by the first test that wants it."""
+    """Return a sandbox by its name. The first test that needs it starts it."""
     running: dict[str, Sandbox] = {}
 
     def sandbox(name: str) -> Sandbox:
@@ -127,7 +127,7 @@ def provider(
     listener: Listener,
     http: httpx.AsyncClient,
 ) -> Iterator[Provider]:
-    """Each of the providers in turn."""
+    """Return each of the providers in turn."""
     make = PROVIDERS[request.param]
     sandbox = sandboxes(make.sandbox_name)
     yield make(sandbox, listener, http)
@@ -141,7 +141,7 @@ def till(provider: Provider) -> ProviderHarness:
 
 @pytest.fixture(params=WRITES)
 def verb(request: pytest.FixtureRequest, provider: Provider) -> str:
-    """Each write after the payment that this provider has."""
+    """Return each operation after the payment that this provider supports."""
     if request.param not in verbs_of(provider):
         pytest.skip("with direct capture there are refunds only")
     return str(request.param)

@@ -1,4 +1,4 @@
-"""What the common suite asks of every provider: see `providers`."""
+"""The interface that the common suite needs of every provider: see `providers`."""
 
 from __future__ import annotations
 
@@ -65,27 +65,27 @@ class Provider(ABC):
         self.setup()
 
     def setup(self) -> None:  # noqa: B027  (most have nothing to do)
-        """What a merchant does once at this provider, e.g. register an address."""
+        """Do what a merchant does once at this provider, e.g. register an address."""
 
     @abstractmethod
     def connect(
         self, base_url: str, http: httpx.AsyncClient, *, read_timeout: float = PATIENT_SECONDS
     ) -> Connector:
-        """A connector with this merchant's credentials, at any address."""
+        """Return a connector with this merchant's credentials, at any address."""
 
     @property
     @abstractmethod
     def credentials(self) -> dict[str, str]:
-        """What a profile keeps to connect it."""
+        """Return what a profile stores to connect this provider."""
 
     @property
     @abstractmethod
     def secrets(self) -> tuple[str, ...]:
-        """What must never be seen in what is kept, logged or said."""
+        """Return the secrets that must never appear in stored data, logs or messages."""
 
     @abstractmethod
     def asked(self, reference: str) -> tuple[int, str]:
-        """Amount in the provider's own unit and currency, as the provider has it."""
+        """Return amount in the provider's own unit and currency, as the provider stores them."""
 
     @abstractmethod
     def approve(self, url: str) -> None: ...
@@ -94,11 +94,11 @@ class Provider(ABC):
     def decline(self, url: str) -> None: ...
 
     def names(self, notification: Notification, reference: str) -> bool:
-        """Whether a notification is of this payment."""
+        """Return whether a notification is about this payment."""
         return notification.reference == reference
 
     def refunded(self, reference: str) -> int:
-        """What was refunded, by the sandbox's own word."""
+        """Return the refunded amount, as the sandbox reports it."""
         raise NotImplementedError
 
     def connector(self, *, read_timeout: float = PATIENT_SECONDS) -> Connector:
@@ -108,11 +108,11 @@ class Provider(ABC):
         self.sandbox.fault(self.verbs.get(verb, verb), kind, **more)
 
     def units(self, money: Money) -> int:
-        """An amount in the provider's own unit."""
+        """Return an amount in the provider's own unit."""
         return money.amount
 
     def back_link(self, url: str) -> str:
-        """Where the page's way back leads."""
+        """Return where the page's link back leads."""
         page = self.sandbox.http.get(url, follow_redirects=True).text
         found = re.search(r'id="back"[^>]*href="([^"]+)"', page)
         assert found is not None, page

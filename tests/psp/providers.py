@@ -209,7 +209,7 @@ class BamboraProvider(Provider):
     verbs = Provider.verbs | {"abort": "withdraw", "refund": "credit", "void": "delete"}
 
     def setup(self) -> None:
-        # What one types into the provider's own administration.
+        # A merchant types this into the provider's own administration.
         self.key = {
             "merchant_number": f"T{self.merchant[:9]}",
             "access_token": f"access-{self.merchant}",
@@ -247,7 +247,7 @@ class BamboraProvider(Provider):
         return (*own, pair)
 
     def read(self, path: str) -> dict[str, Any]:
-        """One of the services' answers, as the merchant reads it."""
+        """Return one of the services' answers, as the merchant reads it."""
         response = self.sandbox.http.get(f"{self.sandbox.base_url}{path}", auth=self.auth)
         answer: dict[str, Any] = response.json()
         assert answer["meta"]["result"], answer
@@ -261,7 +261,7 @@ class BamboraProvider(Provider):
         return order["amount"], order["currency"]
 
     def names(self, notification: Notification, reference: str) -> bool:
-        # By the transaction of ours that the callback address carries.
+        # The callback address carries our transaction's id.
         address = self.payment_request(reference)["parameters"]["url"]["callbacks"][0]["url"]
         return str(address).endswith(f"?transaction={notification.transaction_id}")
 

@@ -1,5 +1,5 @@
-"""What holds for Bambora alone: a payment named late, one capture, refunds without keys, a weak
-signature. What holds for every provider is in `test_invariants.py`."""
+"""Only Bambora has these rules: a payment named late, one capture, refunds without keys, a weak
+signature. `test_invariants.py` tests the rules of every provider."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def callback(bambora: BamboraProvider, count: int = 1) -> Received:
 
 
 def came_back(answer: httpx.Response) -> dict[str, str]:
-    """What the payer's return says."""
+    """Return the query of the payer's return."""
     return dict(parse_qsl(urlsplit(answer.headers["location"]).query))
 
 
@@ -144,7 +144,7 @@ async def test_a_challenge(bambora: BamboraProvider, connector: Connector) -> No
 
 
 async def test_an_order_id_is_paid_once(bambora: BamboraProvider, connector: Connector) -> None:
-    """Two pages of one key, were both shown after all: the second one is declined."""
+    """If two pages of one key were both shown, the second one is declined."""
     request = bambora.request()
     first = await connector.create_payment(request)
     second = await connector.create_payment(request)
@@ -162,7 +162,8 @@ async def test_an_order_id_is_paid_once(bambora: BamboraProvider, connector: Con
 async def test_a_request_that_does_not_tell_its_transaction(
     bambora: BamboraProvider, connector: Connector
 ) -> None:
-    """Whether it does is in no document: then the payer's return names it, and a read decides."""
+    """No document says whether it does. In that case the payer's return names it, and a read
+    decides."""
     bambora.sandbox.admin("settings", tells_transactions=False)
     reference, url = await created(bambora)
     assert (await connector.fetch(reference)).state is PaymentState.OPEN
@@ -175,7 +176,7 @@ async def test_a_request_that_does_not_tell_its_transaction(
     assert (payment.state, payment.amount) == (PaymentState.AUTHORIZED, nok(30000))
     named = str(payment.reference)
     assert named == f"{reference}.{query['txnid']}"
-    # By that name everything works from now on.
+    # From now on everything works with that name.
     assert (await connector.fetch(named)).reference == named
     part = await connector.capture(named, nok(20000), "c-1", final=True)
     assert (part.outcome, part.reference) == (Outcome.DONE, named)
@@ -206,7 +207,7 @@ async def test_a_return_is_believed_in_nothing(
     bought = came_back(bambora.submit(url, "4002 7700 0000 0008"))
     dear, _ = await created(bambora)
     for query in (
-        bought,  # signed by the provider, and of another order
+        bought,  # signed by the provider for another order
         bought | {"orderid": str(parse_reference(dear) and dear.split(".")[0])},
         {"txnid": "999999999999999999"},
         {"txnid": "1/../1"},
@@ -302,7 +303,7 @@ async def test_refunds_of_one_amount_are_told_apart(
     bambora.fault("refund", "drop_after")
     assert (await connector.refund(reference, nok(10000), "r-2")).outcome is Outcome.UNKNOWN
     assert (await connector.fetch_operation(second)).outcome is Outcome.DONE
-    # Nobody may send it again: no key would stop it.
+    # Nobody may send it again, because no key would prevent a second refund.
     assert connector.capabilities.key_lifetime == timedelta(0)
     assert (await connector.fetch(reference)).refunded == 20000
 

@@ -1,4 +1,4 @@
-"""What Bambora answers that cannot be read, or that says no."""
+"""Bambora gives answers that are unreadable or that refuse."""
 
 from __future__ import annotations
 

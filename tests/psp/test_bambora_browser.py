@@ -1,4 +1,5 @@
-"""The payment window of Bambora's sandbox in a real browser: look, accessibility, no script."""
+"""The payment window of Bambora's sandbox runs in a real browser. The tests check its look, its
+accessibility and that it needs no script."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ def sandbox(sandboxes: Callable[[str], Sandbox]) -> Sandbox:
 
 
 def _window(sandbox: Sandbox, listener: Listener, method: str) -> str:
-    """A window of 300.00 NOK whose shop is on another origin."""
+    """Create a window of 300.00 NOK whose shop is on another origin."""
     shop = listener.url.rsplit("/", 1)[0]
     made = Merchant(sandbox).request(
         url={"accept": f"{shop}/accept", "decline": f"{shop}/cancel", "callbacks": []},

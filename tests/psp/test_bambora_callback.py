@@ -1,4 +1,5 @@
-"""Bambora's callback: an address with a hash that proves little, and what is believed of it."""
+"""Bambora's callback is an address with a hash that proves little. The tests check what we believe
+of it."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def test_a_callback() -> None:
 
 
 def test_the_hash_by_hand() -> None:
-    """The vector of the reference's rule: the values in order, the key, lower-case hex."""
+    """The vector follows the reference's rule: the values in order, the key, lower-case hex."""
     said = [("transaction", "T1"), ("txnid", "42"), ("orderid", "7"), ("amount", "100")]
     digest = "ae232aa622942df9ffef0b4c232cb980"  # printf T1427100secret | md5sum
     assert (
@@ -69,7 +70,7 @@ def test_the_hash_by_hand() -> None:
         _path(_SAID, _signed(_SAID, "another key")),
         _path([*_SAID[:4], ("amount", "1"), _SAID[5]], _signed(_SAID)),
         _path([("transaction", "T12345678.xyz"), *_SAID[1:]], _signed(_SAID)),
-        # Ours moved behind the hash, where anybody could write it.
+        # Our parameter is moved behind the hash, where anybody could write it.
         _path(_SAID[1:], _signed(_SAID[1:]), ("transaction", "T12345678.abc")),
         _path([*_SAID, ("txnid", "1")], _signed([*_SAID, ("txnid", "1")])),
         _path([_SAID[0], *_SAID[2:]], _signed([_SAID[0], *_SAID[2:]])),

@@ -1,4 +1,4 @@
-"""Bambora's sandbox as a merchant's own code and a browser without script meet it."""
+"""A merchant's own code and a browser without scripts use Bambora's sandbox."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_keys(merchant: Merchant, sandbox: Sandbox) -> None:
     answer = sandbox.http.post(
         f"{sandbox.base_url}/_admin/merchants", json=merchant.key | {"merchant_number": "P123"}
     )
-    assert answer.status_code == 400  # production numbers are none of ours
+    assert answer.status_code == 400  # the sandbox knows no production numbers
 
 
 def test_merchants_do_not_see_each_other(merchant: Merchant, sandbox: Sandbox) -> None:
@@ -66,7 +66,7 @@ def test_merchants_do_not_see_each_other(merchant: Merchant, sandbox: Sandbox) -
 
 @pytest.mark.parametrize("path", ["sessions", "checkout"])
 def test_the_two_older_ways_in(merchant: Merchant, sandbox: Sandbox, path: str) -> None:
-    """An amount as a number or as text, and each form's own names."""
+    """An amount comes as a number or as text, and each form has its own names."""
     body: dict[str, Any] = merchant.parameters("19500")
     if path == "checkout":
         body["order"]["total"] = body["order"].pop("amount")
@@ -76,7 +76,7 @@ def test_the_two_older_ways_in(merchant: Merchant, sandbox: Sandbox, path: str) 
     made = merchant.done("POST", f"/checkout-api/{path}", body)
     assert made["url"] == f"{sandbox.base_url}/{made['token']}"
     assert "195" in sandbox.http.get(made["url"]).text
-    # A session can be neither read nor withdrawn.
+    # Nobody can read or withdraw a session.
     merchant.refused("GET", f"/checkout-api/paymentrequests/{made['token']}")
     back = pay(sandbox, made["url"]).headers["location"]
     said = dict(parse_qsl(urlsplit(back).query))

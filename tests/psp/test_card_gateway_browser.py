@@ -1,4 +1,5 @@
-"""The provider's hosted page in a real browser: look, keyboard, accessibility, no script."""
+"""The provider's hosted page runs in a real browser. The tests check its look, keyboard use,
+accessibility and that it needs no script."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def url(card_gateway: CardGatewaySandbox, secret_key: str, listener: Listener) -> str:
-    """A page of 300.00 NOK whose shop is on another origin."""
+    """Create a page of 300.00 NOK whose shop is on another origin."""
     shop = listener.url.rsplit("/", 1)[0]
     response = httpx.post(
         f"{card_gateway.base_url}/v1/checkout/sessions",

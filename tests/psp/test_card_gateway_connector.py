@@ -1,4 +1,4 @@
-"""The card connector against the sandbox provider over real sockets: every verb as it should go."""
+"""The card connector calls the sandbox provider over real sockets, and every verb succeeds."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_create_asks_for_the_remainder(
     assert session["locale"] == "nb"
     assert session["customer_email"] == "kari@example.com"
     assert session["metadata"]["key"] == "op-1"
-    # Five minutes are wanted, thirty are the provider's least.
+    # The request asks for five minutes, and the provider's minimum is thirty.
     assert 1800 <= session["expires_at"] - session["created"] <= 2500
     page = (await http.get(result.redirect_url)).text
     assert "Order 1 (rest after gift card)" in page
@@ -299,7 +299,7 @@ async def test_a_refund_that_comes_back(
         "expired_or_canceled_card",
     )
     assert (await gateway.fetch(made.reference)).refunded == 0
-    # It may be refunded again: all of it.
+    # The whole amount may be refunded again.
     assert (await gateway.refund(made.reference, nok(30000), "r2")).outcome is Outcome.DONE
 
 

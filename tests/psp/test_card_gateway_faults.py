@@ -1,4 +1,5 @@
-"""What the card connector says when the network or the provider misbehaves, and what is true."""
+"""The network or the provider misbehaves. The tests compare the card connector's answer with the
+truth."""
 
 from __future__ import annotations
 
@@ -68,7 +69,8 @@ class ProviderHarness:
 
     @contextmanager
     def impatient(self) -> Iterator[None]:
-        """In here half a second is waited for an answer: around one that does not come."""
+        """Wait half a second for an answer inside the block, which holds only a call without an
+        answer."""
         patient, self.gateway = self.gateway, self._hurried
         yield
         self.gateway = patient
@@ -127,7 +129,8 @@ async def test_effect_without_answer(till: ProviderHarness, verb: str, kind: str
     assert await till.happened(verb)
     assert (await till.ask(verb)).outcome is Outcome.DONE
     again = await till.do(verb)
-    # A kept 500 is replayed for its key; a void is known by a read before it is sent.
+    # The provider repeats a stored 500 for its key. A read before a void finds that it has been
+    # done.
     kept = kind == "error_after" and verb != "cancel"
     assert again.outcome is (Outcome.UNKNOWN if kept else Outcome.DONE)
     assert await till.happened(verb)
@@ -141,7 +144,7 @@ async def test_no_effect_and_no_answer(till: ProviderHarness, verb: str, kind: s
     assert (await till.do(verb)).outcome is Outcome.UNKNOWN
     assert not await till.happened(verb)
     now = datetime.now(UTC)
-    # Just sent: it may still arrive. Long ago: it did not.
+    # A call that was just sent may still arrive. One of long ago did not.
     assert (await till.ask(verb, sent_at=now)).outcome is Outcome.UNKNOWN
     assert (await till.ask(verb, sent_at=now - timedelta(hours=1))).outcome is Outcome.REFUSED
     assert (await till.ask(verb)).outcome is Outcome.REFUSED
@@ -161,14 +164,14 @@ async def test_refused(till: ProviderHarness, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", KINDS)
 async def test_arrives_late(till: ProviderHarness, verb: str) -> None:
-    """The client gives up, asks, and only then does the call take effect."""
+    """The client gives up and reads, and only then does the call take effect."""
     await till.ready(verb)
     till.card_gateway.fault(verb, "hang", seconds=2.5)
     sent_at = datetime.now(UTC)
     with till.impatient():
         assert (await till.do(verb)).outcome is Outcome.UNKNOWN
     assert (await till.ask(verb, sent_at=sent_at)).outcome is Outcome.UNKNOWN
-    # The same key while the first run is under way.
+    # The same key comes again while the first call is under way.
     assert (await till.do(verb)).outcome is Outcome.UNKNOWN
 
     async def arrived() -> bool:
@@ -250,7 +253,7 @@ async def test_create_whose_kept_answer_is_a_500(
     card_gateway.fault("create", "error_before")
     other = replace(_REQUEST, key="op-2")
     assert (await gateway.create_payment(other)).outcome is Outcome.UNKNOWN
-    # The provider will answer this key so for a day, and made nothing.
+    # The provider gives this key the same answer for a day and has made nothing.
     assert (await gateway.create_payment(other)).outcome is Outcome.REFUSED
 
 
@@ -286,7 +289,7 @@ async def test_reads(till: ProviderHarness) -> None:
         till.card_gateway.fault("read", kind)
         with till.impatient():
             assert (await till.ask("capture")).outcome is Outcome.UNKNOWN
-    # A write that needs a read first and cannot have it is not sent.
+    # A write that needs a read first is not sent if the read fails.
     till.card_gateway.fault("read", "error_before")
     result = await till.do("capture")
     assert (result.outcome, result.code) == (Outcome.REFUSED, "unreachable")

@@ -1,4 +1,4 @@
-"""Notifications: what the provider signs, what the connector believes."""
+"""The tests check which notifications the provider signs and which the connector believes."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_without_a_secret_nothing_is_believed() -> None:
 async def create(
     card_gateway: CardGatewaySandbox, secret_key: str, http: httpx.AsyncClient, listener: Listener
 ) -> Create:
-    """A connector whose notifications reach the listener, and a payment made with it."""
+    """Return a connector whose notifications reach the listener, and a payment made with it."""
     endpoint = await http.post(
         f"{card_gateway.base_url}/v1/webhook_endpoints",
         data={"url": listener.url, "enabled_events[]": "checkout.session.completed"},

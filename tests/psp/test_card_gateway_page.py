@@ -1,4 +1,4 @@
-"""The provider's hosted page as a browser without script meets it."""
+"""A browser without scripts uses the provider's hosted page."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_page(merchant: httpx.Client) -> None:
     for purpose in ("cc-number", "cc-exp", "cc-csc", "cc-name"):
         assert f'autocomplete="{purpose}"' in page
     assert "<script" not in page
-    # Nothing is loaded from anywhere else.
+    # The page loads nothing from elsewhere.
     assert set(re.findall(r'(?:src|<link[^>]* href)="([^"]+)"', page)) == {"data:,", "/c/page.css"}
     policy = response.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -137,7 +137,7 @@ def test_challenge_page(merchant: httpx.Client, card_gateway: CardGatewaySandbox
     page = merchant.get(session["url"] + "/challenge").text
     assert 'value="complete"' in page
     assert 'value="fail"' in page
-    # The form of the page before, sent again from another tab, leads to the challenge too.
+    # The previous page's form, sent again from another tab, also leads to the challenge.
     again = card_gateway.pay(session["url"], APPROVED)
     assert again.headers["location"].endswith("/challenge")
     first = card_gateway.answer_challenge(session["url"], "complete")
@@ -151,7 +151,7 @@ def test_waiting_and_done(merchant: httpx.Client, card_gateway: CardGatewaySandb
     card_gateway.pay(session["url"], AUTHORIZATION_TIMES_OUT)
     page = merchant.get(session["url"] + "/waiting").text
     assert "No answer from the bank yet" in page
-    # The payer goes on when ready: a timed redirect would fail WCAG 2.2.1.
+    # The payer continues when ready, because a timed redirect would fail WCAG 2.2.1.
     assert 'http-equiv="refresh"' not in page
     assert f"cs={session['id']}" in page
     intent = merchant.get(f"/v1/checkout/sessions/{session['id']}").json()["payment_intent"]

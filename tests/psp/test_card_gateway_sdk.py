@@ -1,4 +1,4 @@
-"""The sandbox provider seen by the wire protocol's own Python client, unmodified."""
+"""The unmodified Python client of the wire protocol uses the sandbox provider."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning
 
 
 def page_of(session: Session) -> str:
-    """The address of the page where the payer pays."""
+    """Return the address of the page where the payer pays."""
     assert session.url is not None
     return session.url
 
 
 def intent_of(session: Session) -> PaymentIntent:
-    """The intent of a session that was read with `expand`."""
+    """Return the intent of a session that was read with `expand`."""
     assert isinstance(session.payment_intent, PaymentIntent)
     return session.payment_intent
 
 
 def charge_of(intent: PaymentIntent) -> stripe.Charge:
-    """The charge of an intent that was read with `expand`."""
+    """Return the charge of an intent that was read with `expand`."""
     assert isinstance(intent.latest_charge, stripe.Charge)
     return intent.latest_charge
 
@@ -314,7 +314,7 @@ def test_webhooks_verify_with_the_client(
         )
         seen[kind] = event.data.object["id"]
     assert seen["checkout.session.completed"] == session.id
-    # The one that was answered 500 comes again.
+    # The notification that got a 500 arrives again.
     first = json.loads(listener.received[0].body)["id"]
     assert len(listener.wait_for(2, first.encode())) == 2
     with pytest.raises(stripe.SignatureVerificationError):

@@ -1,4 +1,4 @@
-"""The secret key: a wrong one is refused, and nobody but the provider sees ours."""
+"""The provider refuses a wrong secret key, and nobody but the provider sees ours."""
 
 from __future__ import annotations
 

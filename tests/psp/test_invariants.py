@@ -1,4 +1,4 @@
-"""What holds for every provider, over real sockets: a payment, and its money.
+"""These rules on a payment and its money hold for every provider, over real sockets.
 
 The rest of the suite: `test_invariants_lost.py`, `test_invariants_told.py`,
 `test_invariants_private.py`.
@@ -134,7 +134,7 @@ async def test_over_amounts_are_refused(till: ProviderHarness) -> None:
 
 
 async def test_many_at_once_never_exceed(till: ProviderHarness) -> None:
-    """Eight commands of a third each, every key twice, all at the same moment."""
+    """Eight commands of a third each arrive at the same moment, every key twice."""
     third = Money(till.whole.amount // 3, till.provider.currency)
     keys = [f"key-{number % 4}" for number in range(8)]
     connector = till.connector
@@ -146,7 +146,7 @@ async def test_many_at_once_never_exceed(till: ProviderHarness) -> None:
         captured = (await till.read(reference)).captured
         done = {key for key, one in zip(keys, results, strict=True) if one.outcome is Outcome.DONE}
         assert len(done) * third.amount <= captured <= till.whole.amount
-        # A key that was refused is not one that took effect.
+        # A refused key is not one that took effect.
         assert captured % third.amount == 0
     reference = await till.ready("refund")
     results = await asyncio.gather(*(connector.refund(reference, third, key) for key in keys))
@@ -206,7 +206,7 @@ async def test_void_releases_what_is_left(till: ProviderHarness) -> None:
 
 
 async def test_what_lapsed_is_voided(till: ProviderHarness) -> None:
-    """Else a gift card would be held for ever beside an authorization that is gone."""
+    """Otherwise a gift card would be held for ever beside an authorization that is gone."""
     if till.provider.direct_capture or not till.provider.lapses:
         pytest.skip("nothing lapses")
     captured = [0]
@@ -259,7 +259,7 @@ async def test_a_lost_page_is_made_or_found_again(till: ProviderHarness, kind: s
     assert (lost.outcome, lost.redirect_url) == (Outcome.UNKNOWN, None)
     query = OperationQuery(OperationKind.AUTHORIZE, "", request.key, request.amount)
     found = await till.connector.fetch_operation(query)
-    # A page that nobody was given can be paid by nobody.
+    # Nobody can pay on a page that nobody received.
     assert found.outcome is (Outcome.DONE if till.provider.remembers_create else Outcome.REFUSED), (
         found
     )
@@ -278,7 +278,7 @@ async def test_a_page_for_something_else_is_not_shown(till: ProviderHarness, kin
     result = await till.connector.create_payment(till.provider.request())
     assert (result.outcome, result.redirect_url) != (Outcome.DONE, None)
     if result.outcome is Outcome.DONE:
-        # The provider's answer tells no amount: the read does, before anything is settled.
+        # The provider's answer holds no amount. The read gives it before anything is settled.
         assert result.reference is not None
         payment = await till.read(result.reference)
         assert payment.amount != till.whole

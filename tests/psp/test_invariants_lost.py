@@ -1,4 +1,4 @@
-"""What holds for every provider when an answer is lost, or nobody is there."""
+"""These rules hold for every provider when an answer is lost or nobody answers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_a_time_out_before_it_acted_ends_refused(
     reference = await till.ready(verb)
     till.provider.fault(verb, kind)
     assert (await till.do(verb, reference)).outcome is Outcome.UNKNOWN
-    # Just sent: it may still arrive. Long ago: it did not.
+    # A call that was just sent may still arrive. One of long ago did not.
     assert (await till.ask(verb, reference, sent_at=now())).outcome is Outcome.UNKNOWN
     long_ago = now() - timedelta(hours=1)
     assert (await till.ask(verb, reference, sent_at=long_ago)).outcome is Outcome.REFUSED

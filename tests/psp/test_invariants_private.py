@@ -1,4 +1,4 @@
-"""What holds for every provider: nobody else is called, and nothing secret is kept or said."""
+"""With every provider we call nobody else, and store and reveal no secret."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_unreadable_answers_are_unknown(provider: Provider, answer: bytes)
 async def test_no_secret_is_kept_logged_or_said(
     till: ProviderHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # httpx writes addresses at INFO; a provider's secret is in none.
+    # httpx logs addresses at INFO, and none of them holds a provider's secret.
     with caplog.at_level(logging.DEBUG):
         ends = await _everything(till)
     kept = json.dumps([dict(one.raw) for one in ends])

@@ -1,4 +1,4 @@
-"""What holds for every provider's notifications: they only cause a read."""
+"""The notifications of every provider only cause a read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.waiting import pause_async, until_async
 
 
 def _told(provider: Provider, reference: str) -> list[Received]:
-    """The notifications that name this payment by its reference."""
+    """Return the notifications that name this payment by its reference."""
     connector = provider.connector()
     found = []
     for one in list(provider.listener.received):
@@ -47,7 +47,7 @@ async def test_told_of_a_payment(till: ProviderHarness) -> None:
     reference = await till.paid()
     for one in await _wait_for(till.provider, reference):
         first = till.connector.parse_notification(one.headers, one.body)
-        # The same once more, as a replay: the same event, which only causes a read.
+        # A replay is the same event and only causes a read.
         assert till.connector.parse_notification(one.headers, one.body) == first
         assert till.provider.names(first, reference)
         assert first.event_id
@@ -119,7 +119,8 @@ async def test_tried_again_until_it_is_heard(till: ProviderHarness) -> None:
     received = till.provider.listener.received
 
     async def came_again() -> bool:
-        # The one that was turned away, once more: it may be about something else than a reference.
+        # The rejected notification comes once more. It may be about something else than a
+        # reference.
         return any(_same(one, received[0]) for one in received[1:])
 
     await until_async(came_again, "what was turned away is sent again")

@@ -1,4 +1,4 @@
-"""What is Klarna's own, beside what holds for every provider (`test_invariants.py`)."""
+"""Only Klarna has these rules. `test_invariants.py` tests the rules of every provider."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_the_gift_card_is_a_line_below_zero_and_changes_no_vat(shop: Shop)
     assert shown == [
         ("physical", 2, 29950, 59900),
         ("shipping_fee", 1, 9900, 9900),
-        # A third of it is no whole øre: sold as one.
+        # A third of it is not a whole øre, so the line has one unit.
         ("physical", 1, 20200, 20200),
         ("gift_card", 1, -60000, -60000),
     ]
@@ -177,7 +177,8 @@ async def test_a_risk_is_looked_at_then_refused(shop: Shop, outcome: str) -> Non
 
 
 async def test_an_order_that_is_being_made_is_not_given_up(shop: Shop) -> None:
-    """The session is complete, the page does not tell the order yet: neither open nor failed."""
+    """The session is complete and the page does not name the order yet. The payment is neither open
+    nor failed."""
     page = {"status": "DISABLED", "session_id": "p"}
     session = {"status": "complete", "order_amount": 30000, "purchase_currency": "NOK"}
 

@@ -1,4 +1,5 @@
-"""The Klarna sandbox's page in a real browser: look, keyboard, accessibility, no script."""
+"""The Klarna sandbox's page runs in a real browser. The tests check its look, keyboard use,
+accessibility and that it needs no script."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ def klarna(sandboxes: Callable[[str], Sandbox]) -> Sandbox:
 
 @pytest.fixture
 def url(klarna: Sandbox, listener: Listener) -> str:
-    """A page of 300.00 NOK beside a gift card, whose shop is on another origin."""
+    """Create a page of 300.00 NOK beside a gift card, whose shop is on another origin."""
     shop, auth = listener.url.rsplit("/", 1)[0], ("PK_1", "klarna_test_1")
     order = {
         "purchase_country": "NO",

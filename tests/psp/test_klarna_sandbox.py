@@ -1,4 +1,4 @@
-"""The sandbox is as Klarna is, where a connector would not notice."""
+"""The sandbox behaves as Klarna does even where a connector would not notice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_session_is_checked(shop: Shop, change: dict[str, Any], wrong: s
 
 
 async def test_an_order_the_merchant_places(shop: Shop) -> None:
-    """`place_order_mode` NONE: a token for an hour, for the same goods, once."""
+    """With `place_order_mode` NONE a token is valid for an hour, for the same goods, and once."""
 
     def approved() -> str:
         session_id = shop.call("POST", "/payments/v1/sessions", _ORDER).json()["session_id"]

@@ -1,4 +1,4 @@
-"""Amounts that a provider does not take: what is published, and what a merchant agreed on."""
+"""A provider refuses some amounts, by its published limits or by a merchant's agreement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.psp.till import ProviderHarness
 
 @pytest.fixture
 def agreed(till: ProviderHarness) -> Iterator[ProviderHarness]:
-    """Its merchant agreed on 10.00 at least and 90.00 at most."""
+    """Return a connector whose merchant agreed on at least 10.00 and at most 90.00."""
     till.provider.sandbox.admin("settings", minimum=1000, maximum=9000)
     yield till
     till.provider.sandbox.admin("settings", minimum=0, maximum=0)

@@ -1,4 +1,5 @@
-"""Swedbank Pay's sandbox in a real browser: look, keyboard, accessibility, no script."""
+"""Swedbank Pay's sandbox runs in a real browser. The tests check its look, keyboard use,
+accessibility and that it needs no script."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def merchant(sandboxes: Callable[[str], Sandbox]) -> Merchant:
 
 @pytest.fixture
 def new_page(merchant: Merchant, listener: Listener) -> Callable[[str], str]:
-    """The address of a page of 300.00 SEK, whose shop is on another origin."""
+    """Return the address of a page of 300.00 SEK whose shop is on another origin."""
     shop = listener.url.rsplit("/", 1)[0]
     urls = {"hostUrls": [shop], "completeUrl": f"{shop}/done", "cancelUrl": f"{shop}/cancel"}
 

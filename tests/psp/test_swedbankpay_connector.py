@@ -1,4 +1,4 @@
-"""What is special to the Swedbank Pay connector; what holds for all is in `test_invariants.py`."""
+"""Only the Swedbank Pay connector has these rules. `test_invariants.py` tests those of all."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_every_product(
     direct_capture = product == "swish"
     assert connector.capabilities.direct_capture is direct_capture
     assert payment.state is (PaymentState.CAPTURED if direct_capture else PaymentState.AUTHORIZED)
-    # Only the card itself is told of; a wallet hides it.
+    # Only a payment by the card itself names the card. A wallet hides it.
     assert (payment.card is not None) is (product == "creditcard")
     if payment.card is not None:
         assert payment.card.masked_pan == "**** **** **** 3406"
@@ -138,7 +138,7 @@ async def test_a_final_capture_releases_the_rest(provider: SwedbankPayProvider) 
     assert done.outcome is Outcome.DONE
     payment = await connector.fetch(reference)
     assert (payment.state, payment.captured) == (PaymentState.CAPTURED, 10000)
-    # Whether the answer to the release was lost, or the release itself: it is owed.
+    # The release is still due, whether its answer or the release itself was lost.
     for kind in ("drop_after", "drop_before"):
         reference = await _paid(provider)
         provider.fault("void", kind)
@@ -162,7 +162,7 @@ async def test_a_void_after_a_capture_leaves_it(provider: SwedbankPayProvider) -
     assert (await connector.fetch_operation(query)).outcome is Outcome.REFUSED
     assert (await connector.void(reference, "v-1")).outcome is Outcome.DONE
     assert (await connector.fetch_operation(query)).outcome is Outcome.DONE
-    # Nothing is left to release, whoever released it.
+    # Nothing is left to release, whoever has released it.
     assert (await connector.void(reference, "v-2")).outcome is Outcome.DONE
     assert (await connector.refund(reference, Money(10000, "SEK"), "r-1")).outcome is Outcome.DONE
     payment = await connector.fetch(reference)
@@ -259,7 +259,7 @@ async def test_the_root_is_spelled_in_several_ways(root: str) -> None:
     connector, seen = _answering({"GET": order, "POST": order})
     payment = await connector.fetch(ORDER)
     assert (payment.state, payment.amount) == (PaymentState.AUTHORIZED, WHOLE)
-    # The provider's own address is followed as it is, also a relative one.
+    # We follow the provider's own address unchanged, also a relative one.
     await connector.capture(ORDER, WHOLE, "c-1", final=False)
     assert [one.url.path for one in seen if one.method == "POST"] == ["/psp/anything/else"]
     assert "$expand=paid,financialTransactions" in str(seen[0].url)
@@ -299,7 +299,7 @@ def test_the_older_callback_shape(provider: SwedbankPayProvider) -> None:
     told = connector.parse_notification({":path": f"/{path}"}, json.dumps(older).encode())
     assert told.reference == ORDER
     assert told.event_id == "/psp/creditcard/payments/5adc265f/captures/c1"
-    # The payment alone, of the generation before payment orders, names none of ours.
+    # A plain payment, from before payment orders, names none of ours.
     del older["paymentOrder"]
     with pytest.raises(NotificationRefused):
         connector.parse_notification({":path": f"/{path}"}, json.dumps(older).encode())

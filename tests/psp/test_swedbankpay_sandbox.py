@@ -1,4 +1,4 @@
-"""Swedbank Pay's sandbox as its documentation says it is, without our connector."""
+"""Swedbank Pay's sandbox follows its documentation. The tests do not use our connector."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_operations_follow_the_state(merchant: Merchant) -> None:
     assert "remainingReversalAmount" not in order["paymentOrder"]
     part = merchant.move(order, "capture", amount=10000).json()
     assert rels(part) == {"capture", "cancel", "reversal"}
-    # An address that is not offered is not there.
+    # An address that is not offered does not exist.
     fresh = merchant.create()
     captures = fresh["paymentOrder"]["id"] + "/captures"
     body = {
@@ -187,7 +187,7 @@ def test_five_failures_in_a_row_lock(merchant: Merchant) -> None:
     for _ in range(5):
         assert _problem(merchant.move(order, "capture", amount=30001)) == (400, "inputerror")
     assert _problem(merchant.move(order, "capture", amount=100)) == (403, "forbidden")
-    # The other verbs are not locked with it.
+    # This does not lock the other verbs.
     order = merchant.read(order)
     assert merchant.move(order, "reversal", amount=100).status_code == 200
 
@@ -297,7 +297,7 @@ def test_the_payer_cancels(merchant: Merchant) -> None:
     assert merchant.pay(page(order), PLAIN).status_code == 303
     assert merchant.read(order)["paymentOrder"]["status"] == "Aborted"
     assert "This page has expired" in merchant.sandbox.http.get(page(order)).text
-    # Too late to cancel what is paid.
+    # It is too late to cancel a paid order.
     paid = merchant.create()
     merchant.pay(page(paid), PLAIN)
     answer = merchant.sandbox.http.get(page(paid) + "/cancel")

@@ -1,4 +1,4 @@
-"""Swish's connector, beyond what holds for every provider: amounts, errors, pushes, refunds."""
+"""Only Swish's connector has these rules on amounts, errors, pushes and refunds."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_amounts_as_told(told: object, ore: int | None) -> None:
 
 
 async def test_a_number_for_an_amount_loses_nothing(swish: SwishProvider) -> None:
-    """Some answers write it as a number: it never becomes a float."""
+    """Some answers write the amount as a number. It never becomes a float."""
     reference = instruction_uuid("k", "create")
 
     def respond(request: httpx.Request) -> httpx.Response:
@@ -172,7 +172,7 @@ async def test_a_push_is_made_once(swish: SwishProvider) -> None:
     again = await swish.connector().create_payment(request)
     assert (again.outcome, again.reference) == (Outcome.DONE, first.reference)
     query = OperationQuery(OperationKind.AUTHORIZE, "", request.key, request.amount)
-    # Asked in the app, and not answered yet: neither yes nor no.
+    # The app has asked the payer, who has not answered: neither yes nor no.
     assert (await connector.fetch_operation(query)).outcome is Outcome.UNKNOWN
 
 
@@ -231,7 +231,7 @@ def test_states(
 async def test_errors(
     swish: SwishProvider, code: str, outcome: Outcome, refusal: str | None
 ) -> None:
-    """As the sandbox answers them, in an array."""
+    """The sandbox returns errors in an array."""
     swish.fault("create", "refuse", code=code)
     result = await swish.connector().create_payment(swish.request())
     assert (result.outcome, result.code) == (outcome, refusal)
@@ -264,7 +264,7 @@ async def test_statuses(
 
 
 async def test_the_message_chooses_an_outcome(swish: SwishProvider) -> None:
-    """As with the provider's own simulator."""
+    """The provider's own simulator works the same way."""
     connector = swish.connector()
     refused = await connector.create_payment(swish.request(description="Order RP02"))
     assert (refused.outcome, refused.code) == (Outcome.REFUSED, "invalid")
@@ -273,7 +273,7 @@ async def test_the_message_chooses_an_outcome(swish: SwishProvider) -> None:
     swish.approve(str(made.redirect_url))
     payment = await connector.fetch(made.reference)
     assert (payment.outcome, payment.state) == (Outcome.DONE, PaymentState.ON_HOLD)
-    # Given up by nobody: not by an abort, and no read calls it a no.
+    # Nobody gives it up: no abort ends it, and no read calls it a refusal.
     aborted = await connector.abort(made.reference, "a-1")
     assert (aborted.outcome, aborted.code) == (Outcome.REFUSED, "not_allowed")
     query = OperationQuery(OperationKind.AUTHORIZE, made.reference, "k", kronor(30000))
@@ -317,7 +317,7 @@ async def test_months_later_it_is_too_late(swish: SwishProvider) -> None:
 
 
 async def test_told_of_a_refund(swish: SwishProvider) -> None:
-    """It names the payment by our transaction alone."""
+    """It names the payment only by our transaction."""
     till = ProviderHarness(swish)
     reference = await till.paid()
     await till.do("refund", reference)

@@ -1,7 +1,7 @@
 """Swish knows its merchants by their client certificates: real TLS, with certificates made here.
 
-The right one is accepted in every form in which a profile may keep it; none, or another one, is a
-refusal that is ours to mend, and nothing was carried out.
+The right one is accepted in every form in which a profile may store it. A missing or wrong one is
+refused as our own mistake, and nothing is carried out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ OPTION = "swish.swish"
 
 
 class TlsSandbox(Sandbox):
-    """Speaks TLS alone, with clients whom its authority knows; the tester is one of them."""
+    """Accepts only TLS, from clients with a certificate of its authority. The test is one of
+    them."""
 
     def __init__(self, repository: Path, folder: Path) -> None:
         self.authority = Authority.new("Swish Root")
@@ -59,7 +60,7 @@ class TlsSandbox(Sandbox):
         self.http = httpx.Client(verify=tls_context(**credentials(self, self.merchant)))
 
     def made(self) -> list[Any]:
-        """All payment requests that were ever carried out with a push."""
+        """Return all payment requests that were ever carried out with a push."""
         return list(self.http.get(f"{self.base_url}/_admin/pushes").json()["pushes"])
 
 
@@ -138,7 +139,7 @@ async def test_none_is_refused_before_anything_is_sent(case: Case) -> None:
     before = len(case.sandbox.made())
     with pytest.raises(NotConnected):
         await case.create(ca=case.sandbox.authority.pem)
-    # And by the provider itself, should it come to that.
+    # The provider itself would also ensure that.
     async with httpx.AsyncClient(verify=tls_context(ca=case.sandbox.authority.pem)) as http:
         swish = Swish(
             f"{case.sandbox.base_url}/swish-cpcapi",
@@ -186,7 +187,7 @@ async def test_credentials_that_cannot_be_used(case: Case) -> None:
 
 
 async def test_one_client_for_one_certificate(case: Case) -> None:
-    """Connections are kept, and never between merchants."""
+    """Connections are reused, and never between merchants."""
     forms = _forms(case.sandbox)
     profile = {"base_url": f"{case.sandbox.base_url}/swish-cpcapi", "swish_number": "1"}
     first, again, other = (

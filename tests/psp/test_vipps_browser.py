@@ -1,5 +1,5 @@
-"""The landing page and the app's page of Vipps' sandbox in a real browser: look, accessibility, no
-script."""
+"""The landing page and the app's page of Vipps' sandbox run in a real browser. The tests check
+their look, accessibility and that they need no script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What is Vipps' own: tokens, pushes, both shapes of errors, the log, the signature."""
+"""Only Vipps has these rules on tokens, pushes, both shapes of errors, the log and the
+signature."""
 
 from __future__ import annotations
 
@@ -69,7 +70,7 @@ async def test_one_token_for_many_calls_and_a_new_one_in_time(
     for _ in range(3):
         await connector.fetch("no-such-payment")
     assert sent.writes == ["POST /accesstoken/get"]
-    # A minute before its end it is not trusted any more.
+    # We stop using a token a minute before it expires.
     later = Vipps(account, Tools(provider.http, lambda: moment + timedelta(seconds=61)))
     await later.fetch("no-such-payment")
     assert len(sent.writes) == 2
@@ -191,7 +192,7 @@ async def test_a_read_makes_up_for_the_release_that_is_owed(provider: VippsProvi
 
 
 async def test_the_payer_says_yes_while_we_give_up(provider: VippsProvider) -> None:
-    """The approval stays: what to do with it is decided by who reads it."""
+    """The approval stays, and the reader decides what to do with it."""
     connector = provider.connector()
     for _ in range(5):
         made = await connector.create_payment(provider.request())
@@ -219,7 +220,7 @@ async def test_nobody_answers(provider: VippsProvider) -> None:
 
 
 async def test_a_reference_that_is_taken_is_read(provider: VippsProvider) -> None:
-    """The same key for another amount: two requests that are not one."""
+    """The same key for another amount makes two different requests."""
     connector, request = provider.connector(), provider.request()
     assert (await connector.create_payment(request)).outcome is Outcome.DONE
     other = await connector.create_payment(replace(request, amount=Money(40000, "NOK")))
@@ -230,7 +231,7 @@ SECRET, URL = "a secret", "https://checkout.example/pay/v1/psp/T1/default/vipps/
 
 
 def signed(body: bytes, moment: datetime, url: str = URL, secret: str = SECRET) -> dict[str, str]:
-    """As the provider documents it, worked out here once more."""
+    """Compute the signature once more, as the provider documents it."""
     parts = httpx.URL(url)
     date = format_datetime(moment, usegmt=True)
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
@@ -239,7 +240,7 @@ def signed(body: bytes, moment: datetime, url: str = URL, secret: str = SECRET) 
     return {
         "x-ms-date": date,
         "x-ms-content-sha256": digest,
-        # What a proxy makes of it.
+        # A proxy changes the header in this way.
         "host": "10.0.0.7:8000",
         ":path": "/v1/psp/T1/default/vipps/notifications?",
         "authorization": "HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256"
@@ -269,7 +270,7 @@ def test_the_signature_is_over_the_address_that_was_registered(told: Vipps) -> N
     headers = signed(EVENT, datetime.now(UTC))
     found = told.parse_notification(headers, EVENT)
     assert (found.reference, found.event_id) == ("our-payment", "p-1.AUTHORIZED")
-    # Some proxies take the header for their own.
+    # Some proxies use the header for themselves.
     moved = headers | {"x-vipps-authorization": headers["authorization"], "authorization": "Basic"}
     assert told.parse_notification(moved, EVENT) == found
 

@@ -43,7 +43,7 @@ def post(shop: VippsProvider, path: str, given: Any = None, key: str | None = No
 
 
 def made(shop: VippsProvider, **changes: Any) -> tuple[str, str]:
-    """Reference and address of a new payment."""
+    """Create a payment and return its reference and address."""
     answer = post(shop, PAYMENTS, body(**changes))
     assert answer.status_code == 201, answer.text
     told = answer.json()
@@ -153,7 +153,7 @@ def test_cancelled_before_and_after_the_payers_yes(shop: VippsProvider) -> None:
         "TERMINATED",
         30000,
     )
-    shop.approve(url)  # the form is there still, and does nothing any more
+    shop.approve(url)  # the form is still there and has no effect any more
     assert shop.payment(reference)["state"] == "TERMINATED"
     reference, url = made(shop)
     shop.approve(url)
@@ -163,7 +163,7 @@ def test_cancelled_before_and_after_the_payers_yes(shop: VippsProvider) -> None:
 
 
 def test_cancelled_while_the_payers_yes_is_on_its_way(shop: VippsProvider) -> None:
-    """What was over before the answer was there to be read stays over."""
+    """A payment that ended before its answer could be read stays ended."""
     reference, url = made(shop)
 
     def answer() -> Iterator[bytes]:
@@ -220,7 +220,7 @@ def test_later_events_wait_behind_one_that_was_turned_away(shop: VippsProvider) 
     shop.approve(url)
     shop.listener.wait_for(1, b"AUTHORIZED")
     move(shop, reference, "capture", 10000)
-    # Of another payment: that one waits for nobody.
+    # The push belongs to another payment, so that one waits for nobody.
     other, other_url = made(shop)
     shop.decline(other_url)
     shop.listener.wait_for(1, b"ABORTED")

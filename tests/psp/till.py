@@ -1,4 +1,4 @@
-"""What the common suite works with: a merchant at a provider, and what was sent."""
+"""The common suite works with a merchant at a provider and records what was sent."""
 
 from __future__ import annotations
 
@@ -42,14 +42,15 @@ class ProviderHarness:
 
     @contextmanager
     def impatient(self) -> Iterator[None]:
-        """In here half a second is waited for an answer: around one that does not come."""
+        """Wait half a second for an answer inside the block, which holds only a call without an
+        answer."""
         patient = self.connector
         self.connector = self.provider.connector(read_timeout=IMPATIENT_SECONDS)
         yield
         self.connector = patient
 
     async def created(self, **changes: object) -> tuple[str, str]:
-        """Reference and address of a new payment that nobody has paid."""
+        """Create a payment that nobody has paid, and return its reference and address."""
         result = await self.connector.create_payment(self.provider.request(**changes))
         assert (result.outcome, result.code) == (Outcome.DONE, None), result
         assert result.reference is not None
@@ -65,7 +66,7 @@ class ProviderHarness:
         return reference
 
     async def ready(self, verb: str) -> str:
-        """A payment on which the verb can be done."""
+        """Make a payment on which the verb is possible."""
         reference = await self.paid()
         if verb == "refund" and not self.provider.direct_capture:
             done = await self.connector.capture(reference, self.whole, "capture-0", final=True)
@@ -84,8 +85,8 @@ class ProviderHarness:
         return await self.connector.fetch_operation(query)
 
     def may_repeat(self, verb: str) -> bool:
-        """Whether the same key once more is harmless; where not, keys live for no time and nobody
-        sends it (`OperationQuery.refunded_before` tells what became of it)."""
+        """Return whether the same key once more is harmless. If it is not, the provider remembers
+        no keys and nobody repeats one (`OperationQuery.refunded_before` tells the outcome)."""
         if verb == "refund" and not self.provider.remembers_keys:
             assert self.connector.capabilities.key_lifetime == timedelta(0)
             return False
@@ -100,7 +101,7 @@ class ProviderHarness:
         return payment
 
     async def happened(self, verb: str, reference: str) -> bool:
-        """Whether it took effect: all of it, or nothing of it."""
+        """Return whether it took effect, and assert that it did so wholly or not at all."""
         payment = await self.read(reference)
         before = self.whole.amount if self.provider.direct_capture or verb == "refund" else 0
         seen = {
@@ -119,7 +120,7 @@ def verbs_of(provider: Provider) -> tuple[str, ...]:
 
 
 class Sent:
-    """What goes out through a client: `writes` are calls that may change something."""
+    """What a client sends. `writes` holds the calls that may change something."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.requests: list[httpx.Request] = []

@@ -1,4 +1,4 @@
-"""Vipps MobilePay for the common suite."""
+"""The adapter of Vipps MobilePay for the common suite."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class VippsProvider(Provider):
         assert self.sandbox.http.post(url, data={"result": "reject"}).status_code == 303
 
     def back_link(self, url: str) -> str:
-        # The way back is a button: leaving is an answer too.
+        # The way back is a button, so leaving is an answer too.
         page = self.sandbox.http.get(url).text
         found = re.search(r'id="back"[^>]*value="([^"]+)"', page)
         assert found is not None, page

@@ -47,7 +47,7 @@ BY_DEVICE = ("a code for the Swish app",)
 
 # Reflex decides once, at load, what the browser's own controls look like.
 _FOLLOW = "document.documentElement.style.colorScheme = 'dark'"
-# As the page does at load, where it finds the room for it.
+# The page does the same at load if it has the room.
 _UNFOLD = """wide => {
   const order = document.getElementById("order-details");
   if (order?.dataset.unfolded) order.open = wide;
@@ -173,12 +173,12 @@ def _reach(picture: Picture, scene: Scene) -> None:
     else:
         session = WITHOUT_SCRIPT[picture.state](scene.merchant)
         scene.payer.page.goto(f"{session['url']}?language={scene.language}")
-    # What leaves or arrives has done so.
+    # Every animation has ended.
     pause_on(scene.payer.page, 0.25, "what leaves or arrives has done so")
 
 
 def _take(payer: Payer, picture: Picture, file: Path) -> None:
-    """The whole page, from its top."""
+    """Take the whole page from its top."""
     page = payer.page
     page.emulate_media(color_scheme=picture.scheme)
     if picture.scheme == "dark":

@@ -1,4 +1,4 @@
-"""The page that shows the pictures side by side."""
+"""Write the page that shows the pictures side by side."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Taken(Protocol):
 
 
 def write_index(folder: Path, pictures: Sequence[Taken]) -> None:
-    """`README.md` in `folder`, of the pictures that are there."""
+    """Write `README.md` in `folder` for the pictures in it."""
     there = [picture for picture in pictures if (folder / picture.file).is_file()]
     parts = [_HEAD]
     for state in dict.fromkeys(picture.state for picture in there):

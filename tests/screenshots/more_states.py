@@ -200,7 +200,7 @@ def _beside_its_window(scene: Scene) -> None:
 
 
 def _window(scene: Scene) -> None:
-    """As the Web SDK opens it."""
+    """Open the page as the Web SDK does."""
     session = scene.merchant.with_card(scene.merchant.ready())
     asked = {"ui": "fullscreen", "role": "pop_out_payment", "language": scene.language}
     scene.payer.open(session, **asked)
@@ -217,7 +217,7 @@ def _on_the_phone(scene: Scene) -> None:
 
 
 def _scan(scene: Scene) -> None:
-    """The camera sees a code of the shop's, which is none of a card."""
+    """The camera sees a code of the shop that is not a card's."""
     context = scene.payer.page.context
     context.grant_permissions(["camera"], origin=scene.demo.base_url)
     give_detector(context)

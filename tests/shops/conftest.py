@@ -18,7 +18,7 @@ from tests.support.receiver import Receiver
 
 @pytest.fixture
 def server() -> Iterator[Receiver]:
-    """The shop's own server, which callbacks go to."""
+    """Run the shop's own server, which receives the callbacks."""
     with Receiver().running() as server:
         yield server
 
@@ -31,7 +31,7 @@ async def replay_merchant(
 ) -> AsyncIterator[Merchant]:
     key = f"sk_test_{uuid.uuid4().hex}"
     replayed = await open_merchant(sqlite_url, card_gateway.base_url, key)
-    # As most shops have it: Express where the request says so, and every option that is connected.
+    # Most shops use this setting: Express if the request says so, and every connected option.
     every = {"active_payment_types": {"enabled": True}}
     setup = profile(
         card_gateway.base_url, key, express=False, configuration=every, profile_id=PROFILE

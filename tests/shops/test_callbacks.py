@@ -76,7 +76,7 @@ async def test_a_void_before_the_order_exists(asking: Plugin, refusals: int) -> 
 
 
 async def test_a_shop_that_fails_in_between(asking: Plugin) -> None:
-    """Also one that hangs up without a word, which is no answer."""
+    """This also holds for a shop that hangs up without an answer."""
     transaction_id = await paid(asking)
     replies = [200, 500, None, 200, 503, 200]
     asking.server.replies = list(replies)

@@ -68,7 +68,7 @@ async def paid(epi: Plugin) -> str:
 
 
 async def read(epi: Plugin, transaction_id: str) -> Any:
-    """The transaction, as its class takes it."""
+    """Return the transaction as the extension's class reads it."""
     found = await epi.asks("GET", f"transactions/{transaction_id}")
     read_typed(found["items"], [LINE])
     assert type(found["amount"]) is int
@@ -131,7 +131,7 @@ async def test_an_order_that_is_cancelled(epi: Plugin) -> None:
 
 
 async def test_an_order_paid_in_part_elsewhere(epi: Plugin) -> None:
-    """The rest of it was paid with what the shop has of its own."""
+    """The shop's own means paid the rest."""
     body = session(epi.server.url, 50000)
     assert body["order"]["partial_payment"] is True
     session_id = await epi.creates(body)
@@ -146,7 +146,8 @@ async def test_an_order_paid_in_part_elsewhere(epi: Plugin) -> None:
 
 
 async def test_what_is_refused_is_read(epi: Plugin) -> None:
-    """Success is an answer with a status; else the message and the code are kept."""
+    """An answer with a status means success. Otherwise the extension stores the message and the
+    code."""
     transaction_id = await paid(epi)
     path = f"transactions/{transaction_id}/capture"
     too_much = {"amount": 89871, "capture_reference": "PO4242", "items": []}

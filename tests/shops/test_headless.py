@@ -49,7 +49,7 @@ async def handlers(plugin: Plugin) -> Plugin:
 
 
 def signed(got: Got, secret: str) -> bool:
-    """By the documentation: six parts, one on each line, the query sorted."""
+    """Compute the signature as documented: six parts, one on each line, with a sorted query."""
     parts = dict(part.split("=", 1) for part in got.headers["dintero-signature"].split(","))
     target = urlsplit(got.target)
     pairs = sorted(parse_qsl(target.query, keep_blank_values=True))
@@ -162,7 +162,7 @@ async def test_express_with_a_gift_card(handlers: Plugin) -> None:
     path = f"{PAYMENTS}/transactions/{back['transaction_id']}"
     found = await handlers.asks("GET", path)
     assert (found["amount"], found["gift_cards"][0]["amount"]) == (59980, 10000)
-    # Everything in one line that the session has not got.
+    # The refund has one line, which the session does not have.
     whole = {"amount": 59980, "items": [{"line_id": "all", "amount": 59980}]}
     captured = await handlers.asks("POST", f"{path}/capture", whole)
     assert captured["status"] == "CAPTURED"

@@ -47,7 +47,7 @@ def _woocommerce_urls(server: Receiver) -> dict[str, str]:
 def test_an_order_of_woocommerce(
     merchant: Merchant, server: Receiver, standard: str, payer: Payer
 ) -> None:
-    """Without its delay of 120 s, which tests/shops/test_woocommerce_v2.py lets pass."""
+    """The callback has no delay of 120 s. tests/shops/test_woocommerce_v2.py covers that."""
     merchant.http.headers["dintero-system-name"] = "woocommerce"
     address = {**HOME, **CONTACT}
     order: dict[str, Any] = {
@@ -172,7 +172,7 @@ def test_the_images_on_a_page_of_the_shop(
 
 
 def widths(page: Page, url: str) -> list[int]:
-    """How wide the images of the page are in truth; 0 for one that is broken."""
+    """Return the real widths of the page's images, with 0 for a broken one."""
     page.goto(url, wait_until="load")
     found: list[int] = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
     return found

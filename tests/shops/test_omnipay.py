@@ -125,7 +125,7 @@ async def test_an_order_that_is_voided(omnipay: Plugin) -> None:
 
 
 async def test_express_as_null_is_none(omnipay: Plugin) -> None:
-    """A caller who wants no Express leaves it null."""
+    """A caller who does not want Express leaves it null."""
     body = {**order(omnipay.server.url), "express": None}
     body["order"]["merchant_reference"] = "N-1001"
     session_id = await omnipay.creates(body)

@@ -116,7 +116,7 @@ async def test_a_part_that_was_given_back_outside_of_the_shop(opencart: Plugin) 
 
 
 async def test_an_order_that_is_voided(opencart: Plugin) -> None:
-    """With a body, as every operation of the extension."""
+    """The request has a body, like every operation of the extension."""
     transaction_id = await paid(opencart)
     voided = await opencart.asks("POST", f"transactions/{transaction_id}/void", raw=WHOLE)
     assert "error" not in voided

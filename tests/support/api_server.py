@@ -1,4 +1,4 @@
-"""The API alone in a process of its own, with one merchant, for what speaks to it from outside.
+"""Run the API alone in its own process, with one merchant, for tests that call it from outside.
 
 `python -m tests.support.api_server DATABASE_URL PORT TOKEN_FILE`: writes a token that may do
 everything to the file, then serves until it is stopped.

@@ -1,4 +1,4 @@
-"""What a whole program asks of PostgreSQL, as the server itself has it in its log."""
+"""Count what a whole program asks of PostgreSQL. The figures come from the server's own log."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _STATEMENT = r"^\[{database}\] LOG:  (?:statement|execute [^:]*): (.*)$"
 
 @dataclass(frozen=True)
 class AskedOfPostgres:
-    """The statements that anybody sends to one database. BEGIN, COMMIT and LISTEN count too."""
+    """The statements that any client sends to one database, BEGIN, COMMIT and LISTEN too."""
 
     server: PostgresServer
     database: str
 
     @classmethod
     def of(cls, server: PostgresServer, url: str) -> AskedOfPostgres:
-        """Let the server write down what is asked of this database by connections that are opened
-        from now on."""
+        """Let the server log the statements of every connection to this database that opens from
+        now on."""
         database = urlsplit(url).path[1:]
         with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
             connection.execute(f"ALTER DATABASE {database} SET log_statement = 'all'")
         return cls(server, database)
 
     def place(self) -> int:
-        """Return how long the log is now: the beginning for `since`."""
+        """Return the present length of the log, which `since` takes as its start."""
         return self.server.log.stat().st_size
 
     def since(self, place: int) -> list[str]:

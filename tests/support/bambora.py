@@ -1,4 +1,4 @@
-"""Bambora's sandbox from a merchant's side, without our connector, and a payer of it."""
+"""Use Bambora's sandbox as a merchant without our connector, and as a payer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INSUFFICIENT = "4002 7700 0000 0032"
 
 
 class Merchant:
-    """A merchant number that nobody else uses, known to the sandbox."""
+    """A merchant of the sandbox with a number that nobody else uses."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -35,7 +35,7 @@ class Merchant:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What a profile knows of it."""
+        """Return what a profile stores about this merchant."""
         base = self.sandbox.base_url
         services = ("checkout", "merchant", "transaction")
         return {f"{name}_api_url": f"{base}/{name}-api" for name in services} | self.key
@@ -52,7 +52,7 @@ class Merchant:
         return found
 
     def refused(self, method: str, path: str, body: Any = None) -> str:
-        """The message of a refusal, which is a 200."""
+        """Return the message of a refusal. Bambora sends it with status 200."""
         answer = self.call(method, path, body)
         assert answer.status_code == 200, answer.text
         found = answer.json()
@@ -71,7 +71,7 @@ class Merchant:
         } | more
 
     def request(self, amount: Any = 30000, **more: Any) -> dict[str, Any]:
-        """A new payment request: `{id, url}`."""
+        """Create a payment request and return `{id, url}`."""
         body = {
             "reference": "r",
             "description": "<b>Order</b> & more",
@@ -83,7 +83,7 @@ class Merchant:
         return self.done("GET", f"/checkout-api/paymentrequests/{request['id']}")
 
     def paid(self, amount: Any = 30000, **more: Any) -> str:
-        """The id of a transaction authorized in the window."""
+        """Authorize a transaction in the window and return its id."""
         request = self.request(amount, **more)
         assert pay(self.sandbox, request["url"]).status_code == 303
         return str(self.read(request)["transactions"][-1]["id"])
@@ -95,7 +95,7 @@ class Merchant:
 
 
 def pay(sandbox: Sandbox, url: str, number: str = APPROVED, **other: str) -> httpx.Response:
-    """Submit a card in the window, as a form without script does; the redirect is returned."""
+    """Submit a card in the window as a form without scripts does, and return the redirect."""
     form = {"number": number, "expiry": "12/34", "cvc": "000", "name": "Kari Nordmann"}
     return sandbox.http.post(url, data=form | other)
 

@@ -1,4 +1,4 @@
-"""A payer with a gift card, whose rest is paid at Bambora; the checkout is in this process."""
+"""A payer uses a gift card and pays the rest at Bambora. The checkout runs in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.checkout import Merchant as Checkout
 
 
 class BamboraPayer:
-    """One payer's session with a gift card of 100.00 and an order of 400.00."""
+    """One payer with a session, a gift card of 100.00 and an order of 400.00."""
 
     def __init__(self, merchant: Checkout, bambora: BamboraSandbox, account: Merchant) -> None:
         self.merchant = merchant
@@ -25,7 +25,7 @@ class BamboraPayer:
         self.card: dict[str, Any] = {}
 
     async def begin(self) -> str:
-        """Press Pay; the address of the payment window."""
+        """Press Pay and return the address of the payment window."""
         self.card = await self.merchant.card(10000)
         self.session_id = await self.merchant.ready(40000, self.card)
         shown = await self.merchant.view(self.session_id)
@@ -38,13 +38,13 @@ class BamboraPayer:
         return str(result.url)
 
     async def paid(self) -> str:
-        """Paid in the window; the transaction's id."""
+        """Pay in the window and return the transaction's id."""
         back = pay(self.bambora, await self.begin(), APPROVED).headers["location"]
         await self.merchant.come_back(back)
         return (await self.transaction()).id
 
     async def transaction(self) -> Transaction:
-        """The session's only one."""
+        """Return the session's only transaction."""
         statement = select(Transaction).where(Transaction.session_id == self.session_id)
         async with self.merchant.ctx.db.reading() as db:
             return (await db.exec(statement)).one()
@@ -53,7 +53,7 @@ class BamboraPayer:
         return (await self.merchant.view(self.session_id)).state
 
     async def there(self) -> dict[str, Any]:
-        """The transaction as the provider has it."""
+        """Return the transaction as the provider stores it."""
         _, request, *known = str((await self.transaction()).psp_reference).split(".")
         found = known or [one["id"] for one in self.account.read({"id": request})["transactions"]]
         return self.account.transaction(found[-1])

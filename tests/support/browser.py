@@ -1,4 +1,4 @@
-"""The Chromium that drives the page in tests: the machine's own, never a downloaded one."""
+"""Find the Chromium that tests use. It is the machine's own and never a downloaded one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def find_chromium() -> str:
-    """Path of the browser: GAVEKORT_CHROMIUM, else the first of the usual names on PATH.
+    """Return the browser's path: GAVEKORT_CHROMIUM, or else the first usual name on PATH.
 
-    Raises RuntimeError that names what to install.
+    Raises RuntimeError with the name of the missing package.
     """
     named = os.environ.get("GAVEKORT_CHROMIUM")
     if named:
@@ -40,7 +40,7 @@ def find_chromium() -> str:
 
 
 def chromium_arguments() -> list[str]:
-    """Chromium's own sandbox does not run as root, which CI is; /dev/shm is small in containers."""
+    """CI runs as root, where Chromium's own sandbox fails. Containers have a small /dev/shm."""
     arguments = ["--disable-dev-shm-usage"]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")

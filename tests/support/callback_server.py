@@ -52,14 +52,14 @@ class CallbackServer:
         self.answer = lambda _asked: (status, content)
 
     def hold(self) -> None:
-        """Hear what is asked, and answer nothing until `let_go`."""
+        """Receive requests and answer none of them until `let_go`."""
         self._may_answer.clear()
 
     def let_go(self) -> None:
         self._may_answer.set()
 
     async def is_asked(self, times: int = 1) -> None:
-        """Return when so many questions have come."""
+        """Return when this number of requests has arrived."""
 
         async def asked() -> bool:
             return len(self.asked) >= times

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class CallbackListener:
-    """The merchant's callback address: the queries of all GETs that came."""
+    """A merchant's callback address that keeps the query of each GET."""
 
     def __init__(self) -> None:
         self.received: list[dict[str, list[str]]] = []

@@ -1,8 +1,8 @@
-"""A camera for Chromium that shows a code, and a real reader of codes behind BarcodeDetector.
+"""Give Chromium a camera that shows a code, and BarcodeDetector a real reader of codes.
 
 Debian's Chromium has no BarcodeDetector: the page gets a stand-in of that interface which asks
-zxing-cpp for what is in the picture of the video. All else is the browser's own: the device, the
-permission, the stream, the frames.
+zxing-cpp for what is in the picture of the video. The device, the permission, the stream and the
+frames are the browser's own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FORMATS = {
 
 
 def code_128(data_uri: str) -> Image.Image:
-    """The picture of a `barcode_128` as the API gives it."""
+    """Draw the picture of a `barcode_128` as the API returns it."""
     data = base64.b64decode(data_uri.removeprefix("data:image/png;base64,"))
     return Image.open(io.BytesIO(data)).convert("L")
 
@@ -48,7 +48,7 @@ def qr_code(text: str) -> Image.Image:
 
 
 def show(picture: Image.Image | None, file: Path) -> list[str]:
-    """Write what the camera sees; the arguments for the browser."""
+    """Write the file that the camera shows, and return the browser's arguments for it."""
     frame = Image.new("L", (WIDTH, HEIGHT), 255)
     if picture is not None:
         picture.thumbnail((WIDTH, HEIGHT))

@@ -1,4 +1,4 @@
-"""The sandbox card gateway, and a payer who uses its page without a browser."""
+"""Use the sandbox card gateway, with a payer who uses its page without a browser."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CardGatewaySandbox(Sandbox):
         self.admin("settings", multicapture=True, late_seconds=30, settle_seconds=60)
 
     def pay(self, url: str, number: str = APPROVED, **other: str) -> httpx.Response:
-        """Submit a card on the page, as a form without script does; the redirect is returned."""
+        """Submit a card on the page as a form without scripts does, and return the redirect."""
         form = {"number": number, "expiry": "12/34", "cvc": "123", "name": "Kari Nordmann"}
         return self.http.post(url, data=form | other)
 

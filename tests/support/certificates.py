@@ -1,4 +1,4 @@
-"""Certificates made for one test: a CA, a server of this machine, and clients."""
+"""Make certificates for one test: a CA, a server on this machine, and clients."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Authority(Pair):
         return cls(_signed(name, key, name, key, ca=True), key)
 
     def issue(self, name: str) -> Pair:
-        """For a client, or for a server on this machine."""
+        """Make a certificate for a client or for a server on this machine."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0]
         return Pair(_signed(name, key, str(issuer.value), self.key, ca=False), key)

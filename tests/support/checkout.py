@@ -40,7 +40,7 @@ WITHOUT_GIFT_CARDS: dict[str, Any] = {
 
 
 class MovingClock:
-    """The real time, and then some."""
+    """A clock that shows the real time plus what a test adds."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
@@ -60,7 +60,7 @@ class Merchant:
     clock: MovingClock
 
     async def card(self, amount: int = 10000, **more: Any) -> dict[str, Any]:
-        """A gift card: `{card_id, number, pin}`."""
+        """Issue a gift card and return `{card_id, number, pin}`."""
         body = {
             "card_id": f"card-{datetime.now(UTC).timestamp()}",
             "amount": amount,
@@ -92,7 +92,7 @@ class Merchant:
     async def ready(
         self, amount: int = 40000, card: dict[str, Any] | None = None, **more: Any
     ) -> str:
-        """A session whose payer has given the details, and the card where there is one."""
+        """Create a session whose payer has given the details, and the card if there is one."""
         session_id = await self.session(amount, **more)
         await payer.set_details(self.ctx, session_id, DETAILS)
         if card is not None:
@@ -109,7 +109,7 @@ class Merchant:
         return await pay(self.ctx, session_id, Press(option, shown.to_pay, "nb", accepted=ticked))
 
     async def come_back(self, url: str) -> str:
-        """Follow the provider's redirect to us; where we send the payer then."""
+        """Follow the provider's redirect to us and return where we send the payer."""
         parts = urlsplit(url)
         answer = await self.api.get(f"{parts.path}?{parts.query}")
         assert answer.status_code == 302, answer.text
@@ -123,7 +123,7 @@ class Merchant:
         number: str = APPROVED,
         **more: Any,
     ) -> str:
-        """A session paid at the provider's page; the transaction's id."""
+        """Pay a session at the provider's page and return the transaction's id."""
         session_id = await self.ready(amount, card, **more)
         result = await self.press_pay(session_id)
         if result.state == "redirect":
@@ -139,7 +139,7 @@ class Merchant:
         return await self.get(f"/v1/transactions/{transaction_id}")
 
     async def balance(self, card_id: str) -> tuple[int, int, int]:
-        """Available, held, drawn."""
+        """Return the card's available, held and drawn amounts, in minor units."""
         card = await self.get(f"/v1/accounts/{ACCOUNT}/wallets/cards/{card_id}")
         return card["amount_available"], card["amount_pending"], card["amount_drawdown"]
 
@@ -148,7 +148,7 @@ class Merchant:
 
 
 def session_body(amount: int = 40000, currency: str = "NOK", **more: Any) -> dict[str, Any]:
-    """A request in the form of the documentation's; `more` replaces top-level parts."""
+    """Return a request in the documented form. `more` replaces its top-level parts."""
     return {
         "url": {
             "return_url": "https://shop.example/accept?keep=1",
@@ -210,7 +210,8 @@ async def open_merchant(
 
 @cache
 def _api() -> FastAPI:
-    """For all tests of a run: its routes take long to make, and it finds the context by itself."""
+    """Return the application that all tests of a run share, because its routes take long to build.
+    It finds the process context itself."""
     return create_api()
 
 
@@ -248,7 +249,8 @@ async def close_merchant(merchant: Merchant) -> None:
 
 
 def options_alone(*wanted: str) -> dict[str, Any]:
-    """A configuration that offers gift cards and these options, whatever else its profile has."""
+    """Return a configuration that offers gift cards and these options, whatever its profile
+    offers."""
     configuration: dict[str, Any] = {
         "active_payment_types": {"enabled": False},
         "dintero": {"type": "payment_type", "wallets": ON},

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class SteppedClock:
-    """Stands still until it is moved: for tests of limits and deadlines."""
+    """A clock that stands still until a test of limits or deadlines moves it."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start.astimezone(UTC)

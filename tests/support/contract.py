@@ -1,4 +1,4 @@
-"""Answers of the API, checked against its own description as they come."""
+"""Check each answer of the API against the API's own description."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def description() -> dict[str, Any]:
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    """The paths of the API, those with the fewest parameters first."""
+    """Return the paths of the API, starting with those that have the fewest parameters."""
     paths = sorted(description()["paths"], key=lambda path: path.count("{"))
     return [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), path) for path in paths]
 
@@ -41,7 +41,8 @@ def _validator(method: str, path: str, status: str) -> Any:
 
 
 class Recorder:
-    """Takes every answer of a client, and finds what differs from the description."""
+    """Checks every answer that a client receives and collects each difference from the
+    description."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.seen: set[tuple[str, str, int]] = set()
@@ -70,7 +71,8 @@ class Recorder:
 
 
 def inexact(value: Any, path: str = "") -> Iterator[str]:
-    """Every null that is not promised, and every amount that is no integer."""
+    """Yield every null that the description does not allow, and every amount that is not an
+    integer."""
     if isinstance(value, dict):
         for name, part in value.items():
             here = f"{path}.{name}"

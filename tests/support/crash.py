@@ -1,4 +1,4 @@
-"""A checkout that can be killed with SIGKILL and started again, its merchant, payers and books."""
+"""A checkout that tests kill with SIGKILL and start again, with its merchant, payers and books."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.wide import ONE_PAYER
 SECRET_KEY = "a master secret of the tests, long enough"
 NOTIFIED = "notified"
 """The profile to whose payments the provider sends notifications; `default` gets none."""
-# Longer than any claim, shorter than the time a payer has.
+# This is longer than any claim and shorter than the time that a payer has.
 STEP_SECONDS = 130
 # Everything is imported once and forked from there: a start takes a tenth of a second.
 _processes = multiprocessing.get_context("forkserver")
@@ -71,8 +71,8 @@ class Checkout:
             "GAVEKORT_ALLOW_INSECURE_ADDRESSES": "true",
             "GAVEKORT_WORKER_INTERVAL": "0.03",
             "GAVEKORT_LIMITS": json.dumps(ONE_PAYER),
-            # Nothing here speaks TLS, and to read all the world's certificates takes longer than
-            # the rest of a start.
+            # Nothing here uses TLS, and reading the system's certificates takes longer than the
+            # rest of a start.
             "SSL_CERT_DIR": "/nonexistent",
             **environment,
         }
@@ -80,7 +80,7 @@ class Checkout:
     # --- the process ---------------------------------------------------------------------------
 
     def set_up(self) -> None:
-        """The account with its profiles, then the first life."""
+        """Create the account with its profiles, and then start the process for the first time."""
         asyncio.run(self._create_account())
         self.start()
         answer = self._http.post(
@@ -126,10 +126,11 @@ class Checkout:
 
         def started() -> bool:
             with contextlib.suppress(httpx.TransportError):
-                # Answered by the API: a path that is none.
+                # The API itself answers an unknown path.
                 if self._http.get("/v1/nothing").status_code == 404:
                     return True
-            # Crashed in its worker before it answered, which is what some tests want.
+            # The process crashed in its worker before it answered, and some tests want exactly
+            # that.
             return process.exitcode is not None
 
         until(started, "the checkout starts")
@@ -145,11 +146,11 @@ class Checkout:
             self._process = None
 
     def arm(self, point: str) -> None:
-        """Let the running process die when it comes to `point`."""
+        """Make the running process die when it reaches `point`."""
         self.ask("POST", "/_test/crash_at", json={"point": point})
 
     def wait_until_dead(self) -> None:
-        """It must have killed itself at the armed point."""
+        """Assert that the process killed itself at the armed point."""
         self._process.join(30)
         assert self._process.exitcode == -signal.SIGKILL, "the crash point was not reached"
         self._process = None
@@ -170,12 +171,12 @@ class Checkout:
         self.ask("POST", "/_test/clock", json={"ahead": ahead})
 
     def settle(self, jump: float = 0) -> None:
-        """Let time pass, `jump` seconds at once first, until nothing is under way any more: no
-        operation is open, nothing is left to deliver."""
+        """Move the clock by `jump` seconds, and then on until no operation is open and nothing is
+        left to deliver."""
         self.ahead += jump
         for step in range(60):
             self.set_clock(self.ahead)
-            # Mostly a few steps are enough; a machine that is busy gets the time it needs.
+            # A few steps are usually enough. A busy machine gets the time that it needs.
             if self.wait(lambda: self.unsettled() == 0, 0.15 if step < 20 else 1.0):
                 return
             self.ahead += STEP_SECONDS
@@ -212,7 +213,7 @@ class Checkout:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The merchant's authorization, for other clients than ours."""
+        """Return the merchant's authorization header for other clients than ours."""
         return {"authorization": self._http.headers["authorization"]}
 
     def session(
@@ -223,8 +224,8 @@ class Checkout:
         ask: Callable[..., httpx.Response] | None = None,
         **more: Any,
     ) -> str:
-        """A session with a preset card, whose payer has given the details. `ask` instead of ours
-        from another thread; `more` replaces parts of the request."""
+        """Create a session with a preset card whose payer has given the details. Another thread
+        passes its own client as `ask`. `more` replaces parts of the request."""
         ask = ask or self.ask
         body = session_body(amount, profile_id=profile_id)
         body["url"]["callback_url"] = self.callbacks.url
@@ -236,7 +237,8 @@ class Checkout:
         return session_id
 
     def press_pay(self, session_id: str) -> str | None:
-        """The provider's page, or the shop's; None while the provider has not answered."""
+        """Return the address of the provider's page or of the shop's. Return None while the
+        provider has not answered."""
         path = f"/v1/sessions/{session_id}/pay"
         answer = self.ask("POST", path, None, json={"payment_product_type": OPTION})
         assert answer.status_code in (200, 202), answer.text
@@ -246,23 +248,23 @@ class Checkout:
         return redirect
 
     def pay_at_provider(self, page: str, number: str = APPROVED) -> str:
-        """The payer pays on the provider's page; where it sends them."""
+        """Pay on the provider's page as the payer, and return where it redirects."""
         answer = self.card_gateway.pay(page, number)
         assert answer.status_code in (302, 303), answer.text
         return str(answer.headers["location"])
 
     def come_back(self, url: str) -> str:
-        """Follow the provider's redirect to us; where we send the payer."""
+        """Follow the provider's redirect to us and return where we send the payer."""
         parts = urlsplit(url)
         answer = self.ask("GET", f"{parts.path}?{parts.query}", 302)
         return str(answer.headers["location"])
 
     def cancel_link(self, session_id: str) -> str:
-        """What the provider's page has behind "cancel"."""
+        """Return the address that the provider's page links as "cancel"."""
         return str(self.pages(session_id)[0]["cancel_url"])
 
     def paid(self, session_id: str) -> str:
-        """Pay from the page to the end; the transaction's id."""
+        """Pay from the page to the end, and return the transaction's id."""
         page = self.press_pay(session_id)
         assert page is not None
         self.come_back(self.pay_at_provider(page))
@@ -287,8 +289,8 @@ class Checkout:
         return live
 
     def totals(self, sessions: list[str]) -> tuple[int, int, int]:
-        """The provider's part of all their transactions: authorized and not given back, captured,
-        refunded."""
+        """Return the sums of the provider's part of all their transactions: authorized and not
+        released, captured, refunded."""
         every = [t for one in sessions for t in self.transactions(one) if t["status"] not in UNPAID]
         kept = [t for t in every if t["status"] != "AUTHORIZATION_VOIDED"]
         return (
@@ -302,7 +304,7 @@ class Checkout:
         return str(self.rows(query, id=session_id)[0]["state"])
 
     def balance(self, card_id: str) -> tuple[int, int, int]:
-        """Available, held, drawn."""
+        """Return the card's available, held and drawn amounts, in minor units."""
         query = "SELECT available, held, drawn FROM card WHERE card_id = :id"
         (row,) = self.rows(query, id=card_id)
         return row["available"], row["held"], row["drawn"]
@@ -331,7 +333,7 @@ class Checkout:
         )
 
     def pages(self, session_id: str) -> list[dict[str, Any]]:
-        """The provider's pages for one of our sessions, newest first."""
+        """Return the provider's pages for one of our sessions, newest first."""
         found = self._list("checkout/sessions", {"expand[0]": "data.payment_intent"})
         return [page for page in found if page["metadata"]["session_id"] == session_id]
 
@@ -360,8 +362,8 @@ class Checkout:
     # --- what must be true at the end ----------------------------------------------------------
 
     def check(self, session_id: str, *, books: bool = True) -> None:
-        """After `settle`: paid or not paid, here as at the provider; the books balance; no hold is
-        left over; the merchant knows."""
+        """Assert after `settle` that we and the provider agree on whether it is paid, that the
+        books balance, that no hold is left, and that the merchant has been told."""
         transactions = self.transactions(session_id)
         live = [t for t in transactions if t["status"] not in UNPAID]
         there = self.at_provider(session_id)

@@ -1,4 +1,4 @@
-"""What a checkout that is killed is asked with, and what is found at its provider."""
+"""The client's error for a killed checkout, and the facts that its provider stores."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ADDRESS = {
 
 
 class Died(Exception):
-    """The checkout was killed while it was asked."""
+    """The checkout was killed during a request."""
 
 
 @dataclass
 class AtProvider:
-    """What the provider knows of one of our sessions. Minor units."""
+    """What the provider stores about one of our sessions. Amounts are in minor units."""
 
     open_pages: int
     authorized: list[dict[str, Any]]

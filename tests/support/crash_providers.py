@@ -1,4 +1,4 @@
-"""The killable checkout with any one of the other providers behind its page."""
+"""The killable checkout with one of the other providers behind its page."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ BEHIND: dict[str, Callable[[Path, Path], Behind]] = {
 
 
 def swish(repository: Path, folder: Path) -> Behind:
-    """Not among the others: it does not go with gift cards."""
+    """Swish is not among the others, because it does not support gift cards."""
     sandbox = SwishSandbox(repository, "swish", folder)
     sandbox.start()
     sandbox.new_merchant()
@@ -117,7 +117,7 @@ def swish(repository: Path, folder: Path) -> Behind:
 
 
 class ProviderCheckout(Checkout):
-    """As `Checkout`, with one option; its books at the provider are read by its connector."""
+    """A `Checkout` with one option, whose connector reads the books at the provider."""
 
     _no_provider: ClassVar[Any] = None
 
@@ -143,8 +143,8 @@ class ProviderCheckout(Checkout):
         await ctx.close()
 
     def session(self, card_id: str, *args: Any, **more: Any) -> str:
-        """As `Checkout.session`; where the option does not go with gift cards, one without, over
-        what would have been left to pay."""
+        """Create a session as `Checkout.session` does. If the option does not support gift cards,
+        create one without a card for the amount that a card would have left."""
         if self.with_card:
             return super().session(card_id, *args, **more)
         body = session_body(self.whole, configuration=WITHOUT_GIFT_CARDS)
@@ -155,7 +155,8 @@ class ProviderCheckout(Checkout):
         return session_id
 
     def cards(self, available: int, held: int, drawn: int) -> tuple[int, int, int]:
-        """What `balance` has to be: as given, or untouched where no gift card is used."""
+        """Return the expected `balance`: the given one, or the untouched one if no gift card is
+        used."""
         return (available, held, drawn) if self.with_card else (10000, 0, 0)
 
     def press_pay(self, session_id: str) -> str | None:
@@ -170,12 +171,12 @@ class ProviderCheckout(Checkout):
         return self.behind.approve(page)
 
     def give_up(self, session_id: str) -> None:
-        """The payer comes back without having paid."""
+        """Return as a payer who has not paid."""
         (row,) = [t for t in self.transactions(session_id) if t["status"] == "INITIATED"]
         self.ask("GET", f"/v1/sessions/{session_id}/redirect/{row['return_ref']}?cancelled=1", 302)
 
     def there(self, session_id: str) -> list[Payment]:
-        """The session's payments as the provider has them, oldest first."""
+        """Return the session's payments as the provider stores them, oldest first."""
         references = [t["psp_reference"] for t in self.transactions(session_id)]
         return asyncio.run(self._fetch([one for one in references if one]))
 
@@ -194,7 +195,7 @@ class ProviderCheckout(Checkout):
             await ctx.close()
 
     def check_both_books(self, session_id: str) -> None:
-        """After `settle`: what we say of the money is what the provider says; no hold is left."""
+        """Assert after `settle` that our amounts equal the provider's and that no hold is left."""
         live = [t for t in self.transactions(session_id) if t["status"] not in UNPAID]
         assert len(live) <= 1
         for transaction, payment in zip(
@@ -213,7 +214,8 @@ class ProviderCheckout(Checkout):
 
 
 class SwishCheckout(ProviderCheckout):
-    """A session of 400.00 kronor without a gift card; a read there tells no refunds."""
+    """A checkout whose sessions are of 400.00 kronor without a gift card. A read at Swish does not
+    report refunds."""
 
     def new_session(self) -> str:
         body = session_body(40000, currency="SEK", configuration=WITHOUT_GIFT_CARDS)

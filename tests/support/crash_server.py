@@ -1,7 +1,7 @@
-"""The API and the worker of one process that tests kill, with a test's hand inside it.
+"""Run the API and the worker in one process that tests kill and control from outside.
 
-The hand is here and not in the product: it moves the clock, arms a crash point, and ends a payment
-as the page does when the payer comes back to it.
+The control is here and not in the product. It moves the clock, arms a crash point, and ends a
+payment as the page does when the payer returns.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 class _CrashAt:
-    """Die at the armed point, as a power cut would."""
+    """Kills the process at the armed point, as a power cut would."""
 
     def __init__(self, point: str) -> None:
         self.point = point
@@ -45,8 +45,8 @@ class _AheadClock:
 
 
 def create_app(ahead: float, crash_at: str = "") -> FastAPI:
-    """`ahead`: by how many seconds the clock is before the machine's. `crash_at`: the point that
-    is armed from the start."""
+    """`ahead` is the number of seconds by which the clock is ahead of the machine's. `crash_at` is
+    the point that is armed from the start."""
     clock = _AheadClock(ahead)
     armed = _CrashAt(crash_at)
     crash_points.build_in(armed)
@@ -81,7 +81,7 @@ def create_app(ahead: float, crash_at: str = "") -> FastAPI:
 def serve(environment: dict[str, str], port: int, ahead: float, crash_at: str = "") -> None:
     """What a killable process runs."""
     if sys.platform.startswith("linux"):
-        # A test run that is killed itself leaves no server behind.
+        # A killed test run must leave no server behind.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.environ.update(environment)
     uvicorn.run(create_app(ahead, crash_at), host="127.0.0.1", port=port, log_level="error")

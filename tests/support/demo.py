@@ -46,8 +46,8 @@ _taken: list[TextIOWrapper] = []
 
 
 def _free_base_port() -> int:
-    """The first of the ports that the demo takes; each of them is free now, and no other test
-    process on this machine will choose them before the demo has bound them."""
+    """Return the first port of a free range for the demo. No other test process on this machine
+    chooses these ports before the demo has bound them."""
     for base in range(18100, 19900, 30):
         with contextlib.ExitStack() as sockets, contextlib.suppress(OSError):
             lock = sockets.enter_context(
@@ -70,8 +70,8 @@ class Demo:
     def __init__(
         self, repository: Path, directory: Path, log: Path | None = None, **environment: str
     ) -> None:
-        """`log`: where its standard error goes, else where ours does. `environment`: settings of
-        the checkout that are not the demo's."""
+        """`log` receives the standard error, which otherwise goes where ours does. `environment`
+        holds settings of the checkout that differ from the demo's."""
         self._environment = environment
         self._repository = repository
         self._directory = directory
@@ -93,7 +93,7 @@ class Demo:
         return self._directory
 
     def gateway(self) -> dict[str, str]:
-        """The demo's credentials at its card gateway, for a profile of a test's own."""
+        """Return the demo's credentials at its card gateway, for a test's own profile."""
         seed = json.loads((self._directory / "seed.json").read_text(encoding="utf-8"))
         return {
             "base_url": self.card_gateway_url,
@@ -108,7 +108,7 @@ class Demo:
             self._process = subprocess.Popen(
                 [*command, "--port", str(self._port), "--data-dir", str(self._directory)],
                 cwd=self._repository,
-                # A test's own limits win.
+                # The limits of a test take precedence.
                 env={
                     "GAVEKORT_LIMITS": json.dumps(ONE_PAYER),
                     **os.environ,
@@ -139,23 +139,24 @@ class Demo:
 
     @property
     def process_id(self) -> int:
-        """Of the program that starts and watches the others."""
+        """Return the process id of the program that starts and watches the others."""
         assert self._process is not None
         return self._process.pid
 
     def card_gateway_settings(self, **settings: Any) -> None:
-        """E.g. `late_seconds`: when a bank that did not answer in time answers after all."""
+        """Change settings of the sandbox. For example, `late_seconds` sets when a bank that missed
+        its time limit answers after all."""
         answer = httpx.post(f"{self.card_gateway_url}/_admin/settings", json=settings)
         assert answer.status_code == 200, answer.text
 
     def card_gateway_fault(self, verb: str, kind: str, **more: Any) -> None:
-        """What the next call of `verb` suffers (`sandbox/common/faults.py`)."""
+        """Set the fault of the next call of `verb` (`sandbox/common/faults.py`)."""
         fault = {"verb": verb, "kind": kind, **more}
         answer = httpx.post(f"{self.card_gateway_url}/_admin/faults", json=fault)
         assert answer.status_code == 200, answer.text
 
     def audit(self) -> None:
-        """`gavekort audit`: no money was lost."""
+        """Run `gavekort audit` and assert that no money was lost."""
         command = [sys.executable, "-m", "backend.cli.main", "audit", "--data-dir"]
         done = subprocess.run(
             [*command, str(self._directory)],
@@ -170,7 +171,7 @@ class Demo:
 
 @dataclass
 class Shop:
-    """What payers are sent back to, and what is called back: a server that remembers."""
+    """A shop's server that remembers the payers who return to it and the callbacks it receives."""
 
     url: str = ""
     returned: list[dict[str, str]] = field(default_factory=list)
@@ -211,7 +212,7 @@ class Shop:
 
 
 class Merchant:
-    """The demo's merchant, on nothing but the public API. Amounts in minor units."""
+    """The demo's merchant, who uses only the public API. Amounts are in minor units."""
 
     _numbers = itertools.count(1)
 
@@ -219,7 +220,8 @@ class Merchant:
         self._facts = demo.facts
         self.account_id: str = demo.facts["account_id"]
         self._shop = shop
-        # The server drops what was idle for five seconds: a call never goes out on one of those.
+        # The server drops connections that were idle for five seconds, so no call reuses one of
+        # them.
         limits = httpx.Limits(keepalive_expiry=2)
         self.http = httpx.Client(base_url=demo.base_url, timeout=20, limits=limits)
         account = self._facts["account_id"]
@@ -245,7 +247,7 @@ class Merchant:
         return answer.json()
 
     def card(self, amount: int = 10000, currency: str = "NOK", **more: Any) -> dict[str, str]:
-        """A new gift card: `{card_id, number, pin}`."""
+        """Issue a gift card and return `{card_id, number, pin}`."""
         body = {
             "card_id": f"e2e-{next(self._numbers)}-{time.time_ns()}",
             "amount": amount,
@@ -261,13 +263,14 @@ class Merchant:
         }
 
     def balance(self, card: dict[str, str]) -> tuple[int, int]:
-        """Available and held."""
+        """Return the card's available and held amounts."""
         account = self._facts["account_id"]
         known = self.get(f"/v1/accounts/{account}/wallets/cards/{card['card_id']}")
         return known["amount_available"], known["amount_pending"]
 
     def session(self, amount: int = 40000, currency: str = "NOK", **more: Any) -> dict[str, str]:
-        """A new session: `{id, url}`. `more` replaces top-level parts of the request."""
+        """Create a session and return `{id, url}`. `more` replaces top-level parts of the
+        request."""
         body = {
             "url": self.addresses(),
             "order": {
@@ -292,7 +295,7 @@ class Merchant:
         return made
 
     def ready(self, amount: int = 40000, **more: Any) -> dict[str, str]:
-        """A new session whose payer has given the details."""
+        """Create a session whose payer has given the details."""
         session = self.session(amount, **more)
         answer = self.http.put(
             f"/v1/view/{session['id']}/session/order/addresses",
@@ -304,7 +307,7 @@ class Merchant:
     def with_card(
         self, session: dict[str, str], card: dict[str, str] | None = None
     ) -> dict[str, str]:
-        """`session` with a gift card of 100.00, or `card`, added as a payer does."""
+        """Add `card`, or a new gift card of 100.00, to `session` as a payer does."""
         card = card or self.card()
         answer = self.http.put(
             f"/v1/view/{session['id']}/session/order/gift_card",
@@ -320,7 +323,7 @@ class Merchant:
     def change(
         self, session: dict[str, str], amount: int, *, without_lock: bool = False, **more: Any
     ) -> None:
-        """As the shop's server does it: the order with another amount, and the lock off."""
+        """Change the order's amount and remove the lock, as the shop's server does."""
         order = {
             "amount": amount,
             "currency": "NOK",

@@ -1,9 +1,9 @@
-"""A shop's checkout page that embeds ours as shop plugins do it, on another origin.
+"""A shop's checkout page on another origin that embeds ours as shop plugins do.
 
-Its script answers what it hears: it fills the shop's own required fields from the billing address,
-and every time it is told of the session it locks it, has its server update it, and asks for it
-again. When the payer presses Pay it sends the shop's order, which needs those fields. Its server
-knows the merchant's API.
+Its script answers each message: it fills the shop's own required fields from the billing address,
+and with every message about the session it locks the session, has its server update it, and
+refreshes it. When the payer presses Pay it sends the shop's order, which needs those fields. Its
+server knows the merchant's API.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ begin();
 
 
 class EmbeddedShop:
-    """The shop's server. `update` is the body of its PUT; a function makes another one each time.
-    `orders` are those that were sent, complete ones; `hold` makes its updates wait."""
+    """The shop's server. `update` is the body of its PUT, or a function that makes a new body each
+    time. `orders` holds the complete orders that it received. `hold` makes its updates wait."""
 
     def __init__(self, demo: Demo, api: httpx.Client, sdk: bytes) -> None:
         self.port = 0
@@ -168,13 +168,13 @@ class Checkout:
         return self.page.frame_locator("#container iframe")
 
     def told(self) -> list[str]:
-        """What the shop's page was told of the session, oldest first."""
+        """Return the messages about the session that the shop's page received, oldest first."""
         said: list[str] = self.page.evaluate("told")
         return said
 
     def rests(self, told: int, seconds: float = 20) -> None:
-        """Wait until the shop was told of the session so often and has answered each, and nothing
-        is locked or on its way any more."""
+        """Wait until the shop has received and answered this number of messages about the session,
+        nothing is locked and no message is on its way."""
         self.page.wait_for_function(
             "wanted => told.length >= wanted && updates >= told.length",
             arg=told,
@@ -207,7 +207,8 @@ class Checkout:
         self.press("#card-add", lambda: frame.locator("#card-in-use").is_visible())
 
     def press(self, selector: str, is_done: Callable[[], bool]) -> None:
-        """As a payer does it: when the button can be pressed, and again where that was too late."""
+        """Press Pay when the button is enabled, and press it again if a lock came first, as a payer
+        does."""
         button = self.frame.locator(selector)
         for _ in range(10):
             expect(button).to_have_attribute("aria-disabled", "false", timeout=20000)
@@ -218,18 +219,18 @@ class Checkout:
         raise AssertionError(f"{selector} could not be pressed")
 
     def press_pay(self) -> None:
-        """Until the shop has the order."""
+        """Wait until the shop has received the order."""
         orders = len(self.shop.orders)
         self.press("#pay-button", lambda: len(self.shop.orders) > orders)
 
     def fields(self) -> dict[str, str]:
-        """The shop's own form."""
+        """Return the values of the shop's own form."""
         filled: dict[str, str] = self.page.evaluate(
             "Object.fromEntries(new FormData(document.getElementById('order')))"
         )
         return filled
 
     def thanked(self) -> str:
-        """Wait for the shop's last page; the transaction's id."""
+        """Wait for the shop's last page and return the transaction's id."""
         self.page.wait_for_url("**/thanks?*", timeout=30000)
         return self.page.url.split("transaction_id=")[1]

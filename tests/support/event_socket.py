@@ -1,5 +1,5 @@
-"""`gavekort serve` in a process of its own, and a client of its event socket that sends what it is
-told: good frames, bad ones, or none."""
+"""Run `gavekort serve` in its own process, with a client of its event socket that sends good
+frames, bad frames or none."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Served:
         return self.log.read_text(encoding="utf-8").splitlines()
 
     def busy(self) -> float:
-        """Seconds that the thread of the event loop has computed so far."""
+        """Return the seconds of processor time that the event loop's thread has used so far."""
         pid = self.process.pid
         spent = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii")
         return int(spent.split()[0]) / 1e9
@@ -84,13 +84,13 @@ class ProviderHarness:
         self.http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def session(self) -> str:
-        """The id of a new one."""
+        """Create a session and return its id."""
         answer = self.http.post("/v1/sessions-profile", json=session_body())
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
 
     def read(self, session_id: str) -> dict[str, Any]:
-        """As the merchant sees it."""
+        """Return the session as the merchant sees it."""
         answer = self.http.get(f"/v1/sessions/{session_id}")
         assert answer.status_code == 200, answer.text
         session: dict[str, Any] = answer.json()
@@ -107,7 +107,7 @@ class Place:
     till: ProviderHarness
 
     def counted(self) -> Callable[[str], bool]:
-        """Tells whether the server has counted a reason since now."""
+        """Tells whether the server has counted a reason since this object was made."""
         begins = len(self.served.log_lines())
 
         def has(reason: str) -> bool:
@@ -118,7 +118,7 @@ class Place:
 
 
 async def until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait for what another process does."""
+    """Wait for an effect of another process."""
 
     async def look() -> bool:
         return holds()
@@ -127,7 +127,7 @@ async def until(holds: Callable[[], bool], seconds: float = 30) -> None:
 
 
 async def new_client(database_url: str) -> tuple[str, str]:
-    """An account with a profile in the database; the credentials of its client."""
+    """Create an account with a profile in the database and return its client's credentials."""
     merchant = await open_merchant(database_url, NOBODY, "sk_test_nobody")
     await close_merchant(merchant)
     return merchant.client_id, merchant.client_secret
@@ -135,7 +135,8 @@ async def new_client(database_url: str) -> tuple[str, str]:
 
 @contextmanager
 def serve(repository: Path, database_url: str, log: Path, **settings: Any) -> Iterator[Served]:
-    """`settings` as `Settings` calls them. Ends the process, however the block ends."""
+    """`settings` uses the names of `Settings`. The process ends with the block, however the block
+    ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -175,12 +176,12 @@ def _wait_for(process: subprocess.Popen[bytes], base_url: str, log: Path) -> Non
 
 
 def address(path: str, **query: str) -> dict[str, Any]:
-    """Return where a page is, as it says in each message."""
+    """Return the location of a page, which the page repeats in each message."""
     return {"pathname": path, "asPath": path, "query": query}
 
 
 class Client:
-    """One socket. `state` is what the page of a session would show, by variable."""
+    """One socket. `state` maps each variable to the value that a session's page would show."""
 
     def __init__(self, socket: ClientConnection, path: str) -> None:
         self.socket = socket
@@ -188,7 +189,7 @@ class Client:
         self.state: dict[str, Any] = {}
 
     async def hello(self, **payload: Any) -> None:
-        """Connect as a page does, with the event that asks for its state."""
+        """Connect as a page does, and send the event that asks for its state."""
         event = self.event(f"{ROOT}.hydrate_and_load", payload)
         await self.socket.send(f"40/_event,{json.dumps({'event': event})}")
 
@@ -200,7 +201,7 @@ class Client:
         await self.socket.send(_HEAD + json.dumps(["event", event]))
 
     async def until(self, name: str, value: object = None, seconds: float = 30) -> None:
-        """Read until the state has `value` under `name`, or anything where it is None."""
+        """Read until the state has `value` under `name`, or any value if `value` is None."""
         deadline = time.monotonic() + seconds
         while name not in self.state or value not in (None, self.state[name]):
             await self.read_one(deadline - time.monotonic())
@@ -219,7 +220,7 @@ class Client:
         return message
 
     async def closed(self, seconds: float = 30) -> str:
-        """Read until the server closes; all that came."""
+        """Read until the server closes, and return all that arrived."""
         heard = ""
         deadline = time.monotonic() + seconds
         try:
@@ -233,7 +234,7 @@ class Client:
 async def client(
     served: Served, path: str = "/v1/view/nobody", *, query: str | None = None, **more: Any
 ) -> AsyncIterator[Client]:
-    """A socket on which Engine.IO has said its greeting, and nobody anything else."""
+    """Open a socket on which only Engine.IO's greeting has been sent."""
     asked = query or f"token={uuid.uuid4()}&EIO=4&transport=websocket"
     options: dict[str, Any] = {"max_size": 2**22, "open_timeout": 30} | more
     async with connect(f"{served.socket_url}?{asked}", **options) as socket:

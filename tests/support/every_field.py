@@ -136,7 +136,8 @@ EVENT_ANSWER = (
 
 
 def names(value: Any) -> Iterator[str]:
-    """Every field's name in it, however deep; keys of metadata are the merchant's."""
+    """Return the name of every field at any depth. Keys of metadata are the merchant's and do not
+    count."""
     if isinstance(value, dict):
         for key, part in value.items():
             yield key

@@ -1,4 +1,4 @@
-"""The ways in which shops create an Express session: what they ship, who has chosen, who buys."""
+"""The ways in which shops create an Express session, by shipping, by who chooses and by buyer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Cell:
 
     @property
     def option(self) -> dict[str, Any] | None:
-        """What is charged: what the shop has chosen, else the first that it offers."""
+        """Return the charged option: the shop's choice, or else the first option that it offers."""
         offered = OPTIONS[self.options]
         return CHOSEN[self.chosen] or (offered[0] if offered else None)
 
@@ -65,7 +65,7 @@ class Cell:
         return GOODS + (self.option["amount"] if self.option else 0)
 
     def request(self) -> dict[str, Any]:
-        """The parts of a session's request that the cell is about: `order` and `express`."""
+        """Return the parts of a session's request that the cell defines: `order` and `express`."""
         chosen = CHOSEN[self.chosen]
         order: dict[str, Any] = {
             "amount": GOODS + (chosen["amount"] if chosen else 0),
@@ -94,7 +94,8 @@ class Cell:
         return {"order": order, "express": express}
 
     def check_paid(self, transaction: dict[str, Any]) -> None:
-        """The right amount, the option charged once, and all that shops fill their orders from."""
+        """Assert the right amount, that the option is charged once, and all fields that shops fill
+        their orders from."""
         assert transaction["status"] == "AUTHORIZED"
         assert transaction["amount"] == self.amount
         shipped = [item for item in transaction["items"] if item.get("type") == "shipping"]

@@ -1,7 +1,7 @@
-"""A stand-in for the checkout's public API, in its documented shapes, for tests of what calls it.
+"""A stand-in for the checkout's public API in its documented shapes, for tests of its callers.
 
-Real HTTP on a port of its own. It keeps what it was sent, and moves a gift card's part first as
-the documentation says (docs/reference/dintero-api.md#money-flow). Nothing here is of the real
+It speaks real HTTP on its own port, keeps what it receives, and moves a gift card's part first, as
+the documentation says (docs/reference/dintero-api.md#money-flow). It shares no code with the real
 program.
 """
 
@@ -29,7 +29,7 @@ CLIENT = ("client", "s3cret")
 
 @dataclass
 class FakeCheckout:
-    """`base_url` is known once it runs. `refuse_next` is answered to the next session request."""
+    """`base_url` is set once it runs. `refuse_next` is the answer to the next session request."""
 
     base_url: str = ""
     expires_in: int = 86400
@@ -41,7 +41,8 @@ class FakeCheckout:
     refuse_next: tuple[int, dict[str, Any]] | None = None
 
     def pay(self, session_id: str, gift_card: int) -> str:
-        """The payer pays, `gift_card` minor units of it by gift card; the transaction's id."""
+        """Pay as the payer, with `gift_card` minor units by gift card, and return the transaction's
+        id."""
         order = self.sessions[session_id]["order"]
         transaction_id = f"{ACCOUNT}.{len(self.transactions):022d}"
         cards = [{"type": "dintero.wallets", "card_id": "card-100", "amount": gift_card}]
@@ -67,7 +68,7 @@ class FakeCheckout:
         self.tokens.clear()
 
     def forget(self) -> None:
-        """As freshly started, on the same address: the next test's."""
+        """Reset to a fresh start on the same address, for the next test."""
         for kept in (self.tokens, self.token_requests, self.operations):
             kept.clear()
         self.sessions.clear()
@@ -183,7 +184,7 @@ def _move(transaction: dict[str, Any], verb: str, body: dict[str, Any] | None) -
 
 @contextmanager
 def served(app: Any, port_of: socket.socket) -> Iterator[None]:
-    """`app` answers on the bound socket until the block ends."""
+    """Serve `app` on the bound socket until the block ends."""
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2, lifespan="on")
     )
@@ -199,7 +200,7 @@ def served(app: Any, port_of: socket.socket) -> Iterator[None]:
 
 
 def bound_socket() -> tuple[socket.socket, str]:
-    """A free port of this machine, already taken, and its address."""
+    """Bind a free port of this machine, and return the socket and its address."""
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
     bound.listen()

@@ -109,7 +109,7 @@ def host_server(repository: Path) -> Iterator[HostServer]:
 
 
 def make_profile(demo: Demo, merchant: Merchant, *origins: str, **more: Any) -> str:
-    """A profile of the demo's merchant that these origins may embed; its id."""
+    """Create a profile of the demo's merchant that these origins may embed, and return its id."""
     body = {
         "configuration": {
             "active_payment_types": {"enabled": True},
@@ -152,14 +152,14 @@ class HostPage:
         self.page.evaluate("options => { begin(options) }", {**wanted, "handlers": list(handlers)})
 
     def answer(self, handler: str, script: str) -> None:
-        """What the shop does in a handler: the body of `(event, checkout, callback) => …`."""
+        """Set the shop's handler to the body of `(event, checkout, callback) => …`."""
         self.page.evaluate(
             f"() => {{ answers[{json.dumps(handler)}] = (event, checkout, callback) => {{"
             f" {script} }} }}"
         )
 
     def heard(self, kind: str) -> list[dict[str, Any]]:
-        """The messages of one type, from the checkout, oldest first; one for each `mid`."""
+        """Return the checkout's messages of one type, one for each `mid`, oldest first."""
         found: list[dict[str, Any]] = self.page.evaluate(
             "kind => raw.filter(message => message.type === kind)", kind
         )
@@ -167,7 +167,7 @@ class HostPage:
         return list(once.values())
 
     def wait_for(self, kind: str, count: int = 1, seconds: float = SECONDS) -> dict[str, Any]:
-        """The latest message of a type, when there are `count`."""
+        """Wait for `count` messages of a type and return the latest."""
 
         def enough() -> bool:
             return len(self.heard(kind)) >= count
@@ -176,7 +176,7 @@ class HostPage:
         return self.heard(kind)[-1]
 
     def event(self, name: str, count: int = 1, seconds: float = SECONDS) -> dict[str, Any]:
-        """The latest call of one of the shop's handlers, when there were `count`."""
+        """Wait for `count` calls of one of the shop's handlers and return the latest."""
 
         def found() -> list[dict[str, Any]]:
             called: list[dict[str, Any]] = self.page.evaluate(
@@ -187,7 +187,7 @@ class HostPage:
         return until_on(self.page, found, f"{count} calls of {name}", seconds=seconds)[-1]
 
     def post(self, message: dict[str, Any]) -> None:
-        """As the shop's page, past the SDK."""
+        """Send a message as the shop's page, without the SDK."""
         self.page.evaluate(
             "message => document.querySelector('iframe').contentWindow.postMessage(message, '*')",
             {"sid": self.sid, **message},

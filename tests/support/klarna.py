@@ -1,4 +1,4 @@
-"""The Klarna sandbox, and a payer who uses its page without a browser."""
+"""Use the Klarna sandbox, with a payer who uses its page without a browser."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class KlarnaSandbox(Sandbox):
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What a profile knows of it."""
+        """Return what a profile stores about this merchant."""
         username, password = self.auth
         return {"base_url": self.base_url, "username": username, "password": password}
 
@@ -37,7 +37,7 @@ class KlarnaSandbox(Sandbox):
         )
 
     def pay(self, url: str, email: str = APPROVED) -> str:
-        """Choose, confirm with a code; where the payer is sent then."""
+        """Choose, confirm with a code, and return where the payer is redirected."""
         answer = self.http.post(url, data={"method": "pay_later", "email": email})
         assert answer.headers["location"].endswith("/code"), answer.headers
         answer = self.http.post(f"{url}/code", data={"code": "123456"})
@@ -49,7 +49,7 @@ class KlarnaSandbox(Sandbox):
         return answer.json()
 
     def session(self, reference: str) -> Any:
-        """The payment session of our `psp_reference`."""
+        """Return the payment session of our `psp_reference`."""
         return self.get(f"/payments/v1/sessions/{reference.partition('.')[2]}")
 
     def order(self, reference: str) -> Any:

@@ -1,4 +1,4 @@
-"""A payer with a gift card, at Klarna."""
+"""A payer with a gift card pays the rest at Klarna."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.klarna import OPTION, KlarnaSandbox
 
 
 class KlarnaPayer:
-    """One payer's session, with or without a gift card of 100.00."""
+    """One payer with a session, with or without a gift card of 100.00."""
 
     def __init__(self, merchant: Merchant, klarna: KlarnaSandbox) -> None:
         self.merchant = merchant
@@ -22,7 +22,7 @@ class KlarnaPayer:
         self.card: dict[str, Any] = {}
 
     async def begin(self, **more: Any) -> str:
-        """Press Pay; the address of Klarna's page."""
+        """Press Pay and return the address of Klarna's page."""
         self.card = await self.merchant.card(10000)
         self.session_id = await self.merchant.ready(40000, self.card, **more)
         shown = await self.merchant.view(self.session_id)
@@ -33,7 +33,7 @@ class KlarnaPayer:
         return result.url
 
     async def transaction(self) -> Transaction:
-        """The session's only one."""
+        """Return the session's only transaction."""
         statement = select(Transaction).where(Transaction.session_id == self.session_id)
         async with self.merchant.ctx.db.reading() as db:
             return (await db.exec(statement)).one()

@@ -1,4 +1,4 @@
-"""For tests of limits: a clock that stands still, and callers from many addresses."""
+"""Tests of limits use a clock that stands still, and callers from many addresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ELSEWHERE = "203.0.113.9"
 
 
 def stand_still(merchant: Merchant) -> SteppedClock:
-    """No time passes from now on unless a test says so: nothing is given back behind its back."""
+    """Stop the clock until a test moves it, so that no budget refills unnoticed."""
     stepped = SteppedClock(datetime.now(UTC))
     clock: Clock = stepped
     merchant.ctx.clock = clock
@@ -24,7 +24,7 @@ def stand_still(merchant: Merchant) -> SteppedClock:
 
 
 class Stranger:
-    """Calls without a token, from the address that our proxy says of it."""
+    """Calls without a token, from the address that our proxy reports."""
 
     def __init__(self, merchant: Merchant, source: str = SOURCE) -> None:
         merchant.ctx.settings.trusted_proxy_hops = 1
@@ -34,7 +34,7 @@ class Stranger:
         )
 
     def at(self, source: str) -> Stranger:
-        """The same from another address."""
+        """Return the same caller at another address."""
         other = Stranger.__new__(Stranger)
         other.source, other.http = source, self.http
         return other
@@ -45,7 +45,7 @@ class Stranger:
 
 
 def check_refused(answer: httpx.Response, maximum: int) -> int:
-    """A 429 as the docs have it; return after how many seconds the caller may come again."""
+    """Assert a 429 in the documented form, and return its `Retry-After` in seconds."""
     assert answer.status_code == 429, answer.text
     error = answer.json()["error"]
     assert error["code"] == "TOO_MANY_REQUESTS"

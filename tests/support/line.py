@@ -1,4 +1,4 @@
-"""The line between a browser and the checkout, on a socket: it can be cut, and mended."""
+"""The line between a browser and the checkout, on a socket that tests can cut and mend."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _EVENTS = b"GET /_event"
 
 
 class Line:
-    """Passes bytes on to `target`. What is `down` breaks at once and accepts nothing; without
-    `sockets` only the page's event socket is refused, while HTTP goes on; what `loses_answers`
-    still carries what the browser says, and nothing back."""
+    """Passes bytes on to `target`. A line that is `down` breaks at once and accepts nothing.
+    Without `sockets` it refuses only the page's event socket, and HTTP continues. A line that
+    `loses_answers` carries the browser's bytes and returns none."""
 
     def __init__(self, target: str) -> None:
         parts = urlsplit(target)
@@ -48,7 +48,7 @@ class Line:
             writer.transport.abort()
 
     def of(self, session: dict[str, str]) -> dict[str, str]:
-        """The session's address by way of this line."""
+        """Return the session's address by way of this line."""
         return {**session, "url": self.url + urlsplit(session["url"]).path}
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Every list of the API with every filter: with matches, without any, and in the middle."""
+"""Every list of the API with every filter: with matches, without matches, and from the middle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DELIVERIES = f"/v1/accounts/{ACCOUNT}/hooks/deliveries"
 
 
 async def listed_paths(merchant: Merchant) -> list[str]:
-    """Paths with their queries, for a merchant whose rows are those of `growth.grow`."""
+    """Return paths with their queries, for a merchant whose rows come from `growth.grow`."""
     found = []
     for make in (of_sessions, of_transactions, of_cards, of_one_card, of_deliveries):
         found += await make(merchant)
@@ -21,7 +21,7 @@ async def listed_paths(merchant: Merchant) -> list[str]:
 
 
 async def _some(merchant: Merchant, table: str) -> tuple[str, str]:
-    """The ids of a row in the middle of this merchant's, and of the oldest."""
+    """Return the ids of this merchant's middle row and oldest row."""
     query = f'SELECT id FROM "{table}" WHERE account_id = :a ORDER BY created_at DESC, id DESC'  # noqa: S608
     async with merchant.ctx.db.reading() as db:
         ids = (await (await db.connection()).execute(text(query), {"a": ACCOUNT})).scalars().all()

@@ -42,7 +42,7 @@ class Mail:
 
 
 class MailServer:
-    """`tls`, `implicit`, `password`: as the sandbox's SMTP server has them."""
+    """`tls`, `implicit` and `password` mean the same as in the sandbox's SMTP server."""
 
     def __init__(
         self, tls: ssl.SSLContext | None = None, implicit: bool = False, password: str | None = None
@@ -80,7 +80,7 @@ class MailServer:
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's TLS for 127.0.0.1, and the file by which a client trusts it."""
+    """Return a server's TLS for 127.0.0.1, and the file that makes a client trust it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)

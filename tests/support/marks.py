@@ -1,6 +1,6 @@
-"""Draws `backend/branding/masters.png` from `marks.svg` in a browser.
+"""Draw `backend/branding/masters.png` from `marks.svg` in a browser.
 
-`python -m tests.support.marks` writes the file again, after a drawing was changed.
+`python -m tests.support.marks` writes the file again after a drawing has changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FILE = Path(__file__).resolve().parents[2] / "backend" / "branding" / "masters.p
 
 
 def drawn(browser: Browser) -> Image.Image:
-    """All marks one below the other, on nothing."""
+    """Return the picture of all marks, one below the other, on a transparent ground."""
     width, height = MASTER
     tiles = "".join(
         f'<svg y="{place * height}" width="{width}" height="{height}" viewBox="0 0 48 32">'

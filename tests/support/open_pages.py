@@ -30,7 +30,7 @@ _AT_ONCE = 20
 
 @contextmanager
 def open_pages(socket_url: str, sessions: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """Open a page of each session, in another process, so that it does not slow this one."""
+    """Open a page of each session in another process, so that the pages do not slow this one."""
     command = [sys.executable, "-m", "tests.support.open_pages", socket_url]
     process = subprocess.Popen(
         command, cwd=_REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""How long is waited for a provider's answer that is known not to come."""
+"""Shorten the wait for a provider's answer that never comes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ IMPATIENT_SECONDS = 0.5
 
 @contextmanager
 def impatient(connector: type[Connector]) -> Iterator[None]:
-    """In here this kind of connector waits half a second for an answer.
+    """Let this kind of connector wait only half a second for an answer inside the block.
 
-    Around what is not answered, and nothing else: on a busy machine any other answer may take
-    longer, and would be taken for lost.
+    Put only an unanswered call into the block. On a busy machine any other answer may take longer
+    and would count as lost.
     """
     real = vars(connector)["__init__"]
 

@@ -1,4 +1,4 @@
-"""A payer in a real browser: what they do on the page, and what went wrong under way."""
+"""A payer in a real browser: their actions on the page, and the errors on the way."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Payer:
             self.complaints.append(message.text)
 
     def forgive(self, pattern: str) -> None:
-        """A test that breaks something has to hear of it: such complaints are none."""
+        """Ignore the complaints that a test causes on purpose, both earlier and later ones."""
         self._forgiven.append(pattern)
         self.complaints[:] = [text for text in self.complaints if not re.search(pattern, text)]
 
     # --- the page ---------------------------------------------------------------------------
 
     def open(self, session: dict[str, str], **query: str) -> Response | None:
-        """By `/v1/view/{sid}`; waits until the page is alive."""
+        """Open `/v1/view/{sid}` and wait until the page is alive."""
         pairs = "&".join(f"{name}={value}" for name, value in query.items())
         response = self.page.goto(session["url"] + (f"?{pairs}" if pairs else ""))
         self.alive()
@@ -84,7 +84,7 @@ class Payer:
         expect(self["#card-in-use"]).to_be_visible()
 
     def shows_total(self, to_pay: str, order: str = "", card: str = "") -> None:
-        """As written, with ordinary spaces."""
+        """Return the text as written, with ordinary spaces."""
         expect(self["#total-to-pay"]).to_have_text(written(to_pay))
         if order:
             expect(self["#total-order"]).to_have_text(written(order))
@@ -100,7 +100,7 @@ class Payer:
         return self.page.locator(selector)
 
     def choose(self, option: str) -> None:
-        """The way to pay, also where it is folded away."""
+        """Choose the payment option, also if it is folded away."""
         way = self[f"input[name=payment_product_type][value='{option}']"]
         expect(way).to_be_attached()
         if not way.is_visible():
@@ -110,7 +110,7 @@ class Payer:
     # --- the provider's page ----------------------------------------------------------------
 
     def press_pay(self) -> None:
-        """Until the provider's page is there."""
+        """Wait until the provider's page is open."""
         self.page.click("#pay-button")
         self.at_provider()
 
@@ -130,12 +130,12 @@ class Payer:
 
 
 def written(text: str) -> re.Pattern[str]:
-    """`text` with any kind of space where it has one."""
+    """Return a pattern of `text` that accepts any kind of space."""
     return re.compile(re.escape(text).replace(r"\ ", r"\s"))
 
 
 def violations(found: Any) -> list[tuple[str, list[str]]]:
-    """What axe-core complains of: rule and elements."""
+    """Return the complaints of axe-core: the rules and their elements."""
     return [
         (rule["id"], [node["html"][:120] for node in rule["nodes"]])
         for rule in found.response["violations"]

@@ -1,4 +1,4 @@
-"""Attempts of PINs, as a payer in a checkout, on the balance page, and a merchant make them."""
+"""PIN attempts of a payer in a checkout, of a visitor of the balance page, and of a merchant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOT_MATCHED = "not_matched"
 async def add(
     merchant: Merchant, session_id: str, number: str, pin: str, source: str
 ) -> tuple[str, int]:
-    """Try to add the card; what comes of it, and the seconds to wait where it says so."""
+    """Try to add the card. Return the result, and the seconds to wait if the answer names them."""
     try:
         await payer.add_gift_card(merchant.ctx, session_id, number, pin, source)
     except GiftCardRefused as error:
@@ -37,12 +37,12 @@ async def add(
 
 
 async def guess(merchant: Merchant, number: str, pin: str, source: str) -> tuple[str, int]:
-    """As `add`, in a session of its own."""
+    """Do the same as `add`, in a new session."""
     return await add(merchant, await merchant.session(), number, pin, source)
 
 
 async def look(merchant: Merchant, number: str, pin: str, source: str) -> tuple[str, int]:
-    """The same on the balance page."""
+    """Make the same attempt on the balance page."""
     try:
         found = await read_balance(merchant.ctx, ACCOUNT, number, pin, source)
     except TooManyAttempts as error:
@@ -63,14 +63,14 @@ async def over_http(
 
 
 def wrong(card: dict[str, Any], other: int = 1) -> str:
-    """One of the PINs that are not the card's."""
+    """Return a PIN that is not the card's."""
     return f"{(int(card['pin']) + other) % 10000:04}"
 
 
 async def patient(
     merchant: Merchant, number: str, pin: str, source: str, *, maximum: int = 400
 ) -> tuple[str, int]:
-    """Try as somebody does who waits as long as the answer says."""
+    """Try again and again, and wait each time as long as the answer says."""
     answer = await guess(merchant, number, pin, source)
     if answer[0] == "wait":
         assert 0 < answer[1] <= maximum
@@ -80,7 +80,8 @@ async def patient(
 
 
 async def use_up(merchant: Merchant, card: dict[str, Any], times: int, sources: str) -> None:
-    """Make so many wrong attempts, ten from each address; `sources` has a place for its number."""
+    """Make this number of wrong attempts, ten from each address. `sources` has a placeholder for
+    the address's number."""
     for number in range(times):
         source = sources.format(number // 10 + 1)
         answer = await patient(merchant, card["number"], wrong(card, 1 + number % 5), source)
@@ -88,19 +89,20 @@ async def use_up(merchant: Merchant, card: dict[str, Any], times: int, sources: 
 
 
 def stand_still(merchant: Merchant) -> None:
-    """Time goes on only by `later`: a wait of two seconds is not over on a slow machine either."""
+    """Stop the clock, which only `later` moves. A wait of two seconds then lasts on a slow machine
+    too."""
     merchant.ctx.clock = SteppedClock(datetime.now(UTC))
 
 
 def advance(merchant: Merchant, by: timedelta) -> None:
-    """Move the clock. After `stand_still`."""
+    """Move the clock. Call `stand_still` first."""
     clock = merchant.ctx.clock
     assert isinstance(clock, SteppedClock)
     clock.advance(by)
 
 
 async def later(merchant: Merchant, seconds: float) -> None:
-    """Let time go on, for the merchant's token too. After `stand_still`."""
+    """Move the clock and renew the merchant's token. Call `stand_still` first."""
     clock = merchant.ctx.clock
     assert isinstance(clock, SteppedClock)
     clock.advance(timedelta(seconds=seconds))
@@ -126,7 +128,7 @@ async def row_of(merchant: Merchant, card: dict[str, Any]) -> Card:
 
 
 async def make_old(merchant: Merchant, card: dict[str, Any]) -> str:
-    """Keep the card's PIN as it was kept before there were MACs; the hash."""
+    """Store the card's PIN as releases before the MACs did, and return the hash."""
     vault = merchant.ctx.vault
     peppered = hmac.new(vault._pin_key, card["pin"].encode(), hashlib.sha256).hexdigest()
     made = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(peppered)

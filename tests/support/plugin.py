@@ -1,5 +1,5 @@
-"""A shop's extension: it asks our API as shops do, and its payer goes through the plain routes that
-the page stands on. What an extension reads of an answer is read as strictly as its language does.
+"""A shop's extension. It calls our API as shops do, and its payer uses the plain routes below the
+page. It reads an answer as strictly as its language does.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Plugin:
     # --- the shop's server asks us ------------------------------------------------------------
 
     async def signs_in(self, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Get an access token, as its first request of all."""
+        """Get an access token, as the extension's first request."""
         audience = f"https://api.dintero.com/v1/accounts/{ACCOUNT}"
         grant = {"grant_type": "client_credentials", "audience": audience, **(body or {})}
         answer = await self.merchant.api.post(
@@ -96,7 +96,7 @@ class Plugin:
         return answer.json() if answer.content else None
 
     async def payer_gives(self, session_id: str, **addresses: Any) -> Any:
-        """Details, as the page saves them."""
+        """Save the payer's details as the page does."""
         path = f"view/{session_id}/session/order/addresses"
         return await self.payer_asks("PUT", path, addresses)
 
@@ -116,19 +116,22 @@ class Plugin:
     # --- the shop is told ---------------------------------------------------------------------
 
     async def hears(self) -> list[Got]:
-        """Let time pass until every callback has come or was given up; return all that came."""
+        """Let time pass until every callback has arrived or was abandoned. Return those that
+        arrived."""
         await until_quiet(self.merchant)
-        # The clock has moved on, and the token is older than it may be.
+        # The clock has moved, so the token may have expired.
         self._bearer = f"Bearer {await sign_in(self.merchant)}"
         return self.server.got
 
     async def confirmed_callbacks(self) -> list[str]:
-        """The events that the shop took with 200, in their order; an authorization has none."""
+        """Return the events that the shop accepted with 200, in their order. An authorization has
+        no event."""
         return [got.query.get("event", "") for got in await self.hears()]
 
 
 def last_event(transaction: Mapping[str, Any], kind: str) -> Any:
-    """The newest event of a kind, which is what extensions take for what they have just done."""
+    """Return the newest event of a kind, which extensions take for the result of their last
+    call."""
     return [event for event in transaction["events"] if event["event"] == kind][-1]
 
 
@@ -137,10 +140,10 @@ def lines(event: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 
 def read_typed(value: Any, form: Any, where: str = "") -> None:
-    """Read an answer as a client of a typed language does, whose classes are `form`.
+    """Read an answer as a client in a typed language does. `form` stands for its classes.
 
-    `int` takes no fraction and no null, `Decimal` any number and no null, `datetime` no null; `str`
-    and objects may be null. A field that is absent keeps its default.
+    `int` accepts no fraction and no null. `Decimal` accepts any number and no null. `datetime`
+    accepts no null. `str` and objects may be null. An absent field keeps its default.
     """
     if isinstance(form, list):
         if value is not None:

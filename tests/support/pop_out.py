@@ -1,4 +1,4 @@
-"""The payment in a window of its own, as the Web SDK opens it from a shop's page."""
+"""Open the payment in its own window, as the Web SDK does from a shop's page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def opened(page: HostPage) -> Page:
         page.page.click(BUTTON)
     window = popped.value
     expect(window.locator("main:not([data-stage=loading])")).to_be_attached(timeout=20000)
-    # The SDK has heard of it.
+    # The SDK has received the message.
     expect(page.page.locator(BACKDROP)).to_be_visible()
     return window
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for one test run, from the machine's own binaries.
+"""Run a PostgreSQL server for one test run, from the machine's own binaries.
 
 pytest-postgresql's own process fixture cannot be used as root, which CI is: PostgreSQL refuses to
 run as root. So the server is started here, as the user `postgres` where we are root, and
@@ -46,7 +46,7 @@ _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes":
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
-    """A running server; every connection from this machine is trusted."""
+    """A running server that trusts every connection from this machine."""
 
     host: str
     port: int
@@ -60,7 +60,8 @@ class PostgresServer:
     def database(
         self, name: str, *, template: str | None = None, as_template: bool = False
     ) -> Iterator[str]:
-        """The URL of a database that is dropped afterwards, whoever is still connected."""
+        """Create a database and yield its URL. Drop it afterwards, even if somebody is still
+        connected."""
         janitor = DatabaseJanitor(
             user=SUPERUSER,
             host=self.host,
@@ -74,9 +75,9 @@ class PostgresServer:
 
 
 def find_binaries() -> Path:
-    """The directory of `initdb` and `postgres`; the newest where there are several.
+    """Return the directory of `initdb` and `postgres`, or the newest of several.
 
-    Raises RuntimeError that names what to install.
+    Raises RuntimeError with the name of the missing package.
     """
     debian = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     versions = sorted(debian, key=lambda path: float(path.parts[-3]), reverse=True)
@@ -89,7 +90,7 @@ def find_binaries() -> Path:
 
 
 class StoppableServer:
-    """A server of its own, which a test takes away and brings back, on the same port."""
+    """A server that one test stops and starts again on the same port."""
 
     def __init__(self, start: Callable[[], subprocess.Popen[bytes]], port: int, log: Path) -> None:
         self._start, self._port, self._log = start, port, log
@@ -108,7 +109,7 @@ class StoppableServer:
 
 @contextmanager
 def running_server(*, durable: bool = False) -> Iterator[PostgresServer]:
-    """`durable`: what is committed is on the disk, as in production."""
+    """If `durable`, committed data is on the disk, as in production."""
     with stoppable_server(durable=durable) as server:
         yield server.start()
 
@@ -119,7 +120,7 @@ def stoppable_server(*, durable: bool = False) -> Iterator[StoppableServer]:
     settings = _SETTINGS if durable else _SETTINGS | _NOT_DURABLE
     binaries = find_binaries()
     account = _account()
-    # Not pytest's own temporary directory: only we may enter that one.
+    # The server's user may not enter pytest's own temporary directory.
     home = Path(tempfile.mkdtemp(prefix="gavekort-pg-", dir="/tmp" if account else None))
     log = home / "log"
     try:
@@ -146,7 +147,7 @@ def stoppable_server(*, durable: bool = False) -> Iterator[StoppableServer]:
 
 
 def _account() -> pwd.struct_passwd | None:
-    """Whom to run as; None is ourselves."""
+    """Return the user that runs the server, or None for the present user."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -194,13 +195,13 @@ def _start(
         group=account.pw_gid if account else None,
         extra_groups=[] if account else None,
         preexec_fn=_end_with_parent(),
-        # Ctrl-C at the tests must not take the server away before they have cleaned up.
+        # Ctrl-C must not end the server before the tests have cleaned up.
         process_group=0,
     )
 
 
 def _end_with_parent() -> Callable[[], None] | None:
-    """So that a killed test run leaves no server behind (Linux only)."""
+    """Let the server end with the test run, even if that is killed (Linux only)."""
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""Whoever is told: a merchant's server, or an SMS gateway, on a real socket."""
+"""A receiver on a real socket: a merchant's server or an SMS gateway."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Got:
 
 
 class Receiver:
-    """Answers `replies` in turn, then 200. A reply is a status, or a status with a body, or None to
-    hang up without a word."""
+    """Answers with `replies` in turn, and then with 200. A reply is a status, a status with a body,
+    or None to close the connection without an answer."""
 
     def __init__(self) -> None:
         self.got: list[Got] = []
         self.replies: list[int | tuple[int, bytes] | None] = []
         self.slow_seconds = 0.0
-        # Two may come at once: the first in the list is the one that got the first reply.
+        # Two requests may arrive at once. The first in the list got the first reply.
         taking = threading.Lock()
         receiver = self
 

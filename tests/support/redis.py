@@ -1,4 +1,4 @@
-"""A Redis server of a test's own, where the machine has one."""
+"""Run a test's own Redis server if the machine has the program."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ OWNER, SERVING = "gavekort_owner", "gavekort_serving"
 
 @contextmanager
 def database_with_two_roles(server: PostgresServer) -> Iterator[tuple[str, str]]:
-    """The URLs of the owner and of the serving role, on a migrated and empty database."""
+    """Return the URLs of the owner and of the serving role, for a migrated, empty database."""
     engine = create_engine(sync_url(server.url("postgres")), isolation_level="AUTOCOMMIT")
 
     def run(*statements: str) -> None:

@@ -1,4 +1,4 @@
-"""A sandbox provider as a process of its own, and a merchant's notification address."""
+"""Run a sandbox provider as its own process, with a merchant's notification address."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Sandbox:
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.base_url = f"http://127.0.0.1:{self._port}"
-        # One client for all: making one takes longer than most calls.
+        # All sandboxes share one client, because making one takes longer than most calls.
         self.http = httpx.Client()
 
     def start(self) -> None:
@@ -57,7 +57,7 @@ class Sandbox:
         return False
 
     def kill(self) -> None:
-        """As hard as it goes: no chance to write anything."""
+        """Kill the process so that it cannot write anything more."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(10)
@@ -72,12 +72,12 @@ class Sandbox:
         self.admin("faults", verb=verb, kind=kind, **more)
 
     def faults_left(self) -> int:
-        """How many faults have not met their last call yet."""
+        """Return the number of faults that still wait for a call."""
         answer = self.http.get(f"{self.base_url}/_admin/faults")
         return len(answer.json()["faults"])
 
     def reset(self) -> None:
-        """No faults, the machine's time, the provider's own patience."""
+        """Reset to no faults, the machine's time and the provider's own time limits."""
         self.http.delete(f"{self.base_url}/_admin/faults")
         self.admin("clock")
         self.admin("settings", retry_gap=0)
@@ -93,12 +93,13 @@ class Received:
 
 
 class Listener:
-    """A merchant's notification address on a real socket; answers `statuses` in turn, then 200."""
+    """A merchant's notification address on a real socket. It answers with `statuses` in turn, and
+    then with 200."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.statuses: list[int] = []
-        # Two may come at once: the first in the list is the one that got the first status.
+        # Two requests may arrive at once. The first in the list got the first status.
         taking = threading.Lock()
         listener = self
 
@@ -135,7 +136,8 @@ class Listener:
             thread.join(5)
 
     def wait_for(self, count: int, kind: bytes = b"", seconds: float = 30.0) -> list[Received]:
-        """The deliveries whose body holds `kind`, once there are `count`; AssertionError else."""
+        """Wait for `count` deliveries whose body holds `kind`, and return them. Raises
+        AssertionError."""
 
         def found() -> list[Received]:
             return [one for one in self.received if kind in one.body]

@@ -1,5 +1,5 @@
-"""`gavekort serve` as a program of its own over a new database, with one merchant, and a client
-that writes bytes to a socket as no well-behaved one would."""
+"""Run `gavekort serve` over a new database with one merchant. A client writes bytes to its socket
+as no well-behaved client would."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PATIENCE = 60
 
 @dataclass(frozen=True)
 class Answer:
-    """What came over a socket. `closed`: the server ended the connection after it."""
+    """What arrived on a socket. `closed` tells whether the server then ended the connection."""
 
     status: int
     headers: dict[str, str]
@@ -57,7 +57,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def session(self, **more: Any) -> str:
-        """A new session's id."""
+        """Create a session and return its id."""
         answer = self.http.post("/v1/sessions-profile", json=session_body(**more))
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
@@ -72,7 +72,7 @@ class Served:
             return read_answer(client)
 
     def is_well(self) -> bool:
-        """Whether it still answers an honest client."""
+        """Return whether the server still answers an honest client."""
         return httpx.get(f"{self.base_url}/ping", timeout=_PATIENCE).status_code == 200
 
     def told(self) -> str:
@@ -118,8 +118,8 @@ def ended(client: socket.socket) -> bool:
 def serving(
     repository: Path, folder: Path, *, files: int | None = None, **environment: str
 ) -> Iterator[Served]:
-    """`environment`: settings without `GAVEKORT_`, in any case. `files`: the hard limit of file
-    descriptors that the program gets."""
+    """`environment` holds settings without `GAVEKORT_`, in upper or lower case. `files` is the
+    program's hard limit of file descriptors."""
     url = f"sqlite:///{folder / 'gavekort.db'}"
     port = free_port()
     migrate(url)

@@ -1,4 +1,4 @@
-"""The demo shop for tests: running on a real socket, with a stand-in of the checkout behind it."""
+"""Run the demo shop on a real socket, with a stand-in of the checkout behind it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RunningShop:
         return self.browser.post("/buy", data={"product": product, **choices})
 
     def paid_order(self, gift_card: int = 10000) -> tuple[str, str]:
-        """Path of the order's page, and the transaction's id."""
+        """Return the path of the order's page and the transaction's id."""
         self.buy()
         session_id, session = list(self.api.sessions.items())[-1]
         transaction_id = self.api.pay(session_id, gift_card)
@@ -79,7 +79,7 @@ def shop_config_file(folder: Path, base_url: str, shop_url: str) -> Path:
 
 @contextmanager
 def running_shop(folder: Path) -> Iterator[RunningShop]:
-    """A shop on a port of its own, with a stand-in checkout behind it."""
+    """Run a shop on its own port, with a stand-in checkout behind it."""
     bound, url = bound_socket()
     with fake_checkout() as api:
         config = load_config(shop_config_file(folder, api.base_url, url))

@@ -1,4 +1,4 @@
-"""What a piece of work asks of the database: its statements, and who in our code asks."""
+"""Record the database statements of a piece of work, and the code that sends each."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _CALLERS = 3
 
 @dataclass
 class Asked:
-    """`begins` counts the transactions that were begun. Each ends in one of `commits` or
-    `rollbacks`; a read that stands alone begins none."""
+    """`begins` counts the transactions. Each ends in one of `commits` or `rollbacks`. A single read
+    begins no transaction."""
 
     statements: list[tuple[str, str]] = field(default_factory=list)
     """The text and where it comes from."""
@@ -38,7 +38,7 @@ class Asked:
         return len(self.statements), self.begins, self.commits
 
     def by_place(self) -> str:
-        """One line for each statement and place, the most frequent first."""
+        """Return one line for each statement and place, the most frequent first."""
         counted = Counter((place, " ".join(text.split())[:100]) for text, place in self.statements)
         return "\n".join(
             f"{times:3} x {text}\n      {place}" for (place, text), times in counted.most_common()
@@ -46,8 +46,8 @@ class Asked:
 
 
 def _frames() -> Iterator[FrameType]:
-    """The innermost first. SQLAlchemy asks in a greenlet of its own; who awaits it is among the
-    frames of that greenlet's parent."""
+    """Return the frames, the innermost first. SQLAlchemy sends statements in its own greenlet, so
+    the caller is among the frames of that greenlet's parent."""
     frame: FrameType | None = sys._getframe()
     current = greenlet.getcurrent()
     while frame is not None:
@@ -69,11 +69,11 @@ def _place() -> str:
 
 @contextmanager
 def counted(db: Database) -> Iterator[Asked]:
-    """Count what every task of this process asks of the database in the meantime."""
+    """Count the database statements of every task of this process inside the block."""
     asked, engine = Asked(), db.engine.sync_engine
 
     def statement(_c: Any, _cursor: Any, text: str, *_more: Any) -> None:
-        # SQLite's BEGIN is written out; it is counted as what it is.
+        # SQLite's BEGIN arrives as a statement of its own, and counts as a begin.
         if not text.startswith("BEGIN"):
             asked.statements.append((text, _place()))
 

@@ -1,7 +1,6 @@
-"""Every state of the page, and how a payer comes to it.
+"""Every state of the page, and how a payer reaches it.
 
-What has to hold in each (accessibility, width) is asked by tests that go through `STATES`: to add a
-state, add a line.
+Tests that check every state (accessibility, width) go through `STATES`. To add a state, add a line.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from tests.support.waiting import until_on
 
 @dataclass
 class Scene:
-    """What a state is made of. `language` is the page's."""
+    """What a test needs to make a state. `language` is the page's."""
 
     payer: Payer
     merchant: Merchant
@@ -38,7 +37,7 @@ class Scene:
         return self.payer
 
     def ready(self, amount: int = 40000, **more: Any) -> Payer:
-        """The details are given; the payer stands before the gift card and the payment."""
+        """Bring the payer to the gift card and the payment, with the details given."""
         return self.open(self.merchant.ready(amount, **more))
 
     def with_card(self, amount: int = 40000, **more: Any) -> Payer:
@@ -61,7 +60,7 @@ def _without_its_scripts(scene: Scene) -> Payer:
 
 
 def _script_failed(scene: Scene) -> None:
-    """The seconds until it is said are not waited for."""
+    """The test does not wait the usual seconds for the message."""
     slow = _without_its_scripts(scene)["#first-slow"]
     slow.evaluate("p => p.parentElement.getAnimations().forEach(a => a.finish())")
     expect(slow).to_be_visible()
@@ -112,7 +111,7 @@ def _preset(scene: Scene) -> None:
 
 
 def _preset_held(scene: Scene) -> None:
-    """A payment that was left open holds the card."""
+    """Let a payment that was left open hold the card."""
     preset = {"dintero.wallets": [{"card_id": scene.merchant.card(10000)["card_id"]}]}
     payer = scene.ready(customer={"gift_cards": preset})
     payer.press_pay()
@@ -238,7 +237,7 @@ def _asking_to_cancel(scene: Scene) -> None:
 
 
 def _form_page(scene: Scene) -> None:
-    """As a form is sent before the script that would have taken it."""
+    """Send the form as a browser does before the script that handles it has loaded."""
     page = scene.payer.page
     page.goto(_address(scene, scene.merchant.session()))
     with page.expect_navigation():
@@ -315,5 +314,5 @@ WITHOUT_SCRIPT: dict[str, Callable[[Merchant], dict[str, str]]] = {
 
 
 def dumped(found: dict[str, Any]) -> str:
-    """Readable in a failed assertion."""
+    """Return a name that is readable in a failed assertion."""
     return json.dumps(found, indent=1, ensure_ascii=False)

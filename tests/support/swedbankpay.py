@@ -1,4 +1,4 @@
-"""Swedbank Pay's sandbox from a merchant's side, without our connector, and a payer of it."""
+"""Use Swedbank Pay's sandbox as a merchant without our connector, and as a payer."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class Merchant:
         return self.read(order)
 
     def pay(self, url: str, number: str, **other: str) -> httpx.Response:
-        """Submit a card, as a form without script does; the redirect is returned."""
+        """Submit a card as a form without scripts does, and return the redirect."""
         form = {"number": number, "expiry": "12/34", "cvc": "123", "name": "Kari Nordmann"}
         return self.sandbox.http.post(url, data=form | other)
 
     def move(self, order: dict[str, Any], rel: str, **fields: Any) -> httpx.Response:
-        """Follow an operation of the order's."""
+        """Call one of the order's operations."""
         transaction: dict[str, Any] = {"description": rel, "payeeReference": uuid.uuid4().hex[:30]}
         if rel != "cancel":
             transaction |= {"amount": 30000, "vatAmount": 0}

@@ -1,4 +1,4 @@
-"""The Swish sandbox, and a payer who answers in its app without a browser."""
+"""Use the Swish sandbox, with a payer who answers in its app without a browser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OPTION = "swish.swish"
 
 
 class SwishSandbox(Sandbox):
-    """With the number of one test's merchant."""
+    """A Swish sandbox that each test uses with its own merchant number."""
 
     number = ""
 
@@ -35,24 +35,24 @@ class SwishSandbox(Sandbox):
         return self.http.get(url).json()
 
     def refunds(self, reference: str | None) -> list[tuple[str, str]]:
-        """Amount and state of each."""
+        """Return the amount and the state of each."""
         url = f"{self.base_url}/_admin/refunds"
         rows = self.http.get(url, params={"payment": reference or ""}).json()["refunds"]
         return [(one["amount"], one["status"]) for one in rows]
 
     def pushes(self) -> list[Any]:
-        """Every request of this merchant that named a payer's number."""
+        """Return every request of this merchant that names a payer's number."""
         rows = self.http.get(f"{self.base_url}/_admin/pushes").json()["pushes"]
         return [one for one in rows if one["payeeAlias"] == self.number]
 
     def answer(self, url: str, result: str = "approve") -> str:
-        """In the app; where it sends the payer then."""
+        """Answer in the app, and return where it sends the payer."""
         answer = self.http.post(url, data={"result": result})
         assert answer.status_code == 303, answer.text
         return str(answer.headers["location"])
 
     def answer_push(self, result: str = "approve") -> None:
-        """The newest request that waits for its payer in the app's inbox."""
+        """Return the newest request that waits in the app's inbox."""
         page = self.http.get(f"{self.base_url}/app").text
         (link,) = [part.split('"')[0] for part in page.split('href="')[1:] if "token=" in part]
         self.answer(f"{self.base_url}{link}", result)

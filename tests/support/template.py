@@ -1,4 +1,4 @@
-"""A migrated, empty SQLite database, of which each test gets a copy: migrating takes long.
+"""Make a migrated, empty SQLite database. Each test gets a copy, because migrating takes long.
 
 python -m tests.support.template PATH
 """

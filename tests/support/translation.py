@@ -1,7 +1,7 @@
-"""A browser that translates the page, as Chrome does it: every text node is taken out, and two
-`<font>` elements come in its place, for what is there and for what comes later.
+"""Let the browser translate the page as Chrome does. Two `<font>` elements replace every text node
+that is on the page or is added later.
 
-`harsh` also translates what is marked as not to be translated.
+`harsh` also translates text that is marked as not to be translated.
 """
 
 from __future__ import annotations
@@ -77,14 +77,15 @@ _SCRIPT = """
 
 
 def translate(page: Page, *, harsh: bool = False) -> None:
-    """From now on, and of every page that comes in this tab and in its frames."""
+    """Translate this page and every later page in this tab and in its frames."""
     call = f"({_SCRIPT})({str(harsh).lower()})"
     page.add_init_script(call)
     page.evaluate(call)
 
 
 def is_as_it_should(page: Page | Frame) -> None:
-    """What is shown is what React has last been told to show, and no text shares an element."""
+    """Assert that the page shows what React last rendered, and that no two texts share an
+    element."""
     found: dict[str, Any] = page.evaluate(
         "() => ({ stale: translated.stale(), shared: translated.shared(),"
         " texts: translated.texts() })"

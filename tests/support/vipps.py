@@ -1,4 +1,4 @@
-"""The Vipps MobilePay sandbox, a payer who uses its page without a browser, and what was pushed."""
+"""Use the Vipps MobilePay sandbox and its pushes, with a payer who needs no browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class VippsSandbox(Sandbox):
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What a profile knows of it."""
+        """Return what a profile stores about this merchant."""
         return {
             "base_url": self.base_url,
             "client_id": f"client-{self.name}",
@@ -38,13 +38,13 @@ class VippsSandbox(Sandbox):
         )
 
     def pay(self, url: str, result: str = "approve") -> str:
-        """Answer on the landing page; where the payer is sent then."""
+        """Answer on the landing page, and return where the payer is redirected."""
         answer = self.http.post(url, data={"result": result})
         assert answer.status_code == 303, answer.text
         return str(answer.headers["location"])
 
     def pushes(self, reference: str | None = None) -> list[Any]:
-        """Every push that was ever asked for, newest first; or those of one payment."""
+        """Return every push that was requested, or those of one payment, newest first."""
         found = self.http.get(f"{self.base_url}/_admin/pushes").json()["pushes"]
         return [one for one in found if reference in (None, one["reference"])]
 
@@ -53,7 +53,7 @@ class VippsSandbox(Sandbox):
         return found
 
     def answer_in_app(self, result: str = "approve") -> None:
-        """The payer answers the newest push that waits."""
+        """Answer the newest waiting push as the payer."""
         page = self.http.get(f"{self.base_url}/c/app").text
         path = page.partition('action="')[2].partition('"')[0]
         assert path, page
@@ -82,6 +82,6 @@ class VippsSandbox(Sandbox):
         return answer.json()
 
     def sums(self, reference: str) -> dict[str, int]:
-        """The aggregate, in minor units."""
+        """Return the aggregate in minor units."""
         found = self.payment(reference)["aggregate"]
         return {name.removesuffix("Amount"): one["value"] for name, one in found.items()}

@@ -1,8 +1,8 @@
-"""Wait for a thing, and not for a time.
+"""Wait for an event and not for a time.
 
-This is the only place of the tests that sleeps (`scripts/fixed_waits.py` checks it). A test waits
-with `until` for what it needs. Where nothing may happen, `stays` looks all the while. Where time
-itself is what a test needs, `pause` says why.
+No other file of the tests sleeps (`scripts/fixed_waits.py` checks it). A test waits with `until`
+for what it needs. If nothing may happen, `stays` looks all the time. If a test needs time itself to
+pass, `pause` says why.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T | None], what: str, *, seconds: float = SECONDS) -> T:
-    """Return the first true answer of `look`; AssertionError with `what` if there is none."""
+    """Return the first true answer of `look`. Raises AssertionError with `what` if none comes."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
@@ -33,7 +33,7 @@ def until(look: Callable[[], T | None], what: str, *, seconds: float = SECONDS) 
 
 
 def until_on(page: Page, look: Callable[[], T | None], what: str, *, seconds: float = SECONDS) -> T:
-    """As `until`, beside a browser: what its pages say is heard meanwhile."""
+    """Do the same as `until` beside a browser, and handle its pages' events meanwhile."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
@@ -44,7 +44,7 @@ def until_on(page: Page, look: Callable[[], T | None], what: str, *, seconds: fl
 async def until_async(
     look: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = SECONDS
 ) -> T:
-    """As `until`, in an event loop."""
+    """Do the same as `until` in an event loop."""
     deadline = time.monotonic() + seconds
     while not (found := await look()):
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
@@ -53,8 +53,8 @@ async def until_async(
 
 
 def stays(page: Page, holds: Callable[[], bool], what: str, *, seconds: float) -> None:
-    """Look for `seconds` whether `holds` is true: nothing that comes later tells that something
-    does not happen. AssertionError with `what` as soon as it is false."""
+    """Check for `seconds` that `holds` stays true, because no later event proves that something did
+    not happen. Raises AssertionError with `what` as soon as it is false."""
     deadline = time.monotonic() + seconds
     while True:
         assert holds(), what
@@ -64,18 +64,18 @@ def stays(page: Page, holds: Callable[[], bool], what: str, *, seconds: float) -
 
 
 def pause(seconds: float, why: str) -> None:
-    """Let time pass, where time is the thing itself. `why` is for the reader."""
+    """Let time pass if the test needs time itself. `why` is for the reader."""
     assert why
     time.sleep(seconds)
 
 
 def pause_on(page: Page, seconds: float, why: str) -> None:
-    """As `pause`, beside a browser."""
+    """Do the same as `pause` beside a browser."""
     assert why
     page.wait_for_timeout(seconds * 1000)
 
 
 async def pause_async(seconds: float, why: str) -> None:
-    """As `pause`, in an event loop."""
+    """Do the same as `pause` in an event loop."""
     assert why
     await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""What the tests of cards ask of the wallets API."""
+"""Requests to the wallets API that the tests of cards share."""
 
 from __future__ import annotations
 

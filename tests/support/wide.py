@@ -1,4 +1,4 @@
-"""Wider limits for servers that many tests, or one busy client, ask from one address."""
+"""Wider limits for servers that many tests or one busy client call from one address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the code and the docs cite exists: the file, and the heading where one is named."""
+"""Every file and heading that the code and the docs cite exists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*$")
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     found: set[str] = set()
     fenced = False
     for line in page.read_text(encoding="utf-8").splitlines():
@@ -54,7 +54,7 @@ def missing(root: Path, path: str, anchor: str | None) -> bool:
 
 
 def unresolved(root: Path, text: str) -> list[str]:
-    """The citations in a file of code that lead nowhere."""
+    """Return the citations in a file of code that lead nowhere."""
     found = [match[0] for match in _UNRESOLVABLE.finditer(text)]
     for match in _CITATION.finditer(text):
         path, anchor, more = match.groups()
@@ -68,7 +68,7 @@ def unresolved(root: Path, text: str) -> list[str]:
 
 
 def dead_links(root: Path, page: Path, text: str) -> list[str]:
-    """The links of a page to other pages of ours that lead nowhere."""
+    """Return the links of a page to other pages of ours that lead nowhere."""
     found = []
     for target in _LINK.findall(text):
         if re.match(r"[a-z]+:", target):
@@ -113,7 +113,7 @@ def test_every_link_and_citation_in_the_docs_resolves(repository: Path) -> None:
 
 
 def reached(root: Path, start: Path) -> set[Path]:
-    """The pages to which links lead from `start`, over other pages too."""
+    """Return the pages that links reach from `start`, directly or over other pages."""
     found, left = {start}, [start]
     while left:
         page = left.pop()

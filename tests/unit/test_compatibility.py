@@ -27,7 +27,7 @@ def pages(request: pytest.FixtureRequest) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def named(pages: dict[str, str]) -> set[str]:
-    """Every word that stands between backticks."""
+    """Return every word between backticks."""
     spans = [span for text in pages.values() for span in _WORD.findall(text)]
     words = {word for span in spans for word in _KEY.findall(span)}
     return words | {part for word in words for part in word.split(".")}
@@ -35,7 +35,7 @@ def named(pages: dict[str, str]) -> set[str]:
 
 @cache
 def functions(root: Path) -> dict[str, set[str]]:
-    """By the name of a file of tests: the tests in it."""
+    """Return the tests of each test file by its name."""
     found: dict[str, set[str]] = {}
     for path in (root / "tests").rglob("test_*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""`backend.frontend`: built once, again only when something changed, by one builder at a time."""
+"""`backend.frontend` builds once, and again only after a change, with one builder at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from backend.frontend import (
 
 @pytest.fixture
 def project(tmp_path: Path, repository: Path) -> Path:
-    """A project of ours in all but its page."""
+    """Make a project like ours without its page."""
     (tmp_path / "checkout_ui").mkdir()
     (tmp_path / "checkout_ui" / "page.py").write_text("TITLE = 'one'\n")
     (tmp_path / "assets").mkdir()
@@ -32,7 +32,7 @@ def project(tmp_path: Path, repository: Path) -> Path:
 
 @pytest.fixture
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The builds made, with Reflex and npm replaced by something that leaves a file and a lock."""
+    """Collect the builds. A stand-in for Reflex and npm leaves a file and a lock."""
     made: list[Path] = []
 
     def build(root: Path) -> None:
@@ -126,7 +126,7 @@ def test_several_at_once_build_once(project: Path, builds: list[Path]) -> None:
 
 
 def test_a_failed_build_says_why_and_is_tried_again(project: Path) -> None:
-    """With the real Reflex, on an app that does not compile."""
+    """The real Reflex builds an app that does not compile."""
     (project / "checkout_ui" / "hosting").mkdir()
     shutil.copyfile(
         Path(__file__).parents[2] / "checkout_ui" / "hosting" / "build_plugin.py",

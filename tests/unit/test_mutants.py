@@ -1,4 +1,4 @@
-"""`make mutants` works: a change that a test must notice is noticed, and nothing can hang it."""
+"""`make mutants` notices a change that a test must notice, and nothing can hang it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def takes(amount: int, limit: int = 5) -> bool:
 
 
 def changes(source: str) -> dict[str, str]:
-    """The kind of each change, by what it is."""
+    """Return the kind of each change."""
     return {f"{one.before} -> {one.after}": one.kind for one in mutants_of("m", source)}
 
 
@@ -123,7 +123,7 @@ def test_what_hangs_is_stopped_and_what_survives_is_named(tmp_path: Path, reposi
 
 
 def test_the_command_prints_a_score(repository: Path) -> None:
-    """One change of the real rules, which a test must notice."""
+    """The command makes one change of the real rules that a test must notice."""
     command = [sys.executable, "-m", "tests.mutants", "--quick", "--workers", "1"]
     change = "transaction:status_of: position.released.total > 0 -> position.released.total >= 0"
     done = subprocess.run(

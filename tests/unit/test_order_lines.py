@@ -50,7 +50,7 @@ def test_the_adjustments_vat_is_within_the_orders(found: list[OrderLine], amount
     rates = rates_of(found)
     rate = common_rate(found)
     assert min(rates, default=0) <= rate <= max(rates, default=0)
-    # What the whole pays in VAT lies between all of it at the lowest rate and at the highest.
+    # The total VAT lies between the whole at the lowest rate and at the highest.
     goods = [line for line in found if line.amount > 0]
     bought = sum(line.amount for line in goods)
     vat = sum(tax_of(line.amount, line.vat_rate) for line in goods)
@@ -64,7 +64,8 @@ def test_the_adjustments_vat_is_within_the_orders(found: list[OrderLine], amount
 
 @given(lines, amounts, st.integers(0, MAX_AMOUNT))
 def test_klarna_takes_what_we_make(found: list[OrderLine], amount: int, card: int) -> None:
-    """By the checks of the sandbox, which are Klarna's: units, sums, and the VAT of each line."""
+    """The lines pass Klarna's checks as the sandbox makes them: units, sums and the VAT of each
+    line."""
     whole = with_adjustment(found, amount + card, "Justering") if found else ()
     if card and whole:
         whole = (*whole, OrderLine("Gavekort", -card, kind="tender"))
@@ -121,6 +122,6 @@ def test_an_adjustment_is_taxed_as_the_order_is() -> None:
         -2000,
         -200,
     )
-    # A gift card is no sale, and neither is a discount alone.
+    # A gift card is not a sale, and neither is a discount alone.
     tender = [OrderLine("Gavekort", -500, kind="tender"), OrderLine("x", -1, vat_rate=2500)]
     assert common_rate(tender) == 0

@@ -31,7 +31,7 @@ _MACHINE_PATH = re.compile(
 
 
 def _texts(repository: Path) -> Iterator[tuple[str, str]]:
-    """Name and content of every text file that is or would be committed."""
+    """Return name and content of every text file that is or would be committed."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=repository, capture_output=True, check=True, text=True)
     for name in filter(None, listed.stdout.split("\0")):

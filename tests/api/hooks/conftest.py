@@ -1,4 +1,4 @@
-"""A merchant's server on a real socket, and a merchant who may have it on this machine."""
+"""A merchant's server on a real socket, and a merchant whose server may be on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def shop() -> Iterator[Receiver]:
 
 @pytest.fixture
 async def told(database_url: str, card_gateway: CardGatewaySandbox) -> AsyncIterator[Merchant]:
-    """A merchant whose server may be on this machine."""
+    """Return a merchant whose server may be on this machine."""
     merchant = await open_merchant(
         database_url,
         card_gateway.base_url,

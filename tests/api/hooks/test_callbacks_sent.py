@@ -151,7 +151,7 @@ async def test_a_callback_is_tried_twenty_times_after_growing_gaps(
     began = [datetime.fromisoformat(t["started_at"]) for t in whole["tries"]]
     gaps = [(b - a).total_seconds() for a, b in itertools.pairwise(began)]
     wanted = [gap("callback", n).total_seconds() for n in range(1, 20)]
-    # Never earlier; later by what this machine took in between.
+    # The delivery never comes earlier. It comes later by the time that this machine needed.
     assert all(want <= took < want + 60 for took, want in zip(gaps, wanted, strict=True)), gaps
     assert "AUTH_CALLBACK_SENT" not in await events_of(told, session_id)
 
@@ -167,7 +167,7 @@ async def test_what_is_tried_again(
     await told.press_pay(session_id)
     await until_quiet(told)
     assert len(shop.got) == tries
-    assert all(got.target.startswith("/cb") for got in shop.got)  # no redirect is followed
+    assert all(got.target.startswith("/cb") for got in shop.got)  # we follow no redirect
 
 
 async def test_each_try_keeps_what_was_sent_and_what_came_back(

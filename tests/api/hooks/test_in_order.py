@@ -1,4 +1,4 @@
-"""What is about one thing is told in the order it happened: docs/webhooks.md."""
+"""The merchant hears about one object in the order of events: docs/webhooks.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPORTED = "?report_event=CAPTURE&report_event=REFUND"
 async def captured_and_refunded(
     told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> str:
-    """With three callbacks to be sent: authorized, captured, refunded."""
+    """Make a payment with three callbacks to send: authorized, captured, refunded."""
     transaction_id = await told.paid(card_gateway, url=callback_to(shop, REPORTED))
     await told.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 15000})
     await told.post(f"/v1/transactions/{transaction_id}/refund", {"amount": 5000})
@@ -50,7 +50,7 @@ async def test_one_that_another_process_is_sending_is_waited_for(
         assert first is not None
         first.claimed_until = told.clock.now() + timedelta(seconds=120)
     assert await deliver_due(told.ctx) == 0
-    # Had that process died, somebody takes it over, and the others follow.
+    # If that process dies, another one takes the delivery over, and the others follow.
     told.clock.ahead += timedelta(seconds=121)
     assert await deliver(told) == 3
     assert told_of(shop) == [None, "CAPTURE", "REFUND"]
@@ -64,7 +64,7 @@ async def test_one_that_fails_is_passed(
     for _ in range(5):
         told.clock.ahead += timedelta(seconds=90)
         assert await deliver(told) == 1
-    # It comes again in 80 s.
+    # The next attempt comes in 80 s.
     await told.post(f"/v1/transactions/{transaction_id}/capture", {"amount": 15000})
     await told.post(f"/v1/transactions/{transaction_id}/refund", {"amount": 5000})
     assert await deliver(told) == 2
@@ -77,7 +77,7 @@ async def test_one_that_fails_is_passed(
 async def test_others_are_not_waited_for(
     told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
-    """Another transaction, another addressee, another kind."""
+    """Messages of another transaction, address or kind do not wait."""
     await subscribe(told, shop, ["checkout_authorization"])
     await subscribe(told, shop, ["checkout_authorization"])
     await deliver(told)  # the pings

@@ -1,4 +1,4 @@
-"""What was sent is listed and sent again: docs/webhooks.md."""
+"""A merchant lists deliveries and sends them again: docs/webhooks.md."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def test_redeliver(told: Merchant, shop: Receiver) -> None:
     await deliver(told)
     assert [got.query["transaction_id"] for got in shop.got] == [one["subject"]] * 2
     assert (await events_of(told, session_id)).count("AUTH_CALLBACK_SENT") == 1
-    # A delivered one too, with all its attempts again.
+    # A delivered message can also be sent again, with all its attempts.
     await told.post(f"{DELIVERIES}/{one['id']}/redeliver")
     shop.replies = [500] * 19
     await until_quiet(told)

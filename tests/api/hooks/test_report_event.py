@@ -1,5 +1,5 @@
-"""A callback that asks for CAPTURE, REFUND and VOID is told of all of them, whatever the shop
-answers at first."""
+"""A callback that asks for CAPTURE, REFUND and VOID hears of all of them, whatever the shop answers
+at first."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_each_event_is_told(
 async def test_a_shop_without_its_order_at_first_ends_informed(
     told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver, method: str
 ) -> None:
-    """It answers 500 until its order exists, and then 200, to each of the callbacks."""
+    """The shop answers each callback with 500 until its order exists, and then with 200."""
     transaction_id = await told.paid(card_gateway, url=callback_to(shop, PLUGIN + method))
     await captured_and_refunded(told, f"/v1/transactions/{transaction_id}")
     shop.replies = [500] * 8
@@ -97,7 +97,7 @@ async def test_a_shop_without_its_order_at_first_ends_informed(
 async def test_the_delay_is_counted_from_the_authorization(
     told: Merchant, card_gateway: CardGatewaySandbox, shop: Receiver
 ) -> None:
-    """It gives the shop time to make its order, which it has long done when it captures later."""
+    """The delay gives the shop time to create its order. A later capture needs no such delay."""
     transaction_id = await told.paid(card_gateway, url=callback_to(shop, PLUGIN))
     path = f"/v1/transactions/{transaction_id}"
     await told.post(f"{path}/capture", {"amount": 10000})
@@ -114,7 +114,7 @@ async def test_the_delay_is_counted_from_the_authorization(
 async def test_what_happens_with_the_authorization_is_told_after_it(
     merchant: Merchant, provider: SwedbankPaySandbox, shop: Receiver
 ) -> None:
-    """Swish takes the money at once: both are written down at one moment."""
+    """Swish takes the money at once, so both callbacks are written at the same moment."""
     payer = Payer(merchant, provider)
     url = callback_to(shop, "?report_event=CAPTURE")
     await merchant.come_back(provider.by_swish(await payer.begin(SWISH, url=url)))

@@ -1,4 +1,4 @@
-"""A refund that came back: the merchant hears of it as of every other change."""
+"""A provider reverses a refund, and the merchant hears of it as of every other change."""
 
 from __future__ import annotations
 

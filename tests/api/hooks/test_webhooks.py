@@ -74,7 +74,7 @@ async def test_a_payment_as_webhooks_tell_it(
         "status",
     }
     assert one["id"] == transaction_id
-    # The same payload as the callback's.
+    # The payload is the same as the callback's.
     (authorized,) = [b for b in told_of if b["event"] == "checkout_authorization"]
     for key in ("account_id", "event", "event_delivery"):
         del authorized[key]
@@ -92,7 +92,7 @@ async def test_a_payment_as_webhooks_tell_it(
 
 
 async def test_nothing_is_told_of_what_did_not_happen(told: Merchant, shop: Receiver) -> None:
-    """The row is written with its cause, or not at all."""
+    """The row is written together with its cause or not at all."""
     await subscribe(told, shop, ["wallet_transaction"])
     card = await told.card(100)
     await until_quiet(told)
@@ -112,7 +112,7 @@ async def test_only_subscribers_are_told_and_only_what_they_want(
     first = await subscribe(told, shop, ["checkout_transaction"], secret=None)
     await subscribe(told, shop, ["wallet_transaction"])
     await until_quiet(told)
-    # The two pings come in any order.
+    # The two pings arrive in any order.
     assert sorted("event-signature" in got.headers for got in shop.got) == [False, True]
     shop.got.clear()
     await told.card(100)
@@ -182,7 +182,7 @@ async def test_a_hook_that_keeps_failing_is_deleted(told: Merchant, shop: Receiv
     for _ in range(9):
         await told.post(f"{path}/ping")
         await until_quiet(told)
-    # One that arrives, and the count begins again.
+    # One delivery arrives, and the count starts again.
     await told.post(f"{path}/ping")
     await until_quiet(told)
     shop.replies = [500] * 1000

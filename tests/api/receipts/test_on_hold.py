@@ -1,4 +1,4 @@
-"""A payment on hold is not paid: its receipt waits until the provider has decided."""
+"""A payment on hold is not paid yet. Its receipt waits until the provider has decided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a receipt says, to whom it goes, and that there is one."""
+"""Each payment has one receipt. The tests check its text and its addressees."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def receipt_of(merchant: Merchant, transaction_id: str) -> Any:
 
 async def test_what_it_states(shop: Merchant, card_gateway: CardGatewaySandbox) -> None:
     expires = "2030-06-01T00:00:00.000Z"
-    # A PIN of four figures might be those of the amount, or the last ones of the number.
+    # The four figures of a PIN might also occur in the amount or at the end of the number.
     long = {"format": {"length": 12, "characters": True}}
     card = await shop.card(15000, expires_at=expires, pin=long)
     order = session_body()["order"] | {
@@ -123,7 +123,7 @@ async def test_later_captures_and_refunds_do_not_change_it(
     voided = await shop.paid(card_gateway, **wants())
     await shop.post(f"/v1/transactions/{voided}/void", {})
     assert (await receipt_of(shop, voided)).later.cancelled
-    # The database itself refuses to change it.
+    # The database itself refuses a change of the receipt.
     for statement in ("UPDATE receipt SET language = 'x'", "DELETE FROM receipt_message"):
         if statement.startswith("DELETE"):
             await shop.paid(card_gateway, **wants(email=True))
@@ -254,7 +254,7 @@ async def test_the_profile_says_and_the_request_has_the_last_word(
 async def test_nobody_to_send_it_to(
     shop: Merchant, card_gateway: CardGatewaySandbox, post: MailServer
 ) -> None:
-    """A session whose details are the shop's, and hold no address that is one."""
+    """The shop gave the session's details, and they hold no valid address."""
     session_id = await shop.ready(**wants(email=True, sms=True))
     async with shop.ctx.db.unit_of_work() as db:
         session = await lock_session(db, session_id)
@@ -327,7 +327,7 @@ async def test_a_session_of_before_has_no_receipt(shop: Merchant) -> None:
 async def test_no_language_keeps_a_payment_from_ending(
     shop: Merchant, card_gateway: CardGatewaySandbox
 ) -> None:
-    """The longest that the API takes is longer than what a receipt keeps of it."""
+    """The API accepts longer texts than a receipt keeps."""
     session_id = await shop.ready(40000, await shop.card(10000), url=QUIET)
     path = f"/v1/sessions/{session_id}/pay?language=nb-NO-x-abcdefghijkl"
     begun = await shop.post(path, {"payment_product_type": OPTION})

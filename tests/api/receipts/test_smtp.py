@@ -1,4 +1,4 @@
-"""How a receipt is handed to a mail server, over real sockets: encryption, refusals, repeats."""
+"""A receipt goes to a mail server over real sockets, with encryption, refusals and repeats."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.mail import MailServer, certificate
 
 
 async def paid(shop: Merchant, email: str = "kari@example.com") -> str:
-    """By the gift card alone, so that no provider is needed."""
+    """Pay by gift card alone, so that the test needs no provider."""
     session_id = await shop.session(4000, **wants(email=True))
     await payer.set_details(shop.ctx, session_id, replace(DETAILS, email=email))
     card = await shop.card(4000)
@@ -46,7 +46,7 @@ async def deliver(shop: Merchant) -> int:
 
 
 async def told(shop: Merchant) -> dict[str, Any]:
-    """The one delivery, with its attempts."""
+    """Return the only delivery with its attempts."""
     shop.api.headers["authorization"] = f"Bearer {await sign_in(shop)}"
     (one,) = (await shop.get(f"{DELIVERIES}?kind=email"))["deliveries"]
     found: dict[str, Any] = await shop.get(f"{DELIVERIES}/{one['id']}")
@@ -90,7 +90,8 @@ async def test_a_busy_server_is_tried_again_up_to_twenty_times(
 
 
 async def test_a_lost_answer_means_the_same_message_again(shop: Merchant, post: MailServer) -> None:
-    """The server took it and died before it said so: twice, under one Message-ID."""
+    """The server accepted the mail and died before its answer. The mail arrives twice under one
+    Message-ID."""
     post.dies_after = 1
     await paid(shop)
     await deliver(shop)
@@ -160,7 +161,7 @@ async def test_encrypted_and_signed_in(
         async with checkout(sqlite_url, card_gateway, smtp_url=url) as shop:
             await paid(shop)
             await deliver(shop)
-            # Whose certificate nobody vouches for is not spoken to.
+            # We do not talk to a server whose certificate nobody vouches for.
             one = await told(shop)
             assert one["state"] == "pending"
             assert "certificate" in one["tries"][0]["error"].lower()

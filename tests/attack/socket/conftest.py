@@ -1,5 +1,5 @@
-"""Two servers with a merchant each, and what their pages may send. All that the tests here send
-them comes from strangers, so that nothing but counts may stand in their logs."""
+"""Two servers with a merchant each, and what their pages may send. Everything that these tests send
+comes from strangers, so the servers' logs may hold only counts."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def usual(
     _sqlite_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Place]:
-    """With the limits of a server, but that a source may say as much as it likes."""
+    """Run a server with the usual limits, but without a limit on the messages of a source."""
     fast = {"socket_messages_per_second": 1e5, "socket_messages_per_second_and_source": 1e5}
     directory = tmp_path_factory.mktemp("usual")
     with _place(repository, _sqlite_template, directory, **fast) as place:
@@ -77,7 +77,7 @@ def tight(
     _sqlite_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Place]:
-    """With limits that a test reaches."""
+    """Run a server with limits that a test can reach."""
     low = {
         "sockets": 9,
         "sockets_per_source": 5,
@@ -92,13 +92,13 @@ def tight(
 
 @pytest.fixture
 def source() -> tuple[str, int]:
-    """An address of this machine that no other test comes from."""
+    """Return an address of this machine that no other test uses as its source."""
     return f"127.0.1.{next(_numbers)}", 0
 
 
 @pytest.fixture(scope="session")
 def events(built_frontend: Path, repository: Path) -> dict[str, Any]:
-    """The names that the framework registers, and what the gate lets in."""
+    """Return the names that the framework registers and those that the gate lets in."""
     done = subprocess.run(
         [sys.executable, "-c", _LIST],
         cwd=repository,

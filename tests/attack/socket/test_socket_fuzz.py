@@ -1,4 +1,4 @@
-"""Every event name that the framework registers, with everything that no page sends."""
+"""Send every event name that the framework registers, with payloads that no page sends."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ ADDRESSES: list[Any] = [
 
 
 def _messages(names: list[str], path: str) -> Iterator[str]:
-    """A thousand and more, each name with each payload in one shape or another."""
+    """Return more than a thousand messages: each name with each payload in some form."""
     shapes = itertools.cycle(WRAPPINGS)
     places = itertools.cycle([None] * 4 + ADDRESSES)
     for name, payload in itertools.product(names, NASTY):
@@ -86,7 +86,7 @@ def _messages(names: list[str], path: str) -> Iterator[str]:
 async def test_a_thousand_messages_that_no_page_sends(
     usual: Place, events: dict[str, Any], source: tuple[str, int]
 ) -> None:
-    """That nothing but counts is in the log is checked at the end of all (conftest)."""
+    """The fixture in conftest checks at the end that the log holds only counts."""
     till, begins = usual.till, len(usual.served.log_lines())
     session_id = till.session()
     path = f"/v1/view/{session_id}"
@@ -101,7 +101,7 @@ async def test_a_thousand_messages_that_no_page_sends(
     held = await _send_all(usual.served, path, messages)
     assert len(held) == MESSAGES
     assert [(seconds, message) for seconds, message in held if seconds >= HELD] == []
-    # The page works as before, and nothing of the session has changed.
+    # The page still works, and the session is unchanged.
     async with client(usual.served, path) as honest:
         await honest.hello()
         await honest.until("stage", "open")
@@ -111,19 +111,19 @@ async def test_a_thousand_messages_that_no_page_sends(
 
 
 def _without_visits(session: dict[str, Any]) -> dict[str, Any]:
-    """Who opens the page is written down each time."""
+    """Each opening of the page records the visitor."""
     names = [event["name"] for event in session["events"] if event["name"] != "VISITED"]
     left = {key: value for key, value in session.items() if key != "updated_at"}
     return {**left, "events": names}
 
 
 def _some(messages: list[str]) -> list[str]:
-    """MESSAGES of them, from the first to the last."""
+    """Return MESSAGES of them, spread from the first to the last."""
     return [messages[i * len(messages) // MESSAGES] for i in range(MESSAGES)]
 
 
 async def _send_all(served: Served, path: str, messages: list[str]) -> list[tuple[float, str]]:
-    """How long each of them kept the event loop computing."""
+    """Return how long the event loop computed for each of them."""
     held: list[tuple[float, str]] = []
     left = iter(messages)
     async with httpx.AsyncClient(base_url=served.base_url) as http:
@@ -134,7 +134,7 @@ async def _send_all(served: Served, path: str, messages: list[str]) -> list[tupl
                 for message in left:
                     held.append((await _held_by(attacker, served, http, message), message[:200]))
                     if attacker.socket.close_code is not None:
-                        # So many bad ones, and the server closes.
+                        # The server closes the socket after this number of bad messages.
                         break
     return held
 
@@ -145,7 +145,8 @@ async def _held_by(
     began = served.busy()
     with suppress(ConnectionClosed):
         await attacker.socket.send(message)
-    # It is answered after the message was looked at: the loop does one thing at a time.
+    # The answer comes after the server has handled the message, because the loop does one thing at
+    # a time.
     assert (await http.get("/ping")).status_code == 200
     return served.busy() - began
 
@@ -153,7 +154,7 @@ async def _held_by(
 def test_the_list_is_what_the_built_pages_send(
     events: dict[str, Any], built_frontend: Path
 ) -> None:
-    """Read in another way: from the scripts that the browser gets."""
+    """Read the names in another way, from the scripts that the browser receives."""
     scripts = [
         file.read_text(encoding="utf-8")
         for file in (built_frontend / "assets").glob("*.js")

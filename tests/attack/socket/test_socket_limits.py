@@ -1,5 +1,5 @@
-"""Floods, bombs, silent clients and crowds at the event socket: an honest page goes on beside
-them, and what they cost has an end."""
+"""Floods, bombs, silent clients and crowds at the event socket. An honest page continues beside
+them, and their cost is bounded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Source = tuple[str, int]
 
 
 async def _open(place: Place, **more: Any) -> None:
-    """An honest page becomes usable."""
+    """Assert that an honest page becomes usable."""
     path = f"/v1/view/{place.till.session()}"
     async with client(place.served, path, **more) as page:
         await page.hello()
@@ -158,7 +158,7 @@ async def test_what_only_the_server_starts_cannot_be_called(usual: Place) -> Non
 
 
 async def test_what_a_browser_reports_is_only_counted(usual: Place) -> None:
-    """The framework's own handler takes sixteen seconds for this one."""
+    """The framework's own handler needs sixteen seconds for this message."""
     counted, busy = usual.counted(), usual.served.busy()
     name = f"{ROOT}.reflex___state____frontend_event_exception_state.handle_frontend_exception"
     async with client(usual.served) as page:
@@ -192,7 +192,7 @@ async def test_a_message_that_is_too_long_is_not_kept(
 
 
 async def test_a_bomb_of_many_compressed_messages_is_cut_off(usual: Place) -> None:
-    """Each is as long as a message may be, and a hundredth of that or less on the line."""
+    """Each message has the greatest allowed length, and at most a hundredth of it on the line."""
     before, began = usual.served.memory(), usual.served.busy()
     async with client(usual.served, compression="deflate") as page:
         page.socket.transport.write(_compressed(b"4" * 65_000) * 2000)
@@ -203,7 +203,7 @@ async def test_a_bomb_of_many_compressed_messages_is_cut_off(usual: Place) -> No
 
 
 def _compressed(payload: bytes) -> bytes:
-    """A client's frame of RFC 6455, with RFC 7692's bit set. Its mask is zeros."""
+    """Return a client's frame of RFC 6455 with RFC 7692's bit set and a mask of zeros."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -12)
     data = (deflate.compress(payload) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
     assert len(data) < 126
@@ -272,7 +272,7 @@ async def test_a_source_has_no_more_sockets_than_its_share(tight: Place, source:
                 pass
         assert refused.value.response.status_code == 429
         assert refused.value.response.headers["retry-after"] == "5"
-        # Another source is not concerned.
+        # Another source is not affected.
         await _open(tight, local_addr=("127.0.2.2", 0))
     await until(lambda: counted("place"))
     await _open(tight, local_addr=source)
@@ -305,7 +305,7 @@ async def test_a_page_that_shows_a_session_stays(tight: Place, source: Source) -
     async with client(tight.served, path, local_addr=source) as page:
         await page.hello()
         await page.until("stage", "open")
-        # A stranger comes and is closed meanwhile.
+        # Meanwhile a stranger connects, and the server closes that connection.
         async with client(tight.served, local_addr=source) as stranger:
             await stranger.closed()
         await page.send(f"{CHECKOUT}.set_language", {"tag": "de"})
@@ -313,7 +313,7 @@ async def test_a_page_that_shows_a_session_stays(tight: Place, source: Source) -
 
 
 async def test_sessions_are_guessed_slowly(tight: Place, source: Source) -> None:
-    """A source's pages load as often as it may, however many sockets it opens."""
+    """A source loads pages as often as its limit allows, however many sockets it opens."""
     began, ends = time.monotonic(), time.monotonic() + 8
     loaded = 0
 
@@ -328,12 +328,12 @@ async def test_sessions_are_guessed_slowly(tight: Place, source: Source) -> None
                     loaded += 1
 
     await asyncio.gather(*(guess() for _ in range(4)))
-    # Ten for each: three seconds' worth at once, and then what comes in.
+    # Ten for each: the budget of three seconds at once, and then what refills.
     assert 1 <= loaded <= (20 * 3 + 20 * (time.monotonic() - began)) / 10 + 1
 
 
 async def test_pages_that_wait_cost_next_to_nothing(usual: Place) -> None:
-    """One look follows them all: a hundred pages cost what one does."""
+    """One read follows all pages, so a hundred pages cost as much as one."""
     path = f"/v1/view/{usual.till.session()}"
     async with AsyncExitStack() as crowd:
         pages = [await crowd.enter_async_context(client(usual.served, path)) for _ in range(100)]

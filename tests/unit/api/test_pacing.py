@@ -1,4 +1,4 @@
-"""Refusals of a source that ignores `Retry-After` come a second late; nobody else's do."""
+"""A source that ignores `Retry-After` gets its refusals a second late, and nobody else does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.api.pacing import AT_ONCE, LATE_SECONDS, Pace
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long each refusal waited; it does not."""
+    """Collect how long each refusal would wait, without waiting."""
     waits: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -23,7 +23,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 class Loop:
-    """Time that stands still until it is moved."""
+    """A loop whose time stands still until a test moves it."""
 
     def __init__(self) -> None:
         self.now = 1000.0

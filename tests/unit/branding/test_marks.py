@@ -1,4 +1,4 @@
-"""The drawings that shops embed: complete, the same as on the page, and the same as PNG."""
+"""The drawings that shops embed are complete, and the same as on the page and as PNG."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_masters_are_drawn_from_the_marks(browser: Browser) -> None:
     with Image.open(FILE) as kept:
         before, now = kept.convert("RGBA"), drawn(browser)
     assert before.size == now.size
-    # A browser of another version may differ at the edges; another drawing differs everywhere.
+    # Another version of the browser may differ at the edges. Another drawing differs everywhere.
     assert max(ImageStat.Stat(ImageChops.difference(before, now)).mean) < 0.5
 
 
@@ -45,7 +45,7 @@ def test_the_masters_are_drawn_from_the_marks(browser: Browser) -> None:
 def test_the_png_shows_what_the_svg_shows(
     browser: Browser, variant: Variant, template: Template
 ) -> None:
-    """In a browser, on the colour of a shop's page."""
+    """Draw the mark in a browser, on the colour of a shop's page."""
     picture = Picture(ALL, variant, Colour(200, 30, 60, 200), 420, template)
     laid = lay_out(picture)
     page = browser.new_page(viewport={"width": laid.width, "height": laid.height})
@@ -59,7 +59,7 @@ def test_the_png_shows_what_the_svg_shows(
         shown.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
     page.close()
     blank = Image.new("RGB", shown[0].size, (0xDD, 0xDD, 0xEE))
-    # Seen from a little distance: a mark may stand a share of a pixel beside the other.
+    # The images are compared blurred, since a mark may be off by a fraction of a pixel.
     one, other, nothing = (image.reduce(6) for image in (*shown, blank))
     seen, apart = (
         max(ImageStat.Stat(ImageChops.difference(one, second)).mean) for second in (nothing, other)

@@ -1,4 +1,4 @@
-"""A hook that is told of gift cards, and what waits to be sent to it."""
+"""Helpers for a hook that hears of gift cards, and for the messages that wait for it."""
 
 from __future__ import annotations
 

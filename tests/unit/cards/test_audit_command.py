@@ -1,4 +1,5 @@
-"""`gavekort audit` as an operator runs it: 0 where all balances, else 1 and the place."""
+"""An operator runs `gavekort audit`. It exits with 0 if all balances, and otherwise with 1 and
+names the place."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def audit(repository: Path, url: str) -> tuple[int, str]:
 
 
 def tamper(url: str, *statements: str) -> None:
-    """As somebody would who owns the database, behind the program's back."""
+    """Change a row as the database's owner could without the program."""
     engine = create_engine(sync_url(url))
     with engine.begin() as connection:
         for statement in statements:

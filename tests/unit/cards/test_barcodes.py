@@ -1,4 +1,4 @@
-"""Bar codes are read back by another program than the one that drew them."""
+"""Another program than the one that drew the bar codes reads them."""
 
 from __future__ import annotations
 

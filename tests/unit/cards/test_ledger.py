@@ -1,4 +1,5 @@
-"""The ledger: what each movement does, what is refused, and that nothing written can change."""
+"""The tests check what each movement in the ledger does, what it refuses, and that nothing written
+can change."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ def cause(ref_id: str) -> EntryContext:
 
 
 async def sums(ctx: Backend, card: Card) -> tuple[int, int, int, int]:
-    """Funds, available, held, drawn."""
+    """Return the card's funds, available, held and drawn amounts."""
     async with ctx.db.reading() as db:
         row = await db.get(Card, card.id)
     assert row is not None
@@ -107,7 +108,7 @@ async def test_what_is_not_there_cannot_move(ctx: Backend, card: Card) -> None:
     assert await sums(ctx, card) == (10000, 10000, 0, 0)
     assert await entries(ctx, card) == before
     async with ctx.db.reading() as db:
-        # Nothing of a refused movement is left behind: no wallet transaction, no hold.
+        # A refused movement leaves nothing behind: no wallet transaction and no hold.
         assert (await db.exec(select(func.count()).select_from(WalletTransaction))).one() == 1
         assert (await db.exec(select(func.count()).select_from(Hold))).one() == 0
 
@@ -222,7 +223,7 @@ async def test_the_database_refuses_impossible_sums(ctx: Backend, card: Card) ->
 
 
 async def tamper(ctx: Backend, statement: str) -> None:
-    """As somebody would who owns the database: the triggers go first."""
+    """Change a row as the database's owner could, who drops the triggers first."""
     async with ctx.db.unit_of_work() as db:
         for table in ("ledger_entry", "wallet_transaction"):
             if ctx.db.is_sqlite:
@@ -236,7 +237,7 @@ async def tamper(ctx: Backend, statement: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "found"),
     [
-        # A running sum that agrees with itself, and with no entry.
+        # The running sum is consistent and agrees with no entry.
         ("UPDATE card SET available = available + 1, funds = funds + 1",
          [("funds", 10000, 10001), ("available", 9000, 9001)]),
         ("UPDATE card SET available = available - 1, drawn = drawn + 1",

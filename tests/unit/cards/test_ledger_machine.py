@@ -45,7 +45,8 @@ def test_any_order_of_movements_balances(sqlite_url: str) -> None:
                 max_examples=30,
                 stateful_step_count=25,
                 deadline=None,
-                # The same search every time: that it goes everywhere is asserted below.
+                # The search is the same every time. An assertion below checks that it goes
+                # everywhere.
                 derandomize=True,
                 database=None,
                 suppress_health_check=list(HealthCheck),
@@ -54,7 +55,7 @@ def test_any_order_of_movements_balances(sqlite_url: str) -> None:
     finally:
         loop.run_until_complete(ctx.close())
         loop.close()
-    # The search has been everywhere, or it shows nothing.
+    # The search proves something only if it has visited every kind of step.
     assert seen == {
         "fund",
         "hold",
@@ -107,7 +108,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return f"ref-{self.count}"
 
     def _do(self, movement: Callable[[Any, Card], Awaitable[Any]]) -> Any:
-        """One unit of work with the card locked; an error takes all of it back."""
+        """Run one unit of work with the card locked. An error undoes all of it."""
 
         async def run() -> Any:
             async with self.ctx.db.unit_of_work() as db:
@@ -175,7 +176,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(amount=AMOUNTS, back=st.booleans(), again=st.booleans())
     def transfer(self, amount: int, back: bool, again: bool) -> None:
-        """To another card, or what is there back from it; perhaps told twice."""
+        """Transfer money to another card or back from it, perhaps with a repeat."""
         ref = self._new_ref()
 
         async def run(db: Any, card: Card) -> Any:
@@ -250,7 +251,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), other=st.booleans())
     def repeat(self, data: st.DataObject, other: bool) -> None:
-        """A ref_id again, for the same movement or for another."""
+        """Repeat a ref_id, for the same movement or for another."""
         if not self.used:
             return
         ref, movement, amount = data.draw(st.sampled_from(self.used))
@@ -294,7 +295,7 @@ class LedgerMachine(RuleBasedStateMachine):
             for entry in await db.exec(select(LedgerEntry).where(LedgerEntry.card == row.id)):
                 fold[entry.debit] -= entry.amount
                 fold[entry.credit] += entry.amount
-            # Debit = credit: over all accounts nothing came from nowhere.
+            # Debits equal credits, so over all accounts no money came from nowhere.
             assert sum(fold.values()) == 0
             assert fold == {
                 "funds": -self.funds,

@@ -1,4 +1,4 @@
-"""New cards are opened in the ledger as if each were funded by itself."""
+"""The ledger opens new cards as if each were funded separately."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the ledger writes beside the sums: wallet transactions, holds, and what hooks are told."""
+"""Beside the sums the ledger writes wallet transactions, holds and messages to hooks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def cause(ref_id: str, now: datetime = NOW) -> EntryContext:
 
 
 async def transactions(ctx: Backend, card: Card) -> dict[str, WalletTransaction]:
-    """The wallet transactions of a card by their `ref_id`, without that of its issue."""
+    """Return a card's wallet transactions by their `ref_id`, without that of its issue."""
     async with ctx.db.reading() as db:
         query = select(WalletTransaction).where(WalletTransaction.card == card.id)
         rows = await db.exec(query.where(WalletTransaction.created_by != "tests"))
@@ -144,7 +144,7 @@ async def test_a_post_without_the_rest_gives_the_rest_back(ctx: Backend, card: C
         ]
         query = select(LedgerEntry).where(LedgerEntry.wallet_transaction_id == made.id)
         rows = {row.movement: row for row in await db.exec(query)}
-    # The capture shows what it took. That the rest is available again is an entry of its own.
+    # The capture shows what it took. Its own entry makes the rest available again.
     assert {name: row.amount for name, row in rows.items()} == {"post": 1000, "void": 3000}
     assert rows["void"].created_at == LATER
 
@@ -153,7 +153,7 @@ async def test_a_post_without_the_rest_gives_the_rest_back(ctx: Backend, card: C
 async def test_a_repeated_hold_is_the_first_one_and_not_what_is_left_of_it(
     ctx: Backend, card: Card, posted_at: datetime
 ) -> None:
-    """The clocks of two processes differ: the rest can be older than what it is left of."""
+    """The clocks of two processes differ, so the rest can be older than its origin."""
 
     async def hold() -> tuple[str, str, int]:
         async with ctx.db.unit_of_work() as db:
@@ -169,7 +169,7 @@ async def test_a_repeated_hold_is_the_first_one_and_not_what_is_left_of_it(
 
 
 async def test_a_locked_row_is_what_the_database_holds_now(ctx: Backend, card: Card) -> None:
-    """What this unit of work has read before it locked may have changed since."""
+    """The data that this unit of work read before its lock may have changed since."""
     async with ctx.db.unit_of_work() as db:
         locked = await ledger.lock_card(db, card.id)
         _, held = await ledger.hold(db, locked, 1000, cause("hold"), "wallets")
@@ -186,7 +186,7 @@ async def test_a_locked_row_is_what_the_database_holds_now(ctx: Backend, card: C
 
 
 async def test_the_callers_card_has_the_new_sums(ctx: Backend, card: Card) -> None:
-    """Whoever moves money twice in one unit of work reckons with what the first left."""
+    """A second movement in one unit of work starts from what the first one left."""
     async with ctx.db.unit_of_work() as db:
         locked = await ledger.lock_card(db, card.id)
         await ledger.draw(db, locked, 300, cause("draw"))
@@ -259,7 +259,7 @@ def test_the_codes_that_a_caller_gets() -> None:
 
 
 async def test_money_does_not_move_from_a_card_to_itself(ctx: Backend, card: Card) -> None:
-    """Also with nothing to say beside it."""
+    """This also holds without further information."""
     bare = EntryContext("move", NOW, "tests")
     other = await issue(ctx, "other", 0)
     async with ctx.db.unit_of_work() as db:
@@ -273,7 +273,8 @@ async def test_money_does_not_move_from_a_card_to_itself(ctx: Backend, card: Car
 
 
 async def test_what_is_fresh_is_not_looked_for(ctx: Backend, card: Card) -> None:
-    """The caller has just made the reference up: whoever lies meets the database's own guard."""
+    """The caller claims that the reference is new. A false claim meets the database's own
+    constraint."""
     fresh = EntryContext("hold", NOW, "tests", fresh=True)
     async with ctx.db.unit_of_work() as db:
         locked = await ledger.lock_card(db, card.id)
@@ -338,7 +339,7 @@ async def test_a_single_use_token_is_free_again_only_if_nothing_was_taken(
     ctx: Backend, card: Card
 ) -> None:
     async def used(ref: str, amount: int) -> tuple[str, str]:
-        """A token that a hold has used up: its id, and the hold's."""
+        """Return the ids of a token and of the hold that used it up."""
         async with ctx.db.unit_of_work() as db:
             locked = await ledger.lock_card(db, card.id)
             _, held = await ledger.hold(db, locked, amount, cause(ref), "wallets")
@@ -376,7 +377,7 @@ async def test_a_single_use_token_is_free_again_only_if_nothing_was_taken(
 
 
 async def test_a_locked_row_is_locked_for_others_too(postgresql_url: str) -> None:
-    """SQLite locks the whole database for whoever writes."""
+    """SQLite locks the whole database for each writer."""
     ctx = open_backend(postgresql_url)
     await create_account(ctx, ACCOUNT, "Fjord & Form")
     card = await issue(ctx, "card-1", 10000)

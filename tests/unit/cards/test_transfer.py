@@ -1,4 +1,4 @@
-"""Money from one card to another: both books balance, and the audit misses nothing."""
+"""Money moves from one card to another. Both books balance, and the audit misses nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def move(
 
 
 async def sums(ctx: Backend, card: Card) -> tuple[int, int, int, int]:
-    """Funds, available, held, drawn."""
+    """Return the card's funds, available, held and drawn amounts."""
     async with ctx.db.reading() as db:
         row = await db.get(Card, card.id)
     assert row is not None
@@ -77,7 +77,7 @@ async def test_what_is_refused_moves_nothing(ctx: Backend, card: Card) -> None:
 
 
 async def test_money_that_never_arrived_is_seen(ctx: Backend, card: Card) -> None:
-    """Each card's own books balance: only the pair tells."""
+    """Each card's own books balance, so only the pair reveals the fault."""
     out = await _one_side(ctx, card, "move_out", 3000)
     assert await differences(ctx) == [Difference(out, "moved to another card", 3000, 0)]
     into = await _one_side(ctx, card, "move_in", 2000)

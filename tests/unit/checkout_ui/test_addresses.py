@@ -1,4 +1,4 @@
-"""Forms and addresses as their country writes them."""
+"""Forms and addresses follow the custom of their country."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ def test_an_empty_address_has_no_lines() -> None:
 
 
 def asking(**known: Any) -> CheckoutView:
-    """A session that asks for an address; of what the form does not look at nothing is known."""
+    """Return a session that asks for an address, with only what the form reads."""
     unknown: dict[str, Any] = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
     given = {"shipping_required": True, "billing_allowed": True, "preferred_country": "NO"}
     return CheckoutView(**unknown | given | known)
 
 
 def choices(view: CheckoutView, *, chosen_only: bool = False) -> list[str]:
-    """The codes of the select's options, which are well-formed."""
+    """Return the codes of the select's options, and assert that they are well-formed."""
     written = checkout_page.country_choices(view, "en", chosen_only=chosen_only)
     options = re.findall(r'<option value="([A-Z]{2})">[^<>"]+</option>', written)
     assert len(options) == written.count("<option")
@@ -139,5 +139,5 @@ def test_at_first_only_those_that_the_selects_show() -> None:
     ours, theirs = AddressView(country="SE"), AddressView(country="DE")
     view = asking(countries=some, shipping_address=ours, billing_address=theirs)
     assert choices(view, chosen_only=True) == ["NO", "DE", "SE"]
-    # A select without a choice of ours shows its first.
+    # A select without our choice shows its first option.
     assert choices(asking(countries=some, preferred_country=""), chosen_only=True) == ["AX"]

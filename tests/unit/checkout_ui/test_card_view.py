@@ -1,4 +1,4 @@
-"""What the gift-card step and the balance page say, in every language."""
+"""The gift-card step and the balance page have their texts in every language."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ GIFT = GiftCardView(
 
 
 def view(to_pay: int = 0, order: int = 10000, **card: Any) -> CheckoutView:
-    """Of what the step does not look at nothing is known."""
+    """Return a view with only what the step reads."""
     unknown: dict[str, Any] = {f.name: None for f in fields(CheckoutView) if f.default is MISSING}
     known = {"currency": "NOK", "order_amount": order, "to_pay": to_pay}
     return CheckoutView(**unknown | known | {"gift_card": replace(GIFT, **card)})

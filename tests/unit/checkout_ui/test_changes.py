@@ -1,4 +1,4 @@
-"""What is said of an order that somebody else has changed."""
+"""The page tells the payer how somebody else has changed the order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_same_total_with_other_parts() -> None:
 
 
 def test_what_the_payer_did_in_another_tab_is_no_change_of_the_order() -> None:
-    """A card that covers all leaves no options; the first address brings delivery."""
+    """A card that covers everything leaves no options. The first address adds delivery."""
     assert changes.told(ORDER, replace(ORDER, options=()), "en") == ""
     assert changes.told(replace(ORDER, options=()), ORDER, "en") == ""
     bare = changes.order("400,00 kr", [LINE], "", [], [CARD])

@@ -1,4 +1,5 @@
-"""The Web SDK's messages: how each end of a session is told, to whom, and what is understood."""
+"""The tests check the Web SDK's messages: how each end of a session is reported, to whom, and which
+messages we understand."""
 
 from __future__ import annotations
 

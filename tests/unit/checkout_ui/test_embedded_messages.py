@@ -1,4 +1,4 @@
-"""What the page that embeds ours is told again, and what it knows already."""
+"""The tests check what the page that embeds ours hears again, and what it already knows."""
 
 from __future__ import annotations
 

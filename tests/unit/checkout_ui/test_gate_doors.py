@@ -1,4 +1,4 @@
-"""How many sockets there may be, and how much each may say."""
+"""The gate limits how many sockets exist and how much each may send."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_newcomer_takes_the_place_of_one_that_shows_nothing() -> None:
     doors.wait_for(later, 1, 3)
     _enter(doors, "a", LATER, closed)
     assert closed == [idle]
-    # Where all show something, the most silent one goes.
+    # If all show something, the one that has been silent for longest is closed.
     _enter(doors, "a", LATER, closed)
     assert closed == [idle, payer]
     assert doors.enter("a", LATER + 1) is None or closed == [idle, payer, later]

@@ -1,4 +1,5 @@
-"""What passes the gate is what a page of ours sends, written again; all else is refused."""
+"""The gate passes only messages that our pages send, and writes them anew. It refuses all
+others."""
 
 from __future__ import annotations
 
@@ -45,7 +46,7 @@ def boot(payload: object = None, **more: Any) -> dict[str, Any]:
 
 
 def passed(frame: str) -> Any:
-    """The message that goes on."""
+    """Return the message that the gate passes on."""
     read = frames.read(frame, ALLOWED)
     assert isinstance(read, frames.Event | frames.Connect)
     return json.loads(read.frame[len("42/_event,") :])

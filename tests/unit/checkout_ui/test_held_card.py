@@ -1,4 +1,4 @@
-"""What the gift-card step says of a card that a payment left open elsewhere holds."""
+"""The gift-card step describes a card that a payment left open elsewhere holds."""
 
 from __future__ import annotations
 

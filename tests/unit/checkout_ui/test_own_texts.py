@@ -1,4 +1,4 @@
-"""No text of a page shares an element: what a translating browser does to it is harmless then."""
+"""No text of a page shares an element, so a translating browser does no harm."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_numbers_are_not_translated_and_words_are() -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_text_of_our_pages(name: str) -> None:
-    """Counted, so that a walk that finds nothing is noticed."""
+    """The texts are counted, so that a walk that finds nothing is noticed."""
     texts = [parent for parent, child in _below(PAGES[name]()) if isinstance(child, Bare)]
     assert len(texts) > {"checkout": 150, "balance": 25}[name]
     assert {len(parent.children) for parent in texts} == {1}
@@ -101,7 +101,7 @@ def test_nothing_that_is_compiled_is_a_text_by_itself(
     files = [file for folder in folders for file in folder.rglob("*.jsx")]
     text = "".join(file.read_text(encoding="utf-8") for file in files)
     assert re.findall(r"\bBare_comp_\w+", text) == []
-    # This is how a text stands there: the only child of its element.
+    # A text is the only child of its element.
     assert re.search(r'jsx\("h2",\{[^{}]*\(\{ [^{}]*\}\)\)\},[^,()]*t_rx_state_\?\.', text)
 
 

@@ -1,4 +1,4 @@
-"""Each way to pay: its name, its marks, what happens next, and where it stands."""
+"""Each payment option has its name, its marks, its next step and its place."""
 
 from __future__ import annotations
 

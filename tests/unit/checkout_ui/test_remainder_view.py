@@ -1,4 +1,4 @@
-"""What the page says where too little is left to pay, in every language."""
+"""The page says in every language that too little is left to pay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the payer was shown, read from the page as it stood there."""
+"""The page itself tells what the payer saw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which session an address means, what goes into the served page, and what stays out of the log."""
+"""The tests check which session an address means, what the served page contains and what stays out
+of the log."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ def test_account_of_an_address(path: str, account: str) -> None:
 
 
 def test_every_first_text_has_its_place_in_the_prerendered_page(built_frontend: Path) -> None:
-    """Text for text: an element that is not there, or is empty, would show the payer nothing."""
+    """The texts are compared one by one, because a missing or empty element would show the payer
+    nothing."""
     for route in PRERENDERED_ROUTES:
         page = (built_frontend / route.strip("/") / "index.html").read_text(encoding="utf-8")
         checkout = ("order", "total", "slow", "back")

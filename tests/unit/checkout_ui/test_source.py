@@ -1,4 +1,4 @@
-"""The page and the API call one caller by one name, whatever stands in the headers."""
+"""The page and the API give one caller the same name, whatever the headers hold."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def ctx(sqlite_url: str) -> AsyncIterator[Backend]:
 
 
 def both(headers: list[tuple[bytes, bytes]]) -> tuple[str, str]:
-    """What the page and the API make of one request, as each gets it."""
+    """Return the sources that the page and the API derive from one request."""
     scope: dict[str, Any] = {
         "type": "http",
         "method": "GET",

@@ -1,4 +1,4 @@
-"""The catalogues, and which of them a payer gets."""
+"""The tests check the catalogues and which of them a payer gets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fields(text: str) -> set[str]:
 
 
 def loaded(language: str) -> dict[str, Any]:
-    """One-form texts and those that count, as the file has them."""
+    """Return the plain texts and the plural texts of the file."""
     return {**texts.catalogue(language), **texts.counted(language)}
 
 
@@ -61,7 +61,7 @@ def test_what_counts_has_every_form_of_the_language(language: str) -> None:
 
 @pytest.mark.parametrize("language", texts.languages())
 def test_a_catalogue_is_written_as_its_language_is(language: str) -> None:
-    """No English left behind, and signs as they are set."""
+    """No English text is left, and the typography is that of the language."""
     english, known = texts.catalogue("en"), texts.catalogue(language)
     names = ("option.", "provider.", "_", "details.postal_code.")
     same = [key for key in known if known[key] == english[key] and not key.startswith(names)]
@@ -124,7 +124,7 @@ def test_every_key_is_used_and_every_used_key_exists(repository: Path) -> None:
     )
     assert set(named) - known == set()
     whole = set(re.findall(r"[\"']([a-z]+\.[A-Za-z_.]+)[\"']", source))
-    # Put together of a known beginning and what the code or the address data may end it with.
+    # These keys consist of a known beginning and an ending from the code or the address data.
     composed = {
         *(f"details.{name}" for name in addresses._AUTOFILL),
         *(f"details.postal_code.{kind}" for kind in ("zip", "eircode", "pin")),
@@ -171,7 +171,7 @@ _NO_TEXTS = {
 
 
 def test_no_text_stands_in_python(repository: Path) -> None:
-    """Whatever a component, a state or the served HTML says comes from a catalogue."""
+    """Every text of a component, a state or the served HTML comes from a catalogue."""
     found = []
     # What the gate counts is told to operators, in the log. API clients read errors in JSON.
     told_to_payers = [
@@ -198,7 +198,7 @@ def test_no_text_stands_in_python(repository: Path) -> None:
 
 
 def _not_for_payers(tree: ast.Module) -> set[int]:
-    """Docstrings, what is raised or logged, and the names of classes and autofill tokens."""
+    """Return docstrings, raised or logged texts, and the names of classes and autofill tokens."""
     apart: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -217,7 +217,7 @@ def _not_for_payers(tree: ast.Module) -> set[int]:
 
 
 def test_no_text_stands_in_the_components(repository: Path) -> None:
-    """Every child of an element that is a literal is a sign, never a word."""
+    """A literal child of an element is always a sign and never a word."""
     found = []
     files = [*(repository / "checkout_ui" / "steps").glob("*.py")]
     files += [repository / "checkout_ui" / name for name in ("page.py", "components/elements.py")]

@@ -1,4 +1,4 @@
-"""A merchant's colours and corners: whatever they are, what is drawn with them can be read."""
+"""Everything stays readable with any colours and corners of a merchant."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_style_sheet_has_the_colours_that_we_reckon_with(repository: Path) -
         for name in ("surface", "sunken", "text", "muted", "line_strong", "focus"):
             colour = written(getattr(scheme, name))
             assert f"--{name.replace('_', '-')}: {colour};" in rule, name
-    # What a theme sets is used, and has a value without one.
+    # The page uses what a theme sets, and has a value without a theme.
     whole = {"primary": "#123", "backdrop": "#123", "cardRadius": "3", "buttonRadius": "3"}
     for name in set(re.findall(r"(--[a-z-]+):", theme.stylesheet(whole))):
         assert f"{name}: " in light and f"var({name})" in css, name

@@ -1,4 +1,4 @@
-"""Numbers and PINs as people type, paste and speak them."""
+"""People type, paste and dictate numbers and PINs in many forms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people type for an amount, and how it is read."""
+"""People type amounts in many forms, and each is read in one way."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ AMOUNTS = st.integers(min_value=0, max_value=10**12)
         ("100,", 10000, 10000),
         ("１００", 10000, 10000),
         ("0", 0, 0),
-        # One sign and three digits: thousands where the language has another decimal sign.
+        # One sign and three digits mean thousands if the language has another decimal sign.
         ("1.234", 123400, None),
         ("1,234", None, 123400),
         ("", None, None),

@@ -1,4 +1,4 @@
-"""A browser lets nobody type more than the server takes: whatever a payer sends is answered."""
+"""A browser lets nobody type more than the server accepts, so every payer gets an answer."""
 
 from __future__ import annotations
 

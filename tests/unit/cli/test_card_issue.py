@@ -1,4 +1,4 @@
-"""`gavekort card issue`: many cards, whose numbers and PINs are in the file and fit."""
+"""`gavekort card issue` makes many cards and writes their matching numbers and PINs to the file."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def value(url: str, query: str) -> int:
 
 
 async def _all_fit(ctx: Backend, file: Path) -> None:
-    """Every line of the file is a card with 250.00 NOK, that number and that PIN."""
+    """Assert that every line of the file is a card with 250.00 NOK, that number and that PIN."""
     header, *lines = rows(file)
     assert header == ["card_id", "number", "pin"]
     assert len({number for _, number, _ in lines}) == len(lines)
@@ -105,7 +105,7 @@ def test_every_card_of_the_file_exists_with_its_money(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     fits(file, database_url, COUNT)
     before = file.read_bytes()
-    # The same again does nothing; a larger count goes on.
+    # The same command again does nothing. A larger count continues.
     assert issue(file) == 0
     assert file.read_bytes() == before
     assert issue(file, COUNT + 3) == 0
@@ -117,7 +117,7 @@ def test_every_card_of_the_file_exists_with_its_money(
 def test_after_a_crash_lines_without_a_card_are_made_anew(
     tmp_path: Path, database_url: str, cut: int
 ) -> None:
-    """The file is written before the cards are: a crash in between leaves lines of no card."""
+    """The file is written before the cards. A crash in between leaves lines without a card."""
     file = tmp_path / "cards.csv"
     assert issue(file, 10) == 0
     before = file.read_bytes()

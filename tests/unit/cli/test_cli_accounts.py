@@ -30,7 +30,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str, expect: int = 0) ->
 
 
 def call(method: str, path: str, **more: object) -> httpx.Response:
-    """One request to the API over this installation."""
+    """Send one request to the API over this installation."""
 
     async def send() -> httpx.Response:
         context.start()
@@ -58,7 +58,7 @@ def token(client_id: str, secret: str) -> httpx.Response:
 
 def test_set_up_and_revoke(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "account", "create", ACCOUNT, "Fjord & Form") == {"account_id": ACCOUNT}
-    # Again changes nothing.
+    # The same command again changes nothing.
     run(capsys, "account", "create", ACCOUNT, "Another name")
     made = run(capsys, "client", "create", ACCOUNT, "--scopes", "write:checkout, read:checkout")
     assert made["client_id"].isalnum()  # nothing that a command would take for an option
@@ -70,7 +70,7 @@ def test_set_up_and_revoke(capsys: pytest.CaptureFixture[str]) -> None:
 
     (line,) = run(capsys, "client", "list", ACCOUNT)
     assert line == f"{made['client_id']} active read:checkout,write:checkout"
-    # The token that the client holds loses at once what the client loses, and gains likewise.
+    # The client's token loses and gains rights at the same moment as the client.
     (line,) = run(capsys, "client", "scopes", made["client_id"], "--scopes", "read:wallets")
     assert line == f"{made['client_id']} active read:wallets"
     assert call("GET", "/v1/transactions", headers=bearer).status_code == 403

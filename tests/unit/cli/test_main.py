@@ -1,4 +1,4 @@
-"""The command `gavekort`, each subcommand as a program of its own."""
+"""The tests run each subcommand of `gavekort` as its own program."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _run(
 
 @pytest.fixture
 async def seeded_url(sqlite_url: str) -> str:
-    """A database with the demo's cards in it."""
+    """Return a database with the demo's cards in it."""
     settings = Settings(secret_key=_KEY, database_url=sqlite_url)
     gateway = Gateway("http://127.0.0.1:1", "sk_test_x", "whsec_x")
     await seed_demo(settings, Seed(), Connections(gateway), "http://127.0.0.1:2", lambda seed: None)
@@ -64,7 +64,7 @@ async def test_audit_is_quiet_where_nothing_was_lost(repository: Path, seeded_ur
 async def test_audit_names_a_card_whose_money_differs(repository: Path, seeded_url: str) -> None:
     path = seeded_url.removeprefix("sqlite:///")
     with sqlite3.connect(path) as database:
-        # The row by itself still balances: only the entries tell that nobody drew this.
+        # The row alone still balances. Only the entries show that nobody drew this amount.
         database.execute(
             "UPDATE card SET available = available - 1, drawn = drawn + 1"
             " WHERE card_id = 'demo-100'"
@@ -92,8 +92,8 @@ NEEDS_A_DATABASE = (
 def test_a_database_that_will_not_do_is_told_from_one_that_is_wrong(
     repository: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """Status 1 of `audit` says that money differs, of `review` that something waits: whoever is
-    called by it at night must not be called by a mistyped address or a forgotten `migrate`."""
+    """Status 1 of `audit` means that money differs, and of `review` that something waits. A
+    mistyped address or a forgotten `migrate` must not wake an operator with the same status."""
     url = f"sqlite:///{tmp_path / 'none' / 'x.db'}"
     done = _run(repository, *arguments, GAVEKORT_DATABASE_URL=url, GAVEKORT_SECRET_KEY=_KEY)
     assert (done.returncode, done.stdout) == (2, "")
@@ -108,8 +108,8 @@ def test_a_database_that_will_not_do_is_told_from_one_that_is_wrong(
 async def test_another_installations_secret_is_refused(
     repository: Path, seeded_url: str, arguments: tuple[str, ...]
 ) -> None:
-    """Under it no gift card would be found and no provider asked, and what is written would be
-    unreadable once the mistake is put right."""
+    """With a wrong secret we would find no gift card and ask no provider, and could not read new
+    data after the correction."""
     done = _run(
         repository, *arguments, GAVEKORT_DATABASE_URL=seeded_url, GAVEKORT_SECRET_KEY="x" * 40
     )
@@ -151,7 +151,8 @@ def test_the_other_programs_get_their_arguments_unread(
 def test_serve_warns_where_all_payers_look_like_one(
     repository: Path, built_frontend: Path, sqlite_url: str, hops: str
 ) -> None:
-    """At its start and in the log, before it listens; here it cannot, and ends."""
+    """The warning is in the log at the start, before it listens. Here it cannot listen, and
+    ends."""
     done = _run(
         repository,
         "serve",

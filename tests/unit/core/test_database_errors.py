@@ -1,4 +1,4 @@
-"""An error of the database says what is wrong, and quotes nothing of what was to be written."""
+"""A database error says what is wrong and quotes none of the data."""
 
 from __future__ import annotations
 

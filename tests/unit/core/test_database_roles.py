@@ -1,4 +1,5 @@
-"""What the database itself refuses: of append-only tables, and to the role that serves."""
+"""The database itself refuses changes of append-only tables, and some rights to the serving
+role."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ def test_the_list_of_append_only_tables_is_what_the_triggers_say(database_url: s
 
 @pytest.mark.parametrize("table", sorted(APPEND_ONLY))
 def test_an_append_only_table_cannot_be_emptied(postgresql_url: str, table: str) -> None:
-    """Alone, with others, and by way of a table that it refers to."""
+    """The table is truncated alone, with others, and by way of a table that it refers to."""
     engine = engine_of(postgresql_url)
     for statement in (
         f"TRUNCATE {table} CASCADE",

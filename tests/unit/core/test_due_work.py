@@ -1,4 +1,4 @@
-"""Who gets a turn: tenants and addressees share what one loop has under way."""
+"""Tenants and addresses share the places that one loop has."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def ctx(database_url: str) -> AsyncIterator[Backend]:
 
 
 async def due(ctx: Backend, account: str, addressee: str, count: int, since: int) -> None:
-    """So many messages, the first of which has been due for `since` seconds."""
+    """Return this number of messages. The first has been due for `since` seconds."""
     async with ctx.db.unit_of_work() as db:
         for number in range(count):
             moment = NOW - timedelta(seconds=since) + timedelta(milliseconds=number)
@@ -75,7 +75,7 @@ async def test_tenants_take_turns(ctx: Backend) -> None:
         (SMALL, "three"),
         (BIG, "one"),
     ]
-    # The longest due of each first.
+    # Of each, the one that has been due for longest comes first.
     assert [one.key[-3:] for one in first] == ["000", "000", "000", "000", "001", "001"]
 
 
@@ -98,7 +98,7 @@ async def test_nobody_has_more_than_a_share(ctx: Backend) -> None:
     for one in first:
         under_way.start(one, silent(), one.key)
     assert (len(under_way), under_way.free) == (11, 89)
-    # Nothing is begun twice, and nobody gets more while these keep silent.
+    # Nothing starts twice, and nobody gets more places while these stay silent.
     assert await chosen(ctx, under_way) == []
     await due(ctx, LATE, "four", 1, since=1)
     assert [one.tenant for one in await chosen(ctx, under_way)] == [LATE]

@@ -1,4 +1,4 @@
-"""Every foreign key has its index, and no index is only the beginning of another one."""
+"""Every foreign key has its index, and no index is a mere prefix of another one."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ def is_partial(index: Index) -> bool:
 
 
 def serves_all(index: Index, column: Column[object]) -> bool:
-    """Whether the index has every row that has a value in this column."""
+    """Return whether the index has every row with a value in this column."""
     where = index.dialect_options["postgresql"]["where"]
     return where is None or str(where) == f"{column.name} IS NOT NULL"
 
 
 def keys(table: Table) -> Iterator[tuple[str, ...]]:
-    """The columns of the primary key and of what is unique: the database has an index of each."""
+    """Return the columns of the primary key and of unique constraints. The database has an index of
+    each."""
     yield tuple(column.name for column in table.primary_key.columns)
     for constraint in table.constraints:
         if isinstance(constraint, UniqueConstraint):

@@ -1,4 +1,4 @@
-"""What a line of the log looks like, and what never stands in one."""
+"""The tests check the form of a log line and what never appears in one."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ def test_a_line_stays_one_line(written: io.StringIO, sign: str) -> None:
 
 
 def test_a_lone_surrogate_can_be_written() -> None:
-    # Past the loggers: the report of the tests keeps what they are given, and cannot send this.
+    # The test bypasses the loggers, because the test report keeps their records and cannot send
+    # this one.
     handler, stream = logs._Handler(), io.StringIO()
     handler.setStream(stream)
     said = {"name": "backend.test", "levelname": "ERROR", "msg": "a \ud800 b"}
@@ -102,7 +103,7 @@ class _Form(BaseModel):
 
 
 def _errors() -> list[Exception]:
-    """Exceptions that repeat what they were given."""
+    """Return exceptions that repeat their input."""
     found: list[Exception] = []
     failing: tuple[Callable[[], object], ...] = (
         lambda: _Form(pin="geheim"),

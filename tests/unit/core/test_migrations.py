@@ -1,4 +1,4 @@
-"""A bare database becomes what the tables say, once, whoever else tries it at the same time."""
+"""An empty database gets the schema of the tables once, even if others try at the same time."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def test_two_processes_migrate_at_once(repository: Path, bare_database_url: str)
 
 
 def test_every_revision_that_an_installation_may_be_at_is_known(bare_database_url: str) -> None:
-    """A revision that was given out keeps its name: a database that names it can still go on."""
+    """A published revision keeps its name, so that a database that names it can still be
+    upgraded."""
     url = bare_database_url
     for given_out in ("0001", "0003", "0008", "0010", "0015"):
         command.upgrade(alembic_config(url), given_out)

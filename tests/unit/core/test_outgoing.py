@@ -1,4 +1,5 @@
-"""What is sent: the documentation's own signature vector, its verifier's habits, and the gaps."""
+"""The tests check what we send: the documentation's own signature vector, its verifier's habits,
+and the gaps between attempts."""
 
 from __future__ import annotations
 

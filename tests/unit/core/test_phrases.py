@@ -1,4 +1,4 @@
-"""What the back end says to a payer, in each language."""
+"""The back end has its texts for a payer in each language."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_language_has_every_phrase_with_the_same_values() -> None:
 
 @pytest.mark.parametrize("language", sorted(phrases.known()))
 def test_an_sms_needs_no_sign_that_would_halve_its_room(language: str) -> None:
-    """GSM 03.38: one sign outside it, and a message holds 70 instead of 160."""
+    """With one sign outside GSM 03.38 a message holds 70 signs instead of 160."""
     said = phrases.say(language, "pay_here", merchant="Fjord & Form", link=LINK)
     assert set(said) <= GSM_7 and len(said) <= 160
     code = phrases.say(language, "code", merchant="M" * 40, code="123456", minutes="60")

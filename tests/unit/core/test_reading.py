@@ -1,4 +1,4 @@
-"""Reads: alone without a transaction around each, or all of one moment."""
+"""Reads run alone without a transaction, or together as of one moment."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ async def test_a_snapshot_is_of_one_moment(db: Database) -> None:
 async def test_who_writes_after_a_read_on_the_same_connection_has_a_transaction(
     db: Database,
 ) -> None:
-    """Connections come back from the pool as they were: a unit of work on one that served a read
-    is still undone as a whole."""
+    """Connections return to the pool unchanged. A unit of work on one that served a read still
+    rolls back as a whole."""
     for _ in range(3):
         async with db.reading() as reading:
             assert await names(reading) == []

@@ -1,5 +1,4 @@
-"""Which databases a program can work with: what is told of the others, and that they stay as they
-were."""
+"""A program can work with some databases. It reports the others and leaves them unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ def test_the_newest_schema_will_do_and_an_older_one_will_not(bare_database_url: 
 
 
 def test_a_newer_schema_will_do(sqlite_url: str) -> None:
-    """Processes are replaced one after the other, after `migrate`."""
+    """An operator replaces processes one after the other, after `migrate`."""
     engine = create_engine(sync_url(sqlite_url))
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))

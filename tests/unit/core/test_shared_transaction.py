@@ -1,4 +1,5 @@
-"""Several units of work as one: what takes effect, when, and what never does."""
+"""Several units of work run as one. The tests check what takes effect, when, and what never
+does."""
 
 from __future__ import annotations
 

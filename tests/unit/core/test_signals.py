@@ -1,4 +1,4 @@
-"""Who writes wakes who waits: in the same process, and in another one on the same database."""
+"""A writer wakes those who wait, in the same process and in another one on the same database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make(url: str) -> Backend:
 
 @pytest.fixture
 async def two(database_url: str) -> AsyncIterator[tuple[Backend, Backend]]:
-    """Two processes on one database, as far as it is concerned."""
+    """Return what the database sees as two processes."""
     one, other = make(database_url), make(database_url)
     await create_account(one, ACCOUNT, ACCOUNT)
     yield one, other
@@ -40,7 +40,7 @@ async def two(database_url: str) -> AsyncIterator[tuple[Backend, Backend]]:
 
 @pytest.fixture
 async def two_on_postgresql(postgresql_url: str) -> AsyncIterator[tuple[Backend, Backend]]:
-    """For what only PostgreSQL has: SQLite carries no messages."""
+    """Skip SQLite, which carries no messages."""
     one, other = make(postgresql_url), make(postgresql_url)
     await create_account(one, ACCOUNT, ACCOUNT)
     yield one, other
@@ -74,7 +74,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 async def listening(ctx: Backend, heard: list[Signal], topic: str) -> None:
-    """Return once the process hears the others: the first thing that it hears is ANYTHING."""
+    """Return once the process hears the others. The first signal that it hears is ANYTHING."""
     ctx.signals.subscribe([topic], heard.append, quick=True)
     if not ctx.db.is_sqlite:
         await until(lambda: ANYTHING in heard)
@@ -143,7 +143,7 @@ async def test_another_process_hears_of_it(two: tuple[Backend, Backend]) -> None
     if one.db.is_sqlite:
         assert heard[0] == ANYTHING
         return
-    # Who has made it due begins first.
+    # The process that made it due starts first.
     assert [signal.topic for signal in heard] == ["delivery:callback"]
     assert heard[0].due is not None and heard[0].due >= earliest
 
@@ -192,7 +192,7 @@ async def test_whoever_restarts_the_connection_is_heard_again(
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND query LIKE 'LISTEN%'"
         )
-    # It may have missed something meanwhile, and says so.
+    # It may have missed a signal meanwhile, and says so.
     await until(lambda: ANYTHING in heard)
     heard.clear()
     await one.db.engine.dispose()

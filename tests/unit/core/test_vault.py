@@ -1,4 +1,4 @@
-"""Keys: each purpose its own, look-ups that do not tell, PINs that only the key opens."""
+"""Each purpose has its own key, look-ups reveal nothing, and only the key opens PINs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_pin_is_kept_as_a_mac_that_fits_its_card_and_pin_alone() -> None:
     assert VAULT.pin_fits("card-1", "1234", None) is False
     assert VAULT.pin_fits("card-1", "1234", PinMac("unknown", made.text)) is False
     assert VAULT.pin_fits("card-1", "1234", PinMac("1", "")) is False
-    # Another master secret: another key.
+    # Another master secret gives another key.
     assert Vault("n" * 40).pin_fits("card-1", "1234", made) is False
 
 
@@ -52,7 +52,7 @@ def test_a_new_key_leaves_the_older_ones_good(monkeypatch: pytest.MonkeyPatch) -
 
 
 def old_hash(pin: str) -> str:
-    """As PINs were kept before: Argon2id with 64 MiB, over a MAC."""
+    """Hash a PIN as earlier releases did: Argon2id with 64 MiB, over a MAC."""
     peppered = hmac.new(VAULT._pin_key, pin.encode(), hashlib.sha256).hexdigest()
     return PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1).hash(peppered)
 
@@ -66,7 +66,7 @@ async def test_a_pin_that_is_kept_as_a_slow_hash_is_still_good() -> None:
 
 
 async def test_only_two_slow_hashes_are_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each takes 64 MiB and a processor."""
+    """Each check takes 64 MiB and a processor."""
     running, maximum = 0, 0
 
     async def slow(_work: object, *_arguments: object) -> bool:

@@ -1,4 +1,4 @@
-"""The one timer of a process, on a clock that is moved."""
+"""A process has one timer. The tests run it on a clock that they move."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def test_one_that_fails_stops_no_other() -> None:
     clock.advance(timedelta(seconds=5))
     await until(rung, 1)
     assert rung == ["next"]
-    # The wheel begins again when it has stood still.
+    # The wheel starts again after it has stopped.
     wheel.at(after(6), lambda: rung.append("again"))
     clock.advance(timedelta(seconds=5))
     await until(rung, 2)

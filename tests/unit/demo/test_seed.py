@@ -1,4 +1,5 @@
-"""The demo's merchant, client, profile and cards: made once, kept, and mended where they broke."""
+"""The demo's merchant, client, profile and cards are made once, kept, and repaired if they
+break."""
 
 from __future__ import annotations
 

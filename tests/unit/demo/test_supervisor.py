@@ -1,4 +1,5 @@
-"""Real child processes: started, waited for, stopped in time, and none left behind."""
+"""The supervisor starts real child processes, waits for them, stops them in time and leaves none
+behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which connection gives way when there are too many."""
+"""The tests check which connection is closed when there are too many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an operator has to be told that no proxy is trusted."""
+"""The tests check when an operator has to hear that no proxy is trusted."""
 
 from __future__ import annotations
 

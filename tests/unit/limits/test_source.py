@@ -1,4 +1,4 @@
-"""Where a request comes from: what proxies write, and what strangers make up."""
+"""The source of a request comes from what proxies write, and not from what strangers invent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_an_address_is_read_as_proxies_write_it(written: str, meant: str) -> Non
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_one_shared_source(written: str) -> None:
-    if written != "1.2.3.4\n":  # blanks around it are none of the address
+    if written != "1.2.3.4\n":  # blanks around the address do not belong to it
         assert read_address(written) is None
         assert networks_of(written) == (UNKNOWN,)
 

@@ -1,4 +1,4 @@
-"""One arithmetic in the process, in Redis and in the database."""
+"""The process, Redis and the database use the same arithmetic."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def kept(
 
 
 async def refused(ctx: Backend, rule: Rule, *key: str, count: int = 1) -> int:
-    """0 where it goes through, else after how many seconds it would."""
+    """Return 0 if it passes, and otherwise the seconds to wait."""
     try:
         await limits.spend(ctx, rule, *key, count=count)
     except TooManyRequests as error:
@@ -90,8 +90,8 @@ async def test_an_amount_at_once_and_then_evenly(
 async def test_a_clock_that_was_set_back_locks_nobody_out(
     kept: tuple[Backend, Rule], clock: SteppedClock
 ) -> None:
-    """A clock that is hours ahead is mended one day. What was counted ahead of it counts no more,
-    but clocks of two machines that differ by some seconds give nobody more than the amount."""
+    """Somebody corrects a clock that is hours ahead. Its future counts no longer apply, but clocks
+    that differ by some seconds give nobody more than the amount."""
     ctx, rule = kept
     clock.advance(timedelta(hours=3))
     assert await refused(ctx, rule, "a", count=5) == 0
@@ -116,7 +116,7 @@ async def test_a_process_notices_that_its_clock_was_set_back(
 async def test_more_than_one_at_once_and_what_is_given_back(kept: tuple[Backend, Rule]) -> None:
     ctx, rule = kept
     assert await refused(ctx, rule, "a", count=3) == 0
-    # What is refused takes nothing.
+    # A refused request takes nothing.
     assert await refused(ctx, rule, "a", count=3) == 10
     assert await refused(ctx, rule, "a", count=2) == 0
     assert await refused(ctx, rule, "a") == 10
@@ -135,7 +135,7 @@ async def test_those_at_the_same_time_do_not_outrun_it(kept: tuple[Backend, Rule
 
 
 async def test_one_line_and_the_networks_around_it(kept: tuple[Backend, Rule]) -> None:
-    """Fresh addresses of one /64 are one source; fresh /64s are not without end either."""
+    """Fresh addresses of one /64 are one source, and fresh /64s have a common limit too."""
     ctx, rule = kept
 
     async def tried(address: str) -> bool:
@@ -197,7 +197,8 @@ async def test_two_processes_share_what_is_exact(postgresql_url: str, clock: Ste
 async def test_without_redis_the_process_counts_by_itself(
     sqlite_url: str, clock: SteppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither no limit at all nor an error; and what does not answer is left alone for a while."""
+    """There is still a limit and no error. A store that does not answer is left alone for a
+    while."""
     (nobody,) = free_ports("127.0.0.1", 1)
     ctx = make(sqlite_url, clock, redis_url=f"redis://127.0.0.1:{nobody}/0")
     with caplog.at_level(logging.WARNING):
@@ -244,7 +245,7 @@ async def test_memory_is_bounded_and_keeps_who_used_most() -> None:
         assert await store.take(ask(f"made up {n}")) == 0.0
         assert len(store._whole_at) <= 100
     assert await store.take(ask("greedy")) > 0
-    # What is whole again goes first.
+    # Full budgets are removed first.
     for n in range(1000):
         await store.take(ask(f"later {n}", 2000.0 + n))
     assert "greedy" not in store._whole_at

@@ -1,4 +1,4 @@
-"""The order's lines as a provider gets them."""
+"""A provider gets the order's lines in its own form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def lines_of(
     language: str = "nb",
     said: list[dict[str, Any]] | None = None,
 ) -> tuple[OrderLine, ...]:
-    """Of the order, or of a capture of it with these items."""
+    """Return the lines of the order, or of a capture with these items."""
     transaction = Transaction(
         id="t",
         account_id="a",
@@ -129,7 +129,8 @@ def test_the_rate_is_said_or_follows_from_the_vat(said: dict[str, Any], rate: in
 
 
 def test_the_lines_of_a_capture() -> None:
-    """What the shop says of each, else what the order has; a part of a line is no count of it."""
+    """Each line has what the shop says, or else what the order has. A part of a line is not a
+    number of units."""
     order = [
         {
             "id": "10",

@@ -1,4 +1,4 @@
-"""What a receipt says in each language, and the mail that is made of it."""
+"""A receipt has its text in each language and becomes a mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real money and test money: which addresses and keys go with which kind of account."""
+"""The rule says which addresses and keys belong to accounts for real money and for test money."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ GATEWAY, KLARNA, BAMBORA = "dintero_psp.creditcard", "klarna.klarna", "bambora.c
     ("any", {"access_token": "rk_test_1"}, "access_token"),
     (BAMBORA, {"merchant_number": "t123"}, "merchant_number"),
     ("bambora.vipps", {"merchant_number": "T"}, "merchant_number"),
-    # What comes first is told.
+    # The first fault is reported.
     (GATEWAY, {"secret_key": "sk_test_1", "base_url": "https://provider.test"}, "base_url"),
 ])  # fmt: skip
 def test_an_account_for_real_money_refuses_test_money(
@@ -86,7 +86,7 @@ def test_a_name_that_only_looks_like_a_test_host_is_none(host: str) -> None:
     (KLARNA, {"base_url": "//localhost"}),
     (KLARNA, {"base_url": "//api.klarna.com"}),
     (KLARNA, {"base_url": "https://"}),
-    # Only what is named as an address is one.
+    # Only a field that is named as an address counts as one.
     (KLARNA, {"note": "https://api.klarna.com"}),
     (KLARNA, {"note": "https://localhost"}),
     (GATEWAY, {"base_url": "https://api.stripe.com"}),
@@ -108,7 +108,7 @@ def test_what_fits_both_kinds(option: str, credentials: dict[str, str]) -> None:
 
 
 def test_a_key_without_an_address_tells_of_real_money_alone() -> None:
-    """Only with a host that takes both kinds does a key say that money is real."""
+    """A key tells that money is real only with a host that takes both kinds."""
     assert wrong_mode(TESTS, GATEWAY, {"secret_key": "sk_live_1"}) is None
 
 

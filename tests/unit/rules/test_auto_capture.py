@@ -1,4 +1,4 @@
-"""When an automatic capture is tried again."""
+"""The rule says when an automatic capture is tried again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which addresses a payer's browser may be sent to."""
+"""The rule says to which addresses a payer's browser may be sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.rules.browser_address import NEVER, WEB, is_app_scheme, scheme_of, 
         ("a:b", "a"),
         (f"{'a' * 64}:x", "a" * 64),
         (f"{'a' * 65}:x", ""),
-        # Only what stands before the first colon.
+        # Only the part before the first colon counts.
         ("a:b:c", "a"),
         ("/path:x", ""),
         ("1shop:x", ""),

@@ -1,4 +1,4 @@
-"""Which card may pay, and how much of it."""
+"""The rules say which card may pay, and how much of it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ GOOD = CardFacts(available=10000, currency="NOK", active=True)
         ({"expires_at": NOW - SECOND}, Refusal.EXPIRED),
         ({"active_from": NOW}, None),
         ({"active_from": NOW + SECOND}, Refusal.NOT_ACTIVE_YET),
-        # One reason is told: the one that lasts longest.
+        # Only the reason that lasts longest is reported.
         ({"active": False, "available": 0, "currency": "SEK"}, Refusal.INACTIVE),
         ({"deleted": True, "expires_at": NOW}, Refusal.INACTIVE),
         ({"active": False, "expires_at": NOW}, Refusal.INACTIVE),
@@ -84,7 +84,7 @@ def test_status(
 ) -> None:
     card = replace(GOOD, **change)
     assert (status(card, NOW), is_valid(card, NOW)) == (is_now, valid)
-    # Whatever it holds, and in whatever currency.
+    # This holds for any balance and currency.
     assert unusable(replace(card, available=0, currency="SEK"), NOW) is reason
 
 
@@ -114,7 +114,7 @@ def test_share_is_never_more_than_chosen_available_or_due(
     limits = [available, order, *([] if wanted is None else [wanted])]
     assert part == min(limits)
     assert order - part >= 0
-    # To use something of a card that can pay is never to use nothing.
+    # Using a part of a card that can pay never means using nothing.
     assert part > 0 or min(available, order) == 0
 
 

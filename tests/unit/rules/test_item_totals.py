@@ -1,4 +1,4 @@
-"""What is left of an order's lines."""
+"""The rules compute what is left of an order's lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LINES = {"1": 30000, "2": 12000, "discount": -2000}
 
 
 def refused(advise: Callable[..., list[Advice]], *args: object) -> str:
-    """The field for which the strict reading refuses."""
+    """Return the field for which the strict reading refuses."""
     return advise(*args)[0].field
 
 
@@ -93,7 +93,7 @@ def test_a_refund_takes_what_was_captured_of_the_line() -> None:
     assert refund_advice(LINES, captured, before, [ItemAmount("1", 6000)], 6000) == []
     assert refused(refund_advice, LINES, captured, before, [ItemAmount("1", 6001)], 6001)
     assert refused(refund_advice, LINES, captured, before, [ItemAmount("2", 1)], 1)
-    # A capture that named no line may have been of this one.
+    # A capture that names no line may have captured this one.
     unnamed = ItemTotals({"1": 10000}, unnamed=5000)
     assert refund_advice(LINES, unnamed, before, [ItemAmount("2", 12000)], 12000) == []
     assert refused(refund_advice, LINES, unnamed, before, [ItemAmount("1", 26001)], 26001)
@@ -210,7 +210,7 @@ def test_each_advice_about_an_update_has_a_code_too() -> None:
         ("less_than_captured", "items.1.amount"),
         ("less_than_captured", "items.2.amount"),
         ("line_twice", "items.3.line_id"),
-        # One is enough: more of them say no more.
+        # One error is enough. More of them add nothing.
         ("line_left_out", "items"),
         ("items_sum", "items"),
     ]
@@ -259,7 +259,7 @@ def test_an_unknown_line_does_not_hide_the_next() -> None:
 
 
 def test_a_line_that_nothing_was_taken_of() -> None:
-    """What was captured and refunded of other lines says nothing of it."""
+    """Captures and refunds of other lines do not affect it."""
     captured, refunded = ItemTotals({"1": 10}), ItemTotals({"1": 10})
     found = refund_advice(LINES, captured, refunded, [ItemAmount("2", 1)], 1)
     assert [one.message for one in found] == ["0 of line '2' is left to refund, not 1"]

@@ -1,4 +1,4 @@
-"""Single values of JSON: one of another type counts as not given."""
+"""A single JSON value of another type counts as not given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any order of capture, refund and void, legal or not: the amounts stay possible."""
+"""Captures, refunds and voids come in any order, legal or not. The amounts stay possible."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class TransactionMachine(RuleBasedStateMachine):
         self.position = position
         self.refunded[1] -= amount
 
-    # Most things end with a void: it comes late.
+    # A void ends most operations, so it comes late.
     @precondition(lambda self: self.steps > 3)
     @rule(possible=st.booleans())
     def void(self, possible: bool) -> None:

@@ -163,7 +163,7 @@ def test_a_request_overrides_its_profile() -> None:
     assert merged.auto_capture is False
     assert merged.language == "nb"
     assert merged.default_customer_type == "b2b"
-    # These are taken whole, and the parts of these two one by one.
+    # These are read whole, and the parts of these two one by one.
     assert merged.countries == Countries(denied=("SE",))
     assert merged.receipt == ReceiptSwitches(True, False, None, "Europe/Oslo")
     assert merged.theme == {"primary": "#654321", "backdrop": "#ffffff"}

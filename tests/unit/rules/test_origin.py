@@ -1,4 +1,4 @@
-"""To which addresses a page of ours may lead."""
+"""The rule says to which addresses our pages may lead."""
 
 from __future__ import annotations
 

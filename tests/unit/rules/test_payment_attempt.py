@@ -1,4 +1,4 @@
-"""What follows from what a provider tells of a payment."""
+"""The rules say what follows from a provider's report on a payment."""
 
 from __future__ import annotations
 

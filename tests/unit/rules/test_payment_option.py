@@ -1,4 +1,4 @@
-"""Which payment options a session has, with and without a gift card."""
+"""The rules say which payment options a session has, with and without a gift card."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_what_is_not_said_is_none(configuration: dict[str, Any]) -> None:
         ({}, {"vipps": ON}, False, ("vipps",)),
         ({}, {"vipps": ON}, True, ()),
         ({"vipps": OFF}, {"vipps": ON}, False, ()),
-        # Named, but not connected: nobody can pay with it.
+        # The option is named and not connected, so nobody can pay with it.
         ({"bambora": {"creditcard": ON}}, {}, False, ()),
         ({}, {}, False, ()),
     ],
@@ -138,7 +138,7 @@ def test_offered(
 def test_what_does_not_take_the_currency_is_not_offered(
     currency: str, options: tuple[str, ...]
 ) -> None:
-    """Though the request itself names it."""
+    """This holds although the request itself names it."""
     connected = ("dintero_psp.creditcard", "klarna.klarna", "payex.swish")
     named = read_switches({"payex": {"swish": ON}, "klarna": {"klarna": ON}})
     all_on = read_switches({"active_payment_types": ON})

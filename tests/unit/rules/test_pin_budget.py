@@ -1,4 +1,5 @@
-"""The budgets of wrong PINs: what holds whatever strangers, owners and neighbours do, and when."""
+"""These rules of the PIN budgets hold whatever strangers, owners and neighbours do, and
+whenever."""
 
 from __future__ import annotations
 
@@ -49,8 +50,8 @@ def made(tries: int, life: int) -> Counter:
 
 
 class Guessing(RuleBasedStateMachine):
-    """Every attempt that is let through is recorded; the invariants are about what was looked
-    at."""
+    """Every admitted attempt is recorded. The invariants are about the attempts that were
+    checked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,8 +210,8 @@ def test_what_the_merchant_is_told(
 
 
 def test_two_slow_strangers_do_not_add_up_from_day_to_day() -> None:
-    """Each makes his attempts every day, half a day apart: at no time were there more than twenty
-    within a day, and so the owner is never locked out."""
+    """Both make their attempts every day, half a day apart. There are never more than twenty within
+    a day, so the owner is never locked out."""
     limits, now = Limits(life=10_000), BEGIN
     known: dict[Scope, Counter] = {}
     for day in range(30):

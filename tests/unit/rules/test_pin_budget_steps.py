@@ -38,7 +38,7 @@ FIRSTS, REPEATS = Scope(Kind.FIRSTS, "1"), Scope(Kind.REPEATS, "1")
 
 
 def tried(*bursts: tuple[float, int], life: int = 0) -> Counter:
-    """Bursts as seconds before now, and how many tries."""
+    """Return bursts from seconds before now and numbers of attempts."""
     recent = tuple(Burst(AT - ago, AT - ago, tries) for ago, tries in bursts)
     return Counter(recent, life)
 
@@ -48,7 +48,7 @@ def scored(score: float, ago: float = 0) -> Counter:
 
 
 def test_the_usual_limits() -> None:
-    """As `docs/decisions/pin-budgets.md` gives them."""
+    """The values are those of `docs/decisions/pin-budgets.md`."""
     limits = Limits()
     assert [limits.tries(scope) for scope in (PAIR, SESSION, CARD)] == [10, 10, 50]
     assert (limits.life, limits.firsts) == (200, 2)
@@ -91,18 +91,18 @@ def test_fresh_counters_have_nothing() -> None:
         ({CARD: tried((5, 9))}, Verdict(Answer.SPENT, 86395, Kind.CARD)),
         ({CARD: tried(life=19)}, GO),
         ({CARD: tried(life=20)}, Verdict(Answer.SPENT, 86400, Kind.CARD)),
-        # A life is a card's alone.
+        # Only a card has a lifetime budget.
         ({PAIR: tried(life=20), SESSION: tried(life=20)}, GO),
-        # It ends when the tries that are too many are a day old, the oldest first.
+        # The lock ends when the excess attempts are a day old, the oldest first.
         ({PAIR: tried((900, 1), (5, 3))}, Verdict(Answer.SPENT, 85500, Kind.PAIR)),
         ({PAIR: tried((900, 1), (5, 4))}, Verdict(Answer.SPENT, 86395, Kind.PAIR)),
         ({PAIR: tried((900, 2), (600, 2), (5, 1))}, Verdict(Answer.SPENT, 85500, Kind.PAIR)),
         ({PAIR: tried((900, 2), (600, 2), (5, 2))}, Verdict(Answer.SPENT, 85800, Kind.PAIR)),
-        # The longest of several is told.
+        # The longest of several waits is reported.
         ({PAIR: tried((50, 4)), SESSION: tried((5, 5))},
          Verdict(Answer.SPENT, 86395, Kind.SESSION)),
         ({PAIR: tried((5, 4)), SESSION: tried((50, 5))}, Verdict(Answer.SPENT, 86395, Kind.PAIR)),
-        # What is spent counts more than a wait.
+        # A spent budget takes precedence over a wait.
         ({FIRSTS: scored(12), PAIR: tried((5, 4))}, Verdict(Answer.SPENT, 86395, Kind.PAIR)),
         ({FIRSTS: scored(6)}, GO),
         ({FIRSTS: scored(7)}, Verdict(Answer.WAIT, 2, Kind.FIRSTS)),
@@ -111,7 +111,7 @@ def test_fresh_counters_have_nothing() -> None:
         ({FIRSTS: scored(7, ago=2)}, GO),
         ({FIRSTS: scored(9)}, Verdict(Answer.WAIT, 8, Kind.FIRSTS)),
         ({FIRSTS: scored(99)}, Verdict(Answer.WAIT, 64, Kind.FIRSTS)),
-        # Repeated mistakes hold back nobody but the one who repeats.
+        # Repeated mistakes delay only the one who repeats them.
         ({REPEATS: scored(9)}, GO),
         ({REPEATS: scored(9), PAIR: tried((5, 1))}, GO),
         ({REPEATS: scored(9), PAIR: tried((5, 2))}, Verdict(Answer.WAIT, 64, Kind.PAIR)),
@@ -129,7 +129,7 @@ def test_decide(counters: dict[Scope, Counter], verdict: Verdict) -> None:
 
 
 def test_a_wide_scope_makes_no_mistake_a_repeated_one() -> None:
-    """Many payers are behind it."""
+    """Many payers share the source."""
     wide = Scope(Kind.PAIR, "a:1", 2)
     assert is_first({PAIR: tried((5, 1))}, LIMITS, NOW) is True
     assert is_first({PAIR: tried((5, 2))}, LIMITS, NOW) is False
@@ -188,13 +188,13 @@ def test_tries_are_kept_in_bursts_of_half_an_hour() -> None:
         Burst(AT - 1800, AT - 10, 3),
         Burst(AT, AT, 1),
     )
-    # Only the newest grows.
+    # Only the newest burst grows.
     known = {PAIR: Counter((Burst(AT - 5000, AT - 5000, 3), Burst(AT - 9, AT - 9, 1)))}
     assert count(known, LIMITS, NOW)[PAIR].recent == (
         Burst(AT - 5000, AT - 5000, 3),
         Burst(AT - 9, AT, 2),
     )
-    # Another process' clock is ahead: the burst gets no younger.
+    # Another process' clock is ahead, and the burst gets no younger.
     known = {PAIR: Counter((Burst(AT - 9, AT + 30, 1),))}
     assert count(known, LIMITS, NOW)[PAIR].recent == (Burst(AT - 9, AT + 30, 2),)
 
@@ -220,10 +220,10 @@ def test_the_right_pin_gives_back_what_the_asker_tried_at_this_card() -> None:
     }
     counted = count(before, LIMITS, NOW)
     after = restore(counted, before, counted, LIMITS, NOW)
-    # Three of the pair's, of which one is this try.
+    # Three attempts belong to the pair, and one of them is this one.
     assert after[PAIR] == Counter((), 0, 0.0, NOW)
     assert after[CARD] == Counter((Burst(AT - 3000, AT - 3000, 3),), 9, 0.0, NOW)
-    # Nothing came in between: as they were before.
+    # Nothing came in between, so the budgets are as before.
     assert {scope: after[scope] for scope in (SESSION, FIRSTS, REPEATS)} == {
         scope: before[scope] for scope in (SESSION, FIRSTS, REPEATS)
     }
@@ -239,10 +239,10 @@ def test_what_others_tried_meanwhile_stays_counted() -> None:
     counted = count(before, LIMITS, NOW)
     current = count(counted, LIMITS, NOW)
     after = restore(current, before, counted, LIMITS, NOW)
-    # No pair is known: this one try is given back.
+    # No pair is known, so only this attempt is restored.
     assert after[CARD] == Counter((Burst(AT - 60, AT, 2),), 2, 0.0, NOW)
     assert after[SESSION] == Counter((Burst(AT - 60, AT, 2),), 3, 0.0, NOW)
-    # The second try was a repeated one, so that the first mistakes are as before.
+    # The second attempt was a repeated one, so the first mistakes are as before.
     assert after[FIRSTS] == before[FIRSTS]
     assert after[REPEATS] == current[REPEATS]
 
@@ -251,11 +251,11 @@ def test_a_score_that_others_fed_loses_what_this_try_added() -> None:
     before, counted = {FIRSTS: scored(2)}, {FIRSTS: scored(3)}
     current = {FIRSTS: scored(5)}
     assert restore(current, before, counted, LIMITS, NOW) == {FIRSTS: scored(4)}
-    # What was added beside the draining since then.
+    # This was added since then, beside the draining.
     before = {FIRSTS: scored(6, ago=1800)}
     assert drained(FIRSTS, before[FIRSTS], LIMITS, NOW) == 0
     assert restore(current, before, {FIRSTS: scored(1)}, LIMITS, NOW) == {FIRSTS: scored(4)}
-    # Never below nothing, and never more than there was.
+    # It is never below zero and never more than before.
     little, fresh = {FIRSTS: scored(0.5)}, {FIRSTS: Counter()}
     assert restore(little, fresh, {FIRSTS: scored(1)}, LIMITS, NOW) == {FIRSTS: scored(0)}
     assert restore(current, {FIRSTS: scored(9)}, {FIRSTS: scored(1)}, LIMITS, NOW) == current
@@ -272,7 +272,7 @@ def test_the_narrowest_pair_says_what_the_asker_tried() -> None:
     after = restore(current, before, current, LIMITS, NOW)
     assert after[wide] == tried((60, 5), life=5)
     assert after[PAIR] == tried(life=0)
-    # The newest are taken, and a life is never below nothing.
+    # The newest are removed, and a life is never below zero.
     assert after[CARD] == tried((90, 3), (60, 2), life=0)
 
 
@@ -319,6 +319,6 @@ def test_what_a_try_has_used_up(
 ) -> None:
     was, now = (tried((5, tries), life=life) for tries, life in (before, after))
     assert reached(was, now, LIMITS) == names
-    # An odd life is halved upward too.
+    # Half of an odd life is also rounded up.
     assert reached(Counter(life=2), Counter(life=3), Limits(life=5)) == ["PIN_HALF_OF_LIFE"]
     assert reached(Counter(life=1), Counter(life=2), Limits(life=5)) == []

@@ -1,4 +1,4 @@
-"""Whether a new session reaches its payer by SMS or by push."""
+"""The rule says whether a new session reaches its payer by SMS or by push."""
 
 from __future__ import annotations
 

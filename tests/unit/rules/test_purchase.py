@@ -1,4 +1,4 @@
-"""What a transaction is for, and what an operation was asked for, read from their rows."""
+"""The rows tell what a transaction is for and what an operation was requested for."""
 
 from __future__ import annotations
 

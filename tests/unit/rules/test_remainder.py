@@ -1,4 +1,5 @@
-"""What is left beside a gift card: whether an option takes it, and what the payer can do if not."""
+"""The rules say whether an option takes what a gift card leaves, and what the payer can do
+otherwise."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def test_the_smallest_share_is_the_gift_cards() -> None:
     (10001, 10000, 10000, {CARD: 300, KLARNA: 1}, Verdict.PAYABLE, None),
     (10300, 10000, 10000, {CARD: 300}, Verdict.PAYABLE, None),
     (10299, 10000, 10000, {CARD: 300}, Verdict.USE_LESS, 9999),
-    # The card covers all: nothing is left, or so little only by choice.
+    # The card covers everything. Nothing is left, or too little only by choice.
     (10000, 10000, 10000, {CARD: 300}, Verdict.PAYABLE, None),
     (10000, 9999, 10000, {CARD: 300}, Verdict.USE_LESS, 9700),
     (200, 100, 200, {CARD: 300}, Verdict.USE_ALL, 200),
@@ -75,7 +76,7 @@ MINIMUMS = st.dictionaries(
 def test_no_dead_end_is_left_untold(
     order: int, balance: int, wanted: int | None, minimums: dict[str, int]
 ) -> None:
-    """Whoever follows the advice can pay; where nothing helps, that is what is said."""
+    """A payer who follows the advice can pay. If nothing helps, the page says so."""
     maximum = min(balance, order)
     part = share(Money(maximum, "NOK"), Money(order, "NOK"), wanted).amount if maximum else 0
     judged = judge(Sums(order, part, maximum), minimums)
@@ -96,7 +97,7 @@ def test_no_dead_end_is_left_untold(
         assert judged.usable != part
     if judged.verdict is Verdict.USE_LESS:
         assert judged.usable is not None
-        # As little less as can be: exactly the minimum is left.
+        # The reduction is as small as possible, so exactly the minimum is left.
         assert order - judged.usable == judged.minimum
         assert judged.usable == max(chosen for chosen in ways if chosen < part)
     if judged.verdict is Verdict.REMOVE_CARD:

@@ -1,4 +1,4 @@
-"""What a session allows."""
+"""The rules say what a session allows."""
 
 from __future__ import annotations
 
@@ -53,12 +53,13 @@ def test_only_these_steps_exist(state: SessionState, to: SessionState) -> None:
         (True, False, None, False, "not_offered"),
         (True, False, False, True, "not_offered"),
         (True, False, False, False, "not_offered"),
-        # Not Express: asked for is an error, the profile's wish is passed over.
+        # Without Express a request for gift cards is an error, and the profile's setting is
+        # ignored.
         (False, False, True, False, "broken"),
         (False, False, True, True, "broken"),
         (False, False, None, True, "not_offered"),
         (False, False, False, True, "not_offered"),
-        # Splits: the same.
+        # The same holds with splits.
         (True, True, True, False, "broken"),
         (True, True, None, True, "not_offered"),
         (True, True, False, True, "not_offered"),
@@ -149,7 +150,7 @@ TOO_SMALL = judge(Sums(40000, 39900, 39900), {"dintero_psp.creditcard": 300})
         ({"amount": 0, "remainder": NOTHING_LEFT}, Obstacle.NOTHING_TO_PAY),
         ({"amount": 0, "remainder": NOTHING_LEFT, "zero_allowed": True}, None),
         ({"amount": 1}, None),
-        # The first reason is told.
+        # The first reason is reported.
         ({"is_open": False, "details_done": False}, Obstacle.CLOSED),
         ({"details_done": False, "amount": 0}, Obstacle.DETAILS),
     ],

@@ -1,4 +1,4 @@
-"""Words that stand in the database and in the API's answers: nobody may change one unawares."""
+"""The database and the API's answers contain these words, so nobody may change one unnoticed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a transaction's money divides, and which statuses follow."""
+"""The rules say how a transaction's money divides and which statuses follow."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_only_these_steps_exist(status: Status, to: Status) -> None:
 
 
 def _reachable(start: Status) -> set[Status]:
-    """The statuses that a transaction can come to from `start`."""
+    """Return the statuses that a transaction can reach from `start`."""
     found: set[Status] = set()
     waiting = [start]
     while waiting:
@@ -258,7 +258,8 @@ def test_who_may_capture_refund_and_void() -> None:
 
 
 def test_void_after_a_part_capture_is_about_the_provider_alone() -> None:
-    """Nothing was captured at the provider yet: its authorization can be cancelled as a whole."""
+    """Nothing was captured at the provider yet, so its authorization can be cancelled as a
+    whole."""
     card_only = captured(AUTHORIZED, Split(10000, 0))
     check_void(S.PARTIALLY_CAPTURED, card_only, after_partial_capture=False)
     both = captured(AUTHORIZED, Split(10000, 1))

@@ -1,4 +1,4 @@
-"""The demo's mail server and mailbox: what it takes, refuses, keeps and shows."""
+"""The tests check what the demo's mail server and mailbox accept, refuse, keep and show."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_recipients_that_steer_it(to: str, code: int) -> None:
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
             smtp.send_message(message(to))
         assert refused.value.recipients[to][0] == code
-        # The conversation goes on.
+        # The conversation continues.
         smtp.send_message(message())
     assert len(server.got) == 1
 

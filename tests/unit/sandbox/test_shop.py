@@ -1,4 +1,5 @@
-"""The demo shop over a real socket, against a stand-in of the checkout's API: orders and money."""
+"""The demo shop handles orders and money over a real socket, with a stand-in of the checkout's
+API."""
 
 from __future__ import annotations
 
@@ -20,13 +21,14 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
 
 @pytest.fixture
 def shop(_running: RunningShop) -> RunningShop:
-    """Starting takes longer than most tests: one for all, its checkout emptied in between."""
+    """Run one shop for all tests, because starting takes long. Its checkout is emptied in
+    between."""
     _running.api.forget()
     return _running
 
 
 def _text(page: httpx.Response) -> str:
-    """What stands on the page, one space between words."""
+    """Return the page's text with one space between words."""
     body = re.sub(r"<[^>]+>", " ", page.text.split("<main", 1)[1])
     return re.sub(r"\s+", " ", body)
 

@@ -31,7 +31,8 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
 
 @pytest.fixture
 def shop(_running: RunningShop) -> RunningShop:
-    """Starting takes longer than most tests: one for all, its checkout emptied in between."""
+    """Run one shop for all tests, because starting takes long. Its checkout is emptied in
+    between."""
     _running.api.forget()
     return _running
 

@@ -1,4 +1,4 @@
-"""The demo's SMS gateway: what it takes, what it shows, and where it lives."""
+"""The tests check what the demo's SMS gateway accepts and shows, and where it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The row of a session, without any database."""
+"""Fixtures for the row of a session, without a database."""
 
 from __future__ import annotations
 

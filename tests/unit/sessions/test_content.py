@@ -1,4 +1,4 @@
-"""What a session's row says, as typed values."""
+"""A session's row is read as typed values."""
 
 from __future__ import annotations
 

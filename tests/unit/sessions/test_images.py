@@ -1,4 +1,4 @@
-"""Which of a shop's pictures the payer's page shows."""
+"""The tests check which of a shop's pictures the payer's page shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session's row says once its payment is over, and whether it can be paid."""
+"""A session's row tells the end of its payment and whether it can be paid."""
 
 from __future__ import annotations
 
