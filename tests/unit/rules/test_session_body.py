@@ -56,7 +56,7 @@ WHOLE: dict[str, Any] = {
             "dintero.wallets": [{"card_id": "card-1", "amount": 500}, {"card_id": "card-2"}]
         },
     },
-    "checkboxes": [BOX, {}],
+    "checkboxes": [BOX, {"our_own": 1}],
     "url": {
         "return_url": "https://shop.example/return",
         "callback_url": "https://shop.example/callback",
@@ -102,7 +102,7 @@ def test_the_checkboxes_are_read_whole() -> None:
         "terms", "I accept the terms", True, True, "https://shop.example/terms", "the terms", BOX
     )
     assert first.raw is BOX
-    assert second == Checkbox("", "", False, False, None, None, {})
+    assert second == Checkbox("", "", False, False, None, None, {"our_own": 1})
 
 
 @pytest.mark.parametrize("nothing", [None, {}, [], "", 7, "x"])
@@ -203,6 +203,8 @@ def test_the_payer_is_reached_by_what_is_given_first() -> None:
         (None, "b2b", ["b2b"], True),
         (["b2c"], "b2b", ["b2b"], False),
         (["b2b"], "b2c", ["b2b"], True),
+        (["b2b", "b2c"], None, ["b2c"], True),
+        (["b2b", "b2c"], None, ["b2b"], False),
         (None, None, [], False),
     ],
 )
