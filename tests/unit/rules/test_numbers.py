@@ -48,3 +48,9 @@ def test_an_amount_with_noise_is_whole_and_one_with_a_fraction_is_refused() -> N
 
 def test_the_bound_is_ten_thousand_million_kroner() -> None:
     assert MAXIMUM == 1_000_000_000_000
+
+
+def test_an_integer_may_have_more_digits_than_python_writes() -> None:
+    huge = 10**5000
+    assert nearest(huge) == huge
+    assert has_fraction(huge) is False
