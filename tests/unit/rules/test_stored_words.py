@@ -24,6 +24,7 @@ from backend.rules import (
          "INITIATED AUTHORIZED ON_HOLD AUTHORIZATION_VOIDED CAPTURED PARTIALLY_CAPTURED REFUNDED"
          " PARTIALLY_REFUNDED PARTIALLY_CAPTURED_REFUNDED DECLINED FAILED UNKNOWN"),
         (session.SessionState, "open paying on_hold paid cancelled"),
+        (session.Obstacle, "closed details nothing_to_pay remainder"),
         (session.GiftCardUse, "offered not_offered"),
         (gift_card.Refusal,
          "not_matched empty expired not_active_yet inactive other_currency already_added"
