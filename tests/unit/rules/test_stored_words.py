@@ -29,6 +29,7 @@ from backend.rules import (
         (gift_card.Refusal,
          "not_matched empty expired not_active_yet inactive other_currency already_added"
          " not_offered held_elsewhere still_held"),
+        (payment_attempt.PaymentState, "open pending on_hold authorized captured failed"),
         (payment_attempt.Release, "nothing abort void refund wait"),
         (gift_card.CardStatus, "deleted inactive expired unused used partially_used"),
         (gift_card.Ending, "soon before_refund"),
