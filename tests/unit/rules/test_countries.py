@@ -30,7 +30,8 @@ def test_a_currency_stands_for_one_country(currency: str, country: str | None) -
     ("code", "two"),
     [
         ("NOR", "NO"), ("578", "NO"), ("SWE", "SE"), ("XKX", "XK"), ("NO", "NO"), ("XK", "XK"),
-        ("YUG", "YUG"), ("nor", "nor"), ("", ""),
+        ("YUG", "YUG"), ("SUN", "SUN"), ("ZAR", "CD"), ("DDR", "DE"), ("UK", "GB"), ("891", "891"),
+        ("nor", "nor"), ("", ""),
     ],
 )  # fmt: skip
 def test_a_country_by_two_letters(code: str, two: str) -> None:
@@ -41,7 +42,8 @@ def test_a_country_by_two_letters(code: str, two: str) -> None:
     ("code", "three"),
     [
         ("NO", "NOR"), ("DE", "DEU"), ("XK", "XKX"), ("ZA", "ZAF"), ("MM", "MMR"), ("CD", "COD"),
-        ("TL", "TLS"), ("YE", "YEM"), ("FR", "FRA"), ("NOR", "NOR"), ("??", "??"),
+        ("TL", "TLS"), ("YE", "YEM"), ("FR", "FRA"), ("RU", "RUS"), ("RS", "SRB"), ("SA", "SAU"),
+        ("CW", "CUW"), ("GB", "GBR"), ("NOR", "NOR"), ("??", "??"),
     ],
 )  # fmt: skip
 def test_a_country_by_three_letters(code: str, three: str) -> None:
@@ -62,8 +64,12 @@ def test_a_currency_is_known_by_its_code(code: str, known: bool) -> None:
 
 @pytest.mark.parametrize(
     ("currency", "zone"),
-    [("NOK", "Europe/Oslo"), ("EUR", "Europe/Brussels"), ("USD", "UTC"), ("", "UTC")],
-)
+    [
+        ("NOK", "Europe/Oslo"), ("SEK", "Europe/Stockholm"), ("DKK", "Europe/Copenhagen"),
+        ("EUR", "Europe/Brussels"), ("GBP", "Europe/London"), ("ISK", "Atlantic/Reykjavik"),
+        ("CHF", "Europe/Zurich"), ("PLN", "Europe/Warsaw"), ("USD", "UTC"), ("", "UTC"),
+    ],
+)  # fmt: skip
 def test_the_time_zone_of_a_currency(currency: str, zone: str) -> None:
     assert zone_of_currency(currency) == zone
 

@@ -62,6 +62,7 @@ def test_refusal(change: dict[str, Any], reason: Refusal | None) -> None:
         ({}, CardStatus.UNUSED, True, None),
         ({"held": 10000, "available": 0}, CardStatus.PARTIALLY_USED, True, None),
         ({"held": 1}, CardStatus.PARTIALLY_USED, True, None),
+        ({"held": 10000}, CardStatus.PARTIALLY_USED, True, None),
         ({"drawn": 1}, CardStatus.PARTIALLY_USED, True, None),
         ({"drawn": 1, "available": 0}, CardStatus.USED, True, None),
         ({"drawn": 1, "available": 0, "held": 1}, CardStatus.PARTIALLY_USED, True, None),
@@ -129,6 +130,14 @@ def test_share_follows_order_and_balance(
     assert before <= of(available + more, order + more)
     if wanted is not None and before == wanted:
         assert of(available + more, order + more) == wanted, "a chosen amount stays"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "part"), [(1, 1), (9999, 9999), (10000, 10000), (10001, 10000), (50000, 10000)]
+)
+def test_a_payer_uses_no_more_than_there_is(wanted: int, part: int) -> None:
+    assert share(Money(10000, "NOK"), Money(40000, "NOK"), wanted) == Money(part, "NOK")
+    assert share(Money(40000, "NOK"), Money(10000, "NOK"), wanted) == Money(part, "NOK")
 
 
 def test_the_least_that_can_be_used_is_one_minor_unit() -> None:

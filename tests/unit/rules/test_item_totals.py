@@ -267,3 +267,8 @@ def test_a_line_that_nothing_was_taken_of() -> None:
     assert again == []
     one_unnamed = ItemTotals({}, unnamed=1)
     assert refund_advice(LINES, one_unnamed, ItemTotals(), [ItemAmount("2", 12000)], 12000) == []
+
+
+def test_an_update_may_name_a_line_of_nothing_or_leave_it_out() -> None:
+    assert update_advice(ItemTotals(), [ItemAmount("a", 0)], 0) == []
+    assert update_advice(ItemTotals({"a": 0}), [], 0) == []

@@ -48,3 +48,29 @@ def test_a_number(value: object, number: float | None) -> None:
     known = values.number(value)
     assert known == number
     assert type(known) is type(number)
+
+
+def test_a_row_of_a_database_is_a_list_too() -> None:
+    assert values.listed(("a", 1)) == ("a", 1)
+    assert values.parts(({"a": 1}, "x")) == ({"a": 1},)
+    assert values.texts(("a", 1)) == ("a", "1")
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        (7, 7), (0, 0), (1.9, 1), (-1.9, -1), ("1.9", 1), ("7", 7), ("x", None), (None, None),
+        (True, None),
+    ],
+)  # fmt: skip
+def test_an_amount_is_whole(value: object, amount: int | None) -> None:
+    known = values.amount(value)
+    assert known == amount
+    assert type(known) is type(amount)
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "", "true", "false", [], [True]])
+def test_only_true_and_false_are_switches(value: object) -> None:
+    assert values.switch(value) is None
+    assert values.switch(True) is True
+    assert values.switch(False) is False

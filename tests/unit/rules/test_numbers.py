@@ -25,8 +25,8 @@ def test_a_half_is_rounded_away_from_zero(number: float | Decimal, whole: int) -
 @pytest.mark.parametrize(
     ("number", "has"),
     [
-        (299.90 * 100, False), (1.0000009, False), (1.0000011, True), (0.5, True), (-0.5, True),
-        (10**400, False), (1e300, False), (Decimal("2.5"), True),
+        (299.90 * 100, False), (1.0000009, False), (1.000001, False), (1.0000011, True),
+        (0.5, True), (-0.5, True), (10**400, False), (1e300, False), (Decimal("2.5"), True),
     ],
 )  # fmt: skip
 def test_noise_is_no_fraction(number: float | Decimal, has: bool) -> None:
@@ -48,3 +48,9 @@ def test_an_amount_with_noise_is_whole_and_one_with_a_fraction_is_refused() -> N
 
 def test_the_bound_is_ten_thousand_million_kroner() -> None:
     assert MAXIMUM == 1_000_000_000_000
+
+
+def test_an_integer_may_have_more_digits_than_python_writes() -> None:
+    huge = 10**5000
+    assert nearest(huge) == huge
+    assert has_fraction(huge) is False

@@ -52,7 +52,13 @@ READY = PushFacts(
         ({"options": ("dintero_psp.creditcard",)}, None),
         ({"options": ()}, None),
         ({"minimums": {}, "amount": 1}, "vipps"),
+        # A provider without a minimum is still not asked for nothing.
+        ({"minimums": {"vipps": 0}, "amount": 0}, None),
     ],
 )
 def test_the_option_of_a_push(change: dict[str, Any], option: str | None) -> None:
     assert push_option(replace(READY, **change)) == option
+
+
+def test_the_ways_have_the_words_of_the_api() -> None:
+    assert [way.value for way in Way] == ["sms", "push", "none"]

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from backend.rules import json_values as values
-from backend.rules.purchase import OperationRequest, Purchase
+from backend.rules.order import Address, Item
+from backend.rules.purchase import OperationRequest, Purchase, read_items
+from backend.rules.session_body import Customer
 
 SNAPSHOT: dict[str, Any] = {
     "items": [{"line_id": "1", "amount": 500}, {"line_id": 2, "amount": 100, "type": "shipping"}],
@@ -97,3 +99,122 @@ def test_a_text(value: object, text: str | None) -> None:
 @pytest.mark.parametrize(("value", "switch"), [(True, True), (False, False), (1, None), ("", None)])
 def test_a_switch(value: object, switch: bool | None) -> None:
     assert values.switch(value) is switch
+
+
+def test_a_purchase_is_read_in_every_field() -> None:
+    item = {"line_id": "1", "amount": 500}
+    raw: dict[str, Any] = {
+        "items": [item],
+        "shipping_address": {"country": "NO"},
+        "billing_address": {"country": "SE"},
+        "customer": {"customer_id": "c-1"},
+        "language": "nb",
+        "push_to": "+4799887766",
+        "on_phone": True,
+        "auto_capture": True,
+        "event_reference": "e-1",
+        "merchant_reference_2": "m-2",
+        "channel": "in_store",
+        "store": {"id": "s-1", "terminal_id": "t-1"},
+        "payout_destination_id": "p-1",
+        "our_own": "hush",
+    }
+    bought = Purchase.read(raw)
+    assert bought == Purchase(
+        items=(Item.read(item),),
+        shipping_address=Address.read({"country": "NO"}),
+        billing_address=Address.read({"country": "SE"}),
+        customer=Customer.read({"customer_id": "c-1"}),
+        language="nb",
+        push_to="+4799887766",
+        on_phone=True,
+        auto_capture=True,
+        event_reference="e-1",
+        merchant_reference_2="m-2",
+        channel="in_store",
+        store_id="s-1",
+        terminal_id="t-1",
+        payout_destination_id="p-1",
+        raw=raw,
+    )
+    assert "hush" not in repr(bought)
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}])
+def test_what_a_purchase_does_not_say(nothing: object) -> None:
+    names = ("items", "shipping_address", "billing_address", "customer", "store")
+    raw = dict.fromkeys(names, nothing)
+    assert Purchase.read(raw) == Purchase(
+        items=(),
+        shipping_address=Address(),
+        billing_address=Address(),
+        customer=Customer("", "", "", None),
+        language="",
+        push_to=None,
+        on_phone=False,
+        auto_capture=False,
+        event_reference=None,
+        merchant_reference_2=None,
+        channel=None,
+        store_id=None,
+        terminal_id=None,
+        payout_destination_id=None,
+        raw=raw,
+    )
+
+
+def test_an_operation_is_read_in_every_field() -> None:
+    item = {"line_id": "1", "amount": 5}
+    raw: dict[str, Any] = {
+        "items": [item],
+        "reference": "r-1",
+        "reason": "broken",
+        "description": "The lamp was broken",
+        "request_id": "q-1",
+        "refund_to": {"to": "card", "card": "pk"},
+        "published": True,
+        "metadata": {"a": 1},
+        "headers": {"user-agent": "shop"},
+        "warnings": [{"code": "items_sum"}],
+        "our_own": "hush",
+    }
+    asked = OperationRequest.read(raw)
+    assert asked == OperationRequest(
+        items=(Item.read(item),),
+        reference="r-1",
+        reason="broken",
+        description="The lamp was broken",
+        request_id="q-1",
+        refund_to="card",
+        refund_card="pk",
+        published=True,
+        metadata={"a": 1},
+        headers={"user-agent": "shop"},
+        warnings=({"code": "items_sum"},),
+        raw=raw,
+    )
+    assert "hush" not in repr(asked)
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}])
+def test_what_an_operation_does_not_say(nothing: object) -> None:
+    names = ("items", "refund_to", "metadata", "headers", "warnings")
+    raw = dict.fromkeys(names, nothing)
+    assert OperationRequest.read(raw) == OperationRequest(
+        (), None, None, None, "", None, None, False, {}, {}, (), raw
+    )
+
+
+@pytest.mark.parametrize("value", [1, "true", "True", [True], None])
+def test_only_true_switches_something_on(value: object) -> None:
+    bought = Purchase.read({"on_phone": value, "auto_capture": value})
+    assert (bought.on_phone, bought.auto_capture) == (False, False)
+    assert OperationRequest.read({"published": value}).published is False
+
+
+def test_items_are_the_objects_of_a_list() -> None:
+    assert read_items([{"id": "a"}, None, "x", {"id": "b"}]) == (
+        Item.read({"id": "a"}),
+        Item.read({"id": "b"}),
+    )
+    assert read_items({"id": "a"}) == ()

@@ -192,3 +192,17 @@ def test_a_correction_makes_up_the_difference(
     assert with_correction(items, amount) == [*items, *more]
     # An earlier correction is replaced and not added to.
     assert with_correction([*items, _correction(7)], amount) == [*items, *more]
+
+
+@pytest.mark.parametrize(
+    ("express", "said"),
+    [
+        (False, "gift cards are only supported in Express sessions"),
+        (True, "gift cards are not supported with splits"),
+    ],
+)
+def test_a_refused_request_is_told_why(express: bool, said: str) -> None:
+    with pytest.raises(GiftCardRuleBroken) as broken:
+        gift_card_use(express=express, splits=True, requested=True, by_profile=True)
+    assert broken.value.field == "configuration.dintero.wallets"
+    assert broken.value.description == str(broken.value) == said

@@ -24,11 +24,14 @@ from backend.rules import (
          "INITIATED AUTHORIZED ON_HOLD AUTHORIZATION_VOIDED CAPTURED PARTIALLY_CAPTURED REFUNDED"
          " PARTIALLY_REFUNDED PARTIALLY_CAPTURED_REFUNDED DECLINED FAILED UNKNOWN"),
         (session.SessionState, "open paying on_hold paid cancelled"),
+        (session.Obstacle, "closed details nothing_to_pay remainder"),
         (session.GiftCardUse, "offered not_offered"),
         (gift_card.Refusal,
          "not_matched empty expired not_active_yet inactive other_currency already_added"
          " not_offered held_elsewhere still_held"),
+        (payment_attempt.PaymentState, "open pending on_hold authorized captured failed"),
         (payment_attempt.Release, "nothing abort void refund wait"),
+        (gift_card.CardStatus, "deleted inactive expired unused used partially_used"),
         (gift_card.Ending, "soon before_refund"),
         (pin_budget.Kind, "card pair session firsts repeats"),
         (pin_budget.Answer, "go wait spent"),
