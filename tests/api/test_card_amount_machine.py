@@ -65,7 +65,7 @@ def test_any_order_of_events_holds_what_was_shown(
         run_state_machine_as_test(
             lambda: AmountMachine(loop, merchant, card_gateway, key, seen),  # type: ignore[arg-type]  # a function will do
             settings=settings(
-                max_examples=40,
+                max_examples=100,
                 stateful_step_count=12,
                 deadline=None,
                 derandomize=True,

@@ -15,7 +15,7 @@ PRINTS = {
     "page": ("first paint", "form works", "JavaScript"),
     "slow-clients": ("usable, alone", "usable, beside them", "ratio"),
     "sessions": ("1 at once", "32 at once"),
-    "payments": ("32 at once", "whole payment", "statements a payment", "commits a payment"),
+    "payments": ("32 at once", "  whole payment", "  statements a payment"),
     "page-events": ("1 at once", "8 at once"),
     "batch": ("cards a second",),
     "hot-card": (

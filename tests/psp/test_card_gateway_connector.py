@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -365,3 +366,21 @@ async def test_many_at_once(gateway: CardGateway, request_: PaymentRequest) -> N
     results = await asyncio.gather(*(gateway.create_payment(one) for one in requests))
     assert {result.outcome for result in results} == {Outcome.DONE}
     assert len({result.reference for result in results}) == 4
+
+
+async def test_no_secrets_are_kept(
+    gateway: CardGateway, secret_key: str, authorized: Authorize
+) -> None:
+    reference = await authorized()
+    kept = [
+        (await gateway.fetch(reference)).raw,
+        (await gateway.capture(reference, Money(100, "NOK"), "c1", final=True)).raw,
+        (await gateway.refund(reference, Money(100, "NOK"), "r1")).raw,
+        (await gateway.void(reference, "v1")).raw,
+        (await gateway.fetch("cs_test_none")).raw,
+    ]
+    text = json.dumps(kept)
+    assert "request_id" in text
+    for secret in (secret_key, "client_secret", "_secret_", "kari@example.com", "/c/pay/"):
+        assert secret not in text
+    assert secret_key not in repr(gateway)

@@ -140,3 +140,18 @@ def violations(found: Any) -> list[tuple[str, list[str]]]:
         (rule["id"], [node["html"][:120] for node in rule["nodes"]])
         for rule in found.response["violations"]
     ]
+
+
+def lock_and_press(session: dict[str, str], button: Locator) -> None:
+    """Lock the session and press the button in one step. Otherwise the page would hear of the lock
+    first, and would take no press. The request is synchronous, so no message comes in between."""
+    button.evaluate(
+        """(button, path) => {
+          const lock = new XMLHttpRequest();
+          lock.open("POST", path, false);
+          lock.send();
+          if (lock.status !== 200) throw new Error(`the lock: ${lock.status}`);
+          button.click();
+        }""",
+        f"/v1/view/{session['id']}/session/lock",
+    )
