@@ -182,19 +182,20 @@ def _complete(
 def _may_be_empty(parameter: dict[str, Any]) -> None:
     """Say that a parameter without a value is ignored (`addresses.plain_query`).
 
-    One value of a list is sent as plain text. So the items of a list may be empty, and the list
-    itself stays an array. The maximum of a list counts the values that are not empty, which a
-    schema cannot say.
+    In a query, a list of one value is the same text as the value alone, so both are described. The
+    maximum of a list counts the values that are not empty, which a schema cannot say.
     """
     schema = parameter["schema"]
-    if schema.get("type") == "array":
-        schema["items"] = {"anyOf": [schema["items"], _EMPTY]}
-        if (maximum := schema.pop("maxItems", None)) is not None:
-            text = parameter.get("description", "")
-            limit = f"At most {maximum} values that are not empty."
-            parameter["description"] = f"{text} {limit}".strip()
-    else:
+    if schema.get("type") != "array":
         parameter["schema"] = {"anyOf": [schema, _EMPTY]}
+        return
+    one = schema["items"]
+    schema["items"] = {"anyOf": [one, _EMPTY]}
+    parameter["schema"] = {"anyOf": [schema, one, _EMPTY]}
+    if (maximum := schema.pop("maxItems", None)) is not None:
+        text = parameter.get("description", "")
+        limit = f"At most {maximum} values that are not empty."
+        parameter["description"] = f"{text} {limit}".strip()
 
 
 def _statuses(method: str, path: str, dependant: Dependant) -> set[int]:
