@@ -93,7 +93,7 @@ format: $(INSTALLED) $(BIOME_LOCKED)
 	$(BIOME) check --write
 
 test: system-packages lint build
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	GAVEKORT_SECOND_TRY=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Single parts: what one runs while working, within a minute.
 unit: $(INSTALLED)
