@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from tests.support.demo import Demo, Merchant
 from tests.support.embedded_shop import REQUIRED, Checkout, EmbeddedShop, embedded_shop
 from tests.support.host import make_profile
-from tests.support.payer import APPROVED, Payer, lock_and_press
+from tests.support.payer import APPROVED, Payer, press_as_if_unlocked
 
 NewCheckout = Callable[..., Checkout]
 
@@ -198,7 +198,8 @@ def test_what_is_saved_during_a_lock_is_saved_after_it(
     page = new_checkout(session)
     page.open("nothing")
     page.fill_details()
-    lock_and_press(session, page.frame.locator("#details-save"))
+    merchant.lock(session)
+    press_as_if_unlocked(page.frame.locator("#details-save"))
     expect(page.frame.locator("#details-save")).to_have_attribute("aria-busy", "true")
     assert "SET_SHIPPING_ADDRESS" not in names(merchant, session)
     answer = merchant.http.put(f"/v1/sessions/{session['id']}", json=plugin.update)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.callback_server import CallbackServer
 from tests.support.demo import Demo, Merchant, Shop
-from tests.support.payer import APPROVED, Payer, lock_and_press, violations
+from tests.support.payer import APPROVED, Payer, press_as_if_unlocked, violations
 from tests.support.waiting import stays
 
 NewPayer = Callable[..., Payer]
@@ -171,7 +171,8 @@ def test_what_is_asked_for_during_a_lock_loses_nothing(payer: Payer, merchant: M
     payer.give_details()
     payer["#gift_card_number"].fill(card["number"])
     payer["#gift_card_pin"].fill(card["pin"])
-    lock_and_press(session, payer["#card-add"])
+    merchant.lock(session)
+    press_as_if_unlocked(payer["#card-add"])
     expect(payer["#locked"]).to_be_visible()
     expect(payer["#card-in-use"]).to_have_count(0)
     expect(payer["#notice"]).to_have_count(0)

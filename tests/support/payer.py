@@ -142,16 +142,7 @@ def violations(found: Any) -> list[tuple[str, list[str]]]:
     ]
 
 
-def lock_and_press(session: dict[str, str], button: Locator) -> None:
-    """Lock the session and press the button in one step. Otherwise the page would hear of the lock
-    first, and would take no press. The request is synchronous, so no message comes in between."""
-    button.evaluate(
-        """(button, path) => {
-          const lock = new XMLHttpRequest();
-          lock.open("POST", path, false);
-          lock.send();
-          if (lock.status !== 200) throw new Error(`the lock: ${lock.status}`);
-          button.click();
-        }""",
-        f"/v1/view/{session['id']}/session/lock",
-    )
+def press_as_if_unlocked(button: Locator) -> None:
+    """Press a button as on a page that has not heard of the lock yet. A page hears of it at once,
+    so the button has to forget in the same step that it takes no press."""
+    button.evaluate("button => { button.ariaDisabled = 'false'; button.click(); }")
