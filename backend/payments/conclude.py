@@ -4,8 +4,10 @@ the caller's unit of work, with session and transaction locked. Source:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -115,19 +117,8 @@ async def fail(
     await _void_hold(
         db, transaction, ledger.EntryContext(f"fail:{operation.key}", now, operation.created_by)
     )
-    await record(
-        db,
-        transaction,
-        NewEvent(
-            "AUTHORIZE",
-            transaction.amount,
-            success=False,
-            error=error,
-            created_by=operation.created_by,
-            metadata=dict(operation.asked.metadata),
-        ),
-        now,
-    )
+    asked = operation.asked.metadata
+    await _record_failure(db, transaction, error, now, by=operation.created_by, metadata=asked)
     transaction.updated_at = now
     payment_over(session, SessionState.OPEN, notice)
     details = {"error": code, "payment_product_type": transaction.payment_product_type}
@@ -201,19 +192,7 @@ async def mark_unknown(
     error = {"code": "unknown", "message": said.why}
     end(operation, "refused", now, error)
     await _void_hold(db, transaction, ledger.EntryContext(f"lose:{operation.key}", now, said.who))
-    await record(
-        db,
-        transaction,
-        NewEvent(
-            "AUTHORIZE",
-            transaction.amount,
-            success=False,
-            error=error,
-            created_by=said.who,
-            metadata=dict(said.metadata),
-        ),
-        now,
-    )
+    await _record_failure(db, transaction, error, now, by=said.who, metadata=said.metadata)
     payment_over(session, SessionState.CANCELLED)
     session.cancelled_at, session.cancelled_by = now, said.who
     details = {"error": "unknown", "payment_product_type": transaction.payment_product_type}
@@ -234,18 +213,7 @@ async def put_on_hold(
     first = _hold_on(session, transaction, now)
     error = {"code": "amount_mismatch", "message": why}
     end(operation, "refused", now, error)
-    await record(
-        db,
-        transaction,
-        NewEvent(
-            "AUTHORIZE",
-            transaction.amount,
-            success=False,
-            error=error,
-            created_by=operation.created_by,
-        ),
-        now,
-    )
+    await _record_failure(db, transaction, error, now, by=operation.created_by)
     await events.record(db, session, "PAY_FAILED", now, {"error": "ON_HOLD"})
     if first:
         await tell_merchant(db, session, transaction, now)
@@ -277,6 +245,27 @@ async def place_under_review(
     )
     await tell_merchant(db, session, transaction, now)
     events.touch(session, now)
+
+
+async def _record_failure(
+    db: AsyncSession,
+    transaction: Transaction,
+    error: dict[str, str],
+    now: datetime,
+    *,
+    by: str,
+    metadata: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Record that the payment was not authorized. `by` is who caused it."""
+    event = NewEvent(
+        "AUTHORIZE",
+        transaction.amount,
+        success=False,
+        error=error,
+        created_by=by,
+        metadata=dict(metadata),
+    )
+    await record(db, transaction, event, now)
 
 
 def _hold_on(session: CheckoutSession, transaction: Transaction, now: datetime) -> bool:

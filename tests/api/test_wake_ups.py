@@ -24,7 +24,7 @@ from tests.support.card_gateway import CardGatewaySandbox
 from tests.support.checkout import ACCOUNT, Merchant, close_merchant, open_merchant
 from tests.support.receiver import Receiver
 from tests.support.statements import Asked, counted
-from tests.support.waiting import pause_async, until_async
+from tests.support.waiting import pause_async, until_holds
 
 HOUR = 3600.0
 
@@ -67,13 +67,6 @@ def there(other: Backend) -> Iterator[Asked]:
         yield asked
 
 
-async def until(holds: Callable[[], object]) -> None:
-    async def look() -> object:
-        return holds()
-
-    await until_async(look, "what the test waits for")
-
-
 async def at_rest(*asked: Asked) -> None:
     """Return when no statement has arrived for a second."""
     async with asyncio.timeout(60):
@@ -106,11 +99,11 @@ async def test_a_callback_starts_with_its_commit_and_a_retry_at_its_moment(
         await at_rest(here)
         shop.replies = [500]
         await paid(merchant, shop)
-        await until(lambda: len(shop.got) == 1)
+        await until_holds(lambda: len(shop.got) == 1)
         await at_rest(here)
         assert len(shop.got) == 1
         merchant.clock.ahead += timedelta(minutes=2)
-        await until(lambda: len(shop.got) == 2)
+        await until_holds(lambda: len(shop.got) == 2)
         await at_rest(here)
         assert await deliveries(merchant.ctx) == [("delivered", 2)]
     finally:
@@ -124,7 +117,7 @@ async def test_what_another_process_has_made_due_starts_here(
     try:
         await at_rest(there)
         await paid(merchant, shop)
-        await until(lambda: shop.got)
+        await until_holds(lambda: shop.got)
         await at_rest(there)
         assert len(shop.got) == 1
         assert await deliveries(merchant.ctx) == [("delivered", 1)]
@@ -146,7 +139,7 @@ async def test_what_a_dead_process_has_claimed_starts_when_its_claim_ends(
         await pause_async(3, "nothing may be sent meanwhile")
         assert shop.got == []
         merchant.clock.ahead += timedelta(seconds=121)
-        await until(lambda: shop.got)
+        await until_holds(lambda: shop.got)
         await at_rest(there)
         assert await deliveries(merchant.ctx) == [("delivered", 1)]
     finally:
@@ -211,7 +204,7 @@ async def test_old_rows_are_deleted_once_for_all_processes(
         merchant.clock.ahead += worker.FORGET_PAUSE
         for ctx in (merchant.ctx, other):
             ctx.settings.worker_interval = 0.2
-        await until(lambda: len(asked) >= len(real))
+        await until_holds(lambda: len(asked) >= len(real))
         assert sorted(asked) == sorted(real)
     finally:
         for one in running:
@@ -230,7 +223,7 @@ async def test_a_full_share_goes_on_when_a_piece_has_ended(
     shop.slow_seconds = 0.05
     running = worker.start(merchant.ctx)
     try:
-        await until(lambda: len(shop.got) == count)
+        await until_holds(lambda: len(shop.got) == count)
         await at_rest(here)
         assert await deliveries(merchant.ctx) == [("delivered", 1)] * count
     finally:

@@ -41,6 +41,15 @@ def until_on(page: Page, look: Callable[[], T | None], what: str, *, seconds: fl
     return found
 
 
+async def until_holds(holds: Callable[[], object], what: str = "what the test waits for") -> None:
+    """Wait in an event loop until `holds` is true. AssertionError with `what` if it never is."""
+
+    async def look() -> object:
+        return holds()
+
+    await until_async(look, what)
+
+
 async def until_async(
     look: Callable[[], Awaitable[T | None]], what: str, *, seconds: float = SECONDS
 ) -> T:

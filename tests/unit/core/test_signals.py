@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -18,7 +18,7 @@ from backend.core.settings import Settings
 from backend.core.signals import ANYTHING, MOST_KEYS, OTHERS_LATER
 from backend.core.written import Signal, key_of
 from backend.outbox.tables import Delivery, topic_of
-from tests.support.waiting import until_async
+from tests.support.waiting import until_holds
 
 ACCOUNT = "T00000001"
 DUE = datetime(2026, 3, 1, tzinfo=UTC)
@@ -66,18 +66,11 @@ async def write(ctx: Backend, *rows: Delivery) -> None:
         db.add_all(rows)
 
 
-async def until(holds: Callable[[], object]) -> None:
-    async def look() -> object:
-        return holds()
-
-    await until_async(look, "what the test waits for")
-
-
 async def listening(ctx: Backend, heard: list[Signal], topic: str) -> None:
     """Return once the process hears the others. The first signal that it hears is ANYTHING."""
     ctx.signals.subscribe([topic], heard.append, quick=True)
     if not ctx.db.is_sqlite:
-        await until(lambda: ANYTHING in heard)
+        await until_holds(lambda: ANYTHING in heard)
         heard.clear()
 
 
@@ -139,7 +132,7 @@ async def test_another_process_hears_of_it(two: tuple[Backend, Backend]) -> None
     await listening(other, heard, topic_of("callback"))
     earliest = other.clock.now().timestamp() + OTHERS_LATER
     await write(one, delivery("a"))
-    await until(lambda: heard)
+    await until_holds(lambda: heard)
     if one.db.is_sqlite:
         assert heard[0] == ANYTHING
         return
@@ -158,7 +151,7 @@ async def test_what_is_written_at_the_end_of_a_process_is_told(
     command = make(database_url)
     await write(command, delivery("a"))
     await command.close()
-    await until(lambda: heard)
+    await until_holds(lambda: heard)
     assert heard[0] == ANYTHING or heard[0].topic == "delivery:callback"
     assert one.signals.is_closed is False
 
@@ -171,12 +164,12 @@ async def test_rows_by_the_thousand_are_told_as_any_row(
     await listening(other, heard, "checkout_session")
     few = {Signal("checkout_session", key_of(str(number))) for number in range(MOST_KEYS)}
     one.signals.tell(few)
-    await until(lambda: len(heard) == MOST_KEYS)
+    await until_holds(lambda: len(heard) == MOST_KEYS)
     assert set(heard) == few
     heard.clear()
     many = {Signal("checkout_session", key_of(str(number))) for number in range(MOST_KEYS * 20)}
     one.signals.tell(many)
-    await until(lambda: heard)
+    await until_holds(lambda: heard)
     assert heard == [Signal("checkout_session")]
 
 
@@ -193,11 +186,11 @@ async def test_whoever_restarts_the_connection_is_heard_again(
             " AND query LIKE 'LISTEN%'"
         )
     # It may have missed a signal meanwhile, and says so.
-    await until(lambda: ANYTHING in heard)
+    await until_holds(lambda: ANYTHING in heard)
     heard.clear()
     await one.db.engine.dispose()
     await write(one, delivery("a"))
-    await until(lambda: heard)
+    await until_holds(lambda: heard)
     assert [signal.topic for signal in heard] == ["delivery:callback"]
 
 
@@ -229,5 +222,5 @@ async def test_what_a_stranger_tells_is_dropped_and_the_next_is_heard(
     async with await psycopg.AsyncConnection.connect(postgresql_url, autocommit=True) as stranger:
         await stranger.execute("SELECT pg_notify('gavekort', %s)", (message,))
     await write(one, delivery("a"))
-    await until(lambda: heard)
+    await until_holds(lambda: heard)
     assert [signal.topic for signal in heard] == ["delivery:callback"]

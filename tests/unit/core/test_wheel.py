@@ -9,7 +9,7 @@ from functools import partial
 from backend.core import wheel as wheels
 from backend.core.wheel import Wheel
 from tests.support.clock import SteppedClock
-from tests.support.waiting import pause_async, until_async
+from tests.support.waiting import pause_async, until_holds
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -19,10 +19,7 @@ def after(seconds: float) -> datetime:
 
 
 async def until(rung: list[str], count: int) -> None:
-    async def look() -> bool:
-        return len(rung) >= count
-
-    await until_async(look, f"{count} rings")
+    await until_holds(lambda: len(rung) >= count, f"{count} rings")
 
 
 async def test_it_rings_in_the_order_of_the_moments_when_the_clock_is_moved() -> None:
